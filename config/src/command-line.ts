@@ -1,0 +1,92 @@
+import { type CommandLine, nameOf, nearest, validate } from "@claudeway/schemas";
+import { Command, CommanderError, Option } from "commander";
+import { type CommandName, findCommand } from "./commands.js";
+import { ConfigError } from "./errors.js";
+import { fileSettings, flagSettings, longFlag, type Setting } from "./settings.js";
+import { readText, splitList } from "./text.js";
+
+/** What the arguments say, not yet weighed against the file and the environment. */
+export interface Arguments {
+  readonly command: CommandName;
+  readonly args: readonly string[];
+  readonly commandLine: CommandLine;
+  /** Values of settings that the file may hold too, by their key. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** Reads `argv` (without the program's own name). */
+export function parseArguments(argv: readonly string[]): Arguments {
+  const program = buildProgram();
+  const { operands, unknown } = parseFlags(program, argv);
+  if (unknown[0] !== undefined) throw new ConfigError(explainFlag(unknown[0]));
+  const given: Readonly<Record<string, unknown>> = program.opts();
+  const own = validate("command-line", collect(flagSettings(), given), { names: flagNames(flagSettings()) });
+  if (!own.ok) throw new ConfigError(own.message);
+  return { ...findCommand(operands), commandLine: own.value, settings: collect(fileSettings(), given) };
+}
+
+/** What a setting is called on the command line, by its key. */
+export function flagNames(settings: readonly Setting[]): Record<string, string> {
+  return Object.fromEntries(
+    settings.flatMap(({ key, flag }) => (flag === undefined ? [] : [[key, longFlag(flag)]])),
+  );
+}
+
+/** The program as commander knows it; also what the help is made of. */
+export function buildProgram(): Command {
+  const program = new Command("claudeway").helpOption(false).exitOverride();
+  program.configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} });
+  for (const { flag } of [...fileSettings(), ...flagSettings()]) {
+    if (flag !== undefined) program.addOption(toOption(flag));
+  }
+  return program;
+}
+
+function toOption(flag: string): Option {
+  const option = new Option(flag);
+  // Everything that was given is kept: lists may be given in several flags.
+  return option.required ? option.argParser((text, before: string[] = []) => [...before, text]) : option;
+}
+
+function parseFlags(program: Command, argv: readonly string[]) {
+  try {
+    return program.parseOptions([...argv]);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    const last = argv.at(-1) ?? "";
+    throw new ConfigError(`${nameOf(last)}: has no value; see claudeway --help`);
+  }
+}
+
+function explainFlag(given: string): string {
+  // What follows the equals sign may be a secret.
+  const name = given.replace(/=.*$/s, "");
+  const names = Object.values(flagNames([...fileSettings(), ...flagSettings()]));
+  if (names.includes(name)) return `${name}: has a value; takes none`;
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? "see claudeway --help" : `did you mean ${meant}?`;
+  return `${nameOf(name)}: unknown flag; ${hint}`;
+}
+
+function collect(
+  settings: readonly Setting[],
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    settings.flatMap((setting) => {
+      const value = setting.flag === undefined ? undefined : givenFor(setting, setting.flag, given);
+      return value === undefined ? [] : [[setting.key, value]];
+    }),
+  );
+}
+
+function givenFor({ types }: Setting, flag: string, given: Readonly<Record<string, unknown>>): unknown {
+  const option = new Option(flag);
+  const value = given[option.attributeName()];
+  // Commander tells a `--no-` flag as the opposite of what it names.
+  if (option.negate) return value === false ? true : undefined;
+  if (!Array.isArray(value)) return value;
+  const texts = value.filter((text) => typeof text === "string");
+  if (!types.includes("array")) return readText(texts.at(-1) ?? "", types);
+  return types.includes("string") ? texts.join(",") : texts.flatMap(splitList);
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { isObject } from "@claudeway/schemas";
+import type { Option } from "commander";
+import { buildProgram } from "./command-line.js";
+import { COMMANDS } from "./commands.js";
+import { fileSettings, flagSettings, type Setting } from "./settings.js";
+
+/** The version of the gateway. */
+export const VERSION = readVersion();
+
+/** What `--version` prints, the end of the line included. */
+export function versionText(): string {
+  return `claudeway ${VERSION}\n`;
+}
+
+/** What `--help` prints, the end of the last line included: made from the schemas. */
+export function helpText(): string {
+  const program = buildProgram();
+  const settings = [...fileSettings(), ...flagSettings()];
+  program.usage("[command] [flags]").description("HTTP gateway for the Claude CLI.");
+  program.configureHelp({
+    helpWidth: 80,
+    styleTitle: (title) =>
+      title.replace("Options:", "Flags [variable, default]; they win over variables, those over the file:"),
+    optionDescription: (option) => describeFlag(option, settings),
+  });
+  return `${program.helpInformation()}\n${commandLine()}\n`;
+}
+
+function describeFlag(option: Option, settings: readonly Setting[]): string {
+  const setting = settings.find(({ flag }) => flag === option.flags);
+  if (setting === undefined) return "";
+  const facts = [setting.env, standardOf(setting)].filter((fact) => fact !== undefined);
+  return facts.length === 0 ? setting.summary : `${setting.summary} [${facts.join(", ")}]`;
+}
+
+function standardOf({ standard }: Setting): string | undefined {
+  return typeof standard === "string" || typeof standard === "number" ? String(standard) : undefined;
+}
+
+function commandLine(): string {
+  const shown = Object.entries(COMMANDS).filter(([, { summary }]) => summary !== undefined);
+  return `Commands: ${shown.map(([name, { summary }]) => `${name} (${summary})`).join(", ")}`;
+}
+
+function readVersion(): string {
+  // All packages of the workspace have one version, and this one's lies beside dist/ wherever it is installed.
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const { version } = isObject(manifest) ? manifest : {};
+  return typeof version === "string" ? version : "unknown";
+}

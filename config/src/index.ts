@@ -1,0 +1,14 @@
+/** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
+export { nearest } from "@claudeway/schemas";
+export { ConfigError } from "./errors.js";
+export { VERSION } from "./help.js";
+export type { ApiKey } from "./keys.js";
+export {
+  type Errand,
+  type LoadedConfig,
+  loadConfig,
+  type Print,
+  type Settings,
+  type Sources,
+} from "./load.js";
+export type { PluginChoice, PluginConfig } from "./plugins.js";

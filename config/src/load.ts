@@ -1,0 +1,163 @@
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { type Config, isObject, schemaOf, validate } from "@claudeway/schemas";
+import { type Arguments, flagNames, parseArguments } from "./command-line.js";
+import { ConfigError } from "./errors.js";
+import { type ConfigFile, readConfigFile } from "./file.js";
+import { helpText, versionText } from "./help.js";
+import { type ApiKey, generateKey, parseKeys } from "./keys.js";
+import { choosePlugins, type PluginChoices } from "./plugins.js";
+import { fileSettings } from "./settings.js";
+import { readText } from "./text.js";
+import { type Environment, substituteVariables, type UsedVariable } from "./variables.js";
+
+/** What a configuration is made from. */
+export interface Sources {
+  /** The arguments, without the programs that run them: `process.argv.slice(2)`. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  /** What relative paths count from. */
+  readonly cwd: string;
+}
+
+/** Print the text and end. */
+export interface Print {
+  readonly command: "print";
+  /** Ends with a newline. */
+  readonly text: string;
+}
+
+/** A command that needs no configuration. */
+export interface Errand {
+  readonly command: "init" | "create-plugin";
+  readonly args: readonly string[];
+  /** No questions on the terminal. */
+  readonly force: boolean;
+  /** What `--config` named. */
+  readonly file: string | undefined;
+}
+
+/** The settings, named as in the file; folders are absolute paths, and `engine.max_running` is never 0. */
+export type Settings = Omit<Config, "keys" | "plugins">;
+
+/** A configuration that passed every check which needs nothing but itself. */
+export interface LoadedConfig extends PluginChoices {
+  readonly command: "serve" | "check" | "backup";
+  readonly args: readonly string[];
+  readonly force: boolean;
+  /** Absolute path of the file that was read. */
+  readonly file: string | undefined;
+  readonly config: Settings;
+  /** The first is the admin's. */
+  readonly keys: readonly ApiKey[];
+  /** True: nobody gave a key, so `keys` holds a new one that has to be printed. */
+  readonly generated: boolean;
+  /** Names of variables that hold secrets; no child process gets them. */
+  readonly secretEnv: readonly string[];
+  /** The secrets themselves, never to be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** One source of settings, already checked by itself. */
+interface Layer {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly keys: readonly ApiKey[] | undefined;
+}
+
+/** Reads defaults, the file, the environment and the flags, each over the one before; throws a `ConfigError`. */
+export function loadConfig(sources: Sources): LoadedConfig | Errand | Print {
+  const given = parseArguments(sources.argv);
+  const { command, args, commandLine } = given;
+  if (commandLine.help || command === "help") return { command: "print", text: helpText() };
+  if (commandLine.version) return { command: "print", text: versionText() };
+  if (command === "init" || command === "create-plugin") {
+    return { command, args, force: commandLine.force, file: commandLine.config };
+  }
+  return { command, args, ...loadSettings(given, sources) };
+}
+
+function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Sources) {
+  const file = readConfigFile(commandLine.config, cwd);
+  const { layer: fileLayer, used } = readFileLayer(file, env);
+  const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
+  const { keys: _keys, plugins, ...config } = merge(layers);
+  const given = layers.findLast((layer) => layer.keys !== undefined)?.keys;
+  const keys = given ?? [generateKey()];
+  return {
+    force: commandLine.force,
+    file: file?.path,
+    config: settle(config, cwd),
+    keys,
+    generated: given === undefined,
+    ...choosePlugins(plugins, commandLine),
+    ...listSecrets(used, layers, keys),
+  };
+}
+
+function readFileLayer(
+  file: ConfigFile | undefined,
+  env: Environment,
+): { layer: Layer; used: readonly UsedVariable[] } {
+  if (file === undefined) return { layer: { values: {}, keys: undefined }, used: [] };
+  const { shown } = file;
+  const { tree, used } = substituteVariables(file.tree, { file: shown, schema: schemaOf("config"), env });
+  const secrets = used.map(({ value }) => value);
+  return { layer: checkLayer(tree, {}, { secrets, prefix: `${shown}: ` }), used };
+}
+
+function readEnvironment(env: Environment): Layer {
+  const settings = fileSettings().filter(
+    (setting) => setting.env !== undefined && env[setting.env] !== undefined,
+  );
+  const values = settings.map(({ key, env: name = "", types }) => [key, readText(env[name] ?? "", types)]);
+  return checkLayer(
+    Object.fromEntries(values),
+    Object.fromEntries(settings.map(({ key, env: name = key }) => [key, name])),
+  );
+}
+
+/** Checks one source by itself, so that the message can say where the fault is. */
+function checkLayer(
+  values: unknown,
+  names: Readonly<Record<string, string>>,
+  { secrets = [], prefix = "" }: { readonly secrets?: readonly string[]; readonly prefix?: string } = {},
+): Layer {
+  const checked = validate("config", values, { names, secrets, noun: "setting" });
+  if (!checked.ok) throw new ConfigError(`${prefix}${checked.message}`);
+  const { keys } = checked.value;
+  const { keys: name = "keys" } = names;
+  // What was given, without the defaults: those must not hide what an earlier source says.
+  return {
+    values: isObject(values) ? values : {},
+    keys: keys === undefined ? undefined : parseKeys(keys, `${prefix}${name}`),
+  };
+}
+
+function merge(layers: readonly Layer[]): Config {
+  const merged = validate("config", Object.assign({}, ...layers.map(({ values }) => values)));
+  if (!merged.ok) throw new ConfigError(merged.message);
+  return merged.value;
+}
+
+function settle(config: Settings, cwd: string): Settings {
+  const { claude_bin, engine } = config;
+  return {
+    ...config,
+    workdir: resolve(cwd, config.workdir),
+    log_dir: resolve(cwd, config.log_dir),
+    data_dir: resolve(cwd, config.data_dir),
+    // A bare name is looked for on the PATH.
+    ...(claude_bin?.includes("/") ? { claude_bin: resolve(cwd, claude_bin) } : {}),
+    engine: { ...engine, max_running: engine.max_running || 4 * availableParallelism() },
+  };
+}
+
+function listSecrets(used: readonly UsedVariable[], layers: readonly Layer[], keys: readonly ApiKey[]) {
+  const hidden = used.filter(({ secret }) => secret);
+  const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
+  const values = [...everyKey, ...hidden.map(({ value }) => value)].filter((value) => value !== "");
+  return {
+    secretEnv: [...new Set(["WRAPPER_KEYS", ...hidden.map(({ name }) => name)])],
+    secrets: [...new Set(values)],
+  };
+}

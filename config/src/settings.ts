@@ -1,0 +1,58 @@
+import { isObject, type JSONSchema, type SchemaName, schemaOf } from "@claudeway/schemas";
+
+/** A top-level property of a schema that a flag or a variable can set. */
+export interface Setting {
+  /** Its name in the file. */
+  readonly key: string;
+  /** As commander takes it: `-p, --port <port>`. */
+  readonly flag: string | undefined;
+  readonly env: string | undefined;
+  /** JSON Schema type names. */
+  readonly types: readonly string[];
+  /** The description's first sentence. */
+  readonly summary: string;
+  readonly standard: unknown;
+}
+
+/** What the file may hold and flags and variables may set. */
+export function fileSettings(): Setting[] {
+  return settingsOf("config");
+}
+
+/** What only flags can set. */
+export function flagSettings(): Setting[] {
+  return settingsOf("command-line");
+}
+
+function settingsOf(name: SchemaName): Setting[] {
+  const { properties } = schemaOf(name);
+  return Object.entries(isObject(properties) ? properties : {}).flatMap(([key, schema]) =>
+    isObject(schema) ? [toSetting(key, schema)] : [],
+  );
+}
+
+function toSetting(key: string, schema: JSONSchema): Setting {
+  const { "x-flag": flag, "x-env": env, default: standard, description } = schema;
+  return {
+    key,
+    flag: textOf(flag),
+    env: textOf(env),
+    types: typesOf(schema),
+    summary: (textOf(description) ?? "").replace(/\.( .*)?$/su, ""),
+    standard,
+  };
+}
+
+/** The JSON Schema types that a schema names. */
+export function typesOf({ type }: JSONSchema): string[] {
+  return [type].flat().filter((name) => typeof name === "string");
+}
+
+/** The longest form of a flag, such as `--port`. */
+export function longFlag(flag: string): string {
+  return /--[a-z-]+/.exec(flag)?.[0] ?? flag;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

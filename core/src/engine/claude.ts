@@ -1,0 +1,192 @@
+import type { Options } from "@anthropic-ai/claude-agent-sdk";
+import type { Logger } from "pino";
+import type { SpawnPlan } from "../kernel/hooks.js";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, SessionTotals } from "./engine.js";
+import { Grants } from "./grants.js";
+import { type Posture, postureOptions, sessionOptions, userMessage } from "./options.js";
+import { ClaudeProcess, type ProcessExit } from "./process.js";
+import { TurnReading, type TurnReport } from "./reading.js";
+import { estimatedUsage, reportedUsage, settle } from "./usage.js";
+
+export interface ClaudeEngineOptions {
+  /** Absolute path of the CLI. */
+  readonly executable: string;
+  readonly posture: Posture;
+  /** The prefix of this gateway's markers; see ClaudeProcess. */
+  readonly installation: string;
+  readonly log: Logger;
+}
+
+/** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
+const INTERRUPT_GRACE_MS = 2500;
+const MODELS_TIMEOUT_MS = 20_000;
+
+/** One try at a turn, in one process. */
+interface Attempt {
+  readonly turn: EngineTurn;
+  readonly resumed: boolean;
+  readonly child: ClaudeProcess;
+  readonly reading: TurnReading;
+  readonly grants: Grants;
+  readonly listener: EngineListener;
+}
+
+/** Runs turns on the real CLI, a process for each. */
+export class ClaudeEngine implements Engine {
+  readonly #live = new Set<ClaudeProcess>();
+  /** Sessions whose last process is still on its way out: the next one has to wait for what it saves. */
+  readonly #leaving = new Map<string, Promise<void>>();
+
+  constructor(private readonly options: ClaudeEngineOptions) {}
+
+  async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+    await this.#leaving.get(turn.info.sessionId);
+    const first = await this.#attempt(turn, turn.resume, listener, stop);
+    if (first !== "no conversation") return first;
+    // The session's first turn died before its transcript was written: begin again under the same id.
+    const second = await this.#attempt(turn, false, listener, stop);
+    if (second !== "no conversation") return second;
+    throw new Error(`the CLI neither resumes nor begins session ${turn.info.sessionId}`);
+  }
+
+  async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
+    const child = this.#start(spawn, postureOptions(this.options.posture));
+    try {
+      return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({ id: value, name: displayName }));
+    } finally {
+      await this.#end(child, "now");
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#live].map((child) => this.#end(child, "now")));
+    await Promise.all(this.#leaving.values());
+  }
+
+  async #attempt(
+    turn: EngineTurn,
+    resume: boolean,
+    listener: EngineListener,
+    stop: AbortSignal,
+  ): Promise<EngineResult | "no conversation"> {
+    const grants = new Grants(turn.granted);
+    const options = { ...sessionOptions(turn, this.options.posture, resume), ...grants.options() };
+    const child = this.#start(turn.spawn, options);
+    const attempt = { turn, resumed: resume, child, reading: new TurnReading(listener), grants, listener };
+    const reported = this.#read(attempt);
+    child.send(userMessage(turn.plan));
+    const note = await child.note();
+    if (note !== undefined) listener.process(note);
+
+    const report = await untilReported(child, reported, stop);
+    if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
+    if (report.noConversation && resume) {
+      await this.#end(child, "now");
+      return "no conversation";
+    }
+    return this.#endWithReport(attempt, report, stop.aborted);
+  }
+
+  /** Reads the CLI's messages up to the turn's result; undefined where the process ends without one. */
+  async #read({ child, reading, turn }: Attempt): Promise<TurnReport | undefined> {
+    try {
+      for (let message = await child.next(); message !== undefined; message = await child.next()) {
+        if (message.type === "result") return reading.finish(message);
+        reading.take(message);
+      }
+    } catch (error) {
+      const stderr = child.complaints;
+      this.options.log.warn({ err: error, turn_id: turn.info.id, stderr }, "the CLI ended without a result");
+    }
+    return undefined;
+  }
+
+  /** The answer goes at once; the process saves its totals and leaves behind it. */
+  #endWithReport({ turn, resumed, child, reading, grants, listener }: Attempt, report: TurnReport, stopped: boolean): EngineResult {
+    const base = { inProcess: undefined, session: resumed ? turn.totals : undefined };
+    const settled = settle(report.totals, base, reading.delivered);
+    const totals: SessionTotals = { reported: report.totals, saved: settled.base, ended: "open" };
+    listener.totals(totals);
+    this.#leave(turn.info.sessionId, child, (exit) => listener.totals({ ...totals, ended: endOf(exit) }));
+    return {
+      end: stopped ? "stopped" : report.ok ? "completed" : "failed",
+      text: report.text,
+      error: report.error,
+      usage: reportedUsage(settled.used),
+      denials: report.denials,
+      ran: grants.ran,
+      exitCode: 0,
+      model: reading.model,
+    };
+  }
+
+  async #endWithoutReport({ turn, child, reading, grants, listener }: Attempt, stopped: boolean): Promise<EngineResult> {
+    await this.#end(child, "now");
+    const exit = await child.exited;
+    if (turn.totals !== undefined) listener.totals({ ...turn.totals, ended: endOf(exit) });
+    return {
+      end: stopped ? "stopped" : "failed",
+      text: reading.text,
+      error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
+      usage: estimatedUsage(reading.delivered),
+      denials: [],
+      ran: grants.ran,
+      exitCode: exit.code,
+      model: reading.model,
+    };
+  }
+
+  #start(spawn: SpawnPlan, options: Options): ClaudeProcess {
+    const child = new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
+    this.#live.add(child);
+    return child;
+  }
+
+  async #end(child: ClaudeProcess, how: "clean" | "now"): Promise<void> {
+    await child.end(how);
+    this.#live.delete(child);
+  }
+
+  #leave(sessionId: string, child: ClaudeProcess, left: (exit: ProcessExit) => void): void {
+    const leaving = this.#end(child, "clean").then(async () => {
+      left(await child.exited);
+      this.#leaving.delete(sessionId);
+    });
+    this.#leaving.set(sessionId, leaving);
+  }
+}
+
+/** Waits for the turn's report. When `stop` aborts, the CLI is interrupted, and ended if that doesn't help. */
+async function untilReported(
+  child: ClaudeProcess,
+  reported: Promise<TurnReport | undefined>,
+  stop: AbortSignal,
+): Promise<TurnReport | undefined> {
+  let grace: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    grace = setTimeout(() => void child.end("now"), INTERRUPT_GRACE_MS);
+    // A CLI that can't be interrupted any more is ended by the timer.
+    child.interrupt().catch(() => undefined);
+  };
+  if (stop.aborted) interrupt();
+  else stop.addEventListener("abort", interrupt, { once: true });
+  try {
+    return await reported;
+  } finally {
+    stop.removeEventListener("abort", interrupt);
+    clearTimeout(grace);
+  }
+}
+
+function endOf(exit: ProcessExit): SessionTotals["ended"] {
+  return exit.signal === "SIGKILL" || (exit.code === null && exit.signal === null) ? "killed" : "clean";
+}
+
+function describe(exit: ProcessExit): string {
+  if (exit.signal !== null) return `signal ${exit.signal}`;
+  return exit.code === null ? "it did not start" : `exit code ${exit.code}`;
+}
+
+function lastLine(text: string): string {
+  return text.slice(text.lastIndexOf("\n") + 1);
+}

@@ -1,0 +1,98 @@
+import type { PermissionDenial } from "@claudeway/schemas";
+import type { SpawnPlan } from "../kernel/hooks.js";
+import type { TurnInfo, TurnPlan, TurnUsage } from "../turns/types.js";
+
+/** Why a running turn is ended from outside. */
+export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown";
+
+/** One tool call that a person let through: the same tool with the same input, once. */
+export interface GrantedCall {
+  readonly toolUseId: string;
+  readonly tool: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** What the engine is given to run. */
+export interface EngineTurn {
+  readonly info: TurnInfo;
+  readonly plan: TurnPlan;
+  readonly spawn: SpawnPlan;
+  /** True where an earlier turn of this session may have left a conversation to resume. */
+  readonly resume: boolean;
+  /** What the session's CLI last said it had cost in all: the base that its next totals may start from. */
+  readonly totals: SessionTotals | undefined;
+  /** Calls that may run although the posture denies them. */
+  readonly granted: readonly GrantedCall[];
+}
+
+/** Tokens and USD of one model, as the CLI counts them. */
+export interface ModelTotals {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+  readonly costUsd: number;
+}
+
+export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
+
+/** The cumulative totals of a session's CLI, kept between its processes. */
+export interface SessionTotals {
+  /** What the last result reported: the CLI starts from these after a clean end. */
+  readonly reported: TotalsByModel;
+  /** What that process had started from: the CLI starts from these after a kill, or from nothing. */
+  readonly saved: TotalsByModel;
+  /** How the process ended; "open" while it lives, and after a crash of the gateway, when nobody saw it. */
+  readonly ended: "clean" | "killed" | "open";
+}
+
+/** What a running turn tells as it goes. */
+export interface EngineListener {
+  /** New text of the answer. */
+  text(delta: string): void;
+  /** What was delivered so far; called on every message that carries usage. */
+  usage(usage: TurnUsage): void;
+  /** The process that runs the turn. */
+  process(child: ChildNote): void;
+  /** The session's totals changed: after the result, and once more when the process has ended. */
+  totals(totals: SessionTotals): void;
+}
+
+/** Enough to find a child again, and to be sure that it is ours. */
+export interface ChildNote {
+  readonly pid: number;
+  /** Clock ticks since boot, field 22 of /proc/PID/stat; 0 where there is no /proc. */
+  readonly startTime: number;
+  /** The value of `CLAUDEWAY_PROCESS` in the child's environment. */
+  readonly marker: string;
+}
+
+export interface EngineResult {
+  readonly end: "completed" | "failed" | "stopped";
+  /** The CLI's result text; of a turn without a result, the text so far. */
+  readonly text: string;
+  /** The CLI's own message where `end` is "failed". */
+  readonly error: string | null;
+  readonly usage: TurnUsage;
+  readonly denials: readonly PermissionDenial[];
+  /** Which of the granted calls were let run, by `toolUseId`. */
+  readonly ran: readonly string[];
+  readonly exitCode: number | null;
+  /** The model that answered, as far as it is known. */
+  readonly model: string | undefined;
+}
+
+export interface ModelName {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What runs turns. It never rejects for what happens on the CLI's side: that is a result. */
+export interface Engine {
+  /** Aborting the signal (its reason is a StopReason) ends the turn, and all that it started, within 5 s. */
+  run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
+  /** The models that the CLI offers. Rejects where it can't tell. */
+  models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
+  /** Ends every process. */
+  close(): Promise<void>;
+}

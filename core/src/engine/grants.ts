@@ -1,0 +1,35 @@
+import { isDeepStrictEqual } from "node:util";
+import type { HookCallback, Options } from "@anthropic-ai/claude-agent-sdk";
+import type { GrantedCall } from "./engine.js";
+
+/** Lets calls through that a person approved: the same tool with the same input, each once, and nothing else. */
+export class Grants {
+  readonly #open: GrantedCall[];
+  readonly #ran: string[] = [];
+
+  constructor(granted: readonly GrantedCall[]) {
+    this.#open = [...granted];
+  }
+
+  /** Ids of the approved calls that the CLI was let to run, as they were denied. */
+  get ran(): readonly string[] {
+    return this.#ran;
+  }
+
+  options(): Options {
+    if (this.#open.length === 0) return {};
+    return { hooks: { PreToolUse: [{ hooks: [this.#decide] }] } };
+  }
+
+  readonly #decide: HookCallback = async (input) => {
+    if (input.hook_event_name !== "PreToolUse") return {};
+    const index = this.#open.findIndex(
+      ({ tool, input: approved }) => tool === input.tool_name && isDeepStrictEqual(approved, input.tool_input),
+    );
+    const [call] = index === -1 ? [] : this.#open.splice(index, 1);
+    // No answer: the CLI's own rules go on to decide, and in this posture they deny.
+    if (call === undefined) return {};
+    this.#ran.push(call.toolUseId);
+    return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "allow" } };
+  };
+}

@@ -1,0 +1,50 @@
+import type { Options, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { SpawnOptions } from "../kernel/hooks.js";
+import type { TurnPlan } from "../turns/types.js";
+import type { EngineTurn } from "./engine.js";
+
+/** Every tool call runs, or calls that need permission are denied and listed. */
+export type Posture = "bypass" | "deny";
+
+/** The SDK's options that hold for every process of a posture. */
+export function postureOptions(posture: Posture): Options {
+  if (posture === "bypass") {
+    return { ...COMMON, permissionMode: "bypassPermissions", allowDangerouslySkipPermissions: true };
+  }
+  // Nothing in the workdir may run or allow anything: neither its settings, with their hooks and rules, nor its .mcp.json.
+  return { ...COMMON, permissionMode: "default", settingSources: ["user"], strictMcpConfig: true };
+}
+
+/** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
+export function sessionOptions({ info, plan, spawn }: EngineTurn, posture: Posture, resume: boolean): Options {
+  return {
+    ...postureOptions(posture),
+    ...(resume ? { resume: info.sessionId } : { sessionId: info.sessionId }),
+    model: plan.model,
+    systemPrompt: plan.systemPrompt ?? { type: "preset", preset: "claude_code" },
+    ...(plan.maxBudgetUsd === undefined ? {} : { maxBudgetUsd: plan.maxBudgetUsd }),
+    ...spawnOptions(spawn.options),
+  };
+}
+
+/** A prompt as the SDK takes it; written text is delivered without slash commands and file mentions. */
+export function userMessage({ prompt, verbatim }: TurnPlan): SDKUserMessage {
+  return {
+    type: "user",
+    message: { role: "user", content: prompt },
+    parent_tool_use_id: null,
+    ...(verbatim ? { client_composed: true } : {}),
+  };
+}
+
+const COMMON: Options = { includePartialMessages: true };
+
+function spawnOptions(options: SpawnOptions): Options {
+  const { allowedTools, disallowedTools, additionalDirectories, ...rest } = options;
+  return {
+    ...rest,
+    ...(allowedTools && { allowedTools: [...allowedTools] }),
+    ...(disallowedTools && { disallowedTools: [...disallowedTools] }),
+    ...(additionalDirectories && { additionalDirectories: [...additionalDirectories] }),
+  };
+}

@@ -1,0 +1,205 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ModelInfo,
+  type Options,
+  type Query,
+  query,
+  type SDKMessage,
+  type SDKUserMessage,
+  type SpawnOptions as SdkSpawnOptions,
+} from "@anthropic-ai/claude-agent-sdk";
+import { messageOf } from "../errors.js";
+import type { SpawnPlan } from "../kernel/hooks.js";
+import type { ChildNote } from "./engine.js";
+import { endMarked, MARKER_VARIABLE, startTimeOf } from "./reaper.js";
+
+/** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
+const CLEAN_END_MS = 2000;
+/** How much of the CLI's complaints is kept, in characters. */
+const STDERR_TAIL = 4096;
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/**
+ * One process of the CLI, driven by the Agent SDK in streaming-input mode: a child in a process group of its own that
+ * carries a marker, so that it can be ended with all that it started.
+ */
+export class ClaudeProcess {
+  /** Resolves when the child has gone; a child that could not be started counts as gone. */
+  readonly exited: Promise<ProcessExit>;
+  readonly marker: string;
+  readonly #query: Query;
+  readonly #input = new MessageQueue();
+  readonly #exit: { resolve: (exit: ProcessExit) => void };
+  #child: ChildProcess | undefined;
+  #stderr = "";
+  #ending: Promise<void> | undefined;
+
+  /**
+   * @param plan what the spawn hook made of the command
+   * @param options the SDK's options of this session, without what the plan says
+   * @param installation the marker's prefix: an id that belongs to this gateway's data folder
+   */
+  constructor(
+    private readonly plan: SpawnPlan,
+    options: Options,
+    executable: string,
+    installation: string,
+  ) {
+    this.marker = `${installation}.${randomUUID()}`;
+    let resolve: (exit: ProcessExit) => void = () => undefined;
+    this.exited = new Promise((done) => {
+      resolve = done;
+    });
+    this.#exit = { resolve };
+    this.#query = query({
+      prompt: this.#input,
+      options: {
+        ...options,
+        cwd: plan.cwd,
+        env: { ...plan.env },
+        pathToClaudeCodeExecutable: executable,
+        spawnClaudeCodeProcess: (sdk) => this.#spawn(sdk, executable),
+      },
+    });
+  }
+
+  /** The child, once it has been started. */
+  async note(): Promise<ChildNote | undefined> {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return undefined;
+    return { pid, startTime: (await startTimeOf(pid)) ?? 0, marker: this.marker };
+  }
+
+  /** The last of what the CLI wrote to stderr. */
+  get complaints(): string {
+    return this.#stderr.trim();
+  }
+
+  /** The CLI's next message; undefined when there is none any more. Throws when the process breaks off. */
+  async next(): Promise<SDKMessage | undefined> {
+    // Not `for await`: leaving such a loop would close the query, and the process with it.
+    const { value, done } = await this.#query.next();
+    return done === true ? undefined : value;
+  }
+
+  send(message: SDKUserMessage): void {
+    this.#input.push(message);
+  }
+
+  /** Asks the CLI to end the running turn, its tools' processes with it. */
+  async interrupt(): Promise<void> {
+    await this.#query.interrupt();
+  }
+
+  /** The models that the account may use; rejects when the CLI has not answered in time, or has gone. */
+  async models(timeoutMs: number): Promise<readonly ModelInfo[]> {
+    const timer = new AbortController();
+    const late = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
+      throw new Error(`the CLI did not name its models within ${timeoutMs} ms`);
+    });
+    const gone = this.exited.then(() => {
+      throw new Error(`the CLI ended: ${this.complaints}`);
+    });
+    try {
+      return await Promise.race([this.#query.supportedModels(), late, gone]);
+    } finally {
+      timer.abort();
+      late.catch(() => undefined);
+      gone.catch(() => undefined);
+    }
+  }
+
+  /**
+   * Ends the process and all that it started; resolves when nothing is left. A clean end lets the CLI save its totals;
+   * otherwise it is told to go at once.
+   */
+  end(how: "clean" | "now"): Promise<void> {
+    this.#ending ??= this.#end(how);
+    return this.#ending;
+  }
+
+  async #end(how: "clean" | "now"): Promise<void> {
+    this.#input.close();
+    if (this.#child !== undefined && how === "clean") {
+      await Promise.race([this.exited, sleep(CLEAN_END_MS, undefined, { ref: false })]);
+    }
+    await endMarked(this.marker);
+    // Where there is no /proc, the process group is all that can be reached.
+    if (this.#isRunning()) this.#killGroup();
+    this.#query.close();
+    if (this.#child === undefined) this.#exit.resolve({ code: null, signal: null });
+    await this.exited;
+  }
+
+  #isRunning(): boolean {
+    return this.#child?.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  #killGroup(): void {
+    try {
+      if (this.#child?.pid !== undefined) process.kill(-this.#child.pid, "SIGKILL");
+    } catch (error) {
+      this.#stderr += `\n${messageOf(error)}`;
+    }
+  }
+
+  #spawn(sdk: SdkSpawnOptions, executable: string) {
+    const own = this.plan.command === executable;
+    const outer = process.env[MARKER_VARIABLE];
+    const child = spawn(own ? sdk.command : this.plan.command, [...this.plan.args, ...sdk.args], {
+      cwd: sdk.cwd ?? this.plan.cwd,
+      env: { ...sdk.env, [MARKER_VARIABLE]: outer === undefined ? this.marker : `${outer},${this.marker}` },
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    child.once("exit", (code, signal) => this.#exit.resolve({ code, signal }));
+    child.once("error", (error) => {
+      this.#complain(error.message);
+      if (child.pid === undefined) this.#exit.resolve({ code: null, signal: null });
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => this.#complain(text));
+    // The CLI may go while the SDK still writes: its exit tells, EPIPE adds nothing.
+    child.stdin.on("error", (error) => this.#complain(error.message));
+    return child;
+  }
+
+  #complain(text: string): void {
+    this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+  }
+}
+
+/** The prompt stream of a process: open until the process is to end. */
+class MessageQueue implements AsyncIterable<SDKUserMessage> {
+  readonly #messages: SDKUserMessage[] = [];
+  #wake: () => void = () => undefined;
+  #closed = false;
+
+  push(message: SDKUserMessage): void {
+    this.#messages.push(message);
+    this.#wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SDKUserMessage, void> {
+    while (!this.#closed || this.#messages.length > 0) {
+      const message = this.#messages.shift();
+      if (message !== undefined) yield message;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import type { SDKMessage, SDKPartialAssistantMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { PermissionDenial } from "@claudeway/schemas";
+import type { EngineListener, ModelTotals, TotalsByModel } from "./engine.js";
+import { DeliveredUsage, estimatedUsage } from "./usage.js";
+
+/** What the CLI said at the end of a turn. */
+export interface TurnReport {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly error: string | null;
+  readonly denials: readonly PermissionDenial[];
+  readonly totals: TotalsByModel;
+  /** The session was not there to be resumed. */
+  readonly noConversation: boolean;
+}
+
+/** Reads the messages of one turn: tells text and usage as they come, and what was delivered when it ends. */
+export class TurnReading {
+  readonly #delivered = new DeliveredUsage();
+  /** The message that each agent streams at the moment; "" is the main one. */
+  readonly #current = new Map<string, { readonly id: string; readonly model: string }>();
+  #text = "";
+  #model: string | undefined;
+  #newMessage = false;
+
+  constructor(private readonly listener: EngineListener) {}
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The model of the main agent's messages. */
+  get model(): string | undefined {
+    return this.#model;
+  }
+
+  get delivered(): TotalsByModel {
+    return this.#delivered.totals();
+  }
+
+  /** Takes any message but the result. */
+  take(message: SDKMessage): void {
+    if (message.type === "stream_event") this.#takeStreamEvent(message);
+    else if (message.type === "assistant" && message.message.model !== "<synthetic>") {
+      // Subagents' messages may come whole, without a stream of their own.
+      const { id, model, usage } = message.message;
+      this.#note(id, model, usage);
+    }
+  }
+
+  /** Takes the result, and tells its text if nothing was streamed (a slash command answers that way). */
+  finish(message: SDKResultMessage): TurnReport {
+    const report = toReport(message);
+    if (report.ok && this.#text === "" && report.text !== "") this.#tellText(report.text);
+    return report.ok ? report : { ...report, text: this.#text };
+  }
+
+  #takeStreamEvent({ event, parent_tool_use_id }: SDKPartialAssistantMessage): void {
+    const agent = parent_tool_use_id ?? "";
+    switch (event.type) {
+      case "message_start": {
+        const { id, model, usage } = event.message;
+        this.#current.set(agent, { id, model });
+        if (agent === "") {
+          this.#model = model;
+          this.#newMessage = true;
+        }
+        this.#note(id, model, usage);
+        break;
+      }
+      case "message_delta": {
+        const current = this.#current.get(agent);
+        if (current !== undefined) this.#note(current.id, current.model, event.usage);
+        break;
+      }
+      case "content_block_delta":
+        if (agent === "" && event.delta.type === "text_delta") this.#tellText(event.delta.text);
+        break;
+      default:
+    }
+  }
+
+  #tellText(text: string): void {
+    if (text === "") return;
+    const separator = this.#newMessage && this.#text !== "" ? "\n\n" : "";
+    this.#newMessage = false;
+    this.#text += separator + text;
+    this.listener.text(separator + text);
+  }
+
+  #note(...note: Parameters<DeliveredUsage["note"]>): void {
+    this.#delivered.note(...note);
+    this.listener.usage(estimatedUsage(this.#delivered.totals()));
+  }
+}
+
+function toReport(message: SDKResultMessage): TurnReport {
+  const ok = message.subtype === "success" && !message.is_error;
+  const text = message.subtype === "success" ? message.result : "";
+  const errors = message.subtype === "success" ? [] : message.errors;
+  return {
+    ok,
+    text,
+    error: ok ? null : text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`,
+    denials: message.permission_denials.map(({ tool_name, tool_use_id, tool_input }) => ({
+      tool_name,
+      tool_use_id,
+      tool_input,
+    })),
+    totals: Object.fromEntries(Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)])),
+    noConversation: errors.some((error) => error.includes("No conversation found")),
+  };
+}
+
+function toTotals(usage: SDKResultMessage["modelUsage"][string]): ModelTotals {
+  return {
+    input: usage.inputTokens,
+    output: usage.outputTokens,
+    cacheRead: usage.cacheReadInputTokens,
+    cacheWrite: usage.cacheCreationInputTokens,
+    costUsd: usage.costUSD,
+  };
+}

@@ -1,0 +1,80 @@
+/** Every error code that a client can meet, with its HTTP status. docs/api.md lists the same ones; a test compares. */
+export const ERROR_STATUS = {
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  TIMEOUT: 408,
+  CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  TOO_MANY_REQUESTS: 429,
+  HEADERS_TOO_LARGE: 431,
+  INTERNAL_ERROR: 500,
+  UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_STATUS;
+
+/** An error that is meant for the client: its message is shown, so it never holds a secret. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly status: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly options: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(message);
+    this.status = options.status ?? ERROR_STATUS[code];
+  }
+}
+
+// Two copies of this package may be loaded (a plugin's own beside the gateway's), so `instanceof` can't be asked.
+const REFUSAL = Symbol.for("claudeway.Refusal");
+
+export interface RefusalOptions {
+  /** Seconds that the client should wait; sent as `Retry-After`. */
+  readonly retryAfterSecs?: number;
+}
+
+/**
+ * What a plugin throws (or returns from the `request` hook) to refuse something, with a reason that the client reads.
+ * `status` is a 4xx; anything else is a defect of the plugin and throws a RangeError.
+ */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly [REFUSAL] = true;
+
+  constructor(
+    readonly status: number,
+    readonly reason: string,
+    readonly options: RefusalOptions = {},
+  ) {
+    if (!Number.isInteger(status) || status < 400 || status > 499) {
+      throw new RangeError(`Refusal: status is ${status}; it takes 400 to 499`);
+    }
+    super(reason);
+  }
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === "object" && value !== null && REFUSAL in value;
+}
+
+/** The client's view of a refusal: 403 `FORBIDDEN` unless the status has a code of its own. */
+export function refusalToError(refusal: Refusal): GatewayError {
+  const own = (Object.keys(ERROR_STATUS) as ErrorCode[]).find((code) => ERROR_STATUS[code] === refusal.status);
+  const retryAfter = refusal.options.retryAfterSecs ?? (refusal.status === 429 ? 1 : undefined);
+  return new GatewayError(own ?? "FORBIDDEN", refusal.reason, {
+    status: refusal.status,
+    ...(retryAfter === undefined ? {} : { headers: { "retry-after": String(Math.ceil(retryAfter)) } }),
+  });
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,173 @@
+import { createServer, type Server } from "node:http";
+import Router from "@koa/router";
+import Koa from "koa";
+import type { Logger } from "pino";
+import type { Engine } from "./engine/engine.js";
+import { messageOf } from "./errors.js";
+import { type Access, authenticate, type Key, Keyring } from "./http/auth.js";
+import { jsonBody } from "./http/body.js";
+import { completedRequests } from "./http/completed.js";
+import type { GatewayContext, GatewayState } from "./http/context.js";
+import { answerUnparsed, errorResponses } from "./http/errors.js";
+import { notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
+import { healthRoutes } from "./http/routes/health.js";
+import { modelRoutes } from "./http/routes/models.js";
+import { sessionRoutes } from "./http/routes/sessions.js";
+import { taskRoutes } from "./http/routes/tasks.js";
+import type { ListenAddress, SpawnPlan } from "./kernel/hooks.js";
+import type { Kernel } from "./kernel/kernel.js";
+import type { AuditLog } from "./ledger/audit.js";
+import type { Ledger } from "./ledger/ledger.js";
+import { ModelCatalogue } from "./models.js";
+import { Sessions } from "./sessions.js";
+import { SessionOrder } from "./turns/order.js";
+import { TurnQueue } from "./turns/queue.js";
+import { RunningTurns } from "./turns/running.js";
+import { Workdirs } from "./workdirs.js";
+
+export interface GatewayOptions {
+  readonly version: string;
+  readonly keys: readonly Key[];
+  readonly host: string;
+  readonly port: number;
+  readonly bodyBytes: number;
+  readonly maxRunning: number;
+  readonly maxQueued: number;
+  /** How long running turns may take when the gateway closes, in ms. */
+  readonly graceMs: number;
+  /** Base folder of the workdirs. */
+  readonly workdir: string;
+  /** What the CLI starts with unless a plugin says otherwise. */
+  readonly spawn: (workdir: string) => SpawnPlan;
+}
+
+export interface GatewayParts {
+  readonly kernel: Kernel;
+  readonly engine: Engine;
+  readonly ledger: Ledger;
+  readonly audit: AuditLog;
+  readonly log: Logger;
+}
+
+/** The HTTP gateway: a Koa chain in front of the turns. It uses its parts; whoever made them closes them. */
+export class Gateway {
+  readonly #queue: TurnQueue;
+  readonly #turns: RunningTurns;
+  readonly #server: Server;
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: GatewayOptions,
+    private readonly parts: GatewayParts,
+  ) {
+    const { kernel, engine, ledger, audit, log } = parts;
+    const order = new SessionOrder();
+    this.#queue = new TurnQueue(options);
+    this.#turns = new RunningTurns({
+      kernel,
+      engine,
+      queue: this.#queue,
+      books: { ledger, audit, log },
+      order: (sessionId, stop) => order.enter(sessionId, stop),
+      spawn: options.spawn,
+      log,
+    });
+    this.#server = createServer(this.#chain().callback());
+    this.#server.on("clientError", answerUnparsed);
+  }
+
+  /** The way of every request, from top to bottom. */
+  #chain(): Koa<GatewayState> {
+    const { kernel, audit, log } = this.parts;
+    const parseJson = jsonBody(this.options.bodyBytes);
+    const routes = this.#routes();
+    const app = new Koa<GatewayState>();
+    app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
+    app.use(completedRequests({ kernel, audit }));
+    app.use(errorResponses(log));
+    app.use(authenticate(new Keyring(this.options.keys), (ctx) => this.#accessTo(ctx)));
+    app.use(requestHook(kernel));
+    app.use(pluginRoutes(kernel, parseJson));
+    app.use(parseJson);
+    app.use(routes.routes());
+    app.use(notAllowed(routes));
+    return app;
+  }
+
+  #routes(): Router<GatewayState> {
+    const { version, workdir } = this.options;
+    const { engine, kernel, ledger, log } = this.parts;
+    const router = new Router<GatewayState>();
+    const workdirs = new Workdirs(workdir);
+    const models = new ModelCatalogue(
+      async () => engine.models(await kernel.hooks.spawn.promise(this.options.spawn(await workdirs.ofTask(undefined)))),
+      log,
+    );
+    healthRoutes(router, version);
+    modelRoutes(router, models);
+    taskRoutes(router, { turns: this.#turns, workdirs });
+    sessionRoutes(router, new Sessions({ ledger, turns: this.#turns, workdirs }));
+    return router;
+  }
+
+  #accessTo(ctx: GatewayContext): Access {
+    if (ctx.path === "/health") return "none";
+    return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
+  }
+
+  /** Opens the port. Rejects with Node's error when it can't. */
+  async listen(): Promise<ListenAddress> {
+    const { host, port } = this.options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    const address = listenAddress(host, this.#server);
+    this.parts.kernel.tell("listening", address);
+    return address;
+  }
+
+  /**
+   * Takes no more requests, lets running turns finish for a grace time, then ends them. Resolves when every answer has
+   * been sent. A second call cuts the grace short.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) this.#closing = this.#close();
+    else this.#turns.stopAll("shutdown");
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#queue.close();
+    await this.parts.kernel.tellClosing();
+    const grace = setTimeout(() => this.#turns.stopAll("shutdown"), this.options.graceMs);
+    await this.#turns.drained();
+    clearTimeout(grace);
+    this.#server.closeIdleConnections();
+    const hangUp = setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS);
+    await closed;
+    clearTimeout(hangUp);
+  }
+}
+
+/** How long the last answers may take to be sent after the last turn has ended, in ms. */
+const LAST_ANSWERS_MS = 1000;
+
+function listenAddress(host: string, server: Server): ListenAddress {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  const reachable = host === "0.0.0.0" || host === "::" ? "localhost" : host;
+  const bracketed = reachable.includes(":") ? `[${reachable}]` : reachable;
+  return { host, port: address.port, url: `http://${bracketed}:${address.port}` };
+}
+
+/** A reader that leaves in the middle of an answer is no fault of ours; anything else that breaks an answer is told. */
+function logStreamError(error: NodeJS.ErrnoException, log: Logger): void {
+  const left = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE"].includes(error.code ?? "");
+  if (left) log.debug({ reason: messageOf(error) }, "a client left before the end of its answer");
+  else log.error({ err: error }, "an answer broke off");
+}

@@ -1,0 +1,19 @@
+import type Koa from "koa";
+import type { Caller } from "../turns/types.js";
+
+/** What the gateway knows of a request; one object per request. */
+export interface GatewayState {
+  /** Names the request in logs; sent as `X-Request-Id`. */
+  requestId: string;
+  /** Set once the request is authenticated. */
+  caller?: Caller;
+}
+
+export type GatewayContext = Koa.ParameterizedContext<GatewayState>;
+export type GatewayMiddleware = Koa.Middleware<GatewayState>;
+
+/** The authenticated caller. Throws where a route forgot to ask for one. */
+export function callerOf(ctx: { readonly state: GatewayState }): Caller {
+  if (ctx.state.caller === undefined) throw new Error("the route does not authenticate");
+  return ctx.state.caller;
+}

@@ -1,0 +1,90 @@
+import type Router from "@koa/router";
+import Koa from "koa";
+import compose from "koa-compose";
+import { GatewayError } from "../errors.js";
+import type { RequestInfo } from "../kernel/hooks.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { callerOf, type GatewayContext, type GatewayMiddleware, type GatewayState } from "./context.js";
+
+/** What a router tells of its routes. */
+interface RouteList {
+  readonly stack: readonly { readonly methods: readonly string[]; match(path: string): boolean }[];
+}
+
+const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
+
+/** Asks the plugins whether an authenticated request may go on. */
+export function requestHook(kernel: Kernel): GatewayMiddleware {
+  return async (ctx, next) => {
+    if (ctx.state.caller !== undefined) {
+      const refusal = await kernel.hooks.request.promise(requestInfo(ctx));
+      if (refusal !== undefined) throw refusal;
+    }
+    await next();
+  };
+}
+
+/** Hands requests below a plugin's prefix to that plugin. */
+export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): GatewayMiddleware {
+  return async (ctx, next) => {
+    const mount = kernel.routes.match(ctx.path);
+    if (mount === undefined) return next();
+    if (!mount.running) {
+      throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, { headers: { "retry-after": "5" } });
+    }
+    const route = () => belowPrefix(ctx, mount.prefix, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router)));
+    // A plugin may take forms or raw bodies too: those it reads itself.
+    if (ctx.is("application/json")) await parseJson(ctx, route);
+    else await route();
+  };
+}
+
+/** Answers 405 with `Allow` where the path is right and the method isn't, else 404. */
+export function notAllowed(router: RouteList): GatewayMiddleware {
+  return (ctx) => refuseMethod(ctx, router);
+}
+
+/** A plugin's routes are written as if its prefix weren't there. */
+async function belowPrefix(ctx: GatewayContext, prefix: string, route: () => Promise<unknown>): Promise<void> {
+  const path = ctx.path;
+  ctx.path = path.slice(prefix.length) || "/";
+  try {
+    await route();
+  } finally {
+    ctx.path = path;
+  }
+}
+
+const MIDDLEWARE = new WeakMap<Router, GatewayMiddleware>();
+
+/** A router as middleware of the gateway's, composed once. */
+function middlewareOf(router: Router): GatewayMiddleware {
+  const known = MIDDLEWARE.get(router);
+  if (known !== undefined) return known;
+  const app = new Koa<GatewayState>();
+  app.use(router.routes());
+  const middleware = compose(app.middleware);
+  MIDDLEWARE.set(router, middleware);
+  return middleware;
+}
+
+async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<never> {
+  const methods = new Set(router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods));
+  if (methods.size === 0) throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${ctx.path}`);
+  const allow = [...methods].sort().join(", ");
+  throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {
+    headers: { allow },
+  });
+}
+
+function requestInfo(ctx: GatewayContext): RequestInfo {
+  const shown = Object.entries(ctx.headers).filter(([name]) => !HIDDEN_HEADERS.has(name));
+  return {
+    id: ctx.state.requestId,
+    method: ctx.method,
+    path: ctx.path,
+    keyId: callerOf(ctx).keyId,
+    remoteAddress: ctx.req.socket.remoteAddress ?? "",
+    headers: Object.freeze(Object.fromEntries(shown)),
+  };
+}

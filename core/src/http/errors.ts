@@ -1,0 +1,58 @@
+import type { Socket } from "node:net";
+import { STATUS_CODES } from "node:http";
+import type { ErrorResponse } from "@claudeway/schemas";
+import type { Logger } from "pino";
+import { ERROR_STATUS, type ErrorCode, GatewayError, isRefusal, refusalToError } from "../errors.js";
+import type { GatewayContext, GatewayMiddleware } from "./context.js";
+
+/** Turns whatever a route throws into the one error shape. A defect of ours is logged, the client gets an id. */
+export function errorResponses(log: Logger): GatewayMiddleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = toGatewayError(thrown) ?? defect(thrown, ctx, log);
+      sendError(ctx, error);
+    }
+  };
+}
+
+export function sendError(ctx: GatewayContext, error: GatewayError): void {
+  const id = error.code === "INTERNAL_ERROR" ? { id: ctx.state.requestId } : {};
+  ctx.status = error.status;
+  ctx.set({ ...error.options.headers });
+  ctx.body = { error: error.message, code: error.code, ...id } satisfies ErrorResponse;
+}
+
+/** The error that a client may see, or undefined for a defect of ours. */
+export function toGatewayError(thrown: unknown): GatewayError | undefined {
+  if (thrown instanceof GatewayError) return thrown;
+  return isRefusal(thrown) ? refusalToError(thrown) : undefined;
+}
+
+function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError {
+  const id = ctx.state.requestId;
+  log.error({ err: thrown, request_id: id, method: ctx.method, path: ctx.path }, "a request broke");
+  return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`);
+}
+
+const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: "HEADERS_TOO_LARGE",
+  ERR_HTTP_REQUEST_TIMEOUT: "TIMEOUT",
+};
+
+/** Answers what Node refuses before Koa sees it, in the same shape, and hangs up. */
+export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = PARSER_ERRORS[error.code ?? ""] ?? "BAD_REQUEST";
+  const status = ERROR_STATUS[code];
+  const message = code === "BAD_REQUEST" ? "not a well-formed HTTP request" : (STATUS_CODES[status] ?? code).toLowerCase();
+  const body = JSON.stringify({ error: message, code } satisfies ErrorResponse);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

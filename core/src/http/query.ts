@@ -1,0 +1,11 @@
+import { GatewayError } from "../errors.js";
+import type { GatewayContext } from "./context.js";
+
+/** A whole number from 1 on in the query string. Throws BAD_REQUEST. */
+export function wholeNumber(ctx: GatewayContext, name: string, standard: number, most: number): number {
+  const given = ctx.query[name];
+  if (given === undefined) return standard;
+  const number = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+  if (number >= 1 && number <= most) return number;
+  throw new GatewayError("BAD_REQUEST", `${name}: is ${JSON.stringify(given)}; it takes a whole number from 1 to ${most}`);
+}

@@ -1,0 +1,11 @@
+import type Router from "@koa/router";
+import type { ModelsResponse } from "@claudeway/schemas";
+import type { ModelCatalogue } from "../../models.js";
+import type { GatewayState } from "../context.js";
+
+/** `GET /models`: what the CLI offers. */
+export function modelRoutes(router: Router<GatewayState>, catalogue: ModelCatalogue): void {
+  router.get("/models", async (ctx) => {
+    ctx.body = { models: [...(await catalogue.list())] } satisfies ModelsResponse;
+  });
+}

@@ -1,0 +1,31 @@
+import { Readable } from "node:stream";
+import type { Frame, ReadOptions, TurnStream } from "../turns/stream.js";
+import type { GatewayContext } from "./context.js";
+
+/** A comment after this many ms without an event keeps proxies from hanging up. */
+export const HEARTBEAT_MS = 15_000;
+
+/**
+ * Answers with a turn's events as server-sent events (WHATWG HTML, "Server-sent events").
+ * The stream pulls: a reader that is slow gets fewer frames and costs no memory.
+ */
+export function sendEvents(ctx: GatewayContext, stream: TurnStream, options: Omit<ReadOptions, "heartbeatMs">): void {
+  ctx.set({
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  });
+  ctx.status = 200;
+  ctx.body = Readable.from(encode(stream.read({ ...options, heartbeatMs: HEARTBEAT_MS })), { objectMode: false, highWaterMark: 16_384 });
+}
+
+async function* encode(frames: AsyncIterable<Frame | null>): AsyncGenerator<string, void> {
+  for await (const frame of frames) yield frame === null ? ":\n\n" : encodeFrame(frame);
+}
+
+function encodeFrame({ id, event, data }: Frame): string {
+  const text = typeof data === "string" ? data : JSON.stringify(data);
+  // A line break of any kind ends a `data:` line; the reader joins the lines with \n again.
+  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
+  return `id: ${id}\nevent: ${event}\n${lines.join("")}\n`;
+}

@@ -1,0 +1,33 @@
+/** The API that plugins are written against. */
+export { Refusal, type RefusalOptions } from "./errors.js";
+export type {
+  CompletedRequest,
+  HookName,
+  Hooks,
+  ListenAddress,
+  RequestInfo,
+  SpawnOptions,
+  SpawnPlan,
+} from "./kernel/hooks.js";
+export {
+  definePlugin,
+  type JSONSchema,
+  type MountOptions,
+  type Need,
+  type PathsObject,
+  type Plugin,
+  type PluginScope,
+  type Scope,
+  type ScopedHook,
+  type ScopedHooks,
+} from "./kernel/plugin.js";
+export type {
+  Caller,
+  ModelShare,
+  TurnEnd,
+  TurnEvent,
+  TurnInfo,
+  TurnOutcome,
+  TurnPlan,
+  TurnUsage,
+} from "./turns/types.js";

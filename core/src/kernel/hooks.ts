@@ -1,0 +1,86 @@
+import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
+import type { Refusal } from "../errors.js";
+import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../turns/types.js";
+
+/** A request that was let in, before its route runs. */
+export interface RequestInfo {
+  /** Names the request in the log; the client gets it when something breaks. */
+  readonly id: string;
+  readonly method: string;
+  /** Path without the query string. */
+  readonly path: string;
+  readonly keyId: string;
+  /** The peer's address, as the socket tells it. */
+  readonly remoteAddress: string;
+  /** Names in lower case; `authorization` and `cookie` are left out. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** A request whose answer has been sent, or whose client has gone. */
+export interface CompletedRequest {
+  readonly id: string;
+  readonly method: string;
+  /** Path without the query string, tokens in it redacted. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
+  /** Null: nobody was authenticated. */
+  readonly keyId: string | null;
+}
+
+/** What `claude` starts with. Two turns share a live process only when these are equal. */
+export interface SpawnPlan {
+  /** The program; by default the CLI itself. */
+  readonly command: string;
+  /** Arguments that go before the CLI's own: with `command: "sudo"`, say `["-u", "claude", "/usr/bin/claude"]`. */
+  readonly args: readonly string[];
+  /** The whole environment of the child. The gateway's secrets are not in it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Further options of the CLI's session. */
+  readonly options: SpawnOptions;
+}
+
+export interface SpawnOptions {
+  readonly allowedTools?: readonly string[];
+  readonly disallowedTools?: readonly string[];
+  readonly additionalDirectories?: readonly string[];
+  readonly maxTurns?: number;
+  readonly fallbackModel?: string;
+}
+
+/** Where the gateway listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** With a host that a browser on this machine can open. */
+  readonly url: string;
+}
+
+/**
+ * Every hook of the gateway. Deciding hooks (bail, waterfall) are awaited tap by tap, each within a deadline, and a
+ * tap that breaks refuses the one request or turn. Telling hooks (parallel) never delay or fail an answer.
+ */
+export function createHooks() {
+  return Object.freeze({
+    /** Deciding. A request was authenticated; return or throw a `Refusal` to turn it away, the first one wins. */
+    request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
+    /** Deciding. Returns the turn to run; `throw new Refusal(status, reason)` refuses it. */
+    beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
+    /** Deciding. Returns what `claude` starts with. */
+    spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
+    /** Telling. A turn's stream as it happens. */
+    event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
+    /** Telling. A turn ended, in whatever way. */
+    afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
+    /** Telling. A request was answered, or its client went away. */
+    requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
+    /** Telling. The port is open. */
+    listening: new AsyncParallelHook<[ListenAddress]>(["address"]),
+    /** Awaited, within a deadline: the last chance to tidy while the gateway still answers. */
+    closing: new AsyncSeriesHook<[]>([]),
+  });
+}
+
+export type Hooks = ReturnType<typeof createHooks>;
+export type HookName = keyof Hooks;

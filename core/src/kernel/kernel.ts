@@ -1,0 +1,259 @@
+import { isDeepStrictEqual } from "node:util";
+import { nearest } from "@claudeway/schemas";
+import type { Logger } from "pino";
+import { messageOf } from "../errors.js";
+import { inWords, within } from "./deadline.js";
+import { PluginError } from "./faults.js";
+import type { Hooks } from "./hooks.js";
+import type { KernelLimits } from "./instance.js";
+import { PluginLoader } from "./loader.js";
+import type { PluginSection } from "./plugin-config.js";
+import { Roster } from "./roster.js";
+import type { RouteTable } from "./routes.js";
+import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./selection.js";
+import { describePlugin, type PluginEntry, type PluginStatus } from "./status.js";
+
+export const DEFAULT_LIMITS: KernelLimits = {
+  importMs: 10_000,
+  applyMs: 10_000,
+  tapMs: 10_000,
+  disposeMs: 5_000,
+  closingMs: 15_000,
+  tellingInFlight: 1_000,
+  blockedMs: 1_000,
+  reportEveryMs: 60_000,
+};
+
+export interface KernelOptions {
+  readonly log: Logger;
+  /** Where plugin paths and packages are looked for; by default the process's own folder. */
+  readonly cwd?: string;
+  /** Prefixes of the gateway's own routes; no plugin may mount at or below them. */
+  readonly reservedPrefixes?: readonly string[];
+  readonly limits?: Partial<KernelLimits>;
+}
+
+/** What each telling hook is called with. */
+export interface TellingCalls {
+  event: Parameters<Hooks["event"]["promise"]>;
+  afterExecute: Parameters<Hooks["afterExecute"]["promise"]>;
+  requestCompleted: Parameters<Hooks["requestCompleted"]["promise"]>;
+  listening: Parameters<Hooks["listening"]["promise"]>;
+}
+
+interface TellingHook<Args extends readonly unknown[]> {
+  isUsed(): boolean;
+  promise(...args: Args): Promise<void>;
+}
+
+/** What became of a changed selection, by plugin name. */
+export interface ChangeReport {
+  readonly started: readonly string[];
+  readonly replaced: readonly string[];
+  readonly stopped: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Each keeps its old instance, where it had one; an exclusive one may be off, its status says `failed` then. */
+  readonly failed: readonly PluginError[];
+}
+
+/** Switches plugins on and off. Changes are queued and never interleave. */
+export class Kernel {
+  readonly #log: Logger;
+  readonly #limits: KernelLimits;
+  readonly #loader: PluginLoader;
+  readonly #roster: Roster;
+  readonly #shutdown = new AbortController();
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor({ log, cwd, reservedPrefixes = [], limits: own = {} }: KernelOptions) {
+    const limits = { ...DEFAULT_LIMITS, ...own };
+    this.#log = log;
+    this.#limits = limits;
+    this.#loader = new PluginLoader({ importMs: limits.importMs, ...(cwd !== undefined && { cwd }) });
+    this.#roster = new Roster({ log, limits, reservedPrefixes, signal: this.#shutdown.signal });
+  }
+
+  /**
+   * The hooks as they are now; not to be kept, since every change makes a new set. A deciding hook's promise rejects
+   * with a `Refusal`, a `PluginFault` or, while a plugin that decides is away, a `GatewayError` (`UNAVAILABLE`).
+   */
+  get hooks(): Hooks {
+    return this.#roster.hooks;
+  }
+
+  /** The routes of the plugins that are on; the table stays the same object, its content is live. */
+  get routes(): RouteTable {
+    return this.#roster.routes;
+  }
+
+  /** Calls a telling hook: never throws, never waits, and is next to free where nobody tapped. */
+  tell<Name extends keyof TellingCalls>(name: Name, ...args: TellingCalls[Name]): void {
+    const telling: { [N in keyof TellingCalls]: TellingHook<TellingCalls[N]> } = this.hooks;
+    const hook: TellingHook<TellingCalls[Name]> = telling[name];
+    if (hook.isUsed()) void hook.promise(...args);
+  }
+
+  /** Gives plugins the last chance to tidy, within a deadline. Never rejects. */
+  async tellClosing(): Promise<void> {
+    const { closingMs } = this.#limits;
+    const late = () => new Error(`taps on closing are not done after ${inWords(closingMs)}`);
+    await within(this.hooks.closing.promise(), closingMs, late).catch((error: unknown) => {
+      this.#log.warn(messageOf(error));
+    });
+  }
+
+  /** Loads and checks what a selection switches on, and starts nothing. Rejects with a `PluginError`. */
+  check(selection: PluginSelection): Promise<CheckedPlugin[]> {
+    return checkSelection(selection, this.#loader);
+  }
+
+  /** The names of the first-party plugins that are installed, on or not. */
+  available(): Promise<string[]> {
+    return this.#loader.names();
+  }
+
+  /**
+   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. A plugin
+   * that was on before gets its old place in the order of taps; new ones follow in the order of the selection.
+   */
+  enable(selection: PluginSelection): Promise<void> {
+    return this.#enqueue(async () => {
+      const checked = await this.check(selection);
+      for (const one of checked) this.#refuseTwin(one);
+      await this.#startAll(checked.filter(({ name }) => this.#roster.get(name)?.state !== "on"));
+    });
+  }
+
+  /**
+   * Makes the selection the one that holds: what it leaves out is switched off, what is new is switched on, what has
+   * another configuration is replaced, and taps take its order. All is checked before anything is touched (rejects with
+   * a `PluginError`); then it goes plugin by plugin, and one that fails keeps its old instance.
+   */
+  change(selection: PluginSelection): Promise<ChangeReport> {
+    return this.#enqueue(async () => {
+      const wanted = await this.check(selection);
+      const names = wanted.map(({ name }) => name);
+      const report: MutableReport = { started: [], replaced: [], stopped: [], unchanged: [], failed: [] };
+      // First, so that the others can take the prefixes that these give up.
+      await this.#stopOthers(names, report);
+      this.#roster.reorder(names);
+      for (const one of wanted) await this.#changeOne(one, report);
+      this.#roster.reorder(names);
+      return report;
+    });
+  }
+
+  /** Gives a plugin that is on, or has failed, another configuration. Rejects with a `PluginError`, the old one kept. */
+  reconfigure(name: string, section: PluginSection): Promise<void> {
+    return this.#enqueue(async () => {
+      const entry = this.#known(name);
+      if (entry.state === "off") throw new PluginError(name, `plugin ${name}: is off; enable it first`);
+      const checked = configure(entry.checked, section);
+      await (entry.state === "on" ? this.#roster.replace(entry, checked) : this.#roster.start(checked));
+    });
+  }
+
+  /** Switches a plugin off; one that is off already stays so. Rejects with a `PluginError` where there is none. */
+  disable(name: string): Promise<void> {
+    return this.#enqueue(async () => {
+      this.#known(name);
+      await this.#roster.switchOff(name);
+    });
+  }
+
+  /** Switches everything off, the last in order first, and gives up a start that is under way. Never rejects. */
+  async close(): Promise<void> {
+    this.#shutdown.abort(new Error("the gateway is closing"));
+    this.#queue = this.#queue.then(async () => {
+      for (const { checked } of this.#roster.entries.toReversed()) await this.#roster.switchOff(checked.name);
+    });
+    await this.#queue;
+  }
+
+  /** Every plugin that was switched on since the start, whatever became of it, in the order of taps. */
+  status(): PluginStatus[] {
+    return this.#roster.entries.map(describePlugin);
+  }
+
+  #enqueue<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      this.#shutdown.signal.throwIfAborted();
+      return change();
+    });
+    // Whoever asked for a change hears of its failure; the next change starts regardless.
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  async #startAll(plugins: readonly CheckedPlugin[]): Promise<void> {
+    const started: string[] = [];
+    try {
+      for (const one of plugins) {
+        await this.#roster.start(one);
+        started.push(one.name);
+      }
+    } catch (error) {
+      for (const name of started.toReversed()) await this.#roster.switchOff(name);
+      throw error;
+    }
+  }
+
+  async #stopOthers(names: readonly string[], report: MutableReport): Promise<void> {
+    for (const { checked, state } of this.#roster.entries.toReversed()) {
+      if (state === "off" || names.includes(checked.name)) continue;
+      await this.#roster.switchOff(checked.name);
+      report.stopped.push(checked.name);
+    }
+  }
+
+  async #changeOne(checked: CheckedPlugin, report: MutableReport): Promise<void> {
+    try {
+      report[await this.#bringAbout(checked)].push(checked.name);
+    } catch (error) {
+      if (!(error instanceof PluginError)) throw error;
+      this.#log.error({ err: error }, error.message);
+      report.failed.push(error);
+    }
+  }
+
+  async #bringAbout(checked: CheckedPlugin): Promise<"started" | "replaced" | "unchanged"> {
+    const entry = this.#roster.get(checked.name);
+    if (entry === undefined || entry.state !== "on") {
+      await this.#roster.start(checked);
+      return "started";
+    }
+    const { plugin, config } = entry.checked;
+    if (plugin === checked.plugin && isDeepStrictEqual(config, checked.config)) return "unchanged";
+    await this.#roster.replace(entry, checked);
+    return "replaced";
+  }
+
+  #refuseTwin({ name, plugin, source }: CheckedPlugin): void {
+    const entry = this.#roster.get(name);
+    if (entry === undefined || entry.state === "off" || entry.checked.plugin === plugin) return;
+    throw new PluginError(
+      name,
+      `plugin ${name}: two plugins have this name: ${entry.checked.source} and ${source}`,
+    );
+  }
+
+  #known(name: string): PluginEntry {
+    const entry = this.#roster.get(name);
+    if (entry !== undefined) return entry;
+    const names = this.#roster.entries.map(({ checked }) => checked.name);
+    const guess = nearest(name, names);
+    const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
+    throw new PluginError(
+      name,
+      `plugin ${name}: has never been on;${hint} there are: ${names.join(", ") || "none"}`,
+    );
+  }
+}
+
+interface MutableReport {
+  started: string[];
+  replaced: string[];
+  stopped: string[];
+  unchanged: string[];
+  failed: PluginError[];
+}

@@ -1,0 +1,89 @@
+import { dirname } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { messageOf } from "../errors.js";
+import { inWords, within } from "./deadline.js";
+import { PluginError } from "./faults.js";
+import { firstPartyNames, isFirstPartyName, locatePlugin, type SearchPlaces } from "./locate.js";
+import type { AnyPlugin } from "./plugin.js";
+import { type ConfigCheck, compileConfigSchema } from "./plugin-config.js";
+import { checkPlugin } from "./plugin-shape.js";
+
+/** A plugin, or how to find one: a first-party name, an npm package, a path. */
+export type PluginSource = string | AnyPlugin;
+
+/** A plugin that was found, imported and checked; nothing of it has been started. */
+export interface LoadedPlugin {
+  readonly plugin: AnyPlugin;
+  /** As it was asked for; `(given)` for one that was handed over as an object. */
+  readonly source: string;
+  /** Of its package, where it has one. */
+  readonly version: string | undefined;
+  readonly checkConfig: ConfigCheck;
+}
+
+export interface LoaderOptions {
+  /** Paths are relative to it, and packages are found from it; by default the process's own. */
+  readonly cwd?: string;
+  /** How long an import may take, in ms; 10 s by default. */
+  readonly importMs?: number;
+}
+
+/** Finds plugins by name, package or path and checks that they are ones. */
+export class PluginLoader {
+  readonly #places: SearchPlaces;
+  readonly #importMs: number;
+  readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
+
+  constructor({ cwd = process.cwd(), importMs = 10_000 }: LoaderOptions = {}) {
+    const here = dirname(fileURLToPath(import.meta.url));
+    this.#places = { cwd, roots: [here, cwd] };
+    this.#importMs = importMs;
+  }
+
+  /** The first-party plugins that are installed here. */
+  names(): Promise<string[]> {
+    return firstPartyNames(this.#places);
+  }
+
+  /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
+  async load(source: PluginSource): Promise<LoadedPlugin> {
+    if (typeof source !== "string") return this.#inspect(source, "(given)", undefined);
+    const { file, version } = await locatePlugin(source, this.#places);
+    const loaded = this.#inspect(await this.#import(source, file), source, version);
+    if (isFirstPartyName(source) && loaded.plugin.name !== source) {
+      throw new PluginError(source, `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`);
+    }
+    return loaded;
+  }
+
+  #inspect(value: unknown, source: string, version: string | undefined): LoadedPlugin {
+    const plugin = checkPlugin(value, source);
+    const checkConfig = this.#checks.get(plugin) ?? compileConfigSchema(plugin.name, plugin.configSchema);
+    this.#checks.set(plugin, checkConfig);
+    return { plugin, source, version, checkConfig };
+  }
+
+  async #import(source: string, file: string): Promise<unknown> {
+    // A top-level await in the plugin may never end, and nothing can end it.
+    const late = () =>
+      new Error(`not done after ${inWords(this.#importMs)}; does a top-level await never end?`);
+    try {
+      const loading: Promise<unknown> = import(pathToFileURL(file).href);
+      return pluginExport(await within(loading, this.#importMs, late));
+    } catch (error) {
+      throw new PluginError(source, `plugin ${source}: importing ${file} failed: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The default export or the one named `plugin`; of a CommonJS module that was compiled from ESM, its `default`. */
+function pluginExport(module: unknown): unknown {
+  const exported = property(module, "default") ?? property(module, "plugin");
+  return property(exported, "apply") === undefined ? (property(exported, "default") ?? exported) : exported;
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}

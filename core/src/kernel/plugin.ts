@@ -1,0 +1,84 @@
+import type Router from "@koa/router";
+import type { Logger } from "pino";
+import type { Hook } from "tapable";
+import type { Hooks } from "./hooks.js";
+
+/** A JSON Schema (2020-12) of an object. */
+export interface JSONSchema {
+  readonly [keyword: string]: unknown;
+}
+
+/** Paths of an OpenAPI 3.1 document, keyed by the path below the mount's prefix. */
+export type PathsObject = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** What a tap may answer; nothing means "as it is". */
+// biome-ignore lint/suspicious/noConfusingVoidType: a tap without a return statement answers void
+export type Answer<Returns> = Returns | undefined | void;
+
+/** One hook as a plugin sees it: it can be tapped, never called or intercepted. */
+export interface ScopedHook<Args extends readonly unknown[], Returns> {
+  /** Adds a synchronous tap. `name` says in logs which of the plugin's taps it is. */
+  tap(name: string, fn: (...args: Args) => Answer<Returns>): void;
+  /** Adds an asynchronous tap. */
+  tapPromise(name: string, fn: (...args: Args) => Promise<Answer<Returns>>): void;
+}
+
+type Scoped<H> =
+  H extends Hook<infer Args, infer Returns> ? ScopedHook<Extract<Args, readonly unknown[]>, Returns> : never;
+
+export type ScopedHooks = { readonly [K in keyof Hooks]: Scoped<Hooks[K]> };
+
+export interface MountOptions {
+  /** Who gets in: any key (the default), only the admin's, or everybody. */
+  readonly auth?: "key" | "admin" | "none";
+  /** What the API document says of these routes. */
+  readonly openapi?: PathsObject;
+}
+
+/** What a plugin is given. All that it registers here is its own and goes when it goes. */
+export interface PluginScope {
+  readonly name: string;
+  readonly hooks: ScopedHooks;
+  /** A logger that names the plugin on every line. */
+  readonly log: Logger;
+  /** Aborted when the plugin is switched off, before its disposers run. */
+  readonly signal: AbortSignal;
+  /** Adds routes below a prefix such as `/reports`. Throws if the prefix is taken. */
+  mount(prefix: `/${string}`, router: Router, options?: MountOptions): void;
+  /** Runs when the plugin is switched off or the gateway closes, last in first out. */
+  onDispose(dispose: () => void | Promise<void>): void;
+  /** One plain line for the banner and the plugin list: what an operator must know while this is on. */
+  notice(line: string): void;
+}
+
+/** Every need that a plugin can name. */
+export const NEEDS = [] as const;
+
+/** What a plugin may ask for beyond the plain scope. */
+export type Need = (typeof NEEDS)[number];
+
+export type Scope<Needs extends Need = never> = PluginScope & { readonly needs?: readonly Needs[] };
+
+/** A plugin: a name, what its configuration looks like, and `apply`, which wires it up. */
+export interface Plugin<Config, Needs extends Need = never> {
+  /** Lower case letters, digits and underscores; the key of its section in the configuration. */
+  readonly name: string;
+  readonly apiVersion: 1;
+  /** Checks the plugin's section of the configuration; `enabled` is the kernel's own and taken off before. */
+  readonly configSchema: JSONSchema;
+  readonly needs?: readonly Needs[];
+  /** Stop the running instance before a new one starts (a bot's long poll). */
+  readonly exclusive?: true;
+  /** Wires the plugin up. When it throws, or takes too long, all that it registered is undone. */
+  apply(kernel: Scope<Needs>, config: Readonly<Config>): void | Promise<void>;
+}
+
+/** A plugin of whatever configuration, as the kernel handles it. */
+export type AnyPlugin = Plugin<object, Need>;
+
+/** Declares a plugin; gives its types, changes nothing. */
+export function definePlugin<Config, Needs extends Need = never>(
+  plugin: Plugin<Config, Needs>,
+): Plugin<Config, Needs> {
+  return plugin;
+}

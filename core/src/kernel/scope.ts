@@ -1,0 +1,126 @@
+import type { Logger } from "pino";
+import { inWords, within } from "./deadline.js";
+import { oneLine } from "./faults.js";
+import type { TapOwner } from "./guard.js";
+import type { MountOptions, PluginScope } from "./plugin.js";
+import { checkPrefix, type Mount } from "./routes.js";
+import { createScopedHooks, type RecordedTap } from "./taps.js";
+
+export interface HoldingsOptions {
+  readonly owner: TapOwner;
+  /** Names the plugin on every line. */
+  readonly log: Logger;
+  /** Throws where the prefix is taken by somebody else. */
+  readonly claim: (prefix: string) => void;
+}
+
+/** All that one plugin owns: what it registered while `apply` ran, kept apart until the kernel shows it to the world. */
+export class Holdings {
+  /** What `apply` is given: a plain frozen object without a way back to this one. */
+  readonly scope: PluginScope;
+  readonly #taps: RecordedTap[] = [];
+  readonly #mounts: Omit<Mount, "running">[] = [];
+  readonly #disposers: (() => void | Promise<void>)[] = [];
+  readonly #notices = new Set<string>();
+  readonly #abort = new AbortController();
+  readonly #plugin: string;
+  readonly #log: Logger;
+  #sealed = false;
+
+  constructor({ owner, log, claim }: HoldingsOptions) {
+    this.#plugin = owner.plugin;
+    this.#log = log;
+    this.scope = Object.freeze({
+      name: owner.plugin,
+      log,
+      signal: this.#abort.signal,
+      hooks: createScopedHooks(owner, (tap) => {
+        this.#checkOpen(`tap "${tap.name}" on ${tap.hook}`);
+        this.#taps.push(tap);
+      }),
+      mount: (prefix: `/${string}`, router: Mount["router"], options: MountOptions = {}) => {
+        this.#checkOpen(`mount ${prefix}`);
+        checkPrefix(prefix);
+        checkMount(prefix, router, options);
+        this.#checkOwnPrefixes(prefix);
+        claim(prefix);
+        const { auth = "key", openapi = {} } = options;
+        this.#mounts.push(Object.freeze({ prefix, plugin: owner.plugin, router, auth, openapi }));
+      },
+      onDispose: (dispose: () => void | Promise<void>) => {
+        this.#checkOpen("onDispose");
+        if (typeof dispose !== "function") throw new TypeError("onDispose takes a function");
+        this.#disposers.push(dispose);
+      },
+      notice: (line: string) => {
+        this.#notices.add(oneLine(line));
+      },
+    });
+  }
+
+  get taps(): readonly RecordedTap[] {
+    return this.#taps;
+  }
+
+  get mounts(): readonly Omit<Mount, "running">[] {
+    return this.#mounts;
+  }
+
+  get notices(): readonly string[] {
+    return [...this.#notices];
+  }
+
+  /** From now on nothing more can be registered: `apply` has ended, in whatever way. */
+  seal(): void {
+    this.#sealed = true;
+  }
+
+  /** Aborts the signal, then runs the disposers, last in first out, each within `deadlineMs`. Never rejects. */
+  async dispose(deadlineMs: number): Promise<void> {
+    this.seal();
+    this.#abort.abort(new Error(`plugin ${this.#plugin} is switched off`));
+    for (let next = this.#disposers.pop(); next !== undefined; next = this.#disposers.pop()) {
+      await this.#runDisposer(next, deadlineMs);
+    }
+  }
+
+  async #runDisposer(dispose: () => void | Promise<void>, deadlineMs: number): Promise<void> {
+    const late = () => new Error(`a disposer is not done after ${inWords(deadlineMs)}`);
+    try {
+      await within(Promise.resolve(dispose()), deadlineMs, late);
+    } catch (error) {
+      this.#log.error(
+        { err: error },
+        `plugin ${this.#plugin}: a disposer failed; what it held may be left behind`,
+      );
+    }
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#sealed) {
+      throw new Error(
+        `plugin ${this.#plugin}: ${what}: comes too late, apply has ended; register while it runs`,
+      );
+    }
+  }
+
+  #checkOwnPrefixes(prefix: string): void {
+    if (this.#mounts.some((mount) => mount.prefix === prefix)) {
+      throw new Error(`prefix ${prefix} is mounted twice; put both into one router`);
+    }
+  }
+}
+
+const AUTHS: readonly unknown[] = ["key", "admin", "none", undefined];
+
+// Plugins in plain JavaScript get no help from the types. A wrong `auth` in particular must not open a route.
+function checkMount(prefix: string, router: Mount["router"], options: MountOptions): void {
+  if (typeof router !== "object" || router === null || typeof router.routes !== "function") {
+    throw new TypeError(`mount ${prefix} takes a router of @koa/router`);
+  }
+  if (!AUTHS.includes(options.auth)) {
+    throw new TypeError(
+      `mount ${prefix}: auth is ${JSON.stringify(options.auth)}; it takes "key", "admin" or "none"`,
+    );
+  }
+}

@@ -1,0 +1,184 @@
+import { isRefusal, type Refusal } from "../errors.js";
+import type { CallsInFlight } from "./calls.js";
+import type { TapSite } from "./faults.js";
+import { askTap, awaitTap, isSoundRefusal, type TapOwner, tellTap, unavailable } from "./guard.js";
+import { createHooks, type HookName, type Hooks } from "./hooks.js";
+import type { Answer, ScopedHook, ScopedHooks } from "./plugin.js";
+
+/** A tap as its plugin made it. It enters every set of hooks that is composed while the plugin is on. */
+export interface RecordedTap {
+  readonly hook: HookName;
+  readonly name: string;
+  /** Whether the answer of the hook depends on it. */
+  readonly decides: boolean;
+  /** Adds the tap, guarded, to a set. */
+  install(hooks: Hooks): void;
+  /** Adds what stands in for the tap while its plugin is away: what it had to decide on is turned away. */
+  hold(hooks: Hooks): void;
+}
+
+/** The taps of one plugin. */
+export interface TapGroup {
+  readonly taps: readonly RecordedTap[];
+  readonly calls: CallsInFlight;
+  /** True while the plugin is away but may not be left out. */
+  readonly held: boolean;
+}
+
+/** A fresh set of hooks with the taps of these plugins, in their order. Calls in flight keep the set they began on. */
+export function composeHooks(groups: readonly TapGroup[]): Hooks {
+  const hooks = createHooks();
+  for (const group of groups) {
+    for (const tap of group.taps) {
+      if (group.held) tap.hold(hooks);
+      else tap.install(hooks);
+    }
+  }
+  countDecidingCalls(hooks, groups);
+  return hooks;
+}
+
+/** The hooks as a plugin sees them; each tap that it makes is handed to `record`, which may throw. */
+export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) => void): ScopedHooks {
+  const recorder = new TapRecorder(owner, record);
+  return Object.freeze({
+    request: recorder.bail("request", (hooks) => hooks.request, checkRefusal),
+    beforeExecute: recorder.waterfall("beforeExecute", (hooks) => hooks.beforeExecute),
+    spawn: recorder.waterfall("spawn", (hooks) => hooks.spawn),
+    event: recorder.telling("event", (hooks) => hooks.event),
+    afterExecute: recorder.telling("afterExecute", (hooks) => hooks.afterExecute),
+    requestCompleted: recorder.telling("requestCompleted", (hooks) => hooks.requestCompleted),
+    listening: recorder.telling("listening", (hooks) => hooks.listening),
+    closing: recorder.awaited("closing", (hooks) => hooks.closing),
+  });
+}
+
+/** The part of a tapable hook that the kernel uses, with plain types. */
+interface SyncTappable<Args extends readonly unknown[]> {
+  tap(name: string, fn: (...args: Args) => void): void;
+}
+interface AsyncTappable<Args extends readonly unknown[], R> {
+  tapPromise(name: string, fn: (...args: Args) => Promise<R>): void;
+}
+type TapFunction<Args extends readonly unknown[], R> = (...args: Args) => Answer<R> | Promise<Answer<R>>;
+
+class TapRecorder {
+  constructor(
+    readonly owner: TapOwner,
+    readonly record: (tap: RecordedTap) => void,
+  ) {}
+
+  bail<Args extends readonly unknown[], R>(
+    hook: HookName,
+    select: (hooks: Hooks) => AsyncTappable<Args, R | undefined>,
+    check: (answer: R) => void,
+  ): ScopedHook<Args, R> {
+    return this.#scoped(hook, (site, fn) => {
+      const guarded = (...args: Args) => askTap(this.owner, site, () => fn(...args), check);
+      return deciding(site, guarded, select);
+    });
+  }
+
+  waterfall<T extends object, Rest extends readonly unknown[]>(
+    hook: HookName,
+    select: (hooks: Hooks) => AsyncTappable<readonly [T, ...Rest], T>,
+  ): ScopedHook<readonly [T, ...Rest], T> {
+    return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) => {
+      const guarded = async (...args: readonly [T, ...Rest]): Promise<T> => {
+        const answer = await askTap(this.owner, site, () => fn(...args), checkPlan);
+        return answer === undefined ? args[0] : answer;
+      };
+      return deciding(site, guarded, select);
+    });
+  }
+
+  telling<Args extends readonly unknown[]>(
+    hook: HookName,
+    select: (hooks: Hooks) => SyncTappable<Args>,
+  ): ScopedHook<Args, void> {
+    return this.#scoped<Args, void>(hook, (site, fn) => ({
+      decides: false,
+      install: (hooks) =>
+        select(hooks).tap(nameInSet(site), (...args) => tellTap(this.owner, site, () => fn(...args))),
+      hold: () => {},
+    }));
+  }
+
+  awaited<Args extends readonly unknown[]>(
+    hook: HookName,
+    select: (hooks: Hooks) => AsyncTappable<Args, void>,
+  ): ScopedHook<Args, void> {
+    return this.#scoped<Args, void>(hook, (site, fn) => ({
+      decides: false,
+      install: (hooks) =>
+        select(hooks).tapPromise(nameInSet(site), (...args) => awaitTap(this.owner, site, () => fn(...args))),
+      hold: () => {},
+    }));
+  }
+
+  #scoped<Args extends readonly unknown[], R>(
+    hook: HookName,
+    guard: (site: TapSite, fn: TapFunction<Args, R>) => Pick<RecordedTap, "decides" | "install" | "hold">,
+  ): ScopedHook<Args, R> {
+    const add = (name: string, fn: TapFunction<Args, R>): void => {
+      if (typeof name !== "string" || name === "") throw new TypeError(`a tap on ${hook} takes a name first`);
+      if (typeof fn !== "function") throw new TypeError(`tap "${name}" on ${hook} takes a function`);
+      this.record({ hook, name, ...guard({ plugin: this.owner.plugin, hook, tap: name }, fn) });
+    };
+    return Object.freeze({ tap: add, tapPromise: add });
+  }
+}
+
+function deciding<Args extends readonly unknown[], R>(
+  site: TapSite,
+  guarded: (...args: Args) => Promise<R>,
+  select: (hooks: Hooks) => AsyncTappable<Args, R>,
+): Pick<RecordedTap, "decides" | "install" | "hold"> {
+  return {
+    decides: true,
+    install: (hooks) => select(hooks).tapPromise(nameInSet(site), guarded),
+    hold: (hooks) => select(hooks).tapPromise(nameInSet(site), () => Promise.reject(unavailable())),
+  };
+}
+
+/** Lets each plugin know how many calls may still come to its deciding taps. */
+function countDecidingCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
+  const running = groups.filter((group) => !group.held);
+  const decided = new Set(
+    running.flatMap((group) => group.taps.filter((tap) => tap.decides).map((tap) => tap.hook)),
+  );
+  for (const hook of decided) {
+    const parties = running
+      .filter((group) => group.taps.some((tap) => tap.decides && tap.hook === hook))
+      .map((group) => group.calls);
+    const begin = (): void => {
+      for (const calls of parties) calls.begin();
+    };
+    const end = (): void => {
+      for (const calls of parties) calls.end();
+    };
+    hooks[hook].intercept({ call: begin, done: end, result: end, error: end });
+  }
+}
+
+function nameInSet(site: TapSite): string {
+  return `${site.plugin}:${site.tap}`;
+}
+
+function checkRefusal(answer: Refusal): void {
+  if (!isSoundRefusal(answer)) throw new Error(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
+}
+
+function checkPlan(answer: object): void {
+  // What only calls itself a plan would break far from here, where nobody knows whose it is.
+  if (typeof answer !== "object" || answer === null) {
+    throw new Error(`answered ${kindOf(answer)}; it takes a plan or nothing`);
+  }
+  if (isRefusal(answer)) throw new Error("returned a Refusal; on this hook it is thrown");
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (isRefusal(value)) return "a Refusal without a status of 400 to 499, a reason and options";
+  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,0 +1,131 @@
+import { constants } from "node:fs";
+import { type FileHandle, lstat, mkdir, open } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { AuditLine } from "@claudeway/schemas";
+import type { LossReport } from "./loss-report.js";
+
+/** The folder of requests that nobody was authenticated for; no key may have this id. */
+export const UNAUTHORIZED = "_unauthorized";
+
+export interface AuditWriterOptions {
+  readonly dir: string;
+  readonly losses: LossReport;
+  /** Bytes that may wait. */
+  readonly queueBytes: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+interface Batch {
+  readonly folder: string;
+  readonly month: string;
+  readonly lines: string[];
+}
+
+const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+const NEWLINE = 0x0a;
+
+/** Appends lines to the files of the log folder, in order, with one write at a time and a bounded queue before it. */
+export class AuditWriter {
+  #waiting = new Map<string, Batch>();
+  #waitingBytes = 0;
+  #writing: Promise<void> | undefined;
+  /** Lines that are missing in a folder since its last successful write. */
+  readonly #missing = new Map<string, number>();
+
+  constructor(private readonly options: AuditWriterOptions) {}
+
+  /** `line` ends in its newline. */
+  add(folder: string, month: string, line: string): void {
+    const bytes = Buffer.byteLength(line);
+    if (this.#waitingBytes + bytes > this.options.queueBytes) {
+      this.#lose(folder, 1, "they come faster than they can be written");
+      return;
+    }
+    this.#waitingBytes += bytes;
+    const batch = this.#batch(folder, month);
+    batch.lines.push(line);
+    this.#writing ??= this.#writeAll();
+  }
+
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  #batch(folder: string, month: string): Batch {
+    const name = `${folder}/${month}`;
+    const batch = this.#waiting.get(name) ?? { folder, month, lines: [] };
+    this.#waiting.set(name, batch);
+    return batch;
+  }
+
+  async #writeAll(): Promise<void> {
+    // Lines of the same moment go in one write.
+    await Promise.resolve();
+    while (this.#waiting.size > 0) {
+      const batches = [...this.#waiting.values()];
+      this.#waiting = new Map();
+      for (const batch of batches) await this.#write(batch);
+    }
+    this.#writing = undefined;
+  }
+
+  async #write({ folder, month, lines }: Batch): Promise<void> {
+    const text = lines.join("");
+    const missing = this.#missing.get(folder) ?? 0;
+    try {
+      const path = await this.#prepareFolder(folder);
+      await append(
+        join(path, `${month}.log`),
+        `${missing > 0 ? this.#missingLine(folder, missing) : ""}${text}`,
+      );
+      this.#missing.delete(folder);
+    } catch (error) {
+      this.#lose(folder, lines.length, error instanceof Error ? error.message : String(error));
+    } finally {
+      this.#waitingBytes -= Buffer.byteLength(text);
+    }
+  }
+
+  #lose(folder: string, lines: number, reason: string): void {
+    this.#missing.set(folder, (this.#missing.get(folder) ?? 0) + lines);
+    this.options.losses.add(lines, reason);
+  }
+
+  #missingLine(folder: string, lines: number): string {
+    const timestamp = new Date(this.options.now()).toISOString();
+    const key_id = folder === UNAUTHORIZED ? null : folder;
+    const line: AuditLine = { timestamp, level: "WARN", key_id, message: `lines missing here: ${lines}` };
+    return `${JSON.stringify(line)}\n`;
+  }
+
+  /** Makes the folder where it is missing. A name that leads elsewhere, and a link, are refused. */
+  async #prepareFolder(folder: string): Promise<string> {
+    const base = resolve(this.options.dir);
+    const path = resolve(base, folder);
+    if (dirname(path) !== base || basename(path) !== folder) {
+      throw new Error(`${JSON.stringify(folder)} is no name for a folder`);
+    }
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder of ours`);
+    return path;
+  }
+}
+
+async function append(path: string, text: string): Promise<void> {
+  const file = await open(path, APPEND, 0o600);
+  try {
+    // A line that was cut off (disk full, kill) must not swallow the next one.
+    const start = (await endsMidLine(file)) ? "\n" : "";
+    await file.appendFile(start + text);
+  } finally {
+    await file.close();
+  }
+}
+
+async function endsMidLine(file: FileHandle): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size === 0) return false;
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return bytesRead === 1 && buffer[0] !== NEWLINE;
+}

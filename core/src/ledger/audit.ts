@@ -1,0 +1,90 @@
+import type { AuditLine } from "@claudeway/schemas";
+import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
+import { LossReport, type WarnLogger } from "./loss-report.js";
+import { RefusedCap } from "./refused-cap.js";
+
+type With<Field extends keyof AuditLine> = AuditLine & Required<Pick<AuditLine, Field>>;
+
+/** The line of a turn that ended. */
+export type TurnAuditLine = With<
+  "session_id" | "turn_id" | "model" | "claude_exit_code" | "duration_ms" | "success" | "tokens" | "cost_usd"
+> & { key_id: string };
+
+/** The line of a request that was let in and answered. */
+export type RequestAuditLine = With<"method" | "path" | "status"> & { key_id: string };
+
+/** The line of a request that nobody was authenticated for. */
+export type RefusedAuditLine = With<"method" | "path" | "status">;
+
+/**
+ * The files `<dir>/<key_id>/YYYY-MM.log`, one JSON object a line, in the month of the line's own UTC timestamp.
+ * Writing a line never waits, throws or fails a turn: what can't be written is counted, the count is logged, and put
+ * into the file once that can be written again.
+ */
+export interface AuditLog {
+  turn(line: TurnAuditLine): void;
+  request(line: RequestAuditLine): void;
+  /** Goes to the folder `_unauthorized`, capped in rate and size; what is left out is counted there. */
+  refused(line: RefusedAuditLine): void;
+  /** Resolves when every line so far is in its file or was given up. */
+  flush(): Promise<void>;
+  /** Flushes; later lines are ignored. */
+  close(): Promise<void>;
+}
+
+export interface AuditOptions {
+  /** Made with mode 0700 when the first line comes. */
+  readonly dir: string;
+  readonly log: WarnLogger;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** The least time between two warnings about lines that were lost, in ms (default: a minute). */
+  readonly warnEveryMs?: number;
+  /** Bytes that may wait to be written (default: 8 MiB); lines that come when it is full are lost. */
+  readonly queueBytes?: number;
+}
+
+/** Characters of a refused request's path and message that are kept: they are a stranger's. */
+const STRANGERS_TEXT = 512;
+
+export function openAudit(options: AuditOptions): AuditLog {
+  const { dir, log, now = Date.now, warnEveryMs = 60_000, queueBytes = 8 * 1024 * 1024 } = options;
+  const losses = new LossReport(log, warnEveryMs);
+  const writer = new AuditWriter({ dir, losses, queueBytes, now });
+  const cap = new RefusedCap(dir, now);
+  let open = true;
+
+  const write = (folder: string, line: AuditLine): void => {
+    if (open) writer.add(folder, monthOf(line), `${JSON.stringify(line)}\n`);
+  };
+  const notice = (message: string): AuditLine => {
+    return { timestamp: new Date(now()).toISOString(), level: "WARN", key_id: null, message };
+  };
+
+  return {
+    turn: (line) => write(line.key_id, line),
+    request: (line) => write(line.key_id, line),
+    refused(line) {
+      const kept = { ...line, path: shorten(line.path), message: shorten(line.message) };
+      for (const said of cap.admit(monthOf(kept), Buffer.byteLength(JSON.stringify(kept)) + 1)) {
+        write(UNAUTHORIZED, said === "line" ? kept : notice(said.notice));
+      }
+    },
+    flush: () => writer.flush(),
+    async close() {
+      const left = cap.takeSuppressed();
+      if (left !== undefined) write(UNAUTHORIZED, notice(left));
+      open = false;
+      await writer.flush();
+      losses.close();
+    },
+  };
+}
+
+function monthOf(line: AuditLine): string {
+  return line.timestamp.slice(0, 7);
+}
+
+function shorten(text: string): string {
+  return text.length <= STRANGERS_TEXT ? text : `${text.slice(0, STRANGERS_TEXT)}…`;
+}

@@ -1,0 +1,83 @@
+import { explainSqlite } from "./errors.js";
+import type { Row } from "./rows.js";
+import { toRow } from "./rows.js";
+import type { SqliteConnection, SqliteModule, SqliteStatement, SqlValue } from "./sqlite.js";
+
+/** One connection: statements are prepared once, rows are plain objects, errors name the file. */
+export class Database {
+  readonly #statements = new Map<string, SqliteStatement>();
+  readonly #connection: SqliteConnection;
+  #inTransaction = false;
+
+  constructor(
+    sqlite: SqliteModule,
+    readonly file: string,
+  ) {
+    this.#connection = this.#explaining(() => new sqlite.DatabaseSync(file));
+  }
+
+  /** Runs statements that take no values and return nothing. */
+  exec(sql: string): void {
+    this.#explaining(() => this.#connection.exec(sql));
+  }
+
+  /** Returns how many rows changed. */
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.#explaining(() => Number(this.#prepared(sql).run(...values).changes));
+  }
+
+  one(sql: string, ...values: SqlValue[]): Row | undefined {
+    const row = this.#explaining(() => this.#prepared(sql).get(...values));
+    return row === undefined ? undefined : toRow(row);
+  }
+
+  all(sql: string, ...values: SqlValue[]): Row[] {
+    return this.#explaining(() => this.#prepared(sql).all(...values)).map(toRow);
+  }
+
+  /** All of `work` or nothing of it. Within a transaction, `work` is a part of that one. */
+  transaction<T>(work: () => T): T {
+    if (this.#inTransaction) return work();
+    this.exec("BEGIN IMMEDIATE");
+    this.#inTransaction = true;
+    try {
+      const result = work();
+      this.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#rollback();
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#explaining(() => this.#connection.close());
+  }
+
+  #rollback(): void {
+    try {
+      this.#connection.exec("ROLLBACK");
+    } catch {
+      // SQLite has rolled back by itself (disk full, I/O error); what the work threw says why.
+    }
+  }
+
+  #prepared(sql: string): SqliteStatement {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#connection.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  #explaining<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw explainSqlite(error, this.file);
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import type { Tokens, TurnResponse } from "@claudeway/schemas";
+import type { ChildNote, SessionTotals } from "../engine/engine.js";
+import type { TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "../turns/types.js";
+
+/*
+ * What the gateway remembers: sessions, turns, what they cost, and which request asked for which turn. A method
+ * resolves when its change would survive a kill of the gateway. Every method rejects with a LedgerError when the
+ * ledger is closed or its file fails.
+ */
+
+/** ISO 8601, UTC, milliseconds: `2026-03-12T10:00:00.000Z`. */
+export type Instant = string;
+
+export interface Ledger {
+  readonly sessions: SessionBook;
+  readonly turns: TurnBook;
+  readonly totals: TotalsBook;
+  readonly prices: PriceBook;
+  readonly idempotency: IdempotencyBook;
+  /** Lets go of the file, so that another gateway may open it. A second call does nothing. */
+  close(): Promise<void>;
+}
+
+/** Which part of a list. `page` counts from 1; `limit` is 1 to 1000. */
+export interface PageQuery {
+  readonly page: number;
+  readonly limit: number;
+}
+
+/** What a number of turns used. */
+export interface Totals {
+  readonly tokens: Tokens;
+  /** USD: the sum over the turns whose price is known. */
+  readonly costUsd: number;
+  /** How many of the turns never reported: their tokens are those that were delivered. Counted by main model. */
+  readonly estimated: number;
+  /** How many of the turns are not in `costUsd`, or not wholly, because a price was not known. Counted by main model. */
+  readonly unpriced: number;
+}
+
+export interface ModelTotalsRow extends Totals {
+  readonly model: string;
+  /** Turns of which this is the main model: over all models they add up to the number of turns. */
+  readonly requests: number;
+  /** Turns that used this model at all, a subagent's share too. */
+  readonly turns: number;
+}
+
+// ---- sessions
+
+export interface NewSession {
+  /** The Claude session's own UUID. */
+  readonly id: string;
+  readonly keyId: string;
+  /** A one-shot task has a session too, which no list shows. */
+  readonly kind: "session" | "task";
+  /** A name or alias as it goes to the CLI. */
+  readonly model: string;
+  readonly systemPrompt: string | undefined;
+  /** Absolute path. */
+  readonly workdir: string;
+  /** True: the gateway made the workdir, and removes it with the session. */
+  readonly ownsWorkdir: boolean;
+  readonly createdAt: Instant;
+}
+
+export interface SessionRecord extends NewSession {
+  readonly lastUsed: Instant;
+  /** Turns that began, the running one too. */
+  readonly taskCount: number;
+  /** Over the turns that ended. */
+  readonly totals: Totals;
+  /** What the session's CLI last said it had cost in all. */
+  readonly cliTotals: SessionTotals | undefined;
+}
+
+export interface SessionFilter {
+  readonly keyId?: string | undefined;
+  readonly model?: string | undefined;
+}
+
+export interface SessionPage extends PageQuery {
+  readonly sessions: readonly SessionRecord[];
+  /** How many sessions match, on all pages. */
+  readonly total: number;
+}
+
+export interface SessionBook {
+  /** Rejects if the id is taken, also by a deleted session. */
+  create(session: NewSession): Promise<void>;
+  /** Undefined: there is none, or it was deleted. */
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Newest first; without tasks and deleted ones. */
+  list(query: SessionFilter & PageQuery): Promise<SessionPage>;
+  /** How many there are; without tasks and deleted ones. */
+  count(filter?: SessionFilter): Promise<number>;
+  /** Sets `lastUsed`, never back. */
+  touch(id: string, at: Instant): Promise<void>;
+  /** False: there is none, or it was deleted before. Its turns and all totals stay; a running turn may still end. */
+  delete(id: string, at: Instant): Promise<boolean>;
+  /** Where a turn ends at the same moment, pass the totals to `turns.end` instead: one transaction. */
+  setCliTotals(id: string, totals: SessionTotals): Promise<void>;
+  /** What the session used, model by model; empty where there is none. */
+  byModel(id: string): Promise<readonly ModelTotalsRow[]>;
+}
+
+// ---- turns
+
+/** What is kept of a prompt: never its text. */
+export interface PromptMark {
+  /** Length in UTF-8. */
+  readonly bytes: number;
+  /** SHA-256, in hex. */
+  readonly sha256: string;
+}
+
+export interface NewTurn extends TurnInfo {
+  /** The route that it came in by, such as `POST /session/:id`. */
+  readonly route: string;
+  /** The model asked for. */
+  readonly model: string;
+  readonly prompt: PromptMark;
+}
+
+export interface TurnRecord extends NewTurn {
+  /** The process that runs, or ran, the turn. */
+  readonly process: ChildNote | undefined;
+  /** While the turn runs, what was delivered so far. */
+  readonly usage: TurnUsage;
+  /** Undefined while the turn runs. */
+  readonly ended: EndedTurn | undefined;
+}
+
+export interface EndedTurn {
+  readonly end: TurnEnd;
+  readonly at: Instant;
+  /** The model that answered, as far as known, else the one asked for. */
+  readonly model: string;
+  readonly durationMs: number;
+  readonly queuedMs: number;
+  readonly exitCode: number | null;
+}
+
+export interface TurnPage extends PageQuery {
+  readonly turns: readonly TurnRecord[];
+  readonly total: number;
+}
+
+export interface TurnEnding {
+  readonly at: Instant;
+  /** The session's totals as of this end, if they changed. */
+  readonly cliTotals?: SessionTotals | undefined;
+}
+
+export interface LostTurn {
+  readonly at: Instant;
+  /** Makes the answer that is kept, from what was delivered. */
+  respond(turn: TurnRecord): TurnResponse;
+}
+
+export interface TurnBook {
+  /** Rejects if the id is taken or the session never was. */
+  begin(turn: NewTurn): Promise<void>;
+  noteProcess(turnId: string, child: ChildNote): Promise<void>;
+  /** What was delivered so far; the caller keeps it to once a second. Does nothing after the end. */
+  recordUsage(turnId: string, usage: TurnUsage): Promise<void>;
+  /**
+   * Books the turn: its end, its answer, every total, the session's totals, in one transaction. The first end stands;
+   * false says that this was a later one and changed nothing. Rejects where there is no such turn.
+   */
+  end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Promise<boolean>;
+  /**
+   * Ends a turn that was running when a gateway died: books what was delivered, at the learned price, as estimated.
+   * Undefined: it had ended before.
+   */
+  markLost(turnId: string, lost: LostTurn): Promise<TurnRecord | undefined>;
+  get(turnId: string): Promise<TurnRecord | undefined>;
+  /** The answer of a turn that ended. */
+  response(turnId: string): Promise<TurnResponse | undefined>;
+  /** The latest first. */
+  listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
+  /** Turns that have not ended, oldest first: right after opening, those that a dead gateway left. */
+  running(): Promise<readonly TurnRecord[]>;
+}
+
+// ---- totals
+
+export interface Overview extends Totals {
+  /** Turns that ended. */
+  readonly requests: number;
+  /** The dearest first. */
+  readonly byModel: readonly ModelTotalsRow[];
+}
+
+export interface KeyTotals extends Totals {
+  readonly keyId: string;
+  readonly requests: number;
+  readonly lastUsed: Instant;
+}
+
+export type CostGrouping = "daily" | "weekly" | "monthly";
+
+export interface CostPeriod extends Totals {
+  /** UTC: `2026-03-12`, an ISO week `2026-W11`, or `2026-03`. A turn counts where it ended. */
+  readonly period: string;
+  readonly requests: number;
+  /** The dearest first. */
+  readonly byModel: readonly ModelTotalsRow[];
+  /** The dearest first. */
+  readonly byKey: readonly KeyCost[];
+}
+
+export interface KeyCost {
+  readonly keyId: string;
+  readonly requests: number;
+  /** USD. */
+  readonly costUsd: number;
+}
+
+/** Sums that were kept as turns ended: reading them takes the same time however many turns there were. */
+export interface TotalsBook {
+  overview(): Promise<Overview>;
+  /** Every key that ever ended a turn, by id. */
+  byKey(): Promise<readonly KeyTotals[]>;
+  /** The latest `limit` periods that have turns (default: 30 days, 26 weeks or 24 months), oldest first. */
+  costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
+}
+
+// ---- prices
+
+export interface PriceBook {
+  /** USD at the price learned from that model's earlier turns; null where there were none. */
+  estimateCost(model: string, tokens: Tokens): Promise<number | null>;
+  /** The usage with a learned price in every share that has none; `costUsd` stays null where one is not known. */
+  price(usage: TurnUsage): Promise<TurnUsage>;
+}
+
+// ---- idempotency
+
+export interface IdempotencyClaim {
+  readonly keyId: string;
+  /** With its parameters filled in: a key is good for one thing. */
+  readonly route: string;
+  readonly idempotencyKey: string;
+  /** Any digest of the body. */
+  readonly bodyHash: string;
+  /** The turn that is going to be begun. */
+  readonly turnId: string;
+  readonly at: Instant;
+}
+
+export interface IdempotencyBook {
+  /**
+   * "new": go on and begin that turn. A turn's id: the same request came before, within 24 h, and this is its turn.
+   * "conflict": the key was used with another body. A claim whose turn a dead gateway never began is forgotten.
+   */
+  claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | { readonly turnId: string }>;
+  /** Gives a claim back whose turn was never begun (queue full, say). */
+  release(claim: IdempotencyClaim): Promise<void>;
+}

@@ -1,0 +1,91 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { Database } from "./database.js";
+import { explainFile, LedgerError } from "./errors.js";
+import type { LedgerLock } from "./lock.js";
+import { createPrivate, lockLedger } from "./lock.js";
+import { integer, text } from "./rows.js";
+import { migrate } from "./schema.js";
+import type { SqliteModule } from "./sqlite.js";
+
+/** Bytes; a bigger file is read through only after a crash. */
+const CHECK_ALWAYS_BELOW = 64 * 1024 * 1024;
+
+/*
+ * WAL with synchronous=NORMAL: a commit is in the operating system's hands before the statement returns, so that it
+ * outlives a kill of the gateway; fsync comes with the checkpoints. When the machine loses power, the last commits
+ * (at most since the last checkpoint) may be gone, the file stays whole. FULL would have every write of every turn
+ * wait for the disk, with the event loop waiting too.
+ */
+const SETTINGS = `
+PRAGMA busy_timeout = 2000;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA foreign_keys = ON;
+PRAGMA cache_size = -32768;
+PRAGMA temp_store = MEMORY;
+PRAGMA journal_size_limit = 67108864;
+`;
+
+export interface OpenedDatabase {
+  readonly database: Database;
+  /** Checkpoints, closes and unlocks. */
+  close(): void;
+}
+
+/** Opens the ledger's file, making it and its folder where they are missing; checked, migrated, and ours alone. */
+export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase {
+  const lock = prepare(sqlite, file);
+  let database: Database | undefined;
+  try {
+    database = new Database(sqlite, file);
+    database.exec(SETTINGS);
+    check(database, lock.afterCrash);
+    migrate(database);
+    return closable(database, lock);
+  } catch (error) {
+    database?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+function prepare(sqlite: SqliteModule, file: string): LedgerLock {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    const lock = lockLedger(sqlite, file);
+    createPrivate(file);
+    return lock;
+  } catch (error) {
+    throw error instanceof LedgerError ? error : explainFile(error, `write to ${dirname(file)}`);
+  }
+}
+
+function check(database: Database, afterCrash: boolean): void {
+  const size = database.one(
+    "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
+  );
+  if (size === undefined || (integer(size, "bytes") > CHECK_ALWAYS_BELOW && !afterCrash)) return;
+  const result = database.one("PRAGMA quick_check(1)");
+  const said = result === undefined ? "no answer" : text(result, "quick_check");
+  if (said !== "ok") {
+    throw new LedgerError(
+      `ledger ${database.file} is damaged; put a backup in its place, or move it away to start with an empty one ` +
+        `(SQLite: ${said.replaceAll("\n", " ")})`,
+    );
+  }
+}
+
+function closable(database: Database, lock: LedgerLock): OpenedDatabase {
+  return {
+    database,
+    close() {
+      try {
+        database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      } finally {
+        database.close();
+        lock.release();
+      }
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import type { Tokens } from "@claudeway/schemas";
+import type { ModelShare, TurnUsage } from "../turns/types.js";
+import type { Database } from "./database.js";
+import { nanoOf, usdOf } from "./money.js";
+import { costOf, fitPrices } from "./price-fit.js";
+import { integer, tokens as tokensOf } from "./rows.js";
+import { type Booked, hasTokens } from "./shares.js";
+
+/** Turns of a model that are remembered, the latest: enough to tell four kinds of token apart, and soon up to date. */
+const SAMPLES = 64;
+
+/** Learns from turns that told their cost what a model's tokens cost. */
+export class PriceTable {
+  /** How many samples each model has had, so that the oldest is replaced. */
+  readonly #seen = new Map<string, number>();
+
+  constructor(private readonly database: Database) {}
+
+  /** The caller has the transaction. */
+  learn(booked: Booked): void {
+    if (booked.estimated || booked.unpriced) return;
+    for (const { model, tokens, costNano, priced } of booked.shares) {
+      if (!priced || !hasTokens(tokens)) continue;
+      const number = this.#next(model);
+      this.database.run(
+        `INSERT OR REPLACE INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        model,
+        number % SAMPLES,
+        number,
+        tokens.input,
+        tokens.output,
+        tokens.cache_read,
+        tokens.cache_write,
+        costNano,
+      );
+    }
+  }
+
+  estimateCost(model: string, tokens: Tokens): number | null {
+    if (!hasTokens(tokens)) return 0;
+    const rows = this.database.all("SELECT * FROM price_samples WHERE model = ?", model);
+    const prices = fitPrices(
+      rows.map((row) => ({ tokens: tokensOf(row), costNano: integer(row, "cost_nano") })),
+    );
+    return prices === undefined ? null : usdOf(Math.round(costOf(tokens, prices)));
+  }
+
+  price(usage: TurnUsage): TurnUsage {
+    if (usage.costUsd !== null) return usage;
+    const byModel: Record<string, ModelShare> = {};
+    for (const [model, share] of Object.entries(usage.byModel)) {
+      byModel[model] = { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens) };
+    }
+    return { ...usage, byModel, costUsd: sumOf(usage, Object.values(byModel)) };
+  }
+
+  #next(model: string): number {
+    const seen = this.#seen.get(model) ?? this.#seenBefore(model);
+    this.#seen.set(model, seen + 1);
+    return seen + 1;
+  }
+
+  #seenBefore(model: string): number {
+    const row = this.database.one(
+      "SELECT coalesce(max(number), 0) AS seen FROM price_samples WHERE model = ?",
+      model,
+    );
+    return row === undefined ? 0 : integer(row, "seen");
+  }
+}
+
+/** Null where a part of the tokens has no price. */
+function sumOf(usage: TurnUsage, shares: readonly ModelShare[]): number | null {
+  if (shares.length === 0) return hasTokens(usage.tokens) ? null : 0;
+  let nano = 0;
+  for (const { costUsd } of shares) {
+    if (costUsd === null) return null;
+    nano += nanoOf(costUsd);
+  }
+  return usdOf(nano);
+}

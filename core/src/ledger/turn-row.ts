@@ -1,0 +1,65 @@
+import type { TurnEnd } from "../turns/types.js";
+import type { EndedTurn, TurnRecord } from "./ledger.js";
+import type { Row } from "./rows.js";
+import { hex, instant, integer, maybeInteger, maybeText, text, tokens } from "./rows.js";
+import { sharesFromJson } from "./share-json.js";
+import { toUsage } from "./shares.js";
+
+const ENDS: Readonly<Record<TurnEnd, true>> = {
+  completed: true,
+  failed: true,
+  refused: true,
+  interrupted: true,
+  timeout: true,
+  lost: true,
+};
+
+/** A row of `turns`, joined with its session's `session_id` and `kind`. */
+export function toTurn(row: Row): TurnRecord {
+  const pid = maybeInteger(row, "pid");
+  return {
+    id: text(row, "id"),
+    sessionId: text(row, "session_id"),
+    kind: text(row, "kind") === "task" ? "task" : "session",
+    keyId: text(row, "key_id"),
+    createdAt: instant(row, "created_at"),
+    route: text(row, "route"),
+    model: text(row, "model"),
+    prompt: { bytes: integer(row, "prompt_bytes"), sha256: hex(row, "prompt_sha256") },
+    process:
+      pid === undefined
+        ? undefined
+        : { pid, startTime: integer(row, "start_time"), marker: text(row, "marker") },
+    usage: usageOf(row),
+    ended: endOf(row),
+  };
+}
+
+function usageOf(row: Row): TurnRecord["usage"] {
+  const whole = {
+    tokens: tokens(row),
+    costNano: integer(row, "cost_nano"),
+    estimated: integer(row, "estimated") === 1,
+    unpriced: integer(row, "unpriced") === 1,
+  };
+  const json = maybeText(row, "by_model");
+  return toUsage(whole, json === undefined ? [] : sharesFromJson(json, whole));
+}
+
+function endOf(row: Row): EndedTurn | undefined {
+  const end = maybeText(row, "end");
+  if (end === undefined) return undefined;
+  if (!isEnd(end)) throw new TypeError(`ledger: a turn ended as ${JSON.stringify(end)}`);
+  return {
+    end,
+    at: instant(row, "ended_at"),
+    model: text(row, "answered_by"),
+    durationMs: integer(row, "duration_ms"),
+    queuedMs: integer(row, "queued_ms"),
+    exitCode: maybeInteger(row, "exit_code") ?? null,
+  };
+}
+
+function isEnd(value: string): value is TurnEnd {
+  return Object.hasOwn(ENDS, value);
+}

@@ -1,0 +1,189 @@
+import type { TurnResponse } from "@claudeway/schemas";
+import type { ChildNote } from "../engine/engine.js";
+import type { TurnOutcome, TurnUsage } from "../turns/types.js";
+import type { Database } from "./database.js";
+import { LedgerError } from "./errors.js";
+import type { LostTurn, NewTurn, PageQuery, TurnEnding, TurnPage, TurnRecord } from "./ledger.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { PriceTable } from "./prices.js";
+import type { Row } from "./rows.js";
+import { integer, maybeText, text, toMs } from "./rows.js";
+import { sharesToJson } from "./share-json.js";
+import { type Booked, book } from "./shares.js";
+import type { TotalsTable } from "./totals.js";
+import { toTurn } from "./turn-row.js";
+
+const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
+
+const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
+  by_model = ?`;
+
+export class TurnTable {
+  constructor(
+    private readonly database: Database,
+    private readonly totals: TotalsTable,
+    private readonly prices: PriceTable,
+  ) {}
+
+  begin(turn: NewTurn): void {
+    const at = toMs(turn.createdAt);
+    this.database.transaction(() => {
+      const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", turn.sessionId);
+      if (session === undefined) throw new LedgerError(`ledger: there is no session ${turn.sessionId}`);
+      const seq = integer(session, "seq");
+      this.database.run(
+        "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE seq = ?",
+        at,
+        seq,
+      );
+      this.database.run(
+        `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        turn.id,
+        seq,
+        turn.keyId,
+        turn.route,
+        turn.model,
+        turn.prompt.bytes,
+        Buffer.from(turn.prompt.sha256, "hex"),
+        at,
+      );
+    });
+  }
+
+  noteProcess(turnId: string, { pid, startTime, marker }: ChildNote): void {
+    this.database.run(
+      "UPDATE turns SET pid = ?, start_time = ?, marker = ? WHERE id = ?",
+      pid,
+      startTime,
+      marker,
+      turnId,
+    );
+  }
+
+  recordUsage(turnId: string, usage: TurnUsage): void {
+    this.database.transaction(() => {
+      const turn = this.#find(turnId);
+      if (turn === undefined || hasEnded(turn)) return;
+      const booked = book(usage, text(turn, "model"));
+      this.database.run(`UPDATE turns SET ${USED} WHERE id = ?`, ...columnsOf(booked), turnId);
+    });
+  }
+
+  end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): boolean {
+    return this.database.transaction(() => {
+      const turn = this.#find(turnId);
+      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (hasEnded(turn)) return false;
+      this.#book(turn, outcome, ending);
+      return true;
+    });
+  }
+
+  markLost(turnId: string, { at, respond }: LostTurn): TurnRecord | undefined {
+    return this.database.transaction(() => {
+      const turn = this.get(turnId);
+      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (turn.ended !== undefined) return undefined;
+      const usage = this.prices.price({ ...turn.usage, estimated: true });
+      const response = respond({ ...turn, usage });
+      const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
+      const model = turn.model;
+      this.end(
+        turnId,
+        { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
+        { at },
+      );
+      return this.get(turnId);
+    });
+  }
+
+  get(turnId: string): TurnRecord | undefined {
+    const row = this.#find(turnId);
+    return row === undefined ? undefined : toTurn(row);
+  }
+
+  response(turnId: string): TurnResponse | undefined {
+    const row = this.database.one(
+      "SELECT r.json FROM turn_responses r JOIN turns t ON t.seq = r.turn_seq WHERE t.id = ?",
+      turnId,
+    );
+    if (row === undefined) return undefined;
+    // What stands there is what `end` was given.
+    const response: TurnResponse = JSON.parse(text(row, "json"));
+    return response;
+  }
+
+  listBySession(sessionId: string, query: PageQuery): TurnPage {
+    const { page, limit } = checkPage(query);
+    const session = this.database.one("SELECT seq, begun FROM sessions WHERE id = ?", sessionId);
+    if (session === undefined) return { turns: [], total: 0, page, limit };
+    const rows = this.database.all(
+      `${SELECT} WHERE t.session_seq = ? ORDER BY t.seq DESC LIMIT ? OFFSET ?`,
+      integer(session, "seq"),
+      limit,
+      offsetOf(query),
+    );
+    return { turns: rows.map(toTurn), total: integer(session, "begun"), page, limit };
+  }
+
+  running(): TurnRecord[] {
+    return this.database.all(`${SELECT} WHERE t.end IS NULL ORDER BY t.seq`).map(toTurn);
+  }
+
+  #find(turnId: string): Row | undefined {
+    return this.database.one(`${SELECT} WHERE t.id = ?`, turnId);
+  }
+
+  /** Every number that a turn's end changes; the caller has the transaction. */
+  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals }: TurnEnding): void {
+    const booked = book(outcome.usage, outcome.model);
+    const ms = toMs(at);
+    const seq = integer(turn, "seq");
+    this.database.run(
+      `UPDATE turns SET ${USED}, end = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?
+       WHERE seq = ?`,
+      ...columnsOf(booked),
+      outcome.end,
+      ms,
+      booked.mainModel,
+      Math.round(outcome.durationMs),
+      Math.round(outcome.queuedMs),
+      outcome.exitCode,
+      seq,
+    );
+    this.database.run(
+      "INSERT INTO turn_responses (turn_seq, json) VALUES (?, ?)",
+      seq,
+      JSON.stringify(outcome.response),
+    );
+    const sessionSeq = integer(turn, "session_seq");
+    this.totals.add(booked, { sessionSeq, keyId: text(turn, "key_id"), ms });
+    if (cliTotals !== undefined) {
+      this.database.run(
+        "UPDATE sessions SET cli_totals = ? WHERE seq = ?",
+        JSON.stringify(cliTotals),
+        sessionSeq,
+      );
+    }
+    this.prices.learn(booked);
+  }
+}
+
+function hasEnded(turn: Row): boolean {
+  return maybeText(turn, "end") !== undefined;
+}
+
+function columnsOf(booked: Booked): [number, number, number, number, number, number, number, string] {
+  const { tokens, costNano, estimated, unpriced } = booked;
+  return [
+    tokens.input,
+    tokens.output,
+    tokens.cache_read,
+    tokens.cache_write,
+    costNano,
+    estimated ? 1 : 0,
+    unpriced ? 1 : 0,
+    sharesToJson(booked),
+  ];
+}

@@ -1,0 +1,80 @@
+import { ConfigError, type LoadedConfig, loadConfig, VERSION } from "@claudeway/config";
+import type { Logger } from "pino";
+import { banner, generatedKey } from "./banner.js";
+import { boot, type RunningGateway } from "./boot.js";
+import { messageOf } from "./errors.js";
+import { openLog } from "./log.js";
+
+/** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    const loaded = loadConfig({ argv, env: process.env, cwd: process.cwd() });
+    if (loaded.command === "print") process.stdout.write(loaded.text);
+    else if (loaded.command === "serve") await serve(loaded);
+    else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
+  } catch (error) {
+    process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(loaded: LoadedConfig): Promise<void> {
+  const { config, keys, generated, secrets } = loaded;
+  const log = openLog(config.log_level, secrets);
+  const gateway = await listen(loaded, log);
+  const [admin] = keys;
+  if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
+  process.stdout.write(banner(VERSION, gateway));
+  closeOnSignals(gateway, log);
+}
+
+async function listen(loaded: LoadedConfig, log: Logger): Promise<RunningGateway> {
+  try {
+    return await boot({ loaded, version: VERSION, env: process.env, cwd: process.cwd(), log });
+  } catch (error) {
+    throw explainListening(error, loaded.config);
+  }
+}
+
+function explainListening(error: unknown, { host, port }: LoadedConfig["config"]): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "EADDRINUSE":
+      return new ConfigError(`--port (PORT): ${port} is in use on ${host}; take another one, or 0 for any free one`);
+    case "EACCES":
+      return new ConfigError(`--port (PORT): ${port} needs more rights than this user has; take one from 1024 on`);
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new ConfigError(`--host (HOST): is ${JSON.stringify(host)}; it takes an address of this machine`);
+    default:
+      return error;
+  }
+}
+
+/** The first signal drains; the second ends the turns at once; the third leaves the rest to the next start. */
+function closeOnSignals(gateway: RunningGateway, log: Logger): void {
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    signals++;
+    log.info(`${signal}: ${["", "closing; running turns may finish", "ending the running turns"][signals] ?? "gone"}`);
+    if (signals > 2) process.exit(1);
+    void gateway.close().then(() => leave(log));
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("unhandledRejection", (error) => log.error({ err: error }, "a promise was rejected and nobody cared"));
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "an error that nobody caught; closing");
+    process.exitCode = 1;
+    void gateway.close().then(() => leave(log));
+  });
+}
+
+/** The process ends by itself when nothing holds it; what a plugin left behind must not keep it for long. */
+function leave(log: Logger): void {
+  const timer = setTimeout(() => {
+    log.warn({ resources: process.getActiveResourcesInfo() }, "something was left open; leaving all the same");
+    process.exit();
+  }, 2000);
+  timer.unref();
+}

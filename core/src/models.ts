@@ -1,0 +1,45 @@
+import type { Logger } from "pino";
+import type { ModelName } from "./engine/engine.js";
+
+const FRESH_MS = 6 * 60 * 60 * 1000;
+/** After a failure the CLI is not asked again at every request. */
+const RETRY_MS = 60 * 1000;
+
+/** What is offered while the CLI can't tell: the aliases that every version of it knows. */
+const BUILT_IN: readonly ModelName[] = [
+  { id: "sonnet", name: "Claude Sonnet" },
+  { id: "opus", name: "Claude Opus" },
+  { id: "haiku", name: "Claude Haiku" },
+];
+
+/** The models that the CLI offers: kept for 6 h, served stale while they are asked for again. */
+export class ModelCatalogue {
+  #models: readonly ModelName[] | undefined;
+  #askAgainAt = 0;
+  #asking: Promise<void> | undefined;
+
+  constructor(
+    private readonly ask: () => Promise<readonly ModelName[]>,
+    private readonly log: Logger,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** Waits for the CLI only when nothing is known yet. */
+  async list(): Promise<readonly ModelName[]> {
+    if (this.now() >= this.#askAgainAt) this.#asking ??= this.#refresh();
+    if (this.#models === undefined) await this.#asking;
+    return this.#models ?? BUILT_IN;
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      this.#models = await this.ask();
+      this.#askAgainAt = this.now() + FRESH_MS;
+    } catch (error) {
+      this.#askAgainAt = this.now() + RETRY_MS;
+      this.log.warn({ err: error }, "the CLI did not name its models");
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+}

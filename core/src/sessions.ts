@@ -1,0 +1,138 @@
+import { randomUUID } from "node:crypto";
+import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import { GatewayError } from "./errors.js";
+import type { Ledger, SessionRecord } from "./ledger/ledger.js";
+import { approvedCalls, approvalPrompt } from "./turns/approval.js";
+import type { RunningTurns } from "./turns/running.js";
+import type { Turn } from "./turns/turn.js";
+import type { Caller, TurnPlan } from "./turns/types.js";
+import type { Workdirs } from "./workdirs.js";
+
+export interface SessionParts {
+  readonly ledger: Ledger;
+  readonly turns: RunningTurns;
+  readonly workdirs: Workdirs;
+}
+
+/** Which part of a caller's list. */
+export interface SessionListQuery {
+  readonly page: number;
+  readonly limit: number;
+}
+
+/** A turn's timeout where the body of a request can't name one, in seconds. */
+const APPROVED_TURN_TIMEOUT_SECS = 600;
+
+/**
+ * The sessions and who owns them. A session of another key, a deleted one and one that never was look the same:
+ * NOT_FOUND.
+ */
+export class Sessions {
+  constructor(private readonly parts: SessionParts) {}
+
+  async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
+    const id = randomUUID();
+    const workdir = await this.parts.workdirs.ofSession(id, request.workdir);
+    await this.parts.ledger.sessions.create({
+      id,
+      keyId: caller.keyId,
+      kind: "session",
+      model: request.model,
+      systemPrompt: request.system_prompt,
+      workdir: workdir.path,
+      ownsWorkdir: workdir.made,
+      createdAt: new Date().toISOString(),
+    });
+    return this.owned(caller, id);
+  }
+
+  /** A session, or with `tasksToo` a one-shot task's, that belongs to the caller. */
+  async owned(caller: Caller, id: string, tasksToo = false): Promise<SessionRecord> {
+    const session = await this.parts.ledger.sessions.get(id);
+    const mine = session?.keyId === caller.keyId && (tasksToo || session.kind === "session");
+    if (session === undefined || !mine) throw new GatewayError("NOT_FOUND", "no such session");
+    return session;
+  }
+
+  async list(caller: Caller, { page, limit }: SessionListQuery) {
+    const found = await this.parts.ledger.sessions.list({ keyId: caller.keyId, page, limit });
+    return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
+  }
+
+  async prompt(caller: Caller, id: string, request: SessionTurnRequest): Promise<Turn> {
+    const session = await this.owned(caller, id);
+    return this.parts.turns.start({
+      info: turnInfo(session, randomUUID()),
+      plan: { ...planOf(session), ...promptOf(request) },
+      route: "POST /session/:id",
+    });
+  }
+
+  /** Lets exactly those calls run that the session's last turn was denied, by asking the model to make them again. */
+  async approve(caller: Caller, id: string, toolUseIds: readonly string[]): Promise<Turn> {
+    const session = await this.owned(caller, id, true);
+    const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
+    return this.parts.turns.start({
+      info: turnInfo(session, randomUUID()),
+      plan: {
+        ...planOf(session),
+        prompt: approvalPrompt(granted),
+        timeoutMs: APPROVED_TURN_TIMEOUT_SECS * 1000,
+        verbatim: true,
+      },
+      route: "POST /session/:id/approve",
+      granted,
+    });
+  }
+
+  /** Ends the session's running turn; those that wait behind it go on. False: none was running. */
+  async interrupt(caller: Caller, id: string): Promise<boolean> {
+    const session = await this.owned(caller, id);
+    const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running);
+    for (const turn of running) turn.stop("interrupted");
+    await Promise.all(running.map((turn) => turn.ended));
+    return running.length > 0;
+  }
+
+  /** Ends the session's turns, forgets the session, and removes its folder if the gateway made it. */
+  async delete(caller: Caller, id: string): Promise<void> {
+    const session = await this.owned(caller, id);
+    if (!(await this.parts.ledger.sessions.delete(session.id, new Date().toISOString()))) {
+      throw new GatewayError("NOT_FOUND", "no such session");
+    }
+    const turns = this.parts.turns.ofSession(session.id);
+    for (const turn of turns) turn.stop("deleted");
+    await Promise.all(turns.map((turn) => turn.ended));
+    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.workdir);
+  }
+}
+
+/** A session as its owner sees it. */
+export function viewOf(session: SessionRecord): Session {
+  const { totals } = session;
+  return {
+    session_id: session.id,
+    created_at: session.createdAt,
+    last_used: session.lastUsed,
+    model: session.model,
+    task_count: session.taskCount,
+    workdir: session.workdir,
+    tokens: totals.tokens,
+    cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
+    ...(totals.estimated > 0 ? { cost_estimated: true } : {}),
+  };
+}
+
+function turnInfo(session: SessionRecord, id: string) {
+  const { id: sessionId, kind, keyId } = session;
+  return { id, sessionId, kind, keyId, createdAt: new Date().toISOString() };
+}
+
+function planOf(session: SessionRecord): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd"> {
+  const { model, systemPrompt, workdir } = session;
+  return { model, systemPrompt, workdir, maxBudgetUsd: undefined };
+}
+
+function promptOf(request: SessionTurnRequest): Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
+  return { prompt: request.prompt, timeoutMs: request.timeout_secs * 1000, verbatim: request.verbatim };
+}

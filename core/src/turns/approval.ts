@@ -1,0 +1,47 @@
+import type { GrantedCall } from "../engine/engine.js";
+import { GatewayError } from "../errors.js";
+import type { Ledger } from "../ledger/ledger.js";
+
+/** How far back the denied calls of a session are looked for, in turns. */
+const TURNS_LOOKED_AT = 20;
+
+/**
+ * The calls with these ids that the session's turns were denied. Throws BAD_REQUEST for an id that was not denied
+ * there, and CONFLICT for one that was approved before and has run.
+ */
+export async function approvedCalls(ledger: Ledger, sessionId: string, ids: readonly string[]): Promise<GrantedCall[]> {
+  const { denied, ran } = await decisionsOf(ledger, sessionId);
+  return [...new Set(ids)].map((id) => {
+    const call = denied.get(id);
+    if (call === undefined) {
+      const known = [...denied.keys()].join(", ") || "none";
+      throw new GatewayError("BAD_REQUEST", `tool_use_ids: ${id} was not denied in this session; denied were: ${known}`);
+    }
+    if (ran.has(id)) throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run`);
+    return call;
+  });
+}
+
+/** Asks the model to make the approved calls again; one JSON object a line, so that nothing is left to its memory. */
+export function approvalPrompt(granted: readonly GrantedCall[]): string {
+  const calls = granted.map(({ tool, input }) => JSON.stringify({ tool, input }));
+  return [
+    "The user has approved the following tool calls, which were denied before.",
+    "Make each of them again now, once, with exactly this input, and then go on with the task:",
+    ...calls,
+  ].join("\n");
+}
+
+async function decisionsOf(ledger: Ledger, sessionId: string) {
+  const denied = new Map<string, GrantedCall>();
+  const ran = new Set<string>();
+  const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
+  for (const { id } of turns) {
+    const response = await ledger.turns.response(id);
+    for (const { tool_use_id, tool_name, tool_input } of response?.permission_denials ?? []) {
+      denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input });
+    }
+    for (const call of response?.approved ?? []) if (call.ran) ran.add(call.tool_use_id);
+  }
+  return { denied, ran };
+}

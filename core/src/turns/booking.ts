@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import type { ChildNote, SessionTotals } from "../engine/engine.js";
+import type { AuditLog } from "../ledger/audit.js";
+import type { Ledger } from "../ledger/ledger.js";
+import { auditLine } from "./response.js";
+import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+
+/** Where turns are written down. */
+export interface Books {
+  readonly ledger: Ledger;
+  readonly audit: AuditLog;
+  readonly log: Logger;
+}
+
+/** Usage is written as it arrives, but not more often than this, in ms. */
+const USAGE_INTERVAL_MS = 1000;
+
+/** One turn's pages in the ledger and its line in the audit log. */
+export class Booking {
+  #usageWrittenAt = Number.NEGATIVE_INFINITY;
+  #totals: SessionTotals | undefined;
+  #ended = false;
+
+  constructor(
+    private readonly turn: { readonly info: TurnInfo; readonly plan: TurnPlan; readonly route: string },
+    private readonly books: Books,
+  ) {}
+
+  /** Writes the turn down before anything is done for it. A one-shot task gets its session here. */
+  async begin(): Promise<void> {
+    const { info, plan, route } = this.turn;
+    if (info.kind === "task" && (await this.books.ledger.sessions.get(info.sessionId)) === undefined) {
+      await this.books.ledger.sessions.create({
+        id: info.sessionId,
+        keyId: info.keyId,
+        kind: "task",
+        model: plan.model,
+        systemPrompt: plan.systemPrompt,
+        workdir: plan.workdir,
+        ownsWorkdir: false,
+        createdAt: info.createdAt,
+      });
+    }
+    await this.books.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan.prompt) });
+  }
+
+  /** Whether there is a conversation to resume, and where the CLI's totals stood. */
+  async conversation(): Promise<{ readonly resume: boolean; readonly totals: SessionTotals | undefined }> {
+    const session = await this.books.ledger.sessions.get(this.turn.info.sessionId);
+    return { resume: (session?.taskCount ?? 0) > 1, totals: session?.cliTotals };
+  }
+
+  process(child: ChildNote): void {
+    this.#inBackground(this.books.ledger.turns.noteProcess(this.turn.info.id, child));
+  }
+
+  usage(usage: TurnUsage): void {
+    const now = performance.now();
+    if (now - this.#usageWrittenAt < USAGE_INTERVAL_MS) return;
+    this.#usageWrittenAt = now;
+    this.#inBackground(this.books.ledger.turns.recordUsage(this.turn.info.id, usage));
+  }
+
+  /** Keeps the session's totals: with the turn's end, or by themselves when the process ends after it. */
+  totals(totals: SessionTotals): void {
+    this.#totals = totals;
+    if (this.#ended) this.#inBackground(this.books.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
+  }
+
+  /** Puts learned prices where the CLI named none. */
+  priced(usage: TurnUsage): Promise<TurnUsage> {
+    return this.books.ledger.prices.price(usage);
+  }
+
+  /** Writes the end of the turn, with all totals, and its audit line. */
+  async end(outcome: TurnOutcome): Promise<void> {
+    const at = new Date().toISOString();
+    await this.books.ledger.turns.end(this.turn.info.id, outcome, { at, cliTotals: this.#totals });
+    this.#ended = true;
+    this.books.audit.turn(auditLine(this.turn.info, outcome, at));
+  }
+
+  /** What is lost with such a write is found again at the turn's end: it is logged, and the turn goes on. */
+  #inBackground(write: Promise<void>): void {
+    write.catch((error: unknown) => {
+      this.books.log.error({ err: error, turn_id: this.turn.info.id }, "the ledger did not take a note of a turn");
+    });
+  }
+}
+
+function markOf(prompt: string): { readonly bytes: number; readonly sha256: string } {
+  return { bytes: Buffer.byteLength(prompt), sha256: createHash("sha256").update(prompt).digest("hex") };
+}

@@ -1,0 +1,110 @@
+import type { TurnResponse } from "@claudeway/schemas";
+import type { EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
+import { GatewayError, isRefusal, refusalToError } from "../errors.js";
+import type { TurnAuditLine } from "../ledger/audit.js";
+import type { TurnRecord } from "../ledger/ledger.js";
+import type { TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
+
+/** How a turn ended, and what a client that waits for it is told instead of an answer, if anything. */
+export interface Ending {
+  readonly end: TurnEnd;
+  readonly message: string | null;
+  readonly error: GatewayError | undefined;
+}
+
+/** What to say of a turn that was ended from outside. */
+const STOPPED: Readonly<Record<StopReason, Ending>> = {
+  timeout: {
+    end: "timeout",
+    message: "the turn ran past timeout_secs",
+    error: new GatewayError("TIMEOUT", "the turn ran past timeout_secs"),
+  },
+  interrupted: { end: "interrupted", message: "the turn was interrupted", error: undefined },
+  disconnected: { end: "interrupted", message: "the client went away", error: undefined },
+  deleted: { end: "interrupted", message: "the session was deleted", error: undefined },
+  shutdown: {
+    end: "interrupted",
+    message: "the gateway is shutting down",
+    error: new GatewayError("UNAVAILABLE", "the gateway is shutting down", { headers: { "retry-after": "10" } }),
+  },
+};
+
+/** The ending of a turn that the engine ran. */
+export function endingOfResult(result: EngineResult, stopped: StopReason | undefined): Ending {
+  if (result.end === "stopped" && stopped !== undefined) return STOPPED[stopped];
+  return { end: result.end === "completed" ? "completed" : "failed", message: result.error, error: undefined };
+}
+
+/** The ending of a turn that never got to the engine, or that broke; undefined says that it is a defect. */
+export function endingOfError(error: unknown, stopped: StopReason | undefined): Ending | undefined {
+  if (stopped !== undefined && error === stopped) return STOPPED[stopped];
+  if (isRefusal(error)) return { end: "refused", message: error.reason, error: refusalToError(error) };
+  if (error instanceof GatewayError) return { end: "refused", message: error.message, error };
+  return undefined;
+}
+
+/** The answer as clients get it. */
+export function toResponse(
+  info: TurnInfo,
+  { ending, result, usage, durationMs, granted }: {
+    readonly ending: Ending;
+    readonly result: EngineResult | undefined;
+    readonly usage: TurnUsage;
+    readonly durationMs: number;
+    readonly granted: readonly GrantedCall[];
+  },
+): TurnResponse {
+  const denials = result?.denials ?? [];
+  const ran = new Set(result?.ran);
+  return {
+    session_id: info.sessionId,
+    result: result?.text ?? "",
+    success: ending.end === "completed",
+    duration_ms: durationMs,
+    tokens: usage.tokens,
+    cost_usd: usage.costUsd,
+    error: ending.message,
+    ...(denials.length > 0 ? { permission_denials: [...denials] } : {}),
+    ...(granted.length > 0 && {
+      approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
+    }),
+    ...(usage.estimated ? { cost_estimated: true } : {}),
+    ...(ending.error ? { code: ending.error.code } : {}),
+  };
+}
+
+/** A turn's line in the audit log. */
+export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: string): TurnAuditLine {
+  const { response } = outcome;
+  return {
+    timestamp,
+    level: response.success ? "INFO" : "WARN",
+    key_id: info.keyId,
+    session_id: info.sessionId,
+    turn_id: info.id,
+    model: outcome.model,
+    claude_exit_code: outcome.exitCode,
+    duration_ms: outcome.durationMs,
+    queued_ms: outcome.queuedMs,
+    success: response.success,
+    tokens: response.tokens,
+    cost_usd: response.cost_usd,
+    ...(outcome.usage.estimated ? { cost_estimated: true } : {}),
+    message: `${info.kind} ${outcome.end}${response.error === null ? "" : `: ${response.error}`}`,
+  };
+}
+
+/** The answer that is kept of a turn that was running when a gateway died. */
+export function lostResponse({ sessionId, usage, ended }: TurnRecord): TurnResponse {
+  return {
+    session_id: sessionId,
+    result: "",
+    success: false,
+    duration_ms: ended?.durationMs ?? 0,
+    tokens: usage.tokens,
+    cost_usd: usage.costUsd,
+    error: "the gateway ended while the turn was running",
+    ...(usage.estimated ? { cost_estimated: true } : {}),
+    code: "UNAVAILABLE",
+  };
+}

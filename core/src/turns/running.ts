@@ -1,0 +1,44 @@
+import type { StopReason } from "../engine/engine.js";
+import { Turn, type TurnContext, type TurnRequest } from "./turn.js";
+
+/** The turns that have begun and not ended. */
+export class RunningTurns {
+  readonly #turns = new Map<string, Turn>();
+  #drained: (() => void) | undefined;
+
+  constructor(private readonly context: TurnContext) {}
+
+  get count(): number {
+    return this.#turns.size;
+  }
+
+  start(request: TurnRequest): Turn {
+    const turn = new Turn(request, this.context);
+    this.#turns.set(turn.info.id, turn);
+    void turn.ended.then(() => {
+      this.#turns.delete(turn.info.id);
+      if (this.#turns.size === 0) this.#drained?.();
+    });
+    return turn;
+  }
+
+  get(id: string): Turn | undefined {
+    return this.#turns.get(id);
+  }
+
+  ofSession(sessionId: string): Turn[] {
+    return [...this.#turns.values()].filter((turn) => turn.info.sessionId === sessionId);
+  }
+
+  stopAll(reason: StopReason): void {
+    for (const turn of this.#turns.values()) turn.stop(reason);
+  }
+
+  /** Resolves when no turn is left. */
+  drained(): Promise<void> {
+    if (this.#turns.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+}

@@ -1,0 +1,147 @@
+import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { TurnEvent } from "./types.js";
+
+/** How a reader wants text: all of it so far, or only what is new. */
+export type TextMode = "text" | "delta";
+
+/** One thing to send. `id` is that of the last event that it covers. */
+export interface Frame {
+  readonly id: number;
+  readonly event: "text" | "queued" | "permission_denied" | "done";
+  readonly data: string | readonly PermissionDenial[] | TurnResponse | { readonly position: number };
+}
+
+type Entry =
+  | { readonly type: "text"; readonly end: number }
+  | { readonly type: "other"; readonly frame: Omit<Frame, "id"> };
+
+export interface ReadOptions {
+  readonly mode: TextMode;
+  /** The id of the last event that the reader has seen; 0 for none. */
+  readonly after: number;
+  /** After this many ms without an event, `null` is yielded: time for a comment that keeps proxies awake. */
+  readonly heartbeatMs: number;
+}
+
+/** "Text so far" grows with every token; sending it more often than this helps nobody and costs the square. */
+const TEXT_INTERVAL_MS = 50;
+
+/**
+ * The events of one turn, from the first to `done`, for any number of readers, each at its own speed.
+ *
+ * The text is kept once; an event of it is only an offset. A reader pulls: what gathered while it was busy comes as one
+ * frame, so a slow one costs no memory, and one that comes back with an id goes on from there.
+ */
+export class TurnStream {
+  readonly #entries: Entry[] = [];
+  #text = "";
+  #changed = deferred();
+  #done = false;
+
+  /** All the text so far. */
+  get text(): string {
+    return this.#text;
+  }
+
+  get lastId(): number {
+    return this.#entries.length;
+  }
+
+  /** Appends an event; after `done` there is none. */
+  push(event: TurnEvent): void {
+    if (this.#done) return;
+    this.#entries.push(this.#toEntry(event));
+    this.#done = event.type === "done";
+    const { resolve } = this.#changed;
+    this.#changed = deferred();
+    resolve();
+  }
+
+  /** Yields frames from `after` on, and ends after `done`. */
+  async *read({ mode, after, heartbeatMs }: ReadOptions): AsyncGenerator<Frame | null, void> {
+    let cursor = Math.min(after, this.#entries.length);
+    let lastTextAt = 0;
+    for (;;) {
+      if (cursor >= this.#entries.length) {
+        if (this.#done) return;
+        if (!(await this.#waitForMore(heartbeatMs))) yield null;
+        continue;
+      }
+      if (mode === "text" && this.#entries[cursor]?.type === "text" && !this.#done) {
+        await pause(lastTextAt + TEXT_INTERVAL_MS - performance.now());
+        lastTextAt = performance.now();
+      }
+      const frame = this.#frameAt(cursor, mode);
+      cursor = frame.id;
+      yield frame;
+    }
+  }
+
+  /** The frame that starts at an entry: a run of text becomes one. */
+  #frameAt(cursor: number, mode: TextMode): Frame {
+    const entry = this.#entries[cursor];
+    if (entry === undefined) throw new RangeError(`no event at ${cursor}`);
+    if (entry.type === "other") return { ...entry.frame, id: cursor + 1 };
+    let id = cursor;
+    let end = 0;
+    for (let next = this.#entries[id]; next?.type === "text"; next = this.#entries[id]) {
+      end = next.end;
+      id++;
+    }
+    const from = mode === "text" ? 0 : this.#textBefore(cursor);
+    return { id, event: "text", data: this.#text.slice(from, end) };
+  }
+
+  /** Where the text ends that was there before an entry. */
+  #textBefore(cursor: number): number {
+    for (let index = cursor - 1; index >= 0; index--) {
+      const entry = this.#entries[index];
+      if (entry?.type === "text") return entry.end;
+    }
+    return 0;
+  }
+
+  #toEntry(event: TurnEvent): Entry {
+    switch (event.type) {
+      case "text":
+        this.#text += event.delta;
+        return { type: "text", end: this.#text.length };
+      case "queued":
+        return { type: "other", frame: { event: "queued", data: { position: event.position } } };
+      case "permission_denied":
+        return { type: "other", frame: { event: "permission_denied", data: event.denials } };
+      case "done":
+        return { type: "other", frame: { event: "done", data: event.response } };
+    }
+  }
+
+  /** True when something came, false when it is time for a heartbeat. */
+  async #waitForMore(heartbeatMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    const heartbeat = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, heartbeatMs, false);
+    });
+    try {
+      return await Promise.race([this.#changed.promise.then(() => true), heartbeat]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function deferred(): Deferred {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+function pause(ms: number): Promise<void> {
+  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,24 @@
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** The CLI's folder while the demo is on. */
+export interface ConfigFolder {
+  /** Absolute. */
+  readonly path: string;
+  /** Removes it, where it was made for this run. */
+  release(): Promise<void>;
+}
+
+/** Opens the named folder, which stays, or makes one for this run. Nobody else may look into either. */
+export async function openConfigFolder(named: string | undefined): Promise<ConfigFolder> {
+  if (named !== undefined) {
+    const path = resolve(named);
+    await mkdir(path, { recursive: true });
+    await chmod(path, 0o700);
+    return { path, release: async () => {} };
+  }
+  const path = await mkdtemp(join(tmpdir(), "claudeway-demo-"));
+  // A CLI that is just ending may still write into it.
+  return { path, release: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
+}

@@ -1,0 +1,34 @@
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { openConfigFolder } from "./config-folder.js";
+import { demoEnvironment } from "./environment.js";
+import { startScriptedModel } from "./model/index.js";
+
+/** The `[plugins.demo]` section, checked and with its defaults. */
+export interface DemoConfig {
+  readonly config_dir?: string;
+  readonly port: number;
+  readonly latency_ms: number;
+  readonly inspect: boolean;
+}
+
+export default definePlugin<DemoConfig>({
+  name: "demo",
+  apiVersion: 1,
+  configSchema,
+  async apply(kernel, config) {
+    const folder = await openConfigFolder(config.config_dir);
+    kernel.onDispose(() => folder.release());
+    const model = await startScriptedModel({
+      port: config.port,
+      latencyMs: config.latency_ms,
+      inspect: config.inspect,
+      onUnknown: (method, path) =>
+        kernel.log.warn({ method, path }, "the scripted model has no answer to this"),
+    });
+    kernel.onDispose(() => model.close());
+    const target = { url: model.url, configDir: folder.path };
+    kernel.hooks.spawn.tap("scripted-model", (plan) => ({ ...plan, env: demoEnvironment(plan.env, target) }));
+    kernel.notice("demo: answers come from a script on this machine, not from Claude; nothing is billed");
+  },
+});

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import type { ToolCall } from "./calls.js";
+import type { Conversation, ToolResult } from "./conversation.js";
+import { DIRECTIVE_NAMES, type Move, misread, readScript } from "./script.js";
+import { answerTo } from "./side-requests.js";
+import { countUsage, type Tokens } from "./usage.js";
+
+/** What a request is for. `title` and `structured`: a side request of the CLI's own; `summary`: compaction. */
+export type RequestKind = "turn" | "subagent" | "title" | "structured" | "summary" | "notice";
+
+/** A tool call with the id under which its result comes back. */
+export interface PlannedCall extends ToolCall {
+  readonly id: string;
+}
+
+/** One message of the model, planned from the conversation alone: the same request gives the same message. */
+export interface Answer {
+  readonly kind: RequestKind;
+  readonly id: string;
+  readonly model: string;
+  readonly moves: readonly Move[];
+  /** The ids of the calls of the last move, in order; empty when it makes none. */
+  readonly callIds: readonly string[];
+  readonly stopReason: "end_turn" | "tool_use";
+  /** Where the first of `moves` stands in the whole script. */
+  readonly firstMove: number;
+  readonly usage: Tokens;
+}
+
+const LONGEST_REPORT = 20_000;
+
+export function planAnswer(conversation: Conversation): Answer {
+  const side = answerTo(conversation);
+  if (side !== undefined) return finish(conversation, side.kind, [{ kind: "text", text: side.text }], 0);
+  const script = readScript(conversation);
+  const moves = script.length > 0 ? script : repeatRefused(conversation);
+  const first = firstMove(conversation, moves);
+  const rest = moves.slice(first);
+  const calls = rest.findIndex((move) => move.kind === "calls");
+  const message = calls === -1 ? rest : rest.slice(0, calls + 1);
+  const before = moves
+    .slice(0, first)
+    .filter((move) => move.kind === "pace")
+    .slice(-1);
+  const said = [...before, ...message, ...closing(conversation, message, moves.length > 0)];
+  // The pace that was set before stands in front, so the numbering of the script begins earlier by it.
+  return finish(conversation, conversation.subagent ? "subagent" : "turn", said, first - before.length);
+}
+
+/** What ends a message that would otherwise say nothing. */
+function closing(conversation: Conversation, message: readonly Move[], scripted: boolean): readonly Move[] {
+  const silent = message.every(({ kind }) => kind === "pace" || kind === "pause" || kind === "thinking");
+  return silent ? [{ kind: "text", text: closingText(conversation, scripted) }] : [];
+}
+
+function finish(
+  conversation: Conversation,
+  kind: RequestKind,
+  moves: readonly Move[],
+  first: number,
+): Answer {
+  const last = moves.at(-1);
+  const calls = last?.kind === "calls" ? last.calls : [];
+  const index = first + moves.length - 1;
+  return {
+    kind,
+    id: `msg_demo_${randomBytes(12).toString("hex")}`,
+    model: conversation.model,
+    moves,
+    callIds: calls.map(() => `toolu_demo_${index}_${randomBytes(10).toString("hex")}`),
+    stopReason: calls.length > 0 ? "tool_use" : "end_turn",
+    firstMove: first,
+    usage: countUsage(conversation, moves),
+  };
+}
+
+/**
+ * Where the script goes on. A tool call's id carries its place, so the script can be picked up by any process, also
+ * after calls that were held for hours or lost.
+ */
+function firstMove(conversation: Conversation, moves: readonly Move[]): number {
+  const place = /^toolu_demo_(\d+)_/.exec(conversation.lastCallId ?? "");
+  return place === null ? 0 : Math.min(Number(place[1]) + 1, moves.length);
+}
+
+/** Told that something was approved, a model tries again what had been refused; so does this one. */
+function repeatRefused({ prompt, resultsBefore }: Conversation): readonly Move[] {
+  if (!/\b(?:approved?|allowed|granted)\b/i.test(prompt)) return [];
+  const refused = resultsBefore.filter(({ isError, text }) => isError && /permission/i.test(text));
+  return refused.length === 0
+    ? []
+    : [{ kind: "calls", calls: refused.map(({ name, input }) => ({ name, input })) }];
+}
+
+function closingText(conversation: Conversation, scripted: boolean): string {
+  if (conversation.notified) return "Noted.";
+  if (conversation.results.length > 0) return conversation.results.map(reportResult).join("\n");
+  return scripted ? "Done." : introduce(conversation);
+}
+
+function reportResult({ name, text, isError }: ToolResult): string {
+  const said = text.length > LONGEST_REPORT ? `${text.slice(0, LONGEST_REPORT)}…` : text;
+  return `${name} ${isError ? "failed" : "answered"}: ${said}`;
+}
+
+function introduce(conversation: Conversation): string {
+  const wrong = misread(conversation)[0];
+  if (wrong !== undefined) {
+    return `This is the demo model. It does not understand ${wrong.source.slice(0, 200)}; its README shows how each directive is written.`;
+  }
+  const oneLine = conversation.prompt.replace(/\s+/g, " ").trim();
+  const quote = [...oneLine.slice(0, 200)].slice(0, 60).join("");
+  const cut = quote.length < oneLine.length ? "…" : "";
+  return `This is the demo model: a script on this machine, not Claude. You wrote: "${quote}${cut}". It follows directives such as [[words 20]] (there are ${DIRECTIVE_NAMES.length}; its README lists them).`;
+}

@@ -1,0 +1,151 @@
+import { isObject, type JsonObject, listOf } from "./json.js";
+
+/** What a tool call of the model came back with. */
+export interface ToolResult {
+  readonly name: string;
+  readonly input: JsonObject;
+  readonly text: string;
+  readonly isError: boolean;
+}
+
+/** A request to `/v1/messages`, as far as the script needs it (https://docs.anthropic.com/en/api/messages). */
+export interface Conversation {
+  readonly model: string;
+  readonly stream: boolean;
+  /** The text of the `system` field, without the CLI's billing line. */
+  readonly system: string;
+  /** What the caller wrote last: the last user text that the CLI did not add by itself. */
+  readonly prompt: string;
+  /** What the caller wrote before, oldest first. */
+  readonly earlier: readonly string[];
+  /** Results of the model's tool calls since the prompt, in order. */
+  readonly results: readonly ToolResult[];
+  /** Results of the turn before the prompt's. */
+  readonly resultsBefore: readonly ToolResult[];
+  /** The id of the model's last tool call since the prompt. */
+  readonly lastCallId: string | undefined;
+  /** Messages of the model in the whole conversation. */
+  readonly answers: number;
+  /** Names of the tools that the request offers. */
+  readonly tools: readonly string[];
+  /** The schema that the answer has to meet, where the request asks for JSON. */
+  readonly schema: JsonObject | undefined;
+  /** The last message is a notice of the CLI's own: no tool result, nothing from the caller. */
+  readonly notified: boolean;
+  /** A subagent of the CLI asks, not the caller's own turn. */
+  readonly subagent: boolean;
+}
+
+/** What the CLI adds to the user's messages by itself. Measured on 2.1.330. */
+const ADDED = [
+  /^<system-reminder>[\s\S]*<\/system-reminder>\s*$/,
+  /^<local-command-(?:caveat|stdout|stderr)>/,
+  /^<command-(?:name|message|args)>/,
+  /^\[Request interrupted by user(?: for tool use)?\]$/,
+  /^Your response above was cut off mid-stream/,
+  /^Tool loaded\.$/,
+  /^Output token limit hit\. Resume directly/,
+];
+
+const BILLING_LINE = /^x-anthropic-billing-header:/;
+
+export function readConversation(body: JsonObject): Conversation {
+  const messages = listOf(body["messages"]).filter(isObject);
+  const turns = splitTurns(messages);
+  const current = turns.at(-1) ?? { prompt: "", messages: [] };
+  const calls = current.messages.flatMap(callsOf);
+  return {
+    model: textOr(body["model"], "claude-demo"),
+    stream: body["stream"] === true,
+    system: readSystem(body["system"]),
+    prompt: current.prompt,
+    earlier: turns.slice(0, -1).map((turn) => turn.prompt),
+    results: resultsOf(current.messages),
+    resultsBefore: resultsOf(turns.at(-2)?.messages ?? []),
+    lastCallId: calls.at(-1)?.id,
+    answers: messages.filter((message) => message["role"] === "assistant").length,
+    tools: listOf(body["tools"])
+      .filter(isObject)
+      .map((tool) => textOr(tool["name"], "")),
+    schema: readSchema(body["output_config"]),
+    notified: isNotice(messages),
+    subagent: textsOf(body["system"]).some(
+      (text) => BILLING_LINE.test(text) && text.includes("cc_is_subagent=true"),
+    ),
+  };
+}
+
+interface Turn {
+  readonly prompt: string;
+  /** The prompt's message and those after it. */
+  readonly messages: readonly JsonObject[];
+}
+
+function splitTurns(messages: readonly JsonObject[]): Turn[] {
+  const turns: { prompt: string; messages: JsonObject[] }[] = [];
+  for (const message of messages) {
+    const prompt = promptOf(message);
+    if (prompt !== undefined) turns.push({ prompt, messages: [message] });
+    else turns.at(-1)?.messages.push(message);
+  }
+  return turns;
+}
+
+function promptOf(message: JsonObject): string | undefined {
+  if (message["role"] !== "user") return undefined;
+  return textsOf(message["content"]).findLast((text) => !ADDED.some((pattern) => pattern.test(text)));
+}
+
+function isNotice(messages: readonly JsonObject[]): boolean {
+  const last = messages.findLast((message) => message["role"] !== "system");
+  if (last === undefined || last["role"] !== "user" || promptOf(last) !== undefined) return false;
+  return !blocksOf(last).some((block) => block["type"] === "tool_result");
+}
+
+/** The text blocks of a `content`, which is a string or a list of blocks. */
+function textsOf(content: unknown): string[] {
+  if (typeof content === "string") return [content];
+  const blocks = listOf(content).filter(isObject);
+  return blocks.filter((block) => block["type"] === "text").map((block) => textOr(block["text"], ""));
+}
+
+function blocksOf(message: JsonObject): readonly JsonObject[] {
+  return listOf(message["content"]).filter(isObject);
+}
+
+function callsOf(message: JsonObject): { id: string; name: string; input: JsonObject }[] {
+  return blocksOf(message)
+    .filter((block) => block["type"] === "tool_use")
+    .map((block) => ({
+      id: textOr(block["id"], ""),
+      name: textOr(block["name"], ""),
+      input: isObject(block["input"]) ? block["input"] : {},
+    }));
+}
+
+function resultsOf(messages: readonly JsonObject[]): ToolResult[] {
+  const calls = new Map(messages.flatMap(callsOf).map((call) => [call.id, call]));
+  return messages
+    .flatMap(blocksOf)
+    .filter((block) => block["type"] === "tool_result")
+    .map((block) => {
+      const call = calls.get(textOr(block["tool_use_id"], ""));
+      const text = textsOf(block["content"]).join("\n");
+      return { name: call?.name ?? "?", input: call?.input ?? {}, text, isError: block["is_error"] === true };
+    });
+}
+
+function readSystem(system: unknown): string {
+  const texts = textsOf(system).filter((text) => !BILLING_LINE.test(text));
+  return texts.join("\n\n");
+}
+
+function readSchema(outputConfig: unknown): JsonObject | undefined {
+  const format = isObject(outputConfig) ? outputConfig["format"] : undefined;
+  const schema = isObject(format) ? format["schema"] : undefined;
+  return isObject(schema) ? schema : undefined;
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
+}

@@ -1,0 +1,173 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Answer, planAnswer } from "./answer.js";
+import { type Conversation, readConversation } from "./conversation.js";
+import type { JsonObject } from "./json.js";
+import type { OpenRecord, RequestEnd } from "./records.js";
+import { type Exchange, sendError, sendJson, sessionOf } from "./respond.js";
+import type { Move } from "./script.js";
+import type { Tokens } from "./usage.js";
+import { type Send, streamAnswer, wholeAnswer } from "./wire.js";
+
+type Failure = Extract<Move, { kind: "fail" }>;
+
+const MOST_ATTEMPTS = 1_000;
+const CUT_AFTER_MS = 100;
+
+/** Answers `POST /v1/messages`: an HTTP failure, a stream, or a whole message. */
+export async function answerMessages(exchange: Exchange, body: JsonObject): Promise<void> {
+  const conversation = readConversation(body);
+  const answer = withoutSpentFailures(planAnswer(conversation), conversation, exchange);
+  const record = openRecord(exchange, conversation, answer);
+  const gone = new AbortController();
+  exchange.response.once("close", () => gone.abort());
+  try {
+    record.end(await deliver(exchange, conversation, answer, record, gone.signal));
+  } catch (error) {
+    record.end("gone");
+    if (!gone.signal.aborted) throw error;
+  }
+}
+
+function openRecord(exchange: Exchange, conversation: Conversation, answer: Answer): OpenRecord {
+  return exchange.log.open({
+    method: "POST",
+    path: exchange.request.url ?? "/v1/messages",
+    kind: answer.kind,
+    sessionId: sessionOf(exchange.request),
+    model: conversation.model,
+    stream: conversation.stream,
+    prompt: conversation.prompt,
+    system: conversation.system,
+  });
+}
+
+async function deliver(
+  exchange: Exchange,
+  conversation: Conversation,
+  answer: Answer,
+  record: OpenRecord,
+  signal: AbortSignal,
+): Promise<RequestEnd> {
+  const { response, options } = exchange;
+  await sleep(options.latencyMs ?? 0, undefined, { signal });
+  const refusal = await refusalBeforeAnswer(answer, conversation, signal);
+  if (refusal !== undefined) return sendFailure(response, refusal, record);
+  record.deal(answer.kind, answer.model, answer.usage);
+  return conversation.stream
+    ? sendStream(response, answer, record, signal)
+    : sendWhole(response, answer, record, signal);
+}
+
+/** The failure that comes before anything is said, so that it can still be an HTTP status. */
+async function refusalBeforeAnswer(
+  answer: Answer,
+  conversation: Conversation,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const first = answer.moves.findIndex((move) => move.kind !== "pace" && move.kind !== "pause");
+  const move = answer.moves[first];
+  if (move?.kind === "fail") {
+    for (const before of answer.moves.slice(0, first)) {
+      if (before.kind === "pause") await sleep(before.ms, undefined, { signal });
+    }
+    return move;
+  }
+  if (conversation.model.startsWith("claude-")) return undefined;
+  return {
+    kind: "fail",
+    status: 404,
+    message: `model: ${conversation.model}`,
+    times: Number.POSITIVE_INFINITY,
+  };
+}
+
+function sendFailure(response: ServerResponse, failure: Failure, record: OpenRecord): RequestEnd {
+  record.answered(failure.status);
+  // The CLI tries 429s and 5xxs again up to ten times, for minutes; only a script that counts attempts wants that.
+  const headers = { "x-should-retry": String(Number.isFinite(failure.times)) };
+  sendError(response, failure.status, failure.message, headers);
+  return "failed";
+}
+
+async function sendStream(
+  response: ServerResponse,
+  answer: Answer,
+  record: OpenRecord,
+  signal: AbortSignal,
+): Promise<RequestEnd> {
+  record.answered(200);
+  response.writeHead(200, {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+  });
+  const send: Send = async ({ event, data }) => {
+    signal.throwIfAborted();
+    const room = response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    const delivered = deliveredBy(event, answer.usage);
+    if (delivered !== undefined) record.deliver(delivered);
+    if (!room) await once(response, "drain", { signal });
+  };
+  const ending = await streamAnswer(answer, send, signal);
+  if (ending === "cut") await dropLater(response, signal);
+  else response.end();
+  return ending;
+}
+
+/** Drops the connection once the client has had time to read what was said before: a reset would take that with it. */
+async function dropLater(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await sleep(CUT_AFTER_MS, undefined, { signal });
+  response.destroy();
+}
+
+function deliveredBy(event: string, usage: Tokens): Tokens | undefined {
+  if (event === "message_start") return { ...usage, output_tokens: 1 };
+  return event === "message_delta" ? usage : undefined;
+}
+
+async function sendWhole(
+  response: ServerResponse,
+  answer: Answer,
+  record: OpenRecord,
+  signal: AbortSignal,
+): Promise<RequestEnd> {
+  const whole = await wholeAnswer(answer, signal);
+  if ("message" in whole) {
+    record.answered(200);
+    record.deliver(answer.usage);
+    sendJson(response, 200, whole.message);
+    return "finished";
+  }
+  if (whole.stoppedBy.kind === "fail") return sendFailure(response, whole.stoppedBy, record);
+  if (whole.stoppedBy.kind === "hang") await once(response, "close");
+  response.destroy();
+  return whole.stoppedBy.kind === "hang" ? "gone" : "cut";
+}
+
+/** Takes out every `[[fail 2x …]]` and `[[cut 2x]]` that came as often as it should; counts the one that comes now. */
+function withoutSpentFailures(answer: Answer, conversation: Conversation, exchange: Exchange): Answer {
+  const { attempts, request } = exchange;
+  const moves = answer.moves.filter((move, i) => {
+    if ((move.kind !== "fail" && move.kind !== "cut") || !Number.isFinite(move.times)) return true;
+    const place = [
+      sessionOf(request),
+      conversation.earlier.length,
+      answer.firstMove + i,
+      conversation.prompt,
+    ];
+    const key = JSON.stringify(place);
+    const failed = attempts.get(key) ?? 0;
+    if (failed >= move.times) return false;
+    remember(attempts, key, failed + 1);
+    return true;
+  });
+  return { ...answer, moves };
+}
+
+function remember(attempts: Map<string, number>, key: string, count: number): void {
+  attempts.delete(key);
+  attempts.set(key, count);
+  const oldest = attempts.keys().next().value;
+  if (attempts.size > MOST_ATTEMPTS && oldest !== undefined) attempts.delete(oldest);
+}

@@ -1,0 +1,129 @@
+import { bashCall, CALL_NAMES, readCalls, type ToolCall } from "./calls.js";
+import type { Conversation } from "./conversation.js";
+import { type Directive, findDirectives } from "./directives.js";
+
+/** One thing that the model does; a message is a row of them, up to and with the first `calls`. */
+export type Move =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "thinking"; readonly text: string }
+  | { readonly kind: "calls"; readonly calls: readonly ToolCall[] }
+  /** From here on, so many milliseconds between two pieces. */
+  | { readonly kind: "pace"; readonly ms: number }
+  | { readonly kind: "pause"; readonly ms: number }
+  /** `times`: how many attempts fail before one gets through; Infinity for all. */
+  | { readonly kind: "fail"; readonly status: number; readonly message: string; readonly times: number }
+  | { readonly kind: "hang" }
+  /** The connection drops; `times` as for `fail`. */
+  | { readonly kind: "cut"; readonly times: number };
+
+type ReadMoves = (rest: string, conversation: Conversation) => readonly Move[] | undefined;
+
+const LONGEST_TEXT_WORDS = 1_000_000;
+const MOST_TOOLS = 1_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+
+const FORMS: Readonly<Record<string, ReadMoves>> = {
+  words: (rest) =>
+    withNumber(rest, LONGEST_TEXT_WORDS, (count) => [{ kind: "text", text: countingWords(count) }]),
+  say: (rest) => (rest === "" ? undefined : [{ kind: "text", text: rest }]),
+  echo: (_rest, { prompt }) => [{ kind: "text", text: prompt }],
+  recall: (_rest, { earlier }) => [{ kind: "text", text: recall(earlier) }],
+  think: (rest) => [
+    { kind: "thinking", text: rest === "" ? "The script says to think, so here is a thought." : rest },
+  ],
+  slow: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pace", ms }]),
+  wait: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pause", ms }]),
+  fail: readFailure,
+  hang: () => [{ kind: "hang" }],
+  cut: readCut,
+  tools: (rest) => withNumber(rest, MOST_TOOLS, countingTools),
+  again: (_rest, { resultsBefore }) => {
+    const calls = resultsBefore.filter(({ isError }) => isError).map(({ name, input }) => ({ name, input }));
+    return calls.length === 0 ? [{ kind: "text", text: "Nothing was refused." }] : [{ kind: "calls", calls }];
+  },
+};
+
+/** Every directive's name; `[[{"tool": …}]]` has none. */
+export const DIRECTIVE_NAMES: readonly string[] = [
+  ...new Set([...Object.keys(FORMS), ...CALL_NAMES, "both"]),
+].sort();
+
+/**
+ * What the model is told to do: the directives of the prompt, or where it has none, those of the system prompt (for
+ * prompts that must stay as they are). Empty when neither has any; what only looks like a directive is left out.
+ */
+export function readScript(conversation: Conversation): readonly Move[] {
+  const ofPrompt = readMoves(conversation.prompt, conversation);
+  return ofPrompt.length > 0 ? ofPrompt : readMoves(conversation.system, conversation);
+}
+
+/** Directives whose name is known but whose rest is not as it has to be. */
+export function misread(conversation: Conversation): readonly Directive[] {
+  return findDirectives(conversation.prompt).filter(
+    (directive) => DIRECTIVE_NAMES.includes(directive.name) && movesOf(directive, conversation) === undefined,
+  );
+}
+
+function readMoves(text: string, conversation: Conversation): Move[] {
+  return findDirectives(text).flatMap((directive) => movesOf(directive, conversation) ?? []);
+}
+
+function movesOf(directive: Directive, conversation: Conversation): readonly Move[] | undefined {
+  const read = Object.hasOwn(FORMS, directive.name) ? FORMS[directive.name] : undefined;
+  const moves = read?.(directive.rest, conversation);
+  if (moves !== undefined) return moves;
+  const calls = readCalls(directive);
+  return calls === undefined ? undefined : [{ kind: "calls", calls }];
+}
+
+function readFailure(rest: string): readonly Move[] | undefined {
+  const parts = /^(?:(\d{1,3})x\s+)?([45]\d\d)(?:\s+([\s\S]+))?$/.exec(rest);
+  if (parts === null) return undefined;
+  const status = Number(parts[2]);
+  return [
+    {
+      kind: "fail",
+      status,
+      message: parts[3] ?? `The script answers with ${status}.`,
+      times: readTimes(parts[1]),
+    },
+  ];
+}
+
+function readCut(rest: string): readonly Move[] | undefined {
+  const parts = /^(?:(\d{1,3})x)?$/.exec(rest);
+  if (parts === null) return undefined;
+  // With something said before, the CLI asks three times to go on; with nothing, it tries again for three minutes.
+  return [
+    { kind: "text", text: "And then the line" },
+    { kind: "cut", times: readTimes(parts[1]) },
+  ];
+}
+
+function readTimes(digits: string | undefined): number {
+  return digits === undefined ? Number.POSITIVE_INFINITY : Number(digits);
+}
+
+function withNumber(
+  rest: string,
+  most: number,
+  moves: (value: number) => readonly Move[],
+): readonly Move[] | undefined {
+  return /^\d{1,9}$/.test(rest) ? moves(Math.min(Number(rest), most)) : undefined;
+}
+
+function countingWords(count: number): string {
+  return Array.from({ length: count }, (_, i) => `word${i + 1}`).join(" ");
+}
+
+function countingTools(count: number): Move[] {
+  return Array.from({ length: count }, (_, i) => {
+    const command = `echo tool ${i + 1} of ${count}`;
+    return { kind: "calls", calls: [bashCall(command, `Demo command ${i + 1}`)] };
+  });
+}
+
+function recall(earlier: readonly string[]): string {
+  const prompts = earlier.length === 1 ? "1 earlier prompt" : `${earlier.length} earlier prompts`;
+  return `I remember ${prompts}: ${JSON.stringify(earlier)}`;
+}

@@ -1,0 +1,64 @@
+import type { Conversation } from "./conversation.js";
+import { isObject, type JsonObject, listOf } from "./json.js";
+
+/** The answer to a request that the CLI makes for itself, beside the caller's turn. */
+export interface SideAnswer {
+  readonly kind: "title" | "structured" | "summary";
+  readonly text: string;
+}
+
+/**
+ * The CLI (2.1.330) asks for a session's title at the start of each turn, unless nonessential traffic is switched
+ * off: no tools, a JSON schema with `title`. Compaction asks for plain text with a `<summary>`.
+ */
+export function answerTo(conversation: Conversation): SideAnswer | undefined {
+  const { prompt, schema, tools, earlier } = conversation;
+  if (schema !== undefined && tools.length === 0) {
+    const title = titleOf(prompt);
+    const kind = isObject(schema["properties"]) && "title" in schema["properties"] ? "title" : "structured";
+    return { kind, text: JSON.stringify(sampleOf(schema, title)) };
+  }
+  if (/^CRITICAL: Respond with TEXT ONLY\./.test(prompt)) {
+    const asked = `The caller asked, in this order: ${JSON.stringify(earlier)}`;
+    return {
+      kind: "summary",
+      text: `<analysis>A script has nothing to analyse.</analysis>\n<summary>${asked}</summary>`,
+    };
+  }
+  return undefined;
+}
+
+function titleOf(prompt: string): string {
+  const session = /<session>\s*([\s\S]*?)\s*<\/session>/.exec(prompt)?.[1] ?? prompt;
+  return `Demo: ${session.replace(/\s+/g, " ").slice(0, 40).trim()}`;
+}
+
+/** The smallest value that a simple schema allows; strings hold the given text. */
+function sampleOf(schema: JsonObject, text: string): unknown {
+  const allowed = listOf(schema["enum"]);
+  if (allowed.length > 0) return allowed[0];
+  switch (schema["type"]) {
+    case "object":
+      return sampleObject(schema, text);
+    case "array":
+      return [];
+    case "boolean":
+      return false;
+    case "integer":
+    case "number":
+      return 0;
+    case "null":
+      return null;
+    default:
+      return text;
+  }
+}
+
+function sampleObject(schema: JsonObject, text: string): JsonObject {
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const entries = Object.entries(properties).map(([name, property]) => [
+    name,
+    isObject(property) ? sampleOf(property, text) : text,
+  ]);
+  return Object.fromEntries(entries);
+}

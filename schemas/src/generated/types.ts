@@ -1,0 +1,719 @@
+// Made by `npm run generate` from schemas/*.json; edit those instead.
+// A property with a default is never missing here: the types are of values as `validate` returns them.
+
+/**
+ * Lets denied tool calls of a session run, exactly those and once.
+ */
+export interface ApproveRequest {
+  /**
+   * The calls, by the `tool_use_id` that `permission_denials` lists.
+   *
+   * @minItems 1
+   * @maxItems 1000
+   *
+   * Items: The `tool_use_id` of a denied call.
+   */
+  tool_use_ids: string[];
+}
+
+/**
+ * A denied tool call that was approved afterwards.
+ */
+export interface ApprovedCall {
+  /**
+   * The id under which the call was denied.
+   */
+  tool_use_id: string;
+  /**
+   * True: the model made the call again, and it was let run.
+   */
+  ran: boolean;
+}
+
+/**
+ * One line of a key's log: a turn that ended, or a request that was answered.
+ */
+export interface AuditLine {
+  /**
+   * When, UTC.
+   */
+  timestamp: string;
+  /**
+   * How bad it is.
+   */
+  level: "INFO" | "WARN" | "ERROR";
+  /**
+   * Whose key; null if nobody was authenticated.
+   */
+  key_id: string | null;
+  /**
+   * What happened.
+   */
+  message: string;
+  /**
+   * Turns: the Claude session.
+   */
+  session_id?: string;
+  /**
+   * Turns: the turn's own id.
+   */
+  turn_id?: string;
+  /**
+   * Turns: the model that answered, else the one asked for.
+   */
+  model?: string;
+  /**
+   * Turns: 0 after a result, else the code of the process that ended without one, null if it had none.
+   */
+  claude_exit_code?: number | null;
+  /**
+   * How long it took, in milliseconds; turns without the queue.
+   */
+  duration_ms?: number;
+  /**
+   * Turns: milliseconds in the queue.
+   */
+  queued_ms?: number;
+  /**
+   * Turns: whether it succeeded.
+   */
+  success?: boolean;
+  /**
+   * Turns: why it failed.
+   */
+  error?: string | null;
+  tokens?: Tokens;
+  /**
+   * Turns: the cost in USD; null where no price is known.
+   */
+  cost_usd?: number | null;
+  /**
+   * Turns: true if tokens and cost are an estimate.
+   */
+  cost_estimated?: boolean;
+  /**
+   * Requests: the id that a client may quote.
+   */
+  request_id?: string;
+  /**
+   * Requests: the HTTP method.
+   */
+  method?: string;
+  /**
+   * Requests: the path, tokens in it redacted.
+   */
+  path?: string;
+  /**
+   * Requests: the HTTP status.
+   */
+  status?: number;
+}
+
+/**
+ * Flags that have no place in the file.
+ */
+export interface CommandLine {
+  /**
+   * The config file; ./claudeway.toml if it is there.
+   */
+  config?: string;
+  /**
+   * Plugins to switch on: names, packages or paths.
+   *
+   * Items: A name, a package or a path.
+   */
+  enable_plugin: string[];
+  /**
+   * Plugins to switch off; wins.
+   *
+   * Items: A name, a package or a path.
+   */
+  disable_plugin: string[];
+  /**
+   * Ask nothing on the terminal.
+   */
+  force: boolean;
+  /**
+   * Print the version and end.
+   */
+  version: boolean;
+  /**
+   * Print this and end.
+   */
+  help: boolean;
+}
+
+/**
+ * Everything that `claudeway.toml` may hold.
+ */
+export interface Config {
+  /**
+   * API keys; the first is the admin's. None: one is generated at each start and printed.
+   *
+   * @minItems 1
+   */
+  keys?: string | string[];
+  /**
+   * The Claude CLI; its own if not given. A bare name is looked for on the PATH.
+   */
+  claude_bin?: string;
+  /**
+   * Base folder of sessions. Each gets a folder in it unless its request names another one.
+   */
+  workdir: string;
+  /**
+   * Folder of the logs by key. Made with mode 0700 if it is not there.
+   */
+  log_dir: string;
+  /**
+   * Folder of the ledger. Made with mode 0700 if it is not there.
+   */
+  data_dir: string;
+  /**
+   * Host to listen on. With 127.0.0.1 only this machine gets in.
+   */
+  host: string;
+  /**
+   * Port to listen on; 0 picks a free one.
+   */
+  port: number;
+  /**
+   * trace, debug, info, warn or error. How much the gateway says on stderr.
+   */
+  log_level: "trace" | "debug" | "info" | "warn" | "error";
+  /**
+   * Deny tool calls that need permission. They are listed in the answer and can be approved; without this every call runs.
+   */
+  no_permissions_bypass: boolean;
+  /**
+   * What a request may be.
+   */
+  limits: {
+    /**
+     * The largest request body, in bytes.
+     */
+    body_bytes: number;
+  };
+  /**
+   * How many turns run, wait, and are waited for.
+   */
+  engine: {
+    /**
+     * How many turns run at once; 0: four per processor core. A running turn takes about 200 MB of memory.
+     */
+    max_running: number;
+    /**
+     * How many more may wait; beyond that a prompt is refused with 503.
+     */
+    max_queued: number;
+    /**
+     * How long running turns may go on at shutdown, in seconds, before they are interrupted.
+     */
+    grace_secs: number;
+  };
+  /**
+   * One section a plugin, `[plugins.<name>]`.
+   */
+  plugins: {
+    [k: string]: PluginSection;
+  };
+}
+
+/**
+ * What went wrong, for programs; each has one HTTP status of its own.
+ */
+export type ErrorCode =
+  | "BAD_REQUEST"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "TIMEOUT"
+  | "CONFLICT"
+  | "PAYLOAD_TOO_LARGE"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "TOO_MANY_REQUESTS"
+  | "HEADERS_TOO_LARGE"
+  | "INTERNAL_ERROR"
+  | "UNAVAILABLE";
+
+/**
+ * Every error, of every route.
+ */
+export interface ErrorResponse {
+  /**
+   * What went wrong, for people; one line.
+   */
+  error: string;
+  code: ErrorCode;
+  /**
+   * Names the entry in the gateway's log; given where the fault is the gateway's own.
+   */
+  id?: string;
+}
+
+/**
+ * The whole answer; always the last event.
+ */
+export interface DoneEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "done";
+  data: TurnResponse;
+}
+
+/**
+ * On the WebSocket: what was sent could not be taken. The server closes after it.
+ */
+export interface ErrorEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "error";
+  /**
+   * What went wrong; one line.
+   */
+  data: string;
+}
+
+/**
+ * From the client, on the WebSocket: end the running turn.
+ */
+export interface InterruptEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "interrupt";
+  [k: string]: unknown;
+}
+
+/**
+ * Tool calls were denied; comes before `done`.
+ */
+export interface PermissionDeniedEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "permission_denied";
+  /**
+   * The denied calls.
+   */
+  data: PermissionDenial[];
+}
+
+/**
+ * The turn waits for its place.
+ */
+export interface QueuedEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "queued";
+  /**
+   * Where the turn stands.
+   */
+  data: {
+    /**
+     * The place in the queue; 1 is next.
+     */
+    position: number;
+  };
+}
+
+/**
+ * Text of the answer. As a server-sent event the data is the bare text.
+ */
+export interface TextEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "text";
+  /**
+   * All the text so far, or, with `"stream": "delta"`, only what is new.
+   */
+  data: string;
+}
+
+/**
+ * The answer to `GET /health`.
+ */
+export interface Health {
+  /**
+   * Always `ok`: a gateway that is not does not answer.
+   */
+  status: "ok";
+  /**
+   * The gateway's version.
+   */
+  version: string;
+  /**
+   * Whole seconds since the gateway started.
+   */
+  uptime_secs: number;
+}
+
+/**
+ * A model that a request can name.
+ */
+export interface Model {
+  /**
+   * What goes into `model`.
+   */
+  id: string;
+  /**
+   * The name for people.
+   */
+  name: string;
+}
+
+/**
+ * The models that the CLI offers.
+ */
+export interface ModelsResponse {
+  /**
+   * The models, in the CLI's order.
+   */
+  models: Model[];
+}
+
+/**
+ * A tool call that was not allowed to run.
+ */
+export interface PermissionDenial {
+  /**
+   * The tool, such as `Write` or `Bash`.
+   */
+  tool_name: string;
+  /**
+   * The call's id; what `/session/:id/approve` takes.
+   */
+  tool_use_id: string;
+  /**
+   * What the model called the tool with.
+   */
+  tool_input: {
+    [k: string]: unknown;
+  };
+}
+
+/**
+ * A plugin's section of the configuration: its switch, and what its own schema takes.
+ */
+export interface PluginSection {
+  /**
+   * Whether the plugin is on.
+   */
+  enabled: boolean;
+  [k: string]: unknown;
+}
+
+/**
+ * The answer to `DELETE /session/:id`.
+ */
+export interface SessionDeleted {
+  /**
+   * Always true; what could not be deleted is an error.
+   */
+  deleted: true;
+  /**
+   * The session's id; the Claude session's own.
+   */
+  session_id: string;
+}
+
+/**
+ * One page of the caller's sessions.
+ */
+export interface SessionList {
+  /**
+   * The sessions of this page.
+   */
+  sessions: Session[];
+  /**
+   * How many there are on all pages.
+   */
+  total: number;
+  /**
+   * The page's number, from 1.
+   */
+  page: number;
+  /**
+   * How many a page holds at most.
+   */
+  limit: number;
+}
+
+/**
+ * Starts a session; all of it is optional.
+ */
+export interface SessionStartRequest {
+  /**
+   * The model: a full name or an alias such as `sonnet`, `haiku` or `opus`; it goes to the CLI as it is.
+   */
+  model: string;
+  /**
+   * Stands in for the CLI's own system prompt.
+   */
+  system_prompt?: string;
+  /**
+   * The folder that Claude works in; one is made for the session unless given.
+   */
+  workdir?: string;
+}
+
+/**
+ * The answer to `POST /session/start`.
+ */
+export interface SessionStarted {
+  /**
+   * The session's id; the Claude session's own.
+   */
+  session_id: string;
+  /**
+   * The folder that Claude works in.
+   */
+  workdir: string;
+  /**
+   * When it was started, UTC.
+   */
+  created_at: string;
+}
+
+/**
+ * The next prompt of a session.
+ */
+export interface SessionTurnRequest {
+  /**
+   * What to ask; slash commands and `@file` mentions work.
+   */
+  prompt: string;
+  /**
+   * How long the turn may run, in seconds; the time in the queue does not count.
+   */
+  timeout_secs: number;
+  /**
+   * True: the prompt goes to the model as written, slash commands and `@file` mentions are mere text.
+   */
+  verbatim: boolean;
+  /**
+   * What a `text` event of a stream carries: all the text so far (`text`), or only what is new (`delta`).
+   */
+  stream: "text" | "delta";
+  /**
+   * True: the turn runs on when the client goes away.
+   */
+  detach: boolean;
+}
+
+/**
+ * A session and what it used so far.
+ */
+export interface Session {
+  /**
+   * The session's id; the Claude session's own.
+   */
+  session_id: string;
+  /**
+   * When it was started, UTC.
+   */
+  created_at: string;
+  /**
+   * When its last turn began or ended, UTC.
+   */
+  last_used: string;
+  /**
+   * The model, as it was asked for.
+   */
+  model: string;
+  /**
+   * How many turns it had.
+   */
+  task_count: number;
+  /**
+   * The folder that Claude works in.
+   */
+  workdir: string;
+  tokens: Tokens;
+  /**
+   * What its turns cost together, in USD; null where no price is known.
+   */
+  cost_usd: number | null;
+  /**
+   * True: the cost of one of its turns or more is an estimate.
+   */
+  cost_estimated?: boolean;
+}
+
+/**
+ * What a stream carries: as a frame on the WebSocket, as `event:` and `data:` in server-sent events.
+ */
+export type StreamEvent = QueuedEvent | TextEvent | PermissionDeniedEvent | DoneEvent | ErrorEvent;
+
+/**
+ * A one-shot task: one prompt, one answer.
+ */
+export interface TaskRequest {
+  /**
+   * What to ask; slash commands and `@file` mentions work.
+   */
+  prompt: string;
+  /**
+   * The model: a full name or an alias such as `sonnet`, `haiku` or `opus`; it goes to the CLI as it is.
+   */
+  model: string;
+  /**
+   * Stands in for the CLI's own system prompt.
+   */
+  system_prompt?: string;
+  /**
+   * The folder that Claude works in; the base folder of the configuration unless given.
+   */
+  workdir?: string;
+  /**
+   * How long the turn may run, in seconds; the time in the queue does not count.
+   */
+  timeout_secs: number;
+  /**
+   * True: the prompt goes to the model as written, slash commands and `@file` mentions are mere text.
+   */
+  verbatim: boolean;
+  /**
+   * What a `text` event of a stream carries: all the text so far (`text`), or only what is new (`delta`).
+   */
+  stream: "text" | "delta";
+  /**
+   * True: the turn runs on when the client goes away.
+   */
+  detach: boolean;
+}
+
+/**
+ * Tokens that a turn, or the turns of a session together, used.
+ */
+export interface Tokens {
+  /**
+   * Input tokens that came from no cache.
+   */
+  input: number;
+  /**
+   * Tokens that the model wrote.
+   */
+  output: number;
+  /**
+   * Input tokens read from the prompt cache.
+   */
+  cache_read: number;
+  /**
+   * Input tokens written to the prompt cache.
+   */
+  cache_write: number;
+}
+
+/**
+ * The answer to a prompt.
+ */
+export interface TurnResponse {
+  /**
+   * The Claude session that the turn ran in.
+   */
+  session_id: string;
+  /**
+   * The answer's text; empty if there is none.
+   */
+  result: string;
+  /**
+   * False: the turn failed, `error` says why.
+   */
+  success: boolean;
+  /**
+   * How long the turn ran, in milliseconds.
+   */
+  duration_ms: number;
+  tokens: Tokens;
+  /**
+   * What the turn cost, in USD; null where no price is known.
+   */
+  cost_usd: number | null;
+  /**
+   * The reason of a failure in the CLI's own words, else null.
+   */
+  error: string | null;
+  /**
+   * Tool calls that were denied; absent if there were none.
+   */
+  permission_denials?: PermissionDenial[];
+  /**
+   * After `/session/:id/approve`: the approved calls, and which of them ran.
+   */
+  approved?: ApprovedCall[];
+  /**
+   * True: the turn's process was ended before it reported, so tokens and cost are what is known without it.
+   */
+  cost_estimated?: boolean;
+  code?: ErrorCode;
+}
+
+/** The type of each schema, by the name of its file. */
+export interface SchemaTypes {
+  "approve-request": ApproveRequest;
+  "approved-call": ApprovedCall;
+  "audit-line": AuditLine;
+  "command-line": CommandLine;
+  "config": Config;
+  "error-code": ErrorCode;
+  "error": ErrorResponse;
+  "event-done": DoneEvent;
+  "event-error": ErrorEvent;
+  "event-interrupt": InterruptEvent;
+  "event-permission-denied": PermissionDeniedEvent;
+  "event-queued": QueuedEvent;
+  "event-text": TextEvent;
+  "health": Health;
+  "model": Model;
+  "models-response": ModelsResponse;
+  "permission-denial": PermissionDenial;
+  "plugin-section": PluginSection;
+  "session-deleted": SessionDeleted;
+  "session-list": SessionList;
+  "session-start-request": SessionStartRequest;
+  "session-started": SessionStarted;
+  "session-turn-request": SessionTurnRequest;
+  "session": Session;
+  "stream-event": StreamEvent;
+  "task-request": TaskRequest;
+  "tokens": Tokens;
+  "turn-response": TurnResponse;
+}
+
+/** Every schema, by the name of its file. */
+export const SCHEMA_NAMES = [
+  "approve-request",
+  "approved-call",
+  "audit-line",
+  "command-line",
+  "config",
+  "error-code",
+  "error",
+  "event-done",
+  "event-error",
+  "event-interrupt",
+  "event-permission-denied",
+  "event-queued",
+  "event-text",
+  "health",
+  "model",
+  "models-response",
+  "permission-denial",
+  "plugin-section",
+  "session-deleted",
+  "session-list",
+  "session-start-request",
+  "session-started",
+  "session-turn-request",
+  "session",
+  "stream-event",
+  "task-request",
+  "tokens",
+  "turn-response",
+] as const;

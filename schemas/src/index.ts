@@ -1,0 +1,10 @@
+/**
+ * The JSON Schemas of everything that crosses Claudeway's edges, the types generated from them, and their validators.
+ */
+export { type ExplainContext, type ExplainOptions, explain } from "./explain.js";
+export * from "./generated/types.js";
+export { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";
+export { isMarkedSecret, schemasAt } from "./locate.js";
+export { nearest } from "./nearest.js";
+export { type Check, type Checked, createAjv, createCheck, validate } from "./validate.js";
+export { either, nameOf, quote } from "./words.js";

@@ -1,0 +1,102 @@
+import { isObject, isSchema, type JSONSchema, schemaOfFile } from "./json-schema.js";
+
+/** A subschema, and the document that its local `$ref`s are meant in. */
+interface Place {
+  readonly schema: JSONSchema;
+  readonly root: JSONSchema;
+}
+
+const BRANCHES = ["allOf", "anyOf", "oneOf"] as const;
+const CONDITIONALS = ["if", "then", "else"] as const;
+
+/** The parts of a JSON pointer, unescaped. */
+export function segmentsOf(pointer: string): string[] {
+  return pointer
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/**
+ * All the subschemas that may apply to what `segments` lead to, `$ref`s followed and the branches of `anyOf` and its
+ * like laid side by side: enough to tell what names there are and what a field takes, not to validate.
+ */
+export function schemasAt(schema: JSONSchema, segments: readonly string[]): JSONSchema[] {
+  return (
+    placesAlong(schema, segments)
+      .at(-1)
+      ?.map((place) => place.schema) ?? []
+  );
+}
+
+/** True if any schema on the way to what `segments` lead to says `"x-secret": true`. */
+export function isMarkedSecret(schema: JSONSchema, segments: readonly string[]): boolean {
+  return placesAlong(schema, segments).some((places) =>
+    places.some((place) => place.schema["x-secret"] === true),
+  );
+}
+
+function placesAlong(schema: JSONSchema, segments: readonly string[]): Place[][] {
+  let places = expand([{ schema, root: schema }]);
+  const way = [places];
+  for (const segment of segments) {
+    places = expand(places.flatMap((place) => step(place, segment)));
+    way.push(places);
+  }
+  return way;
+}
+
+function expand(places: readonly Place[]): Place[] {
+  const found = new Map<JSONSchema, Place>();
+  const open = [...places];
+  for (let place = open.shift(); place !== undefined; place = open.shift()) {
+    if (found.has(place.schema)) continue;
+    found.set(place.schema, place);
+    open.push(...besides(place));
+  }
+  return [...found.values()];
+}
+
+function besides({ schema, root }: Place): Place[] {
+  const branches = BRANCHES.flatMap((keyword) => listOf(schema[keyword]));
+  const conditionals = CONDITIONALS.map((keyword) => schema[keyword]);
+  const inline = [...branches, ...conditionals].filter(isSchema).map((branch) => ({ schema: branch, root }));
+  const { $ref: ref } = schema;
+  const target = typeof ref === "string" ? follow(ref, root) : undefined;
+  return target === undefined ? inline : [target, ...inline];
+}
+
+function follow(ref: string, root: JSONSchema): Place | undefined {
+  const [file = "", pointer = ""] = ref.split("#");
+  const document = file === "" ? root : schemaOfFile(file);
+  if (document === undefined) return undefined;
+  let target: unknown = document;
+  for (const segment of segmentsOf(decodeURIComponent(pointer))) target = ownValue(target, segment);
+  return isSchema(target) ? { schema: target, root: document } : undefined;
+}
+
+function step({ schema, root }: Place, segment: string): Place[] {
+  return nextSchemas(schema, segment)
+    .filter(isSchema)
+    .map((next) => ({ schema: next, root }));
+}
+
+function nextSchemas(schema: JSONSchema, segment: string): unknown[] {
+  const { properties, patternProperties, prefixItems, additionalProperties, items } = schema;
+  const named = ownValue(properties, segment) ?? ownValue(prefixItems, segment);
+  if (named !== undefined) return [named];
+  const byPattern = Object.entries(isObject(patternProperties) ? patternProperties : {})
+    .filter(([pattern]) => new RegExp(pattern, "u").test(segment))
+    .map(([, next]) => next);
+  return byPattern.length > 0 ? byPattern : [additionalProperties, items];
+}
+
+function ownValue(holder: unknown, key: string): unknown {
+  return typeof holder === "object" && holder !== null && Object.hasOwn(holder, key)
+    ? Reflect.get(holder, key)
+    : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,80 @@
+import { Ajv2020, type Options, type SchemaObject, type ValidateFunction } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { type ExplainOptions, explain } from "./explain.js";
+import { SCHEMA_NAMES, type SchemaTypes } from "./generated/types.js";
+import { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";
+
+/** The value with its defaults filled in, or one line that says what is wrong with it. */
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string };
+
+/** Checks a value; the value itself is left as it is. */
+export type Check = (value: unknown, options?: ExplainOptions) => Checked<unknown>;
+
+/** What our schemas may say beyond the standard: the flag, the variable, the secrecy, and what a field takes in words. */
+const OWN_KEYWORDS = ["x-flag", "x-env", "x-secret", "x-takes"];
+
+/** An ajv for JSON Schema 2020-12 that fills defaults in and knows the formats and the `x-` keywords. */
+export function createAjv(options: Options = {}): Ajv2020 {
+  const ajv = new Ajv2020({ useDefaults: true, verbose: true, allowUnionTypes: true, ...options });
+  addFormats.default(ajv);
+  ajv.addVocabulary(OWN_KEYWORDS);
+  return ajv;
+}
+
+let own: Ajv2020 | undefined;
+let foreign: Ajv2020 | undefined;
+
+/** Made at the first use, with every schema of this package, so that they can refer to each other. */
+function ajvWithSchemas(): Ajv2020 {
+  if (own === undefined) {
+    // That they are good schemas is tested; checking them again would cost every start 60 ms.
+    own = createAjv({ validateSchema: false });
+    for (const name of SCHEMA_NAMES) own.addSchema(compilable(schemaOf(name)));
+  }
+  return own;
+}
+
+/** Checks a value against one of this package's schemas and fills its defaults in, in a copy. */
+export function validate<Name extends SchemaName>(
+  name: Name,
+  value: unknown,
+  options: ExplainOptions = {},
+): Checked<SchemaTypes[Name]> {
+  const schema = schemaOf(name);
+  // Compiled once: ajv remembers by the schema's identity.
+  const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(compilable(schema));
+  const copy: unknown = structuredClone(value);
+  if (isValid(copy)) return { ok: true, value: copy };
+  return { ok: false, message: explain(isValid.errors, { ...options, schema, value: copy }) };
+}
+
+/** Compiles a schema of somebody else's, such as a plugin's; throws if it is no JSON Schema. */
+export function createCheck(schema: JSONSchema): Check {
+  const isValid = compileForeign(compilable(schema));
+  return (value, options = {}) => {
+    const copy: unknown = structuredClone(value);
+    if (isValid(copy)) return { ok: true, value: copy };
+    return { ok: false, message: explain(isValid.errors, { ...options, schema, value: copy }) };
+  };
+}
+
+function compileForeign(schema: SchemaObject): ValidateFunction {
+  foreign ??= createAjv();
+  try {
+    return foreign.compile(schema);
+  } finally {
+    // Two plugins may use the same $id, and one plugin may come again.
+    foreign.removeSchema(schema);
+  }
+}
+
+function compilable(schema: JSONSchema): SchemaObject {
+  if (isSynchronous(schema)) return schema;
+  throw new Error("$async: is not taken here; a schema is checked at once");
+}
+
+function isSynchronous(schema: unknown): schema is SchemaObject {
+  return isObject(schema) && (Reflect.get(schema, "$async") ?? false) === false;
+}

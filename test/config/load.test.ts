@@ -1,0 +1,299 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { loadConfig, nearest } from "../../config/dist/index.js";
+import { inFolder, load, loadRun } from "./sources.js";
+
+describe("loadConfig", () => {
+  it("has the contract's defaults", () => {
+    inFolder(undefined, (cwd) => {
+      const loaded = loadConfig({ argv: [], env: {}, cwd });
+      expect(loaded).to.deep.include({
+        command: "serve",
+        args: [],
+        force: false,
+        file: undefined,
+        generated: true,
+      });
+      expect(loaded).to.have.deep.property("config", {
+        workdir: "/tmp/claude-tasks",
+        log_dir: join(cwd, "logs"),
+        data_dir: join(cwd, "data"),
+        host: "0.0.0.0",
+        port: 3000,
+        log_level: "info",
+        no_permissions_bypass: false,
+        limits: { body_bytes: 10 * 1024 * 1024 },
+        engine: { max_running: 4 * availableParallelism(), max_queued: 256, grace_secs: 30 },
+      });
+    });
+  });
+
+  /** Every setting that has a flag and a variable: its flag, its variable, the file's line, and what each gives. */
+  const EVERYWHERE = [
+    [
+      "claude_bin",
+      ["--claude-bin", "/flag"],
+      { CLAUDE_BIN: "/env" },
+      'claude_bin = "/file"',
+      ["/file", "/env", "/flag"],
+    ],
+    [
+      "workdir",
+      ["--workdir", "/flag"],
+      { CLAUDE_WORKDIR: "/env" },
+      'workdir = "/file"',
+      ["/file", "/env", "/flag"],
+    ],
+    ["log_dir", ["--log-dir", "/flag"], { LOG_DIR: "/env" }, 'log_dir = "/file"', ["/file", "/env", "/flag"]],
+    [
+      "data_dir",
+      ["--data-dir=/flag"],
+      { DATA_DIR: "/env" },
+      'data_dir = "/file"',
+      ["/file", "/env", "/flag"],
+    ],
+    ["host", ["--host", "flag"], { HOST: "env" }, 'host = "file"', ["file", "env", "flag"]],
+    ["port", ["-p", "3"], { PORT: "2" }, "port = 1", [1, 2, 3]],
+    [
+      "log_level",
+      ["--log-level", "warn"],
+      { LOG_LEVEL: "debug" },
+      'log_level = "trace"',
+      ["trace", "debug", "warn"],
+    ],
+    [
+      "no_permissions_bypass",
+      ["--no-permissions-bypass"],
+      { NO_PERMISSIONS_BYPASS: "0" },
+      "no_permissions_bypass = true",
+      [true, false, true],
+    ],
+  ] as const;
+
+  for (const [key, argv, env, file, [inFile, inEnv, inFlag]] of EVERYWHERE) {
+    it(`takes ${key} from the file, over it from the environment, over that from the flag`, () => {
+      expect(loadRun({ file }).config).to.have.property(key, inFile);
+      expect(loadRun({ file, env }).config).to.have.property(key, inEnv);
+      expect(loadRun({ file, env, argv }).config).to.have.property(key, inFlag);
+      expect(loadRun({ env }).config).to.have.property(key, inEnv);
+      expect(loadRun({ argv }).config).to.have.property(key, inFlag);
+    });
+  }
+
+  it("lets the file change one setting of a section and keeps the others", () => {
+    const { config } = loadRun({ file: "[engine]\nmax_running = 3", argv: ["--port", "0"] });
+    expect(config.engine).to.deep.equal({ max_running: 3, max_queued: 256, grace_secs: 30 });
+    expect(config.port).to.equal(0);
+  });
+
+  it("leaves a bare name of the CLI to the PATH", () => {
+    expect(loadRun({ argv: ["--claude-bin", "claude"] }).config).to.have.property("claude_bin", "claude");
+  });
+
+  for (const [text, value] of Object.entries({
+    1: true,
+    true: true,
+    TRUE: true,
+    yes: true,
+    0: false,
+    false: false,
+  })) {
+    it(`takes NO_PERMISSIONS_BYPASS=${text} for ${value}`, () => {
+      expect(loadRun({ env: { NO_PERMISSIONS_BYPASS: text } }).config.no_permissions_bypass).to.equal(value);
+    });
+  }
+
+  it("reads the file that is named, and no other", () => {
+    inFolder("port = 1", (cwd) => {
+      mkdirSync(join(cwd, "etc"));
+      writeFileSync(join(cwd, "etc/other.toml"), "\uFEFFport = 2\r\n");
+      const loaded = loadConfig({ argv: ["--config", "etc/other.toml"], env: {}, cwd });
+      expect(loaded).to.have.nested.property("config.port", 2);
+      expect(loaded).to.have.property("file", join(cwd, "etc/other.toml"));
+    });
+  });
+
+  it("does not skip ./claudeway.toml because it can't be read", () => {
+    inFolder(undefined, (cwd) => {
+      symlinkSync("claudeway.toml", join(cwd, "claudeway.toml"));
+      expect(() => loadConfig({ argv: [], env: {}, cwd })).to.throw(
+        "./claudeway.toml: cannot be read (ELOOP)",
+      );
+    });
+  });
+
+  it("exports the search for the nearest name", () => {
+    expect(nearest("dashbord", ["dashboard"])).to.equal("dashboard");
+  });
+});
+
+describe("keys", () => {
+  it("are id and secret, the first one first, colons in the secret kept", () => {
+    const { keys, generated } = loadRun({ argv: ["--keys", "admin:sk-1, ci-bot:sk:2"] });
+    expect(keys).to.deep.equal([
+      { id: "admin", secret: "sk-1" },
+      { id: "ci-bot", secret: "sk:2" },
+    ]);
+    expect(generated).to.equal(false);
+  });
+
+  it("come from the last source that has any, and several flags add up", () => {
+    const file = 'keys = ["file:1", "more:2"]';
+    const env = { WRAPPER_KEYS: "env:3" };
+    expect(loadRun({ file }).keys.map(({ id }) => id)).to.deep.equal(["file", "more"]);
+    expect(loadRun({ file, env }).keys.map(({ id }) => id)).to.deep.equal(["env"]);
+    const argv = ["--keys", "flag:4", "--keys", "other:5"];
+    expect(loadRun({ file, env, argv }).keys.map(({ id }) => id)).to.deep.equal(["flag", "other"]);
+  });
+
+  it("are a new one each time where none is given", () => {
+    const [first, second] = [loadRun(), loadRun()];
+    expect(first.generated).to.equal(true);
+    expect(first.keys).to.have.length(1);
+    expect(first.keys[0]?.id).to.equal("default");
+    expect(first.keys[0]?.secret).to.match(/^sk-[0-9a-f]{64}$/);
+    expect(first.keys[0]?.secret).to.not.equal(second.keys[0]?.secret);
+    expect(first.secrets).to.deep.equal([first.keys[0]?.secret]);
+  });
+
+  it("are not in the settings", () => {
+    expect(loadRun({ argv: ["--keys", "a:b"] }).config).to.not.have.any.keys("keys", "plugins");
+  });
+});
+
+describe("variables in the file", () => {
+  const env = { TG: "123:abc", KEY: "sk-9", PORT_HERE: "4000", ON: "true", HOME: "/home/x", BASE: "/srv" };
+
+  it("are put in place, in the middle of a text and in lists too", () => {
+    const file = [
+      'keys = ["admin:${KEY}"]',
+      'workdir = "${BASE}/tasks"',
+      'log_dir = "$${x}/$$"',
+      "[plugins.telegram]",
+      'bot_token = "${TG}"',
+      'nested = { list = ["a", "<${TG}>"], count = 3 }',
+    ].join("\n");
+    const loaded = loadRun({ file, env });
+    expect(loaded.keys).to.deep.equal([{ id: "admin", secret: "sk-9" }]);
+    expect(loaded.config.workdir).to.equal("/srv/tasks");
+    expect(loaded.config.log_dir).to.match(/\/\$\{x\}\/\$\$$/);
+    expect(loaded.pluginSections["telegram"]).to.deep.equal({
+      bot_token: "123:abc",
+      nested: { list: ["a", "<123:abc>"], count: 3 },
+    });
+  });
+
+  it("become numbers and switches where those are wanted", () => {
+    const { config, plugins } = loadRun({
+      file: 'port = "${PORT_HERE}"\n[plugins.demo]\nenabled = "${ON}"',
+      env,
+    });
+    expect(config.port).to.equal(4000);
+    expect(plugins.map(({ ref }) => ref)).to.deep.equal(["demo"]);
+  });
+
+  it("are not looked for in what they hold", () => {
+    const { pluginSections } = loadRun({ file: '[plugins.x]\na = "${A}"', env: { A: "${B}" } });
+    expect(pluginSections).to.deep.equal({ x: { a: "${B}" } });
+  });
+
+  it("are told as secrets, names and values, where they may be some", () => {
+    const file =
+      'workdir = "${BASE}"\nkeys = "a:${KEY}"\n[plugins.telegram]\nbot_token = "${TG}"\nfolder = "${HOME}"';
+    const { secretEnv, secrets } = loadRun({ file, env });
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "KEY", "TG"]);
+    expect(secrets).to.have.members(["sk-9", "123:abc"]);
+  });
+
+  it("tell the keys of every source, also of one that another wins over", () => {
+    const { secretEnv, secrets } = loadRun({ env: { WRAPPER_KEYS: "a:one" }, argv: ["--keys", "b:two"] });
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
+    expect(secrets).to.have.members(["one", "two"]);
+  });
+});
+
+describe("plugin switches", () => {
+  const file = [
+    "[plugins.telegram]",
+    "enabled = true",
+    'chat_id = "-1"',
+    "[plugins.dashboard]",
+    "enabled = false",
+    "title = 'mine'",
+    "[plugins.demo]",
+    "enabled = true",
+    "[plugins.own_name]",
+    "level = 3",
+  ].join("\n");
+  const refs = (argv: readonly string[]) => loadRun({ file, argv }).plugins.map(({ ref }) => ref);
+
+  it("are off by default, and on in the file's order, each with its section", () => {
+    expect(loadRun().plugins).to.deep.equal([]);
+    expect(loadRun({ file }).plugins).to.deep.equal([
+      { ref: "telegram", name: "telegram", config: { chat_id: "-1" } },
+      { ref: "demo", name: "demo", config: {} },
+    ]);
+  });
+
+  it("are added by flags, in commas or repeated, after the file's and once", () => {
+    expect(refs(["--enable-plugin", "swagger, demo", "--enable-plugin", "dashboard"])).to.deep.equal([
+      "telegram",
+      "demo",
+      "swagger",
+      "dashboard",
+    ]);
+    const { plugins } = loadRun({ file, argv: ["--enable-plugin", "dashboard"] });
+    expect(plugins.at(-1)).to.deep.equal({ ref: "dashboard", name: "dashboard", config: { title: "mine" } });
+  });
+
+  it("are off where both flags name them", () => {
+    expect(refs(["--disable-plugin", "demo,swagger", "--enable-plugin=swagger"])).to.deep.equal(["telegram"]);
+  });
+
+  it("leave packages and paths as they were written, for the loader to find their names and sections", () => {
+    const argv = [
+      "--enable-plugin",
+      "./own,@acme/claudeway-plugin-x,claudeway-plugin-y",
+      "--disable-plugin",
+      "own_name",
+    ];
+    const loaded = loadRun({ file, argv });
+    expect(loaded.plugins.slice(2)).to.deep.equal([
+      { ref: "./own", name: undefined, config: {} },
+      { ref: "@acme/claudeway-plugin-x", name: undefined, config: {} },
+      { ref: "claudeway-plugin-y", name: undefined, config: {} },
+    ]);
+    expect(loaded.pluginSections["own_name"]).to.deep.equal({ level: 3 });
+    expect(loaded.disabledPlugins).to.deep.equal(["own_name"]);
+  });
+
+  it("find no section for a name that every object has", () => {
+    expect(loadRun({ argv: ["--enable-plugin", "constructor"] }).plugins).to.deep.equal([
+      { ref: "constructor", name: "constructor", config: {} },
+    ]);
+  });
+});
+
+describe("commands", () => {
+  it("serve without a word, and take flags on either side of one", () => {
+    expect(load()).to.have.property("command", "serve");
+    expect(load({ argv: ["-p", "1", "check", "-f"] })).to.deep.include({
+      command: "check",
+      args: [],
+      force: true,
+    });
+    expect(load({ argv: ["backup", "x.sqlite"] })).to.deep.include({ command: "backup", args: ["x.sqlite"] });
+  });
+
+  it("need no good file where they need no configuration", () => {
+    expect(load({ argv: ["init", "--force"], file: "no toml" })).to.deep.equal({
+      command: "init",
+      args: [],
+      force: true,
+      file: undefined,
+    });
+    expect(load({ argv: ["create-plugin", "mine"], file: "no toml" })).to.deep.include({ args: ["mine"] });
+  });
+});

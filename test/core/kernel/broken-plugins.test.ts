@@ -1,0 +1,158 @@
+import { pathToFileURL } from "node:url";
+import { expect } from "chai";
+import { PluginError, PluginFault } from "../../../core/dist/kernel/faults.js";
+import {
+  createKernel,
+  EVENT,
+  fixture,
+  PLAN,
+  pause,
+  plugin,
+  REQUEST,
+  rejection,
+  rejectionMessage,
+  router,
+  SPAWN,
+  TURN,
+} from "./kit.js";
+
+/** Each broken plugin, the name that the error carries, and its one line. */
+const BROKEN: readonly [fixture: string, line: RegExp][] = [
+  ["throws-at-import", /^plugin \S+: importing \S+index\.js failed: no licence file in this folder$/],
+  ["hangs-at-import", /^plugin \S+: importing \S+ failed: not done after 100 ms; does a top-level await never end\?$/],
+  ["throws-in-apply", /^plugin throws_in_apply: did not start: the folder is not writable$/],
+  ["hangs-in-apply", /^plugin hangs_in_apply: did not start: apply is not done after 150 ms$/],
+  ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
+  ["wrong-version", /^plugin \S+: apiVersion is "1"; this gateway takes 1$/],
+  ["newer-version", /^plugin \S+: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/],
+  ["no-default", /^plugin \S+: exports no plugin; its default export has to be what definePlugin\(\) returns$/],
+  ["bad-name", /^plugin \S+: name is "Bad Name"; takes lower case letters, digits and underscores, a letter first$/],
+  ["unknown-need", /^plugin \S+: needs "root"; this gateway offers /],
+  ["not-built", /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/],
+  ["missing-dependency", /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from/],
+  ["taken-prefix", /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/],
+  ["same-name", /^plugin good: two plugins have this name: \S+good and \S+same-name$/],
+];
+
+describe("broken plugins", () => {
+  for (const [name, line] of BROKEN) {
+    it(`${name}: stops the boot with one line and leaves nothing behind`, async () => {
+      const { kernel } = createKernel({ limits: { importMs: 100 } });
+      const disposed: string[] = [];
+      const before = plugin("before", (scope) => {
+        scope.hooks.spawn.tap("pass", () => undefined);
+        scope.onDispose(() => {
+          disposed.push("before");
+        });
+      });
+      const error = await rejection(kernel.enable({ plugins: [before, fixture("good"), fixture(name)] }));
+      expect(error).to.be.instanceOf(PluginError);
+      expect(error).to.have.property("message").that.matches(line).and.does.not.include("\n");
+      expect(Object.values(kernel.hooks).filter((hook) => hook.isUsed())).to.deep.equal([]);
+      expect(kernel.routes.list()).to.deep.equal([]);
+      expect(kernel.status().filter(({ state }) => state === "on")).to.deep.equal([]);
+      const started = kernel.status().some((one) => one.name === "before");
+      expect(disposed, "what was on before it is taken down again").to.deep.equal(started ? ["before"] : []);
+    });
+  }
+
+  for (const name of ["throws-in-apply", "hangs-in-apply"]) {
+    it(`${name}: aborts the signal and then runs the disposers`, async () => {
+      const { kernel } = createKernel();
+      const module: { disposed: boolean[] } = await import(pathToFileURL(`${fixture(name)}/index.js`).href);
+      module.disposed.length = 0;
+      await rejection(kernel.enable({ plugins: [fixture(name)] }));
+      expect(module.disposed).to.deep.equal([true]);
+    });
+  }
+
+  it("taps-late: each late registration throws and names the plugin", async () => {
+    const { kernel } = createKernel();
+    await kernel.enable({ plugins: [fixture("taps-late")] });
+    const { refused }: { refused: string[] } = await import(pathToFileURL(`${fixture("taps-late")}/index.js`).href);
+    await pause(40);
+    expect(refused).to.have.length(3);
+    expect(refused[0]).to.equal(
+      'plugin taps_late: tap "late" on event: comes too late, apply has ended; register while it runs',
+    );
+    expect(refused[1]).to.match(/^plugin taps_late: mount \/late: comes too late/);
+    expect(refused[2]).to.match(/^plugin taps_late: onDispose: comes too late/);
+    expect(kernel.hooks.event.isUsed()).to.equal(false);
+    expect(kernel.routes.list()).to.deep.equal([]);
+  });
+
+  it("null-answer: null from a bail hook is a fault, not an answer", async () => {
+    const { kernel } = createKernel();
+    await kernel.enable({ plugins: [fixture("null-answer")] });
+    const error = await rejection(kernel.hooks.request.promise(REQUEST));
+    expect(error).to.be.instanceOf(PluginFault);
+    expect(error).to.have.property(
+      "message",
+      'plugin null_answer: tap "nothing" on request: answered null; it takes a Refusal or nothing',
+    );
+    expect(error).to.include({ plugin: "null_answer", tap: "nothing", hook: "request" });
+    expect(kernel.status()[0]).to.include({ faults: 1 });
+  });
+
+  it("empty-plan: nothing from a waterfall keeps the plan, null is a fault", async () => {
+    const { kernel } = createKernel();
+    await kernel.enable({ plugins: [fixture("empty-plan")] });
+    expect(await kernel.hooks.beforeExecute.promise(PLAN, TURN)).to.equal(PLAN);
+    expect(await rejectionMessage(kernel.hooks.spawn.promise(SPAWN))).to.equal(
+      'plugin empty_plan: tap "null" on spawn: answered null; it takes a plan or nothing',
+    );
+  });
+
+  it("throws-telling: throws, rejections and hangs are logged and counted, and later taps still run", async () => {
+    const { kernel, complaints } = createKernel();
+    let told = 0;
+    const after = plugin("after", (scope) => scope.hooks.event.tap("count", () => void (told += 1)));
+    await kernel.enable({ plugins: [fixture("throws-telling"), after] });
+    kernel.tell("event", EVENT, TURN);
+    expect(told).to.equal(1);
+    await pause(120);
+    expect(complaints()).to.deep.equal([
+      'plugin throws_telling: tap "sync" on event: sync',
+      'plugin throws_telling: tap "async" on event: async',
+      'plugin throws_telling: tap "never" on event: not done after 80 ms',
+    ]);
+    expect(kernel.status()[0]).to.include({ faults: 3, state: "on" });
+    await kernel.hooks.event.promise(EVENT, TURN);
+  });
+
+  it("blocks: two seconds of holding the event loop are named afterwards", async () => {
+    const { kernel, complaints } = createKernel();
+    await kernel.enable({ plugins: [fixture("blocks")] });
+    kernel.tell("event", EVENT, TURN);
+    expect(complaints()).to.have.length(1);
+    expect(complaints()[0]).to.match(/^plugin blocks: tap "busy" on event blocked the whole gateway for 2(\.\d)? s$/);
+    expect(kernel.status()[0]?.blockedMs).to.be.within(2000, 4000);
+    expect(kernel.status()[0]?.tapMs).to.be.at.least(2000);
+  });
+
+  it("blocks: what stays below the limit is not named", async () => {
+    const { kernel, complaints } = createKernel();
+    await kernel.enable({ plugins: [fixture("blocks")], sections: { blocks: { ms: 30 } } });
+    kernel.tell("event", EVENT, TURN);
+    expect(complaints()).to.deep.equal([]);
+    expect(kernel.status()[0]).to.include({ blockedMs: 0 });
+  });
+
+  it("own-copies: refusals and routers of other copies of the packages work", async () => {
+    const { kernel } = createKernel();
+    await kernel.enable({ plugins: [fixture("own-copies")] });
+    const at = (path: string) => kernel.hooks.request.promise({ ...REQUEST, path });
+    expect(await at("/elsewhere")).to.equal(undefined);
+    expect(await at("/returned")).to.deep.include({ status: 429, reason: "slow down" });
+    expect(await rejection(at("/thrown"))).to.include({ status: 451, reason: "not here" });
+    expect(await rejection(at("/forged")), "a refusal with a 2xx would let a request in").to.be.instanceOf(PluginFault);
+    expect(kernel.routes.match("/own/page")).to.include({ plugin: "own_copies", auth: "none" });
+  });
+
+  it("the boot goes on being possible after a failure", async () => {
+    const { kernel } = createKernel();
+    await rejection(kernel.enable({ plugins: [fixture("throws-in-apply")] }));
+    await kernel.enable({ plugins: [plugin("fine", (scope) => scope.mount("/fine", router()))] });
+    expect(kernel.routes.match("/fine")).to.include({ plugin: "fine" });
+  });
+});

@@ -1,0 +1,105 @@
+import { expect } from "chai";
+import { readCalls } from "../../../plugins/demo/dist/model/calls.js";
+import { findDirectives } from "../../../plugins/demo/dist/model/directives.js";
+
+function callsIn(text: string) {
+  return findDirectives(text).map(readCalls);
+}
+
+describe("demo: directives in a prompt", () => {
+  it("finds a name and what follows it, anywhere in the text, in order", () => {
+    const found = findDirectives("please [[WORDS 20]] and then\n[[echo]] [[say  two  spaces ]]");
+    expect(found).to.deep.equal([
+      { name: "words", rest: "20", source: "[[WORDS 20]]" },
+      { name: "echo", rest: "", source: "[[echo]]" },
+      { name: "say", rest: "two  spaces", source: "[[say  two  spaces ]]" },
+    ]);
+  });
+
+  it("keeps directives and shell tests that stand inside another", () => {
+    expect(
+      findDirectives("[[subagent [[words 5]] and [[bash ls]]]] [[echo]]").map(({ rest }) => rest),
+    ).to.deep.equal(["[[words 5]] and [[bash ls]]", ""]);
+    expect(findDirectives("[[bash if [[ -f x ]]; then ls; fi]]")[0]?.rest).to.equal(
+      "if [[ -f x ]]; then ls; fi",
+    );
+  });
+
+  it("reads JSON to its own end, whatever its strings hold", () => {
+    const call = { tool: "Bash", input: { command: 'echo "]] [[" ${a[b[0]]}' } };
+    const text = `[[${JSON.stringify(call)}]] [[words 1]]`;
+    expect(findDirectives(text).map(({ source }) => source)).to.deep.equal([
+      `[[${JSON.stringify(call)}]]`,
+      "[[words 1]]",
+    ]);
+    expect(callsIn(text)[0]).to.deep.equal([{ name: "Bash", input: call.input }]);
+  });
+
+  it("takes what is never closed as text, and still finds what comes after", () => {
+    expect(findDirectives("[[ never closed")).to.deep.equal([]);
+    expect(findDirectives("]] [[ a [[words 1]]").map(({ source }) => source)).to.deep.equal(["[[words 1]]"]);
+    expect(findDirectives('[[{"tool": "Bash" [[words 1]]').map(({ source }) => source)).to.deep.equal([
+      "[[words 1]]",
+    ]);
+  });
+
+  it("stays quick on long texts of nothing but brackets", () => {
+    for (const piece of ["[[", "]]", "[[{", '[[{"', "[[tools ", "[[ ]]", " "]) {
+      const before = performance.now();
+      findDirectives(piece.repeat(400_000 / piece.length));
+      expect(performance.now() - before, piece).to.be.below(2_000);
+    }
+  });
+
+  it("makes tool calls of the short forms", () => {
+    expect(callsIn("[[write notes/a.txt one\ntwo]]")).to.deep.equal([writes("notes/a.txt", "one\ntwo")]);
+    expect(callsIn("[[write empty]]")).to.deep.equal([writes("empty", "")]);
+    expect(callsIn('[[write "my file.txt" "a\\n "]]')).to.deep.equal([writes("my file.txt", "a\n ")]);
+    expect(callsIn("[[read a b.txt]]")).to.deep.equal([[{ name: "Read", input: { file_path: "a b.txt" } }]]);
+    expect(callsIn("[[ask Which?|left|right]]")[0]?.[0]?.input["questions"]).to.deep.equal([
+      {
+        question: "Which?",
+        header: "Demo",
+        multiSelect: false,
+        options: [
+          { label: "left", description: 'The answer "left"' },
+          { label: "right", description: 'The answer "right"' },
+        ],
+      },
+    ]);
+  });
+
+  it("puts the calls of [[both]] and [[tools [...]]] into one message", () => {
+    const bash = { name: "Bash", input: { command: "ls", description: "Demo command" } };
+    const write = { name: "Write", input: { file_path: "a", content: "b" } };
+    expect(callsIn("[[both [[bash ls]] [[write a b]]]]")).to.deep.equal([[bash, write]]);
+    const list = [
+      { tool: "Write", input: write.input },
+      { name: "Bash", input: bash.input },
+    ];
+    expect(callsIn(`[[tools ${JSON.stringify(list)} ]]`)).to.deep.equal([[write, bash]]);
+  });
+
+  it("makes no call of what is not written as it has to be", () => {
+    const wrong = [
+      "[[bash]]",
+      "[[read]]",
+      "[[write]]",
+      "[[ask only a question]]",
+      "[[ask q|one]]",
+      "[[both words]]",
+    ];
+    wrong.push(
+      "[[both [[bash ls]] [[words 3]]]]",
+      '[[{"input":{}}]]',
+      '[[{"tool":"Bash","input":[]}]]',
+      "[[tools []]]",
+    );
+    wrong.push("[[constructor x]]", "[[toString]]");
+    for (const text of wrong) expect(callsIn(text), text).to.deep.equal([undefined]);
+  });
+});
+
+function writes(file_path: string, content: string) {
+  return [{ name: "Write", input: { file_path, content } }];
+}
