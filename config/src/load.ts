@@ -9,7 +9,7 @@ import { type ApiKey, generateKey, parseKeys } from "./keys.js";
 import { choosePlugins, type PluginChoices } from "./plugins.js";
 import { fileSettings } from "./settings.js";
 import { readText } from "./text.js";
-import { type Environment, substituteVariables, type UsedVariable } from "./variables.js";
+import { type Environment, isEveryday, substituteVariables, type UsedVariable } from "./variables.js";
 
 /** What a configuration is made from. */
 export interface Sources {
@@ -90,7 +90,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Source
     keys,
     generated: given === undefined,
     ...choosePlugins(plugins, commandLine),
-    ...listSecrets(used, layers, keys),
+    ...listSecrets(env, used, layers, keys),
   };
 }
 
@@ -152,12 +152,24 @@ function settle(config: Settings, cwd: string): Settings {
   };
 }
 
-function listSecrets(used: readonly UsedVariable[], layers: readonly Layer[], keys: readonly ApiKey[]) {
+function listSecrets(
+  env: Environment,
+  used: readonly UsedVariable[],
+  layers: readonly Layer[],
+  keys: readonly ApiKey[],
+) {
   const hidden = used.filter(({ secret }) => secret);
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
   const values = [...everyKey, ...hidden.map(({ value }) => value)].filter((value) => value !== "");
-  return {
-    secretEnv: [...new Set(["WRAPPER_KEYS", ...hidden.map(({ name }) => name)])],
-    secrets: [...new Set(values)],
-  };
+  const names = ["WRAPPER_KEYS", ...hidden.map(({ name }) => name), ...variablesWith(everyKey, env)];
+  return { secretEnv: [...new Set(names)], secrets: [...new Set(values)] };
+}
+
+/** `--keys "$MY_KEYS"` leaves the keys in the environment under a name that nobody told us. */
+function variablesWith(secrets: readonly string[], env: Environment): string[] {
+  // A key as short as a word would be found in variables that have nothing to do with it.
+  const telling = secrets.filter((secret) => secret.length >= 8);
+  return Object.keys(env).filter(
+    (name) => !isEveryday(name) && telling.some((secret) => env[name]?.includes(secret)),
+  );
 }

@@ -28,53 +28,73 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that every process lives by: no secrets, and a child without them does not run. */
 const EVERYDAY = new Set(["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"]);
 
+/** Where in the file a value stands: for the schema, and for people. */
+interface Spot {
+  readonly path: readonly string[];
+  readonly label: string;
+}
+
 /** Puts the environment's values in place of every `${NAME}` in a file's values. `schema` is the file's. */
 export function substituteVariables(
   tree: unknown,
   context: Omit<Substitution, "used">,
 ): { readonly tree: unknown; readonly used: readonly UsedVariable[] } {
   const used: UsedVariable[] = [];
-  return { tree: substitute(tree, [], { ...context, used }), used };
+  return { tree: substitute(tree, { path: [], label: "" }, { ...context, used }), used };
 }
 
-function substitute(value: unknown, at: readonly string[], work: Substitution): unknown {
-  if (typeof value === "string") return substituteText(value, at, work);
-  if (Array.isArray(value)) return value.map((item, index) => substitute(item, [...at, String(index)], work));
+/** True for a variable that is never kept from a child process. */
+export function isEveryday(name: string): boolean {
+  return EVERYDAY.has(name);
+}
+
+function substitute(value: unknown, { path, label }: Spot, work: Substitution): unknown {
+  if (typeof value === "string") return substituteText(value, { path, label }, work);
+  if (Array.isArray(value)) {
+    return value.map((item, index) =>
+      substitute(item, { path: [...path, String(index)], label: `${label}[${index}]` }, work),
+    );
+  }
   if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  const dot = label === "" ? "" : ".";
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, substitute(item, [...at, key], work)]),
+    Object.entries(value).map(([key, item]) => {
+      return [key, substitute(item, { path: [...path, key], label: `${label}${dot}${nameOf(key)}` }, work)];
+    }),
   );
 }
 
-function substituteText(text: string, at: readonly string[], work: Substitution): unknown {
+function substituteText(text: string, spot: Spot, work: Substitution): unknown {
   const result = text.replaceAll(MARK, (mark: string, name: string | undefined) => {
-    return name === undefined ? "${" : lookUp(mark, name, at, work);
+    return name === undefined ? "${" : lookUp(mark, name, spot, work);
   });
   if (!WHOLE.test(text)) return result;
   // A variable is always text; the setting may be a number or a switch.
-  const types = schemasAt(work.schema, at).flatMap(typesOf);
+  const types = schemasAt(work.schema, spot.path).flatMap(typesOf);
   return types.length === 0 ? result : readText(result, types);
 }
 
-function lookUp(
-  mark: string,
-  name: string,
-  at: readonly string[],
-  { file, schema, env, used }: Substitution,
-): string {
-  const where = `${file}: ${at.map(nameOf).join(".")}`;
+function lookUp(mark: string, name: string, { path, label }: Spot, work: Substitution): string {
+  const where = `${work.file}: ${label}`;
   if (!mark.endsWith("}") || !NAME.test(name)) {
     throw new ConfigError(
       `${where}: has a \${ that names no variable; takes \${NAME}, or $\${ for the characters themselves`,
     );
   }
-  const value = env[name];
-  if (value === undefined) {
-    const meant = nearest(name, Object.keys(env));
-    const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-    throw new ConfigError(`${where}: takes \${${name}}, which is not set in the environment${hint}`);
-  }
-  const secret = (at[0] === "plugins" || isMarkedSecret(schema, at)) && !EVERYDAY.has(name);
-  used.push({ name, value, secret });
+  const value = work.env[name];
+  if (value === undefined)
+    throw new ConfigError(`${where}: takes \${${name}}, ${explainUnset(name, work.env)}`);
+  work.used.push({ name, value, secret: mayBeSecret(path, work.schema) && !isEveryday(name) });
   return value;
+}
+
+function explainUnset(name: string, env: Environment): string {
+  const meant = nearest(name, Object.keys(env));
+  return `which is not set in the environment${meant === undefined ? "" : `; did you mean ${meant}?`}`;
+}
+
+/** What a plugin takes may be a secret; of our own settings only what is marked. */
+function mayBeSecret(path: readonly string[], schema: JSONSchema): boolean {
+  const isPluginsOwn = path[0] === "plugins" && path[2] !== "enabled";
+  return isPluginsOwn || isMarkedSecret(schema, path);
 }

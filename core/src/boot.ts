@@ -46,7 +46,10 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
   }
 }
 
-async function open({ loaded, version, env, cwd, log }: BootOptions, opened: Opened): Promise<RunningGateway> {
+async function open(
+  { loaded, version, env, cwd, log }: BootOptions,
+  opened: Opened,
+): Promise<RunningGateway> {
   const { config } = loaded;
   const executable = findClaude(config.claude_bin);
   const claude = { ...executable, version: await versionOf(executable) };

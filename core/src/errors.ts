@@ -66,7 +66,9 @@ export function isRefusal(value: unknown): value is Refusal {
 
 /** The client's view of a refusal: 403 `FORBIDDEN` unless the status has a code of its own. */
 export function refusalToError(refusal: Refusal): GatewayError {
-  const own = (Object.keys(ERROR_STATUS) as ErrorCode[]).find((code) => ERROR_STATUS[code] === refusal.status);
+  const own = (Object.keys(ERROR_STATUS) as ErrorCode[]).find(
+    (code) => ERROR_STATUS[code] === refusal.status,
+  );
   const retryAfter = refusal.options.retryAfterSecs ?? (refusal.status === 429 ? 1 : undefined);
   return new GatewayError(own ?? "FORBIDDEN", refusal.reason, {
     status: refusal.status,

@@ -8,8 +8,8 @@ import { type Access, authenticate, type Key, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
 import { completedRequests } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
-import { answerUnparsed, errorResponses } from "./http/errors.js";
 import { notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
+import { answerUnparsed, errorResponses } from "./http/errors.js";
 import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
@@ -100,7 +100,8 @@ export class Gateway {
     const router = new Router<GatewayState>();
     const workdirs = new Workdirs(workdir);
     const models = new ModelCatalogue(
-      async () => engine.models(await kernel.hooks.spawn.promise(this.options.spawn(await workdirs.ofTask(undefined)))),
+      async () =>
+        engine.models(await kernel.hooks.spawn.promise(this.options.spawn(await workdirs.ofTask(undefined)))),
       log,
     );
     healthRoutes(router, version);

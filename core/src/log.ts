@@ -2,7 +2,9 @@ import { type Logger, pino } from "pino";
 
 /** The operator's log: JSON lines on stderr, with every known secret taken out of every line. */
 export function openLog(level: string, secrets: readonly string[]): Logger {
-  const written = secrets.filter((secret) => secret !== "").map((secret) => JSON.stringify(secret).slice(1, -1));
+  const written = secrets
+    .filter((secret) => secret !== "")
+    .map((secret) => JSON.stringify(secret).slice(1, -1));
   return pino(
     {
       level,

@@ -40,12 +40,18 @@ function explainListening(error: unknown, { host, port }: LoadedConfig["config"]
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   switch (code) {
     case "EADDRINUSE":
-      return new ConfigError(`--port (PORT): ${port} is in use on ${host}; take another one, or 0 for any free one`);
+      return new ConfigError(
+        `--port (PORT): ${port} is in use on ${host}; take another one, or 0 for any free one`,
+      );
     case "EACCES":
-      return new ConfigError(`--port (PORT): ${port} needs more rights than this user has; take one from 1024 on`);
+      return new ConfigError(
+        `--port (PORT): ${port} needs more rights than this user has; take one from 1024 on`,
+      );
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-      return new ConfigError(`--host (HOST): is ${JSON.stringify(host)}; it takes an address of this machine`);
+      return new ConfigError(
+        `--host (HOST): is ${JSON.stringify(host)}; it takes an address of this machine`,
+      );
     default:
       return error;
   }
@@ -56,13 +62,17 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
-    log.info(`${signal}: ${["", "closing; running turns may finish", "ending the running turns"][signals] ?? "gone"}`);
+    log.info(
+      `${signal}: ${["", "closing; running turns may finish", "ending the running turns"][signals] ?? "gone"}`,
+    );
     if (signals > 2) process.exit(1);
     void gateway.close().then(() => leave(log));
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  process.on("unhandledRejection", (error) => log.error({ err: error }, "a promise was rejected and nobody cared"));
+  process.on("unhandledRejection", (error) =>
+    log.error({ err: error }, "a promise was rejected and nobody cared"),
+  );
   process.on("uncaughtException", (error) => {
     log.fatal({ err: error }, "an error that nobody caught; closing");
     process.exitCode = 1;
@@ -73,7 +83,10 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
 /** The process ends by itself when nothing holds it; what a plugin left behind must not keep it for long. */
 function leave(log: Logger): void {
   const timer = setTimeout(() => {
-    log.warn({ resources: process.getActiveResourcesInfo() }, "something was left open; leaving all the same");
+    log.warn(
+      { resources: process.getActiveResourcesInfo() },
+      "something was left open; leaving all the same",
+    );
     process.exit();
   }, 2000);
   timer.unref();

@@ -8,7 +8,11 @@ export interface PostureChoice {
 }
 
 /** The CLI itself refuses the bypass to root unless `IS_SANDBOX` is exactly 1. */
-export function choosePosture(noBypass: boolean, env: NodeJS.ProcessEnv, uid = process.getuid?.()): PostureChoice {
+export function choosePosture(
+  noBypass: boolean,
+  env: NodeJS.ProcessEnv,
+  uid = process.getuid?.(),
+): PostureChoice {
   if (noBypass) {
     return { posture: "deny", line: "Permissions: a tool call that needs permission is denied and listed." };
   }
@@ -20,5 +24,8 @@ export function choosePosture(noBypass: boolean, env: NodeJS.ProcessEnv, uid = p
         "Run as another user, or set IS_SANDBOX=1 in a container.",
     };
   }
-  return { posture: "bypass", line: "Permissions: bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that)." };
+  return {
+    posture: "bypass",
+    line: "Permissions: bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that).",
+  };
 }

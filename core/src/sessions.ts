@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
 import { GatewayError } from "./errors.js";
 import type { Ledger, SessionRecord } from "./ledger/ledger.js";
-import { approvedCalls, approvalPrompt } from "./turns/approval.js";
+import { approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Caller, TurnPlan } from "./turns/types.js";
@@ -128,7 +128,9 @@ function turnInfo(session: SessionRecord, id: string) {
   return { id, sessionId, kind, keyId, createdAt: new Date().toISOString() };
 }
 
-function planOf(session: SessionRecord): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd"> {
+function planOf(
+  session: SessionRecord,
+): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd"> {
   const { model, systemPrompt, workdir } = session;
   return { model, systemPrompt, workdir, maxBudgetUsd: undefined };
 }

@@ -14,7 +14,10 @@ export class Workdirs {
   }
 
   /** A session's folder: the named one, or one of its own below the base folder. */
-  async ofSession(id: string, named: string | undefined): Promise<{ readonly path: string; readonly made: boolean }> {
+  async ofSession(
+    id: string,
+    named: string | undefined,
+  ): Promise<{ readonly path: string; readonly made: boolean }> {
     if (named !== undefined) return { path: await this.#existing(named), made: false };
     const path = join(this.base, id);
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -36,10 +39,16 @@ export class Workdirs {
     const real = await realpath(path).catch(() => undefined);
     const isFolder = real !== undefined && (await stat(real)).isDirectory();
     if (real === undefined || !isFolder) {
-      throw new GatewayError("BAD_REQUEST", `workdir: is ${JSON.stringify(named)}; it takes an existing folder`);
+      throw new GatewayError(
+        "BAD_REQUEST",
+        `workdir: is ${JSON.stringify(named)}; it takes an existing folder`,
+      );
     }
     if (!isAbsolute(named) && !isWithin(real, await realpath(this.base))) {
-      throw new GatewayError("BAD_REQUEST", `workdir: is ${JSON.stringify(named)}; a relative path stays in the base folder`);
+      throw new GatewayError(
+        "BAD_REQUEST",
+        `workdir: is ${JSON.stringify(named)}; a relative path stays in the base folder`,
+      );
     }
     return real;
   }

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -179,19 +180,19 @@ describe("variables in the file", () => {
     expect(loaded.keys).to.deep.equal([{ id: "admin", secret: "sk-9" }]);
     expect(loaded.config.workdir).to.equal("/srv/tasks");
     expect(loaded.config.log_dir).to.match(/\/\$\{x\}\/\$\$$/);
-    expect(loaded.pluginSections["telegram"]).to.deep.equal({
-      bot_token: "123:abc",
-      nested: { list: ["a", "<123:abc>"], count: 3 },
+    expect(loaded.pluginSections).to.deep.equal({
+      telegram: { bot_token: "123:abc", nested: { list: ["a", "<123:abc>"], count: 3 } },
     });
   });
 
   it("become numbers and switches where those are wanted", () => {
-    const { config, plugins } = loadRun({
+    const { config, plugins, secrets } = loadRun({
       file: 'port = "${PORT_HERE}"\n[plugins.demo]\nenabled = "${ON}"',
       env,
     });
     expect(config.port).to.equal(4000);
     expect(plugins.map(({ ref }) => ref)).to.deep.equal(["demo"]);
+    expect(secrets).to.not.include.members(["4000"]).and.not.include.members(["true"]);
   });
 
   it("are not looked for in what they hold", () => {
@@ -211,6 +212,24 @@ describe("variables in the file", () => {
     const { secretEnv, secrets } = loadRun({ env: { WRAPPER_KEYS: "a:one" }, argv: ["--keys", "b:two"] });
     expect(secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
     expect(secrets).to.have.members(["one", "two"]);
+  });
+});
+
+describe("variables that hold a key", () => {
+  it("are told as secret by whatever name, where the key came in by a flag", () => {
+    const env = {
+      MY_KEYS: "admin:0123456789",
+      OTHER: "x0123456789x",
+      HOME: "/home/0123456789",
+      PLAIN: "admin",
+    };
+    const { secretEnv } = loadRun({ env, argv: ["--keys", env.MY_KEYS] });
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "MY_KEYS", "OTHER"]);
+  });
+
+  it("are not all that share a letter with a careless key", () => {
+    const env = { EDITOR: "vi", LC_ALL: "C" };
+    expect(loadRun({ env, argv: ["--keys", "a:v"] }).secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
   });
 });
 
@@ -265,7 +284,7 @@ describe("plugin switches", () => {
       { ref: "@acme/claudeway-plugin-x", name: undefined, config: {} },
       { ref: "claudeway-plugin-y", name: undefined, config: {} },
     ]);
-    expect(loaded.pluginSections["own_name"]).to.deep.equal({ level: 3 });
+    expect(loaded.pluginSections).to.deep.include({ own_name: { level: 3 } });
     expect(loaded.disabledPlugins).to.deep.equal(["own_name"]);
   });
 

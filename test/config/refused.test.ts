@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
 import { expect } from "chai";
 import { type Given, refusal } from "./sources.js";
 
@@ -123,7 +124,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a key twice",
     { file: "port = 1\nport = 2" },
-    `${FILE}:2:1: not TOML: trying to redefine an already defined value`,
+    `${FILE}:2:1: not TOML: trying to redefine an already defined table or value`,
   ],
   ["no text", { file: Uint8Array.of(0xff, 0xfe, 0x00) }, `${FILE}: is not UTF-8 text`],
   ["a slip in a setting", { file: "prot = 1" }, `${FILE}: prot: unknown setting; did you mean port?`],
@@ -178,7 +179,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "one in a list",
     { file: 'keys = ["a:b", "c:${SECRET}"]' },
-    `${FILE}: keys.1: takes \${SECRET}, which is not set in the environment`,
+    `${FILE}: keys[1]: takes \${SECRET}, which is not set in the environment`,
   ],
   [
     "a variable without a name",

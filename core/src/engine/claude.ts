@@ -52,7 +52,10 @@ export class ClaudeEngine implements Engine {
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
     const child = this.#start(spawn, postureOptions(this.options.posture));
     try {
-      return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({ id: value, name: displayName }));
+      return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
+        id: value,
+        name: displayName,
+      }));
     } finally {
       await this.#end(child, "now");
     }
@@ -102,7 +105,11 @@ export class ClaudeEngine implements Engine {
   }
 
   /** The answer goes at once; the process saves its totals and leaves behind it. */
-  #endWithReport({ turn, resumed, child, reading, grants, listener }: Attempt, report: TurnReport, stopped: boolean): EngineResult {
+  #endWithReport(
+    { turn, resumed, child, reading, grants, listener }: Attempt,
+    report: TurnReport,
+    stopped: boolean,
+  ): EngineResult {
     const base = { inProcess: undefined, session: resumed ? turn.totals : undefined };
     const settled = settle(report.totals, base, reading.delivered);
     const totals: SessionTotals = { reported: report.totals, saved: settled.base, ended: "open" };
@@ -120,7 +127,10 @@ export class ClaudeEngine implements Engine {
     };
   }
 
-  async #endWithoutReport({ turn, child, reading, grants, listener }: Attempt, stopped: boolean): Promise<EngineResult> {
+  async #endWithoutReport(
+    { turn, child, reading, grants, listener }: Attempt,
+    stopped: boolean,
+  ): Promise<EngineResult> {
     await this.#end(child, "now");
     const exit = await child.exited;
     if (turn.totals !== undefined) listener.totals({ ...turn.totals, ended: endOf(exit) });

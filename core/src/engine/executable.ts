@@ -34,10 +34,13 @@ export async function versionOf({ path }: ClaudeExecutable): Promise<string> {
 }
 
 function findConfigured(configured: string): string {
-  const candidates = isAbsolute(configured) || configured.includes("/") ? [resolve(configured)] : onPath(configured);
+  const candidates =
+    isAbsolute(configured) || configured.includes("/") ? [resolve(configured)] : onPath(configured);
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
-  throw new Error(`--claude-bin (CLAUDE_BIN): is ${JSON.stringify(configured)}; it takes the path of an executable`);
+  throw new Error(
+    `--claude-bin (CLAUDE_BIN): is ${JSON.stringify(configured)}; it takes the path of an executable`,
+  );
 }
 
 function onPath(name: string): string[] {

@@ -24,7 +24,8 @@ export class Grants {
   readonly #decide: HookCallback = async (input) => {
     if (input.hook_event_name !== "PreToolUse") return {};
     const index = this.#open.findIndex(
-      ({ tool, input: approved }) => tool === input.tool_name && isDeepStrictEqual(approved, input.tool_input),
+      ({ tool, input: approved }) =>
+        tool === input.tool_name && isDeepStrictEqual(approved, input.tool_input),
     );
     const [call] = index === -1 ? [] : this.#open.splice(index, 1);
     // No answer: the CLI's own rules go on to decide, and in this posture they deny.

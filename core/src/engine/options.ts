@@ -16,7 +16,11 @@ export function postureOptions(posture: Posture): Options {
 }
 
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
-export function sessionOptions({ info, plan, spawn }: EngineTurn, posture: Posture, resume: boolean): Options {
+export function sessionOptions(
+  { info, plan, spawn }: EngineTurn,
+  posture: Posture,
+  resume: boolean,
+): Options {
   return {
     ...postureOptions(posture),
     ...(resume ? { resume: info.sessionId } : { sessionId: info.sessionId }),

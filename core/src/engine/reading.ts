@@ -1,4 +1,8 @@
-import type { SDKMessage, SDKPartialAssistantMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type {
+  SDKMessage,
+  SDKPartialAssistantMessage,
+  SDKResultMessage,
+} from "@anthropic-ai/claude-agent-sdk";
 import type { PermissionDenial } from "@claudeway/schemas";
 import type { EngineListener, ModelTotals, TotalsByModel } from "./engine.js";
 import { DeliveredUsage, estimatedUsage } from "./usage.js";
@@ -107,7 +111,9 @@ function toReport(message: SDKResultMessage): TurnReport {
       tool_use_id,
       tool_input,
     })),
-    totals: Object.fromEntries(Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)])),
+    totals: Object.fromEntries(
+      Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)]),
+    ),
     noConversation: errors.some((error) => error.includes("No conversation found")),
   };
 }

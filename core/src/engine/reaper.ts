@@ -98,5 +98,10 @@ async function carriesMarker(pid: number, prefix: string): Promise<boolean> {
   const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
   const line = environment.split("\0").find((entry) => entry.startsWith(`${MARKER_VARIABLE}=`));
   // A gateway that runs inside a tool call of another one appends its marker: either finds what is below it.
-  return line?.slice(MARKER_VARIABLE.length + 1).split(",").some((marker) => marker.startsWith(prefix)) ?? false;
+  return (
+    line
+      ?.slice(MARKER_VARIABLE.length + 1)
+      .split(",")
+      .some((marker) => marker.startsWith(prefix)) ?? false
+  );
 }

@@ -67,7 +67,8 @@ export function settle(
 ): { readonly used: TotalsByModel; readonly base: TotalsByModel } {
   const candidates = basesInOrder(base);
   const fitting = candidates.find((candidate) => covers(subtract(now, candidate), delivered));
-  const chosen = fitting ?? candidates.find((candidate) => covers(subtract(now, candidate), NO_TOTALS)) ?? NO_TOTALS;
+  const chosen =
+    fitting ?? candidates.find((candidate) => covers(subtract(now, candidate), NO_TOTALS)) ?? NO_TOTALS;
   return { used: subtract(now, chosen), base: chosen };
 }
 

@@ -15,7 +15,11 @@ export async function answerWithResult(ctx: GatewayContext, turn: Turn, detach: 
 }
 
 /** Answers with a turn's events as they happen. */
-export function answerWithEvents(ctx: GatewayContext, turn: Turn, options: { readonly detach: boolean; readonly mode: TextMode }): void {
+export function answerWithEvents(
+  ctx: GatewayContext,
+  turn: Turn,
+  options: { readonly detach: boolean; readonly mode: TextMode },
+): void {
   ctx.set("x-turn-id", turn.info.id);
   if (!options.detach) stopWhenClientGoes(ctx, turn, "disconnected");
   sendEvents(ctx, turn.stream, { mode: options.mode, after: 0 });

@@ -50,7 +50,8 @@ export function authenticate(keyring: Keyring, accessTo: (ctx: GatewayContext) =
     if (access !== "none") {
       const caller = keyring.authenticate(ctx.get("authorization") || undefined);
       ctx.state.caller = caller;
-      if (access === "admin" && !caller.admin) throw new GatewayError("FORBIDDEN", "this takes the admin's key");
+      if (access === "admin" && !caller.admin)
+        throw new GatewayError("FORBIDDEN", "this takes the admin's key");
     }
     await next();
   };

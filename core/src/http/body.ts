@@ -43,7 +43,10 @@ function hasBody(ctx: GatewayContext): boolean {
 function refuseOtherTypes(ctx: GatewayContext): void {
   const encoding = ctx.get("content-encoding");
   if (encoding !== "" && encoding !== "identity") {
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-encoding is ${encoding}; send the body as it is`);
+    throw new GatewayError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      `content-encoding is ${encoding}; send the body as it is`,
+    );
   }
   if (ctx.request.is("application/json") === false) {
     const found = ctx.get("content-type") || "missing";
@@ -73,6 +76,7 @@ function toBodyError(error: Error & { readonly status?: number }, limitBytes: nu
   if (error.status === 413) {
     return new GatewayError("PAYLOAD_TOO_LARGE", `the body is larger than ${limitBytes} bytes`);
   }
-  if (error.status === 400) return new GatewayError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
+  if (error.status === 400)
+    return new GatewayError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
   return error;
 }

@@ -5,7 +5,10 @@ import type { AuditLog } from "../ledger/audit.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
 /** Names every request; when its answer is out, or its client gone, writes the audit line and tells the plugins. */
-export function completedRequests(to: { readonly kernel: Kernel; readonly audit: AuditLog }): GatewayMiddleware {
+export function completedRequests(to: {
+  readonly kernel: Kernel;
+  readonly audit: AuditLog;
+}): GatewayMiddleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
     ctx.state.requestId = randomUUID();
@@ -22,7 +25,14 @@ function complete(
 ): void {
   const { requestId, caller } = ctx.state;
   const keyId = caller?.keyId ?? null;
-  const request = { id: requestId, method: ctx.method, path: ctx.path, status: ctx.status, durationMs, keyId };
+  const request = {
+    id: requestId,
+    method: ctx.method,
+    path: ctx.path,
+    status: ctx.status,
+    durationMs,
+    keyId,
+  };
   writeLine(request, audit);
   kernel.tell("requestCompleted", request);
 }

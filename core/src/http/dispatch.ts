@@ -30,9 +30,14 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     const mount = kernel.routes.match(ctx.path);
     if (mount === undefined) return next();
     if (!mount.running) {
-      throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, { headers: { "retry-after": "5" } });
+      throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, {
+        headers: { "retry-after": "5" },
+      });
     }
-    const route = () => belowPrefix(ctx, mount.prefix, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router)));
+    const route = () =>
+      belowPrefix(ctx, mount.prefix, () =>
+        middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router)),
+      );
     // A plugin may take forms or raw bodies too: those it reads itself.
     if (ctx.is("application/json")) await parseJson(ctx, route);
     else await route();
@@ -45,7 +50,11 @@ export function notAllowed(router: RouteList): GatewayMiddleware {
 }
 
 /** A plugin's routes are written as if its prefix weren't there. */
-async function belowPrefix(ctx: GatewayContext, prefix: string, route: () => Promise<unknown>): Promise<void> {
+async function belowPrefix(
+  ctx: GatewayContext,
+  prefix: string,
+  route: () => Promise<unknown>,
+): Promise<void> {
   const path = ctx.path;
   ctx.path = path.slice(prefix.length) || "/";
   try {
@@ -69,7 +78,9 @@ function middlewareOf(router: Router): GatewayMiddleware {
 }
 
 async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<never> {
-  const methods = new Set(router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods));
+  const methods = new Set(
+    router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),
+  );
   if (methods.size === 0) throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${ctx.path}`);
   const allow = [...methods].sort().join(", ");
   throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {

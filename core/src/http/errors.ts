@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { ErrorResponse } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { ERROR_STATUS, type ErrorCode, GatewayError, isRefusal, refusalToError } from "../errors.js";
@@ -49,7 +49,8 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
   }
   const code = PARSER_ERRORS[error.code ?? ""] ?? "BAD_REQUEST";
   const status = ERROR_STATUS[code];
-  const message = code === "BAD_REQUEST" ? "not a well-formed HTTP request" : (STATUS_CODES[status] ?? code).toLowerCase();
+  const message =
+    code === "BAD_REQUEST" ? "not a well-formed HTTP request" : (STATUS_CODES[status] ?? code).toLowerCase();
   const body = JSON.stringify({ error: message, code } satisfies ErrorResponse);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +

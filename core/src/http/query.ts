@@ -7,5 +7,8 @@ export function wholeNumber(ctx: GatewayContext, name: string, standard: number,
   if (given === undefined) return standard;
   const number = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
   if (number >= 1 && number <= most) return number;
-  throw new GatewayError("BAD_REQUEST", `${name}: is ${JSON.stringify(given)}; it takes a whole number from 1 to ${most}`);
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `${name}: is ${JSON.stringify(given)}; it takes a whole number from 1 to ${most}`,
+  );
 }

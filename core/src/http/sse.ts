@@ -9,14 +9,21 @@ export const HEARTBEAT_MS = 15_000;
  * Answers with a turn's events as server-sent events (WHATWG HTML, "Server-sent events").
  * The stream pulls: a reader that is slow gets fewer frames and costs no memory.
  */
-export function sendEvents(ctx: GatewayContext, stream: TurnStream, options: Omit<ReadOptions, "heartbeatMs">): void {
+export function sendEvents(
+  ctx: GatewayContext,
+  stream: TurnStream,
+  options: Omit<ReadOptions, "heartbeatMs">,
+): void {
   ctx.set({
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
   });
   ctx.status = 200;
-  ctx.body = Readable.from(encode(stream.read({ ...options, heartbeatMs: HEARTBEAT_MS })), { objectMode: false, highWaterMark: 16_384 });
+  ctx.body = Readable.from(encode(stream.read({ ...options, heartbeatMs: HEARTBEAT_MS })), {
+    objectMode: false,
+    highWaterMark: 16_384,
+  });
 }
 
 async function* encode(frames: AsyncIterable<Frame | null>): AsyncGenerator<string, void> {

@@ -9,15 +9,23 @@ const TURNS_LOOKED_AT = 20;
  * The calls with these ids that the session's turns were denied. Throws BAD_REQUEST for an id that was not denied
  * there, and CONFLICT for one that was approved before and has run.
  */
-export async function approvedCalls(ledger: Ledger, sessionId: string, ids: readonly string[]): Promise<GrantedCall[]> {
+export async function approvedCalls(
+  ledger: Ledger,
+  sessionId: string,
+  ids: readonly string[],
+): Promise<GrantedCall[]> {
   const { denied, ran } = await decisionsOf(ledger, sessionId);
   return [...new Set(ids)].map((id) => {
     const call = denied.get(id);
     if (call === undefined) {
       const known = [...denied.keys()].join(", ") || "none";
-      throw new GatewayError("BAD_REQUEST", `tool_use_ids: ${id} was not denied in this session; denied were: ${known}`);
+      throw new GatewayError(
+        "BAD_REQUEST",
+        `tool_use_ids: ${id} was not denied in this session; denied were: ${known}`,
+      );
     }
-    if (ran.has(id)) throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run`);
+    if (ran.has(id))
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run`);
     return call;
   });
 }

@@ -65,7 +65,8 @@ export class Booking {
   /** Keeps the session's totals: with the turn's end, or by themselves when the process ends after it. */
   totals(totals: SessionTotals): void {
     this.#totals = totals;
-    if (this.#ended) this.#inBackground(this.books.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
+    if (this.#ended)
+      this.#inBackground(this.books.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
   }
 
   /** Puts learned prices where the CLI named none. */
@@ -84,7 +85,10 @@ export class Booking {
   /** What is lost with such a write is found again at the turn's end: it is logged, and the turn goes on. */
   #inBackground(write: Promise<void>): void {
     write.catch((error: unknown) => {
-      this.books.log.error({ err: error, turn_id: this.turn.info.id }, "the ledger did not take a note of a turn");
+      this.books.log.error(
+        { err: error, turn_id: this.turn.info.id },
+        "the ledger did not take a note of a turn",
+      );
     });
   }
 }

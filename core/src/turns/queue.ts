@@ -35,7 +35,8 @@ export class TurnQueue {
     if (this.#closed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#running < this.limits.maxRunning) return Promise.resolve(this.#place());
-    if (this.#waiting.length >= this.limits.maxQueued) return Promise.reject(queueFull(this.limits.maxQueued));
+    if (this.#waiting.length >= this.limits.maxQueued)
+      return Promise.reject(queueFull(this.limits.maxQueued));
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { admit: settle(resolve), refuse: settle(reject), moved };
       const leave = () => {
@@ -93,5 +94,7 @@ function queueFull(size: number): GatewayError {
 }
 
 function shuttingDown(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "the gateway is shutting down", { headers: { "retry-after": "10" } });
+  return new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
+    headers: { "retry-after": "10" },
+  });
 }

@@ -25,14 +25,20 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
   shutdown: {
     end: "interrupted",
     message: "the gateway is shutting down",
-    error: new GatewayError("UNAVAILABLE", "the gateway is shutting down", { headers: { "retry-after": "10" } }),
+    error: new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
+      headers: { "retry-after": "10" },
+    }),
   },
 };
 
 /** The ending of a turn that the engine ran. */
 export function endingOfResult(result: EngineResult, stopped: StopReason | undefined): Ending {
   if (result.end === "stopped" && stopped !== undefined) return STOPPED[stopped];
-  return { end: result.end === "completed" ? "completed" : "failed", message: result.error, error: undefined };
+  return {
+    end: result.end === "completed" ? "completed" : "failed",
+    message: result.error,
+    error: undefined,
+  };
 }
 
 /** The ending of a turn that never got to the engine, or that broke; undefined says that it is a defect. */
@@ -46,7 +52,13 @@ export function endingOfError(error: unknown, stopped: StopReason | undefined): 
 /** The answer as clients get it. */
 export function toResponse(
   info: TurnInfo,
-  { ending, result, usage, durationMs, granted }: {
+  {
+    ending,
+    result,
+    usage,
+    durationMs,
+    granted,
+  }: {
     readonly ending: Ending;
     readonly result: EngineResult | undefined;
     readonly usage: TurnUsage;

@@ -106,7 +106,9 @@ export class Turn {
     const { signal } = this.#stop;
     const nextOfSession = await this.context.order(this.info.sessionId, signal);
     try {
-      const place = await this.context.queue.enter(signal, (position) => this.#tell({ type: "queued", position }));
+      const place = await this.context.queue.enter(signal, (position) =>
+        this.#tell({ type: "queued", position }),
+      );
       this.#queuedMs = performance.now() - arrived;
       this.#runningSince = performance.now();
       const timeout = setTimeout(() => this.stop("timeout"), plan.timeoutMs);
@@ -148,7 +150,8 @@ export class Turn {
   }
 
   async #book(plan: TurnPlan, ending: Ending, result: EngineResult | undefined): Promise<EndedTurn> {
-    const durationMs = this.#runningSince === undefined ? 0 : Math.round(performance.now() - this.#runningSince);
+    const durationMs =
+      this.#runningSince === undefined ? 0 : Math.round(performance.now() - this.#runningSince);
     const outcomeOf = (how: Ending, usage: TurnUsage): TurnOutcome => ({
       end: how.end,
       response: toResponse(this.info, { ending: how, result, usage, durationMs, granted: this.#granted }),

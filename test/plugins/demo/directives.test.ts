@@ -26,7 +26,7 @@ describe("demo: directives in a prompt", () => {
   });
 
   it("reads JSON to its own end, whatever its strings hold", () => {
-    const call = { tool: "Bash", input: { command: 'echo "]] [[" ${a[b[0]]}' } };
+    const call = { tool: "Bash", input: { command: 'echo "]] [[" a[b[0]]' } };
     const text = `[[${JSON.stringify(call)}]] [[words 1]]`;
     expect(findDirectives(text).map(({ source }) => source)).to.deep.equal([
       `[[${JSON.stringify(call)}]]`,

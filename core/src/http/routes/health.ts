@@ -1,5 +1,5 @@
-import type Router from "@koa/router";
 import type { Health } from "@claudeway/schemas";
+import type Router from "@koa/router";
 import type { GatewayState } from "../context.js";
 
 /** `GET /health`: says that the gateway is up; needs no key. */

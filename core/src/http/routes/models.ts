@@ -1,5 +1,5 @@
-import type Router from "@koa/router";
 import type { ModelsResponse } from "@claudeway/schemas";
+import type Router from "@koa/router";
 import type { ModelCatalogue } from "../../models.js";
 import type { GatewayState } from "../context.js";
 

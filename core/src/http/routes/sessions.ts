@@ -1,5 +1,5 @@
-import type Router from "@koa/router";
 import type { SessionDeleted, SessionList, SessionStarted } from "@claudeway/schemas";
+import type Router from "@koa/router";
 import { GatewayError } from "../../errors.js";
 import { type Sessions, viewOf } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
@@ -15,7 +15,10 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions):
     ctx.body = { session_id, workdir, created_at } satisfies SessionStarted;
   });
   router.get("/sessions", async (ctx) => {
-    const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 1000) };
+    const query = {
+      page: wholeNumber(ctx, "page", 1, 1_000_000),
+      limit: wholeNumber(ctx, "limit", 20, 1000),
+    };
     ctx.body = (await sessions.list(callerOf(ctx), query)) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {

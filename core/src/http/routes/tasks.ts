@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type Router from "@koa/router";
 import type { TaskRequest } from "@claudeway/schemas";
+import type Router from "@koa/router";
 import type { RunningTurns } from "../../turns/running.js";
 import type { Turn } from "../../turns/turn.js";
 import type { Workdirs } from "../../workdirs.js";
@@ -25,11 +25,21 @@ export function taskRoutes(router: Router<GatewayState>, context: TaskRouteConte
   });
 }
 
-async function startTask(ctx: GatewayContext, body: TaskRequest, { turns, workdirs }: TaskRouteContext): Promise<Turn> {
+async function startTask(
+  ctx: GatewayContext,
+  body: TaskRequest,
+  { turns, workdirs }: TaskRouteContext,
+): Promise<Turn> {
   const workdir = await workdirs.ofTask(body.workdir);
   const id = randomUUID();
   return turns.start({
-    info: { id, sessionId: id, kind: "task", keyId: callerOf(ctx).keyId, createdAt: new Date().toISOString() },
+    info: {
+      id,
+      sessionId: id,
+      kind: "task",
+      keyId: callerOf(ctx).keyId,
+      createdAt: new Date().toISOString(),
+    },
     plan: {
       prompt: body.prompt,
       model: body.model,

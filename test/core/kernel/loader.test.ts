@@ -1,0 +1,163 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { expect } from "chai";
+import { PluginError } from "../../../core/dist/kernel/faults.js";
+import { PluginLoader } from "../../../core/dist/kernel/loader.js";
+import { fixture, plugin, rejection, rejectionMessage } from "./kit.js";
+
+describe("plugin loader", () => {
+  let folder = "";
+
+  beforeEach(() => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "claudeway-loader-")));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  function write(path: string, content: string): string {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    return file;
+  }
+
+  function source(name: string): string {
+    return `export default { name: "${name}", apiVersion: 1, configSchema: { type: "object" }, apply() {} };\n`;
+  }
+
+  /** Writes a package below the folder; `manifest` goes over `{type: "module"}`. */
+  function writePackage(path: string, name: string, manifest: object = { exports: "./index.js" }): void {
+    write(`${path}/package.json`, JSON.stringify({ version: "3.2.1", type: "module", ...manifest }));
+    write(`${path}/index.js`, source(name));
+  }
+
+  const load = (ref: string, cwd = folder) => new PluginLoader({ cwd, importMs: 1000 }).load(ref);
+
+  it("finds first-party plugins by name, in node_modules of the folder or of any above it", async () => {
+    writePackage("node_modules/@claudeway/plugin-weather-report", "weather_report");
+    mkdirSync(join(folder, "deep/deeper"), { recursive: true });
+    const loaded = await load("weather_report", join(folder, "deep/deeper"));
+    expect(loaded).to.deep.include({ source: "weather_report", version: "3.2.1" });
+    expect(loaded.plugin.name).to.equal("weather_report");
+  });
+
+  it("knows the first-party plugins that are installed, wherever the gateway is started", async () => {
+    writePackage("node_modules/@claudeway/plugin-weather-report", "weather_report");
+    writePackage("node_modules/@claudeway/no-plugin", "no_plugin");
+    const names = await new PluginLoader({ cwd: folder }).names();
+    expect(names).to.include("weather_report").and.not.include("no_plugin");
+    expect(names, "beside core itself").to.include("demo");
+    expect(names).to.deep.equal([...names].sort());
+  });
+
+  for (const name of ["claudeway-plugin-x", "@acme/claudeway-plugin-x"]) {
+    it(`finds the package ${name}`, async () => {
+      writePackage(`node_modules/${name}`, "x");
+      expect((await load(name)).plugin.name).to.equal("x");
+    });
+  }
+
+  it("takes a path to a file, to a folder, from here or from the root", async () => {
+    writePackage("own", "own");
+    for (const path of ["./own", "./own/index.js", join(folder, "own"), join(folder, "own/index.js")]) {
+      expect((await load(path)).plugin.name).to.equal("own");
+    }
+    expect((await load("../own", join(folder, "own"))).plugin.name).to.equal("own");
+    expect((await load(".", join(folder, "own"))).plugin.name).to.equal("own");
+  });
+
+  for (const [what, manifest] of Object.entries({
+    "exports as text": { exports: "./index.js" },
+    "exports of the package itself": { exports: { ".": "./index.js", "./other": "./other.js" } },
+    "exports by condition": { exports: { ".": { types: "./x.d.ts", require: "./x.cjs", import: "./index.js" } } },
+    "nested conditions": { exports: { node: { import: { default: "./index.js" } } } },
+    main: { main: "index.js" },
+    nothing: {},
+  })) {
+    it(`finds the entry file by ${what}`, async () => {
+      writePackage("own", "own", manifest);
+      expect((await load("./own")).plugin.name).to.equal("own");
+    });
+  }
+
+  it("takes a default export, one named plugin, and the default of a compiled CommonJS module", async () => {
+    const named = source("named").replace("export default", "export const plugin =");
+    write("named.mjs", named);
+    write("common.cjs", source("common").replace("export default", "exports.default ="));
+    write("plain.cjs", source("plain").replace("export default", "module.exports ="));
+    expect((await load("./named.mjs")).plugin.name).to.equal("named");
+    expect((await load("./common.cjs")).plugin.name).to.equal("common");
+    expect((await load("./plain.cjs")).plugin.name).to.equal("plain");
+  });
+
+  it("gives a plugin that is handed over as it is", async () => {
+    const given = plugin("given", () => {});
+    const loaded = await new PluginLoader().load(given);
+    expect(loaded.plugin).to.equal(given);
+    expect(loaded.version).to.equal(undefined);
+  });
+
+  it("refuses a first-party name behind which another plugin stands", async () => {
+    writePackage("node_modules/@claudeway/plugin-sun", "moon");
+    expect(await rejectionMessage(load("sun"))).to.match(/^plugin sun: \S+ holds a plugin named moon$/);
+  });
+
+  const unknown: readonly [ref: string, line: RegExp][] = [
+    ["wether", /^plugin wether: there is no such plugin; did you mean weather\? takes .*weather, a package \(claudeway/],
+    ["qqqqqqq", /^plugin qqqqqqq: there is no such plugin; takes .*weather, a package .* or a path \(\.\/x\)$/],
+    ["cloudflare-weather", /^plugin cloudflare-weather: there is no such plugin; takes /],
+    ["left-pad", /^plugin left-pad: there is no such plugin; takes /],
+    ["we-ather", /did you mean weather\?/],
+    ["claudeway-plugin-y", /^plugin claudeway-plugin-y: is not installed \(npm install claudeway-plugin-y\); takes /],
+    ["claudeway-plugin-sunn", /is not installed .* did you mean claudeway-plugin-sunny\?/],
+    ["@acme/claudeway-plugin-rian", /did you mean @acme\/claudeway-plugin-rain\?/],
+    ["./wether.js", /^plugin \.\/wether\.js: no file or folder at \S+wether\.js; did you mean weather\.js\?$/],
+    ["/no/such/place", /^plugin \/no\/such\/place: no file or folder at \/no\/such\/place$/],
+    ["./empty", /^plugin \.\/empty: \S+package\.json can't be read: ENOENT/],
+    ["./unbuilt", /^plugin \.\/unbuilt: its entry file \S+dist\/index\.js is missing; is it built\?$/],
+    ["", /^plugin : there is no such plugin; takes /],
+    ["../../../etc/passwd", /no file or folder|importing .* failed/],
+  ];
+  for (const [ref, line] of unknown) {
+    it(`says what is wrong with "${ref}" in one line`, async () => {
+      writePackage("node_modules/@claudeway/plugin-weather", "weather");
+      writePackage("node_modules/claudeway-plugin-sunny", "sunny");
+      writePackage("node_modules/@acme/claudeway-plugin-rain", "rain");
+      write("weather.js", "");
+      mkdirSync(join(folder, "empty"));
+      write("unbuilt/package.json", JSON.stringify({ exports: "./dist/index.js" }));
+      const error = await rejection(load(ref));
+      expect(error).to.be.instanceOf(PluginError);
+      expect(error).to.have.property("message").that.matches(line).and.does.not.include("\n");
+    });
+  }
+
+  const misshapen: readonly [what: string, exported: string, line: RegExp][] = [
+    ["a function", "function apply() {}", /exports no plugin/],
+    ["null", "null", /exports no plugin/],
+    ["a list", "[]", /exports no plugin/],
+    ["no apiVersion", '{ name: "x", configSchema: {}, apply() {} }', /apiVersion is missing; this gateway takes 1/],
+    ["apiVersion 0", '{ name: "x", apiVersion: 0, configSchema: {}, apply() {} }', /apiVersion is 0; .* takes 1$/],
+    ["no name", "{ apiVersion: 1, configSchema: {}, apply() {} }", /name is undefined; takes lower case/],
+    ["no apply", '{ name: "x", apiVersion: 1, configSchema: {} }', /has no function apply/],
+    ["no schema", '{ name: "x", apiVersion: 1, apply() {} }', /has no configSchema/],
+    ["a needs that is no list", '{ name: "x", apiVersion: 1, configSchema: {}, needs: "turns", apply() {} }', /needs takes/],
+    ["exclusive: 1", '{ name: "x", apiVersion: 1, configSchema: {}, exclusive: 1, apply() {} }', /exclusive takes true/],
+  ];
+  for (const [what, exported, line] of misshapen) {
+    it(`refuses a module that exports ${what}`, async () => {
+      write("odd.mjs", `export default ${exported};\n`);
+      expect(await rejectionMessage(load("./odd.mjs"))).to.match(line);
+    });
+  }
+
+  it("gives up an import that never ends", async () => {
+    const loader = new PluginLoader({ importMs: 50 });
+    const started = performance.now();
+    expect(await rejectionMessage(loader.load(fixture("hangs-at-import")))).to.match(/not done after 50 ms/);
+    expect(performance.now() - started).to.be.below(1000);
+  });
+});

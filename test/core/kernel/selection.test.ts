@@ -1,0 +1,84 @@
+import { expect } from "chai";
+import { PluginError } from "../../../core/dist/kernel/faults.js";
+import type { PluginSelection } from "../../../core/dist/kernel/selection.js";
+import { createKernel, fixture, plugin, rejection } from "./kit.js";
+
+const a = plugin("a", () => {});
+const b = plugin("b", () => {});
+const c = plugin("c", () => {});
+
+describe("plugin selection", () => {
+  const names = async (selection: PluginSelection) =>
+    (await createKernel().kernel.check(selection)).map(({ name }) => name);
+  const problem = async (selection: PluginSelection) => {
+    const error = await rejection(createKernel().kernel.check(selection));
+    expect(error).to.be.instanceOf(PluginError);
+    return error instanceof Error ? error.message : "";
+  };
+
+  it("follows the order of the sections; plugins without one follow as they were named", async () => {
+    const sections = { b: {}, a: {} };
+    expect(await names({ plugins: [c, a, b], sections })).to.deep.equal(["b", "a", "c"]);
+    expect(await names({ plugins: [c, b, a] })).to.deep.equal(["c", "b", "a"]);
+  });
+
+  it("takes a plugin once, however often and in whatever way it is named", async () => {
+    const folder = fixture("good");
+    const plugins = [folder, folder, `${folder}/`, `${folder}/index.js`];
+    expect(await names({ plugins })).to.deep.equal(["good"]);
+  });
+
+  it("leaves out what is disabled, by its own name or as it was named, and does not even import it", async () => {
+    expect(await names({ plugins: [a, b], disabled: ["a"] })).to.deep.equal(["b"]);
+    const broken = fixture("throws-at-import");
+    expect(await names({ plugins: [broken, b], disabled: [broken] })).to.deep.equal(["b"]);
+  });
+
+  it("switches on what its section says is on", async () => {
+    expect(await names({ sections: { demo: { enabled: false } } })).to.deep.equal([]);
+    expect(await names({ sections: { demo: {} } })).to.deep.equal([]);
+    expect(await names({ sections: { demo: { enabled: true } }, disabled: ["demo"] })).to.deep.equal([]);
+  });
+
+  it("takes the section of a plugin from elsewhere by that plugin's own name", async () => {
+    const sections = { good: { enabled: true, greeting: "hi" } };
+    for (const plugins of [[fixture("good")], ["good", fixture("good")], [fixture("good"), "good"]]) {
+      const [checked, ...others] = await createKernel().kernel.check({ plugins, sections });
+      expect(checked?.config).to.deep.equal({ greeting: "hi" });
+      expect(others).to.deep.equal([]);
+    }
+  });
+
+  it("refuses sections and flags that name no plugin, with the nearest right name", async () => {
+    expect(await problem({ sections: { dmeo: { latency_ms: 5 } } })).to.match(
+      /^plugins\.dmeo: no such plugin; did you mean demo\? there are .*demo.*; one from a package or a path is switched on/,
+    );
+    expect(await problem({ sections: { dmeo: { enabled: true } } })).to.match(/^plugin dmeo: .*did you mean demo\?/);
+    expect(await problem({ plugins: [a], sections: { good: { greeting: "hi" } } })).to.match(/^plugins\.good: no such/);
+    expect(await problem({ disabled: ["dmeo"] })).to.match(/^--disable-plugin dmeo: no such plugin; did you mean demo\?/);
+  });
+
+  it("leaves a section alone that is off, whoever's it is", async () => {
+    expect(await names({ sections: { good: { enabled: false } } })).to.deep.equal([]);
+    expect(await names({ sections: { good: { greeting: "hi" } }, disabled: ["good"] })).to.deep.equal([]);
+  });
+
+  it("refuses an `enabled` that is neither true nor false", async () => {
+    expect(await problem({ sections: { demo: { enabled: "yes" } } })).to.equal(
+      'plugins.demo.enabled: is "yes"; takes true or false',
+    );
+  });
+
+  it("refuses two plugins of one name, with where they come from", async () => {
+    const twin = plugin("a", () => {});
+    expect(await problem({ plugins: [a, twin] })).to.equal(
+      "plugin a: two plugins have this name: (given) and (given)",
+    );
+  });
+
+  it("takes a name that every object has for what it is", async () => {
+    const odd = plugin("constructor", () => {});
+    const [checked] = await createKernel().kernel.check({ plugins: [odd] });
+    expect(checked?.config).to.deep.equal({});
+  });
+});

@@ -1,0 +1,242 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
+import { endMarked, findMarked } from "../../core/dist/engine/reaper.js";
+import { readEvents, type ServerEvent } from "./events.js";
+
+const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
+const START_TIMEOUT_MS = 20_000;
+
+/** The keys that test gateways know, unless told otherwise. */
+export const KEYS = { admin: "sk-admin-0123456789abcdef", bob: "sk-bob-0123456789abcdef" } as const;
+
+export interface StartOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The content of claudeway.toml. */
+  readonly config?: string;
+}
+
+export interface RequestOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  /** A secret; null sends none. */
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer<Body = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Body;
+}
+
+/**
+ * The real command on a free port, with the real CLI, in a folder of its own. The scripted model runs in the test's
+ * process, so that it outlives the gateway and tells what it dealt.
+ */
+export class TestGateway {
+  stdout = "";
+  stderr = "";
+  url = "";
+  #child: ChildProcess | undefined;
+
+  private constructor(
+    readonly dir: string,
+    readonly model: ScriptedModel,
+    private options: StartOptions,
+  ) {}
+
+  static async start(options: StartOptions = {}): Promise<TestGateway> {
+    const dir = mkdtempSync(join(tmpdir(), "claudeway-test-"));
+    const gateway = new TestGateway(dir, await startScriptedModel(), options);
+    try {
+      await gateway.launch();
+    } catch (error) {
+      await gateway.dispose();
+      throw error;
+    }
+    return gateway;
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error("the gateway is not running");
+    return this.#child.pid;
+  }
+
+  get dataDir(): string {
+    return join(this.dir, "data");
+  }
+
+  get logDir(): string {
+    return join(this.dir, "logs");
+  }
+
+  get workdir(): string {
+    return join(this.dir, "work");
+  }
+
+  /** Starts the command, with other options if given, on the folder as it is; resolves when it listens. */
+  async launch(options: StartOptions = this.options): Promise<void> {
+    this.options = options;
+    this.stdout = "";
+    this.stderr = "";
+    const child = runCommand(["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])], this.dir, {
+      ...cliEnvironment(this.model, this.dir),
+      WRAPPER_KEYS: Object.entries(KEYS)
+        .map(([id, secret]) => `${id}:${secret}`)
+        .join(","),
+      CLAUDE_WORKDIR: this.workdir,
+      ...options.env,
+    });
+    this.#child = child;
+    child.stdout?.on("data", (text: string) => (this.stdout += text));
+    child.stderr?.on("data", (text: string) => (this.stderr += text));
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const url = /listening on .*\((http:\S+)\)/.exec(this.stdout)?.[1];
+      if (url !== undefined) {
+        this.url = url;
+        return;
+      }
+      if (child.exitCode !== null || Date.now() > deadline) {
+        throw new Error(`the gateway did not start (exit ${child.exitCode}): ${this.stderr}${this.stdout}`);
+      }
+      await sleep(20);
+    }
+  }
+
+  /** Sends a request; a body that is no string goes as JSON. */
+  async fetch(
+    path: string,
+    { method, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
+  ): Promise<Response> {
+    return fetch(this.url + path, {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: {
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  async request<Body = Record<string, unknown>>(
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<Answer<Body>> {
+    const response = await this.fetch(path, options);
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: JSON.parse(text) };
+  }
+
+  /** Sends a request and reads its server-sent events to the end. */
+  async events(path: string, options: RequestOptions): Promise<ServerEvent[]> {
+    const response = await this.fetch(path, options);
+    if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    const events: ServerEvent[] = [];
+    for await (const event of readEvents(response)) events.push(event);
+    return events;
+  }
+
+  /** Sends a signal and waits for the process to end. */
+  async stop(
+    signal: NodeJS.Signals = "SIGTERM",
+  ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    const child = this.#child;
+    if (child === undefined) return { code: null, signal: null };
+    if (child.exitCode === null && child.signalCode === null) {
+      const exit = once(child, "exit");
+      child.kill(signal);
+      await exit;
+    }
+    this.#child = undefined;
+    return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** What runs of this gateway's children and all that they started, by pid. */
+  async children(): Promise<number[]> {
+    const installation = readInstallation(this.dataDir);
+    return installation === undefined ? [] : (await findMarked(installation)).map(({ pid }) => pid);
+  }
+
+  /** Ends everything; rejects if the gateway left a process behind. */
+  async dispose(): Promise<void> {
+    await this.stop();
+    const left = await this.children();
+    const installation = readInstallation(this.dataDir);
+    if (installation !== undefined) await endMarked(installation);
+    await this.model.close();
+    rmSync(this.dir, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`the gateway left processes behind: ${left.join(", ")}`);
+  }
+}
+
+/** What a command printed, and how it ended. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command to its end. */
+export async function runToEnd(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Promise<CommandResult> {
+  const child = runCommand(args, cwd, env);
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (text: string) => (stdout += text));
+  child.stderr?.on("data", (text: string) => (stderr += text));
+  await once(child, "close");
+  return { code: child.exitCode, stdout, stderr };
+}
+
+/** Settings that make the CLI talk to the scripted model and to nothing else. */
+export function cliEnvironment(model: ScriptedModel, dir: string): Record<string, string> {
+  return {
+    ANTHROPIC_BASE_URL: model.url,
+    ANTHROPIC_API_KEY: "scripted",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_AUTOUPDATER: "1",
+    CLAUDE_CONFIG_DIR: join(dir, "claude"),
+  };
+}
+
+function runCommand(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ChildProcess {
+  const { WRAPPER_KEYS, IS_SANDBOX, ...inherited } = process.env;
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    cwd,
+    env: { ...inherited, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.setEncoding("utf8");
+  child.stderr.setEncoding("utf8");
+  return child;
+}
+
+function readInstallation(dataDir: string): string | undefined {
+  try {
+    return readFileSync(join(dataDir, "installation"), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
