@@ -6,23 +6,28 @@ import type { Engine } from "./engine/engine.js";
 import { messageOf } from "./errors.js";
 import { type Access, authenticate, type Key, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
-import { completedRequests } from "./http/completed.js";
+import { completedRequests, tellCompleted } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
-import { notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
+import { admitRequest, notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
+import { TurnEntrance } from "./http/entrance.js";
 import { answerUnparsed, errorResponses } from "./http/errors.js";
 import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
+import { turnRoutes } from "./http/routes/turns.js";
+import { TaskSockets } from "./http/websocket.js";
 import type { ListenAddress, SpawnPlan } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { AuditLog } from "./ledger/audit.js";
 import type { Ledger } from "./ledger/ledger.js";
 import { ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
+import { Tasks } from "./tasks.js";
 import { SessionOrder } from "./turns/order.js";
 import { TurnQueue } from "./turns/queue.js";
 import { RunningTurns } from "./turns/running.js";
+import { TurnViews } from "./turns/view.js";
 import { Workdirs } from "./workdirs.js";
 
 export interface GatewayOptions {
@@ -53,7 +58,11 @@ export interface GatewayParts {
 export class Gateway {
   readonly #queue: TurnQueue;
   readonly #turns: RunningTurns;
+  readonly #tasks: Tasks;
+  readonly #keyring: Keyring;
+  readonly #workdirs: Workdirs;
   readonly #server: Server;
+  readonly #sockets: TaskSockets;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -72,8 +81,12 @@ export class Gateway {
       spawn: options.spawn,
       log,
     });
+    this.#keyring = new Keyring(options.keys);
+    this.#workdirs = new Workdirs(options.workdir);
+    this.#tasks = new Tasks({ turns: this.#turns, workdirs: this.#workdirs });
     this.#server = createServer(this.#chain().callback());
     this.#server.on("clientError", answerUnparsed);
+    this.#sockets = this.#openSockets();
   }
 
   /** The way of every request, from top to bottom. */
@@ -85,7 +98,7 @@ export class Gateway {
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit }));
     app.use(errorResponses(log));
-    app.use(authenticate(new Keyring(this.options.keys), (ctx) => this.#accessTo(ctx)));
+    app.use(authenticate(this.#keyring, (ctx) => this.#accessTo(ctx)));
     app.use(requestHook(kernel));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(parseJson);
@@ -95,20 +108,38 @@ export class Gateway {
   }
 
   #routes(): Router<GatewayState> {
-    const { version, workdir } = this.options;
     const { engine, kernel, ledger, log } = this.parts;
     const router = new Router<GatewayState>();
-    const workdirs = new Workdirs(workdir);
+    const views = new TurnViews(this.#turns, ledger);
+    const entrance = new TurnEntrance(ledger, views, log);
     const models = new ModelCatalogue(
       async () =>
-        engine.models(await kernel.hooks.spawn.promise(this.options.spawn(await workdirs.ofTask(undefined)))),
+        engine.models(
+          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.ofTask(undefined))),
+        ),
       log,
     );
-    healthRoutes(router, version);
+    healthRoutes(router, this.options.version);
     modelRoutes(router, models);
-    taskRoutes(router, { turns: this.#turns, workdirs });
-    sessionRoutes(router, new Sessions({ ledger, turns: this.#turns, workdirs }));
+    taskRoutes(router, this.#tasks, entrance);
+    sessionRoutes(router, new Sessions({ ledger, turns: this.#turns, workdirs: this.#workdirs }), entrance);
+    turnRoutes(router, views);
     return router;
+  }
+
+  /** The WebSocket beside the chain: what Koa does for a request, it does for an upgrade. */
+  #openSockets(): TaskSockets {
+    const { kernel, audit, log } = this.parts;
+    const sockets = new TaskSockets({
+      keyring: this.#keyring,
+      tasks: this.#tasks,
+      admit: (request) => admitRequest(kernel, request),
+      completed: (request) => tellCompleted(request, { kernel, audit }),
+      limitBytes: this.options.bodyBytes,
+      log,
+    });
+    sockets.attach(this.#server);
+    return sockets;
   }
 
   #accessTo(ctx: GatewayContext): Access {
@@ -149,7 +180,10 @@ export class Gateway {
     await this.#turns.drained();
     clearTimeout(grace);
     this.#server.closeIdleConnections();
-    const hangUp = setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS);
+    const hangUp = setTimeout(() => {
+      this.#server.closeAllConnections();
+      this.#sockets.close();
+    }, LAST_ANSWERS_MS);
     await closed;
     clearTimeout(hangUp);
   }

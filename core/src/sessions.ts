@@ -59,21 +59,22 @@ export class Sessions {
     return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
   }
 
-  async prompt(caller: Caller, id: string, request: SessionTurnRequest): Promise<Turn> {
+  /** Begins the session's next turn under the id `turnId`. */
+  async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id);
     return this.parts.turns.start({
-      info: turnInfo(session, randomUUID()),
+      info: turnInfo(session, turnId),
       plan: { ...planOf(session), ...promptOf(request) },
       route: "POST /session/:id",
     });
   }
 
   /** Lets exactly those calls run that the session's last turn was denied, by asking the model to make them again. */
-  async approve(caller: Caller, id: string, toolUseIds: readonly string[]): Promise<Turn> {
+  async approve(caller: Caller, id: string, toolUseIds: readonly string[], turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id, true);
     const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
     return this.parts.turns.start({
-      info: turnInfo(session, randomUUID()),
+      info: turnInfo(session, turnId),
       plan: {
         ...planOf(session),
         prompt: approvalPrompt(granted),

@@ -104,6 +104,11 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     `--keys: entry 1 has an id that can name no folder; ${ID}`,
   ],
   [
+    "an id with two dots",
+    { argv: ["--keys", "a..b:hunter2"] },
+    `--keys: entry 1 has an id that can name no folder; ${ID}`,
+  ],
+  [
     "an id with a slash",
     { argv: ["--keys", "a/b:hunter2"] },
     `--keys: entry 1 has an id that can name no folder; ${ID}`,

@@ -1,3 +1,6 @@
+/** A shorter one would be found by chance, in `PATH` say. */
+const SHORTEST_SECRET = 8;
+
 /**
  * The environment that the CLI is started with: the gateway's own, without what is the gateway's secret.
  *
@@ -13,7 +16,7 @@ export function childEnvironment(
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) {
     if (value === undefined || hidden.has(name)) continue;
-    if (secrets.some((secret) => value.includes(secret))) continue;
+    if (secrets.some((secret) => secret.length >= SHORTEST_SECRET && value.includes(secret))) continue;
     kept[name] = value;
   }
   return kept;

@@ -1,32 +1,32 @@
-import type { StopReason } from "../engine/engine.js";
 import type { TextMode } from "../turns/stream.js";
-import type { Turn } from "../turns/turn.js";
 import type { GatewayContext } from "./context.js";
+import type { Entered } from "./entrance.js";
 import { sendEvents } from "./sse.js";
 
 /** Waits for a turn and answers with its result, or throws what ended it. */
-export async function answerWithResult(ctx: GatewayContext, turn: Turn, detach: boolean): Promise<void> {
-  ctx.set("x-turn-id", turn.info.id);
-  if (!detach) stopWhenClientGoes(ctx, turn, "disconnected");
-  const { outcome, error } = await turn.ended;
-  ctx.set("server-timing", `queue;dur=${outcome.queuedMs}, turn;dur=${outcome.durationMs}`);
+export async function answerWithResult(ctx: GatewayContext, { view, detach }: Entered): Promise<void> {
+  ctx.set("x-turn-id", view.id);
+  if (!detach) stopWhenClientGoes(ctx, view);
+  const { response, error, queuedMs } = await view.answer;
+  if (queuedMs !== undefined)
+    ctx.set("server-timing", `queue;dur=${queuedMs}, turn;dur=${response.duration_ms}`);
   if (error !== undefined) throw error;
-  ctx.body = outcome.response;
+  ctx.body = response;
 }
 
-/** Answers with a turn's events as they happen. */
+/** Answers with a turn's events as they happen, from the one after `after` on. */
 export function answerWithEvents(
   ctx: GatewayContext,
-  turn: Turn,
-  options: { readonly detach: boolean; readonly mode: TextMode },
+  { view, detach }: Entered,
+  { mode, after = 0 }: { readonly mode: TextMode; readonly after?: number },
 ): void {
-  ctx.set("x-turn-id", turn.info.id);
-  if (!options.detach) stopWhenClientGoes(ctx, turn, "disconnected");
-  sendEvents(ctx, turn.stream, { mode: options.mode, after: 0 });
+  ctx.set("x-turn-id", view.id);
+  if (!detach) stopWhenClientGoes(ctx, view);
+  sendEvents(ctx, view.stream, { mode, after });
 }
 
-function stopWhenClientGoes(ctx: GatewayContext, turn: Turn, reason: StopReason): void {
+function stopWhenClientGoes(ctx: GatewayContext, view: Entered["view"]): void {
   ctx.res.once("close", () => {
-    if (!ctx.res.writableFinished) turn.stop(reason);
+    if (!ctx.res.writableFinished) view.stop("disconnected");
   });
 }

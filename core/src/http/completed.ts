@@ -2,37 +2,32 @@ import { randomUUID } from "node:crypto";
 import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { AuditLog } from "../ledger/audit.js";
-import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import type { GatewayMiddleware } from "./context.js";
 
-/** Names every request; when its answer is out, or its client gone, writes the audit line and tells the plugins. */
-export function completedRequests(to: {
+interface Listeners {
   readonly kernel: Kernel;
   readonly audit: AuditLog;
-}): GatewayMiddleware {
+}
+
+/** Names every request; when its answer is out, or its client gone, tells that it is completed. */
+export function completedRequests(to: Listeners): GatewayMiddleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
-    ctx.state.requestId = randomUUID();
-    ctx.set("x-request-id", ctx.state.requestId);
-    ctx.res.once("close", () => complete(ctx, Math.round(performance.now() - startedAt), to));
+    const id = randomUUID();
+    ctx.state.requestId = id;
+    ctx.set("x-request-id", id);
+    const { method, path } = ctx;
+    ctx.res.once("close", () => {
+      const durationMs = Math.round(performance.now() - startedAt);
+      const keyId = ctx.state.caller?.keyId ?? null;
+      tellCompleted({ id, method, path, status: ctx.status, durationMs, keyId }, to);
+    });
     await next();
   };
 }
 
-function complete(
-  ctx: GatewayContext,
-  durationMs: number,
-  { kernel, audit }: { readonly kernel: Kernel; readonly audit: AuditLog },
-): void {
-  const { requestId, caller } = ctx.state;
-  const keyId = caller?.keyId ?? null;
-  const request = {
-    id: requestId,
-    method: ctx.method,
-    path: ctx.path,
-    status: ctx.status,
-    durationMs,
-    keyId,
-  };
+/** Writes a request's audit line and tells the plugins. */
+export function tellCompleted(request: CompletedRequest, { kernel, audit }: Listeners): void {
   writeLine(request, audit);
   kernel.tell("requestCompleted", request);
 }

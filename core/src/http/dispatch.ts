@@ -17,11 +17,16 @@ const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", 
 export function requestHook(kernel: Kernel): GatewayMiddleware {
   return async (ctx, next) => {
     if (ctx.state.caller !== undefined) {
-      const refusal = await kernel.hooks.request.promise(requestInfo(ctx));
-      if (refusal !== undefined) throw refusal;
+      await admitRequest(kernel, requestInfo(ctx));
     }
     await next();
   };
+}
+
+/** Throws what a plugin refuses the request with, or what broke in one. */
+export async function admitRequest(kernel: Kernel, request: RequestInfo): Promise<void> {
+  const refusal = await kernel.hooks.request.promise(request);
+  if (refusal !== undefined) throw refusal;
 }
 
 /** Hands requests below a plugin's prefix to that plugin. */

@@ -230,7 +230,7 @@ export class Kernel {
 
   #refuseTwin({ name, plugin, source }: CheckedPlugin): void {
     const entry = this.#roster.get(name);
-    if (entry === undefined || entry.state === "off" || entry.checked.plugin === plugin) return;
+    if (entry?.state !== "on" || entry.checked.plugin === plugin) return;
     throw new PluginError(
       name,
       `plugin ${name}: two plugins have this name: ${entry.checked.source} and ${source}`,

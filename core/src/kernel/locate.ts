@@ -87,7 +87,7 @@ async function locatePath(source: string, path: string): Promise<PluginFile> {
 
 async function refuseUnknown(source: string, places: SearchPlaces): Promise<never> {
   const firstParty = await firstPartyNames(places);
-  const guess = nearest(source, [...firstParty, ...(await installedPackages(places))]);
+  const guess = nearestSource(source, [...(await installedPackages(places)), ...firstParty]);
   const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
   const problem = PACKAGE_NAME.test(source)
     ? `is not installed (npm install ${source})`
@@ -97,6 +97,17 @@ async function refuseUnknown(source: string, places: SearchPlaces): Promise<neve
     source,
     `plugin ${source}: ${problem}${hint}${hint === "" ? ";" : ""} takes ${names}${TAKES}`,
   );
+}
+
+/** All packages of plugins look alike in what they begin with, so only the rest of their names is compared. */
+function nearestSource(source: string, candidates: readonly string[]): string | undefined {
+  const byOwnPart = new Map(candidates.map((name) => [ownPart(name), name]));
+  const guess = nearest(ownPart(source), byOwnPart.keys());
+  return guess === undefined ? undefined : byOwnPart.get(guess);
+}
+
+function ownPart(name: string): string {
+  return name.replace(/claudeway-plugin-|^@claudeway\/plugin-/, "");
 }
 
 async function installedPackages(places: SearchPlaces): Promise<string[]> {

@@ -28,8 +28,8 @@ export interface CheckedPlugin {
 }
 
 /**
- * Loads and checks what a selection switches on, and starts nothing. The result is in the order of the sections;
- * plugins without one follow in the order that they were named in. Rejects with a `PluginError` at the first problem.
+ * Loads and checks what a selection switches on, and starts nothing. Those that their sections switch on come first, in
+ * the order of the sections; then the named ones, in theirs. Rejects with a `PluginError` at the first problem.
  */
 export async function checkSelection(
   selection: PluginSelection,
@@ -38,14 +38,8 @@ export async function checkSelection(
   const { disabled = [], sections = {} } = selection;
   const loaded = withoutTwins(await loadAll(selection, loader));
   await checkNames(selection, loaded, loader);
-  const order = Object.keys(sections);
-  const place = ({ plugin }: LoadedPlugin): number => {
-    const index = order.indexOf(plugin.name);
-    return index === -1 ? order.length : index;
-  };
   return loaded
     .filter(({ plugin }) => !disabled.includes(plugin.name))
-    .sort((a, b) => place(a) - place(b))
     .map((one) => configure(one, sectionOf(sections, one.plugin.name)));
 }
 
@@ -65,7 +59,7 @@ function sectionOf(sections: Readonly<Record<string, PluginSection>>, name: stri
 async function loadAll(selection: PluginSelection, loader: PluginLoader): Promise<LoadedPlugin[]> {
   const { plugins = [], disabled = [], sections = {} } = selection;
   const switchedOn = Object.entries(sections).filter(([name, section]) => isEnabled(name, section));
-  const sources = new Set([...plugins, ...switchedOn.map(([name]) => name)]);
+  const sources = new Set<PluginSource>([...switchedOn.map(([name]) => name), ...plugins]);
   // What is switched off is not even imported.
   for (const name of disabled) sources.delete(name);
   const loaded = new Map<PluginSource, LoadedPlugin>();

@@ -47,6 +47,8 @@ export class IdempotencyTable {
 
   /** Claims whose turn was never begun: right after opening, nobody is going to begin it any more. */
   forgetUnbegun(): void {
-    this.database.run("DELETE FROM idempotency WHERE turn_id NOT IN (SELECT id FROM turns)");
+    this.database.run(
+      "DELETE FROM idempotency WHERE NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)",
+    );
   }
 }

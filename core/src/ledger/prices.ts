@@ -48,11 +48,15 @@ export class PriceTable {
 
   price(usage: TurnUsage): TurnUsage {
     if (usage.costUsd !== null) return usage;
-    const byModel: Record<string, ModelShare> = {};
-    for (const [model, share] of Object.entries(usage.byModel)) {
-      byModel[model] = { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens) };
-    }
-    return { ...usage, byModel, costUsd: sumOf(usage, Object.values(byModel)) };
+    const shares = Object.entries(usage.byModel).map(([model, share]): [string, ModelShare] => [
+      model,
+      { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens) },
+    ]);
+    const costUsd = sumOf(
+      usage,
+      shares.map(([, share]) => share),
+    );
+    return { ...usage, byModel: Object.fromEntries(shares), costUsd };
   }
 
   #next(model: string): number {

@@ -16,6 +16,8 @@ export default definePlugin<DemoConfig>({
   name: "demo",
   apiVersion: 1,
   configSchema,
+  // A fixed port has to be let go before the next instance can take it.
+  exclusive: true,
   async apply(kernel, config) {
     const folder = await openConfigFolder(config.config_dir);
     kernel.onDispose(() => folder.release());

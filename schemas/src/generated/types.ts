@@ -423,6 +423,20 @@ export interface SessionDeleted {
 }
 
 /**
+ * The answer to an interrupt.
+ */
+export interface SessionInterrupted {
+  /**
+   * The session.
+   */
+  session_id: string;
+  /**
+   * False: no turn was running.
+   */
+  interrupted: boolean;
+}
+
+/**
  * One page of the caller's sessions.
  */
 export interface SessionList {
@@ -654,6 +668,32 @@ export interface TurnResponse {
   code?: ErrorCode;
 }
 
+/**
+ * State and result of a turn.
+ */
+export interface TurnStatus {
+  /**
+   * The turn's id, as `X-Turn-Id` named it.
+   */
+  turn_id: string;
+  /**
+   * The Claude session that the turn runs in.
+   */
+  session_id: string;
+  /**
+   * When the turn arrived, in UTC.
+   */
+  created_at: string;
+  /**
+   * How far the turn is, or how it ended; `lost` was running when a gateway died.
+   */
+  state: "queued" | "running" | "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";
+  /**
+   * The whole answer; null while there is none.
+   */
+  result: TurnResponse | null;
+}
+
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
   "approve-request": ApproveRequest;
@@ -675,6 +715,7 @@ export interface SchemaTypes {
   "permission-denial": PermissionDenial;
   "plugin-section": PluginSection;
   "session-deleted": SessionDeleted;
+  "session-interrupted": SessionInterrupted;
   "session-list": SessionList;
   "session-start-request": SessionStartRequest;
   "session-started": SessionStarted;
@@ -684,6 +725,7 @@ export interface SchemaTypes {
   "task-request": TaskRequest;
   "tokens": Tokens;
   "turn-response": TurnResponse;
+  "turn-status": TurnStatus;
 }
 
 /** Every schema, by the name of its file. */
@@ -707,6 +749,7 @@ export const SCHEMA_NAMES = [
   "permission-denial",
   "plugin-section",
   "session-deleted",
+  "session-interrupted",
   "session-list",
   "session-start-request",
   "session-started",
@@ -716,4 +759,5 @@ export const SCHEMA_NAMES = [
   "task-request",
   "tokens",
   "turn-response",
+  "turn-status",
 ] as const;

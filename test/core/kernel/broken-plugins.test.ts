@@ -19,17 +19,29 @@ import {
 /** Each broken plugin, the name that the error carries, and its one line. */
 const BROKEN: readonly [fixture: string, line: RegExp][] = [
   ["throws-at-import", /^plugin \S+: importing \S+index\.js failed: no licence file in this folder$/],
-  ["hangs-at-import", /^plugin \S+: importing \S+ failed: not done after 100 ms; does a top-level await never end\?$/],
+  [
+    "hangs-at-import",
+    /^plugin \S+: importing \S+ failed: not done after 100 ms; does a top-level await never end\?$/,
+  ],
   ["throws-in-apply", /^plugin throws_in_apply: did not start: the folder is not writable$/],
   ["hangs-in-apply", /^plugin hangs_in_apply: did not start: apply is not done after 150 ms$/],
   ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
   ["wrong-version", /^plugin \S+: apiVersion is "1"; this gateway takes 1$/],
   ["newer-version", /^plugin \S+: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/],
-  ["no-default", /^plugin \S+: exports no plugin; its default export has to be what definePlugin\(\) returns$/],
-  ["bad-name", /^plugin \S+: name is "Bad Name"; takes lower case letters, digits and underscores, a letter first$/],
+  [
+    "no-default",
+    /^plugin \S+: exports no plugin; its default export has to be what definePlugin\(\) returns$/,
+  ],
+  [
+    "bad-name",
+    /^plugin \S+: name is "Bad Name"; takes lower case letters, digits and underscores, a letter first$/,
+  ],
   ["unknown-need", /^plugin \S+: needs "root"; this gateway offers /],
   ["not-built", /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/],
-  ["missing-dependency", /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from/],
+  [
+    "missing-dependency",
+    /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from/,
+  ],
   ["taken-prefix", /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/],
   ["same-name", /^plugin good: two plugins have this name: \S+good and \S+same-name$/],
 ];
@@ -69,7 +81,9 @@ describe("broken plugins", () => {
   it("taps-late: each late registration throws and names the plugin", async () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [fixture("taps-late")] });
-    const { refused }: { refused: string[] } = await import(pathToFileURL(`${fixture("taps-late")}/index.js`).href);
+    const { refused }: { refused: string[] } = await import(
+      pathToFileURL(`${fixture("taps-late")}/index.js`).href
+    );
     await pause(40);
     expect(refused).to.have.length(3);
     expect(refused[0]).to.equal(
@@ -106,7 +120,11 @@ describe("broken plugins", () => {
   it("throws-telling: throws, rejections and hangs are logged and counted, and later taps still run", async () => {
     const { kernel, complaints } = createKernel();
     let told = 0;
-    const after = plugin("after", (scope) => scope.hooks.event.tap("count", () => void (told += 1)));
+    const after = plugin("after", (scope) =>
+      scope.hooks.event.tap("count", () => {
+        told += 1;
+      }),
+    );
     await kernel.enable({ plugins: [fixture("throws-telling"), after] });
     kernel.tell("event", EVENT, TURN);
     expect(told).to.equal(1);
@@ -125,7 +143,9 @@ describe("broken plugins", () => {
     await kernel.enable({ plugins: [fixture("blocks")] });
     kernel.tell("event", EVENT, TURN);
     expect(complaints()).to.have.length(1);
-    expect(complaints()[0]).to.match(/^plugin blocks: tap "busy" on event blocked the whole gateway for 2(\.\d)? s$/);
+    expect(complaints()[0]).to.match(
+      /^plugin blocks: tap "busy" on event blocked the whole gateway for 2(\.\d)? s$/,
+    );
     expect(kernel.status()[0]?.blockedMs).to.be.within(2000, 4000);
     expect(kernel.status()[0]?.tapMs).to.be.at.least(2000);
   });
@@ -145,7 +165,9 @@ describe("broken plugins", () => {
     expect(await at("/elsewhere")).to.equal(undefined);
     expect(await at("/returned")).to.deep.include({ status: 429, reason: "slow down" });
     expect(await rejection(at("/thrown"))).to.include({ status: 451, reason: "not here" });
-    expect(await rejection(at("/forged")), "a refusal with a 2xx would let a request in").to.be.instanceOf(PluginFault);
+    expect(await rejection(at("/forged")), "a refusal with a 2xx would let a request in").to.be.instanceOf(
+      PluginFault,
+    );
     expect(kernel.routes.match("/own/page")).to.include({ plugin: "own_copies", auth: "none" });
   });
 

@@ -72,7 +72,9 @@ describe("plugin loader", () => {
   for (const [what, manifest] of Object.entries({
     "exports as text": { exports: "./index.js" },
     "exports of the package itself": { exports: { ".": "./index.js", "./other": "./other.js" } },
-    "exports by condition": { exports: { ".": { types: "./x.d.ts", require: "./x.cjs", import: "./index.js" } } },
+    "exports by condition": {
+      exports: { ".": { types: "./x.d.ts", require: "./x.cjs", import: "./index.js" } },
+    },
     "nested conditions": { exports: { node: { import: { default: "./index.js" } } } },
     main: { main: "index.js" },
     nothing: {},
@@ -106,15 +108,27 @@ describe("plugin loader", () => {
   });
 
   const unknown: readonly [ref: string, line: RegExp][] = [
-    ["wether", /^plugin wether: there is no such plugin; did you mean weather\? takes .*weather, a package \(claudeway/],
-    ["qqqqqqq", /^plugin qqqqqqq: there is no such plugin; takes .*weather, a package .* or a path \(\.\/x\)$/],
+    [
+      "wether",
+      /^plugin wether: there is no such plugin; did you mean weather\? takes .*weather, a package \(claudeway/,
+    ],
+    [
+      "qqqqqqq",
+      /^plugin qqqqqqq: there is no such plugin; takes .*weather, a package .* or a path \(\.\/x\)$/,
+    ],
     ["cloudflare-weather", /^plugin cloudflare-weather: there is no such plugin; takes /],
     ["left-pad", /^plugin left-pad: there is no such plugin; takes /],
     ["we-ather", /did you mean weather\?/],
-    ["claudeway-plugin-y", /^plugin claudeway-plugin-y: is not installed \(npm install claudeway-plugin-y\); takes /],
+    [
+      "claudeway-plugin-y",
+      /^plugin claudeway-plugin-y: is not installed \(npm install claudeway-plugin-y\); takes /,
+    ],
     ["claudeway-plugin-sunn", /is not installed .* did you mean claudeway-plugin-sunny\?/],
     ["@acme/claudeway-plugin-rian", /did you mean @acme\/claudeway-plugin-rain\?/],
-    ["./wether.js", /^plugin \.\/wether\.js: no file or folder at \S+wether\.js; did you mean weather\.js\?$/],
+    [
+      "./wether.js",
+      /^plugin \.\/wether\.js: no file or folder at \S+wether\.js; did you mean weather\.js\?$/,
+    ],
     ["/no/such/place", /^plugin \/no\/such\/place: no file or folder at \/no\/such\/place$/],
     ["./empty", /^plugin \.\/empty: \S+package\.json can't be read: ENOENT/],
     ["./unbuilt", /^plugin \.\/unbuilt: its entry file \S+dist\/index\.js is missing; is it built\?$/],
@@ -139,13 +153,29 @@ describe("plugin loader", () => {
     ["a function", "function apply() {}", /exports no plugin/],
     ["null", "null", /exports no plugin/],
     ["a list", "[]", /exports no plugin/],
-    ["no apiVersion", '{ name: "x", configSchema: {}, apply() {} }', /apiVersion is missing; this gateway takes 1/],
-    ["apiVersion 0", '{ name: "x", apiVersion: 0, configSchema: {}, apply() {} }', /apiVersion is 0; .* takes 1$/],
+    [
+      "no apiVersion",
+      '{ name: "x", configSchema: {}, apply() {} }',
+      /apiVersion is missing; this gateway takes 1/,
+    ],
+    [
+      "apiVersion 0",
+      '{ name: "x", apiVersion: 0, configSchema: {}, apply() {} }',
+      /apiVersion is 0; .* takes 1$/,
+    ],
     ["no name", "{ apiVersion: 1, configSchema: {}, apply() {} }", /name is undefined; takes lower case/],
     ["no apply", '{ name: "x", apiVersion: 1, configSchema: {} }', /has no function apply/],
     ["no schema", '{ name: "x", apiVersion: 1, apply() {} }', /has no configSchema/],
-    ["a needs that is no list", '{ name: "x", apiVersion: 1, configSchema: {}, needs: "turns", apply() {} }', /needs takes/],
-    ["exclusive: 1", '{ name: "x", apiVersion: 1, configSchema: {}, exclusive: 1, apply() {} }', /exclusive takes true/],
+    [
+      "a needs that is no list",
+      '{ name: "x", apiVersion: 1, configSchema: {}, needs: "turns", apply() {} }',
+      /needs takes/,
+    ],
+    [
+      "exclusive: 1",
+      '{ name: "x", apiVersion: 1, configSchema: {}, exclusive: 1, apply() {} }',
+      /exclusive takes true/,
+    ],
   ];
   for (const [what, exported, line] of misshapen) {
     it(`refuses a module that exports ${what}`, async () => {

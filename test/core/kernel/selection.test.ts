@@ -16,10 +16,9 @@ describe("plugin selection", () => {
     return error instanceof Error ? error.message : "";
   };
 
-  it("follows the order of the sections; plugins without one follow as they were named", async () => {
-    const sections = { b: {}, a: {} };
-    expect(await names({ plugins: [c, a, b], sections })).to.deep.equal(["b", "a", "c"]);
-    expect(await names({ plugins: [c, b, a] })).to.deep.equal(["c", "b", "a"]);
+  it("puts what its section switches on first, then follows the order of the names", async () => {
+    const sections = { b: {}, a: {}, demo: { enabled: true } };
+    expect(await names({ plugins: [c, a, b], sections })).to.deep.equal(["demo", "c", "a", "b"]);
   });
 
   it("takes a plugin once, however often and in whatever way it is named", async () => {
@@ -53,9 +52,15 @@ describe("plugin selection", () => {
     expect(await problem({ sections: { dmeo: { latency_ms: 5 } } })).to.match(
       /^plugins\.dmeo: no such plugin; did you mean demo\? there are .*demo.*; one from a package or a path is switched on/,
     );
-    expect(await problem({ sections: { dmeo: { enabled: true } } })).to.match(/^plugin dmeo: .*did you mean demo\?/);
-    expect(await problem({ plugins: [a], sections: { good: { greeting: "hi" } } })).to.match(/^plugins\.good: no such/);
-    expect(await problem({ disabled: ["dmeo"] })).to.match(/^--disable-plugin dmeo: no such plugin; did you mean demo\?/);
+    expect(await problem({ sections: { dmeo: { enabled: true } } })).to.match(
+      /^plugin dmeo: .*did you mean demo\?/,
+    );
+    expect(await problem({ plugins: [a], sections: { good: { greeting: "hi" } } })).to.match(
+      /^plugins\.good: no such/,
+    );
+    expect(await problem({ disabled: ["dmeo"] })).to.match(
+      /^--disable-plugin dmeo: no such plugin; did you mean demo\?/,
+    );
   });
 
   it("leaves a section alone that is off, whoever's it is", async () => {

@@ -1,14 +1,19 @@
-import type { SessionDeleted, SessionList, SessionStarted } from "@claudeway/schemas";
+import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import { GatewayError } from "../../errors.js";
 import { type Sessions, viewOf } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import type { TurnEntrance } from "../entrance.js";
 import { wholeNumber } from "../query.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
-export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions): void {
+export function sessionRoutes(
+  router: Router<GatewayState>,
+  sessions: Sessions,
+  entrance: TurnEntrance,
+): void {
   router.post("/session/start", async (ctx) => {
     const session = await sessions.start(callerOf(ctx), bodyAs(ctx, "session-start-request"));
     const { id: session_id, workdir, createdAt: created_at } = session;
@@ -25,21 +30,28 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions):
     ctx.body = viewOf(await sessions.owned(callerOf(ctx), idOf(ctx)));
   });
   router.post("/session/:id", async (ctx) => {
-    const body = bodyAs(ctx, "session-turn-request");
-    await answerWithResult(ctx, await sessions.prompt(callerOf(ctx), idOf(ctx), body), body.detach);
+    const [caller, id, body] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "session-turn-request")];
+    await answerWithResult(
+      ctx,
+      await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn)),
+    );
   });
   router.post("/session/:id/stream", async (ctx) => {
-    const body = bodyAs(ctx, "session-turn-request");
-    const turn = await sessions.prompt(callerOf(ctx), idOf(ctx), body);
-    answerWithEvents(ctx, turn, { detach: body.detach, mode: body.stream });
+    const [caller, id, body] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "session-turn-request")];
+    const entered = await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn));
+    answerWithEvents(ctx, entered, { mode: body.stream });
   });
   router.post("/session/:id/interrupt", async (ctx) => {
     const session_id = idOf(ctx);
-    ctx.body = { session_id, interrupted: await sessions.interrupt(callerOf(ctx), session_id) };
+    ctx.body = {
+      session_id,
+      interrupted: await sessions.interrupt(callerOf(ctx), session_id),
+    } satisfies SessionInterrupted;
   });
   router.post("/session/:id/approve", async (ctx) => {
-    const { tool_use_ids } = bodyAs(ctx, "approve-request");
-    await answerWithResult(ctx, await sessions.approve(callerOf(ctx), idOf(ctx), tool_use_ids), false);
+    const [caller, id, { tool_use_ids }] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "approve-request")];
+    const begin = (turn: string) => sessions.approve(caller, id, tool_use_ids, turn);
+    await answerWithResult(ctx, await entrance.enter(ctx, { detach: false }, begin));
   });
   router.delete("/session/:id", async (ctx) => {
     const session_id = idOf(ctx);

@@ -1,54 +1,26 @@
-import { randomUUID } from "node:crypto";
-import type { TaskRequest } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import type { RunningTurns } from "../../turns/running.js";
-import type { Turn } from "../../turns/turn.js";
-import type { Workdirs } from "../../workdirs.js";
+import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
-import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
-
-export interface TaskRouteContext {
-  readonly turns: RunningTurns;
-  readonly workdirs: Workdirs;
-}
+import { callerOf, type GatewayState } from "../context.js";
+import type { TurnEntrance } from "../entrance.js";
 
 /** `POST /task` and `POST /task/stream`: one prompt, one answer, no session to keep. */
-export function taskRoutes(router: Router<GatewayState>, context: TaskRouteContext): void {
+export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, entrance: TurnEntrance): void {
   router.post("/task", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
-    await answerWithResult(ctx, await startTask(ctx, body, context), body.detach);
+    const caller = callerOf(ctx);
+    await answerWithResult(
+      ctx,
+      await entrance.enter(ctx, body, (id) => tasks.start(caller, body, { id, route: "POST /task" })),
+    );
   });
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
-    answerWithEvents(ctx, await startTask(ctx, body, context), { detach: body.detach, mode: body.stream });
-  });
-}
-
-async function startTask(
-  ctx: GatewayContext,
-  body: TaskRequest,
-  { turns, workdirs }: TaskRouteContext,
-): Promise<Turn> {
-  const workdir = await workdirs.ofTask(body.workdir);
-  const id = randomUUID();
-  return turns.start({
-    info: {
-      id,
-      sessionId: id,
-      kind: "task",
-      keyId: callerOf(ctx).keyId,
-      createdAt: new Date().toISOString(),
-    },
-    plan: {
-      prompt: body.prompt,
-      model: body.model,
-      systemPrompt: body.system_prompt,
-      workdir,
-      timeoutMs: body.timeout_secs * 1000,
-      verbatim: body.verbatim,
-      maxBudgetUsd: undefined,
-    },
-    route: `${ctx.method} ${ctx.path}`,
+    const caller = callerOf(ctx);
+    const entered = await entrance.enter(ctx, body, (id) =>
+      tasks.start(caller, body, { id, route: "POST /task/stream" }),
+    );
+    answerWithEvents(ctx, entered, { mode: body.stream });
   });
 }

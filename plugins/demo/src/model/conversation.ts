@@ -47,6 +47,9 @@ const ADDED = [
   /^Output token limit hit\. Resume directly/,
 ];
 
+/** Stands beside the result of a call that was held over a restart of the CLI; alone, it is the caller's. */
+const ADDED_AFTER_HOLD = "Continue from where you left off.";
+
 const BILLING_LINE = /^x-anthropic-billing-header:/;
 
 export function readConversation(body: JsonObject): Conversation {
@@ -93,7 +96,10 @@ function splitTurns(messages: readonly JsonObject[]): Turn[] {
 
 function promptOf(message: JsonObject): string | undefined {
   if (message["role"] !== "user") return undefined;
-  return textsOf(message["content"]).findLast((text) => !ADDED.some((pattern) => pattern.test(text)));
+  const resumed = blocksOf(message).some((block) => block["type"] === "tool_result");
+  return textsOf(message["content"]).findLast(
+    (text) => !ADDED.some((pattern) => pattern.test(text)) && !(resumed && text === ADDED_AFTER_HOLD),
+  );
 }
 
 function isNotice(messages: readonly JsonObject[]): boolean {

@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+// Nothing in core imports a plugin; a plugin imports the author's API and nothing else of ours.
+const RULES = [
+  { room: /^core\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
+  { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },
+  { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
+  {
+    room: /^plugins\/(examples\/)?[^/]+\/(src|web)\//,
+    forbidden: /^@claudeway\/(?!core$|core\/testing$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
+  },
+];
+const SKIPPED = new Set(["node_modules", "dist", ".git"]);
+const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
+
+/** Every import that crosses a wall, as `file imports what`. */
+export function crossedBoundaries(root) {
+  return sources(root, "").flatMap((file) =>
+    RULES.filter(({ room }) => room.test(file)).flatMap(({ forbidden }) =>
+      importsOf(join(root, file))
+        .filter((target) => forbidden.test(target))
+        .map((target) => `${file} imports ${target}`),
+    ),
+  );
+}
+
+function sources(root, folder) {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : sources(root, path);
+    return /\.(ts|js|svelte)$/.test(entry.name) ? [path] : [];
+  });
+}
+
+function importsOf(file) {
+  return [...readFileSync(file, "utf8").matchAll(IMPORT)].map(([, target]) => target);
+}

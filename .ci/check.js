@@ -1,0 +1,21 @@
+import { spawnSync } from "node:child_process";
+import { crossedBoundaries } from "./boundaries.js";
+
+const STEPS = [
+  ["format and lint", ["npx", "biome", "check", "--error-on-warnings", "."]],
+  ["types", ["npx", "tsc", "-b"]],
+  ["schema drift", ["node", "schemas/scripts/generate.js", "--check"]],
+];
+
+const failed = STEPS.filter(([name, [command, ...args]]) => {
+  process.stdout.write(`${name}\n`);
+  return spawnSync(command, args, { stdio: "inherit" }).status !== 0;
+}).map(([name]) => name);
+
+process.stdout.write("import boundaries\n");
+const crossed = crossedBoundaries(".");
+for (const line of crossed) process.stdout.write(`  ${line}\n`);
+if (crossed.length > 0) failed.push("import boundaries");
+
+process.stdout.write(failed.length === 0 ? "all clean\n" : `failed: ${failed.join(", ")}\n`);
+process.exitCode = failed.length === 0 ? 0 : 1;

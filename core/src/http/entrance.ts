@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { GatewayError } from "../errors.js";
+import type { IdempotencyClaim, Ledger } from "../ledger/ledger.js";
+import { claimTurn } from "../turns/idempotency.js";
+import type { Turn } from "../turns/turn.js";
+import type { TurnView, TurnViews } from "../turns/view.js";
+import { callerOf, type GatewayContext } from "./context.js";
+
+/** A turn that a request asked for, new or known before. */
+export interface Entered {
+  readonly view: TurnView;
+  /** True: the turn runs on when this client goes away. */
+  readonly detach: boolean;
+}
+
+/** Begins the turn with this id. */
+export type BeginTurn = (turnId: string) => Promise<Turn>;
+
+/** Where requests that start a turn come in; one that was sent before with the same `Idempotency-Key` joins its turn. */
+export class TurnEntrance {
+  /** Turns that are claimed but have not begun: a second request must wait to join them. */
+  readonly #beginning = new Map<string, Promise<TurnView>>();
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly views: TurnViews,
+    private readonly log: Logger,
+  ) {}
+
+  async enter(ctx: GatewayContext, body: { readonly detach: boolean }, begin: BeginTurn): Promise<Entered> {
+    const idempotencyKey = keyOf(ctx);
+    const turnId = randomUUID();
+    if (idempotencyKey === undefined) {
+      return { view: this.views.follow(await begin(turnId)), detach: body.detach };
+    }
+    const { keyId } = callerOf(ctx);
+    const request = {
+      keyId,
+      route: `${ctx.method} ${ctx.path}`,
+      idempotencyKey,
+      body: ctx.request.rawBody ?? "",
+    };
+    const claimed = await claimTurn(this.ledger, request, turnId);
+    if ("turnId" in claimed) {
+      const view =
+        (await this.#beginning.get(claimed.turnId)) ?? (await this.views.find(keyId, claimed.turnId));
+      return { view, detach: true };
+    }
+    return { view: await this.#beginClaimed(claimed.claim, begin), detach: true };
+  }
+
+  async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
+    const beginning = begin(claim.turnId).then((turn) => {
+      // A refused turn cost nothing: the same request may be tried again.
+      void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
+      return this.views.follow(turn);
+    });
+    this.#beginning.set(claim.turnId, beginning);
+    try {
+      return await beginning;
+    } catch (error) {
+      await this.#release(claim);
+      throw error;
+    } finally {
+      this.#beginning.delete(claim.turnId);
+    }
+  }
+
+  async #release(claim: IdempotencyClaim): Promise<void> {
+    await this.ledger.idempotency.release(claim).catch((error: unknown) => {
+      this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key was not given back");
+    });
+  }
+}
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+function keyOf(ctx: GatewayContext): string | undefined {
+  const key = ctx.get("idempotency-key");
+  if (key === "" && ctx.headers["idempotency-key"] === undefined) return undefined;
+  if (KEY.test(key)) return key;
+  throw new GatewayError("BAD_REQUEST", "Idempotency-Key: takes 1 to 255 visible ASCII characters");
+}

@@ -1,0 +1,43 @@
+import type { TurnStatus } from "@claudeway/schemas";
+import type Router from "@koa/router";
+import { GatewayError } from "../../errors.js";
+import type { TextMode } from "../../turns/stream.js";
+import type { TurnViews } from "../../turns/view.js";
+import { answerWithEvents } from "../answers.js";
+import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+
+/** `GET /turns/:id` and `GET /turns/:id/events`: a turn that somebody left, or that runs detached, picked up again. */
+export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void {
+  router.get("/turns/:id", async (ctx) => {
+    const view = await views.find(callerOf(ctx).keyId, ctx.params["id"] ?? "");
+    const ended = view.state !== "queued" && view.state !== "running";
+    ctx.body = {
+      turn_id: view.id,
+      session_id: view.sessionId,
+      created_at: view.createdAt,
+      state: view.state,
+      result: ended ? (await view.answer).response : null,
+    } satisfies TurnStatus;
+  });
+  router.get("/turns/:id/events", async (ctx) => {
+    const view = await views.find(callerOf(ctx).keyId, ctx.params["id"] ?? "");
+    answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx) });
+  });
+}
+
+function textMode(ctx: GatewayContext): TextMode {
+  const { stream = "text" } = ctx.query;
+  if (stream === "text" || stream === "delta") return stream;
+  throw new GatewayError("BAD_REQUEST", `stream: is ${JSON.stringify(stream)}; it takes text or delta`);
+}
+
+/** Where the reader was; a browser sends it by itself when it connects again. */
+function lastEventId(ctx: GatewayContext): number {
+  const id = ctx.get("last-event-id");
+  if (id === "") return 0;
+  if (/^\d{1,9}$/.test(id)) return Number(id);
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `Last-Event-ID: is ${JSON.stringify(id)}; it takes the id of an event`,
+  );
+}

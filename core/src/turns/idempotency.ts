@@ -1,0 +1,32 @@
+import { createHash } from "node:crypto";
+import { GatewayError } from "../errors.js";
+import type { IdempotencyClaim, Ledger } from "../ledger/ledger.js";
+
+/** A request that carries an `Idempotency-Key`. */
+export interface KeyedRequest {
+  readonly keyId: string;
+  /** Method and path with its parameters: a key is good for one thing. */
+  readonly route: string;
+  readonly idempotencyKey: string;
+  /** The body as it was sent. */
+  readonly body: string;
+}
+
+/**
+ * Claims the key for a turn that is to be begun. Resolves to that claim, or to the id of the turn that the same request
+ * began before, within 24 h. Throws CONFLICT where the key was used with another body.
+ */
+export async function claimTurn(
+  ledger: Ledger,
+  request: KeyedRequest,
+  turnId: string,
+): Promise<{ readonly claim: IdempotencyClaim } | { readonly turnId: string }> {
+  const { body, ...rest } = request;
+  const bodyHash = createHash("sha256").update(body).digest("hex");
+  const claim = { ...rest, bodyHash, turnId, at: new Date().toISOString() };
+  const claimed = await ledger.idempotency.claim(claim);
+  if (claimed === "conflict") {
+    throw new GatewayError("CONFLICT", "this Idempotency-Key was used with another body");
+  }
+  return claimed === "new" ? { claim } : claimed;
+}

@@ -1,0 +1,125 @@
+import type { TurnResponse } from "@claudeway/schemas";
+import { LRUCache } from "lru-cache";
+import type { StopReason } from "../engine/engine.js";
+import { GatewayError } from "../errors.js";
+import type { Ledger } from "../ledger/ledger.js";
+import type { RunningTurns } from "./running.js";
+import { TurnStream } from "./stream.js";
+import type { Turn } from "./turn.js";
+
+/** The end of a turn as its caller gets it: the answer, or the error that stands in for it. */
+export interface TurnAnswer {
+  readonly response: TurnResponse;
+  readonly error: GatewayError | undefined;
+  /** How long it waited for its place, in ms; undefined where only the ledger knows the turn. */
+  readonly queuedMs: number | undefined;
+}
+
+/** A turn as clients read it, whether it runs, has just ended, or is only in the ledger any more. */
+export interface TurnView {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly createdAt: string;
+  readonly state: TurnState;
+  readonly stream: TurnStream;
+  readonly answer: Promise<TurnAnswer>;
+  stop(reason: StopReason): void;
+}
+
+export type TurnState =
+  | "queued"
+  | "running"
+  | "completed"
+  | "failed"
+  | "refused"
+  | "interrupted"
+  | "timeout"
+  | "lost";
+
+/** How much text of ended turns is kept for readers that come back, in characters, and for how long, in ms. */
+const KEPT_CHARS = 32 * 1024 * 1024;
+const KEPT_MS = 10 * 60 * 1000;
+
+/** Finds turns again: the running ones, those that ended a short while ago with all their events, and all others. */
+export class TurnViews {
+  readonly #ended = new LRUCache<string, TurnView & { readonly keyId: string }>({
+    maxSize: KEPT_CHARS,
+    sizeCalculation: ({ stream }) => stream.text.length + 64 * stream.lastId + 1024,
+    ttl: KEPT_MS,
+  });
+
+  constructor(
+    private readonly turns: RunningTurns,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** The turn with this id that belongs to the key. Throws NOT_FOUND. */
+  async find(keyId: string, id: string): Promise<TurnView> {
+    const running = this.turns.get(id);
+    if (running !== undefined && running.info.keyId === keyId) return this.follow(running);
+    const ended = this.#ended.get(id);
+    if (ended !== undefined && ended.keyId === keyId) return ended;
+    const turn = await this.ledger.turns.get(id);
+    const response = await this.ledger.turns.response(id);
+    if (turn?.ended === undefined || turn.keyId !== keyId || response === undefined) {
+      throw new GatewayError("NOT_FOUND", "no such turn");
+    }
+    return storedView(turn, turn.ended.end, response);
+  }
+
+  /** A running turn as clients read it; its events are kept for a while when it has ended. */
+  follow(turn: Turn): TurnView {
+    const { id, sessionId, createdAt, keyId } = turn.info;
+    const answer = turn.ended.then(({ outcome, error }) => {
+      const view = {
+        id,
+        sessionId,
+        createdAt,
+        keyId,
+        state: outcome.end,
+        stream: turn.stream,
+        answer,
+        stop: () => undefined,
+      };
+      this.#ended.set(id, view);
+      return { response: outcome.response, error, queuedMs: outcome.queuedMs };
+    });
+    return {
+      id,
+      sessionId,
+      createdAt,
+      state: turn.running ? "running" : "queued",
+      stream: turn.stream,
+      answer,
+      stop: (reason) => turn.stop(reason),
+    };
+  }
+}
+
+/** Of a turn that is only in the ledger there is one event with all its text, and the end. */
+function storedView(
+  {
+    id,
+    sessionId,
+    createdAt,
+  }: { readonly id: string; readonly sessionId: string; readonly createdAt: string },
+  state: TurnState,
+  response: TurnResponse,
+): TurnView {
+  const stream = new TurnStream();
+  if (response.result !== "") stream.push({ type: "text", delta: response.result });
+  if (response.permission_denials)
+    stream.push({ type: "permission_denied", denials: response.permission_denials });
+  stream.push({ type: "done", response });
+  const { code, error } = response;
+  const failure = code === undefined ? undefined : new GatewayError(code, error ?? code);
+  return {
+    id,
+    sessionId,
+    createdAt,
+    state,
+    stream,
+    answer: Promise.resolve({ response, error: failure, queuedMs: undefined }),
+    stop: () => undefined,
+  };
+}

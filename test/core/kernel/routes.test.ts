@@ -1,0 +1,93 @@
+import { expect } from "chai";
+import { checkPrefix, type Mount, RouteTable } from "../../../core/dist/kernel/routes.js";
+import { createKernel, plugin, rejectionMessage, router } from "./kit.js";
+
+function mount(prefix: string): Mount {
+  return { prefix, plugin: "p", router: router(), auth: "key", openapi: {}, running: true };
+}
+
+describe("plugin routes", () => {
+  const table = new RouteTable();
+  table.replaceAll(["/reports", "/reports/daily", "/openapi.json"].map(mount));
+
+  const matches: readonly [path: string, prefix: string | undefined][] = [
+    ["/reports", "/reports"],
+    ["/reports/", "/reports"],
+    ["/reports/weekly", "/reports"],
+    ["/reports/daily", "/reports/daily"],
+    ["/reports/daily/5", "/reports/daily"],
+    ["/reports/dailyX", "/reports"],
+    ["/reportsX", undefined],
+    ["/openapi.json", "/openapi.json"],
+    ["/Reports", undefined],
+    ["/%72eports", undefined],
+    ["//reports", undefined],
+    ["/x/reports", undefined],
+    ["/", undefined],
+    ["", undefined],
+    ["reports", undefined],
+    ["*", undefined],
+  ];
+  for (const [path, prefix] of matches) {
+    it(`gives ${prefix ?? "nothing"} for "${path}"`, () => {
+      expect(table.match(path)?.prefix).to.equal(prefix);
+    });
+  }
+
+  it("is quick on a path of nothing but slashes", () => {
+    const path = `/reports${"/".repeat(100_000)}`;
+    const started = performance.now();
+    for (let round = 0; round < 1000; round += 1) table.match(path);
+    expect(table.match(path)?.prefix).to.equal("/reports");
+    expect(performance.now() - started).to.be.below(500);
+  });
+
+  for (const prefix of ["", "/", "reports", "/reports/", "//x", "/a b", "/a/:id", "/a?b", "/ä", "/a/*"]) {
+    it(`refuses "${prefix}" as a prefix`, () => {
+      expect(() => checkPrefix(prefix)).to.throw(TypeError, "is no path such as");
+    });
+  }
+
+  it("refuses prefixes of the gateway itself, and what lies below them", async () => {
+    const { kernel } = createKernel({ reservedPrefixes: ["/task", "/session"] });
+    for (const prefix of ["/task", "/task/mine"] as const) {
+      const taker = plugin("taker", (scope) => scope.mount(prefix, router()));
+      expect(await rejectionMessage(kernel.enable({ plugins: [taker] }))).to.equal(
+        `plugin taker: did not start: prefix ${prefix} is taken by the gateway itself; take another`,
+      );
+    }
+    await kernel.enable({ plugins: [plugin("other", (scope) => scope.mount("/tasks", router()))] });
+  });
+
+  it("carries who gets in and what the API document says", async () => {
+    const { kernel } = createKernel();
+    const openapi = { "/": { get: {} } };
+    const own = plugin("own", (scope) => {
+      scope.mount("/open", router(), { auth: "none", openapi });
+      scope.mount("/closed", router());
+    });
+    await kernel.enable({ plugins: [own] });
+    expect(kernel.routes.match("/open")).to.include({ auth: "none", openapi, plugin: "own", running: true });
+    expect(kernel.routes.match("/closed")).to.deep.include({ auth: "key", openapi: {} });
+  });
+
+  it("refuses an auth that it does not know, a router that is none, and a prefix mounted twice", async () => {
+    const { kernel } = createKernel();
+    const attempt = (options: object, given: unknown = router()) =>
+      rejectionMessage(
+        kernel.enable({
+          plugins: [plugin("p", (scope) => Reflect.apply(scope.mount, scope, ["/p", given, options]))],
+        }),
+      );
+    expect(await attempt({ auth: "public" })).to.match(/auth is "public"; it takes "key", "admin" or "none"/);
+    expect(await attempt({ auth: null })).to.match(/auth is null/);
+    expect(await attempt({}, {})).to.match(/takes a router/);
+    const twice = plugin("p", (scope) => {
+      scope.mount("/p", router());
+      scope.mount("/p", router());
+    });
+    expect(await rejectionMessage(kernel.enable({ plugins: [twice] }))).to.match(
+      /prefix \/p is mounted twice/,
+    );
+  });
+});

@@ -1,0 +1,409 @@
+import { expect } from "chai";
+import { GatewayError, Refusal } from "../../../core/dist/errors.js";
+import { PluginFault } from "../../../core/dist/kernel/faults.js";
+import {
+  createKernel,
+  deferred,
+  EVENT,
+  PLAN,
+  pause,
+  plugin,
+  REQUEST,
+  rejection,
+  rejectionMessage,
+  SPAWN,
+  TURN,
+} from "./kit.js";
+
+describe("deciding taps", () => {
+  it("are asked in the order of the plugins; each gets what the one before made of it", async () => {
+    const { kernel } = createKernel();
+    const add = (name: string) =>
+      plugin(name, (scope) => {
+        scope.hooks.spawn.tap("sync", (plan) => ({ ...plan, args: [...plan.args, name] }));
+        scope.hooks.spawn.tapPromise("async", async (plan) => ({
+          ...plan,
+          args: [...plan.args, `${name}!`],
+        }));
+      });
+    await kernel.enable({ plugins: [add("b"), add("a")] });
+    const { args } = await kernel.hooks.spawn.promise(SPAWN);
+    expect(args).to.deep.equal(["b", "b!", "a", "a!"]);
+    expect(SPAWN.args).to.deep.equal([]);
+  });
+
+  it("answer the first refusal, returned or thrown, and later ones are not asked", async () => {
+    const { kernel } = createKernel();
+    const asked: string[] = [];
+    const refusing = (name: string, refuse: () => Refusal | undefined) =>
+      plugin(name, (scope) => {
+        scope.hooks.request.tap("rule", () => {
+          asked.push(name);
+          return refuse();
+        });
+      });
+    const returned = new Refusal(403, "returned");
+    const thrown = new Refusal(429, "thrown");
+    const throwing = refusing("throwing", () => {
+      throw thrown;
+    });
+    await kernel.enable({
+      plugins: [refusing("passing", () => undefined), refusing("returning", () => returned), throwing],
+    });
+    expect(await kernel.hooks.request.promise(REQUEST)).to.equal(returned);
+    expect(asked).to.deep.equal(["passing", "returning"]);
+    await kernel.disable("returning");
+    expect(await rejection(kernel.hooks.request.promise(REQUEST))).to.equal(thrown);
+    expect(kernel.status().map(({ faults }) => faults)).to.deep.equal([0, 0, 0]);
+  });
+
+  it("become a fault that names them when they throw, reject, or throw what is no error", async () => {
+    const { kernel, complaints } = createKernel();
+    const boom = new Error("boom\nat once");
+    const broken = plugin("broken", (scope) => {
+      scope.hooks.request.tap("sync", ({ path }) => {
+        if (path === "/sync") throw boom;
+      });
+      scope.hooks.request.tapPromise("async", async ({ path }) => {
+        if (path === "/async") throw boom;
+      });
+      scope.hooks.request.tapPromise("odd", ({ path }) =>
+        path === "/odd" ? Promise.reject(null) : Promise.resolve(),
+      );
+    });
+    await kernel.enable({ plugins: [broken] });
+    for (const tap of ["sync", "async"]) {
+      const fault = await rejection(kernel.hooks.request.promise({ ...REQUEST, path: `/${tap}` }));
+      expect(fault).to.be.instanceOf(PluginFault);
+      expect(fault).to.include({ plugin: "broken", hook: "request", tap, cause: boom });
+      expect(fault).to.have.property("message", `plugin broken: tap "${tap}" on request: boom at once`);
+    }
+    const odd = await rejection(kernel.hooks.request.promise({ ...REQUEST, path: "/odd" }));
+    expect(odd).to.include({ message: 'plugin broken: tap "odd" on request: null' });
+    expect(kernel.status()[0]).to.include({
+      faults: 3,
+      lastError: 'plugin broken: tap "odd" on request: null',
+    });
+    expect(complaints(), "whoever asked logs them").to.deep.equal([]);
+  });
+
+  it("become a fault when they miss their deadline", async () => {
+    const { kernel } = createKernel();
+    const hanging = plugin("hanging", (scope) => {
+      scope.hooks.beforeExecute.tapPromise("never", () => new Promise(() => {}));
+    });
+    await kernel.enable({ plugins: [hanging] });
+    const started = performance.now();
+    const fault = await rejection(kernel.hooks.beforeExecute.promise(PLAN, TURN));
+    expect(fault).to.be.instanceOf(PluginFault);
+    expect(fault)
+      .to.have.property("message")
+      .that.matches(/on beforeExecute: no answer after 80 ms$/);
+    expect(performance.now() - started).to.be.within(70, 1000);
+  });
+
+  it("may reject after their deadline without anybody hearing of it", async () => {
+    const { kernel } = createKernel();
+    const late = plugin("late", (scope) => {
+      scope.hooks.request.tapPromise("late", async () => {
+        await pause(120);
+        throw new Error("too late");
+      });
+    });
+    await kernel.enable({ plugins: [late] });
+    expect(await rejectionMessage(kernel.hooks.request.promise(REQUEST))).to.match(/no answer after 80 ms/);
+    // An unhandled rejection would fail the run.
+    await pause(80);
+  });
+
+  const wrong: readonly [what: string, answer: unknown, line: RegExp][] = [
+    ["true", true, /answered a boolean; it takes a Refusal or nothing$/],
+    ["false", false, /answered a boolean/],
+    ["0", 0, /answered a number/],
+    ["an object", { status: 403, reason: "no" }, /answered an object/],
+    ["an error", new Error("no"), /answered an object/],
+  ];
+  for (const [what, answer, line] of wrong) {
+    it(`become a fault when they answer a request with ${what}`, async () => {
+      const { kernel } = createKernel();
+      const odd = plugin("odd", (scope) => {
+        Reflect.apply(scope.hooks.request.tap, undefined, ["odd", () => answer]);
+      });
+      await kernel.enable({ plugins: [odd] });
+      const fault = await rejection(kernel.hooks.request.promise(REQUEST));
+      expect(fault).to.be.instanceOf(PluginFault).with.property("message").that.matches(line);
+    });
+  }
+
+  it("become a fault when they return a refusal where it has to be thrown", async () => {
+    const { kernel } = createKernel();
+    const odd = plugin("odd", (scope) => {
+      Reflect.apply(scope.hooks.beforeExecute.tap, undefined, ["odd", () => new Refusal(403, "no")]);
+    });
+    await kernel.enable({ plugins: [odd] });
+    expect(await rejectionMessage(kernel.hooks.beforeExecute.promise(PLAN, TURN))).to.match(/it is thrown$/);
+  });
+
+  it("may be tapped with an asynchronous function either way", async () => {
+    const { kernel } = createKernel();
+    const asynchronous = plugin("p", (scope) => {
+      Reflect.apply(scope.hooks.request.tap, undefined, ["p", async () => new Refusal(403, "no")]);
+    });
+    await kernel.enable({ plugins: [asynchronous] });
+    expect(await kernel.hooks.request.promise(REQUEST)).to.include({ reason: "no" });
+  });
+
+  it("have the time counted that callers waited for them", async () => {
+    const { kernel } = createKernel();
+    const slow = plugin("slow", (scope) => scope.hooks.spawn.tapPromise("slow", () => pause(40)));
+    await kernel.enable({ plugins: [slow, plugin("idle", () => {})] });
+    await kernel.hooks.spawn.promise(SPAWN);
+    const [first, second] = kernel.status();
+    expect(first?.tapMs).to.be.within(35, 500);
+    expect(second?.tapMs).to.equal(0);
+  });
+});
+
+describe("telling taps", () => {
+  it("cost nothing where nobody tapped", () => {
+    const { kernel } = createKernel();
+    let called = false;
+    kernel.hooks.event.promise = async () => {
+      called = true;
+    };
+    kernel.tell("event", EVENT, TURN);
+    expect(called).to.equal(false);
+  });
+
+  it("get what they are told, before tell returns", async () => {
+    const { kernel } = createKernel();
+    const heard: unknown[] = [];
+    const listener = plugin("p", (scope) =>
+      scope.hooks.event.tap("hear", (...args) => void heard.push(args)),
+    );
+    await kernel.enable({ plugins: [listener] });
+    kernel.tell("event", EVENT, TURN);
+    expect(heard).to.deep.equal([[EVENT, TURN]]);
+  });
+
+  it("are bounded in flight for each plugin: more are dropped, counted, and said once", async () => {
+    const { kernel, complaints } = createKernel({
+      limits: { tellingInFlight: 3, tapMs: 10_000, reportEveryMs: 150 },
+    });
+    const gate = deferred();
+    let begun = 0;
+    const slow = plugin("slow", (scope) =>
+      scope.hooks.event.tapPromise("wait", () => {
+        begun += 1;
+        return gate.promise;
+      }),
+    );
+    let heard = 0;
+    const quick = plugin("quick", (scope) =>
+      scope.hooks.event.tap("count", () => {
+        heard += 1;
+      }),
+    );
+    await kernel.enable({ plugins: [slow, quick] });
+    for (let round = 0; round < 10; round += 1) kernel.tell("event", EVENT, TURN);
+    expect(begun).to.equal(3);
+    expect(heard, "the others hear everything").to.equal(10);
+    expect(kernel.status().map(({ dropped }) => dropped)).to.deep.equal([7, 0]);
+    expect(complaints()).to.deep.equal([
+      'plugin slow: tap "wait" on event: has 3 calls in flight, more are dropped; 1 so far',
+    ]);
+    await pause(160);
+    kernel.tell("event", EVENT, TURN);
+    expect(complaints()).to.have.length(2);
+    expect(complaints()[1]).to.match(/8 so far$/);
+    gate.resolve();
+    await pause(0);
+    kernel.tell("event", EVENT, TURN);
+    expect(begun, "a place that is free again is used").to.equal(4);
+  });
+
+  it("free their place when they hang beyond the deadline, and say so", async () => {
+    const { kernel, complaints } = createKernel({ limits: { tellingInFlight: 1 } });
+    let begun = 0;
+    const hanging = plugin("hanging", (scope) =>
+      scope.hooks.event.tapPromise("never", () => {
+        begun += 1;
+        return new Promise(() => {});
+      }),
+    );
+    await kernel.enable({ plugins: [hanging] });
+    kernel.tell("event", EVENT, TURN);
+    await pause(110);
+    kernel.tell("event", EVENT, TURN);
+    expect(begun).to.equal(2);
+    expect(complaints()).to.deep.equal(['plugin hanging: tap "never" on event: not done after 80 ms']);
+    expect(kernel.status()[0]).to.include({ faults: 1, dropped: 0 });
+  });
+
+  it("free one place, not two, when they end after the deadline", async () => {
+    const { kernel } = createKernel({ limits: { tellingInFlight: 2 } });
+    const running = new Set<number>();
+    let call = 0;
+    const slow = plugin("slow", (scope) =>
+      scope.hooks.event.tapPromise("slow", async () => {
+        const id = call++;
+        running.add(id);
+        await pause(id === 0 ? 100 : 400);
+        running.delete(id);
+      }),
+    );
+    await kernel.enable({ plugins: [slow] });
+    kernel.tell("event", EVENT, TURN);
+    await pause(90);
+    kernel.tell("event", EVENT, TURN);
+    kernel.tell("event", EVENT, TURN);
+    await pause(30);
+    kernel.tell("event", EVENT, TURN);
+    expect(running.size).to.equal(2);
+    expect(kernel.status()[0]).to.include({ dropped: 1 });
+    await pause(300);
+  });
+
+  it("may not flood the log: what repeats is held back and counted", async () => {
+    const { kernel, lines } = createKernel({ limits: { reportEveryMs: 100 } });
+    const broken = plugin("broken", (scope) =>
+      scope.hooks.event.tap("always", () => {
+        throw new Error("again");
+      }),
+    );
+    await kernel.enable({ plugins: [broken] });
+    const errors = () => lines.filter(({ hook }) => hook === "event");
+    for (let round = 0; round < 500; round += 1) kernel.tell("event", EVENT, TURN);
+    expect(errors()).to.have.length(10);
+    expect(errors()[0]).to.include({ plugin: "broken", tap: "always", hook: "event" });
+    await pause(110);
+    kernel.tell("event", EVENT, TURN);
+    expect(errors().at(-1)).to.include({ linesHeldBack: 490 });
+    expect(kernel.status()[0]).to.include({ faults: 501 });
+  });
+
+  it("leave no timer behind that keeps the process alive", async () => {
+    const { kernel } = createKernel({ limits: { tapMs: 60_000 } });
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    await pause(0);
+    const before = timers();
+    const hanging = plugin("hanging", (scope) =>
+      scope.hooks.event.tapPromise("never", () => new Promise(() => {})),
+    );
+    await kernel.enable({ plugins: [hanging] });
+    kernel.tell("event", EVENT, TURN);
+    expect(timers()).to.equal(before);
+    await kernel.close();
+    expect(timers()).to.equal(before);
+  });
+});
+
+describe("taps on closing", () => {
+  it("are awaited one after the other; what they break is logged", async () => {
+    const { kernel, complaints } = createKernel();
+    const heard: string[] = [];
+    const tidy = plugin("tidy", (scope) => {
+      scope.hooks.closing.tapPromise("flush", async () => {
+        await pause(20);
+        heard.push("flushed");
+      });
+      scope.hooks.closing.tap("break", () => {
+        throw new Error("disk full");
+      });
+      scope.hooks.closing.tapPromise("hang", () => new Promise(() => {}));
+      scope.hooks.closing.tap("last", () => void heard.push("last"));
+    });
+    await kernel.enable({ plugins: [tidy] });
+    await kernel.tellClosing();
+    expect(heard).to.deep.equal(["flushed", "last"]);
+    expect(complaints()).to.deep.equal([
+      'plugin tidy: tap "break" on closing: disk full',
+      'plugin tidy: tap "hang" on closing: not done after 80 ms',
+    ]);
+  });
+
+  it("have one deadline together", async () => {
+    const { kernel, complaints } = createKernel({ limits: { tapMs: 10_000, closingMs: 60 } });
+    const hanging = plugin("p", (scope) => scope.hooks.closing.tapPromise("hang", () => pause(300)));
+    await kernel.enable({ plugins: [hanging] });
+    const started = performance.now();
+    await kernel.tellClosing();
+    expect(performance.now() - started).to.be.below(250);
+    expect(complaints()).to.deep.equal(["taps on closing are not done after 60 ms"]);
+  });
+});
+
+describe("the scope", () => {
+  it("has no way to call or intercept a hook, nor back to what the plugin owns", async () => {
+    const { kernel } = createKernel();
+    let keys: unknown;
+    const curious = plugin("curious", (scope) => {
+      keys = [Object.keys(scope).sort(), Object.keys(scope.hooks.event), Object.isFrozen(scope.hooks)];
+      expect(() => Object.assign(scope, { name: "other" })).to.throw(TypeError);
+    });
+    await kernel.enable({ plugins: [curious] });
+    expect(keys).to.deep.equal([
+      ["hooks", "log", "mount", "name", "notice", "onDispose", "signal"],
+      ["tap", "tapPromise"],
+      true,
+    ]);
+  });
+
+  it("offers every hook that there is", async () => {
+    const { kernel } = createKernel();
+    let offered: string[] = [];
+    await kernel.enable({
+      plugins: [
+        plugin("p", (scope) => {
+          offered = Object.keys(scope.hooks);
+        }),
+      ],
+    });
+    expect(offered).to.deep.equal(Object.keys(kernel.hooks));
+  });
+
+  it("refuses a tap without a name or a function", async () => {
+    const { kernel } = createKernel();
+    const nameless = plugin("p", (scope) => Reflect.apply(scope.hooks.event.tap, undefined, [() => {}]));
+    expect(await rejectionMessage(kernel.enable({ plugins: [nameless] }))).to.match(
+      /a tap on event takes a name first/,
+    );
+    const empty = plugin("p", (scope) => Reflect.apply(scope.hooks.event.tap, undefined, ["x"]));
+    expect(await rejectionMessage(kernel.enable({ plugins: [empty] }))).to.match(
+      /tap "x" on event takes a function/,
+    );
+  });
+
+  it("names the plugin on every line that it logs, and keeps its notices once each", async () => {
+    const { kernel, lines } = createKernel();
+    const talking = plugin("talking", (scope) => {
+      scope.log.warn("hello");
+      scope.notice("one\nline");
+      scope.notice("one line");
+    });
+    await kernel.enable({ plugins: [talking] });
+    expect(lines.find(({ msg }) => msg === "hello")).to.include({ plugin: "talking" });
+    expect(kernel.status()[0]?.notices).to.deep.equal(["one line"]);
+  });
+
+  it("gives an error of the gateway's own, not a fault, while a plugin that decides is away", async () => {
+    const { kernel } = createKernel();
+    const gate = deferred();
+    const guard = plugin(
+      "guard",
+      (scope) => {
+        scope.hooks.request.tap("check", () => undefined);
+        scope.onDispose(() => gate.promise);
+      },
+      { exclusive: true },
+    );
+    await kernel.enable({ plugins: [guard] });
+    const changed = kernel.reconfigure("guard", { other: 1 });
+    await pause(10);
+    const error = await rejection(kernel.hooks.request.promise(REQUEST));
+    expect(error).to.be.instanceOf(GatewayError).and.include({ status: 503, code: "UNAVAILABLE" });
+    gate.resolve();
+    await changed;
+    expect(await kernel.hooks.request.promise(REQUEST)).to.equal(undefined);
+  });
+});

@@ -1,0 +1,119 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect } from "chai";
+import { type ScriptedModel, startScriptedModel } from "../../../plugins/demo/dist/model/index.js";
+import { ask, post, requestBody } from "./messages-api.js";
+
+describe("demo: what the scripted model records", () => {
+  let model: ScriptedModel;
+
+  before(async () => {
+    model = await startScriptedModel({ inspect: true });
+  });
+  after(() => model.close());
+
+  it("knows what it dealt, and what had been delivered when the client went away", async () => {
+    const controller = new AbortController();
+    const response = await post(model.url, requestBody(["[[words 4]] [[hang]]"]), controller.signal);
+    await response.body?.getReader().read();
+    expect(model.requests().at(-1)).to.include({
+      end: "open",
+      status: 200,
+      kind: "turn",
+      sessionId: "session-1",
+    });
+    controller.abort();
+    await until(() => model.requests().at(-1)?.end === "gone");
+    const { dealt, delivered, seq } = model.dealt().at(-1) ?? expect.fail("nothing dealt");
+    expect(seq).to.equal(model.requests().at(-1)?.seq);
+    expect(dealt).to.include({ input_tokens: 8, output_tokens: 4 });
+    expect(delivered).to.deep.equal({ ...dealt, output_tokens: 1 });
+  });
+
+  it("deals tokens that can be told apart, the same for the same request", async () => {
+    const prompts = ["first", "second", "[[words 7]]"];
+    await ask(model.url, prompts);
+    await ask(model.url, prompts);
+    const [a, b] = model.dealt().slice(-2);
+    expect(a?.dealt).to.deep.equal({
+      input_tokens: 3 + Math.ceil("[[words 7]]".length / 4),
+      output_tokens: 7,
+      cache_read_input_tokens: 2_000,
+      cache_creation_input_tokens: 120,
+    });
+    expect(b?.dealt).to.deep.equal(a?.dealt);
+    expect(a?.delivered).to.deep.equal(a?.dealt);
+  });
+
+  it("adds up by model, failures apart", async () => {
+    const claude = { model: "claude-totals-1" };
+    await ask(model.url, ["[[words 5]]"], claude);
+    await ask(model.url, ["[[words 6]]"], claude);
+    await (await post(model.url, requestBody(["[[fail 500]]"], claude))).text();
+    expect(model.totals()["claude-totals-1"]).to.deep.include({ requests: 2 });
+    expect(model.totals()["claude-totals-1"]?.delivered).to.include({
+      input_tokens: 12,
+      output_tokens: 11,
+    });
+  });
+
+  it("keeps no more requests and no more text than it was told to", async () => {
+    const small = await startScriptedModel({ keepRequests: 3, keepChars: 1_000 });
+    try {
+      for (let i = 0; i < 10; i++) await ask(small.url, [`prompt ${i}`]);
+      expect(small.requests().map(({ seq }) => seq)).to.deep.equal([8, 9, 10]);
+      expect(small.dealt().map(({ seq }) => seq)).to.deep.equal([8, 9, 10]);
+      expect(small.totals()["claude-sonnet-5"]?.requests).to.equal(10);
+      await ask(small.url, ["x".repeat(900)]);
+      await ask(small.url, ["y".repeat(5_000)]);
+      expect(small.requests().map(({ prompt }) => prompt.length)).to.deep.equal([5_000]);
+    } finally {
+      await small.close();
+    }
+  });
+
+  it("shows it over HTTP where that is switched on, and nowhere else", async () => {
+    await ask(model.url, ["/clear"]);
+    const requests = (await (await fetch(`${model.url}/__requests`)).json()) as { prompt: string }[];
+    expect(requests.at(-1)?.prompt).to.equal("/clear");
+    expect(await (await fetch(`${model.url}/__dealt`)).json()).to.deep.equal(model.dealt());
+    expect(await (await fetch(`${model.url}/__totals`)).json()).to.deep.equal(model.totals());
+    const shut = await startScriptedModel();
+    try {
+      expect((await fetch(`${shut.url}/__requests`)).status).to.equal(404);
+    } finally {
+      await shut.close();
+    }
+  });
+
+  it("says in one line that its port is taken", async () => {
+    const error = await startScriptedModel({ port: model.port }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(String(error)).to.equal(
+      `Error: the scripted model cannot listen on 127.0.0.1:${model.port}: that port is in use`,
+    );
+  });
+  it("closes with answers under way, and lets its port go", async () => {
+    const closing = await startScriptedModel();
+    const hanging = post(closing.url, requestBody(["[[hang]]"])).then((response) => response.text());
+    const failed = hanging.then(
+      () => false,
+      () => true,
+    );
+    await until(() => closing.requests().length === 1);
+    await closing.close();
+    expect(await failed).to.equal(true);
+    const socket = connect(closing.port, "127.0.0.1");
+    const [error] = await once(socket, "error");
+    expect(error).to.have.property("code", "ECONNREFUSED");
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; !condition(); i++) {
+    if (i > 200) throw new Error("it did not come about in 2 s");
+    await new Promise((resume) => setTimeout(resume, 10));
+  }
+}
