@@ -1,5 +1,6 @@
 import type { LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
+import { Control, selectionOf } from "./control.js";
 import { ClaudeEngine } from "./engine/claude.js";
 import { childEnvironment } from "./engine/environment.js";
 import { type ClaudeExecutable, findClaude, versionOf } from "./engine/executable.js";
@@ -11,6 +12,7 @@ import type { ListenAddress } from "./kernel/hooks.js";
 import { Kernel } from "./kernel/kernel.js";
 import { openAudit } from "./ledger/audit.js";
 import { openLedger } from "./ledger/sqlite-ledger.js";
+import { createOffers } from "./offers.js";
 import { choosePosture, type PostureChoice } from "./posture.js";
 import { bookLostTurns } from "./turns/lost.js";
 
@@ -23,6 +25,7 @@ export interface RunningGateway {
   readonly claude: ClaudeExecutable & { readonly version: string };
   readonly posture: PostureChoice;
   readonly kernel: Kernel;
+  readonly control: Control;
   /** Drains and ends everything; a second call cuts the grace short. Never rejects. */
   close(): Promise<void>;
 }
@@ -33,6 +36,8 @@ export interface BootOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly log: Logger;
+  /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
+  readonly read: () => LoadedConfig;
 }
 
 /** Opens everything, in the order of dependence. When a step fails, the ones before are undone, and it rejects. */
@@ -46,10 +51,8 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
   }
 }
 
-async function open(
-  { loaded, version, env, cwd, log }: BootOptions,
-  opened: Opened,
-): Promise<RunningGateway> {
+async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
+  const { loaded, version, env, cwd, log, read } = options;
   const { config } = loaded;
   const executable = findClaude(config.claude_bin);
   const claude = { ...executable, version: await versionOf(executable) };
@@ -65,37 +68,27 @@ async function open(
 
   const kernel = new Kernel({ log, cwd, reservedPrefixes: OWN_PREFIXES });
   opened.add("plugins", () => kernel.close());
-  await kernel.enable({
-    plugins: loaded.plugins.map(({ ref }) => ref),
-    disabled: loaded.disabledPlugins,
-    sections: loaded.pluginSections,
-  });
-
   const engine = new ClaudeEngine({ executable: claude.path, posture: posture.posture, installation, log });
   opened.add("engine", () => engine.close());
   const childEnv = childEnvironment(env, loaded.secretEnv, loaded.secrets);
-  const gateway = new Gateway(
-    {
-      version,
-      keys: loaded.keys,
-      host: config.host,
-      port: config.port,
-      bodyBytes: config.limits.body_bytes,
-      maxRunning: config.engine.max_running,
-      maxQueued: config.engine.max_queued,
-      graceMs: config.engine.grace_secs * 1000,
-      workdir: config.workdir,
-      spawn: (workdir) => ({ command: claude.path, args: [], env: childEnv, cwd: workdir, options: {} }),
-    },
-    { kernel, engine, ledger, audit, log },
-  );
+  const spawn = (workdir: string) => ({
+    command: claude.path,
+    args: [],
+    env: childEnv,
+    cwd: workdir,
+    options: {},
+  });
+  const gateway = new Gateway({ version, loaded, spawn }, { kernel, engine, ledger, audit, log });
+  const control = new Control({ version, loaded, kernel, gateway, engine, read });
+  kernel.offer(createOffers({ ledger, control, sessions: gateway.sessions, turns: gateway.turns }));
+  await kernel.enable(selectionOf(loaded));
   opened.add("gateway", () => gateway.close());
   const address = await gateway.listen();
   const close = () => {
     void gateway.close();
     return opened.close();
   };
-  return { address, claude, posture, kernel, close };
+  return { address, claude, posture, kernel, control, close };
 }
 
 /** What has been opened, to be closed in the opposite order. */

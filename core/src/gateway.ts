@@ -1,10 +1,11 @@
 import { createServer, type Server } from "node:http";
+import type { LoadedConfig, Settings } from "@claudeway/config";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { Engine } from "./engine/engine.js";
 import { messageOf } from "./errors.js";
-import { type Access, authenticate, type Key, Keyring } from "./http/auth.js";
+import { type Access, authenticate, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
 import { completedRequests, tellCompleted } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
@@ -17,6 +18,7 @@ import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { TaskSockets } from "./http/websocket.js";
+import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress, SpawnPlan } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { AuditLog } from "./ledger/audit.js";
@@ -32,16 +34,7 @@ import { Workdirs } from "./workdirs.js";
 
 export interface GatewayOptions {
   readonly version: string;
-  readonly keys: readonly Key[];
-  readonly host: string;
-  readonly port: number;
-  readonly bodyBytes: number;
-  readonly maxRunning: number;
-  readonly maxQueued: number;
-  /** How long running turns may take when the gateway closes, in ms. */
-  readonly graceMs: number;
-  /** Base folder of the workdirs. */
-  readonly workdir: string;
+  readonly loaded: Pick<LoadedConfig, "config" | "keys">;
   /** What the CLI starts with unless a plugin says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
 }
@@ -57,9 +50,10 @@ export interface GatewayParts {
 /** The HTTP gateway: a Koa chain in front of the turns. It uses its parts; whoever made them closes them. */
 export class Gateway {
   readonly #queue: TurnQueue;
-  readonly #turns: RunningTurns;
+  readonly keyring: Keyring;
+  readonly turns: RunningTurns;
+  readonly sessions: Sessions;
   readonly #tasks: Tasks;
-  readonly #keyring: Keyring;
   readonly #workdirs: Workdirs;
   readonly #server: Server;
   readonly #sockets: TaskSockets;
@@ -70,9 +64,13 @@ export class Gateway {
     private readonly parts: GatewayParts,
   ) {
     const { kernel, engine, ledger, audit, log } = parts;
+    const { config, keys } = options.loaded;
     const order = new SessionOrder();
-    this.#queue = new TurnQueue(options);
-    this.#turns = new RunningTurns({
+    this.#queue = new TurnQueue({
+      maxRunning: config.engine.max_running,
+      maxQueued: config.engine.max_queued,
+    });
+    this.turns = new RunningTurns({
       kernel,
       engine,
       queue: this.#queue,
@@ -81,24 +79,29 @@ export class Gateway {
       spawn: options.spawn,
       log,
     });
-    this.#keyring = new Keyring(options.keys);
-    this.#workdirs = new Workdirs(options.workdir);
-    this.#tasks = new Tasks({ turns: this.#turns, workdirs: this.#workdirs });
+    this.keyring = new Keyring(keys);
+    this.#workdirs = new Workdirs(config.workdir);
+    this.#tasks = new Tasks({ turns: this.turns, workdirs: this.#workdirs });
+    this.sessions = new Sessions({ kernel, ledger, turns: this.turns, workdirs: this.#workdirs });
     this.#server = createServer(this.#chain().callback());
     this.#server.on("clientError", answerUnparsed);
     this.#sockets = this.#openSockets();
   }
 
+  get #config(): Settings {
+    return this.options.loaded.config;
+  }
+
   /** The way of every request, from top to bottom. */
   #chain(): Koa<GatewayState> {
     const { kernel, audit, log } = this.parts;
-    const parseJson = jsonBody(this.options.bodyBytes);
+    const parseJson = jsonBody(this.#config.limits.body_bytes);
     const routes = this.#routes();
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit }));
     app.use(errorResponses(log));
-    app.use(authenticate(this.#keyring, (ctx) => this.#accessTo(ctx)));
+    app.use(authenticate(this.keyring, (ctx) => this.#accessTo(ctx)));
     app.use(requestHook(kernel));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(parseJson);
@@ -110,7 +113,7 @@ export class Gateway {
   #routes(): Router<GatewayState> {
     const { engine, kernel, ledger, log } = this.parts;
     const router = new Router<GatewayState>();
-    const views = new TurnViews(this.#turns, ledger);
+    const views = new TurnViews(this.turns, ledger);
     const entrance = new TurnEntrance(ledger, views, log);
     const models = new ModelCatalogue(
       async () =>
@@ -122,7 +125,7 @@ export class Gateway {
     healthRoutes(router, this.options.version);
     modelRoutes(router, models);
     taskRoutes(router, this.#tasks, entrance);
-    sessionRoutes(router, new Sessions({ ledger, turns: this.#turns, workdirs: this.#workdirs }), entrance);
+    sessionRoutes(router, this.sessions, entrance);
     turnRoutes(router, views);
     return router;
   }
@@ -131,11 +134,11 @@ export class Gateway {
   #openSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
     const sockets = new TaskSockets({
-      keyring: this.#keyring,
+      keyring: this.keyring,
       tasks: this.#tasks,
       admit: (request) => admitRequest(kernel, request),
       completed: (request) => tellCompleted(request, { kernel, audit }),
-      limitBytes: this.options.bodyBytes,
+      limitBytes: this.#config.limits.body_bytes,
       log,
     });
     sockets.attach(this.#server);
@@ -147,9 +150,14 @@ export class Gateway {
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
   }
 
+  /** How many turns run and wait. */
+  load(): Pick<Load, "running" | "queued"> {
+    return { running: this.#queue.running, queued: this.#queue.queued };
+  }
+
   /** Opens the port. Rejects with Node's error when it can't. */
   async listen(): Promise<ListenAddress> {
-    const { host, port } = this.options;
+    const { host, port } = this.#config;
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen(port, host, () => {
@@ -168,7 +176,7 @@ export class Gateway {
    */
   close(): Promise<void> {
     if (this.#closing === undefined) this.#closing = this.#close();
-    else this.#turns.stopAll("shutdown");
+    else this.turns.stopAll("shutdown");
     return this.#closing;
   }
 
@@ -176,8 +184,8 @@ export class Gateway {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#queue.close();
     await this.parts.kernel.tellClosing();
-    const grace = setTimeout(() => this.#turns.stopAll("shutdown"), this.options.graceMs);
-    await this.#turns.drained();
+    const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
+    await this.turns.drained();
     clearTimeout(grace);
     this.#server.closeIdleConnections();
     const hangUp = setTimeout(() => {

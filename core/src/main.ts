@@ -8,9 +8,9 @@ import { openLog } from "./log.js";
 /** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    const loaded = loadConfig({ argv, env: process.env, cwd: process.cwd() });
+    const loaded = loadConfig(sources(argv));
     if (loaded.command === "print") process.stdout.write(loaded.text);
-    else if (loaded.command === "serve") await serve(loaded);
+    else if (loaded.command === "serve") await serve(loaded, () => readAgain(argv));
     else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
@@ -18,19 +18,29 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function serve(loaded: LoadedConfig): Promise<void> {
+function sources(argv: readonly string[]) {
+  return { argv, env: process.env, cwd: process.cwd() };
+}
+
+function readAgain(argv: readonly string[]): LoadedConfig {
+  const loaded = loadConfig(sources(argv));
+  if (loaded.command !== "serve") throw new ConfigError("the flags are not those of a gateway");
+  return loaded;
+}
+
+async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<void> {
   const { config, keys, generated, secrets } = loaded;
   const log = openLog(config.log_level, secrets);
-  const gateway = await listen(loaded, log);
+  const gateway = await listen(loaded, log, read);
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
   closeOnSignals(gateway, log);
 }
 
-async function listen(loaded: LoadedConfig, log: Logger): Promise<RunningGateway> {
+async function listen(loaded: LoadedConfig, log: Logger, read: () => LoadedConfig): Promise<RunningGateway> {
   try {
-    return await boot({ loaded, version: VERSION, env: process.env, cwd: process.cwd(), log });
+    return await boot({ loaded, version: VERSION, env: process.env, cwd: process.cwd(), log, read });
   } catch (error) {
     throw explainListening(error, loaded.config);
   }
@@ -68,6 +78,7 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
     if (signals > 2) process.exit(1);
     void gateway.close().then(() => leave(log));
   };
+  process.on("SIGHUP", () => void reload(gateway, log));
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   process.on("unhandledRejection", (error) =>
@@ -78,6 +89,17 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
     process.exitCode = 1;
     void gateway.close().then(() => leave(log));
   });
+}
+
+/** Reads the configuration again: a fault in it changes nothing, and is told in one line. */
+async function reload({ control }: RunningGateway, log: Logger): Promise<void> {
+  try {
+    const { failed, ...report } = await control.reload();
+    for (const line of failed) log.error(`SIGHUP: ${line}`);
+    log.info(report, "SIGHUP: the configuration was read again");
+  } catch (error) {
+    log.error(`SIGHUP: refused, nothing was changed: ${messageOf(error)}`);
+  }
 }
 
 /** The process ends by itself when nothing holds it; what a plugin left behind must not keep it for long. */

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
 import { GatewayError } from "./errors.js";
+import type { SessionInfo } from "./kernel/hooks.js";
+import type { Kernel } from "./kernel/kernel.js";
 import type { Ledger, SessionRecord } from "./ledger/ledger.js";
 import { approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -9,6 +11,7 @@ import type { Caller, TurnPlan } from "./turns/types.js";
 import type { Workdirs } from "./workdirs.js";
 
 export interface SessionParts {
+  readonly kernel: Kernel;
   readonly ledger: Ledger;
   readonly turns: RunningTurns;
   readonly workdirs: Workdirs;
@@ -43,7 +46,9 @@ export class Sessions {
       ownsWorkdir: workdir.made,
       createdAt: new Date().toISOString(),
     });
-    return this.owned(caller, id);
+    const session = await this.owned(caller, id);
+    this.parts.kernel.tell("sessionStart", infoOf(session));
+    return session;
   }
 
   /** A session, or with `tasksToo` a one-shot task's, that belongs to the caller. */
@@ -105,6 +110,7 @@ export class Sessions {
     for (const turn of turns) turn.stop("deleted");
     await Promise.all(turns.map((turn) => turn.ended));
     if (session.ownsWorkdir) await this.parts.workdirs.remove(session.workdir);
+    this.parts.kernel.tell("sessionEnd", infoOf(session));
   }
 }
 
@@ -122,6 +128,10 @@ export function viewOf(session: SessionRecord): Session {
     cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
     ...(totals.estimated > 0 ? { cost_estimated: true } : {}),
   };
+}
+
+function infoOf({ id, keyId, model, workdir }: SessionRecord): SessionInfo {
+  return { id, keyId, model, workdir };
 }
 
 function turnInfo(session: SessionRecord, id: string) {

@@ -1,12 +1,13 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
-import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, SessionTotals } from "./engine.js";
+import { afterLoss, afterReport, settle } from "./bases.js";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
 import { Grants } from "./grants.js";
 import { type Posture, postureOptions, sessionOptions, userMessage } from "./options.js";
 import { ClaudeProcess, type ProcessExit } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
-import { estimatedUsage, reportedUsage, settle } from "./usage.js";
+import { estimatedUsage, NO_USAGE, reportedUsage } from "./usage.js";
 
 export interface ClaudeEngineOptions {
   /** Absolute path of the CLI. */
@@ -19,12 +20,13 @@ export interface ClaudeEngineOptions {
 
 /** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
 const INTERRUPT_GRACE_MS = 2500;
+/** An interrupt that comes before the CLI has begun the turn is acknowledged and forgotten: it is said again, in ms. */
+const INTERRUPT_EVERY_MS = 250;
 const MODELS_TIMEOUT_MS = 20_000;
 
 /** One try at a turn, in one process. */
 interface Attempt {
   readonly turn: EngineTurn;
-  readonly resumed: boolean;
   readonly child: ClaudeProcess;
   readonly reading: TurnReading;
   readonly grants: Grants;
@@ -41,8 +43,10 @@ export class ClaudeEngine implements Engine {
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     await this.#leaving.get(turn.info.sessionId);
+    if (stop.aborted) return NEVER_STARTED;
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
+    if (stop.aborted) return NEVER_STARTED;
     // The session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
     if (second !== "no conversation") return second;
@@ -61,6 +65,10 @@ export class ClaudeEngine implements Engine {
     }
   }
 
+  get processes(): number {
+    return this.#live.size;
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#live].map((child) => this.#end(child, "now")));
     await Promise.all(this.#leaving.values());
@@ -75,7 +83,7 @@ export class ClaudeEngine implements Engine {
     const grants = new Grants(turn.granted);
     const options = { ...sessionOptions(turn, this.options.posture, resume), ...grants.options() };
     const child = this.#start(turn.spawn, options);
-    const attempt = { turn, resumed: resume, child, reading: new TurnReading(listener), grants, listener };
+    const attempt = { turn, child, reading: new TurnReading(listener), grants, listener };
     const reported = this.#read(attempt);
     child.send(userMessage(turn.plan));
     const note = await child.note();
@@ -106,20 +114,25 @@ export class ClaudeEngine implements Engine {
 
   /** The answer goes at once; the process saves its totals and leaves behind it. */
   #endWithReport(
-    { turn, resumed, child, reading, grants, listener }: Attempt,
+    { turn, child, reading, grants, listener }: Attempt,
     report: TurnReport,
     stopped: boolean,
   ): EngineResult {
-    const base = { inProcess: undefined, session: resumed ? turn.totals : undefined };
-    const settled = settle(report.totals, base, reading.delivered);
-    const totals: SessionTotals = { reported: report.totals, saved: settled.base, ended: "open" };
-    listener.totals(totals);
-    this.#leave(turn.info.sessionId, child, (exit) => listener.totals({ ...totals, ended: endOf(exit) }));
+    const { sessionId } = turn.info;
+    const { used, base } = settle(report.totals, turn.totals, reading.delivered.totals());
+    // After `/clear` the totals are those of another session, and ours stay as they were.
+    const tell = (killed: boolean) => {
+      if (report.sessionId === sessionId) listener.totals(afterReport(report.totals, base, killed));
+    };
+    tell(false);
+    this.#leave(sessionId, child, (exit) => {
+      if (exit.signal === "SIGKILL") tell(true);
+    });
     return {
       end: stopped ? "stopped" : report.ok ? "completed" : "failed",
       text: report.text,
       error: report.error,
-      usage: reportedUsage(settled.used),
+      usage: reportedUsage(used, reading.cut),
       denials: report.denials,
       ran: grants.ran,
       exitCode: 0,
@@ -133,12 +146,12 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult> {
     await this.#end(child, "now");
     const exit = await child.exited;
-    if (turn.totals !== undefined) listener.totals({ ...turn.totals, ended: endOf(exit) });
+    listener.totals(afterLoss(turn.totals, reading.delivered.totals("uncut")));
     return {
       end: stopped ? "stopped" : "failed",
       text: reading.text,
       error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
-      usage: estimatedUsage(reading.delivered),
+      usage: estimatedUsage(reading.delivered.totals()),
       denials: [],
       ran: grants.ran,
       exitCode: exit.code,
@@ -173,10 +186,13 @@ async function untilReported(
   stop: AbortSignal,
 ): Promise<TurnReport | undefined> {
   let grace: NodeJS.Timeout | undefined;
+  let again: NodeJS.Timeout | undefined;
+  // A CLI that can't be interrupted any more is ended by the timer.
+  const ask = () => void child.interrupt().catch(() => undefined);
   const interrupt = () => {
     grace = setTimeout(() => void child.end("now"), INTERRUPT_GRACE_MS);
-    // A CLI that can't be interrupted any more is ended by the timer.
-    child.interrupt().catch(() => undefined);
+    again = setInterval(ask, INTERRUPT_EVERY_MS);
+    ask();
   };
   if (stop.aborted) interrupt();
   else stop.addEventListener("abort", interrupt, { once: true });
@@ -185,12 +201,21 @@ async function untilReported(
   } finally {
     stop.removeEventListener("abort", interrupt);
     clearTimeout(grace);
+    clearInterval(again);
   }
 }
 
-function endOf(exit: ProcessExit): SessionTotals["ended"] {
-  return exit.signal === "SIGKILL" || (exit.code === null && exit.signal === null) ? "killed" : "clean";
-}
+/** The result of a turn that was stopped before its process began. */
+const NEVER_STARTED: EngineResult = Object.freeze({
+  end: "stopped",
+  text: "",
+  error: null,
+  usage: NO_USAGE,
+  denials: [],
+  ran: [],
+  exitCode: null,
+  model: undefined,
+});
 
 function describe(exit: ProcessExit): string {
   if (exit.signal !== null) return `signal ${exit.signal}`;

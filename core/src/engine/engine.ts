@@ -19,31 +19,31 @@ export interface EngineTurn {
   readonly spawn: SpawnPlan;
   /** True where an earlier turn of this session may have left a conversation to resume. */
   readonly resume: boolean;
-  /** What the session's CLI last said it had cost in all: the base that its next totals may start from. */
+  /** What the totals of the session's next process may start from; undefined for a new conversation. */
   readonly totals: SessionTotals | undefined;
   /** Calls that may run although the posture denies them. */
   readonly granted: readonly GrantedCall[];
 }
 
-/** Tokens and USD of one model, as the CLI counts them. */
+/** Tokens and money of one model, as the CLI counts them. */
 export interface ModelTotals {
   readonly input: number;
   readonly output: number;
   readonly cacheRead: number;
   readonly cacheWrite: number;
-  readonly costUsd: number;
+  /** USD; null where the tokens were seen, but nobody told their price. */
+  readonly costUsd: number | null;
 }
 
 export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 
 /** The cumulative totals of a session's CLI, kept between its processes. */
 export interface SessionTotals {
-  /** What the last result reported: the CLI starts from these after a clean end. */
-  readonly reported: TotalsByModel;
-  /** What that process had started from: the CLI starts from these after a kill, or from nothing. */
-  readonly saved: TotalsByModel;
-  /** How the process ended; "open" while it lives, and after a crash of the gateway, when nobody saw it. */
-  readonly ended: "clean" | "killed" | "open";
+  /**
+   * What the totals of its next process may start from, the likeliest first; which it was, that process's first report
+   * tells. (It starts from what the last process saved when it ended; see usage.ts.)
+   */
+  readonly bases: readonly TotalsByModel[];
 }
 
 /** What a running turn tells as it goes. */
@@ -54,7 +54,7 @@ export interface EngineListener {
   usage(usage: TurnUsage): void;
   /** The process that runs the turn. */
   process(child: ChildNote): void;
-  /** The session's totals changed: after the result, and once more when the process has ended. */
+  /** What is known of the session's totals changed: with the result, and when the process has ended. */
   totals(totals: SessionTotals): void;
 }
 
@@ -93,6 +93,8 @@ export interface Engine {
   run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
   /** The models that the CLI offers. Rejects where it can't tell. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
+  /** How many processes of the CLI there are. */
+  readonly processes: number;
   /** Ends every process. */
   close(): Promise<void>;
 }

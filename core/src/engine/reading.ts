@@ -5,7 +5,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { PermissionDenial } from "@claudeway/schemas";
 import type { EngineListener, ModelTotals, TotalsByModel } from "./engine.js";
-import { DeliveredUsage, estimatedUsage } from "./usage.js";
+import { DeliveredUsage, estimatedUsage, type MessageState, type MessageUsage } from "./usage.js";
 
 /** What the CLI said at the end of a turn. */
 export interface TurnReport {
@@ -14,6 +14,8 @@ export interface TurnReport {
   readonly error: string | null;
   readonly denials: readonly PermissionDenial[];
   readonly totals: TotalsByModel;
+  /** The session that the totals are of: another one after `/clear`. */
+  readonly sessionId: string;
   /** The session was not there to be resumed. */
   readonly noConversation: boolean;
 }
@@ -23,6 +25,9 @@ export class TurnReading {
   readonly #delivered = new DeliveredUsage();
   /** The message that each agent streams at the moment; "" is the main one. */
   readonly #current = new Map<string, { readonly id: string; readonly model: string }>();
+  readonly #agents = new Set<string>();
+  /** Subagents that were stopped: their last messages may have broken off unseen. */
+  #stoppedAgents = 0;
   #text = "";
   #model: string | undefined;
   #newMessage = false;
@@ -38,17 +43,26 @@ export class TurnReading {
     return this.#model;
   }
 
-  get delivered(): TotalsByModel {
-    return this.#delivered.totals();
+  get delivered(): DeliveredUsage {
+    return this.#delivered;
+  }
+
+  /** Whether a message broke off, so that nobody can tell its output. */
+  get cut(): boolean {
+    return this.#delivered.cut || this.#stoppedAgents > 0;
   }
 
   /** Takes any message but the result. */
   take(message: SDKMessage): void {
     if (message.type === "stream_event") this.#takeStreamEvent(message);
     else if (message.type === "assistant" && message.message.model !== "<synthetic>") {
-      // Subagents' messages may come whole, without a stream of their own.
+      // Subagents' messages come whole, without a stream of their own.
       const { id, model, usage } = message.message;
-      this.#note(id, model, usage);
+      this.#note(id, model, usage, "whole");
+    } else if (message.type === "system" && message.subtype === "task_started") {
+      if (message.task_type === "local_agent") this.#agents.add(message.task_id);
+    } else if (message.type === "system" && message.subtype === "task_notification") {
+      if (this.#agents.has(message.task_id) && message.status !== "completed") this.#stoppedAgents++;
     }
   }
 
@@ -69,12 +83,14 @@ export class TurnReading {
           this.#model = model;
           this.#newMessage = true;
         }
-        this.#note(id, model, usage);
+        this.#note(id, model, usage, "open");
         break;
       }
       case "message_delta": {
         const current = this.#current.get(agent);
-        if (current !== undefined) this.#note(current.id, current.model, event.usage);
+        // The CLI ends a message that it breaks off with such an event of its own, which has no reason.
+        const state = event.delta.stop_reason === null ? "open" : "closed";
+        if (current !== undefined) this.#note(current.id, current.model, event.usage, state);
         break;
       }
       case "content_block_delta":
@@ -92,9 +108,9 @@ export class TurnReading {
     this.listener.text(separator + text);
   }
 
-  #note(...note: Parameters<DeliveredUsage["note"]>): void {
-    this.#delivered.note(...note);
-    this.listener.usage(estimatedUsage(this.#delivered.totals()));
+  #note(id: string, model: string, usage: MessageUsage, state: MessageState): void {
+    const isNews = this.#delivered.note(id, model, usage, state);
+    if (isNews) this.listener.usage(estimatedUsage(this.#delivered.totals()));
   }
 }
 
@@ -114,6 +130,7 @@ function toReport(message: SDKResultMessage): TurnReport {
     totals: Object.fromEntries(
       Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)]),
     ),
+    sessionId: message.session_id,
     noConversation: errors.some((error) => error.includes("No conversation found")),
   };
 }

@@ -1,12 +1,6 @@
 import type { Tokens } from "@claudeway/schemas";
 import type { TurnUsage } from "../turns/types.js";
-import type { ModelTotals, SessionTotals, TotalsByModel } from "./engine.js";
-
-/*
- * The CLI reports cumulative totals: per process, and over a resume they go on from what the last process that ended
- * cleanly had saved, or from nothing. The totals alone therefore don't say what a turn cost; together with the usage
- * that was seen in the turn's own stream they do.
- */
+import type { ModelTotals, TotalsByModel } from "./engine.js";
 
 export const NO_TOTALS: TotalsByModel = Object.freeze({});
 const NOTHING: ModelTotals = Object.freeze({ input: 0, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: 0 });
@@ -20,82 +14,126 @@ export interface MessageUsage {
   readonly cache_creation_input_tokens?: number | null;
 }
 
+/**
+ * How far a message has come: `open` until the API has said its final counts (its output is 1 until then), `closed`
+ * with them, `whole` for one that came without a stream (a subagent's; its output is 1 for good).
+ */
+export type MessageState = "open" | "closed" | "whole";
+
+interface DeliveredMessage {
+  readonly model: string;
+  readonly usage: ModelTotals;
+  readonly state: MessageState;
+}
+
 /** Adds up the usage of one turn's messages as their stream tells it, subagents' messages too. */
 export class DeliveredUsage {
-  readonly #messages = new Map<string, { readonly model: string; readonly usage: ModelTotals }>();
+  readonly #messages = new Map<string, DeliveredMessage>();
 
-  /** Takes a message's usage; a later one of the same message replaces the counts that it names. */
-  note(messageId: string, model: string, usage: MessageUsage): void {
-    const before = this.#messages.get(messageId)?.usage ?? NOTHING;
-    this.#messages.set(messageId, {
-      model,
-      usage: {
-        input: usage.input_tokens ?? before.input,
-        output: Math.max(usage.output_tokens ?? 0, before.output),
-        cacheRead: usage.cache_read_input_tokens ?? before.cacheRead,
-        cacheWrite: usage.cache_creation_input_tokens ?? before.cacheWrite,
-        costUsd: 0,
-      },
-    });
+  /** Takes a message's usage; a later one of the same message replaces the counts that it names. True: it was news. */
+  note(messageId: string, model: string, usage: MessageUsage, state: MessageState): boolean {
+    const before = this.#messages.get(messageId);
+    const known = before?.usage ?? { ...NOTHING, costUsd: null };
+    const now = {
+      input: usage.input_tokens ?? known.input,
+      output: Math.max(usage.output_tokens ?? 0, known.output),
+      cacheRead: usage.cache_read_input_tokens ?? known.cacheRead,
+      cacheWrite: usage.cache_creation_input_tokens ?? known.cacheWrite,
+      costUsd: null,
+    };
+    const later = state === "whole" ? (before?.state ?? state) : state;
+    this.#messages.set(messageId, { model, usage: now, state: later });
+    return before === undefined || COUNTS.some((count) => now[count] !== known[count]);
   }
 
-  totals(): TotalsByModel {
+  /** Whether a message broke off before the API had told its final counts. */
+  get cut(): boolean {
+    return [...this.#messages.values()].some(({ state }) => state === "open");
+  }
+
+  /** Of all messages, or of those alone that did not break off. */
+  totals(which: "all" | "uncut" = "all"): TotalsByModel {
     const totals: Record<string, ModelTotals> = {};
-    for (const { model, usage } of this.#messages.values()) {
-      totals[model] = combine(totals[model] ?? NOTHING, usage, 1);
+    for (const { model, usage, state } of this.#messages.values()) {
+      if (which === "all" || state !== "open") totals[model] = combine(totals[model] ?? NOTHING, usage, 1);
     }
     return totals;
   }
 }
 
-/** What is known of where the CLI's totals start. */
-export interface TotalsBase {
-  /** What this very process reported before; undefined on its first turn. */
-  readonly inProcess: TotalsByModel | undefined;
-  /** What the session's earlier processes left; undefined for a new conversation. */
-  readonly session: SessionTotals | undefined;
+export function add(a: TotalsByModel, b: TotalsByModel): TotalsByModel {
+  return merge(a, b, 1);
 }
 
-/**
- * What one turn used, from the totals after it. Returns the base that the totals started from too: the CLI falls back
- * on it when this process gets killed.
- */
-export function settle(
-  now: TotalsByModel,
-  base: TotalsBase,
-  delivered: TotalsByModel,
-): { readonly used: TotalsByModel; readonly base: TotalsByModel } {
-  const candidates = basesInOrder(base);
-  const fitting = candidates.find((candidate) => covers(subtract(now, candidate), delivered));
-  const chosen =
-    fitting ?? candidates.find((candidate) => covers(subtract(now, candidate), NO_TOTALS)) ?? NO_TOTALS;
-  return { used: subtract(now, chosen), base: chosen };
+export function subtract(from: TotalsByModel, what: TotalsByModel): TotalsByModel {
+  const difference = Object.entries(merge(from, what, -1));
+  return Object.fromEntries(difference.filter(([, row]) => !isNothing(row)));
 }
 
-/** The likeliest base first. A `/clear` sets the totals back within a process, so nothing is always the last one. */
-function basesInOrder({ inProcess, session }: TotalsBase): readonly TotalsByModel[] {
-  if (inProcess !== undefined) return [inProcess, NO_TOTALS];
-  if (session === undefined) return [NO_TOTALS];
-  const { reported, saved } = session;
-  return session.ended === "killed" ? [saved, NO_TOTALS, reported] : [reported, saved, NO_TOTALS];
+export function sumOf(totals: TotalsByModel): ModelTotals {
+  return Object.values(totals).reduce((sum, row) => combine(sum, row, 1), NOTHING);
 }
 
-/** Whether every count of `delivered`, over all models, is in `used`, and nothing in `used` is negative. */
-function covers(used: TotalsByModel, delivered: TotalsByModel): boolean {
-  const rows = Object.values(used);
-  if (rows.some((row) => COUNTS.some((count) => row[count] < 0) || row.costUsd < -1e-9)) return false;
-  const seen = sumOf(delivered);
+/** Whether nothing in it is below zero, but for the noise of floats. */
+export function isPossible(used: TotalsByModel): boolean {
+  return Object.values(used).every(
+    (row) => COUNTS.every((count) => row[count] >= 0) && (row.costUsd ?? 0) > -1e-9,
+  );
+}
+
+/** Whether every count of `delivered`, over all models, is in `used`: the names of models differ between the two. */
+export function covers(used: TotalsByModel, delivered: TotalsByModel): boolean {
   const sum = sumOf(used);
+  const seen = sumOf(delivered);
   return COUNTS.every((count) => sum[count] >= seen[count]);
 }
 
-function subtract(from: TotalsByModel, what: TotalsByModel): TotalsByModel {
-  const difference: Record<string, ModelTotals> = {};
-  for (const model of new Set([...Object.keys(from), ...Object.keys(what)])) {
-    const row = combine(from[model] ?? NOTHING, what[model] ?? NOTHING, -1);
-    if (COUNTS.some((count) => row[count] !== 0) || Math.abs(row.costUsd) > 1e-12) difference[model] = row;
-  }
-  return difference;
+/** Whether it covers `delivered` and says the same of what went in; of what came out the stream may know less. */
+export function matches(used: TotalsByModel, delivered: TotalsByModel): boolean {
+  const sum = sumOf(used);
+  const seen = sumOf(delivered);
+  const sameInput = sum.input === seen.input && sum.cacheRead === seen.cacheRead;
+  return sameInput && sum.cacheWrite === seen.cacheWrite && sum.output >= seen.output;
+}
+
+/**
+ * The usage of a turn in the gateway's own shape. A cost of null gets a learned price from the ledger.
+ *
+ * @param cut a message broke off, so that its output is what the CLI takes it to have been
+ */
+export function reportedUsage(used: TotalsByModel, cut = false): TurnUsage {
+  const sum = sumOf(used);
+  const byModel = Object.entries(used).map(([model, row]) => [
+    model,
+    { tokens: tokensOf(row), costUsd: roundUsd(row.costUsd) },
+  ]);
+  return {
+    tokens: tokensOf(sum),
+    costUsd: roundUsd(sum.costUsd),
+    estimated: cut || sum.costUsd === null,
+    byModel: Object.fromEntries(byModel),
+  };
+}
+
+/** The usage of a turn that never reported: what was delivered, at a price that nobody told. */
+export function estimatedUsage(delivered: TotalsByModel): TurnUsage {
+  return { ...reportedUsage(delivered), estimated: true };
+}
+
+/** Totals out of a turn's usage, without its price. */
+export function totalsOf({ byModel }: TurnUsage): TotalsByModel {
+  const rows = Object.entries(byModel).map(([model, { tokens }]) => {
+    const { input, output, cache_read: cacheRead, cache_write: cacheWrite } = tokens;
+    return [model, { input, output, cacheRead, cacheWrite, costUsd: null }];
+  });
+  return Object.fromEntries(rows);
+}
+
+function merge(a: TotalsByModel, b: TotalsByModel, sign: 1 | -1): TotalsByModel {
+  const models = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries(
+    [...models].map((model) => [model, combine(a[model] ?? NOTHING, b[model] ?? NOTHING, sign)]),
+  );
 }
 
 function combine(a: ModelTotals, b: ModelTotals, sign: 1 | -1): ModelTotals {
@@ -104,33 +142,12 @@ function combine(a: ModelTotals, b: ModelTotals, sign: 1 | -1): ModelTotals {
     output: a.output + sign * b.output,
     cacheRead: a.cacheRead + sign * b.cacheRead,
     cacheWrite: a.cacheWrite + sign * b.cacheWrite,
-    costUsd: a.costUsd + sign * b.costUsd,
+    costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + sign * b.costUsd,
   };
 }
 
-export function sumOf(totals: TotalsByModel): ModelTotals {
-  return Object.values(totals).reduce((sum, row) => combine(sum, row, 1), NOTHING);
-}
-
-/** The usage of a turn that reported, in the gateway's own shape. */
-export function reportedUsage(used: TotalsByModel): TurnUsage {
-  return toUsage(used, false);
-}
-
-/** The usage of a turn that never reported: what was delivered; the ledger puts a learned price on it. */
-export function estimatedUsage(delivered: TotalsByModel): TurnUsage {
-  return toUsage(delivered, true);
-}
-
-function toUsage(totals: TotalsByModel, estimated: boolean): TurnUsage {
-  const sum = sumOf(totals);
-  const byModel = Object.fromEntries(
-    Object.entries(totals).map(([model, row]) => [
-      model,
-      { tokens: tokensOf(row), costUsd: estimated ? null : roundUsd(row.costUsd) },
-    ]),
-  );
-  return { tokens: tokensOf(sum), costUsd: estimated ? null : roundUsd(sum.costUsd), estimated, byModel };
+function isNothing(row: ModelTotals): boolean {
+  return COUNTS.every((count) => row[count] === 0) && Math.abs(row.costUsd ?? 0) <= 1e-12;
 }
 
 function tokensOf(row: ModelTotals): Tokens {
@@ -138,8 +155,8 @@ function tokensOf(row: ModelTotals): Tokens {
 }
 
 /** Differences of sums carry float noise; a ten-billionth of a dollar is below any token's price. */
-function roundUsd(usd: number): number {
-  return Math.round(usd * 1e10) / 1e10;
+function roundUsd(usd: number | null): number | null {
+  return usd === null ? null : Math.max(0, Math.round(usd * 1e10) / 1e10);
 }
 
 /** The usage of a turn that never reached the CLI. */

@@ -49,6 +49,14 @@ export interface SpawnOptions {
   readonly fallbackModel?: string;
 }
 
+/** A session that has begun or ended. */
+export interface SessionInfo {
+  readonly id: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly workdir: string;
+}
+
 /** Where the gateway listens. */
 export interface ListenAddress {
   readonly host: string;
@@ -77,6 +85,12 @@ export function createHooks() {
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
     /** Telling. The port is open. */
     listening: new AsyncParallelHook<[ListenAddress]>(["address"]),
+    /** Telling. The address that the world sees; undefined: it is gone. */
+    publicUrl: new AsyncParallelHook<[string | undefined]>(["url"]),
+    /** Telling. A session was started. */
+    sessionStart: new AsyncParallelHook<[SessionInfo]>(["session"]),
+    /** Telling. A session was deleted. */
+    sessionEnd: new AsyncParallelHook<[SessionInfo]>(["session"]),
     /** Awaited, within a deadline: the last chance to tidy while the gateway still answers. */
     closing: new AsyncSeriesHook<[]>([]),
   });

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import { CallsInFlight } from "./calls.js";
+import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
 import type { TapOwner } from "./guard.js";
@@ -31,6 +32,7 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** Throws where the prefix is taken by somebody else. */
   readonly claim: (prefix: string) => void;
+  readonly offers: Offers;
 }
 
 /** One running plugin, with what it owns. */
@@ -54,7 +56,13 @@ export class Instance implements TapOwner, TapGroup {
     this.deadlineMs = limits.tapMs;
     this.#log = options.log.child({ plugin: checked.name });
     this.meter = new Meter(this.#log, limits);
-    this.#holdings = new Holdings({ owner: this, log: this.#log, claim: options.claim });
+    this.#holdings = new Holdings({
+      owner: this,
+      log: this.#log,
+      claim: options.claim,
+      offers: options.offers,
+      needs: checked.plugin.needs ?? [],
+    });
   }
 
   /**

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
+import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
 import type { Hooks } from "./hooks.js";
@@ -39,6 +40,9 @@ export interface TellingCalls {
   afterExecute: Parameters<Hooks["afterExecute"]["promise"]>;
   requestCompleted: Parameters<Hooks["requestCompleted"]["promise"]>;
   listening: Parameters<Hooks["listening"]["promise"]>;
+  publicUrl: Parameters<Hooks["publicUrl"]["promise"]>;
+  sessionStart: Parameters<Hooks["sessionStart"]["promise"]>;
+  sessionEnd: Parameters<Hooks["sessionEnd"]["promise"]>;
 }
 
 interface TellingHook<Args extends readonly unknown[]> {
@@ -84,6 +88,11 @@ export class Kernel {
   /** The routes of the plugins that are on; the table stays the same object, its content is live. */
   get routes(): RouteTable {
     return this.#roster.routes;
+  }
+
+  /** Says what plugins get: to be called once, before any is switched on. */
+  offer(offers: Offers): void {
+    this.#roster.offer(offers);
   }
 
   /** Calls a telling hook: never throws, never waits, and is next to free where nobody tapped. */

@@ -1,6 +1,7 @@
 import type Router from "@koa/router";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
+import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks } from "./hooks.js";
 
 /** A JSON Schema (2020-12) of an object. */
@@ -49,15 +50,20 @@ export interface PluginScope {
   onDispose(dispose: () => void | Promise<void>): void;
   /** One plain line for the banner and the plugin list: what an operator must know while this is on. */
   notice(line: string): void;
+  /** Every key's sessions, to be read. */
+  readonly sessions: SessionsView;
+  /** Turns and money, to be read. */
+  readonly ledger: LedgerView;
 }
 
-/** Every need that a plugin can name. */
-export const NEEDS = [] as const;
+/** Every need that a plugin can name: see `Capabilities`. */
+export const NEEDS = ["turns", "approvals", "control"] as const satisfies readonly Need[];
 
 /** What a plugin may ask for beyond the plain scope. */
-export type Need = (typeof NEEDS)[number];
+export type Need = keyof Capabilities;
 
-export type Scope<Needs extends Need = never> = PluginScope & { readonly needs?: readonly Needs[] };
+/** The scope with what the plugin asked for; the rest is not there, in the types and at run time. */
+export type Scope<Needs extends Need = never> = PluginScope & Pick<Capabilities, Needs>;
 
 /** A plugin: a name, what its configuration looks like, and `apply`, which wires it up. */
 export interface Plugin<Config, Needs extends Need = never> {
@@ -73,8 +79,10 @@ export interface Plugin<Config, Needs extends Need = never> {
   apply(kernel: Scope<Needs>, config: Readonly<Config>): void | Promise<void>;
 }
 
-/** A plugin of whatever configuration, as the kernel handles it. */
-export type AnyPlugin = Plugin<object, Need>;
+/** A plugin of whatever configuration and needs, as the kernel handles it. */
+export interface AnyPlugin extends Omit<Plugin<object, Need>, "apply"> {
+  apply(kernel: PluginScope & Partial<Capabilities>, config: Readonly<object>): void | Promise<void>;
+}
 
 /** Declares a plugin; gives its types, changes nothing. */
 export function definePlugin<Config, Needs extends Need = never>(

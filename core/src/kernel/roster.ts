@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
+import { NOTHING_OFFERED, type Offers } from "./capabilities.js";
 import { inWords } from "./deadline.js";
 import { createHooks, type Hooks } from "./hooks.js";
 import { Instance, type KernelLimits, type StartOptions } from "./instance.js";
@@ -24,7 +25,14 @@ export class Roster {
   #entries = new Map<string, PluginEntry>();
   #hooks = createHooks();
 
+  #offers: Offers = NOTHING_OFFERED;
+
   constructor(readonly options: RosterOptions) {}
+
+  /** Says what plugins get; holds for those that start from now on. */
+  offer(offers: Offers): void {
+    this.#offers = offers;
+  }
 
   /** Composed anew on every change; a call in flight keeps the set that it began on. */
   get hooks(): Hooks {
@@ -121,7 +129,7 @@ export class Roster {
   async #startInstance(checked: CheckedPlugin): Promise<Instance> {
     const { log, limits, signal } = this.options;
     const claim = (prefix: string): void => this.#claimPrefix(prefix, checked.name);
-    const options: StartOptions = { log, limits, signal, claim };
+    const options: StartOptions = { log, limits, signal, claim, offers: this.#offers };
     const instance = await Instance.start(checked, options);
     log.info(`plugin ${checked.name}: on after ${inWords(instance.startedMs)}`);
     return instance;

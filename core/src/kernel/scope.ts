@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
+import type { Capabilities, Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { oneLine } from "./faults.js";
 import type { TapOwner } from "./guard.js";
-import type { MountOptions, PluginScope } from "./plugin.js";
+import type { MountOptions, Need, PluginScope } from "./plugin.js";
 import { checkPrefix, type Mount } from "./routes.js";
 import { createScopedHooks, type RecordedTap } from "./taps.js";
 
@@ -12,12 +13,15 @@ export interface HoldingsOptions {
   readonly log: Logger;
   /** Throws where the prefix is taken by somebody else. */
   readonly claim: (prefix: string) => void;
+  /** What the gateway has for plugins, and which of it this one asked for. */
+  readonly offers: Offers;
+  readonly needs: readonly Need[];
 }
 
 /** All that one plugin owns: what it registered while `apply` ran, kept apart until the kernel shows it to the world. */
 export class Holdings {
   /** What `apply` is given: a plain frozen object without a way back to this one. */
-  readonly scope: PluginScope;
+  readonly scope: PluginScope & Partial<Capabilities>;
   readonly #taps: RecordedTap[] = [];
   readonly #mounts: Omit<Mount, "running">[] = [];
   readonly #disposers: (() => void | Promise<void>)[] = [];
@@ -27,7 +31,7 @@ export class Holdings {
   readonly #log: Logger;
   #sealed = false;
 
-  constructor({ owner, log, claim }: HoldingsOptions) {
+  constructor({ owner, log, claim, offers, needs }: HoldingsOptions) {
     this.#plugin = owner.plugin;
     this.#log = log;
     this.scope = Object.freeze({
@@ -55,6 +59,13 @@ export class Holdings {
       notice: (line: string) => {
         this.#notices.add(oneLine(line));
       },
+      get sessions() {
+        return offers.sessions;
+      },
+      get ledger() {
+        return offers.ledger;
+      },
+      ...Object.fromEntries(needs.map((need) => [need, offers[need]])),
     });
   }
 

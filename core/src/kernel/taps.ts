@@ -49,6 +49,9 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     afterExecute: recorder.telling("afterExecute", (hooks) => hooks.afterExecute),
     requestCompleted: recorder.telling("requestCompleted", (hooks) => hooks.requestCompleted),
     listening: recorder.telling("listening", (hooks) => hooks.listening),
+    publicUrl: recorder.telling("publicUrl", (hooks) => hooks.publicUrl),
+    sessionStart: recorder.telling("sessionStart", (hooks) => hooks.sessionStart),
+    sessionEnd: recorder.telling("sessionEnd", (hooks) => hooks.sessionEnd),
     closing: recorder.awaited("closing", (hooks) => hooks.closing),
   });
 }

@@ -3,6 +3,8 @@ export class LedgerError extends Error {
   override readonly name = "LedgerError";
 }
 
+export const DAMAGED = "is damaged; put a backup in its place, or move it away to start with an empty one";
+
 /** SQLite's primary result codes that have a plain meaning, see https://sqlite.org/rescode.html. */
 const MEANINGS: Readonly<Record<number, string>> = {
   3: "may not be read or written by this user",
@@ -10,10 +12,10 @@ const MEANINGS: Readonly<Record<number, string>> = {
   6: "is being written to by another program",
   8: "can't be written: the file or its folder is read-only",
   10: "can't be read or written: the disk reports an error",
-  11: "is damaged; put a backup in its place, or move it away to start with an empty one",
+  11: DAMAGED,
   13: "can't be written: the disk is full",
   14: "can't be opened: check that its folder exists and belongs to this user",
-  26: "is damaged or no SQLite file; put a backup in its place, or move it away to start with an empty one",
+  26: DAMAGED,
 };
 
 /** Turns what SQLite threw into a LedgerError that names the file; anything else is a defect and passes as it is. */

@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Database } from "./database.js";
-import { explainFile, LedgerError } from "./errors.js";
+import { DAMAGED, explainFile, LedgerError } from "./errors.js";
 import type { LedgerLock } from "./lock.js";
 import { createPrivate, lockLedger } from "./lock.js";
 import { integer, text } from "./rows.js";
@@ -10,6 +10,9 @@ import type { SqliteModule } from "./sqlite.js";
 
 /** Bytes; a bigger file is read through only after a crash. */
 const CHECK_ALWAYS_BELOW = 64 * 1024 * 1024;
+
+/** Bytes: SQLite's page, the least that it ever writes of a ledger. */
+const SMALLEST = 4096;
 
 /*
  * WAL with synchronous=NORMAL: a commit is in the operating system's hands before the statement returns, so that it
@@ -38,6 +41,7 @@ export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase
   const lock = prepare(sqlite, file);
   let database: Database | undefined;
   try {
+    refuseStump(file);
     database = new Database(sqlite, file);
     database.exec(SETTINGS);
     check(database, lock.afterCrash);
@@ -61,6 +65,13 @@ function prepare(sqlite: SqliteModule, file: string): LedgerLock {
   }
 }
 
+/** SQLite takes a file that is shorter than a page for an empty one, and would start anew in it. */
+function refuseStump(file: string): void {
+  const { size } = statSync(file);
+  if (size > 0 && size < SMALLEST)
+    throw new LedgerError(`ledger ${file} ${DAMAGED} (it has ${size} bytes only)`);
+}
+
 function check(database: Database, afterCrash: boolean): void {
   const size = database.one(
     "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size",
@@ -69,10 +80,7 @@ function check(database: Database, afterCrash: boolean): void {
   const result = database.one("PRAGMA quick_check(1)");
   const said = result === undefined ? "no answer" : text(result, "quick_check");
   if (said !== "ok") {
-    throw new LedgerError(
-      `ledger ${database.file} is damaged; put a backup in its place, or move it away to start with an empty one ` +
-        `(SQLite: ${said.replaceAll("\n", " ")})`,
-    );
+    throw new LedgerError(`ledger ${database.file} ${DAMAGED} (SQLite: ${said.replaceAll("\n", " ")})`);
   }
 }
 
@@ -81,11 +89,23 @@ function closable(database: Database, lock: LedgerLock): OpenedDatabase {
     database,
     close() {
       try {
-        database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        leaveOneFile(database);
       } finally {
         database.close();
         lock.release();
       }
     },
   };
+}
+
+/**
+ * Brings all of the WAL into the ledger's own file and removes it, so that a ledger at rest is one file. The last close
+ * would do so too, but the package's connections stay until their statements are collected.
+ */
+function leaveOneFile(database: Database): void {
+  try {
+    database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE");
+  } catch {
+    // Somebody else reads the file, a backup perhaps: the next opener finds the WAL and goes on with it.
+  }
 }

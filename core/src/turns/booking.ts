@@ -13,12 +13,8 @@ export interface Books {
   readonly log: Logger;
 }
 
-/** Usage is written as it arrives, but not more often than this, in ms. */
-const USAGE_INTERVAL_MS = 1000;
-
 /** One turn's pages in the ledger and its line in the audit log. */
 export class Booking {
-  #usageWrittenAt = Number.NEGATIVE_INFINITY;
   #totals: SessionTotals | undefined;
   #ended = false;
 
@@ -55,10 +51,8 @@ export class Booking {
     this.#inBackground(this.books.ledger.turns.noteProcess(this.turn.info.id, child));
   }
 
+  /** Comes twice for a message of the model, and is written each time: what is not written dies with the gateway. */
   usage(usage: TurnUsage): void {
-    const now = performance.now();
-    if (now - this.#usageWrittenAt < USAGE_INTERVAL_MS) return;
-    this.#usageWrittenAt = now;
     this.#inBackground(this.books.ledger.turns.recordUsage(this.turn.info.id, usage));
   }
 

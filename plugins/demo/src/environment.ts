@@ -1,3 +1,5 @@
+import { join } from "node:path";
+
 /** Where the CLI finds the scripted model and its own folder. */
 export interface DemoTarget {
   /** The scripted model's base URL. */
@@ -26,6 +28,8 @@ export function demoEnvironment(
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     CLAUDE_CONFIG_DIR: configDir,
+    // What the CLI puts into the system's temporary folder would outlive the demo.
+    CLAUDE_CODE_TMPDIR: join(configDir, "tmp"),
     NO_PROXY: withLoopback(env["NO_PROXY"]),
     no_proxy: withLoopback(env["no_proxy"]),
   };

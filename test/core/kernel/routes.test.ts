@@ -48,6 +48,14 @@ describe("plugin routes", () => {
     });
   }
 
+  it("refuses a prefix that would catch everything", async () => {
+    const { kernel } = createKernel();
+    const greedy = plugin("greedy", (scope) => scope.mount("/", router()));
+    expect(await rejectionMessage(kernel.enable({ plugins: [greedy] }))).to.equal(
+      'plugin greedy: did not start: prefix "/" is no path such as "/reports"',
+    );
+  });
+
   it("refuses prefixes of the gateway itself, and what lies below them", async () => {
     const { kernel } = createKernel({ reservedPrefixes: ["/task", "/session"] });
     for (const prefix of ["/task", "/task/mine"] as const) {

@@ -372,7 +372,7 @@ describe("another configuration for a running plugin", () => {
 
   it("answers no request past an exclusive plugin that decides, while it restarts and after it failed to", async () => {
     const { kernel, complaints } = createKernel();
-    const gate = deferred();
+    const gates = [deferred(), deferred()];
     let starts = 0;
     let healthy = false;
     const guard = plugin(
@@ -381,7 +381,7 @@ describe("another configuration for a running plugin", () => {
         scope.hooks.request.tap("check", () => undefined);
         scope.mount("/guard", router());
         starts += 1;
-        if (starts === 2) await gate.promise;
+        await gates[starts - 2]?.promise;
         if (starts > 1 && !healthy) throw new Error("port in use");
       },
       { exclusive: true },
@@ -392,7 +392,11 @@ describe("another configuration for a running plugin", () => {
     await pause(10);
     expect(await ask()).to.include({ code: "UNAVAILABLE" });
     expect(kernel.routes.match("/guard")).to.include({ running: false });
-    gate.resolve();
+    gates[0]?.resolve();
+    await pause(10);
+    expect(starts, "it tries its old configuration").to.equal(3);
+    expect(await ask()).to.include({ code: "UNAVAILABLE" });
+    gates[1]?.resolve();
     expect(await changed).to.have.property("message", "plugin guard: did not start: port in use");
     expect(await ask(), "left out, it would be an open door").to.include({ code: "UNAVAILABLE" });
     expect(kernel.status()[0]).to.include({ state: "failed" });
@@ -448,6 +452,16 @@ describe("a changed selection", () => {
       "b on",
       "a off",
     ]);
+  });
+
+  it("takes down what it leaves out last on first off", async () => {
+    const { kernel } = createKernel();
+    const steps: string[] = [];
+    const tidy = (name: string) => plugin(name, (scope) => scope.onDispose(() => void steps.push(name)));
+    await kernel.enable({ plugins: [tidy("a"), tidy("b"), tidy("c")] });
+    const { stopped } = await kernel.change({});
+    expect(steps).to.deep.equal(["c", "b", "a"]);
+    expect(stopped).to.deep.equal(steps);
   });
 
   it("is refused whole, with nothing touched, when anything in it is wrong", async () => {

@@ -240,6 +240,21 @@ describe("telling taps", () => {
     expect(kernel.status()[0]).to.include({ faults: 1, dropped: 0 });
   });
 
+  it("free their place when they throw or return", async () => {
+    const { kernel } = createKernel({ limits: { tellingInFlight: 1 } });
+    let call = 0;
+    const shaky = plugin("shaky", (scope) =>
+      scope.hooks.event.tap("shaky", () => {
+        call += 1;
+        if (call % 2 === 0) throw new Error("no");
+      }),
+    );
+    await kernel.enable({ plugins: [shaky] });
+    for (let round = 0; round < 10; round += 1) kernel.tell("event", EVENT, TURN);
+    expect(call).to.equal(10);
+    expect(kernel.status()[0]).to.include({ faults: 5, dropped: 0 });
+  });
+
   it("free one place, not two, when they end after the deadline", async () => {
     const { kernel } = createKernel({ limits: { tellingInFlight: 2 } });
     const running = new Set<number>();
@@ -279,7 +294,9 @@ describe("telling taps", () => {
     await pause(110);
     kernel.tell("event", EVENT, TURN);
     expect(errors().at(-1)).to.include({ linesHeldBack: 490 });
-    expect(kernel.status()[0]).to.include({ faults: 501 });
+    kernel.tell("event", EVENT, TURN);
+    expect(errors().at(-1)).to.not.have.property("linesHeldBack");
+    expect(kernel.status()[0]).to.include({ faults: 502 });
   });
 
   it("leave no timer behind that keeps the process alive", async () => {
@@ -343,7 +360,7 @@ describe("the scope", () => {
     });
     await kernel.enable({ plugins: [curious] });
     expect(keys).to.deep.equal([
-      ["hooks", "log", "mount", "name", "notice", "onDispose", "signal"],
+      ["hooks", "ledger", "log", "mount", "name", "notice", "onDispose", "sessions", "signal"],
       ["tap", "tapPromise"],
       true,
     ]);

@@ -159,7 +159,7 @@ describe("ledger: opening", () => {
       "cut in half": (file) => truncateSync(file, Math.floor(statSync(file).size / 2)),
       "cut within its first page": (file) => truncateSync(file, 1000),
       "a page of zeros": (file) => overwrite(file, 4096 * 3, Buffer.alloc(4096)),
-      "noise in the schema": (file) => overwrite(file, 200, Buffer.alloc(3000, 0x5a)),
+      "noise in the schema": (file) => overwrite(file, 100, Buffer.alloc(40, 0x5a)),
       "noise in every page": (file) => {
         for (let at = 4096; at < statSync(file).size; at += 4096) overwrite(file, at, Buffer.alloc(64, 0xa5));
       },

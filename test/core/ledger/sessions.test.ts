@@ -120,15 +120,13 @@ describe("ledger: sessions", () => {
     const session = newSession();
     await ledger.sessions.create(session);
     const first = {
-      reported: { m: { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.1 } },
-      saved: {},
-      ended: "open",
+      bases: [{ m: { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.1 } }],
     } as const;
     await ledger.sessions.setCliTotals(session.id, first);
     expect((await ledger.sessions.get(session.id))?.cliTotals).to.deep.equal(first);
     const turn = newTurn(session);
     await ledger.turns.begin(turn);
-    const second = { ...first, saved: first.reported, ended: "clean" } as const;
+    const second = { bases: [{}, ...first.bases] } as const;
     await ledger.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.1)), {
       at: NOON,
       cliTotals: second,

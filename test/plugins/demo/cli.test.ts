@@ -1,5 +1,6 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import type { Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import {
@@ -161,12 +162,13 @@ describe("demo: the real CLI on the scripted model", function () {
     const sessionId = crypto.randomUUID();
     const held = await talk(["[[bash echo before]] [[write a.txt A]] [[say after]]"], {
       sessionId,
-      hooks: { PreToolUse: [{ matcher: "Write", hooks: [hookThat("defer")] }] },
+      hooks: { PreToolUse: [{ matcher: "Write", hooks: [defer] }] },
     });
     expect(held.results[0]).to.have.property("terminal_reason", "tool_deferred");
+    // Not a hook: the CLI goes on with a held call at once, and hooks that it is told of a moment later are not asked.
     const resumed = await talk([], {
       resume: sessionId,
-      hooks: { PreToolUse: [{ matcher: "Write", hooks: [hookThat("allow")] }] },
+      canUseTool: async (_tool, updatedInput) => ({ behavior: "allow", updatedInput }),
     });
     expect(resumed.results.map(textOf)).to.deep.equal(["after"]);
     expect(await readFile(join(cwd, "a.txt"), "utf8")).to.equal("A");
@@ -282,9 +284,29 @@ describe("demo: the real CLI on the scripted model", function () {
     expectBilled(results.at(-1), model);
   });
 
-  it("leaves a folder of its own behind, and nothing elsewhere", async () => {
-    await talk(["[[words 1]]"]);
+  it("hears from a background task, without starting its script again", async () => {
+    const call = {
+      description: "d",
+      prompt: "[[words 4]]",
+      subagent_type: "general-purpose",
+      run_in_background: true,
+    };
+    const { results } = await converse(
+      [`[[${JSON.stringify({ tool: "Agent", input: call })}]] [[say started]]`],
+      { cwd, env: cliEnvironment(model, configDir) },
+      () => undefined,
+      2,
+    );
+    expect(results.map(textOf)).to.deep.equal(["started", "Noted."]);
+    expect(model.dealt().map(({ kind }) => kind)).to.have.members(["turn", "turn", "subagent", "notice"]);
+    expectBilled(results.at(-1), model);
+  });
+
+  it("keeps its conversations and its temporary files in a folder of its own", async () => {
+    await talk(["[[bash echo hi]]", "[[subagent [[words 1]]]]"]);
     expect((await stat(join(configDir, "projects"))).isDirectory()).to.equal(true);
+    const elsewhere = await readdir(join(tmpdir(), `claude-${process.getuid?.()}`)).catch(() => []);
+    expect(elsewhere.filter((name) => name.includes(basename(cwd)))).to.deep.equal([]);
   });
 });
 
@@ -322,6 +344,8 @@ function retriesIn(messages: readonly SDKMessage[]): number {
   return messages.filter((message) => message.type === "system" && message.subtype === "api_retry").length;
 }
 
-function hookThat(permissionDecision: "allow" | "defer") {
-  return async () => ({ hookSpecificOutput: { hookEventName: "PreToolUse" as const, permissionDecision } });
+async function defer() {
+  return {
+    hookSpecificOutput: { hookEventName: "PreToolUse" as const, permissionDecision: "defer" as const },
+  };
 }

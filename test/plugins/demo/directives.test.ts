@@ -1,6 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { readCalls } from "../../../plugins/demo/dist/model/calls.js";
 import { findDirectives } from "../../../plugins/demo/dist/model/directives.js";
+import { DIRECTIVE_NAMES } from "../../../plugins/demo/dist/model/index.js";
 
 function callsIn(text: string) {
   return findDirectives(text).map(readCalls);
@@ -78,6 +80,12 @@ describe("demo: directives in a prompt", () => {
       { name: "Bash", input: bash.input },
     ];
     expect(callsIn(`[[tools ${JSON.stringify(list)} ]]`)).to.deep.equal([[write, bash]]);
+  });
+
+  it("are all in the README", async () => {
+    const readme = await readFile(new URL("../../../plugins/demo/README.md", import.meta.url), "utf8");
+    const shown = new Set(findDirectives(readme.replaceAll("\\|", "|")).map(({ name }) => name));
+    for (const name of DIRECTIVE_NAMES) expect([...shown], name).to.include(name);
   });
 
   it("makes no call of what is not written as it has to be", () => {

@@ -65,6 +65,7 @@ describe("demo: the plugin", function () {
       PATH: INHERITED["PATH"],
       MINE: "kept",
       ANTHROPIC_API_KEY: "demo",
+      CLAUDE_CODE_TMPDIR: join(configDir, "tmp"),
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
       HTTPS_PROXY: "http://127.0.0.1:1",

@@ -53,6 +53,7 @@ export function cliEnvironment(
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     CLAUDE_CONFIG_DIR: configDir,
+    CLAUDE_CODE_TMPDIR: join(configDir, "tmp"),
     ...more,
   };
 }
@@ -61,12 +62,13 @@ export const BYPASS: Options = { permissionMode: "bypassPermissions", allowDange
 
 /**
  * Sends prompts to the real CLI, each after the result of the one before, and ends when the last has its result. The
- * process has exited when this returns. No prompts: the input stays open until the first result, as for a parked turn.
+ * process has exited when this returns. The input stays open until there are as many results as are expected.
  */
 export async function converse(
   prompts: readonly string[],
   options: Options,
   watch: Watcher = () => {},
+  expected = Math.max(1, prompts.length),
 ): Promise<Conversation> {
   const messages: SDKMessage[] = [];
   const results: SDKResultMessage[] = [];
@@ -74,7 +76,7 @@ export async function converse(
   let thrown: unknown;
   const answered = new Signal();
   const running = query({
-    prompt: inTurn(prompts, answered),
+    prompt: inTurn(prompts, expected, answered),
     options: {
       settingSources: [],
       includePartialMessages: true,
@@ -112,13 +114,17 @@ export function textOf(result: SDKResultMessage | undefined): string {
   return result.subtype === "success" ? result.result : result.errors.join("\n");
 }
 
-async function* inTurn(prompts: readonly string[], answered: Signal): AsyncGenerator<SDKUserMessage> {
+async function* inTurn(
+  prompts: readonly string[],
+  expected: number,
+  answered: Signal,
+): AsyncGenerator<SDKUserMessage> {
   for (const content of prompts) {
     const message: SDKUserMessage["message"] = { role: "user", content };
     yield { type: "user", message, parent_tool_use_id: null };
     await answered.taken();
   }
-  if (prompts.length === 0) await answered.taken();
+  for (let i = prompts.length; i < expected; i++) await answered.taken();
 }
 
 /** Lets one waiting party go on at each `give`. */

@@ -5,7 +5,10 @@ import { DIRECTIVE_NAMES, type Move, misread, readScript } from "./script.js";
 import { answerTo } from "./side-requests.js";
 import { countUsage, type Tokens } from "./usage.js";
 
-/** What a request is for. `title` and `structured`: a side request of the CLI's own; `summary`: compaction. */
+/**
+ * What a request is for. Of the CLI's own accord: `title` and `structured` beside a turn, `summary` to compact the
+ * conversation, `notice` when something in the background has ended.
+ */
 export type RequestKind = "turn" | "subagent" | "title" | "structured" | "summary" | "notice";
 
 /** A tool call with the id under which its result comes back. */
@@ -32,6 +35,7 @@ const LONGEST_REPORT = 20_000;
 export function planAnswer(conversation: Conversation): Answer {
   const side = answerTo(conversation);
   if (side !== undefined) return finish(conversation, side.kind, [{ kind: "text", text: side.text }], 0);
+  if (conversation.notified) return finish(conversation, "notice", [{ kind: "text", text: "Noted." }], 0);
   const script = readScript(conversation);
   const moves = script.length > 0 ? script : repeatRefused(conversation);
   const first = firstMove(conversation, moves);
@@ -93,7 +97,6 @@ function repeatRefused({ prompt, resultsBefore }: Conversation): readonly Move[]
 }
 
 function closingText(conversation: Conversation, scripted: boolean): string {
-  if (conversation.notified) return "Noted.";
   if (conversation.results.length > 0) return conversation.results.map(reportResult).join("\n");
   return scripted ? "Done." : introduce(conversation);
 }

@@ -30,15 +30,17 @@ export interface Conversation {
   readonly tools: readonly string[];
   /** The schema that the answer has to meet, where the request asks for JSON. */
   readonly schema: JsonObject | undefined;
-  /** The last message is a notice of the CLI's own: no tool result, nothing from the caller. */
+  /** The last message holds nothing but reminders of the CLI's own: a background task has ended, say. */
   readonly notified: boolean;
   /** A subagent of the CLI asks, not the caller's own turn. */
   readonly subagent: boolean;
 }
 
+const REMINDER = /^<system-reminder>[\s\S]*<\/system-reminder>\s*$/;
+
 /** What the CLI adds to the user's messages by itself. Measured on 2.1.330. */
 const ADDED = [
-  /^<system-reminder>[\s\S]*<\/system-reminder>\s*$/,
+  REMINDER,
   /^<local-command-(?:caveat|stdout|stderr)>/,
   /^<command-(?:name|message|args)>/,
   /^\[Request interrupted by user(?: for tool use)?\]$/,
@@ -105,7 +107,8 @@ function promptOf(message: JsonObject): string | undefined {
 function isNotice(messages: readonly JsonObject[]): boolean {
   const last = messages.findLast((message) => message["role"] !== "system");
   if (last === undefined || last["role"] !== "user" || promptOf(last) !== undefined) return false;
-  return !blocksOf(last).some((block) => block["type"] === "tool_result");
+  if (blocksOf(last).some((block) => block["type"] === "tool_result")) return false;
+  return textsOf(last["content"]).every((text) => REMINDER.test(text));
 }
 
 /** The text blocks of a `content`, which is a string or a list of blocks. */

@@ -1,0 +1,94 @@
+import type { LoadedConfig } from "@claudeway/config";
+import type { Engine } from "./engine/engine.js";
+import type { Gateway } from "./gateway.js";
+import { openapiDocument } from "./http/openapi.js";
+import type { GatewayControl, Load, ReloadReport } from "./kernel/capabilities.js";
+import type { Kernel } from "./kernel/kernel.js";
+import type { PluginSelection } from "./kernel/selection.js";
+
+export interface ControlParts {
+  readonly version: string;
+  readonly loaded: LoadedConfig;
+  readonly kernel: Kernel;
+  readonly gateway: Gateway;
+  readonly engine: Engine;
+  /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
+  readonly read: () => LoadedConfig;
+}
+
+/** The gateway as plugins that need "control" see it. */
+export class Control implements GatewayControl {
+  #loaded: LoadedConfig;
+  #publicUrl: string | undefined;
+
+  constructor(private readonly parts: ControlParts) {
+    this.#loaded = parts.loaded;
+  }
+
+  get version(): string {
+    return this.parts.version;
+  }
+
+  get logDir(): string {
+    return this.parts.loaded.config.log_dir;
+  }
+
+  plugins() {
+    return this.parts.kernel.status();
+  }
+
+  available() {
+    return this.parts.kernel.available();
+  }
+
+  enable(name: string): Promise<void> {
+    return this.parts.kernel.enable({ plugins: [name], sections: this.#sections() });
+  }
+
+  disable(name: string): Promise<void> {
+    return this.parts.kernel.disable(name);
+  }
+
+  async reload(): Promise<ReloadReport> {
+    const loaded = this.parts.read();
+    const { failed, ...report } = await this.parts.kernel.change(selectionOf(loaded));
+    this.#loaded = loaded;
+    return { ...report, failed: failed.map(({ message }) => message) };
+  }
+
+  load(): Load {
+    return { ...this.parts.gateway.load(), processes: this.parts.engine.processes };
+  }
+
+  openapi() {
+    return openapiDocument({ version: this.parts.version, mounts: this.parts.kernel.routes.list() });
+  }
+
+  authenticate(secret: string) {
+    return this.parts.gateway.keyring.find(secret);
+  }
+
+  keys() {
+    const { keys, generated } = this.parts.loaded;
+    return keys.map(({ id, secret }) => ({ id, generated, secretLength: secret.length }));
+  }
+
+  announcePublicUrl(url: string | undefined): void {
+    this.#publicUrl = url;
+    this.parts.kernel.tell("publicUrl", url);
+  }
+
+  publicUrl(): string | undefined {
+    return this.#publicUrl;
+  }
+
+  /** The sections of the configuration, for what they configure: what is on is said by name. */
+  #sections(): NonNullable<PluginSelection["sections"]> {
+    return this.#loaded.pluginSections;
+  }
+}
+
+/** What the configuration switches on. */
+export function selectionOf({ plugins, disabledPlugins, pluginSections }: LoadedConfig): PluginSelection {
+  return { plugins: plugins.map(({ ref }) => ref), disabled: disabledPlugins, sections: pluginSections };
+}

@@ -1,0 +1,60 @@
+import { isDeepStrictEqual } from "node:util";
+import type { SessionTotals, TotalsByModel } from "./engine.js";
+import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.js";
+
+/*
+ * The CLI reports totals, not turns: they add up within a process, and over a resume they go on from what an earlier
+ * process of the session saved. Measured on 2.1.330: a process saves its totals when it ends by itself or on TERM
+ * (with what a turn in the middle had used in messages that were over; a message that breaks off then is not in them),
+ * and nothing when it is killed: the next one starts from what was saved last, or from nothing.
+ *
+ * So what a process started from is one of a few totals that are known, and the usage seen in the turn's own stream
+ * tells which. The stream knows less than the totals (of a subagent it does not show the last message, of compaction
+ * nothing at all), but never more.
+ */
+
+/** More than that never happened between two reports of a session; each lost turn adds one. */
+const MOST_BASES = 8;
+
+/** What one turn used, and what its process had started from. */
+export interface Settled {
+  readonly used: TotalsByModel;
+  readonly base: TotalsByModel;
+}
+
+/** Tells what a turn used from the totals after it and what of it was delivered. */
+export function settle(
+  now: TotalsByModel,
+  before: SessionTotals | undefined,
+  delivered: TotalsByModel,
+): Settled {
+  const candidates = [...(before?.bases ?? []), NO_TOTALS]
+    .map((base) => ({ base, used: subtract(now, base) }))
+    .filter(({ used }) => isPossible(used));
+  return (
+    candidates.find(({ used }) => matches(used, delivered)) ??
+    candidates.find(({ used }) => covers(used, delivered)) ??
+    candidates[0] ?? { base: NO_TOTALS, used: now }
+  );
+}
+
+/** After a report, by how the process ended. */
+export function afterReport(now: TotalsByModel, base: TotalsByModel, killed: boolean): SessionTotals {
+  return bounded(killed ? [base, now] : [now, base]);
+}
+
+/**
+ * After a process that ended in the middle of a turn, without a report of it: it saved what was delivered, or more, or
+ * nothing. The most comes first: too large a base leaves less than was delivered, so it is found out.
+ */
+export function afterLoss(before: SessionTotals | undefined, delivered: TotalsByModel): SessionTotals {
+  const earlier = before?.bases ?? [];
+  return bounded([add(earlier[0] ?? NO_TOTALS, delivered), ...earlier]);
+}
+
+function bounded(bases: readonly TotalsByModel[]): SessionTotals {
+  const distinct = bases.filter(
+    (base, index) => bases.findIndex((other) => isDeepStrictEqual(other, base)) === index,
+  );
+  return { bases: distinct.slice(0, MOST_BASES) };
+}

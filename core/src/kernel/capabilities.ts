@@ -1,0 +1,179 @@
+import type { TurnResponse } from "@claudeway/schemas";
+import type {
+  CostGrouping,
+  CostPeriod,
+  KeyTotals,
+  Overview,
+  PageQuery,
+  SessionFilter,
+  SessionPage,
+  SessionRecord,
+  TurnPage,
+  TurnRecord,
+} from "../ledger/ledger.js";
+import type { Frame, TextMode } from "../turns/stream.js";
+import type { Caller } from "../turns/types.js";
+import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../approvals/types.js";
+import type { PathsObject } from "./plugin.js";
+import type { PluginStatus } from "./status.js";
+
+/** Sessions of every key, to be read. */
+export interface SessionsView {
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Newest first. */
+  list(query: SessionFilter & PageQuery): Promise<SessionPage>;
+  /** A session's turns, the latest first. */
+  turns(sessionId: string, query: PageQuery): Promise<TurnPage>;
+}
+
+/** What the ledger knows of turns and money, to be read. */
+export interface LedgerView {
+  overview(): Promise<Overview>;
+  byKey(): Promise<readonly KeyTotals[]>;
+  costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
+  turn(id: string): Promise<TurnRecord | undefined>;
+  /** The answer of a turn that ended. */
+  response(turnId: string): Promise<TurnResponse | undefined>;
+}
+
+export interface NewSessionRequest {
+  readonly model?: string;
+  readonly systemPrompt?: string;
+  /** An existing folder; without it the gateway makes one. */
+  readonly workdir?: string;
+}
+
+export interface PromptRequest {
+  readonly prompt: string;
+  /** 600 unless given. */
+  readonly timeoutSecs?: number;
+  /** True: slash commands and `@file` mentions are text. */
+  readonly verbatim?: boolean;
+}
+
+/** A turn that was begun by a plugin. */
+export interface TurnHandle {
+  readonly id: string;
+  readonly sessionId: string;
+  /** Its events, from the one after `after` (0: all) on; null is a heartbeat. */
+  read(options: { readonly mode: TextMode; readonly after?: number }): AsyncIterable<Frame | null>;
+  /** The whole answer; also of a turn that failed, was refused or ended from outside. Never rejects. */
+  readonly answer: Promise<TurnResponse>;
+  interrupt(): void;
+}
+
+/** Sessions and prompts in the name of a key id, on the same path that requests take. */
+export interface TurnRunner {
+  startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
+  /** Rejects with NOT_FOUND where the session is not this key's. */
+  prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
+  /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
+  approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
+  /** False: no turn was running. */
+  interrupt(keyId: string, sessionId: string): Promise<boolean>;
+  endSession(keyId: string, sessionId: string): Promise<void>;
+  /** A turn that runs at the moment, to be followed; whoever's it is. */
+  follow(turnId: string): TurnHandle | undefined;
+}
+
+/** The desk where tool calls wait for a decision. */
+export interface ApprovalDesk {
+  /** Newest first. */
+  list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
+  get(id: string): Promise<Approval | undefined>;
+  /**
+   * Decides, if nobody has yet. Resolves to the request as it is decided; rejects with CONFLICT, which names who was
+   * first, and with FORBIDDEN where the configuration does not let this decider decide.
+   */
+  decide(id: string, decision: Decision, decider: Decider): Promise<Approval>;
+  /** Path and query of a signed page on which this one request can be decided, once. */
+  link(id: string): Promise<string>;
+}
+
+/** How busy the gateway is. */
+export interface Load {
+  readonly running: number;
+  readonly queued: number;
+  /** Live processes of the CLI. */
+  readonly processes: number;
+}
+
+/** Somebody's routes below a prefix. */
+export interface LiveRoutes {
+  readonly prefix: string;
+  readonly plugin: string;
+  readonly auth: "key" | "admin" | "none";
+  readonly openapi: PathsObject;
+}
+
+/** What became of a file that was read again. */
+export interface ReloadReport {
+  readonly started: readonly string[];
+  readonly replaced: readonly string[];
+  readonly stopped: readonly string[];
+  readonly unchanged: readonly string[];
+  /** One line each. */
+  readonly failed: readonly string[];
+}
+
+/** The gateway itself. */
+export interface GatewayControl {
+  readonly version: string;
+  /** Every plugin that has been on since the start; secrets in its configuration are masked. */
+  plugins(): readonly PluginStatus[];
+  /** The first-party plugins that are installed, on or not. */
+  available(): Promise<readonly string[]>;
+  /** Until the restart. Rejects with a one-line reason. */
+  enable(name: string): Promise<void>;
+  disable(name: string): Promise<void>;
+  /** Reads the configuration file again. Rejects with one line where anything in it is wrong, and changes nothing. */
+  reload(): Promise<ReloadReport>;
+  load(): Load;
+  /** The gateway's own paths and every plugin's, as an OpenAPI 3.1 document. */
+  openapi(): Readonly<Record<string, unknown>>;
+  /** The caller who holds this secret. Takes the same time whether there is one or not. */
+  authenticate(secret: string): Caller | undefined;
+  /** Ids of the configured keys, the admin's first, and how safe their secrets are. */
+  keys(): readonly { readonly id: string; readonly generated: boolean; readonly secretLength: number }[];
+  /** Tells everybody the address that the world sees; undefined: it is gone. */
+  announcePublicUrl(url: string | undefined): void;
+  publicUrl(): string | undefined;
+  /** Folder of the audit log: `<dir>/<key_id>/YYYY-MM.log`. */
+  readonly logDir: string;
+}
+
+/** What a plugin gets for each of its `needs`. */
+export interface Capabilities {
+  readonly turns: TurnRunner;
+  readonly approvals: ApprovalDesk;
+  readonly control: GatewayControl;
+}
+
+/** All that the gateway offers to plugins; the kernel hands each what it may have. */
+export interface Offers extends Capabilities {
+  readonly sessions: SessionsView;
+  readonly ledger: LedgerView;
+}
+
+/** Stands in for the offers of a kernel that nobody has given any: whatever is used of them throws. */
+export const NOTHING_OFFERED: Offers = {
+  get sessions() {
+    return notOffered("sessions");
+  },
+  get ledger() {
+    return notOffered("ledger");
+  },
+  get turns() {
+    return notOffered("turns");
+  },
+  get approvals() {
+    return notOffered("approvals");
+  },
+  get control() {
+    return notOffered("control");
+  },
+};
+
+function notOffered(what: string): never {
+  throw new Error(`this gateway offers no ${what}`);
+}
