@@ -7,7 +7,7 @@ import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
-import { PluginLoader } from "./loader.js";
+import { PluginLoader, type PluginSource } from "./loader.js";
 import type { PluginSection } from "./plugin-config.js";
 import { Roster } from "./roster.js";
 import type { RouteTable } from "./routes.js";
@@ -122,12 +122,14 @@ export class Kernel {
   }
 
   /**
-   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. A plugin
+   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. One that
+   * the kernel knows is found by its own name again, wherever it came from, and may have a section unnamed. A plugin
    * that was on before gets its old place in the order of taps; new ones follow in the order of the selection.
    */
   enable(selection: PluginSelection): Promise<void> {
     return this.#enqueue(async () => {
-      const checked = await this.check(selection);
+      const names = this.#roster.entries.map(({ checked }) => checked.name);
+      const checked = await checkSelection(this.#fromOrigins(selection), this.#loader, names);
       for (const one of checked) this.#refuseTwin(one);
       await this.#startAll(checked.filter(({ name }) => this.#roster.get(name)?.state !== "on"));
     });
@@ -192,6 +194,12 @@ export class Kernel {
     // Whoever asked for a change hears of its failure; the next change starts regardless.
     this.#queue = result.catch(() => {});
     return result;
+  }
+
+  #fromOrigins(selection: PluginSelection): PluginSelection {
+    const originOf = (source: PluginSource) =>
+      (typeof source === "string" ? this.#roster.get(source)?.checked.origin : undefined) ?? source;
+    return { ...selection, plugins: (selection.plugins ?? []).map(originOf) };
   }
 
   async #startAll(plugins: readonly CheckedPlugin[]): Promise<void> {

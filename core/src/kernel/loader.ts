@@ -14,7 +14,9 @@ export type PluginSource = string | AnyPlugin;
 /** A plugin that was found, imported and checked; nothing of it has been started. */
 export interface LoadedPlugin {
   readonly plugin: AnyPlugin;
-  /** As it was asked for; `(given)` for one that was handed over as an object. */
+  /** As it was asked for. */
+  readonly origin: PluginSource;
+  /** The same in words; `(given)` for one that was handed over as an object. */
   readonly source: string;
   /** Of its package, where it has one. */
   readonly version: string | undefined;
@@ -47,7 +49,7 @@ export class PluginLoader {
 
   /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
-    if (typeof source !== "string") return this.#inspect(source, "(given)", undefined);
+    if (typeof source !== "string") return this.#inspect(source, source, undefined);
     const { file, version } = await locatePlugin(source, this.#places);
     const loaded = this.#inspect(await this.#import(source, file), source, version);
     if (isFirstPartyName(source) && loaded.plugin.name !== source) {
@@ -56,11 +58,12 @@ export class PluginLoader {
     return loaded;
   }
 
-  #inspect(value: unknown, source: string, version: string | undefined): LoadedPlugin {
+  #inspect(value: unknown, origin: PluginSource, version: string | undefined): LoadedPlugin {
+    const source = typeof origin === "string" ? origin : "(given)";
     const plugin = checkPlugin(value, source);
     const checkConfig = this.#checks.get(plugin) ?? compileConfigSchema(plugin.name, plugin.configSchema);
     this.#checks.set(plugin, checkConfig);
-    return { plugin, source, version, checkConfig };
+    return { plugin, origin, source, version, checkConfig };
   }
 
   async #import(source: string, file: string): Promise<unknown> {

@@ -2,8 +2,7 @@ import { nearest } from "@claudeway/schemas";
 import { PluginError } from "./faults.js";
 import type { LoadedPlugin, PluginLoader, PluginSource } from "./loader.js";
 import { isFirstPartyName } from "./locate.js";
-import type { AnyPlugin } from "./plugin.js";
-import type { ConfigCheck, PluginSection } from "./plugin-config.js";
+import type { PluginSection } from "./plugin-config.js";
 import { isRecord } from "./secrets.js";
 
 /** Which plugins are on, and how they are configured. */
@@ -17,39 +16,35 @@ export interface PluginSelection {
 }
 
 /** A plugin whose configuration has been checked too: all that can be known before it is started. */
-export interface CheckedPlugin {
+export interface CheckedPlugin extends LoadedPlugin {
   readonly name: string;
-  readonly plugin: AnyPlugin;
-  readonly source: string;
-  readonly version: string | undefined;
   /** Checked, with defaults, frozen. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly checkConfig: ConfigCheck;
 }
 
 /**
  * Loads and checks what a selection switches on, and starts nothing. Those that their sections switch on come first, in
- * the order of the sections; then the named ones, in theirs. Rejects with a `PluginError` at the first problem.
+ * the order of the sections; then the named ones, in theirs. `alsoKnown` are plugins that may have a section although the
+ * selection does not name them. Rejects with a `PluginError` at the first problem.
  */
 export async function checkSelection(
   selection: PluginSelection,
   loader: PluginLoader,
+  alsoKnown: readonly string[] = [],
 ): Promise<CheckedPlugin[]> {
   const { disabled = [], sections = {} } = selection;
   const loaded = withoutTwins(await loadAll(selection, loader));
-  await checkNames(selection, loaded, loader);
+  const names = [...(await loader.names()), ...loaded.map(({ plugin }) => plugin.name), ...alsoKnown];
+  checkNames(selection, [...new Set(names)]);
   return loaded
     .filter(({ plugin }) => !disabled.includes(plugin.name))
     .map((one) => configure(one, sectionOf(sections, one.plugin.name)));
 }
 
 /** The plugin with another section; throws a `PluginError` where that is not as its schema says. */
-export function configure(
-  loaded: Pick<CheckedPlugin, "plugin" | "source" | "version" | "checkConfig">,
-  section: PluginSection,
-): CheckedPlugin {
-  const { plugin, source, version, checkConfig } = loaded;
-  return { name: plugin.name, plugin, source, version, config: checkConfig(section), checkConfig };
+export function configure(loaded: LoadedPlugin, section: PluginSection): CheckedPlugin {
+  const { plugin, origin, source, version, checkConfig } = loaded;
+  return { name: plugin.name, plugin, origin, source, version, checkConfig, config: checkConfig(section) };
 }
 
 function sectionOf(sections: Readonly<Record<string, PluginSection>>, name: string): PluginSection {
@@ -113,30 +108,25 @@ function withoutTwins(loaded: readonly LoadedPlugin[]): LoadedPlugin[] {
 }
 
 /** A typing error in the name of a section or of a plugin to leave off must not pass in silence. */
-async function checkNames(selection: PluginSelection, loaded: readonly LoadedPlugin[], loader: PluginLoader) {
-  const { plugins = [], disabled = [], sections = {} } = selection;
-  const known = new Set<unknown>([...(await loader.names()), ...loaded.map(({ plugin }) => plugin.name)]);
+function checkNames(
+  { plugins = [], disabled = [], sections = {} }: PluginSelection,
+  known: readonly string[],
+) {
   for (const [name, section] of Object.entries(sections)) {
     const { enabled } = section;
-    if (known.has(name) || enabled === false || disabled.includes(name)) continue;
-    await refuseName(`plugins.${name}`, name, loader, loaded);
+    if (known.includes(name) || enabled === false || disabled.includes(name)) continue;
+    refuseName(`plugins.${name}`, name, known);
   }
   for (const name of disabled) {
-    if (known.has(name) || plugins.includes(name) || Object.hasOwn(sections, name)) continue;
-    await refuseName(`--disable-plugin ${name}`, name, loader, loaded);
+    if (known.includes(name) || plugins.includes(name) || Object.hasOwn(sections, name)) continue;
+    refuseName(`--disable-plugin ${name}`, name, known);
   }
 }
 
-async function refuseName(
-  where: string,
-  name: string,
-  loader: PluginLoader,
-  loaded: readonly LoadedPlugin[],
-): Promise<never> {
-  const names = [...new Set([...(await loader.names()), ...loaded.map(({ plugin }) => plugin.name)])];
-  const guess = nearest(name, names);
+function refuseName(where: string, name: string, known: readonly string[]): never {
+  const guess = nearest(name, known);
   const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
-  const takes = names.length === 0 ? "none is installed" : `there are ${names.join(", ")}`;
+  const there = known.length === 0 ? "none is installed" : `there are ${known.join(", ")}`;
   const elsewhere = "one from a package or a path is switched on with --enable-plugin";
-  throw new PluginError(name, `${where}: no such plugin;${hint} ${takes}; ${elsewhere}`);
+  throw new PluginError(name, `${where}: no such plugin;${hint} ${there}; ${elsewhere}`);
 }

@@ -107,6 +107,26 @@ describe("switching plugins off and on", () => {
     expect(kernel.status().map(({ name }) => name)).to.deep.equal(["once", "new"]);
   });
 
+  it("finds a plugin from elsewhere again by its own name, and takes sections of the others that it knows", async () => {
+    const { kernel } = createKernel();
+    const given = marker("given");
+    const sections = { good: { greeting: "hi" }, given: {} };
+    await kernel.enable({ plugins: [fixture("good"), given], sections });
+    for (const name of ["good", "given"]) {
+      await kernel.disable(name);
+      await kernel.enable({ plugins: [name], sections });
+    }
+    expect(kernel.status().map(({ name, state }) => `${name} ${state}`)).to.deep.equal([
+      "good on",
+      "given on",
+    ]);
+    expect(kernel.status()[0]).to.deep.include({ source: fixture("good"), config: { greeting: "hi" } });
+    const unknown = { ...sections, godo: {} };
+    expect(await rejectionMessage(kernel.enable({ plugins: ["good"], sections: unknown }))).to.match(
+      /^plugins\.godo: no such plugin; did you mean good\?/,
+    );
+  });
+
   it("refuses another plugin of a name that is on, and takes it when that one is off", async () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [marker("a")] });

@@ -1,0 +1,116 @@
+import { homedir } from "node:os";
+import { join, normalize, sep } from "node:path";
+import { type Glob, globMatches, hasWildcard, toGlob } from "./glob.js";
+import { isWithin, type Place, realPath } from "./paths.js";
+import type { Match } from "./types.js";
+
+/** A path with wildcards, taken apart: a folder without any, then one glob a segment; `**` is any number of them. */
+export interface PathPattern {
+  /** Absolute, or undefined: counts from the workdir. */
+  readonly root: string | undefined;
+  /** The literal folders below the root. */
+  readonly base: readonly string[];
+  readonly globs: readonly (Glob | "**")[];
+}
+
+const UNKNOWN = /[?[\]{}!\\]/;
+
+/** Reads a pattern; throws an Error that says what is wrong with it. */
+export function parsePathPattern(text: string): PathPattern {
+  const unknown = UNKNOWN.exec(text);
+  if (unknown) throw new Error(`${unknown[0]} has no meaning in a path pattern; it takes * and **`);
+  const { root, rest } = anchor(text);
+  const segments = rest.split("/").filter((segment) => segment !== "" && segment !== ".");
+  if (segments.includes("..")) throw new Error("a path pattern takes no ..");
+  if (segments.some((segment) => segment.includes("**") && segment !== "**")) {
+    throw new Error("** stands for whole folders: it has a segment to itself");
+  }
+  const wild = segments.findIndex((segment) => segment.includes("*"));
+  const split = wild === -1 ? segments.length : wild;
+  return {
+    root,
+    base: segments.slice(0, split),
+    globs: segments.slice(split).map((segment) => (segment === "**" ? "**" : toGlob(segment))),
+  };
+}
+
+function anchor(text: string): { root: string | undefined; rest: string } {
+  if (text.startsWith("/")) return { root: sep, rest: text };
+  if (text === "~" || text.startsWith("~/")) return { root: homedir(), rest: text.slice(1) };
+  if (text.startsWith("~")) throw new Error("~ stands for the gateway's own home folder only: ~/…");
+  // As in .gitignore: a bare name counts wherever it turns up.
+  return { root: undefined, rest: text.replace(/\/$/, "").includes("/") ? text : `**/${text}` };
+}
+
+/**
+ * Whether the place is surely among those that the pattern names: the real one counts, the pattern's own links
+ * followed too. With `tree`, all below the place has to be.
+ */
+export function surelyNames(pattern: PathPattern, { real }: Place, workdir: string, tree: boolean): boolean {
+  const base = realPath(baseOf(pattern, workdir));
+  if (base === undefined) return false;
+  if (tree && pattern.globs.at(-1) !== "**") return false;
+  return isWithin(real, base) && segmentsMatch(pattern.globs, below(real, base));
+}
+
+/** Whether the pattern names the place by any of its names, or a folder that it is in; `maybe`: something in it. */
+export function namesAtAll(pattern: PathPattern, place: Place, workdir: string, tree: boolean): Match {
+  const written = baseOf(pattern, workdir);
+  const bases = [written, realPath(written)].filter((base) => base !== undefined).map(folded);
+  const paths = [place.written, place.real].map(folded);
+  const globs = pattern.globs.map((glob) => (glob === "**" ? glob : glob.map(folded)));
+  let found: Match = "no";
+  for (const base of bases) {
+    for (const path of paths) {
+      if (isWithin(path, base) && ancestorMatches(globs, below(path, base))) return "yes";
+      const overlaps = isWithin(base, path) || (isWithin(path, base) && globs.some(reachesDown));
+      if (tree && overlaps) found = "maybe";
+    }
+  }
+  return found;
+}
+
+function baseOf({ root, base }: PathPattern, workdir: string): string {
+  return normalize(join(root ?? workdir, ...base));
+}
+
+function below(path: string, base: string): string[] {
+  return path.slice(base.length).split(sep).filter(Boolean);
+}
+
+// There, two spellings can be one file. A refusal may err on that side; an allowance never does.
+function folded(path: string): string {
+  return process.platform === "darwin" ? path.toLowerCase() : path;
+}
+
+function reachesDown(glob: Glob | "**"): boolean {
+  return glob === "**" || hasWildcard(glob);
+}
+
+function ancestorMatches(globs: PathPattern["globs"], segments: readonly string[]): boolean {
+  for (let end = 0; end <= segments.length; end++) {
+    if (segmentsMatch(globs, segments.slice(0, end))) return true;
+  }
+  return false;
+}
+
+function segmentsMatch(globs: PathPattern["globs"], segments: readonly string[]): boolean {
+  // Places in the pattern that can be reached by what was read so far: linear in both, whatever the pattern.
+  let reached = spread(new Set([0]), globs);
+  for (const segment of segments) {
+    const next = new Set<number>();
+    for (const at of reached) {
+      const glob = globs[at];
+      if (glob === "**") next.add(at);
+      else if (glob !== undefined && globMatches(glob, segment)) next.add(at + 1);
+    }
+    reached = spread(next, globs);
+  }
+  return reached.has(globs.length);
+}
+
+function spread(places: ReadonlySet<number>, globs: PathPattern["globs"]): Set<number> {
+  const all = new Set(places);
+  for (const at of all) if (globs[at] === "**") all.add(at + 1);
+  return all;
+}
