@@ -1,4 +1,16 @@
 /** The API that plugins are written against. */
+export type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  ApprovalStatus,
+  AskTerms,
+  Decider,
+  Decision,
+  DecisionRecord,
+  ToolCall,
+  Verdict,
+} from "./approvals/types.js";
 export { Refusal, type RefusalOptions } from "./errors.js";
 export type {
   CompletedRequest,

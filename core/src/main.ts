@@ -2,6 +2,7 @@ import { ConfigError, type LoadedConfig, loadConfig, VERSION } from "@claudeway/
 import type { Logger } from "pino";
 import { banner, generatedKey } from "./banner.js";
 import { boot, type RunningGateway } from "./boot.js";
+import { checkAll, formatChecks } from "./check.js";
 import { messageOf } from "./errors.js";
 import { openLog } from "./log.js";
 
@@ -11,11 +12,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     const loaded = loadConfig(sources(argv));
     if (loaded.command === "print") process.stdout.write(loaded.text);
     else if (loaded.command === "serve") await serve(loaded, () => readAgain(argv));
+    else if (loaded.command === "check") await check(loaded);
     else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
     process.exitCode = 1;
   }
+}
+
+async function check(loaded: LoadedConfig): Promise<void> {
+  const lines = await checkAll(loaded, process.env, process.cwd());
+  process.stdout.write(formatChecks(lines));
+  if (lines.some(({ ok }) => !ok)) process.exitCode = 1;
 }
 
 function sources(argv: readonly string[]) {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type AccountInfo,
   type ModelInfo,
   type Options,
   type Query,
@@ -98,16 +99,25 @@ export class ClaudeProcess {
   }
 
   /** The models that the account may use; rejects when the CLI has not answered in time, or has gone. */
-  async models(timeoutMs: number): Promise<readonly ModelInfo[]> {
+  models(timeoutMs: number): Promise<readonly ModelInfo[]> {
+    return this.#answerWithin(this.#query.supportedModels(), timeoutMs);
+  }
+
+  /** How the CLI is logged in; rejects as `models` does. */
+  async account(timeoutMs: number): Promise<AccountInfo> {
+    return (await this.#answerWithin(this.#query.initializationResult(), timeoutMs)).account;
+  }
+
+  async #answerWithin<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
     const timer = new AbortController();
     const late = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
-      throw new Error(`the CLI did not name its models within ${timeoutMs} ms`);
+      throw new Error(`the CLI did not answer within ${timeoutMs} ms`);
     });
     const gone = this.exited.then(() => {
       throw new Error(`the CLI ended: ${this.complaints}`);
     });
     try {
-      return await Promise.race([this.#query.supportedModels(), late, gone]);
+      return await Promise.race([answer, late, gone]);
     } finally {
       timer.abort();
       late.catch(() => undefined);

@@ -1,4 +1,5 @@
 import type { TurnResponse } from "@claudeway/schemas";
+import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../approvals/types.js";
 import type {
   CostGrouping,
   CostPeriod,
@@ -13,7 +14,6 @@ import type {
 } from "../ledger/ledger.js";
 import type { Frame, TextMode } from "../turns/stream.js";
 import type { Caller } from "../turns/types.js";
-import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../approvals/types.js";
 import type { PathsObject } from "./plugin.js";
 import type { PluginStatus } from "./status.js";
 

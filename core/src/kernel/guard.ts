@@ -51,14 +51,14 @@ export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): vo
   if (!owner.active || !meter.takePlace(site)) return;
   const started = performance.now();
   try {
-    const given = callTimed(owner, site, call);
+    const given = call();
     if (isThenable(given)) followTelling(owner, site, given);
     else meter.freePlace();
   } catch (error) {
     meter.freePlace();
     meter.reportFault(site, error);
   } finally {
-    meter.tapMs += performance.now() - started;
+    meter.tapMs += noteHeld(owner, site, started);
   }
 }
 
@@ -120,9 +120,15 @@ function callTimed<T>(owner: TapOwner, site: TapSite, call: () => T): T {
   try {
     return call();
   } finally {
-    const heldMs = performance.now() - started;
-    if (heldMs > owner.meter.limits.blockedMs) owner.meter.noteHeld(describeSite(site), heldMs);
+    noteHeld(owner, site, started);
   }
+}
+
+/** Milliseconds since `started`, during which nothing but the tap ran. */
+function noteHeld({ meter }: TapOwner, site: TapSite, started: number): number {
+  const heldMs = performance.now() - started;
+  if (heldMs > meter.limits.blockedMs) meter.noteHeld(describeSite(site), heldMs);
+  return heldMs;
 }
 
 function lateError(what: string, deadlineMs: number): Error {

@@ -1,4 +1,5 @@
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
+import type { Approval, ToolCall, Verdict } from "../approvals/types.js";
 import type { Refusal } from "../errors.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../turns/types.js";
 
@@ -77,6 +78,15 @@ export function createHooks() {
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
     /** Deciding. Returns what `claude` starts with. */
     spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
+    /**
+     * Deciding, and its being tapped at all makes turns ask: whether a tool call runs, is put to a person, or is denied.
+     * The first answer counts; none, or a tap that breaks, is deny.
+     */
+    approve: new AsyncSeriesBailHook<[ToolCall, TurnInfo], Verdict>(["call", "turn"]),
+    /** Telling. A call waits for a person's decision; it is in the ledger. */
+    approvalRequested: new AsyncParallelHook<[Approval]>(["approval"]),
+    /** Telling. A call was decided, has expired or was withdrawn. */
+    approvalDecided: new AsyncParallelHook<[Approval]>(["approval"]),
     /** Telling. A turn's stream as it happens. */
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
     /** Telling. A turn ended, in whatever way. */

@@ -36,6 +36,8 @@ export interface KernelOptions {
 
 /** What each telling hook is called with. */
 export interface TellingCalls {
+  approvalRequested: Parameters<Hooks["approvalRequested"]["promise"]>;
+  approvalDecided: Parameters<Hooks["approvalDecided"]["promise"]>;
   event: Parameters<Hooks["event"]["promise"]>;
   afterExecute: Parameters<Hooks["afterExecute"]["promise"]>;
   requestCompleted: Parameters<Hooks["requestCompleted"]["promise"]>;
@@ -88,6 +90,12 @@ export class Kernel {
   /** The routes of the plugins that are on; the table stays the same object, its content is live. */
   get routes(): RouteTable {
     return this.#roster.routes;
+  }
+
+  /** Whether a plugin has a say in tool calls: now, not any more, or not since the start. */
+  get approving(): "now" | "before" | "never" {
+    if (this.hooks.approve.isUsed()) return "now";
+    return this.#roster.hasApproved ? "before" : "never";
   }
 
   /** Says what plugins get: to be called once, before any is switched on. */

@@ -24,6 +24,7 @@ export class Roster {
   /** In the order that taps are called in. */
   #entries = new Map<string, PluginEntry>();
   #hooks = createHooks();
+  #hasApproved = false;
 
   #offers: Offers = NOTHING_OFFERED;
 
@@ -37,6 +38,11 @@ export class Roster {
   /** Composed anew on every change; a call in flight keeps the set that it began on. */
   get hooks(): Hooks {
     return this.#hooks;
+  }
+
+  /** Whether a plugin has ever had a say in tool calls. */
+  get hasApproved(): boolean {
+    return this.#hasApproved;
   }
 
   get entries(): readonly PluginEntry[] {
@@ -154,6 +160,7 @@ export class Roster {
   #compose(): void {
     const instances = this.entries.flatMap(({ instance }) => instance ?? []);
     this.#hooks = composeHooks(instances);
+    this.#hasApproved ||= this.#hooks.approve.isUsed();
     this.routes.replaceAll(instances.flatMap(({ mounts }) => mounts));
   }
 }

@@ -1,3 +1,4 @@
+import { checkVerdict } from "../approvals/verdict.js";
 import { isRefusal, type Refusal } from "../errors.js";
 import type { CallsInFlight } from "./calls.js";
 import type { TapSite } from "./faults.js";
@@ -45,6 +46,9 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     request: recorder.bail("request", (hooks) => hooks.request, checkRefusal),
     beforeExecute: recorder.waterfall("beforeExecute", (hooks) => hooks.beforeExecute),
     spawn: recorder.waterfall("spawn", (hooks) => hooks.spawn),
+    approve: recorder.bail("approve", (hooks) => hooks.approve, checkVerdict),
+    approvalRequested: recorder.telling("approvalRequested", (hooks) => hooks.approvalRequested),
+    approvalDecided: recorder.telling("approvalDecided", (hooks) => hooks.approvalDecided),
     event: recorder.telling("event", (hooks) => hooks.event),
     afterExecute: recorder.telling("afterExecute", (hooks) => hooks.afterExecute),
     requestCompleted: recorder.telling("requestCompleted", (hooks) => hooks.requestCompleted),

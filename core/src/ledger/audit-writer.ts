@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open } from "node:fs/promises";
+import { type FileHandle, lstat, open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { AuditLine } from "@claudeway/schemas";
+import { makeFolder } from "./folder.js";
 import type { LossReport } from "./loss-report.js";
 
 /** The folder of requests that nobody was authenticated for; no key may have this id. */
@@ -30,8 +31,8 @@ export class AuditWriter {
   #waiting = new Map<string, Batch>();
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
-  /** Lines that are missing in a folder since its last successful write. */
-  readonly #missing = new Map<string, number>();
+  /** Lines that a folder lost since its last successful write. */
+  readonly #lost = new Map<string, number>();
 
   constructor(private readonly options: AuditWriterOptions) {}
 
@@ -72,14 +73,12 @@ export class AuditWriter {
 
   async #write({ folder, month, lines }: Batch): Promise<void> {
     const text = lines.join("");
-    const missing = this.#missing.get(folder) ?? 0;
+    const lost = this.#lost.get(folder) ?? 0;
     try {
       const path = await this.#prepareFolder(folder);
-      await append(
-        join(path, `${month}.log`),
-        `${missing > 0 ? this.#missingLine(folder, missing) : ""}${text}`,
-      );
-      this.#missing.delete(folder);
+      await append(join(path, `${month}.log`), `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
+      // More may have been lost while this was written.
+      this.#lost.set(folder, (this.#lost.get(folder) ?? 0) - lost);
     } catch (error) {
       this.#lose(folder, lines.length, error instanceof Error ? error.message : String(error));
     } finally {
@@ -88,14 +87,14 @@ export class AuditWriter {
   }
 
   #lose(folder: string, lines: number, reason: string): void {
-    this.#missing.set(folder, (this.#missing.get(folder) ?? 0) + lines);
+    this.#lost.set(folder, (this.#lost.get(folder) ?? 0) + lines);
     this.options.losses.add(lines, reason);
   }
 
-  #missingLine(folder: string, lines: number): string {
+  #lossLine(folder: string, lines: number): string {
     const timestamp = new Date(this.options.now()).toISOString();
     const key_id = folder === UNAUTHORIZED ? null : folder;
-    const line: AuditLine = { timestamp, level: "WARN", key_id, message: `lines missing here: ${lines}` };
+    const line: AuditLine = { timestamp, level: "WARN", key_id, message: `lines lost near here: ${lines}` };
     return `${JSON.stringify(line)}\n`;
   }
 
@@ -106,7 +105,7 @@ export class AuditWriter {
     if (dirname(path) !== base || basename(path) !== folder) {
       throw new Error(`${JSON.stringify(folder)} is no name for a folder`);
     }
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder of ours`);
     return path;
   }

@@ -42,7 +42,8 @@ function beginOnly(sqlite: SqliteModule, lockFile: string, pidFile: string, file
   let connection: SqliteConnection | undefined;
   try {
     connection = new sqlite.DatabaseSync(lockFile);
-    connection.exec("BEGIN IMMEDIATE");
+    // No journal on disk: one that a killed gateway left would have to be played back before anybody gets the lock.
+    connection.exec("PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE");
     return connection;
   } catch (error) {
     connection?.close();

@@ -1,7 +1,8 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Database } from "./database.js";
 import { DAMAGED, explainFile, LedgerError } from "./errors.js";
+import { makeFolder } from "./folder.js";
 import type { LedgerLock } from "./lock.js";
 import { createPrivate, lockLedger } from "./lock.js";
 import { integer, text } from "./rows.js";
@@ -56,7 +57,7 @@ export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase
 
 function prepare(sqlite: SqliteModule, file: string): LedgerLock {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     const lock = lockLedger(sqlite, file);
     createPrivate(file);
     return lock;

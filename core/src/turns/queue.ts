@@ -5,86 +5,149 @@ export interface Place {
   leave(): void;
 }
 
-interface Waiter {
-  admit(place: Place): void;
-  refuse(error: Error): void;
-  moved(position: number): void;
+export interface QueueLimits {
+  /** How many turns run at once. */
+  readonly maxRunning: number;
+  /** How many more may wait. */
+  readonly maxQueued: number;
+  /** How many turns of one key run at once, where that is less. */
+  readonly maxRunningOf?: (keyId: string) => number | undefined;
 }
 
-/** Admission: at most `maxRunning` turns run, at most `maxQueued` wait, first come first served. */
-export class TurnQueue {
-  #running = 0;
-  #closed = false;
-  readonly #waiting: Waiter[] = [];
+interface Waiter {
+  readonly keyId: string;
+  admit(place: Place): void;
+  refuse(error: unknown): void;
+  moved(position: number): void;
+  /** What it was told last. */
+  position: number;
+}
 
-  constructor(private readonly limits: { readonly maxRunning: number; readonly maxQueued: number }) {}
+/**
+ * Admission: so many turns run, so many wait. Keys take turns: whoever floods the queue waits behind everybody else's
+ * next one. Within a key, first come first served.
+ */
+export class TurnQueue {
+  readonly #running = new Map<string, number>();
+  /** Keys that wait, the one to be served next first. */
+  readonly #lines = new Map<string, Waiter[]>();
+  #closed = false;
+
+  constructor(private readonly limits: QueueLimits) {}
 
   get running(): number {
-    return this.#running;
+    return [...this.#running.values()].reduce((sum, count) => sum + count, 0);
   }
 
   get queued(): number {
-    return this.#waiting.length;
+    return [...this.#lines.values()].reduce((sum, line) => sum + line.length, 0);
   }
 
   /**
    * Waits for a place. `moved` is told the position in the queue, from 1, whenever it changes.
    * Rejects with UNAVAILABLE when the queue is full or closed, and with the signal's reason when it aborts.
    */
-  enter(signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
+  enter(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
     if (this.#closed) return Promise.reject(shuttingDown());
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#running < this.limits.maxRunning) return Promise.resolve(this.#place());
-    if (this.#waiting.length >= this.limits.maxQueued)
-      return Promise.reject(queueFull(this.limits.maxQueued));
+    if (this.#hasRoomFor(keyId)) return Promise.resolve(this.#place(keyId));
+    if (this.queued >= this.limits.maxQueued) return Promise.reject(queueFull(this.limits.maxQueued));
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { admit: settle(resolve), refuse: settle(reject), moved };
+      const settled = () => signal.removeEventListener("abort", leave);
+      const waiter: Waiter = {
+        keyId,
+        moved,
+        position: 0,
+        admit(place) {
+          settled();
+          resolve(place);
+        },
+        refuse(error) {
+          settled();
+          reject(error);
+        },
+      };
       const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        this.#remove(waiter);
         this.#tellPositions();
         waiter.refuse(signal.reason);
       };
-      function settle<T>(done: (value: T) => void): (value: T) => void {
-        return (value) => {
-          signal.removeEventListener("abort", leave);
-          done(value);
-        };
-      }
       signal.addEventListener("abort", leave, { once: true });
-      this.#waiting.push(waiter);
-      moved(this.#waiting.length);
+      this.#lines.set(keyId, [...(this.#lines.get(keyId) ?? []), waiter]);
+      this.#tellPositions();
     });
   }
 
   /** Refuses whoever waits and whoever comes; running turns keep their places. */
   close(): void {
     this.#closed = true;
-    for (const waiter of this.#waiting.splice(0)) waiter.refuse(shuttingDown());
+    const waiting = [...this.#lines.values()].flat();
+    this.#lines.clear();
+    for (const waiter of waiting) waiter.refuse(shuttingDown());
   }
 
-  #place(): Place {
-    this.#running++;
+  #hasRoomFor(keyId: string): boolean {
+    const ownLimit = this.limits.maxRunningOf?.(keyId) ?? Number.POSITIVE_INFINITY;
+    return this.running < this.limits.maxRunning && (this.#running.get(keyId) ?? 0) < ownLimit;
+  }
+
+  #place(keyId: string): Place {
+    this.#running.set(keyId, (this.#running.get(keyId) ?? 0) + 1);
     let left = false;
     return {
       leave: () => {
         if (left) return;
         left = true;
-        this.#running--;
-        this.#admitNext();
+        const rest = (this.#running.get(keyId) ?? 1) - 1;
+        if (rest === 0) this.#running.delete(keyId);
+        else this.#running.set(keyId, rest);
+        this.#admit();
       },
     };
   }
 
-  #admitNext(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    next.admit(this.#place());
+  /** Admits as many as there is room for. A key that was served goes behind the others. */
+  #admit(): void {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#remove(next);
+      const rest = this.#lines.get(next.keyId);
+      if (rest !== undefined) {
+        this.#lines.delete(next.keyId);
+        this.#lines.set(next.keyId, rest);
+      }
+      next.admit(this.#place(next.keyId));
+    }
     this.#tellPositions();
   }
 
-  #tellPositions(): void {
-    for (const [index, waiter] of this.#waiting.entries()) waiter.moved(index + 1);
+  #next(): Waiter | undefined {
+    for (const [keyId, [first]] of this.#lines) if (this.#hasRoomFor(keyId)) return first;
+    return undefined;
   }
+
+  #remove(waiter: Waiter): void {
+    const rest = (this.#lines.get(waiter.keyId) ?? []).filter((other) => other !== waiter);
+    if (rest.length === 0) this.#lines.delete(waiter.keyId);
+    else this.#lines.set(waiter.keyId, rest);
+  }
+
+  /** The order of service, if nobody comes or goes: one of each key, round after round. */
+  #tellPositions(): void {
+    let position = 0;
+    const longest = Math.max(0, ...[...this.#lines.values()].map((line) => line.length));
+    for (let round = 0; round < longest; round++) {
+      for (const line of this.#lines.values()) {
+        const waiter = line[round];
+        if (waiter !== undefined) moveTo(waiter, ++position);
+      }
+    }
+  }
+}
+
+function moveTo(waiter: Waiter, position: number): void {
+  if (waiter.position === position) return;
+  waiter.position = position;
+  waiter.moved(position);
 }
 
 function queueFull(size: number): GatewayError {

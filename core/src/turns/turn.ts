@@ -106,7 +106,7 @@ export class Turn {
     const { signal } = this.#stop;
     const nextOfSession = await this.context.order(this.info.sessionId, signal);
     try {
-      const place = await this.context.queue.enter(signal, (position) =>
+      const place = await this.context.queue.enter(this.info.keyId, signal, (position) =>
         this.#tell({ type: "queued", position }),
       );
       this.#queuedMs = performance.now() - arrived;

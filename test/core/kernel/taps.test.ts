@@ -256,27 +256,26 @@ describe("telling taps", () => {
   });
 
   it("free one place, not two, when they end after the deadline", async () => {
-    const { kernel } = createKernel({ limits: { tellingInFlight: 2 } });
+    const { kernel } = createKernel({ limits: { tellingInFlight: 2, tapMs: 200 } });
     const running = new Set<number>();
     let call = 0;
     const slow = plugin("slow", (scope) =>
       scope.hooks.event.tapPromise("slow", async () => {
         const id = call++;
         running.add(id);
-        await pause(id === 0 ? 100 : 400);
+        await pause(id === 0 ? 260 : 600);
         running.delete(id);
       }),
     );
     await kernel.enable({ plugins: [slow] });
     kernel.tell("event", EVENT, TURN);
-    await pause(90);
+    await pause(220);
     kernel.tell("event", EVENT, TURN);
     kernel.tell("event", EVENT, TURN);
-    await pause(30);
+    await pause(80);
     kernel.tell("event", EVENT, TURN);
     expect(running.size).to.equal(2);
     expect(kernel.status()[0]).to.include({ dropped: 1 });
-    await pause(300);
   });
 
   it("may not flood the log: what repeats is held back and counted", async () => {
@@ -341,11 +340,11 @@ describe("taps on closing", () => {
 
   it("have one deadline together", async () => {
     const { kernel, complaints } = createKernel({ limits: { tapMs: 10_000, closingMs: 60 } });
-    const hanging = plugin("p", (scope) => scope.hooks.closing.tapPromise("hang", () => pause(300)));
+    const hanging = plugin("p", (scope) => scope.hooks.closing.tapPromise("hang", () => pause(1000)));
     await kernel.enable({ plugins: [hanging] });
     const started = performance.now();
     await kernel.tellClosing();
-    expect(performance.now() - started).to.be.below(250);
+    expect(performance.now() - started).to.be.below(900);
     expect(complaints()).to.deep.equal(["taps on closing are not done after 60 ms"]);
   });
 });

@@ -94,6 +94,7 @@ describe("ledger: both ways to SQLite", function () {
     const { stdout } = await run(other.node, [...args, ...tests.map((file) => `${HERE}${file}`)], {
       env: { ...process.env, CLAUDEWAY_SQLITE: other.name, NODE_OPTIONS: "" },
       maxBuffer: 64 * 1024 * 1024,
+      timeout: 280_000,
     }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? String(error) }));
     const report: { stats: { passes: number; failures: number }; failures: unknown[] } = JSON.parse(stdout);
     expect(report.failures).to.deep.equal([]);

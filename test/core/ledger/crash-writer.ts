@@ -1,14 +1,23 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { writeSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
 import { newSession, newTurn, outcome, seeded, tokens, usageOf } from "./fixture.js";
 
 /*
  * A process to be killed: it writes turns, and says on stdout (a file) what was acknowledged, at once and in order.
- * Arguments: the data folder, a seed, and (optional) the number of the write after which it kills itself.
+ * Arguments: the data folder, a seed, and when it is to be killed: "ms" so long after its first write, by a thread of
+ * its own, so that it may hit the middle of a transaction; or "write", after so many writes.
  */
 
-const [, , dataDir = "", seed = "1", dieAfter] = process.argv;
+const [, , dataDir = "", seed = "", unit = "", after = ""] = process.argv;
+const killer = new Worker(
+  `require("node:worker_threads").parentPort.once("message", (ms) =>
+     setTimeout(() => process.kill(process.pid, "SIGKILL"), ms));`,
+  { eval: true },
+);
+await once(killer, "online");
 const random = seeded(Number(seed));
 const upTo = (most: number): number => Math.floor(random() * most);
 const ledger = await openLedger({ dataDir });
@@ -17,7 +26,8 @@ let writes = 0;
 function acknowledge(what: string, id: string, details: unknown = null): void {
   writes += 1;
   writeSync(1, `${JSON.stringify([what, id, details])}\n`);
-  if (writes === Number(dieAfter)) process.kill(process.pid, "SIGKILL");
+  if (unit === "ms" && writes === 1) killer.postMessage(Number(after));
+  if (unit === "write" && writes === Number(after)) process.kill(process.pid, "SIGKILL");
 }
 
 async function runTurns(keyId: string): Promise<void> {

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import type { IdempotencyClaim, TurnRecord } from "../../../core/dist/ledger/ledger.js";
@@ -22,22 +21,16 @@ describe("ledger: kill -9", function () {
   async function write(
     dataDir: string,
     seed: number,
-    killed: { afterMs: number } | { afterWrite: number },
+    killed: { ms: number } | { write: number },
   ): Promise<Acknowledged[]> {
-    const args = ["--no-warnings", "--import", "tsx", WRITER, dataDir, String(seed)];
-    if ("afterWrite" in killed) args.push(String(killed.afterWrite));
+    const when = Object.entries(killed).flat().map(String);
+    const args = ["--no-warnings", "--import", "tsx", WRITER, dataDir, String(seed), ...when];
     // A file for stdout: a pipe could be full, and would not take a line then.
     const acknowledged = join(dataDir, "acknowledged");
     const stdout = openSync(acknowledged, "w");
     const child = spawn(process.execPath, args, { stdio: ["ignore", stdout, "inherit"] });
     closeSync(stdout);
-    const exit = once(child, "exit");
-    if ("afterMs" in killed) {
-      while (statSync(acknowledged).size === 0 && child.exitCode === null) await sleep(5);
-      await sleep(killed.afterMs);
-      child.kill("SIGKILL");
-    }
-    const [, signal] = await exit;
+    const [, signal] = await once(child, "exit");
     expect(signal).to.equal("SIGKILL");
     // The last line may have been cut by the kill: then nobody could read it.
     const lines = readFileSync(acknowledged, "utf8").split("\n").slice(0, -1);
@@ -93,7 +86,7 @@ describe("ledger: kill -9", function () {
       const dataDir = newFolder();
       const random = seeded(life);
       for (let kill = 1; kill <= 10; kill++) {
-        const lines = await write(dataDir, 100 * life + kill, { afterMs: random() * 120 });
+        const lines = await write(dataDir, 100 * life + kill, { ms: random() * 100 });
         acknowledged += lines.length;
         lost += await inspect(dataDir, lines);
       }
@@ -106,7 +99,7 @@ describe("ledger: kill -9", function () {
   it("after each of the first 24 writes", async () => {
     const die = async (afterWrite: number): Promise<void> => {
       const dataDir = newFolder();
-      const lines = await write(dataDir, afterWrite, { afterWrite });
+      const lines = await write(dataDir, afterWrite, { write: afterWrite });
       expect(lines).to.have.length(afterWrite);
       await inspect(dataDir, lines);
     };

@@ -91,6 +91,7 @@ describe("ledger: opening", () => {
       expect(statSync(dataDir).mode & 0o777).to.equal(0o700);
       for (const file of readdirSync(dataDir)) {
         expect(statSync(join(dataDir, file)).mode & 0o777, file).to.equal(0o600);
+        expect(file).to.match(/^ledger\.sqlite(-wal|-shm|\.lock|\.pid)?$/);
       }
       await ledger.close();
       expect(readdirSync(dataDir).sort()).to.deep.equal(["ledger.sqlite", "ledger.sqlite.lock"]);
@@ -202,6 +203,7 @@ describe("ledger: opening", () => {
     });
     chmodSync(dataDir, 0o755);
     expect(await refusal(join(dataDir, "ledger.sqlite", "x"))).to.match(/ENOTDIR/);
+    if (process.platform === "linux") expect(await refusal("/proc/claudeway/data")).to.match(/ENOENT/);
   });
 
   it("goes forward version by version, and back to the last good one when a step fails", async () => {

@@ -24,8 +24,10 @@ describe("demo: what the scripted model makes of a conversation", () => {
         "<local-command-caveat>The command below was run…</local-command-caveat>",
         "[Request interrupted by user]",
         "Tool loaded.",
+        "Your response above was cut off mid-stream. Resume directly from where it stops",
+        "Output token limit hit. Resume directly",
       ].map((text) => ({ type: "text", text }));
-      const content = [REMINDER, ...added, { type: "text", text: "[[echo]] mine" }, REMINDER];
+      const content = [REMINDER, ...added, { type: "text", text: "[[echo]] mine" }, REMINDER, ...added];
       const messages = [
         { role: "user", content },
         { role: "system", content: "# Environment\n[[words 3]]" },

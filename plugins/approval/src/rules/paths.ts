@@ -17,7 +17,8 @@ const PER_PROCESS = ["/proc", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stde
 /** Finds the place that a tool's path names; undefined where that cannot be told for sure. */
 export function placeOf(path: string, cwd: string): Place | undefined {
   // The CLI composes what was decomposed and trims: the file that it opens may be another one.
-  if (path === "" || path !== path.trim() || path !== path.normalize("NFC") || hasHidden(path)) return undefined;
+  if (path === "" || path !== path.trim() || path !== path.normalize("NFC") || hasHidden(path))
+    return undefined;
   const written = resolve(cwd, untilded(path));
   if (PER_PROCESS.some((folder) => isWithin(written, folder))) return undefined;
   const real = realPath(written);

@@ -6,59 +6,61 @@ import type { ProtectedPaths } from "./types.js";
 const OWN = "This is one of the gateway's own files: its configuration, its ledger or its logs.";
 const OTHER = "This belongs to another session: stay in your own working directory.";
 const HOLDS = "This folder holds files of the gateway or of other sessions: name a narrower one.";
+const NAMES = "This names one of the gateway's own files: its configuration, its ledger or its logs.";
 
 /** The folders that the gateway makes are named after their sessions. */
 const SESSION_FOLDER = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-/** Why a place is out of bounds for a turn in this workdir, whatever the rules say; undefined if it is not. */
-export function outOfBounds(place: Place, workdir: string, guarded: ProtectedPaths): string | undefined {
-  const homes = spellings(workdir);
-  for (const path of [place.written, place.real]) {
-    const reason = ownFile(path, homes, guarded) ?? otherWorkdir(path, homes, guarded);
-    if (reason !== undefined) return reason;
+/** What a turn in this workdir may not touch, whatever the rules say. Every path counts as written and as it leads. */
+export class Bounds {
+  readonly #own: readonly string[];
+  readonly #bases: readonly string[];
+  readonly #homes: readonly string[];
+
+  constructor(workdir: string, { own, workdirs }: ProtectedPaths) {
+    this.#own = own.flatMap(spellings);
+    this.#bases = spellings(workdirs);
+    this.#homes = spellings(workdir);
   }
-  return undefined;
-}
 
-/** Why all below a folder must not be searched; undefined if it may. */
-export function holdsOutOfBounds(place: Place, workdir: string, guarded: ProtectedPaths): string | undefined {
-  const root = place.real;
-  if (guarded.own.flatMap(spellings).some((own) => isWithin(own, root))) return HOLDS;
-  const bases = spellings(guarded.workdirs);
-  const above = bases.some((base) => isWithin(base, root));
-  // A one-shot task works in the base folder itself, which is nobody else's as long as no session has a folder there.
-  const shared = bases.includes(root) && spellings(workdir).includes(root) && !hasSessions(root);
-  return above && !shared ? HOLDS : undefined;
-}
+  /** Why a place is out of bounds; undefined if it is not. */
+  refusalOf({ written, real }: Place): string | undefined {
+    const paths = [...new Set([written, real])];
+    if (paths.some((path) => this.#isOwn(path))) return OWN;
+    return paths.some((path) => this.#isOthers(path)) ? OTHER : undefined;
+  }
 
-/** The protected folders and files, in every spelling, for a look into text that cannot be resolved. */
-export function protectedSpellings({ own }: ProtectedPaths): string[] {
-  return own.flatMap(spellings);
-}
+  /** Why all below a folder may not be searched; undefined if it may. */
+  refusalOfTree({ real }: Place): string | undefined {
+    if (this.#own.some((own) => isWithin(own, real))) return HOLDS;
+    if (!this.#bases.some((base) => isWithin(base, real))) return undefined;
+    // A one-shot task works in the base folder itself, which is nobody else's as long as no session has a folder there.
+    const shared = this.#bases.includes(real) && this.#homes.includes(real);
+    return shared && !hasSessions(real) ? undefined : HOLDS;
+  }
 
-function ownFile(path: string, homes: readonly string[], { own }: ProtectedPaths): string | undefined {
-  const isOwn = own
-    .flatMap(spellings)
-    .filter((folder) => isWithin(path, folder))
+  /** Why a text in whatever language is refused: it spells out one of the gateway's own paths. */
+  refusalOfText(text: string): string | undefined {
+    const own = this.#own.filter((path) => !this.#homes.some((home) => isWithin(home, path)));
+    return own.some((path) => holdsPath(text, path)) ? NAMES : undefined;
+  }
+
+  #isOwn(path: string): boolean {
     // A workdir below the data folder is still a workdir.
-    .some((folder) => !homes.some((home) => isWithin(home, folder) && isWithin(path, home)));
-  return isOwn ? OWN : undefined;
-}
-
-function otherWorkdir(
-  path: string,
-  homes: readonly string[],
-  { workdirs }: ProtectedPaths,
-): string | undefined {
-  for (const base of spellings(workdirs)) {
-    if (path === base || !isWithin(path, base)) continue;
-    const [first = ""] = relative(base, path).split(sep);
-    const mine = homes.includes(base)
-      ? !SESSION_FOLDER.test(first)
-      : homes.some((home) => isWithin(path, home));
-    if (!mine) return OTHER;
+    return this.#own.some(
+      (own) =>
+        isWithin(path, own) && !this.#homes.some((home) => isWithin(home, own) && isWithin(path, home)),
+    );
   }
-  return undefined;
+
+  #isOthers(path: string): boolean {
+    return this.#bases.some((base) => {
+      if (path === base || !isWithin(path, base)) return false;
+      const [first = ""] = relative(base, path).split(sep);
+      if (this.#homes.includes(base)) return SESSION_FOLDER.test(first);
+      return !this.#homes.some((home) => isWithin(path, home));
+    });
+  }
 }
 
 function spellings(path: string): string[] {
@@ -71,4 +73,11 @@ function hasSessions(base: string): boolean {
   } catch {
     return true;
   }
+}
+
+function holdsPath(text: string, path: string): boolean {
+  for (let at = text.indexOf(path); at !== -1; at = text.indexOf(path, at + 1)) {
+    if (!/[\w.-]/.test(text[at + path.length] ?? "")) return true;
+  }
+  return false;
 }

@@ -1,7 +1,7 @@
-import { hasWildcard, type Glob, globMatches } from "../glob.js";
+import { type Glob, globMatches, hasWildcard } from "../glob.js";
 import type { Match } from "../types.js";
 
-/** A word as the shell will see it; undefined where only running it would tell. */
+/** A word as the command will get it; undefined where only running it would tell. */
 export type Value = string | undefined;
 
 /** One simple command with wildcards, word by word. */
@@ -11,59 +11,69 @@ export interface ShellPattern {
   readonly literal: boolean;
 }
 
-const UNQUOTED_OPERATORS = /[;&|<>()$`\n]/;
+const PIECES = /'[^']*'|"[^"]*"|\\.|[^\\]|\\$/gsu;
+const OPERATORS = /[;&|<>()$`]/;
 
 /** Reads a pattern such as `npm run *`; throws an Error that says what is wrong with it. */
 export function parseShellPattern(text: string): ShellPattern {
   // The CLI's older form of a trailing wildcard.
-  const words = splitWords(text.endsWith(":*") ? `${text.slice(0, -2)} *` : text);
+  const whole = text.endsWith(":*") ? `${text.slice(0, -2)} *` : text;
+  const words: string[][] = [];
+  let between = true;
+  for (const [piece] of whole.trim().matchAll(PIECES)) {
+    const isSpace = piece === " ";
+    if (between && !isSpace) words.push([""]);
+    between = isSpace;
+    const word = words.at(-1);
+    if (isSpace || word === undefined) continue;
+    if (piece === "*") word.push("");
+    else word.push((word.pop() ?? "") + literalOf(piece));
+  }
+  if (words.length === 0) throw new Error("it names no command");
   return { words, literal: !words.some(hasWildcard) };
 }
 
-function splitWords(text: string): Glob[] {
-  const words: Glob[] = [];
-  for (const [, word = ""] of text.matchAll(/((?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+|\S)/gs)) words.push(toWord(word));
-  if (words.length === 0) throw new Error("it names no command");
-  return words;
+function literalOf(piece: string): string {
+  if (/^\\./su.test(piece)) return piece.slice(1);
+  if (piece.length > 1 && /^['"]/.test(piece)) return piece.slice(1, -1);
+  if (/^['"\\]$/.test(piece)) throw new Error(`${piece} is not closed`);
+  if (OPERATORS.test(piece)) {
+    throw new Error(
+      `a pattern is one simple command, and ${piece} joins or expands; quote it if it is a plain character`,
+    );
+  }
+  return piece;
 }
 
-function toWord(text: string): Glob {
-  const pieces = [""];
-  const add = (literal: string) => pieces.push((pieces.pop() ?? "") + literal);
-  for (const [part] of text.matchAll(/'[^']*'|"[^"]*"|\\.|./gs)) {
-    if (part.length > 1) add(part.startsWith("\\") ? part.slice(1) : part.slice(1, -1));
-    else if (part === "*") pieces.push("");
-    else if (/['"\\]/.test(part)) throw new Error(`${part} is not closed`);
-    else if (UNQUOTED_OPERATORS.test(part)) {
-      throw new Error(`a pattern is one simple command, and ${part} joins or expands: quote it if it is meant literally`);
-    } else add(part);
-  }
-  return pieces;
+/** Whether a wildcard stands for whole words. */
+export function isStar(glob: Glob): boolean {
+  return glob.length > 1 && glob.every((piece) => piece === "");
 }
 
 /**
- * Whether the words are among those that the pattern means. A `*` of its own stands for words, at the end also for
- * none; one within a word stands for the rest of that word, at the very end also for more words.
+ * Whether the values are among those that the pattern means. A `*` of its own stands for one word or more, at the end
+ * also for none; one within a word for the rest of that word, at the very end also for more words.
  */
-export function wordsMatch({ words: globs }: ShellPattern, values: readonly Value[]): Match {
-  let reached = new Map<number, Match>([[0, "yes"]]);
-  for (const value of values) {
-    if (value === undefined) return atEnd(globs, reached) === "yes" && endless(globs, reached) ? "yes" : anyLeft(reached);
-    const next = new Map<number, Match>();
-    for (const at of reached.keys()) step(globs, at, value, next);
-    reached = next;
+export function wordsMatch({ words }: ShellPattern, values: readonly Value[]): Match {
+  // `row[p]`: whether the words from p on mean the values from the one at hand on. Filled from the last value back.
+  let row: Match[] = words.map((glob, at) => (at === words.length - 1 && isStar(glob) ? "yes" : "no"));
+  row.push("yes");
+  let unknownToEnd = true;
+  for (const value of values.toReversed()) {
+    unknownToEnd &&= value === undefined;
+    const after = row;
+    row = words.map((glob, at) =>
+      oneMore(glob, value, at === words.length - 1, after[at] ?? "no", after[at + 1] ?? "no"),
+    );
+    row.push(unknownToEnd ? "maybe" : "no");
   }
-  return atEnd(globs, reached);
+  return row[0] ?? "no";
 }
 
-function step(globs: readonly Glob[], at: number, value: string, next: Map<number, Match>): void {
-  const glob = globs[at];
-  const last = globs.length - 1;
-  if (glob === undefined) {
-    // Past the end: only a trailing wildcard takes more.
-    if (globs[last]?.at(-1) === "" && hasWildcard(globs[last] ?? [])) next.set(at, "yes");
-    return;
-  }
-  if (isStar(glob)) next.set(at, "yes");
-  if (globMatches(glob, value)) next.set(at + 1, "yes");
+function oneMore(glob: Glob, value: Value, isLast: boolean, again: Match, onwards: Match): Match {
+  if (isLast && isStar(glob)) return "yes";
+  if (value === undefined) return "maybe";
+  if (isStar(glob)) return again === "yes" || onwards === "yes" ? "yes" : again === "maybe" ? again : onwards;
+  if (!globMatches(glob, value)) return "no";
+  return isLast && hasWildcard(glob) && glob.at(-1) === "" ? "yes" : onwards;
 }

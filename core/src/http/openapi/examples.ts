@@ -1,0 +1,130 @@
+/** What a gateway really answered, with the `demo` plugin on. */
+
+const SESSION_ID = "c58c8e6f-adb5-45d2-b926-dc0e58774186";
+const TASK_ID = "a456cf59-85da-47b2-af90-68b7d2997683";
+
+const denial = {
+  tool_name: "Write",
+  tool_use_id: "toolu_demo_0_ded19aca408a3520139e",
+  tool_input: { file_path: "/tmp/claude-tasks/notes.txt", content: "Hi" },
+};
+
+const task = {
+  session_id: "00ff578e-015c-4403-b998-0b75edebb31d",
+  result: "Paris",
+  success: true,
+  duration_ms: 1419,
+  tokens: { input: 19, output: 1, cache_read: 0, cache_write: 100 },
+  cost_usd: 0.0000149,
+  error: null,
+};
+
+const failed = {
+  session_id: "5f0e3ef2-7f0e-4c5c-8f0f-0d2f5f5b8f11",
+  result: "",
+  success: false,
+  duration_ms: 1203,
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+  cost_usd: 0,
+  error: "API Error: 401 invalid x-api-key",
+};
+
+const refused =
+  "Write failed: Claude requested permissions to write to /tmp/claude-tasks/notes.txt, but you haven't granted it yet.";
+
+const denied = {
+  session_id: TASK_ID,
+  result: refused,
+  success: true,
+  duration_ms: 1658,
+  tokens: { input: 29, output: 35, cache_read: 1000, cache_write: 200 },
+  cost_usd: 0.0000554,
+  error: null,
+  permission_denials: [denial],
+};
+
+const answered = {
+  session_id: SESSION_ID,
+  result: "I remember 0 earlier prompts: []",
+  success: true,
+  duration_ms: 1792,
+  tokens: { input: 8, output: 6, cache_read: 0, cache_write: 100 },
+  cost_usd: 0.0000163,
+  error: null,
+};
+
+const approved = {
+  session_id: TASK_ID,
+  result: "Write answered: File created successfully at: /tmp/claude-tasks/notes.txt",
+  success: true,
+  duration_ms: 1541,
+  tokens: { input: 92, output: 28, cache_read: 3000, cache_write: 220 },
+  cost_usd: 0.0000553,
+  error: null,
+  approved: [{ tool_use_id: denial.tool_use_id, ran: true }],
+};
+
+const session = {
+  session_id: SESSION_ID,
+  created_at: "2026-03-02T16:19:08.495Z",
+  last_used: "2026-03-02T16:19:10.333Z",
+  model: "haiku",
+  task_count: 1,
+  workdir: `/tmp/claude-tasks/${SESSION_ID}`,
+  tokens: answered.tokens,
+  cost_usd: answered.cost_usd,
+};
+
+const stream = [
+  "id: 2\nevent: text\ndata: Write failed:",
+  `id: 15\nevent: text\ndata: ${refused}`,
+  `id: 16\nevent: permission_denied\ndata: ${JSON.stringify([denial])}`,
+  `id: 17\nevent: done\ndata: ${JSON.stringify(denied)}`,
+  "",
+].join("\n\n");
+
+export const EXAMPLES = {
+  health: { status: "ok", version: "0.1.0", uptime_secs: 86 },
+  models: {
+    models: [
+      { id: "default", name: "Default (recommended)" },
+      { id: "opus", name: "Opus" },
+      { id: "sonnet", name: "Sonnet" },
+      { id: "haiku", name: "Haiku" },
+    ],
+  },
+  taskRequest: { prompt: "What is the capital of France? Answer in one word.", model: "haiku" },
+  toolRequest: { prompt: "Write Hi into notes.txt", model: "haiku", stream: "text" },
+  task,
+  failed,
+  denied,
+  sessionStart: { model: "haiku" },
+  sessionStarted: {
+    session_id: SESSION_ID,
+    workdir: session.workdir,
+    created_at: session.created_at,
+  },
+  sessionTurn: { prompt: "What did I ask before?" },
+  answered,
+  session,
+  sessions: { sessions: [session], total: 1, page: 1, limit: 20 },
+  interrupted: { session_id: SESSION_ID, interrupted: true },
+  deleted: { deleted: true, session_id: SESSION_ID },
+  approveRequest: { tool_use_ids: [denial.tool_use_id] },
+  approved,
+  turn: {
+    turn_id: TASK_ID,
+    session_id: TASK_ID,
+    created_at: "2026-03-02T16:19:10.402Z",
+    state: "completed",
+    result: denied,
+  },
+  running: {
+    turn_id: TASK_ID,
+    session_id: TASK_ID,
+    created_at: "2026-03-02T16:19:10.402Z",
+    state: "running",
+    result: null,
+  },
+  stream,
+} as const;

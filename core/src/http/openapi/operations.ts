@@ -1,0 +1,283 @@
+import { errorsOf, type ToldCode } from "./errors.js";
+import { EXAMPLES } from "./examples.js";
+import {
+  body,
+  events,
+  type HeaderName,
+  headers,
+  json,
+  type ParameterName,
+  parameters,
+  schemaRef,
+} from "./parts.js";
+import { schemaComponents } from "./schemas.js";
+import { type Operation, type Part, type PathItem, ref } from "./types.js";
+
+/** What any request can meet, whatever it asks for. */
+const ANY: readonly ToldCode[] = [
+  "BAD_REQUEST",
+  "PAYLOAD_TOO_LARGE",
+  "UNSUPPORTED_MEDIA_TYPE",
+  "HEADERS_TOO_LARGE",
+];
+
+/** What any request with a key can meet. */
+const KEYED = [
+  ...ANY,
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "TOO_MANY_REQUESTS",
+  "INTERNAL_ERROR",
+  "UNAVAILABLE",
+  "refusal",
+] as const;
+
+interface Told extends Omit<Operation, "responses" | "parameters" | "tags"> {
+  readonly tag: "gateway" | "tasks" | "sessions" | "turns";
+  readonly parameters?: readonly (ParameterName | Part)[];
+  /** The answer that it is asked for. */
+  readonly ok: Part;
+  /** What else it can give, beyond what any request with a key can meet. */
+  readonly errors?: readonly ToldCode[];
+}
+
+function keyed({ tag, ok, errors = [], parameters: names = [], ...rest }: Told): Operation {
+  const given = names.flatMap((name) => (typeof name === "string" ? parameters(name) : [name]));
+  return {
+    ...rest,
+    tags: [tag],
+    ...(given.length > 0 && { parameters: given }),
+    responses: { "200": ok, ...errorsOf([...KEYED, ...errors]) },
+  };
+}
+
+/** An operation that is answered by another protocol instead of a 200. */
+function upgraded(operation: Told): Operation {
+  const { "200": ok, "4XX": refused, ...errors } = keyed(operation).responses;
+  return { ...keyed(operation), responses: { "101": ok, ...errors, default: refused } };
+}
+
+function answer(description: string, content: Part, ...names: readonly HeaderName[]): Part {
+  return { description, headers: headers(...names), content };
+}
+
+const TURN_ENDED =
+  "The turn has ended. A failure on Claude's side is `success: false`, with its reason in `error`.";
+const STREAM =
+  "The turn's events as they happen. The last is always `done`; where there would have been another status, it carries `code`.";
+const WAITING = "If the client goes away, the turn is interrupted, unless `detach` is true.";
+
+function turnAnswer(examples: Part): Part {
+  return answer(TURN_ENDED, json("turn-response", examples), "X-Turn-Id", "Server-Timing");
+}
+
+function turnStream(): Part {
+  return answer(STREAM, events(EXAMPLES.stream), "X-Turn-Id");
+}
+
+const GATEWAY = {
+  "/health": {
+    get: {
+      operationId: "getHealth",
+      summary: "Says that the gateway is up",
+      tags: ["gateway"],
+      security: [],
+      responses: {
+        "200": answer("It is up.", json("health", { up: EXAMPLES.health })),
+        ...errorsOf(ANY),
+      },
+    },
+  },
+  "/models": {
+    get: keyed({
+      operationId: "listModels",
+      summary: "Lists the models that the CLI offers",
+      description:
+        "Kept for 6 h and served stale while they are asked for again. A request may name any other model that the CLI knows.",
+      tag: "gateway",
+      ok: answer("The models.", json("models-response", { models: EXAMPLES.models })),
+    }),
+  },
+} satisfies Record<string, PathItem>;
+
+const TASKS = {
+  "/task": {
+    post: keyed({
+      operationId: "runTask",
+      summary: "Runs one prompt and waits for its answer",
+      description: `${WAITING} The task's session is not listed, but \`POST /session/{session_id}/approve\` takes its id.`,
+      tag: "tasks",
+      parameters: ["IdempotencyKey"],
+      requestBody: body("task-request", { task: EXAMPLES.taskRequest }),
+      ok: turnAnswer({ answered: EXAMPLES.task, failed: EXAMPLES.failed, denied: EXAMPLES.denied }),
+      errors: ["TIMEOUT", "CONFLICT"],
+    }),
+  },
+  "/task/stream": {
+    post: keyed({
+      operationId: "streamTask",
+      summary: "Runs one prompt and streams its events",
+      description: WAITING,
+      tag: "tasks",
+      parameters: ["IdempotencyKey"],
+      requestBody: body("task-request", { task: EXAMPLES.toolRequest }),
+      ok: turnStream(),
+      errors: ["CONFLICT"],
+    }),
+  },
+  "/task/ws": {
+    get: upgraded({
+      operationId: "openTaskSocket",
+      summary: "Runs one prompt over a WebSocket",
+      description:
+        'A WebSocket (RFC 6455). The first text message is a `TaskRequest`. The server sends `StreamEvent`s and closes with 1000 after `done`; what it can\'t take is answered with `{"event": "error", "data": "..."}` and close code 1008. While the turn runs, `{"event": "interrupt"}` ends it; other messages are ignored. The first message has to come within 30 s, and a peer that does not answer a ping within 30 s is hung up on.',
+      tag: "tasks",
+      "x-websocket": {
+        client: { oneOf: [schemaRef("task-request"), schemaComponents().get("InterruptEvent")] },
+        server: schemaRef("stream-event"),
+      },
+      ok: {
+        description: "The connection is a WebSocket now.",
+        headers: { "X-Turn-Id": ref("headers", "X-Turn-Id") },
+      },
+      errors: ["NOT_FOUND"],
+    }),
+  },
+} satisfies Record<string, PathItem>;
+
+const SESSIONS = {
+  "/session/start": {
+    post: keyed({
+      operationId: "startSession",
+      summary: "Starts a session",
+      description: "Nothing runs and nothing is billed until its first prompt.",
+      tag: "sessions",
+      requestBody: body("session-start-request", { session: EXAMPLES.sessionStart }, false),
+      ok: answer("The session.", json("session-started", { started: EXAMPLES.sessionStarted })),
+    }),
+  },
+  "/session/{session_id}": {
+    get: keyed({
+      operationId: "getSession",
+      summary: "Shows a session and what it used so far",
+      tag: "sessions",
+      parameters: ["SessionId"],
+      ok: answer("The session.", json("session", { session: EXAMPLES.session })),
+      errors: ["NOT_FOUND"],
+    }),
+    post: keyed({
+      operationId: "promptSession",
+      summary: "Runs the session's next prompt and waits for its answer",
+      description: `A session's turns run one at a time, in the order in which they came. ${WAITING}`,
+      tag: "sessions",
+      parameters: ["SessionId", "IdempotencyKey"],
+      requestBody: body("session-turn-request", { turn: EXAMPLES.sessionTurn }),
+      ok: turnAnswer({ answered: EXAMPLES.answered }),
+      errors: ["NOT_FOUND", "TIMEOUT", "CONFLICT"],
+    }),
+    delete: keyed({
+      operationId: "deleteSession",
+      summary: "Ends a session",
+      description:
+        "Ends its running turn, and removes its workdir if the gateway made it. What it cost stays in the books.",
+      tag: "sessions",
+      parameters: ["SessionId"],
+      ok: answer("The session is gone.", json("session-deleted", { deleted: EXAMPLES.deleted })),
+      errors: ["NOT_FOUND"],
+    }),
+  },
+  "/session/{session_id}/stream": {
+    post: keyed({
+      operationId: "streamSession",
+      summary: "Runs the session's next prompt and streams its events",
+      description: WAITING,
+      tag: "sessions",
+      parameters: ["SessionId", "IdempotencyKey"],
+      requestBody: body("session-turn-request", { turn: EXAMPLES.sessionTurn }),
+      ok: turnStream(),
+      errors: ["NOT_FOUND", "CONFLICT"],
+    }),
+  },
+  "/session/{session_id}/interrupt": {
+    post: keyed({
+      operationId: "interruptSession",
+      summary: "Ends the session's running turn",
+      description: "The session stays usable; turns that wait behind that one go on.",
+      tag: "sessions",
+      parameters: ["SessionId"],
+      ok: answer("Done.", json("session-interrupted", { interrupted: EXAMPLES.interrupted })),
+      errors: ["NOT_FOUND"],
+    }),
+  },
+  "/session/{session_id}/approve": {
+    post: keyed({
+      operationId: "approveToolCalls",
+      summary: "Lets denied tool calls run, exactly those and once",
+      description:
+        "Asks the model to go on. A call runs if it is the same tool with the same input; `approved` says which did.",
+      tag: "sessions",
+      parameters: ["SessionId", "IdempotencyKey"],
+      requestBody: body("approve-request", { approve: EXAMPLES.approveRequest }),
+      ok: turnAnswer({ approved: EXAMPLES.approved }),
+      errors: ["NOT_FOUND", "TIMEOUT", "CONFLICT"],
+    }),
+  },
+  "/sessions": {
+    get: keyed({
+      operationId: "listSessions",
+      summary: "Lists the caller's sessions, newest first",
+      tag: "sessions",
+      parameters: [
+        queryNumber("page", "The page, from 1.", 1, 1_000_000),
+        queryNumber("limit", "How many a page holds at most.", 20, 1000),
+      ],
+      ok: answer("One page of sessions.", json("session-list", { sessions: EXAMPLES.sessions })),
+    }),
+  },
+} satisfies Record<string, PathItem>;
+
+const TURNS = {
+  "/turns/{turn_id}": {
+    get: keyed({
+      operationId: "getTurn",
+      summary: "Shows a turn's state and result",
+      tag: "turns",
+      parameters: ["TurnId"],
+      ok: answer("The turn.", json("turn-status", { completed: EXAMPLES.turn, running: EXAMPLES.running })),
+      errors: ["NOT_FOUND"],
+    }),
+  },
+  "/turns/{turn_id}/events": {
+    get: keyed({
+      operationId: "streamTurn",
+      summary: "Streams a turn's events, from `Last-Event-ID` on",
+      description:
+        "Of a turn that ended long ago there is one `text` event with all its text, and the end. Leaving does not interrupt the turn.",
+      tag: "turns",
+      parameters: [
+        "TurnId",
+        "LastEventId",
+        {
+          name: "stream",
+          in: "query",
+          description: "What a `text` event carries: all the text so far, or only what is new.",
+          schema: { type: "string", enum: ["text", "delta"], default: "text" },
+        },
+      ],
+      ok: turnStream(),
+      errors: ["NOT_FOUND"],
+    }),
+  },
+} satisfies Record<string, PathItem>;
+
+function queryNumber(name: string, description: string, standard: number, maximum: number): Part {
+  return {
+    name,
+    in: "query",
+    description,
+    schema: { type: "integer", minimum: 1, maximum, default: standard },
+  };
+}
+
+/** The gateway's own paths, in reading order. */
+export const OWN_PATHS: Readonly<Record<string, PathItem>> = { ...GATEWAY, ...TASKS, ...SESSIONS, ...TURNS };

@@ -1,0 +1,107 @@
+import type { SchemaName } from "@claudeway/schemas";
+import { schemaOf } from "@claudeway/schemas";
+import { type Part, ref } from "./types.js";
+
+/** Headers of answers, by name. */
+export const HEADERS = {
+  "X-Request-Id": {
+    description:
+      "Names the request in the gateway's log. Absent where the request was refused before it was read.",
+    schema: { type: "string" },
+  },
+  "X-Turn-Id": {
+    description: "The turn's id; `GET /turns/{turn_id}` finds it again.",
+    required: true,
+    schema: { type: "string", format: "uuid" },
+  },
+  "Server-Timing": {
+    description: "How long the turn waited for its place, and how long it ran, in milliseconds.",
+    schema: { type: "string" },
+  },
+  "Retry-After": {
+    description: "How long to wait before the next try, in seconds.",
+    required: true,
+    schema: { type: "integer", minimum: 0 },
+  },
+  "WWW-Authenticate": {
+    description: "How to authenticate.",
+    required: true,
+    schema: { const: "Bearer" },
+  },
+} as const satisfies Readonly<Record<string, Part>>;
+
+/** Parameters that more than one operation takes, by the name of the component. */
+export const PARAMETERS = {
+  SessionId: {
+    name: "session_id",
+    in: "path",
+    required: true,
+    description: "The session's id, as `POST /session/start` gave it.",
+    schema: { type: "string", format: "uuid" },
+  },
+  TurnId: {
+    name: "turn_id",
+    in: "path",
+    required: true,
+    description: "The turn's id, as `X-Turn-Id` named it.",
+    schema: { type: "string", format: "uuid" },
+  },
+  IdempotencyKey: {
+    name: "Idempotency-Key",
+    in: "header",
+    description:
+      "The same key with the same body gives the same turn for 24 h, also after a restart, and never a second bill. With it the turn runs on when the client goes away.",
+    schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+  },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    description: "The id of the last event that was read; the stream goes on after it.",
+    schema: { type: "string", pattern: "^[0-9]{1,9}$", default: "0" },
+  },
+} as const satisfies Readonly<Record<string, Part>>;
+
+export type ParameterName = keyof typeof PARAMETERS;
+
+export function parameters(...names: readonly ParameterName[]): Part[] {
+  return names.map((name) => ref("parameters", name));
+}
+
+export type HeaderName = keyof typeof HEADERS;
+
+export function headers(...names: readonly HeaderName[]): Part {
+  return Object.fromEntries(["X-Request-Id" as const, ...names].map((name) => [name, ref("headers", name)]));
+}
+
+/** A body of one of the gateway's schemas. */
+export function body(schema: SchemaName, examples: Part, required = true): Part {
+  return { required, content: json(schema, examples) };
+}
+
+/** `application/json` of one of the gateway's schemas. */
+export function json(schema: SchemaName, examples: Part): Part {
+  const named = Object.entries(examples).map(([name, value]) => [name, { value }]);
+  return {
+    "application/json": { schema: schemaRef(schema), examples: Object.fromEntries(named) },
+  };
+}
+
+export function schemaRef(schema: SchemaName): Part {
+  return ref("schemas", String(schemaOf(schema)["title"]));
+}
+
+/** `text/event-stream` (WHATWG HTML, "Server-sent events"). */
+export function events(example: string): Part {
+  return {
+    "text/event-stream": {
+      schema: {
+        type: "string",
+        description:
+          "Events with `id`, `event` and `data`. Read as `{event, data}` each is a `StreamEvent`; the data of a `text` event is the bare text, that of all others is JSON. Lines that begin with a colon are comments that keep proxies awake.",
+        contentMediaType: "text/event-stream",
+        contentSchema: { type: "array", items: schemaRef("stream-event") },
+      },
+      examples: { stream: { value: example } },
+    },
+  };
+}

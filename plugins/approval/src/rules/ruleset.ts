@@ -1,0 +1,42 @@
+import { type Pattern, parsePattern, tooWideToAllow } from "./pattern.js";
+import type { RuleVerdict } from "./types.js";
+
+/** A rule as the configuration has it: one of the three, and with `deny` a message for the model. */
+export interface RuleConfig {
+  readonly allow?: string;
+  readonly ask?: string;
+  readonly deny?: string;
+  readonly message?: string;
+}
+
+/** A rule, checked. */
+export interface Rule {
+  /** As it is shown: `deny Bash(rm *)`. */
+  readonly name: string;
+  readonly verdict: RuleVerdict;
+  readonly pattern: Pattern;
+  readonly message: string | undefined;
+}
+
+/** Checks the rules; throws an Error of one line that names the first wrong one and says what it takes. */
+export function compileRules(rules: readonly RuleConfig[]): readonly Rule[] {
+  return rules.map((rule, index) => {
+    try {
+      return compileRule(rule);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`rules: number ${index + 1}, ${JSON.stringify(rule)}: ${reason}`, { cause: error });
+    }
+  });
+}
+
+function compileRule({ allow, ask, deny, message }: RuleConfig): Rule {
+  const given = Object.entries({ allow, ask, deny }).filter(([, pattern]) => pattern !== undefined);
+  if (given.length !== 1) throw new Error("a rule has exactly one of allow, ask and deny");
+  if (message !== undefined && deny === undefined) throw new Error("a message goes with deny");
+  const verdict = allow !== undefined ? "allow" : ask !== undefined ? "ask" : "deny";
+  const pattern = parsePattern(allow ?? ask ?? deny ?? "");
+  const tooWide = verdict === "allow" ? tooWideToAllow(pattern) : undefined;
+  if (tooWide !== undefined) throw new Error(tooWide);
+  return { name: `${verdict} ${pattern.text}`, verdict, pattern, message };
+}

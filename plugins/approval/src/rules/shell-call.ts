@@ -1,0 +1,100 @@
+import { firstMatch } from "./first-match.js";
+import { foldersOf, mentionsIn } from "./mentions.js";
+import { namesAtAll } from "./path-pattern.js";
+import { placeOf } from "./paths.js";
+import { Bounds } from "./protected.js";
+import type { Rule } from "./ruleset.js";
+import { allowCovers, refusalMeans } from "./shell/refusal.js";
+import { readScript, type Script, type SimpleCommand } from "./shell/script.js";
+import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
+
+/** Fields of the Bash tool that change nothing about what is run, or that are looked at here. */
+const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout"];
+
+/** Stands for a script without a command: redirections and assignments alone. */
+const NOTHING: SimpleCommand = { values: [], nested: false, possible: [] };
+
+/**
+ * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
+ * denied denies the call, one that is asked makes it asked, and it is allowed when every one is.
+ */
+export function decideShellCall(
+  call: ToolCall,
+  command: string | undefined,
+  rules: readonly Rule[],
+  guarded: ProtectedPaths,
+): Ruling {
+  if (command === undefined) return firstMatch(rules, unreadable(call));
+  const script = readScript(command);
+  const folders = foldersOf(
+    script.commands.map(({ values }) => values),
+    call.cwd ?? call.workdir,
+  );
+  const bounds = new Bounds(call.workdir, guarded);
+  const { refusal = bounds.refusalOfText(command), doubtful } = mentionsIn(script.words, folders, bounds);
+  if (refusal !== undefined) return { verdict: "deny", message: refusal };
+  const commands = script.commands.length > 0 ? script.commands : [NOTHING];
+  const rulings = commands.map((one) =>
+    firstMatch(rules, {
+      tool: call.tool,
+      matchOf: (rule) => matchOf(rule, one, script, call),
+      // What is nested is run by a command that is decided itself, and allowed only if it is named whole.
+      otherwise: one.nested ? "allow" : "ask",
+      doubtful: doubtful || call.input["dangerouslyDisableSandbox"] === true,
+    }),
+  );
+  const ruling = strictest(rulings);
+  return ruling.verdict === "allow" ? (touchesRefused(script, folders, rules, call) ?? ruling) : ruling;
+}
+
+function unreadable({ tool }: ToolCall): Parameters<typeof firstMatch>[1] {
+  return {
+    tool,
+    matchOf: ({ pattern }) => (pattern.scope.kind === "all" ? "yes" : "maybe"),
+    otherwise: "ask",
+    doubtful: true,
+  };
+}
+
+function matchOf({ verdict, pattern }: Rule, command: SimpleCommand, script: Script, call: ToolCall): Match {
+  const { scope } = pattern;
+  // A rule for Bash refuses the like of it in other tools that run commands, but allows only Bash.
+  if (verdict === "allow" && pattern.tool !== call.tool) return "no";
+  if (scope.kind !== "shell") return "yes";
+  if (verdict === "allow")
+    return isPlainCall(script, call) && allowCovers(scope.shell, command) ? "yes" : "no";
+  const match = refusalMeans(scope.shell, command);
+  return match === "no" && script.opaque ? "maybe" : match;
+}
+
+function isPlainCall({ plain }: Script, { input }: ToolCall): boolean {
+  const isSet = ([field, value]: [string, unknown]) => !HARMLESS_FIELDS.includes(field) && value !== false;
+  return plain && !Object.entries(input).some(isSet);
+}
+
+function strictest(rulings: readonly Ruling[]): Ruling {
+  const found = (verdict: Ruling["verdict"]) => rulings.find((ruling) => ruling.verdict === verdict);
+  return found("deny") ?? found("ask") ?? found("allow") ?? { verdict: "ask" };
+}
+
+/** A command that names a file which a rule keeps from the file tools is asked, whatever allows the command. */
+function touchesRefused(
+  { words }: Script,
+  folders: readonly string[],
+  rules: readonly Rule[],
+  { workdir }: ToolCall,
+): Ruling | undefined {
+  const refusals = rules.filter(({ verdict }) => verdict !== "allow");
+  for (const { name, pattern } of refusals) {
+    const { scope } = pattern;
+    if (scope.kind !== "path") continue;
+    const named = words.some((word) =>
+      folders.some((folder) => {
+        const place = placeOf(word, folder);
+        return place !== undefined && namesAtAll(scope.path, place, workdir, false) === "yes";
+      }),
+    );
+    if (named) return { verdict: "ask", rule: name };
+  }
+  return undefined;
+}

@@ -1,0 +1,102 @@
+import { type Glob, globMatches, hasWildcard } from "../glob.js";
+import { type Match, strongest } from "../types.js";
+import { isStar, type ShellPattern, type Value, wordsMatch } from "./pattern.js";
+import { isCode, type SimpleCommand } from "./script.js";
+import { bareName, needsWholeName, runsAnother, takesMoreArguments } from "./wrappers.js";
+
+/** So many words take too long to be compared from each of them on. */
+const MAX_VALUES = 200;
+
+/** Whether an allow rule covers a command of a plain script. */
+export function allowCovers(pattern: ShellPattern, { values }: SimpleCommand): boolean {
+  return wordsMatch(pattern, values) === "yes" && (pattern.literal || !needsWholeName(values));
+}
+
+/**
+ * Whether a deny or ask rule means a command, under any name and through whatever runs it. `maybe`, where the words
+ * that it means are in it, but it depends on the program what they do there.
+ */
+export function refusalMeans(pattern: ShellPattern, { values, possible }: SimpleCommand): Match {
+  if (values.length > MAX_VALUES) return "maybe";
+  const sure = runsAnother(values) ? tails(values) : [values];
+  const surely = strongest(sure.map((view) => matchesNamed(pattern, view)));
+  if (surely === "yes" || textMatches(pattern, values)) return "yes";
+  const others = tails(values).filter(([name], start) => start > 0 && name !== undefined);
+  const possibly =
+    isDisguised(values) ||
+    [...others, ...possible].some((view) => matchesNamed(pattern, view) !== "no") ||
+    isScattered(pattern, values) ||
+    values.some((value) => value !== undefined && isInCode(pattern, value));
+  return possibly ? "maybe" : surely;
+}
+
+function tails(values: readonly Value[]): (readonly Value[])[] {
+  const all = takesMoreArguments(values) ? [...values, undefined] : values;
+  return all.map((_, start) => all.slice(start));
+}
+
+function matchesNamed(pattern: ShellPattern, values: readonly Value[]): Match {
+  const [name, ...rest] = values;
+  if (name === undefined) return wordsMatch(pattern, values);
+  return strongest([wordsMatch(pattern, values), wordsMatch(pattern, [bareName(name), ...rest])]);
+}
+
+/** A look-alike is not the command that it looks like, but somebody may have made it to be taken for it. */
+function isDisguised([name]: readonly Value[]): boolean {
+  return name !== undefined && /[^!-~]/.test(name);
+}
+
+/** As the CLI compares: on the whole text, where a wildcard reaches over words. */
+function textMatches({ words }: ShellPattern, values: readonly Value[]): boolean {
+  const known = values.filter((value) => value !== undefined);
+  if (known.length !== values.length) return false;
+  const [name = "", ...rest] = known;
+  const glob = words.reduce((all, word) => joined(all, word));
+  return globMatches(glob, known.join(" ")) || globMatches(glob, [bareName(name), ...rest].join(" "));
+}
+
+function joined(left: Glob, right: Glob): Glob {
+  return [...left.slice(0, -1), `${left.at(-1) ?? ""} ${right[0] ?? ""}`, ...right.slice(1)];
+}
+
+/** The pattern's words in their order with others between them: `git -C there push` for `git push *`. */
+function isScattered({ words }: ShellPattern, values: readonly Value[]): boolean {
+  const [first, ...others] = words;
+  const [name, ...rest] = values;
+  if (first === undefined || name === undefined) return false;
+  if (!globMatches(first, name) && !globMatches(first, bareName(name))) return false;
+  // Options have other spellings, and can be put together: they are compared only where there are none.
+  const hasOptions = rest.some((value) => value === undefined || value.startsWith("-"));
+  const wanted = others.filter((glob) => !isStar(glob) && !(hasOptions && glob[0]?.startsWith("-")));
+  let at = 0;
+  for (const value of rest) {
+    const glob = wanted[at];
+    if (glob !== undefined && (value === undefined || globMatches(glob, value))) at += 1;
+  }
+  return at === wanted.length;
+}
+
+/** The pattern's words in an argument that is a program of its own: `python -c "os.system('rm x')"`. */
+function isInCode(pattern: ShellPattern, value: string): boolean {
+  if (!isCode(value)) return false;
+  let rest = value;
+  for (const glob of pattern.words) {
+    if (isStar(glob)) continue;
+    const found = tokenIn(rest, glob);
+    if (found === undefined) return false;
+    rest = found;
+  }
+  return true;
+}
+
+function tokenIn(text: string, glob: Glob): string | undefined {
+  const literal = glob[0] ?? "";
+  if (literal === "") return text;
+  for (let at = text.indexOf(literal); at !== -1; at = text.indexOf(literal, at + 1)) {
+    const end = at + literal.length;
+    const isWhole =
+      !/[\w-]/.test(text[at - 1] ?? "") && (hasWildcard(glob) || !/[\w-]/.test(text[end] ?? ""));
+    if (isWhole) return text.slice(end);
+  }
+  return undefined;
+}

@@ -1,0 +1,105 @@
+import { type Command, forEachChild, type ParsedScript, parse, type SyntaxNode, type Word } from "unbash";
+import type { Value } from "./pattern.js";
+import { isPlain } from "./plain.js";
+import { fixedValue } from "./words.js";
+import { runsAnother, sourcesIn } from "./wrappers.js";
+
+/** A simple command, wherever in the script it stands. */
+export interface SimpleCommand {
+  /** The name first. */
+  readonly values: readonly Value[];
+  /** Found in the arguments of another command, as `rm x` in `bash -c "rm x"`. */
+  readonly nested: boolean;
+  /** What its arguments would be as shell commands, should the program run them as such. */
+  readonly possible: readonly (readonly Value[])[];
+}
+
+/** A shell command, taken apart. */
+export interface Script {
+  readonly commands: readonly SimpleCommand[];
+  /** All words in it that stand fast: arguments, targets of redirections, values. */
+  readonly words: readonly string[];
+  /** Nothing but literal simple commands and what joins them. */
+  readonly plain: boolean;
+  /** There is more in it than can be told, or than is looked at. */
+  readonly opaque: boolean;
+}
+
+const MAX_LENGTH = 32_000;
+const MAX_COMMANDS = 300;
+const MAX_DEPTH = 8;
+
+/** Takes a shell command apart. Never throws. */
+export function readScript(source: string): Script {
+  const found: Found = { commands: [], words: [], opaque: false, left: MAX_COMMANDS };
+  let plain = false;
+  try {
+    const script = collect(source, found, 0);
+    plain = script !== undefined && !found.opaque && isPlain(source, script);
+  } catch {
+    found.opaque = true;
+  }
+  const { commands, words, opaque } = found;
+  return { commands, words, plain, opaque };
+}
+
+interface Found {
+  readonly commands: SimpleCommand[];
+  readonly words: string[];
+  opaque: boolean;
+  /** How many more commands are looked at. */
+  left: number;
+}
+
+function collect(source: string, found: Found, depth: number): ParsedScript | undefined {
+  if (depth > MAX_DEPTH || source.length > MAX_LENGTH) {
+    found.opaque = true;
+    return undefined;
+  }
+  const script = parse(source);
+  visit(script, found, depth);
+  return script;
+}
+
+function visit(node: SyntaxNode, found: Found, depth: number): void {
+  if ("errors" in node && node.errors !== undefined && node.errors.length > 0) found.opaque = true;
+  if (node.type === "Word") note(node, found);
+  if (node.type === "Command") addCommand(node, found, depth);
+  if (found.left < 0) found.opaque = true;
+  else forEachChild(node, (child) => visit(child, found, depth));
+}
+
+function note(word: Word, { words }: Found): void {
+  // Of what only running would tell, the folder at its beginning is known all the same: `/srv/*/x`, `~/x`.
+  const value = fixedValue(word) ?? /^[\w.~/-]*\//.exec(word.text)?.[0];
+  if (value !== undefined) words.push(value);
+}
+
+function addCommand({ name, args }: Command, found: Found, depth: number): void {
+  found.left -= 1;
+  if (name === undefined || found.left < 0) return;
+  const values = [name, ...args].map(fixedValue);
+  found.commands.push({
+    values,
+    nested: depth > 0,
+    possible: runsAnother(values) ? [] : inside(values, found),
+  });
+  const sources = sourcesIn(values);
+  if (sources === undefined) found.opaque = true;
+  for (const source of sources ?? []) collect(source, found, depth + 1);
+}
+
+function inside(values: readonly Value[], outer: Found): (readonly Value[])[] {
+  // One level is enough: what is below it is still seen as text.
+  const found: Found = { commands: [], words: [], opaque: false, left: outer.left };
+  for (const value of values.slice(1)) {
+    if (value !== undefined && isCode(value) && found.left >= 0) collect(value, found, MAX_DEPTH);
+  }
+  outer.left = found.left;
+  return found.commands.map((command) => command.values);
+}
+
+/** Whether an argument has more in it than names, numbers, options and paths have. */
+export function isCode(value: string): boolean {
+  return /[^\w./:@%+,=-]/.test(value);
+}
