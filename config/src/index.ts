@@ -2,7 +2,7 @@
 export { nearest } from "@claudeway/schemas";
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
-export type { ApiKey } from "./keys.js";
+export type { ApiKey, KeyLimits } from "./keys.js";
 export {
   type Errand,
   type LoadedConfig,

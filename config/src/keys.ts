@@ -26,6 +26,34 @@ export function parseKeys(given: string | readonly string[], where: string): Api
   return keys;
 }
 
+/** What one key may do, by its id. */
+export type KeyLimits = Readonly<Record<string, { readonly max_running?: number }>>;
+
+/** `[keys.<id>]` sections: those that have a secret are keys, and any may have limits. */
+export function readKeySections(
+  sections: Readonly<Record<string, { readonly secret?: string; readonly max_running?: number }>>,
+  where: string,
+): { readonly keys: ApiKey[] | undefined; readonly limits: KeyLimits } {
+  const keys = Object.entries(sections).flatMap(([id, { secret }]) =>
+    secret === undefined ? [] : [parseKey(`${id}:${secret}`, `${where}.${id}`)],
+  );
+  refuseTwice(keys, where);
+  const limits = Object.entries(sections).map(([id, { max_running }]) => [
+    id,
+    max_running === undefined ? {} : { max_running },
+  ]);
+  return { keys: keys.length === 0 ? undefined : keys, limits: Object.fromEntries(limits) };
+}
+
+/** Throws where a section limits a key that there is not. */
+export function checkKeyLimits(limits: KeyLimits, keys: readonly ApiKey[], where: string): void {
+  const ids = keys.map(({ id }) => id);
+  const stray = Object.keys(limits).find((id) => !ids.includes(id));
+  if (stray !== undefined) {
+    throw new ConfigError(`${where}.${stray}: there is no such key; there are ${ids.join(", ")}`);
+  }
+}
+
 /** The key of a gateway that was given none. */
 export function generateKey(): ApiKey {
   return { id: "default", secret: `sk-${randomBytes(32).toString("hex")}` };

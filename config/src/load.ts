@@ -5,7 +5,14 @@ import { type Arguments, flagNames, parseArguments } from "./command-line.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
 import { helpText, versionText } from "./help.js";
-import { type ApiKey, generateKey, parseKeys } from "./keys.js";
+import {
+  type ApiKey,
+  checkKeyLimits,
+  generateKey,
+  type KeyLimits,
+  parseKeys,
+  readKeySections,
+} from "./keys.js";
 import { choosePlugins, type PluginChoices } from "./plugins.js";
 import { fileSettings } from "./settings.js";
 import { readText } from "./text.js";
@@ -50,6 +57,8 @@ export interface LoadedConfig extends PluginChoices {
   readonly config: Settings;
   /** The first is the admin's. */
   readonly keys: readonly ApiKey[];
+  /** `[keys.<id>]`, without secrets. */
+  readonly keyLimits: KeyLimits;
   /** True: nobody gave a key, so `keys` holds a new one that has to be printed. */
   readonly generated: boolean;
   /** Names of variables that hold secrets; no child process gets them. */
@@ -62,6 +71,7 @@ export interface LoadedConfig extends PluginChoices {
 interface Layer {
   readonly values: Readonly<Record<string, unknown>>;
   readonly keys: readonly ApiKey[] | undefined;
+  readonly keyLimits?: KeyLimits;
 }
 
 /** Reads defaults, the file, the environment and the flags, each over the one before; throws a `ConfigError`. */
@@ -83,11 +93,14 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Source
   const { keys: _keys, plugins, ...config } = merge(layers);
   const given = layers.findLast((layer) => layer.keys !== undefined)?.keys;
   const keys = given ?? [generateKey()];
+  const { keyLimits = {} } = fileLayer;
+  checkKeyLimits(keyLimits, keys, `${file?.shown}: keys`);
   return {
     force: commandLine.force,
     file: file?.path,
     config: settle(config, cwd),
     keys,
+    keyLimits,
     generated: given === undefined,
     ...choosePlugins(plugins, commandLine),
     ...listSecrets(env, used, layers, keys),
@@ -127,10 +140,14 @@ function checkLayer(
   const { keys } = checked.value;
   const { keys: name = "keys" } = names;
   // What was given, without the defaults: those must not hide what an earlier source says.
-  return {
-    values: isObject(values) ? values : {},
-    keys: keys === undefined ? undefined : parseKeys(keys, `${prefix}${name}`),
-  };
+  return { values: isObject(values) ? values : {}, ...readKeys(keys, `${prefix}${name}`) };
+}
+
+function readKeys(keys: Config["keys"], where: string): Pick<Layer, "keys" | "keyLimits"> {
+  if (keys === undefined) return { keys: undefined };
+  if (typeof keys === "string" || Array.isArray(keys)) return { keys: parseKeys(keys, where) };
+  const sections = readKeySections(keys, where);
+  return { keys: sections.keys, keyLimits: sections.limits };
 }
 
 function merge(layers: readonly Layer[]): Config {
@@ -148,8 +165,13 @@ function settle(config: Settings, cwd: string): Settings {
     data_dir: resolve(cwd, config.data_dir),
     // A bare name is looked for on the PATH.
     ...(claude_bin?.includes("/") ? { claude_bin: resolve(cwd, claude_bin) } : {}),
-    engine: { ...engine, max_running: engine.max_running || 4 * availableParallelism() },
+    engine: settleEngine(engine),
   };
+}
+
+function settleEngine(engine: Config["engine"]): Config["engine"] {
+  const max_running = engine.max_running || 4 * availableParallelism();
+  return { ...engine, max_running, max_processes: engine.max_processes || 2 * max_running };
 }
 
 function listSecrets(

@@ -34,7 +34,7 @@ import { Workdirs } from "./workdirs.js";
 
 export interface GatewayOptions {
   readonly version: string;
-  readonly loaded: Pick<LoadedConfig, "config" | "keys">;
+  readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** What the CLI starts with unless a plugin says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
 }
@@ -64,11 +64,12 @@ export class Gateway {
     private readonly parts: GatewayParts,
   ) {
     const { kernel, engine, ledger, audit, log } = parts;
-    const { config, keys } = options.loaded;
+    const { config, keys, keyLimits } = options.loaded;
     const order = new SessionOrder();
     this.#queue = new TurnQueue({
       maxRunning: config.engine.max_running,
       maxQueued: config.engine.max_queued,
+      maxRunningOf: (keyId) => keyLimits[keyId]?.max_running,
     });
     this.turns = new RunningTurns({
       kernel,

@@ -26,7 +26,15 @@ describe("loadConfig", () => {
         log_level: "info",
         no_permissions_bypass: false,
         limits: { body_bytes: 10 * 1024 * 1024 },
-        engine: { max_running: 4 * availableParallelism(), max_queued: 256, grace_secs: 30 },
+        engine: {
+          max_running: 4 * availableParallelism(),
+          max_queued: 256,
+          max_processes: 8 * availableParallelism(),
+          idle_secs: 300,
+          spares: 1,
+          max_memory_mb: 1024,
+          grace_secs: 30,
+        },
       });
     });
   });
@@ -85,7 +93,7 @@ describe("loadConfig", () => {
 
   it("lets the file change one setting of a section and keeps the others", () => {
     const { config } = loadRun({ file: "[engine]\nmax_running = 3", argv: ["--port", "0"] });
-    expect(config.engine).to.deep.equal({ max_running: 3, max_queued: 256, grace_secs: 30 });
+    expect(config.engine).to.include({ max_running: 3, max_processes: 6, max_queued: 256, grace_secs: 30 });
     expect(config.port).to.equal(0);
   });
 
@@ -138,6 +146,18 @@ describe("keys", () => {
       { id: "ci-bot", secret: "sk:2" },
     ]);
     expect(generated).to.equal(false);
+  });
+
+  it("may have a section each, for a limit, and for the secret where no flag or variable gives it", () => {
+    const limited = loadRun({ file: "[keys.ci]\nmax_running = 2", env: { WRAPPER_KEYS: "admin:1,ci:2" } });
+    expect(limited.keys.map(({ id }) => id)).to.deep.equal(["admin", "ci"]);
+    expect(limited.keyLimits).to.deep.equal({ ci: { max_running: 2 } });
+    const own = loadRun({ file: '[keys.ci]\nsecret = "${CI}"', env: { CI: "sk-3" } });
+    expect(own.keys).to.deep.equal([{ id: "ci", secret: "sk-3" }]);
+    expect(own.secretEnv).to.include("CI");
+    expect(() => loadRun({ file: "[keys.cii]\nmax_running = 2", env: { WRAPPER_KEYS: "ci:2" } })).to.throw(
+      "keys.cii: there is no such key; there are ci",
+    );
   });
 
   it("come from the last source that has any, and several flags add up", () => {

@@ -2,6 +2,153 @@
 // A property with a default is never missing here: the types are of values as `validate` returns them.
 
 /**
+ * Decides a tool call that waits.
+ */
+export interface ApprovalDecideRequest {
+  /**
+   * Whether the call runs.
+   */
+  decision: "allow" | "deny";
+  /**
+   * With `deny`: what the model is told.
+   */
+  message?: string;
+  /**
+   * With `allow`: the whole input to call the tool with instead. Of a question: `{"answers": {"<question>": "<label>"}}`.
+   */
+  updated_input?: {
+    [k: string]: unknown;
+  };
+  /**
+   * With `allow`: `session` lets exactly this call run unasked for the rest of the session.
+   */
+  scope: "once" | "session";
+}
+
+/**
+ * Who decided what, when, and from where.
+ */
+export interface ApprovalDecision {
+  /**
+   * What was decided.
+   */
+  decision: "allow" | "deny";
+  /**
+   * With `deny`: what the model was told.
+   */
+  message?: string;
+  /**
+   * With `allow`: what the tool was called with instead.
+   */
+  updated_input?: {
+    [k: string]: unknown;
+  };
+  /**
+   * `session`: the same call runs unasked for the rest of the session.
+   */
+  scope?: "once" | "session";
+  /**
+   * `key`, `admin`, `link`, or the plugin through which it came.
+   */
+  channel: string;
+  /**
+   * A key id, or a name in that channel.
+   */
+  who: string;
+  /**
+   * Where from: an address, a chat.
+   */
+  from?: string;
+  /**
+   * When, in UTC.
+   */
+  at: string;
+}
+
+/**
+ * A page of approvals, the newest first.
+ */
+export interface ApprovalList {
+  /**
+   * The caller's own; the admin's key sees all.
+   */
+  approvals: Approval[];
+  /**
+   * How many there are on all pages.
+   */
+  total: number;
+  /**
+   * Which page this is.
+   */
+  page: number;
+  /**
+   * How many a page holds.
+   */
+  limit: number;
+}
+
+/**
+ * A tool call that waits, or waited, for a person's decision.
+ */
+export interface Approval {
+  /**
+   * Names the request.
+   */
+  id: string;
+  /**
+   * The Claude session that the call is made in.
+   */
+  session_id: string;
+  /**
+   * The turn that waits.
+   */
+  turn_id: string;
+  /**
+   * Whose turn it is.
+   */
+  key_id: string;
+  /**
+   * `question`: Claude asks the user something; the decision carries the answers.
+   */
+  kind: "tool" | "question";
+  /**
+   * The call's id, as `permission_denials` lists it.
+   */
+  tool_use_id: string;
+  /**
+   * The tool, such as `Write` or `Bash`.
+   */
+  tool: string;
+  /**
+   * What the tool is called with.
+   */
+  input: {
+    [k: string]: unknown;
+  };
+  /**
+   * The turn's working directory.
+   */
+  workdir: string;
+  /**
+   * Where it stands; `withdrawn`: its turn ended otherwise.
+   */
+  status: "pending" | "allowed" | "denied" | "expired" | "withdrawn";
+  /**
+   * True: no process is held for it any more; the decision makes the turn go on.
+   */
+  parked: boolean;
+  /**
+   * When it was asked, in UTC.
+   */
+  asked_at: string;
+  /**
+   * When it is denied unless somebody decides, in UTC.
+   */
+  expires_at: string;
+  decision?: ApprovalDecision;
+}
+
+/**
  * Lets denied tool calls of a session run, exactly those and once.
  */
 export interface ApproveRequest {
@@ -54,6 +201,14 @@ export interface AuditLine {
    * Turns: the Claude session.
    */
   session_id?: string;
+  /**
+   * Approvals: the request's id.
+   */
+  approval_id?: string;
+  /**
+   * Approvals: who decided, through what and from where.
+   */
+  decided_by?: string;
   /**
    * Turns: the turn's own id.
    */
@@ -148,11 +303,28 @@ export interface CommandLine {
  */
 export interface Config {
   /**
-   * API keys; the first is the admin's. None: one is generated at each start and printed.
+   * API keys; the first is the admin's. None: one is generated at each start and printed. In the file also a section for each, as `[keys.<id>]`.
    *
    * @minItems 1
    */
-  keys?: string | string[];
+  keys?:
+    | string
+    | string[]
+    | {
+        /**
+         * One key by its id.
+         */
+        [k: string]: {
+          /**
+           * The key's secret, where it is not given by a flag or a variable.
+           */
+          secret?: string;
+          /**
+           * How many turns of this key run at once, where that is less than `engine.max_running`.
+           */
+          max_running?: number;
+        };
+      };
   /**
    * The Claude CLI; its own if not given. A bare name is looked for on the PATH.
    */
@@ -207,6 +379,22 @@ export interface Config {
      */
     max_queued: number;
     /**
+     * How many processes of the CLI there are at once, idle ones too; 0: `max_running` and as many again.
+     */
+    max_processes: number;
+    /**
+     * How long a session's process is kept alive after a turn, in seconds; 0: a new one for every turn.
+     */
+    idle_secs: number;
+    /**
+     * How many processes are started ahead for one-shot tasks.
+     */
+    spares: number;
+    /**
+     * A process that holds more memory than this, in MiB, is replaced after its turn; 0: no limit.
+     */
+    max_memory_mb: number;
+    /**
      * How long running turns may go on at shutdown, in seconds, before they are interrupted.
      */
     grace_secs: number;
@@ -246,6 +434,10 @@ export interface ErrorResponse {
    */
   error: string;
   code: ErrorCode;
+  /**
+   * With `CONFLICT`: the approval that stands in the way.
+   */
+  approval_id?: string;
   /**
    * Names the entry in the gateway's log; given where the fault is the gateway's own.
    */
@@ -303,6 +495,28 @@ export interface PermissionDeniedEvent {
 }
 
 /**
+ * A tool call waits for a decision.
+ */
+export interface PermissionRequestEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "permission_request";
+  data: Approval;
+}
+
+/**
+ * A tool call was decided, has expired or was withdrawn.
+ */
+export interface PermissionResolvedEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "permission_resolved";
+  data: Approval;
+}
+
+/**
  * The turn waits for its place.
  */
 export interface QueuedEvent {
@@ -333,6 +547,82 @@ export interface TextEvent {
    * All the text so far, or, with `"stream": "delta"`, only what is new.
    */
   data: string;
+}
+
+/**
+ * A page of the calls that run unasked in a session, the newest first.
+ */
+export interface GrantList {
+  /**
+   * The caller's own; the admin's key sees all.
+   */
+  grants: Grant[];
+  /**
+   * How many there are on all pages.
+   */
+  total: number;
+  /**
+   * Which page this is.
+   */
+  page: number;
+  /**
+   * How many a page holds.
+   */
+  limit: number;
+}
+
+/**
+ * A call runs unasked no more.
+ */
+export interface GrantRevoked {
+  /**
+   * Always true.
+   */
+  revoked: true;
+  /**
+   * The grant.
+   */
+  id: string;
+}
+
+/**
+ * A tool call that was allowed for the rest of its session: exactly this one.
+ */
+export interface Grant {
+  /**
+   * Names the grant.
+   */
+  id: string;
+  /**
+   * The session that it holds in.
+   */
+  session_id: string;
+  /**
+   * Whose session it is.
+   */
+  key_id: string;
+  /**
+   * The tool.
+   */
+  tool: string;
+  /**
+   * What the tool has to be called with.
+   */
+  input: {
+    [k: string]: unknown;
+  };
+  /**
+   * The request on which it was given.
+   */
+  approval_id: string;
+  /**
+   * Who gave it: the channel, and the name in it.
+   */
+  granted_by: string;
+  /**
+   * When, in UTC.
+   */
+  granted_at: string;
 }
 
 /**
@@ -518,6 +808,10 @@ export interface SessionTurnRequest {
    * True: the turn runs on when the client goes away.
    */
   detach: boolean;
+  /**
+   * True: a call of this session that waits for a decision is withdrawn, and its turn ends; without it the prompt is refused.
+   */
+  withdraw_pending: boolean;
 }
 
 /**
@@ -562,7 +856,14 @@ export interface Session {
 /**
  * What a stream carries: as a frame on the WebSocket, as `event:` and `data:` in server-sent events.
  */
-export type StreamEvent = QueuedEvent | TextEvent | PermissionDeniedEvent | DoneEvent | ErrorEvent;
+export type StreamEvent =
+  | QueuedEvent
+  | TextEvent
+  | PermissionRequestEvent
+  | PermissionResolvedEvent
+  | PermissionDeniedEvent
+  | DoneEvent
+  | ErrorEvent;
 
 /**
  * A one-shot task: one prompt, one answer.
@@ -657,6 +958,7 @@ export interface TurnResponse {
    * Tool calls that were denied; absent if there were none.
    */
   permission_denials?: PermissionDenial[];
+  pending_approval?: Approval;
   /**
    * After `/session/:id/approve`: the approved calls, and which of them ran.
    */
@@ -685,17 +987,22 @@ export interface TurnStatus {
    */
   created_at: string;
   /**
-   * How far the turn is, or how it ended; `lost` was running when a gateway died.
+   * How far the turn is, or how it ended; `parked` waits for a decision, `lost` was running when a gateway died.
    */
-  state: "queued" | "running" | "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";
+  state:
+    "queued" | "running" | "parked" | "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";
   /**
-   * The whole answer; null while there is none.
+   * The whole answer, of a parked turn the one so far; null while there is none.
    */
   result: TurnResponse | null;
 }
 
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
+  "approval-decide-request": ApprovalDecideRequest;
+  "approval-decision": ApprovalDecision;
+  "approval-list": ApprovalList;
+  "approval": Approval;
   "approve-request": ApproveRequest;
   "approved-call": ApprovedCall;
   "audit-line": AuditLine;
@@ -707,8 +1014,13 @@ export interface SchemaTypes {
   "event-error": ErrorEvent;
   "event-interrupt": InterruptEvent;
   "event-permission-denied": PermissionDeniedEvent;
+  "event-permission-request": PermissionRequestEvent;
+  "event-permission-resolved": PermissionResolvedEvent;
   "event-queued": QueuedEvent;
   "event-text": TextEvent;
+  "grant-list": GrantList;
+  "grant-revoked": GrantRevoked;
+  "grant": Grant;
   "health": Health;
   "model": Model;
   "models-response": ModelsResponse;
@@ -730,6 +1042,10 @@ export interface SchemaTypes {
 
 /** Every schema, by the name of its file. */
 export const SCHEMA_NAMES = [
+  "approval-decide-request",
+  "approval-decision",
+  "approval-list",
+  "approval",
   "approve-request",
   "approved-call",
   "audit-line",
@@ -741,8 +1057,13 @@ export const SCHEMA_NAMES = [
   "event-error",
   "event-interrupt",
   "event-permission-denied",
+  "event-permission-request",
+  "event-permission-resolved",
   "event-queued",
   "event-text",
+  "grant-list",
+  "grant-revoked",
+  "grant",
   "health",
   "model",
   "models-response",
