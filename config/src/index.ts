@@ -12,3 +12,4 @@ export {
   type Sources,
 } from "./load.js";
 export type { PluginChoice, PluginConfig } from "./plugins.js";
+export { isEveryday } from "./variables.js";

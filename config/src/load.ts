@@ -55,6 +55,8 @@ export interface LoadedConfig extends PluginChoices {
   /** Absolute path of the file that was read. */
   readonly file: string | undefined;
   readonly config: Settings;
+  /** Where each setting was given, for messages: its flag, its variable, its place in the file; else its flag. */
+  readonly origins: Readonly<Record<string, string>>;
   /** The first is the admin's. */
   readonly keys: readonly ApiKey[];
   /** `[keys.<id>]`, without secrets. */
@@ -72,6 +74,8 @@ interface Layer {
   readonly values: Readonly<Record<string, unknown>>;
   readonly keys: readonly ApiKey[] | undefined;
   readonly keyLimits?: KeyLimits;
+  /** What each given setting is called here. */
+  readonly origins: Readonly<Record<string, string>>;
 }
 
 /** Reads defaults, the file, the environment and the flags, each over the one before; throws a `ConfigError`. */
@@ -99,6 +103,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Source
     force: commandLine.force,
     file: file?.path,
     config: settle(config, cwd),
+    origins: Object.assign(flagNames(fileSettings()), ...layers.map(({ origins }) => origins)),
     keys,
     keyLimits,
     generated: given === undefined,
@@ -111,7 +116,7 @@ function readFileLayer(
   file: ConfigFile | undefined,
   env: Environment,
 ): { layer: Layer; used: readonly UsedVariable[] } {
-  if (file === undefined) return { layer: { values: {}, keys: undefined }, used: [] };
+  if (file === undefined) return { layer: { values: {}, keys: undefined, origins: {} }, used: [] };
   const { shown } = file;
   const { tree, used } = substituteVariables(file.tree, { file: shown, schema: schemaOf("config"), env });
   const secrets = used.map(({ value }) => value);
@@ -140,7 +145,12 @@ function checkLayer(
   const { keys } = checked.value;
   const { keys: name = "keys" } = names;
   // What was given, without the defaults: those must not hide what an earlier source says.
-  return { values: isObject(values) ? values : {}, ...readKeys(keys, `${prefix}${name}`) };
+  const given = isObject(values) ? values : {};
+  return {
+    values: given,
+    origins: Object.fromEntries(Object.keys(given).map((key) => [key, `${prefix}${names[key] ?? key}`])),
+    ...readKeys(keys, `${prefix}${name}`),
+  };
 }
 
 function readKeys(keys: Config["keys"], where: string): Pick<Layer, "keys" | "keyLimits"> {

@@ -1,23 +1,27 @@
 import type { LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
+import { Desk } from "./approvals/desk.js";
+import { LinkSigner } from "./approvals/links.js";
 import { Control, selectionOf } from "./control.js";
 import { ClaudeEngine } from "./engine/claude.js";
 import { childEnvironment } from "./engine/environment.js";
 import { type ClaudeExecutable, findClaude, versionOf } from "./engine/executable.js";
 import { endMarked } from "./engine/reaper.js";
 import { messageOf } from "./errors.js";
+import { foldersOf, prepareFolders } from "./folders.js";
 import { Gateway } from "./gateway.js";
+import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import { Kernel } from "./kernel/kernel.js";
 import { openAudit } from "./ledger/audit.js";
 import { openLedger } from "./ledger/sqlite-ledger.js";
 import { createOffers } from "./offers.js";
-import { choosePosture, type PostureChoice } from "./posture.js";
+import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture.js";
 import { bookLostTurns } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
-const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns"];
+const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns", "/approvals"];
 
 /** A gateway that listens. */
 export interface RunningGateway {
@@ -54,21 +58,22 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
   const { loaded, version, env, cwd, log, read } = options;
   const { config } = loaded;
-  const executable = findClaude(config.claude_bin);
-  const claude = { ...executable, version: await versionOf(executable) };
+  const kernel = new Kernel({ log, cwd, reservedPrefixes: OWN_PREFIXES });
+  const claude = await checkFirst(loaded, kernel);
   const posture = choosePosture(config.no_permissions_bypass, env);
+  prepareFolders(foldersOf(loaded));
 
   const ledger = await openLedger({ dataDir: config.data_dir });
   opened.add("ledger", () => ledger.close());
   const installation = installationId(config.data_dir);
-  const audit = openAudit({ dir: config.log_dir, log });
+  const audit = openAudit({ dir: config.log_dir, log, secrets: loaded.secrets });
   opened.add("audit log", () => audit.close());
-  await endMarked(installation);
+  // Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which.
+  await endMarked(installation, { graceMs: 0 });
   await bookLostTurns({ ledger, audit, log });
 
-  const kernel = new Kernel({ log, cwd, reservedPrefixes: OWN_PREFIXES });
   opened.add("plugins", () => kernel.close());
-  const engine = new ClaudeEngine({ executable: claude.path, posture: posture.posture, installation, log });
+  const engine = new ClaudeEngine({ executable: claude.path, installation, log });
   opened.add("engine", () => engine.close());
   const childEnv = childEnvironment(env, loaded.secretEnv, loaded.secrets);
   const spawn = (workdir: string) => ({
@@ -78,17 +83,46 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     cwd: workdir,
     options: {},
   });
-  const gateway = new Gateway({ version, loaded, spawn }, { kernel, engine, ledger, audit, log });
+  const desk = new Desk({ ledger, kernel, audit, links: LinkSigner.open(config.data_dir), log });
+  opened.add("approvals", async () => desk.close());
+  const gateway = new Gateway(
+    { version, loaded, spawn, posture: () => postureNow(posture, kernel) },
+    { kernel, engine, ledger, audit, desk, log },
+  );
   const control = new Control({ version, loaded, kernel, gateway, engine, read });
-  kernel.offer(createOffers({ ledger, control, sessions: gateway.sessions, turns: gateway.turns }));
+  kernel.offer(
+    createOffers({
+      ledger,
+      control,
+      approvals: desk,
+      sessions: gateway.sessions,
+      turns: gateway.turns,
+      dataDir: config.data_dir,
+    }),
+  );
   await kernel.enable(selectionOf(loaded));
   opened.add("gateway", () => gateway.close());
+  await desk.recover();
   const address = await gateway.listen();
+  await gateway.recover();
+  let closing: Promise<void> | undefined;
   const close = () => {
-    void gateway.close();
-    return opened.close();
+    if (closing !== undefined) void gateway.close();
+    closing ??= opened.close();
+    return closing;
   };
-  return { address, claude, posture, kernel, control, close };
+  const shown = kernel.approving === "now" ? ASKING : posture;
+  return { address, claude, posture: shown, kernel, control, close };
+}
+
+/** What can be found out without opening or making anything. Rejects with the first problem. */
+async function checkFirst(loaded: LoadedConfig, kernel: Kernel): Promise<RunningGateway["claude"]> {
+  const { config, origins } = loaded;
+  const executable = findClaude(config.claude_bin, origins["claude_bin"]);
+  const claude = { ...executable, version: await versionOf(executable) };
+  await tryAddress(config.host, config.port);
+  await kernel.check(selectionOf(loaded));
+  return claude;
 }
 
 /** What has been opened, to be closed in the opposite order. */

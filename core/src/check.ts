@@ -1,12 +1,11 @@
-import { accessSync, constants, existsSync } from "node:fs";
-import { createServer } from "node:net";
-import { dirname } from "node:path";
 import type { LoadedConfig } from "@claudeway/config";
 import { selectionOf } from "./control.js";
 import { childEnvironment } from "./engine/environment.js";
 import { findClaude, versionOf } from "./engine/executable.js";
 import { askLogin } from "./engine/login.js";
 import { messageOf } from "./errors.js";
+import { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
+import { explainListening, tryAddress } from "./http/address.js";
 import { Kernel } from "./kernel/kernel.js";
 import { openLog } from "./log.js";
 import { choosePosture } from "./posture.js";
@@ -35,13 +34,11 @@ export async function checkAll(
           : loaded.keys.map(({ id }) => id).join(", "),
     ],
     ["plugins", () => checkPlugins(loaded, cwd)],
-    ["claude", () => checkClaude(config.claude_bin)],
+    ["claude", () => checkClaude(loaded)],
     ["login", () => checkLogin(loaded, env)],
     ["permissions", () => choosePosture(config.no_permissions_bypass, env).line],
-    ["data folder", () => checkFolder(config.data_dir, "--data-dir (DATA_DIR)")],
-    ["log folder", () => checkFolder(config.log_dir, "--log-dir (LOG_DIR)")],
-    ["work folder", () => checkFolder(config.workdir, "--workdir (CLAUDE_WORKDIR)")],
-    ["port", () => checkPort(config.host, config.port)],
+    ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
+    ["port", () => checkPort(loaded)],
   ];
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
@@ -70,39 +67,31 @@ async function checkPlugins(loaded: LoadedConfig, cwd: string): Promise<string> 
   return checked.map(({ name }) => name).join(", ") || "none";
 }
 
-async function checkClaude(configured: string | undefined): Promise<string> {
-  const claude = findClaude(configured);
+async function checkClaude({ config, origins }: LoadedConfig): Promise<string> {
+  const claude = findClaude(config.claude_bin, origins["claude_bin"]);
   return `${await versionOf(claude)} (${claude.path})`;
 }
 
 async function checkLogin(
-  { config, secretEnv, secrets }: LoadedConfig,
+  { config, origins, secretEnv, secrets }: LoadedConfig,
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
-  const login = await askLogin(findClaude(config.claude_bin).path, childEnvironment(env, secretEnv, secrets));
+  const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
+  const login = await askLogin(path, childEnvironment(env, secretEnv, secrets));
   if (login !== undefined) return login;
   throw new Error("claude is not logged in: run `claude` and type /login, or set ANTHROPIC_API_KEY");
 }
 
-function checkFolder(folder: string, flag: string): string {
-  let existing = folder;
-  while (!existsSync(existing)) existing = dirname(existing);
-  try {
-    accessSync(existing, constants.W_OK);
-  } catch {
-    throw new Error(`${flag}: ${existing} can't be written by this user`);
-  }
-  return existing === folder ? folder : `${folder} (will be made)`;
+function describeFolder(folder: NamedFolder): string {
+  return checkFolder(folder) ? folder.path : `${folder.path} (will be made)`;
 }
 
-function checkPort(host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(new Error(`--port (PORT): ${host}:${port} can't be opened: ${error.code ?? error.message}`));
-    });
-    server.listen(port, host, () =>
-      server.close(() => resolve(port === 0 ? "any free one" : `${host}:${port} is free`)),
-    );
-  });
+async function checkPort(loaded: LoadedConfig): Promise<string> {
+  const { host, port } = loaded.config;
+  try {
+    await tryAddress(host, port);
+    return port === 0 ? "any free one" : `${host}:${port} is free`;
+  } catch (error) {
+    throw explainListening(error, loaded);
+  }
 }

@@ -25,7 +25,12 @@ export class GatewayError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly options: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+    readonly options: {
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      /** Further fields of the answer. */
+      readonly details?: { readonly approval_id?: string };
+    } = {},
   ) {
     super(message);
     this.status = options.status ?? ERROR_STATUS[code];

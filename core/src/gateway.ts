@@ -1,9 +1,11 @@
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { LoadedConfig, Settings } from "@claudeway/config";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
-import type { Engine } from "./engine/engine.js";
+import type { Desk } from "./approvals/desk.js";
+import { LINK_PATH } from "./approvals/links.js";
+import type { Engine, Posture } from "./engine/engine.js";
 import { messageOf } from "./errors.js";
 import { type Access, authenticate, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
@@ -11,12 +13,15 @@ import { completedRequests, tellCompleted } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
 import { admitRequest, notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
 import { TurnEntrance } from "./http/entrance.js";
-import { answerUnparsed, errorResponses } from "./http/errors.js";
+import { errorResponses } from "./http/errors.js";
+import { approvalPage } from "./http/routes/approval-page.js";
+import { approvalRoutes } from "./http/routes/approvals.js";
 import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
+import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TaskSockets } from "./http/websocket.js";
 import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress, SpawnPlan } from "./kernel/hooks.js";
@@ -27,6 +32,7 @@ import { ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
 import { SessionOrder } from "./turns/order.js";
+import { ParkedTurns } from "./turns/parked.js";
 import { TurnQueue } from "./turns/queue.js";
 import { RunningTurns } from "./turns/running.js";
 import { TurnViews } from "./turns/view.js";
@@ -37,6 +43,8 @@ export interface GatewayOptions {
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** What the CLI starts with unless a plugin says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
+  /** How tool calls are treated at the moment. */
+  readonly posture: () => Posture;
 }
 
 export interface GatewayParts {
@@ -44,6 +52,7 @@ export interface GatewayParts {
   readonly engine: Engine;
   readonly ledger: Ledger;
   readonly audit: AuditLog;
+  readonly desk: Desk;
   readonly log: Logger;
 }
 
@@ -57,13 +66,15 @@ export class Gateway {
   readonly #workdirs: Workdirs;
   readonly #server: Server;
   readonly #sockets: TaskSockets;
+  readonly #parked: ParkedTurns;
+  readonly #shutdown = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
   ) {
-    const { kernel, engine, ledger, audit, log } = parts;
+    const { kernel, engine, ledger, audit, desk, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
     const order = new SessionOrder();
     this.#queue = new TurnQueue({
@@ -78,14 +89,31 @@ export class Gateway {
       books: { ledger, audit, log },
       order: (sessionId, stop) => order.enter(sessionId, stop),
       spawn: options.spawn,
+      posture: options.posture,
+      desk,
+      passParked: (sessionId, withdraw) => this.#parked.pass(sessionId, withdraw),
+      closing: this.#shutdown.signal,
       log,
+    });
+    this.#parked = new ParkedTurns({
+      books: { ledger, audit, log },
+      kernel,
+      desk,
+      turns: this.turns,
+      closing: this.#shutdown.signal,
     });
     this.keyring = new Keyring(keys);
     this.#workdirs = new Workdirs(config.workdir);
     this.#tasks = new Tasks({ turns: this.turns, workdirs: this.#workdirs });
-    this.sessions = new Sessions({ kernel, ledger, turns: this.turns, workdirs: this.#workdirs });
-    this.#server = createServer(this.#chain().callback());
-    this.#server.on("clientError", answerUnparsed);
+    this.sessions = new Sessions({
+      kernel,
+      ledger,
+      desk,
+      turns: this.turns,
+      parked: this.#parked,
+      workdirs: this.#workdirs,
+    });
+    this.#server = createHttpServer(this.#chain().callback());
     this.#sockets = this.#openSockets();
   }
 
@@ -102,6 +130,7 @@ export class Gateway {
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit }));
     app.use(errorResponses(log));
+    app.use(refuseBadHttp());
     app.use(authenticate(this.keyring, (ctx) => this.#accessTo(ctx)));
     app.use(requestHook(kernel));
     app.use(pluginRoutes(kernel, parseJson));
@@ -128,6 +157,8 @@ export class Gateway {
     taskRoutes(router, this.#tasks, entrance);
     sessionRoutes(router, this.sessions, entrance);
     turnRoutes(router, views);
+    approvalRoutes(router, this.parts.desk);
+    approvalPage(router, this.parts.desk);
     return router;
   }
 
@@ -147,7 +178,7 @@ export class Gateway {
   }
 
   #accessTo(ctx: GatewayContext): Access {
-    if (ctx.path === "/health") return "none";
+    if (ctx.path === "/health" || ctx.path.startsWith(`${LINK_PATH}/`)) return "none";
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
   }
 
@@ -171,6 +202,11 @@ export class Gateway {
     return address;
   }
 
+  /** Lets the turns go on that waited for a decision when the gateway before this one ended, and have it. */
+  recover(): Promise<void> {
+    return this.#parked.recover();
+  }
+
   /**
    * Takes no more requests, lets running turns finish for a grace time, then ends them. Resolves when every answer has
    * been sent. A second call cuts the grace short.
@@ -184,6 +220,8 @@ export class Gateway {
   async #close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#queue.close();
+    // What waits for a person and can be parked is: it goes on with the next start.
+    this.#shutdown.abort();
     await this.parts.kernel.tellClosing();
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();

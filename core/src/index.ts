@@ -1,4 +1,5 @@
 /** The API that plugins are written against. */
+export type { AuditLine, Tokens, TurnResponse } from "@claudeway/schemas";
 export type {
   Approval,
   ApprovalFilter,
@@ -13,11 +14,24 @@ export type {
 } from "./approvals/types.js";
 export { Refusal, type RefusalOptions } from "./errors.js";
 export type {
+  ApprovalDesk,
+  GatewayControl,
+  LedgerView,
+  Load,
+  NewSessionRequest,
+  PromptRequest,
+  ReloadReport,
+  SessionsView,
+  TurnHandle,
+  TurnRunner,
+} from "./kernel/capabilities.js";
+export type {
   CompletedRequest,
   HookName,
   Hooks,
   ListenAddress,
   RequestInfo,
+  SessionInfo,
   SpawnOptions,
   SpawnPlan,
 } from "./kernel/hooks.js";
@@ -33,6 +47,20 @@ export {
   type ScopedHook,
   type ScopedHooks,
 } from "./kernel/plugin.js";
+export type { PluginStatus } from "./kernel/status.js";
+export type {
+  CostGrouping,
+  CostPeriod,
+  KeyTotals,
+  ModelTotalsRow,
+  Overview,
+  SessionPage,
+  SessionRecord,
+  Totals,
+  TurnPage,
+  TurnRecord,
+} from "./ledger/ledger.js";
+export type { Frame } from "./turns/stream.js";
 export type {
   Caller,
   ModelShare,

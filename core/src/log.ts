@@ -1,13 +1,10 @@
 import { type Logger, pino } from "pino";
+import { redactTokens } from "./approvals/links.js";
+import { redactor } from "./redact.js";
 
-/** Taking anything shorter out of every line would take out words, too. */
-const SHORTEST_SECRET = 8;
-
-/** The operator's log: JSON lines on stderr, with every known secret taken out of every line. */
+/** The operator's log: JSON lines on stderr, with every known secret, and the tokens of links, taken out of every line. */
 export function openLog(level: string, secrets: readonly string[]): Logger {
-  const written = secrets
-    .filter((secret) => secret.length >= SHORTEST_SECRET)
-    .map((secret) => JSON.stringify(secret).slice(1, -1));
+  const redact = redactor(secrets);
   return pino(
     {
       level,
@@ -15,7 +12,7 @@ export function openLog(level: string, secrets: readonly string[]): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
-        streamWrite: (line) => written.reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), line),
+        streamWrite: (line) => redact(redactTokens(line)),
       },
     },
     pino.destination({ fd: 2, sync: true }),

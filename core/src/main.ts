@@ -4,6 +4,7 @@ import { banner, generatedKey } from "./banner.js";
 import { boot, type RunningGateway } from "./boot.js";
 import { checkAll, formatChecks } from "./check.js";
 import { messageOf } from "./errors.js";
+import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
 
 /** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
@@ -50,28 +51,7 @@ async function listen(loaded: LoadedConfig, log: Logger, read: () => LoadedConfi
   try {
     return await boot({ loaded, version: VERSION, env: process.env, cwd: process.cwd(), log, read });
   } catch (error) {
-    throw explainListening(error, loaded.config);
-  }
-}
-
-function explainListening(error: unknown, { host, port }: LoadedConfig["config"]): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
-    case "EADDRINUSE":
-      return new ConfigError(
-        `--port (PORT): ${port} is in use on ${host}; take another one, or 0 for any free one`,
-      );
-    case "EACCES":
-      return new ConfigError(
-        `--port (PORT): ${port} needs more rights than this user has; take one from 1024 on`,
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return new ConfigError(
-        `--host (HOST): is ${JSON.stringify(host)}; it takes an address of this machine`,
-      );
-    default:
-      return error;
+    throw explainListening(error, loaded);
   }
 }
 

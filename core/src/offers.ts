@@ -1,11 +1,7 @@
 import { randomUUID } from "node:crypto";
-import {
-  type Capabilities,
-  NOTHING_OFFERED,
-  type Offers,
-  type TurnHandle,
-  type TurnRunner,
-} from "./kernel/capabilities.js";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ApprovalDesk, Capabilities, Offers, TurnHandle, TurnRunner } from "./kernel/capabilities.js";
 import type { Ledger } from "./ledger/ledger.js";
 import type { Sessions } from "./sessions.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -16,32 +12,49 @@ import type { Caller } from "./turns/types.js";
 const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
 
-export interface OfferParts extends Pick<Capabilities, "control"> {
+export interface OfferParts extends Pick<Capabilities, "control" | "approvals"> {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly turns: RunningTurns;
+  readonly dataDir: string;
 }
 
 /** What the gateway offers to plugins. */
-export function createOffers({ ledger, sessions, turns, control }: OfferParts): Offers {
+export function createOffers({ ledger, sessions, turns, control, approvals, dataDir }: OfferParts): Offers {
   return {
-    get approvals() {
-      return NOTHING_OFFERED.approvals;
-    },
+    approvals: deskOf(approvals),
     control,
     turns: createTurnRunner(sessions, turns),
     sessions: {
       get: (id) => ledger.sessions.get(id),
       list: (query) => ledger.sessions.list(query),
       turns: (sessionId, query) => ledger.turns.listBySession(sessionId, query),
+      byModel: (sessionId) => ledger.sessions.byModel(sessionId),
+      models: () => ledger.sessions.models(),
     },
     ledger: {
       overview: () => ledger.totals.overview(),
       byKey: () => ledger.totals.byKey(),
       costs: (groupBy, limit) => ledger.totals.costs(groupBy, limit),
       turn: (id) => ledger.turns.get(id),
+      running: () => ledger.turns.running(),
       response: (turnId) => ledger.turns.response(turnId),
     },
+    storage: (plugin) => {
+      const folder = join(dataDir, "plugins", plugin);
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      return folder;
+    },
+  };
+}
+
+/** The desk without what is between it and the turns. */
+function deskOf(desk: ApprovalDesk): ApprovalDesk {
+  return {
+    list: (query) => desk.list(query),
+    get: (id) => desk.get(id),
+    decide: (id, decision, decider) => desk.decide(id, decision, decider),
+    link: (id) => desk.link(id),
   };
 }
 
@@ -53,15 +66,23 @@ function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
         ...(systemPrompt === undefined ? {} : { system_prompt: systemPrompt }),
         ...(workdir === undefined ? {} : { workdir }),
       }),
-    prompt: async (keyId, sessionId, { prompt, timeoutSecs = DEFAULT_TIMEOUT_SECS, verbatim = false }) =>
-      handleOf(
-        await sessions.prompt(
-          asCaller(keyId),
-          sessionId,
-          { prompt, timeout_secs: timeoutSecs, verbatim, stream: "text", detach: true },
-          randomUUID(),
-        ),
-      ),
+    prompt: async (keyId, sessionId, request) => {
+      const {
+        prompt,
+        timeoutSecs = DEFAULT_TIMEOUT_SECS,
+        verbatim = false,
+        withdrawPending = false,
+      } = request;
+      const body = {
+        prompt,
+        timeout_secs: timeoutSecs,
+        verbatim,
+        stream: "text",
+        detach: true,
+        withdraw_pending: withdrawPending,
+      } as const;
+      return handleOf(await sessions.prompt(asCaller(keyId), sessionId, body, randomUUID()));
+    },
     approve: async (keyId, sessionId, toolUseIds) =>
       handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID())),
     interrupt: (keyId, sessionId) => sessions.interrupt(asCaller(keyId), sessionId),

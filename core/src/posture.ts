@@ -1,10 +1,26 @@
-import type { Posture } from "./engine/options.js";
+import type { Posture } from "./engine/engine.js";
+import type { Kernel } from "./kernel/kernel.js";
 
 /** How tool calls are treated, and why, if that is not what was asked for. */
 export interface PostureChoice {
   readonly posture: Posture;
   /** One plain line for the banner. */
   readonly line: string;
+}
+
+/** What `--no-permissions-bypass` and the rest say stands aside while a plugin has a say in tool calls. */
+export const ASKING: PostureChoice = {
+  posture: "ask",
+  line: "Permissions: every tool call is decided by a plugin's rules, or by a person whom it asks.",
+};
+
+/**
+ * How tool calls are treated at the moment. A plugin that had a say and is off leaves the calls denied: what somebody
+ * relied on being asked about never runs unasked.
+ */
+export function postureNow({ posture }: PostureChoice, kernel: Pick<Kernel, "approving">): Posture {
+  if (kernel.approving === "now") return "ask";
+  return kernel.approving === "before" ? "deny" : posture;
 }
 
 /** The CLI itself refuses the bypass to root unless `IS_SANDBOX` is exactly 1. */

@@ -1,10 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import type { Desk } from "./approvals/desk.js";
+import type { Decider } from "./approvals/types.js";
+import type { GrantedCall } from "./engine/engine.js";
 import { GatewayError } from "./errors.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { Ledger, SessionRecord } from "./ledger/ledger.js";
-import { approvalPrompt, approvedCalls } from "./turns/approval.js";
+import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
+import type { ParkedTurns } from "./turns/parked.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Caller, TurnPlan } from "./turns/types.js";
@@ -14,6 +18,8 @@ export interface SessionParts {
   readonly kernel: Kernel;
   readonly ledger: Ledger;
   readonly turns: RunningTurns;
+  readonly parked: ParkedTurns;
+  readonly desk: Desk;
   readonly workdirs: Workdirs;
 }
 
@@ -31,6 +37,9 @@ const APPROVED_TURN_TIMEOUT_SECS = 600;
  * NOT_FOUND.
  */
 export class Sessions {
+  /** Denied calls that an approval is being carried out for: each may run once. */
+  readonly #approving = new Set<string>();
+
   constructor(private readonly parts: SessionParts) {}
 
   async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
@@ -64,20 +73,48 @@ export class Sessions {
     return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
   }
 
-  /** Begins the session's next turn under the id `turnId`. */
+  /**
+   * Begins the session's next turn under the id `turnId`. Throws CONFLICT while a call of the session waits for a
+   * decision, unless that is to be withdrawn.
+   */
   async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id);
+    if (!request.withdraw_pending) await this.parts.parked.pass(session.id, false);
     return this.parts.turns.start({
       info: turnInfo(session, turnId),
       plan: { ...planOf(session), ...promptOf(request) },
       route: "POST /session/:id",
+      withdrawPending: request.withdraw_pending,
     });
   }
 
-  /** Lets exactly those calls run that the session's last turn was denied, by asking the model to make them again. */
-  async approve(caller: Caller, id: string, toolUseIds: readonly string[], turnId: string): Promise<Turn> {
+  /**
+   * Lets exactly those calls run that the session's last turn was denied, by asking the model to make them again. Calls
+   * that wait for a decision are allowed, and their turn goes on: it keeps its own id.
+   */
+  async approve(
+    caller: Caller,
+    id: string,
+    toolUseIds: readonly string[],
+    turnId: string,
+    from?: string,
+  ): Promise<Turn> {
     const session = await this.owned(caller, id, true);
-    const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
+    const waiting = await this.#allowWaiting(session.id, toolUseIds, deciderOf(caller, from));
+    if (waiting !== undefined) return waiting;
+    const release = this.#reserve(session.id, toolUseIds);
+    try {
+      const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
+      const turn = this.#startApproved(session, granted, turnId);
+      void turn.ended.then(release);
+      return turn;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #startApproved(session: SessionRecord, granted: readonly GrantedCall[], turnId: string): Turn {
     return this.parts.turns.start({
       info: turnInfo(session, turnId),
       plan: {
@@ -86,18 +123,56 @@ export class Sessions {
         timeoutMs: APPROVED_TURN_TIMEOUT_SECS * 1000,
         verbatim: true,
       },
-      route: "POST /session/:id/approve",
+      route: APPROVE_ROUTE,
       granted,
     });
   }
 
-  /** Ends the session's running turn; those that wait behind it go on. False: none was running. */
+  /** Throws CONFLICT where one of the calls is being approved at this moment. */
+  #reserve(sessionId: string, toolUseIds: readonly string[]): () => void {
+    const calls = toolUseIds.map((id) => `${sessionId} ${id}`);
+    const taken = calls.findIndex((call) => this.#approving.has(call));
+    if (taken !== -1) {
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${toolUseIds[taken]} is being approved already`);
+    }
+    for (const call of calls) this.#approving.add(call);
+    return () => {
+      for (const call of calls) this.#approving.delete(call);
+    };
+  }
+
+  /** Allows the calls if all of them wait for a decision. Undefined: none does. */
+  async #allowWaiting(
+    sessionId: string,
+    ids: readonly string[],
+    decider: Decider,
+  ): Promise<Turn | undefined> {
+    const { desk, turns, parked } = this.parts;
+    const pending = await desk.list({ sessionId, status: "pending", page: 1, limit: 1000 });
+    const waiting = pending.approvals.filter(({ toolUseId }) => ids.includes(toolUseId));
+    const [first] = waiting;
+    if (first === undefined) return undefined;
+    if (waiting.length < ids.length) {
+      const waits = waiting.map(({ toolUseId }) => toolUseId).join(", ");
+      throw new GatewayError(
+        "BAD_REQUEST",
+        `tool_use_ids: only ${waits} waits for a decision; send these by themselves`,
+      );
+    }
+    for (const { id } of waiting) await desk.decide(id, { decision: "allow" }, decider);
+    await parked.goOn(first.turnId);
+    const turn = turns.get(first.turnId);
+    if (turn === undefined) throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`);
+    return turn;
+  }
+
+  /** Ends the session's running turn, or the one that is parked; those that wait behind it go on. False: there was none. */
   async interrupt(caller: Caller, id: string): Promise<boolean> {
     const session = await this.owned(caller, id);
     const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running);
     for (const turn of running) turn.stop("interrupted");
     await Promise.all(running.map((turn) => turn.ended));
-    return running.length > 0;
+    return (await this.#withdraw(session.id, "the turn was interrupted")) || running.length > 0;
   }
 
   /** Ends the session's turns, forgets the session, and removes its folder if the gateway made it. */
@@ -109,9 +184,21 @@ export class Sessions {
     const turns = this.parts.turns.ofSession(session.id);
     for (const turn of turns) turn.stop("deleted");
     await Promise.all(turns.map((turn) => turn.ended));
-    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.workdir);
+    await this.#withdraw(session.id, "the session was deleted");
+    if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
     this.parts.kernel.tell("sessionEnd", infoOf(session));
   }
+
+  /** Ends the turn that is parked. False: none is. */
+  async #withdraw(sessionId: string, why: string): Promise<boolean> {
+    const turn = await this.parts.parked.ofSession(sessionId);
+    return turn !== undefined && (await this.parts.parked.withdraw(turn, why));
+  }
+}
+
+/** Who decides when a key does. */
+export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {
+  return { channel: admin ? "admin" : "key", who: keyId, keyId, from };
 }
 
 /** A session as its owner sees it. */

@@ -1,5 +1,5 @@
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
-import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, isAbsolute, join, resolve, sep } from "node:path";
 import { GatewayError } from "./errors.js";
 
 /** The folders that Claude works in: the base folder, those that callers name, and one for each session that names none. */
@@ -24,13 +24,14 @@ export class Workdirs {
     return { path, made: true };
   }
 
-  /** Removes a folder that `ofSession` made. A link in its place goes, never what it leads to. */
-  async remove(path: string): Promise<void> {
-    const below = relative(resolve(this.base), resolve(path));
-    if (below === "" || below.includes(sep) || below.startsWith("..")) {
-      throw new Error(`${path} is no folder that the gateway made`);
-    }
-    await rm(path, { recursive: true, force: true });
+  /**
+   * Removes the folder that `ofSession` made, also below a base folder that was configured before. A link in its place
+   * goes, never what it leads to.
+   */
+  async remove(id: string, path: string): Promise<void> {
+    if (basename(path) !== id) throw new Error(`${path} is no folder that the gateway made`);
+    // The session's last process may still be on its way out, and write.
+    await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
   /** A folder that the caller names: absolute, or below the base folder, with no way out of it. */

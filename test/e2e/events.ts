@@ -8,14 +8,19 @@ export interface ServerEvent {
 /** Reads events by the rules of the standard (WHATWG HTML, "Server-sent events"): comments skipped, data lines joined. */
 export async function* readEvents(response: Response): AsyncGenerator<ServerEvent, void> {
   if (response.body === null) return;
-  let buffer = "";
-  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
-    buffer += chunk;
-    for (let end = buffer.indexOf("\n\n"); end !== -1; end = buffer.indexOf("\n\n")) {
-      const event = parseEvent(buffer.slice(0, end));
-      buffer = buffer.slice(end + 2);
-      if (event !== undefined) yield event;
-    }
+  const parser = new EventParser();
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) yield* parser.push(chunk);
+}
+
+/** Takes a stream's text as it comes, in whatever pieces. */
+export class EventParser {
+  #buffer = "";
+
+  /** The events that are complete with this piece. */
+  push(text: string): ServerEvent[] {
+    const blocks = (this.#buffer + text).split("\n\n");
+    this.#buffer = blocks.pop() ?? "";
+    return blocks.map(parseEvent).filter((event) => event !== undefined);
   }
 }
 

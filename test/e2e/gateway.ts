@@ -1,13 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
+import {
+  type ScriptedModel,
+  type ScriptedModelOptions,
+  startScriptedModel,
+} from "@claudeway/plugin-demo/model";
+import WebSocket from "ws";
 import { endMarked, findMarked } from "../../core/dist/engine/reaper.js";
+import { Contract } from "./contract.js";
 import { readEvents, type ServerEvent } from "./events.js";
+import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
 const START_TIMEOUT_MS = 20_000;
@@ -20,6 +27,7 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** The content of claudeway.toml. */
   readonly config?: string;
+  readonly model?: ScriptedModelOptions;
 }
 
 export interface RequestOptions {
@@ -46,6 +54,8 @@ export class TestGateway {
   stderr = "";
   url = "";
   #child: ChildProcess | undefined;
+  /** What every answer is held against. */
+  #contract = OWN_CONTRACT;
 
   private constructor(
     readonly dir: string,
@@ -55,7 +65,7 @@ export class TestGateway {
 
   static async start(options: StartOptions = {}): Promise<TestGateway> {
     const dir = mkdtempSync(join(tmpdir(), "claudeway-test-"));
-    const gateway = new TestGateway(dir, await startScriptedModel(), options);
+    const gateway = new TestGateway(dir, await startScriptedModel(options.model), options);
     try {
       await gateway.launch();
     } catch (error) {
@@ -87,6 +97,7 @@ export class TestGateway {
     this.options = options;
     this.stdout = "";
     this.stderr = "";
+    if (options.config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), options.config);
     const child = runCommand(["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])], this.dir, {
       ...cliEnvironment(this.model, this.dir),
       WRAPPER_KEYS: Object.entries(KEYS)
@@ -103,6 +114,7 @@ export class TestGateway {
       const url = /listening on .*\((http:\S+)\)/.exec(this.stdout)?.[1];
       if (url !== undefined) {
         this.url = url;
+        this.#contract = await this.#liveContract();
         return;
       }
       if (child.exitCode !== null || Date.now() > deadline) {
@@ -112,13 +124,24 @@ export class TestGateway {
     }
   }
 
-  /** Sends a request; a body that is no string goes as JSON. */
+  /** With swagger on, plugins' routes are held against what they say of themselves. */
+  async #liveContract(): Promise<Contract> {
+    const { args = [], config = "" } = this.options;
+    if (!/\bswagger\b/.test([...args, config].join("\n"))) return OWN_CONTRACT;
+    const response = await fetch(`${this.url}/openapi.json`, {
+      headers: { authorization: `Bearer ${KEYS.admin}` },
+    });
+    return response.ok ? new Contract(JSON.parse(await response.text())) : OWN_CONTRACT;
+  }
+
+  /** Sends a request; a body that is no string goes as JSON. Rejects where the answer is not as the document says. */
   async fetch(
     path: string,
-    { method, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
+    { method: given, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
   ): Promise<Response> {
-    return fetch(this.url + path, {
-      method: method ?? (body === undefined ? "GET" : "POST"),
+    const method = given ?? (body === undefined ? "GET" : "POST");
+    const response = await fetch(this.url + path, {
+      method,
       headers: {
         ...(key === null ? {} : { authorization: `Bearer ${key}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -127,6 +150,16 @@ export class TestGateway {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       ...(signal ? { signal } : {}),
     });
+    return watched(response, { method, path: new URL(path, this.url).pathname }, this.#contract);
+  }
+
+  /** Opens a WebSocket; every frame that comes is held against the document. */
+  socket(path = "/task/ws", { key = KEYS.admin, headers }: RequestOptions = {}): WebSocket {
+    const socket = new WebSocket(this.url.replace(/^http/, "ws") + path, {
+      headers: { ...(key === null ? {} : { authorization: `Bearer ${key}` }), ...headers },
+    });
+    watchSocket(socket, { method: "GET", path });
+    return socket;
   }
 
   async request<Body = Record<string, unknown>>(
@@ -152,14 +185,24 @@ export class TestGateway {
     signal: NodeJS.Signals = "SIGTERM",
   ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     const child = this.#child;
+    if (child?.exitCode === null && child.signalCode === null) child.kill(signal);
+    return this.ended();
+  }
+
+  /** Waits for the process to end, by itself or by a signal that was sent. */
+  async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    const child = this.#child;
     if (child === undefined) return { code: null, signal: null };
-    if (child.exitCode === null && child.signalCode === null) {
-      const exit = once(child, "exit");
-      child.kill(signal);
-      await exit;
-    }
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
     this.#child = undefined;
     return { code: child.exitCode, signal: child.signalCode };
+  }
+
+  /** Has another configuration file read; what becomes of it is in the log. */
+  reload(config: string): void {
+    writeFileSync(join(this.dir, "claudeway.toml"), config);
+    this.options = { ...this.options, config };
+    this.signal("SIGHUP");
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -191,7 +234,10 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs the command to its end. */
+/** How long a command may take that has to end by itself, in ms. */
+const END_TIMEOUT_MS = 40_000;
+
+/** Runs the command to its end; one that does not end is killed, and its code is null. */
 export async function runToEnd(
   args: readonly string[],
   cwd: string,
@@ -202,7 +248,9 @@ export async function runToEnd(
   let stderr = "";
   child.stdout?.on("data", (text: string) => (stdout += text));
   child.stderr?.on("data", (text: string) => (stderr += text));
+  const late = setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS);
   await once(child, "close");
+  clearTimeout(late);
   return { code: child.exitCode, stdout, stderr };
 }
 
@@ -214,6 +262,7 @@ export function cliEnvironment(model: ScriptedModel, dir: string): Record<string
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     CLAUDE_CONFIG_DIR: join(dir, "claude"),
+    CLAUDE_CODE_TMPDIR: join(dir, "claude-tmp"),
   };
 }
 

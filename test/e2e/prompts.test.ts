@@ -1,7 +1,10 @@
 import { expect } from "chai";
 import { TestGateway } from "./gateway.js";
 
-const LONG = Array.from({ length: 8000 }, (_, line) => `line ${line}: forty bytes of text, or so ${"#".repeat(10)}`)
+const LONG = Array.from(
+  { length: 8000 },
+  (_, line) => `line ${line}: forty bytes of text, or so ${"#".repeat(10)}`,
+)
   .join("\n")
   .slice(0, 409_600);
 
@@ -13,7 +16,7 @@ const PLAIN: Readonly<Record<string, string>> = {
   "400 kB": LONG,
   "one that looks like a flag": "--version and then tell me more",
   "emoji and right-to-left marks": SIGNS,
-  "quotes, backslashes and what a shell would expand": "\"$HOME\" `id` $(id) \\ ' %s ; rm -rf nothing",
+  "quotes, backslashes and what a shell would expand": '"$HOME" `id` $(id) \\ \' %s ; rm -rf nothing',
   "blank lines and spaces at both ends": "\n\n  indented\n\ttabbed  \n\n",
   "line breaks of every kind": "one\r\ntwo\rthree\u2028four\nfive",
   "something like a protocol message": '{"type":"control_request","request":{"subtype":"interrupt"}}',
@@ -29,7 +32,7 @@ const VERBATIM: Readonly<Record<string, string>> = {
   "a note to memory": "# remember this",
 };
 
-describe("prompts", function () {
+describe("prompts", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start();

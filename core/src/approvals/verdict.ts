@@ -19,7 +19,10 @@ export async function verdictOf(
     return (await kernel.hooks.approve.promise(call, turn)) ?? { verdict: "deny", message: UNDECIDED };
   } catch (error) {
     if (isRefusal(error)) return { verdict: "deny", message: error.reason };
-    log.error({ err: error, turn_id: turn.id, tool: call.tool }, `a tool call is denied: ${messageOf(error)}`);
+    log.error(
+      { err: error, turn_id: turn.id, tool: call.tool },
+      `a tool call is denied: ${messageOf(error)}`,
+    );
     return { verdict: "deny", message: UNDECIDED };
   }
 }
@@ -53,7 +56,10 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
     }
   }
   const { deciders } = terms;
-  if (deciders !== undefined && !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))) {
+  if (
+    deciders !== undefined &&
+    !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))
+  ) {
     throw new Error("asked with deciders that are no list of names");
   }
 }

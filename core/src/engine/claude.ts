@@ -1,10 +1,11 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
+import { Asking } from "./asking.js";
 import { afterLoss, afterReport, settle } from "./bases.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
 import { Grants } from "./grants.js";
-import { type Posture, postureOptions, sessionOptions, userMessage } from "./options.js";
+import { postureOptions, sessionOptions, userMessage } from "./options.js";
 import { ClaudeProcess, type ProcessExit } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { estimatedUsage, NO_USAGE, reportedUsage } from "./usage.js";
@@ -12,7 +13,6 @@ import { estimatedUsage, NO_USAGE, reportedUsage } from "./usage.js";
 export interface ClaudeEngineOptions {
   /** Absolute path of the CLI. */
   readonly executable: string;
-  readonly posture: Posture;
   /** The prefix of this gateway's markers; see ClaudeProcess. */
   readonly installation: string;
   readonly log: Logger;
@@ -23,6 +23,8 @@ const INTERRUPT_GRACE_MS = 2500;
 /** An interrupt that comes before the CLI has begun the turn is acknowledged and forgotten: it is said again, in ms. */
 const INTERRUPT_EVERY_MS = 250;
 const MODELS_TIMEOUT_MS = 20_000;
+/** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
+const KEPT_CALL_MS = 60_000;
 
 /** One try at a turn, in one process. */
 interface Attempt {
@@ -30,7 +32,10 @@ interface Attempt {
   readonly child: ClaudeProcess;
   readonly reading: TurnReading;
   readonly grants: Grants;
+  readonly asking: Asking | undefined;
   readonly listener: EngineListener;
+  /** A call that the CLI kept from a turn that is over comes first, with a result of its own. */
+  awaitsOwed: boolean;
 }
 
 /** Runs turns on the real CLI, a process for each. */
@@ -46,6 +51,7 @@ export class ClaudeEngine implements Engine {
     if (stop.aborted) return NEVER_STARTED;
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
+    if (turn.continues !== undefined) return CONVERSATION_LOST;
     if (stop.aborted) return NEVER_STARTED;
     // The session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
@@ -54,7 +60,7 @@ export class ClaudeEngine implements Engine {
   }
 
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
-    const child = this.#start(spawn, postureOptions(this.options.posture));
+    const child = this.#start(spawn, postureOptions("deny"));
     try {
       return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
         id: value,
@@ -81,11 +87,16 @@ export class ClaudeEngine implements Engine {
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
-    const options = { ...sessionOptions(turn, this.options.posture, resume), ...grants.options() };
+    const asking = this.#asking(turn, grants, () => child.interrupt());
+    const options = { ...sessionOptions(turn, resume), ...(asking ?? grants).options() };
     const child = this.#start(turn.spawn, options);
-    const attempt = { turn, child, reading: new TurnReading(listener), grants, listener };
+    const awaitsOwed = turn.owed.length > 0 && resume;
+    const reading = new TurnReading(listener);
+    const attempt: Attempt = { turn, child, reading, grants, asking, listener, awaitsOwed };
+    if (awaitsOwed)
+      for (const id of turn.owed) asking?.ifNotAsked(id, KEPT_CALL_MS, () => this.#begin(attempt));
+    else this.#begin(attempt);
     const reported = this.#read(attempt);
-    child.send(userMessage(turn.plan));
     const note = await child.note();
     if (note !== undefined) listener.process(note);
 
@@ -98,12 +109,30 @@ export class ClaudeEngine implements Engine {
     return this.#endWithReport(attempt, report, stop.aborted);
   }
 
+  #asking(turn: EngineTurn, grants: Grants, interrupt: () => Promise<void>): Asking | undefined {
+    const { decider, owed } = turn;
+    if (decider === undefined && owed.length === 0) return undefined;
+    return new Asking({ decider, owed, grants, interrupt });
+  }
+
+  /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
+  #begin(attempt: Attempt): void {
+    const { turn, child, asking } = attempt;
+    if (attempt.awaitsOwed) attempt.listener.settledOwed();
+    attempt.awaitsOwed = false;
+    if (turn.continues === undefined) child.send(userMessage(turn.plan, turn.posture));
+    else asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
+  }
+
   /** Reads the CLI's messages up to the turn's result; undefined where the process ends without one. */
-  async #read({ child, reading, turn }: Attempt): Promise<TurnReport | undefined> {
+  async #read(attempt: Attempt): Promise<TurnReport | undefined> {
+    const { child, reading, turn, asking } = attempt;
     try {
       for (let message = await child.next(); message !== undefined; message = await child.next()) {
-        if (message.type === "result") return reading.finish(message);
-        reading.take(message);
+        asking?.take(message);
+        if (message.type !== "result") reading.take(message);
+        else if (!attempt.awaitsOwed) return reading.finish(message);
+        else this.#begin(attempt);
       }
     } catch (error) {
       const stderr = child.complaints;
@@ -121,15 +150,18 @@ export class ClaudeEngine implements Engine {
     const { sessionId } = turn.info;
     const { used, base } = settle(report.totals, turn.totals, reading.delivered.totals());
     // After `/clear` the totals are those of another session, and ours stay as they were.
-    const tell = (killed: boolean) => {
-      if (report.sessionId === sessionId) listener.totals(afterReport(report.totals, base, killed));
-    };
+    const ours = report.sessionId === sessionId;
+    const tell = (killed: boolean) =>
+      listener.totals(ours ? afterReport(report.totals, base, killed) : (turn.totals ?? { bases: [] }));
     tell(false);
     this.#leave(sessionId, child, (exit) => {
       if (exit.signal === "SIGKILL") tell(true);
     });
     return {
-      end: stopped ? "stopped" : report.ok ? "completed" : "failed",
+      // What was completed before the stop got through is completed.
+      end:
+        report.deferred !== undefined ? "parked" : report.ok ? "completed" : stopped ? "stopped" : "failed",
+      deferred: report.deferred,
       text: report.text,
       error: report.error,
       usage: reportedUsage(used, reading.cut),
@@ -149,6 +181,7 @@ export class ClaudeEngine implements Engine {
     listener.totals(afterLoss(turn.totals, reading.delivered.totals("uncut")));
     return {
       end: stopped ? "stopped" : "failed",
+      deferred: undefined,
       text: reading.text,
       error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
       usage: estimatedUsage(reading.delivered.totals()),
@@ -208,6 +241,7 @@ async function untilReported(
 /** The result of a turn that was stopped before its process began. */
 const NEVER_STARTED: EngineResult = Object.freeze({
   end: "stopped",
+  deferred: undefined,
   text: "",
   error: null,
   usage: NO_USAGE,
@@ -215,6 +249,13 @@ const NEVER_STARTED: EngineResult = Object.freeze({
   ran: [],
   exitCode: null,
   model: undefined,
+});
+
+/** The result of a parked turn whose conversation is gone. */
+const CONVERSATION_LOST: EngineResult = Object.freeze({
+  ...NEVER_STARTED,
+  end: "failed",
+  error: "the CLI has lost the conversation that the call was made in",
 });
 
 function describe(exit: ProcessExit): string {

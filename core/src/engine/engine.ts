@@ -12,8 +12,44 @@ export interface GrantedCall {
   readonly input: Readonly<Record<string, unknown>>;
 }
 
+/** A call that the CLI is about to make, and asks about. */
+export interface AskedCall extends GrantedCall {
+  /** Where the CLI's shell stands. */
+  readonly cwd: string;
+  /** Set where a subagent makes the call. */
+  readonly agentId: string | undefined;
+  /** Aborted when the CLI does not wait for an answer any more. */
+  readonly signal: AbortSignal;
+  /**
+   * Resolves when every other call of its message is settled: true if this is the last one of them, which the CLI can
+   * keep over the end of its process. At once with false if it is not.
+   */
+  untilLast(): Promise<boolean>;
+}
+
+/** `defer` ends the turn; the CLI keeps the call, and asks again when the session is resumed. */
+export type CallAnswer =
+  | { readonly answer: "allow"; readonly input?: Readonly<Record<string, unknown>> }
+  | { readonly answer: "deny"; readonly message: string }
+  | { readonly answer: "defer" };
+
+/** Decides on every tool call of a turn. Never rejects. */
+export interface CallDecider {
+  decide(call: AskedCall): Promise<CallAnswer>;
+}
+
+/** Every tool call runs; calls that need permission are denied and listed; or every call is put to a `CallDecider`. */
+export type Posture = "bypass" | "deny" | "ask";
+
 /** What the engine is given to run. */
 export interface EngineTurn {
+  readonly posture: Posture;
+  /** Given in the posture "ask". */
+  readonly decider: CallDecider | undefined;
+  /** The call that this turn was parked for: the session is resumed without a prompt, and the CLI asks about it again. */
+  readonly continues: string | undefined;
+  /** Calls that the CLI has kept from parked turns that ended otherwise: they must not run. */
+  readonly owed: readonly string[];
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
   readonly spawn: SpawnPlan;
@@ -54,6 +90,8 @@ export interface EngineListener {
   usage(usage: TurnUsage): void;
   /** The process that runs the turn. */
   process(child: ChildNote): void;
+  /** The calls in `owed` have been settled: the CLI will not ask about them any more. */
+  settledOwed(): void;
   /** What is known of the session's totals changed: with the result, and when the process has ended. */
   totals(totals: SessionTotals): void;
 }
@@ -68,9 +106,12 @@ export interface ChildNote {
 }
 
 export interface EngineResult {
-  readonly end: "completed" | "failed" | "stopped";
+  /** `parked`: the CLI keeps the call that was deferred. */
+  readonly end: "completed" | "failed" | "stopped" | "parked";
   /** The CLI's result text; of a turn without a result, the text so far. */
   readonly text: string;
+  /** Where `end` is "parked": the call's `toolUseId`. */
+  readonly deferred: string | undefined;
   /** The CLI's own message where `end` is "failed". */
   readonly error: string | null;
   readonly usage: TurnUsage;

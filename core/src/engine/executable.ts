@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "../errors.js";
+
+const VERSION_TIMEOUT_MS = 20_000;
 
 /** The CLI that is used, and where it came from. */
 export interface ClaudeExecutable {
@@ -12,9 +14,12 @@ export interface ClaudeExecutable {
   readonly origin: "bundled" | "configured";
 }
 
-/** Finds the CLI: the configured one (a path, or a name on the PATH), else the one that comes with the Agent SDK. */
-export function findClaude(configured: string | undefined): ClaudeExecutable {
-  if (configured !== undefined) return { path: findConfigured(configured), origin: "configured" };
+/**
+ * Finds the CLI: the configured one (a path, or a name on the PATH), else the one that comes with the Agent SDK.
+ * `where` names the flag, variable or setting that configured it.
+ */
+export function findClaude(configured: string | undefined, where = "--claude-bin"): ClaudeExecutable {
+  if (configured !== undefined) return { path: findConfigured(configured, where), origin: "configured" };
   const path = findBundled();
   if (path !== undefined) return { path, origin: "bundled" };
   throw new Error(
@@ -23,23 +28,52 @@ export function findClaude(configured: string | undefined): ClaudeExecutable {
   );
 }
 
-/** The CLI's version, as in `2.1.330`. Rejects with a one-line reason when it can't be run. */
-export async function versionOf({ path }: ClaudeExecutable): Promise<string> {
+/** The CLI's version, as in `2.1.330`. Rejects with a one-line reason when it can't be run, or is something else. */
+export async function versionOf({ path }: ClaudeExecutable, timeoutMs = VERSION_TIMEOUT_MS): Promise<string> {
+  const said = await askVersion(path, timeoutMs);
+  const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0];
+  if (version !== undefined) return version;
+  const shown = JSON.stringify(said.trim().slice(0, 80));
+  throw new Error(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
+}
+
+async function askVersion(path: string, timeoutMs: number): Promise<string> {
   try {
-    const { stdout } = await promisify(execFile)(path, ["--version"], { timeout: 20_000 });
-    return /\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? stdout.trim();
+    const { stdout } = await promisify(execFile)(path, ["--version"], {
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    });
+    return stdout;
   } catch (error) {
-    throw new Error(`claude does not run: ${path} --version failed: ${messageOf(error).split("\n")[0]}`);
+    throw new Error(`claude: ${path} does not run: ${explainFailure(error, timeoutMs)}`);
   }
 }
 
-function findConfigured(configured: string): string {
-  const candidates =
-    isAbsolute(configured) || configured.includes("/") ? [resolve(configured)] : onPath(configured);
+/** What became of `claude --version`, in one line. */
+function explainFailure(error: unknown, timeoutMs: number): string {
+  if (typeof error !== "object" || error === null) return messageOf(error);
+  if (Reflect.get(error, "killed") === true) return `--version gave no answer within ${timeoutMs / 1000} s`;
+  const code: unknown = Reflect.get(error, "code");
+  if (typeof code !== "number") return messageOf(error);
+  const complaint = String(Reflect.get(error, "stderr") ?? "")
+    .trim()
+    .split("\n")
+    .at(-1);
+  return `--version ended with exit code ${code}${complaint ? `: ${complaint}` : ""}`;
+}
+
+function findConfigured(configured: string, where: string): string {
+  const isPath = isAbsolute(configured) || configured.includes("/");
+  const candidates = isPath ? [resolve(configured)] : onPath(configured);
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
+  const problem = candidates.some((candidate) => existsSync(candidate))
+    ? "which is no program that this user may run"
+    : isPath
+      ? "and there is no such file"
+      : "and there is no such program on the PATH";
   throw new Error(
-    `--claude-bin (CLAUDE_BIN): is ${JSON.stringify(configured)}; it takes the path of an executable`,
+    `${where}: is ${JSON.stringify(configured)}, ${problem}; takes the path or name of the Claude CLI`,
   );
 }
 

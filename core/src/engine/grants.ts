@@ -21,16 +21,21 @@ export class Grants {
     return { hooks: { PreToolUse: [{ hooks: [this.#decide] }] } };
   }
 
-  readonly #decide: HookCallback = async (input) => {
-    if (input.hook_event_name !== "PreToolUse") return {};
+  /** Takes one approved call that is this one, which then counts as run. False: there is none left. */
+  take(tool: string, input: unknown): boolean {
     const index = this.#open.findIndex(
-      ({ tool, input: approved }) =>
-        tool === input.tool_name && isDeepStrictEqual(approved, input.tool_input),
+      (approved) => tool === approved.tool && isDeepStrictEqual(approved.input, input),
     );
     const [call] = index === -1 ? [] : this.#open.splice(index, 1);
-    // No answer: the CLI's own rules go on to decide, and in this posture they deny.
-    if (call === undefined) return {};
+    if (call === undefined) return false;
     this.#ran.push(call.toolUseId);
+    return true;
+  }
+
+  readonly #decide: HookCallback = async (input) => {
+    if (input.hook_event_name !== "PreToolUse") return {};
+    // No answer: the CLI's own rules go on to decide, and in this posture they deny.
+    if (!this.take(input.tool_name, input.tool_input)) return {};
     return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "allow" } };
   };
 }

@@ -1,26 +1,19 @@
 import type { Options, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { SpawnOptions } from "../kernel/hooks.js";
 import type { TurnPlan } from "../turns/types.js";
-import type { EngineTurn } from "./engine.js";
-
-/** Every tool call runs, or calls that need permission are denied and listed. */
-export type Posture = "bypass" | "deny";
+import type { EngineTurn, Posture } from "./engine.js";
 
 /** The SDK's options that hold for every process of a posture. */
 export function postureOptions(posture: Posture): Options {
   if (posture === "bypass") {
     return { ...COMMON, permissionMode: "bypassPermissions", allowDangerouslySkipPermissions: true };
   }
-  // Nothing in the workdir may run or allow anything: neither its settings, with their hooks and rules, nor its .mcp.json.
+  // The same when every call is asked about: a hook does that, before any rule is looked at. Nothing in the workdir may run or allow anything: neither its settings, with their hooks and rules, nor its .mcp.json.
   return { ...COMMON, permissionMode: "default", settingSources: ["user"], strictMcpConfig: true };
 }
 
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
-export function sessionOptions(
-  { info, plan, spawn }: EngineTurn,
-  posture: Posture,
-  resume: boolean,
-): Options {
+export function sessionOptions({ info, plan, spawn, posture }: EngineTurn, resume: boolean): Options {
   return {
     ...postureOptions(posture),
     ...(resume ? { resume: info.sessionId } : { sessionId: info.sessionId }),
@@ -31,13 +24,16 @@ export function sessionOptions(
   };
 }
 
-/** A prompt as the SDK takes it; written text is delivered without slash commands and file mentions. */
-export function userMessage({ prompt, verbatim }: TurnPlan): SDKUserMessage {
+/**
+ * A prompt as the SDK takes it; written text is delivered without slash commands and file mentions, which read files
+ * unasked.
+ */
+export function userMessage({ prompt, verbatim }: TurnPlan, posture: Posture): SDKUserMessage {
   return {
     type: "user",
     message: { role: "user", content: prompt },
     parent_tool_use_id: null,
-    ...(verbatim ? { client_composed: true } : {}),
+    ...(verbatim || posture === "ask" ? { client_composed: true } : {}),
   };
 }
 

@@ -14,7 +14,7 @@ import {
 import { messageOf } from "../errors.js";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import type { ChildNote } from "./engine.js";
-import { endMarked, MARKER_VARIABLE, startTimeOf } from "./reaper.js";
+import { endMarked, findMarked, MARKER_VARIABLE, startTimeOf } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
 const CLEAN_END_MS = 2000;
@@ -40,6 +40,9 @@ export class ClaudeProcess {
   #child: ChildProcess | undefined;
   #stderr = "";
   #ending: Promise<void> | undefined;
+  #resting = false;
+  /** The read that is under way, or was when the rest ended. */
+  #overheard: Promise<SDKMessage | undefined> | undefined;
 
   /**
    * @param plan what the spawn hook made of the command
@@ -82,8 +85,49 @@ export class ClaudeProcess {
     return this.#stderr.trim();
   }
 
+  /** The child's pid, once it has been started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** The CLI's next message; undefined when there is none any more. Throws when the process breaks off. */
   async next(): Promise<SDKMessage | undefined> {
+    const message = await (this.#overheard ?? this.#readNext());
+    this.#overheard = undefined;
+    return message;
+  }
+
+  /**
+   * Between turns: what the CLI says then (of a subagent that went on in the background, say) is nobody's. What it
+   * costs is in the next report's totals.
+   */
+  rest(): void {
+    this.#resting = true;
+    void this.#overhear();
+  }
+
+  /** Whether a resting process is alive and well: it has to answer within `ms`. Ends the rest. */
+  async answers(ms: number): Promise<boolean> {
+    this.#resting = false;
+    if (!this.#isRunning() || this.#ending !== undefined) return false;
+    return this.#answerWithin(this.#query.mcpServerStatus(), ms).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #overhear(): Promise<void> {
+    while (this.#resting) {
+      const reading = this.#readNext();
+      this.#overheard = reading;
+      // A break is told to whoever reads next; until then it is nobody's.
+      const message = await reading.catch(() => undefined);
+      // The read that was under way when the rest ended is the next turn's.
+      if (!this.#resting || message === undefined) return;
+    }
+  }
+
+  async #readNext(): Promise<SDKMessage | undefined> {
     // Not `for await`: leaving such a loop would close the query, and the process with it.
     const { value, done } = await this.#query.next();
     return done === true ? undefined : value;
@@ -135,11 +179,13 @@ export class ClaudeProcess {
   }
 
   async #end(how: "clean" | "now"): Promise<void> {
+    // What a tool started with an environment of its own is known by its relatives, as long as they live.
+    const known = await findMarked(this.marker);
     this.#input.close();
     if (this.#child !== undefined && how === "clean") {
       await Promise.race([this.exited, sleep(CLEAN_END_MS, undefined, { ref: false })]);
     }
-    await endMarked(this.marker);
+    await endMarked(this.marker, { known });
     // Where there is no /proc, the process group is all that can be reached.
     if (this.#isRunning()) this.#killGroup();
     this.#query.close();

@@ -16,6 +16,8 @@ export interface TurnReport {
   readonly totals: TotalsByModel;
   /** The session that the totals are of: another one after `/clear`. */
   readonly sessionId: string;
+  /** The call that the CLI keeps, where the turn ended because it was deferred. */
+  readonly deferred: string | undefined;
   /** The session was not there to be resumed. */
   readonly noConversation: boolean;
 }
@@ -131,6 +133,7 @@ function toReport(message: SDKResultMessage): TurnReport {
       Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)]),
     ),
     sessionId: message.session_id,
+    deferred: message.subtype === "success" ? message.deferred_tool_use?.id : undefined,
     noConversation: errors.some((error) => error.includes("No conversation found")),
   };
 }

@@ -13,12 +13,17 @@ export interface ProcessId {
 
 interface ProcessEntry extends ProcessId {
   readonly parent: number;
+  /** The pid of the process that made the session, alive or not. */
+  readonly session: number;
   readonly zombie: boolean;
 }
 
 /** How long the marked processes are given after TERM, in ms. */
 const TERM_GRACE_MS = 1000;
 const POLL_MS = 25;
+/** A process is seen without its environment for the moment of its exec: only so many empty looks in a row count. */
+const EMPTY_LOOKS = 2;
+const MOST_KILLS = 40;
 
 /** The start time of a process, or undefined when it is gone or there is no /proc. */
 export async function startTimeOf(pid: number): Promise<number | undefined> {
@@ -26,39 +31,61 @@ export async function startTimeOf(pid: number): Promise<number | undefined> {
 }
 
 /**
- * Every live process that carries a marker which starts with `prefix`, with all descendants of these.
+ * Every live process that carries a marker which starts with `prefix`, or was known before, with all descendants of
+ * these and all members of their sessions: one with an environment of its own is still found by those. (One that had
+ * such an environment, a session of its own and no parent any more before anybody looked is not found.)
  * Linux only: elsewhere the list is empty.
  */
-export async function findMarked(prefix: string): Promise<ProcessId[]> {
+export async function findMarked(prefix: string, known: readonly ProcessId[] = []): Promise<ProcessId[]> {
   const entries = await readProcessTable();
-  const marked = new Set<number>();
+  const startTimes = new Map(known.map(({ pid, startTime }) => [pid, startTime]));
+  const ours = new Set<number>();
   await Promise.all(
-    entries.map(async (entry) => {
-      if (!entry.zombie && (await carriesMarker(entry.pid, prefix))) marked.add(entry.pid);
+    entries.map(async ({ pid, startTime, zombie }) => {
+      if (startTimes.get(pid) === startTime || (!zombie && (await carriesMarker(pid, prefix)))) ours.add(pid);
     }),
   );
-  addDescendants(marked, entries);
-  return entries.filter((entry) => marked.has(entry.pid) && !entry.zombie && entry.pid !== process.pid);
+  addRelated(ours, entries);
+  return entries
+    .filter(({ pid, zombie }) => ours.has(pid) && !zombie && pid !== process.pid)
+    .map(({ pid, startTime }) => ({ pid, startTime }));
 }
 
-/** Ends every process that `findMarked` finds: TERM, a second's grace, KILL. Returns how many there were. */
-export async function endMarked(prefix: string, graceMs = TERM_GRACE_MS): Promise<number> {
-  const found = await findMarked(prefix);
-  if (found.length === 0) return 0;
-  await Promise.all(found.map((process) => signal(process, "SIGTERM")));
-  const deadline = Date.now() + graceMs;
-  let left = await findMarked(prefix);
-  while (left.length > 0 && Date.now() < deadline) {
-    await sleep(POLL_MS);
-    left = await findMarked(prefix);
+export interface EndOptions {
+  /** How long they may take to end after TERM, in ms; 0 kills them at once (default: a second). */
+  readonly graceMs?: number;
+  /** Processes that were found before, and may be found by nothing else any more. */
+  readonly known?: readonly ProcessId[];
+}
+
+/** Ends every process that `findMarked` finds: TERM, a grace, KILL. Returns how many there were at first. */
+export async function endMarked(
+  prefix: string,
+  { graceMs = TERM_GRACE_MS, known = [] }: EndOptions = {},
+): Promise<number> {
+  const found = await findMarked(prefix, known);
+  let left: readonly ProcessId[] = found;
+  if (graceMs > 0) {
+    await signalAll(left, "SIGTERM");
+    const deadline = Date.now() + graceMs;
+    while (left.length > 0 && Date.now() < deadline) {
+      await sleep(POLL_MS);
+      left = await findMarked(prefix, left);
+    }
   }
   // A process may fork between the look and the signal: look again until there is nothing.
-  for (let round = 0; left.length > 0 && round < 40; round++) {
-    await Promise.all(left.map((process) => signal(process, "SIGKILL")));
+  let empty = left.length === 0 ? 1 : 0;
+  for (let round = 0; empty < EMPTY_LOOKS && round < MOST_KILLS; round++) {
+    await signalAll(left, "SIGKILL");
     await sleep(POLL_MS);
-    left = await findMarked(prefix);
+    left = await findMarked(prefix, left);
+    empty = left.length === 0 ? empty + 1 : 0;
   }
   return found.length;
+}
+
+async function signalAll(targets: readonly ProcessId[], name: NodeJS.Signals): Promise<void> {
+  await Promise.all(targets.map((target) => signal(target, name)));
 }
 
 /** Signals a process unless its pid has passed to another one. */
@@ -71,11 +98,22 @@ async function signal(target: ProcessId, name: NodeJS.Signals): Promise<void> {
   }
 }
 
-function addDescendants(pids: Set<number>, entries: readonly ProcessEntry[]): void {
+/**
+ * Adds descendants, and who shares a session: a marked process is in a session that was made below us (every child is
+ * started in one of its own), and nobody can join a session from outside.
+ */
+function addRelated(pids: Set<number>, entries: readonly ProcessEntry[]): void {
+  const own = entries.find(({ pid }) => pid === process.pid)?.session;
+  const sessions = new Set<number>();
   let before: number;
   do {
     before = pids.size;
-    for (const entry of entries) if (pids.has(entry.parent)) pids.add(entry.pid);
+    for (const { pid, session } of entries) {
+      if (pids.has(pid) && session !== own && session !== 0) sessions.add(session);
+    }
+    for (const { pid, parent, session } of entries) {
+      if (pids.has(parent) || sessions.has(session)) pids.add(pid);
+    }
   } while (pids.size > before);
 }
 
@@ -90,8 +128,9 @@ async function readProcessTable(): Promise<ProcessEntry[]> {
 async function readStat(pid: number): Promise<ProcessEntry | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   if (stat === undefined) return undefined;
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { pid, zombie: fields[0] === "Z", parent: Number(fields[1]), startTime: Number(fields[19]) };
+  const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const startTime = Number(rest[15]);
+  return { pid, zombie: state === "Z", parent: Number(parent), session: Number(session), startTime };
 }
 
 async function carriesMarker(pid: number, prefix: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { type SchemaName, type SchemaTypes, validate } from "@claudeway/schemas";
+import { type Checked, type SchemaName, type SchemaTypes, validate } from "@claudeway/schemas";
 import bodyParser from "koa-bodyparser";
 import { GatewayError, messageOf } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
@@ -11,6 +11,8 @@ export function jsonBody(limitBytes: number): GatewayMiddleware {
   const parse = bodyParser({
     enableTypes: ["json"],
     jsonLimit: String(limitBytes),
+    // What is no object is for the schema to refuse: it says so in plainer words.
+    strict: false,
     onerror: (error) => {
       throw toBodyError(error, limitBytes);
     },
@@ -31,9 +33,19 @@ export function jsonBody(limitBytes: number): GatewayMiddleware {
 
 /** The body as its schema says, defaults filled in. Throws BAD_REQUEST that names the field. */
 export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Name): SchemaTypes[Name] {
-  const checked = validate(schema, ctx.request.body);
+  const checked = checkBody(schema, ctx.request.body);
   if (!checked.ok) throw new GatewayError("BAD_REQUEST", checked.message);
   return checked.value;
+}
+
+function checkBody<Name extends SchemaName>(schema: Name, body: unknown): Checked<SchemaTypes[Name]> {
+  try {
+    return validate(schema, body);
+  } catch (error) {
+    // Checking goes down level by level, and the stack ends somewhere.
+    if (error instanceof RangeError) return { ok: false, message: "the body is nested too deeply" };
+    throw error;
+  }
 }
 
 function hasBody(ctx: GatewayContext): boolean {
@@ -76,7 +88,9 @@ function toBodyError(error: Error & { readonly status?: number }, limitBytes: nu
   if (error.status === 413) {
     return new GatewayError("PAYLOAD_TOO_LARGE", `the body is larger than ${limitBytes} bytes`);
   }
-  if (error.status === 400)
-    return new GatewayError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
-  return error;
+  if (error.status !== 400) return error;
+  if (messageOf(error).includes("forbidden prototype property")) {
+    return new GatewayError("BAD_REQUEST", "the body has a property __proto__, which no body may have");
+  }
+  return new GatewayError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
 }

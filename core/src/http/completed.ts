@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { redactTokens } from "../approvals/links.js";
 import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { AuditLog } from "../ledger/audit.js";
@@ -16,7 +17,8 @@ export function completedRequests(to: Listeners): GatewayMiddleware {
     const id = randomUUID();
     ctx.state.requestId = id;
     ctx.set("x-request-id", id);
-    const { method, path } = ctx;
+    const method = ctx.method;
+    const path = redactTokens(ctx.path);
     ctx.res.once("close", () => {
       const durationMs = Math.round(performance.now() - startedAt);
       const keyId = ctx.state.caller?.keyId ?? null;

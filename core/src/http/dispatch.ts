@@ -1,6 +1,7 @@
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
+import { redactTokens } from "../approvals/links.js";
 import { GatewayError } from "../errors.js";
 import type { RequestInfo } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
@@ -86,7 +87,7 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<nev
   const methods = new Set(
     router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),
   );
-  if (methods.size === 0) throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${ctx.path}`);
+  if (methods.size === 0) throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(ctx.path)}`);
   const allow = [...methods].sort().join(", ");
   throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {
     headers: { allow },
@@ -98,7 +99,7 @@ function requestInfo(ctx: GatewayContext): RequestInfo {
   return {
     id: ctx.state.requestId,
     method: ctx.method,
-    path: ctx.path,
+    path: redactTokens(ctx.path),
     keyId: callerOf(ctx).keyId,
     remoteAddress: ctx.req.socket.remoteAddress ?? "",
     headers: Object.freeze(Object.fromEntries(shown)),

@@ -32,7 +32,10 @@ export class TurnEntrance {
     const idempotencyKey = keyOf(ctx);
     const turnId = randomUUID();
     if (idempotencyKey === undefined) {
-      return { view: this.views.follow(await begin(turnId)), detach: body.detach };
+      const turn = await begin(turnId);
+      // Whoever decides on another turn's call may go away without ending that.
+      const detach = body.detach || turn.info.id !== turnId;
+      return { view: this.views.follow(turn), detach };
     }
     const { keyId } = callerOf(ctx);
     const request = {
@@ -52,6 +55,7 @@ export class TurnEntrance {
 
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
     const beginning = begin(claim.turnId).then((turn) => {
+      if (turn.info.id !== claim.turnId) void this.#release(claim);
       // A refused turn cost nothing: the same request may be tried again.
       void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
       return this.views.follow(turn);

@@ -2,6 +2,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { ErrorResponse } from "@claudeway/schemas";
 import type { Logger } from "pino";
+import { redactTokens } from "../approvals/links.js";
 import { ERROR_STATUS, type ErrorCode, GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
@@ -21,7 +22,7 @@ export function sendError(ctx: GatewayContext, error: GatewayError): void {
   const id = error.code === "INTERNAL_ERROR" ? { id: ctx.state.requestId } : {};
   ctx.status = error.status;
   ctx.set({ ...error.options.headers });
-  ctx.body = { error: error.message, code: error.code, ...id } satisfies ErrorResponse;
+  ctx.body = { error: error.message, code: error.code, ...id, ...error.options.details } satisfies ErrorResponse;
 }
 
 /** The error that a client may see, or undefined for a defect of ours. */
@@ -32,7 +33,7 @@ export function toGatewayError(thrown: unknown): GatewayError | undefined {
 
 function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError {
   const id = ctx.state.requestId;
-  log.error({ err: thrown, request_id: id, method: ctx.method, path: ctx.path }, "a request broke");
+  log.error({ err: thrown, request_id: id, method: ctx.method, path: redactTokens(ctx.path) }, "a request broke");
   return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`);
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type TaskRequest, validate } from "@claudeway/schemas";
+import { type ErrorResponse, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
+import { redactTokens } from "../approvals/links.js";
 import { GatewayError, messageOf } from "../errors.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
 import type { Tasks } from "../tasks.js";
@@ -73,24 +74,37 @@ export class TaskSockets {
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, info.id);
-      refuse(socket, error);
+      refuse(socket, error, info.id);
       complete(error.status, caller?.keyId ?? null);
     }
   }
 
-  /** Resolves when the socket has closed. */
-  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): Promise<void> {
+  /** Resolves when the socket has closed. Throws BAD_REQUEST where the handshake is none. */
+  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): Promise<void> {
     const turnId = randomUUID();
+    let problem: string | undefined;
     // The handshake's own headers are the last ones that there are: the turn is named in them.
-    this.#server.once("headers", (headers: string[]) => headers.push(`X-Turn-Id: ${turnId}`));
-    return new Promise((resolve) => {
+    const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${turnId}`);
+    const noteProblem = (error: Error) => {
+      problem = error.message;
+    };
+    const closed = new Promise<void>((resolve) => {
+      socket.once("close", () => resolve());
+      this.#server.once("headers", nameTurn).once("wsClientError", noteProblem);
       this.#server.handleUpgrade(request, socket, head, (client) => {
         const conversation = new TaskSocket(client, { caller, turnId }, this.options);
         client.once("close", () => resolve());
         conversation.open();
       });
-      socket.once("close", () => resolve());
+      // The handshake was made or refused at once; the next one has its own turn.
+      this.#server.off("headers", nameTurn).off("wsClientError", noteProblem);
     });
+    if (problem !== undefined) {
+      throw new GatewayError("BAD_REQUEST", `no WebSocket handshake: ${problem}`, {
+        headers: { "sec-websocket-version": "13" },
+      });
+    }
+    return closed;
   }
 
   #defect(thrown: unknown, id: string): GatewayError {
@@ -217,7 +231,7 @@ function isInterrupt(text: string): boolean {
 }
 
 function pathOf(request: IncomingMessage): string {
-  return (request.url ?? "/").split("?", 1)[0] ?? "/";
+  return redactTokens((request.url ?? "/").split("?", 1)[0] ?? "/");
 }
 
 function requestInfo(
@@ -229,8 +243,9 @@ function requestInfo(
   return { ...info, keyId: caller.keyId, remoteAddress: request.socket.remoteAddress ?? "", headers };
 }
 
-function refuse(socket: Duplex, error: GatewayError): void {
-  const body = JSON.stringify({ error: error.message, code: error.code });
+function refuse(socket: Duplex, error: GatewayError, requestId: string): void {
+  const id = error.code === "INTERNAL_ERROR" ? { id: requestId } : {};
+  const body = JSON.stringify({ error: error.message, code: error.code, ...id } satisfies ErrorResponse);
   const headers = {
     ...error.options.headers,
     "content-type": "application/json; charset=utf-8",

@@ -4,6 +4,7 @@ import type {
   CostGrouping,
   CostPeriod,
   KeyTotals,
+  ModelTotalsRow,
   Overview,
   PageQuery,
   SessionFilter,
@@ -24,6 +25,10 @@ export interface SessionsView {
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
   /** A session's turns, the latest first. */
   turns(sessionId: string, query: PageQuery): Promise<TurnPage>;
+  /** What a session used, model by model. */
+  byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
+  /** The models that sessions were started with, as they were asked for. */
+  models(): Promise<readonly string[]>;
 }
 
 /** What the ledger knows of turns and money, to be read. */
@@ -32,6 +37,8 @@ export interface LedgerView {
   byKey(): Promise<readonly KeyTotals[]>;
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
   turn(id: string): Promise<TurnRecord | undefined>;
+  /** Turns that have begun, not ended, and are not parked, oldest first. */
+  running(): Promise<readonly TurnRecord[]>;
   /** The answer of a turn that ended. */
   response(turnId: string): Promise<TurnResponse | undefined>;
 }
@@ -49,6 +56,8 @@ export interface PromptRequest {
   readonly timeoutSecs?: number;
   /** True: slash commands and `@file` mentions are text. */
   readonly verbatim?: boolean;
+  /** True: a call that waits for a decision is withdrawn; without it, the prompt is refused with CONFLICT. */
+  readonly withdrawPending?: boolean;
 }
 
 /** A turn that was begun by a plugin. */
@@ -65,7 +74,7 @@ export interface TurnHandle {
 /** Sessions and prompts in the name of a key id, on the same path that requests take. */
 export interface TurnRunner {
   startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
-  /** Rejects with NOT_FOUND where the session is not this key's. */
+  /** Rejects with NOT_FOUND where the session is not this key's, with CONFLICT while a call of it waits for a decision. */
   prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
   /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
@@ -153,6 +162,8 @@ export interface Capabilities {
 export interface Offers extends Capabilities {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
+  /** Makes a plugin's own folder and names it. */
+  storage(plugin: string): string;
 }
 
 /** Stands in for the offers of a kernel that nobody has given any: whatever is used of them throws. */
@@ -172,6 +183,7 @@ export const NOTHING_OFFERED: Offers = {
   get control() {
     return notOffered("control");
   },
+  storage: () => notOffered("storage"),
 };
 
 function notOffered(what: string): never {

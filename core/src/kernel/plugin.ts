@@ -48,8 +48,13 @@ export interface PluginScope {
   mount(prefix: `/${string}`, router: Router, options?: MountOptions): void;
   /** Runs when the plugin is switched off or the gateway closes, last in first out. */
   onDispose(dispose: () => void | Promise<void>): void;
-  /** One plain line for the banner and the plugin list: what an operator must know while this is on. */
-  notice(line: string): void;
+  /**
+   * One plain line for the banner and the plugin list: what an operator must know while this is on. It may come and go
+   * at any time: the answer takes it back.
+   */
+  notice(line: string): () => void;
+  /** A folder of the plugin's own, below the data folder, that outlives restarts. Made, with mode 0700, when asked for. */
+  readonly storage: string;
   /** Every key's sessions, to be read. */
   readonly sessions: SessionsView;
   /** Turns and money, to be read. */

@@ -57,7 +57,12 @@ export class Holdings {
         this.#disposers.push(dispose);
       },
       notice: (line: string) => {
-        this.#notices.add(oneLine(line));
+        const notice = oneLine(line);
+        this.#notices.add(notice);
+        return () => void this.#notices.delete(notice);
+      },
+      get storage() {
+        return offers.storage(owner.plugin);
       },
       get sessions() {
         return offers.sessions;

@@ -1,4 +1,5 @@
 import type { AuditLine } from "@claudeway/schemas";
+import { redactor } from "../redact.js";
 import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
 import { LossReport, type WarnLogger } from "./loss-report.js";
 import { RefusedCap } from "./refused-cap.js";
@@ -9,6 +10,9 @@ type With<Field extends keyof AuditLine> = AuditLine & Required<Pick<AuditLine, 
 export type TurnAuditLine = With<
   "session_id" | "turn_id" | "model" | "claude_exit_code" | "duration_ms" | "success" | "tokens" | "cost_usd"
 > & { key_id: string };
+
+/** The line of a tool call that was decided, has expired or was withdrawn. */
+export type ApprovalAuditLine = With<"session_id" | "turn_id" | "approval_id"> & { key_id: string };
 
 /** The line of a request that was let in and answered. */
 export type RequestAuditLine = With<"method" | "path" | "status"> & { key_id: string };
@@ -23,6 +27,7 @@ export type RefusedAuditLine = With<"method" | "path" | "status">;
  */
 export interface AuditLog {
   turn(line: TurnAuditLine): void;
+  approval(line: ApprovalAuditLine): void;
   request(line: RequestAuditLine): void;
   /** Goes to the folder `_unauthorized`, capped in rate and size; what is left out is counted there. */
   refused(line: RefusedAuditLine): void;
@@ -36,6 +41,8 @@ export interface AuditOptions {
   /** Made with mode 0700 when the first line comes. */
   readonly dir: string;
   readonly log: WarnLogger;
+  /** Taken out of every line: a client may put its key anywhere, into the path say. */
+  readonly secrets?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** The least time between two warnings about lines that were lost, in ms (default: a minute). */
@@ -52,10 +59,11 @@ export function openAudit(options: AuditOptions): AuditLog {
   const losses = new LossReport(log, warnEveryMs);
   const writer = new AuditWriter({ dir, losses, queueBytes, now });
   const cap = new RefusedCap(dir, now);
+  const redact = redactor(options.secrets ?? []);
   let open = true;
 
   const write = (folder: string, line: AuditLine): void => {
-    if (open) writer.add(folder, monthOf(line), `${JSON.stringify(line)}\n`);
+    if (open) writer.add(folder, monthOf(line), `${redact(JSON.stringify(line))}\n`);
   };
   const notice = (message: string): AuditLine => {
     return { timestamp: new Date(now()).toISOString(), level: "WARN", key_id: null, message };
@@ -63,6 +71,7 @@ export function openAudit(options: AuditOptions): AuditLog {
 
   return {
     turn: (line) => write(line.key_id, line),
+    approval: (line) => write(line.key_id, line),
     request: (line) => write(line.key_id, line),
     refused(line) {
       const kept = { ...line, path: shorten(line.path), message: shorten(line.message) };

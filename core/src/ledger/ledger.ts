@@ -1,6 +1,16 @@
 import type { Tokens, TurnResponse } from "@claudeway/schemas";
+import type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  ApprovalStatus,
+  DecisionRecord,
+  GrantFilter,
+  GrantPage,
+  SessionGrant,
+} from "../approvals/types.js";
 import type { ChildNote, SessionTotals } from "../engine/engine.js";
-import type { TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "../turns/types.js";
+import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "../turns/types.js";
 
 /*
  * What the gateway remembers: sessions, turns, what they cost, and which request asked for which turn. A method
@@ -17,6 +27,7 @@ export interface Ledger {
   readonly totals: TotalsBook;
   readonly prices: PriceBook;
   readonly idempotency: IdempotencyBook;
+  readonly approvals: ApprovalBook;
   /** Lets go of the file, so that another gateway may open it. A second call does nothing. */
   close(): Promise<void>;
 }
@@ -77,6 +88,8 @@ export interface SessionRecord extends NewSession {
 export interface SessionFilter {
   readonly keyId?: string | undefined;
   readonly model?: string | undefined;
+  /** How the id begins: four characters or more, so that few sessions have to be looked at. */
+  readonly idPrefix?: string | undefined;
 }
 
 export interface SessionPage extends PageQuery {
@@ -100,6 +113,8 @@ export interface SessionBook {
   delete(id: string, at: Instant): Promise<boolean>;
   /** Where a turn ends at the same moment, pass the totals to `turns.end` instead: one transaction. */
   setCliTotals(id: string, totals: SessionTotals): Promise<void>;
+  /** The models that listed sessions were started with, sorted. */
+  models(): Promise<readonly string[]>;
   /** What the session used, model by model; empty where there is none. */
   byModel(id: string): Promise<readonly ModelTotalsRow[]>;
 }
@@ -127,8 +142,10 @@ export interface TurnRecord extends NewTurn {
   readonly process: ChildNote | undefined;
   /** While the turn runs, what was delivered so far. */
   readonly usage: TurnUsage;
-  /** Undefined while the turn runs. */
+  /** Undefined while the turn runs, or is parked. */
   readonly ended: EndedTurn | undefined;
+  /** Set while the turn waits for a person and no process runs it. */
+  readonly parked: ParkedTurn | undefined;
 }
 
 export interface EndedTurn {
@@ -150,19 +167,32 @@ export interface TurnEnding {
   readonly at: Instant;
   /** The session's totals as of this end, if they changed. */
   readonly cliTotals?: SessionTotals | undefined;
+  /** Of a turn that was parked: what it has used since. What it had used before is booked. */
+  readonly sinceParked?: TurnUsage | undefined;
+}
+
+/** A turn that is about to wait for a person without a process. */
+export interface TurnParking extends Pick<TurnEnding, "at" | "cliTotals"> {
+  readonly parked: ParkedTurn;
+  /** What it has used since it began, or since it was parked before. */
+  readonly usage: TurnUsage;
+  /** The model that answered, as far as known, else the one asked for. */
+  readonly model: string;
 }
 
 export interface LostTurn {
   readonly at: Instant;
   /** Makes the answer that is kept, from what was delivered. */
   respond(turn: TurnRecord): TurnResponse;
+  /** Makes the session's totals as of this end, from what was delivered since the turn was last parked. */
+  totalsAfter?(delivered: TurnUsage): SessionTotals;
 }
 
 export interface TurnBook {
   /** Rejects if the id is taken or the session never was. */
   begin(turn: NewTurn): Promise<void>;
   noteProcess(turnId: string, child: ChildNote): Promise<void>;
-  /** What was delivered so far; the caller keeps it to once a second. Does nothing after the end. */
+  /** What was delivered so far. Does nothing after the end. */
   recordUsage(turnId: string, usage: TurnUsage): Promise<void>;
   /**
    * Books the turn: its end, its answer, every total, the session's totals, in one transaction. The first end stands;
@@ -170,16 +200,25 @@ export interface TurnBook {
    */
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Promise<boolean>;
   /**
+   * Books what the turn has used so far, and leaves it open: it counts as a request when it ends. Its approval is parked
+   * with it, in one transaction. Rejects where the turn has ended.
+   */
+  park(turnId: string, parking: TurnParking): Promise<void>;
+  /** The CLI has asked again and is about to be answered: the turn runs, and a gateway that dies now loses it. */
+  unpark(turnId: string): Promise<void>;
+  /** Turns that wait for a person, oldest first; of one session, or of all. */
+  parked(sessionId?: string): Promise<readonly TurnRecord[]>;
+  /**
    * Ends a turn that was running when a gateway died: books what was delivered, at the learned price, as estimated.
    * Undefined: it had ended before.
    */
   markLost(turnId: string, lost: LostTurn): Promise<TurnRecord | undefined>;
   get(turnId: string): Promise<TurnRecord | undefined>;
-  /** The answer of a turn that ended. */
+  /** The answer of a turn that ended, or is parked. */
   response(turnId: string): Promise<TurnResponse | undefined>;
   /** The latest first. */
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
-  /** Turns that have not ended, oldest first: right after opening, those that a dead gateway left. */
+  /** Turns that have not ended and are not parked, oldest first: right after opening, those that a dead gateway left. */
   running(): Promise<readonly TurnRecord[]>;
 }
 
@@ -257,4 +296,35 @@ export interface IdempotencyBook {
   claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | { readonly turnId: string }>;
   /** Gives a claim back whose turn was never begun (queue full, say). */
   release(claim: IdempotencyClaim): Promise<void>;
+}
+
+// ---- approvals
+
+/** Requests for a person's decision, and what was allowed for the rest of a session. */
+export interface ApprovalBook {
+  /** Writes a pending request down. Rejects if this call of the session was asked about before. */
+  ask(approval: Approval): Promise<void>;
+  /** Settles a pending request; the first one does, and false says that this was a later one and changed nothing. */
+  settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Promise<boolean>;
+  get(id: string): Promise<Approval | undefined>;
+  /** Newest first. */
+  list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
+  /** Pending ones that expire by then, the soonest first. */
+  expiring(by: Instant): Promise<readonly Approval[]>;
+  /** When the next pending one expires. */
+  nextExpiry(): Promise<Instant | undefined>;
+  /** Pending ones of a turn, or of every turn that has ended. */
+  pending(of: { readonly turnId: string } | "ended turns"): Promise<readonly Approval[]>;
+  /** Of the session, the calls that the CLI will ask about again. */
+  owed(sessionId: string): Promise<readonly Approval[]>;
+  /** The CLI has heard the answer of a parked call. */
+  delivered(id: string): Promise<void>;
+
+  grant(grant: SessionGrant): Promise<void>;
+  /** Those of a session for a tool. */
+  grantsFor(sessionId: string, tool: string): Promise<readonly SessionGrant[]>;
+  grantById(id: string): Promise<SessionGrant | undefined>;
+  grants(query: GrantFilter & PageQuery): Promise<GrantPage>;
+  /** False: it was revoked before. */
+  revoke(grantId: string, at: Instant): Promise<boolean>;
 }

@@ -33,8 +33,7 @@ export function fitPrices(samples: readonly PriceSample[]): Prices | undefined {
   const weight = rows.reduce((sum, row) => sum + total(row) ** 2, 0);
   if (weight === 0) return undefined;
   const scale = Math.max(0, dot(rows.map(total), costs) / weight);
-  const [input, output, cacheRead, cacheWrite] = fitNear(rows, costs, scale);
-  return toPrices([input ?? scale, output ?? scale, cacheRead ?? scale, cacheWrite ?? scale]);
+  return toPrices(fitNear(rows, costs, scale));
 }
 
 export function costOf(tokens: Tokens, prices: Prices): number {
@@ -59,41 +58,27 @@ function fitNear(rows: readonly Vector[], costs: Vector, scale: number): Vector 
   }
 }
 
-/** The shortest x with the least |rows·x - wanted|; refined, because one pass leaves rounding behind. */
-function solveNearest(rows: readonly Vector[], wanted: Vector): Vector {
-  const solve = pseudoInverse(rows);
-  let x = solve(wanted);
-  for (let pass = 0; pass < 3; pass++) {
-    const residual = wanted.map((value, i) => value - dot(rows[i] ?? [], x));
-    const correction = solve(residual);
-    x = x.map((value, kind) => value + at(correction, kind));
-  }
-  return x;
-}
-
 /**
- * The pseudo-inverse by one-sided Jacobi (Hestenes): pairs of columns are turned until all are orthogonal; their
- * lengths are the singular values then. Works on the samples themselves, since squaring them would halve the digits.
+ * The shortest x with the least |rows·x - wanted|, by one-sided Jacobi (Hestenes): pairs of columns are turned until
+ * all are orthogonal; their lengths are the singular values then. Works on the samples themselves, since squaring them
+ * would halve the digits.
  */
-function pseudoInverse(rows: readonly Vector[]): (wanted: Vector) => Vector {
-  const kinds = LIST_RATIOS.length;
+function solveNearest(rows: readonly Vector[], wanted: Vector): Vector {
   const columns = LIST_RATIOS.map((_, kind) => rows.map((row) => at(row, kind)));
   const turns = LIST_RATIOS.map((_, i) => LIST_RATIOS.map((__, j) => (i === j ? 1 : 0)));
   for (let sweep = 0; sweep < 30 && orthogonalize(columns, turns); sweep++);
   const lengths = columns.map((column) => Math.hypot(...column));
   const floor = Math.max(...lengths) * RANK_TOLERANCE;
-  return (wanted) => {
-    const x = new Array<number>(kinds).fill(0);
-    columns.forEach((column, kind) => {
-      const length = at(lengths, kind);
-      if (length <= floor) return;
-      const part = dot(column, wanted) / length / length;
-      at(turns, kind).forEach((turn, i) => {
-        x[i] = at(x, i) + turn * part;
-      });
+  const x = LIST_RATIOS.map(() => 0);
+  columns.forEach((column, kind) => {
+    const length = at(lengths, kind);
+    if (length <= floor) return;
+    const part = dot(column, wanted) / length / length;
+    at(turns, kind).forEach((turn, i) => {
+      x[i] = at(x, i) + turn * part;
     });
-    return x;
-  };
+  });
+  return x;
 }
 
 /** One sweep over all pairs; false when nothing was left to turn. */

@@ -67,8 +67,35 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency (at);
 `;
 
+const VERSION_2 = `
+-- Of a turn that waits for a person: how it goes on, and what of it is in the totals already.
+ALTER TABLE turns ADD COLUMN parked TEXT;
+ALTER TABLE turns ADD COLUMN booked TEXT;
+CREATE INDEX turns_parked ON turns (session_seq) WHERE parked IS NOT NULL;
+
+CREATE TABLE approvals (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, turn_id TEXT NOT NULL,
+  key_id TEXT NOT NULL, kind TEXT NOT NULL, tool_use_id TEXT NOT NULL, tool TEXT NOT NULL, input TEXT NOT NULL,
+  workdir TEXT NOT NULL, status TEXT NOT NULL, asked_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, deciders TEXT,
+  decision TEXT, parked INTEGER NOT NULL DEFAULT 0,
+  -- The CLI keeps the call and will ask again, whatever became of the request.
+  owed INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (session_id, tool_use_id)
+) STRICT;
+CREATE INDEX approvals_by_key ON approvals (key_id, seq);
+CREATE INDEX approvals_by_turn ON approvals (turn_id);
+CREATE INDEX approvals_pending ON approvals (expires_at) WHERE status = 'pending';
+
+CREATE TABLE grants (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, key_id TEXT NOT NULL,
+  tool TEXT NOT NULL, input TEXT NOT NULL, approval_id TEXT NOT NULL, given_by TEXT NOT NULL, at INTEGER NOT NULL,
+  revoked_at INTEGER
+) STRICT;
+CREATE INDEX grants_by_session ON grants (session_id, tool) WHERE revoked_at IS NULL;
+`;
+
 /** Every version's step from the one before, oldest first. A step that was released never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
 
 /** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {

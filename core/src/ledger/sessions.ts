@@ -14,6 +14,9 @@ import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
 import { modelTotals } from "./totals.js";
 
+/** A UUID's first characters are as good as random: one session in 65,536 begins with the same four. */
+const SHORTEST_PREFIX = 4;
+
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
 
 export class SessionTable {
@@ -49,7 +52,7 @@ export class SessionTable {
     const { page, limit } = checkPage(query);
     const { index, where, values } = filtered(query);
     const rows = this.database.all(
-      `SELECT * FROM sessions INDEXED BY ${index} WHERE ${LISTED}${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      `SELECT * FROM sessions ${index} WHERE ${LISTED}${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
@@ -58,9 +61,11 @@ export class SessionTable {
   }
 
   count(filter: SessionFilter = {}): number {
-    const { where, values } = filtered(filter);
+    const { where, values, index } = filtered(filter);
     const row = this.database.one(
-      `SELECT coalesce(sum(sessions), 0) AS total FROM session_counts WHERE true${where}`,
+      filter.idPrefix === undefined
+        ? `SELECT coalesce(sum(sessions), 0) AS total FROM session_counts WHERE true${where}`
+        : `SELECT count(*) AS total FROM sessions ${index} WHERE ${LISTED}${where}`,
       ...values,
     );
     return row === undefined ? 0 : integer(row, "total");
@@ -84,6 +89,12 @@ export class SessionTable {
     this.database.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
   }
 
+  models(): string[] {
+    return this.database
+      .all("SELECT model FROM session_counts GROUP BY model HAVING sum(sessions) > 0 ORDER BY model")
+      .map((row) => text(row, "model"));
+  }
+
   byModel(id: string): ModelTotalsRow[] {
     const rows = this.database.all(
       `SELECT m.* FROM session_models m JOIN sessions s ON s.seq = m.session_seq
@@ -104,14 +115,42 @@ export class SessionTable {
   }
 }
 
+interface Filtered {
+  readonly index: string;
+  readonly where: string;
+  readonly values: string[];
+}
+
 /** The planner is told which index: a page must never cost a walk over all sessions. */
-function filtered({ keyId, model }: SessionFilter): { index: string; where: string; values: string[] } {
-  if (keyId !== undefined && model !== undefined) {
-    return { index: "sessions_by_key_model", where: " AND key_id = ? AND model = ?", values: [keyId, model] };
+function filtered({ keyId, model, idPrefix }: SessionFilter): Filtered {
+  const conditions = [
+    ...(keyId === undefined ? [] : [{ sql: " AND key_id = ?", values: [keyId] }]),
+    ...(model === undefined ? [] : [{ sql: " AND model = ?", values: [model] }]),
+    ...(idPrefix === undefined ? [] : [{ sql: " AND id >= ? AND id < ?", values: rangeOf(idPrefix) }]),
+  ];
+  return {
+    index:
+      idPrefix === undefined
+        ? `INDEXED BY ${indexFor({ keyId, model })}`
+        : "INDEXED BY sqlite_autoindex_sessions_1",
+    where: conditions.map(({ sql }) => sql).join(""),
+    values: conditions.flatMap(({ values }) => values),
+  };
+}
+
+function indexFor({ keyId, model }: Omit<SessionFilter, "idPrefix">): string {
+  if (keyId !== undefined) return model === undefined ? "sessions_by_key" : "sessions_by_key_model";
+  return model === undefined ? "sessions_listed" : "sessions_by_model";
+}
+
+/** Ids that begin so stand between these two. Throws a RangeError where that would be too many. */
+function rangeOf(prefix: string): [string, string] {
+  if (prefix.length < SHORTEST_PREFIX) {
+    throw new RangeError(
+      `idPrefix is ${JSON.stringify(prefix)}; it takes ${SHORTEST_PREFIX} characters or more`,
+    );
   }
-  if (keyId !== undefined) return { index: "sessions_by_key", where: " AND key_id = ?", values: [keyId] };
-  if (model !== undefined) return { index: "sessions_by_model", where: " AND model = ?", values: [model] };
-  return { index: "sessions_listed", where: "", values: [] };
+  return [prefix, `${prefix}\u{10ffff}`];
 }
 
 function toSession(row: Row): SessionRecord {

@@ -49,6 +49,41 @@ export function book(usage: TurnUsage, model: string): Booked {
   return { tokens, costNano, estimated, unpriced, mainModel, shares: [main, ...others] };
 }
 
+/** Two parts of one turn together; `first` is the earlier one and names the turn's model. */
+export function join(first: Booked, second: Booked): Booked {
+  return sumUp(first.mainModel, first, second, 1);
+}
+
+/** What of a whole turn is not in a part of it yet; it still has all the models and flags of the whole. */
+export function restOf(whole: Booked, part: Booked): Booked {
+  const rest = sumUp(whole.mainModel, whole, part, -1);
+  return { ...rest, estimated: whole.estimated, unpriced: whole.unpriced };
+}
+
+function sumUp(mainModel: string, a: Booked, b: Booked, sign: 1 | -1): Booked {
+  const others = new Set(
+    [...a.shares, ...b.shares].map(({ model }) => model).filter((name) => name !== mainModel),
+  );
+  const shareOf = (model: string): Share => {
+    const one = a.shares.find((share) => share.model === model);
+    const two = b.shares.find((share) => share.model === model);
+    return {
+      model,
+      tokens: combine(one?.tokens ?? NO_TOKENS, two?.tokens ?? NO_TOKENS, sign),
+      costNano: (one?.costNano ?? 0) + sign * (two?.costNano ?? 0),
+      priced: (one?.priced ?? true) && (two?.priced ?? true),
+    };
+  };
+  return {
+    tokens: combine(a.tokens, b.tokens, sign),
+    costNano: a.costNano + sign * b.costNano,
+    estimated: a.estimated || b.estimated,
+    unpriced: a.unpriced || b.unpriced,
+    mainModel,
+    shares: [shareOf(mainModel), ...[...others].map(shareOf)],
+  };
+}
+
 /** The usage as a caller gets it back. */
 export function toUsage(whole: Omit<Booked, "mainModel" | "shares">, shares: readonly Share[]): TurnUsage {
   return {

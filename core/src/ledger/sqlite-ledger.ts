@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { ApprovalTable } from "./approvals.js";
 import type { Database } from "./database.js";
 import { LedgerError } from "./errors.js";
+import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import type { Ledger } from "./ledger.js";
 import { openDatabase } from "./open.js";
@@ -25,6 +27,8 @@ export interface LedgerTables {
   readonly totals: TotalsTable;
   readonly prices: PriceTable;
   readonly idempotency: IdempotencyTable;
+  readonly approvals: ApprovalTable;
+  readonly grants: GrantTable;
   close(): void;
 }
 
@@ -40,6 +44,8 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
     totals,
     prices,
     idempotency: new IdempotencyTable(database),
+    approvals: new ApprovalTable(database),
+    grants: new GrantTable(database),
     close,
   };
 }
@@ -49,7 +55,8 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
  * by another gateway, damaged, written by a newer version, or a folder that can't be written.
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { sessions, turns, totals, prices, idempotency, close } = await openTables(options);
+  const tables = await openTables(options);
+  const { sessions, turns, totals, prices, idempotency, approvals, grants, close } = tables;
   idempotency.forgetUnbegun();
   let open = true;
   /** SQLite answers at once; callers must not get used to that, so every method is a promise. */
@@ -69,6 +76,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       touch: async((id, at) => sessions.touch(id, at)),
       delete: async((id, at) => sessions.delete(id, at)),
       setCliTotals: async((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
+      models: async(() => sessions.models()),
       byModel: async((id) => sessions.byModel(id)),
     },
     turns: {
@@ -76,6 +84,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       noteProcess: async((turnId, child) => turns.noteProcess(turnId, child)),
       recordUsage: async((turnId, usage) => turns.recordUsage(turnId, usage)),
       end: async((turnId, outcome, ending) => turns.end(turnId, outcome, ending)),
+      park: async((turnId, parking) => turns.park(turnId, parking)),
+      unpark: async((turnId) => turns.unpark(turnId)),
+      parked: async((sessionId) => turns.parked(sessionId)),
       markLost: async((turnId, lost) => turns.markLost(turnId, lost)),
       get: async((turnId) => turns.get(turnId)),
       response: async((turnId) => turns.response(turnId)),
@@ -94,6 +105,22 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     idempotency: {
       claim: async((claim) => idempotency.claim(claim)),
       release: async((claim) => idempotency.release(claim)),
+    },
+    approvals: {
+      ask: async((approval) => approvals.ask(approval)),
+      settle: async((id, status, decision) => approvals.settle(id, status, decision)),
+      get: async((id) => approvals.get(id)),
+      list: async((query) => approvals.list(query)),
+      expiring: async((by) => approvals.expiring(by)),
+      nextExpiry: async(() => approvals.nextExpiry()),
+      pending: async((of) => approvals.pending(of)),
+      owed: async((sessionId) => approvals.owed(sessionId)),
+      delivered: async((id) => approvals.delivered(id)),
+      grant: async((grant) => grants.add(grant)),
+      grantsFor: async((sessionId, tool) => grants.of(sessionId, tool)),
+      grantById: async((id) => grants.get(id)),
+      grants: async((query) => grants.list(query)),
+      revoke: async((grantId, at) => grants.revoke(grantId, at)),
     },
     async close() {
       if (!open) return;

@@ -47,12 +47,13 @@ export interface BookedTo {
 export class TotalsTable {
   constructor(private readonly database: Database) {}
 
-  /** The caller has the transaction. */
-  add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo): void {
-    const [, , ...whole] = countsOf({ ...booked, model: booked.mainModel }, booked);
+  /** `ahead`: of a turn that is parked, which counts as a turn when it ends. The caller has the transaction. */
+  add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): void {
+    const count = ahead === "ahead" ? amountsOf : countsOf;
+    const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
     this.database.run(ADD_TO_SESSION, ...whole, ms, sessionSeq);
     for (const share of booked.shares) {
-      const counts = countsOf(share, booked);
+      const counts = count(share, booked);
       this.database.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
       for (const grain of GRAINS) {
         this.database.run(ADD_TO_PERIOD, grain, periodOf(grain, ms), keyId, share.model, ...counts, ms);
@@ -169,4 +170,9 @@ function countsOf({ model, tokens, costNano }: Omit<Share, "priced">, booked: Bo
     booked.estimated ? main : 0,
     booked.unpriced ? main : 0,
   ];
+}
+
+/** The same without the turn itself: tokens and money only. */
+function amountsOf({ tokens, costNano }: Omit<Share, "priced">): SqlValue[] {
+  return [0, 0, tokens.input, tokens.output, tokens.cache_read, tokens.cache_write, costNano, 0, 0];
 }

@@ -1,9 +1,9 @@
-import type { TurnEnd } from "../turns/types.js";
+import type { ParkedTurn, TurnEnd } from "../turns/types.js";
 import type { EndedTurn, TurnRecord } from "./ledger.js";
 import type { Row } from "./rows.js";
 import { hex, instant, integer, maybeInteger, maybeText, text, tokens } from "./rows.js";
 import { sharesFromJson } from "./share-json.js";
-import { toUsage } from "./shares.js";
+import { type Booked, book, join, toUsage } from "./shares.js";
 
 const ENDS: Readonly<Record<TurnEnd, true>> = {
   completed: true,
@@ -30,12 +30,23 @@ export function toTurn(row: Row): TurnRecord {
       pid === undefined
         ? undefined
         : { pid, startTime: integer(row, "start_time"), marker: text(row, "marker") },
-    usage: usageOf(row),
+    usage: maybeText(row, "end") === undefined ? usageSoFar(row) : usageOf(row),
     ended: endOf(row),
+    parked: parkedOf(row),
   };
 }
 
-function usageOf(row: Row): TurnRecord["usage"] {
+/** What of an open turn is in the totals already, from the times that it was parked. */
+export function bookedOf(row: Row): Booked | undefined {
+  const json = maybeText(row, "booked");
+  if (json === undefined) return undefined;
+  // What stands there is what `park` wrote.
+  const booked: Booked = JSON.parse(json);
+  return booked;
+}
+
+/** What an open turn was delivered since it was parked, or since it began. */
+export function usageOf(row: Row): TurnRecord["usage"] {
   const whole = {
     tokens: tokens(row),
     costNano: integer(row, "cost_nano"),
@@ -44,6 +55,20 @@ function usageOf(row: Row): TurnRecord["usage"] {
   };
   const json = maybeText(row, "by_model");
   return toUsage(whole, json === undefined ? [] : sharesFromJson(json, whole));
+}
+
+function usageSoFar(row: Row): TurnRecord["usage"] {
+  const booked = bookedOf(row);
+  if (booked === undefined) return usageOf(row);
+  const whole = join(booked, book(usageOf(row), text(row, "model")));
+  return toUsage(whole, whole.shares);
+}
+
+function parkedOf(row: Row): ParkedTurn | undefined {
+  const json = maybeText(row, "parked");
+  if (json === undefined) return undefined;
+  const parked: ParkedTurn = JSON.parse(json);
+  return parked;
 }
 
 function endOf(row: Row): EndedTurn | undefined {

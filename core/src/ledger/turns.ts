@@ -3,15 +3,23 @@ import type { ChildNote } from "../engine/engine.js";
 import type { TurnOutcome, TurnUsage } from "../turns/types.js";
 import type { Database } from "./database.js";
 import { LedgerError } from "./errors.js";
-import type { LostTurn, NewTurn, PageQuery, TurnEnding, TurnPage, TurnRecord } from "./ledger.js";
+import type {
+  LostTurn,
+  NewTurn,
+  PageQuery,
+  TurnEnding,
+  TurnPage,
+  TurnParking,
+  TurnRecord,
+} from "./ledger.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
 import { sharesToJson } from "./share-json.js";
-import { type Booked, book } from "./shares.js";
+import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { TotalsTable } from "./totals.js";
-import { toTurn } from "./turn-row.js";
+import { bookedOf, toTurn, usageOf } from "./turn-row.js";
 
 const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
@@ -80,22 +88,58 @@ export class TurnTable {
     });
   }
 
-  markLost(turnId: string, { at, respond }: LostTurn): TurnRecord | undefined {
+  markLost(turnId: string, { at, respond, totalsAfter }: LostTurn): TurnRecord | undefined {
     return this.database.transaction(() => {
       const turn = this.get(turnId);
       if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
       if (turn.ended !== undefined) return undefined;
-      const usage = this.prices.price({ ...turn.usage, estimated: true });
+      const sinceParked = this.prices.price({ ...this.#usageSinceParked(turnId), estimated: true });
+      const usage = this.#wholeUsage(turnId, sinceParked);
       const response = respond({ ...turn, usage });
       const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
       const model = turn.model;
       this.end(
         turnId,
         { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
-        { at },
+        { at, sinceParked, cliTotals: totalsAfter?.(sinceParked) },
       );
       return this.get(turnId);
     });
+  }
+
+  park(turnId: string, { at, cliTotals, parked, usage, model }: TurnParking): void {
+    this.database.transaction(() => {
+      const turn = this.#find(turnId);
+      if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
+      const before = bookedOf(turn);
+      const now = book(usage, model);
+      const sessionSeq = integer(turn, "session_seq");
+      this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
+      this.database.run(
+        `UPDATE turns SET ${USED}, booked = ?, parked = ? WHERE id = ?`,
+        ...NOTHING_USED,
+        JSON.stringify(before === undefined ? now : join(before, now)),
+        JSON.stringify(parked),
+        turnId,
+      );
+      this.database.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", parked.approvalId);
+      this.#keepTotals(sessionSeq, cliTotals);
+    });
+  }
+
+  unpark(turnId: string): void {
+    this.database.transaction(() => {
+      this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+      this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+    });
+  }
+
+  parked(sessionId?: string): TurnRecord[] {
+    const ofSession = sessionId === undefined ? "" : " AND s.id = ?";
+    const values = sessionId === undefined ? [] : [sessionId];
+    return this.database
+      .all(`${SELECT} WHERE t.parked IS NOT NULL${ofSession} ORDER BY t.seq`, ...values)
+      .map(toTurn);
   }
 
   get(turnId: string): TurnRecord | undefined {
@@ -108,7 +152,7 @@ export class TurnTable {
       "SELECT r.json FROM turn_responses r JOIN turns t ON t.seq = r.turn_seq WHERE t.id = ?",
       turnId,
     );
-    if (row === undefined) return undefined;
+    if (row === undefined) return this.get(turnId)?.parked?.response;
     // What stands there is what `end` was given.
     const response: TurnResponse = JSON.parse(text(row, "json"));
     return response;
@@ -128,7 +172,7 @@ export class TurnTable {
   }
 
   running(): TurnRecord[] {
-    return this.database.all(`${SELECT} WHERE t.end IS NULL ORDER BY t.seq`).map(toTurn);
+    return this.database.all(`${SELECT} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`).map(toTurn);
   }
 
   #find(turnId: string): Row | undefined {
@@ -136,12 +180,15 @@ export class TurnTable {
   }
 
   /** Every number that a turn's end changes; the caller has the transaction. */
-  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals }: TurnEnding): void {
-    const booked = book(outcome.usage, outcome.model);
+  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, sinceParked }: TurnEnding): void {
+    const before = bookedOf(turn);
+    const now = book(sinceParked ?? outcome.usage, outcome.model);
+    const booked = before === undefined ? now : join(before, now);
     const ms = toMs(at);
     const seq = integer(turn, "seq");
     this.database.run(
-      `UPDATE turns SET ${USED}, end = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?
+      `UPDATE turns SET ${USED}, end = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
+         parked = NULL
        WHERE seq = ?`,
       ...columnsOf(booked),
       outcome.end,
@@ -158,17 +205,35 @@ export class TurnTable {
       JSON.stringify(outcome.response),
     );
     const sessionSeq = integer(turn, "session_seq");
-    this.totals.add(booked, { sessionSeq, keyId: text(turn, "key_id"), ms });
-    if (cliTotals !== undefined) {
-      this.database.run(
-        "UPDATE sessions SET cli_totals = ? WHERE seq = ?",
-        JSON.stringify(cliTotals),
-        sessionSeq,
-      );
-    }
+    const rest = before === undefined ? booked : restOf(booked, before);
+    this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
+    this.#keepTotals(sessionSeq, cliTotals);
     this.prices.learn(booked);
   }
+
+  #keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): void {
+    if (cliTotals === undefined) return;
+    const json = JSON.stringify(cliTotals);
+    this.database.run("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
+  }
+
+  #usageSinceParked(turnId: string): TurnUsage {
+    const row = this.#find(turnId);
+    if (row === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+    return usageOf(row);
+  }
+
+  #wholeUsage(turnId: string, sinceParked: TurnUsage): TurnUsage {
+    const row = this.#find(turnId);
+    const before = row === undefined ? undefined : bookedOf(row);
+    if (row === undefined || before === undefined) return sinceParked;
+    const whole = join(before, book(sinceParked, text(row, "model")));
+    return toUsage(whole, whole.shares);
+  }
 }
+
+/** The values of USED of a turn that has used nothing. */
+const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
 
 function hasEnded(turn: Row): boolean {
   return maybeText(turn, "end") !== undefined;

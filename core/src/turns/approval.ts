@@ -2,6 +2,8 @@ import type { GrantedCall } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
 import type { Ledger } from "../ledger/ledger.js";
 
+export const APPROVE_ROUTE = "POST /session/:id/approve";
+
 /** How far back the denied calls of a session are looked for, in turns. */
 const TURNS_LOOKED_AT = 20;
 
@@ -25,7 +27,7 @@ export async function approvedCalls(
       );
     }
     if (ran.has(id))
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run`);
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run, or may have`);
     return call;
   });
 }
@@ -44,8 +46,12 @@ async function decisionsOf(ledger: Ledger, sessionId: string) {
   const denied = new Map<string, GrantedCall>();
   const ran = new Set<string>();
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
-  for (const { id } of turns) {
+  let approvalLost = false;
+  for (const { id, route, ended } of turns) {
     const response = await ledger.turns.response(id);
+    // What an approval let run before the gateway died, nobody knows: no call from before it may run a second time.
+    if (approvalLost) for (const call of response?.permission_denials ?? []) ran.add(call.tool_use_id);
+    approvalLost ||= ended?.end === "lost" && route === APPROVE_ROUTE;
     for (const { tool_use_id, tool_name, tool_input } of response?.permission_denials ?? []) {
       denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input });
     }

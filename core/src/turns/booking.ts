@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
+import type { Approval } from "../approvals/types.js";
 import type { ChildNote, SessionTotals } from "../engine/engine.js";
+import { GatewayError } from "../errors.js";
 import type { AuditLog } from "../ledger/audit.js";
-import type { Ledger } from "../ledger/ledger.js";
+import type { Ledger, TurnParking } from "../ledger/ledger.js";
 import { auditLine } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
@@ -41,10 +43,11 @@ export class Booking {
     await this.books.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan.prompt) });
   }
 
-  /** Whether there is a conversation to resume, and where the CLI's totals stood. */
+  /** Whether there is a conversation to resume, and where the CLI's totals stood. NOT_FOUND: it was deleted. */
   async conversation(): Promise<{ readonly resume: boolean; readonly totals: SessionTotals | undefined }> {
     const session = await this.books.ledger.sessions.get(this.turn.info.sessionId);
-    return { resume: (session?.taskCount ?? 0) > 1, totals: session?.cliTotals };
+    if (session === undefined) throw new GatewayError("NOT_FOUND", "no such session");
+    return { resume: session.cliTotals !== undefined, totals: session.cliTotals };
   }
 
   process(child: ChildNote): void {
@@ -68,12 +71,36 @@ export class Booking {
     return this.books.ledger.prices.price(usage);
   }
 
-  /** Writes the end of the turn, with all totals, and its audit line. */
-  async end(outcome: TurnOutcome): Promise<void> {
+  /** Writes the end of the turn, with all totals, and its audit line. `sinceParked`: see `TurnEnding`. */
+  async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<void> {
     const at = new Date().toISOString();
-    await this.books.ledger.turns.end(this.turn.info.id, outcome, { at, cliTotals: this.#totals });
+    const ending = { at, cliTotals: this.#totals, sinceParked };
+    await this.books.ledger.turns.end(this.turn.info.id, outcome, ending);
     this.#ended = true;
     this.books.audit.turn(auditLine(this.turn.info, outcome, at));
+  }
+
+  /** Books what the turn used so far; it stays open. */
+  async park(parking: Omit<TurnParking, "at" | "cliTotals">): Promise<void> {
+    const at = new Date().toISOString();
+    await this.books.ledger.turns.park(this.turn.info.id, { ...parking, at, cliTotals: this.#totals });
+    this.#ended = true;
+  }
+
+  /** The CLI is about to hear what became of the call that the turn was parked for. */
+  async unpark(): Promise<void> {
+    await this.books.ledger.turns.unpark(this.turn.info.id);
+  }
+
+  /** The calls that the CLI kept from the session's earlier turns, which ended without them. */
+  async owed(): Promise<readonly Approval[]> {
+    const owed = await this.books.ledger.approvals.owed(this.turn.info.sessionId);
+    return owed.filter(({ turnId }) => turnId !== this.turn.info.id);
+  }
+
+  /** The CLI has been told that these are not to run. */
+  settledOwed(owed: readonly Approval[]): void {
+    for (const { id } of owed) this.#inBackground(this.books.ledger.approvals.delivered(id));
   }
 
   /** What is lost with such a write is found again at the turn's end: it is logged, and the turn goes on. */

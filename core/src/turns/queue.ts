@@ -16,6 +16,8 @@ export interface QueueLimits {
 
 interface Waiter {
   readonly keyId: string;
+  /** It has had a place before: nothing may refuse it any more. */
+  readonly again: boolean;
   admit(place: Place): void;
   refuse(error: unknown): void;
   moved(position: number): void;
@@ -49,13 +51,32 @@ export class TurnQueue {
    */
   enter(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
     if (this.#closed) return Promise.reject(shuttingDown());
+    const full = this.queued >= this.limits.maxQueued && !this.#hasRoomFor(keyId);
+    if (full && !signal.aborted) return Promise.reject(queueFull(this.limits.maxQueued));
+    return this.#wait(keyId, signal, moved, false);
+  }
+
+  /**
+   * The same for a turn that had a place and gave it back while it waited for a person: it goes before its key's others,
+   * and neither a full queue nor a shutdown refuses it.
+   */
+  enterAgain(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
+    return this.#wait(keyId, signal, moved, true);
+  }
+
+  #wait(
+    keyId: string,
+    signal: AbortSignal,
+    moved: (position: number) => void,
+    again: boolean,
+  ): Promise<Place> {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#hasRoomFor(keyId)) return Promise.resolve(this.#place(keyId));
-    if (this.queued >= this.limits.maxQueued) return Promise.reject(queueFull(this.limits.maxQueued));
     return new Promise((resolve, reject) => {
       const settled = () => signal.removeEventListener("abort", leave);
       const waiter: Waiter = {
         keyId,
+        again,
         moved,
         position: 0,
         admit(place) {
@@ -73,17 +94,21 @@ export class TurnQueue {
         waiter.refuse(signal.reason);
       };
       signal.addEventListener("abort", leave, { once: true });
-      this.#lines.set(keyId, [...(this.#lines.get(keyId) ?? []), waiter]);
+      const line = this.#lines.get(keyId) ?? [];
+      const ahead = again ? line.filter((other) => other.again) : line;
+      this.#lines.set(keyId, [...ahead, waiter, ...line.slice(ahead.length)]);
       this.#tellPositions();
     });
   }
 
-  /** Refuses whoever waits and whoever comes; running turns keep their places. */
+  /** Refuses whoever waits and whoever comes; running turns keep their places, and get those back that they gave. */
   close(): void {
     this.#closed = true;
-    const waiting = [...this.#lines.values()].flat();
-    this.#lines.clear();
-    for (const waiter of waiting) waiter.refuse(shuttingDown());
+    for (const waiter of [...this.#lines.values()].flat()) {
+      if (waiter.again) continue;
+      this.#remove(waiter);
+      waiter.refuse(shuttingDown());
+    }
   }
 
   #hasRoomFor(keyId: string): boolean {

@@ -1,4 +1,4 @@
-import type { TurnResponse } from "@claudeway/schemas";
+import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import type { EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { TurnAuditLine } from "../ledger/audit.js";
@@ -58,15 +58,18 @@ export function toResponse(
     usage,
     durationMs,
     granted,
+    deniedBefore = [],
   }: {
     readonly ending: Ending;
     readonly result: EngineResult | undefined;
     readonly usage: TurnUsage;
     readonly durationMs: number;
     readonly granted: readonly GrantedCall[];
+    /** Calls that were denied before the turn was parked. */
+    readonly deniedBefore?: readonly PermissionDenial[];
   },
 ): TurnResponse {
-  const denials = result?.denials ?? [];
+  const denials = [...deniedBefore, ...(result?.denials ?? [])];
   const ran = new Set(result?.ran);
   return {
     session_id: info.sessionId,
@@ -76,7 +79,7 @@ export function toResponse(
     tokens: usage.tokens,
     cost_usd: usage.costUsd,
     error: ending.message,
-    ...(denials.length > 0 ? { permission_denials: [...denials] } : {}),
+    ...(denials.length > 0 ? { permission_denials: denials } : {}),
     ...(granted.length > 0 && {
       approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
     }),

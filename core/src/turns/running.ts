@@ -4,6 +4,7 @@ import { Turn, type TurnContext, type TurnRequest } from "./turn.js";
 /** The turns that have begun and not ended. */
 export class RunningTurns {
   readonly #turns = new Map<string, Turn>();
+  #left: (turnId: string) => void = () => undefined;
   #drained: (() => void) | undefined;
 
   constructor(private readonly context: TurnContext) {}
@@ -17,9 +18,15 @@ export class RunningTurns {
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(() => {
       this.#turns.delete(turn.info.id);
+      this.#left(turn.info.id);
       if (this.#turns.size === 0) this.#drained?.();
     });
     return turn;
+  }
+
+  /** Tells of every turn that is not here any more: it has ended, or is parked. */
+  onLeft(listener: (turnId: string) => void): void {
+    this.#left = listener;
   }
 
   get(id: string): Turn | undefined {

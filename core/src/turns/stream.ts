@@ -1,4 +1,5 @@
-import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import { viewOf } from "../approvals/view.js";
 import type { TurnEvent } from "./types.js";
 
 /** How a reader wants text: all of it so far, or only what is new. */
@@ -7,8 +8,8 @@ export type TextMode = "text" | "delta";
 /** One thing to send. `id` is that of the last event that it covers. */
 export interface Frame {
   readonly id: number;
-  readonly event: "text" | "queued" | "permission_denied" | "done";
-  readonly data: string | readonly PermissionDenial[] | TurnResponse | { readonly position: number };
+  readonly event: TurnEvent["type"];
+  readonly data: string | readonly PermissionDenial[] | TurnResponse | Approval | { readonly position: number };
 }
 
 type Entry =
@@ -34,9 +35,17 @@ const TEXT_INTERVAL_MS = 50;
  */
 export class TurnStream {
   readonly #entries: Entry[] = [];
+  /** How many events of before the turn was parked the first entry stands for, beside itself. */
+  readonly #skipped: number;
   #text = "";
   #changed = deferred();
   #done = false;
+
+  /** @param before where the stream stood when the turn was parked: it goes on from there */
+  constructor(before?: { readonly text: string; readonly lastId: number }) {
+    this.#skipped = before === undefined ? 0 : before.lastId - 1;
+    if (before !== undefined) this.push({ type: "text", delta: before.text });
+  }
 
   /** All the text so far. */
   get text(): string {
@@ -44,7 +53,7 @@ export class TurnStream {
   }
 
   get lastId(): number {
-    return this.#entries.length;
+    return this.#entries.length + this.#skipped;
   }
 
   /** Appends an event; after `done` there is none. */
@@ -59,7 +68,7 @@ export class TurnStream {
 
   /** Yields frames from `after` on, and ends after `done`. */
   async *read({ mode, after, heartbeatMs }: ReadOptions): AsyncGenerator<Frame | null, void> {
-    let cursor = Math.min(after, this.#entries.length);
+    let cursor = Math.min(Math.max(after - this.#skipped, 0), this.#entries.length);
     let lastTextAt = 0;
     for (;;) {
       if (cursor >= this.#entries.length) {
@@ -73,7 +82,7 @@ export class TurnStream {
       }
       const frame = this.#frameAt(cursor, mode);
       cursor = frame.id;
-      yield frame;
+      yield { ...frame, id: frame.id + this.#skipped };
     }
   }
 
@@ -108,6 +117,9 @@ export class TurnStream {
         return { type: "text", end: this.#text.length };
       case "queued":
         return { type: "other", frame: { event: "queued", data: { position: event.position } } };
+      case "permission_request":
+      case "permission_resolved":
+        return { type: "other", frame: { event: event.type, data: viewOf(event.approval) } };
       case "permission_denied":
         return { type: "other", frame: { event: "permission_denied", data: event.denials } };
       case "done":

@@ -1,14 +1,27 @@
 import type { Logger } from "pino";
-import type { Engine, EngineListener, EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
+import { TurnCalls } from "../approvals/calls.js";
+import type { Desk } from "../approvals/desk.js";
+import type { Approval } from "../approvals/types.js";
+import type {
+  Engine,
+  EngineListener,
+  EngineResult,
+  GrantedCall,
+  Posture,
+  StopReason,
+} from "../engine/engine.js";
 import { NO_USAGE } from "../engine/usage.js";
 import { GatewayError } from "../errors.js";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { Booking, type Books } from "./booking.js";
+import { Course } from "./course.js";
+import { type ContinuedTurn, deniedBefore, PARKED, parkedResponse, planToKeep } from "./parking.js";
 import type { TurnQueue } from "./queue.js";
 import { type Ending, endingOfError, endingOfResult, toResponse } from "./response.js";
 import { TurnStream } from "./stream.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+import { addUsage } from "./usage.js";
 
 /** A prompt on its way in. */
 export interface TurnRequest {
@@ -19,6 +32,10 @@ export interface TurnRequest {
   readonly route: string;
   /** Calls that may run although the posture denies them. */
   readonly granted?: readonly GrantedCall[];
+  /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
+  readonly continues?: ContinuedTurn;
+  /** True: what the session waits for is withdrawn. */
+  readonly withdrawPending?: boolean;
 }
 
 /** What a turn needs around it. */
@@ -31,34 +48,51 @@ export interface TurnContext {
   readonly order: (sessionId: string, stop: AbortSignal) => Promise<() => void>;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
+  /** How tool calls are treated at the moment. */
+  readonly posture: () => Posture;
+  readonly desk: Desk;
+  /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
+  readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
+  /** Aborted when the gateway closes. */
+  readonly closing: AbortSignal;
   readonly log: Logger;
 }
 
+/** What a turn's caller gets: of a turn that parks, the answer so far. */
+export type TurnResult = TurnOutcome | (Omit<TurnOutcome, "end"> & { readonly end: "parked" });
+
 /** The end of a turn: its outcome, and the error that a client waiting for it gets instead of an answer. */
 export interface EndedTurn {
-  readonly outcome: TurnOutcome;
+  readonly outcome: TurnResult;
   readonly error: GatewayError | undefined;
 }
 
 /**
  * One prompt, from its arrival to its end: the only way to the CLI, whoever asks.
  *
- *   beforeExecute → the session's order → the queue → spawn → engine → books → afterExecute
+ *   beforeExecute → the session's order → the queue → spawn → engine ⇄ (approve → desk) → books → afterExecute
+ *
+ * A turn that parks ends here without an end of its own; when its call is decided, another one of these goes on with it.
  */
 export class Turn {
-  readonly stream = new TurnStream();
+  readonly stream: TurnStream;
   /** Never rejects. */
   readonly ended: Promise<EndedTurn>;
   readonly #stop = new AbortController();
   readonly #booking: Booking;
   #stopped: StopReason | undefined;
-  #queuedMs = 0;
-  #runningSince: number | undefined;
+  #waitedMs = 0;
+  #course: Course | undefined;
+  #running = false;
+  #calls: TurnCalls | undefined;
+  /** Whether the CLI has heard what became of the call that the turn was parked for. */
+  #delivered = false;
 
   constructor(
     private readonly request: TurnRequest,
     private readonly context: TurnContext,
   ) {
+    this.stream = new TurnStream(request.continues?.parked.stream);
     this.#booking = new Booking(request, context.books);
     this.ended = this.#run();
   }
@@ -69,7 +103,7 @@ export class Turn {
 
   /** True from its admission on. */
   get running(): boolean {
-    return this.#runningSince !== undefined;
+    return this.#running;
   }
 
   /** Ends the turn; the first reason counts. */
@@ -80,18 +114,42 @@ export class Turn {
 
   async #run(): Promise<EndedTurn> {
     let plan = this.request.plan;
+    // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
+    const line = this.context.order(this.info.sessionId, this.#stop.signal);
+    line.catch(() => undefined);
     try {
-      await this.#booking.begin();
-      plan = await this.#decide();
+      if (this.request.continues === undefined) plan = await this.#begin(line);
+      else await line;
       const result = await this.#admitted(plan);
-      return await this.#finish(plan, endingOfResult(result, this.#stopped), result);
+      if (result.end === "parked") return await this.#park(plan, result);
+      return this.#stayParked() ?? (await this.#finish(plan, endingOfResult(result, this.#stopped), result));
     } catch (error) {
+      const stays = this.#stayParked();
+      if (stays !== undefined) return stays;
       return await this.#finish(plan, endingOfError(error, this.#stopped) ?? this.#defect(error), undefined);
+    } finally {
+      // Not before the turn is booked: the next one begins where its totals stand.
+      line.then(
+        (leave) => leave(),
+        () => undefined,
+      );
     }
   }
 
   get #granted(): readonly GrantedCall[] {
     return this.request.granted ?? [];
+  }
+
+  /** Writes the turn down, lets plugins have their say, and waits for the session's earlier turns. */
+  async #begin(line: Promise<unknown>): Promise<TurnPlan> {
+    const { info, withdrawPending = false } = this.request;
+    await this.#booking.begin();
+    const plan = await this.#decide();
+    const waiting = performance.now();
+    await line;
+    this.#waitedMs = performance.now() - waiting;
+    await this.context.passParked(info.sessionId, withdrawPending);
+    return plan;
   }
 
   /** Lets plugins change or refuse the turn. */
@@ -100,43 +158,126 @@ export class Turn {
     return this.context.kernel.hooks.beforeExecute.promise(plan, info);
   }
 
-  /** Runs the turn when the session's earlier turns are over and the queue has a place for it. */
+  /** Runs the turn, whose session's earlier turns are over, when the queue has a place for it. */
   async #admitted(plan: TurnPlan): Promise<EngineResult> {
-    const arrived = performance.now();
-    const { signal } = this.#stop;
-    const nextOfSession = await this.context.order(this.info.sessionId, signal);
+    const course = new Course({
+      queue: this.context.queue,
+      keyId: this.info.keyId,
+      timeoutMs: plan.timeoutMs,
+      onTimeout: () => this.stop("timeout"),
+      moved: (position) => this.#tell({ type: "queued", position }),
+      signal: this.#stop.signal,
+    });
+    this.#course = course;
+    await course.begin(this.request.continues !== undefined);
+    this.#running = true;
     try {
-      const place = await this.context.queue.enter(this.info.keyId, signal, (position) =>
-        this.#tell({ type: "queued", position }),
-      );
-      this.#queuedMs = performance.now() - arrived;
-      this.#runningSince = performance.now();
-      const timeout = setTimeout(() => this.stop("timeout"), plan.timeoutMs);
-      try {
-        return await this.#execute(plan);
-      } finally {
-        clearTimeout(timeout);
-        place.leave();
-      }
+      return await this.#execute(plan, course);
     } finally {
-      nextOfSession();
+      course.end();
     }
   }
 
-  async #execute(plan: TurnPlan): Promise<EngineResult> {
+  async #execute(plan: TurnPlan, course: Course): Promise<EngineResult> {
+    const { continues } = this.request;
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
     const { resume, totals } = await this.#booking.conversation();
-    const turn = { info: this.info, plan, spawn, resume, totals, granted: this.#granted };
-    return this.context.engine.run(turn, this.#listener(), this.#stop.signal);
+    const owed = await this.#booking.owed();
+    // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
+    const posture = continues === undefined ? this.context.posture() : "ask";
+    if (posture === "ask") this.#calls = this.#callsOf(plan, course);
+    const turn = {
+      info: this.info,
+      plan,
+      spawn,
+      resume,
+      totals,
+      granted: this.#granted,
+      posture,
+      decider: this.#calls,
+      continues: continues?.parked.toolUseId,
+      owed: owed.map(({ toolUseId }) => toolUseId),
+    };
+    return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
   }
 
-  #listener(): EngineListener {
+  #callsOf({ workdir }: TurnPlan, course: Course): TurnCalls {
+    const { desk, kernel, log, closing } = this.context;
+    return new TurnCalls({
+      turn: this.info,
+      workdir,
+      continues: this.request.continues?.approval,
+      granted: this.#granted,
+      desk,
+      kernel,
+      log,
+      tell: (event) => this.#tell(event),
+      course,
+      deliver: async () => {
+        await this.#booking.unpark();
+        this.#delivered = true;
+      },
+      closing,
+    });
+  }
+
+  #listener(owed: readonly Approval[]): EngineListener {
     return {
+      settledOwed: () => this.#booking.settledOwed(owed),
       text: (delta) => this.#tell({ type: "text", delta }),
       usage: (usage) => this.#booking.usage(usage),
       process: (child) => this.#booking.process(child),
       totals: (totals) => this.#booking.totals(totals),
     };
+  }
+
+  /** Answers the caller for now. The request is in the books as parked before anybody hears of it. */
+  async #park(plan: TurnPlan, result: EngineResult): Promise<EndedTurn> {
+    const pending = this.#calls?.parking;
+    if (pending === undefined || pending.toolUseId !== result.deferred) {
+      const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
+      return this.#finish(plan, { end: "failed", message, error: undefined }, result);
+    }
+    const { continues } = this.request;
+    const sinceParked = await this.#booking.priced(result.usage);
+    const outcome = this.#outcomeOf(
+      plan,
+      { ...PARKED, end: "interrupted" },
+      result,
+      this.#whole(sinceParked),
+    );
+    const response = parkedResponse(outcome.response, pending);
+    const parked = {
+      approvalId: pending.id,
+      toolUseId: pending.toolUseId,
+      plan: planToKeep(plan, this.#course?.timeLeftMs ?? 0),
+      response,
+      // With the two events that are told below.
+      stream: { text: this.stream.text, lastId: this.stream.lastId + 2 },
+      ranMs: outcome.durationMs,
+      queuedMs: outcome.queuedMs,
+    };
+    try {
+      const model = result.model ?? continues?.parked.plan.model ?? plan.model;
+      await this.#booking.park({ parked, usage: sinceParked, model });
+    } catch (error) {
+      return this.#finish(plan, this.#defect(error), result);
+    }
+    this.#tell({ type: "permission_denied", denials: response.permission_denials ?? [] });
+    this.#tell({ type: "done", response });
+    return { outcome: { ...outcome, response, end: "parked" }, error: undefined };
+  }
+
+  /** A gateway that closes before the CLI has heard of the decision leaves the turn as it was, to the next one. */
+  #stayParked(): EndedTurn | undefined {
+    const { continues } = this.request;
+    if (continues === undefined || this.#delivered || !this.context.closing.aborted) return undefined;
+    const { response, ranMs: durationMs, queuedMs, plan } = continues.parked;
+    const { usage } = continues;
+    this.#tell({ type: "done", response });
+    const { model } = plan;
+    const outcome = { response, usage, durationMs, queuedMs, exitCode: null, model };
+    return { outcome: { ...outcome, end: "parked" }, error: undefined };
   }
 
   /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
@@ -149,28 +290,51 @@ export class Turn {
     return { outcome, error };
   }
 
-  async #book(plan: TurnPlan, ending: Ending, result: EngineResult | undefined): Promise<EndedTurn> {
-    const durationMs =
-      this.#runningSince === undefined ? 0 : Math.round(performance.now() - this.#runningSince);
-    const outcomeOf = (how: Ending, usage: TurnUsage): TurnOutcome => ({
-      end: how.end,
-      response: toResponse(this.info, { ending: how, result, usage, durationMs, granted: this.#granted }),
-      usage,
-      durationMs,
-      queuedMs: Math.round(this.#queuedMs),
-      exitCode: result?.exitCode ?? null,
-      model: result?.model ?? plan.model,
-    });
+  async #book(
+    plan: TurnPlan,
+    ending: Ending,
+    result: EngineResult | undefined,
+  ): Promise<{ readonly outcome: TurnOutcome; readonly error: GatewayError | undefined }> {
     const used = result?.usage ?? NO_USAGE;
     try {
-      const outcome = outcomeOf(ending, await this.#booking.priced(used));
-      await this.#booking.end(outcome);
+      if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
+      const priced = await this.#booking.priced(used);
+      const outcome = this.#outcomeOf(plan, ending, result, this.#whole(priced));
+      await this.#booking.end(outcome, this.request.continues && priced);
       return { outcome, error: ending.error };
     } catch (error) {
       // An answer that is not in the books is not given: the client would count on it.
       const defect = this.#defect(error);
-      return { outcome: outcomeOf(defect, used), error: defect.error };
+      return { outcome: this.#outcomeOf(plan, defect, result, this.#whole(used)), error: defect.error };
     }
+  }
+
+  #outcomeOf(
+    plan: TurnPlan,
+    ending: Ending,
+    result: EngineResult | undefined,
+    usage: TurnUsage,
+  ): TurnOutcome {
+    const { continues } = this.request;
+    const durationMs = Math.round((continues?.parked.ranMs ?? 0) + (this.#course?.ranMs ?? 0));
+    const waitedMs = (continues?.parked.queuedMs ?? 0) + this.#waitedMs + (this.#course?.queuedMs ?? 0);
+    const granted = this.#granted;
+    const denied = deniedBefore(continues);
+    return {
+      end: ending.end,
+      response: toResponse(this.info, { ending, result, usage, durationMs, granted, deniedBefore: denied }),
+      usage,
+      durationMs,
+      queuedMs: Math.round(waitedMs),
+      exitCode: result?.exitCode ?? null,
+      model: result?.model ?? plan.model,
+    };
+  }
+
+  /** With what was used before the turn was parked. */
+  #whole(sinceParked: TurnUsage): TurnUsage {
+    const { continues } = this.request;
+    return continues === undefined ? sinceParked : addUsage(continues.usage, sinceParked);
   }
 
   #tell(event: TurnEvent): void {

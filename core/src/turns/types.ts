@@ -1,4 +1,5 @@
 import type { PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
+import type { Approval } from "../approvals/types.js";
 
 /** Who asks: resolved once, at the edge, and carried along. */
 export interface Caller {
@@ -52,6 +53,21 @@ export interface TurnUsage {
   readonly byModel: Readonly<Record<string, ModelShare>>;
 }
 
+/** What a parked turn goes on with once its call is decided. The prompt is the CLI's, not kept here. */
+export interface ParkedTurn {
+  readonly approvalId: string;
+  /** The call that the CLI asks about again. */
+  readonly toolUseId: string;
+  /** What is left of the turn's time is in `timeoutMs`. */
+  readonly plan: Omit<TurnPlan, "prompt">;
+  /** What its caller was answered. */
+  readonly response: TurnResponse;
+  /** Where its stream stood: the text, and the id of the last event. */
+  readonly stream: { readonly text: string; readonly lastId: number };
+  readonly ranMs: number;
+  readonly queuedMs: number;
+}
+
 /** How a turn ended. `refused` never reached the engine; `lost` was running when a gateway died. */
 export type TurnEnd = "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";
 
@@ -74,5 +90,7 @@ export interface TurnOutcome {
 export type TurnEvent =
   | { readonly type: "queued"; readonly position: number }
   | { readonly type: "text"; readonly delta: string }
+  | { readonly type: "permission_request"; readonly approval: Approval }
+  | { readonly type: "permission_resolved"; readonly approval: Approval }
   | { readonly type: "permission_denied"; readonly denials: readonly PermissionDenial[] }
   | { readonly type: "done"; readonly response: TurnResponse };

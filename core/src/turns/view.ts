@@ -29,6 +29,7 @@ export interface TurnView {
 export type TurnState =
   | "queued"
   | "running"
+  | "parked"
   | "completed"
   | "failed"
   | "refused"
@@ -61,10 +62,11 @@ export class TurnViews {
     if (ended !== undefined && ended.keyId === keyId) return ended;
     const turn = await this.ledger.turns.get(id);
     const response = await this.ledger.turns.response(id);
-    if (turn?.ended === undefined || turn.keyId !== keyId || response === undefined) {
+    const state = turn?.parked === undefined ? turn?.ended?.end : "parked";
+    if (turn === undefined || state === undefined || turn.keyId !== keyId || response === undefined) {
       throw new GatewayError("NOT_FOUND", "no such turn");
     }
-    return storedView(turn, turn.ended.end, response);
+    return storedView(turn, state, response);
   }
 
   /** A running turn as clients read it; its events are kept for a while when it has ended. */
@@ -81,7 +83,8 @@ export class TurnViews {
         answer,
         stop: () => undefined,
       };
-      this.#ended.set(id, view);
+      // A parked turn is not over: what becomes of it is in the ledger.
+      if (outcome.end !== "parked") this.#ended.set(id, view);
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
     });
     return {

@@ -1,22 +1,24 @@
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
-import { compileRules, type RuleConfig } from "./rules/index.js";
+import { type ApprovalConfig, createApprover } from "./approver.js";
+import { gatewayPaths } from "./gateway-paths.js";
 
-/** The `[plugins.approval]` section, checked and with its defaults. */
-export interface ApprovalConfig {
-  readonly rules: readonly RuleConfig[];
-  readonly live_wait_secs: number;
-  readonly expires_secs: number;
-  readonly max_hold_secs: number;
-  /** Not set: the key, the admin, and every channel that is switched on. */
-  readonly deciders?: readonly string[];
-}
+export type { ApprovalConfig } from "./approver.js";
 
-export default definePlugin<ApprovalConfig>({
+export default definePlugin<ApprovalConfig, "control">({
   name: "approval",
   apiVersion: 1,
   configSchema,
-  apply(_kernel, config) {
-    compileRules(config.rules);
+  needs: ["control"],
+  apply(kernel, config) {
+    const answer = createApprover(config, gatewayPaths(kernel.control));
+    kernel.hooks.approve.tap("rules", (call) => {
+      const { verdict, rule } = answer(call);
+      kernel.log.debug(
+        { tool: call.tool, verdict: verdict.verdict, rule },
+        "the rules answered for a tool call",
+      );
+      return verdict;
+    });
   },
 });

@@ -359,7 +359,7 @@ describe("the scope", () => {
     });
     await kernel.enable({ plugins: [curious] });
     expect(keys).to.deep.equal([
-      ["hooks", "ledger", "log", "mount", "name", "notice", "onDispose", "sessions", "signal"],
+      ["hooks", "ledger", "log", "mount", "name", "notice", "onDispose", "sessions", "signal", "storage"],
       ["tap", "tapPromise"],
       true,
     ]);

@@ -56,9 +56,7 @@ async function runTurns(keyId: string): Promise<void> {
     const used = tokens(upTo(20), upTo(4000), upTo(90_000), upTo(9000));
     const usage = usageOf("claude-sonnet", used, (used.input * 3000 + used.output * 15000) / 1e9);
     const cliTotals = {
-      reported: {},
-      saved: { n: { input: i, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: 0 } },
-      ended: "open",
+      bases: [{ n: { input: i, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: 0 } }],
     } as const;
     await ledger.turns.end(turn.id, outcome(turn, usage), { at: new Date().toISOString(), cliTotals });
     acknowledge("end", turn.id, { usage, cliTotals });

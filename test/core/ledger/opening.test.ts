@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { Database } from "../../../core/dist/ledger/database.js";
 import { LedgerError } from "../../../core/dist/ledger/errors.js";
 import { openDatabase } from "../../../core/dist/ledger/open.js";
 import { MIGRATIONS, migrate } from "../../../core/dist/ledger/schema.js";
@@ -180,8 +181,8 @@ describe("ledger: opening", () => {
     const connection = new sqlite.DatabaseSync(join(newer, "ledger.sqlite"));
     connection.exec("PRAGMA user_version = 99");
     connection.close();
-    expect(await refusal(newer)).to.match(
-      /was written by a newer Claudeway \(version 99; this one knows up to 1\)/,
+    expect(await refusal(newer)).to.include(
+      `was written by a newer Claudeway (version 99; this one knows up to ${MIGRATIONS.length})`,
     );
 
     const foreign = newFolder();
@@ -223,6 +224,25 @@ describe("ledger: opening", () => {
     migrate(database, [...steps.slice(0, -1), "CREATE TABLE more (a)"]);
     expect(version()).to.equal(MIGRATIONS.length + 2);
     close();
+  });
+
+  it("takes a ledger of every earlier version, with what is in it", async () => {
+    for (let version = 1; version < MIGRATIONS.length; version++) {
+      const dataDir = newFolder();
+      const database = new Database(await loadSqlite(), join(dataDir, "ledger.sqlite"));
+      migrate(database, MIGRATIONS.slice(0, version));
+      database.exec(`
+        INSERT INTO sessions (id, key_id, kind, model, workdir, owns_workdir, created_at, last_used, begun, cost_nano)
+        VALUES ('s', 'ci', 'session', 'sonnet', '/tmp', 0, 1, 1, 1, 5);
+        INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at, cost_nano,
+          by_model, end, ended_at, answered_by, duration_ms, queued_ms)
+        VALUES ('t', 1, 'ci', 'r', 'sonnet', 1, x'ab', 1, 5, '"m"', 'completed', 2, 'm', 1, 0)`);
+      database.close();
+      const ledger = await openLedger({ dataDir });
+      expect((await ledger.sessions.get("s"))?.totals.costUsd).to.equal(5e-9);
+      expect((await ledger.turns.get("t"))?.ended?.model).to.equal("m");
+      await ledger.close();
+    }
   });
 
   it("takes the implementation that the environment names", async () => {

@@ -120,11 +120,11 @@ describe("ledger: learned prices", () => {
     });
     const unknown = { ...whole, byModel: { haiku: open, sonnet: { ...known, costUsd: null } } };
     const priced = await ledger.prices.price(unknown);
-    expect([priced.costUsd, priced.byModel.haiku?.costUsd, priced.byModel.sonnet?.costUsd]).to.deep.equal([
-      null,
-      null,
-      0.00003,
-    ]);
+    expect([
+      priced.costUsd,
+      priced.byModel["haiku"]?.costUsd,
+      priced.byModel["sonnet"]?.costUsd,
+    ]).to.deep.equal([null, null, 0.00003]);
     expect((await ledger.prices.price({ ...whole, byModel: {} })).costUsd).to.equal(null);
     expect((await ledger.prices.price({ ...whole, tokens: tokens(), byModel: {} })).costUsd).to.equal(0);
     const reported = usageOf("nobody", tokens(1), 7);

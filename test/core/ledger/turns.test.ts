@@ -45,6 +45,7 @@ describe("ledger: turns", () => {
       ...turn,
       process: undefined,
       usage: { ...usage, byModel: {} },
+      parked: undefined,
       ended: undefined,
     };
     expect(await ledger.turns.get(turn.id)).to.deep.equal(begun);

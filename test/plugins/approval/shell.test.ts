@@ -134,7 +134,7 @@ describe("approval: rules for commands", () => {
     for (const command of commands) {
       const started = performance.now();
       expect(folders.call("Bash", { command }, rules).verdict).to.be.oneOf(["ask", "allow"]);
-      expect(performance.now() - started).to.be.below(1_000);
+      expect(performance.now() - started).to.be.below(5_000);
     }
   });
 });

@@ -108,13 +108,15 @@ function globRoot({ pattern, path }: ToolCall["input"]): string | undefined {
   const wild = segments.findIndex((segment) => /[*?[\]{}()!@+|\\]/.test(segment));
   const fixed = wild === -1 ? segments.slice(0, -1) : segments.slice(0, wild);
   const rest = segments.slice(fixed.length);
-  // `*/../..` climbs, and so may `{a,../..}`, which holds a slash.
-  if (rest.includes("..") || (rest.length > 1 && rest.some((segment) => /[{(\\]/.test(segment))))
-    return undefined;
-  if (rest.some((segment) => segment.includes(".."))) return undefined;
+  // `*/../..` climbs, and so may braces that hold a slash.
+  if (rest.some((segment) => /\.\.|[(\\]/.test(segment) || !hasWholeBraces(segment))) return undefined;
   const start = fixed.join("/");
   if (glob.startsWith("/")) return start === "" ? "/" : start;
   return start === "" ? folder : `${folder}/${start}`;
+}
+
+function hasWholeBraces(segment: string): boolean {
+  return segment.split("{").length === segment.split("}").length;
 }
 
 /** A subagent's own calls are decided one by one; elsewhere than here they are not. */

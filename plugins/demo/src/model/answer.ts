@@ -32,6 +32,9 @@ export interface Answer {
 
 const LONGEST_REPORT = 20_000;
 
+/** What the CLI tells the model of a call that it did not run; measured on 2.1.330. */
+const REFUSED = /\bpermissions?\b|\b(?:needs?|requires?) approval\b|\bcan't be checked before it runs\b/i;
+
 export function planAnswer(conversation: Conversation): Answer {
   const side = answerTo(conversation);
   if (side !== undefined) return finish(conversation, side.kind, [{ kind: "text", text: side.text }], 0);
@@ -90,7 +93,7 @@ function firstMove(conversation: Conversation, moves: readonly Move[]): number {
 /** Told that something was approved, a model tries again what had been refused; so does this one. */
 function repeatRefused({ prompt, resultsBefore }: Conversation): readonly Move[] {
   if (!/\b(?:approved?|allowed|granted)\b/i.test(prompt)) return [];
-  const refused = resultsBefore.filter(({ isError, text }) => isError && /permission/i.test(text));
+  const refused = resultsBefore.filter(({ isError, text }) => isError && REFUSED.test(text));
   return refused.length === 0
     ? []
     : [{ kind: "calls", calls: refused.map(({ name, input }) => ({ name, input })) }];

@@ -1,0 +1,191 @@
+import type { Logger } from "pino";
+import type { AskedCall, CallAnswer, CallDecider, GrantedCall } from "../engine/engine.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type { TurnEvent, TurnInfo } from "../turns/types.js";
+import type { Desk } from "./desk.js";
+import type { Approval, AskTerms, ToolCall } from "./types.js";
+import { isSameCall, verdictOf } from "./verdict.js";
+
+export interface TurnCallsOptions {
+  readonly turn: TurnInfo;
+  readonly workdir: string;
+  /** The request that the turn was parked for, now settled. */
+  readonly continues: Approval | undefined;
+  /** Denied calls that the key has approved since; see `POST /session/:id/approve`. */
+  readonly granted: readonly GrantedCall[];
+  readonly desk: Desk;
+  readonly kernel: Kernel;
+  readonly log: Logger;
+  readonly tell: (event: TurnEvent) => void;
+  /** The turn's place and time, given back while a person is asked. */
+  readonly course: { hold(): void; release(): Promise<void>; leave(): void };
+  /** Called right before the CLI is told what became of the call that the turn was parked for. */
+  readonly deliver: () => Promise<void>;
+  /** Aborted when the gateway closes: what can park is not held any longer. */
+  readonly closing: AbortSignal;
+}
+
+const DEFAULT_LIVE_WAIT_SECS = 60;
+const DEFAULT_MAX_HOLD_SECS = 600;
+
+const EARLIER =
+  "Nobody decided on this call in time, so it was not run. " +
+  "If you still need it, make it again on its own: one tool call in a message, so that it can wait for a decision.";
+const HELD_TOO_LONG = "Nobody decided on this call in time, so it was not run.";
+const EXPIRED = "Nobody decided on this call before it expired, so it was not run.";
+const WITHDRAWN = "This call was withdrawn, so it was not run.";
+const BROKEN = "The gateway could not have this call decided, so it was not run.";
+
+/** Decides on the tool calls of one turn: by the plugins' rules, or by a person, live first and then parked. */
+export class TurnCalls implements CallDecider {
+  #parking: Approval | undefined;
+  #delivered = false;
+  readonly #granted: GrantedCall[];
+
+  constructor(private readonly options: TurnCallsOptions) {
+    this.#granted = [...options.granted];
+  }
+
+  /** The request that the CLI was told to keep a call for. */
+  get parking(): Approval | undefined {
+    return this.#parking;
+  }
+
+  async decide(call: AskedCall): Promise<CallAnswer> {
+    try {
+      const { continues } = this.options;
+      if (continues?.toolUseId === call.toolUseId && !this.#delivered) return await this.#deliver(continues);
+      return await this.#answer(call);
+    } catch (error) {
+      this.options.log.error(
+        { err: error, turn_id: this.options.turn.id },
+        "a tool call could not be decided",
+      );
+      return { answer: "deny", message: BROKEN };
+    }
+  }
+
+  async #deliver(continues: Approval): Promise<CallAnswer> {
+    this.#delivered = true;
+    this.options.tell({ type: "permission_resolved", approval: continues });
+    await this.options.deliver();
+    return answerOf(continues);
+  }
+
+  async #answer(asked: AskedCall): Promise<CallAnswer> {
+    const { kernel, turn, log, desk, workdir } = this.options;
+    const { toolUseId, tool, input, cwd, agentId } = asked;
+    const call = { toolUseId, tool, input, workdir, cwd, agentId };
+    const verdict = await verdictOf(kernel, call, turn, log);
+    if (verdict.verdict === "deny") return { answer: "deny", message: verdict.message };
+    // Only a person can answer a question, whatever the rules say of asking it.
+    const isQuestion = tool === "AskUserQuestion";
+    if (verdict.verdict === "allow" && !isQuestion) return { answer: "allow" };
+    const terms: AskTerms = verdict.verdict === "ask" ? verdict : {};
+    if (!isQuestion && (this.#takeGranted(call, terms) || (await desk.isGranted(turn.sessionId, call)))) {
+      return { answer: "allow" };
+    }
+    return this.#ask(asked, call, terms);
+  }
+
+  /** What the key approved after the fact counts where the key may decide at all. */
+  #takeGranted(call: ToolCall, { deciders }: AskTerms): boolean {
+    if (deciders !== undefined && !deciders.includes("key")) return false;
+    const index = this.#granted.findIndex((granted) => isSameCall(granted, call));
+    return index !== -1 && this.#granted.splice(index, 1).length > 0;
+  }
+
+  async #ask(asked: AskedCall, call: ToolCall, terms: AskTerms): Promise<CallAnswer> {
+    const { desk, turn, tell, course } = this.options;
+    const { approval, settled } = await desk.ask(call, turn, terms);
+    tell({ type: "permission_request", approval });
+    course.hold();
+    const outcome = await this.#wait(asked, approval, settled, terms).catch(async (error: unknown) => {
+      await course.release();
+      throw error;
+    });
+    if (outcome === "park") {
+      this.#parking = approval;
+      course.leave();
+      return { answer: "defer" };
+    }
+    tell({ type: "permission_resolved", approval: outcome.approval });
+    await course.release();
+    // While it waited for its place, the turn may have been ended.
+    if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
+    return answerOf(outcome.approval, outcome.late);
+  }
+
+  /** Live first; then the last call of its message parks, and any other is denied. */
+  async #wait(
+    asked: AskedCall,
+    { id }: Approval,
+    settled: Promise<Approval>,
+    { liveWaitSecs = DEFAULT_LIVE_WAIT_SECS, maxHoldSecs = DEFAULT_MAX_HOLD_SECS }: AskTerms,
+  ): Promise<Waited> {
+    const { desk, closing } = this.options;
+    const isSubagent = asked.agentId !== undefined;
+    const wait = new Wait(asked.signal);
+    try {
+      const live = isSubagent
+        ? wait.within(maxHoldSecs * 1000, settled)
+        : wait.within(liveWaitSecs * 1000, settled, closing);
+      const decided = await live;
+      if (decided === "gone") return { approval: await desk.withdraw(id) };
+      if (decided !== "late") return { approval: decided };
+      if (isSubagent) return { approval: await desk.expire(id), late: HELD_TOO_LONG };
+      const place = await Promise.race([settled, wait.gone, asked.untilLast()]);
+      if (place === "gone") return { approval: await desk.withdraw(id) };
+      if (place === false) return { approval: await desk.expire(id), late: EARLIER };
+      return place === true ? "park" : { approval: place };
+    } finally {
+      wait.end();
+    }
+  }
+}
+
+type Waited = "park" | { readonly approval: Approval; readonly late?: string };
+
+/** Waiting for a decision until the CLI does not want it any more. */
+class Wait {
+  readonly gone: Promise<"gone">;
+  readonly #ended = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(signal: AbortSignal) {
+    this.gone = new Promise((resolve) => {
+      const leave = () => resolve("gone");
+      if (signal.aborted) leave();
+      signal.addEventListener("abort", leave, { once: true, signal: this.#ended.signal });
+    });
+  }
+
+  /** The decision, or "late" after `ms` or when `cut` aborts. */
+  within(ms: number, settled: Promise<Approval>, cut?: AbortSignal): Promise<Approval | "late" | "gone"> {
+    const late = new Promise<"late">((resolve) => {
+      this.#timer = setTimeout(() => resolve("late"), ms);
+      if (cut?.aborted) resolve("late");
+      cut?.addEventListener("abort", () => resolve("late"), { once: true, signal: this.#ended.signal });
+    });
+    return Promise.race([settled, late, this.gone]);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#ended.abort();
+  }
+}
+
+/** What the CLI is told of a settled request. `late` says why nobody's decision was waited for any longer. */
+function answerOf({ status, decision }: Approval, late = EXPIRED): CallAnswer {
+  switch (status) {
+    case "allowed":
+      return { answer: "allow", ...(decision?.updatedInput && { input: decision.updatedInput }) };
+    case "denied":
+      return { answer: "deny", message: decision?.message ?? "The user denied this call." };
+    case "expired":
+      return { answer: "deny", message: late };
+    default:
+      return { answer: "deny", message: WITHDRAWN };
+  }
+}

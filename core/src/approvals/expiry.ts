@@ -1,0 +1,53 @@
+import type { Logger } from "pino";
+
+/** Timers of Node's take no more than this, in ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** After a failure of the ledger. */
+const RETRY_MS = 5000;
+
+export interface ExpiryParts {
+  /** When the next one expires. */
+  readonly next: () => Promise<string | undefined>;
+  /** Expires all that is due. */
+  readonly expire: () => Promise<void>;
+  readonly log: Logger;
+}
+
+/** One timer for the request that expires soonest. */
+export class Expiry {
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(private readonly parts: ExpiryParts) {}
+
+  /** Sets the timer anew; to be called when there is a new request. */
+  async schedule(): Promise<void> {
+    const next = await this.parts.next();
+    clearTimeout(this.#timer);
+    if (next === undefined || this.#closed) return;
+    this.#arm(Date.parse(next) - Date.now());
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#fire(), Math.min(Math.max(ms, 1), LONGEST_TIMER_MS));
+    // A request that waits for days must not keep a gateway alive that is otherwise done.
+    this.#timer.unref();
+  }
+
+  async #fire(): Promise<void> {
+    try {
+      await this.parts.expire();
+      await this.schedule();
+    } catch (error) {
+      this.parts.log.error({ err: error }, "requests that are due could not be expired; trying again");
+      this.#arm(RETRY_MS);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const KEY_BYTES = 32;
+/** Below this path, the next segment is a token. */
+export const LINK_PATH = "/approvals/link";
+
+/**
+ * Signs the links on which a request can be decided. A token names one request and the moment at which it expires; that
+ * it decides once is the desk's doing, which takes one decision for a request.
+ */
+export class LinkSigner {
+  constructor(private readonly key: Buffer) {}
+
+  /** With the key of a data folder: made once, readable by the owner only. */
+  static open(dataDir: string): LinkSigner {
+    const file = join(dataDir, "link-key");
+    try {
+      writeFileSync(file, randomBytes(KEY_BYTES), { mode: 0o600, flag: "wx" });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+    const key = readFileSync(file);
+    if (key.length !== KEY_BYTES) throw new Error(`${file}: is no key for links; remove it to have one made`);
+    return new LinkSigner(key);
+  }
+
+  /** @param expiresAt ms since 1970 */
+  sign(approvalId: string, expiresAt: number): string {
+    const claim = `${approvalId}.${Math.ceil(expiresAt / 1000).toString(36)}`;
+    return `${claim}.${this.#mac(claim).toString("base64url")}`;
+  }
+
+  /** The request that a token is for; undefined where it is none, was altered, or has expired. */
+  verify(token: string, now = Date.now()): string | undefined {
+    const [, claim, approvalId, expires, mac] =
+      /^(([0-9a-f-]{36})\.([0-9a-z]{1,9}))\.([\w-]{43})$/.exec(token) ?? [];
+    if (claim === undefined || approvalId === undefined || expires === undefined || mac === undefined) {
+      return undefined;
+    }
+    if (!timingSafeEqual(this.#mac(claim), Buffer.from(mac, "base64url"))) return undefined;
+    return Number.parseInt(expires, 36) * 1000 > now ? approvalId : undefined;
+  }
+
+  #mac(claim: string): Buffer {
+    return createHmac("sha256", this.key).update(`approval link\n${claim}`).digest();
+  }
+}
+
+const TOKEN_IN_PATH = new RegExp(`${LINK_PATH}/[^/?#]+`, "gi");
+
+const TOKEN = /[0-9a-f-]{36}\.[0-9a-z]{1,9}\.[\w-]{43}/g;
+
+/** A path, or a text with paths in it, as logs may show it: without the tokens of links. */
+export function redactTokens(text: string): string {
+  return text.replace(TOKEN_IN_PATH, `${LINK_PATH}/[token]`).replace(TOKEN, "[token]");
+}

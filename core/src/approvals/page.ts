@@ -1,0 +1,134 @@
+import { isObject } from "@claudeway/schemas";
+import { GatewayError } from "../errors.js";
+import { escapeHtml, showInput, showText } from "./shown.js";
+import type { Approval, Decision } from "./types.js";
+
+const STYLE = `
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+pre { border: 1px solid; border-radius: .4rem; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
+fieldset { border: 1px solid; border-radius: .4rem; margin: 1rem 0 }
+label { display: block; margin: .3rem 0 }
+button { font: inherit; padding: .5rem 1.2rem; margin: 1rem .6rem 0 0 }
+input[type=text] { font: inherit; width: 100%; box-sizing: border-box }
+.error { font-weight: bold }`;
+
+/** The page on which a request can be decided. It works without a script, and nothing on it decides by being looked at. */
+export function requestPage(approval: Approval, problem?: string): string {
+  const { tool, workdir, expiresAt, kind } = approval;
+  return page(
+    kind === "question" ? "Claude asks" : `Claude wants to use ${tool}`,
+    [
+      problem === undefined ? "" : `<p class="error" role="alert">${text(problem)}</p>`,
+      kind === "question" ? "" : `<pre>${escapeHtml(showInput(approval.input).text)}</pre>`,
+      `<p>In <code>${text(workdir)}</code>. Without a decision it is denied at ${text(expiresAt)}.</p>`,
+      `<form method="post">`,
+      kind === "question" ? questionFields(approval) : toolFields(),
+      `<button name="decision" value="allow">${kind === "question" ? "Answer" : "Allow"}</button>`,
+      `<button name="decision" value="deny">Deny</button>`,
+      `</form>`,
+    ].join("\n"),
+  );
+}
+
+export function decidedPage({ status }: Approval): string {
+  return page(
+    "Decided",
+    `<p>This call is ${status === "allowed" ? "allowed" : "denied"}. You can close this page.</p>`,
+  );
+}
+
+/** A link decides once, and a request is decided once. */
+export function spentPage({ status, decision }: Approval): string {
+  const by = decision === undefined ? "" : ` by ${decision.by.channel} ${decision.by.who} at ${decision.at}`;
+  return page(
+    "Already decided",
+    `<p>This request is ${status}${text(by)}. There is nothing left to decide.</p>`,
+  );
+}
+
+export function unusablePage(): string {
+  return page("Link not valid", "<p>This link is not valid, or has expired.</p>");
+}
+
+/** What a form of `requestPage` decides. Throws BAD_REQUEST. */
+export function decisionOf(approval: Approval, form: URLSearchParams): Decision {
+  const decision = form.get("decision");
+  const message = form.get("message")?.trim();
+  if (decision === "deny") return { decision, ...(message ? { message } : {}) };
+  if (decision !== "allow") throw new GatewayError("BAD_REQUEST", "decision: takes allow or deny");
+  if (approval.kind === "question") return { decision, updatedInput: { answers: answersOf(approval, form) } };
+  return { decision, scope: form.get("scope") === "session" ? "session" : "once" };
+}
+
+interface Question {
+  readonly question: string;
+  readonly multiple: boolean;
+  readonly options: readonly { readonly label: string; readonly description: string }[];
+}
+
+function answersOf(approval: Approval, form: URLSearchParams): Record<string, string> {
+  return Object.fromEntries(
+    readQuestions(approval).map(({ question, options }, index) => {
+      const chosen = form.getAll(`q${index}`).flatMap((value) => options[Number(value)]?.label ?? []);
+      const own = form.get(`o${index}`)?.trim();
+      const answers = own ? [...chosen, own] : chosen;
+      if (answers.length === 0) throw new GatewayError("BAD_REQUEST", `no answer to: ${question}`);
+      return [question, answers.join(", ")];
+    }),
+  );
+}
+
+function toolFields(): string {
+  return [
+    `<fieldset><legend>If allowed</legend>`,
+    `<label><input type="radio" name="scope" value="once" checked> this once</label>`,
+    `<label><input type="radio" name="scope" value="session"> exactly this call, for the rest of the session</label>`,
+    `</fieldset>`,
+    `<label>If denied, tell Claude why <input type="text" name="message" maxlength="10000"></label>`,
+  ].join("\n");
+}
+
+function questionFields(approval: Approval): string {
+  return readQuestions(approval)
+    .map(({ question, multiple, options }, index) => {
+      const type = multiple ? "checkbox" : "radio";
+      const labels = options.map(
+        ({ label, description }, number) =>
+          `<label><input type="${type}" name="q${index}" value="${number}"> ${text(label)}: ${text(description)}</label>`,
+      );
+      const own = `<label>Something else <input type="text" name="o${index}" maxlength="10000"></label>`;
+      return `<fieldset><legend>${text(question)}</legend>${labels.join("")}${own}</fieldset>`;
+    })
+    .join("\n");
+}
+
+function readQuestions({ input }: Approval): Question[] {
+  const { questions } = input;
+  if (!Array.isArray(questions)) return [];
+  return questions.filter(isObject).map((one) => ({
+    question: String(one["question"] ?? ""),
+    multiple: one["multiSelect"] === true,
+    options: (Array.isArray(one["options"]) ? one["options"] : []).filter(isObject).map((option) => ({
+      label: String(option["label"] ?? ""),
+      description: String(option["description"] ?? ""),
+    })),
+  }));
+}
+
+function page(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text(title)}</title>
+<style>${STYLE}</style>
+<h1>${text(title)}</h1>
+${body}
+</html>
+`;
+}
+
+function text(value: string): string {
+  return escapeHtml(showText(value).text);
+}

@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+
+/** A call's input as a person reads it: nothing in it is hidden, and what is left out is named. */
+export interface ShownInput {
+  /** Plain text, to be escaped for wherever it goes. */
+  readonly text: string;
+  /** Of the whole, in characters. */
+  readonly length: number;
+  /** Of the whole, in hex; set where the text is cut. */
+  readonly sha256: string | undefined;
+}
+
+/** What a page shows of one value before it cuts it, in characters. */
+const LONGEST = 4000;
+/** Of a cut text, this much is its end: what matters may well stand there. */
+const TAIL = 1000;
+
+// Controls but tab and line feed, invisible and bidirectional characters, private use, lone surrogates, blanks other than
+// the space, fillers that count as letters, the blank braille pattern, tags.
+const HIDDEN =
+  /(?![\t\n])[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|[\u115f\u1160\u3164\uffa0]/gu;
+
+/** Shows an input line by line, as `name: value`; strings as they are written, everything else as JSON. */
+export function showInput(input: Readonly<Record<string, unknown>>, longest = LONGEST): ShownInput {
+  const whole = Object.entries(input)
+    .map(
+      ([name, value]) =>
+        `${name}: ${typeof value === "string" ? block(value) : JSON.stringify(value, null, 2)}`,
+    )
+    .join("\n");
+  return showText(whole, longest);
+}
+
+export function showText(whole: string, longest = LONGEST): ShownInput {
+  if (whole.length <= longest) return { text: spellHidden(whole), length: whole.length, sha256: undefined };
+  const sha256 = createHash("sha256").update(whole).digest("hex");
+  const tail = Math.min(TAIL, longest / 2);
+  const left = whole.length - longest;
+  const cut = `\n[… ${left} of ${whole.length} characters are not shown; SHA-256 of all: ${sha256} …]\n`;
+  const text = spellHidden(whole.slice(0, longest - tail)) + cut + spellHidden(whole.slice(-tail));
+  return { text, length: whole.length, sha256 };
+}
+
+/** Spells out what can't be seen, or changes how its neighbours are seen. */
+export function spellHidden(text: string): string {
+  return text.replace(HIDDEN, (char) => `⟨U+${codeOf(char)}⟩`);
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+}
+
+/** A text of several lines stands below its name. */
+function block(text: string): string {
+  return text.includes("\n") ? `\n${text}` : text;
+}
+
+function codeOf(char: string): string {
+  return (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+}

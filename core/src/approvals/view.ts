@@ -1,0 +1,48 @@
+import type { Approval as ApprovalView, Grant } from "@claudeway/schemas";
+import type { Approval, SessionGrant } from "./types.js";
+
+/** A request as the API shows it. */
+export function viewOf(approval: Approval): ApprovalView {
+  const { decision } = approval;
+  return {
+    id: approval.id,
+    session_id: approval.sessionId,
+    turn_id: approval.turnId,
+    key_id: approval.keyId,
+    kind: approval.kind,
+    tool_use_id: approval.toolUseId,
+    tool: approval.tool,
+    input: { ...approval.input },
+    workdir: approval.workdir,
+    status: approval.status,
+    parked: approval.parked,
+    asked_at: approval.askedAt,
+    expires_at: approval.expiresAt,
+    ...(decision && {
+      decision: {
+        decision: decision.decision,
+        ...(decision.message === undefined ? {} : { message: decision.message }),
+        ...(decision.updatedInput === undefined ? {} : { updated_input: { ...decision.updatedInput } }),
+        ...(decision.scope === undefined ? {} : { scope: decision.scope }),
+        channel: decision.by.channel,
+        who: decision.by.who,
+        ...(decision.by.from === undefined ? {} : { from: decision.by.from }),
+        at: decision.at,
+      },
+    }),
+  };
+}
+
+/** A call that was allowed for the rest of its session, as the API shows it. */
+export function grantView({ id, sessionId, keyId, tool, input, approvalId, by, at }: SessionGrant): Grant {
+  return {
+    id,
+    session_id: sessionId,
+    key_id: keyId,
+    tool,
+    input: { ...input },
+    approval_id: approvalId,
+    granted_by: `${by.channel} ${by.who}`,
+    granted_at: at,
+  };
+}

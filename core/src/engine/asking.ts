@@ -1,0 +1,136 @@
+import type {
+  CanUseTool,
+  HookCallback,
+  HookCallbackMatcher,
+  Options,
+  PreToolUseHookInput,
+  SDKMessage,
+} from "@anthropic-ai/claude-agent-sdk";
+import type { AskedCall, CallAnswer, CallDecider } from "./engine.js";
+import type { Grants } from "./grants.js";
+import { CallMessages } from "./messages.js";
+
+/** The CLI gives up on a hook after this long, in seconds: the most that its timer takes. */
+const HOOK_TIMEOUT_SECS = 2_147_483;
+/** How long the end of a call's message is waited for when it is to be parked, in ms. */
+const MESSAGE_END_MS = 10_000;
+
+export interface AskingOptions {
+  /** Undefined: the CLI's own rules decide on everything but what is owed. */
+  readonly decider: CallDecider | undefined;
+  /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
+  readonly owed: readonly string[];
+  /** Ends the CLI's running turn. */
+  readonly interrupt: () => Promise<void>;
+  /** Approved calls: without a decider they run, with one that is its to say. */
+  readonly grants: Grants;
+}
+
+/** Puts every tool call to whoever decides, before the CLI's own rules, and hears of none but from there. */
+export class Asking {
+  readonly #messages = new CallMessages();
+  /** Calls that are being decided, by id. */
+  readonly #open = new Map<string, Promise<unknown>>();
+  /** Whom to tell that a call is asked about. */
+  readonly #asked = new Map<string, () => void>();
+
+  constructor(private readonly parts: AskingOptions) {}
+
+  options(): Options {
+    const matcher: HookCallbackMatcher = {
+      hooks: [this.#hook],
+      timeout: HOOK_TIMEOUT_SECS,
+      onFailure: "block",
+    };
+    const everyCall: Options = { hooks: { PreToolUse: [matcher] } };
+    // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
+    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: REFUSE };
+  }
+
+  /** Takes any message of the CLI's. */
+  take(message: SDKMessage): void {
+    this.#messages.take(message);
+  }
+
+  /** Calls `late` unless the CLI asks about this call within `ms`. */
+  ifNotAsked(toolUseId: string, ms: number, late: () => void): void {
+    const timer = setTimeout(late, ms);
+    timer.unref();
+    this.#asked.set(toolUseId, () => clearTimeout(timer));
+  }
+
+  readonly #hook: HookCallback = async (input, _id, { signal }) => {
+    if (input.hook_event_name !== "PreToolUse") return {};
+    this.#asked.get(input.tool_use_id)?.();
+    if (this.parts.owed.includes(input.tool_use_id)) {
+      await this.parts.interrupt().catch(() => undefined);
+      return answerOf({ answer: "deny", message: "This call was withdrawn." });
+    }
+    if (this.parts.decider === undefined) {
+      const granted = this.parts.grants.take(input.tool_name, input.tool_input);
+      return granted ? answerOf({ answer: "allow" }) : {};
+    }
+    const call = this.#callOf(input, signal);
+    const deciding = this.parts.decider.decide(call);
+    this.#open.set(call.toolUseId, deciding);
+    try {
+      const answer = await deciding;
+      if (answer.answer === "allow") this.parts.grants.take(call.tool, answer.input ?? call.input);
+      return answerOf(answer);
+    } finally {
+      this.#open.delete(call.toolUseId);
+    }
+  };
+
+  #callOf(input: PreToolUseHookInput, signal: AbortSignal): AskedCall {
+    return {
+      toolUseId: input.tool_use_id,
+      tool: input.tool_name,
+      input: isRecord(input.tool_input) ? input.tool_input : { input: input.tool_input },
+      cwd: input.cwd,
+      agentId: input.agent_id,
+      signal,
+      untilLast: () => this.#untilLast(input),
+    };
+  }
+
+  /**
+   * The CLI keeps one call of a message, the last that is deferred, and drops any other without a word. So only the
+   * message's last call may be, and only when every other one is settled; and not while a subagent needs the process.
+   */
+  async #untilLast({ tool_use_id: id, agent_id }: PreToolUseHookInput): Promise<boolean> {
+    if (agent_id !== undefined) return false;
+    const calls = await this.#messages.siblingsOf(id, MESSAGE_END_MS);
+    if (calls?.at(-1) !== id) return false;
+    const others = [...this.#open].filter(([other]) => other !== id && calls.includes(other));
+    await Promise.allSettled(others.map(([, deciding]) => deciding));
+    await this.#messages.untilAlone();
+    return true;
+  }
+}
+
+const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
+
+function answerOf(answer: CallAnswer) {
+  const hookEventName = "PreToolUse" as const;
+  switch (answer.answer) {
+    case "allow": {
+      const changed = answer.input === undefined ? {} : { updatedInput: { ...answer.input } };
+      return { hookSpecificOutput: { hookEventName, permissionDecision: "allow" as const, ...changed } };
+    }
+    case "deny":
+      return {
+        hookSpecificOutput: {
+          hookEventName,
+          permissionDecision: "deny" as const,
+          permissionDecisionReason: answer.message,
+        },
+      };
+    case "defer":
+      return { hookSpecificOutput: { hookEventName, permissionDecision: "defer" as const } };
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,77 @@
+import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+
+interface ModelMessage {
+  /** Ids of its tool calls, in order. */
+  readonly calls: string[];
+  closed: boolean;
+}
+
+/**
+ * Which tool calls stand in which message of the main agent. The CLI asks about a call as soon as it has been streamed, so
+ * that how many there are in all is only known when the message is over.
+ */
+export class CallMessages {
+  readonly #messages = new Map<string, ModelMessage>();
+  /** The message that is streamed at the moment. */
+  #current: string | undefined;
+  readonly #watchers = new Set<() => void>();
+  /** Subagents that run: the process is theirs too. */
+  readonly #agents = new Set<string>();
+
+  take(message: SDKMessage): void {
+    if (message.type === "stream_event" && message.parent_tool_use_id === null) {
+      if (message.event.type === "message_start") this.#current = message.event.message.id;
+      if (message.event.type === "message_stop") this.#close();
+    } else if (message.type === "assistant" && message.parent_tool_use_id === null) {
+      const { calls } = this.#messageOf(message.message.id);
+      for (const block of message.message.content) if (block.type === "tool_use") calls.push(block.id);
+    } else if (message.type === "system" && message.subtype === "task_started") {
+      if (message.task_type === "local_agent") this.#agents.add(message.task_id);
+    } else if (message.type === "system" && message.subtype === "task_notification") {
+      this.#agents.delete(message.task_id);
+    }
+    for (const look of this.#watchers) look();
+  }
+
+  /** Resolves when no subagent works beside the main agent. */
+  untilAlone(): Promise<void> {
+    return this.#until(() => this.#agents.size === 0);
+  }
+
+  /** The calls of the message that this one stands in, once that is over; undefined when that is not known within `ms`. */
+  async siblingsOf(toolUseId: string, ms: number): Promise<readonly string[] | undefined> {
+    const find = () => [...this.#messages.values()].find(({ calls }) => calls.includes(toolUseId));
+    await this.#until(() => find()?.closed === true, ms);
+    const message = find();
+    return message?.closed === true ? message.calls : undefined;
+  }
+
+  #until(holds: () => boolean, ms?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve();
+      };
+      const look = () => {
+        if (holds()) done();
+      };
+      const timer = ms === undefined ? undefined : setTimeout(done, ms);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  #close(): void {
+    if (this.#current !== undefined) this.#messageOf(this.#current).closed = true;
+    this.#current = undefined;
+  }
+
+  #messageOf(id: string): ModelMessage {
+    const known = this.#messages.get(id);
+    if (known !== undefined) return known;
+    const message = { calls: [], closed: false };
+    this.#messages.set(id, message);
+    return message;
+  }
+}

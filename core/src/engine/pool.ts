@@ -1,0 +1,175 @@
+import { readFile } from "node:fs/promises";
+import type { Logger } from "pino";
+import type { ClaudeProcess } from "./process.js";
+
+export interface PoolLimits {
+  /** How many processes there are at once, idle ones too. */
+  readonly maxProcesses: number;
+  /** How long a process is kept between turns, in ms; 0: not at all. */
+  readonly idleMs: number;
+  /** A process with more resident memory than this, in bytes, is not kept; 0: no limit. */
+  readonly maxMemoryBytes: number;
+}
+
+/** A process that waits for its session's next turn. */
+interface IdleProcess {
+  readonly sessionId: string;
+  /** What it was started with; a turn that asks for anything else does not get it. */
+  readonly fingerprint: string;
+  readonly child: ClaudeProcess;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** A process that has not answered for this long is hung, in ms. */
+const HUNG_MS = 5000;
+
+/**
+ * The processes of one gateway: so many and no more, for not a moment. Sessions keep theirs between turns; the one that
+ * has been idle longest makes room for a new one.
+ */
+export class ProcessPool {
+  /** Those that have been started, or are about to be, and have not gone. */
+  #count = 0;
+  readonly #live = new Set<ClaudeProcess>();
+  /** The one that has waited longest first. */
+  readonly #idle = new Map<string, IdleProcess>();
+  readonly #waiting: (() => void)[] = [];
+  readonly #leaving = new Map<string, Promise<void>>();
+  #closed = false;
+
+  constructor(
+    private readonly limits: PoolLimits,
+    private readonly log: Logger,
+  ) {}
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Starts a process when there is room for one; an idle one makes it. Rejects with the signal's reason. */
+  async start(begin: () => ClaudeProcess, stop?: AbortSignal): Promise<ClaudeProcess> {
+    await this.#room(stop);
+    const child = begin();
+    this.#live.add(child);
+    void child.exited.then(() => this.#gone(child));
+    return child;
+  }
+
+  /**
+   * The live process that a session kept, if it was started with the same and answers. Waits for one that is on its way
+   * out, so that what it saves is there for the next.
+   */
+  async take(sessionId: string, fingerprint: string): Promise<ClaudeProcess | undefined> {
+    await this.#leaving.get(sessionId);
+    const idle = this.#unkeep(sessionId);
+    if (idle === undefined) return undefined;
+    if (idle.fingerprint === fingerprint && (await idle.child.answers(HUNG_MS))) return idle.child;
+    await this.end(sessionId, idle.child, idle.fingerprint === fingerprint ? "now" : "clean");
+    return undefined;
+  }
+
+  /** Keeps a process for its session's next turn, or ends it cleanly where it can't be kept. */
+  async keep(sessionId: string, fingerprint: string, child: ClaudeProcess): Promise<void> {
+    if (this.#closed || this.limits.idleMs === 0 || (await this.#isTooLarge(child))) {
+      await this.end(sessionId, child, "clean");
+      return;
+    }
+    const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
+    this.#idle.set(sessionId, { sessionId, fingerprint, child, timer });
+    child.rest();
+    void child.exited.then(() => {
+      if (this.#idle.get(sessionId)?.child === child) this.#unkeep(sessionId);
+    });
+    this.#admit();
+  }
+
+  /** Ends a session's process; the session's next turn waits for it. */
+  end(sessionId: string, child: ClaudeProcess, how: "clean" | "now"): Promise<void> {
+    const ending = child.end(how).finally(() => {
+      if (this.#leaving.get(sessionId) === ending) this.#leaving.delete(sessionId);
+    });
+    this.#leaving.set(sessionId, ending);
+    return ending;
+  }
+
+  /** Ends the process that a session keeps, if any: the session is gone, or what processes start with has changed. */
+  async release(sessionId: string): Promise<void> {
+    await this.#retire(sessionId);
+  }
+
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#idle.keys()].map((sessionId) => this.#retire(sessionId)));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.releaseAll();
+    await Promise.all([...this.#live].map((child) => child.end("now")));
+    await Promise.all(this.#leaving.values());
+  }
+
+  async #room(stop: AbortSignal | undefined): Promise<void> {
+    if (this.#count < this.limits.maxProcesses && this.#waiting.length === 0) {
+      this.#count++;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const admit = () => {
+        stop?.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(admit), 1);
+        reject(stop?.reason);
+      };
+      if (stop?.aborted) return reject(stop.reason);
+      stop?.addEventListener("abort", leave, { once: true });
+      this.#waiting.push(admit);
+      this.#admit();
+    });
+  }
+
+  /** Lets those that wait for room start; where there is none, the longest idle process is sent away. */
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#count < this.limits.maxProcesses) {
+      this.#count++;
+      this.#waiting.shift()?.();
+    }
+    const [oldest] = this.#idle.keys();
+    if (this.#waiting.length > 0 && oldest !== undefined) void this.#retire(oldest);
+  }
+
+  #gone(child: ClaudeProcess): void {
+    if (!this.#live.delete(child)) return;
+    this.#count--;
+    this.#admit();
+  }
+
+  async #retire(sessionId: string): Promise<void> {
+    const idle = this.#unkeep(sessionId);
+    if (idle !== undefined) await this.end(sessionId, idle.child, "clean");
+  }
+
+  #unkeep(sessionId: string): IdleProcess | undefined {
+    const idle = this.#idle.get(sessionId);
+    if (idle === undefined) return undefined;
+    clearTimeout(idle.timer);
+    this.#idle.delete(sessionId);
+    return idle;
+  }
+
+  async #isTooLarge(child: ClaudeProcess): Promise<boolean> {
+    const { maxMemoryBytes } = this.limits;
+    if (maxMemoryBytes === 0) return false;
+    const bytes = await residentBytes(child.pid);
+    if (bytes <= maxMemoryBytes) return false;
+    this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
+    return true;
+  }
+}
+
+/** A process's resident memory, from /proc/PID/statm (proc(5): the second field, in pages); 0 where that is not known. */
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
+  return Number(statm.split(" ")[1] ?? 0) * 4096;
+}

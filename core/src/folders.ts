@@ -1,0 +1,81 @@
+import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { makeFolder } from "./ledger/folder.js";
+
+/** A folder that has to be there. */
+export interface NamedFolder {
+  /** What it is for, in words. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+  /** The flag, variable or setting that named it, for messages. */
+  readonly where: string;
+}
+
+/** What the file system's errors mean to an operator. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  EEXIST: "which is no folder",
+  ENOTDIR: "which is no folder, or leads through something that is none",
+  EACCES: "where this user may not write",
+  EPERM: "where this user may not write",
+  EROFS: "which is on a read-only disk",
+  ENOSPC: "and the disk is full",
+};
+
+/** The folders that a gateway writes to. */
+export function foldersOf({ config, origins }: LoadedConfig): NamedFolder[] {
+  const names = { data_dir: "data folder", log_dir: "log folder", workdir: "work folder" } as const;
+  return (["data_dir", "log_dir", "workdir"] as const).map((key) => {
+    return { name: names[key], path: config[key], where: origins[key] ?? key };
+  });
+}
+
+/**
+ * Makes folders where they are missing, for this user alone, and sees to it that they can be written to. Throws a
+ * ConfigError that says which can't be, and then has made none.
+ */
+export function prepareFolders(folders: readonly NamedFolder[]): void {
+  const made: string[] = [];
+  for (const folder of folders) {
+    const missing = missingFrom(folder.path);
+    try {
+      makeFolder(folder.path);
+      made.push(...missing);
+      refuseUnwritable(folder.path);
+    } catch (error) {
+      for (const path of made.toReversed()) rmdirSync(path);
+      throw explain(folder, error);
+    }
+  }
+}
+
+/** Looks whether `prepareFolders` would succeed, as far as that can be told. True: the folder is there already. */
+export function checkFolder(folder: NamedFolder): boolean {
+  const [first = folder.path] = missingFrom(folder.path);
+  const isThere = existsSync(folder.path);
+  try {
+    refuseUnwritable(isThere ? folder.path : dirname(first));
+  } catch (error) {
+    throw explain(folder, error);
+  }
+  return isThere;
+}
+
+/** The folders that have to be made for this one, the uppermost first. */
+function missingFrom(path: string): string[] {
+  return existsSync(path) ? [] : [...missingFrom(dirname(path)), path];
+}
+
+function refuseUnwritable(path: string): void {
+  accessSync(path, constants.W_OK | constants.X_OK);
+  if (!statSync(path).isDirectory()) throw Object.assign(new Error("no folder"), { code: "ENOTDIR" });
+}
+
+function explain({ path, where }: NamedFolder, error: unknown): ConfigError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  const problem = MEANINGS[code] ?? `which can't be made (${code})`;
+  return new ConfigError(
+    `${where}: is ${JSON.stringify(path)}, ${problem}; takes the path of a folder that this user may write to`,
+  );
+}

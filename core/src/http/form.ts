@@ -1,0 +1,22 @@
+import { GatewayError } from "../errors.js";
+import type { GatewayContext } from "./context.js";
+
+const LARGEST_FORM_BYTES = 64 * 1024;
+
+/** The fields of a form (`application/x-www-form-urlencoded`). Throws where it is none, or too large. */
+export async function readForm(ctx: GatewayContext): Promise<URLSearchParams> {
+  if (!ctx.is("application/x-www-form-urlencoded")) {
+    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", "takes application/x-www-form-urlencoded");
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of ctx.req) {
+    if (!(chunk instanceof Buffer)) continue;
+    bytes += chunk.length;
+    if (bytes > LARGEST_FORM_BYTES) {
+      throw new GatewayError("PAYLOAD_TOO_LARGE", `the form is larger than ${LARGEST_FORM_BYTES} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
+}

@@ -1,0 +1,50 @@
+import type Router from "@koa/router";
+import type { Desk } from "../../approvals/desk.js";
+import { LINK_PATH } from "../../approvals/links.js";
+import { decidedPage, decisionOf, requestPage, spentPage, unusablePage } from "../../approvals/page.js";
+import { GatewayError } from "../../errors.js";
+import type { GatewayContext, GatewayState } from "../context.js";
+import { readForm } from "../form.js";
+
+/** Without a script, without anything from elsewhere, in nobody's frame, and the link leaks to nobody by a referrer. */
+const HEADERS = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "x-robots-tag": "noindex",
+};
+
+/** The page behind a signed link: GET shows, and decides nothing, since previews of links get it too; POST decides. */
+export function approvalPage(router: Router<GatewayState>, desk: Desk): void {
+  router.get(`${LINK_PATH}/:token`, async (ctx) => {
+    const approval = await desk.behindLink(ctx.params["token"] ?? "");
+    if (approval === undefined) answer(ctx, 404, unusablePage());
+    else if (approval.status === "pending") answer(ctx, 200, requestPage(approval));
+    else answer(ctx, 410, spentPage(approval));
+  });
+  router.post(`${LINK_PATH}/:token`, async (ctx) => {
+    const approval = await desk.behindLink(ctx.params["token"] ?? "");
+    if (approval === undefined) return answer(ctx, 404, unusablePage());
+    const form = await readForm(ctx);
+    const from = ctx.req.socket.remoteAddress;
+    try {
+      const decision = decisionOf(approval, form);
+      const decided = await desk.decide(approval.id, decision, { channel: "link", who: "link", from });
+      answer(ctx, 200, decidedPage(decided));
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.status >= 500) throw error;
+      const now = (await desk.get(approval.id)) ?? approval;
+      answer(ctx, error.status, now.status === "pending" ? requestPage(now, error.message) : spentPage(now));
+    }
+  });
+}
+
+function answer(ctx: GatewayContext, status: number, html: string): void {
+  ctx.status = status;
+  ctx.set(HEADERS);
+  ctx.body = html;
+}

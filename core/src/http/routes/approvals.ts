@@ -1,0 +1,80 @@
+import type { ApprovalList, GrantList, GrantRevoked } from "@claudeway/schemas";
+import type Router from "@koa/router";
+import type { Desk } from "../../approvals/desk.js";
+import type { Approval, ApprovalStatus } from "../../approvals/types.js";
+import { grantView, viewOf } from "../../approvals/view.js";
+import { GatewayError } from "../../errors.js";
+import { deciderOf } from "../../sessions.js";
+import { bodyAs } from "../body.js";
+import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { wholeNumber } from "../query.js";
+
+const STATUSES: readonly ApprovalStatus[] = ["pending", "allowed", "denied", "expired", "withdrawn"];
+
+/** `/approvals…`: tool calls that wait for a person, and what was allowed for the rest of a session. */
+export function approvalRoutes(router: Router<GatewayState>, desk: Desk): void {
+  router.get("/approvals", async (ctx) => {
+    const page = pageOf(ctx);
+    const found = await desk.list({ keyId: keyFilter(ctx), status: statusOf(ctx), ...page });
+    ctx.body = { approvals: found.approvals.map(viewOf), total: found.total, ...page } satisfies ApprovalList;
+  });
+  router.get("/approvals/grants", async (ctx) => {
+    const page = pageOf(ctx);
+    const sessionId = oneOf(ctx, "session_id");
+    const found = await desk.grants({ keyId: keyFilter(ctx), sessionId, ...page });
+    ctx.body = { grants: found.grants.map(grantView), total: found.total, ...page } satisfies GrantList;
+  });
+  router.delete("/approvals/grants/:id", async (ctx) => {
+    const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
+    const { id } = await desk.revoke(ctx.params["id"] ?? "", decider);
+    ctx.body = { revoked: true, id } satisfies GrantRevoked;
+  });
+  router.get("/approvals/:id", async (ctx) => {
+    ctx.body = viewOf(await visible(ctx, desk));
+  });
+  router.post("/approvals/:id", async (ctx) => {
+    const { decision, message, updated_input: updatedInput, scope } = bodyAs(ctx, "approval-decide-request");
+    const { id } = await visible(ctx, desk);
+    const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
+    ctx.body = viewOf(await desk.decide(id, { decision, message, updatedInput, scope }, decider));
+  });
+}
+
+/** The request of the path, if it is the caller's or the caller is the admin. Throws NOT_FOUND. */
+async function visible(
+  ctx: GatewayContext & { readonly params: Readonly<Record<string, string>> },
+  desk: Desk,
+): Promise<Approval> {
+  const caller = callerOf(ctx);
+  const approval = await desk.get(ctx.params["id"] ?? "");
+  if (approval === undefined || !(caller.admin || approval.keyId === caller.keyId)) {
+    throw new GatewayError("NOT_FOUND", "no such approval");
+  }
+  return approval;
+}
+
+/** The admin sees everybody's. */
+function keyFilter(ctx: GatewayContext): string | undefined {
+  const { admin, keyId } = callerOf(ctx);
+  return admin ? undefined : keyId;
+}
+
+function pageOf(ctx: GatewayContext): { readonly page: number; readonly limit: number } {
+  return { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 1000) };
+}
+
+function statusOf(ctx: GatewayContext): ApprovalStatus | undefined {
+  const given = oneOf(ctx, "status");
+  const status = STATUSES.find((one) => one === given);
+  if (given === undefined || status !== undefined) return status;
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `status: is ${JSON.stringify(given)}; it takes ${STATUSES.slice(0, -1).join(", ")} or ${STATUSES.at(-1)}`,
+  );
+}
+
+function oneOf(ctx: GatewayContext, name: string): string | undefined {
+  const given = ctx.query[name];
+  if (Array.isArray(given)) throw new GatewayError("BAD_REQUEST", `${name}: is given twice`);
+  return given;
+}

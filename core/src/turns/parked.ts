@@ -1,0 +1,130 @@
+import type { Desk } from "../approvals/desk.js";
+import type { Approval } from "../approvals/types.js";
+import { GatewayError } from "../errors.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type { TurnRecord } from "../ledger/ledger.js";
+import type { Books } from "./booking.js";
+import { auditLine } from "./response.js";
+import type { RunningTurns } from "./running.js";
+import type { ParkedTurn, TurnOutcome } from "./types.js";
+
+export interface ParkedTurnsOptions {
+  readonly books: Books;
+  readonly kernel: Kernel;
+  readonly desk: Desk;
+  readonly turns: RunningTurns;
+  /** Aborted when the gateway closes: what is decided from then on waits for the next start. */
+  readonly closing: AbortSignal;
+}
+
+type Parked = TurnRecord & { readonly parked: ParkedTurn };
+
+/** The turns that wait for a person without a process: they go on when their call is decided, or end without it. */
+export class ParkedTurns {
+  /** Requests whose turns have gone on: a turn that could not be booked must not begin over and over. */
+  readonly #gone = new Set<string>();
+
+  constructor(private readonly options: ParkedTurnsOptions) {
+    options.desk.onSettled((approval) => void this.#onSettled(approval));
+    options.turns.onLeft((turnId) => void this.goOn(turnId));
+  }
+
+  /** After a start: turns whose call was decided, or has expired, go on. */
+  async recover(): Promise<void> {
+    for (const { id } of await this.options.books.ledger.turns.parked()) await this.goOn(id);
+  }
+
+  /** The turn of a session that is parked, if there is one. */
+  async ofSession(sessionId: string): Promise<Parked | undefined> {
+    const [turn] = await this.options.books.ledger.turns.parked(sessionId);
+    return turn === undefined ? undefined : asParked(turn);
+  }
+
+  /** Throws CONFLICT, which names the request, where a session waits for a decision; with `withdraw` that is the end of it. */
+  async pass(sessionId: string, withdraw: boolean): Promise<void> {
+    const turn = await this.ofSession(sessionId);
+    if (turn === undefined) return;
+    if (withdraw && (await this.withdraw(turn, "a new prompt took its place"))) return;
+    const { approvalId } = turn.parked;
+    throw new GatewayError(
+      "CONFLICT",
+      `a tool call of this session waits for a decision: approval ${approvalId}`,
+      {
+        details: { approval_id: approvalId },
+      },
+    );
+  }
+
+  /** Ends a parked turn. False: its call has been decided, and it is going on. */
+  async withdraw(turn: Parked, why: string): Promise<boolean> {
+    const { status } = await this.options.desk.withdraw(turn.parked.approvalId);
+    if (status !== "withdrawn") return false;
+    await this.#end(turn, why);
+    return true;
+  }
+
+  /** Lets a parked turn go on if its call is settled; does nothing where it runs, waits or has ended. */
+  async goOn(turnId: string): Promise<void> {
+    const { books, desk, turns, closing } = this.options;
+    try {
+      const turn = asParked(await books.ledger.turns.get(turnId));
+      const approval = turn === undefined ? undefined : await desk.get(turn.parked.approvalId);
+      if (turn === undefined || approval === undefined || approval.status === "pending") return;
+      if (approval.status === "withdrawn")
+        return await this.#end(turn, "the gateway ended while it was withdrawn");
+      // From here to the start nothing is awaited: of two who come here, one starts it.
+      if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.has(approval.id)) return;
+      this.#gone.add(approval.id);
+      const { parked, usage, route } = turn;
+      const { id, sessionId, kind, keyId, createdAt } = turn;
+      turns.start({
+        info: { id, sessionId, kind, keyId, createdAt },
+        plan: { ...parked.plan, prompt: "" },
+        route,
+        continues: { parked, approval, usage },
+      });
+    } catch (error) {
+      books.log.error(
+        { err: error, turn_id: turnId },
+        "a parked turn could not go on; the next start tries again",
+      );
+    }
+  }
+
+  async #onSettled({ turnId, status }: Approval): Promise<void> {
+    if (status !== "withdrawn") await this.goOn(turnId);
+  }
+
+  async #end(turn: Parked, why: string): Promise<void> {
+    const { ledger, audit } = this.options.books;
+    const outcome = withdrawnOutcome(turn, why);
+    const at = new Date().toISOString();
+    if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NOTHING }))) return;
+    audit.turn(auditLine(turn, outcome, at));
+    this.options.kernel.tell("afterExecute", turn, outcome);
+  }
+}
+
+const NOTHING = {
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+  costUsd: 0,
+  estimated: false,
+  byModel: {},
+};
+
+function asParked(turn: TurnRecord | undefined): Parked | undefined {
+  return turn?.parked === undefined ? undefined : { ...turn, parked: turn.parked };
+}
+
+function withdrawnOutcome({ parked, usage }: Parked, why: string): TurnOutcome {
+  const { pending_approval: _pending, ...response } = parked.response;
+  return {
+    end: "interrupted",
+    response: { ...response, success: false, error: `the tool call was withdrawn: ${why}` },
+    usage,
+    durationMs: parked.ranMs,
+    queuedMs: parked.queuedMs,
+    exitCode: 0,
+    model: parked.plan.model,
+  };
+}

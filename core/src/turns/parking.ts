@@ -1,0 +1,45 @@
+import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { Approval } from "../approvals/types.js";
+import { viewOf } from "../approvals/view.js";
+import type { Ending } from "./response.js";
+import type { ParkedTurn, TurnPlan, TurnUsage } from "./types.js";
+
+/** A parked turn whose request is settled, and that goes on. */
+export interface ContinuedTurn {
+  readonly parked: ParkedTurn;
+  readonly approval: Approval;
+  /** What the turn has used so far; it is booked. */
+  readonly usage: TurnUsage;
+}
+
+/** A resumed turn has to start a process: what was left of its time may be less than that takes, in ms. */
+const LEAST_TIME_LEFT_MS = 30_000;
+
+/** How a turn ends for now: its caller is answered, and it goes on when somebody has decided. */
+export const PARKED: Omit<Ending, "end"> = Object.freeze({
+  message: "a tool call waits for a decision; the turn goes on when it is decided",
+  error: undefined,
+});
+
+/** The answer of a turn that parks. */
+export function parkedResponse(response: TurnResponse, pending: Approval): TurnResponse {
+  const { tool: tool_name, toolUseId: tool_use_id, input } = pending;
+  const denial = { tool_name, tool_use_id, tool_input: { ...input } };
+  return {
+    ...response,
+    success: false,
+    permission_denials: [...(response.permission_denials ?? []), denial],
+    pending_approval: viewOf({ ...pending, parked: true }),
+  };
+}
+
+/** What is kept of a plan: the prompt is in the CLI's own transcript and nowhere else. */
+export function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
+  return { ...plan, timeoutMs: Math.max(timeLeftMs, LEAST_TIME_LEFT_MS) };
+}
+
+/** The calls that were denied before the turn was parked, without the one that it was parked for. */
+export function deniedBefore(continues: ContinuedTurn | undefined): readonly PermissionDenial[] {
+  const denials = continues?.parked.response.permission_denials ?? [];
+  return denials.filter(({ tool_use_id }) => tool_use_id !== continues?.parked.toolUseId);
+}

@@ -1,0 +1,38 @@
+import type { Tokens } from "@claudeway/schemas";
+import type { ModelShare, TurnUsage } from "./types.js";
+
+/** What two parts of a turn used together. A price that is missing in one of them is missing. */
+export function addUsage(a: TurnUsage, b: TurnUsage): TurnUsage {
+  const models = new Set([...Object.keys(a.byModel), ...Object.keys(b.byModel)]);
+  return {
+    tokens: addTokens(a.tokens, b.tokens),
+    costUsd: addUsd(a.costUsd, b.costUsd),
+    estimated: a.estimated || b.estimated,
+    byModel: Object.fromEntries(
+      [...models].map((model) => [model, addShares(a.byModel[model], b.byModel[model])]),
+    ),
+  };
+}
+
+const NO_SHARE: ModelShare = {
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+  costUsd: 0,
+};
+
+function addShares(a = NO_SHARE, b = NO_SHARE): ModelShare {
+  return { tokens: addTokens(a.tokens, b.tokens), costUsd: addUsd(a.costUsd, b.costUsd) };
+}
+
+function addTokens(a: Tokens, b: Tokens): Tokens {
+  return {
+    input: a.input + b.input,
+    output: a.output + b.output,
+    cache_read: a.cache_read + b.cache_read,
+    cache_write: a.cache_write + b.cache_write,
+  };
+}
+
+/** A ten-billionth of a dollar is below any token's price; what is less is the noise of floats. */
+function addUsd(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.round((a + b) * 1e10) / 1e10;
+}

@@ -1,0 +1,38 @@
+import type { ToolCall, Verdict } from "@claudeway/core";
+import { compileRules, decide, type ProtectedPaths, type RuleConfig } from "./rules/index.js";
+
+/** The `[plugins.approval]` section, checked and with its defaults. */
+export interface ApprovalConfig {
+  readonly rules: readonly RuleConfig[];
+  readonly live_wait_secs: number;
+  readonly expires_secs: number;
+  readonly max_hold_secs: number;
+  /** Not set: everybody who can. */
+  readonly deciders?: readonly string[];
+}
+
+/** A verdict, and the rule that it comes from; none where a default decided. */
+export interface Answer {
+  readonly verdict: Verdict;
+  readonly rule: string | undefined;
+}
+
+/** Reads the rules, and answers for every call by them. Throws an Error of one line where a rule is wrong. */
+export function createApprover(
+  config: ApprovalConfig,
+  guarded: ProtectedPaths,
+): (call: Omit<ToolCall, "toolUseId">) => Answer {
+  const rules = compileRules(config.rules);
+  const ask: Verdict = {
+    verdict: "ask",
+    liveWaitSecs: config.live_wait_secs,
+    expiresSecs: config.expires_secs,
+    maxHoldSecs: config.max_hold_secs,
+    deciders: config.deciders,
+  };
+  return (call) => {
+    const { verdict, rule, message = "The gateway's rules refuse this call." } = decide(call, rules, guarded);
+    if (verdict === "ask") return { verdict: ask, rule };
+    return { verdict: verdict === "deny" ? { verdict, message } : { verdict }, rule };
+  };
+}

@@ -1,0 +1,49 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** More logins at once than an operator has; beyond it the oldest one ends. */
+const MOST = 1000;
+
+/** A login that holds. */
+export interface AdminSession {
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** Who is logged in. Tokens are kept as digests only: what a core dump shows logs nobody in. */
+export class AdminSessions {
+  readonly #sessions = new Map<string, AdminSession>();
+
+  constructor(
+    readonly lifetimeSecs: number,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /** A new login, and the token that stands for it. */
+  open(): { readonly token: string } & AdminSession {
+    this.#forgetExpired();
+    const token = randomBytes(32).toString("base64url");
+    const session = { expiresAt: this.now() + this.lifetimeSecs * 1000 };
+    this.#sessions.set(digestOf(token), session);
+    return { token, ...session };
+  }
+
+  find(token: string): AdminSession | undefined {
+    const session = this.#sessions.get(digestOf(token));
+    return session !== undefined && session.expiresAt > this.now() ? session : undefined;
+  }
+
+  close(token: string): void {
+    this.#sessions.delete(digestOf(token));
+  }
+
+  #forgetExpired(): void {
+    for (const [digest, { expiresAt }] of this.#sessions) {
+      if (expiresAt > this.now() && this.#sessions.size < MOST) return;
+      this.#sessions.delete(digest);
+    }
+  }
+}
+
+function digestOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64");
+}

@@ -1,0 +1,48 @@
+import { type GatewayControl, Refusal } from "@claudeway/core";
+import type { RouterMiddleware } from "@koa/router";
+import type { AdminSession, AdminSessions } from "./admin-sessions.js";
+import { type Context, isUnsafe, refuseOtherSites } from "./request.js";
+
+export const COOKIE = "claudeway_admin";
+
+/** Lets the admin pass: with the cookie of a login, or with the admin's key as a Bearer token. */
+export function adminOnly(control: GatewayControl, sessions: AdminSessions): RouterMiddleware {
+  return (ctx, next) => {
+    if (ctx.get("authorization") !== "") {
+      ctx.state["caller"] = bearer(ctx, control);
+      return next();
+    }
+    ctx.state["session"] = loggedIn(ctx, sessions);
+    if (isUnsafe(ctx)) {
+      refuseOtherSites(ctx, control.publicUrl());
+      // Named for the audit log. Reading isn't: a page that shows the log live would write what it shows.
+      ctx.state["caller"] = { keyId: adminId(control), admin: true };
+    }
+    return next();
+  };
+}
+
+/** The id of the admin's key. */
+export function adminId(control: GatewayControl): string {
+  return control.keys()[0]?.id ?? "";
+}
+
+/** When the login behind this request ends, ms since 1970; undefined: it came with a key. */
+export function expiryOf(ctx: Context): number | undefined {
+  const session: AdminSession | undefined = ctx.state["session"];
+  return session?.expiresAt;
+}
+
+function bearer(ctx: Context, control: GatewayControl) {
+  const secret = /^Bearer +(\S+) *$/i.exec(ctx.get("authorization"))?.[1] ?? "";
+  const caller = control.authenticate(secret);
+  if (caller === undefined) throw new Refusal(401, "unknown key");
+  if (!caller.admin) throw new Refusal(403, "this takes the admin's key");
+  return caller;
+}
+
+function loggedIn(ctx: Context, sessions: AdminSessions): AdminSession {
+  const session = sessions.find(ctx.cookies.get(COOKIE) ?? "");
+  if (session === undefined) throw new Refusal(401, "not logged in, or the login has ended");
+  return session;
+}

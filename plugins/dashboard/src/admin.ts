@@ -1,0 +1,46 @@
+import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView, TurnRunner } from "@claudeway/core";
+import Router from "@koa/router";
+import { AdminSessions } from "./access/admin-sessions.js";
+import { adminOnly } from "./access/guard.js";
+import { LoginThrottle } from "./access/throttle.js";
+import type { Feed } from "./live/feed.js";
+import { approvalRoutes } from "./routes/approvals.js";
+import { eventRoutes } from "./routes/events.js";
+import { loginRoutes } from "./routes/login.js";
+import { logRoutes } from "./routes/logs.js";
+import { moneyRoutes } from "./routes/money.js";
+import { overviewRoutes } from "./routes/overview.js";
+import { pluginRoutes } from "./routes/plugins.js";
+import { sessionRoutes } from "./routes/sessions.js";
+
+export interface AdminParts {
+  readonly control: GatewayControl;
+  readonly sessions: SessionsView;
+  readonly ledger: LedgerView;
+  readonly turns: TurnRunner;
+  readonly approvals: ApprovalDesk;
+  readonly feed: Feed;
+  readonly sessionSecs: number;
+}
+
+/** The admin API, below `/admin`. */
+export function adminRouter(parts: AdminParts): Router {
+  const { control, ledger, approvals, feed } = parts;
+  const router = new Router();
+  const logins = new AdminSessions(parts.sessionSecs);
+  router.use((ctx, next) => {
+    // Never kept, never shown in another site's page.
+    ctx.set({ "cache-control": "no-store", "cross-origin-resource-policy": "same-origin" });
+    return next();
+  });
+  loginRoutes(router, { control, sessions: logins, throttle: new LoginThrottle() });
+  router.use(adminOnly(control, logins));
+  overviewRoutes(router, parts);
+  sessionRoutes(router, parts);
+  approvalRoutes(router, approvals, control);
+  logRoutes(router, control);
+  moneyRoutes(router, ledger, control);
+  pluginRoutes(router, control, feed);
+  eventRoutes(router, feed);
+  return router;
+}

@@ -1,0 +1,26 @@
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { adminRouter } from "./admin.js";
+import { Feed } from "./live/feed.js";
+import { readAssets } from "./pages/assets.js";
+import { pageRouter } from "./pages/router.js";
+
+/** The `[plugins.dashboard]` section, checked and with its defaults. */
+export interface DashboardConfig {
+  readonly session_secs: number;
+}
+
+export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">({
+  name: "dashboard",
+  apiVersion: 1,
+  configSchema,
+  needs: ["control", "turns", "approvals"],
+  async apply(kernel, config) {
+    const feed = new Feed(kernel);
+    const { control, sessions, ledger, turns, approvals } = kernel;
+    const parts = { control, sessions, ledger, turns, approvals, feed, sessionSecs: config.session_secs };
+    // Both are for everybody as far as the gateway goes: a browser sends no key, the API looks at its cookie itself.
+    kernel.mount("/admin", adminRouter(parts), { auth: "none" });
+    kernel.mount("/dashboard", pageRouter(await readAssets()), { auth: "none" });
+  },
+});

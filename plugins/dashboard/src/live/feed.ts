@@ -1,0 +1,104 @@
+import type { GatewayControl, LedgerView, Scope } from "@claudeway/core";
+import { logFolders, monthFiles } from "../logs/files.js";
+import { FeedReader, type Topic } from "./reader.js";
+
+type FeedScope = Scope<"control" | "turns">;
+
+const SAMPLE_MS = 1000;
+
+/** Tells every page that listens what has changed. */
+export class Feed {
+  readonly #readers = new Set<FeedReader>();
+  readonly #control: GatewayControl;
+  readonly #ledger: LedgerView;
+  #sampling: NodeJS.Timeout | undefined;
+  #samples: Readonly<Record<"load" | "plugins" | "logs", string>> = { load: "", plugins: "", logs: "" };
+
+  constructor(private readonly kernel: FeedScope) {
+    this.#control = kernel.control;
+    this.#ledger = kernel.ledger;
+    kernel.onDispose(() => this.close());
+    this.#tap();
+  }
+
+  /** Adds a page that listens. The caller closes it. */
+  async open(sessionId: string | undefined, expiresAt: number | undefined): Promise<FeedReader> {
+    const reader = new FeedReader(sessionId, expiresAt);
+    this.#readers.add(reader);
+    reader.tellLoad(this.#control.load());
+    this.#sampling ??= setInterval(() => void this.#sample(), SAMPLE_MS).unref();
+    for (const turn of sessionId === undefined ? [] : await this.#ledger.running()) {
+      if (turn.sessionId === sessionId) this.#follow(reader, turn.id);
+    }
+    return reader;
+  }
+
+  leave(reader: FeedReader): void {
+    reader.close();
+    this.#readers.delete(reader);
+    if (this.#readers.size > 0) return;
+    clearInterval(this.#sampling);
+    this.#sampling = undefined;
+  }
+
+  tell(topic: Topic): void {
+    for (const reader of this.#readers) reader.tell(topic);
+  }
+
+  close(): void {
+    for (const reader of this.#readers) this.leave(reader);
+  }
+
+  #tap(): void {
+    const { hooks } = this.kernel;
+    // A deciding hook, and nothing is decided: there is no other news of a turn that begins.
+    hooks.beforeExecute.tap("feed", (_plan, turn) => this.#begun(turn.id, turn.sessionId));
+    hooks.afterExecute.tap("feed", () => {
+      this.tell("turns");
+      this.tell("sessions");
+    });
+    hooks.sessionStart.tap("feed", () => this.tell("sessions"));
+    hooks.sessionEnd.tap("feed", () => this.tell("sessions"));
+    hooks.approvalRequested.tap("feed", () => this.tell("approvals"));
+    hooks.approvalDecided.tap("feed", () => this.tell("approvals"));
+    hooks.publicUrl.tap("feed", () => this.tell("gateway"));
+    hooks.closing.tap("feed", () => this.close());
+  }
+
+  #begun(turnId: string, sessionId: string): void {
+    this.tell("turns");
+    for (const reader of this.#readers) if (reader.sessionId === sessionId) this.#follow(reader, turnId);
+  }
+
+  #follow(reader: FeedReader, turnId: string): void {
+    const turn = this.kernel.turns.follow(turnId);
+    if (turn !== undefined) void reader.follow(turn);
+  }
+
+  /** What no hook tells: how busy it is, plugins that fail, and what has reached the log files. */
+  async #sample(): Promise<void> {
+    const load = this.#control.load();
+    const before = this.#samples;
+    this.#samples = {
+      load: JSON.stringify(load),
+      plugins: JSON.stringify(
+        this.#control.plugins().map(({ name, state, lastError, faults }) => [name, state, lastError, faults]),
+      ),
+      logs: await this.#logSizes(),
+    };
+    if (before.load !== this.#samples.load) for (const reader of this.#readers) reader.tellLoad(load);
+    if (before.plugins !== this.#samples.plugins) this.tell("plugins");
+    if (before.logs !== this.#samples.logs) this.tell("logs");
+  }
+
+  async #logSizes(): Promise<string> {
+    const { logDir } = this.#control;
+    try {
+      const files = await monthFiles(logDir, await logFolders(logDir), new Date().toISOString().slice(0, 7));
+      return files.map(({ folder, size }) => `${folder}:${size}`).join();
+    } catch (error) {
+      this.kernel.log.warn({ err: error }, "the logs can't be looked at");
+      return "";
+    }
+  }
+}

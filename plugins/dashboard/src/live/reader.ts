@@ -1,0 +1,117 @@
+import type { Load, TurnHandle } from "@claudeway/core";
+import { Wake } from "./wake.js";
+
+/** What a page may have to read again. */
+export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
+
+const HEARTBEAT_MS = 15_000;
+/** Changes that come close together are told together. */
+const GATHER_MS = 150;
+
+interface TurnText {
+  readonly turn_id: string;
+  /** How many characters came before. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/**
+ * One page that listens. It pulls: while its connection is slow, changes of one kind are one change and text waits in
+ * the turn itself, so that it costs no memory.
+ */
+export class FeedReader {
+  readonly #topics = new Set<Topic>();
+  readonly #wake = new Wake();
+  readonly #followed = new Set<string>();
+  #texts: TurnText[] = [];
+  #taken: (() => void)[] = [];
+  #load: Load | undefined;
+  #closed = false;
+
+  constructor(
+    /** Whose running text it wants. */
+    readonly sessionId: string | undefined,
+    /** When the login behind it ends, ms since 1970. */
+    private readonly expiresAt: number | undefined,
+  ) {}
+
+  tell(topic: Topic): void {
+    this.#topics.add(topic);
+    this.#wake.call();
+  }
+
+  tellLoad(load: Load): void {
+    this.#load = load;
+    this.#wake.call();
+  }
+
+  /** Passes a turn's text on from now to its end. Never rejects. */
+  async follow(turn: TurnHandle): Promise<void> {
+    if (this.#followed.has(turn.id)) return;
+    this.#followed.add(turn.id);
+    let at = 0;
+    for await (const frame of turn.read({ mode: "delta" })) {
+      if (this.#closed) return;
+      if (frame?.event !== "text" || typeof frame.data !== "string") continue;
+      await this.#hand({ turn_id: turn.id, at, text: frame.data });
+      at += frame.data.length;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake.call();
+    this.#release();
+  }
+
+  /** Server-sent events, until it is closed or the login ends. */
+  async *events(): AsyncGenerator<string, void> {
+    yield "retry: 2000\n\n";
+    while (!this.#closed) {
+      const left = (this.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+      if (left <= 0) {
+        yield encode("expired", {});
+        return;
+      }
+      const called = await this.#wake.wait(Math.min(HEARTBEAT_MS, left));
+      if (called) await gather();
+      const events = this.#take();
+      if (events !== "") yield events;
+      else if (!called) yield ":\n\n";
+    }
+  }
+
+  #hand(text: TurnText): Promise<void> {
+    this.#texts.push(text);
+    this.#wake.call();
+    return new Promise((resolve) => this.#taken.push(resolve));
+  }
+
+  #take(): string {
+    const topics = [...this.#topics];
+    const [load, texts] = [this.#load, this.#texts];
+    this.#topics.clear();
+    this.#load = undefined;
+    this.#texts = [];
+    this.#release();
+    return [
+      ...(load === undefined ? [] : [encode("load", load)]),
+      ...texts.map((text) => encode("text", text)),
+      ...(topics.length === 0 ? [] : [encode("change", topics)]),
+    ].join("");
+  }
+
+  #release(): void {
+    const taken = this.#taken;
+    this.#taken = [];
+    for (const resolve of taken) resolve();
+  }
+}
+
+function encode(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+function gather(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+}

@@ -1,0 +1,93 @@
+import { type FileHandle, open } from "node:fs/promises";
+import type { LogEntry, LogReader } from "./entries.js";
+import type { LogFile } from "./files.js";
+import { type Line, type Lines, readBackwards } from "./tail.js";
+
+/** How many bytes may be read for one answer, over all files together. */
+export interface ReadBudget {
+  left: number;
+}
+
+/** The wanted entries of one file, the newest first. */
+export class LogSource {
+  readonly #name: string;
+  readonly #chunks: AsyncGenerator<Lines, void>;
+  #lines: readonly Line[] = [];
+  #next = 0;
+  /** The newest entry that has not been taken. */
+  head: LogEntry | undefined;
+  /** All lines from here on have been dealt with; 0: the file is read to its start. */
+  position: number;
+
+  private constructor(
+    private readonly handle: FileHandle,
+    private readonly reader: LogReader,
+    private readonly budget: ReadBudget,
+    readonly file: LogFile,
+    end: number,
+  ) {
+    this.#name = `${file.folder}/${file.path.slice(-11, -4)}`;
+    this.position = end;
+    this.#chunks = readBackwards(handle, end);
+  }
+
+  static async open(file: LogFile, reader: LogReader, budget: ReadBudget, end: number): Promise<LogSource> {
+    const source = new LogSource(await open(file.path, "r"), reader, budget, file, Math.min(end, file.size));
+    await source.advance();
+    return source;
+  }
+
+  /** Finds the next head: none is left, or the budget is used up, when there is none. */
+  async advance(): Promise<void> {
+    this.head = undefined;
+    for (;;) {
+      for (let line = this.#lines[this.#next]; line !== undefined; line = this.#lines[this.#next]) {
+        this.#next += 1;
+        const entry = this.reader.read(line, this.#name);
+        this.position = line.offset;
+        if (entry !== undefined) {
+          this.head = entry;
+          return;
+        }
+      }
+      if (!(await this.#readChunk())) return;
+    }
+  }
+
+  /** Where reading goes on another time: before its head if that is wanted now, else behind it. */
+  get resume(): number {
+    return this.head === undefined ? this.position : this.#endOfHead;
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+
+  get #endOfHead(): number {
+    const line = this.#lines[this.#next - 1];
+    return line === undefined ? this.position : line.offset + Buffer.byteLength(line.text) + 1;
+  }
+
+  async #readChunk(): Promise<boolean> {
+    const oldest = this.#lines.at(-1);
+    if (oldest !== undefined && this.reader.isPast(timestampOf(oldest))) {
+      this.position = 0;
+      return false;
+    }
+    if (this.budget.left <= 0) return false;
+    const { value, done } = await this.#chunks.next();
+    if (done === true || value === undefined) {
+      this.position = 0;
+      return false;
+    }
+    this.budget.left -= value.bytes;
+    this.#lines = value.lines;
+    this.#next = 0;
+    return true;
+  }
+}
+
+/** Every line of ours begins with it; of one that does not, nothing is concluded. */
+function timestampOf({ text }: Line): string {
+  return /^\{"timestamp":"([^"]{10,30})"/.exec(text)?.[1] ?? "\uffff";
+}

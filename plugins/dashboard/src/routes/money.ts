@@ -1,0 +1,81 @@
+import type { CostGrouping, CostPeriod, GatewayControl, LedgerView } from "@claudeway/core";
+import type Router from "@koa/router";
+import type { Context } from "../access/request.js";
+import { csvOf } from "../csv.js";
+import { oneOf, wholeNumber } from "../query.js";
+import { costOf } from "./views.js";
+
+const GROUPINGS = ["daily", "weekly", "monthly"] as const satisfies readonly CostGrouping[];
+const STANDARD_PERIODS: Readonly<Record<CostGrouping, number>> = { daily: 30, weekly: 26, monthly: 24 };
+const MOST_PERIODS = 400;
+
+/** `/keys`, `/costs`, and the same as a file for a spreadsheet. */
+export function moneyRoutes(router: Router, ledger: LedgerView, control: GatewayControl): void {
+  router.get("/keys", async (ctx) => {
+    ctx.body = { keys: await keysOf(ledger, control) };
+  });
+  router.get("/costs", async (ctx) => {
+    const { grouping, limit } = asked(ctx);
+    ctx.body = {
+      data: (await ledger.costs(grouping, limit)).map(periodView),
+      group_by: grouping,
+      zone: "UTC",
+    };
+  });
+  router.get("/costs.csv", async (ctx) => {
+    const { grouping, limit } = asked(ctx);
+    ctx.set("content-disposition", `attachment; filename="claudeway-costs-${grouping}.csv"`);
+    ctx.type = "text/csv; charset=utf-8";
+    ctx.body = csvOf([COLUMNS, ...(await ledger.costs(grouping, limit)).flatMap(rowsOf)]);
+  });
+}
+
+function asked(ctx: Context) {
+  const grouping = oneOf(ctx, "group_by", GROUPINGS) ?? "daily";
+  return { grouping, limit: wholeNumber(ctx, "limit", STANDARD_PERIODS[grouping], MOST_PERIODS) };
+}
+
+/** The configured keys, used or not, and those that used to be. */
+async function keysOf(ledger: LedgerView, control: GatewayControl) {
+  const used = await ledger.byKey();
+  const configured = control.keys().map(({ id }) => id);
+  const known = new Map(used.map((totals) => [totals.keyId, totals]));
+  const ids = [...configured, ...used.map(({ keyId }) => keyId).filter((id) => !configured.includes(id))];
+  return ids.map((key_id) => {
+    const totals = known.get(key_id);
+    return {
+      key_id,
+      admin: key_id === configured[0],
+      configured: configured.includes(key_id),
+      total_requests: totals?.requests ?? 0,
+      total_cost_usd: totals === undefined ? 0 : costOf(totals),
+      tokens: totals?.tokens ?? { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+      last_used: totals?.lastUsed ?? null,
+    };
+  });
+}
+
+function periodView(period: CostPeriod) {
+  return {
+    period: period.period,
+    cost_usd: costOf(period),
+    request_count: period.requests,
+    tokens: period.tokens,
+    by_model: period.byModel.map((totals) => {
+      return { model: totals.model, cost_usd: costOf(totals), request_count: totals.requests };
+    }),
+    by_key: period.byKey.map(({ keyId, costUsd, requests }) => {
+      return { key_id: keyId, cost_usd: costUsd, request_count: requests };
+    }),
+  };
+}
+
+const COLUMNS = ["period_utc", "of", "name", "requests", "cost_usd"] as const;
+
+function rowsOf({ period, requests, costUsd, byModel, byKey }: CostPeriod) {
+  return [
+    [period, "total", "", requests, costUsd],
+    ...byModel.map((totals) => [period, "model", totals.model, totals.requests, totals.costUsd]),
+    ...byKey.map((key) => [period, "key", key.keyId, key.requests, key.costUsd]),
+  ];
+}

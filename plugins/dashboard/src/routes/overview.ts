@@ -1,0 +1,42 @@
+import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView } from "@claudeway/core";
+import type Router from "@koa/router";
+import { costOf, turnView } from "./views.js";
+
+export interface OverviewParts {
+  readonly control: GatewayControl;
+  readonly ledger: LedgerView;
+  readonly sessions: SessionsView;
+  readonly approvals: ApprovalDesk;
+}
+
+const ONE = { page: 1, limit: 1 };
+
+/** `GET /overview`: what runs, what it costs, what waits. */
+export function overviewRoutes(router: Router, parts: OverviewParts): void {
+  const { control, ledger, sessions, approvals } = parts;
+  router.get("/overview", async (ctx) => {
+    const [overview, active, running, pending] = await Promise.all([
+      ledger.overview(),
+      sessions.list(ONE),
+      ledger.running(),
+      approvals.list({ ...ONE, status: "pending" }),
+    ]);
+    ctx.body = {
+      uptime_secs: Math.floor(process.uptime()),
+      total_requests: overview.requests,
+      active_sessions: active.total,
+      total_cost_usd: costOf(overview),
+      tokens: overview.tokens,
+      cost_estimated_turns: overview.estimated,
+      models_breakdown: overview.byModel.map((totals) => {
+        const { model, requests, tokens } = totals;
+        return { model, request_count: requests, cost_usd: costOf(totals), tokens };
+      }),
+      load: control.load(),
+      pending_approvals: pending.total,
+      running_turns: running.map(turnView),
+      public_url: control.publicUrl() ?? null,
+      version: control.version,
+    };
+  });
+}

@@ -1,0 +1,95 @@
+import { type GatewayControl, type PluginStatus, Refusal } from "@claudeway/core";
+import type Router from "@koa/router";
+import type { Feed } from "../live/feed.js";
+import { param } from "../query.js";
+
+/** `/plugins…`: what is on, what it costs, and the switch. */
+export function pluginRoutes(router: Router, control: GatewayControl, feed: Feed): void {
+  router.get("/plugins", async (ctx) => {
+    ctx.body = { plugins: await list(control) };
+  });
+  router.post("/plugins/reload", async (ctx) => {
+    ctx.body = await telling(() => control.reload());
+    feed.tell("plugins");
+  });
+  router.post("/plugins/:name/enable", async (ctx) => {
+    const name = await known(control, param(ctx, "name"));
+    await telling(() => control.enable(name));
+    feed.tell("plugins");
+    ctx.body = { plugin: find(control, name) };
+  });
+  router.post("/plugins/:name/disable", async (ctx) => {
+    const name = await known(control, param(ctx, "name"));
+    // One that was never on is off already.
+    if (find(control, name) !== undefined) await telling(() => control.disable(name));
+    feed.tell("plugins");
+    ctx.body = { plugin: find(control, name) ?? neverOn(name) };
+  });
+}
+
+async function list(control: GatewayControl) {
+  const seen = control.plugins().map(pluginView);
+  const names = new Set(seen.map(({ name }) => name));
+  const others = (await control.available()).filter((name) => !names.has(name));
+  return [...seen, ...others.map(neverOn)];
+}
+
+/** By name only: a path or a package would bring code in that the operator has not put on the command line. */
+async function known(control: GatewayControl, name: string): Promise<string> {
+  const names = [...control.plugins().map((plugin) => plugin.name), ...(await control.available())];
+  if (!names.includes(name))
+    throw new Refusal(404, `no such plugin; there are ${[...new Set(names)].join(", ")}`);
+  return name;
+}
+
+function find(control: GatewayControl, name: string) {
+  const status = control.plugins().find((plugin) => plugin.name === name);
+  return status === undefined ? undefined : pluginView(status);
+}
+
+function pluginView(status: PluginStatus) {
+  return {
+    name: status.name,
+    version: status.version ?? null,
+    state: status.state,
+    enabled: status.state === "on",
+    needs: status.needs,
+    source: status.source,
+    config: status.config,
+    started_ms: status.startedMs,
+    last_error: status.lastError,
+    tap_ms: status.tapMs,
+    faults: status.faults,
+    dropped: status.dropped,
+    blocked_ms: status.blockedMs,
+    notices: status.notices,
+  };
+}
+
+function neverOn(name: string): ReturnType<typeof pluginView> {
+  return {
+    name,
+    version: null,
+    state: "off",
+    enabled: false,
+    needs: [],
+    source: name,
+    config: {},
+    started_ms: 0,
+    last_error: null,
+    tap_ms: 0,
+    faults: 0,
+    dropped: 0,
+    blocked_ms: 0,
+    notices: [],
+  };
+}
+
+/** The kernel's reasons are one line that is meant for the operator. */
+async function telling<T>(change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    throw new Refusal(409, error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,62 @@
+import type { SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
+
+/** What the turns of a whole cost: null where no price of any of them is known. */
+export function costOf({ costUsd, unpriced }: Totals): number | null {
+  return unpriced > 0 && costUsd === 0 ? null : costUsd;
+}
+
+/** A session as the admin sees it. */
+export function sessionView(session: SessionRecord, running: boolean) {
+  const { totals } = session;
+  return {
+    session_id: session.id,
+    key_id: session.keyId,
+    model: session.model,
+    created_at: session.createdAt,
+    last_used: session.lastUsed,
+    task_count: session.taskCount,
+    workdir: session.workdir,
+    tokens: totals.tokens,
+    cost_usd: costOf(totals),
+    cost_estimated: totals.estimated > 0,
+    running,
+  };
+}
+
+/** A turn without its answer. */
+export function turnView(turn: TurnRecord) {
+  const { ended, usage } = turn;
+  return {
+    turn_id: turn.id,
+    session_id: turn.sessionId,
+    key_id: turn.keyId,
+    kind: turn.kind,
+    route: turn.route,
+    created_at: turn.createdAt,
+    state: ended?.end ?? (turn.parked === undefined ? "running" : "parked"),
+    ended_at: ended?.at ?? null,
+    model: ended?.model ?? turn.model,
+    duration_ms: ended?.durationMs ?? null,
+    queued_ms: ended?.queuedMs ?? null,
+    prompt_bytes: turn.prompt.bytes,
+    tokens: usage.tokens,
+    cost_usd: usage.costUsd,
+    cost_estimated: usage.estimated,
+  };
+}
+
+/** Characters of an answer that a list of turns carries. */
+const SHOWN_CHARS = 20_000;
+
+/** The answer of a turn, its text cut; the whole one is at `/turns/:id`. */
+export function answerView(response: TurnResponse | undefined) {
+  if (response === undefined) return null;
+  const { result, success, error, permission_denials = [] } = response;
+  return {
+    result: result.slice(0, SHOWN_CHARS),
+    result_chars: result.length,
+    success,
+    error,
+    permission_denials,
+  };
+}

@@ -1,0 +1,173 @@
+import type { IncomingWebhookSendArguments } from "@slack/webhook";
+import { showInvisible } from "./call.js";
+import type { News } from "./news.js";
+
+/*
+ * Slack's limits, in characters: 3000 in a section's text, 150 in a header, 75 on a button, 50 blocks. Below them, since
+ * Slack counts an escaped `&` as five.
+ */
+const MOST_TITLE = 140;
+const MOST_FACT = 200;
+const MOST_DETAIL = 2500;
+const MOST_DIGEST = 2800;
+const MOST_LINE = 240;
+const MOST_URL = 3000;
+
+/** What goes to a webhook; `text` is what notifications show, and old clients. */
+export type Message = Required<Pick<IncomingWebhookSendArguments, "text" | "blocks">> &
+  Pick<IncomingWebhookSendArguments, "unfurl_links" | "unfurl_media">;
+
+type Blocks = Message["blocks"];
+
+/** Where a request can be decided. */
+export interface DecideAt {
+  /** The signed page, whole; undefined: nobody knows the gateway's address from outside. */
+  readonly url: string | undefined;
+}
+
+/** One event as a message of its own. */
+export function toMessage(news: News, decideAt?: DecideAt, lost = 0): Message {
+  return message(summaryOf(news), [
+    ...lossBlocks(lost),
+    header(`${news.symbol} ${news.title}`),
+    ...(news.detail === undefined || news.detail === "" ? [] : [preformatted(news.detail)]),
+    context(news.facts.map(([name, value]) => `${name} \`${code(value)}\``).join("  ·  ")),
+    ...(decideAt === undefined ? [] : decideBlocks(decideAt)),
+  ]);
+}
+
+/** Many events as one message: a line each, and how many did not fit. */
+export function toDigest(news: readonly News[], lost = 0): Message {
+  const title = `${news.length} events`;
+  const lines: string[] = [];
+  let length = 0;
+  for (const one of news) {
+    const line = `${one.symbol} *${inline(one.title, MOST_TITLE)}* ${digestFacts(one)}`;
+    if (length + line.length > MOST_DIGEST) break;
+    length += line.length + 1;
+    lines.push(line);
+  }
+  const rest = news.length - lines.length;
+  return message(`${title}: ${counted(news)}`, [
+    ...lossBlocks(lost),
+    section(`*${title}*`),
+    section(lines.join("\n")),
+    context([counted(news), ...(rest > 0 ? [`${rest} more are not shown`] : [])].join("  ·  ")),
+  ]);
+}
+
+/** The same without blocks, for a webhook that does not take them. */
+export function withoutBlocks({ text }: Message): Message {
+  return message(text, []);
+}
+
+/** Text without markup, for mrkdwn: nothing in it is a mention, a link or an entity any more. */
+export function escapeText(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
+
+/** Escaped, and never longer than `most`, whatever the escaping makes of it. */
+function escapeWithin(text: string, most: number): string {
+  let escaped = "";
+  for (const character of clip(text, most)) {
+    const next = escapeText(character);
+    if (escaped.length + next.length >= most) return `${escaped}…`;
+    escaped += next;
+  }
+  return escaped;
+}
+
+/** The first characters of a text, never half an emoji. */
+export function clip(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const end = /[\ud800-\udbff]/.test(text.charAt(most - 2)) ? most - 2 : most - 1;
+  return `${text.slice(0, end)}…`;
+}
+
+function summaryOf(news: News): string {
+  const key = news.facts.find(([name]) => name === "key")?.[1];
+  return `${news.symbol} ${inline(news.title, MOST_TITLE)}${key === undefined ? "" : ` (${inline(key, 60)})`}`;
+}
+
+function digestFacts({ facts, detail }: News): string {
+  const shown = facts.slice(0, 4).map(([, value]) => `\`${code(value, 60)}\``);
+  const said = detail === undefined ? [] : [`\`${code(detail, 100)}\``];
+  return [...shown, ...said].join(" ");
+}
+
+function counted(news: readonly News[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind } of news) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
+}
+
+function lossBlocks(lost: number): Blocks {
+  return lost === 0 ? [] : [section(`⚠️ *${lost} older events were dropped*: Slack could not be reached`)];
+}
+
+function decideBlocks({ url }: DecideAt): Blocks {
+  if (url === undefined || url.length > MOST_URL) {
+    return [
+      context(
+        "Decide through the API (`POST /approvals/:id`), the dashboard or Telegram: no public address is set",
+      ),
+    ];
+  }
+  const button = {
+    type: "button",
+    style: "primary",
+    text: plain("Decide"),
+    url,
+    action_id: "decide",
+  } as const;
+  return [{ type: "actions", elements: [button] }];
+}
+
+function message(text: string, blocks: Blocks): Message {
+  return { text, blocks, unfurl_links: false, unfurl_media: false };
+}
+
+function section(text: string): Blocks[number] {
+  return { type: "section", text: { type: "mrkdwn", text, verbatim: true } };
+}
+
+function header(text: string): Blocks[number] {
+  return { type: "header", text: plain(escapeWithin(showInvisible(oneLine(text)), MOST_TITLE)) };
+}
+
+function context(text: string): Blocks[number] {
+  return { type: "context", elements: [{ type: "mrkdwn", text, verbatim: true }] };
+}
+
+/** A rich text is shown as it is: nothing in it is markup, so nothing needs escaping. */
+function preformatted(text: string): Blocks[number] {
+  const element = { type: "text", text: clip(showInvisible(text), MOST_DETAIL) } as const;
+  return { type: "rich_text", elements: [{ type: "rich_text_preformatted", elements: [element] }] };
+}
+
+function plain(text: string) {
+  return { type: "plain_text", text } as const;
+}
+
+const LOOK_ALIKES: Readonly<Record<string, string>> = {
+  "*": "\u2217",
+  _: "\u02cd",
+  "~": "\u223c",
+  "`": "\u02cb",
+};
+
+/** One line in mrkdwn that has no markup: Slack knows no way to escape it, so what would be markup looks like itself. */
+function inline(text: string, most: number): string {
+  const line = escapeWithin(showInvisible(oneLine(text)), most);
+  return line.replace(/[*_~`]/g, (sign) => LOOK_ALIKES[sign] ?? sign);
+}
+
+/** One line between backticks; the text's own would end it. */
+function code(text: string, most = MOST_FACT): string {
+  const line = showInvisible(oneLine(text)).replaceAll("`", "\u02cb");
+  return escapeWithin(line, Math.min(most, MOST_LINE)) || " ";
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}

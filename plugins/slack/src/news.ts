@@ -1,0 +1,138 @@
+import type { Approval, CompletedRequest, SessionInfo, TurnInfo, TurnOutcome } from "@claudeway/core";
+import { describeCall } from "./call.js";
+
+/** What a feed can be asked for, as `events` names it. */
+export type EventKind = "requests" | "sessions" | "failures" | "approvals";
+
+/** One thing that happened. All texts are plain; escaping is the message's business. */
+export interface News {
+  readonly kind: EventKind;
+  /** Whose doing it was; null: nobody's. */
+  readonly keyId: string | null;
+  readonly symbol: string;
+  readonly title: string;
+  /** Name and value, shortest first. */
+  readonly facts: readonly (readonly [string, string])[];
+  /** Shown as it is, in a block of its own. */
+  readonly detail?: string;
+  /** Set where a decision is waited for. */
+  readonly approvalId?: string;
+}
+
+const FAILED: Readonly<Record<Exclude<TurnOutcome["end"], "completed">, string>> = {
+  failed: "Request failed",
+  refused: "Request refused",
+  interrupted: "Request interrupted",
+  timeout: "Request timed out",
+  lost: "Request lost in a crash",
+};
+
+/** A turn that ended. One that waits for a person is told as an approval instead. */
+export function turnNews(turn: TurnInfo, outcome: TurnOutcome): News {
+  const { response, end } = outcome;
+  const facts = [
+    ["key", turn.keyId],
+    ["model", outcome.model],
+    ["time", seconds(outcome.durationMs)],
+    ["cost", money(outcome)],
+    ["tokens", `${response.tokens.input} in, ${response.tokens.output} out`],
+    ["session", turn.sessionId],
+  ] as const;
+  if (response.pending_approval !== undefined) {
+    return {
+      kind: "approvals",
+      keyId: turn.keyId,
+      symbol: "⏸",
+      title: "Parked until somebody decides",
+      facts,
+    };
+  }
+  if (end === "completed" && response.success) {
+    return { kind: "requests", keyId: turn.keyId, symbol: "✅", title: "Request finished", facts };
+  }
+  const title = end === "completed" ? FAILED.failed : FAILED[end];
+  const news = { kind: "failures", keyId: turn.keyId, symbol: "❌", title, facts } as const;
+  return response.error === null ? news : { ...news, detail: response.error };
+}
+
+export function sessionNews(session: SessionInfo, what: "started" | "deleted"): News {
+  const { keyId, model, id, workdir } = session;
+  const facts = [
+    ["key", keyId],
+    ["model", model],
+    ["session", id],
+    ["folder", workdir],
+  ] as const;
+  const symbol = what === "started" ? "🆕" : "🗑";
+  return { kind: "sessions", keyId, symbol, title: `Session ${what}`, facts };
+}
+
+/** Undefined: the request went as it should, or its turn tells of it. */
+export function requestNews(request: CompletedRequest): News | undefined {
+  if (request.status !== 500) return undefined;
+  const { method, path, status, id, keyId } = request;
+  const facts = [
+    ["status", String(status)],
+    ["key", keyId ?? "none"],
+    ["request", id],
+  ] as const;
+  return {
+    kind: "failures",
+    keyId,
+    symbol: "🔥",
+    title: "The gateway failed a request (500)",
+    facts,
+    detail: `${method} ${path}`,
+  };
+}
+
+export function askedNews(approval: Approval): News {
+  const title = approval.kind === "question" ? "Claude asks" : `May Claude use ${approval.tool}?`;
+  return {
+    kind: "approvals",
+    keyId: approval.keyId,
+    symbol: "🔐",
+    title,
+    facts: approvalFacts(approval),
+    detail: describeCall(approval),
+    approvalId: approval.id,
+  };
+}
+
+const SETTLED: Readonly<Record<Approval["status"], readonly [symbol: string, title: string]>> = {
+  pending: ["🔐", "Still waiting"],
+  allowed: ["👍", "Approved"],
+  denied: ["👎", "Denied"],
+  expired: ["⌛", "Expired: nobody decided"],
+  withdrawn: ["↩", "Withdrawn: the turn went on without it"],
+};
+
+export function decidedNews(approval: Approval): News {
+  const [symbol, title] = SETTLED[approval.status];
+  const { by } = approval.decision ?? {};
+  const who = by === undefined ? "" : ` by ${by.who} (${by.channel})`;
+  return {
+    kind: "approvals",
+    keyId: approval.keyId,
+    symbol,
+    title: title + who,
+    facts: [["tool", approval.tool], ...approvalFacts(approval)],
+  };
+}
+
+function approvalFacts({ keyId, sessionId, expiresAt }: Approval): News["facts"] {
+  return [
+    ["key", keyId],
+    ["until", expiresAt.replace("T", " ").replace(/\.\d+Z$/, " UTC")],
+    ["session", sessionId],
+  ];
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function money({ usage }: TurnOutcome): string {
+  if (usage.costUsd === null) return "not known";
+  return `${usage.estimated ? "about " : ""}$${usage.costUsd.toFixed(4)}`;
+}

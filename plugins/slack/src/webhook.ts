@@ -1,0 +1,73 @@
+import { IncomingWebhook, IncomingWebhookHTTPError } from "@slack/webhook";
+import type { Message } from "./blocks.js";
+
+/**
+ * Why a message is not out. `busy`: later will do (429, 5xx, no answer); `refused`: the webhook itself is not taken, an
+ * operator has to act; `payload`: this message is not taken.
+ */
+export class Undelivered extends Error {
+  override readonly name = "Undelivered";
+
+  constructor(
+    readonly kind: "busy" | "refused" | "payload",
+    message: string,
+    readonly retryAfterMs?: number,
+  ) {
+    super(message);
+  }
+}
+
+const LONGEST_RETRY_AFTER_MS = 600_000;
+const MOST_REASON = 100;
+
+/** Slack's incoming webhook, with a deadline for each message and a word for each way to fail. */
+export class Webhook {
+  /** Names it in logs, without its secret path. */
+  readonly name: string;
+
+  constructor(
+    private readonly url: string,
+    private readonly timeoutMs: number,
+  ) {
+    const { host, pathname } = new URL(url);
+    // The end of a webhook's path is its secret; the start names team and channel.
+    this.name = `${host}${pathname.split("/").slice(0, 4).join("/")}/***`;
+  }
+
+  /** Rejects with `Undelivered`. A message whose answer got lost may be delivered again. */
+  async send(message: Message, signal: AbortSignal): Promise<void> {
+    let retryAfter: string | null = null;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.timeoutMs)]);
+    // The library knows no abort and hides the response's headers.
+    const fetchWithin = async (url: string | URL, init?: { method?: string; body?: string | FormData }) => {
+      const response = await fetch(url, { ...init, redirect: "error", signal: deadline });
+      retryAfter = response.headers.get("retry-after");
+      return response;
+    };
+    try {
+      const { text } = await new IncomingWebhook(this.url, { fetch: fetchWithin }).send(message);
+      // Slack says "ok"; a page comes from something that stands in between.
+      if (/^\s*</.test(text)) throw new Undelivered("refused", "answered with a page; is webhook_url right?");
+    } catch (error) {
+      if (error instanceof Undelivered) throw error;
+      if (error instanceof IncomingWebhookHTTPError) throw ofStatus(error, retryAfter);
+      const reason = deadline.aborted && !signal.aborted ? "no answer in time" : "can't be reached";
+      throw new Undelivered("busy", reason);
+    }
+  }
+}
+
+function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: string | null): Undelivered {
+  // Slack's own words are short and plain; whatever else answers may be a page.
+  const said = /^[\w ]+$/.test(body) ? ` ${body.slice(0, MOST_REASON)}` : "";
+  const reason = `answered ${statusCode}${said}`;
+  if (statusCode === 429) return new Undelivered("busy", reason, retryAfterMs(retryAfter));
+  if (statusCode >= 500 || statusCode === 408) return new Undelivered("busy", reason);
+  if (statusCode === 400 || statusCode === 413) return new Undelivered("payload", reason);
+  return new Undelivered("refused", `${reason}; is webhook_url still right?`);
+}
+
+function retryAfterMs(header: string | null): number {
+  const secs = Number(header ?? "1");
+  return Number.isFinite(secs) && secs > 0 ? Math.min(secs * 1000, LONGEST_RETRY_AFTER_MS) : 1000;
+}

@@ -1,0 +1,27 @@
+import { definePlugin } from "@claudeway/core";
+import Router from "@koa/router";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { DOCUMENT, PAGE } from "./openapi.js";
+import { pageRouter } from "./page.js";
+
+/** The `[plugins.swagger]` section, checked and with its defaults. */
+export interface SwaggerConfig {
+  readonly public: boolean;
+}
+
+export default definePlugin<SwaggerConfig, "control">({
+  name: "swagger",
+  apiVersion: 1,
+  configSchema,
+  needs: ["control"],
+  apply(kernel, config) {
+    const document = new Router();
+    document.get("/", (ctx) => {
+      ctx.set("cache-control", "no-cache");
+      ctx.body = kernel.control.openapi();
+    });
+    // The page holds nothing of this gateway, and a browser can't send a key with it: it asks for one where need be.
+    kernel.mount("/docs", pageRouter(), { auth: "none", openapi: PAGE });
+    kernel.mount("/openapi.json", document, { auth: config.public ? "none" : "key", openapi: DOCUMENT });
+  },
+});

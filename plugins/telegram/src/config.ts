@@ -1,0 +1,22 @@
+import type { Language } from "./texts.js";
+
+/** What the feed can be asked for, as `events` names it. */
+export type EventKind = "requests" | "sessions" | "failures" | "approvals";
+
+/** The `[plugins.telegram]` section, checked and with its defaults. */
+export interface TelegramConfig {
+  readonly bot_token: string;
+  readonly chat_id: string;
+  readonly allowed_users?: readonly number[];
+  readonly key_id: string;
+  readonly model: string;
+  readonly workdir?: string;
+  readonly timeout_secs: number;
+  readonly language: Language;
+  readonly events: readonly EventKind[];
+  readonly feed_topic?: number;
+  readonly api_root: string;
+  readonly edit_interval_ms: number;
+  readonly poll_timeout_secs: number;
+  readonly request_timeout_secs: number;
+}

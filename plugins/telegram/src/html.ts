@@ -1,0 +1,118 @@
+import { escapeHtml, parseMarkdown, type Span, type Tag } from "./markdown.js";
+
+/** What Telegram takes in one message. It counts what is left of the HTML; we count all of it, to be on the safe side. */
+export const MOST_CHARACTERS = 4096;
+
+// Controls but tab and newline, lone surrogates, and what is no character at all: Telegram refuses or drops them.
+const UNSENDABLE = /(?![\n\t])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu;
+
+/** Markdown as messages in Telegram HTML, each whole in itself and within the limit. None if there is nothing to see. */
+export function toMessages(markdown: string, limit = MOST_CHARACTERS): string[] {
+  return splitSpans(parseMarkdown(sendable(markdown)), limit);
+}
+
+/** Replaces what can't be sent. */
+export function sendable(text: string): string {
+  return text.replace(UNSENDABLE, "\ufffd");
+}
+
+/** Plain text, escaped, cut where it is too long; never within a character as a reader sees it. */
+export function plainHtml(text: string, most: number): string {
+  const clean = sendable(text);
+  const [first = ""] = splitSpans([{ text: clean, tags: [] }], most);
+  return first;
+}
+
+/** Spans as messages: elements that a break runs through are closed before it and opened again behind. */
+export function splitSpans(spans: readonly Span[], limit: number): string[] {
+  const writer = new Writer(limit);
+  for (const { text, tags } of spans) writer.write(text, tags);
+  return writer.end();
+}
+
+const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+/** How finely a text is cut: as little as will do. */
+const CUTS: readonly ((text: string) => Iterable<string>)[] = [
+  (text) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [],
+  (text) => text.match(/\S+\s*|\s+/g) ?? [],
+  (text) => characters(text),
+  (text) => text,
+];
+
+function* characters(text: string): Iterable<string> {
+  for (const { segment } of graphemes.segment(text)) yield segment;
+}
+
+class Writer {
+  readonly #messages: string[] = [];
+  #html = "";
+  #open: readonly Tag[] = [];
+  #visible = false;
+
+  constructor(private readonly limit: number) {}
+
+  /** Adds text, from the coarsest cut on that fits. */
+  write(text: string, tags: readonly Tag[], cut = 0): void {
+    for (const piece of CUTS[cut]?.(text) ?? []) {
+      if (this.#add(piece, tags)) continue;
+      const fitsAlone = escapeHtml(piece).length + around(tags) <= this.limit;
+      if (fitsAlone || cut === CUTS.length - 1) {
+        this.#break();
+        this.#add(piece, tags);
+      } else this.write(piece, tags, cut + 1);
+    }
+  }
+
+  end(): string[] {
+    this.#break();
+    return this.#messages;
+  }
+
+  /** False: there is no room. */
+  #add(piece: string, tags: readonly Tag[]): boolean {
+    // A message does not begin with empty lines.
+    if (this.#html === "" && piece.trim() === "" && tags.length === 0) return true;
+    const same = commonTags(this.#open, tags);
+    const before = closing(this.#open.slice(same)) + opening(tags.slice(same));
+    const added = before + escapeHtml(piece);
+    if (this.#html.length + added.length + closing(tags).length > this.limit) return false;
+    this.#html += added;
+    this.#open = tags;
+    this.#visible ||= isVisible(piece);
+    return true;
+  }
+
+  #break(): void {
+    // Telegram refuses a message in which there is nothing to see.
+    if (this.#visible) this.#messages.push(this.#html.trimEnd() + closing(this.#open));
+    this.#html = "";
+    this.#open = [];
+    this.#visible = false;
+  }
+}
+
+function isVisible(text: string): boolean {
+  return /[^\p{White_Space}\p{Cc}\p{Cf}\p{Mn}\u115f\u1160\u2800\u3164\uffa0]/u.test(text);
+}
+
+function commonTags(one: readonly Tag[], other: readonly Tag[]): number {
+  let same = 0;
+  while (same < one.length && same < other.length && one[same]?.open === other[same]?.open) same++;
+  return same;
+}
+
+function around(tags: readonly Tag[]): number {
+  return opening(tags).length + closing(tags).length;
+}
+
+function opening(tags: readonly Tag[]): string {
+  return tags.map(({ open }) => open).join("");
+}
+
+function closing(tags: readonly Tag[]): string {
+  return tags
+    .map(({ close }) => close)
+    .reverse()
+    .join("");
+}

@@ -1,0 +1,252 @@
+/** One HTML element that Telegram knows. */
+export interface Tag {
+  readonly open: string;
+  readonly close: string;
+}
+
+/** A piece of text, not escaped, and the elements that it stands in, outermost first. */
+export interface Span {
+  readonly text: string;
+  readonly tags: readonly Tag[];
+}
+
+export const BOLD = tag("b");
+export const ITALIC = tag("i");
+export const STRIKE = tag("s");
+export const CODE = tag("code");
+export const PRE = tag("pre");
+export const QUOTE = tag("blockquote");
+
+/** Deeper than this, signs are left as they are. */
+const MOST_NESTED = 6;
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
+const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
+const ITEM = /^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(?:\[([ xX])\]\s+)?(.*)$/;
+const QUOTED = /^ {0,3}>\s?(.*)$/;
+const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+
+/** Markdown as models write it, as text in Telegram's elements. Unclosed signs are text; an unclosed code block ends with the text. */
+export function parseMarkdown(markdown: string): Span[] {
+  const lines = markdown.replace(/\r\n?/g, "\n").split("\n");
+  const spans: Span[] = [];
+  for (let at = 0; at < lines.length; ) {
+    const taken = fence(lines, at, spans) || table(lines, at, spans) || quote(lines, at, spans);
+    if (taken === 0) line(lines[at] ?? "", spans);
+    at += taken || 1;
+    if (at < lines.length) spans.push({ text: "\n", tags: [] });
+  }
+  return spans;
+}
+
+/** How many lines a code block takes; 0: none begins here. */
+function fence(lines: readonly string[], at: number, spans: Span[]): number {
+  const [, marks, language] = FENCE.exec(lines[at] ?? "") ?? [];
+  if (marks === undefined) return 0;
+  let end = at + 1;
+  while (end < lines.length && !closes(lines[end] ?? "", marks)) end++;
+  const tags = language ? [PRE, { open: `<code class="language-${language}">`, close: "</code>" }] : [PRE];
+  const text = lines.slice(at + 1, end).join("\n");
+  if (text !== "") spans.push({ text, tags });
+  return Math.min(end + 1, lines.length) - at;
+}
+
+function closes(text: string, marks: string): boolean {
+  const bare = text.trim();
+  return bare.length >= marks.length && bare === marks.charAt(0).repeat(bare.length);
+}
+
+/** Telegram has no tables: one is shown as it was written, in letters of one width. */
+function table(lines: readonly string[], at: number, spans: Span[]): number {
+  const rule = lines[at + 1] ?? "";
+  if (!lines[at]?.includes("|") || !rule.includes("-") || !rule.includes("|") || !TABLE_RULE.test(rule))
+    return 0;
+  let end = at + 2;
+  while (end < lines.length && lines[end]?.includes("|")) end++;
+  spans.push({ text: lines.slice(at, end).join("\n"), tags: [PRE] });
+  return end - at;
+}
+
+function quote(lines: readonly string[], at: number, spans: Span[]): number {
+  let end = at;
+  for (let hit = QUOTED.exec(lines[end] ?? ""); hit !== null; hit = QUOTED.exec(lines[end] ?? "")) {
+    if (end > at) spans.push({ text: "\n", tags: [QUOTE] });
+    inline(hit[1] ?? "", [QUOTE], spans);
+    end++;
+    if (end >= lines.length) break;
+  }
+  return end - at;
+}
+
+function line(text: string, spans: Span[]): void {
+  const heading = HEADING.exec(text)?.[1];
+  const item = ITEM.exec(text);
+  if (heading !== undefined) inline(heading, [BOLD], spans);
+  else if (RULE.test(text)) spans.push({ text: "———", tags: [] });
+  else if (item !== null) listItem(item, spans);
+  else inline(text, [], spans);
+}
+
+function listItem([, indent = "", number, box, rest = ""]: RegExpExecArray, spans: Span[]): void {
+  const point = number === undefined ? "•" : `${number}.`;
+  const sign = box === undefined ? point : box === " " ? "☐" : "☑";
+  spans.push({ text: `${indent.replace(/\t/g, "  ")}${sign} `, tags: [] });
+  inline(rest, [], spans);
+}
+
+const SIGNS: readonly (readonly [sign: string, tag: Tag])[] = [
+  ["**", BOLD],
+  ["__", BOLD],
+  ["~~", STRIKE],
+  ["*", ITALIC],
+  ["_", ITALIC],
+];
+
+/** Adds a line's text in its elements. Each kind of sign is looked for to the end in vain once at most: time is linear. */
+function inline(text: string, tags: readonly Tag[], spans: Span[]): void {
+  const vain = new Set<string>();
+  let plain = "";
+  const flush = (): void => {
+    if (plain !== "") spans.push({ text: plain, tags });
+    plain = "";
+  };
+  for (let at = 0; at < text.length; ) {
+    const found =
+      escaped(text, at) ??
+      code(text, at, vain, tags) ??
+      link(text, at, vain, tags) ??
+      emphasis(text, at, vain, tags);
+    if (found === undefined) {
+      plain += text.charAt(at++);
+      continue;
+    }
+    if (typeof found.inner === "string") plain += found.inner;
+    else {
+      flush();
+      if (found.inner.raw) spans.push({ text: found.inner.text, tags: found.inner.tags });
+      else inline(found.inner.text, found.inner.tags, spans);
+    }
+    at = found.end;
+  }
+  flush();
+}
+
+interface Found {
+  readonly end: number;
+  /** Text as it is, or what stands in further elements; `raw`: signs in it mean nothing. */
+  readonly inner: string | (Span & { readonly raw: boolean });
+}
+
+function escaped(text: string, at: number): Found | undefined {
+  if (text.charAt(at) !== "\\" || !/[!-/:-@[-`{-~]/.test(text.charAt(at + 1))) return undefined;
+  return { end: at + 2, inner: text.charAt(at + 1) };
+}
+
+function code(text: string, at: number, vain: Set<string>, tags: readonly Tag[]): Found | undefined {
+  if (text.charAt(at) !== "`") return undefined;
+  let open = at;
+  while (text.charAt(open) === "`") open++;
+  const marks = text.slice(at, open);
+  const close = vain.has(marks) ? -1 : closingRun(text, open, marks.length);
+  if (close === -1) {
+    vain.add(marks);
+    return { end: open, inner: marks };
+  }
+  const inside = text.slice(open, close).replace(/^ (.*[^ ].*) $/, "$1");
+  // Telegram lets code stand in a quote and in nothing else.
+  return {
+    end: close + marks.length,
+    inner: { text: inside, tags: [...tags.filter((t) => t === QUOTE), CODE], raw: true },
+  };
+}
+
+function closingRun(text: string, from: number, length: number): number {
+  for (let at = text.indexOf("`", from); at !== -1; at = text.indexOf("`", at)) {
+    const start = at;
+    while (text.charAt(at) === "`") at++;
+    if (at - start === length) return start;
+  }
+  return -1;
+}
+
+const LINKABLE = /^(?:https?:\/\/|tg:\/\/|mailto:)[^\s"<>]+$/i;
+
+function link(text: string, at: number, vain: Set<string>, tags: readonly Tag[]): Found | undefined {
+  const image = text.startsWith("![", at);
+  if (!image && text.charAt(at) !== "[") return undefined;
+  const middle = vain.has("](") ? -1 : text.indexOf("](", at);
+  const end = middle === -1 ? -1 : closingParenthesis(text, middle + 2);
+  if (end === -1) {
+    vain.add("](");
+    return undefined;
+  }
+  const url = text
+    .slice(middle + 2, end)
+    .trim()
+    .replace(/\s+"[^"]*"$/, "")
+    .replace(/^<(.*)>$/, "$1");
+  // Of several brackets the last one belongs to the address: "[x] see [this](https://…)".
+  if (text.lastIndexOf("[", middle) > at + (image ? 1 : 0)) return undefined;
+  const label = text.slice(at + (image ? 2 : 1), middle);
+  // What can't be opened from a chat (a path, an anchor, a script) is shown instead.
+  if (!LINKABLE.test(url) || tags.length >= MOST_NESTED)
+    return { end: middle + 2, inner: text.slice(at, middle + 2) };
+  const anchor = { open: `<a href="${escapeHtml(url)}">`, close: "</a>" };
+  return {
+    end: end + 1,
+    inner: { text: label === "" ? url : label, tags: [...tags, anchor], raw: label === "" },
+  };
+}
+
+function closingParenthesis(text: string, from: number): number {
+  const end = text.indexOf(")", from);
+  const inner = text.indexOf("(", from);
+  // Addresses may hold one pair: https://en.wikipedia.org/wiki/Claude_(name)
+  return inner !== -1 && inner < end && text.charAt(end + 1) === ")" ? end + 1 : end;
+}
+
+function emphasis(text: string, at: number, vain: Set<string>, tags: readonly Tag[]): Found | undefined {
+  const [sign, element] = SIGNS.find(([candidate]) => text.startsWith(candidate, at)) ?? [];
+  if (sign === undefined || element === undefined) return undefined;
+  const end = vain.has(sign) || tags.length >= MOST_NESTED ? -1 : closingSign(text, at, sign);
+  if (end === -1) {
+    if (tags.length < MOST_NESTED && opens(text, at, sign)) vain.add(sign);
+    return { end: at + sign.length, inner: sign };
+  }
+  const inner = text.slice(at + sign.length, end);
+  const inside = tags.includes(element) ? tags : [...tags, element];
+  return { end: end + sign.length, inner: { text: inner, tags: inside, raw: false } };
+}
+
+function opens(text: string, at: number, sign: string): boolean {
+  const next = text.charAt(at + sign.length);
+  if (next === "" || /\s/.test(next) || next === sign.charAt(0)) return false;
+  return !sign.startsWith("_") || !isWord(text.charAt(at - 1));
+}
+
+function closingSign(text: string, at: number, sign: string): number {
+  if (!opens(text, at, sign)) return -1;
+  let from = at + sign.length + 1;
+  for (let end = text.indexOf(sign, from); end !== -1; end = text.indexOf(sign, from)) {
+    const after = text.charAt(end + sign.length);
+    const whole = !/\s/.test(text.charAt(end - 1)) && !(sign.startsWith("_") && isWord(after));
+    // A single sign that belongs to a double one closes nothing.
+    if (whole && !(sign.length === 1 && after === sign)) return end;
+    from = end + (sign.length === 1 && after === sign ? 2 : sign.length);
+  }
+  return -1;
+}
+
+function isWord(character: string): boolean {
+  return /[\p{L}\p{N}_]/u.test(character);
+}
+
+/** Text as Telegram's HTML takes it, in an attribute too. */
+export function escapeHtml(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+}
+
+function tag(name: string): Tag {
+  return { open: `<${name}>`, close: `</${name}>` };
+}

@@ -1,0 +1,251 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { listeningPort } from "./address.js";
+import { runToEnd, TestGateway } from "./gateway.js";
+
+/** The plugins that come with the gateway, as messages list them. */
+const NAMES = readdirSync(new URL("../../plugins", import.meta.url))
+  .sort()
+  .join(", ");
+const FIXTURES = fileURLToPath(new URL("../fixtures/plugins/", import.meta.url));
+
+interface Start {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** claudeway.toml. */
+  readonly file?: string;
+  /** Other files of the folder that the command is started in; scripts are executable. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+const PORT = "takes a whole number from 0 to 65535";
+const KEYS = "takes id:secret, comma-separated";
+const CLI = "takes the path or name of the Claude CLI";
+const FOLDER = "takes the path of a folder that this user may write to";
+const SCRIPT = "#!/bin/sh\n";
+
+/** What is wrong, how the command is started, and its one line; DIR stands for the folder that it is started in, NAMES for the plugins. */
+const REFUSED: readonly (readonly [string, Start, string])[] = [
+  ["a slip in a flag", { args: ["--prot", "1"] }, "--prot: unknown flag; did you mean --port?"],
+  ["a flag without its value", { args: ["--keys"] }, "--keys: has no value; see claudeway --help"],
+  ["a port in words", { args: ["--port", "http"] }, `--port: is "http"; ${PORT}`],
+  ["a port over the range", { args: ["-p", "65536"] }, `--port: is 65536; ${PORT}`],
+  ["an unknown word", { args: ["serv"] }, "serv: unknown command; did you mean serve?"],
+  [
+    "an unknown log level",
+    { args: ["--log-level", "verbose"] },
+    '--log-level: is "verbose"; takes trace, debug, info, warn or error',
+  ],
+  ["a file that is not there", { args: ["--config", "x.toml"] }, "--config: x.toml: there is no such file"],
+  ["a port in the environment", { env: { PORT: "3000x" } }, `PORT: is "3000x"; ${PORT}`],
+  [
+    "a switch in the environment",
+    { env: { NO_PERMISSIONS_BYPASS: "on" } },
+    'NO_PERMISSIONS_BYPASS: is "on"; takes true or false',
+  ],
+  [
+    "keys without secrets",
+    { env: { WRAPPER_KEYS: "sk-123" } },
+    `WRAPPER_KEYS: entry 1 has no colon; ${KEYS}`,
+  ],
+  [
+    "two keys with one id",
+    { args: ["--keys", "a:hunter1,a:hunter2"] },
+    "--keys: entries 1 and 2 have the same id; each takes its own",
+  ],
+  ["no TOML", { file: "port = 3000\nhost =\n" }, "./claudeway.toml:2:7: not TOML: invalid value"],
+  [
+    "a slip in the file",
+    { file: "prot = 3000" },
+    "./claudeway.toml: prot: unknown setting; did you mean port?",
+  ],
+  ["a type in the file", { file: 'port = "3000"' }, `./claudeway.toml: port: is "3000"; ${PORT}`],
+  [
+    "a variable that is not set",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
+    { file: 'keys = ["admin:${NOT_SET_ANYWHERE}"]' },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
+    "./claudeway.toml: keys[0]: takes ${NOT_SET_ANYWHERE}, which is not set in the environment",
+  ],
+  // The Claude CLI.
+  [
+    "a CLI that is not there",
+    { args: ["--claude-bin", "./claude"] },
+    `--claude-bin: is "DIR/claude", and there is no such file; ${CLI}`,
+  ],
+  [
+    "a CLI that is not on the PATH",
+    { env: { CLAUDE_BIN: "claude-not-here" } },
+    `CLAUDE_BIN: is "claude-not-here", and there is no such program on the PATH; ${CLI}`,
+  ],
+  [
+    "a CLI that is no program",
+    { file: 'claude_bin = "./notes.txt"', files: { "notes.txt": "" } },
+    `./claudeway.toml: claude_bin: is "DIR/notes.txt", which is no program that this user may run; ${CLI}`,
+  ],
+  [
+    "a CLI that fails",
+    { args: ["--claude-bin", "./c"], files: { c: `${SCRIPT}echo no licence >&2; exit 3` } },
+    "claude: DIR/c does not run: --version ended with exit code 3: no licence",
+  ],
+  [
+    "another program than the CLI",
+    { args: ["--claude-bin", "./c"], files: { c: `${SCRIPT}echo hello` } },
+    'claude: DIR/c is not the Claude CLI: its --version says "hello"',
+  ],
+  // Where it listens and writes.
+  [
+    "another machine's address",
+    { args: ["--host", "203.0.113.7"] },
+    '--host: is "203.0.113.7"; takes an address of this machine, such as 127.0.0.1',
+  ],
+  [
+    "a name without an address",
+    { env: { HOST: "nowhere.invalid" } },
+    'HOST: is "nowhere.invalid"; takes an address of this machine, such as 127.0.0.1',
+  ],
+  [
+    "a file as the data folder",
+    { args: ["--data-dir", "f"], files: { f: "" } },
+    `--data-dir: is "DIR/f", which is no folder; ${FOLDER}`,
+  ],
+  [
+    "a data folder below a file",
+    { env: { DATA_DIR: "f/data" }, files: { f: "" } },
+    `DATA_DIR: is "DIR/f/data", which is no folder, or leads through something that is none; ${FOLDER}`,
+  ],
+  [
+    "a data folder that can't be made",
+    { args: ["--data-dir", "/proc/claudeway"] },
+    `--data-dir: is "/proc/claudeway", which can't be made (ENOENT); ${FOLDER}`,
+  ],
+  [
+    "a file as the log folder",
+    { file: 'log_dir = "f"', files: { f: "" } },
+    `./claudeway.toml: log_dir: is "DIR/f", which is no folder; ${FOLDER}`,
+  ],
+  [
+    "a file as the base folder",
+    { args: ["--workdir", "./f"], files: { f: "" } },
+    `--workdir: is "DIR/f", which is no folder; ${FOLDER}`,
+  ],
+  // Plugins.
+  [
+    "a slip in a plugin's name",
+    { args: ["--enable-plugin", "demmo"] },
+    "plugin demmo: there is no such plugin; did you mean demo? takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)",
+  ],
+  [
+    "a slip in a section's name",
+    { file: "[plugins.demmo]\n" },
+    "plugins.demmo: no such plugin; did you mean demo? there are NAMES; one from a package or a path is switched on with --enable-plugin",
+  ],
+  [
+    "a plugin's path that leads nowhere",
+    { args: ["--enable-plugin", `${FIXTURES}goood`] },
+    `plugin ${FIXTURES}goood: no file or folder at ${FIXTURES}goood; did you mean ${FIXTURES}good?`,
+  ],
+  [
+    "a package that is not installed",
+    { args: ["--enable-plugin", "claudeway-plugin-nowhere"] },
+    "plugin claudeway-plugin-nowhere: is not installed (npm install claudeway-plugin-nowhere); takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)",
+  ],
+  [
+    "a setting that a plugin does not have",
+    { file: "[plugins.demo]\nenabled = true\nlatency = 5\n" },
+    "plugins.demo.latency: unknown setting; did you mean latency_ms?",
+  ],
+];
+
+/** Plugins that can't be switched on, and what stands behind their path in the line. */
+const BROKEN: readonly (readonly [string, RegExp])[] = [
+  [
+    "throws-at-import",
+    /^plugin \S+\/throws-at-import: importing \S+\/index\.js failed: no licence file in this folder$/,
+  ],
+  ["throws-in-apply", /^plugin throws_in_apply: did not start: the folder is not writable$/],
+  ["hangs-in-apply", /^plugin hangs_in_apply: did not start: apply is not done after 10 s$/],
+  ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
+  ["wrong-version", /^plugin \S+\/wrong-version: apiVersion is "1"; this gateway takes 1$/],
+  [
+    "newer-version",
+    /^plugin \S+\/newer-version: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/,
+  ],
+];
+
+describe("a start that is refused", () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-boot-"));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** Starts the command, which has to end with status 1 and one line; returns the line, its beginning cut off. */
+  async function refusal({ args = [], env = {}, file, files = {} }: Start): Promise<string> {
+    if (file !== undefined) writeFileSync(join(dir, "claudeway.toml"), file);
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(join(dir, name), content);
+      if (content.startsWith("#!")) chmodSync(join(dir, name), 0o755);
+    }
+    const home = { CLAUDE_WORKDIR: join(dir, "work"), CLAUDE_CONFIG_DIR: join(dir, "claude"), PORT: "0" };
+    const { code, stdout, stderr } = await runToEnd(args, dir, { ...home, ...env });
+    expect(stdout, "nothing listens").to.equal("");
+    const [line = "", ...rest] = stderr.split("\n");
+    expect(rest, stderr).to.deep.equal([""]);
+    expect(line).to.match(/^claudeway: /);
+    expect(code).to.equal(1);
+    return line.slice("claudeway: ".length).replaceAll(dir, "DIR").replace(NAMES, "NAMES");
+  }
+
+  for (const [what, start, line] of REFUSED) {
+    it(`${what}: ${line.slice(0, 60)}`, async () => {
+      expect(await refusal(start)).to.equal(line);
+      for (const made of ["data", "logs", "work"]) expect(existsSync(join(dir, made)), made).to.equal(false);
+    });
+  }
+
+  for (const [name, line] of BROKEN) {
+    it(`a broken plugin: ${name}`, async () => {
+      expect(await refusal({ args: ["--log-level", "error", "--enable-plugin", FIXTURES + name] })).to.match(
+        line,
+      );
+    });
+  }
+
+  it("a port in use, and one that the file names", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    const port = await listeningPort(other);
+    try {
+      const line = `is ${port}, which is in use on 127.0.0.1; takes another one, or 0 for any free one`;
+      const args = ["--host", "127.0.0.1"];
+      expect(await refusal({ args: [...args, "--port", String(port)] })).to.equal(`--port: ${line}`);
+      expect(await refusal({ args, env: { PORT: String(port) } })).to.equal(`PORT: ${line}`);
+      expect(existsSync(join(dir, "data"))).to.equal(false);
+    } finally {
+      other.close();
+    }
+  });
+});
+
+describe("a second gateway on the same data folder", () => {
+  it("is refused, and the first goes on", async () => {
+    const gateway = await TestGateway.start();
+    try {
+      const { code, stdout, stderr } = await runToEnd(["--port", "0"], gateway.dir, {
+        CLAUDE_WORKDIR: gateway.workdir,
+      });
+      expect({ code, stdout, stderr }).to.deep.equal({
+        code: 1,
+        stdout: "",
+        stderr: `claudeway: ledger ${gateway.dataDir}/ledger.sqlite is in use by another gateway (pid ${gateway.pid})\n`,
+      });
+      expect(await gateway.request("/health", { key: null })).to.include({ status: 200 });
+    } finally {
+      await gateway.dispose();
+    }
+  });
+});

@@ -1,0 +1,121 @@
+import { expect } from "chai";
+import {
+  compileRules,
+  type RuleConfig,
+  refusalOfChanged,
+  type ToolCall,
+} from "../../../plugins/approval/dist/rules/index.js";
+import { Folders } from "./folders.js";
+
+describe("approval: rules for other tools", () => {
+  const folders = new Folders();
+  after(() => folders.remove());
+
+  const verdict = (
+    tool: string,
+    input: Readonly<Record<string, unknown>>,
+    rules: readonly RuleConfig[] = [],
+  ) => folders.call(tool, input, rules).verdict;
+
+  it("without a rule: allows what has no effect, asks for what reaches out and for what is not known", () => {
+    for (const tool of [
+      "TodoWrite",
+      "TaskCreate",
+      "EnterPlanMode",
+      "TaskOutput",
+      "TaskStop",
+      "Agent",
+      "Task",
+    ]) {
+      expect(verdict(tool, {}), tool).to.equal("allow");
+    }
+    for (const tool of [
+      "WebFetch",
+      "WebSearch",
+      "ExitPlanMode",
+      "Skill",
+      "mcp__a__b",
+      "AskUserQuestion",
+      "Invented",
+    ]) {
+      expect(verdict(tool, {}), tool).to.equal("ask");
+    }
+  });
+
+  it("asks for a subagent that would run elsewhere or with other permissions", () => {
+    expect(verdict("Agent", { prompt: "a", subagent_type: "Explore" })).to.equal("allow");
+    expect(verdict("Agent", { prompt: "a", isolation: "remote" })).to.equal("ask");
+    expect(verdict("Agent", { prompt: "a", mode: "bypassPermissions" })).to.equal("ask");
+  });
+
+  describe("WebFetch", () => {
+    const cases: readonly (readonly [string, string, "allow" | "ask"])[] = [
+      ["domain:example.org", "https://example.org/a?b", "allow"],
+      ["domain:example.org", "http://EXAMPLE.org", "allow"],
+      ["domain:example.org", "https://example.org./", "allow"],
+      ["domain:example.org", "https://www.example.org", "ask"],
+      ["domain:example.org", "https://example.org.evil.net", "ask"],
+      ["domain:example.org", "https://evil.net/example.org", "ask"],
+      ["domain:example.org", "https://example.org@evil.net/", "ask"],
+      ["domain:example.org", "https://evil.net\\@example.org/", "ask"],
+      ["domain:example.org", "https://example\u200b.org/", "ask"],
+      ["domain:example.org", "https://ex\u0430mple.org/", "ask"],
+      ["domain:example.org", "file://example.org/etc/passwd", "ask"],
+      ["domain:example.org", "example.org", "ask"],
+      ["domain:*.example.org", "https://a.b.example.org/", "allow"],
+      ["domain:*.example.org", "https://example.org/", "ask"],
+      ["domain:*.example.org", "https://badexample.org/", "ask"],
+    ];
+    for (const [pattern, url, expected] of cases) {
+      it(`(${pattern}) with ${JSON.stringify(url)}: ${expected}`, () => {
+        expect(verdict("WebFetch", { url, prompt: "" }, [{ allow: `WebFetch(${pattern})` }])).to.equal(
+          expected,
+        );
+      });
+    }
+
+    it("denies a domain, and asks where it cannot tell", () => {
+      const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
+      expect(verdict("WebFetch", { url: "https://example.org" }, rules)).to.equal("deny");
+      expect(verdict("WebFetch", { url: "https://example.com" }, rules)).to.equal("allow");
+      expect(verdict("WebFetch", { url: "https://a@example.org" }, rules)).to.equal("ask");
+    });
+  });
+
+  it("MCP: a server, all of it in two spellings, some of its tools, one", () => {
+    for (const pattern of ["mcp__github", "mcp__github__*", "mcp__github__get_*", "mcp__github__get_issue"]) {
+      expect(verdict("mcp__github__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("allow");
+      expect(verdict("mcp__github2__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("ask");
+    }
+    expect(verdict("mcp__github__delete_repo", {}, [{ allow: "mcp__github__get_*" }])).to.equal("ask");
+  });
+
+  it("fields: a subagent's type under both of the tool's names, a skill", () => {
+    const rules = [{ deny: "Agent(Explore)" }, { allow: "Skill(review)" }];
+    expect(verdict("Agent", { subagent_type: "Explore" }, rules)).to.equal("deny");
+    expect(verdict("Task", { subagent_type: "Explore" }, rules)).to.equal("deny");
+    expect(verdict("Agent", { subagent_type: "Plan" }, rules)).to.equal("allow");
+    expect(verdict("Agent", {}, rules), "its type is not told").to.equal("ask");
+    expect(verdict("Skill", { skill: "review" }, rules)).to.equal("allow");
+    expect(verdict("Skill", { skill: "deploy" }, rules)).to.equal("ask");
+  });
+
+  it("names are compared letter by letter", () => {
+    const rules = [{ allow: "WebSearch" }];
+    for (const tool of ["websearch", "WebSearch ", "WebS\u0435arch"])
+      expect(verdict(tool, {}, rules)).to.equal("ask");
+  });
+
+  it("an input that a person changed is held against what is denied and protected, and nothing else", () => {
+    const rules = compileRules([{ deny: "Bash(rm *)", message: "no removing" }, { ask: "Bash(git push *)" }]);
+    const changed = (tool: string, input: ToolCall["input"]) =>
+      refusalOfChanged({ tool, input, workdir: folders.workdir }, rules, folders.guarded);
+    expect(changed("Bash", { command: "git push" })).to.equal(undefined);
+    expect(changed("Bash", { command: "make $TARGET" })).to.equal(undefined);
+    expect(changed("Bash", { command: "make && rm x" })).to.include({ message: "no removing" });
+    expect(changed("Write", { file_path: folders.path("elsewhere/file.txt") })).to.equal(undefined);
+    expect(changed("Write", { file_path: folders.path("gateway/claudeway.toml") })).to.include({
+      verdict: "deny",
+    });
+  });
+});

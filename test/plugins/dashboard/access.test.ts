@@ -1,0 +1,187 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { AdminSessions } from "../../../plugins/dashboard/dist/access/admin-sessions.js";
+import { LoginThrottle } from "../../../plugins/dashboard/dist/access/throttle.js";
+import { KEYS, type TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
+import { asker, listen, logIn, startWithDashboard } from "./admin.js";
+
+const MINUTE = 60_000;
+
+describe("dashboard: who gets in", () => {
+  describe("a login", () => {
+    it("holds for its time and no longer, and a closed one never", () => {
+      let now = 0;
+      const sessions = new AdminSessions(3600, () => now);
+      const [one, other] = [sessions.open(), sessions.open()];
+      sessions.close(other.token);
+      now = 60 * MINUTE - 1;
+      expect(sessions.find(one.token)).to.include({ expiresAt: 60 * MINUTE });
+      expect(sessions.find(other.token)).to.equal(undefined);
+      now += 1;
+      expect(sessions.find(one.token)).to.equal(undefined);
+    });
+
+    it("is one of a bounded number", () => {
+      const sessions = new AdminSessions(3600);
+      const first = sessions.open();
+      for (let i = 0; i < 1000; i++) sessions.open();
+      expect(sessions.find(first.token)).to.equal(undefined);
+    });
+
+    it("is slowed down after three wrong keys: 1 s, 2 s, 4 s … a minute; address by address", () => {
+      let now = 0;
+      const throttle = new LoginThrottle(() => now);
+      const waits: number[] = [];
+      for (let failure = 0; failure < 12; failure++) {
+        throttle.failed("a");
+        const wait = throttle.waitMs("a");
+        waits.push(wait);
+        now += wait;
+      }
+      expect(waits.slice(0, 6)).to.deep.equal([0, 0, 1000, 2000, 4000, 8000]);
+      expect(waits.at(-1)).to.equal(MINUTE);
+      expect(throttle.waitMs("b")).to.equal(0);
+      throttle.failed("a");
+      throttle.succeeded("a");
+      expect(throttle.waitMs("a")).to.equal(0);
+    });
+  });
+
+  describe("over HTTP", () => {
+    let gateway: TestGateway;
+    let cookie: string;
+    before(async () => {
+      gateway = await startWithDashboard();
+      cookie = await logIn(gateway);
+    });
+    after(() => gateway.dispose());
+
+    const login = (key: unknown, headers: Readonly<Record<string, string>> = {}) =>
+      gateway.request("/admin/login", { body: { key }, key: null, headers });
+
+    it("a login's cookie is for no script, no other site and one hour; behind TLS it is Secure", async () => {
+      const plain = await login(KEYS.admin);
+      expect(plain.headers.get("set-cookie")).to.match(
+        /^claudeway_admin=[\w-]{43}; Path=\/; Max-Age=3600; HttpOnly; SameSite=Strict$/,
+      );
+      const { headers } = await login(KEYS.admin, { "x-forwarded-proto": "https" });
+      expect(headers.get("set-cookie")).to.match(/; Secure$/);
+    });
+
+    it("without a login, with a made-up cookie, or with a wrong key: 401; with another key: 403", async () => {
+      for (const path of ["/admin/overview", "/admin/logs", "/admin/events", "/admin/me"]) {
+        expect((await gateway.request(path, { key: null })).body).to.include({ code: "UNAUTHORIZED" });
+        const made = { cookie: `claudeway_admin=${"A".repeat(43)}` };
+        expect((await gateway.request(path, { key: null, headers: made })).status).to.equal(401);
+      }
+      expect((await gateway.request("/admin/overview", { key: "sk-nobody" })).status).to.equal(401);
+      expect((await gateway.request("/admin/overview", { key: KEYS.bob })).body).to.include({
+        code: "FORBIDDEN",
+      });
+    });
+
+    it("the admin's key as a Bearer token works too", async () => {
+      const { status, body } = await gateway.request("/admin/overview");
+      expect(status).to.equal(200);
+      expect(body).to.include({ total_requests: 0, active_sessions: 0, total_cost_usd: 0 });
+    });
+
+    it("a login that was ended does not hold", async () => {
+      const other = await logIn(gateway);
+      const ask = asker(gateway, other);
+      expect((await ask("/admin/me")).body).to.include({ key_id: "admin" });
+      const out = await ask("/admin/logout", { method: "POST" });
+      expect(out.headers.get("set-cookie")).to.match(/^claudeway_admin=; Path=\/; Max-Age=0/);
+      expect((await ask("/admin/me")).status).to.equal(401);
+      expect((await asker(gateway, cookie)("/admin/me")).status, "another login").to.equal(200);
+    });
+
+    describe("what another site's page sends is refused", () => {
+      const foreign = [
+        { "sec-fetch-site": "cross-site" },
+        { "sec-fetch-site": "same-site" },
+        { "sec-fetch-site": "none" },
+        { origin: "https://evil.example" },
+        { origin: "null" },
+        { origin: "http://127.0.0.1:1" },
+      ];
+      for (const headers of foreign) {
+        it(JSON.stringify(headers), async () => {
+          const ask = asker(gateway, cookie);
+          const switched = await ask("/admin/plugins/demo/enable", { method: "POST", headers });
+          expect(switched.status).to.equal(403);
+          expect((await login(KEYS.admin, headers)).status).to.equal(403);
+          expect((await ask("/admin/overview", { headers })).status, "reading").to.equal(200);
+        });
+      }
+
+      it("and its own page's, or a proxy's for it, is not", async () => {
+        const { host } = new URL(gateway.url);
+        const own = [
+          { "sec-fetch-site": "same-origin", origin: "https://whatever.example" },
+          { origin: `http://${host}` },
+          { origin: "https://way.example", "x-forwarded-host": "way.example" },
+        ];
+        for (const headers of own) expect((await login(KEYS.admin, headers)).status).to.equal(200);
+      });
+
+      it("nor can a form log in: the body has to be JSON", async () => {
+        const body = `key=${KEYS.admin}`;
+        const headers = { "content-type": "application/x-www-form-urlencoded" };
+        expect((await gateway.request("/admin/login", { body, key: null, headers })).status).to.equal(400);
+      });
+    });
+
+    it("a body without a key is 400 and says so", async () => {
+      for (const key of [undefined, 7, null, ["x"]]) {
+        const { status, body } = await login(key);
+        expect(status).to.equal(400);
+        expect(body).to.include({ error: "key: takes the admin's key" });
+      }
+    });
+
+    it("after three wrong keys the right one has to wait too, but not from another address", async () => {
+      const from = { "x-forwarded-for": "192.0.2.1" };
+      for (const key of ["sk-wrong", KEYS.bob, "sk-wrong"]) {
+        const { status, body } = await login(key, from);
+        expect([status, body["error"]]).to.deep.equal([401, "this is not the admin's key"]);
+      }
+      const slowed = await login(KEYS.admin, from);
+      expect(slowed.status).to.equal(429);
+      expect(slowed.headers.get("retry-after")).to.equal("1");
+      expect((await login(KEYS.admin, { "x-forwarded-for": "192.0.2.1, 192.0.2.2" })).status).to.equal(200);
+      await sleep(1000);
+      expect((await login(KEYS.admin, from)).status).to.equal(200);
+    });
+
+    it("who changed something is in the log, and who only looked is not", async () => {
+      const ask = asker(gateway, cookie);
+      await ask("/admin/plugins/demo/disable", { method: "POST" });
+      await ask("/admin/keys");
+      const month = new Date().toISOString().slice(0, 7);
+      const log = await eventually("the line", () => {
+        const lines = readFileSync(join(gateway.logDir, "admin", `${month}.log`), "utf8");
+        return lines.includes("/admin/plugins/demo/disable") && lines;
+      });
+      expect(log).to.not.include("/admin/keys");
+      expect(log).to.not.include(KEYS.admin);
+    });
+  });
+
+  describe("a short login", () => {
+    let gateway: TestGateway;
+    after(() => gateway.dispose());
+
+    it("ends, and with it the feed that it opened", async () => {
+      gateway = await startWithDashboard("[plugins.dashboard]\nsession_secs = 1\n");
+      const cookie = await logIn(gateway);
+      const feed = await listen(gateway, cookie);
+      await feed.done;
+      expect(feed.heard.at(-1)?.event).to.equal("expired");
+      expect((await asker(gateway, cookie)("/admin/me")).status).to.equal(401);
+    });
+  });
+});

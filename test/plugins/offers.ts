@@ -1,0 +1,72 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
+import { NOTHING_OFFERED, type Offers } from "../../core/dist/kernel/capabilities.js";
+
+/** Offers of a gateway that is not there: what a test does not give throws when it is used. */
+export function fakeOffers(given: Partial<Offers>): Offers {
+  const folder = mkdtempSync(join(tmpdir(), "claudeway-plugin-"));
+  const offers = Object.create(NOTHING_OFFERED, Object.getOwnPropertyDescriptors(given)) as Offers;
+  if (given.storage === undefined) Object.defineProperty(offers, "storage", { value: () => folder });
+  return offers;
+}
+
+export function turnOf(more: Partial<TurnInfo> = {}): TurnInfo {
+  return {
+    id: "00000000-0000-4000-8000-000000000001",
+    sessionId: "00000000-0000-4000-8000-000000000002",
+    kind: "session",
+    keyId: "alice",
+    createdAt: "2030-01-01T00:00:00.000Z",
+    ...more,
+  };
+}
+
+const TOKENS = { input: 120, output: 45, cache_read: 0, cache_write: 0 };
+
+export function outcomeOf(
+  more: Partial<TurnOutcome> = {},
+  response: Partial<TurnOutcome["response"]> = {},
+): TurnOutcome {
+  return {
+    end: "completed",
+    response: {
+      session_id: "00000000-0000-4000-8000-000000000002",
+      result: "done",
+      success: true,
+      duration_ms: 3200,
+      tokens: TOKENS,
+      cost_usd: 0.0123,
+      error: null,
+      ...response,
+    },
+    usage: { tokens: TOKENS, costUsd: 0.0123, estimated: false, byModel: {} },
+    durationMs: 3200,
+    queuedMs: 0,
+    exitCode: 0,
+    model: "claude-sonnet-5",
+    ...more,
+  };
+}
+
+export function approvalOf(more: Partial<Approval> = {}): Approval {
+  return {
+    id: "11111111-1111-4111-8111-111111111111",
+    sessionId: "00000000-0000-4000-8000-000000000002",
+    turnId: "00000000-0000-4000-8000-000000000001",
+    keyId: "alice",
+    kind: "tool",
+    toolUseId: "toolu_1",
+    tool: "Bash",
+    input: { command: "rm -rf build && make" },
+    workdir: "/tmp/work",
+    status: "pending",
+    parked: false,
+    askedAt: "2030-01-01T00:00:00.000Z",
+    expiresAt: "2030-01-02T00:00:00.000Z",
+    deciders: undefined,
+    decision: undefined,
+    ...more,
+  };
+}

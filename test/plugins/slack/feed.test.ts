@@ -1,0 +1,293 @@
+import type { Approval } from "@claudeway/core";
+import slack, { type SlackConfig } from "@claudeway/plugin-slack";
+import { expect } from "chai";
+import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import { createKernel, pause, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
+import { eventually } from "../../e2e/poll.js";
+import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
+import { type Payload, SlackServer } from "./slack-server.js";
+
+const INTERVAL_MS = 30;
+
+describe("slack", () => {
+  let server: SlackServer;
+  let running: TestKernel;
+  let publicUrl: string | undefined;
+
+  beforeEach(async () => {
+    server = await SlackServer.start();
+    publicUrl = undefined;
+    running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
+    const offers: Partial<Offers> = {
+      get control(): Offers["control"] {
+        return { publicUrl: () => publicUrl } as Offers["control"];
+      },
+      get approvals(): Offers["approvals"] {
+        return { link: async (id: string) => `/approvals/page/${id}?sig=abc` } as Offers["approvals"];
+      },
+    };
+    running.kernel.offer(fakeOffers(offers));
+  });
+
+  afterEach(async () => {
+    await running.kernel.close();
+    await server.close();
+  });
+
+  async function start(config: Partial<SlackConfig> = {}): Promise<void> {
+    const section = { webhook_url: server.url(), interval_ms: INTERVAL_MS, timeout_secs: 0.5, ...config };
+    await running.kernel.enable({ plugins: [slack], sections: { slack: { ...section } } });
+  }
+
+  const { tell } = {
+    tell: {
+      finished: (more = {}, response = {}) =>
+        running.kernel.tell("afterExecute", turnOf(), outcomeOf(more, response)),
+      asked: (more: Partial<Approval> = {}) => running.kernel.tell("approvalRequested", approvalOf(more)),
+      decided: (more: Partial<Approval> = {}) => running.kernel.tell("approvalDecided", approvalOf(more)),
+    },
+  };
+
+  const arrived = (count: number) =>
+    eventually(`${count} messages`, () => server.posted.length >= count && server.posted);
+
+  it("posts a finished request with key, model, time, money and session", async () => {
+    await start();
+    tell.finished();
+    const [posted] = await arrived(1);
+    expect(posted?.path).to.equal("/services/T000/B000/secret");
+    const text = textOf(posted?.payload);
+    for (const part of [
+      "Request finished",
+      "alice",
+      "claude-sonnet-5",
+      "3.2 s",
+      "$0.0123",
+      "120 in, 45 out",
+    ]) {
+      expect(text).to.contain(part);
+    }
+    expect(text).not.to.contain("done", "results stay out of the channel");
+  });
+
+  it("posts failures with their reason, sessions, and requests that broke", async () => {
+    await start({ interval_ms: 10 });
+    tell.finished({ end: "timeout" }, { success: false, error: "ran past 120 s" });
+    await arrived(1);
+    running.kernel.tell("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
+    await arrived(2);
+    running.kernel.tell("requestCompleted", {
+      id: "r1",
+      method: "POST",
+      path: "/task",
+      status: 500,
+      durationMs: 1,
+      keyId: null,
+    });
+    await arrived(3);
+    const texts = server.posted.map(({ payload }) => textOf(payload));
+    expect(texts[0]).to.contain("timed out").and.contain("ran past 120 s");
+    expect(texts[1]).to.contain("Session started").and.contain("opus");
+    expect(texts[2]).to.contain("POST /task");
+  });
+
+  it("sends each feed what it asked for", async () => {
+    await start({
+      events: ["failures"],
+      feeds: [
+        {
+          webhook_url: server.url("/services/T/all/x"),
+          events: ["requests", "failures"],
+          key_ids: ["alice"],
+        },
+        { webhook_url: server.url("/services/T/bob/x"), events: ["requests"], key_ids: ["bob"] },
+      ],
+    });
+    tell.finished();
+    tell.finished({ end: "failed" }, { success: false, error: "broke" });
+    await arrived(2);
+    await pause(3 * INTERVAL_MS);
+    expect(server.posted.map(({ path }) => path).sort()).to.deep.equal([
+      "/services/T/all/x",
+      "/services/T000/B000/secret",
+    ]);
+    expect(textOf(server.posted.find(({ path }) => path.includes("all"))?.payload)).to.contain("2 events");
+  });
+
+  it("puts the signed page behind a button, and says where else where there is no address", async () => {
+    await start();
+    tell.asked();
+    await arrived(1);
+    publicUrl = "https://claude.example.org/";
+    tell.asked();
+    await arrived(2);
+    await running.kernel.disable("slack");
+    const [without, withUrl] = server.posted.map(({ payload }) => JSON.stringify(payload));
+    expect(without).to.contain("POST /approvals/:id").and.contain("rm -rf build").and.not.contain('"button"');
+    expect(withUrl).to.contain(
+      '"url":"https://claude.example.org/approvals/page/11111111-1111-4111-8111-111111111111?sig=abc"',
+    );
+  });
+
+  it("says who decided, what expired and what is parked", async () => {
+    await start({ interval_ms: 10 });
+    const by = { channel: "telegram", who: "Ada (@ada)" };
+    tell.decided({ status: "denied", decision: { decision: "deny", by, at: "2030-01-01T00:00:00.000Z" } });
+    await arrived(1);
+    tell.decided({ status: "expired" });
+    await arrived(2);
+    expect(textOf(server.posted[0]?.payload)).to.contain("Denied by Ada (@ada) (telegram)");
+    expect(textOf(server.posted[1]?.payload)).to.contain("Expired");
+  });
+
+  it("makes a burst one digest, about one message an interval, decisions apart and in order", async () => {
+    await start({ interval_ms: 100 });
+    for (let n = 0; n < 200; n++) tell.finished();
+    tell.asked();
+    for (let n = 0; n < 100; n++) tell.finished();
+    await eventually("three messages", () => server.posted.length >= 3);
+    await pause(150);
+    const texts = server.posted.map(({ payload }) => textOf(payload));
+    expect(texts).to.have.length(3);
+    expect(texts[0]).to.contain("200 events").and.contain("more are not shown");
+    expect(texts[1]).to.contain("May Claude use Bash?");
+    expect(texts[2]).to.contain("100 events");
+    const gaps = server.posted.slice(1).map(({ at }, index) => at - (server.posted[index]?.at ?? 0));
+    for (const gap of gaps) expect(gap).to.be.at.least(95);
+  });
+
+  for (const [what, behaviour] of [
+    ["500", { status: 500 }],
+    ["503 with a page", { status: 503, body: "<html>".repeat(1000) }],
+    ["a hang", "hang"],
+    ["a cut connection", "cut"],
+    ["half an answer", "half"],
+  ] as const) {
+    it(`tries again after ${what}, and loses nothing`, async () => {
+      await start();
+      server.next(behaviour, behaviour);
+      tell.finished();
+      await arrived(1);
+      expect(server.attempts).to.equal(3);
+      await eventually("the notice is taken back", () => running.kernel.status()[0]?.notices.length === 0);
+    });
+  }
+
+  it("waits as long as 429 says, and what comes meanwhile becomes one message", async () => {
+    await start();
+    server.next({ status: 429, retryAfter: 1, body: "rate_limited" });
+    const began = performance.now();
+    tell.finished();
+    await eventually("the refusal", () => server.attempts === 1);
+    for (let n = 0; n < 5; n++) tell.finished();
+    await arrived(1);
+    expect(performance.now() - began).to.be.at.least(990);
+    expect(textOf(server.posted[0]?.payload)).to.contain("6 events");
+    expect(server.attempts).to.equal(2);
+  });
+
+  it("keeps a bounded backlog, drops the oldest but no request for a decision, and tells how many", async () => {
+    await start({ backlog: 10 });
+    server.always = { status: 503 };
+    tell.asked();
+    for (let n = 0; n < 60; n++) tell.finished();
+    await eventually("attempts", () => server.attempts >= 2);
+    server.always = undefined;
+    const posted = await arrived(2);
+    const texts = posted.map(({ payload }) => textOf(payload));
+    expect(texts[0]).to.contain("older events were dropped").and.contain("May Claude use Bash?");
+    expect(Number(/\*(\d+) older/.exec(texts[0] ?? "")?.[1])).to.equal(51);
+    expect(texts[1]).to.contain("9 events");
+    expect(running.complaints().some((line) => line.includes("the oldest are dropped"))).to.equal(true);
+  });
+
+  it("shows in the plugin list that the webhook is refused, without its secret", async () => {
+    await start();
+    server.always = { status: 404, body: "no_service" };
+    tell.finished();
+    const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
+    expect(notice).to.match(
+      /^slack: 127\.0\.0\.1:\d+\/services\/T000\/B000\/\*\*\*: answered 404 no_service/,
+    );
+    expect(JSON.stringify([running.kernel.status(), running.lines])).not.to.contain("secret");
+    tell.finished();
+    await pause(5 * INTERVAL_MS);
+    expect(server.attempts).to.equal(1, "a refused webhook is left alone for a while");
+  });
+
+  it("takes a page for no answer of Slack's", async () => {
+    await start();
+    server.always = { status: 200, body: "<html>sign in to the network</html>" };
+    tell.finished();
+    const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
+    expect(notice).to.contain("answered with a page");
+  });
+
+  it("sends the plain text where blocks are not taken, and goes on where nothing is", async () => {
+    await start();
+    server.next({ status: 400, body: "invalid_blocks" });
+    tell.finished();
+    const [plain] = await arrived(1);
+    expect(plain?.payload.blocks).to.deep.equal([]);
+    expect(plain?.payload.text).to.contain("Request finished");
+    server.next({ status: 400, body: "invalid_payload" }, { status: 400, body: "invalid_payload" });
+    tell.asked();
+    await eventually("both attempts", () => server.attempts >= 4);
+    tell.finished();
+    const posted = await arrived(2);
+    expect(textOf(posted[1]?.payload))
+      .to.contain("1 older events were dropped")
+      .and.contain("Request finished");
+  });
+
+  it("posts what waits when the gateway closes, and is bounded in that", async () => {
+    await start({ interval_ms: 60_000 });
+    tell.finished();
+    await arrived(1);
+    tell.asked();
+    tell.finished();
+    await running.kernel.tellClosing();
+    expect(server.posted).to.have.length(3);
+    server.always = "hang";
+    tell.finished();
+    const began = performance.now();
+    await running.kernel.tellClosing();
+    await running.kernel.close();
+    expect(performance.now() - began).to.be.below(4500);
+  });
+
+  it("ends everything that it started when it is switched off", async () => {
+    await start();
+    server.always = "hang";
+    tell.finished();
+    await eventually("a request under way", () => server.attempts === 1);
+    await running.kernel.disable("slack");
+    await eventually("no request under way", () => server.open === 0, 2000);
+    tell.finished();
+    await pause(3 * INTERVAL_MS);
+    expect(server.attempts).to.equal(1);
+    expect(running.complaints().filter((line) => line.includes("1 events were not posted"))).to.have.length(
+      1,
+    );
+  });
+
+  it("does not start without a webhook, and takes the forerunner's section", async () => {
+    const refused = (section: object) =>
+      rejectionMessage(
+        createKernel().kernel.check({ plugins: [slack], sections: { slack: { ...section } } }),
+      );
+    expect(await refused({ webhook_url: "no url" })).to.contain("plugins.slack.webhook_url");
+    expect(await refused({ events: ["everything"] })).to.contain("plugins.slack.events");
+    const { kernel } = createKernel();
+    kernel.offer(fakeOffers({}));
+    const nowhere = kernel.enable({ plugins: [slack] });
+    expect(await rejectionMessage(nowhere)).to.contain("plugins.slack.webhook_url is not set");
+    const section = { enabled: true, webhook_url: "https://hooks.slack.com/services/T00/B00/xyz" };
+    await running.kernel.enable({ plugins: [slack], sections: { slack: section } });
+    expect(JSON.stringify(running.kernel.status()[0]?.config)).not.to.contain("hooks.slack.com");
+  });
+});
+
+function textOf(payload: Payload | undefined): string {
+  return JSON.stringify(payload?.blocks ?? []);
+}
