@@ -73,7 +73,15 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   await bookLostTurns({ ledger, audit, log });
 
   opened.add("plugins", () => kernel.close());
-  const engine = new ClaudeEngine({ executable: claude.path, installation, log });
+  const engine = new ClaudeEngine({
+    executable: claude.path,
+    installation,
+    log,
+    spares: config.engine.spares,
+    maxProcesses: config.engine.max_processes,
+    idleMs: config.engine.idle_secs * 1000,
+    maxMemoryBytes: config.engine.max_memory_mb * 1024 * 1024,
+  });
   opened.add("engine", () => engine.close());
   const childEnv = childEnvironment(env, loaded.secretEnv, loaded.secrets);
   const spawn = (workdir: string) => ({

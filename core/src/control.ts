@@ -41,18 +41,21 @@ export class Control implements GatewayControl {
     return this.parts.kernel.available();
   }
 
-  enable(name: string): Promise<void> {
-    return this.parts.kernel.enable({ plugins: [name], sections: this.#sections() });
+  async enable(name: string): Promise<void> {
+    await this.parts.kernel.enable({ plugins: [name], sections: this.#sections() });
+    await this.parts.engine.retire();
   }
 
-  disable(name: string): Promise<void> {
-    return this.parts.kernel.disable(name);
+  async disable(name: string): Promise<void> {
+    await this.parts.kernel.disable(name);
+    await this.parts.engine.retire();
   }
 
   async reload(): Promise<ReloadReport> {
     const loaded = this.parts.read();
     const { failed, ...report } = await this.parts.kernel.change(selectionOf(loaded));
     this.#loaded = loaded;
+    await this.parts.engine.retire();
     return { ...report, failed: failed.map(({ message }) => message) };
   }
 

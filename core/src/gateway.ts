@@ -104,8 +104,9 @@ export class Gateway {
     });
     this.keyring = new Keyring(keys);
     this.#workdirs = new Workdirs(config.workdir);
-    this.#tasks = new Tasks({ turns: this.turns, workdirs: this.#workdirs });
+    this.#tasks = new Tasks({ engine, turns: this.turns, workdirs: this.#workdirs });
     this.sessions = new Sessions({
+      engine,
       kernel,
       ledger,
       desk,
@@ -126,6 +127,9 @@ export class Gateway {
     const { kernel, audit, log } = this.parts;
     const parseJson = jsonBody(this.#config.limits.body_bytes);
     const routes = this.#routes();
+    // Takes forms, where everything else takes JSON.
+    const page = new Router<GatewayState>();
+    approvalPage(page, this.parts.desk);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit }));
@@ -134,6 +138,7 @@ export class Gateway {
     app.use(authenticate(this.keyring, (ctx) => this.#accessTo(ctx)));
     app.use(requestHook(kernel));
     app.use(pluginRoutes(kernel, parseJson));
+    app.use(page.routes());
     app.use(parseJson);
     app.use(routes.routes());
     app.use(notAllowed(routes));
@@ -158,7 +163,6 @@ export class Gateway {
     sessionRoutes(router, this.sessions, entrance);
     turnRoutes(router, views);
     approvalRoutes(router, this.parts.desk);
-    approvalPage(router, this.parts.desk);
     return router;
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
 import type { Desk } from "./approvals/desk.js";
 import type { Decider } from "./approvals/types.js";
-import type { GrantedCall } from "./engine/engine.js";
+import type { Engine, GrantedCall } from "./engine/engine.js";
 import { GatewayError } from "./errors.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
@@ -15,6 +15,7 @@ import type { Caller, TurnPlan } from "./turns/types.js";
 import type { Workdirs } from "./workdirs.js";
 
 export interface SessionParts {
+  readonly engine: Engine;
   readonly kernel: Kernel;
   readonly ledger: Ledger;
   readonly turns: RunningTurns;
@@ -185,6 +186,7 @@ export class Sessions {
     for (const turn of turns) turn.stop("deleted");
     await Promise.all(turns.map((turn) => turn.ended));
     await this.#withdraw(session.id, "the session was deleted");
+    await this.parts.engine.release(session.id);
     if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
     this.parts.kernel.tell("sessionEnd", infoOf(session));
   }

@@ -1,18 +1,23 @@
+import { randomUUID } from "node:crypto";
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import { Asking } from "./asking.js";
 import { afterLoss, afterReport, settle } from "./bases.js";
-import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, TotalsByModel } from "./engine.js";
 import { Grants } from "./grants.js";
 import { postureOptions, sessionOptions, userMessage } from "./options.js";
+import { type PoolLimits, ProcessPool } from "./pool.js";
 import { ClaudeProcess, type ProcessExit } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
+import { type Recipe, Spares } from "./spares.js";
 import { estimatedUsage, NO_USAGE, reportedUsage } from "./usage.js";
 
-export interface ClaudeEngineOptions {
+export interface ClaudeEngineOptions extends PoolLimits {
   /** Absolute path of the CLI. */
   readonly executable: string;
+  /** How many processes are started ahead for one-shot tasks. */
+  readonly spares: number;
   /** The prefix of this gateway's markers; see ClaudeProcess. */
   readonly installation: string;
   readonly log: Logger;
@@ -29,6 +34,8 @@ const KEPT_CALL_MS = 60_000;
 /** One try at a turn, in one process. */
 interface Attempt {
   readonly turn: EngineTurn;
+  /** What its process was started with; undefined where that can't be shared with another turn. */
+  readonly recipe: Recipe | undefined;
   readonly child: ClaudeProcess;
   readonly reading: TurnReading;
   readonly grants: Grants;
@@ -38,16 +45,40 @@ interface Attempt {
   awaitsOwed: boolean;
 }
 
-/** Runs turns on the real CLI, a process for each. */
-export class ClaudeEngine implements Engine {
-  readonly #live = new Set<ClaudeProcess>();
-  /** Sessions whose last process is still on its way out: the next one has to wait for what it saves. */
-  readonly #leaving = new Map<string, Promise<void>>();
+interface ProcessReports {
+  /** The totals that the process began with. */
+  readonly startedFrom: TotalsByModel;
+  /** Tells the session's totals after the last report, by how the process ended. */
+  tell: (killed: boolean) => void;
+}
 
-  constructor(private readonly options: ClaudeEngineOptions) {}
+/** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
+export class ClaudeEngine implements Engine {
+  readonly #pool: ProcessPool;
+  readonly #spares: Spares;
+  /** What is known of the totals of each process that has reported. */
+  readonly #reports = new WeakMap<ClaudeProcess, ProcessReports>();
+  #running = 0;
+
+  constructor(private readonly options: ClaudeEngineOptions) {
+    this.#pool = new ProcessPool(options, options.log);
+    this.#spares = new Spares(this.#pool, options.spares, () => this.#running === 0);
+  }
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
-    await this.#leaving.get(turn.info.sessionId);
+    this.#running++;
+    try {
+      return await this.#run(turn, listener, stop);
+    } catch (error) {
+      // It was stopped while it waited for room.
+      if (stop.aborted && error === stop.reason) return NEVER_STARTED;
+      throw error;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     if (stop.aborted) return NEVER_STARTED;
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
@@ -60,24 +91,37 @@ export class ClaudeEngine implements Engine {
   }
 
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
-    const child = this.#start(spawn, postureOptions("deny"));
+    const child = await this.#pool.start(() => this.#process(spawn, postureOptions("deny")));
     try {
       return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
         id: value,
         name: displayName,
       }));
     } finally {
-      await this.#end(child, "now");
+      await child.end("now");
     }
   }
 
   get processes(): number {
-    return this.#live.size;
+    return this.#pool.count;
+  }
+
+  taskId(): string {
+    return this.#spares.reserve() ?? randomUUID();
+  }
+
+  release(sessionId: string): Promise<void> {
+    return this.#pool.release(sessionId);
+  }
+
+  async retire(): Promise<void> {
+    this.#spares.forget();
+    await this.#pool.releaseAll();
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#live].map((child) => this.#end(child, "now")));
-    await Promise.all(this.#leaving.values());
+    this.#spares.close();
+    await this.#pool.close();
   }
 
   async #attempt(
@@ -89,10 +133,11 @@ export class ClaudeEngine implements Engine {
     const grants = new Grants(turn.granted);
     const asking = this.#asking(turn, grants, () => child.interrupt());
     const options = { ...sessionOptions(turn, resume), ...(asking ?? grants).options() };
-    const child = this.#start(turn.spawn, options);
+    const recipe = this.#recipeOf(turn);
+    const child = await this.#take(turn, options, recipe, stop);
     const awaitsOwed = turn.owed.length > 0 && resume;
     const reading = new TurnReading(listener);
-    const attempt: Attempt = { turn, child, reading, grants, asking, listener, awaitsOwed };
+    const attempt: Attempt = { turn, recipe, child, reading, grants, asking, listener, awaitsOwed };
     if (awaitsOwed)
       for (const id of turn.owed) asking?.ifNotAsked(id, KEPT_CALL_MS, () => this.#begin(attempt));
     else this.#begin(attempt);
@@ -103,7 +148,7 @@ export class ClaudeEngine implements Engine {
     const report = await untilReported(child, reported, stop);
     if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
     if (report.noConversation && resume) {
-      await this.#end(child, "now");
+      await this.#pool.end(turn.info.sessionId, child, "now");
       return "no conversation";
     }
     return this.#endWithReport(attempt, report, stop.aborted);
@@ -141,22 +186,28 @@ export class ClaudeEngine implements Engine {
     return undefined;
   }
 
-  /** The answer goes at once; the process saves its totals and leaves behind it. */
-  #endWithReport(
-    { turn, child, reading, grants, listener }: Attempt,
-    report: TurnReport,
-    stopped: boolean,
-  ): EngineResult {
-    const { sessionId } = turn.info;
+  /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
+  #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
+    const { turn, recipe, child, reading, grants, listener } = attempt;
+    const { sessionId, kind } = turn.info;
     const { used, base } = settle(report.totals, turn.totals, reading.delivered.totals());
     // After `/clear` the totals are those of another session, and ours stay as they were.
     const ours = report.sessionId === sessionId;
-    const tell = (killed: boolean) =>
-      listener.totals(ours ? afterReport(report.totals, base, killed) : (turn.totals ?? { bases: [] }));
-    tell(false);
-    this.#leave(sessionId, child, (exit) => {
-      if (exit.signal === "SIGKILL") tell(true);
-    });
+    const reports = this.#reportsOf(child, base);
+    reports.tell = (killed) =>
+      listener.totals(
+        ours ? afterReport(report.totals, reports.startedFrom, killed) : (turn.totals ?? { bases: [] }),
+      );
+    reports.tell(false);
+    const keeps =
+      recipe !== undefined && kind === "session" && ours && !stopped && report.deferred === undefined;
+    const after = keeps
+      ? this.#pool.keep(sessionId, recipe.fingerprint, child)
+      : this.#pool.end(sessionId, child, "clean");
+    after.catch((error: unknown) =>
+      this.options.log.error({ err: error, pid: child.pid }, "a process did not end"),
+    );
+    if (recipe !== undefined && kind === "task") this.#spares.asked(recipe);
     return {
       // What was completed before the stop got through is completed.
       end:
@@ -176,7 +227,7 @@ export class ClaudeEngine implements Engine {
     { turn, child, reading, grants, listener }: Attempt,
     stopped: boolean,
   ): Promise<EngineResult> {
-    await this.#end(child, "now");
+    await this.#pool.end(turn.info.sessionId, child, "now");
     const exit = await child.exited;
     listener.totals(afterLoss(turn.totals, reading.delivered.totals("uncut")));
     return {
@@ -192,23 +243,47 @@ export class ClaudeEngine implements Engine {
     };
   }
 
-  #start(spawn: SpawnPlan, options: Options): ClaudeProcess {
-    const child = new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
-    this.#live.add(child);
-    return child;
+  /** The session's own live process, or one that was started ahead, or a new one. */
+  async #take(
+    turn: EngineTurn,
+    options: Options,
+    recipe: Recipe | undefined,
+    stop: AbortSignal,
+  ): Promise<ClaudeProcess> {
+    const { sessionId } = turn.info;
+    if (recipe === undefined) await this.#pool.release(sessionId);
+    const kept = recipe && (await this.#pool.take(sessionId, recipe.fingerprint));
+    return kept ?? this.#pool.start(() => this.#process(turn.spawn, options), stop);
   }
 
-  async #end(child: ClaudeProcess, how: "clean" | "now"): Promise<void> {
-    await child.end(how);
-    this.#live.delete(child);
+  /** What a process that runs this turn may run other turns with. One that was told of approved calls runs no other. */
+  #recipeOf(turn: EngineTurn): Recipe | undefined {
+    const { plan, spawn, posture, granted, owed, decider, continues } = turn;
+    if (granted.length > 0 || owed.length > 0 || decider !== undefined || continues !== undefined)
+      return undefined;
+    if (plan.maxBudgetUsd !== undefined) return undefined;
+    const { model, systemPrompt } = plan;
+    return {
+      fingerprint: JSON.stringify([model, systemPrompt, posture, spawn]),
+      start: (sessionId) =>
+        this.#process(spawn, sessionOptions({ ...turn, info: { ...turn.info, sessionId } }, false)),
+    };
   }
 
-  #leave(sessionId: string, child: ClaudeProcess, left: (exit: ProcessExit) => void): void {
-    const leaving = this.#end(child, "clean").then(async () => {
-      left(await child.exited);
-      this.#leaving.delete(sessionId);
+  #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
+    return new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
+  }
+
+  /** What a process started from is told by its first report; how it ended, by its end. */
+  #reportsOf(child: ClaudeProcess, startedFrom: TotalsByModel): ProcessReports {
+    const known = this.#reports.get(child);
+    if (known !== undefined) return known;
+    const reports: ProcessReports = { startedFrom, tell: () => undefined };
+    this.#reports.set(child, reports);
+    void child.exited.then(({ signal }) => {
+      if (signal === "SIGKILL") reports.tell(true);
     });
-    this.#leaving.set(sessionId, leaving);
+    return reports;
   }
 }
 

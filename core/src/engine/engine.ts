@@ -136,6 +136,12 @@ export interface Engine {
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
   /** How many processes of the CLI there are. */
   readonly processes: number;
+  /** The id for the next one-shot task: one that a process was started ahead for, if there is such a process. */
+  taskId(): string;
+  /** The session is gone: ends the process that it keeps. */
+  release(sessionId: string): Promise<void>;
+  /** What processes start with has changed: ends those that are idle. */
+  retire(): Promise<void>;
   /** Ends every process. */
   close(): Promise<void>;
 }

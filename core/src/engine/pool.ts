@@ -42,17 +42,32 @@ export class ProcessPool {
     private readonly log: Logger,
   ) {}
 
+  keeps(sessionId: string): boolean {
+    return this.#idle.has(sessionId);
+  }
+
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether one more could be started without sending another one away. */
+  get hasRoom(): boolean {
+    return !this.#closed && this.#waiting.length === 0 && this.#count < this.limits.maxProcesses;
   }
 
   /** Starts a process when there is room for one; an idle one makes it. Rejects with the signal's reason. */
   async start(begin: () => ClaudeProcess, stop?: AbortSignal): Promise<ClaudeProcess> {
     await this.#room(stop);
-    const child = begin();
-    this.#live.add(child);
-    void child.exited.then(() => this.#gone(child));
-    return child;
+    try {
+      const child = begin();
+      this.#live.add(child);
+      void child.exited.then(() => this.#gone(child));
+      return child;
+    } catch (error) {
+      this.#count--;
+      this.#admit();
+      throw error;
+    }
   }
 
   /**
@@ -92,9 +107,10 @@ export class ProcessPool {
     return ending;
   }
 
-  /** Ends the process that a session keeps, if any: the session is gone, or what processes start with has changed. */
+  /** Ends the process that a session keeps, if any, and waits for one that is on its way out. */
   async release(sessionId: string): Promise<void> {
     await this.#retire(sessionId);
+    await this.#leaving.get(sessionId);
   }
 
   async releaseAll(): Promise<void> {

@@ -87,7 +87,8 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<nev
   const methods = new Set(
     router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),
   );
-  if (methods.size === 0) throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(ctx.path)}`);
+  if (methods.size === 0)
+    throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(ctx.path)}`);
   const allow = [...methods].sort().join(", ");
   throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {
     headers: { allow },

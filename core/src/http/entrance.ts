@@ -28,9 +28,15 @@ export class TurnEntrance {
     private readonly log: Logger,
   ) {}
 
-  async enter(ctx: GatewayContext, body: { readonly detach: boolean }, begin: BeginTurn): Promise<Entered> {
+  /** @param newId makes the id of a turn that is to be begun */
+  async enter(
+    ctx: GatewayContext,
+    body: { readonly detach: boolean },
+    begin: BeginTurn,
+    newId: () => string = randomUUID,
+  ): Promise<Entered> {
     const idempotencyKey = keyOf(ctx);
-    const turnId = randomUUID();
+    const turnId = newId();
     if (idempotencyKey === undefined) {
       const turn = await begin(turnId);
       // Whoever decides on another turn's call may go away without ending that.

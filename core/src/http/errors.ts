@@ -22,7 +22,12 @@ export function sendError(ctx: GatewayContext, error: GatewayError): void {
   const id = error.code === "INTERNAL_ERROR" ? { id: ctx.state.requestId } : {};
   ctx.status = error.status;
   ctx.set({ ...error.options.headers });
-  ctx.body = { error: error.message, code: error.code, ...id, ...error.options.details } satisfies ErrorResponse;
+  ctx.body = {
+    error: error.message,
+    code: error.code,
+    ...id,
+    ...error.options.details,
+  } satisfies ErrorResponse;
 }
 
 /** The error that a client may see, or undefined for a defect of ours. */
@@ -33,7 +38,10 @@ export function toGatewayError(thrown: unknown): GatewayError | undefined {
 
 function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError {
   const id = ctx.state.requestId;
-  log.error({ err: thrown, request_id: id, method: ctx.method, path: redactTokens(ctx.path) }, "a request broke");
+  log.error(
+    { err: thrown, request_id: id, method: ctx.method, path: redactTokens(ctx.path) },
+    "a request broke",
+  );
   return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`);
 }
 

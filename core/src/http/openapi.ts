@@ -23,6 +23,7 @@ const TAGS = {
   tasks: "One prompt, one answer, nothing to keep.",
   sessions: "Conversations that are kept.",
   turns: "Prompts on their way, picked up again.",
+  approvals: "Tool calls that wait for a person, where a plugin asks one.",
 } as const;
 
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */

@@ -81,7 +81,7 @@ export class TaskSockets {
 
   /** Resolves when the socket has closed. Throws BAD_REQUEST where the handshake is none. */
   async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): Promise<void> {
-    const turnId = randomUUID();
+    const turnId = this.options.tasks.newId();
     let problem: string | undefined;
     // The handshake's own headers are the last ones that there are: the turn is named in them.
     const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${turnId}`);

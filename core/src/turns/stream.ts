@@ -9,7 +9,12 @@ export type TextMode = "text" | "delta";
 export interface Frame {
   readonly id: number;
   readonly event: TurnEvent["type"];
-  readonly data: string | readonly PermissionDenial[] | TurnResponse | Approval | { readonly position: number };
+  readonly data:
+    | string
+    | readonly PermissionDenial[]
+    | TurnResponse
+    | Approval
+    | { readonly position: number };
 }
 
 type Entry =

@@ -75,6 +75,46 @@ const session = {
   cost_usd: answered.cost_usd,
 };
 
+const approval = {
+  id: "0d8c8ef0-1d7c-4f0e-9c5a-3b8f6f3d2a10",
+  session_id: TASK_ID,
+  turn_id: TASK_ID,
+  key_id: "bob",
+  kind: "tool",
+  tool_use_id: denial.tool_use_id,
+  tool: denial.tool_name,
+  input: denial.tool_input,
+  workdir: "/tmp/claude-tasks",
+  status: "pending",
+  parked: false,
+  asked_at: "2026-03-02T16:19:11.230Z",
+  expires_at: "2026-03-03T16:19:11.230Z",
+};
+
+const decided = {
+  ...approval,
+  status: "allowed",
+  decision: {
+    decision: "allow",
+    scope: "session",
+    channel: "key",
+    who: "bob",
+    from: "127.0.0.1",
+    at: "2026-03-02T16:20:02.117Z",
+  },
+};
+
+const grant = {
+  id: "6f1b9f0a-4c55-4a0e-8f5e-0f9a1c2d3e4f",
+  session_id: TASK_ID,
+  key_id: "bob",
+  tool: approval.tool,
+  input: approval.input,
+  approval_id: approval.id,
+  granted_by: "key bob",
+  granted_at: decided.decision.at,
+};
+
 const stream = [
   "id: 2\nevent: text\ndata: Write failed:",
   `id: 15\nevent: text\ndata: ${refused}`,
@@ -127,4 +167,11 @@ export const EXAMPLES = {
     result: null,
   },
   stream,
+  approval,
+  approvals: { approvals: [approval], total: 1, page: 1, limit: 20 },
+  decide: { decision: "allow", scope: "session" },
+  deny: { decision: "deny", message: "Use another file." },
+  decided,
+  grants: { grants: [grant], total: 1, page: 1, limit: 20 },
+  revoked: { revoked: true, id: grant.id },
 } as const;

@@ -39,12 +39,13 @@ function pathsOf(mount: TellingMount): [string, Part][] {
   return Object.entries(mount.openapi).flatMap(([path, item]): [string, Part][] => {
     if (!path.startsWith("/") || !isObject(item)) return [];
     const full = path === "/" ? mount.prefix : mount.prefix + path;
-    const completed = Object.entries(item).map(([key, operation]) =>
-      isMethod(key) && isObject(operation)
-        ? [key, completeOperation(operation, { mount, method: key, path: full })]
-        : [key, operation],
+    const operations = Object.entries(item).flatMap(([method, operation]) =>
+      isMethod(method) && isObject(operation)
+        ? [[method, completeOperation(operation, { mount, method, path: full })] as const]
+        : [],
     );
-    return [[full, Object.fromEntries(completed)]];
+    const shared = Object.entries(item).filter(([key]) => !isMethod(key));
+    return operations.length === 0 ? [] : [[full, Object.fromEntries([...shared, ...operations])]];
   });
 }
 

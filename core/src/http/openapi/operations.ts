@@ -1,65 +1,10 @@
-import { errorsOf, type ToldCode } from "./errors.js";
+import { APPROVALS } from "./approvals.js";
+import { errorsOf } from "./errors.js";
 import { EXAMPLES } from "./examples.js";
-import {
-  body,
-  events,
-  type HeaderName,
-  headers,
-  json,
-  type ParameterName,
-  parameters,
-  schemaRef,
-} from "./parts.js";
+import { ANY, answer, keyed, PAGE, upgraded } from "./operation.js";
+import { body, events, json, schemaRef } from "./parts.js";
 import { schemaComponents } from "./schemas.js";
-import { type Operation, type Part, type PathItem, ref } from "./types.js";
-
-/** What any request can meet, whatever it asks for. */
-const ANY: readonly ToldCode[] = [
-  "BAD_REQUEST",
-  "PAYLOAD_TOO_LARGE",
-  "UNSUPPORTED_MEDIA_TYPE",
-  "HEADERS_TOO_LARGE",
-];
-
-/** What any request with a key can meet. */
-const KEYED = [
-  ...ANY,
-  "UNAUTHORIZED",
-  "FORBIDDEN",
-  "TOO_MANY_REQUESTS",
-  "INTERNAL_ERROR",
-  "UNAVAILABLE",
-  "refusal",
-] as const;
-
-interface Told extends Omit<Operation, "responses" | "parameters" | "tags"> {
-  readonly tag: "gateway" | "tasks" | "sessions" | "turns";
-  readonly parameters?: readonly (ParameterName | Part)[];
-  /** The answer that it is asked for. */
-  readonly ok: Part;
-  /** What else it can give, beyond what any request with a key can meet. */
-  readonly errors?: readonly ToldCode[];
-}
-
-function keyed({ tag, ok, errors = [], parameters: names = [], ...rest }: Told): Operation {
-  const given = names.flatMap((name) => (typeof name === "string" ? parameters(name) : [name]));
-  return {
-    ...rest,
-    tags: [tag],
-    ...(given.length > 0 && { parameters: given }),
-    responses: { "200": ok, ...errorsOf([...KEYED, ...errors]) },
-  };
-}
-
-/** An operation that is answered by another protocol instead of a 200. */
-function upgraded(operation: Told): Operation {
-  const { "200": ok, "4XX": refused, ...errors } = keyed(operation).responses;
-  return { ...keyed(operation), responses: { "101": ok, ...errors, default: refused } };
-}
-
-function answer(description: string, content: Part, ...names: readonly HeaderName[]): Part {
-  return { description, headers: headers(...names), content };
-}
+import { type Part, type PathItem, ref } from "./types.js";
 
 const TURN_ENDED =
   "The turn has ended. A failure on Claude's side is `success: false`, with its reason in `error`.";
@@ -227,10 +172,7 @@ const SESSIONS = {
       operationId: "listSessions",
       summary: "Lists the caller's sessions, newest first",
       tag: "sessions",
-      parameters: [
-        queryNumber("page", "The page, from 1.", 1, 1_000_000),
-        queryNumber("limit", "How many a page holds at most.", 20, 1000),
-      ],
+      parameters: PAGE,
       ok: answer("One page of sessions.", json("session-list", { sessions: EXAMPLES.sessions })),
     }),
   },
@@ -270,14 +212,11 @@ const TURNS = {
   },
 } satisfies Record<string, PathItem>;
 
-function queryNumber(name: string, description: string, standard: number, maximum: number): Part {
-  return {
-    name,
-    in: "query",
-    description,
-    schema: { type: "integer", minimum: 1, maximum, default: standard },
-  };
-}
-
 /** The gateway's own paths, in reading order. */
-export const OWN_PATHS: Readonly<Record<string, PathItem>> = { ...GATEWAY, ...TASKS, ...SESSIONS, ...TURNS };
+export const OWN_PATHS: Readonly<Record<string, PathItem>> = {
+  ...GATEWAY,
+  ...TASKS,
+  ...SESSIONS,
+  ...TURNS,
+  ...APPROVALS,
+};

@@ -50,7 +50,8 @@ export function sessionRoutes(
   });
   router.post("/session/:id/approve", async (ctx) => {
     const [caller, id, { tool_use_ids }] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "approve-request")];
-    const begin = (turn: string) => sessions.approve(caller, id, tool_use_ids, turn, ctx.req.socket.remoteAddress);
+    const begin = (turn: string) =>
+      sessions.approve(caller, id, tool_use_ids, turn, ctx.req.socket.remoteAddress);
     await answerWithResult(ctx, await entrance.enter(ctx, { detach: false }, begin));
   });
   router.delete("/session/:id", async (ctx) => {

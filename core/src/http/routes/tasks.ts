@@ -10,17 +10,13 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, entrance:
   router.post("/task", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
-    await answerWithResult(
-      ctx,
-      await entrance.enter(ctx, body, (id) => tasks.start(caller, body, { id, route: "POST /task" })),
-    );
+    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task" });
+    await answerWithResult(ctx, await entrance.enter(ctx, body, begin, tasks.newId));
   });
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
-    const entered = await entrance.enter(ctx, body, (id) =>
-      tasks.start(caller, body, { id, route: "POST /task/stream" }),
-    );
-    answerWithEvents(ctx, entered, { mode: body.stream });
+    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream" });
+    answerWithEvents(ctx, await entrance.enter(ctx, body, begin, tasks.newId), { mode: body.stream });
   });
 }

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import type { ProcessPool } from "./pool.js";
+import type { ClaudeProcess } from "./process.js";
+
+/** What a process is started with. Two turns may use the same one, or one started ahead, only if theirs are equal. */
+export interface Recipe {
+  readonly fingerprint: string;
+  /** Starts it, with the CLI's session under this id. */
+  readonly start: (sessionId: string) => ClaudeProcess;
+}
+
+/** How many of the latest tasks tell what is asked for most. */
+const REMEMBERED = 50;
+/** A spare is made when nothing has been asked for this long, in ms: a burst needs the processor itself. */
+const QUIET_MS = 150;
+/** How long a spare may take until it could begin, in ms. */
+const READY_MS = 30_000;
+
+/**
+ * Processes that were started ahead for one-shot tasks. Each waits in the pool under a session id of its own; a task
+ * that takes that id for its own finds it there, and nobody ever uses it again.
+ */
+export class Spares {
+  readonly #recent: Recipe[] = [];
+  readonly #ready: string[] = [];
+  #making = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly pool: ProcessPool,
+    private readonly count: number,
+    private readonly isQuiet: () => boolean,
+  ) {}
+
+  /** The id of a process that is ready, for the next task; it is handed out once. */
+  reserve(): string | undefined {
+    for (let id = this.#ready.shift(); id !== undefined; id = this.#ready.shift()) {
+      if (this.pool.keeps(id)) return id;
+    }
+    return undefined;
+  }
+
+  /** A task asked for this; in a quiet moment spares are made of what is asked for most. */
+  asked(recipe: Recipe): void {
+    this.#recent.push(recipe);
+    if (this.#recent.length > REMEMBERED) this.#recent.shift();
+    this.#makeSoon();
+  }
+
+  /** What processes start with has changed: forgets what was asked for. The pool lets go of those that are there. */
+  forget(): void {
+    this.#recent.length = 0;
+    this.#ready.length = 0;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #makeSoon(): void {
+    if (this.count === 0 || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#make(), QUIET_MS);
+    this.#timer.unref();
+  }
+
+  async #make(): Promise<void> {
+    const missing = this.count - this.#ready.filter((id) => this.pool.keeps(id)).length - this.#making;
+    const recipe = this.#favourite();
+    if (missing <= 0 || recipe === undefined || this.#closed) return;
+    if (!this.isQuiet() || !this.pool.hasRoom) {
+      this.#makeSoon();
+      return;
+    }
+    this.#making++;
+    try {
+      const id = randomUUID();
+      const child = await this.pool.start(() => recipe.start(id));
+      if (await child.answers(READY_MS)) {
+        await this.pool.keep(id, recipe.fingerprint, child);
+        this.#ready.push(id);
+      } else await this.pool.end(id, child, "now");
+    } finally {
+      this.#making--;
+    }
+    if (missing > 1) this.#makeSoon();
+  }
+
+  #favourite(): Recipe | undefined {
+    const counts = new Map<string, number>();
+    for (const { fingerprint } of this.#recent) counts.set(fingerprint, (counts.get(fingerprint) ?? 0) + 1);
+    const most = Math.max(0, ...counts.values());
+    return this.#recent.findLast(({ fingerprint }) => counts.get(fingerprint) === most);
+  }
+}
