@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import {
@@ -15,7 +15,8 @@ import { readEvents } from "./events.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-describe("approvals, decided live", () => {
+describe("approvals, decided live", function () {
+  this.timeout(120_000);
   let gateway: TestGateway;
   before(async () => {
     gateway = await startAsking({ live_wait_secs: 25 });
@@ -80,36 +81,39 @@ describe("approvals, decided live", () => {
 
   it("session scope: exactly this call runs again unasked, in this session, until it is revoked", async () => {
     const session = await newSession(gateway);
-    const bash = "[[bash date +%s%N >> dates.txt]]";
-    const first = prompt(gateway, session, bash);
+    const write = "[[write a.txt A]]";
+    const first = prompt(gateway, session, write);
     const { id } = await onlyPending(gateway, session);
     await decide(gateway, id, { decision: "allow", scope: "session" });
     await first;
-    await prompt(gateway, session, bash);
-    expect(read(session, "dates.txt")?.trim().split("\n")).to.have.length(2);
+    rmSync(join(session.workdir, "a.txt"));
+    await prompt(gateway, session, write);
+    expect(read(session, "a.txt")).to.equal("A");
+    rmSync(join(session.workdir, "a.txt"));
 
-    const other = prompt(gateway, session, "[[bash date +%s%N >> dates.txt; true]]");
-    await decide(gateway, (await onlyPending(gateway, session)).id, { decision: "deny" });
-    await other;
     const elsewhere = await newSession(gateway);
-    const there = prompt(gateway, elsewhere, bash);
-    await decide(gateway, (await onlyPending(gateway, elsewhere)).id, { decision: "deny" });
-    await there;
+    for (const [where, text] of [
+      [session, "[[write a.txt AA]]"],
+      [elsewhere, `[[write ${join(session.workdir, "a.txt")} A]]`],
+    ] as const) {
+      const answer = prompt(gateway, where, text);
+      await decide(gateway, (await onlyPending(gateway, where)).id, { decision: "deny" });
+      expect((await answer).body.permission_denials, text).to.have.length(1);
+    }
 
     const { body: listed } = await gateway.request<{
       grants: { id: string; tool: string; approval_id: string }[];
     }>(`/approvals/grants?session_id=${session.id}`);
     expect(listed.grants).to.have.length(1);
     const [grant] = listed.grants;
-    expect(grant).to.include({ tool: "Bash", approval_id: id });
+    expect(grant).to.include({ tool: "Write", approval_id: id });
     const path = `/approvals/grants/${grant?.id}`;
     expect((await gateway.request(path, { method: "DELETE", key: KEYS.bob })).status).to.equal(404);
     expect((await gateway.request(path, { method: "DELETE" })).body).to.include({ revoked: true });
     expect((await gateway.request(path, { method: "DELETE" })).status).to.equal(404);
-    const again = prompt(gateway, session, bash);
+    const again = prompt(gateway, session, write);
     await decide(gateway, (await onlyPending(gateway, session)).id, { decision: "deny" });
-    await again;
-    expect(read(session, "dates.txt")?.trim().split("\n")).to.have.length(2);
+    expect((await again).body.permission_denials).to.have.length(1);
   });
 
   it("a question is answered by the decision", async () => {

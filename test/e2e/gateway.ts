@@ -261,6 +261,8 @@ export function cliEnvironment(model: ScriptedModel, dir: string): Record<string
     ANTHROPIC_API_KEY: "scripted",
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
+    // The Bash tool reads the user's own shell files; what they do may take long, or fail.
+    HOME: dir,
     CLAUDE_CONFIG_DIR: join(dir, "claude"),
     CLAUDE_CODE_TMPDIR: join(dir, "claude-tmp"),
   };

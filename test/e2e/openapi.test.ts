@@ -6,12 +6,16 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isObject } from "@claudeway/schemas";
 import { expect } from "chai";
+import { LINK_PATH } from "../../core/dist/approvals/links.js";
 import { ERROR_STATUS } from "../../core/dist/errors.js";
 import { openapiDocument } from "../../core/dist/http/openapi.js";
 import { Contract, type Operation } from "./contract.js";
 import { EventParser } from "./events.js";
 import { OWN_CONTRACT } from "./exchanges.js";
 import { TestGateway } from "./gateway.js";
+
+/** A route as the code adds it. */
+const ROUTE = /router\.(get|post|put|delete|patch)\(["`]([^"`]+)["`]/g;
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -70,11 +74,10 @@ describe("the OpenAPI document", function () {
   it("names every route in the code, and no other", () => {
     const folder = join(ROOT, "core/src/http/routes");
     const inCode = readdirSync(folder).flatMap((file) =>
-      [
-        ...readFileSync(join(folder, file), "utf8").matchAll(
-          /router\.(get|post|put|delete|patch)\("([^"]+)"/g,
-        ),
-      ].map(([, method = "", path = ""]) => `${method.toUpperCase()} ${path.replaceAll(/:\w+/g, "{}")}`),
+      [...readFileSync(join(folder, file), "utf8").matchAll(ROUTE)].map(
+        ([, method = "", path = ""]) =>
+          `${method.toUpperCase()} ${path.replace(/^\$\{LINK_PATH\}/, LINK_PATH).replaceAll(/:\w+/g, "{}")}`,
+      ),
     );
     expect(pathsOf(OWN_CONTRACT.operations)).to.have.members([...inCode, "GET /task/ws"]);
   });
@@ -144,7 +147,7 @@ describe("the OpenAPI document", function () {
     });
 
     it("says for every route what it can give", () => {
-      const any = listed(/^A request to any route can meet: (.*)\.$/m).filter(
+      const any = listed(/^A request to any route but those of signed links can meet: (.*)\.$/m).filter(
         (status) => !["404", "405", "408"].includes(status),
       );
       const keyed = listed(/^A request with a key can also meet: (.*)\.$/m);
@@ -152,7 +155,12 @@ describe("the OpenAPI document", function () {
         const { method, path } = operation;
         const section = API.split(`### \`${method} ${path}\``)[1] ?? "";
         const own = /^Gives: (.*)\.$/m.exec(section)?.[1]?.split(", ") ?? [];
-        const expected = path === "/health" ? [...own, ...any] : [...own, ...any, ...keyed];
+        const more = path.startsWith("/approvals/link/")
+          ? ["431"]
+          : path === "/health"
+            ? any
+            : [...any, ...keyed];
+        const expected = [...own, ...more];
         // "default" is every other status of an operation whose success is no 2xx.
         const told = statusesOf(OWN_CONTRACT, operation).map((key) => (key === "default" ? "4XX" : key));
         expect(told, `${method} ${path}`).to.have.members(expected);

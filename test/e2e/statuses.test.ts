@@ -25,10 +25,13 @@ const BODIES: Readonly<Record<string, object>> = {
   "/session/{session_id}": { prompt: "Hi" },
   "/session/{session_id}/stream": { prompt: "Hi" },
   "/session/{session_id}/approve": { tool_use_ids: ["toolu_1"] },
+  "/approvals/{approval_id}": { decision: "allow" },
 };
 
 const ALL = OWN_CONTRACT.operations;
-const KEYED = ALL.filter(({ path }) => path !== "/health");
+const KEYED = ALL.filter(({ place }) => place.node["security"] === undefined);
+/** Those that answer programs; the pages behind signed links are for people. */
+const SPEAKING_JSON = ALL.filter(({ path }) => !path.startsWith("/approvals/link/"));
 const SOCKET = "/task/ws";
 
 function configOf(delayMs: number): string {
@@ -90,7 +93,11 @@ describe("every status of every operation", function () {
 
   describe("what any of them can meet", () => {
     it("400: a body that is not JSON", () =>
-      each(ALL, [400, "BAD_REQUEST"], (request) => ({ ...request, headers: JSON_TYPE, body: "{" })));
+      each(SPEAKING_JSON, [400, "BAD_REQUEST"], (request) => ({
+        ...request,
+        headers: JSON_TYPE,
+        body: "{",
+      })));
 
     it("400: a handshake that is none", async () => {
       const { "sec-websocket-key": _key, ...handshake } = UPGRADE;
@@ -108,14 +115,14 @@ describe("every status of every operation", function () {
     it("any other 4xx that a plugin chooses", () => eachWith([402, "FORBIDDEN"], { "x-wish": "402" }));
 
     it("413: a body over the limit", () =>
-      each(ALL, [413, "PAYLOAD_TOO_LARGE"], (request) => ({
+      each(SPEAKING_JSON, [413, "PAYLOAD_TOO_LARGE"], (request) => ({
         ...request,
         headers: JSON_TYPE,
         body: JSON.stringify({ prompt: "x".repeat(2000) }),
       })));
 
     it("415: a body that is no JSON", () =>
-      each(ALL, [415, "UNSUPPORTED_MEDIA_TYPE"], (request) => ({
+      each(SPEAKING_JSON, [415, "UNSUPPORTED_MEDIA_TYPE"], (request) => ({
         ...request,
         headers: { "content-type": "text/plain" },
         body: "Hi",
@@ -165,6 +172,15 @@ describe("every status of every operation", function () {
       expect((await gateway.request(`/session/${id}`, { method: "DELETE" })).status).to.equal(200);
       const frames = await overSocket({ prompt: "[[words 3]]" });
       expect(frames.at(-1)).to.include({ event: "done" });
+    });
+
+    it("200 and 404 of what waits for nobody", async () => {
+      expect((await gateway.request("/approvals?status=pending")).body).to.include({ total: 0 });
+      expect((await gateway.request("/approvals/grants")).body).to.include({ total: 0 });
+      for (const method of ["GET", "POST"])
+        expect((await send(gateway, { method, path: "/approvals/link/none", key: null })).status).to.equal(
+          404,
+        );
     });
 
     it("404: no such thing", async () => {

@@ -3,6 +3,7 @@ import type {
   HookCallback,
   HookCallbackMatcher,
   Options,
+  PermissionResult,
   PreToolUseHookInput,
   SDKMessage,
 } from "@anthropic-ai/claude-agent-sdk";
@@ -18,6 +19,8 @@ const MESSAGE_END_MS = 10_000;
 export interface AskingOptions {
   /** Undefined: the CLI's own rules decide on everything but what is owed. */
   readonly decider: CallDecider | undefined;
+  /** Where the turn works. */
+  readonly cwd: string;
   /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
   readonly owed: readonly string[];
   /** Ends the CLI's running turn. */
@@ -44,7 +47,7 @@ export class Asking {
     };
     const everyCall: Options = { hooks: { PreToolUse: [matcher] } };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: REFUSE };
+    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: this.#askedLate };
   }
 
   /** Takes any message of the CLI's. */
@@ -70,17 +73,39 @@ export class Asking {
       const granted = this.parts.grants.take(input.tool_name, input.tool_input);
       return granted ? answerOf({ answer: "allow" }) : {};
     }
-    const call = this.#callOf(input, signal);
-    const deciding = this.parts.decider.decide(call);
+    return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
+  };
+
+  /**
+   * A CLI that resumes with a call of its own to settle does not always wait until it has heard of the hook (seen where
+   * the machine is slow): then it asks here. Any other call that gets as far was not decided on, and does not run.
+   */
+  readonly #askedLate: CanUseTool = async (
+    tool,
+    input,
+    { toolUseID: toolUseId, signal, agentID: agentId },
+  ) => {
+    const { decider, cwd } = this.parts;
+    const kept = this.#asked.get(toolUseId);
+    if (kept === undefined || decider === undefined) return UNDECIDED;
+    kept();
+    const untilLast = async () => false;
+    const answer = await this.#decide(decider, { toolUseId, tool, input, cwd, agentId, signal, untilLast });
+    if (answer.answer === "allow") return { behavior: "allow", updatedInput: { ...(answer.input ?? input) } };
+    return answer.answer === "deny" ? { behavior: "deny", message: answer.message } : UNDECIDED;
+  };
+
+  async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
+    const deciding = decider.decide(call);
     this.#open.set(call.toolUseId, deciding);
     try {
       const answer = await deciding;
       if (answer.answer === "allow") this.parts.grants.take(call.tool, answer.input ?? call.input);
-      return answerOf(answer);
+      return answer;
     } finally {
       this.#open.delete(call.toolUseId);
     }
-  };
+  }
 
   #callOf(input: PreToolUseHookInput, signal: AbortSignal): AskedCall {
     return {
@@ -109,7 +134,7 @@ export class Asking {
   }
 }
 
-const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
+const UNDECIDED: PermissionResult = { behavior: "deny", message: "Nobody decided on this call." };
 
 function answerOf(answer: CallAnswer) {
   const hookEventName = "PreToolUse" as const;

@@ -1,1 +1,137 @@
-export {};
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { Answers } from "./answers.js";
+import { BotApi } from "./api.js";
+import { Bot } from "./bot.js";
+import { Buttons } from "./buttons.js";
+import { Chat } from "./chat.js";
+import { Chats } from "./chats.js";
+import { botCommands, Commands } from "./commands.js";
+import type { TelegramConfig } from "./config.js";
+import { FEED_INTERVAL_MS, Feed, type News } from "./feed.js";
+import { expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
+import { placeOf, topicKey } from "./places.js";
+import { State } from "./state.js";
+import { type Connected, Supervisor } from "./supervise.js";
+import { textsIn } from "./texts.js";
+
+export type { EventKind, TelegramConfig } from "./config.js";
+
+export default definePlugin<TelegramConfig, "turns" | "approvals">({
+  name: "telegram",
+  apiVersion: 1,
+  configSchema,
+  needs: ["turns", "approvals"],
+  // Two that poll with one token take turns in being refused.
+  exclusive: true,
+  apply(kernel, config) {
+    const { hooks, log, signal, turns, approvals: desk, ledger, sessions } = kernel;
+    const scope = kernel;
+    const say = textsIn(config.language);
+    const state = State.open(kernel.storage, config.chat_id, log);
+    const api = new BotApi({
+      token: config.bot_token,
+      apiRoot: config.api_root,
+      timeoutMs: config.request_timeout_secs * 1000,
+      signal,
+      log,
+    });
+    const chat = new Chat(api, config.chat_id);
+    const homeKey = topicKey(config.feed_topic);
+    const intervalMs = config.edit_interval_ms;
+    const shared = { chat, state, say, turns, ledger, sessions, scope, config };
+
+    /** What is done on the side; its failures are logged, and it is waited for at the end. */
+    const running = new Set<Promise<void>>();
+    const inBackground = (what: string, work: Promise<unknown>): void => {
+      const run = work
+        .then(() => undefined)
+        .catch((error: unknown) => {
+          if (!signal.aborted) log.warn({ err: error }, `${what} failed`);
+        })
+        .finally(() => running.delete(run));
+      running.add(run);
+    };
+
+    const answers: Answers = new Answers({
+      ...shared,
+      intervalMs,
+      denied: (turn, response) => inBackground("showing denied calls", buttons.denied(turn, response)),
+    });
+    const buttons = new Buttons({ ...shared, desk, answers, homeKey });
+    const chats = new Chats({ ...shared, answers });
+    const commands = new Commands({ ...shared, chats });
+    const bot = new Bot({ ...shared, api, chats, commands, buttons });
+    const feed = new Feed({
+      ...shared,
+      place: placeOf(homeKey),
+      events: config.events,
+      intervalMs: FEED_INTERVAL_MS,
+    });
+    const tell = (keyId: string | null, news: News | undefined): void => {
+      // What the chat itself does, it sees.
+      if (news !== undefined && keyId !== config.key_id) feed.push(news);
+    };
+
+    let connected: Connected | undefined;
+    let resumed = false;
+    const supervisor = new Supervisor({
+      api,
+      chatId: config.chat_id,
+      pollTimeoutSecs: config.poll_timeout_secs,
+      commands: botCommands(say),
+      scope,
+      connected: (now) => {
+        connected = now;
+        inBackground("looking for decisions that are waited for", buttons.reconcile());
+        if (resumed) return;
+        resumed = true;
+        chats.resume();
+        inBackground("showing answers that came meanwhile", answers.catchUp());
+      },
+      handle: async (update) => {
+        if (connected !== undefined) await bot.handle(update, connected.me);
+      },
+    });
+
+    hooks.approvalRequested.tap("ask", (approval) => inBackground("asking", buttons.asked(approval)));
+    hooks.approvalDecided.tap("settle", (approval) => {
+      inBackground("showing a decision", buttons.decided(approval));
+      if (approval.status === "expired") tell(approval.keyId, expiredNews(approval, say));
+    });
+    hooks.event.tap("parked", (event, turn) => {
+      if (event.type !== "done" || event.response.pending_approval === undefined) return;
+      tell(turn.keyId, parkedNews(turn, say));
+    });
+    hooks.afterExecute.tap("tell", (turn, outcome) => {
+      const { id: turnId, sessionId, keyId } = turn;
+      const { response } = outcome;
+      tell(keyId, turnNews(turn, outcome, say));
+      if (answers.shows(turnId)) return;
+      const shown = { turnId, sessionId, keyId };
+      const after = async (): Promise<void> => {
+        await buttons.approvedElsewhere(keyId, response);
+        if (await answers.goneOn(shown, response)) return;
+        if (response.permission_denials !== undefined) await buttons.denied(shown, response);
+      };
+      inBackground("showing what became of a turn", after());
+    });
+    hooks.requestCompleted.tap("tell", (request) => tell(request.keyId, requestNews(request, say)));
+    hooks.sessionStart.tap("tell", (session) =>
+      tell(session.keyId, sessionNews(session, "newsStarted", say)),
+    );
+    hooks.sessionEnd.tap("tell", (session) => tell(session.keyId, sessionNews(session, "newsDeleted", say)));
+
+    if (config.allowed_users === undefined) {
+      const line =
+        "telegram: allowed_users is not set: everybody in the chat may write, and decides on tool calls";
+      log.warn(line);
+      kernel.notice(line);
+    }
+    const polling = supervisor.run();
+    kernel.onDispose(async () => {
+      await Promise.all([polling, chats.close(), bot.close(), feed.close(), ...running]);
+      await state.saved();
+    });
+  },
+});

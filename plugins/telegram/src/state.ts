@@ -27,7 +27,10 @@ export interface Keyboard {
     | {
         readonly kind: "approval";
         readonly approvalId: string;
-        readonly picks?: readonly (readonly string[])[];
+        /** Of a question: what was answered so far, question by question. */
+        readonly answered?: readonly string[];
+        /** And what is ticked of the one that is being answered. */
+        readonly ticked?: readonly string[];
       }
     | {
         readonly kind: "denials";
@@ -71,15 +74,17 @@ export class State {
 
   private constructor(
     folder: string,
+    chatId: string,
     private readonly log: PluginScope["log"],
   ) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#file = join(folder, "state.json");
+    // Message and topic ids mean something in their own chat only.
+    this.#file = join(folder, `chat${chatId}.json`);
     this.#remembered = this.#read();
   }
 
-  static open(folder: string, log: PluginScope["log"]): State {
-    return new State(folder, log);
+  static open(folder: string, chatId: string, log: PluginScope["log"]): State {
+    return new State(folder, chatId, log);
   }
 
   conversation(key: string): Conversation | undefined {

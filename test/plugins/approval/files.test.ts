@@ -59,6 +59,24 @@ describe("approval: rules for files", () => {
       expect(folders.call("Read", { file_path: ["notes.txt"] })).to.include({ verdict: "ask" });
     });
 
+    it("asks for such a path whatever a rule allows, and names a denial that may be meant", () => {
+      for (const path of [
+        "notes.txt ",
+        "notes\u200b.txt",
+        "loop",
+        "/proc/self/cwd/package.json",
+        "/dev/fd/3",
+      ]) {
+        expect(read(path, [{ allow: "Read" }]), path).to.equal("ask");
+      }
+      expect(
+        folders.call("Read", { file_path: ".env " }, [{ deny: "Read(.env)" }, { allow: "Read" }]),
+      ).to.deep.equal({
+        verdict: "ask",
+        rule: "deny Read(.env)",
+      });
+    });
+
     it("asks for every change, also in the workdir", () => {
       expect(write("notes.txt")).to.equal("ask");
       expect(folders.call("Edit", { file_path: "notes.txt", old_string: "a", new_string: "b" })).to.include({
@@ -252,6 +270,8 @@ describe("approval: rules for files", () => {
       expect(folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/*)` }])).to.include({
         verdict: "ask",
       });
+      const pages = { pattern: "a", path: join(path, "pages") };
+      expect(folders.call("Grep", pages, [{ allow: `Read(${path}/*)` }])).to.include({ verdict: "ask" });
     });
 
     it("cover the tools of their kind", () => {

@@ -16,6 +16,7 @@ describe("approval: wrong rules", () => {
       "it takes a tool's name, as Read, or a name and what it may do, as Bash(npm run *)",
     ],
     [{ deny: "bash(rm *)" }, "the tool is called Bash"],
+    [{ deny: "WEBfetch" }, "the tool is called WebFetch"],
     [{ deny: "Bash()" }, "there is nothing between its parentheses"],
     [{ deny: "Bash(' )" }, "' is not closed"],
     [

@@ -77,6 +77,26 @@ describe("approval: rules for commands", () => {
       "nice rm x",
       "deny",
     ],
+    [
+      "what changes later words needs to be named whole",
+      [{ allow: "Bash(cd *)" }, { allow: "Bash(git status)" }],
+      "cd src && git status",
+      "ask",
+    ],
+    ["and so does a file of commands", [{ allow: "Bash(. *)" }], ". ./setup.sh", "ask"],
+    [
+      "which then is allowed",
+      [{ allow: "Bash(cd src)" }, { allow: "Bash(git status)" }],
+      "cd src && git status",
+      "allow",
+    ],
+    [
+      "what does not parse may be anything",
+      [{ deny: "Bash(rm *)" }, { allow: "Bash" }],
+      "if true; then ls",
+      "ask",
+    ],
+    ["both ends of a word need their own letters", [{ allow: "Bash(echo ab*ba)" }], "echo aba", "ask"],
     ["nothing at all", [{ allow: "Bash(git *)" }], "", "ask"],
     ["no rule", [], "git status", "ask"],
   ];

@@ -1,0 +1,53 @@
+import { login } from "./login.svelte.js";
+
+/** An answer that is no success, in the gateway's own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Where the API is: beside the dashboard, below whatever prefix a proxy serves both. */
+export function adminUrl(path: string): string {
+  return new URL(`../admin/${path}`, document.baseURI).href;
+}
+
+export function get<T>(path: string): Promise<T> {
+  return send(path, {});
+}
+
+export function post<T>(path: string, body: unknown = {}): Promise<T> {
+  const headers = { "content-type": "application/json" };
+  return send(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+export function remove<T>(path: string): Promise<T> {
+  return send(path, { method: "DELETE" });
+}
+
+/** A query string of what is set. */
+export function queryOf(parameters: Readonly<Record<string, string | number | undefined | null>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== null && value !== "") query.set(name, String(value));
+  }
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function send<T>(path: string, init: RequestInit): Promise<T> {
+  const response = await fetch(adminUrl(path), init).catch(() => {
+    throw new ApiError(0, "the gateway does not answer");
+  });
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body;
+  if (response.status === 401 && path !== "login") login.ended();
+  throw new ApiError(response.status, body.error ?? `the gateway answered ${response.status}`);
+}

@@ -1,0 +1,51 @@
+/** One series of a chart, in the order of its periods. */
+export interface Series {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** Periods one after another; of days without a turn there are none in the answer, and they count as zero. */
+export function withEmptyDays<T extends { readonly period: string }>(
+  data: readonly T[],
+  empty: (period: string) => T,
+): T[] {
+  const [first] = data;
+  const last = data.at(-1);
+  if (first === undefined || last === undefined || !/^\d{4}-\d\d-\d\d$/.test(first.period)) return [...data];
+  const known = new Map(data.map((one) => [one.period, one]));
+  const days: T[] = [];
+  for (let at = Date.parse(first.period); at <= Date.parse(last.period); at += 86_400_000) {
+    const period = new Date(at).toISOString().slice(0, 10);
+    days.push(known.get(period) ?? empty(period));
+  }
+  return days;
+}
+
+const MOST_SERIES = 5;
+
+/** What each model cost in each period, the dearest first; what is beyond the fifth is one series. */
+export function byModel(
+  data: readonly {
+    readonly by_model: readonly { readonly model: string; readonly cost_usd: number | null }[];
+  }[],
+): Series[] {
+  const sums = new Map<string, number>();
+  for (const { by_model } of data) {
+    for (const { model, cost_usd } of by_model) sums.set(model, (sums.get(model) ?? 0) + (cost_usd ?? 0));
+  }
+  const names = [...sums]
+    .filter(([, sum]) => sum > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name]) => name);
+  const shown = names.slice(0, MOST_SERIES);
+  const seriesOf = (name: string, has: (model: string) => boolean): Series => ({
+    name,
+    values: data.map(({ by_model }) =>
+      by_model.reduce((sum, { model, cost_usd }) => sum + (has(model) ? (cost_usd ?? 0) : 0), 0),
+    ),
+  });
+  const series = shown.map((name) => seriesOf(name, (model) => model === name));
+  return names.length > MOST_SERIES
+    ? [...series, seriesOf("others", (model) => !shown.includes(model))]
+    : series;
+}

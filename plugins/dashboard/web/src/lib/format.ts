@@ -1,0 +1,52 @@
+const NUMBER = new Intl.NumberFormat("en");
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+export function count(value: number): string {
+  return NUMBER.format(value);
+}
+
+export function compact(value: number): string {
+  return value < 10_000 ? NUMBER.format(value) : COMPACT.format(value);
+}
+
+/** Dollars; where it is less than a cent, with the digits that tell. */
+export function usd(value: number | null): string {
+  if (value === null) return "not known";
+  if (value === 0) return "$0";
+  const digits = value >= 1 ? 2 : value >= 0.01 ? 3 : 5;
+  return `$${value.toLocaleString("en", { minimumFractionDigits: Math.min(2, digits), maximumFractionDigits: digits })}`;
+}
+
+export function duration(ms: number | null): string {
+  if (ms === null) return "–";
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return `${minutes} min ${Math.round((ms % 60_000) / 1000)} s`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+export function bytes(value: number): string {
+  if (value < 1024) return `${value} B`;
+  return value < 1024 ** 2 ? `${(value / 1024).toFixed(1)} kB` : `${(value / 1024 ** 2).toFixed(1)} MB`;
+}
+
+export function ago(instant: string, now: number): string {
+  const ms = now - Date.parse(instant);
+  if (ms < 5000) return "now";
+  if (ms < 60_000) return `${Math.floor(ms / 1000)} s ago`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ago`;
+  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h ago`;
+  return `${Math.floor(ms / 86_400_000)} d ago`;
+}
+
+/** `2026-03-12 10:00:00 UTC`. */
+export function utc(instant: string): string {
+  return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
+}
+
+/** The first part of an id: enough for the eye, the whole is in the title. */
+export function shortId(id: string): string {
+  return id.slice(0, 8);
+}

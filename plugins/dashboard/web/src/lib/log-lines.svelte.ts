@@ -1,0 +1,78 @@
+import { get, messageOf, queryOf } from "./api.js";
+import type { LogEntry, LogPage } from "./types.js";
+
+export interface LogFilter {
+  readonly key_id: string;
+  readonly level: string;
+  readonly search: string;
+  readonly date: string;
+}
+
+/** What is kept on the page. */
+const MOST_LINES = 5000;
+const PAGE = 200;
+
+/** Lines of the log, the newest first: new ones come on top, older ones are fetched when asked for. */
+export class LogLines {
+  entries = $state.raw<readonly LogEntry[]>([]);
+  folders = $state.raw<readonly string[]>([]);
+  error = $state("");
+  busy = $state(false);
+  /** Where the older ones are; null: there are none. */
+  before = $state<string | null>(null);
+  searchedBytes = $state(0);
+  #filter: LogFilter = { key_id: "", level: "", search: "", date: "" };
+
+  /** Begins anew with another filter. */
+  async show(filter: LogFilter): Promise<void> {
+    this.#filter = filter;
+    this.entries = [];
+    this.before = null;
+    this.searchedBytes = 0;
+    await this.#fetch({}, filter);
+  }
+
+  older(): Promise<void> {
+    return this.#fetch({ before: this.before }, this.#filter);
+  }
+
+  /** What has been written since. */
+  async newer(): Promise<void> {
+    if (this.busy) return;
+    const newest = this.entries[0];
+    const { before } = this;
+    await this.#fetch(newest === undefined ? {} : { after: slackBefore(newest.timestamp) }, this.#filter);
+    // What is older is where it was.
+    if (newest !== undefined) this.before = before;
+  }
+
+  async #fetch(part: Readonly<Record<string, string | null>>, filter: LogFilter): Promise<void> {
+    this.busy = true;
+    try {
+      const page = await get<LogPage>(`logs${queryOf({ ...filter, ...part, limit: PAGE })}`);
+      if (filter !== this.#filter) return;
+      this.entries = merged(this.entries, page.entries);
+      this.before = page.before;
+      this.folders = page.folders;
+      this.searchedBytes += page.read_bytes;
+      this.error = "";
+    } catch (error) {
+      this.error = messageOf(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+function merged(known: readonly LogEntry[], found: readonly LogEntry[]): LogEntry[] {
+  const byId = new Map([...known, ...found].map((entry) => [entry.id, entry]));
+  const entries = [...byId.values()].sort((a, b) =>
+    a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0,
+  );
+  return entries.slice(0, MOST_LINES);
+}
+
+/** Lines of one moment may come one after another: the last seconds are asked for again, and known lines are known. */
+function slackBefore(timestamp: string): string {
+  return new Date(Date.parse(timestamp) - 5000).toISOString();
+}

@@ -1,0 +1,37 @@
+import { get, post } from "./api.js";
+import type { Me } from "./types.js";
+
+/** Who is logged in. */
+class Login {
+  /** Undefined: not known yet; null: nobody. */
+  me = $state.raw<Me | null | undefined>(undefined);
+  /** Why the key is asked for again. */
+  reason = $state("");
+
+  /** Finds out whether the cookie still holds. */
+  async begin(): Promise<void> {
+    try {
+      this.me = await get<Me>("me");
+    } catch {
+      this.me = null;
+      this.reason = "";
+    }
+  }
+
+  async in(key: string): Promise<void> {
+    this.me = await post<Me>("login", { key });
+    this.reason = "";
+  }
+
+  async out(): Promise<void> {
+    await post("logout");
+    this.me = null;
+  }
+
+  ended(): void {
+    if (this.me) this.reason = "Your login has ended. Log in again to go on where you were.";
+    this.me = null;
+  }
+}
+
+export const login = new Login();

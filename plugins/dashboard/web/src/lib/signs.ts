@@ -1,0 +1,29 @@
+/** A run of text, or one sign that would otherwise not be seen. */
+export interface Run {
+  readonly text: string;
+  readonly hidden: boolean;
+}
+
+/**
+ * Controls, zero-width signs, tags, and the marks that turn the direction of writing around: whoever decides on a call
+ * has to see what is there, not what it pretends to be.
+ */
+const HIDDEN = /(?![\t\n\ufe0f])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
+
+/** Splits text so that hidden signs can be shown by their numbers. A line break of Windows is one. */
+export function runsOf(text: string): Run[] {
+  const runs: Run[] = [];
+  let from = 0;
+  for (const { 0: sign, index } of text.matchAll(HIDDEN)) {
+    if (sign === "\r" && text[index + 1] === "\n") continue;
+    // Joins the parts of one emoji.
+    if (sign === "\u200d" && /\p{Extended_Pictographic}$|\ufe0f$/u.test(text.slice(index - 2, index)))
+      continue;
+    if (index > from) runs.push({ text: text.slice(from, index), hidden: false });
+    const number = (sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    runs.push({ text: `U+${number}`, hidden: true });
+    from = index + sign.length;
+  }
+  if (from < text.length) runs.push({ text: text.slice(from), hidden: false });
+  return runs;
+}

@@ -1,0 +1,54 @@
+import { messageOf } from "./api.js";
+import { feed, type Topic } from "./feed.svelte.js";
+
+/** A busy gateway changes all the time; nobody reads faster than this. */
+const LEAST_MS = 800;
+
+/**
+ * What a page shows: loaded when the page comes up, when something that `load` reads changes, and when the gateway says
+ * that one of the topics did. To be made while a component is set up.
+ */
+export class View<T> {
+  data = $state.raw<T | undefined>(undefined);
+  error = $state("");
+  #round = 0;
+  #loadedAt = 0;
+  #waiting: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly load: () => Promise<T>,
+    topics: readonly Topic[],
+  ) {
+    $effect(() => void this.refresh());
+    $effect(() => {
+      const stop = feed.on(topics, () => this.#soon());
+      return () => {
+        stop();
+        clearTimeout(this.#waiting);
+      };
+    });
+  }
+
+  async refresh(): Promise<void> {
+    this.#round += 1;
+    const round = this.#round;
+    this.#loadedAt = performance.now();
+    try {
+      const data = await this.load();
+      if (round !== this.#round) return;
+      this.data = data;
+      this.error = "";
+    } catch (error) {
+      if (round === this.#round) this.error = messageOf(error);
+    }
+  }
+
+  #soon(): void {
+    if (this.#waiting !== undefined) return;
+    const wait = Math.max(0, this.#loadedAt + LEAST_MS - performance.now());
+    this.#waiting = setTimeout(() => {
+      this.#waiting = undefined;
+      void this.refresh();
+    }, wait);
+  }
+}

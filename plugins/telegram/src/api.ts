@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PluginScope } from "@claudeway/core";
+import { AbortController } from "abort-controller";
+import { Telegram, TelegramError } from "telegraf";
+import type { Telegram as Methods, Opts } from "telegraf/types";
+
+/**
+ * Why a call failed. `token`: the bot's token is not taken; `conflict`: somebody else polls with it; `rejected`: this
+ * very call is not taken; `busy`: anything that may be over later.
+ */
+export type FailureKind = "token" | "conflict" | "rejected" | "busy";
+
+/** A call of the Bot API that failed. The message holds no secret. */
+export class ApiFailure extends Error {
+  override readonly name = "ApiFailure";
+
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    readonly retryAfterMs?: number,
+  ) {
+    super(message);
+  }
+}
+
+export interface CallOptions {
+  /** `once`: a failure is thrown; `persist`: what may be over later is tried again until the plugin is switched off. */
+  readonly patience?: "once" | "persist";
+  readonly timeoutMs?: number;
+}
+
+export interface BotApiOptions {
+  readonly token: string;
+  readonly apiRoot: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly log: PluginScope["log"];
+}
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 60_000;
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** The Bot API with a deadline for each call, and pauses where it asks for them. */
+export class BotApi {
+  readonly #telegram: Telegram;
+  #pausedUntil = 0;
+
+  constructor(private readonly options: BotApiOptions) {
+    this.#telegram = new Telegram(options.token, { apiRoot: options.apiRoot, webhookReply: false });
+  }
+
+  /** Milliseconds until Telegram takes messages again, after a 429. */
+  get pausedMs(): number {
+    return Math.max(0, this.#pausedUntil - Date.now());
+  }
+
+  /** Rejects with an `ApiFailure`. A message whose answer got lost may be there twice. */
+  async call<M extends keyof Methods>(
+    method: M,
+    payload: Opts<M>,
+    { patience = "once", timeoutMs = this.options.timeoutMs }: CallOptions = {},
+  ): Promise<ReturnType<Methods[M]>> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        if (patience === "persist") await this.#pause(this.pausedMs);
+        return await this.#callOnce(method, payload, timeoutMs);
+      } catch (error) {
+        const failure = this.#toFailure(error);
+        if (failure.kind === "rejected" || patience === "once" || this.options.signal.aborted) throw failure;
+        const waitMs = failure.retryAfterMs ?? waitBefore(attempt);
+        this.options.log.debug(`${method}: ${failure.message}; tried again in ${waitMs} ms`);
+        await this.#pause(waitMs);
+      }
+    }
+  }
+
+  async #callOnce<M extends keyof Methods>(method: M, payload: Opts<M>, timeoutMs: number) {
+    this.options.signal.throwIfAborted();
+    // telegraf knows no deadline, and takes no other abort signals than this package's.
+    const deadline = new AbortController();
+    const abort = () => deadline.abort();
+    const timer = setTimeout(abort, timeoutMs);
+    this.options.signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await this.#telegram.callApi(method, payload, { signal: deadline.signal });
+    } catch (error) {
+      const failure = this.#toFailure(error);
+      if (failure.retryAfterMs !== undefined && method !== "getUpdates") {
+        this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + failure.retryAfterMs);
+      }
+      throw failure;
+    } finally {
+      clearTimeout(timer);
+      this.options.signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    await sleep(ms, undefined, { signal: this.options.signal }).catch(() => {
+      throw new ApiFailure("busy", "the plugin is switched off");
+    });
+  }
+
+  #toFailure(error: unknown): ApiFailure {
+    if (error instanceof ApiFailure) return error;
+    if (this.options.signal.aborted) return new ApiFailure("busy", "the plugin is switched off");
+    if (!(error instanceof TelegramError))
+      return new ApiFailure("busy", "no answer, or none that makes sense");
+    const { code, parameters } = error;
+    const reason = `answered ${code} ${String(error.description).slice(0, 200)}`;
+    if (code === 401 || code === 404) return new ApiFailure("token", reason);
+    if (code === 409) return new ApiFailure("conflict", reason);
+    if (code === 429) return new ApiFailure("busy", reason, retryAfterMs(parameters?.retry_after));
+    if (code >= 400 && code < 500) return new ApiFailure("rejected", reason + movedTo(parameters));
+    return new ApiFailure("busy", reason);
+  }
+}
+
+/** Milliseconds to wait after a number of failures in a row. */
+export function waitBefore(attempt: number): number {
+  return Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS);
+}
+
+function retryAfterMs(secs: unknown): number {
+  const ms = typeof secs === "number" && secs > 0 ? secs * 1000 : 1000;
+  return Math.min(ms, LONGEST_RETRY_AFTER_MS);
+}
+
+function movedTo(parameters: { readonly migrate_to_chat_id?: number } | undefined): string {
+  const id = parameters?.migrate_to_chat_id;
+  return id === undefined ? "" : `; the group has another id now: set chat_id = "${id}"`;
+}

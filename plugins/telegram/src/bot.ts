@@ -1,0 +1,180 @@
+import type { PluginScope } from "@claudeway/core";
+import { Telegraf } from "telegraf";
+import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
+import type { BotApi } from "./api.js";
+import type { Buttons } from "./buttons.js";
+import type { Chats } from "./chats.js";
+import { type Commands, parseCommand } from "./commands.js";
+import type { TelegramConfig } from "./config.js";
+import { keyOf } from "./places.js";
+import type { State } from "./state.js";
+import type { Say } from "./texts.js";
+
+export interface BotOptions {
+  readonly config: TelegramConfig;
+  readonly api: BotApi;
+  readonly state: State;
+  readonly say: Say;
+  readonly chats: Chats;
+  readonly commands: Commands;
+  readonly buttons: Buttons;
+  readonly scope: Pick<PluginScope, "log" | "signal">;
+}
+
+/** Telegram shows this bot as the author of what an admin of a group writes without a name. */
+const ANONYMOUS_ADMIN = 1087968824;
+/** How often a stranger's chat gets an answer, and the log a line, in ms. */
+const STRANGER_EVERY_MS = 600_000;
+const MOST_STRANGERS = 1000;
+
+/** What comes in: only the one chat and those who may are listened to. */
+export class Bot {
+  readonly #telegraf: Telegraf;
+  readonly #strangers = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(private readonly options: BotOptions) {
+    this.#telegraf = new Telegraf(options.config.bot_token, {
+      telegram: { apiRoot: options.config.api_root, webhookReply: false },
+    });
+    this.#telegraf.on("message", (context) => this.#message(context.message));
+    this.#telegraf.on("callback_query", (context) => this.#press(context.callbackQuery));
+    // An error that nobody catches here would set the process's exit code.
+    this.#telegraf.catch((error) => {
+      throw error;
+    });
+  }
+
+  /** Resolves when the update needs no second delivery; what it set off goes on. */
+  async handle(update: Update, me: UserFromGetMe): Promise<void> {
+    this.#telegraf.botInfo = me;
+    await this.#telegraf.handleUpdate(update);
+  }
+
+  /** Resolves when nothing of it runs any more. To be called once the plugin's signal has been aborted. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #message(message: Message): Promise<void> {
+    const { state, chats, commands, buttons } = this.options;
+    if (!this.#isHere(message.chat.id)) return this.#turnAwayChat(message);
+    if (isService(message)) return;
+    const { from, message_id: id } = message;
+    if (from === undefined || !this.#mayUse(from)) return this.#turnAwayUser(message);
+    // Delivered twice, or again after a restart.
+    if (!state.take(id)) return;
+    const key = keyOf(message, (answered) => state.chainOf(answered));
+    const text = "text" in message ? message.text.trim() : "";
+    if (text === "") return this.#inBackground(() => chats.note(key, id, "textOnly"));
+    const command = parseCommand(text);
+    const me = this.#telegraf.botInfo?.username.toLowerCase();
+    if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
+    if (command !== undefined && isCommand(command.name)) {
+      const forum = "is_forum" in message.chat && message.chat.is_forum === true;
+      return this.#inBackground(async () => void (await commands.run(command, key, id, forum)));
+    }
+    const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
+    if (answered !== undefined && (await buttons.answeredByText(answered, text, from))) return;
+    await chats.take(key, id, text);
+  }
+
+  async #press(press: CallbackQuery): Promise<void> {
+    const { buttons, api, say, scope } = this.options;
+    const chatId = press.message?.chat.id;
+    const here = chatId !== undefined && this.#isHere(chatId);
+    if (here && this.#mayUse(press.from)) return this.#inBackground(() => buttons.pressed(press));
+    scope.log.warn(
+      { chat_id: chatId, user_id: press.from.id },
+      "a button press of a stranger was turned away",
+    );
+    const text = say(here ? "notForYou" : "otherChat");
+    this.#inBackground(async () => {
+      await api.call("answerCallbackQuery", { callback_query_id: press.id, text });
+    });
+  }
+
+  #isHere(chatId: number): boolean {
+    return String(chatId) === this.options.config.chat_id;
+  }
+
+  #mayUse({ id, is_bot }: User): boolean {
+    const { allowed_users: allowed } = this.options.config;
+    return allowed === undefined ? !is_bot || id === ANONYMOUS_ADMIN : allowed.includes(id);
+  }
+
+  #turnAwayChat(message: Message): void {
+    if (isService(message) || !this.#isTime(`chat ${message.chat.id}`)) return;
+    this.options.scope.log.warn(
+      { chat_id: message.chat.id, user_id: message.from?.id },
+      "a message from another chat was turned away; further ones of it are for ten minutes, silently",
+    );
+    this.#reply(message, "otherChat");
+  }
+
+  #turnAwayUser(message: Message): void {
+    if (message.from?.is_bot === true || !this.#isTime(`user ${message.from?.id}`)) return;
+    this.options.scope.log.warn(
+      { user_id: message.from?.id },
+      "a message of somebody who is not in allowed_users was turned away; further ones are for ten minutes, silently",
+    );
+    this.#reply(message, "notForYou");
+  }
+
+  #reply(message: Message, text: "otherChat" | "notForYou"): void {
+    const { api, say } = this.options;
+    this.#inBackground(async () => {
+      const reply = { message_id: message.message_id, allow_sending_without_reply: true };
+      await api.call("sendMessage", { chat_id: message.chat.id, text: say(text), reply_parameters: reply });
+    });
+  }
+
+  /** Strangers must not make the bot talk, or the log grow, as they please. */
+  #isTime(stranger: string): boolean {
+    const now = Date.now();
+    const last = this.#strangers.get(stranger);
+    if (last !== undefined && now - last < STRANGER_EVERY_MS) return false;
+    if (this.#strangers.size >= MOST_STRANGERS) this.#strangers.clear();
+    this.#strangers.set(stranger, now);
+    return true;
+  }
+
+  /** Polling goes on meanwhile. */
+  #inBackground(work: () => Promise<void>): void {
+    const run = work()
+      .catch((error: unknown) => {
+        const { scope } = this.options;
+        if (!scope.signal.aborted)
+          scope.log.warn({ err: error }, "something that was asked for in the chat failed");
+      })
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+}
+
+const COMMANDS: readonly string[] = ["new", "stop", "status", "close", "help", "start"];
+
+function isCommand(name: string): boolean {
+  return COMMANDS.includes(name);
+}
+
+/** Kinds of messages that somebody wrote, or made; all others Telegram made. */
+const WRITTEN = [
+  "text",
+  "photo",
+  "voice",
+  "audio",
+  "video",
+  "video_note",
+  "document",
+  "sticker",
+  "animation",
+  "location",
+  "contact",
+  "poll",
+  "dice",
+];
+
+function isService(message: Message): boolean {
+  return !WRITTEN.some((kind) => kind in message);
+}

@@ -1,0 +1,168 @@
+import type { LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
+import type { BotCommand } from "telegraf/types";
+import type { Chat } from "./chat.js";
+import type { Chats } from "./chats.js";
+import type { TelegramConfig } from "./config.js";
+import { codeOf } from "./failures.js";
+import { plainHtml } from "./html.js";
+import { chainKey, topicKey } from "./places.js";
+import type { State } from "./state.js";
+import type { Say } from "./texts.js";
+
+export interface CommandsOptions {
+  readonly config: TelegramConfig;
+  readonly chat: Chat;
+  readonly chats: Chats;
+  readonly state: State;
+  readonly say: Say;
+  readonly turns: TurnRunner;
+  readonly sessions: Pick<SessionsView, "get">;
+  readonly ledger: Pick<LedgerView, "byKey">;
+  readonly scope: Pick<PluginScope, "log">;
+}
+
+/** A command as somebody wrote it. */
+export interface Command {
+  readonly name: string;
+  readonly argument: string;
+  /** Of the bot that it is meant for, where it says one. */
+  readonly bot: string | undefined;
+}
+
+const NAMES = ["new", "stop", "status", "close", "help"] as const;
+type Name = (typeof NAMES)[number];
+
+const MOST_MODEL = 100;
+
+/** What Telegram offers people who type a slash. */
+export function botCommands(say: Say): BotCommand[] {
+  const described = {
+    new: "helpNew",
+    stop: "helpStop",
+    status: "helpStatus",
+    close: "helpClose",
+    help: "helpHelp",
+  } as const;
+  return NAMES.map((name) => ({ command: name, description: say(described[name]) }));
+}
+
+/** Undefined: the text is none. */
+export function parseCommand(text: string): Command | undefined {
+  const [, name, bot, argument = ""] = /^\/([A-Za-z]\w*)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
+  return name === undefined ? undefined : { name: name.toLowerCase(), bot, argument: argument.trim() };
+}
+
+/** The bot's own commands; what it does not know is a prompt, since the CLI has commands too. */
+export class Commands {
+  constructor(private readonly options: CommandsOptions) {}
+
+  /** False: it is none of the bot's. */
+  async run({ name, argument }: Command, key: string, messageId: number, forum: boolean): Promise<boolean> {
+    const known = NAMES.find((one) => one === (name === "start" ? "help" : name));
+    if (known === undefined) return false;
+    const run: Readonly<Record<Name, () => Promise<void>>> = {
+      new: () => this.#new(key, messageId, argument, forum),
+      stop: () => this.#stop(key, messageId),
+      status: () => this.#status(key, messageId),
+      close: () => this.#close(key, messageId, forum),
+      help: () => this.options.chats.note(key, messageId, "help"),
+    };
+    await run[known]();
+    return true;
+  }
+
+  /** In General a topic of its own, in a topic a new session there, in a plain chat a new chain of replies. */
+  async #new(key: string, messageId: number, argument: string, forum: boolean): Promise<void> {
+    const { state, chats, config } = this.options;
+    const model = argument.slice(0, MOST_MODEL) || config.model;
+    if (!forum) {
+      const fresh = chainKey(messageId);
+      state.link(messageId, fresh);
+      state.setConversation(fresh, { model });
+      return chats.note(fresh, messageId, "newInChat", { model });
+    }
+    if (key === topicKey(undefined) && (await this.#newTopic(messageId, model))) return;
+    state.setConversation(key, { model });
+    await chats.note(key, messageId, "newInTopic", { model });
+  }
+
+  /** False: the bot may not make topics. */
+  async #newTopic(messageId: number, model: string): Promise<boolean> {
+    const { chat, state, chats, say, scope } = this.options;
+    const name = say("newTopic", { model, time: new Date().toISOString().slice(5, 16).replace("T", " ") });
+    try {
+      const key = topicKey(await chat.createTopic(name));
+      state.setConversation(key, { model });
+      await chat.send(plainHtml(say("newInTopic", { model }), 1000), { thread: Number(key.slice(1)) });
+    } catch (error) {
+      scope.log.warn({ err: error }, "no topic could be made; the session is held in General");
+      return false;
+    }
+    await chats.note(topicKey(undefined), messageId, "seeTopic", { name });
+    return true;
+  }
+
+  async #stop(key: string, messageId: number): Promise<void> {
+    const { state, turns, chats, config } = this.options;
+    const count = chats.drop(key);
+    const sessionId = state.conversation(key)?.sessionId;
+    const stopped = sessionId !== undefined && (await interrupt(turns, config.key_id, sessionId));
+    if (count > 0) return chats.note(key, messageId, "stoppedMany", { count });
+    await chats.note(key, messageId, stopped ? "stopped" : "nothingRuns");
+  }
+
+  async #status(key: string, messageId: number): Promise<void> {
+    const { state, sessions, ledger, config, chats, say, chat } = this.options;
+    const sessionId = state.conversation(key)?.sessionId;
+    const session = sessionId === undefined ? undefined : await sessions.get(sessionId);
+    const mine = (await ledger.byKey()).find(({ keyId }) => keyId === config.key_id);
+    const waiting = chats.waitingIn(key);
+    const parts = [
+      session === undefined
+        ? say("noSession")
+        : say("statusSession", {
+            id: session.id,
+            model: session.model,
+            turns: session.taskCount,
+            cost: money(session.totals.costUsd),
+            input: session.totals.tokens.input,
+            output: session.totals.tokens.output,
+          }),
+      ...(waiting > 0 ? [say("statusRunning", { count: waiting - 1 })] : []),
+      say("statusKey", { turns: mine?.requests ?? 0, cost: money(mine?.costUsd ?? 0) }),
+    ];
+    const place = { thread: Number(key.startsWith("t") ? key.slice(1) : 0) || undefined, replyTo: messageId };
+    state.link(await chat.send(plainHtml(parts.join("\n\n"), 2000), place), key);
+  }
+
+  async #close(key: string, messageId: number, forum: boolean): Promise<void> {
+    const { state, turns, chats, chat, config, scope } = this.options;
+    const sessionId = state.conversation(key)?.sessionId;
+    if (sessionId === undefined) return chats.note(key, messageId, "noSession");
+    chats.drop(key);
+    try {
+      await turns.endSession(config.key_id, sessionId);
+    } catch (error) {
+      if (codeOf(error) !== "NOT_FOUND") throw error;
+    }
+    state.setConversation(key, undefined);
+    await chats.note(key, messageId, "closed");
+    if (!forum || key === topicKey(undefined)) return;
+    await chat.closeTopic(Number(key.slice(1))).catch((error: unknown) => {
+      scope.log.debug({ err: error }, "the topic stays open: the bot may not close it");
+    });
+  }
+}
+
+async function interrupt(turns: TurnRunner, keyId: string, sessionId: string): Promise<boolean> {
+  try {
+    return await turns.interrupt(keyId, sessionId);
+  } catch (error) {
+    if (codeOf(error) === "NOT_FOUND") return false;
+    throw error;
+  }
+}
+
+function money(usd: number): string {
+  return `$${usd.toFixed(4)}`;
+}

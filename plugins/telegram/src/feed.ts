@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PluginScope } from "@claudeway/core";
+import type { Chat, Place } from "./chat.js";
+import type { EventKind } from "./config.js";
+import { MOST_CHARACTERS, plainHtml } from "./html.js";
+import type { Say } from "./texts.js";
+
+/** One thing that happened, in a line or two of plain text. */
+export interface News {
+  readonly kind: EventKind;
+  readonly title: string;
+  readonly facts: readonly string[];
+  /** Shown as it is, below. */
+  readonly detail?: string;
+}
+
+export interface FeedOptions {
+  readonly chat: Chat;
+  readonly place: Place;
+  readonly events: readonly EventKind[];
+  readonly say: Say;
+  /** Milliseconds between two messages. */
+  readonly intervalMs: number;
+  readonly scope: Pick<PluginScope, "log" | "signal">;
+}
+
+/** A group takes 20 messages a minute; answers and buttons want their share. */
+export const FEED_INTERVAL_MS = 5000;
+
+const MOST_WAITING = 300;
+const MOST_TITLE = 300;
+const MOST_FACTS = 300;
+const MOST_DETAIL = 500;
+const ROOM_FOR_NOTES = 300;
+
+/** What happens in the gateway, told in the chat: silently, and many events in one message. */
+export class Feed {
+  readonly #waiting: string[] = [];
+  #lost = 0;
+  #sending: Promise<void> | undefined;
+
+  constructor(private readonly options: FeedOptions) {}
+
+  /** Takes an event in, if it is wanted. Never waits. */
+  push(news: News): void {
+    const { events, scope } = this.options;
+    if (scope.signal.aborted || !events.includes(news.kind)) return;
+    this.#waiting.push(newsHtml(news));
+    if (this.#waiting.length > MOST_WAITING) {
+      this.#waiting.shift();
+      this.#lost++;
+    }
+    this.#sending ??= this.#sendAll().finally(() => {
+      this.#sending = undefined;
+    });
+  }
+
+  /** Resolves when nothing of it runs any more. To be called once the plugin's signal has been aborted. */
+  async close(): Promise<void> {
+    await this.#sending;
+  }
+
+  async #sendAll(): Promise<void> {
+    const { scope, chat, place, intervalMs } = this.options;
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0 && !scope.signal.aborted) {
+      const html = this.#take();
+      await chat.send(html, place, { silent: true }).catch((error: unknown) => {
+        if (!scope.signal.aborted) scope.log.warn({ err: error }, "events could not be told in the chat");
+      });
+      await sleep(intervalMs, undefined, { signal: scope.signal }).catch(() => undefined);
+    }
+  }
+
+  /** As many events as one message holds; how many did not fit is said. */
+  #take(): string {
+    const { say } = this.options;
+    const lines = this.#lost > 0 ? [`⚠️ ${plainHtml(say("newsLostEvents", { count: this.#lost }), 200)}`] : [];
+    this.#lost = 0;
+    let length = lines.join("\n").length;
+    while (
+      this.#waiting[0] !== undefined &&
+      length + this.#waiting[0].length < MOST_CHARACTERS - ROOM_FOR_NOTES
+    ) {
+      const line = this.#waiting.shift() ?? "";
+      lines.push(line);
+      length += line.length + 1;
+    }
+    const more = this.#waiting.splice(0).length;
+    if (more > 0) lines.push(`… ${plainHtml(say("newsMore", { count: more }), 100)}`);
+    return lines.join("\n");
+  }
+}
+
+function newsHtml({ title, facts, detail }: News): string {
+  const head = `<b>${oneLine(title, MOST_TITLE)}</b>  ${oneLine(facts.join(" · "), MOST_FACTS)}`;
+  return detail === undefined ? head : `${head}\n<blockquote>${oneLine(detail, MOST_DETAIL)}</blockquote>`;
+}
+
+function oneLine(text: string, most: number): string {
+  return plainHtml(text.replace(/\s+/g, " ").trim(), most);
+}

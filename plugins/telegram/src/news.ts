@@ -1,0 +1,58 @@
+import type { Approval, CompletedRequest, SessionInfo, TurnInfo, TurnOutcome } from "@claudeway/core";
+import type { News } from "./feed.js";
+import type { Say, TextKey } from "./texts.js";
+
+const ENDS: Readonly<Record<TurnOutcome["end"], TextKey>> = {
+  completed: "newsFinished",
+  failed: "newsFailed",
+  refused: "newsRefused",
+  interrupted: "newsInterrupted",
+  timeout: "newsTimeout",
+  lost: "newsLost",
+};
+
+/** A turn that ended. */
+export function turnNews(turn: TurnInfo, outcome: TurnOutcome, say: Say): News {
+  const { response, end } = outcome;
+  const facts = [turn.keyId, outcome.model, `${(outcome.durationMs / 1000).toFixed(1)} s`, cost(outcome)];
+  if (end === "completed" && response.success) {
+    return { kind: "requests", title: `✅ ${say("newsFinished")}`, facts };
+  }
+  const title = `❌ ${say(end === "completed" ? "newsFailed" : ENDS[end])}`;
+  return { kind: "failures", title, facts, ...(response.error === null ? {} : { detail: response.error }) };
+}
+
+/** A turn that waits for a person, without a process. */
+export function parkedNews(turn: TurnInfo, say: Say): News {
+  return { kind: "approvals", title: `⏸ ${say("newsParked")}`, facts: [turn.keyId, turn.sessionId] };
+}
+
+export function expiredNews({ keyId, tool, sessionId }: Approval, say: Say): News {
+  return { kind: "approvals", title: `⌛ ${say("newsExpired")}`, facts: [tool, keyId, sessionId] };
+}
+
+export function sessionNews(
+  { keyId, model, id }: SessionInfo,
+  what: "newsStarted" | "newsDeleted",
+  say: Say,
+): News {
+  return {
+    kind: "sessions",
+    title: `${what === "newsStarted" ? "🆕" : "🗑"} ${say(what)}`,
+    facts: [keyId, model, id],
+  };
+}
+
+/** Undefined: it went as it should, or its turn tells of it. */
+export function requestNews(
+  { status, method, path, keyId, id }: CompletedRequest,
+  say: Say,
+): News | undefined {
+  if (status !== 500) return undefined;
+  const facts = [String(status), keyId ?? "–", id];
+  return { kind: "failures", title: `🔥 ${say("newsBroken")}`, facts, detail: `${method} ${path}` };
+}
+
+function cost({ usage }: TurnOutcome): string {
+  return usage.costUsd === null ? "$?" : `${usage.estimated ? "~" : ""}$${usage.costUsd.toFixed(4)}`;
+}

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PluginScope } from "@claudeway/core";
+import type { BotCommand, Update, UserFromGetMe } from "telegraf/types";
+import { ApiFailure, type BotApi, waitBefore } from "./api.js";
+
+/** What the bot learned of itself and its chat when it got through. */
+export interface Connected {
+  readonly me: UserFromGetMe;
+  /** Has topics. */
+  readonly forum: boolean;
+  readonly title: string;
+}
+
+export interface SuperviseOptions {
+  readonly api: BotApi;
+  readonly chatId: string;
+  readonly pollTimeoutSecs: number;
+  readonly commands: readonly BotCommand[];
+  readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
+  /** Each time that the bot got through anew. */
+  connected(connected: Connected): void;
+  /** One update. Resolves when it may be forgotten by Telegram. */
+  handle(update: Update): Promise<void>;
+}
+
+const LONGEST_REFUSED_WAIT_MS = 300_000;
+const MOST_SEEN = 1000;
+const POLL_GRACE_MS = 10_000;
+
+/**
+ * Gets through to Telegram and polls for updates, until the plugin is switched off; whatever fails is waited out, and
+ * said in the plugin list. telegraf's own loop is not used: it ends on 401 and 409, and never notices a poll that hangs.
+ */
+export class Supervisor {
+  readonly #seen = new Set<number>();
+  #offset = 0;
+  #failures = 0;
+  #connected = false;
+  #withdrawNotice: (() => void) | undefined;
+
+  constructor(private readonly options: SuperviseOptions) {}
+
+  /** Resolves when the plugin is switched off. Never rejects. */
+  async run(): Promise<void> {
+    const { signal } = this.options.scope;
+    while (!signal.aborted) {
+      try {
+        if (!this.#connected) await this.#connect();
+        await this.#poll();
+        this.#failures = 0;
+      } catch (error) {
+        if (!signal.aborted) await this.#waitOut(error);
+      }
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { api, chatId, commands, scope } = this.options;
+    const me = await api.call("getMe", {});
+    if (typeof me?.username !== "string") throw new ApiFailure("busy", "getMe: no bot came back");
+    // A webhook that is set keeps polls out. What waits at Telegram is still wanted.
+    await api.call("deleteWebhook", {});
+    await api.call("setMyCommands", { commands: [...commands] });
+    const { forum, title } = await this.#lookAtChat();
+    this.#connected = true;
+    this.#failures = 0;
+    scope.log.info(`@${me.username} serves ${title || `chat ${chatId}`}`);
+    this.#say(`telegram: @${me.username} serves ${title || `chat ${chatId}`}`);
+    this.options.connected({ me, forum, title });
+  }
+
+  async #lookAtChat(): Promise<Pick<Connected, "forum" | "title">> {
+    const { api, chatId } = this.options;
+    try {
+      const chat = await api.call("getChat", { chat_id: chatId });
+      return {
+        forum: "is_forum" in chat && chat.is_forum === true,
+        title: "title" in chat ? chat.title : "",
+      };
+    } catch (error) {
+      if (!(error instanceof ApiFailure) || error.kind !== "rejected") throw error;
+      throw new ApiFailure(
+        "rejected",
+        `chat ${chatId}: ${error.message}; is the bot a member, and chat_id right?`,
+      );
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const { api, pollTimeoutSecs, scope } = this.options;
+    const updates = await api.call(
+      "getUpdates",
+      {
+        offset: this.#offset,
+        // After a failure it is asked whether all is well again, not waited for something to happen.
+        timeout: this.#failures > 0 ? 0 : pollTimeoutSecs,
+        limit: 100,
+        allowed_updates: ["message", "callback_query"],
+      },
+      { timeoutMs: pollTimeoutSecs * 1000 + POLL_GRACE_MS },
+    );
+    if (!Array.isArray(updates)) throw new ApiFailure("busy", "getUpdates: no list came back");
+    if (this.#failures > 0) this.#recovered();
+    for (const update of updates) {
+      if (scope.signal.aborted) return;
+      await this.#handle(update);
+    }
+  }
+
+  async #handle(update: Update): Promise<void> {
+    const { log } = this.options.scope;
+    const id: unknown = update?.update_id;
+    if (typeof id !== "number" || !Number.isSafeInteger(id))
+      return log.warn("an update without an id was left out");
+    this.#offset = id + 1;
+    if (this.#seen.has(id)) return;
+    this.#seen.add(id);
+    for (const oldest of this.#seen) {
+      if (this.#seen.size <= MOST_SEEN) break;
+      this.#seen.delete(oldest);
+    }
+    try {
+      await this.options.handle(update);
+    } catch (error) {
+      log.error({ err: error, update_id: id }, "an update broke its handler; it is left out");
+    }
+  }
+
+  #recovered(): void {
+    this.options.scope.log.info("Telegram answers again");
+    this.#connected = false;
+  }
+
+  async #waitOut(error: unknown): Promise<void> {
+    const { log, signal } = this.options.scope;
+    const failure = error instanceof ApiFailure ? error : new ApiFailure("busy", String(error));
+    const line = `telegram: ${this.#explain(failure)}`;
+    this.#failures++;
+    log[this.#failures === 1 ? "warn" : "debug"](line);
+    this.#say(line);
+    await sleep(this.#waitMs(failure), undefined, { signal }).catch(() => undefined);
+  }
+
+  #explain({ kind, message }: ApiFailure): string {
+    if (kind === "token") return `bot_token is refused (${message}); take a new one from @BotFather`;
+    if (kind === "conflict")
+      return `another program polls with this bot_token (${message}); it waits until that ends`;
+    return `Telegram can't be used: ${message}`;
+  }
+
+  #waitMs({ kind, retryAfterMs }: ApiFailure): number {
+    if (retryAfterMs !== undefined) return retryAfterMs;
+    if (kind === "busy" || kind === "conflict") return waitBefore(Math.min(this.#failures - 1, 6));
+    return Math.min(waitBefore(0) * 2 ** this.#failures, LONGEST_REFUSED_WAIT_MS);
+  }
+
+  #say(line: string): void {
+    this.#withdrawNotice?.();
+    this.#withdrawNotice = this.options.scope.notice(line);
+  }
+}

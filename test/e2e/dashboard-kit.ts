@@ -1,0 +1,123 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { fillLedger, type Shape } from "./filled-ledger.js";
+import { KEYS, TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+const ASKS = fileURLToPath(new URL("../fixtures/plugins/asks", import.meta.url));
+export const HELLO = fileURLToPath(new URL("../fixtures/plugins/hello", import.meta.url));
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "costs", "plugins"] as const;
+
+/** A gateway with the dashboard, one that asks about tool calls, a stranger's plugin, and a past. */
+export async function startFilled(shape: Shape): Promise<TestGateway> {
+  const options = {
+    args: ["--enable-plugin", `dashboard,${ASKS},${HELLO}`],
+    config: '[plugins.hello]\ngreeting = "good day"\n',
+  };
+  const gateway = await TestGateway.start(options);
+  await gateway.stop();
+  await fillLedger(gateway.dataDir, shape);
+  await gateway.launch(options);
+  return gateway;
+}
+
+/** A page of the browser, and all that must not happen on it. */
+export interface Visit {
+  readonly page: Page;
+  /** Errors of scripts, of the console and of the content policy, and requests to elsewhere. */
+  readonly trouble: string[];
+  go(path: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function visit(
+  browser: Browser,
+  gateway: TestGateway,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+  const page = await context.newPage();
+  const trouble: string[] = [];
+  page.on("pageerror", (error) => trouble.push(String(error)));
+  page.on("console", (message) => {
+    // A refused request is what some of the tests are about.
+    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) trouble.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(gateway.url) && !request.url().startsWith("data:"))
+      trouble.push(request.url());
+  });
+  return {
+    page,
+    trouble,
+    async go(path) {
+      await page.goto(`${gateway.url}/dashboard/#/${path}`);
+    },
+    close: () => context.close(),
+  };
+}
+
+export async function logInAt({ page }: Visit, key: string = KEYS.admin): Promise<void> {
+  await page.getByLabel("The admin's key").fill(key);
+  await page.getByRole("button", { name: "Log in" }).click();
+}
+
+/** What axe finds that is serious or critical. */
+export async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  // As text: it runs in the page, which knows other names than a test does.
+  return page.evaluate<string[]>(`axe.run(document).then(({ violations }) => violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ": " + html.slice(0, 200) + " " + failureSummary)))`);
+}
+
+/** A session of bob's. */
+export async function startSession(gateway: TestGateway): Promise<{ id: string; workdir: string }> {
+  const { body } = await gateway.request("/session/start", { body: {}, key: KEYS.bob });
+  return { id: String(body["session_id"]), workdir: String(body["workdir"]) };
+}
+
+const BEFORE = `export async function retry(run) {
+  for (;;) {
+    try {
+      return await run();
+    } catch {
+      await sleep(1000);
+    }
+  }
+}
+`;
+const AFTER = `export async function retry(run, attempts = 5) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt >= attempts) throw error;
+      await sleep(1000 * 2 ** attempt);
+    }
+  }
+}
+`;
+
+/** Has the model change a file of the session's; resolves when that waits for a decision, to what the turn will answer. */
+export async function askToEdit(gateway: TestGateway, session: { id: string; workdir: string }) {
+  const file_path = join(session.workdir, "retry.ts");
+  writeFileSync(file_path, BEFORE);
+  const read = { tool: "Read", input: { file_path } };
+  const edit = { tool: "Edit", input: { file_path, old_string: BEFORE, new_string: AFTER } };
+  const prompt = `[[say I will bound the attempts.]] [[${JSON.stringify(read)}]] [[${JSON.stringify(edit)}]]`;
+  const told = gateway.stdout.length;
+  const answer = gateway.request(`/session/${session.id}`, {
+    body: { prompt, timeout_secs: 120 },
+    key: KEYS.bob,
+  });
+  await eventually("the call waits", () => gateway.stdout.slice(told).includes("link "), 30_000);
+  // In an object: a promise in a promise would be waited for.
+  return { answer, file: file_path, after: AFTER };
+}

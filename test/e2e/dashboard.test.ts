@@ -1,0 +1,314 @@
+import { readFileSync } from "node:fs";
+import { expect } from "chai";
+import type { Browser, Locator } from "playwright-core";
+import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import {
+  askToEdit,
+  logInAt,
+  PAGES,
+  seriousFaults,
+  startFilled,
+  startSession,
+  type Visit,
+  visit,
+} from "./dashboard-kit.js";
+import { KEYS, type TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+/** On each of three days two models, for two keys: one turn of haiku's at 10 cents, two of opus' at a dollar. */
+const SHAPE = {
+  days: 3,
+  models: ["claude-haiku-4-5", "claude-opus-4-5"],
+  keys: ["admin", "bob"],
+  sessions: 15,
+  turns: (_day: number, model: number) => 1 + model,
+  costUsd: (_day: number, model: number, key: number) => (model === 0 ? 0.1 : 1) * (1 + key),
+};
+
+describe("the dashboard in a browser", function () {
+  this.timeout(BROWSER_TIMEOUT_MS);
+  let browser: Browser;
+  let gateway: TestGateway;
+  let visited: Visit;
+  before(async () => {
+    browser = await launchChromium();
+    gateway = await startFilled(SHAPE);
+    visited = await visit(browser, gateway);
+    visited.page.setDefaultTimeout(20_000);
+  });
+  after(async () => {
+    await gateway.dispose();
+    await browser.close();
+  });
+  afterEach(() => expect(visited.trouble).to.deep.equal([]));
+
+  const textOf = async (locator: Locator) => (await locator.innerText()).replace(/\s+/g, " ");
+  const figure = (name: string) =>
+    textOf(visited.page.locator("dl div", { has: visited.page.getByText(name, { exact: true }) }));
+  const heading = (name: string) => visited.page.getByRole("heading", { level: 1, name });
+
+  it("asks for the key, says when it is the wrong one, and lets the admin in", async () => {
+    const { page, go } = visited;
+    await go("costs");
+    await logInAt(visited, "sk-wrong");
+    await page.getByRole("alert").getByText("this is not the admin's key").waitFor();
+    await logInAt(visited, KEYS.bob);
+    await page.getByRole("alert").getByText("this is not the admin's key").waitFor();
+    await logInAt(visited);
+    await heading("Costs").waitFor();
+    expect(await page.title()).to.equal("Costs · Claudeway");
+  });
+
+  it("when the login has ended, says so, and goes on where it was", async () => {
+    const { page, go } = visited;
+    await go("sessions?model=haiku");
+    await heading("Sessions").waitFor();
+    await page.context().clearCookies();
+    await go("sessions?model=sonnet");
+    await page.getByText("Your login has ended. Log in again to go on where you were.").waitFor();
+    await logInAt(visited);
+    await heading("Sessions").waitFor();
+    expect(await page.getByLabel("Model").inputValue()).to.equal("sonnet");
+  });
+
+  it("shows the numbers that are in the books", async () => {
+    const { page, go } = visited;
+    await go("overview");
+    await page.getByText("Share by model").waitFor();
+    // 3 days × (0.1 + 2 × 1) × (1 + 2)
+    expect(await figure("Spent")).to.include("$18.90");
+    expect(await figure("Requests")).to.include("18");
+    expect(await figure("Sessions")).to.include("30");
+    const today = new Date().toISOString().slice(0, 10);
+    await go("costs");
+    await page.getByText("As a table").click();
+    const row = page.getByRole("group", { name: /as a table/ }).getByRole("row", { name: today });
+    expect(await textOf(row)).to.equal(`${today} $6.00 $0.30`);
+    expect(await textOf(page.getByRole("list", { name: "Cost by key" }))).to.equal(
+      "bob $12.609 requests admin $6.309 requests",
+    );
+    await page.getByRole("button", { name: "monthly" }).click();
+    await page
+      .getByRole("group", { name: "Periods" })
+      .getByText(today.slice(0, 7), { exact: true })
+      .waitFor();
+    await go("keys");
+    expect(await textOf(page.getByRole("row", { name: /^bob/ }))).to.match(
+      /^bob 9 \$12\.60 .* ago sessions log$/,
+    );
+  });
+
+  it("draws them: the bars have the colours of their models", async () => {
+    const { page, go } = visited;
+    await go("costs");
+    const canvas = page.locator("canvas");
+    await canvas.waitFor();
+    const seen = await page.evaluate<number>(`(() => {
+      const canvas = document.querySelector("canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const colours = new Map();
+      for (let i = 0; i < data.length; i += 4) {
+        const colour = data.slice(i, i + 4).join();
+        if (data[i + 3] === 255) colours.set(colour, (colours.get(colour) ?? 0) + 1);
+      }
+      return [...colours.values()].filter((pixels) => pixels > 300).length;
+    })()`);
+    expect(seen).to.be.within(2, 4);
+  });
+
+  it("sessions: pages, filters, and one is found by its id", async () => {
+    const { page, go } = visited;
+    await go("sessions");
+    await page.getByText("30 sessions").waitFor();
+    const first = await textOf(page.locator("tbody tr a").first());
+    await page.getByRole("button", { name: "Older" }).click();
+    await page.getByText("2 of 2").waitFor();
+    expect(await page.locator("tbody tr").count()).to.equal(5);
+    await page.goBack();
+    await page.getByText("1 of 2").waitFor();
+    await page.getByLabel("Key").selectOption("bob");
+    await page.getByText("15 sessions").waitFor();
+    await page.getByLabel("Key").selectOption("");
+    await page.getByLabel("Id begins with").fill(first);
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("1 session", { exact: true }).waitFor();
+  });
+
+  it("a turn streams in while it runs, and can be interrupted", async () => {
+    const { page, go } = visited;
+    const { id } = await startSession(gateway);
+    await go(`sessions/${id}`);
+    await page.getByText("No turn yet.").waitFor();
+    const answer = gateway.request(`/session/${id}`, {
+      body: { prompt: "[[slow 100]] [[words 300]]" },
+      key: KEYS.bob,
+    });
+    const text = page.locator("article pre");
+    await text.waitFor();
+    const lengths = new Set<number>();
+    await eventually("it grows", async () => {
+      lengths.add((await text.innerText()).length);
+      return lengths.size > 5;
+    });
+    await page.getByRole("button", { name: "Interrupt" }).click();
+    await page.getByText("The turn was interrupted.").waitFor();
+    expect((await answer).body).to.include({ success: false });
+    await page.locator("article").getByText("interrupted").first().waitFor();
+  });
+
+  it("a hostile answer is text: markup, marks that turn the writing around, a megabyte", async () => {
+    const { page, go } = visited;
+    const { id } = await startSession(gateway);
+    const hostile =
+      '[[echo]] <img src=x onerror="window.hacked=1"><script>window.hacked=2</script> \u202etxt.exe\u202c a\u200bb';
+    await gateway.request(`/session/${id}`, { body: { prompt: hostile, verbatim: true }, key: KEYS.bob });
+    await go(`sessions/${id}`);
+    const shown = page.locator("article pre");
+    await shown.waitFor();
+    expect(await shown.innerText())
+      .to.include('<img src=x onerror="window.hacked=1"><script>')
+      .and.include("U+202EtxtU+".slice(0, 9));
+    expect(await page.locator(".hidden-sign").allInnerTexts()).to.deep.equal(["U+202E", "U+202C", "U+200B"]);
+    expect(await page.locator("article img, article script").count()).to.equal(0);
+    expect(await page.evaluate("window.hacked")).to.equal(undefined);
+
+    const long = `[[echo]] ${"<b>long</b> ".repeat(87_382)}end`;
+    await gateway.request(`/session/${id}`, { body: { prompt: long, verbatim: true }, key: KEYS.bob });
+    const all = page.getByRole("button", { name: /Show all of it \(1\.0 MB\)/ });
+    await all.click();
+    await eventually("all of it", async () => (await shown.first().innerText()).endsWith("end"), 30_000);
+    expect((await shown.first().innerText()).length).to.be.greaterThan(1_000_000);
+  });
+
+  it("a waiting call shows as a diff, and what is decided happens and is in the history", async () => {
+    const { page, go } = visited;
+    await go("approvals");
+    await page.getByText("Nothing waits for a decision.").waitFor();
+    const { answer, file, after } = await askToEdit(gateway, await startSession(gateway));
+    const card = page.getByRole("article", { name: "Edit, asked by bob" });
+    await card.waitFor();
+    expect(await page.title()).to.match(/^\(1\) /);
+    expect(await card.locator(".line.gone").count()).to.equal(4);
+    expect(await card.locator(".line.new").count()).to.equal(5);
+    expect(await textOf(card.locator(".line.new").first())).to.include("retry(run, attempts = 5)");
+    await card.getByRole("button", { name: "Allow", exact: true }).click();
+    await page.getByText("Edit: allowed.").waitFor();
+    expect((await answer).body).to.include({ success: true });
+    expect(readFileSync(file, "utf8")).to.equal(after);
+    expect(await textOf(page.getByRole("row", { name: /^Edit/ }).first())).to.match(
+      /allowed admin by admin, from 127\.0\.0\.1 bob/,
+    );
+  });
+
+  it("a denied one tells the model why", async () => {
+    const { page } = visited;
+    const { answer } = await askToEdit(gateway, await startSession(gateway));
+    const card = page.getByRole("article", { name: "Edit, asked by bob" });
+    await card.getByLabel("What the model is told").fill("not in March");
+    await card.getByRole("button", { name: "Deny" }).click();
+    await page.getByText("Edit: denied.").waitFor();
+    expect(String((await answer).body["result"])).to.include("not in March");
+    await page.getByText("not in March").waitFor();
+  });
+
+  it("a plugin is switched off and on, and its routes go and come", async () => {
+    const { page, go } = visited;
+    await go("plugins");
+    const card = page.getByRole("article", { name: "Plugin hello" });
+    expect((await gateway.request("/hello")).body).to.deep.equal({ greeting: "good day" });
+    await card.getByText("Configuration").click();
+    expect(await textOf(card))
+      .to.include('greeting "good day" api_token "***"')
+      .and.not.include("not-to-be-shown");
+    await card.getByRole("button", { name: "Switch off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    expect((await gateway.request("/hello")).status).to.equal(200);
+    await card.getByRole("button", { name: "Switch off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Switch off" }).click();
+    await page.getByText("hello is off until the gateway restarts.").waitFor();
+    expect((await gateway.request("/hello")).status).to.equal(404);
+    await card.getByText("--disable-plugin hello").waitFor();
+    await card.getByRole("button", { name: "Switch on" }).click();
+    await page.getByText("hello is on until the gateway restarts.").waitFor();
+    expect((await gateway.request("/hello")).status).to.equal(200);
+    expect(await textOf(page.getByRole("article", { name: "Plugin demo" }))).to.include(
+      "[plugins.demo] enabled = false",
+    );
+    await page.getByRole("button", { name: "Reload the edited file" }).click();
+    await page.getByText("Nothing has changed.").waitFor();
+  });
+
+  it("logs come in by themselves, rest while paused, and are searched", async () => {
+    const { page, go } = visited;
+    await go("logs");
+    const line = (text: string) => page.locator("li", { hasText: text }).first();
+    await gateway.request("/one-that-is-not-there", { key: KEYS.bob });
+    await line("/one-that-is-not-there").waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await gateway.request("/while-it-rests", { key: KEYS.bob });
+    await page.waitForTimeout(2500);
+    expect(await line("/while-it-rests").count()).to.equal(0);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await line("/while-it-rests").waitFor();
+    await page.getByLabel("Contains").fill("THAT-IS-NOT");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByText("1 lines").waitFor();
+    await page.getByLabel("Level").selectOption("ERROR");
+    await page.getByText("No such line in this month.").waitFor();
+  });
+
+  it("a session is deleted, after a question", async () => {
+    const { page, go } = visited;
+    const { id } = await startSession(gateway);
+    await go(`sessions/${id}`);
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await heading("Sessions").waitFor();
+    expect((await gateway.request(`/session/${id}`, { key: KEYS.bob })).status).to.equal(404);
+  });
+
+  it("goes by keyboard alone", async () => {
+    const { page, go } = visited;
+    await go("overview");
+    await heading("Overview").waitFor();
+    await page.reload();
+    await heading("Overview").waitFor();
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.textContent")).to.equal("Skip to the page");
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate("document.activeElement.id")).to.equal("main");
+    await page.getByRole("link", { name: "Keys" }).focus();
+    await page.keyboard.press("Enter");
+    await heading("Keys").waitFor();
+    expect(await page.evaluate("document.activeElement.id")).to.equal("main");
+  });
+
+  const LOOKS = [
+    { name: "light", colorScheme: "light", viewport: { width: 1280, height: 860 } },
+    { name: "dark, on a phone", colorScheme: "dark", viewport: { width: 360, height: 740 } },
+  ] as const;
+  for (const { name, ...options } of LOOKS) {
+    it(`axe finds nothing serious, and nothing is wider than the screen: ${name}`, async () => {
+      const session = await startSession(gateway);
+      const { answer } = await askToEdit(gateway, session);
+      const other = await visit(browser, gateway, options);
+      await other.go("overview");
+      await other.page.getByLabel("The admin's key").waitFor();
+      expect(await seriousFaults(other.page), "login").to.deep.equal([]);
+      await logInAt(other);
+      for (const path of [...PAGES, `sessions/${session.id}`]) {
+        await other.go(path);
+        await other.page.locator(".panel").first().waitFor();
+        await other.page.waitForTimeout(300);
+        expect(await seriousFaults(other.page), path).to.deep.equal([]);
+        const over = await other.page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+        expect(over, `${path} is wider than the screen by`).to.be.at.most(0);
+      }
+      expect(other.trouble).to.deep.equal([]);
+      await other.close();
+      await visited.go("approvals");
+      await visited.page.getByRole("button", { name: "Allow", exact: true }).click();
+      await answer;
+    });
+  }
+});

@@ -1,0 +1,109 @@
+import { randomUUID } from "node:crypto";
+import { type LedgerTables, openTables } from "../../core/dist/ledger/sqlite-ledger.js";
+
+const DAY_MS = 86_400_000;
+const PROMPT = { bytes: 40, sha256: "0".repeat(64) };
+
+/** What turns a ledger is to hold: on each of the last days, for each model and key, so many at such a price. */
+export interface Shape {
+  readonly days: number;
+  readonly models: readonly string[];
+  readonly keys: readonly string[];
+  /** Sessions of each key that the turns are spread over. */
+  readonly sessions: number;
+  turns(day: number, model: number, key: number): number;
+  costUsd(day: number, model: number, key: number): number;
+}
+
+/** Fills the ledger of a gateway that does not run. Day 0 is today. */
+export async function fillLedger(dataDir: string, shape: Shape): Promise<void> {
+  const tables = await openTables({ dataDir });
+  try {
+    tables.database.transaction(() => fillAll(tables, shape));
+  } finally {
+    tables.close();
+  }
+}
+
+function fillAll(tables: LedgerTables, shape: Shape): void {
+  const noon = Math.floor(Date.now() / DAY_MS) * DAY_MS + 60_000;
+  for (const [keyNo, keyId] of shape.keys.entries()) {
+    const ids = Array.from({ length: shape.sessions }, () => randomUUID());
+    for (const [no, id] of ids.entries()) {
+      const model = ["sonnet", "haiku", "opus"][no % 3] ?? "sonnet";
+      const at = noon - ((no * 7) % shape.days) * DAY_MS;
+      const workdir = `/tmp/claude-tasks/${id}`;
+      tables.sessions.create({
+        id,
+        keyId,
+        kind: "session",
+        model,
+        systemPrompt: undefined,
+        workdir,
+        ownsWorkdir: false,
+        createdAt: new Date(at).toISOString(),
+      });
+    }
+    for (let day = shape.days - 1; day >= 0; day--) {
+      for (const [modelNo, model] of shape.models.entries()) {
+        const turns = shape.turns(day, modelNo, keyNo);
+        for (let turn = 0; turn < turns; turn++) {
+          const sessionId = ids[(day + turn) % ids.length] ?? "";
+          fillTurn(tables, {
+            keyId,
+            sessionId,
+            model,
+            at: noon - day * DAY_MS,
+            costUsd: shape.costUsd(day, modelNo, keyNo),
+          });
+        }
+      }
+    }
+  }
+}
+
+interface Filled {
+  readonly keyId: string;
+  readonly sessionId: string;
+  readonly model: string;
+  readonly at: number;
+  readonly costUsd: number;
+}
+
+function fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd }: Filled): void {
+  const id = randomUUID();
+  const tokens = { input: 900, output: 420, cache_read: 12_000, cache_write: 800 };
+  const response = {
+    session_id: sessionId,
+    result: "The tests pass now. I moved the check before the write, so that a full disk is noticed in time.",
+    success: true,
+    duration_ms: 8200,
+    tokens,
+    cost_usd: costUsd,
+    error: null,
+  };
+  const createdAt = new Date(at).toISOString();
+  tables.turns.begin({
+    id,
+    sessionId,
+    kind: "session",
+    keyId,
+    createdAt,
+    route: "POST /session/:id",
+    model,
+    prompt: PROMPT,
+  });
+  tables.turns.end(
+    id,
+    {
+      end: "completed",
+      response,
+      usage: { tokens, costUsd, estimated: false, byModel: { [model]: { tokens, costUsd } } },
+      durationMs: 8200,
+      queuedMs: 0,
+      exitCode: 0,
+      model,
+    },
+    { at: new Date(at + 8200).toISOString() },
+  );
+}

@@ -1,0 +1,70 @@
+import { resolve } from "node:path";
+import { expect } from "chai";
+import { createApprover } from "../../../plugins/approval/dist/approver.js";
+import { gatewayPaths } from "../../../plugins/approval/dist/gateway-paths.js";
+import approval from "../../../plugins/approval/dist/index.js";
+import { Folders } from "./folders.js";
+
+const CONFIG = { live_wait_secs: 5, expires_secs: 60, max_hold_secs: 7, deciders: ["admin"] };
+
+describe("approval: what the approve hook is answered", () => {
+  const folders = new Folders();
+  after(() => folders.remove());
+
+  const answer = (tool: string, input: Readonly<Record<string, unknown>>) =>
+    createApprover(
+      { ...CONFIG, rules: [{ deny: "Bash(rm *)", message: "no removing" }, { deny: "WebSearch" }] },
+      folders.guarded,
+    )({ tool, input, workdir: folders.workdir });
+
+  it("allow, and nothing else", () => {
+    expect(answer("Read", { file_path: "notes.txt" })).to.deep.equal({
+      verdict: { verdict: "allow" },
+      rule: undefined,
+    });
+  });
+
+  it("ask, on the terms that the configuration has", () => {
+    expect(answer("Bash", { command: "ls" }).verdict).to.deep.equal({
+      verdict: "ask",
+      liveWaitSecs: 5,
+      expiresSecs: 60,
+      maxHoldSecs: 7,
+      deciders: ["admin"],
+    });
+  });
+
+  it("deny, with the rule's message or one that names it", () => {
+    expect(answer("Bash", { command: "rm x" })).to.deep.equal({
+      verdict: { verdict: "deny", message: "no removing" },
+      rule: "deny Bash(rm *)",
+    });
+    expect(answer("WebSearch", {}).verdict).to.deep.equal({
+      verdict: "deny",
+      message: "The gateway's rules refuse WebSearch.",
+    });
+  });
+
+  it("a wrong rule is refused before there is anything to answer", () => {
+    expect(() => createApprover({ ...CONFIG, rules: [{ allow: "bash" }] }, folders.guarded)).to.throw(
+      'rules: number 1, {"allow":"bash"}: the tool is called Bash',
+    );
+  });
+
+  it("does not start where the gateway does not say what to protect", () => {
+    expect(() => gatewayPaths({ logDir: "/srv/logs" })).to.throw("does not say where its ledger");
+    const told = {
+      logDir: "logs",
+      paths: { configFile: "/srv/claudeway.toml", dataDir: "./data", workdirs: "/srv/tasks" },
+    };
+    expect(gatewayPaths(told)).to.deep.equal({
+      own: ["/srv/claudeway.toml", resolve("data"), resolve("logs")],
+      workdirs: "/srv/tasks",
+    });
+  });
+
+  it("asks for control, to be told", () => {
+    expect(approval).to.include({ name: "approval", apiVersion: 1 });
+    expect(approval.needs).to.deep.equal(["control"]);
+  });
+});

@@ -1,0 +1,108 @@
+import { expect } from "chai";
+import { toMessages } from "../../../plugins/telegram/dist/html.js";
+import { ALL_TEXTS, textsIn } from "../../../plugins/telegram/dist/texts.js";
+import { HOSTILE } from "./hostile.js";
+import { complainAboutHtml, visibleText } from "./telegram-html.js";
+
+describe("telegram's HTML", () => {
+  const CASES: readonly (readonly [markdown: string, html: string])[] = [
+    ["plain", "plain"],
+    ["**bold** and __bold__", "<b>bold</b> and <b>bold</b>"],
+    ["*it* and _it_ and ~~no~~", "<i>it</i> and <i>it</i> and <s>no</s>"],
+    ["**bold *both***", "<b>bold <i>both</i></b>"],
+    ["snake_case_name and 2 * 3 * 4", "snake_case_name and 2 * 3 * 4"],
+    ["`a < b` and ``x ` y``", "<code>a &lt; b</code> and <code>x ` y</code>"],
+    ["**not `in` bold**", "<b>not </b><code>in</code><b> bold</b>"],
+    ["```ts\nconst a = 1 < 2;\n```", '<pre><code class="language-ts">const a = 1 &lt; 2;</code></pre>'],
+    ["```\nno end", "<pre>no end</pre>"],
+    ["~~~\n```\n~~~\nafter", "<pre>```</pre>\nafter"],
+    ["# Title\ntext", "<b>Title</b>\ntext"],
+    ["- one\n- [x] two\n  - three\n1. four", "• one\n☑ two\n  • three\n1. four"],
+    ["> said\n> twice", "<blockquote>said\ntwice</blockquote>"],
+    ["[Claude](https://claude.ai)", '<a href="https://claude.ai">Claude</a>'],
+    ["[x] see [it](https://a.b/c_(d))", '[x] see <a href="https://a.b/c_(d)">it</a>'],
+    ["[file](src/a.ts)", "[file](src/a.ts)"],
+    ['[x](javascript:alert(1) "t")', "[x](javascript:alert(1) &quot;t&quot;)"],
+    ['[x](https://a.b/"onclick=1)', "[x](https://a.b/&quot;onclick=1)"],
+    ["| a | b |\n|---|---|\n| 1 | 2 |", "<pre>| a | b |\n|---|---|\n| 1 | 2 |</pre>"],
+    ["a & b <script> &amp;", "a &amp; b &lt;script&gt; &amp;amp;"],
+    ["\\*not\\* \\`this\\`", "*not* `this`"],
+    ["**open", "**open"],
+    ["---", "———"],
+  ];
+  for (const [markdown, html] of CASES) {
+    it(`of ${JSON.stringify(markdown)}`, () => {
+      expect(toMessages(markdown)).to.deep.equal([html]);
+      expect(complainAboutHtml(html)).to.equal(undefined);
+    });
+  }
+
+  for (const [what, text] of HOSTILE) {
+    it(`holds ${what}, in messages that Telegram takes, quickly, with nothing lost`, () => {
+      for (const markdown of [
+        text,
+        `**${text}**`,
+        `\`\`\`\n${text}\n\`\`\``,
+        `> ${text}`,
+        `[${text}](https://a.b)`,
+        `# ${text}`,
+      ]) {
+        const began = performance.now();
+        const messages = toMessages(markdown);
+        expect(performance.now() - began).to.be.below(2500);
+        for (const html of messages) {
+          expect(html.length).to.be.at.most(4096);
+          expect(complainAboutHtml(html), html.slice(0, 200)).to.equal(undefined);
+          expect(visibleText(html).trim()).not.to.equal("");
+        }
+        const letters = (value: string) => value.replace(/[^\p{L}\p{N}]/gu, "");
+        const expected = markdown.startsWith("[") ? text : markdown;
+        const clean = expected.toWellFormed().replaceAll("&amp;", "&amp;");
+        expect(letters(visibleText(messages.join("")))).to.contain(letters(clean).slice(0, 500));
+      }
+    });
+  }
+
+  it("breaks no family of emoji, no letter with its accents and no flag", () => {
+    const units = ["👩‍👩‍👧‍👦", "🇹🇷", "é", "👍🏽", "क्षि"];
+    for (const unit of units) {
+      const messages = toMessages(unit.repeat(3000));
+      expect(messages.length).to.be.above(1);
+      for (const html of messages) expect(html.replaceAll(unit, "")).to.equal("");
+    }
+  });
+
+  it("closes and opens elements where a text is split, and splits at lines", () => {
+    const lines = Array.from({ length: 400 }, (_, n) => `line ${n} < & > "quoted"`);
+    const messages = toMessages(`intro\n\`\`\`sh\n${lines.join("\n")}\n\`\`\`\n**end**`);
+    expect(messages.length).to.be.above(2);
+    for (const html of messages.slice(1, -1)) {
+      expect(html).to.match(/^<pre><code class="language-sh">line \d+ .*quoted&quot;<\/code><\/pre>$/s);
+    }
+    expect(
+      messages
+        .map(visibleText)
+        .join("\n")
+        .match(/line \d+ /g),
+    ).to.have.length(400);
+  });
+
+  it("is empty where there is nothing to see", () => {
+    for (const nothing of ["", " \n\t", "\u200b\u200d", "\u2800", "``` \n```"]) {
+      expect(toMessages(nothing), JSON.stringify(nothing)).to.deep.equal([]);
+    }
+  });
+});
+
+describe("telegram's texts", () => {
+  it("are all there in both languages, with the same values in them", () => {
+    for (const [key, { en, tr }] of Object.entries(ALL_TEXTS)) {
+      const slots = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+      expect(slots(tr), key).to.deep.equal(slots(en));
+      expect(tr.trim(), key).not.to.equal("");
+    }
+    expect(textsIn("tr")("approve")).to.equal("Onayla");
+    expect(textsIn("tr")("deny")).to.equal("Reddet");
+    expect(textsIn("en")("mayUse", { tool: "{tool} $& Bash" })).to.equal("May Claude use {tool} $& Bash?");
+  });
+});

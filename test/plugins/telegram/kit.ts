@@ -1,0 +1,83 @@
+import type { Approval } from "@claudeway/core";
+import telegram, { type TelegramConfig } from "@claudeway/plugin-telegram";
+import { createKernel, type TestKernel } from "../../core/kernel/kit.js";
+import { eventually } from "../../e2e/poll.js";
+import { approvalOf, fakeOffers } from "../offers.js";
+import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
+import { MemoryDesk, offersOf, ScriptedTurns } from "./scripted-turns.js";
+
+export const EDIT_MS = 60;
+
+/** The plugin in a kernel of its own, with turns and desk in memory, in front of a Bot API of ours. */
+export class TestBot {
+  running: TestKernel = createKernel();
+  readonly turns = new ScriptedTurns();
+  readonly desk = new MemoryDesk();
+  readonly #offers = fakeOffers(offersOf(this.turns, this.desk));
+
+  private constructor(readonly api: BotApiServer) {}
+
+  static async start(
+    config: Partial<TelegramConfig> = {},
+    prepare: (bot: TestBot) => void = () => undefined,
+  ): Promise<TestBot> {
+    const bot = new TestBot(await BotApiServer.start());
+    prepare(bot);
+    await bot.launch(config);
+    return bot;
+  }
+
+  /** Starts it, also once more on what it remembers. */
+  async launch(config: Partial<TelegramConfig> = {}): Promise<void> {
+    this.running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000 } });
+    this.desk.decided = (approval) => this.running.kernel.tell("approvalDecided", approval);
+    this.running.kernel.offer(this.#offers);
+    const section = {
+      bot_token: TOKEN,
+      chat_id: String(CHAT_ID),
+      api_root: this.api.url,
+      edit_interval_ms: EDIT_MS,
+      poll_timeout_secs: 2,
+      request_timeout_secs: 0.5,
+      ...config,
+    };
+    await this.running.kernel.enable({ plugins: [telegram], sections: { telegram: section } });
+  }
+
+  /** Resolves when it polls. */
+  async ready(): Promise<this> {
+    await eventually("a poll", () => this.api.polled);
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    await this.running.kernel.close();
+  }
+
+  async dispose(): Promise<void> {
+    await this.stop();
+    await this.api.close();
+  }
+
+  /** A visible message with this in it. */
+  shows(part: string, ms?: number): Promise<Shown> {
+    return eventually(`a message with ${JSON.stringify(part)}`, () => this.api.find(part), ms);
+  }
+
+  /** Has a call wait for a decision. */
+  ask(more: Partial<Approval> = {}): Approval {
+    const approval = approvalOf(more);
+    this.desk.approvals.set(approval.id, approval);
+    this.running.kernel.tell("approvalRequested", approval);
+    return approval;
+  }
+
+  get notices(): readonly string[] {
+    return this.running.kernel.status()[0]?.notices ?? [];
+  }
+
+  /** Messages of the log at `warn` and above. */
+  get complaints(): string[] {
+    return this.running.complaints();
+  }
+}

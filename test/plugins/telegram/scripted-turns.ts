@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Approval, ApprovalDesk, Decider, Decision, TurnHandle, TurnRunner } from "@claudeway/core";
+import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import { outcomeOf } from "../offers.js";
+
+type Response = Awaited<TurnHandle["answer"]>;
+type Session = Awaited<ReturnType<TurnRunner["startSession"]>>;
+
+/** What a prompt is answered with: text that grows piece by piece, then the answer. */
+export interface Script {
+  readonly pieces?: readonly string[];
+  /** Before each piece, in ms. */
+  readonly everyMs?: number;
+  readonly response?: Partial<Response>;
+}
+
+export class CodedError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Sessions and turns in memory; what a prompt does, its test says. */
+export class ScriptedTurns {
+  script: (prompt: string) => Script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
+  /** Every prompt, in the order in which its turn began. */
+  readonly ran: { readonly sessionId: string; readonly prompt: string; readonly keyId: string }[] = [];
+  readonly approved: string[][] = [];
+  readonly sessions = new Map<string, Session>();
+  readonly responses = new Map<string, Response>();
+  readonly #running = new Map<string, AbortController>();
+  readonly #lanes = new Map<string, Promise<unknown>>();
+  readonly #handles = new Map<string, TurnHandle>();
+  refuse: Error | undefined;
+
+  readonly runner: TurnRunner = {
+    startSession: async (keyId, { model = "sonnet", workdir = "/w" } = {}) => {
+      const session = sessionOf(keyId, model, workdir);
+      this.sessions.set(session.id, session);
+      return session;
+    },
+    prompt: async (keyId, sessionId, { prompt }) => {
+      if (this.refuse !== undefined) throw this.refuse;
+      if (!this.sessions.has(sessionId)) throw new CodedError("NOT_FOUND", "no such session");
+      return this.#start(keyId, sessionId, prompt);
+    },
+    approve: async (keyId, sessionId, ids) => {
+      if (this.refuse !== undefined) throw this.refuse;
+      this.approved.push([...ids]);
+      return this.#start(keyId, sessionId, `approve ${ids.join(" ")}`);
+    },
+    interrupt: async (_keyId, sessionId) => {
+      const running = this.#running.get(sessionId);
+      running?.abort();
+      return running !== undefined;
+    },
+    endSession: async (_keyId, sessionId) => {
+      if (!this.sessions.delete(sessionId)) throw new CodedError("NOT_FOUND", "no such session");
+    },
+    follow: (turnId) => this.#handles.get(turnId),
+  };
+
+  #start(keyId: string, sessionId: string, prompt: string): TurnHandle {
+    const id = randomUUID();
+    const stop = new AbortController();
+    const before = this.#lanes.get(sessionId);
+    let text = "";
+    let ended = false;
+    const answer = (async (): Promise<Response> => {
+      await before;
+      this.#running.set(sessionId, stop);
+      this.ran.push({ sessionId, prompt, keyId });
+      const { pieces = [], everyMs = 0, response } = this.script(prompt);
+      for (const piece of pieces) {
+        await sleep(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
+        if (stop.signal.aborted) break;
+        text += piece;
+      }
+      const how = stop.signal.aborted ? { success: false, error: "the turn was interrupted" } : {};
+      ended = true;
+      this.#running.delete(sessionId);
+      this.#handles.delete(id);
+      const { response: whole } = outcomeOf({}, { session_id: sessionId, result: text, ...how, ...response });
+      this.responses.set(id, whole);
+      return whole;
+    })();
+    this.#lanes.set(sessionId, answer);
+    const handle: TurnHandle = {
+      id,
+      sessionId,
+      async *read() {
+        let told = "";
+        for (let frame = 1; !ended; frame++) {
+          await sleep(5);
+          if (text === told) continue;
+          told = text;
+          yield { id: frame, event: "text", data: text };
+        }
+        yield { id: 1_000_000, event: "done", data: await answer };
+      },
+      answer,
+      interrupt: () => stop.abort(),
+    };
+    this.#handles.set(id, handle);
+    return handle;
+  }
+}
+
+function sessionOf(keyId: string, model: string, workdir: string): Session {
+  const tokens = { input: 10, output: 5, cache_read: 0, cache_write: 0 };
+  return {
+    id: randomUUID(),
+    keyId,
+    kind: "session",
+    model,
+    systemPrompt: undefined,
+    workdir,
+    ownsWorkdir: true,
+    createdAt: "2030-01-01T00:00:00.000Z",
+    lastUsed: "2030-01-01T00:00:00.000Z",
+    taskCount: 3,
+    totals: { tokens, costUsd: 0.1234, estimated: 0, unpriced: 0 },
+    cliTotals: undefined,
+  };
+}
+
+/** A desk in memory, with the rule that matters: the first decision counts. */
+export class MemoryDesk implements ApprovalDesk {
+  readonly approvals = new Map<string, Approval>();
+  decided: (approval: Approval) => void = () => undefined;
+  forbid = false;
+
+  async list({ status, sessionId, page, limit }: Parameters<ApprovalDesk["list"]>[0]) {
+    const all = [...this.approvals.values()].filter(
+      (one) =>
+        (status === undefined || one.status === status) &&
+        (sessionId === undefined || one.sessionId === sessionId),
+    );
+    return { approvals: all.toReversed(), total: all.length, page, limit };
+  }
+
+  async get(id: string) {
+    return this.approvals.get(id);
+  }
+
+  async decide(id: string, decision: Decision, by: Decider) {
+    const approval = this.approvals.get(id);
+    if (approval === undefined) throw new CodedError("NOT_FOUND", "no such approval");
+    if (this.forbid) throw new CodedError("FORBIDDEN", "this is not for telegram to decide");
+    if (approval.status !== "pending") throw new CodedError("CONFLICT", "this was decided before");
+    const status = decision.decision === "allow" ? "allowed" : "denied";
+    const decided = {
+      ...approval,
+      status,
+      decision: { ...decision, by, at: "2030-01-01T00:00:00.000Z" },
+    } as const;
+    this.approvals.set(id, decided);
+    this.decided(decided);
+    return decided;
+  }
+
+  async link() {
+    return "/approvals/page/x";
+  }
+}
+
+/** What the plugin is offered, all of it in memory. */
+export function offersOf(turns: ScriptedTurns, desk: MemoryDesk): Partial<Offers> {
+  return {
+    get turns() {
+      return turns.runner;
+    },
+    get approvals() {
+      return desk;
+    },
+    get sessions(): Offers["sessions"] {
+      return { get: async (id: string) => turns.sessions.get(id) } as Offers["sessions"];
+    },
+    get ledger(): Offers["ledger"] {
+      const byKey = async () => [{ keyId: "telegram", requests: 7, costUsd: 1.5 }];
+      return {
+        byKey,
+        response: async (id: string) => turns.responses.get(id),
+      } as unknown as Offers["ledger"];
+    },
+  };
+}
