@@ -4,6 +4,7 @@ import { crossedBoundaries } from "./boundaries.js";
 const STEPS = [
   ["format and lint", ["npx", "biome", "check", "--error-on-warnings", "."]],
   ["types", ["npx", "tsc", "-b"]],
+  ["types of the dashboard's pages", ["npm", "run", "--silent", "check:web", "-w", "plugins/dashboard"]],
   ["schema drift", ["node", "schemas/scripts/generate.js", "--check"]],
 ];
 

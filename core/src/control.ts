@@ -2,7 +2,7 @@ import type { LoadedConfig } from "@claudeway/config";
 import type { Engine } from "./engine/engine.js";
 import type { Gateway } from "./gateway.js";
 import { openapiDocument } from "./http/openapi.js";
-import type { GatewayControl, Load, ReloadReport } from "./kernel/capabilities.js";
+import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { PluginSelection } from "./kernel/selection.js";
 
@@ -31,6 +31,11 @@ export class Control implements GatewayControl {
 
   get logDir(): string {
     return this.parts.loaded.config.log_dir;
+  }
+
+  get paths(): GatewayPaths {
+    const { config, file } = this.parts.loaded;
+    return { configFile: file, dataDir: config.data_dir, workdirs: config.workdir };
   }
 
   plugins() {

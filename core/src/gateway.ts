@@ -141,7 +141,7 @@ export class Gateway {
     app.use(page.routes());
     app.use(parseJson);
     app.use(routes.routes());
-    app.use(notAllowed(routes));
+    app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
     return app;
   }
 

@@ -24,6 +24,9 @@ export function asking(config: AsksConfig = {}) {
   return { env, args: ["--enable-plugin", ASKS], config: `[plugins.asks]\n${lines.join("\n")}\n` };
 }
 
+/** A plugin that makes the CLI hear of everything late. */
+export const SLOW_STDIN = fileURLToPath(new URL("../fixtures/plugins/slow-stdin", import.meta.url));
+
 /** Without the plugin, and with the bypass on. */
 export const BYPASS = { env, args: [], config: "" } as const;
 

@@ -8,6 +8,7 @@ import {
   prompt,
   read,
   resultsOf,
+  SLOW_STDIN,
   startAsking,
   turnIn,
 } from "./approval-kit.js";
@@ -238,6 +239,21 @@ describe("approvals, parked", function () {
     await decide(gateway, approval.id, { decision: "allow" });
     await turnIn(gateway, turnId, "completed");
     expect([read(session, "a.txt"), read(session, "b.txt")]).to.deep.equal(["A", undefined]);
+    await gateway.stop();
+    await gateway.launch(asking({ live_wait_secs: 0.2 }));
+  });
+
+  it("a CLI that hears late of whoever decides waits for that: nothing is run by its own rules meanwhile", async () => {
+    const [withdrawn, denied] = [await newSession(gateway), await newSession(gateway)];
+    await park(gateway, withdrawn, "[[write a.txt A]]");
+    await gateway.request(`/session/${withdrawn.id}/interrupt`, { body: {} });
+    const { approval, turnId } = await park(gateway, denied, "[[read a.txt]]");
+    await gateway.stop();
+    await gateway.launch({ ...BYPASS, args: ["--enable-plugin", SLOW_STDIN] });
+    expect((await prompt(gateway, withdrawn, "[[say on]]")).body.result).to.equal("on");
+    expect(read(withdrawn, "a.txt")).to.equal(undefined);
+    await decide(gateway, approval.id, { decision: "deny", message: "not this one" });
+    expect((await turnIn(gateway, turnId, "completed")).result?.result).to.include("not this one");
     await gateway.stop();
     await gateway.launch(asking({ live_wait_secs: 0.2 }));
   });

@@ -18,7 +18,15 @@ export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "cost
 export async function startFilled(shape: Shape): Promise<TestGateway> {
   const options = {
     args: ["--enable-plugin", `dashboard,${ASKS},${HELLO}`],
-    config: '[plugins.hello]\ngreeting = "good day"\n',
+    env: { IS_SANDBOX: "1" },
+    config: [
+      "[plugins.asks]",
+      "live_wait_secs = 600",
+      "max_hold_secs = 600",
+      'allow = "^(Read|Agent|Task)"',
+      "[plugins.hello]",
+      'greeting = "good day"',
+    ].join("\n"),
   };
   const gateway = await TestGateway.start(options);
   await gateway.stop();

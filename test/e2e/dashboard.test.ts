@@ -167,13 +167,15 @@ describe("the dashboard in a browser", function () {
     await shown.waitFor();
     expect(await shown.innerText())
       .to.include('<img src=x onerror="window.hacked=1"><script>')
-      .and.include("U+202EtxtU+".slice(0, 9));
+      .and.include("U+202Etxt");
     expect(await page.locator(".hidden-sign").allInnerTexts()).to.deep.equal(["U+202E", "U+202C", "U+200B"]);
     expect(await page.locator("article img, article script").count()).to.equal(0);
     expect(await page.evaluate("window.hacked")).to.equal(undefined);
 
     const long = `[[echo]] ${"<b>long</b> ".repeat(87_382)}end`;
     await gateway.request(`/session/${id}`, { body: { prompt: long, verbatim: true }, key: KEYS.bob });
+    // The card of a turn that runs gives way to the one of its answer.
+    await page.locator("article", { hasText: "completed" }).nth(1).waitFor();
     const all = page.getByRole("button", { name: /Show all of it \(1\.0 MB\)/ });
     await all.click();
     await eventually("all of it", async () => (await shown.first().innerText()).endsWith("end"), 30_000);
@@ -195,7 +197,7 @@ describe("the dashboard in a browser", function () {
     await page.getByText("Edit: allowed.").waitFor();
     expect((await answer).body).to.include({ success: true });
     expect(readFileSync(file, "utf8")).to.equal(after);
-    expect(await textOf(page.getByRole("row", { name: /^Edit/ }).first())).to.match(
+    expect(await textOf(page.locator("tbody tr").first())).to.match(
       /allowed admin by admin, from 127\.0\.0\.1 bob/,
     );
   });
@@ -231,9 +233,9 @@ describe("the dashboard in a browser", function () {
     await card.getByRole("button", { name: "Switch on" }).click();
     await page.getByText("hello is on until the gateway restarts.").waitFor();
     expect((await gateway.request("/hello")).status).to.equal(200);
-    expect(await textOf(page.getByRole("article", { name: "Plugin demo" }))).to.include(
-      "[plugins.demo] enabled = false",
-    );
+    const off = page.getByRole("article", { name: "Plugin demo" });
+    await off.getByText("how to keep it off").click();
+    expect(await textOf(off)).to.include("[plugins.demo] enabled = false");
     await page.getByRole("button", { name: "Reload the edited file" }).click();
     await page.getByText("Nothing has changed.").waitFor();
   });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  ms = 15_000,
+  ms = 25_000,
 ): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {

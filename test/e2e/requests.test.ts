@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { TestGateway } from "./gateway.js";
 import { sendRaw } from "./bytes.js";
+import { TestGateway } from "./gateway.js";
 
 interface Sent {
   readonly method?: string;
@@ -350,7 +350,7 @@ describe("requests that are refused", () => {
 describe("requests that are answered", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start();
+    gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
   });
   after(() => gateway.dispose());
 

@@ -3,7 +3,6 @@ import type {
   HookCallback,
   HookCallbackMatcher,
   Options,
-  PermissionResult,
   PreToolUseHookInput,
   SDKMessage,
 } from "@anthropic-ai/claude-agent-sdk";
@@ -19,8 +18,6 @@ const MESSAGE_END_MS = 10_000;
 export interface AskingOptions {
   /** Undefined: the CLI's own rules decide on everything but what is owed. */
   readonly decider: CallDecider | undefined;
-  /** Where the turn works. */
-  readonly cwd: string;
   /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
   readonly owed: readonly string[];
   /** Ends the CLI's running turn. */
@@ -45,9 +42,14 @@ export class Asking {
       timeout: HOOK_TIMEOUT_SECS,
       onFailure: "block",
     };
-    const everyCall: Options = { hooks: { PreToolUse: [matcher] } };
+    const everyCall: Options = {
+      hooks: { PreToolUse: [matcher] },
+      // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
+      // not heard of the hook yet; with the bypass on, the call would run.
+      extraArgs: { "await-initialize": null },
+    };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: this.#askedLate };
+    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: REFUSE };
   }
 
   /** Takes any message of the CLI's. */
@@ -74,25 +76,6 @@ export class Asking {
       return granted ? answerOf({ answer: "allow" }) : {};
     }
     return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
-  };
-
-  /**
-   * A CLI that resumes with a call of its own to settle does not always wait until it has heard of the hook (seen where
-   * the machine is slow): then it asks here. Any other call that gets as far was not decided on, and does not run.
-   */
-  readonly #askedLate: CanUseTool = async (
-    tool,
-    input,
-    { toolUseID: toolUseId, signal, agentID: agentId },
-  ) => {
-    const { decider, cwd } = this.parts;
-    const kept = this.#asked.get(toolUseId);
-    if (kept === undefined || decider === undefined) return UNDECIDED;
-    kept();
-    const untilLast = async () => false;
-    const answer = await this.#decide(decider, { toolUseId, tool, input, cwd, agentId, signal, untilLast });
-    if (answer.answer === "allow") return { behavior: "allow", updatedInput: { ...(answer.input ?? input) } };
-    return answer.answer === "deny" ? { behavior: "deny", message: answer.message } : UNDECIDED;
   };
 
   async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
@@ -134,7 +117,7 @@ export class Asking {
   }
 }
 
-const UNDECIDED: PermissionResult = { behavior: "deny", message: "Nobody decided on this call." };
+const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
 
 function answerOf(answer: CallAnswer) {
   const hookEventName = "PreToolUse" as const;

@@ -157,7 +157,7 @@ export class ClaudeEngine implements Engine {
   #asking(turn: EngineTurn, grants: Grants, interrupt: () => Promise<void>): Asking | undefined {
     const { decider, owed } = turn;
     if (decider === undefined && owed.length === 0) return undefined;
-    return new Asking({ decider, owed, grants, interrupt, cwd: turn.spawn.cwd });
+    return new Asking({ decider, owed, grants, interrupt });
   }
 
   /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */

@@ -125,6 +125,15 @@ export interface ReloadReport {
   readonly failed: readonly string[];
 }
 
+export interface GatewayPaths {
+  /** Undefined: there is none. */
+  readonly configFile: string | undefined;
+  /** The ledger and its keys. */
+  readonly dataDir: string;
+  /** Base folder of the workdirs. */
+  readonly workdirs: string;
+}
+
 /** The gateway itself. */
 export interface GatewayControl {
   readonly version: string;
@@ -149,6 +158,8 @@ export interface GatewayControl {
   publicUrl(): string | undefined;
   /** Folder of the audit log: `<dir>/<key_id>/YYYY-MM.log`. */
   readonly logDir: string;
+  /** Where the gateway keeps what is its own. Absolute paths. */
+  readonly paths: GatewayPaths;
 }
 
 /** What a plugin gets for each of its `needs`. */

@@ -40,8 +40,29 @@ const CUTS: readonly ((text: string) => Iterable<string>)[] = [
   (text) => text,
 ];
 
+/** Segmenting takes the square of a text's length: it is done in windows. No character as people see it is longer. */
+const WINDOW = 512;
+/** Of plain letters many are taken at once. */
+const RUN = 64;
+const ASCII = /^[ -~]*$/;
+
 function* characters(text: string): Iterable<string> {
-  for (const { segment } of graphemes.segment(text)) yield segment;
+  for (let start = 0; start < text.length; ) {
+    const window = text.slice(start, start + WINDOW);
+    const more = start + WINDOW < text.length;
+    if (ASCII.test(window)) {
+      // The last one may have an accent behind it.
+      const end = more ? window.length - 1 : window.length;
+      for (let at = 0; at < end; at += RUN) yield window.slice(at, Math.min(at + RUN, end));
+      start += end;
+      continue;
+    }
+    const segments = Array.from(graphemes.segment(window), ({ segment }) => segment);
+    // The last one may go on behind the window.
+    const last = more && segments.length > 1 ? (segments.pop()?.length ?? 0) : 0;
+    yield* segments;
+    start += window.length - last;
+  }
 }
 
 class Writer {

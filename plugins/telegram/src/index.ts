@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { Answers } from "./answers.js";
@@ -25,6 +26,8 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   // Two that poll with one token take turns in being refused.
   exclusive: true,
   apply(kernel, config) {
+    // Each answer that grows and each call that is under way listens to it.
+    setMaxListeners(0, kernel.signal);
     const { hooks, log, signal, turns, approvals: desk, ledger, sessions } = kernel;
     const scope = kernel;
     const say = textsIn(config.language);

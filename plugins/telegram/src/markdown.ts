@@ -170,17 +170,19 @@ function closingRun(text: string, from: number, length: number): number {
   return -1;
 }
 
+const MOST_URL = 2048;
 const LINKABLE = /^(?:https?:\/\/|tg:\/\/|mailto:)[^\s"<>]+$/i;
 
 function link(text: string, at: number, vain: Set<string>, tags: readonly Tag[]): Found | undefined {
   const image = text.startsWith("![", at);
   if (!image && text.charAt(at) !== "[") return undefined;
   const middle = vain.has("](") ? -1 : text.indexOf("](", at);
-  const end = middle === -1 ? -1 : closingParenthesis(text, middle + 2);
-  if (end === -1) {
+  if (middle === -1) {
     vain.add("](");
     return undefined;
   }
+  const end = closingParenthesis(text, middle + 2);
+  if (end === -1) return undefined;
   const url = text
     .slice(middle + 2, end)
     .trim()
@@ -199,7 +201,8 @@ function link(text: string, at: number, vain: Set<string>, tags: readonly Tag[])
   };
 }
 
-function closingParenthesis(text: string, from: number): number {
+function closingParenthesis(whole: string, from: number): number {
+  const text = whole.slice(0, from + MOST_URL);
   const end = text.indexOf(")", from);
   const inner = text.indexOf("(", from);
   // Addresses may hold one pair: https://en.wikipedia.org/wiki/Claude_(name)
@@ -232,6 +235,8 @@ function closingSign(text: string, at: number, sign: string): number {
     const after = text.charAt(end + sign.length);
     const whole = !/\s/.test(text.charAt(end - 1)) && !(sign.startsWith("_") && isWord(after));
     // A single sign that belongs to a double one closes nothing.
+    // Of three signs in a row the last two are the double one.
+    if (whole && sign.length === 2 && after === sign.charAt(0)) return end + 1;
     if (whole && !(sign.length === 1 && after === sign)) return end;
     from = end + (sign.length === 1 && after === sign ? 2 : sign.length);
   }

@@ -51,8 +51,7 @@ describe("approval: what the approve hook is answered", () => {
     );
   });
 
-  it("does not start where the gateway does not say what to protect", () => {
-    expect(() => gatewayPaths({ logDir: "/srv/logs" })).to.throw("does not say where its ledger");
+  it("protects what is the gateway's own, where the gateway says it is", () => {
     const told = {
       logDir: "logs",
       paths: { configFile: "/srv/claudeway.toml", dataDir: "./data", workdirs: "/srv/tasks" },

@@ -230,7 +230,7 @@ export class BotApiServer {
     const timer = setTimeout(() => this.#answerPoll(true), Number(payload["timeout"] ?? 0) * 1000);
     const poll = { response, timer, offset };
     this.#poll = poll;
-    request.socket.once("close", () => {
+    response.once("close", () => {
       clearTimeout(timer);
       if (this.#poll === poll) this.#poll = undefined;
     });

@@ -36,7 +36,7 @@ export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["control characters", "\u0000\u0001\u0007\u001b[31mred\u001b[0m\u007f\u0085"],
   ["line separators", "a\u2028b\u2029c\r\nd\re\u000bf"],
   ["what is no character", "\uffff\ufffe\ufdd0"],
-  ["a template", "{who} {reason} $& $1 ${process.env}"],
+  ["a template", "{who} {reason} $& $1 $\u007bprocess.env}"],
   ["json", '"}],"inline_keyboard":[[{"text":"x"}]]'],
   ["shell", "$(rm -rf /) `id` && : > /etc/passwd; \\\n"],
   ["path tricks", "../../../../etc/passwd\u0000.png C:\\con"],

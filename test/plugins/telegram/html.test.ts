@@ -47,18 +47,20 @@ describe("telegram's HTML", () => {
         `[${text}](https://a.b)`,
         `# ${text}`,
       ]) {
-        const began = performance.now();
+        const began = process.cpuUsage();
         const messages = toMessages(markdown);
-        expect(performance.now() - began).to.be.below(2500);
+        const { user, system } = process.cpuUsage(began);
+        expect((user + system) / 1000).to.be.below(1500);
         for (const html of messages) {
           expect(html.length).to.be.at.most(4096);
           expect(complainAboutHtml(html), html.slice(0, 200)).to.equal(undefined);
           expect(visibleText(html).trim()).not.to.equal("");
         }
+        // Addresses of links and the names of languages are not text.
+        if (/\]\(|```"/.test(text)) continue;
         const letters = (value: string) => value.replace(/[^\p{L}\p{N}]/gu, "");
-        const expected = markdown.startsWith("[") ? text : markdown;
-        const clean = expected.toWellFormed().replaceAll("&amp;", "&amp;");
-        expect(letters(visibleText(messages.join("")))).to.contain(letters(clean).slice(0, 500));
+        const expected = letters(markdown.startsWith("[") ? text : markdown);
+        expect(letters(visibleText(messages.join("")))).to.contain(expected.slice(0, 500));
       }
     });
   }
@@ -66,7 +68,7 @@ describe("telegram's HTML", () => {
   it("breaks no family of emoji, no letter with its accents and no flag", () => {
     const units = ["👩‍👩‍👧‍👦", "🇹🇷", "é", "👍🏽", "क्षि"];
     for (const unit of units) {
-      const messages = toMessages(unit.repeat(3000));
+      const messages = toMessages(unit.repeat(6000));
       expect(messages.length).to.be.above(1);
       for (const html of messages) expect(html.replaceAll(unit, "")).to.equal("");
     }

@@ -8,7 +8,7 @@ export interface Run {
  * Controls, zero-width signs, tags, and the marks that turn the direction of writing around: whoever decides on a call
  * has to see what is there, not what it pretends to be.
  */
-const HIDDEN = /(?![\t\n\ufe0f])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
+const HIDDEN = /(?![\ufe0f\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
 /** Splits text so that hidden signs can be shown by their numbers. A line break of Windows is one. */
 export function runsOf(text: string): Run[] {

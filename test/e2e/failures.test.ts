@@ -1,0 +1,183 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { findClaude } from "../../core/dist/engine/executable.js";
+import type { TurnResponse } from "../../schemas/dist/index.js";
+import { auditLines } from "./audit.js";
+import { readEvents } from "./events.js";
+import { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+/** A tool call that would run for a minute, in a session of its own. */
+const LONG_CALL = "[[bash node -e 'setTimeout(() => {}, 60000)']]";
+
+/** The command line of a process, its arguments ended by NUL; empty for one that has gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Then all that runs belongs to a turn. */
+const NO_SPARES = "[engine]\nspares = 0\n";
+
+describe("turns that fail", () => {
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" }, config: NO_SPARES });
+  });
+  after(() => gateway.dispose());
+
+  async function childrenGone(): Promise<void> {
+    await eventually("the children gone", async () => (await gateway.children()).length === 0, 6000);
+  }
+
+  /** The log's line of the turn that was last to begin. */
+  function lineOf(message: string): Promise<Readonly<Record<string, unknown>>> {
+    return eventually(`a line: ${message}`, () =>
+      auditLines(gateway, "admin").findLast((line) => line["message"] === message),
+    );
+  }
+
+  /** Waits until the CLI and the tool that it runs are there. */
+  function toolRunning(): Promise<number[]> {
+    return eventually("a running tool", async () => {
+      const pids = await gateway.children();
+      return pids.some((pid) => commandOf(pid).startsWith("node\0-e\0")) && pids;
+    });
+  }
+
+  it("a failing model: 200 with the CLI's own message", async () => {
+    const prompt = "[[fail 400 the prompt is not to the model's taste]]";
+    const { status, body } = await gateway.request<TurnResponse>("/task", { body: { prompt } });
+    expect(status).to.equal(200);
+    expect(body).to.include({ success: false, cost_usd: 0 }).and.not.have.property("code");
+    expect(body.error).to.match(/^API Error: 400 .*the prompt is not to the model's taste/);
+    expect(body.tokens).to.deep.equal({ input: 0, output: 0, cache_read: 0, cache_write: 0 });
+    await childrenGone();
+  });
+
+  it("a failing model in a stream: done tells the same", async () => {
+    const events = await gateway.events("/task/stream", { body: { prompt: "[[fail 400 no]]" } });
+    expect(events.map(({ event }) => event)).to.deep.equal(["done"]);
+    const answer: TurnResponse = JSON.parse(events[0]?.data ?? "{}");
+    expect(answer).to.include({ success: false, result: "" }).and.not.have.property("code");
+    expect(answer.error).to.match(/^API Error: 400 /);
+  });
+
+  it("what a turn cost before the model failed is counted", async () => {
+    const { body } = await gateway.request<TurnResponse>("/task", {
+      body: { prompt: "[[bash echo one]] [[fail 400 no]]" },
+    });
+    expect(body).to.include({ success: false });
+    expect(body.tokens.output).to.equal(20);
+    expect(body.cost_usd).to.be.greaterThan(0);
+  });
+
+  it("a timeout: 408, the CLI and its tools gone, the turn booked with its cost", async () => {
+    const { status, body, headers } = await gateway.request("/task", {
+      body: { prompt: LONG_CALL, timeout_secs: 5 },
+    });
+    expect(status).to.equal(408);
+    expect(body).to.deep.equal({ error: "the turn ran past timeout_secs", code: "TIMEOUT" });
+    await childrenGone();
+    const line = await lineOf("task timeout: the turn ran past timeout_secs");
+    expect(line).to.include({ success: false, turn_id: headers.get("x-turn-id"), level: "WARN" });
+    expect(line["cost_usd"]).to.be.greaterThan(0);
+    expect(line["duration_ms"]).to.be.within(5000, 11_000);
+  });
+
+  it("a timeout in a stream: done with what was said so far and the code", async () => {
+    const events = await gateway.events("/task/stream", {
+      body: { prompt: "[[words 3]] [[hang]]", timeout_secs: 5 },
+    });
+    const answer: TurnResponse = JSON.parse(events.at(-1)?.data ?? "{}");
+    expect(events.at(-1)?.event).to.equal("done");
+    expect(answer).to.include({
+      success: false,
+      code: "TIMEOUT",
+      error: "the turn ran past timeout_secs",
+      result: "word1 word2 word3",
+    });
+    await childrenGone();
+  });
+
+  it("a client that leaves: the CLI and its tools gone, the turn booked", async () => {
+    const leaving = new AbortController();
+    const answer = gateway.fetch("/task", { body: { prompt: LONG_CALL }, signal: leaving.signal });
+    answer.catch(() => undefined);
+    await toolRunning();
+    leaving.abort();
+    await childrenGone();
+    const line = await lineOf("task interrupted: the client went away");
+    expect(line).to.include({ success: false });
+    expect(line["cost_usd"]).to.be.greaterThan(0);
+  });
+
+  it("a client that leaves its stream: the same", async () => {
+    const leaving = new AbortController();
+    const response = await gateway.fetch("/task/stream", {
+      body: { prompt: `[[words 3]] ${LONG_CALL}` },
+      signal: leaving.signal,
+    });
+    for await (const { event } of readEvents(response)) if (event === "text") break;
+    await toolRunning();
+    leaving.abort();
+    await childrenGone();
+    const turn_id = response.headers.get("x-turn-id");
+    await eventually("the turn's line", () =>
+      auditLines(gateway, "admin").find(
+        (line) => line["turn_id"] === turn_id && line["message"] === "task interrupted: the client went away",
+      ),
+    );
+  });
+
+  it("the gateway has nothing to complain of", () => {
+    expect(gateway.stderr).to.not.match(/"level":"(error|fatal)"/);
+  });
+});
+
+describe("a CLI that can't work", () => {
+  it("no login: 200 with what the CLI says, in JSON and in a stream", async () => {
+    const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined } });
+    try {
+      const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
+      expect(status).to.equal(200);
+      expect(body).to.include({ success: false, cost_usd: 0 });
+      expect(body["error"]).to.equal("Not logged in · Please run /login");
+      const events = await gateway.events("/task/stream", { body: { prompt: "Hi" } });
+      expect(JSON.parse(events.at(-1)?.data ?? "{}").error).to.equal("Not logged in · Please run /login");
+      expect(gateway.model.requests()).to.deep.equal([]);
+    } finally {
+      await gateway.dispose();
+    }
+  });
+
+  it("a binary that vanishes while the gateway runs: 200, and the next turn works when it is back", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "claudeway-cli-"));
+    const path = join(dir, "claude");
+    const install = () => {
+      writeFileSync(path, `#!/bin/sh\nexec "${findClaude(undefined).path}" "$@"\n`);
+      chmodSync(path, 0o755);
+    };
+    install();
+    const gateway = await TestGateway.start({ args: ["--claude-bin", path], config: NO_SPARES });
+    try {
+      rmSync(path);
+      const gone = await gateway.request<TurnResponse>("/task", { body: { prompt: "Hi" } });
+      expect(gone.status).to.equal(200);
+      expect(gone.body).to.include({ success: false, result: "" });
+      expect(gone.body.error).to.include(path);
+      const models = await gateway.request<{ models: { id: string }[] }>("/models");
+      expect(models.body.models.map(({ id }) => id)).to.deep.equal(["sonnet", "opus", "haiku"]);
+      install();
+      expect((await gateway.request("/task", { body: { prompt: "Hi" } })).body).to.include({ success: true });
+    } finally {
+      await gateway.dispose();
+      rmSync(dir, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,116 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect } from "chai";
+import { readEvents } from "./events.js";
+import { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+describe("the end of a gateway", () => {
+  let gateway: TestGateway;
+  afterEach(async () => {
+    expect(gateway.stderr).to.not.include("something was left open");
+    await gateway.dispose();
+  });
+
+  async function modelAsked(times = 1): Promise<void> {
+    await eventually("a request to the model", () => gateway.model.requests().length >= times);
+  }
+
+  /** Waits until nobody gets in any more: the port is closed, or what is asked there is refused. */
+  async function refusing(): Promise<void> {
+    await eventually("the port closed", async () => {
+      const answer = await gateway.request("/task", { body: { prompt: "too late" } }).catch(() => undefined);
+      return answer === undefined || answer.status === 503;
+    });
+  }
+
+  for (const signal of SIGNALS) {
+    it(`${signal}: the running turn ends as if nothing were, new ones are refused, status 0`, async () => {
+      gateway = await TestGateway.start();
+      const running = gateway.request("/task", { body: { prompt: "[[slow 150]] [[words 10]]" } });
+      await modelAsked();
+      gateway.signal(signal);
+      await refusing();
+      const { status, body } = await running;
+      expect(status).to.equal(200);
+      expect(body).to.include({ success: true, error: null });
+      expect(gateway.model.requests().map(({ prompt }) => prompt)).to.deep.equal([
+        "[[slow 150]] [[words 10]]",
+      ]);
+      expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+      expect(await gateway.children()).to.deep.equal([]);
+    });
+
+    it(`${signal} again: the running turn is ended at once, and says why, status 0`, async () => {
+      gateway = await TestGateway.start();
+      const running = gateway.request("/task", { body: { prompt: "[[words 3]] [[hang]]" } });
+      const stream = gateway.events("/task/stream", { body: { prompt: "[[words 3]] [[hang]]" } });
+      await modelAsked(2);
+      gateway.signal(signal);
+      await eventually("the first signal's line", () => gateway.stderr.includes(`${signal}: closing`));
+      const secondAt = performance.now();
+      gateway.signal(signal);
+      const { status, body, headers } = await running;
+      expect(status).to.equal(503);
+      expect(body).to.deep.equal({ error: "the gateway is shutting down", code: "UNAVAILABLE" });
+      expect(headers.get("retry-after")).to.equal("10");
+      const done = (await stream).at(-1);
+      expect(done?.event).to.equal("done");
+      expect(JSON.parse(done?.data ?? "{}")).to.include({
+        success: false,
+        code: "UNAVAILABLE",
+        result: "word1 word2 word3",
+      });
+      expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+      expect(performance.now() - secondAt).to.be.below(8000);
+      expect(await gateway.children()).to.deep.equal([]);
+    });
+  }
+
+  it("a turn that outlasts the grace time is ended, and one that waits is refused at once", async () => {
+    gateway = await TestGateway.start({ config: "[engine]\nmax_running = 1\ngrace_secs = 1\n" });
+    const running = gateway.request("/task", { body: { prompt: "[[hang]]" } });
+    await modelAsked();
+    const response = await gateway.fetch("/task/stream", { body: { prompt: "never" } });
+    const events = readEvents(response);
+    expect((await events.next()).value).to.include({ event: "queued" });
+    const before = performance.now();
+    gateway.signal("SIGTERM");
+    const { value: last } = await events.next();
+    expect(last).to.include({ event: "done" });
+    expect(JSON.parse(last?.data ?? "{}")).to.include({ success: false, code: "UNAVAILABLE" });
+    expect(performance.now() - before, "at once").to.be.below(1000);
+    expect((await running).status).to.equal(503);
+    expect(performance.now() - before, "after the grace time").to.be.above(1000);
+    expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+  });
+
+  it("an idle gateway ends at once, whoever is still connected, with a plugin on", async () => {
+    gateway = await TestGateway.start({ args: ["--enable-plugin", "demo"] });
+    await gateway.request("/task", { body: { prompt: "Hi" } });
+    await gateway.request("/models");
+    const { port } = new URL(gateway.url);
+    const silent = connect(Number(port), "127.0.0.1");
+    const half = connect(Number(port), "127.0.0.1");
+    half.write("POST /task HTTP/1.1\r\nHost: x\r\nContent-Le");
+    for (const socket of [silent, half]) socket.on("error", () => undefined);
+    await Promise.all([once(silent, "connect"), once(half, "connect")]);
+    const before = performance.now();
+    gateway.signal("SIGTERM");
+    expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+    expect(performance.now() - before).to.be.below(5000);
+    silent.destroy();
+    half.destroy();
+  });
+
+  it("the ledger is let go: the next start finds it as it was left", async () => {
+    gateway = await TestGateway.start();
+    const { body } = await gateway.request("/session/start", { body: {} });
+    expect((await gateway.stop()).code).to.equal(0);
+    await gateway.launch();
+    const { status } = await gateway.request(`/session/${body["session_id"]}`);
+    expect(status).to.equal(200);
+  });
+});

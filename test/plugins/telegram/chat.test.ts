@@ -1,0 +1,327 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { ADA, BOB, CHAT_ID } from "./bot-api.js";
+import { HOSTILE } from "./hostile.js";
+import { EDIT_MS, TestBot } from "./kit.js";
+import { CodedError } from "./scripted-turns.js";
+
+describe("telegram's chat", () => {
+  let bot: TestBot;
+
+  afterEach(async () => {
+    await bot.dispose();
+  });
+
+  it("registers its commands in the language that is set", async () => {
+    bot = await (await TestBot.start({ language: "tr" })).ready();
+    expect(bot.api.commands.map(({ command }) => command)).to.deep.equal([
+      "new",
+      "stop",
+      "status",
+      "close",
+      "help",
+    ]);
+    expect(bot.api.commands[1]?.description).to.equal("çalışan isteği durdur");
+  });
+
+  it("runs a message in a topic as a turn of the topic's session, as its key id", async () => {
+    bot = await (await TestBot.start()).ready();
+    const id = bot.api.write("hello", { thread: 7 });
+    const shown = await bot.shows("you said: hello");
+    expect(shown).to.include({ thread: 7, replyTo: id, chatId: String(CHAT_ID) });
+    bot.api.write("again", { thread: 7 });
+    bot.api.write("elsewhere", { thread: 8 });
+    bot.api.write("general");
+    await bot.shows("you said: again");
+    await bot.shows("you said: elsewhere");
+    await bot.shows("you said: general");
+    const sessionOf = (prompt: string) => bot.turns.ran.find((one) => one.prompt === prompt)?.sessionId;
+    expect(sessionOf("again")).to.equal(sessionOf("hello"));
+    expect(new Set([sessionOf("hello"), sessionOf("elsewhere"), sessionOf("general")]).size).to.equal(3);
+    expect(bot.turns.ran[0]?.keyId).to.equal("telegram");
+  });
+
+  it("streams by editing one message, at most once an interval, and ends with the whole text", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: Array.from({ length: 80 }, (_, n) => `**w${n}** `), everyMs: 10 });
+    bot.api.write("go", { thread: 7 });
+    const shown = await bot.shows("w79");
+    expect(shown.html).to.contain("<b>w79</b>");
+    expect(bot.api.texts(7)).to.have.length(1);
+    expect(shown.edits.length).to.be.within(3, Math.ceil(3000 / EDIT_MS));
+    const times = shown.edits.map(({ at }) => at);
+    for (const [index, at] of times.slice(1).entries()) {
+      expect(at - (times[index] ?? 0)).to.be.at.least(EDIT_MS - 15);
+    }
+  });
+
+  it("obeys retry_after while an answer grows and at its end", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: Array.from({ length: 30 }, (_, n) => `w${n} `), everyMs: 10 });
+    bot.api.next("editMessageText", { status: 429, description: "Too Many Requests", retryAfter: 1 });
+    bot.api.write("go", { thread: 7 });
+    await eventually("the refusal", () => bot.api.count("editMessageText") >= 1);
+    const refusedAt = performance.now();
+    const shown = await bot.shows("w29");
+    expect(performance.now() - refusedAt).to.be.at.least(980);
+    expect(shown.edits).to.have.length(1);
+    expect(bot.api.count("editMessageText")).to.equal(2);
+  });
+
+  it("splits a long answer, and sends a very long one as a file too", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = (prompt) => ({
+      pieces: [`${"0123456789 ".repeat(prompt === "long" ? 1000 : 10_000)}end`],
+    });
+    bot.api.write("long", { thread: 7 });
+    await bot.shows("end");
+    expect(bot.api.texts(7)).to.have.length(3);
+    bot.api.write("very", { thread: 8 });
+    const file = await eventually("a file", () => bot.api.shown.find((one) => one.file !== undefined));
+    expect(file.file).to.have.length(110_003);
+    expect(bot.api.texts(8)).to.have.length(9);
+  });
+
+  it("keeps a reply chain as a session in a plain chat", async () => {
+    bot = await TestBot.start({}, ({ api }) => {
+      api.forum = false;
+    });
+    await bot.ready();
+    const first = bot.api.write("one");
+    const answer = await bot.shows("you said: one");
+    expect(answer.replyTo).to.equal(first);
+    bot.api.write("two", { replyTo: answer.id });
+    await bot.shows("you said: two");
+    bot.api.write("three", { replyTo: first });
+    await bot.shows("you said: three");
+    bot.api.write("apart");
+    await bot.shows("you said: apart");
+    const sessions = bot.turns.ran.map(({ sessionId }) => sessionId);
+    expect(sessions[1]).to.equal(sessions[0]);
+    expect(sessions[2]).to.equal(sessions[0]);
+    expect(sessions[3]).not.to.equal(sessions[0]);
+  });
+
+  it("makes a topic for /new, with a model; without the right to, a session in General", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.write("/new opus");
+    const greeting = await bot.shows("New session with opus");
+    const [topic] = bot.api.topics.keys();
+    expect(greeting.thread).to.equal(topic);
+    await bot.shows("The new session is in the topic Claude opus");
+    bot.api.write("hi", { thread: topic ?? 0 });
+    await bot.shows("you said: hi");
+    expect([...bot.turns.sessions.values()].map(({ model }) => model)).to.deep.equal(["opus"]);
+    bot.api.mayMakeTopics = false;
+    bot.api.write("/new@claude_test_bot haiku");
+    await bot.shows("New session with haiku");
+    expect(bot.api.topics.size).to.equal(1);
+    bot.api.write("in general");
+    await bot.shows("you said: in general");
+    expect([...bot.turns.sessions.values()].map(({ model }) => model)).to.include("haiku");
+  });
+
+  it("stops the running turn with /stop and drops what waits", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = (prompt) => ({ pieces: Array(prompt === "slow" ? 500 : 1).fill("z "), everyMs: 10 });
+    bot.api.write("slow", { thread: 7 });
+    bot.api.write("waits 1", { thread: 7 });
+    bot.api.write("waits 2", { thread: 7 });
+    await bot.shows("z z");
+    bot.api.write("/status", { thread: 7 });
+    await bot.shows("A turn is running; 2 messages wait.");
+    bot.api.write("/stop", { thread: 7 });
+    await bot.shows("Stopped; 2 waiting messages were dropped.");
+    await bot.shows("Failed: the turn was interrupted");
+    bot.api.write("/stop", { thread: 7 });
+    await bot.shows("Nothing is running here.");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["slow"]);
+  });
+
+  it("tells turns and cost with /status, deletes with /close, explains itself with /help", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.write("/status", { thread: 7 });
+    await bot.shows("There is no session here yet");
+    bot.api.write("hi", { thread: 7 });
+    await bot.shows("you said: hi");
+    bot.api.write("/status", { thread: 7 });
+    const status = await bot.shows("Turns: 3");
+    expect(status.html).to.contain("Cost: $0.1234").and.contain("7 turns, $1.5000");
+    bot.api.topics.set(7, { name: "x", closed: false });
+    bot.api.write("/close", { thread: 7 });
+    await bot.shows("The session is deleted.");
+    await eventually("the topic is closed", () => bot.api.topics.get(7)?.closed);
+    expect(bot.turns.sessions.size).to.equal(0);
+    bot.api.write("/start", { thread: 7 });
+    await bot.shows("/close – delete this session");
+    bot.api.write("/compact now", { thread: 7 });
+    await bot.shows("you said: /compact now");
+    bot.api.write("/help@another_bot", { thread: 9 });
+    await sleep(100);
+    expect(bot.api.texts(9)).to.deep.equal([]);
+  });
+
+  it("begins anew where the session was deleted meanwhile, and says so", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.write("one", { thread: 7 });
+    await bot.shows("you said: one");
+    bot.turns.sessions.clear();
+    bot.api.write("two", { thread: 7 });
+    await bot.shows("The session was deleted meanwhile");
+    await bot.shows("you said: two");
+  });
+
+  it("says what failed, in the gateway's words, and goes on", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.refuse = new CodedError("UNAVAILABLE", "256 prompts wait already");
+    bot.api.write("one", { thread: 7 });
+    await bot.shows("Failed: 256 prompts wait already");
+    bot.turns.refuse = new Error("ECONNREFUSED /secret/path");
+    bot.api.write("two", { thread: 7 });
+    await bot.shows("Failed: something broke");
+    bot.turns.refuse = undefined;
+    bot.turns.script = () => ({
+      pieces: ["half an ans"],
+      response: { success: false, error: "API Error: 529" },
+    });
+    bot.api.write("three", { thread: 7 });
+    await bot.shows("half an ans\n\n⚠️ Failed: API Error: 529");
+    bot.turns.script = () => ({ pieces: [] });
+    bot.api.write("four", { thread: 7 });
+    await bot.shows("(no text)");
+    bot.api.write("", { thread: 7, extra: { photo: [{}], text: undefined } });
+    await bot.shows("I can only read text");
+  });
+
+  it("takes a message that is delivered twice once", async () => {
+    bot = await (await TestBot.start()).ready();
+    const id = bot.api.write("once", { thread: 7 });
+    await bot.shows("you said: once");
+    const message = {
+      message_id: id,
+      date: 1,
+      from: ADA,
+      chat: { id: CHAT_ID, type: "supergroup", is_forum: true },
+    };
+    bot.api.push(
+      { message: { ...message, text: "once", message_thread_id: 7, is_topic_message: true } },
+      500,
+    );
+    bot.api.push({ message: { ...message, text: "once", message_thread_id: 7, is_topic_message: true } });
+    bot.api.write("last", { thread: 7 });
+    await bot.shows("you said: last");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["once", "last"]);
+  });
+
+  it("goes on with its sessions, and with what it had taken in, after a restart", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.write("one", { thread: 7 });
+    await bot.shows("you said: one");
+    bot.turns.script = (prompt) => ({ pieces: [`you said: ${prompt}`], everyMs: 300 });
+    bot.api.write("two", { thread: 7 });
+    bot.api.write("three", { thread: 7 });
+    await eventually("the turn runs", () => bot.turns.ran.length === 2);
+    await bot.stop();
+    expect(bot.api.find("you said: two")).to.equal(undefined);
+    await bot.launch();
+    await bot.shows("you said: two");
+    await bot.shows("you said: three");
+    bot.api.write("four", { thread: 7 });
+    await bot.shows("you said: four");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["one", "two", "three", "four"]);
+    expect(new Set(bot.turns.ran.map(({ sessionId }) => sessionId)).size).to.equal(1);
+  });
+
+  it("listens to nobody in another chat, answers there once, and logs it", async () => {
+    bot = await (await TestBot.start()).ready();
+    for (let n = 0; n < 20; n++) bot.api.write(`let me in ${n}`, { chatId: -100999, from: BOB });
+    bot.api.write("/close", { chatId: 42, from: ADA });
+    bot.api.write("last", { thread: 7 });
+    await bot.shows("you said: last");
+    await eventually(
+      "two answers",
+      () => bot.api.shown.filter(({ html }) => html.includes("another chat")).length === 2,
+    );
+    expect(bot.turns.ran).to.have.length(1);
+    expect(bot.complaints.filter((line) => line.includes("another chat"))).to.have.length(2);
+  });
+
+  it("listens to nobody but allowed_users, where they are given, and warns where they are not", async () => {
+    bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
+    expect(bot.notices.join()).not.to.contain("allowed_users");
+    bot.api.write("mine", { from: BOB, thread: 7 });
+    bot.api.write("/close", { from: BOB, thread: 7 });
+    bot.api.write("anonymous", { from: { id: 1087968824, first_name: "Group", is_bot: true }, thread: 7 });
+    bot.api.write("hers", { thread: 7 });
+    await bot.shows("you said: hers");
+    await bot.shows("you are not among those who may use this bot");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["hers"]);
+    await bot.stop();
+    await bot.launch();
+    expect(bot.notices.join()).to.contain("allowed_users is not set: everybody in the chat");
+    expect(bot.complaints.join()).to.contain("allowed_users is not set");
+  });
+
+  it("keeps order and sessions of a hundred messages in ten topics at once", async () => {
+    bot = await TestBot.start();
+    bot.turns.script = (prompt) => ({ pieces: ["echo ", prompt], everyMs: 5 });
+    const began = performance.now();
+    for (let n = 0; n < 10; n++)
+      for (let topic = 1; topic <= 10; topic++) bot.api.write(`t${topic} m${n}`, { thread: topic });
+    await eventually(
+      "a hundred answers",
+      () => bot.api.shown.filter(({ html }) => html.includes("echo t")).length === 100,
+    );
+    const tookMs = Math.round(performance.now() - began);
+    expect(bot.turns.ran).to.have.length(100);
+    const sessions = new Set<string>();
+    for (let topic = 1; topic <= 10; topic++) {
+      const expected = Array.from({ length: 10 }, (_, n) => `echo t${topic} m${n}`);
+      await eventually(
+        `the answers in topic ${topic}`,
+        () => bot.api.texts(topic).join() === expected.join(),
+      );
+      const ran = bot.turns.ran.filter(({ prompt }) => prompt.startsWith(`t${topic} `));
+      expect(ran.map(({ prompt }) => prompt)).to.deep.equal(expected.map((text) => text.slice(5)));
+      const own = new Set(ran.map(({ sessionId }) => sessionId));
+      expect(own.size).to.equal(1);
+      for (const id of own) sessions.add(id);
+    }
+    expect(sessions.size).to.equal(10);
+    expect(tookMs).to.be.below(12_000);
+  }).timeout(40_000);
+
+  it("takes in so much, and says no to more", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: ["x"], everyMs: 400 });
+    for (let n = 0; n < 60; n++) bot.api.write(`m${n}`, { thread: 7 });
+    await eventually(
+      "ten refusals",
+      () => bot.api.texts(7).filter((text) => text.includes("Too many")).length === 10,
+    );
+    bot.api.write("/stop", { thread: 7 });
+    await bot.shows("49 waiting messages were dropped");
+  });
+
+  it("holds hostile prompts, results, models and names", async () => {
+    bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
+    bot.turns.script = (prompt) => ({ pieces: [prompt], response: { success: false, error: prompt } });
+    const failures: string[] = [];
+    for (const [index, [what, text]] of HOSTILE.entries()) {
+      const thread = 10_000 + index;
+      bot.api.write(text, { thread, from: { ...ADA, first_name: text.slice(0, 64), username: "ada" } });
+      bot.api.write(`/new ${text}`, { thread });
+      await eventually(
+        what,
+        () => bot.api.texts(thread).some((shown) => shown.includes("New session")),
+        20_000,
+      ).catch(() => failures.push(what));
+    }
+    await eventually("every prompt ran", () => bot.turns.ran.length >= HOSTILE.length - 2);
+    expect(failures).to.deep.equal([]);
+    bot.api.write("still there", { thread: 1 });
+    await bot.shows("still there");
+    expect(bot.complaints).to.deep.equal([]);
+  }).timeout(120_000);
+});

@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { type Behaviour, TOKEN } from "./bot-api.js";
+import { TestBot } from "./kit.js";
+
+describe("telegram's connection", () => {
+  let bot: TestBot;
+
+  afterEach(async () => {
+    await bot.dispose();
+  });
+
+  for (const method of ["getMe", "getUpdates", "sendMessage"]) {
+    const troubles: readonly (readonly [what: string, behaviour: Behaviour])[] = [
+      ["500", { status: 500 }],
+      ["502 with a page", "page"],
+      ["429", { status: 429, description: "Too Many Requests", retryAfter: 1 }],
+      ["a hang", "hang"],
+      ["half an answer", "half"],
+      ["garbage", "garbage"],
+      ["a cut connection", "cut"],
+    ];
+    for (const [what, behaviour] of troubles) {
+      // A poll that hangs is given up after its own time and ten seconds.
+      if (method === "getUpdates" && behaviour === "hang") continue;
+      it(`lives through ${what} at ${method}, and answers`, async () => {
+        bot = await TestBot.start({}, ({ api }) => api.next(method, behaviour));
+        bot.api.write("hello", { thread: 7 });
+        await bot.shows("you said: hello", 20_000);
+        expect(bot.turns.ran).to.have.length(1);
+      });
+    }
+  }
+
+  it("gives up a poll that hangs", async () => {
+    bot = await TestBot.start({ poll_timeout_secs: 1 }, ({ api }) => api.next("getUpdates", "hang"));
+    bot.api.write("hello", { thread: 7 });
+    await bot.shows("you said: hello", 25_000);
+  }).timeout(40_000);
+
+  it("says in the plugin list that the token is refused, without it, and goes on with one that is not", async () => {
+    bot = await TestBot.start({}, ({ api }) => {
+      api.token = "123456:another";
+    });
+    const notice = await eventually("a notice", () => bot.notices.find((line) => line.includes("bot_token")));
+    expect(notice).to.equal(
+      "telegram: bot_token is refused (answered 401 Unauthorized); take a new one from @BotFather",
+    );
+    expect(bot.running.kernel.status()[0]?.state).to.equal("on");
+    bot.api.token = TOKEN;
+    await eventually(
+      "a word of success",
+      () => bot.notices.some((line) => line.includes("@claude_test_bot serves")),
+      20_000,
+    );
+    expect(bot.notices.some((line) => line.includes("refused"))).to.equal(false);
+    expect(JSON.stringify([bot.running.kernel.status(), bot.running.lines])).not.to.contain("test-token");
+  });
+
+  it("says that another program polls, waits, and goes on when that has ended", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.always.set("getUpdates", {
+      status: 409,
+      description: "Conflict: terminated by other getUpdates request",
+    });
+    bot.api.write("hello", { thread: 7 });
+    await bot.shows("you said: hello");
+    await eventually("a notice", () => bot.notices.some((line) => line.includes("another program polls")));
+    const before = bot.api.count("getUpdates");
+    await sleep(1000);
+    expect(bot.api.count("getUpdates") - before).to.be.below(4);
+    bot.api.always.clear();
+    bot.api.write("after", { thread: 7 });
+    await bot.shows("you said: after", 20_000);
+  });
+
+  it("says that the chat is not there", async () => {
+    bot = await TestBot.start({ chat_id: "-100777" });
+    const notice = await eventually("a notice", () => bot.notices.find((line) => line.includes("-100777")));
+    expect(notice).to.contain("chat not found").and.contain("chat_id right?");
+  });
+
+  it("starts, and lets the gateway alone, where Telegram can't be reached; and comes up later", async () => {
+    bot = await TestBot.start({}, ({ api }) => api.always.set("*", "cut"));
+    expect(bot.running.kernel.status()[0]).to.include({ state: "on", lastError: null });
+    await eventually("a notice", () => bot.notices.some((line) => line.includes("can't be used")));
+    const approval = bot.ask();
+    bot.api.always.clear();
+    await bot.shows("May Claude use Bash?", 20_000);
+    expect(bot.api.shown.filter(({ html }) => html.includes(approval.tool))).to.have.length(1);
+    expect(bot.complaints.length).to.be.below(5);
+  });
+
+  it("sends what is asked for once more where an answer got lost, and never runs a turn again", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.next("sendMessage", "done, cut");
+    bot.api.write("hello", { thread: 7 });
+    await eventually("both", () => bot.api.texts(7).length === 2);
+    expect(bot.turns.ran).to.have.length(1);
+  });
+
+  it("falls back to plain text where Telegram does not take the markup", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: ["**a** & <b>"] });
+    bot.api.next("sendMessage", { status: 400, description: "Bad Request: can't parse entities: whatever" });
+    bot.api.write("hello", { thread: 7 });
+    const shown = await bot.shows("a &");
+    expect(shown.html).to.equal("a & <b>");
+  });
+
+  it("ends everything that it started when it is switched off, at once, whatever is under way", async () => {
+    bot = await (await TestBot.start({ poll_timeout_secs: 50 })).ready();
+    bot.turns.script = () => ({ pieces: Array(200).fill("z "), everyMs: 20 });
+    bot.api.write("slow", { thread: 7 });
+    await bot.shows("z");
+    bot.api.always.set("editMessageText", "hang");
+    await sleep(100);
+    const began = performance.now();
+    await bot.running.kernel.disable("telegram");
+    expect(performance.now() - began).to.be.below(1500);
+    await eventually("no poll", () => !bot.api.polled, 2000);
+    const before = bot.api.calls.length;
+    await sleep(300);
+    expect(bot.api.calls.length).to.equal(before);
+    expect(bot.complaints.filter((line) => !line.includes("allowed_users"))).to.deep.equal([]);
+  });
+
+  it("lets go of the poll before it begins another when it is configured anew", async () => {
+    bot = await (await TestBot.start()).ready();
+    const section = { bot_token: TOKEN, chat_id: "-1001234567890", api_root: bot.api.url, language: "tr" };
+    await bot.running.kernel.reconfigure("telegram", section);
+    await eventually("a poll", () => bot.api.polled);
+    bot.api.write("/help", { thread: 7 });
+    await bot.shows("bu oturumu sil");
+    expect(bot.notices.some((line) => line.includes("another program polls"))).to.equal(false);
+  });
+
+  it("takes the forerunner's section, and refuses what is none", async () => {
+    bot = await TestBot.start();
+    const check = (section: object) =>
+      bot.running.kernel.reconfigure("telegram", { ...section }).then(
+        () => "taken",
+        (error: unknown) => String(error),
+      );
+    expect(await check({ enabled: true, bot_token: "123456:ABC-DEF", chat_id: "-1001234567890" })).to.equal(
+      "taken",
+    );
+    expect(await check({ bot_token: "nonsense", chat_id: "1" })).to.contain("plugins.telegram.bot_token");
+    expect(await check({ bot_token: "1:a" })).to.contain("chat_id");
+    expect(await check({ bot_token: "1:a", chat_id: "1", langauge: "tr" })).to.contain("language");
+  });
+});
