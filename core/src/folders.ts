@@ -68,8 +68,8 @@ function missingFrom(path: string): string[] {
 }
 
 function refuseUnwritable(path: string): void {
-  accessSync(path, constants.W_OK | constants.X_OK);
   if (!statSync(path).isDirectory()) throw Object.assign(new Error("no folder"), { code: "ENOTDIR" });
+  accessSync(path, constants.W_OK | constants.X_OK);
 }
 
 function explain({ path, where }: NamedFolder, error: unknown): ConfigError {

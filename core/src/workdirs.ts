@@ -45,7 +45,8 @@ export class Workdirs {
         `workdir: is ${JSON.stringify(named)}; it takes an existing folder`,
       );
     }
-    if (!isAbsolute(named) && !isWithin(real, await realpath(this.base))) {
+    const base = await realpath(this.base).catch(() => this.base);
+    if (!isAbsolute(named) && !isWithin(real, base)) {
       throw new GatewayError(
         "BAD_REQUEST",
         `workdir: is ${JSON.stringify(named)}; a relative path stays in the base folder`,

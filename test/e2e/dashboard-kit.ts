@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,8 +7,7 @@ import { fillLedger, type Shape } from "./filled-ledger.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-const ASKS = fileURLToPath(new URL("../fixtures/plugins/asks", import.meta.url));
-export const HELLO = fileURLToPath(new URL("../fixtures/plugins/hello", import.meta.url));
+const FIXTURES = fileURLToPath(new URL("../fixtures/plugins", import.meta.url));
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -17,7 +16,7 @@ export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "cost
 /** A gateway with the dashboard, one that asks about tool calls, a stranger's plugin, and a past. */
 export async function startFilled(shape: Shape): Promise<TestGateway> {
   const options = {
-    args: ["--enable-plugin", `dashboard,${ASKS},${HELLO}`],
+    args: ["--enable-plugin", "dashboard,./plugins/asks,./plugins/hello"],
     env: { IS_SANDBOX: "1" },
     config: [
       "[plugins.asks]",
@@ -28,8 +27,10 @@ export async function startFilled(shape: Shape): Promise<TestGateway> {
       'greeting = "good day"',
     ].join("\n"),
   };
-  const gateway = await TestGateway.start(options);
+  const gateway = await TestGateway.start();
   await gateway.stop();
+  // Named by a path that tells nothing of this machine.
+  symlinkSync(FIXTURES, join(gateway.dir, "plugins"));
   await fillLedger(gateway.dataDir, shape);
   await gateway.launch(options);
   return gateway;

@@ -60,7 +60,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   [
     "session-turn-request",
     { prompt: "hi", modle: "opus" },
-    "modle: unknown field; takes prompt, timeout_secs, verbatim, stream or detach",
+    "modle: unknown field; takes prompt, timeout_secs, verbatim, stream, detach or withdraw_pending",
   ],
   [
     "session-start-request",
@@ -86,7 +86,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   [
     "stream-event",
     { event: "texts", data: "" },
-    'event: is "texts"; takes queued, text, permission_denied, done or error',
+    'event: is "texts"; takes queued, text, permission_request, permission_resolved, permission_denied, done or error',
   ],
 ];
 

@@ -85,17 +85,18 @@ export class ProcessPool {
 
   /** Keeps a process for its session's next turn, or ends it cleanly where it can't be kept. */
   async keep(sessionId: string, fingerprint: string, child: ClaudeProcess): Promise<void> {
-    if (this.#closed || this.limits.idleMs === 0 || (await this.#isTooLarge(child))) {
-      await this.end(sessionId, child, "clean");
-      return;
-    }
+    if (this.#closed || this.limits.idleMs === 0) return this.end(sessionId, child, "clean");
     const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
+    // Before anything is waited for: the session's next turn may come with the answer of this one.
     this.#idle.set(sessionId, { sessionId, fingerprint, child, timer });
     child.rest();
-    void child.exited.then(() => {
-      if (this.#idle.get(sessionId)?.child === child) this.#unkeep(sessionId);
-    });
+    const retire = async () => {
+      if (this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);
+    };
+    // What its tools started may have outlived it.
+    void child.exited.then(retire);
     this.#admit();
+    if (await this.#isTooLarge(child)) await retire();
   }
 
   /** Ends a session's process; the session's next turn waits for it. */

@@ -24,6 +24,8 @@ export function sendEvents(
     objectMode: false,
     highWaterMark: 16_384,
   });
+  // The first event may be long in coming; who asked is to know its turn at once.
+  ctx.flushHeaders();
 }
 
 async function* encode(frames: AsyncIterable<Frame | null>): AsyncGenerator<string, void> {

@@ -32,7 +32,10 @@ export type ScopedHooks = { readonly [K in keyof Hooks]: Scoped<Hooks[K]> };
 export interface MountOptions {
   /** Who gets in: any key (the default), only the admin's, or everybody. */
   readonly auth?: "key" | "admin" | "none";
-  /** What the API document says of these routes. */
+  /**
+   * What the API document says of these routes; what the gateway knows of them (who gets in, its own errors) is added.
+   * Under `x-components` it may bring `schemas` and `securitySchemes` along. Without it only the paths are told.
+   */
   readonly openapi?: PathsObject;
 }
 

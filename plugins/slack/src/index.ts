@@ -7,6 +7,7 @@ import {
   decidedNews,
   type EventKind,
   type News,
+  parkedNews,
   requestNews,
   sessionNews,
   turnNews,
@@ -67,6 +68,9 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
     };
     const { hooks } = kernel;
     hooks.afterExecute.tap("post", (turn, outcome) => post(turnNews(turn, outcome)));
+    hooks.event.tap("post-parked", (event, turn) => {
+      if (event.type === "done" && event.response.pending_approval !== undefined) post(parkedNews(turn));
+    });
     hooks.requestCompleted.tap("post", (request) => post(requestNews(request)));
     hooks.sessionStart.tap("post", (session) => post(sessionNews(session, "started")));
     hooks.sessionEnd.tap("post", (session) => post(sessionNews(session, "deleted")));

@@ -27,7 +27,7 @@ const FAILED: Readonly<Record<Exclude<TurnOutcome["end"], "completed">, string>>
   lost: "Request lost in a crash",
 };
 
-/** A turn that ended. One that waits for a person is told as an approval instead. */
+/** A turn that ended. */
 export function turnNews(turn: TurnInfo, outcome: TurnOutcome): News {
   const { response, end } = outcome;
   const facts = [
@@ -38,21 +38,21 @@ export function turnNews(turn: TurnInfo, outcome: TurnOutcome): News {
     ["tokens", `${response.tokens.input} in, ${response.tokens.output} out`],
     ["session", turn.sessionId],
   ] as const;
-  if (response.pending_approval !== undefined) {
-    return {
-      kind: "approvals",
-      keyId: turn.keyId,
-      symbol: "⏸",
-      title: "Parked until somebody decides",
-      facts,
-    };
-  }
   if (end === "completed" && response.success) {
     return { kind: "requests", keyId: turn.keyId, symbol: "✅", title: "Request finished", facts };
   }
   const title = end === "completed" ? FAILED.failed : FAILED[end];
   const news = { kind: "failures", keyId: turn.keyId, symbol: "❌", title, facts } as const;
   return response.error === null ? news : { ...news, detail: response.error };
+}
+
+/** A turn that waits for a person, without a process. */
+export function parkedNews({ keyId, sessionId }: TurnInfo): News {
+  const facts = [
+    ["key", keyId],
+    ["session", sessionId],
+  ] as const;
+  return { kind: "approvals", keyId, symbol: "⏸", title: "Parked until somebody decides", facts };
 }
 
 export function sessionNews(session: SessionInfo, what: "started" | "deleted"): News {

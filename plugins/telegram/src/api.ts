@@ -27,6 +27,8 @@ export interface CallOptions {
   /** `once`: a failure is thrown; `persist`: what may be over later is tried again until the plugin is switched off. */
   readonly patience?: "once" | "persist";
   readonly timeoutMs?: number;
+  /** Whether a result is one; what is none counts as no answer. */
+  readonly check?: (result: unknown) => boolean;
 }
 
 export interface BotApiOptions {
@@ -59,12 +61,14 @@ export class BotApi {
   async call<M extends keyof Methods>(
     method: M,
     payload: Opts<M>,
-    { patience = "once", timeoutMs = this.options.timeoutMs }: CallOptions = {},
+    { patience = "once", timeoutMs = this.options.timeoutMs, check = () => true }: CallOptions = {},
   ): Promise<ReturnType<Methods[M]>> {
     for (let attempt = 0; ; attempt++) {
       try {
         if (patience === "persist") await this.#pause(this.pausedMs);
-        return await this.#callOnce(method, payload, timeoutMs);
+        const result = await this.#callOnce(method, payload, timeoutMs);
+        if (check(result)) return result;
+        throw new ApiFailure("busy", `${method}: the answer makes no sense`);
       } catch (error) {
         const failure = this.#toFailure(error);
         if (failure.kind === "rejected" || patience === "once" || this.options.signal.aborted) throw failure;

@@ -41,8 +41,12 @@ export class Chat {
       ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
     };
     const send = async (text: { readonly text: string; readonly parse_mode?: "HTML" }) => {
-      const sent = await this.api.call("sendMessage", { ...payload, ...text }, { patience });
-      return idOf(sent);
+      const sent = await this.api.call(
+        "sendMessage",
+        { ...payload, ...text },
+        { patience, check: isMessage },
+      );
+      return sent.message_id;
     };
     try {
       return await send({ text: html, parse_mode: "HTML" });
@@ -88,9 +92,9 @@ export class Chat {
         ...(thread === undefined ? {} : { message_thread_id: thread }),
         ...(replyTo === undefined ? {} : { reply_to_message_id: replyTo }),
       },
-      { patience: "persist" },
+      { patience: "persist", check: isMessage },
     );
-    return idOf(sent);
+    return sent.message_id;
   }
 
   async delete(messageId: number): Promise<void> {
@@ -106,8 +110,9 @@ export class Chat {
 
   /** Resolves to the topic's id. */
   async createTopic(name: string): Promise<number> {
-    const topic = await this.api.call("createForumTopic", { chat_id: this.id, name: name.slice(0, 128) });
-    if (typeof topic?.message_thread_id !== "number") throw new ApiFailure("busy", "no topic came back");
+    const payload = { chat_id: this.id, name: name.slice(0, 128) };
+    const check = (result: unknown) => hasNumber(result, "message_thread_id");
+    const topic = await this.api.call("createForumTopic", payload, { check });
     return topic.message_thread_id;
   }
 
@@ -116,9 +121,16 @@ export class Chat {
   }
 }
 
-function idOf(sent: { readonly message_id: number } | undefined): number {
-  if (typeof sent?.message_id !== "number") throw new ApiFailure("busy", "no message came back");
-  return sent.message_id;
+function isMessage(result: unknown): boolean {
+  return hasNumber(result, "message_id");
+}
+
+function hasNumber(result: unknown, name: string): boolean {
+  return (
+    typeof result === "object" &&
+    result !== null &&
+    typeof Object.entries(result).find(([key]) => key === name)?.[1] === "number"
+  );
 }
 
 function isParseError(error: unknown): boolean {

@@ -13,12 +13,13 @@ describe("slack", () => {
   let server: SlackServer;
   let running: TestKernel;
   let publicUrl: string | undefined;
+  let offers: Partial<Offers>;
 
   beforeEach(async () => {
     server = await SlackServer.start();
     publicUrl = undefined;
     running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
-    const offers: Partial<Offers> = {
+    offers = {
       get control(): Offers["control"] {
         return { publicUrl: () => publicUrl } as Offers["control"];
       },
@@ -136,6 +137,10 @@ describe("slack", () => {
     await arrived(1);
     tell.decided({ status: "expired" });
     await arrived(2);
+    const { response } = outcomeOf({}, { success: false, pending_approval: { id: "a" } as never });
+    running.kernel.tell("event", { type: "done", response }, turnOf());
+    await arrived(3);
+    expect(textOf(server.posted[2]?.payload)).to.contain("Parked until somebody decides");
     expect(textOf(server.posted[0]?.payload)).to.contain("Denied by Ada (@ada) (telegram)");
     expect(textOf(server.posted[1]?.payload)).to.contain("Expired");
   });
@@ -279,10 +284,10 @@ describe("slack", () => {
     expect(await refused({ webhook_url: "no url" })).to.contain("plugins.slack.webhook_url");
     expect(await refused({ events: ["everything"] })).to.contain("plugins.slack.events");
     const { kernel } = createKernel();
-    kernel.offer(fakeOffers({}));
+    kernel.offer(fakeOffers(offers));
     const nowhere = kernel.enable({ plugins: [slack] });
     expect(await rejectionMessage(nowhere)).to.contain("plugins.slack.webhook_url is not set");
-    const section = { enabled: true, webhook_url: "https://hooks.slack.com/services/T00/B00/xyz" };
+    const section = { webhook_url: "https://hooks.slack.com/services/T00/B00/xyz" };
     await running.kernel.enable({ plugins: [slack], sections: { slack: section } });
     expect(JSON.stringify(running.kernel.status()[0]?.config)).not.to.contain("hooks.slack.com");
   });

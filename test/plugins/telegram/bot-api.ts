@@ -212,7 +212,7 @@ export class BotApiServer {
     if (behaviour !== undefined) return misbehave(behaviour, request, response);
     if (token !== this.token) return answer(response, new Refused(401, "Unauthorized"));
     const payload = payloadOf(request, body);
-    if (method === "getUpdates") return this.#hold(payload, request, response);
+    if (method === "getUpdates") return this.#hold(payload, response);
     try {
       answer(response, { result: this.#run(method, payload) });
     } catch (error) {
@@ -220,7 +220,7 @@ export class BotApiServer {
     }
   }
 
-  #hold(payload: Payload, request: IncomingMessage, response: ServerResponse): void {
+  #hold(payload: Payload, response: ServerResponse): void {
     if (this.#poll !== undefined) {
       clearTimeout(this.#poll.timer);
       answer(this.#poll.response, new Refused(409, "Conflict: terminated by other getUpdates request"));

@@ -7,7 +7,7 @@ export interface DiffLine {
 }
 
 /** Beyond so many differences the two have nothing to do with each other, and it would take long to find out. */
-const MOST_EDITS = 2000;
+const MOST_EDITS = 600;
 
 /** The shortest way from one text to the other, line by line (Myers, "An O(ND) Difference Algorithm"). */
 export function diffLines(before: string, after: string): DiffLine[] {

@@ -50,3 +50,7 @@ export function utc(instant: string): string {
 export function shortId(id: string): string {
   return id.slice(0, 8);
 }
+
+export function requests(number: number): string {
+  return number === 1 ? "1 request" : `${count(number)} requests`;
+}

@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { LINK_PATH, LinkSigner, redactTokens } from "../../../core/dist/approvals/links.js";
+import { newFolder, removeFolders } from "../ledger/fixture.js";
+
+describe("signed links", () => {
+  after(removeFolders);
+  const id = randomUUID();
+  const soon = Date.now() + 60_000;
+
+  it("name one request until they expire", () => {
+    const links = LinkSigner.open(newFolder());
+    const token = links.sign(id, soon);
+    expect(links.verify(token)).to.equal(id);
+    expect(links.verify(token, soon + 2000)).to.equal(undefined);
+  });
+
+  it("can't be made, altered or extended without the key", () => {
+    const links = LinkSigner.open(newFolder());
+    const token = links.sign(id, soon);
+    const [, expires, mac] = token.split(".");
+    const later = (Math.ceil(soon / 1000) + 9999).toString(36);
+    for (const bad of [
+      "",
+      token.slice(0, -1),
+      `${token}A`,
+      `${randomUUID()}.${expires}.${mac}`,
+      `${id}.${later}.${mac}`,
+      LinkSigner.open(newFolder()).sign(id, soon),
+    ]) {
+      expect(links.verify(bad), bad).to.equal(undefined);
+    }
+    for (let at = 0; at < token.length; at++) {
+      const other = token[at] === "a" ? "b" : "a";
+      const altered = token.slice(0, at) + other + token.slice(at + 1);
+      // The last character of base64url holds two bits that mean nothing; all others count.
+      if (at < token.length - 1) expect(links.verify(altered), `at ${at}`).to.equal(undefined);
+    }
+  });
+
+  it("stay good over a restart; the key is the owner's alone", () => {
+    const folder = newFolder();
+    const token = LinkSigner.open(folder).sign(id, soon);
+    expect(LinkSigner.open(folder).verify(token)).to.equal(id);
+    const file = join(folder, "link-key");
+    expect(statSync(file).mode & 0o777).to.equal(0o600);
+    expect(readFileSync(file)).to.have.length(32);
+    writeFileSync(file, "short");
+    expect(() => LinkSigner.open(folder)).to.throw("is no key for links");
+  });
+
+  it("are redacted wherever they turn up", () => {
+    const token = LinkSigner.open(newFolder()).sign(id, soon);
+    for (const text of [
+      `${LINK_PATH}/${token}`,
+      `https://example.org${LINK_PATH}/${token}?x=1`,
+      `/APPROVALS/LINK/${token}`,
+      `see ${token}`,
+      `{"path":"/approvals//link/${token}"}`,
+    ]) {
+      expect(redactTokens(text)).not.to.include(token.slice(0, 40));
+      expect(redactTokens(text)).to.include("[token]");
+    }
+    expect(redactTokens("/approvals/1234")).to.equal("/approvals/1234");
+  });
+});

@@ -1,0 +1,254 @@
+import { randomUUID } from "node:crypto";
+import { expect } from "chai";
+import type { Approval } from "../../../core/dist/approvals/types.js";
+import { type LedgerTables, openTables } from "../../../core/dist/ledger/sqlite-ledger.js";
+import { Course } from "../../../core/dist/turns/course.js";
+import { TurnQueue } from "../../../core/dist/turns/queue.js";
+import { TurnStream } from "../../../core/dist/turns/stream.js";
+import type { ParkedTurn, TurnUsage } from "../../../core/dist/turns/types.js";
+import { addUsage } from "../../../core/dist/turns/usage.js";
+import { pause } from "../kernel/kit.js";
+import {
+  newFolder,
+  newSession,
+  newTurn,
+  outcome,
+  removeFolders,
+  tokens,
+  usageOf,
+} from "../ledger/fixture.js";
+import { recount } from "../ledger/recount.js";
+
+const DAY_ONE = "2026-03-12T23:00:00.000Z";
+const DAY_TWO = "2026-03-13T09:00:00.000Z";
+
+describe("a parked turn's money", () => {
+  let tables: LedgerTables;
+  beforeEach(async () => {
+    tables = await openTables({ dataDir: newFolder() });
+  });
+  afterEach(() => tables.close());
+  after(removeFolders);
+
+  function parkedTurn(usage: TurnUsage, at = DAY_ONE) {
+    const session = newSession();
+    tables.sessions.create(session);
+    const turn = newTurn(session);
+    tables.turns.begin(turn);
+    const approval = approvalOf(turn);
+    tables.approvals.ask(approval);
+    const parked = parkedOf(approval, turn.sessionId);
+    tables.turns.park(turn.id, { at, parked, usage, model: "sonnet" });
+    return { session, turn, approval, parked };
+  }
+
+  it("is booked when it parks, as no request yet; the rest when it ends, as one", () => {
+    const first = usageOf("sonnet", tokens(10, 20, 30, 40), 0.5);
+    const second = usageOf("haiku", tokens(1, 2, 3, 4), 0.25);
+    const { session, turn } = parkedTurn(first);
+    expect(tables.totals.overview()).to.deep.include({
+      requests: 0,
+      costUsd: 0.5,
+      tokens: tokens(10, 20, 30, 40),
+    });
+    expect(tables.sessions.get(session.id)?.totals.costUsd).to.equal(0.5);
+    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(first);
+    expect(tables.turns.running()).to.deep.equal([]);
+    expect(tables.turns.parked(session.id).map(({ id }) => id)).to.deep.equal([turn.id]);
+
+    tables.turns.unpark(turn.id);
+    tables.turns.recordUsage(turn.id, second);
+    const whole = addUsage(first, second);
+    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(whole);
+    tables.turns.end(turn.id, outcome(turn, whole), { at: DAY_TWO, sinceParked: second });
+    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(whole);
+    expect(tables.totals.overview()).to.deep.include({
+      requests: 1,
+      costUsd: 0.75,
+      tokens: tokens(11, 22, 33, 44),
+    });
+    const days = tables.totals
+      .costs("daily")
+      .map(({ period, requests, costUsd }) => [period, requests, costUsd]);
+    expect(days).to.deep.equal([
+      ["2026-03-12", 0, 0.5],
+      ["2026-03-13", 1, 0.25],
+    ]);
+  });
+
+  it("adds up to what the turns say, however often it parks", () => {
+    const parts = [1, 2, 3].map((n) => usageOf(n === 2 ? "haiku" : "sonnet", tokens(n, n, n, n), n / 7));
+    const session = newSession();
+    tables.sessions.create(session);
+    const turn = newTurn(session);
+    tables.turns.begin(turn);
+    for (const usage of parts.slice(0, 2)) {
+      const approval = approvalOf(turn);
+      tables.approvals.ask(approval);
+      tables.turns.park(turn.id, {
+        at: DAY_ONE,
+        parked: parkedOf(approval, session.id),
+        usage,
+        model: "sonnet",
+      });
+      tables.turns.unpark(turn.id);
+    }
+    const last = usageOf("sonnet", tokens(3, 3, 3, 3), 3 / 7);
+    const whole = parts.slice(0, 2).reduce(addUsage, usageOf("sonnet", tokens(), 0));
+    tables.turns.end(turn.id, outcome(turn, addUsage(whole, last)), { at: DAY_ONE, sinceParked: last });
+    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+    expect(tables.totals.overview().requests).to.equal(1);
+  });
+
+  it("stays exact where the part after the decision has no price", () => {
+    const first = usageOf("sonnet", tokens(10, 20), 0.5);
+    const { turn } = parkedTurn(first);
+    const second = usageOf("unknown", tokens(1, 1), null, true);
+    tables.turns.end(turn.id, outcome(turn, addUsage(first, second)), { at: DAY_ONE, sinceParked: second });
+    expect(tables.totals.overview()).to.deep.include({
+      costUsd: 0.5,
+      unpriced: 1,
+      estimated: 1,
+      requests: 1,
+    });
+    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+  });
+
+  it("a turn that was going on when a gateway died is lost, with both parts", () => {
+    const { turn, approval } = parkedTurn(usageOf("sonnet", tokens(10, 20), 0.5));
+    expect(tables.approvals.get(approval.id)).to.include({ parked: true });
+    expect(tables.approvals.owed(turn.sessionId)).to.have.length(1);
+    tables.turns.unpark(turn.id);
+    expect(tables.approvals.owed(turn.sessionId)).to.deep.equal([]);
+    tables.turns.recordUsage(turn.id, usageOf("sonnet", tokens(1, 1), null, true));
+    const lost = tables.turns.markLost(turn.id, {
+      at: DAY_ONE,
+      respond: ({ sessionId, usage }) => ({
+        session_id: sessionId,
+        result: "",
+        success: false,
+        duration_ms: 0,
+        tokens: usage.tokens,
+        cost_usd: usage.costUsd,
+        error: "lost",
+      }),
+    });
+    expect(lost?.usage.tokens).to.deep.equal(tokens(11, 21));
+    expect(tables.totals.overview().tokens).to.deep.equal(tokens(11, 21));
+    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+  });
+});
+
+describe("a stream that goes on", () => {
+  it("keeps its text and its ids", async () => {
+    const stream = new TurnStream({ text: "before ", lastId: 7 });
+    stream.push({ type: "text", delta: "after" });
+    stream.push({ type: "queued", position: 1 });
+    const frames = async (after: number, mode: "text" | "delta", count: number) => {
+      const found = [];
+      const reader = stream.read({ mode, after, heartbeatMs: 50 });
+      for (let n = 0; n < count; n++) found.push((await reader.next()).value);
+      await reader.return();
+      return found;
+    };
+    expect(await frames(0, "text", 2)).to.deep.equal([
+      { id: 8, event: "text", data: "before after" },
+      { id: 9, event: "queued", data: { position: 1 } },
+    ]);
+    expect(await frames(7, "delta", 2)).to.deep.equal([
+      { id: 8, event: "text", data: "after" },
+      { id: 9, event: "queued", data: { position: 1 } },
+    ]);
+    expect(await frames(8, "delta", 1)).to.deep.equal([{ id: 9, event: "queued", data: { position: 1 } }]);
+    expect(await frames(9, "delta", 1)).to.deep.equal([null]);
+    expect(stream.lastId).to.equal(9);
+  });
+});
+
+describe("a turn's place and time", () => {
+  const { signal } = new AbortController();
+  const moved = () => undefined;
+  function course(queue: TurnQueue, timeoutMs: number, onTimeout: () => void = () => undefined) {
+    return new Course({ queue, keyId: "ci", timeoutMs, onTimeout, moved, signal });
+  }
+
+  it("are given back while a person is asked", async () => {
+    const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
+    let timedOut = false;
+    const one = course(queue, 120, () => {
+      timedOut = true;
+    });
+    await one.begin(false);
+    one.hold();
+    one.hold();
+    expect(queue.running).to.equal(0);
+    const other = course(queue, 60_000);
+    await other.begin(false);
+    await pause(200);
+    await one.release();
+    expect(timedOut).to.equal(false);
+    const released = one.release();
+    await pause(30);
+    expect([queue.running, queue.queued], "the queue is full and closed to all others").to.deep.equal([1, 1]);
+    queue.close();
+    other.end();
+    await released;
+    expect(queue.running).to.equal(1);
+    expect(one.queuedMs).to.be.greaterThan(20);
+    expect(one.ranMs).to.be.lessThan(100);
+    await pause(200);
+    expect(timedOut).to.equal(true);
+    one.end();
+    expect(queue.running).to.equal(0);
+  });
+});
+
+function approvalOf({
+  id: turnId,
+  sessionId,
+  keyId,
+}: {
+  id: string;
+  sessionId: string;
+  keyId: string;
+}): Approval {
+  return {
+    id: randomUUID(),
+    sessionId,
+    turnId,
+    keyId,
+    kind: "tool",
+    toolUseId: `toolu_${randomUUID()}`,
+    tool: "Write",
+    input: { file_path: "a" },
+    workdir: "/work",
+    status: "pending",
+    parked: false,
+    askedAt: DAY_ONE,
+    expiresAt: DAY_TWO,
+    deciders: undefined,
+    decision: undefined,
+  };
+}
+
+function parkedOf({ id: approvalId, toolUseId }: Approval, session_id: string): ParkedTurn {
+  const response = {
+    session_id,
+    result: "",
+    success: false,
+    duration_ms: 1,
+    tokens: tokens(),
+    cost_usd: 0,
+    error: "waits",
+  };
+  const { prompt: _prompt, ...plan } = {
+    prompt: "",
+    model: "sonnet",
+    systemPrompt: undefined,
+    workdir: "/work",
+    timeoutMs: 1000,
+    verbatim: false,
+    maxBudgetUsd: undefined,
+  };
+  return { approvalId, toolUseId, plan, response, stream: { text: "", lastId: 2 }, ranMs: 1, queuedMs: 0 };
+}

@@ -1,0 +1,156 @@
+import { readFile } from "node:fs/promises";
+import { expect } from "chai";
+import { Conversation } from "./conversation.js";
+import { sumOfDealt } from "./dealt.js";
+import { KEYS, TestGateway } from "./gateway.js";
+import { until } from "./until.js";
+
+/** The gateway's CLI processes at this moment, without what these run themselves. */
+async function processes(gateway: TestGateway): Promise<number> {
+  const commands = (await gateway.children()).map((pid) =>
+    readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+  );
+  return (await Promise.all(commands)).filter((command) => command.includes("stream-json")).length;
+}
+
+describe("live processes", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.dispose());
+
+  it("run a session's later turns in the process of the first, and remember", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
+    const talk = await Conversation.start(gateway);
+    await talk.say("[[words 3]]");
+    const [first] = await gateway.children();
+    const { body } = await talk.say("[[recall]]");
+    expect(body.result).to.contain("[[words 3]]");
+    expect(await gateway.children()).to.deep.equal([first]);
+    expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
+  });
+
+  it("go on in a new process when theirs was killed between turns, with exact sums", async function () {
+    this.timeout(180_000);
+    gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
+    const talk = await Conversation.start(gateway);
+    for (let round = 0; round < 3; round++) {
+      for (let turn = 0; turn <= round; turn++)
+        expect((await talk.say("[[words 4]]")).body.success).to.equal(true);
+      for (const pid of await gateway.children()) process.kill(pid, "SIGKILL");
+      await until("the killed process to be gone", async () => (await processes(gateway)) === 0);
+    }
+    const { body } = await talk.say("[[recall]]");
+    expect(body.result).to.contain("6 earlier prompts");
+    expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
+    expect((await talk.view()).cost_estimated).to.equal(undefined);
+  });
+
+  it("are never given to a turn when they hang: another one takes over", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
+    const talk = await Conversation.start(gateway);
+    await talk.say("[[words 3]]");
+    const [hung = 0] = await gateway.children();
+    process.kill(hung, "SIGSTOP");
+    const { body } = await talk.say("[[recall]]");
+    expect(body.result).to.contain("1 earlier prompt");
+    expect(await gateway.children()).not.to.include(hung);
+    expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
+  });
+
+  it("are never more than max_processes, and those idle longest make room", async function () {
+    this.timeout(240_000);
+    gateway = await TestGateway.start({
+      config: "[engine]\nmax_processes = 2\nmax_running = 2\nspares = 2\n",
+    });
+    let most = 0;
+    let looking = true;
+    const watching = (async () => {
+      while (looking) most = Math.max(most, await processes(gateway));
+    })();
+    const talks = await Promise.all([1, 2, 3, 4].map(() => Conversation.start(gateway)));
+    for (let round = 0; round < 2; round++) {
+      const answers = await Promise.all(talks.map((talk) => talk.say("[[words 2]]")));
+      for (const { body } of answers) expect(body.success, JSON.stringify(body)).to.equal(true);
+    }
+    looking = false;
+    await watching;
+    expect(most).to.be.within(1, 2);
+    for (const talk of talks) expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
+  });
+
+  it("are ended after idle_secs, and with their session", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({ config: "[engine]\nidle_secs = 2\nspares = 0\n" });
+    const kept = await Conversation.start(gateway);
+    await kept.say("[[words 2]]");
+    expect(await processes(gateway)).to.equal(1);
+    await until("the idle process to be ended", async () => (await processes(gateway)) === 0);
+    const deleted = await Conversation.start(gateway);
+    await deleted.say("[[words 2]]");
+    await gateway.request(deleted.path, { method: "DELETE" });
+    expect(await processes(gateway)).to.equal(0);
+  });
+
+  it("started ahead for tasks are used once, by one caller, under the task's own id", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start();
+    await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
+    const spare = await until("a spare", async () => (await gateway.children())[0]);
+    // It counts as ready when it has answered; a task that comes before that starts a process of its own.
+    const { body } = await gateway.request("/task", { body: { prompt: "[[recall]]" }, key: KEYS.bob });
+    expect(body["result"]).to.contain("0 earlier prompts");
+    await until("the used process to be gone", async () => !(await gateway.children()).includes(spare));
+    const last = gateway.model.dealt().at(-1);
+    expect(last?.sessionId).to.equal(body["session_id"]);
+  });
+});
+
+describe("the queue", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.dispose());
+
+  it("lets a key with one turn wait for at most one slot while another key floods it", async function () {
+    this.timeout(300_000);
+    gateway = await TestGateway.start({ config: "[engine]\nmax_running = 1\nspares = 0\ngrace_secs = 0\n" });
+    const flood = await Conversation.start(gateway);
+    const single = await Conversation.start(gateway, {}, KEYS.bob);
+    await flood.say("[[words 1]]");
+    const others = await Promise.all(Array.from({ length: 5 }, () => Conversation.start(gateway)));
+    const order: string[] = [];
+    const flooding = Array.from({ length: 100 }, (_, index) =>
+      (others[index % others.length] ?? flood).say("[[words 1]]").then(({ status }) => {
+        if (status === 200) order.push("flood");
+      }),
+    );
+    await until("the flood to run", () => order.length > 0, 60_000);
+    const before = order.length;
+    await gateway.request(single.path, { body: { prompt: "[[words 1]]" }, key: KEYS.bob });
+    order.push("single");
+    // One that ran when it came, and one whose answer may have come in the same moment.
+    expect(order.indexOf("single") - before).to.be.at.most(2);
+    expect(order.filter((who) => who === "flood").length).to.be.below(100);
+    await gateway.stop();
+    await Promise.allSettled(flooding);
+  });
+
+  it("refuses what is too much, keeps to a key's own limit, and tells positions", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({
+      config: "[engine]\nmax_running = 4\nmax_queued = 1\n[keys.bob]\nmax_running = 1\n",
+    });
+    const task = { body: { prompt: "[[slow 100]] [[words 20]]" }, key: KEYS.bob };
+    const first = gateway.request("/task", task);
+    await until("the first turn to run", () => gateway.model.dealt().length > 0);
+    const second = gateway.events("/task/stream", task);
+    await until("the second to wait", async () => (await gateway.request("/task", task)).status === 503);
+    const refused = await gateway.request("/task", task);
+    expect(refused.status).to.equal(503);
+    expect(refused.headers.get("retry-after")).to.match(/^\d+$/);
+    expect(refused.body["code"]).to.equal("UNAVAILABLE");
+    expect((await gateway.request("/task", { body: { prompt: "[[words 1]]" } })).status).to.equal(200);
+    expect((await first).status).to.equal(200);
+    const events = await second;
+    expect(events[0]).to.deep.include({ event: "queued", data: '{"position":1}' });
+  });
+});

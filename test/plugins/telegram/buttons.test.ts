@@ -1,0 +1,347 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { outcomeOf, turnOf } from "../offers.js";
+import { ADA, BOB, type Shown } from "./bot-api.js";
+import { HOSTILE } from "./hostile.js";
+import { TestBot } from "./kit.js";
+
+const DENIAL = { tool_name: "Bash", tool_use_id: "toolu_1", tool_input: { command: "rm -rf build" } };
+
+describe("telegram's buttons", () => {
+  let bot: TestBot;
+
+  afterEach(async () => {
+    await bot.dispose();
+  });
+
+  const answerTo = (press: string) => eventually("an answer to the press", () => bot.api.answerTo(press));
+  const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0);
+
+  it("show command, key and folder, and let a press approve, once, and say who it was", async () => {
+    bot = await (await TestBot.start({ allowed_users: [ADA.id, BOB.id] })).ready();
+    bot.ask();
+    const shown = await bot.shows("May Claude use Bash?");
+    expect(shown.html).to.contain('<code class="language-bash">rm -rf build &amp;&amp; make</code>');
+    expect(shown.html).to.contain("alice · /tmp/work");
+    expect(shown.buttons.map(({ text }) => text)).to.deep.equal([
+      "✅ Approve",
+      "❌ Deny",
+      "Approve for this session",
+    ]);
+    const data = shown.buttons[0]?.callback_data ?? "";
+    const press = bot.api.press(data, shown.id);
+    await settled(shown);
+    expect(shown.html).to.contain("✅ Approved by Ada L (@ada)");
+    expect(await answerTo(press)).to.equal("Done.");
+    expect([...bot.desk.approvals.values()][0]?.decision).to.deep.include({
+      decision: "allow",
+      scope: "once",
+      by: { channel: "telegram", who: "Ada L (@ada)", from: "chat -1001234567890, user 1001" },
+    });
+    expect(await answerTo(bot.api.press(data, shown.id, { from: BOB }))).to.equal(
+      "This button is no longer valid.",
+    );
+  });
+
+  it("deny, and approve for the session, in Turkish", async () => {
+    bot = await (await TestBot.start({ language: "tr" })).ready();
+    bot.ask({ id: "a1" });
+    const first = await bot.shows("Claude Bash kullanabilir mi?");
+    expect(first.buttons.map(({ text }) => text)).to.deep.equal([
+      "✅ Onayla",
+      "❌ Reddet",
+      "Bu oturum için onayla",
+    ]);
+    bot.api.pressButton(first, "Reddet");
+    await settled(first);
+    expect(first.html).to.contain("Reddeden: Ada L (@ada)");
+    bot.ask({
+      id: "a2",
+      tool: "Edit",
+      input: { file_path: "/w/a.ts", old_string: "one", new_string: "two" },
+    });
+    const second = await bot.shows("/w/a.ts");
+    expect(second.html).to.contain("- one\n+ two");
+    bot.api.pressButton(second, "Bu oturum");
+    await settled(second);
+    expect(bot.desk.approvals.get("a2")?.decision?.scope).to.equal("session");
+    expect(second.html).to.contain("Bu oturum için onaylayan: Ada L");
+  });
+
+  it("go where it was decided elsewhere, has expired, or was withdrawn; in order even when that is at once", async () => {
+    bot = await (await TestBot.start()).ready();
+    const by = { channel: "dashboard", who: "admin" };
+    const asked = bot.ask({ id: "a1" });
+    const shown = await bot.shows("May Claude");
+    const decided = {
+      ...asked,
+      status: "denied",
+      decision: { decision: "deny", by, at: "2030-01-01" },
+    } as const;
+    bot.desk.approvals.set("a1", decided);
+    bot.running.kernel.tell("approvalDecided", decided);
+    await settled(shown);
+    expect(shown.html).to.contain("❌ Denied by admin (dashboard)");
+    bot.api.next("sendMessage", { status: 500 });
+    const late = bot.ask({ id: "a2" });
+    await sleep(20);
+    bot.desk.approvals.set("a2", { ...late, status: "expired" });
+    bot.running.kernel.tell("approvalDecided", { ...late, status: "expired" });
+    await bot.shows("Expired: nobody decided");
+    expect(bot.api.shown.every(({ buttons }) => buttons.length === 0)).to.equal(true);
+  });
+
+  it("count one press of two at once, and tell the slower one", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.ask();
+    const shown = await bot.shows("May Claude");
+    const first = bot.api.pressButton(shown, "Approve", ADA);
+    const second = bot.api.pressButton(shown, "Deny", BOB);
+    const answers = [await answerTo(first), await answerTo(second)];
+    expect(answers).to.include("Done.");
+    expect(answers.filter((text) => text !== "Done.")[0]).to.match(/Somebody was faster|no longer valid/);
+    await settled(shown);
+    expect(shown.html.match(/(Approved|Denied) by/g)).to.have.length(1);
+  });
+
+  it("say why where the desk does not let this channel decide", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.desk.forbid = true;
+    bot.ask();
+    const shown = await bot.shows("May Claude");
+    const press = bot.api.pressButton(shown, "Approve");
+    expect(await answerTo(press)).to.equal("Not possible: this is not for telegram to decide");
+    expect(shown.buttons).not.to.deep.equal([]);
+  });
+
+  it("turn away forged, old and foreign presses politely, log them, and do nothing", async () => {
+    bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
+    bot.ask();
+    const shown = await bot.shows("May Claude");
+    const good = shown.buttons[0]?.callback_data ?? "";
+    const other = bot.api.write("/help", { thread: 7 });
+    const presses: readonly (readonly [press: string, answer: string])[] = [
+      [bot.api.press("\u0000\uffff".repeat(16), shown.id), "no longer valid"],
+      [bot.api.press("x".repeat(64), shown.id), "no longer valid"],
+      [bot.api.press(`${"A".repeat(16)}:a`, shown.id), "no longer valid"],
+      [bot.api.press(good.replace(/:a$/, ":o0"), shown.id), "no longer valid"],
+      [bot.api.press(good.replace(/:a$/, ":k"), shown.id), "no longer valid"],
+      [bot.api.press(good.replace(/:a$/, ":zz"), shown.id), "no longer valid"],
+      [bot.api.press(good, other), "no longer valid"],
+      [bot.api.press(good, undefined), "belongs to another chat"],
+      [bot.api.press(good, shown.id, { chatId: -100999 }), "belongs to another chat"],
+      [bot.api.press(good, shown.id, { from: BOB }), "not among those"],
+      [bot.api.press("", shown.id), "no longer valid"],
+    ];
+    for (const [press, answer] of presses) expect(await answerTo(press)).to.contain(answer);
+    expect([...bot.desk.approvals.values()].every(({ status }) => status === "pending")).to.equal(true);
+    expect(bot.complaints.filter((line) => line.includes("turned away"))).to.have.length(presses.length);
+    bot.api.press(good, shown.id);
+    await settled(shown);
+  });
+
+  it("still work after a restart; what was asked or decided meanwhile is shown then", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.ask({ id: "a1" });
+    const first = await bot.shows("May Claude use Bash?");
+    bot.ask({ id: "a2", tool: "Write" });
+    const second = await bot.shows("May Claude use Write?");
+    await bot.stop();
+    const by = { channel: "key", who: "alice" };
+    const a2 = bot.desk.approvals.get("a2");
+    if (a2 !== undefined) {
+      const decision = { decision: "allow", by, at: "2030-01-01" } as const;
+      bot.desk.approvals.set("a2", { ...a2, status: "allowed", decision });
+    }
+    bot.ask({ id: "a3", tool: "WebFetch", input: { url: "https://a.b" } });
+    await bot.launch();
+    await settled(second);
+    expect(second.html).to.contain("Approved by alice (key)");
+    await bot.shows("May Claude use WebFetch?");
+    expect(bot.api.shown.filter(({ html }) => html.includes("use Bash?"))).to.have.length(1);
+    bot.api.pressButton(first, "Approve");
+    await settled(first);
+    expect(bot.desk.approvals.get("a1")?.status).to.equal("allowed");
+  });
+
+  it("stand in the topic of the session that asks", async () => {
+    bot = await (await TestBot.start({ feed_topic: 3 })).ready();
+    bot.api.write("hi", { thread: 7 });
+    await bot.shows("you said: hi");
+    bot.ask({ id: "a1", sessionId: bot.turns.ran[0]?.sessionId ?? "" });
+    expect((await bot.shows("use Bash?")).thread).to.equal(7);
+    bot.ask({ id: "a2", tool: "Write" });
+    expect((await bot.shows("use Write?")).thread).to.equal(3);
+  });
+
+  it("give a question's options, one or many, and take a written answer", async () => {
+    bot = await (await TestBot.start()).ready();
+    const questions = [
+      { question: "Which way?", options: [{ label: "left", description: "the sea" }, { label: "right" }] },
+      {
+        question: "What with?",
+        multiSelect: true,
+        options: [{ label: "bread" }, { label: "salt" }, { label: "oil" }],
+      },
+      { question: "Who says?", options: [{ label: "me" }, { label: "you" }] },
+    ];
+    bot.ask({ kind: "question", tool: "AskUserQuestion", input: { questions } });
+    const shown = await bot.shows("Which way?");
+    expect(shown.html).to.contain("<b>left</b>: the sea");
+    bot.api.pressButton(shown, "right");
+    await eventually("the next question", () => shown.html.includes("What with?"));
+    bot.api.pressButton(shown, "salt");
+    await eventually("a tick", () => shown.buttons.some(({ text }) => text === "☑ salt"));
+    bot.api.pressButton(shown, "oil");
+    await eventually(
+      "two ticks",
+      () => shown.buttons.filter(({ text }) => text.startsWith("☑")).length === 2,
+    );
+    bot.api.pressButton(shown, "salt");
+    await eventually("one tick", () => shown.buttons.filter(({ text }) => text.startsWith("☑")).length === 1);
+    bot.api.pressButton(shown, "bread");
+    await eventually(
+      "two ticks",
+      () => shown.buttons.filter(({ text }) => text.startsWith("☑")).length === 2,
+    );
+    bot.api.pressButton(shown, "Done");
+    await eventually("the last question", () => shown.html.includes("Who says?"));
+    bot.api.write("nobody <b>", { replyTo: shown.id });
+    await settled(shown);
+    expect([...bot.desk.approvals.values()][0]?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which way?": "right", "What with?": "oil, bread", "Who says?": "nobody <b>" },
+    });
+    expect(shown.html).to.contain("Answered by Ada L (@ada)");
+    expect(bot.turns.ran).to.deep.equal([]);
+  });
+
+  it("approve denied calls of posture 2: exactly these run, once, and the answer is shown", async () => {
+    bot = await (await TestBot.start()).ready();
+    const outcome = outcomeOf({}, { permission_denials: [DENIAL] });
+    bot.turns.responses.set(turnOf().id, outcome.response);
+    bot.running.kernel.tell("afterExecute", turnOf(), outcome);
+    const shown = await bot.shows("1 tool calls were denied");
+    expect(shown.html).to.contain("rm -rf build");
+    bot.turns.script = () => ({ pieces: ["it ran"] });
+    const first = bot.api.pressButton(shown, "Approve");
+    const second = bot.api.pressButton(shown, "Approve", BOB);
+    await bot.shows("it ran");
+    await settled(shown);
+    expect(shown.html).to.contain("Approved by Ada L (@ada)").and.contain("rm -rf build");
+    expect(bot.turns.approved).to.deep.equal([["toolu_1"]]);
+    expect(bot.turns.ran[0]?.keyId).to.equal("alice");
+    expect(await answerTo(first)).to.equal("Done.");
+    expect(await answerTo(second)).to.match(/Somebody was faster|no longer valid/);
+  });
+
+  it("stand under the denials of the chat's own turns too, once; and go when they are approved through the API", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: ["tried"], response: { permission_denials: [DENIAL] } });
+    bot.api.write("go", { thread: 7 });
+    const shown = await bot.shows("1 tool calls were denied");
+    expect(shown.thread).to.equal(7);
+    const { sessionId = "" } = bot.turns.ran[0] ?? {};
+    const approved = [{ tool_use_id: "toolu_1", tool_name: "Bash", ran: true }];
+    bot.running.kernel.tell(
+      "afterExecute",
+      turnOf({ sessionId }),
+      outcomeOf({}, { approved: approved as never }),
+    );
+    await settled(shown);
+    expect(shown.html).to.contain("Approved by alice");
+    expect(bot.api.shown.filter(({ html }) => html.includes("were denied"))).to.have.length(1);
+  });
+
+  it("do not offer again what the desk was asked about", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.ask();
+    const shown = await bot.shows("May Claude");
+    bot.api.pressButton(shown, "Deny");
+    await settled(shown);
+    bot.running.kernel.tell("afterExecute", turnOf(), outcomeOf({}, { permission_denials: [DENIAL] }));
+    await sleep(150);
+    expect(bot.api.find("were denied")).to.equal(undefined);
+  });
+
+  it("show the answer of a turn that was parked when it comes, also after a restart", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({
+      pieces: ["so far"],
+      response: { success: false, pending_approval: { id: "a" } as never },
+    });
+    bot.api.write("go", { thread: 7 });
+    await bot.shows("Waits for a decision");
+    const [turnId = "", response] = [...bot.turns.responses][0] ?? [];
+    await bot.stop();
+    const { pending_approval: _pending, ...rest } = response ?? outcomeOf().response;
+    bot.turns.responses.set(turnId, { ...rest, success: true, result: "so far, and done" });
+    await bot.launch();
+    const shown = await bot.shows("so far, and done");
+    expect(shown.thread).to.equal(7);
+  });
+
+  it("tell requests, failures, sessions, parked and expired approvals of others, by kind, together", async () => {
+    bot = await (
+      await TestBot.start({ events: ["failures", "sessions", "approvals"], feed_topic: 3 })
+    ).ready();
+    const { kernel } = bot.running;
+    kernel.tell("afterExecute", turnOf(), outcomeOf());
+    kernel.tell(
+      "afterExecute",
+      turnOf({ keyId: "telegram" }),
+      outcomeOf({ end: "failed" }, { error: "own" }),
+    );
+    kernel.tell(
+      "afterExecute",
+      turnOf(),
+      outcomeOf({ end: "timeout" }, { success: false, error: "<b>late</b>" }),
+    );
+    kernel.tell("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
+    kernel.tell(
+      "event",
+      { type: "done", response: outcomeOf({}, { pending_approval: { id: "a" } as never }).response },
+      turnOf(),
+    );
+    kernel.tell("approvalDecided", { ...bot.ask({ id: "a9" }), status: "expired" });
+    const shown = await bot.shows("Request timed out");
+    expect(shown).to.include({ thread: 3, silent: true });
+    for (const part of [
+      "&lt;b&gt;late",
+      "Session started",
+      "Parked until somebody decides",
+      "Approval expired",
+    ]) {
+      expect(shown.html).to.contain(part);
+    }
+    expect(bot.api.texts().join()).not.to.match(/Request finished|own/);
+  });
+
+  it("hold hostile tools, commands, paths, questions and people", async () => {
+    bot = await (await TestBot.start()).ready();
+    let asked = 0;
+    for (const [what, text] of HOSTILE) {
+      const questions = [{ question: text, options: [{ label: text, description: text }, { label: "b" }] }];
+      const inputs = [
+        { tool: text.slice(0, 200), input: { command: text } },
+        { tool: "Bash", input: { command: text } },
+        { tool: "Edit", input: { file_path: text, old_string: text, new_string: text } },
+        { tool: "AskUserQuestion", kind: "question", input: { questions } },
+      ] as const;
+      const name = { id: 5, first_name: text.slice(0, 64), last_name: text.slice(0, 64) };
+      for (const input of inputs) {
+        const id = `h${asked++}`;
+        bot.ask({ id, ...input, workdir: text, keyId: text.slice(0, 64) });
+        const shown = await eventually(`${what}: a card`, () => bot.api.shown[asked - 1], 20_000);
+        if (shown.buttons[0] !== undefined)
+          bot.api.press(shown.buttons[0].callback_data, shown.id, { from: name });
+        await settled(shown).catch(() => expect.fail(`${what}: ${shown.html.slice(0, 200)}`));
+        // What can't be seen is written out, so that nothing looks like something else.
+        expect(shown.html).not.to.match(/[\u202a-\u202e\u2066-\u2069\u200b]/);
+      }
+    }
+    expect([...bot.desk.approvals.values()].every(({ status }) => status === "allowed")).to.equal(true);
+    bot.ask({ id: "long", tool: "Bash", input: { command: `echo ok ${" ".repeat(5000)}; rm -rf /` } });
+    await bot.shows("characters are not shown here");
+  }).timeout(180_000);
+});

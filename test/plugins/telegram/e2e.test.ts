@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
+import { type Payload, SlackServer } from "../slack/slack-server.js";
+import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
+import { visibleText } from "./telegram-html.js";
+
+/** The real command and the real CLI, a scripted model, and both services on loopback. */
+describe("telegram and slack, end to end", function () {
+  this.timeout(240_000);
+  let api: BotApiServer;
+  let slack: SlackServer;
+  let gateway: TestGateway;
+
+  beforeEach(async () => {
+    api = await BotApiServer.start();
+    slack = await SlackServer.start();
+  });
+
+  afterEach(async () => {
+    await gateway.dispose();
+    await api.close();
+    await slack.close();
+  });
+
+  async function start(more: string, args: readonly string[] = []): Promise<void> {
+    const config = `
+[plugins.telegram]
+enabled = true
+bot_token = "${TOKEN}"
+chat_id = "${CHAT_ID}"
+api_root = "${api.url}"
+allowed_users = [1001]
+poll_timeout_secs = 5
+
+[plugins.slack]
+enabled = true
+webhook_url = "${slack.url()}"
+interval_ms = 50
+public_url = "https://claude.example.org"
+${more}`;
+    gateway = await TestGateway.start({ config, args });
+  }
+
+  const shows = (part: string) => eventually(`a message with ${part}`, () => api.find(part), 60_000);
+  const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0, 60_000);
+  const posts = (part: string) =>
+    eventually(
+      `Slack shows ${part}`,
+      () => slack.posted.some(({ payload }) => textOf(payload).includes(part)),
+      60_000,
+    );
+
+  /** Files of this name in the gateway's work folders. */
+  const files = (name: string) =>
+    readdirSync(gateway.workdir, { recursive: true, encoding: "utf8" })
+      .filter((path) => path.endsWith(name))
+      .map((path) => readFileSync(join(gateway.workdir, path), "utf8"));
+
+  it("asked, parked, gateway killed and started, button pressed: the file is there once, the message says who", async () => {
+    await start("[plugins.approval]\nenabled = true\nlive_wait_secs = 0.3\n");
+    api.write("[[say first]] [[write phone.txt from-the-phone]]", { thread: 7 });
+    const card = await shows("May Claude use Write?");
+    expect(card.thread).to.equal(7);
+    await shows("Waits for a decision");
+    await posts("May Claude use Write?");
+    await posts("Parked until somebody decides");
+    const page = slack.posted.map(({ payload }) => textOf(payload)).join();
+    expect(page).to.contain('"url":"https://claude.example.org/');
+    const storage = join(gateway.dataDir, "plugins", "telegram");
+    expect(statSync(storage).mode & 0o777).to.equal(0o700);
+
+    await gateway.stop("SIGKILL");
+    expect(files("phone.txt")).to.deep.equal([]);
+    await gateway.launch();
+    api.pressButton(card, "Approve");
+    await settled(card);
+    expect(card.html).to.contain("Approved by Ada L (@ada)");
+    await eventually("the file", () => files("phone.txt").length > 0, 60_000);
+    const answer = await eventually(
+      "the whole answer",
+      () => {
+        const after = api.texts(7).filter((text) => text.includes("first"));
+        return after.length === 2 && after[1];
+      },
+      60_000,
+    );
+    expect(answer).not.to.contain("Failed");
+    expect(files("phone.txt")).to.deep.equal(["from-the-phone"]);
+    expect(api.shown.filter(({ html }) => html.includes("May Claude use Write?"))).to.have.length(1);
+    await posts("Approved by Ada L (@ada) (telegram)");
+
+    // The session is the same one.
+    api.write("[[recall]]", { thread: 7 });
+    await shows("I remember 1 earlier prompts");
+    const log = readFileSync(
+      join(gateway.logDir, "telegram", `${new Date().toISOString().slice(0, 7)}.log`),
+      "utf8",
+    );
+    expect(log).to.contain('"key_id":"telegram"');
+  });
+
+  it("denied calls are approved by a press; many messages in topics keep order and sessions; Slack is told", async () => {
+    await start("", ["--no-permissions-bypass"]);
+    api.write("[[write denied.txt now]]", { thread: 1 });
+    const card = await shows("tool calls were denied");
+    expect(files("denied.txt")).to.deep.equal([]);
+    api.pressButton(card, "Approve");
+    await settled(card);
+    await eventually("the file", () => files("denied.txt").length > 0, 60_000);
+    expect(files("denied.txt")).to.deep.equal(["now"]);
+
+    for (let n = 0; n < 3; n++)
+      for (let topic = 10; topic < 14; topic++)
+        api.write(`[[recall]] [[say t${topic}-m${n}]]`, { thread: topic });
+    for (let topic = 10; topic < 14; topic++) {
+      const texts = await eventually(
+        `topic ${topic}`,
+        () => {
+          const all = api.texts(topic);
+          return all.length >= 3 && all.every((text) => text.includes("-m")) && all;
+        },
+        120_000,
+      );
+      expect(texts).to.have.length(3);
+      for (const [n, text] of texts.entries()) {
+        expect(text).to.contain(`I remember ${n} earlier prompts`).and.contain(`t${topic}-m${n}`);
+      }
+    }
+    // A request from elsewhere is told in both channels.
+    const { status } = await gateway.request("/task", { body: { prompt: "[[say over http]]" } });
+    expect(status).to.equal(200);
+    await posts("admin");
+    await shows("Request finished");
+    expect(visibleText((await shows("Request finished")).html)).to.contain("admin");
+    api.write("/status", { thread: 10 });
+    expect((await shows("Turns: 3")).html).to.match(/Cost: \$0\.\d*[1-9]/);
+    expect(gateway.stdout).to.contain("telegram");
+    expect(gateway.stdout + gateway.stderr).not.to.contain("test-token");
+  });
+});
+
+function textOf(payload: Payload): string {
+  return JSON.stringify(payload.blocks);
+}
