@@ -17,7 +17,9 @@ import { readEvents, type ServerEvent } from "./events.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
+/** How long what the gateway started may take to be gone, in ms. */
+const GONE_MS = 5_000;
 
 /** The keys that test gateways know, unless told otherwise. */
 export const KEYS = { admin: "sk-admin-0123456789abcdef", bob: "sk-bob-0123456789abcdef" } as const;
@@ -218,7 +220,12 @@ export class TestGateway {
   /** Ends everything; rejects if the gateway left a process behind. */
   async dispose(): Promise<void> {
     await this.stop();
-    const left = await this.children();
+    const deadline = Date.now() + GONE_MS;
+    let left = await this.children();
+    while (left.length > 0 && Date.now() < deadline) {
+      await sleep(50);
+      left = await this.children();
+    }
     const installation = readInstallation(this.dataDir);
     if (installation !== undefined) await endMarked(installation);
     await this.model.close();

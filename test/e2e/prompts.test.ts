@@ -1,5 +1,9 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startScriptedModel } from "@claudeway/plugin-demo/model";
 import { expect } from "chai";
 import { TestGateway } from "./gateway.js";
+import { startWiretap, type Wiretap } from "./wiretap.js";
 
 const LONG = Array.from(
   { length: 8000 },
@@ -57,7 +61,7 @@ describe("prompts", () => {
     });
   }
 
-  for (const [what, prompt] of Object.entries({ ...PLAIN, ...VERBATIM })) {
+  for (const [what, prompt] of Object.entries({ ...VERBATIM, "400 kB": LONG })) {
     it(`${what}: with verbatim, comes to the model as sent`, async () => {
       expect(await arrived({ prompt, verbatim: true })).to.equal(prompt);
     });
@@ -86,5 +90,37 @@ describe("prompts", () => {
     const asked = gateway.model.requests().find(({ sessionId }) => sessionId === body["session_id"]);
     expect(asked?.model).to.match(/^claude-haiku-4-5/);
     expect(asked?.system).to.include(system_prompt);
+  });
+});
+
+describe("file mentions", () => {
+  const CONTENT = "what only this file says: 7f3a91";
+  let gateway: TestGateway;
+  let wiretap: Wiretap;
+  let closeModel = async () => {};
+  before(async () => {
+    const model = await startScriptedModel();
+    wiretap = await startWiretap(model.url);
+    gateway = await TestGateway.start({ env: { ANTHROPIC_BASE_URL: wiretap.url } });
+    closeModel = () => model.close();
+    mkdirSync(gateway.workdir, { recursive: true });
+    writeFileSync(join(gateway.workdir, "notes.txt"), CONTENT);
+  });
+  after(async () => {
+    await gateway.dispose();
+    wiretap.close();
+    await closeModel();
+  });
+
+  it("put the file before the model, as with claude -p; with verbatim nothing of it leaves", async () => {
+    const body = { prompt: "what is in @notes.txt?" };
+    expect((await gateway.request("/task", { body: { ...body, verbatim: true } })).body).to.include({
+      success: true,
+    });
+    const [verbatim = "", ...more] = wiretap.bodies.filter((sent) => sent.includes(body.prompt));
+    expect(more).to.deep.equal([]);
+    expect(verbatim).to.not.include(CONTENT);
+    expect((await gateway.request("/task", { body })).body).to.include({ success: true });
+    expect(wiretap.bodies.at(-1), "so that the line above can fail").to.include(CONTENT);
   });
 });

@@ -62,7 +62,7 @@ export class ClaudeEngine implements Engine {
 
   constructor(private readonly options: ClaudeEngineOptions) {
     this.#pool = new ProcessPool(options, options.log);
-    this.#spares = new Spares(this.#pool, options.spares, () => this.#running === 0);
+    this.#spares = new Spares(this.#pool, options.spares, () => this.#running === 0, options.log);
   }
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {

@@ -126,6 +126,8 @@ export class ProcessPool {
   }
 
   async #room(stop: AbortSignal | undefined): Promise<void> {
+    // Nobody would end what is started now.
+    if (this.#closed) throw closing();
     if (this.#count < this.limits.maxProcesses && this.#waiting.length === 0) {
       this.#count++;
       return;
@@ -144,6 +146,10 @@ export class ProcessPool {
       this.#waiting.push(admit);
       this.#admit();
     });
+    if (this.#closed) {
+      this.#count--;
+      throw closing();
+    }
   }
 
   /** Lets those that wait for room start; where there is none, the longest idle process is sent away. */
@@ -183,6 +189,10 @@ export class ProcessPool {
     this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
     return true;
   }
+}
+
+function closing(): Error {
+  return new Error("the gateway is closing: no process is started any more");
 }
 
 /** A process's resident memory, from /proc/PID/statm (proc(5): the second field, in pages); 0 where that is not known. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
 import type { ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 
@@ -31,6 +32,7 @@ export class Spares {
     private readonly pool: ProcessPool,
     private readonly count: number,
     private readonly isQuiet: () => boolean,
+    private readonly log: Logger,
   ) {}
 
   /** The id of a process that is ready, for the next task; it is handed out once. */
@@ -82,6 +84,8 @@ export class Spares {
         await this.pool.keep(id, recipe.fingerprint, child);
         this.#ready.push(id);
       } else await this.pool.end(id, child, "now");
+    } catch (error) {
+      if (!this.#closed) this.log.warn({ err: error }, "no process could be started ahead");
     } finally {
       this.#making--;
     }

@@ -20,9 +20,9 @@ describe("telegram and slack, end to end", function () {
   });
 
   afterEach(async () => {
+    // Also where the gateway did not start, or left something behind.
+    await Promise.allSettled([api.close(), slack.close()]);
     await gateway.dispose();
-    await api.close();
-    await slack.close();
   });
 
   async function start(more: string, args: readonly string[] = []): Promise<void> {
@@ -60,7 +60,7 @@ ${more}`;
       .map((path) => readFileSync(join(gateway.workdir, path), "utf8"));
 
   it("asked, parked, gateway killed and started, button pressed: the file is there once, the message says who", async () => {
-    await start("[plugins.approval]\nenabled = true\nlive_wait_secs = 0.3\n");
+    await start("[plugins.approval]\nenabled = true\nlive_wait_secs = 1\n");
     api.write("[[say first]] [[write phone.txt from-the-phone]]", { thread: 7 });
     const card = await shows("May Claude use Write?");
     expect(card.thread).to.equal(7);

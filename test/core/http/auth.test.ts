@@ -1,0 +1,92 @@
+import { expect } from "chai";
+import { type Access, authenticate, Keyring } from "../../../core/dist/http/auth.js";
+import { callerOf } from "../../../core/dist/http/context.js";
+import { answering, type Served, serve } from "./kit.js";
+
+const KEYS = [
+  { id: "boss", secret: "sk-boss" },
+  { id: "bob", secret: "sk-bob" },
+];
+const HINT = 'send "Authorization: Bearer <secret>"';
+
+describe("Keyring", () => {
+  const keyring = new Keyring(KEYS);
+
+  it("knows whose a secret is; the first key is the admin's", () => {
+    expect(keyring.find("sk-boss")).to.deep.equal({ keyId: "boss", admin: true });
+    expect(keyring.find("sk-bob")).to.deep.equal({ keyId: "bob", admin: false });
+  });
+
+  it("knows no part of a secret, nothing longer, and not the id", () => {
+    for (const wrong of ["", "sk-bo", "sk-bobb", "bob", "SK-BOB", "sk-bob "]) {
+      expect(keyring.find(wrong), JSON.stringify(wrong)).to.equal(undefined);
+    }
+  });
+
+  for (const header of ["Bearer sk-bob", "bearer sk-bob", "Bearer   sk-bob  "]) {
+    it(`takes ${JSON.stringify(header)}`, () => {
+      expect(keyring.authenticate(header)).to.include({ keyId: "bob" });
+    });
+  }
+
+  const REFUSED: readonly (readonly [string | undefined, string])[] = [
+    [undefined, "no key"],
+    ["", "no Bearer key"],
+    ["Bearer", "no Bearer key"],
+    ["Bearer ", "no Bearer key"],
+    ["Basic sk-bob", "no Bearer key"],
+    ["Bearer sk-bob sk-boss", "no Bearer key"],
+    ["Bearersk-bob", "no Bearer key"],
+    ["Bearer sk-nobody", "unknown key"],
+  ];
+  for (const [header, problem] of REFUSED) {
+    it(`refuses ${JSON.stringify(header)}: ${problem}`, () => {
+      expect(() => keyring.authenticate(header))
+        .to.throw(`${problem}: ${HINT}`)
+        .that.deep.includes({
+          code: "UNAUTHORIZED",
+          status: 401,
+          options: { headers: { "www-authenticate": "Bearer" } },
+        });
+    });
+  }
+});
+
+describe("authenticate", () => {
+  let served: Served;
+  before(async () => {
+    served = await serve(
+      authenticate(new Keyring(KEYS), (ctx): Access => {
+        if (ctx.path === "/open") return "none";
+        return ctx.path === "/admin" ? "admin" : "key";
+      }),
+      answering((ctx) => (ctx.path === "/open" ? "open" : callerOf(ctx).keyId)),
+    );
+  });
+  after(() => served.close());
+
+  async function ask(path: string, secret?: string): Promise<string> {
+    const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
+    const response = await fetch(served.url + path, { headers });
+    return `${response.status} ${await response.text()}`;
+  }
+
+  it("puts the caller on the request", async () => {
+    expect(await ask("/", "sk-bob")).to.equal("200 bob");
+    expect(await ask("/admin", "sk-boss")).to.equal("200 boss");
+  });
+
+  it("asks nobody for a key where none is needed", async () => {
+    expect(await ask("/open")).to.equal("200 open");
+    expect(await ask("/open", "wrong")).to.equal("200 open");
+  });
+
+  it("lets nobody in without a key, and none but the admin where it takes the admin", async () => {
+    expect(await ask("/")).to.equal(
+      `401 ${JSON.stringify({ error: `no key: ${HINT}`, code: "UNAUTHORIZED" })}`,
+    );
+    expect(await ask("/admin", "sk-bob")).to.equal(
+      '403 {"error":"this takes the admin\'s key","code":"FORBIDDEN"}',
+    );
+  });
+});

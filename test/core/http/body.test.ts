@@ -1,0 +1,90 @@
+import { expect } from "chai";
+import { bodyAs, jsonBody } from "../../../core/dist/http/body.js";
+import { sendRaw } from "../../e2e/bytes.js";
+import { answering, type Served, serve } from "./kit.js";
+
+const LIMIT = 100_000;
+
+/** What the parser left on the request. */
+function parsed(request: object): unknown {
+  return "body" in request ? request.body : "none";
+}
+
+describe("bodies", () => {
+  let served: Served;
+  before(async () => {
+    served = await serve(
+      jsonBody(LIMIT),
+      answering((ctx) =>
+        ctx.path === "/task" ? bodyAs(ctx, "task-request") : { body: parsed(ctx.request) },
+      ),
+    );
+  });
+  after(() => served.close());
+
+  async function send(body: string | undefined, path = "/", type = "application/json"): Promise<string> {
+    const response = await fetch(served.url + path, {
+      method: "POST",
+      ...(body === undefined ? {} : { body, headers: { "content-type": type } }),
+    });
+    return `${response.status} ${await response.text()}`;
+  }
+
+  const refusal = (status: number, code: string, error: string) =>
+    `${status} ${JSON.stringify({ error, code })}`;
+
+  it("are parsed, whatever JSON they are", async () => {
+    for (const json of ['{"a":[1,"ä€😀"]}', "[]", "null", "5", '"text"']) {
+      expect(await send(json)).to.equal(`200 {"body":${json}}`);
+    }
+  });
+
+  it("may be absent", async () => {
+    expect(await send(undefined)).to.equal('200 {"body":{}}');
+  });
+
+  it("of exactly the limit are taken, one byte more is too many", async () => {
+    expect(await send(`"${"x".repeat(LIMIT - 2)}"`)).to.match(/^200 /);
+    const error = `the body is larger than ${LIMIT} bytes`;
+    expect(await send(`"${"x".repeat(LIMIT - 1)}"`)).to.equal(refusal(413, "PAYLOAD_TOO_LARGE", error));
+  });
+
+  it("of another type are refused by the type's name", async () => {
+    const error = "content-type is text/plain; it takes application/json";
+    expect(await send("{}", "/", "text/plain")).to.equal(refusal(415, "UNSUPPORTED_MEDIA_TYPE", error));
+  });
+
+  it("have to be UTF-8 to the last byte, also where a character is torn between two packets", async () => {
+    const head =
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const torn = Buffer.concat([
+      Buffer.from(`${head}2\r\n"\xc3\r\n`, "latin1"),
+      Buffer.from(`2\r\n\xa4"\r\n0\r\n\r\n`, "latin1"),
+    ]);
+    expect(await sendRaw(served.url, torn)).to.match(/\{"body":"ä"\}$/);
+    const bad = Buffer.from(`${head}3\r\n"\xc3"\r\n0\r\n\r\n`, "latin1");
+    expect(await sendRaw(served.url, bad)).to.match(/^HTTP\/1\.1 400 [\s\S]*"the body is not valid UTF-8"/);
+  });
+
+  it("that change the prototype of what they become are refused", async () => {
+    const error = "the body has a property __proto__, which no body may have";
+    expect(await send('{"__proto__":{"admin":true}}')).to.equal(refusal(400, "BAD_REQUEST", error));
+  });
+
+  it("are checked against a schema, with its defaults", async () => {
+    expect(JSON.parse((await send('{"prompt":"Hi"}', "/task")).slice(4))).to.include({
+      prompt: "Hi",
+      model: "sonnet",
+      timeout_secs: 120,
+      detach: false,
+    });
+    const error = "prompt: is false; takes a string that is not empty";
+    expect(await send('{"prompt":false}', "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
+  });
+
+  it("that go deeper than the stack are the client's fault, not ours", async () => {
+    const deep = `{"prompt":${"[".repeat(40_000)}${"]".repeat(40_000)}}`;
+    expect(await send(deep, "/task")).to.equal(refusal(400, "BAD_REQUEST", "the body is nested too deeply"));
+    expect(served.logged).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,49 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import Koa from "koa";
+import { pino } from "pino";
+import type { GatewayContext, GatewayMiddleware, GatewayState } from "../../../core/dist/http/context.js";
+import { errorResponses } from "../../../core/dist/http/errors.js";
+import { createHttpServer, refuseBadHttp } from "../../../core/dist/http/server.js";
+import { listeningPort } from "../../e2e/address.js";
+
+/** A part of the chain, listening. */
+export interface Served {
+  readonly url: string;
+  /** Lines of the log. */
+  readonly logged: Readonly<Record<string, unknown>>[];
+  close(): Promise<void>;
+}
+
+/** Serves middleware below the gateway's own handling of errors. */
+export async function serve(...middleware: readonly GatewayMiddleware[]): Promise<Served> {
+  const logged: Readonly<Record<string, unknown>>[] = [];
+  const log = pino({ level: "debug" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+  const app = new Koa<GatewayState>();
+  app.on("error", () => undefined);
+  app.use(async (ctx, next) => {
+    ctx.state.requestId = "request-1";
+    await next();
+  });
+  app.use(errorResponses(log));
+  app.use(refuseBadHttp());
+  for (const one of middleware) app.use(one);
+  const server = createHttpServer(app.callback());
+  server.listen(0, "127.0.0.1");
+  const url = `http://127.0.0.1:${await listeningPort(server)}`;
+  return { url, logged, close: () => closeServer(server) };
+}
+
+/** Answers with what `answer` makes of the context. */
+export function answering(answer: (ctx: GatewayContext) => unknown): GatewayMiddleware {
+  return (ctx) => {
+    ctx.body = answer(ctx);
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server, "close");
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { installationId } from "../../core/dist/installation.js";
+
+describe("installationId", () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-installation-"));
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  it("is made once, for this user alone, and stays", () => {
+    const data = join(dir, "data");
+    const id = installationId(data);
+    expect(id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    expect(installationId(data)).to.equal(id);
+    expect(statSync(data).mode & 0o777).to.equal(0o700);
+    expect(statSync(join(data, "installation")).mode & 0o777).to.equal(0o600);
+  });
+
+  it("is another one in another folder", () => {
+    expect(installationId(join(dir, "a"))).to.not.equal(installationId(join(dir, "b")));
+  });
+
+  it("says what to do with a file that holds none", () => {
+    for (const content of ["", "hello", "../../../../etc/passwd-0123456789012"]) {
+      writeFileSync(join(dir, "installation"), content);
+      expect(() => installationId(dir)).to.throw(
+        `${join(dir, "installation")}: is no installation id; remove it to have a new one made`,
+      );
+    }
+  });
+});

@@ -1,0 +1,130 @@
+import { expect } from "chai";
+import { type Frame, type ReadOptions, TurnStream } from "../../../core/dist/turns/stream.js";
+import type { TurnEvent } from "../../../core/dist/turns/types.js";
+
+const DONE: TurnEvent = {
+  type: "done",
+  response: {
+    session_id: "s",
+    result: "",
+    success: true,
+    duration_ms: 1,
+    tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+    cost_usd: 0,
+    error: null,
+  },
+};
+
+function streamOf(...deltas: readonly string[]): TurnStream {
+  const stream = new TurnStream();
+  for (const delta of deltas) stream.push({ type: "text", delta });
+  return stream;
+}
+
+async function read(stream: TurnStream, options: Partial<ReadOptions> = {}): Promise<(Frame | null)[]> {
+  const frames: (Frame | null)[] = [];
+  for await (const frame of stream.read({ mode: "text", after: 0, heartbeatMs: 10_000, ...options })) {
+    frames.push(frame);
+  }
+  return frames;
+}
+
+function texts(frames: readonly (Frame | null)[]): unknown[] {
+  return frames.filter((frame) => frame?.event === "text").map((frame) => frame?.data);
+}
+
+describe("TurnStream", () => {
+  it("what gathered before a reader came is one frame, with the id of the last event in it", async () => {
+    const stream = streamOf("one ", "two ", "three");
+    stream.push(DONE);
+    const frames = await read(stream);
+    expect(frames.map((frame) => [frame?.id, frame?.event])).to.deep.equal([
+      [3, "text"],
+      [4, "done"],
+    ]);
+    expect(texts(frames)).to.deep.equal(["one two three"]);
+  });
+
+  it("text carries all of it so far, delta only what is new, across other events", async () => {
+    const stream = streamOf("one ");
+    stream.push({ type: "queued", position: 2 });
+    stream.push({ type: "text", delta: "two" });
+    stream.push(DONE);
+    expect(texts(await read(stream))).to.deep.equal(["one ", "one two"]);
+    expect(texts(await read(stream, { mode: "delta" }))).to.deep.equal(["one ", "two"]);
+  });
+
+  it("a reader that comes back with an id goes on after it, also in the middle of a run of text", async () => {
+    const stream = streamOf("one ", "two ", "three");
+    stream.push(DONE);
+    expect(texts(await read(stream, { after: 2, mode: "delta" }))).to.deep.equal(["three"]);
+    expect(texts(await read(stream, { after: 2 }))).to.deep.equal(["one two three"]);
+    expect((await read(stream, { after: 3 })).map((frame) => frame?.event)).to.deep.equal(["done"]);
+    expect(await read(stream, { after: 4 })).to.deep.equal([]);
+    expect(await read(stream, { after: 999 })).to.deep.equal([]);
+  });
+
+  it("a reader waits for what comes, at its own speed", async () => {
+    const stream = new TurnStream();
+    const reader = stream.read({ mode: "delta", after: 0, heartbeatMs: 10_000 });
+    const first = reader.next();
+    stream.push({ type: "text", delta: "a" });
+    expect((await first).value).to.deep.equal({ id: 1, event: "text", data: "a" });
+    for (const delta of ["b", "c", "d"]) stream.push({ type: "text", delta });
+    expect((await reader.next()).value).to.deep.equal({ id: 4, event: "text", data: "bcd" });
+    stream.push(DONE);
+    expect((await reader.next()).value).to.include({ id: 5, event: "done" });
+    expect((await reader.next()).done).to.equal(true);
+  });
+
+  it("text so far comes at most every 50 ms, and done does not wait for it", async () => {
+    const stream = new TurnStream();
+    const reader = stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 });
+    stream.push({ type: "text", delta: "a" });
+    await reader.next();
+    const before = performance.now();
+    stream.push({ type: "text", delta: "b" });
+    expect((await reader.next()).value).to.include({ data: "ab" });
+    expect(performance.now() - before).to.be.above(40);
+    stream.push({ type: "text", delta: "c" });
+    stream.push(DONE);
+    expect((await reader.next()).value).to.include({ data: "abc" });
+    expect((await reader.next()).value).to.include({ event: "done" });
+  });
+
+  it("silence is told as null, again and again", async () => {
+    const reader = new TurnStream().read({ mode: "text", after: 0, heartbeatMs: 5 });
+    expect((await reader.next()).value).to.equal(null);
+    expect((await reader.next()).value).to.equal(null);
+    await reader.return();
+  });
+
+  it("after done there is nothing", async () => {
+    const stream = streamOf("one");
+    stream.push(DONE);
+    stream.push({ type: "text", delta: " more" });
+    expect(stream.text).to.equal("one");
+    expect(stream.lastId).to.equal(2);
+  });
+
+  it("a long text is kept once, however many pieces and readers there are", async () => {
+    const stream = new TurnStream();
+    const readers = Array.from({ length: 20 }, () =>
+      stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 }),
+    );
+    for (let piece = 0; piece < 50_000; piece++) stream.push({ type: "text", delta: "twenty characters ok" });
+    stream.push(DONE);
+    const before = performance.now();
+    for (const reader of readers) expect((await reader.next()).value).to.include({ id: 50_000 });
+    expect(performance.now() - before, "a million characters for twenty readers").to.be.below(1000);
+  });
+
+  it("goes on from where it was parked, ids and text", async () => {
+    const stream = new TurnStream({ text: "before ", lastId: 7 });
+    stream.push({ type: "text", delta: "after" });
+    stream.push(DONE);
+    expect(stream.lastId).to.equal(9);
+    expect(texts(await read(stream, { after: 7, mode: "delta" }))).to.deep.equal(["after"]);
+    expect(texts(await read(stream, { after: 3 }))).to.deep.equal(["before after"]);
+  });
+});
