@@ -312,14 +312,25 @@ describe("approvals, decided live", function () {
       expect(body.decision).to.include({ channel: "link", decision: "allow" });
 
       const token = link.split("/").at(-1) ?? "";
-      await gateway.fetch(`${link}x`, { key: null });
+      await gateway.fetch(`${link}/x`, { key: null });
+      await gateway.fetch(link.toUpperCase(), { key: null });
+      await gateway.fetch(link.replace("link", "LINK"), { key: null });
       const auditLog = await eventually("the audit line", () => {
         const month = new Date().toISOString().slice(0, 7);
         const text = readFileSync(join(gateway.logDir, "admin", `${month}.log`), "utf8");
         return text.includes(`"approval_id":"${id}"`) ? text : undefined;
       });
       expect(auditLog).to.match(/"decided_by":"link link from [^"]*127\.0\.0\.1"/);
-      expect(auditLog + gateway.stderr).not.to.include(token);
+      const refused = await eventually("the refused line", () => {
+        const month = new Date().toISOString().slice(0, 7);
+        const text = readFileSync(join(gateway.logDir, "_unauthorized", `${month}.log`), "utf8");
+        return text.includes("/LINK/") || text.includes("[token]") ? text : undefined;
+      });
+      const completed = gateway.stdout.split("\n").filter((line) => line.startsWith("completed"));
+      expect(completed).to.include("completed 200 /approvals/link/[token]");
+      for (const written of [auditLog, refused, gateway.stderr, completed.join("\n")]) {
+        expect(written.toLowerCase()).not.to.include(token.toLowerCase());
+      }
     });
 
     it("takes no altered or foreign token, and its key is the owner's alone", async () => {

@@ -79,15 +79,14 @@ ${more}`;
     await settled(card);
     expect(card.html).to.contain("Approved by Ada L (@ada)");
     await eventually("the file", () => files("phone.txt").length > 0, 60_000);
-    const answer = await eventually(
-      "the whole answer",
+    await eventually(
+      "the rest of the answer",
       () => {
-        const after = api.texts(7).filter((text) => text.includes("first"));
-        return after.length === 2 && after[1];
+        const [last] = api.texts(7).slice(-1);
+        return api.texts(7).length === 3 && !last?.includes("Failed");
       },
       60_000,
-    );
-    expect(answer).not.to.contain("Failed");
+    ).catch(() => expect.fail(api.texts(7).join("\n---\n")));
     expect(files("phone.txt")).to.deep.equal(["from-the-phone"]);
     expect(api.shown.filter(({ html }) => html.includes("May Claude use Write?"))).to.have.length(1);
     await posts("Approved by Ada L (@ada) (telegram)");
@@ -126,7 +125,8 @@ ${more}`;
       );
       expect(texts).to.have.length(3);
       for (const [n, text] of texts.entries()) {
-        expect(text).to.contain(`I remember ${n} earlier prompts`).and.contain(`t${topic}-m${n}`);
+        expect(text).to.contain(`t${topic}-m${n}`);
+        if (n > 0) expect(text).to.contain(`I remember ${n} earlier prompt`);
       }
     }
     // A request from elsewhere is told in both channels.
