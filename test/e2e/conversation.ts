@@ -73,7 +73,9 @@ export class Conversation {
           return;
         if (place === "tool call" && !this.toolRuns()) return;
         const turn = (await this.ledger.turns(this.id)).at(-1);
-        return turn?.end === null && isDeepStrictEqual(turn.tokens, sumOfDelivered(here)) ? turn : undefined;
+        return turn?.end === null && turn.pid !== null && isDeepStrictEqual(turn.tokens, sumOfDelivered(here))
+          ? turn
+          : undefined;
       },
       180_000,
     );

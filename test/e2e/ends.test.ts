@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { findMarked } from "../../core/dist/engine/reaper.js";
 import { bash, Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
+import { LedgerFile } from "./ledger-file.js";
 import { until } from "./until.js";
-import { GATEWAY_WAYS, inTheMiddle, SESSION_WAYS } from "./ways.js";
+import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS } from "./ways.js";
 
 /** Everything is gone by then, in ms. */
 const GONE_WITHIN_MS = 5000;
@@ -45,11 +47,10 @@ describe("ends", () => {
         this.timeout(90_000);
         const talk = await Conversation.start(gateway);
         let marker = "";
-        let found = 0;
         let acted = 0;
         await way.run(talk, "tool call", async (turn) => {
           marker = turn.marker ?? "";
-          found = (await findMarked(marker)).length;
+          await until("the tool's children", async () => (await findMarked(marker)).length >= AT_LEAST);
           acted = performance.now();
         });
         await talk.ended();
@@ -57,19 +58,29 @@ describe("ends", () => {
         await goneAfter(marker);
         // A timeout comes by itself, later: what counts from there on is the turn's own end.
         const from = way.name === "a timeout" ? endedAt : acted;
-        expect(found).to.be.at.least(AT_LEAST);
         expect(performance.now() - from).to.be.below(GONE_WITHIN_MS);
       });
     }
 
-    it("leave nothing after a result whose tool left a child behind", async function () {
+    it("leave nothing of what a process's tools started, when it is killed while it waits", async function () {
       this.timeout(60_000);
       const talk = await Conversation.start(gateway);
-      const { body } = await talk.say(
-        bash("setsid node -e 'setTimeout(()=>{},60000)' >/dev/null 2>&1 & echo left"),
-      );
+      const command = "setsid node -e 'setTimeout(()=>{},60000)' >/dev/null 2>&1 & echo left";
+      expect((await talk.say(bash(command))).body.success).to.equal(true);
+      const turn = await talk.ended();
+      const marker = turn.marker ?? "";
+      expect((await findMarked(marker)).length).to.be.at.least(2);
+      killChild(turn);
+      expect(await goneAfter(marker)).to.be.below(GONE_WITHIN_MS);
+      expect((await talk.say("[[words 3]]")).body.success).to.equal(true);
+    });
+
+    it("leave nothing after a task whose tool left a child behind", async function () {
+      this.timeout(60_000);
+      const command = "setsid node -e 'setTimeout(()=>{},60000)' >/dev/null 2>&1 & echo left";
+      const { body } = await gateway.request<TurnResponse>("/task", { body: { prompt: bash(command) } });
       expect(body.success).to.equal(true);
-      const [turn] = await talk.ledger.turns(talk.id);
+      const [turn] = await new LedgerFile(gateway.dataDir).turns(body.session_id);
       expect(await goneAfter(turn?.marker ?? "")).to.be.below(GONE_WITHIN_MS);
     });
   });
@@ -90,21 +101,31 @@ describe("ends", () => {
       "with a clean environment and a session of its own": (tag) =>
         `env -i setsid --wait "$(command -v node)" -e '${DEAF} //${tag}' &`,
     };
+    /** The CLI itself ends what it can when it is interrupted; a killed one leaves all to the gateway. */
+    const STOPPED: Readonly<Record<string, (talk: Conversation) => Promise<unknown>>> = {
+      "an interrupt": (talk) => gateway.request(`${talk.path}/interrupt`, { body: {} }),
+      "the end of its CLI": async (talk) => {
+        const turn = (await talk.ledger.turns(talk.id)).at(-1);
+        if (turn !== undefined) killChild(turn);
+      },
+    };
     for (const [hiding, command] of Object.entries(HIDERS)) {
-      it(`end a child ${hiding}, deaf to TERM`, async function () {
-        this.timeout(90_000);
-        const talk = await Conversation.start(gateway);
-        const tag = `hider-${talk.id}`;
-        const waits = "touch began && node -e 'setTimeout(()=>{},60000)'";
-        const turn = talk.say(bash(`${command(tag)} ${waits}`)).catch(() => undefined);
-        await until("the hider", async () => (await running(`//${tag}`)).length > 0);
-        await until("the tool", () => talk.toolRuns());
-        const acted = performance.now();
-        await gateway.request(`${talk.path}/interrupt`, { body: {} });
-        await turn;
-        await until("the end of the hider", async () => (await running(`//${tag}`)).length === 0);
-        expect(performance.now() - acted).to.be.below(GONE_WITHIN_MS);
-      });
+      for (const [how, stop] of Object.entries(STOPPED)) {
+        it(`end a child ${hiding}, deaf to TERM, after ${how}`, async function () {
+          this.timeout(90_000);
+          const talk = await Conversation.start(gateway);
+          const tag = `hider-${talk.id}`;
+          const waits = "touch began && node -e 'setTimeout(()=>{},60000)'";
+          const turn = talk.say(bash(`${command(tag)} ${waits}`)).catch(() => undefined);
+          await until("the hider", async () => (await running(`//${tag}`)).length > 0);
+          await until("the tool", () => talk.toolRuns());
+          const acted = performance.now();
+          await stop(talk);
+          await turn;
+          await until("the end of the hider", async () => (await running(`//${tag}`)).length === 0);
+          expect(performance.now() - acted).to.be.below(GONE_WITHIN_MS);
+        });
+      }
     }
   });
 
@@ -120,7 +141,7 @@ describe("ends", () => {
         let reached = 0;
         const turns = talks.map((talk) => inTheMiddle(talk, "tool call", () => reached++));
         await until("both tool calls", () => reached === 2);
-        expect((await gateway.children()).length).to.be.at.least(2 * AT_LEAST);
+        await until("both tools' children", async () => (await gateway.children()).length >= 2 * AT_LEAST);
         if (way.killed === true) {
           await way.end(gateway);
           expect((await gateway.children()).length, "what a killed gateway leaves").to.be.at.least(AT_LEAST);

@@ -5,12 +5,16 @@ import { sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { until } from "./until.js";
 
-/** The gateway's CLI processes at this moment, without what these run themselves. */
+/** The gateway's CLI processes at this moment: its own children, without what these run themselves. */
 async function processes(gateway: TestGateway): Promise<number> {
-  const commands = (await gateway.children()).map((pid) =>
-    readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+  const stats = (await gateway.children()).map((pid) =>
+    readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""),
   );
-  return (await Promise.all(commands)).filter((command) => command.includes("stream-json")).length;
+  // The fields after the command: state, parent (proc(5)).
+  const parents = (await Promise.all(stats)).map(
+    (stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1],
+  );
+  return parents.filter((parent) => parent === String(gateway.pid)).length;
 }
 
 describe("live processes", () => {

@@ -1,7 +1,9 @@
 import { expect } from "chai";
+import { startTimeOf } from "../../core/dist/engine/reaper.js";
 import { type Conversation, type Place, PROMPTS } from "./conversation.js";
 import type { TestGateway } from "./gateway.js";
 import type { FiledTurn } from "./ledger-file.js";
+import { until } from "./until.js";
 
 /** A way in which a single turn ends. */
 export interface Way {
@@ -70,6 +72,22 @@ export const SESSION_WAYS: readonly Way[] = [
     },
   },
   {
+    name: "a result, and its CLI killed while it waits",
+    places: ["tool call"],
+    async run(talk) {
+      expect((await talk.say("[[bash echo hi]] [[words 9]]")).body.success).to.equal(true);
+      await endIdle(talk, "SIGKILL");
+    },
+  },
+  {
+    name: "a result, and its CLI ended while it waits",
+    places: ["tool call"],
+    async run(talk) {
+      expect((await talk.say("[[bash echo hi]] [[words 9]]")).body.success).to.equal(true);
+      await endIdle(talk, "SIGTERM");
+    },
+  },
+  {
     name: "a model error",
     places: ["tool call"],
     async run(talk) {
@@ -97,6 +115,7 @@ export const SESSION_WAYS: readonly Way[] = [
     expect(body["deleted"]).to.equal(true);
   }),
   { ...stopping("a CLI that is killed", (_talk, turn) => killChild(turn)), killed: true },
+  { ...stopping("a CLI that is told to end", (_talk, turn) => signalChild(turn, "SIGTERM")), killed: true },
 ];
 
 export interface GatewayWay {
@@ -124,7 +143,22 @@ export const GATEWAY_WAYS: readonly GatewayWay[] = [
   },
 ];
 
-export function killChild({ pid }: FiledTurn): void {
+/** Ends the process that waits for the session's next turn. */
+async function endIdle(talk: Conversation, signal: NodeJS.Signals): Promise<void> {
+  const { pid } = await talk.ended();
   if (pid === null) throw new Error("the turn has no process");
-  process.kill(pid, "SIGKILL");
+  const startTime = await startTimeOf(pid);
+  // It may have been sent away to make room for another session's.
+  if (startTime === undefined) return;
+  process.kill(pid, signal);
+  await until("the end of the process", async () => (await startTimeOf(pid)) !== startTime);
+}
+
+export function killChild(turn: FiledTurn): void {
+  signalChild(turn, "SIGKILL");
+}
+
+function signalChild({ pid }: FiledTurn, signal: NodeJS.Signals): void {
+  if (pid === null) throw new Error("the turn has no process");
+  process.kill(pid, signal);
 }

@@ -13,8 +13,8 @@ import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.j
  * nothing at all), but never more.
  */
 
-/** More than that never happened between two reports of a session; each lost turn adds one. */
-const MOST_BASES = 8;
+/** Each turn that is lost between two reports doubles them; the likeliest come first. */
+const MOST_BASES = 16;
 
 /** What one turn used, and what its process had started from. */
 export interface Settled {
@@ -48,8 +48,8 @@ export function afterReport(now: TotalsByModel, base: TotalsByModel, killed: boo
  * nothing. The most comes first: too large a base leaves less than was delivered, so it is found out.
  */
 export function afterLoss(before: SessionTotals | undefined, delivered: TotalsByModel): SessionTotals {
-  const earlier = before?.bases ?? [];
-  return bounded([add(earlier[0] ?? NO_TOTALS, delivered), ...earlier]);
+  const earlier = before?.bases ?? [NO_TOTALS];
+  return bounded([...earlier.map((base) => add(base, delivered)), ...earlier]);
 }
 
 function bounded(bases: readonly TotalsByModel[]): SessionTotals {

@@ -55,9 +55,9 @@ export class Answers {
     scope.signal.addEventListener("abort", stop, { once: true });
     this.#shown.add(turn.turnId);
     try {
-      await this.#read(handle, answer);
+      const told = await this.#read(handle, answer);
       const response = await untilAborted(handle.answer, scope.signal);
-      await this.#finish(answer, response, turn);
+      await this.#finish(answer, withAll(response, told), turn);
     } finally {
       scope.signal.removeEventListener("abort", stop);
       this.#shown.delete(turn.turnId);
@@ -116,14 +116,18 @@ export class Answers {
     });
   }
 
-  async #read(handle: TurnHandle, answer: GrowingAnswer): Promise<void> {
+  /** Resolves to all the text that came. */
+  async #read(handle: TurnHandle, answer: GrowingAnswer): Promise<string> {
     const { scope, say } = this.options;
     const frames = handle.read({ mode: "text" })[Symbol.asyncIterator]();
+    let told = "";
     for (;;) {
       const { value: frame, done } = await untilAborted(frames.next(), scope.signal);
-      if (done === true || frame?.event === "done") return;
-      if (frame?.event === "text" && typeof frame.data === "string") answer.show(frame.data);
-      else if (frame?.event === "queued")
+      if (done === true || frame?.event === "done") return told;
+      if (frame?.event === "text" && typeof frame.data === "string") {
+        told = frame.data;
+        answer.show(told);
+      } else if (frame?.event === "queued")
         answer.show(`_${say("queued", { position: positionOf(frame.data) })}_`);
     }
   }
@@ -153,6 +157,11 @@ export class Answers {
       return [result, `⚠️ ${say("failed", { reason: error ?? "?" })}`].filter(Boolean).join("\n\n");
     return result.trim() === "" ? say("noText") : result;
   }
+}
+
+/** A result is the last of a turn's texts only; what was said before its tool calls stays in the chat. */
+function withAll(response: TurnResponse, told: string): TurnResponse {
+  return told.includes(response.result) ? { ...response, result: told } : response;
 }
 
 function positionOf(data: unknown): number {

@@ -92,7 +92,8 @@ export class Feed {
   }
 }
 
-function newsHtml({ title, facts, detail }: News): string {
+/** An event as a line or two of Telegram HTML. */
+export function newsHtml({ title, facts, detail }: News): string {
   const head = `<b>${oneLine(title, MOST_TITLE)}</b>  ${oneLine(facts.join(" · "), MOST_FACTS)}`;
   return detail === undefined ? head : `${head}\n<blockquote>${oneLine(detail, MOST_DETAIL)}</blockquote>`;
 }

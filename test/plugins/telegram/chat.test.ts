@@ -294,7 +294,8 @@ describe("telegram's chat", () => {
 
   it("takes in so much, and says no to more", async () => {
     bot = await (await TestBot.start()).ready();
-    bot.turns.script = () => ({ pieces: ["x"], everyMs: 400 });
+    // The first one runs until it is stopped.
+    bot.turns.script = () => ({ pieces: ["x"], everyMs: 600_000 });
     for (let n = 0; n < 60; n++) bot.api.write(`m${n}`, { thread: 7 });
     await eventually(
       "ten refusals",

@@ -93,7 +93,7 @@ ${more}`;
 
     // The session is the same one.
     api.write("[[recall]]", { thread: 7 });
-    await shows("I remember 1 earlier prompts");
+    await shows("I remember 1 earlier prompt");
     const log = readFileSync(
       join(gateway.logDir, "telegram", `${new Date().toISOString().slice(0, 7)}.log`),
       "utf8",
