@@ -964,7 +964,7 @@ export interface TurnResponse {
    */
   approved?: ApprovedCall[];
   /**
-   * True: the turn's process was ended before it reported, so tokens and cost are what is known without it.
+   * True: tokens or cost are an estimate: the turn's process ended before it reported, or a message broke off before its output was told.
    */
   cost_estimated?: boolean;
   code?: ErrorCode;
