@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -8,18 +8,7 @@ import { auditLines } from "./audit.js";
 import { readEvents } from "./events.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
-
-/** A tool call that would run for a minute, in a session of its own. */
-const LONG_CALL = "[[bash node -e 'setTimeout(() => {}, 60000)']]";
-
-/** The command line of a process, its arguments ended by NUL; empty for one that has gone. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}
+import { childrenGone, LONG_CALL, longCallRunning } from "./processes.js";
 
 /** Then all that runs belongs to a turn. */
 const NO_SPARES = "[engine]\nspares = 0\n";
@@ -31,23 +20,11 @@ describe("turns that fail", () => {
   });
   after(() => gateway.dispose());
 
-  async function childrenGone(): Promise<void> {
-    await eventually("the children gone", async () => (await gateway.children()).length === 0, 6000);
-  }
-
   /** The log's line of the turn that was last to begin. */
   function lineOf(message: string): Promise<Readonly<Record<string, unknown>>> {
     return eventually(`a line: ${message}`, () =>
       auditLines(gateway, "admin").findLast((line) => line["message"] === message),
     );
-  }
-
-  /** Waits until the CLI and the tool that it runs are there. */
-  function toolRunning(): Promise<number[]> {
-    return eventually("a running tool", async () => {
-      const pids = await gateway.children();
-      return pids.some((pid) => commandOf(pid).startsWith("node\0-e\0")) && pids;
-    });
   }
 
   it("a failing model: 200 with the CLI's own message", async () => {
@@ -57,7 +34,7 @@ describe("turns that fail", () => {
     expect(body).to.include({ success: false, cost_usd: 0 }).and.not.have.property("code");
     expect(body.error).to.match(/^API Error: 400 .*the prompt is not to the model's taste/);
     expect(body.tokens).to.deep.equal({ input: 0, output: 0, cache_read: 0, cache_write: 0 });
-    await childrenGone();
+    await childrenGone(gateway, 6000);
   });
 
   it("a failing model in a stream: done tells the same", async () => {
@@ -83,7 +60,7 @@ describe("turns that fail", () => {
     });
     expect(status).to.equal(408);
     expect(body).to.deep.equal({ error: "the turn ran past timeout_secs", code: "TIMEOUT" });
-    await childrenGone();
+    await childrenGone(gateway, 6000);
     const line = await lineOf("task timeout: the turn ran past timeout_secs");
     expect(line).to.include({ success: false, turn_id: headers.get("x-turn-id"), level: "WARN" });
     expect(line["cost_usd"]).to.be.greaterThan(0);
@@ -102,16 +79,16 @@ describe("turns that fail", () => {
       error: "the turn ran past timeout_secs",
       result: "word1 word2 word3",
     });
-    await childrenGone();
+    await childrenGone(gateway, 6000);
   });
 
   it("a client that leaves: the CLI and its tools gone, the turn booked", async () => {
     const leaving = new AbortController();
     const answer = gateway.fetch("/task", { body: { prompt: LONG_CALL }, signal: leaving.signal });
     answer.catch(() => undefined);
-    await toolRunning();
+    await longCallRunning(gateway);
     leaving.abort();
-    await childrenGone();
+    await childrenGone(gateway, 6000);
     const line = await lineOf("task interrupted: the client went away");
     expect(line).to.include({ success: false });
     expect(line["cost_usd"]).to.be.greaterThan(0);
@@ -126,9 +103,9 @@ describe("turns that fail", () => {
     // Leaving a loop over the events would hang up: the tool is to run before that.
     const events = readEvents(response);
     expect((await events.next()).value).to.include({ event: "text" });
-    await toolRunning();
+    await longCallRunning(gateway);
     leaving.abort();
-    await childrenGone();
+    await childrenGone(gateway, 6000);
     const turn_id = response.headers.get("x-turn-id");
     await eventually("the turn's line", () =>
       auditLines(gateway, "admin").find(

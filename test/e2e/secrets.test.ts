@@ -7,6 +7,7 @@ import { expect } from "chai";
 import { auditLines } from "./audit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { childrenGone, LONG_CALL, longCallRunning, readProcess } from "./processes.js";
 
 const PLUGIN = fileURLToPath(new URL("../fixtures/plugins/holds-secret", import.meta.url));
 
@@ -22,6 +23,8 @@ const HIDDEN: Readonly<Record<string, string>> = {
   WRAPPER_KEYS: `env:${SECRETS.environment}`,
   KEY_FOR_THE_FILE: SECRETS.file,
   BOT_TOKEN: SECRETS.plugin,
+  // Too short to be looked for in other variables: it goes by its name alone.
+  BOT_PIN: "4711",
   A_COPY_OF_IT: `https://api.example/${SECRETS.plugin}/send`,
   ALL_KEYS: `admin:${SECRETS.flag},file:${SECRETS.file}`,
 };
@@ -32,16 +35,8 @@ keys = ["file:\${KEY_FOR_THE_FILE}"]
 spares = 0
 [plugins.holds_secret]
 token = "\${BOT_TOKEN}"
+pin = "\${BOT_PIN}"
 `;
-
-/** A file of /proc; empty for a process that has gone meanwhile. */
-function readProcess(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return "";
-  }
-}
 
 describe("secrets", () => {
   let gateway: TestGateway;
@@ -77,25 +72,22 @@ describe("secrets", () => {
 
   it("are on no command line, and in no environment, of what runs for a turn", async () => {
     const leaving = new AbortController();
-    gateway
-      .fetch("/task", {
-        body: { prompt: "[[bash node -e 'setTimeout(() => {}, 60000)']]" },
-        key: SECRETS.flag,
-        signal: leaving.signal,
-      })
-      .catch(() => undefined);
-    const pids = await eventually("the CLI and its tool", async () => {
-      const found = await gateway.children();
-      return found.length >= 2 && found;
-    });
-    const texts = pids.flatMap((pid) => ["cmdline", "environ"].map((file) => readProcess(pid, file)));
-    expect(texts.filter((text) => text !== "")).to.have.length.of.at.least(4);
-    for (const text of texts) {
-      expectNone(text, "a child's command line or environment");
-      expect(text).to.not.include("WRAPPER_KEYS");
+    const options = { body: { prompt: LONG_CALL }, key: SECRETS.flag, signal: leaving.signal };
+    gateway.fetch("/task", options).catch(() => undefined);
+    try {
+      const pids = await longCallRunning(gateway);
+      for (const file of ["cmdline", "environ"] as const) {
+        const texts = pids.map((pid) => readProcess(pid, file)).filter((text) => text !== "");
+        expect(texts, "the CLI and its tool").to.have.length.of.at.least(2);
+        for (const text of texts) {
+          expectNone(text, file);
+          expect(text).to.not.include("WRAPPER_KEYS");
+        }
+      }
+    } finally {
+      leaving.abort();
     }
-    leaving.abort();
-    await eventually("the children gone", async () => (await gateway.children()).length === 0);
+    await childrenGone(gateway);
   });
 
   it("are in no answer, whatever goes wrong", async () => {

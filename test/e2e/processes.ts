@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import type { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+/** A tool call that would run for a minute. */
+export const LONG_CALL = "[[bash node -e 'setTimeout(() => {}, 60000)']]";
+
+/** Waits until the process of `LONG_CALL` is there; resolves to all of the gateway's, by pid. */
+export function longCallRunning(gateway: TestGateway): Promise<number[]> {
+  return eventually("a running tool", async () => {
+    const pids = await gateway.children();
+    return pids.some((pid) => readProcess(pid, "cmdline").startsWith("node\0-e\0")) && pids;
+  });
+}
+
+/** Waits until nothing runs any more that belongs to the gateway. */
+export async function childrenGone(gateway: TestGateway, ms?: number): Promise<void> {
+  await eventually("the children gone", async () => (await gateway.children()).length === 0, ms);
+}
+
+/** A file of a process in /proc; empty for one that has gone. */
+export function readProcess(pid: number, file: "cmdline" | "environ"): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
