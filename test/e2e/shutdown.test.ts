@@ -46,7 +46,15 @@ describe("the end of a gateway", () => {
     it(`${signal} again: the running turn is ended at once, and says why, status 0`, async () => {
       gateway = await TestGateway.start();
       const running = gateway.request("/task", { body: { prompt: "[[words 3]] [[hang]]" } });
-      const stream = gateway.events("/task/stream", { body: { prompt: "[[words 3]] [[hang]]" } });
+      const events = readEvents(
+        await gateway.fetch("/task/stream", { body: { prompt: "[[words 3]] [[hang]]" } }),
+      );
+      for (
+        let event = await events.next();
+        event.value?.data !== "word1 word2 word3";
+        event = await events.next()
+      )
+        expect(event.done, "the stream goes on").to.equal(false);
       await modelAsked(2);
       gateway.signal(signal);
       await eventually("the first signal's line", () => gateway.stderr.includes(`${signal}: closing`));
@@ -56,8 +64,8 @@ describe("the end of a gateway", () => {
       expect(status).to.equal(503);
       expect(body).to.deep.equal({ error: "the gateway is shutting down", code: "UNAVAILABLE" });
       expect(headers.get("retry-after")).to.equal("10");
-      const done = (await stream).at(-1);
-      expect(done?.event).to.equal("done");
+      const { value: done } = await events.next();
+      expect(done).to.include({ event: "done" });
       expect(JSON.parse(done?.data ?? "{}")).to.include({
         success: false,
         code: "UNAVAILABLE",
