@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
-import { AbortController } from "abort-controller";
-import { Telegram, TelegramError } from "telegraf";
 import type { Telegram as Methods, Opts } from "telegraf/types";
+import { type BotApiAnswer, post } from "./transport.js";
 
 /**
  * Why a call failed. `token`: the bot's token is not taken; `conflict`: somebody else polls with it; `rejected`: this
@@ -27,9 +26,10 @@ export interface CallOptions {
   /** `once`: a failure is thrown; `persist`: what may be over later is tried again until the plugin is switched off. */
   readonly patience?: "once" | "persist";
   readonly timeoutMs?: number;
-  /** Whether a result is one; what is none counts as no answer. */
-  readonly check?: (result: unknown) => boolean;
 }
+
+/** Whether a result is one; what is none counts as no answer. */
+export type Check<Result> = (result: unknown) => result is Result;
 
 export interface BotApiOptions {
   readonly token: string;
@@ -45,28 +45,31 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 /** The Bot API with a deadline for each call, and pauses where it asks for them. */
 export class BotApi {
-  readonly #telegram: Telegram;
   #pausedUntil = 0;
 
-  constructor(private readonly options: BotApiOptions) {
-    this.#telegram = new Telegram(options.token, { apiRoot: options.apiRoot, webhookReply: false });
-  }
+  constructor(private readonly options: BotApiOptions) {}
 
   /** Milliseconds until Telegram takes messages again, after a 429. */
   get pausedMs(): number {
     return Math.max(0, this.#pausedUntil - Date.now());
   }
 
-  /** Rejects with an `ApiFailure`. A message whose answer got lost may be there twice. */
-  async call<M extends keyof Methods>(
+  /** Calls a method whose result does not matter. Rejects with an `ApiFailure`. */
+  async call<M extends keyof Methods>(method: M, payload: Opts<M>, options?: CallOptions): Promise<void> {
+    await this.ask(method, payload, (result): result is unknown => true, options);
+  }
+
+  /** Resolves to the result. Rejects with an `ApiFailure`. A message whose answer got lost may be there twice. */
+  async ask<M extends keyof Methods, Result>(
     method: M,
     payload: Opts<M>,
-    { patience = "once", timeoutMs = this.options.timeoutMs, check = () => true }: CallOptions = {},
-  ): Promise<ReturnType<Methods[M]>> {
+    check: Check<Result>,
+    { patience = "once", timeoutMs = this.options.timeoutMs }: CallOptions = {},
+  ): Promise<Result> {
     for (let attempt = 0; ; attempt++) {
       try {
         if (patience === "persist") await this.#pause(this.pausedMs);
-        const result = await this.#callOnce(method, payload, timeoutMs);
+        const result = await this.#askOnce(method, payload, timeoutMs);
         if (check(result)) return result;
         throw new ApiFailure("busy", `${method}: the answer makes no sense`);
       } catch (error) {
@@ -79,25 +82,16 @@ export class BotApi {
     }
   }
 
-  async #callOnce<M extends keyof Methods>(method: M, payload: Opts<M>, timeoutMs: number) {
-    this.options.signal.throwIfAborted();
-    // telegraf knows no deadline, and takes no other abort signals than this package's.
-    const deadline = new AbortController();
-    const abort = () => deadline.abort();
-    const timer = setTimeout(abort, timeoutMs);
-    this.options.signal.addEventListener("abort", abort, { once: true });
-    try {
-      return await this.#telegram.callApi(method, payload, { signal: deadline.signal });
-    } catch (error) {
-      const failure = this.#toFailure(error);
-      if (failure.retryAfterMs !== undefined && method !== "getUpdates") {
-        this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + failure.retryAfterMs);
-      }
-      throw failure;
-    } finally {
-      clearTimeout(timer);
-      this.options.signal.removeEventListener("abort", abort);
+  async #askOnce(method: string, payload: object, timeoutMs: number): Promise<unknown> {
+    const { token, apiRoot, signal } = this.options;
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const answer = await post(new URL(`./bot${token}/${method}`, apiRoot), payload, deadline);
+    if (answer.ok) return answer.result;
+    const failure = toFailure(answer);
+    if (failure.retryAfterMs !== undefined && method !== "getUpdates") {
+      this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + failure.retryAfterMs);
     }
+    throw failure;
   }
 
   async #pause(ms: number): Promise<void> {
@@ -107,19 +101,21 @@ export class BotApi {
     });
   }
 
+  /** What the transport throws may tell the address, and the token with it: it is not passed on. */
   #toFailure(error: unknown): ApiFailure {
     if (error instanceof ApiFailure) return error;
     if (this.options.signal.aborted) return new ApiFailure("busy", "the plugin is switched off");
-    if (!(error instanceof TelegramError))
-      return new ApiFailure("busy", "no answer, or none that makes sense");
-    const { code, parameters } = error;
-    const reason = `answered ${code} ${String(error.description).slice(0, 200)}`;
-    if (code === 401 || code === 404) return new ApiFailure("token", reason);
-    if (code === 409) return new ApiFailure("conflict", reason);
-    if (code === 429) return new ApiFailure("busy", reason, retryAfterMs(parameters?.retry_after));
-    if (code >= 400 && code < 500) return new ApiFailure("rejected", reason + movedTo(parameters));
-    return new ApiFailure("busy", reason);
+    return new ApiFailure("busy", "no answer, or none that makes sense");
   }
+}
+
+function toFailure({ code, description, ...more }: Extract<BotApiAnswer, { ok: false }>): ApiFailure {
+  const reason = `answered ${code} ${description.slice(0, 200)}`;
+  if (code === 401 || code === 404) return new ApiFailure("token", reason);
+  if (code === 409) return new ApiFailure("conflict", reason);
+  if (code === 429) return new ApiFailure("busy", reason, retryAfterMs(more.retryAfterSecs));
+  if (code >= 400 && code < 500) return new ApiFailure("rejected", reason + movedTo(more.movedTo));
+  return new ApiFailure("busy", reason);
 }
 
 /** Milliseconds to wait after a number of failures in a row. */
@@ -127,12 +123,11 @@ export function waitBefore(attempt: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS);
 }
 
-function retryAfterMs(secs: unknown): number {
-  const ms = typeof secs === "number" && secs > 0 ? secs * 1000 : 1000;
+function retryAfterMs(secs: number | undefined): number {
+  const ms = secs !== undefined && secs > 0 ? secs * 1000 : 1000;
   return Math.min(ms, LONGEST_RETRY_AFTER_MS);
 }
 
-function movedTo(parameters: { readonly migrate_to_chat_id?: number } | undefined): string {
-  const id = parameters?.migrate_to_chat_id;
+function movedTo(id: number | undefined): string {
   return id === undefined ? "" : `; the group has another id now: set chat_id = "${id}"`;
 }

@@ -41,11 +41,7 @@ export class Chat {
       ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
     };
     const send = async (text: { readonly text: string; readonly parse_mode?: "HTML" }) => {
-      const sent = await this.api.call(
-        "sendMessage",
-        { ...payload, ...text },
-        { patience, check: isMessage },
-      );
+      const sent = await this.api.ask("sendMessage", { ...payload, ...text }, isMessage, { patience });
       return sent.message_id;
     };
     try {
@@ -83,7 +79,7 @@ export class Chat {
     { thread, replyTo }: Place,
     caption: string,
   ): Promise<number> {
-    const sent = await this.api.call(
+    const sent = await this.api.ask(
       "sendDocument",
       {
         chat_id: this.id,
@@ -92,7 +88,8 @@ export class Chat {
         ...(thread === undefined ? {} : { message_thread_id: thread }),
         ...(replyTo === undefined ? {} : { reply_to_message_id: replyTo }),
       },
-      { patience: "persist", check: isMessage },
+      isMessage,
+      { patience: "persist" },
     );
     return sent.message_id;
   }
@@ -111,8 +108,7 @@ export class Chat {
   /** Resolves to the topic's id. */
   async createTopic(name: string): Promise<number> {
     const payload = { chat_id: this.id, name: name.slice(0, 128) };
-    const check = (result: unknown) => hasNumber(result, "message_thread_id");
-    const topic = await this.api.call("createForumTopic", payload, { check });
+    const topic = await this.api.ask("createForumTopic", payload, isTopic);
     return topic.message_thread_id;
   }
 
@@ -121,16 +117,16 @@ export class Chat {
   }
 }
 
-function isMessage(result: unknown): boolean {
-  return hasNumber(result, "message_id");
+function isMessage(result: unknown): result is { readonly message_id: number } {
+  return isObject(result) && "message_id" in result && typeof result.message_id === "number";
 }
 
-function hasNumber(result: unknown, name: string): boolean {
-  return (
-    typeof result === "object" &&
-    result !== null &&
-    typeof Object.entries(result).find(([key]) => key === name)?.[1] === "number"
-  );
+function isTopic(result: unknown): result is { readonly message_thread_id: number } {
+  return isObject(result) && "message_thread_id" in result && typeof result.message_thread_id === "number";
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function isParseError(error: unknown): boolean {

@@ -56,8 +56,7 @@ export class Supervisor {
 
   async #connect(): Promise<void> {
     const { api, chatId, commands, scope } = this.options;
-    const me = await api.call("getMe", {});
-    if (typeof me?.username !== "string") throw new ApiFailure("busy", "getMe: no bot came back");
+    const me = await api.ask("getMe", {}, isBot);
     // A webhook that is set keeps polls out. What waits at Telegram is still wanted.
     await api.call("deleteWebhook", {});
     await api.call("setMyCommands", { commands: [...commands] });
@@ -72,10 +71,10 @@ export class Supervisor {
   async #lookAtChat(): Promise<Pick<Connected, "forum" | "title">> {
     const { api, chatId } = this.options;
     try {
-      const chat = await api.call("getChat", { chat_id: chatId });
+      const chat = await api.ask("getChat", { chat_id: chatId }, isObject);
       return {
         forum: "is_forum" in chat && chat.is_forum === true,
-        title: "title" in chat ? chat.title : "",
+        title: "title" in chat ? String(chat.title) : "",
       };
     } catch (error) {
       if (!(error instanceof ApiFailure) || error.kind !== "rejected") throw error;
@@ -88,7 +87,7 @@ export class Supervisor {
 
   async #poll(): Promise<void> {
     const { api, pollTimeoutSecs, scope } = this.options;
-    const updates = await api.call(
+    const updates = await api.ask(
       "getUpdates",
       {
         offset: this.#offset,
@@ -97,9 +96,9 @@ export class Supervisor {
         limit: 100,
         allowed_updates: ["message", "callback_query"],
       },
+      isList,
       { timeoutMs: pollTimeoutSecs * 1000 + POLL_GRACE_MS },
     );
-    if (!Array.isArray(updates)) throw new ApiFailure("busy", "getUpdates: no list came back");
     if (this.#failures > 0) this.#recovered();
     for (const update of updates) {
       if (scope.signal.aborted) return;
@@ -158,4 +157,18 @@ export class Supervisor {
     this.#withdrawNotice?.();
     this.#withdrawNotice = this.options.scope.notice(line);
   }
+}
+
+/** The rest is telegraf's business, which looks at nothing but the name. */
+function isBot(result: unknown): result is UserFromGetMe {
+  return isObject(result) && "username" in result && typeof result.username === "string";
+}
+
+/** What is in it is looked at one by one, in `#handle` and in telegraf: one odd update must not hold up the others. */
+function isList(result: unknown): result is Update[] {
+  return Array.isArray(result);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
