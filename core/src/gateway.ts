@@ -114,7 +114,7 @@ export class Gateway {
       parked: this.#parked,
       workdirs: this.#workdirs,
     });
-    this.#server = createHttpServer(this.#chain().callback());
+    this.#server = createHttpServer(this.#chain().callback(), this.#config.limits);
     this.#sockets = this.#openSockets();
   }
 

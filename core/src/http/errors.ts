@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { ErrorResponse } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
@@ -47,15 +47,12 @@ function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError
 
 const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: "HEADERS_TOO_LARGE",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "PAYLOAD_TOO_LARGE",
   ERR_HTTP_REQUEST_TIMEOUT: "TIMEOUT",
 };
 
-/** Answers what Node refuses before Koa sees it, in the same shape, and hangs up. */
-export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
+/** Answers what Node refuses before Koa sees it, in the same shape. */
+export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const code = PARSER_ERRORS[error.code ?? ""] ?? "BAD_REQUEST";
   const status = ERROR_STATUS[code];
   const message =

@@ -13,6 +13,7 @@ import type { Turn } from "../turns/turn.js";
 import type { Caller } from "../turns/types.js";
 import type { Keyring } from "./auth.js";
 import { toGatewayError } from "./errors.js";
+import { checkHttp } from "./server.js";
 
 export interface TaskSocketOptions {
   readonly keyring: Keyring;
@@ -66,6 +67,7 @@ export class TaskSockets {
     );
     let caller: Caller | undefined;
     try {
+      checkHttp(request);
       caller = options.keyring.authenticate(request.headers.authorization);
       if (info.path !== PATH)
         throw new GatewayError("NOT_FOUND", `no WebSocket at ${info.path}; there is ${PATH}`);

@@ -365,6 +365,18 @@ export interface Config {
      * The largest request body, in bytes.
      */
     body_bytes: number;
+    /**
+     * How many connections there may be at once; more are hung up on. Never more than nine tenths of the files that the system lets the gateway open.
+     */
+    connections: number;
+    /**
+     * How long a client may take to send a request's headers, in seconds.
+     */
+    header_secs: number;
+    /**
+     * How long a client may take to send all of a request, in seconds.
+     */
+    request_secs: number;
   };
   /**
    * How many turns run, wait, and are waited for.

@@ -7,11 +7,14 @@ import { errorResponses } from "../../../core/dist/http/errors.js";
 import { createHttpServer, refuseBadHttp } from "../../../core/dist/http/server.js";
 import { listeningPort } from "../../e2e/address.js";
 
+const LIMITS = { body_bytes: 65_536, connections: 100, header_secs: 20, request_secs: 300 };
+
 /** A part of the chain, listening. */
 export interface Served {
   readonly url: string;
   /** Lines of the log. */
   readonly logged: Readonly<Record<string, unknown>>[];
+  readonly server: Server;
   close(): Promise<void>;
 }
 
@@ -28,10 +31,10 @@ export async function serve(...middleware: readonly GatewayMiddleware[]): Promis
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
   for (const one of middleware) app.use(one);
-  const server = createHttpServer(app.callback());
+  const server = createHttpServer(app.callback(), LIMITS);
   server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${await listeningPort(server)}`;
-  return { url, logged, close: () => closeServer(server) };
+  return { url, logged, server, close: () => closeServer(server) };
 }
 
 /** Answers with what `answer` makes of the context. */

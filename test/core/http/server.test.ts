@@ -1,0 +1,53 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { answering, type Served, serve } from "./kit.js";
+
+const MUCH = "x".repeat(50_000_000);
+
+describe("the HTTP server", () => {
+  let served: Served;
+  before(async () => {
+    served = await serve(
+      async (ctx, next) => {
+        if (ctx.path === "/late") await sleep(500);
+        await next();
+      },
+      answering((ctx) => (ctx.path === "/much" ? MUCH : "fine")),
+    );
+    // Two minutes in earnest.
+    served.server.timeout = 100;
+  });
+  after(() => served.close());
+
+  function connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      served.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  }
+
+  async function ask(path: string) {
+    const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    return socket;
+  }
+
+  it("hangs up on who does not take an answer", async () => {
+    const socket = await ask("/much");
+    socket.pause();
+    await eventually("the connection", async () => (await connections()) === 1);
+    await eventually("its end", async () => (await connections()) === 0);
+    socket.destroy();
+  });
+
+  it("lets who waits for an answer be silent", async () => {
+    const socket = await ask("/late");
+    const [answer] = await once(socket.setEncoding("utf8"), "data");
+    expect(answer).to.match(/^HTTP\/1\.1 200 /);
+    socket.destroy();
+  });
+});
