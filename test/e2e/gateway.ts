@@ -30,6 +30,8 @@ export interface StartOptions {
   /** The content of claudeway.toml. */
   readonly config?: string;
   readonly model?: ScriptedModelOptions;
+  /** Path of another `claudeway` than the project's own. */
+  readonly command?: string;
 }
 
 export interface RequestOptions {
@@ -100,14 +102,20 @@ export class TestGateway {
     this.stdout = "";
     this.stderr = "";
     if (options.config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), options.config);
-    const child = runCommand(["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])], this.dir, {
-      ...cliEnvironment(this.model, this.dir),
-      WRAPPER_KEYS: Object.entries(KEYS)
-        .map(([id, secret]) => `${id}:${secret}`)
-        .join(","),
-      CLAUDE_WORKDIR: this.workdir,
-      ...options.env,
-    });
+    const args = ["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])];
+    const child = runCommand(
+      args,
+      this.dir,
+      {
+        ...cliEnvironment(this.model, this.dir),
+        WRAPPER_KEYS: Object.entries(KEYS)
+          .map(([id, secret]) => `${id}:${secret}`)
+          .join(","),
+        CLAUDE_WORKDIR: this.workdir,
+        ...options.env,
+      },
+      options.command,
+    );
     this.#child = child;
     child.stdout?.on("data", (text: string) => (this.stdout += text));
     child.stderr?.on("data", (text: string) => (this.stderr += text));
@@ -249,8 +257,9 @@ export async function runToEnd(
   args: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>> = {},
+  command?: string,
 ): Promise<CommandResult> {
-  const child = runCommand(args, cwd, env);
+  const child = runCommand(args, cwd, env, command);
   let stdout = "";
   let stderr = "";
   child.stdout?.on("data", (text: string) => (stdout += text));
@@ -279,9 +288,10 @@ function runCommand(
   args: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
+  command = COMMAND,
 ): ChildProcess {
   const { WRAPPER_KEYS, IS_SANDBOX, ...inherited } = process.env;
-  const child = spawn(process.execPath, [COMMAND, ...args], {
+  const child = spawn(process.execPath, [command, ...args], {
     cwd,
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],
