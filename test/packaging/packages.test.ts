@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { runToEnd, TestGateway } from "../e2e/gateway.js";
-import { installPacked, packAll, type Packed, pluginNames, ROOT, run } from "./packed.js";
+import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
+import { installPacked, type Packed, packAll, pluginNames, ROOT, run } from "./packed.js";
 
 /** What a plugin can't be switched on without. */
 const SETTINGS = `
@@ -102,7 +102,7 @@ describe("the packages", function () {
       const names = pluginNames();
       writeFileSync(join(folder, "claudeway.toml"), SETTINGS);
       const words = ["check", "--port", "0", "--enable-plugin", names.join(",")];
-      const env = { ANTHROPIC_API_KEY: "scripted" };
+      const env = cliEnvironment(gateway.model, folder);
       const { code, stdout, stderr } = await runToEnd(words, folder, env, command);
       const listed = /^ok +plugins +(.*)$/m.exec(stdout)?.[1]?.split(", ") ?? [];
       expect(listed, stdout + stderr).to.have.members(names);
