@@ -25,6 +25,8 @@ export interface Sources {
   readonly env: Environment;
   /** What relative paths count from. */
   readonly cwd: string;
+  /** Stands in for the content of a configuration file, as it is parsed; no file is read then. */
+  readonly tree?: unknown;
 }
 
 /** Print the text and end. */
@@ -90,8 +92,9 @@ export function loadConfig(sources: Sources): LoadedConfig | Errand | Print {
   return { command, args, ...loadSettings(given, sources) };
 }
 
-function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Sources) {
-  const file = readConfigFile(commandLine.config, cwd);
+function loadSettings({ commandLine, settings }: Arguments, { env, cwd, tree }: Sources) {
+  const file =
+    tree === undefined ? readConfigFile(commandLine.config, cwd) : { path: undefined, shown: "config", tree };
   const { layer: fileLayer, used } = readFileLayer(file, env);
   const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
   const { keys: _keys, plugins, ...config } = merge(layers);
@@ -113,7 +116,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd }: Source
 }
 
 function readFileLayer(
-  file: ConfigFile | undefined,
+  file: Pick<ConfigFile, "shown" | "tree"> | undefined,
   env: Environment,
 ): { layer: Layer; used: readonly UsedVariable[] } {
   if (file === undefined) return { layer: { values: {}, keys: undefined, origins: {} }, used: [] };

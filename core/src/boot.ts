@@ -3,17 +3,18 @@ import type { Logger } from "pino";
 import { Desk } from "./approvals/desk.js";
 import { LinkSigner } from "./approvals/links.js";
 import { Control, selectionOf } from "./control.js";
-import { ClaudeEngine } from "./engine/claude.js";
 import { childEnvironment } from "./engine/environment.js";
-import { type ClaudeExecutable, findClaude, versionOf } from "./engine/executable.js";
 import { endMarked } from "./engine/reaper.js";
+import { claudeSource, type EngineSource } from "./engine/source.js";
 import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders } from "./folders.js";
 import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
+import type { ApprovalDesk } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
-import { Kernel } from "./kernel/kernel.js";
+import { Kernel, type KernelOptions } from "./kernel/kernel.js";
+import type { PluginSelection } from "./kernel/selection.js";
 import { openAudit } from "./ledger/audit.js";
 import { openLedger } from "./ledger/sqlite-ledger.js";
 import { createOffers } from "./offers.js";
@@ -26,10 +27,11 @@ const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/
 /** A gateway that listens. */
 export interface RunningGateway {
   readonly address: ListenAddress;
-  readonly claude: ClaudeExecutable & { readonly version: string };
+  readonly claude: EngineSource["claude"];
   readonly posture: PostureChoice;
   readonly kernel: Kernel;
   readonly control: Control;
+  readonly approvals: ApprovalDesk;
   /** Drains and ends everything; a second call cuts the grace short. Never rejects. */
   close(): Promise<void>;
 }
@@ -42,6 +44,11 @@ export interface BootOptions {
   readonly log: Logger;
   /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
   readonly read: () => LoadedConfig;
+  /** What runs the turns; by default the CLI that the configuration names. */
+  readonly engine?: EngineSource;
+  /** Which plugins are on; by default those that the configuration names. */
+  readonly selection?: (loaded: LoadedConfig) => PluginSelection;
+  readonly kernel?: Pick<KernelOptions, "limits">;
 }
 
 /** Opens everything, in the order of dependence. When a step fails, the ones before are undone, and it rejects. */
@@ -56,10 +63,10 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 }
 
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
-  const { loaded, version, env, cwd, log, read } = options;
+  const { loaded, version, env, cwd, log, read, selection = selectionOf } = options;
   const { config } = loaded;
-  const kernel = new Kernel({ log, cwd, reservedPrefixes: OWN_PREFIXES });
-  const claude = await checkFirst(loaded, kernel);
+  const kernel = new Kernel({ ...options.kernel, log, cwd, reservedPrefixes: OWN_PREFIXES });
+  const { claude, open: openEngine } = await checkFirst(options, kernel);
   const posture = choosePosture(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));
 
@@ -73,15 +80,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   await bookLostTurns({ ledger, audit, log });
 
   opened.add("plugins", () => kernel.close());
-  const engine = new ClaudeEngine({
-    executable: claude.path,
-    installation,
-    log,
-    spares: config.engine.spares,
-    maxProcesses: config.engine.max_processes,
-    idleMs: config.engine.idle_secs * 1000,
-    maxMemoryBytes: config.engine.max_memory_mb * 1024 * 1024,
-  });
+  const engine = openEngine(installation);
   opened.add("engine", () => engine.close());
   const childEnv = childEnvironment(env, loaded.secretEnv, loaded.secrets);
   const spawn = (workdir: string) => ({
@@ -97,7 +96,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     { version, loaded, spawn, posture: () => postureNow(posture, kernel) },
     { kernel, engine, ledger, audit, desk, log },
   );
-  const control = new Control({ version, loaded, kernel, gateway, engine, read });
+  const control = new Control({ version, loaded, kernel, gateway, engine, read, selection });
   kernel.offer(
     createOffers({
       ledger,
@@ -108,7 +107,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       dataDir: config.data_dir,
     }),
   );
-  await kernel.enable(selectionOf(loaded));
+  await kernel.enable(selection(loaded));
   opened.add("gateway", () => gateway.close());
   await desk.recover();
   const address = await gateway.listen();
@@ -120,17 +119,18 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     return closing;
   };
   const shown = kernel.approving === "now" ? ASKING : posture;
-  return { address, claude, posture: shown, kernel, control, close };
+  return { address, claude, posture: shown, kernel, control, approvals: desk, close };
 }
 
 /** What can be found out without opening or making anything. Rejects with the first problem. */
-async function checkFirst(loaded: LoadedConfig, kernel: Kernel): Promise<RunningGateway["claude"]> {
-  const { config, origins } = loaded;
-  const executable = findClaude(config.claude_bin, origins["claude_bin"]);
-  const claude = { ...executable, version: await versionOf(executable) };
-  await tryAddress(config.host, config.port);
-  await kernel.check(selectionOf(loaded));
-  return claude;
+async function checkFirst(
+  { loaded, log, engine, selection = selectionOf }: BootOptions,
+  kernel: Kernel,
+): Promise<EngineSource> {
+  const source = engine ?? (await claudeSource(loaded, log));
+  await tryAddress(loaded.config.host, loaded.config.port);
+  await kernel.check(selection(loaded));
+  return source;
 }
 
 /** What has been opened, to be closed in the opposite order. */

@@ -4,6 +4,7 @@ import type { Gateway } from "./gateway.js";
 import { openapiDocument } from "./http/openapi.js";
 import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
 import type { Kernel } from "./kernel/kernel.js";
+import type { PluginSource } from "./kernel/loader.js";
 import type { PluginSelection } from "./kernel/selection.js";
 
 export interface ControlParts {
@@ -14,6 +15,8 @@ export interface ControlParts {
   readonly engine: Engine;
   /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
   readonly read: () => LoadedConfig;
+  /** Which plugins a configuration switches on. */
+  readonly selection: (loaded: LoadedConfig) => PluginSelection;
 }
 
 /** The gateway as plugins that need "control" see it. */
@@ -46,8 +49,8 @@ export class Control implements GatewayControl {
     return this.parts.kernel.available();
   }
 
-  async enable(name: string): Promise<void> {
-    await this.parts.kernel.enable({ plugins: [name], sections: this.#sections() });
+  async enable(source: PluginSource): Promise<void> {
+    await this.parts.kernel.enable({ plugins: [source], sections: this.#sections() });
     await this.parts.engine.retire();
   }
 
@@ -58,7 +61,7 @@ export class Control implements GatewayControl {
 
   async reload(): Promise<ReloadReport> {
     const loaded = this.parts.read();
-    const { failed, ...report } = await this.parts.kernel.change(selectionOf(loaded));
+    const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
     await this.parts.engine.retire();
     return { ...report, failed: failed.map(({ message }) => message) };

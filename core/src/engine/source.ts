@@ -1,0 +1,30 @@
+import type { LoadedConfig } from "@claudeway/config";
+import type { Logger } from "pino";
+import { ClaudeEngine } from "./claude.js";
+import type { Engine } from "./engine.js";
+import { type ClaudeExecutable, findClaude, versionOf } from "./executable.js";
+
+/** An engine that was found to be there, and is not running yet. */
+export interface EngineSource {
+  readonly claude: ClaudeExecutable & { readonly version: string };
+  /** `installation` is the prefix of this gateway's markers; see ClaudeProcess. */
+  open(installation: string): Engine;
+}
+
+/** The CLI that the configuration names. Rejects with one line where it can't be run. */
+export async function claudeSource({ config, origins }: LoadedConfig, log: Logger): Promise<EngineSource> {
+  const executable = findClaude(config.claude_bin, origins["claude_bin"]);
+  const claude = { ...executable, version: await versionOf(executable) };
+  const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
+  const open = (installation: string) =>
+    new ClaudeEngine({
+      executable: claude.path,
+      installation,
+      log,
+      spares,
+      maxProcesses: max_processes,
+      idleMs: idle_secs * 1000,
+      maxMemoryBytes: max_memory_mb * 1024 * 1024,
+    });
+  return { claude, open };
+}

@@ -1,0 +1,9 @@
+/** A gateway for tests of plugins: the real one, on an engine that plays a script. */
+export type { TestApprovals } from "./testing/approvals.js";
+export type { LogLine } from "./testing/log-lines.js";
+export { type FetchOptions, RequestError, type TurnOptions } from "./testing/requests.js";
+export type { CallOutcome, Script, ScriptedTurn, ScriptedUsage, Step, Steps } from "./testing/script.js";
+export type { StreamEvent } from "./testing/server-events.js";
+export type { NewSession, TestSession } from "./testing/session.js";
+export type { TestPlugin } from "./testing/setup.js";
+export { createTestGateway, type TestGateway, type TestGatewayOptions } from "./testing/test-gateway.js";

@@ -1,0 +1,61 @@
+import type { Session, SessionStartRequest, TurnResponse } from "@claudeway/schemas";
+import type { Requests, TurnOptions } from "./requests.js";
+import type { StreamEvent } from "./server-events.js";
+
+/** What a session is begun with; `key` says whose it is, the admin's unless given. */
+export interface NewSession extends Partial<SessionStartRequest> {
+  readonly key?: string | undefined;
+}
+
+/** A conversation with the gateway. */
+export class TestSession {
+  readonly id: string;
+  /** Absolute. */
+  readonly workdir: string;
+  readonly #requests: Requests;
+  readonly #key: Pick<NewSession, "key">;
+
+  constructor(
+    requests: Requests,
+    { session_id, workdir }: Pick<Session, "session_id" | "workdir">,
+    key: string | undefined,
+  ) {
+    this.id = session_id;
+    this.workdir = workdir;
+    this.#requests = requests;
+    this.#key = { key };
+  }
+
+  /** The session's next turn; see `TestGateway.turn`. */
+  turn(prompt: string, options: Omit<TurnOptions, "session"> = {}): Promise<TurnResponse> {
+    return this.#requests.turn(prompt, { ...this.#key, ...options, session: this.id });
+  }
+
+  /** The session's next turn; see `TestGateway.stream`. */
+  stream(prompt: string, options: Omit<TurnOptions, "session"> = {}): AsyncGenerator<StreamEvent, void> {
+    return this.#requests.stream(prompt, { ...this.#key, ...options, session: this.id });
+  }
+
+  /** Lets exactly these denied calls run, and goes on: `POST /session/:id/approve`. */
+  approve(toolUseIds: readonly string[]): Promise<TurnResponse> {
+    return this.#requests.json(`/session/${this.id}/approve`, {
+      ...this.#key,
+      body: { tool_use_ids: toolUseIds },
+    });
+  }
+
+  /** Ends the turn that runs. */
+  async interrupt(): Promise<void> {
+    await this.#requests.json(`/session/${this.id}/interrupt`, { ...this.#key, method: "POST" });
+  }
+
+  /** The session as its owner sees it: turns, tokens, money. */
+  info(): Promise<Session> {
+    return this.#requests.json(`/session/${this.id}`, this.#key);
+  }
+
+  /** Deletes it. */
+  async end(): Promise<void> {
+    await this.#requests.json(`/session/${this.id}`, { ...this.#key, method: "DELETE" });
+  }
+}
