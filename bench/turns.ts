@@ -5,11 +5,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { findClaude } from "../core/dist/engine/executable.js";
+import { readEvents } from "../test/e2e/events.js";
 import { cliEnvironment, TestGateway } from "../test/e2e/gateway.js";
 
 /*
  * The gateway against the CLI started by hand, in the same run, in alternating pairs. The model is a script on loopback
- * that answers at once, so what is measured is what lies around it. `npm run bench -- turns [pairs]`
+ * that answers at once, so what is measured is what lies around it. Measured is the time to the whole result, or where
+ * it says so to the first `stream_event` of the CLI, which the gateway passes on as the first `text`.
+ * `npm run bench -- turns [pairs]`
  */
 
 const PAIRS = Number(process.argv[2] ?? 20);
@@ -35,7 +38,14 @@ const folder = join(gateway.dir, "by-hand");
 mkdirSync(folder);
 
 try {
-  const rows = [await laterTurn(), await oneShot(), await sessionsAtOnce(), ...(await tasksAtOnce())];
+  const rows = [
+    await laterTurn(),
+    await laterTurnToFirst(),
+    await oneShot(),
+    await oneShotToFirst(),
+    await sessionsAtOnce(),
+    ...(await tasksAtOnce()),
+  ];
   report(rows);
 } finally {
   await gateway.dispose();
@@ -47,21 +57,42 @@ async function laterTurn(): Promise<Row> {
   const byHand = randomUUID();
   await runCli(["--session-id", byHand]);
   const pairs = await alternate(
-    () => post(`/session/${session}`),
-    () => runCli(["--resume", byHand]),
+    () => timed(() => post(`/session/${session}`)),
+    () => timed(() => runCli(["--resume", byHand])),
   );
   return row("a later turn of a session / claude -p --resume", pairs, "≤ 1/8");
+}
+
+/** The same, to the first event of the answer. */
+async function laterTurnToFirst(): Promise<Row> {
+  const session = await startSession();
+  const byHand = randomUUID();
+  await runCli(["--session-id", byHand]);
+  const pairs = await alternate(
+    () => firstText(`/session/${session}/stream`),
+    () => firstStreamEvent(["--resume", byHand]),
+  );
+  return row("a later turn, to the first event", pairs, "");
 }
 
 /** A one-shot task, with a process started ahead, against `claude -p`. */
 async function oneShot(): Promise<Row> {
   await post("/task");
   const pairs = await alternate(
-    () => post("/task"),
-    () => runCli([]),
+    () => timed(() => post("/task")),
+    () => timed(() => runCli([])),
     () => spareReady(),
   );
   return row("a one-shot task with a spare ready / claude -p", pairs, "≤ 1/2.2");
+}
+
+async function oneShotToFirst(): Promise<Row> {
+  const pairs = await alternate(
+    () => firstText("/task/stream"),
+    () => firstStreamEvent([]),
+    () => spareReady(),
+  );
+  return row("a one-shot task, to the first event", pairs, "");
 }
 
 /** 24 live sessions, a turn each at once, against 24 × `claude -p --resume` at once. */
@@ -69,14 +100,12 @@ async function sessionsAtOnce(): Promise<Row> {
   const sessions = await Promise.all(Array.from({ length: AT_ONCE }, () => startSession()));
   const byHand = Array.from({ length: AT_ONCE }, () => randomUUID());
   await Promise.all(byHand.map((id) => runCli(["--session-id", id])));
-  const gatewayMs = await timed(() => Promise.all(sessions.map((id) => post(`/session/${id}`))));
-  const cliMs = await timed(() => Promise.all(byHand.map((id) => runCli(["--resume", id]))));
-  await Promise.all(sessions.map((id) => gateway.request(`/session/${id}`, { method: "DELETE" })));
-  return row(
-    `${AT_ONCE} live sessions at once / ${AT_ONCE} × claude -p --resume`,
-    [{ gatewayMs, cliMs }],
-    "≤ 1/12",
+  const pairs = await alternate(
+    () => timed(() => Promise.all(sessions.map((id) => post(`/session/${id}`)))),
+    () => timed(() => Promise.all(byHand.map((id) => runCli(["--resume", id])))),
   );
+  await Promise.all(sessions.map((id) => gateway.request(`/session/${id}`, { method: "DELETE" })));
+  return row(`${AT_ONCE} live sessions at once / ${AT_ONCE} × claude -p --resume`, pairs, "≤ 1/12");
 }
 
 /** 24 one-shot tasks at once through the queue against 24 × `claude -p` at once. */
@@ -85,32 +114,32 @@ async function tasksAtOnce(): Promise<Row[]> {
     config: `[engine]\nmax_running = ${2 * availableParallelism()}\n`,
   });
   try {
-    const ours: number[] = [];
-    const theirs: number[] = [];
-    const start = performance.now();
-    const run = async (times: number[], from: number, one: () => Promise<unknown>) => {
-      await one();
-      times.push(performance.now() - from);
-    };
-    await Promise.all(
-      Array.from({ length: AT_ONCE }, () =>
-        run(ours, start, () => queued.request("/task", { body: { prompt: PROMPT } })),
-      ),
-    );
-    const from = performance.now();
-    await Promise.all(Array.from({ length: AT_ONCE }, () => run(theirs, from, () => runCli([]))));
-    const mean = (times: number[]) => times.reduce((sum, ms) => sum + ms, 0) / times.length;
+    const means: Pair[] = [];
+    const lasts: Pair[] = [];
+    for (let pair = 0; pair < PAIRS; pair++) {
+      const ours = await timesAtOnce(() => queued.request("/task", { body: { prompt: PROMPT } }));
+      const theirs = await timesAtOnce(() => runCli([]));
+      means.push({ gatewayMs: mean(ours), cliMs: mean(theirs) });
+      lasts.push({ gatewayMs: Math.max(...ours), cliMs: Math.max(...theirs) });
+      process.stderr.write(".");
+    }
+    process.stderr.write("\n");
     return [
-      row(
-        `${AT_ONCE} tasks at once / ${AT_ONCE} × claude -p: mean`,
-        [{ gatewayMs: mean(ours), cliMs: mean(theirs) }],
-        "≤ 0.7",
-      ),
-      row(`the same: the last one`, [{ gatewayMs: Math.max(...ours), cliMs: Math.max(...theirs) }], "≤ 1.05"),
+      row(`${AT_ONCE} tasks at once / ${AT_ONCE} × claude -p: mean`, means, "≤ 0.7"),
+      row(`the same: the last one`, lasts, "≤ 1.05"),
     ];
   } finally {
     await queued.dispose();
   }
+}
+
+/** When each of 24 that begin together was done, in ms. */
+async function timesAtOnce(one: () => Promise<unknown>): Promise<number[]> {
+  return Promise.all(Array.from({ length: AT_ONCE }, () => timed(one)));
+}
+
+function mean(times: readonly number[]): number {
+  return times.reduce((sum, ms) => sum + ms, 0) / times.length;
 }
 
 interface Pair {
@@ -118,16 +147,17 @@ interface Pair {
   readonly cliMs: number;
 }
 
+/** Takes the two times, in ms, again and again. */
 async function alternate(
-  ours: () => Promise<unknown>,
-  theirs: () => Promise<unknown>,
+  ours: () => Promise<number>,
+  theirs: () => Promise<number>,
   before: () => Promise<void> = async () => undefined,
 ): Promise<Pair[]> {
   const pairs: Pair[] = [];
   for (let pair = 0; pair < PAIRS; pair++) {
     await before();
-    const gatewayMs = await timed(ours);
-    pairs.push({ gatewayMs, cliMs: await timed(theirs) });
+    const gatewayMs = await ours();
+    pairs.push({ gatewayMs, cliMs: await theirs() });
     process.stderr.write(".");
   }
   process.stderr.write("\n");
@@ -152,6 +182,31 @@ async function post(path: string): Promise<void> {
     throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
 }
 
+/** Milliseconds to the first text; the stream is read to its end. */
+async function firstText(path: string): Promise<number> {
+  const start = performance.now();
+  let firstMs: number | undefined;
+  const response = await gateway.fetch(path, { body: { prompt: PROMPT } });
+  for await (const { event } of readEvents(response))
+    if (event === "text") firstMs ??= performance.now() - start;
+  if (firstMs === undefined) throw new Error(`${path}: no text came`);
+  return firstMs;
+}
+
+/** Milliseconds to the first `stream_event` of a CLI; it is left to end. */
+async function firstStreamEvent(args: readonly string[]): Promise<number> {
+  const start = performance.now();
+  let firstMs: number | undefined;
+  await runCli(
+    ["--output-format", "stream-json", "--verbose", "--include-partial-messages", ...args],
+    (text) => {
+      if (text.includes('"type":"stream_event"')) firstMs ??= performance.now() - start;
+    },
+  );
+  if (firstMs === undefined) throw new Error("the CLI told no stream_event");
+  return firstMs;
+}
+
 /** A spare is made when the gateway has been quiet for a moment. */
 async function spareReady(): Promise<void> {
   const deadline = Date.now() + 20_000;
@@ -159,12 +214,16 @@ async function spareReady(): Promise<void> {
   await pause(700);
 }
 
-async function runCli(args: readonly string[]): Promise<void> {
+async function runCli(
+  args: readonly string[],
+  read: (text: string) => void = () => undefined,
+): Promise<void> {
   const child = spawn(cli, ["-p", "--output-format", "json", "--model", "sonnet", ...args], {
     cwd: folder,
     env: cliEnv,
-    stdio: ["pipe", "ignore", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
+  child.stdout.setEncoding("utf8").on("data", read);
   child.stdin.end(PROMPT);
   const [code] = await once(child, "exit");
   if (code !== 0) throw new Error(`claude ended with ${code}`);

@@ -1,0 +1,15 @@
+import { expect } from "chai";
+import { soak } from "../../bench/soak.js";
+
+describe("a mixed load", () => {
+  it("is served in full: money exact, no turn without an end, never too many processes, nothing left", async function () {
+    this.timeout(180_000);
+    const report = await soak(0.4, 7);
+    expect(report.wrong).to.deep.equal([]);
+    expect(report.unended, "turns without an end").to.equal(0);
+    expect(report.integrity).to.equal("ok");
+    expect(report.mostProcesses).to.be.within(1, report.maxProcesses);
+    expect(Object.keys(report.done).length, "kinds of things done").to.be.above(5);
+    expect(report.sessions - report.estimated, "sessions with exact money").to.be.above(0);
+  });
+});
