@@ -1,0 +1,88 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { KEYS, TestGateway } from "../e2e/gateway.js";
+import { run } from "../packaging/packed.js";
+import { blocksOf, patternOf } from "./blocks.js";
+
+const BLOCKS = blocksOf(new URL("../../docs/recipes.md", import.meta.url));
+/** Stands between the outputs of two blocks. */
+const MARK = "--- output of the block ---";
+
+/** Breaks a body that a shell puts together: quotes of both kinds, a backslash, a dollar. */
+const RUST = `fn main() { println!("it's \\"quoted\\" $HOME {}", '\\\\'); }\n`;
+
+const FILES: Readonly<Record<string, string>> = {
+  "src/main.rs": RUST,
+  "src/a.py": 'print("a")\n',
+  "src/b c.py": "print('b c')\n",
+};
+
+describe("docs/recipes.md", function () {
+  this.timeout(120_000);
+  let gateway: TestGateway;
+  let work: string;
+
+  before(async () => {
+    gateway = await TestGateway.start();
+    work = join(gateway.dir, "recipes");
+    mkdirSync(join(work, "src"), { recursive: true });
+    for (const [name, text] of Object.entries(FILES)) writeFileSync(join(work, name), text);
+  });
+  after(() => gateway.dispose());
+
+  /** Runs a script as the page's reader would. */
+  async function bash(script: string): Promise<string> {
+    const env = { ...process.env, CLAUDEWAY_URL: gateway.url, CLAUDEWAY_KEY: KEYS.bob };
+    const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script], { cwd: work, env });
+    return stdout;
+  }
+
+  it("does in a shell what it says, block by block", async () => {
+    const blocks = BLOCKS.filter(({ language }) => language === "sh");
+    const script = blocks.map(({ text }) => text.replaceAll(/^export CLAUDEWAY_.*$/gm, ""));
+    const outputs = (await bash(script.join(`\necho '${MARK}'\n`))).split(`${MARK}\n`);
+    expect(outputs).to.have.lengthOf(blocks.length);
+    for (const [index, { output = "", line }] of blocks.entries()) {
+      expect(outputs[index], `the block at line ${line}`).to.match(patternOf(output));
+    }
+    expect(outputs.join("")).to.include("=== src/a.py ===\n").and.to.include("=== src/b c.py ===\n");
+  });
+
+  it("sends files as they are", () => {
+    const prompts = gateway.model.requests().map(({ prompt }) => prompt);
+    for (const text of Object.values(FILES)) {
+      expect(prompts.filter((prompt) => prompt.endsWith(`\n\n${text}`))).to.have.lengthOf(1);
+    }
+  });
+
+  describe("the workflow", () => {
+    const workflow = BLOCKS.find(({ language }) => language === "yaml");
+    const script = /^ +run: \|\n((?: {10}.*\n)+)/m.exec(workflow?.text ?? "")?.[1] ?? "";
+
+    before(() => {
+      execFileSync("bash", ["-ec", REPOSITORY], { cwd: work });
+    });
+
+    it("prints the review of a diff", async () => {
+      expect(await bash(script)).to.match(patternOf(workflow?.output ?? "no output"));
+    });
+
+    it("is not billed twice when it runs again", async () => {
+      const before = gateway.model.totals();
+      expect(await bash(script)).to.match(patternOf(workflow?.output ?? "no output"));
+      expect(gateway.model.totals()).to.deep.equal(before);
+    });
+  });
+});
+
+const REPOSITORY = `
+git init -q -b main .
+git config user.email ci@example.com
+git config user.name ci
+git add src && git commit -qm one
+git update-ref refs/remotes/origin/main HEAD
+echo '// "two"' >> src/main.rs
+git commit -qam two
+`;
