@@ -33,7 +33,12 @@ export function jsonBody(limitBytes: number): GatewayMiddleware {
 
 /** The body as its schema says, defaults filled in. Throws BAD_REQUEST that names the field. */
 export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Name): SchemaTypes[Name] {
-  const checked = checkBody(schema, ctx.request.body);
+  return checkedAs(schema, ctx.request.body);
+}
+
+/** The same for JSON that came another way. */
+export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown): SchemaTypes[Name] {
+  const checked = checkBody(schema, value);
   if (!checked.ok) throw new GatewayError("BAD_REQUEST", checked.message);
   return checked.value;
 }

@@ -12,6 +12,7 @@ import type { Frame } from "../turns/stream.js";
 import type { Turn } from "../turns/turn.js";
 import type { Caller } from "../turns/types.js";
 import type { Keyring } from "./auth.js";
+import { checkedAs } from "./body.js";
 import { toGatewayError } from "./errors.js";
 import { checkHttp } from "./server.js";
 
@@ -210,9 +211,7 @@ class TaskSocket {
 function readTask(text: string, isBinary: boolean): TaskRequest {
   if (isBinary)
     throw new GatewayError("BAD_REQUEST", "the first message is binary; it takes a task as JSON text");
-  const checked = validate("task-request", parseJson(text));
-  if (!checked.ok) throw new GatewayError("BAD_REQUEST", checked.message);
-  return checked.value;
+  return checkedAs("task-request", parseJson(text));
 }
 
 function parseJson(text: string): unknown {

@@ -1,0 +1,404 @@
+import { ERROR_STATUS } from "../../core/dist/errors.js";
+
+/** What is sent beside method and path. */
+export interface Sent {
+  /** Text or bytes go as they are, anything else as JSON. */
+  readonly body?: unknown;
+  /** An empty one is left out. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The whole Authorization header; null sends none. */
+  readonly authorization?: string | null;
+  /** With the headers of a WebSocket handshake, but those that `headers` leave out. */
+  readonly upgrade?: true;
+  /** How it is printed, where it can't be as it is. */
+  readonly shown?: string;
+}
+
+/** A request that is refused, and the answer that it gets. */
+export interface BadInput {
+  /** Method and path; `{session}`, `{turn}`, `{stranger's session}` and `{stranger's turn}` stand for real ids. */
+  readonly request: string;
+  readonly sent: Sent;
+  readonly status: number;
+  readonly code: string;
+  readonly error: string;
+}
+
+/** Bytes that are sent instead of a request. */
+export type BadBytes = Omit<BadInput, "sent" | "request"> & {
+  readonly bytes: string;
+  readonly shown?: string;
+};
+
+/** A first message of a WebSocket that is refused. Without an error the socket is closed without a word. */
+export interface BadFrame {
+  readonly frame: string | Uint8Array;
+  readonly shown?: string;
+  readonly error?: string;
+  readonly close: number;
+}
+
+export interface Section {
+  readonly title: string;
+  readonly inputs: readonly BadInput[];
+}
+
+/** The secret that the test's gateway knows. */
+export const SECRET = "sk-requests-0123456789";
+/** Its limit of a body, in bytes. */
+export const BODY_BYTES = 65_536;
+
+const SEND = 'send "Authorization: Bearer <secret>"';
+const NEW_TASK = "takes prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream or detach";
+const NEW_TURN = "takes prompt, timeout_secs, verbatim, stream, detach or withdraw_pending";
+const PROMPT = "takes a string that is not empty";
+const MODEL = "takes the name or alias of a model, such as sonnet";
+const SECS = "takes a number greater than 0, at most 86400";
+const IDS = "takes a list of the tool_use_ids of denied calls, at least one, none twice";
+const STATUSES = "it takes pending, allowed, denied, expired or withdrawn";
+const NOWHERE = "00000000-0000-4000-8000-000000000000";
+const HI = { prompt: "Hi" };
+
+const BODIES: readonly BadInput[] = [
+  bad("POST /task", 400, `prompt: missing; ${PROMPT}`),
+  bad("POST /task", 400, `prompt: missing; ${PROMPT}`, { body: {} }),
+  bad("POST /task", 400, "the body is not JSON: Unexpected end of JSON input", { body: '{"prompt":' }),
+  bad("POST /task", 400, "body: is an array of 1 item; takes an object", { body: "[1]" }),
+  bad("POST /task", 400, "body: is null; takes an object", { body: "null" }),
+  bad("POST /task", 400, 'body: is "Hi"; takes an object', { body: '"Hi"' }),
+  bad("POST /task", 400, "body: is 7; takes an object", { body: "7" }),
+  bad("POST /task", 400, "the body is not valid UTF-8", {
+    body: Buffer.from('{"prompt":"\xff"}', "latin1"),
+    shown: '{"prompt":"\\xff"}, that byte as it is',
+  }),
+  bad("POST /task", 400, "the body has a property __proto__, which no body may have", {
+    body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
+  }),
+  bad("POST /task", 400, `prompt: is an array of 1 item; ${PROMPT}`, {
+    body: `{"prompt":${"[".repeat(1000)}${"]".repeat(1000)}}`,
+    shown: '{"prompt":[[[…]]]}, 1,000 deep',
+  }),
+  bad("POST /task", 400, "the body is nested too deeply", {
+    body: `{"prompt":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
+    shown: '{"prompt":[[[…]]]}, 30,000 deep',
+  }),
+  bad("POST /task", 413, `the body is larger than ${BODY_BYTES} bytes`, {
+    body: { prompt: "x".repeat(66_000) },
+    shown: '{"prompt":"xxx…"}, 66,013 bytes where 65,536 are allowed',
+  }),
+  bad("POST /task", 415, "content-type is missing; it takes application/json", {
+    body: HI,
+    headers: { "content-type": "" },
+    shown: '{"prompt":"Hi"} without Content-Type',
+  }),
+  bad("POST /task", 415, "content-type is text/plain; it takes application/json", {
+    body: HI,
+    headers: { "content-type": "text/plain" },
+  }),
+  bad("POST /task", 415, "content-type is application/x-www-form-urlencoded; it takes application/json", {
+    body: "prompt=Hi",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  }),
+  bad("POST /task", 415, "content-encoding is gzip; send the body as it is", {
+    body: HI,
+    headers: { "content-encoding": "gzip" },
+  }),
+];
+
+const FIELDS: readonly BadInput[] = [
+  ...["POST /task", "POST /task/stream", "POST /session/{session}", "POST /session/{session}/stream"].flatMap(
+    (request) => [
+      bad(request, 400, `prompt: is empty; ${PROMPT}`, { body: { prompt: "" } }),
+      bad(request, 400, `prompt: is 5; ${PROMPT}`, { body: { prompt: 5 } }),
+      bad(request, 400, 'verbatim: is "yes"; takes true or false', { body: { ...HI, verbatim: "yes" } }),
+      bad(request, 400, `timeout_secs: is 0; ${SECS}`, { body: { ...HI, timeout_secs: 0 } }),
+      bad(request, 400, 'stream: is "sse"; takes text or delta', { body: { ...HI, stream: "sse" } }),
+    ],
+  ),
+  bad("POST /task", 400, `prompt: is null; ${PROMPT}`, { body: { prompt: null } }),
+  bad("POST /task", 400, `prompt: is an array of 1 item; ${PROMPT}`, {
+    body: { prompt: [{ type: "text" }] },
+  }),
+  bad("POST /task", 400, "modle: unknown field; did you mean model?", { body: { ...HI, modle: "opus" } }),
+  bad("POST /task", 400, `zebra: unknown field; ${NEW_TASK}`, { body: { ...HI, zebra: 1 } }),
+  bad("POST /task", 400, `model: is "--help"; ${MODEL}`, { body: { ...HI, model: "--help" } }),
+  bad("POST /task", 400, `model: is empty; ${MODEL}`, { body: { ...HI, model: "" } }),
+  bad("POST /task", 400, `model: is "two words"; ${MODEL}`, { body: { ...HI, model: "two words" } }),
+  bad("POST /task", 400, `timeout_secs: is "60"; ${SECS}`, { body: { ...HI, timeout_secs: "60" } }),
+  bad("POST /task", 400, `timeout_secs: is -1; ${SECS}`, { body: { ...HI, timeout_secs: -1 } }),
+  bad("POST /task", 400, `timeout_secs: is 86401; ${SECS}`, { body: { ...HI, timeout_secs: 86_401 } }),
+  bad("POST /task", 400, "detach: is 1; takes true or false", { body: { ...HI, detach: 1 } }),
+  bad("POST /task", 400, "system_prompt: is empty; takes a text that is not empty, without NUL characters", {
+    body: { ...HI, system_prompt: "" },
+  }),
+  bad("POST /task", 400, 'workdir: is "/no/where"; it takes an existing folder', {
+    body: { ...HI, workdir: "/no/where" },
+  }),
+  bad("POST /task", 400, 'workdir: is "/etc/hostname"; it takes an existing folder', {
+    body: { ...HI, workdir: "/etc/hostname" },
+  }),
+  bad("POST /task", 400, 'workdir: is "../.."; a relative path stays in the base folder', {
+    body: { ...HI, workdir: "../.." },
+  }),
+  bad("POST /task", 400, 'workdir: is "/tmp\\u0000"; takes the path of a folder', {
+    body: { ...HI, workdir: "/tmp\u0000" },
+  }),
+  bad("POST /session/start", 400, "body: is an empty array; takes an object", { body: [] }),
+  bad("POST /session/start", 400, "prompt: unknown field; takes model, system_prompt or workdir", {
+    body: HI,
+  }),
+  bad("POST /session/start", 400, `model: is 4; ${MODEL}`, { body: { model: 4 } }),
+  bad("POST /session/start", 400, 'workdir: is "/no/where"; it takes an existing folder', {
+    body: { workdir: "/no/where" },
+  }),
+  bad("POST /session/{session}", 400, `model: unknown field; ${NEW_TURN}`, {
+    body: { ...HI, model: "opus" },
+  }),
+  bad("POST /session/{session}", 400, "withdraw_pending: is null; takes true or false", {
+    body: { ...HI, withdraw_pending: null },
+  }),
+  bad("POST /session/{session}/approve", 400, `tool_use_ids: missing; ${IDS}`, { body: {} }),
+  bad("POST /session/{session}/approve", 400, `tool_use_ids: is an empty array; ${IDS}`, {
+    body: { tool_use_ids: [] },
+  }),
+  bad("POST /session/{session}/approve", 400, `tool_use_ids: has an item twice; ${IDS}`, {
+    body: { tool_use_ids: ["a", "a"] },
+  }),
+  bad("POST /session/{session}/approve", 400, "tool_use_ids[1]: is 3; takes a string that is not empty", {
+    body: { tool_use_ids: ["a", 3] },
+  }),
+  bad(
+    "POST /session/{session}/approve",
+    400,
+    "tool_use_ids: toolu_1 was not denied in this session; denied were: none",
+    {
+      body: { tool_use_ids: ["toolu_1"] },
+    },
+  ),
+  bad(`POST /approvals/${NOWHERE}`, 400, "decision: missing; takes allow or deny", { body: {} }),
+  bad(`POST /approvals/${NOWHERE}`, 400, 'decision: is "yes"; takes allow or deny', {
+    body: { decision: "yes" },
+  }),
+  bad(
+    `POST /approvals/${NOWHERE}`,
+    400,
+    "updated_input: is an array of 1 item; takes an object, the whole input",
+    {
+      body: { decision: "allow", updated_input: [1] },
+    },
+  ),
+  bad(`POST /approvals/${NOWHERE}`, 400, 'scope: is "always"; takes once or session', {
+    body: { decision: "allow", scope: "always" },
+  }),
+  bad(
+    `POST /approvals/${NOWHERE}`,
+    400,
+    "message: is empty; takes a string that is not empty, of at most 10000 characters",
+    {
+      body: { decision: "deny", message: "" },
+    },
+  ),
+];
+
+const CALLERS: readonly BadInput[] = [
+  bad("POST /task", 401, `no key: ${SEND}`, { body: HI, authorization: null }),
+  bad("POST /task", 401, `unknown key: ${SEND}`, { body: HI, authorization: "Bearer sk-x" }),
+  bad("POST /task", 401, `no Bearer key: ${SEND}`, {
+    body: HI,
+    authorization: SECRET,
+    shown: "Authorization: <secret>",
+  }),
+  bad("POST /task", 401, `no Bearer key: ${SEND}`, { body: HI, authorization: "Bearer" }),
+  bad("GET /sessions", 401, `no Bearer key: ${SEND}`, { authorization: "Basic YWRtaW46c2VjcmV0" }),
+  bad("GET /nowhere", 401, `no key: ${SEND}`, { authorization: null }),
+  bad("GET /task/ws", 401, `no key: ${SEND}`, { authorization: null, upgrade: true }),
+];
+
+const PATHS: readonly BadInput[] = [
+  bad("POST /tasks", 404, "no route POST /tasks"),
+  bad("POST /task//stream", 404, "no route POST /task//stream"),
+  bad("GET /task/ws", 404, "no route GET /task/ws"),
+  bad("GET /session", 404, "no route GET /session"),
+  bad("GET /session/%zz", 404, "no such session"),
+  bad("GET /session/x", 404, "no such session"),
+  bad("GET /session/..%2f..%2fetc", 404, "no such session"),
+  bad("GET /session/{stranger's session}", 404, "no such session"),
+  bad("POST /session/{stranger's session}", 404, "no such session", { body: HI }),
+  bad("POST /session/{stranger's session}/stream", 404, "no such session", { body: HI }),
+  bad("POST /session/{stranger's session}/interrupt", 404, "no such session"),
+  bad("POST /session/{stranger's session}/approve", 404, "no such session", {
+    body: { tool_use_ids: ["a"] },
+  }),
+  bad("DELETE /session/{stranger's session}", 404, "no such session"),
+  bad("GET /turns/{stranger's turn}", 404, "no such turn"),
+  bad("GET /turns/{stranger's turn}/events", 404, "no such turn"),
+  bad("GET /turns/x", 404, "no such turn"),
+  bad(`GET /approvals/${NOWHERE}`, 404, "no such approval"),
+  bad(`POST /approvals/${NOWHERE}`, 404, "no such approval", { body: { decision: "allow" } }),
+  bad(`DELETE /approvals/grants/${NOWHERE}`, 404, "no such grant"),
+  bad("GET /task", 405, "GET is not allowed here; it takes POST"),
+  bad("OPTIONS /task", 405, "OPTIONS is not allowed here; it takes POST"),
+  bad("PUT /session/{session}", 405, "PUT is not allowed here; it takes DELETE, GET, HEAD, POST"),
+  bad("PATCH /turns/{turn}", 405, "PATCH is not allowed here; it takes GET, HEAD"),
+  bad("DELETE /health", 405, "DELETE is not allowed here; it takes GET, HEAD"),
+  bad("POST /models", 405, "POST is not allowed here; it takes GET, HEAD"),
+  bad("POST /approvals", 405, "POST is not allowed here; it takes GET, HEAD"),
+];
+
+const PARAMETERS: readonly BadInput[] = [
+  bad("GET /sessions?page=0", 400, 'page: is "0"; it takes a whole number from 1 to 1000000'),
+  bad("GET /sessions?page=-1", 400, 'page: is "-1"; it takes a whole number from 1 to 1000000'),
+  bad("GET /sessions?page=1.5", 400, 'page: is "1.5"; it takes a whole number from 1 to 1000000'),
+  bad("GET /sessions?page=1&page=2", 400, 'page: is ["1","2"]; it takes a whole number from 1 to 1000000'),
+  bad("GET /sessions?limit=1001", 400, 'limit: is "1001"; it takes a whole number from 1 to 1000'),
+  bad("GET /sessions?limit=", 400, 'limit: is ""; it takes a whole number from 1 to 1000'),
+  bad("GET /sessions?limit=ten", 400, 'limit: is "ten"; it takes a whole number from 1 to 1000'),
+  bad("GET /approvals?status=open", 400, `status: is "open"; ${STATUSES}`),
+  bad("GET /approvals?status=pending&status=denied", 400, "status: is given twice"),
+  bad("GET /approvals?limit=0", 400, 'limit: is "0"; it takes a whole number from 1 to 1000'),
+  bad("GET /approvals/grants?page=x", 400, 'page: is "x"; it takes a whole number from 1 to 1000000'),
+  bad("GET /approvals/grants?session_id=a&session_id=b", 400, "session_id: is given twice"),
+  bad("GET /turns/{turn}/events?stream=sse", 400, 'stream: is "sse"; it takes text or delta'),
+];
+
+const HEADERS: readonly BadInput[] = [
+  header(
+    "POST /task",
+    "Idempotency-Key: a b",
+    400,
+    "Idempotency-Key: takes 1 to 255 visible ASCII characters",
+    HI,
+  ),
+  header(
+    "POST /task",
+    "Idempotency-Key:",
+    400,
+    "Idempotency-Key: takes 1 to 255 visible ASCII characters",
+    HI,
+  ),
+  bad("POST /task/stream", 400, "Idempotency-Key: takes 1 to 255 visible ASCII characters", {
+    body: HI,
+    headers: { "idempotency-key": "x".repeat(256) },
+    shown: "Idempotency-Key: xxx…, 256 characters",
+  }),
+  header("POST /task", "Idempotency-Key: used", 409, "this Idempotency-Key was used with another body", HI),
+  header(
+    "GET /turns/{turn}/events",
+    "Last-Event-ID: x",
+    400,
+    'Last-Event-ID: is "x"; it takes the id of an event',
+  ),
+  header(
+    "GET /turns/{turn}/events",
+    "Last-Event-ID: -1",
+    400,
+    'Last-Event-ID: is "-1"; it takes the id of an event',
+  ),
+  header("POST /task", "Expect: cake", 400, 'Expect: is "cake"; takes 100-continue', HI),
+  bad("GET /sessions", 431, "there are more than 200 header fields", {
+    headers: Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`x-${index}`, "1"])),
+    shown: "X-0: 1, X-1: 1, … X-199: 1",
+  }),
+  bad("GET /sessions", 431, "request header fields too large", {
+    headers: { cookie: "x".repeat(20_000) },
+    shown: "Cookie: xxx…, 20,000 bytes",
+  }),
+  bad("GET /task/ws", 400, "no WebSocket handshake: Missing or invalid Sec-WebSocket-Key header", {
+    upgrade: true,
+    headers: { "sec-websocket-key": "" },
+    shown: "a handshake without Sec-WebSocket-Key",
+  }),
+  bad("GET /task/ws", 400, "no WebSocket handshake: Missing or invalid Sec-WebSocket-Version header", {
+    upgrade: true,
+    headers: { "sec-websocket-version": "7" },
+    shown: "a handshake with Sec-WebSocket-Version: 7",
+  }),
+  bad("GET /task/stream", 404, "no WebSocket at /task/stream; there is /task/ws", { upgrade: true }),
+];
+
+/** Every kind of request that is refused. */
+export const BAD_INPUTS: readonly Section[] = [
+  { title: "Who asks", inputs: CALLERS },
+  { title: "Where to", inputs: PATHS },
+  { title: "What kind of body", inputs: BODIES },
+  { title: "What is in it", inputs: FIELDS },
+  { title: "Query parameters", inputs: PARAMETERS },
+  { title: "Headers", inputs: HEADERS },
+];
+
+/** What Node's own parser refuses, before the gateway sees a request. */
+export const BAD_BYTES: readonly BadBytes[] = [
+  bytes("Hello?\r\n\r\n", 400),
+  bytes("FETCH / HTTP/1.1\r\n\r\n", 400),
+  bytes("GET / HTTP/9.9\r\n\r\n", 400),
+  bytes("GET /health HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
+  bytes("GET /health HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 400),
+  bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+  bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: one\r\n\r\n", 400),
+  bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+  bytes("GET /health HTTP/1.1\r\n\r\n", 400, "Host: is missing; HTTP/1.1 takes one"),
+  bytes(
+    `GET /${"x".repeat(20_000)} HTTP/1.1\r\n\r\n`,
+    431,
+    "request header fields too large",
+    "GET /xxx… HTTP/1.1, 20,000 bytes",
+  ),
+];
+
+export const BAD_FRAMES: readonly BadFrame[] = [
+  {
+    frame: "Hi",
+    error: "the first message is not JSON: Unexpected token 'H', \"Hi\" is not valid JSON",
+    close: 1008,
+  },
+  { frame: "{}", error: `prompt: missing; ${PROMPT}`, close: 1008 },
+  { frame: '{"prompt":""}', error: `prompt: is empty; ${PROMPT}`, close: 1008 },
+  { frame: '{"event":"interrupt"}', error: `prompt: missing; ${PROMPT}`, close: 1008 },
+  {
+    frame: '{"prompt":"Hi","workdir":"/no/where"}',
+    error: 'workdir: is "/no/where"; it takes an existing folder',
+    close: 1008,
+  },
+  {
+    frame: Buffer.from('{"prompt":"Hi"}'),
+    shown: '{"prompt":"Hi"} as a binary message',
+    error: "the first message is binary; it takes a task as JSON text",
+    close: 1008,
+  },
+  {
+    frame: `{"prompt":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
+    shown: '{"prompt":[[[…]]]}, 30,000 deep',
+    error: "the body is nested too deeply",
+    close: 1008,
+  },
+  { frame: "x".repeat(BODY_BYTES + 1), shown: "xxx…, 65,537 bytes where 65,536 are allowed", close: 1009 },
+];
+
+/** How many there are in all. */
+export const COUNT =
+  BAD_INPUTS.reduce((sum, { inputs }) => sum + inputs.length, 0) + BAD_BYTES.length + BAD_FRAMES.length;
+
+function bad(request: string, status: number, error: string, sent: Sent = {}): BadInput {
+  return { request, sent, status, code: codeOf(status), error };
+}
+
+function header(request: string, line: string, status: number, error: string, body?: object): BadInput {
+  const colon = line.indexOf(":");
+  const headers = { [line.slice(0, colon)]: line.slice(colon + 1).trim() };
+  return bad(request, status, error, { headers, shown: line, ...(body && { body }) });
+}
+
+function bytes(
+  sent: string,
+  status: number,
+  error = "not a well-formed HTTP request",
+  shown?: string,
+): BadBytes {
+  return { bytes: sent, status, code: codeOf(status), error, ...(shown && { shown }) };
+}
+
+function codeOf(status: number): string {
+  const code = Object.entries(ERROR_STATUS).find(([, known]) => known === status)?.[0];
+  if (code === undefined) throw new Error(`no code has the status ${status}`);
+  return code;
+}
