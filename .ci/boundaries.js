@@ -7,7 +7,7 @@ const RULES = [
   { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },
   { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
   {
-    room: /^plugins\/(examples\/)?[^/]+\/(src|web)\//,
+    room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/templates)\//,
     forbidden: /^@claudeway\/(?!core$|core\/testing$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
   },
 ];

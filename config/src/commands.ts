@@ -23,7 +23,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     summary: "check everything, start nothing",
   },
   init: { least: 0, most: 0, takes: "no arguments" },
-  "create-plugin": { least: 1, most: 1, takes: "the name of the plugin" },
+  "create-plugin": { least: 1, most: 1, takes: "the name of the plugin", summary: "begin one in ./<name>" },
   backup: { least: 1, most: 1, takes: "the file to write" },
   help: { least: 0, most: 0, takes: "no arguments" },
 };

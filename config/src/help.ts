@@ -8,6 +8,9 @@ import { fileSettings, flagSettings, type Setting } from "./settings.js";
 /** The version of the gateway. */
 export const VERSION = readVersion();
 
+/** Of a terminal, in characters. */
+const WIDTH = 80;
+
 /** What `--version` prints, the end of the line included. */
 export function versionText(): string {
   return `claudeway ${VERSION}\n`;
@@ -19,7 +22,7 @@ export function helpText(): string {
   const settings = [...fileSettings(), ...flagSettings()];
   program.usage("[command] [flags]").description("HTTP gateway for the Claude CLI.");
   program.configureHelp({
-    helpWidth: 80,
+    helpWidth: WIDTH,
     styleTitle: (title) =>
       title.replace("Options:", "Flags [variable, default]; they win over variables, those over the file:"),
     optionDescription: (option) => describeFlag(option, settings),
@@ -39,8 +42,17 @@ function standardOf({ standard }: Setting): string | undefined {
 }
 
 function commandLine(): string {
-  const shown = Object.entries(COMMANDS).filter(([, { summary }]) => summary !== undefined);
-  return `Commands: ${shown.map(([name, { summary }]) => `${name} (${summary})`).join(", ")}`;
+  const shown = Object.entries(COMMANDS).flatMap(([name, { summary }]) =>
+    summary === undefined ? [] : [`${name} (${summary})`],
+  );
+  const lines = ["Commands:"];
+  for (const [index, command] of shown.entries()) {
+    const word = ` ${command}${index < shown.length - 1 ? "," : ""}`;
+    const line = lines.at(-1) ?? "";
+    if (line.length + word.length <= WIDTH) lines[lines.length - 1] = line + word;
+    else lines.push(` ${word}`);
+  }
+  return lines.join("\n");
 }
 
 function readVersion(): string {

@@ -22,7 +22,7 @@ import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture
 import { bookLostTurns } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
-const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns", "/approvals"];
+export const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns", "/approvals"];
 
 /** A gateway that listens. */
 export interface RunningGateway {

@@ -1,8 +1,9 @@
-import { ConfigError, type LoadedConfig, loadConfig, VERSION } from "@claudeway/config";
+import { ConfigError, type Errand, type LoadedConfig, loadConfig, VERSION } from "@claudeway/config";
 import type { Logger } from "pino";
 import { banner, generatedKey } from "./banner.js";
 import { boot, type RunningGateway } from "./boot.js";
 import { checkAll, formatChecks } from "./check.js";
+import { createPlugin } from "./create-plugin.js";
 import { messageOf } from "./errors.js";
 import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
@@ -14,6 +15,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (loaded.command === "print") process.stdout.write(loaded.text);
     else if (loaded.command === "serve") await serve(loaded, () => readAgain(argv));
     else if (loaded.command === "check") await check(loaded);
+    else if (loaded.command === "create-plugin") await create(loaded);
     else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
@@ -25,6 +27,10 @@ async function check(loaded: LoadedConfig): Promise<void> {
   const lines = await checkAll(loaded, process.env, process.cwd());
   process.stdout.write(formatChecks(lines));
   if (lines.some(({ ok }) => !ok)) process.exitCode = 1;
+}
+
+async function create({ args: [name = ""] }: Errand): Promise<void> {
+  process.stdout.write(await createPlugin(name, process.cwd()));
 }
 
 function sources(argv: readonly string[]) {

@@ -1,0 +1,113 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { createTestGateway } from "@claudeway/core/testing";
+import { runToEnd } from "../e2e/gateway.js";
+import { readManifest, ROOT, run } from "./packed.js";
+
+const NAME = "turn-counter";
+const TAKES = "takes at most 50 lower case letters, digits and single hyphens, a letter first";
+
+/** A name that is refused, and the line that says why. */
+const REFUSED: readonly (readonly [string, string])[] = [
+  ["Turn Counter", `the name is "Turn Counter"; ${TAKES}`],
+  ["../up", `the name is "../up"; ${TAKES}`],
+  ["9lives", `the name is "9lives"; ${TAKES}`],
+  ["two--hyphens", `the name is "two--hyphens"; ${TAKES}`],
+  ["x".repeat(51), `the name is "${"x".repeat(51)}"; ${TAKES}`],
+  ["slack", "slack: a plugin that comes with Claudeway has this name"],
+  ["task", "task: the gateway's own routes are at /task; takes another name"],
+  ["taken", "./taken is there already; takes a new name"],
+];
+
+describe("claudeway create-plugin", function () {
+  this.timeout(120_000);
+  const folder = mkdtempSync(join(tmpdir(), "claudeway-scaffold-"));
+  const home = join(folder, NAME);
+
+  before(() => {
+    // As after `npm install` in a gateway's folder: what is installed there is found from below.
+    symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    mkdirSync(join(folder, "taken"));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("says in one line why a name will not do, and leaves nothing behind", async () => {
+    for (const [name, line] of REFUSED) {
+      const { code, stdout, stderr } = await runToEnd(["create-plugin", name], folder);
+      expect(stderr).to.equal(`claudeway: create-plugin: ${line}\n`);
+      expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
+    }
+    expect(readdirSync(folder)).to.have.members(["node_modules", "taken"]);
+    expect(readdirSync(join(folder, "taken"))).to.deep.equal([]);
+  });
+
+  it("makes a folder that the gateway runs as it is", async () => {
+    const { code, stdout } = await runToEnd(["create-plugin", NAME], folder);
+    expect(stdout.split("\n")[0]).to.equal(
+      `${NAME}: made, and ready to run: claudeway --enable-plugin ./${NAME}`,
+    );
+    expect(code).to.equal(0);
+    expect(readdirSync(folder)).to.have.members(["node_modules", "taken", NAME]);
+    const gateway = await createTestGateway({ plugins: [`./${NAME}`], cwd: folder, replies: "fine" });
+    try {
+      await gateway.turn("hello");
+      expect(gateway.ran[0]?.plan.systemPrompt).to.equal("Begin every answer with: Hello!");
+      expect(await (await gateway.fetch(`/${NAME}`)).json()).to.deep.equal({ turns: 1 });
+      expect(gateway.plugins()[0]).to.include({ name: "turn_counter", state: "on", version: "0.1.0" });
+    } finally {
+      await gateway.close();
+    }
+  });
+
+  it("makes a package that generates, lints, builds, passes its tests, and packs", async () => {
+    const before = readFileSync(join(home, "src/config.ts"), "utf8");
+    const files = readdirSync(home, { recursive: true, encoding: "utf8" });
+    expect(files).to.include.members([".gitignore", ".github/workflows/ci.yml", "biome.json", "README.md"]);
+    const env = { ...process.env, PATH: `${join(ROOT, "node_modules/.bin")}:${process.env["PATH"]}` };
+    rmSync(join(home, "dist"), { recursive: true });
+    for (const script of ["generate", "lint", "test"]) {
+      await run("npm", ["run", "--silent", script], { cwd: home, env });
+    }
+    expect(readFileSync(join(home, "src/config.ts"), "utf8")).to.equal(before);
+    const { stdout } = await run("npm", ["pack", "--json"], { cwd: home, env });
+    const [{ filename, files: packed }]: [{ filename: string; files: { path: string }[] }] = JSON.parse(
+      stdout.slice(stdout.indexOf("[\n")),
+    );
+    expect(existsSync(join(home, filename))).to.equal(true);
+    expect(filename).to.equal("claudeway-plugin-turn-counter-0.1.0.tgz");
+    expect(packed.map(({ path }) => path)).to.have.members([
+      "README.md",
+      "config.schema.json",
+      "package.json",
+      "dist/config.d.ts",
+      "dist/config.js",
+      "dist/index.d.ts",
+      "dist/index.js",
+    ]);
+  });
+
+  it("leaves no name of the template", () => {
+    for (const name of readdirSync(home, { recursive: true, encoding: "utf8" })) {
+      if (!/\.(ts|js|json|md|yml)$/.test(name)) continue;
+      expect(readFileSync(join(home, name), "utf8"), name).not.to.match(/hello.?world/i);
+    }
+  });
+});
+
+describe("the template of a plugin", () => {
+  const template = readManifest(join(ROOT, "core/templates/plugin"));
+  const core = readManifest(join(ROOT, "core"));
+
+  it("names the versions that this project is built with", () => {
+    const { devDependencies: ours }: { devDependencies: Record<string, string> } = JSON.parse(
+      readFileSync(join(ROOT, "package.json"), "utf8"),
+    );
+    const { "@claudeway/core": coreVersion, ...tools } = template.devDependencies ?? {};
+    expect(coreVersion).to.equal(core.version);
+    expect(template.peerDependencies).to.deep.equal({ "@claudeway/core": `^${core.version}` });
+    expect(ours).to.include(tools);
+    expect(core.dependencies).to.include(template.dependencies);
+  });
+});
