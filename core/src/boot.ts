@@ -49,6 +49,8 @@ export interface BootOptions {
   /** Which plugins are on; by default those that the configuration names. */
   readonly selection?: (loaded: LoadedConfig) => PluginSelection;
   readonly kernel?: Pick<KernelOptions, "limits">;
+  /** Called when the world can reach the gateway under an address, and when that changes. */
+  readonly showPublicUrl?: (url: string) => void;
 }
 
 /** Opens everything, in the order of dependence. When a step fails, the ones before are undone, and it rejects. */
@@ -96,7 +98,18 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     { version, loaded, spawn, posture: () => postureNow(posture, kernel) },
     { kernel, engine, ledger, audit, desk, log },
   );
-  const control = new Control({ version, loaded, kernel, gateway, engine, read, selection });
+  const { showPublicUrl = () => undefined } = options;
+  const control = new Control({
+    version,
+    loaded,
+    kernel,
+    gateway,
+    engine,
+    read,
+    selection,
+    log,
+    showPublicUrl,
+  });
   kernel.offer(
     createOffers({
       ledger,
@@ -105,6 +118,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       sessions: gateway.sessions,
       turns: gateway.turns,
       dataDir: config.data_dir,
+      installation,
     }),
   );
   await kernel.enable(selection(loaded));

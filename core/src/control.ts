@@ -1,8 +1,10 @@
 import type { LoadedConfig } from "@claudeway/config";
+import type { Logger } from "pino";
 import type { Engine } from "./engine/engine.js";
 import type { Gateway } from "./gateway.js";
 import { openapiDocument } from "./http/openapi.js";
 import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
+import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { PluginSource } from "./kernel/loader.js";
 import type { PluginSelection } from "./kernel/selection.js";
@@ -17,6 +19,9 @@ export interface ControlParts {
   readonly read: () => LoadedConfig;
   /** Which plugins a configuration switches on. */
   readonly selection: (loaded: LoadedConfig) => PluginSelection;
+  readonly log: Logger;
+  /** Shows the operator the address that the world sees. */
+  readonly showPublicUrl: (url: string) => void;
 }
 
 /** The gateway as plugins that need "control" see it. */
@@ -85,12 +90,19 @@ export class Control implements GatewayControl {
   }
 
   announcePublicUrl(url: string | undefined): void {
+    if (url === this.#publicUrl) return;
     this.#publicUrl = url;
+    this.parts.log.info(url === undefined ? "the public address is gone" : `public address: ${url}`);
+    if (url !== undefined) this.parts.showPublicUrl(url);
     this.parts.kernel.tell("publicUrl", url);
   }
 
   publicUrl(): string | undefined {
     return this.#publicUrl;
+  }
+
+  address(): ListenAddress | undefined {
+    return this.parts.gateway.address;
   }
 
   /** The sections of the configuration, for what they configure: what is on is said by name. */

@@ -69,6 +69,7 @@ export class Gateway {
   readonly #parked: ParkedTurns;
   readonly #shutdown = new AbortController();
   #closing: Promise<void> | undefined;
+  #address: ListenAddress | undefined;
 
   constructor(
     private readonly options: GatewayOptions,
@@ -191,6 +192,11 @@ export class Gateway {
     return { running: this.#queue.running, queued: this.#queue.queued };
   }
 
+  /** Where it listens, once the port is open. */
+  get address(): ListenAddress | undefined {
+    return this.#address;
+  }
+
   /** Opens the port. Rejects with Node's error when it can't. */
   async listen(): Promise<ListenAddress> {
     const { host, port } = this.#config;
@@ -202,6 +208,7 @@ export class Gateway {
       });
     });
     const address = listenAddress(host, this.#server);
+    this.#address = address;
     this.parts.kernel.tell("listening", address);
     return address;
   }

@@ -55,7 +55,16 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<vo
 
 async function listen(loaded: LoadedConfig, log: Logger, read: () => LoadedConfig): Promise<RunningGateway> {
   try {
-    return await boot({ loaded, version: VERSION, env: process.env, cwd: process.cwd(), log, read });
+    const showPublicUrl = (url: string) => void process.stdout.write(`Public address: ${url}\n`);
+    return await boot({
+      loaded,
+      version: VERSION,
+      env: process.env,
+      cwd: process.cwd(),
+      log,
+      read,
+      showPublicUrl,
+    });
   } catch (error) {
     throw explainListening(error, loaded);
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { markedEnvironment } from "./engine/reaper.js";
 import type { ApprovalDesk, Capabilities, Offers, TurnHandle, TurnRunner } from "./kernel/capabilities.js";
 import type { Ledger } from "./ledger/ledger.js";
 import type { Sessions } from "./sessions.js";
@@ -17,10 +18,13 @@ export interface OfferParts extends Pick<Capabilities, "control" | "approvals"> 
   readonly sessions: Sessions;
   readonly turns: RunningTurns;
   readonly dataDir: string;
+  /** Begins the mark of every child process. */
+  readonly installation: string;
 }
 
 /** What the gateway offers to plugins. */
-export function createOffers({ ledger, sessions, turns, control, approvals, dataDir }: OfferParts): Offers {
+export function createOffers(parts: OfferParts): Offers {
+  const { ledger, sessions, turns, control, approvals, dataDir, installation } = parts;
   return {
     approvals: deskOf(approvals),
     control,
@@ -45,6 +49,7 @@ export function createOffers({ ledger, sessions, turns, control, approvals, data
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return folder;
     },
+    childMark: (plugin) => markedEnvironment(`${installation}.plugin.${plugin}`),
   };
 }
 

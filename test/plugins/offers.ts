@@ -9,6 +9,11 @@ export function fakeOffers(given: Partial<Offers>): Offers {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-plugin-"));
   const offers = Object.create(NOTHING_OFFERED, Object.getOwnPropertyDescriptors(given)) as Offers;
   if (given.storage === undefined) Object.defineProperty(offers, "storage", { value: () => folder });
+  if (given.childMark === undefined) {
+    Object.defineProperty(offers, "childMark", {
+      value: (name: string) => ({ CLAUDEWAY_PROCESS: `test.${name}` }),
+    });
+  }
   return offers;
 }
 

@@ -14,7 +14,7 @@ import {
 import { messageOf } from "../errors.js";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import type { ChildNote } from "./engine.js";
-import { endMarked, findMarked, MARKER_VARIABLE, startTimeOf } from "./reaper.js";
+import { endMarked, findMarked, markedEnvironment, startTimeOf } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
 const CLEAN_END_MS = 2000;
@@ -207,10 +207,9 @@ export class ClaudeProcess {
 
   #spawn(sdk: SdkSpawnOptions, executable: string) {
     const own = this.plan.command === executable;
-    const outer = process.env[MARKER_VARIABLE];
     const child = spawn(own ? sdk.command : this.plan.command, [...this.plan.args, ...sdk.args], {
       cwd: sdk.cwd ?? this.plan.cwd,
-      env: { ...sdk.env, [MARKER_VARIABLE]: outer === undefined ? this.marker : `${outer},${this.marker}` },
+      env: { ...sdk.env, ...markedEnvironment(this.marker) },
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
     });

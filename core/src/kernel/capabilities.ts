@@ -15,6 +15,7 @@ import type {
 } from "../ledger/ledger.js";
 import type { Frame, TextMode } from "../turns/stream.js";
 import type { Caller } from "../turns/types.js";
+import type { ListenAddress } from "./hooks.js";
 import type { PathsObject } from "./plugin.js";
 import type { PluginStatus } from "./status.js";
 
@@ -156,6 +157,8 @@ export interface GatewayControl {
   /** Tells everybody the address that the world sees; undefined: it is gone. */
   announcePublicUrl(url: string | undefined): void;
   publicUrl(): string | undefined;
+  /** Where the gateway listens; undefined until the port is open (see the hook `listening`). */
+  address(): ListenAddress | undefined;
   /** Folder of the audit log: `<dir>/<key_id>/YYYY-MM.log`. */
   readonly logDir: string;
   /** Where the gateway keeps what is its own. Absolute paths. */
@@ -175,6 +178,8 @@ export interface Offers extends Capabilities {
   readonly ledger: LedgerView;
   /** Makes a plugin's own folder and names it. */
   storage(plugin: string): string;
+  /** What marks a plugin's child processes as the gateway's. */
+  childMark(plugin: string): Readonly<Record<string, string>>;
 }
 
 /** Stands in for the offers of a kernel that nobody has given any: whatever is used of them throws. */
@@ -195,6 +200,7 @@ export const NOTHING_OFFERED: Offers = {
     return notOffered("control");
   },
   storage: () => notOffered("storage"),
+  childMark: () => notOffered("childMark"),
 };
 
 function notOffered(what: string): never {

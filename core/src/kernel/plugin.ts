@@ -58,6 +58,11 @@ export interface PluginScope {
   notice(line: string): () => void;
   /** A folder of the plugin's own, below the data folder, that outlives restarts. Made, with mode 0700, when asked for. */
   readonly storage: string;
+  /**
+   * Variables for the environment of a program that the plugin starts. Whatever bears them, and all that it starts, is
+   * ended at the gateway's next start, should a crash leave it behind (on Linux). Ending it before that is the plugin's.
+   */
+  readonly childMark: Readonly<Record<string, string>>;
   /** Every key's sessions, to be read. */
   readonly sessions: SessionsView;
   /** Turns and money, to be read. */

@@ -64,6 +64,9 @@ export class Holdings {
       get storage() {
         return offers.storage(owner.plugin);
       },
+      get childMark() {
+        return offers.childMark(owner.plugin);
+      },
       get sessions() {
         return offers.sessions;
       },

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import type { Command } from "./command.js";
+import { Lines } from "./lines.js";
+
+/** How cloudflared ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why it could not be started: `ENOENT`, `EACCES`. */
+  readonly startError?: string;
+}
+
+/** How long it may take after TERM, in ms: its own goodbye is set to two seconds. */
+const TERM_GRACE_MS = 3000;
+
+const LAST_WORDS_MS = 300;
+
+/** One run of cloudflared, in a process group of its own. */
+export class Cloudflared {
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcess;
+  #ending: Promise<void> | undefined;
+
+  constructor({ program, args, env }: Command, line: (text: string) => void) {
+    const [first = program, ...rest] = [...endedWithUs(), program, ...args];
+    const child = spawn(first, rest, { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.exited = new Promise((resolve) => {
+      child.once("error", (error) => resolve({ code: null, signal: null, startError: codeOf(error) }));
+      child.once("exit", (code, signal) => {
+        // Its last words may still be in the pipe; what it left running may hold that open.
+        const late = setTimeout(() => resolve({ code, signal }), LAST_WORDS_MS);
+        child.once("close", () => {
+          clearTimeout(late);
+          resolve({ code, signal });
+        });
+      });
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      const lines = new Lines(line);
+      stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+    }
+  }
+
+  /** Ends it and what it started: TERM, a grace, KILL. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    this.#signal("SIGTERM");
+    const late = setTimeout(() => this.#signal("SIGKILL"), TERM_GRACE_MS);
+    await this.exited;
+    clearTimeout(late);
+    // What it left in its group ends with it.
+    this.#signal("SIGKILL");
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
+    } catch {
+      // The group is empty: that is what was wanted.
+    }
+  }
+}
+
+let prefix: readonly string[] | undefined;
+
+/**
+ * The words before a command that let the kernel end it when the gateway dies, were it by SIGKILL: an open door to a
+ * port that anybody may take next must not outlive us. Where there is no such program, the next start ends it.
+ */
+function endedWithUs(): readonly string[] {
+  const words = ["setpriv", "--pdeathsig", "KILL", "--"];
+  const [program = "", ...args] = words;
+  prefix ??= spawnSync(program, [...args, "true"], { stdio: "ignore" }).status === 0 ? words : [];
+  return prefix;
+}
+
+function codeOf(error: Error): string {
+  return "code" in error ? String(error.code) : error.message;
+}

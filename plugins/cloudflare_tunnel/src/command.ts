@@ -1,0 +1,47 @@
+import type { ListenAddress } from "@claudeway/core";
+import type { TunnelConfig } from "./config.js";
+
+/** What cloudflared is started with. */
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Flags of both kinds: no update that replaces the program, /ready on a port of its choice, a short goodbye. */
+const COMMON = ["--no-autoupdate", "--metrics", "127.0.0.1:0", "--grace-period", "2s"];
+
+/** What cloudflared needs of the gateway's environment; the rest is none of its business, secrets above all. */
+const HANDED_DOWN =
+  /^(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|TUNNEL_(TRANSPORT_PROTOCOL|EDGE_IP_VERSION|REGION))$/i;
+
+/**
+ * The command line for a quick tunnel to `origin`, or for a named one, whose token goes through the environment: argument
+ * lists are everybody's to read.
+ */
+export function commandFor(
+  program: string,
+  { tunnel_token: token }: TunnelConfig,
+  { origin, mark }: { readonly origin: string; readonly mark: Command["env"] },
+): Command {
+  const env = { ...handedDown(process.env), ...mark };
+  if (token !== undefined) {
+    return { program, args: ["tunnel", ...COMMON, "run"], env: { ...env, TUNNEL_TOKEN: token } };
+  }
+  // Rules in the user's own config file would take the place of the one address to serve.
+  return { program, args: ["tunnel", "--config", "/dev/null", ...COMMON, "--url", origin], env };
+}
+
+/** The gateway's address for a program on this machine. */
+export function originOf({ host, port }: ListenAddress): string {
+  if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  if (host === "::") return `http://[::1]:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function handedDown(env: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(env).flatMap(([name, value]) =>
+    value !== undefined && HANDED_DOWN.test(name) ? [[name, value] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What cloudflared says of itself: connected or not; `silent`: it has said nothing for several looks. */
+export type Health = "connected" | "disconnected" | "silent";
+
+const ANSWER_MS = 5000;
+const MOST_SILENT_LOOKS = 3;
+
+/** Looks at cloudflared's /ready every so often, until the signal is aborted. Never rejects. */
+export async function watchHealth(
+  url: string,
+  { everyMs, signal }: { readonly everyMs: number; readonly signal: AbortSignal },
+  tell: (health: Health) => void,
+): Promise<void> {
+  let silent = 0;
+  while (!signal.aborted) {
+    await sleep(everyMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const status = await ask(`${url}/ready`, Math.min(everyMs, ANSWER_MS), signal);
+    silent = status === undefined ? silent + 1 : 0;
+    if (signal.aborted) return;
+    if (status !== undefined) tell(status === 200 ? "connected" : "disconnected");
+    else if (silent === MOST_SILENT_LOOKS) tell("silent");
+  }
+}
+
+async function ask(url: string, ms: number, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]) });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return undefined;
+  }
+}

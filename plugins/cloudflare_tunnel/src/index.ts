@@ -1,0 +1,36 @@
+import { definePlugin, type ListenAddress } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import type { TunnelConfig } from "./config.js";
+import { refuseWeakKeys } from "./keys.js";
+import { Tunnel } from "./tunnel.js";
+
+export default definePlugin<TunnelConfig, "control">({
+  name: "cloudflare_tunnel",
+  apiVersion: 1,
+  configSchema,
+  needs: ["control"],
+  // Two connectors of one tunnel would share its requests, and the older one is on its way out.
+  exclusive: true,
+  apply(kernel, config) {
+    const { control } = kernel;
+    if (config.public_url !== undefined && config.tunnel_token === undefined) {
+      throw new Error(
+        "plugins.cloudflare_tunnel.public_url: only a named tunnel has an address of its own; set tunnel_token too",
+      );
+    }
+    if (!config.allow_weak_keys) refuseWeakKeys(control.keys());
+    let tunnel: Tunnel | undefined;
+    const open = (address: ListenAddress): void => {
+      tunnel ??= Tunnel.open({
+        scope: kernel,
+        config,
+        address,
+        announce: (url) => control.announcePublicUrl(url),
+      });
+    };
+    const address = control.address();
+    if (address === undefined) kernel.hooks.listening.tap("open", open);
+    else open(address);
+    kernel.onDispose(() => tunnel?.close());
+  },
+});

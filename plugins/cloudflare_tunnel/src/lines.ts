@@ -1,0 +1,24 @@
+/** Longer lines are cut: cloudflared's longest shows a configuration. */
+const LONGEST_LINE = 256 * 1024;
+
+/** Cuts a stream of text into lines. Holds one line at most, however much comes. */
+export class Lines {
+  #begun = "";
+
+  constructor(private readonly take: (line: string) => void) {}
+
+  push(text: string): void {
+    let from = 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", from)) {
+      this.#add(text.slice(from, end));
+      this.take(this.#begun);
+      this.#begun = "";
+      from = end + 1;
+    }
+    this.#add(text.slice(from));
+  }
+
+  #add(part: string): void {
+    if (this.#begun.length < LONGEST_LINE) this.#begun += part.slice(0, LONGEST_LINE - this.#begun.length);
+  }
+}

@@ -1,0 +1,22 @@
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { delimiter, join, resolve } from "node:path";
+
+/** The absolute path of a program that is named by a path, or is to be looked for on the PATH; undefined: there is none. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  const { PATH = "" } = process.env;
+  const candidates = name.includes("/")
+    ? [resolve(name)]
+    : PATH.split(delimiter).flatMap((folder) => (folder === "" ? [] : [join(folder, name)]));
+  for (const candidate of candidates) if (await isProgram(candidate)) return candidate;
+  return undefined;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ListenAddress, PluginScope } from "@claudeway/core";
+import { commandFor, originOf } from "./command.js";
+import type { TunnelConfig } from "./config.js";
+import { findProgram } from "./program.js";
+import { type Ended, Run } from "./run.js";
+
+export interface TunnelOptions {
+  readonly scope: Pick<PluginScope, "log" | "notice" | "signal" | "childMark">;
+  readonly config: TunnelConfig;
+  readonly address: ListenAddress;
+  /** Tells everybody the address that the world sees; undefined: it is gone. */
+  readonly announce: (url: string | undefined) => void;
+}
+
+const INSTALL_PAGE =
+  "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/downloads/";
+const LONGEST_WAIT_MS = 60_000;
+/** A tunnel that stood this long is taken for a good one: what ends it is a new failure. */
+const STEADY_MS = 60_000;
+
+/** Keeps cloudflared running, and says where it leads, until the plugin is switched off. */
+export class Tunnel {
+  #failures = 0;
+  #said = "";
+  #withdrawNotice: (() => void) | undefined;
+  readonly #ended: Promise<void>;
+
+  private constructor(private readonly options: TunnelOptions) {
+    this.#say("info", "cloudflared is starting; the address follows");
+    this.#ended = this.#keepRunning();
+  }
+
+  static open(options: TunnelOptions): Tunnel {
+    return new Tunnel(options);
+  }
+
+  /** Resolves when nothing of cloudflared is left; the scope's signal has to be aborted before. */
+  close(): Promise<void> {
+    return this.#ended;
+  }
+
+  async #keepRunning(): Promise<void> {
+    const { scope, announce } = this.options;
+    const { signal } = scope;
+    while (!signal.aborted) {
+      const { why, stoodMs } = await this.#runOnce();
+      announce(undefined);
+      if (signal.aborted) return;
+      this.#failures = stoodMs > STEADY_MS ? 1 : this.#failures + 1;
+      const waitMs = this.#waitMs();
+      this.#say("warn", `cloudflared ${this.#withoutToken(why)}`, `; next try in ${waitMs / 1000} s`);
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #runOnce(): Promise<Ended> {
+    const { config, scope, address, announce } = this.options;
+    const program = await findProgram(config.cloudflared_bin);
+    if (program === undefined) {
+      const where = config.cloudflared_bin.includes("/") ? "" : " on the PATH";
+      return {
+        why: `is missing: there is no program ${config.cloudflared_bin}${where}; install it (${INSTALL_PAGE}) or set cloudflared_bin`,
+        stoodMs: 0,
+      };
+    }
+    if (scope.signal.aborted) return { why: "was not started", stoodMs: 0 };
+    const run = new Run({
+      command: commandFor(program, config, { origin: originOf(address), mark: scope.childMark }),
+      port: address.port,
+      named: config.tunnel_token !== undefined,
+      publicUrl: config.public_url?.replace(/\/$/, ""),
+      startMs: config.start_secs * 1000,
+      checkMs: config.check_secs * 1000,
+      signal: scope.signal,
+      stands: (url) => {
+        this.#say(...standing(url, address.port));
+        announce(url);
+      },
+      lost: () => {
+        this.#say("warn", "the connection to Cloudflare is lost; cloudflared tries to get it back");
+        announce(undefined);
+      },
+    });
+    return run.end();
+  }
+
+  #waitMs(): number {
+    const { retry_secs } = this.options.config;
+    return Math.min(retry_secs * 1000 * 2 ** Math.min(this.#failures - 1, 16), LONGEST_WAIT_MS);
+  }
+
+  /** In the plugin list, and in the log where it is news. `passing` is no news by itself. */
+  #say(level: "info" | "warn", line: string, passing = ""): void {
+    const { log, notice } = this.options.scope;
+    this.#withdrawNotice?.();
+    this.#withdrawNotice = notice(`cloudflare_tunnel: ${line}`);
+    log[line === this.#said ? "debug" : level](line + passing);
+    this.#said = line;
+  }
+
+  #withoutToken(text: string): string {
+    const { tunnel_token: token } = this.options.config;
+    return token === undefined ? text : text.replaceAll(token, "***");
+  }
+}
+
+function standing(url: string | undefined, port: number): ["info" | "warn", string] {
+  if (url !== undefined) return ["info", `the world reaches this gateway at ${url}`];
+  return [
+    "warn",
+    `the tunnel stands, but which of its addresses leads to port ${port} can't be told; set plugins.cloudflare_tunnel.public_url`,
+  ];
+}

@@ -1,0 +1,243 @@
+import { readdirSync, readFileSync } from "node:fs";
+import tunnel from "@claudeway/plugin-cloudflare-tunnel";
+import { expect } from "chai";
+import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import { createKernel, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
+import { eventually } from "../../e2e/poll.js";
+import { fakeOffers } from "../offers.js";
+import { type Behaviour, SAYS, StandIn } from "./stand-in.js";
+
+const URL = "https://ten-towns-join-fast.trycloudflare.com";
+const TOKEN = "eyJhIjoiNGYwZDFjMWU4ZjUyNGYwYzhhNTMwYzdjMmYzYTlkMTAifQ==";
+const STRONG = [{ id: "admin", generated: false, secretLength: 32 }];
+const CATCH_ALL = { service: "http_status:404" };
+
+describe("cloudflare_tunnel", () => {
+  let running: TestKernel;
+  let standIn: StandIn;
+  let announced: (string | undefined)[];
+  let keys: { readonly id: string; readonly generated: boolean; readonly secretLength: number }[];
+
+  beforeEach(() => {
+    running = createKernel({ limits: { applyMs: 5000, disposeMs: 5000 } });
+    announced = [];
+    keys = STRONG;
+    running.kernel.offer(
+      fakeOffers({
+        get control(): Offers["control"] {
+          const control: Pick<Offers["control"], "keys" | "address" | "announcePublicUrl"> = {
+            keys: () => keys,
+            address: () => ({ host: "0.0.0.0", port: 3777, url: "http://localhost:3777" }),
+            announcePublicUrl: (url: string | undefined) => {
+              if (url !== announced.at(-1)) announced.push(url);
+            },
+          };
+          return control as Offers["control"];
+        },
+      }),
+    );
+  });
+
+  afterEach(async () => {
+    await running.kernel.close();
+    expect(await standIn.left(), "processes left").to.deep.equal([]);
+    standIn.remove();
+  });
+
+  /** Switches the plugin on; cloudflared does, run by run, what is said. */
+  async function start(config: Readonly<Record<string, unknown>>, ...behaviours: Behaviour[]): Promise<void> {
+    standIn = new StandIn(...behaviours);
+    await enable(config);
+  }
+
+  function enable(config: Readonly<Record<string, unknown>>): Promise<void> {
+    const section = { cloudflared_bin: standIn.path, retry_secs: 0.05, check_secs: 0.1, ...config };
+    return running.kernel.enable({ plugins: [tunnel], sections: { cloudflare_tunnel: section } });
+  }
+
+  const said = () => running.kernel.status()[0]?.notices.join("\n") ?? "";
+  const announces = (url: string | undefined, times = 1) =>
+    eventually(`${url} announced`, () => announced.filter((one) => one === url).length >= times);
+  const says = (words: string) => eventually(`"${words}" in: ${said()}`, () => said().includes(words));
+
+  it("opens a quick tunnel to the gateway and tells its address", async () => {
+    await start({}, { lines: SAYS.quick(URL) });
+    await announces(URL);
+    expect(said()).to.equal(`cloudflare_tunnel: the world reaches this gateway at ${URL}`);
+    const [{ args = [] } = {}] = standIn.starts;
+    expect(args.join(" ")).to.match(
+      /^tunnel --config \/dev\/null --no-autoupdate .*--url http:\/\/127\.0\.0\.1:3777$/,
+    );
+    await running.kernel.disable("cloudflare_tunnel");
+    expect(announced).to.deep.equal([URL, undefined]);
+    expect(await standIn.left()).to.deep.equal([]);
+  });
+
+  it("opens a named tunnel with its token in the environment alone, and finds its address in its rules", async () => {
+    const rules = [
+      { hostname: "other.example.com", service: "http://localhost:8080" },
+      { hostname: "claude.example.com", originRequest: {}, service: "http://localhost:3777" },
+      CATCH_ALL,
+    ];
+    await start(
+      { tunnel_token: TOKEN },
+      { lines: [SAYS.starting, SAYS.settings, SAYS.registered, SAYS.rules(rules)] },
+    );
+    await announces("https://claude.example.com");
+    const [{ args = [], env = {} } = {}] = standIn.starts;
+    expect(args.slice(-1)).to.deep.equal(["run"]);
+    expect(env["TUNNEL_TOKEN"]).to.equal(TOKEN);
+    expect(everyArgumentList()).to.contain("cloudflared").and.not.contain(TOKEN);
+    expect(JSON.stringify([running.lines, running.kernel.status()])).not.to.contain(TOKEN);
+  });
+
+  it("takes a named tunnel's address from the configuration, and asks for it where it can't tell", async () => {
+    const rules = [{ hostname: "a.example.com", service: "http://localhost:3777" }];
+    const both = [...rules, { hostname: "b.example.com", service: "http://127.0.0.1:3777" }];
+    const lines = [SAYS.registeredIn2022, SAYS.rules(both)];
+    await start({ tunnel_token: TOKEN, public_url: "https://b.example.com/" }, { lines });
+    await announces("https://b.example.com");
+    await running.kernel.reconfigure("cloudflare_tunnel", {
+      cloudflared_bin: standIn.path,
+      tunnel_token: TOKEN,
+    });
+    await says("set plugins.cloudflare_tunnel.public_url");
+    expect(announced).to.deep.equal(["https://b.example.com", undefined]);
+  });
+
+  it("starts a cloudflared that died again, later each time, and says why it died", async () => {
+    const again = "https://second-try.trycloudflare.com";
+    await start(
+      {},
+      { lines: [SAYS.requesting, SAYS.noInternet], exit: 1 },
+      { lines: SAYS.quick(URL), exit: 1 },
+      { lines: SAYS.quick(again) },
+    );
+    await announces(again);
+    expect(announced).to.deep.equal([URL, undefined, again]);
+    const [first, second] = running.complaints();
+    expect(first).to.equal(`cloudflared ended with exit code 1: ${SAYS.noInternet}; next try in 0.05 s`);
+    expect(second).to.match(/^cloudflared ended with exit code 1; next try in 0\.1 s$/);
+  });
+
+  it("does not repeat a token that cloudflared repeats", async () => {
+    await start({ tunnel_token: TOKEN }, { lines: [`${SAYS.badToken} ${TOKEN}`], exit: 255 });
+    await says("Provided Tunnel token is not valid. ***");
+    expect(JSON.stringify(running.lines)).not.to.contain(TOKEN);
+  });
+
+  it("ends one that hangs at its start and ignores TERM, and starts another", async () => {
+    await start({ start_secs: 0.3 }, { ignoreTerm: true, child: true }, { lines: SAYS.quick(URL) });
+    await announces(URL);
+    expect(running.complaints()[0]).to.contain("had no tunnel after 0.3 s");
+    expect(await standIn.left()).to.have.length(1);
+  });
+
+  it("notices when the connection is lost and back, and when cloudflared answers no more", async () => {
+    await start(
+      {},
+      { lines: SAYS.quick(URL), ready: [200, 503, 503, 200, "hang"] },
+      { lines: SAYS.quick(URL), ready: [200] },
+    );
+    await announces(URL, 3);
+    expect(announced).to.deep.equal([URL, undefined, URL, undefined, URL]);
+    expect(running.complaints().join("\n"))
+      .to.contain("connection to Cloudflare is lost")
+      .and.contain("did not answer any more");
+  });
+
+  for (const newlines of [true, false]) {
+    it(`holds little of a flood of output, ${newlines ? "in lines" : "in one line"}`, async () => {
+      const bytes = 100_000_000;
+      await start({}, { flood: { bytes, newlines }, lines: SAYS.quick(URL) });
+      let most = 0;
+      const before = process.memoryUsage();
+      await eventually("the address after the flood", () => {
+        const { heapUsed, external } = process.memoryUsage();
+        most = Math.max(most, heapUsed + external - before.heapUsed - before.external);
+        return announced.includes(URL);
+      });
+      expect(most).to.be.lessThan(bytes / 2);
+      expect(said().length).to.be.lessThan(1000);
+    });
+  }
+
+  it("leaves nothing when it is switched off, though cloudflared and its child ignore TERM", async () => {
+    await start({}, { lines: SAYS.quick(URL), ignoreTerm: true, child: true });
+    await announces(URL);
+    expect(await standIn.left()).to.have.length(2);
+    await running.kernel.disable("cloudflare_tunnel");
+    expect(await standIn.left()).to.deep.equal([]);
+  });
+
+  it("says where to get a cloudflared that is missing, and takes it when it comes", async () => {
+    standIn = new StandIn({ lines: SAYS.quick(URL) });
+    standIn.uninstall();
+    await enable({});
+    await says("https://developers.cloudflare.com/");
+    expect(said()).to.contain(`there is no program ${standIn.path}; install it`);
+    expect(running.kernel.status()[0]?.state).to.equal("on");
+    standIn.install();
+    await announces(URL);
+    expect(running.complaints(), "the same complaint is told once").to.have.length(1);
+  });
+
+  it("hands cloudflared what it needs of the environment, and nothing else", async () => {
+    process.env["CLAUDEWAY_TEST_SECRET"] = "hunter2hunter2";
+    process.env["HTTPS_PROXY"] = "http://proxy.example:8080";
+    try {
+      await start({}, { lines: SAYS.quick(URL) });
+      await announces(URL);
+    } finally {
+      delete process.env["CLAUDEWAY_TEST_SECRET"];
+      delete process.env["HTTPS_PROXY"];
+    }
+    const [{ env = {} } = {}] = standIn.starts;
+    expect(env).to.include({ HTTPS_PROXY: "http://proxy.example:8080", PATH: process.env["PATH"] });
+    expect(JSON.stringify(env)).not.to.contain("hunter2");
+  });
+
+  describe("before it opens the gateway to the world", () => {
+    const REFUSED = [
+      ["a generated key", { id: "default", generated: true, secretLength: 67 }, "its key was generated"],
+      [
+        "a short key",
+        { id: "ci", generated: false, secretLength: 31 },
+        "the secret of key ci has 31 characters; take 32 or more",
+      ],
+    ] as const;
+    for (const [what, key, words] of REFUSED) {
+      it(`refuses ${what}, unless it is allowed`, async () => {
+        standIn = new StandIn({ lines: SAYS.quick(URL) });
+        keys = [...STRONG, key];
+        expect(await rejectionMessage(enable({})))
+          .to.contain(words)
+          .and.contain("allow_weak_keys = true");
+        expect(standIn.starts).to.deep.equal([]);
+        await enable({ allow_weak_keys: true });
+        await announces(URL);
+      });
+    }
+
+    it("refuses a public_url without a token", async () => {
+      standIn = new StandIn({});
+      expect(await rejectionMessage(enable({ public_url: "https://claude.example.com" }))).to.contain(
+        "set tunnel_token too",
+      );
+    });
+  });
+});
+
+/** The argument lists of every process on this machine. */
+function everyArgumentList(): string {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      } catch {
+        return "";
+      }
+    })
+    .join("\n");
+}
