@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "chai";
 import { createTestGateway } from "@claudeway/core/testing";
+import { expect } from "chai";
 import { runToEnd } from "../e2e/gateway.js";
-import { readManifest, ROOT, run } from "./packed.js";
+import { ROOT, readManifest, run } from "./packed.js";
 
 const NAME = "turn-counter";
 const TAKES = "takes at most 50 lower case letters, digits and single hyphens, a letter first";
