@@ -1,8 +1,9 @@
 import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "../approvals/types.js";
 import { viewOf } from "../approvals/view.js";
+import type { TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
-import type { ParkedTurn, TurnPlan, TurnUsage } from "./types.js";
+import type { ParkedTurn, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
 /** A parked turn whose request is settled, and that goes on. */
 export interface ContinuedTurn {
@@ -33,9 +34,41 @@ export function parkedResponse(response: TurnResponse, pending: Approval): TurnR
   };
 }
 
-/** What is kept of a plan: the prompt is in the CLI's own transcript and nowhere else. */
-export function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
+/** What is kept of a turn that parks, to go on with it. */
+export function toPark({
+  pending,
+  plan,
+  timeLeftMs,
+  outcome,
+  stream,
+}: {
+  readonly pending: Approval;
+  readonly plan: TurnPlan;
+  readonly timeLeftMs: number;
+  readonly outcome: TurnOutcome;
+  readonly stream: ParkedTurn["stream"];
+}): ParkedTurn {
+  return {
+    approvalId: pending.id,
+    toolUseId: pending.toolUseId,
+    plan: planToKeep(plan, timeLeftMs),
+    response: outcome.response,
+    stream,
+    ranMs: outcome.durationMs,
+    queuedMs: outcome.queuedMs,
+  };
+}
+
+/** The prompt is in the CLI's own transcript and nowhere else. */
+function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
   return { ...plan, timeoutMs: Math.max(timeLeftMs, LEAST_TIME_LEFT_MS) };
+}
+
+/** What a turn that stays parked answers: what it answered when it was. */
+export function answerSoFar({ parked, usage }: ContinuedTurn): TurnResult {
+  const { response, ranMs: durationMs, queuedMs } = parked;
+  const { model } = parked.plan;
+  return { response, usage, durationMs, queuedMs, exitCode: null, model, end: "parked" };
 }
 
 /** The calls that were denied before the turn was parked, without the one that it was parked for. */

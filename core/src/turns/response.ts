@@ -1,9 +1,11 @@
-import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
-import type { EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
+import type { TurnResponse } from "@claudeway/schemas";
+import type { EngineResult, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { TurnAuditLine } from "../ledger/audit.js";
 import type { TurnRecord } from "../ledger/ledger.js";
-import type { TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
+import { deniedBefore } from "./parking.js";
+import type { TurnRequest } from "./request.js";
+import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
 /** How a turn ended, and what a client that waits for it is told instead of an answer, if anything. */
 export interface Ending {
@@ -49,27 +51,42 @@ export function endingOfError(error: unknown, stopped: StopReason | undefined): 
   return undefined;
 }
 
-/** The answer as clients get it. */
-export function toResponse(
-  info: TurnInfo,
-  {
-    ending,
-    result,
+/** A turn's course, as far as its outcome tells of it. */
+interface TurnCourse {
+  readonly plan: TurnPlan;
+  readonly ending: Ending;
+  /** Undefined where it never got to the engine. */
+  readonly result: EngineResult | undefined;
+  /** Of the whole turn, also before it was parked. */
+  readonly usage: TurnUsage;
+  /** Milliseconds that it ran and waited, since it was parked if it was. */
+  readonly ranMs: number;
+  readonly waitedMs: number;
+}
+
+/** What became of a turn. */
+export function toOutcome(request: TurnRequest, course: TurnCourse): TurnOutcome {
+  const { plan, ending, result, usage, ranMs, waitedMs } = course;
+  const before = request.continues?.parked;
+  const durationMs = Math.round((before?.ranMs ?? 0) + ranMs);
+  return {
+    end: ending.end,
+    response: toResponse(request, course, durationMs),
     usage,
     durationMs,
-    granted,
-    deniedBefore = [],
-  }: {
-    readonly ending: Ending;
-    readonly result: EngineResult | undefined;
-    readonly usage: TurnUsage;
-    readonly durationMs: number;
-    readonly granted: readonly GrantedCall[];
-    /** Calls that were denied before the turn was parked. */
-    readonly deniedBefore?: readonly PermissionDenial[];
-  },
+    queuedMs: Math.round((before?.queuedMs ?? 0) + waitedMs),
+    exitCode: result?.exitCode ?? null,
+    model: result?.model ?? plan.model,
+  };
+}
+
+/** The answer as clients get it. */
+function toResponse(
+  { info, granted = [], continues }: TurnRequest,
+  { ending, result, usage }: TurnCourse,
+  durationMs: number,
 ): TurnResponse {
-  const denials = [...deniedBefore, ...(result?.denials ?? [])];
+  const denials = [...deniedBefore(continues), ...(result?.denials ?? [])];
   const ran = new Set(result?.ran);
   return {
     session_id: info.sessionId,

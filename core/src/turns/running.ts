@@ -1,5 +1,6 @@
 import type { StopReason } from "../engine/engine.js";
-import { Turn, type TurnContext, type TurnRequest } from "./turn.js";
+import type { TurnContext, TurnRequest } from "./request.js";
+import { Turn } from "./turn.js";
 
 /** The turns that have begun and not ended. */
 export class RunningTurns {

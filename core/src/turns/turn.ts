@@ -1,69 +1,20 @@
-import type { Logger } from "pino";
 import { TurnCalls } from "../approvals/calls.js";
-import type { Desk } from "../approvals/desk.js";
 import type { Approval } from "../approvals/types.js";
-import type {
-  Engine,
-  EngineListener,
-  EngineResult,
-  GrantedCall,
-  Posture,
-  StopReason,
-} from "../engine/engine.js";
+import type { EngineListener, EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
 import { NO_USAGE } from "../engine/usage.js";
 import { GatewayError } from "../errors.js";
-import type { SpawnPlan } from "../kernel/hooks.js";
-import type { Kernel } from "../kernel/kernel.js";
-import { Booking, type Books } from "./booking.js";
+import { Booking } from "./booking.js";
 import { Course } from "./course.js";
-import { type ContinuedTurn, deniedBefore, PARKED, parkedResponse, planToKeep } from "./parking.js";
-import type { TurnQueue } from "./queue.js";
-import { type Ending, endingOfError, endingOfResult, toResponse } from "./response.js";
+import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
+import type { EndedTurn, TurnContext, TurnRequest } from "./request.js";
+import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 import { addUsage } from "./usage.js";
 
-/** A prompt on its way in. */
-export interface TurnRequest {
-  readonly info: TurnInfo;
-  /** What the caller asks for; `beforeExecute` may make something else of it. */
-  readonly plan: TurnPlan;
-  /** Which route or plugin it came through, as in `POST /task`. */
-  readonly route: string;
-  /** Calls that may run although the posture denies them. */
-  readonly granted?: readonly GrantedCall[];
-  /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
-  readonly continues?: ContinuedTurn;
-  /** True: what the session waits for is withdrawn. */
-  readonly withdrawPending?: boolean;
-}
-
-/** What a turn needs around it. */
-export interface TurnContext {
-  readonly kernel: Kernel;
-  readonly queue: TurnQueue;
-  readonly engine: Engine;
-  readonly books: Books;
-  /** Waits until the session's earlier turns are over; resolves to what lets the next one go. */
-  readonly order: (sessionId: string, stop: AbortSignal) => Promise<() => void>;
-  /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
-  readonly spawn: (workdir: string) => SpawnPlan;
-  /** How tool calls are treated at the moment. */
-  readonly posture: () => Posture;
-  readonly desk: Desk;
-  /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
-  readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
-  /** Aborted when the gateway closes. */
-  readonly closing: AbortSignal;
-  readonly log: Logger;
-}
-
-/** What a turn's caller gets: of a turn that parks, the answer so far. */
-export type TurnResult = TurnOutcome | (Omit<TurnOutcome, "end"> & { readonly end: "parked" });
-
-/** The end of a turn: its outcome, and the error that a client waiting for it gets instead of an answer. */
-export interface EndedTurn {
-  readonly outcome: TurnResult;
+/** A turn whose end is in the books. */
+interface BookedTurn {
+  readonly outcome: TurnOutcome;
   readonly error: GatewayError | undefined;
 }
 
@@ -238,27 +189,16 @@ export class Turn {
       const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
       return this.#finish(plan, { end: "failed", message, error: undefined }, result);
     }
-    const { continues } = this.request;
     const sinceParked = await this.#booking.priced(result.usage);
-    const outcome = this.#outcomeOf(
-      plan,
-      { ...PARKED, end: "interrupted" },
-      result,
-      this.#whole(sinceParked),
-    );
+    const usage = this.#whole(sinceParked);
+    const outcome = this.#outcomeOf(plan, { ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
-    const parked = {
-      approvalId: pending.id,
-      toolUseId: pending.toolUseId,
-      plan: planToKeep(plan, this.#course?.timeLeftMs ?? 0),
-      response,
-      // With the two events that are told below.
-      stream: { text: this.stream.text, lastId: this.stream.lastId + 2 },
-      ranMs: outcome.durationMs,
-      queuedMs: outcome.queuedMs,
-    };
+    // With the two events that are told below.
+    const stream = { text: this.stream.text, lastId: this.stream.lastId + 2 };
+    const timeLeftMs = this.#course?.timeLeftMs ?? 0;
+    const parked = toPark({ pending, plan, timeLeftMs, outcome: { ...outcome, response }, stream });
     try {
-      const model = result.model ?? continues?.parked.plan.model ?? plan.model;
+      const model = result.model ?? this.request.continues?.parked.plan.model ?? plan.model;
       await this.#booking.park({ parked, usage: sinceParked, model });
     } catch (error) {
       return this.#finish(plan, this.#defect(error), result);
@@ -272,12 +212,9 @@ export class Turn {
   #stayParked(): EndedTurn | undefined {
     const { continues } = this.request;
     if (continues === undefined || this.#delivered || !this.context.closing.aborted) return undefined;
-    const { response, ranMs: durationMs, queuedMs, plan } = continues.parked;
-    const { usage } = continues;
-    this.#tell({ type: "done", response });
-    const { model } = plan;
-    const outcome = { response, usage, durationMs, queuedMs, exitCode: null, model };
-    return { outcome: { ...outcome, end: "parked" }, error: undefined };
+    const outcome = answerSoFar(continues);
+    this.#tell({ type: "done", response: outcome.response });
+    return { outcome, error: undefined };
   }
 
   /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
@@ -290,11 +227,7 @@ export class Turn {
     return { outcome, error };
   }
 
-  async #book(
-    plan: TurnPlan,
-    ending: Ending,
-    result: EngineResult | undefined,
-  ): Promise<{ readonly outcome: TurnOutcome; readonly error: GatewayError | undefined }> {
+  async #book(plan: TurnPlan, ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
     const used = result?.usage ?? NO_USAGE;
     try {
       if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
@@ -315,20 +248,9 @@ export class Turn {
     result: EngineResult | undefined,
     usage: TurnUsage,
   ): TurnOutcome {
-    const { continues } = this.request;
-    const durationMs = Math.round((continues?.parked.ranMs ?? 0) + (this.#course?.ranMs ?? 0));
-    const waitedMs = (continues?.parked.queuedMs ?? 0) + this.#waitedMs + (this.#course?.queuedMs ?? 0);
-    const granted = this.#granted;
-    const denied = deniedBefore(continues);
-    return {
-      end: ending.end,
-      response: toResponse(this.info, { ending, result, usage, durationMs, granted, deniedBefore: denied }),
-      usage,
-      durationMs,
-      queuedMs: Math.round(waitedMs),
-      exitCode: result?.exitCode ?? null,
-      model: result?.model ?? plan.model,
-    };
+    const ranMs = this.#course?.ranMs ?? 0;
+    const waitedMs = this.#waitedMs + (this.#course?.queuedMs ?? 0);
+    return toOutcome(this.request, { plan, ending, result, usage, ranMs, waitedMs });
   }
 
   /** With what was used before the turn was parked. */

@@ -1,0 +1,54 @@
+import type { Logger } from "pino";
+import type { Desk } from "../approvals/desk.js";
+import type { Engine, GrantedCall, Posture } from "../engine/engine.js";
+import type { GatewayError } from "../errors.js";
+import type { SpawnPlan } from "../kernel/hooks.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type { Books } from "./booking.js";
+import type { ContinuedTurn } from "./parking.js";
+import type { TurnQueue } from "./queue.js";
+import type { TurnInfo, TurnOutcome, TurnPlan } from "./types.js";
+
+/** A prompt on its way in. */
+export interface TurnRequest {
+  readonly info: TurnInfo;
+  /** What the caller asks for; `beforeExecute` may make something else of it. */
+  readonly plan: TurnPlan;
+  /** Which route or plugin it came through, as in `POST /task`. */
+  readonly route: string;
+  /** Calls that may run although the posture denies them. */
+  readonly granted?: readonly GrantedCall[];
+  /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
+  readonly continues?: ContinuedTurn;
+  /** True: what the session waits for is withdrawn. */
+  readonly withdrawPending?: boolean;
+}
+
+/** What a turn needs around it. */
+export interface TurnContext {
+  readonly kernel: Kernel;
+  readonly queue: TurnQueue;
+  readonly engine: Engine;
+  readonly books: Books;
+  /** Waits until the session's earlier turns are over; resolves to what lets the next one go. */
+  readonly order: (sessionId: string, stop: AbortSignal) => Promise<() => void>;
+  /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
+  readonly spawn: (workdir: string) => SpawnPlan;
+  /** How tool calls are treated at the moment. */
+  readonly posture: () => Posture;
+  readonly desk: Desk;
+  /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
+  readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
+  /** Aborted when the gateway closes. */
+  readonly closing: AbortSignal;
+  readonly log: Logger;
+}
+
+/** What a turn's caller gets: of a turn that parks, the answer so far. */
+export type TurnResult = TurnOutcome | (Omit<TurnOutcome, "end"> & { readonly end: "parked" });
+
+/** The end of a turn: its outcome, and the error that a client waiting for it gets instead of an answer. */
+export interface EndedTurn {
+  readonly outcome: TurnResult;
+  readonly error: GatewayError | undefined;
+}
