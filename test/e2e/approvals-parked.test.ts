@@ -10,10 +10,12 @@ import {
   resultsOf,
   SLOW_STDIN,
   startAsking,
+  type TestSession,
   turnIn,
 } from "./approval-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
+import { readProcess } from "./processes.js";
 
 describe("approvals, parked", function () {
   this.timeout(180_000);
@@ -29,6 +31,11 @@ describe("approvals, parked", function () {
     await gateway.launch();
   }
 
+  /** The CLI has the session's id in its arguments. */
+  async function processesOf({ id }: TestSession): Promise<number[]> {
+    return (await gateway.children()).filter((pid) => readProcess(pid, "cmdline").includes(id));
+  }
+
   for (const restart of [false, true]) {
     const when = restart ? "after kill -9 and a restart" : "in the same gateway";
 
@@ -41,7 +48,7 @@ describe("approvals, parked", function () {
           approval.tool_use_id,
         ]);
         expect(approval).to.include({ parked: true, status: "pending", tool: "Write" });
-        await eventually("no process", async () => (await gateway.children()).length === 0);
+        await eventually("the process gone", async () => (await processesOf(session)).length === 0);
         const parked = await turnIn(gateway, turnId, "parked");
         expect(parked.result?.pending_approval?.id).to.equal(approval.id);
         const before = (await gateway.request(`/session/${session.id}`)).body;

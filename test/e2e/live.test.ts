@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
+import { decide, newSession, onlyPending, prompt, read, startAsking } from "./approval-kit.js";
 import { Conversation } from "./conversation.js";
 import { sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
+import { readProcess } from "./processes.js";
 import { until } from "./until.js";
 
 /** The gateway's CLI processes at this moment: its own children, without what these run themselves. */
@@ -31,6 +33,24 @@ describe("live processes", () => {
     expect(body.result).to.contain("[[words 3]]");
     expect(await gateway.children()).to.deep.equal([first]);
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
+  });
+
+  it("are kept where every call is asked about too, and each turn answers for its own calls", async function () {
+    this.timeout(120_000);
+    gateway = await startAsking();
+    const session = await newSession(gateway);
+    const own = async () =>
+      (await gateway.children()).filter((pid) => readProcess(pid, "cmdline").includes(session.id));
+    const first = prompt(gateway, session, "[[write a.txt A]]");
+    await decide(gateway, (await onlyPending(gateway, session)).id, { decision: "allow" });
+    expect((await first).body.success).to.equal(true);
+    const process = await own();
+    const second = prompt(gateway, session, "[[write b.txt B]]");
+    await decide(gateway, (await onlyPending(gateway, session)).id, { decision: "deny", message: "no" });
+    expect((await second).body.permission_denials).to.have.length(1);
+    expect([read(session, "a.txt"), read(session, "b.txt")]).to.deep.equal(["A", undefined]);
+    expect(process).to.have.length(1);
+    expect(await own()).to.deep.equal(process);
   });
 
   it("go on in a new process when theirs was killed between turns, with exact sums", async function () {

@@ -5,6 +5,7 @@ import type {
   Options,
   PreToolUseHookInput,
   SDKMessage,
+  SyncHookJSONOutput,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { AskedCall, CallAnswer, CallDecider } from "./engine.js";
 import type { Grants } from "./grants.js";
@@ -26,17 +27,20 @@ export interface AskingOptions {
   readonly grants: Grants;
 }
 
-/** Puts every tool call to whoever decides, before the CLI's own rules, and hears of none but from there. */
-export class Asking {
-  readonly #messages = new CallMessages();
-  /** Calls that are being decided, by id. */
-  readonly #open = new Map<string, Promise<unknown>>();
-  /** Whom to tell that a call is asked about. */
-  readonly #asked = new Map<string, () => void>();
+/**
+ * The hook that a process is started with: the CLI asks it about every tool call, before its own rules. The turn that
+ * runs answers; between turns nobody does, and the call is denied.
+ */
+export class CallHook {
+  #asking: Asking | undefined;
 
-  constructor(private readonly parts: AskingOptions) {}
+  /** Who answers from now on; undefined: nobody. */
+  serve(asking: Asking | undefined): void {
+    this.#asking = asking;
+  }
 
-  options(): Options {
+  /** @param questions whether the model may ask a person something: there has to be somebody to put it to */
+  options(questions: boolean): Options {
     const matcher: HookCallbackMatcher = {
       hooks: [this.#hook],
       timeout: HOOK_TIMEOUT_SECS,
@@ -49,8 +53,25 @@ export class Asking {
       extraArgs: { "await-initialize": null },
     };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return this.parts.decider === undefined ? everyCall : { ...everyCall, canUseTool: REFUSE };
+    return questions ? { ...everyCall, canUseTool: REFUSE } : everyCall;
   }
+
+  readonly #hook: HookCallback = async (input, _id, { signal }) => {
+    if (input.hook_event_name !== "PreToolUse") return {};
+    if (this.#asking === undefined) return answerOf({ answer: "deny", message: "No turn is running." });
+    return this.#asking.answer(input, signal);
+  };
+}
+
+/** Puts a turn's tool calls to whoever decides. */
+export class Asking {
+  readonly #messages = new CallMessages();
+  /** Calls that are being decided, by id. */
+  readonly #open = new Map<string, Promise<unknown>>();
+  /** Whom to tell that a call is asked about. */
+  readonly #asked = new Map<string, () => void>();
+
+  constructor(private readonly parts: AskingOptions) {}
 
   /** Takes any message of the CLI's. */
   take(message: SDKMessage): void {
@@ -64,8 +85,8 @@ export class Asking {
     this.#asked.set(toolUseId, () => clearTimeout(timer));
   }
 
-  readonly #hook: HookCallback = async (input, _id, { signal }) => {
-    if (input.hook_event_name !== "PreToolUse") return {};
+  /** What the CLI is told of a call; nothing: its own rules go on to decide. */
+  async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();
     if (this.parts.owed.includes(input.tool_use_id)) {
       await this.parts.interrupt().catch(() => undefined);
@@ -76,7 +97,7 @@ export class Asking {
       return granted ? answerOf({ answer: "allow" }) : {};
     }
     return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
-  };
+  }
 
   async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
     const deciding = decider.decide(call);
@@ -119,7 +140,7 @@ export class Asking {
 
 const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
 
-function answerOf(answer: CallAnswer) {
+function answerOf(answer: CallAnswer): SyncHookJSONOutput {
   const hookEventName = "PreToolUse" as const;
   switch (answer.answer) {
     case "allow": {

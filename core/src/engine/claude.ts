@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
-import { Asking } from "./asking.js";
+import { Asking, CallHook } from "./asking.js";
 import { afterLoss, afterReport, settle } from "./bases.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, TotalsByModel } from "./engine.js";
 import { Grants } from "./grants.js";
@@ -58,6 +58,8 @@ export class ClaudeEngine implements Engine {
   readonly #spares: Spares;
   /** What is known of the totals of each process that has reported. */
   readonly #reports = new WeakMap<ClaudeProcess, ProcessReports>();
+  /** The hooks of the processes that ask about every call. */
+  readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
@@ -131,10 +133,9 @@ export class ClaudeEngine implements Engine {
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
-    const asking = this.#asking(turn, grants, () => child.interrupt());
-    const options = { ...sessionOptions(turn, resume), ...(asking ?? grants).options() };
     const recipe = this.#recipeOf(turn);
-    const child = await this.#take(turn, options, recipe, stop);
+    const child = await this.#take(turn, recipe, () => this.#processFor(turn, resume, grants), stop);
+    const asking = this.#asking(turn, grants, child);
     const awaitsOwed = turn.owed.length > 0 && resume;
     const reading = new TurnReading(listener);
     const attempt: Attempt = { turn, recipe, child, reading, grants, asking, listener, awaitsOwed };
@@ -154,10 +155,13 @@ export class ClaudeEngine implements Engine {
     return this.#endWithReport(attempt, report, stop.aborted);
   }
 
-  #asking(turn: EngineTurn, grants: Grants, interrupt: () => Promise<void>): Asking | undefined {
+  #asking(turn: EngineTurn, grants: Grants, child: ClaudeProcess): Asking | undefined {
+    const hook = this.#hooks.get(child);
+    if (hook === undefined) return undefined;
     const { decider, owed } = turn;
-    if (decider === undefined && owed.length === 0) return undefined;
-    return new Asking({ decider, owed, grants, interrupt });
+    const asking = new Asking({ decider, owed, grants, interrupt: () => child.interrupt() });
+    hook.serve(asking);
+    return asking;
   }
 
   /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
@@ -199,6 +203,7 @@ export class ClaudeEngine implements Engine {
         ours ? afterReport(report.totals, reports.startedFrom, killed) : (turn.totals ?? { bases: [] }),
       );
     reports.tell(false);
+    this.#hooks.get(child)?.serve(undefined);
     const keeps =
       recipe !== undefined && kind === "session" && ours && !stopped && report.deferred === undefined;
     const after = keeps
@@ -246,28 +251,40 @@ export class ClaudeEngine implements Engine {
   /** The session's own live process, or one that was started ahead, or a new one. */
   async #take(
     turn: EngineTurn,
-    options: Options,
     recipe: Recipe | undefined,
+    begin: () => ClaudeProcess,
     stop: AbortSignal,
   ): Promise<ClaudeProcess> {
     const { sessionId } = turn.info;
     if (recipe === undefined) await this.#pool.release(sessionId);
     const kept = recipe && (await this.#pool.take(sessionId, recipe.fingerprint));
-    return kept ?? this.#pool.start(() => this.#process(turn.spawn, options), stop);
+    return kept ?? this.#pool.start(begin, stop);
   }
 
-  /** What a process that runs this turn may run other turns with. One that was told of approved calls runs no other. */
+  /** What a process that runs this turn may run other turns with. */
   #recipeOf(turn: EngineTurn): Recipe | undefined {
-    const { plan, spawn, posture, granted, owed, decider, continues } = turn;
-    if (granted.length > 0 || owed.length > 0 || decider !== undefined || continues !== undefined)
-      return undefined;
+    const { plan, spawn, posture, granted, owed, decider } = turn;
+    // Without a decider, a process is told of approved calls when it starts.
+    if (owed.length > 0 || (granted.length > 0 && decider === undefined)) return undefined;
     if (plan.maxBudgetUsd !== undefined) return undefined;
     const { model, systemPrompt } = plan;
     return {
       fingerprint: JSON.stringify([model, systemPrompt, posture, spawn]),
       start: (sessionId) =>
-        this.#process(spawn, sessionOptions({ ...turn, info: { ...turn.info, sessionId } }, false)),
+        this.#processFor({ ...turn, info: { ...turn.info, sessionId } }, false, new Grants([])),
     };
+  }
+
+  #processFor(turn: EngineTurn, resume: boolean, grants: Grants): ClaudeProcess {
+    const { decider, owed, spawn } = turn;
+    const options = sessionOptions(turn, resume);
+    if (decider === undefined && owed.length === 0) {
+      return this.#process(spawn, { ...options, ...grants.options() });
+    }
+    const hook = new CallHook();
+    const child = this.#process(spawn, { ...options, ...hook.options(decider !== undefined) });
+    this.#hooks.set(child, hook);
+    return child;
   }
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {

@@ -1,0 +1,43 @@
+import type { HookCallback, PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
+import { expect } from "chai";
+import { Asking, CallHook } from "../../../core/dist/engine/asking.js";
+import type { CallDecider } from "../../../core/dist/engine/engine.js";
+import { Grants } from "../../../core/dist/engine/grants.js";
+
+const CALL: PreToolUseHookInput = {
+  hook_event_name: "PreToolUse",
+  session_id: "s",
+  transcript_path: "/dev/null",
+  cwd: "/srv",
+  tool_name: "Bash",
+  tool_input: { command: "ls" },
+  tool_use_id: "toolu_1",
+};
+
+function asking(decider: CallDecider): Asking {
+  return new Asking({ decider, owed: [], grants: new Grants([]), interrupt: async () => undefined });
+}
+
+describe("the hook of a process", () => {
+  const hook = new CallHook();
+  const [ask] = hook.options(true).hooks?.PreToolUse?.[0]?.hooks ?? [];
+
+  async function answerTo(call: HookCallback | undefined): Promise<unknown> {
+    const { signal } = new AbortController();
+    const output = await call?.(CALL, CALL.tool_use_id, { signal });
+    return output !== undefined && "hookSpecificOutput" in output ? output.hookSpecificOutput : output;
+  }
+
+  it("denies every call while no turn runs", async () => {
+    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "deny" });
+  });
+
+  it("puts a call to the turn that runs, and to none that is over", async () => {
+    hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
+    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "allow" });
+    hook.serve(asking({ decide: async () => ({ answer: "deny", message: "not this" }) }));
+    expect(await answerTo(ask)).to.deep.include({ permissionDecisionReason: "not this" });
+    hook.serve(undefined);
+    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "deny" });
+  });
+});
