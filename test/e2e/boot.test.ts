@@ -1,16 +1,15 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { pluginNames } from "../packaging/packed.js";
 import { listeningPort } from "./address.js";
 import { runToEnd, TestGateway } from "./gateway.js";
 
 /** The plugins that come with the gateway, as messages list them. */
-const NAMES = readdirSync(new URL("../../plugins", import.meta.url))
-  .sort()
-  .join(", ");
+const NAMES = pluginNames().join(", ");
 const FIXTURES = fileURLToPath(new URL("../fixtures/plugins/", import.meta.url));
 
 interface Start {

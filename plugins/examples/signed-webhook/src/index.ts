@@ -1,0 +1,65 @@
+import { createHmac } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+
+/** The `[plugins.signed_webhook]` section, checked and with its defaults. */
+export interface SignedWebhookConfig {
+  readonly url: string;
+  readonly secret: string;
+  readonly attempts: number;
+}
+
+/** How long the receiver may take, in ms. All attempts together stay below a tap's deadline of 10 s. */
+const ANSWER_MS = 2000;
+/** Before the second attempt, in ms; twice as long before each further one. */
+const PAUSE_MS = 100;
+
+/** Telling: no answer waits for it; a delivery that fails is logged with the plugin's name, and counted. */
+export default definePlugin<SignedWebhookConfig>({
+  name: "signed_webhook",
+  apiVersion: 1,
+  configSchema,
+  apply(kernel, { url, secret, attempts }) {
+    kernel.hooks.afterExecute.tapPromise("deliver", async (turn, outcome) => {
+      const body = JSON.stringify(newsOf(turn, outcome));
+      const headers = { "content-type": "application/json", "x-claudeway-signature": sign(body, secret) };
+      for (let attempt = 1; ; attempt++) {
+        const problem = await post(url, { body, headers, signal: kernel.signal });
+        // Switched off in between: nobody waits for the rest.
+        if (problem === undefined || kernel.signal.aborted) return;
+        if (attempt === attempts) throw new Error(`not delivered after ${attempts} attempts: ${problem}`);
+        await sleep(PAUSE_MS * 2 ** (attempt - 1));
+      }
+    });
+  },
+});
+
+/** Neither the prompt nor the answer: whoever needs them asks `GET /turns/:id` with a key. */
+function newsOf(turn: TurnInfo, { end, model, durationMs, usage }: TurnOutcome) {
+  const { id: turn_id, sessionId: session_id, keyId: key_id } = turn;
+  return { turn_id, session_id, key_id, end, model, duration_ms: durationMs, cost_usd: usage.costUsd };
+}
+
+/** `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>" in hex>`: an old one can't be sent again unnoticed. */
+function sign(body: string, secret: string): string {
+  const seconds = Math.floor(Date.now() / 1000);
+  const hmac = createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex");
+  return `t=${seconds},v1=${hmac}`;
+}
+
+/** What went wrong; undefined where nothing did. */
+async function post(url: string, { signal, ...request }: RequestInit & { signal: AbortSignal }) {
+  try {
+    const late = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(url, {
+      ...request,
+      method: "POST",
+      signal: AbortSignal.any([signal, late]),
+    });
+    await response.body?.cancel();
+    return response.ok ? undefined : `the answer was ${response.status}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createTestGateway } from "@claudeway/core/testing";
+import { expect } from "chai";
+import { findClaude } from "../../../core/dist/engine/executable.js";
+import plugin from "../../../plugins/examples/run-as/dist/index.js";
+import { rejectionMessage } from "../../core/kernel/kit.js";
+import { TestGateway } from "../../e2e/gateway.js";
+
+const FOLDER = fileURLToPath(new URL("../../../plugins/examples/run-as", import.meta.url));
+const USER = "nobody";
+
+describe("the example run_as", () => {
+  it("runs the CLI and its tools as another user", async function () {
+    // Only root can become somebody else.
+    if (process.getuid?.() !== 0) this.skip();
+    const open = mkdtempSync(join(tmpdir(), "claudeway-open-"));
+    chmodSync(open, 0o755);
+    for (const name of ["claude", "tmp", "work"]) mkdirSync(join(open, name));
+    const group = execFileSync("id", ["-gn", USER], { encoding: "utf8" }).trim();
+    execFileSync("chown", ["-R", `${USER}:${group}`, open]);
+    const gateway = await TestGateway.start({
+      args: ["--enable-plugin", FOLDER, "--claude-bin", reachableClaude(open)],
+      config: `[plugins.run_as]\nuser = "${USER}"\ngroup = "${group}"\n`,
+      env: {
+        IS_SANDBOX: "1",
+        HOME: open,
+        CLAUDE_CONFIG_DIR: join(open, "claude"),
+        CLAUDE_CODE_TMPDIR: join(open, "tmp"),
+        CLAUDE_WORKDIR: join(open, "work"),
+      },
+    });
+    try {
+      const { body } = await gateway.request("/task", { body: { prompt: "[[bash id -un]]" } });
+      expect(body).to.include({ result: `Bash answered: ${USER}`, error: null });
+      expect(gateway.stdout).to.include(`run_as: the CLI runs as ${USER}`);
+    } finally {
+      await gateway.dispose();
+      rmSync(open, { recursive: true, force: true });
+    }
+  });
+
+  it("puts a container before the CLI, and no value of a variable among the arguments", async () => {
+    const container = { image: "claude:1", engine: "podman", args: ["--memory=2g"] };
+    const gateway = await createTestGateway({ plugins: [[plugin, { container }]] });
+    try {
+      await gateway.turn("hello");
+      const { command, args = [], cwd, env = {} } = gateway.ran[0]?.spawn ?? {};
+      expect(command).to.equal("podman");
+      expect(args.slice(0, 5)).to.deep.equal(["run", "--rm", "--interactive", "--init", `--workdir=${cwd}`]);
+      expect(args).to.include(`--volume=${cwd}:${cwd}`).and.to.include("--env=CLAUDEWAY_PROCESS");
+      expect(args.slice(-3)).to.deep.equal(["--memory=2g", "claude:1", "claude"]);
+      const named = args.filter((word) => word.startsWith("--env="));
+      expect(named.filter((word) => word.slice(6).includes("="))).to.deep.equal([]);
+      expect(named).not.to.include("--env=PATH");
+      expect(Object.keys(env)).to.include("PATH");
+    } finally {
+      await gateway.close();
+    }
+  });
+
+  it("takes one of the two", async () => {
+    const plugins = [[plugin, {}]] as const;
+    expect(await rejectionMessage(createTestGateway({ plugins }))).to.match(/plugins\.run_as/);
+  });
+});
+
+/** The CLI at a path that every user may walk; a copy where it lies in somebody's home. */
+function reachableClaude(open: string): string {
+  const { path } = findClaude(undefined, undefined);
+  try {
+    execFileSync("setpriv", [`--reuid=${USER}`, "--clear-groups", "test", "-x", path]);
+    return path;
+  } catch {
+    const copy = join(open, "claude-cli");
+    copyFileSync(path, copy);
+    chmodSync(copy, 0o755);
+    return copy;
+  }
+}

@@ -1,0 +1,95 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { text } from "node:stream/consumers";
+import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { expect } from "chai";
+import plugin from "../../../plugins/examples/signed-webhook/dist/index.js";
+import { until } from "../../e2e/until.js";
+
+const SECRET = "a secret that both sides know";
+
+interface Delivery {
+  readonly signature: string;
+  readonly body: string;
+}
+
+describe("the example signed_webhook", () => {
+  let receiver: Server;
+  let url: string;
+  let gateway: TestGateway | undefined;
+  let deliveries: Delivery[];
+  /** What the receiver answers next; 200 when there is nothing more. */
+  let statuses: number[];
+
+  before(async () => {
+    receiver = createServer((request, response) => {
+      void receive(request).then(() => response.writeHead(statuses.shift() ?? 200).end("ok"));
+    });
+    receiver.listen(0, "127.0.0.1");
+    await once(receiver, "listening");
+    const address = receiver.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    url = `http://127.0.0.1:${address.port}/news`;
+  });
+  beforeEach(() => {
+    deliveries = [];
+    statuses = [];
+  });
+  afterEach(() => gateway?.close());
+  after(() => {
+    receiver.closeAllConnections();
+    receiver.close();
+  });
+
+  async function receive(request: IncomingMessage): Promise<void> {
+    const { "x-claudeway-signature": signature } = request.headers;
+    deliveries.push({ signature: String(signature), body: await text(request) });
+  }
+
+  async function open(settings: object = {}): Promise<TestGateway> {
+    gateway = await createTestGateway({ plugins: [[plugin, { url, secret: SECRET, ...settings }]] });
+    return gateway;
+  }
+
+  it("tells of a turn that ended, signed, and says nothing of what was said", async () => {
+    const { session_id } = await (await open()).turn("a secret prompt", { key: "user", model: "opus" });
+    await until("a delivery", () => deliveries.length === 1);
+    const [{ signature, body } = { signature: "", body: "" }] = deliveries;
+    const news: unknown = JSON.parse(body);
+    expect(news).to.include({ turn_id: session_id, key_id: "user", end: "completed", model: "opus" });
+    expect(body).not.to.include("secret prompt");
+    const [, seconds = "", given] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(signature) ?? [];
+    expect(Math.abs(Date.now() / 1000 - Number(seconds))).to.be.below(60);
+    expect(given).to.equal(createHmac("sha256", SECRET).update(`${seconds}.${body}`).digest("hex"));
+  });
+
+  it("tries again", async () => {
+    statuses = [503, 500];
+    await (await open()).turn("hello");
+    await until("a delivery", () => deliveries.length === 3);
+    expect(new Set(deliveries.map(({ body }) => body)).size).to.equal(1);
+  });
+
+  it("is counted and named when it fails for good, and holds up no answer", async () => {
+    statuses = [500, 500];
+    const one = await open({ attempts: 2 });
+    expect(await one.turn("hello")).to.include({ success: true });
+    await until("the fault", () => one.plugins()[0]?.faults === 1);
+    const line = one.logs.find(({ msg }) => msg.includes("not delivered after 2 attempts"));
+    expect(line?.msg).to.match(/^plugin signed_webhook: tap "deliver" on afterExecute/);
+    expect(JSON.stringify(one.logs)).not.to.include(SECRET);
+  });
+
+  it("stops trying when it is switched off", async () => {
+    statuses = [500, 500, 500, 500];
+    const one = await open({ attempts: 4 });
+    await one.turn("hello");
+    await until("a delivery", () => deliveries.length === 1);
+    await one.disable("signed_webhook");
+    const { length } = deliveries;
+    await one.turn("hello again");
+    expect(deliveries).to.have.lengthOf(length);
+    expect(one.plugins()[0]?.faults).to.equal(0);
+  });
+});

@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "chai";
+
+const FOLDER = new URL("../../../plugins/examples/", import.meta.url);
+const NAMES = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+describe("the example plugins", () => {
+  for (const { name } of NAMES) {
+    it(`${name} is one file of less than 80 lines, on the public API alone`, () => {
+      expect(readdirSync(new URL(`${name}/src/`, FOLDER))).to.deep.equal(["index.ts"]);
+      const source = readFileSync(new URL(`${name}/src/index.ts`, FOLDER), "utf8");
+      expect(source.split("\n").length).to.be.below(80);
+      const imports = [...source.matchAll(/from "([^"]+)"/g)].map(([, from]) => from);
+      for (const from of imports)
+        expect(from).to.match(/^(@claudeway\/core|node:.*|\.\.\/config\.schema\.json)$/);
+    });
+
+    it(`${name} is told of on the page of examples`, () => {
+      expect(readFileSync(new URL("README.md", FOLDER), "utf8")).to.include(
+        `[\`${name}\`](${name}/src/index.ts)`,
+      );
+    });
+  }
+
+  it("are four", () => expect(NAMES).to.have.lengthOf(4));
+});
