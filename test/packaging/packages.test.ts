@@ -70,6 +70,12 @@ describe("the packages", function () {
     expect(schemas?.files).to.include.members(files);
   });
 
+  it("bring the template of a plugin, built", () => {
+    const core = packed.find(({ folder: home }) => home === "core");
+    const wanted = ["package.json", "gitignore", ".github/workflows/ci.yml", "src/index.ts", "dist/index.js"];
+    expect(core?.files).to.include.members(wanted.map((file) => `templates/plugin/${file}`));
+  });
+
   it("say their version once installed", async () => {
     const { stdout } = await run(process.execPath, [command, "--version"], { cwd: folder });
     expect(stdout).to.equal(`claudeway ${packed[0]?.manifest.version}\n`);
