@@ -22,7 +22,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     takes: "no arguments",
     summary: "check everything, start nothing",
   },
-  init: { least: 0, most: 0, takes: "no arguments" },
+  init: { least: 0, most: 0, takes: "no arguments", summary: "ask, and write claudeway.toml" },
   "create-plugin": { least: 1, most: 1, takes: "the name of the plugin", summary: "begin one in ./<name>" },
   backup: { least: 1, most: 1, takes: "the file to write" },
   help: { least: 0, most: 0, takes: "no arguments" },

@@ -2,7 +2,7 @@
 export { nearest } from "@claudeway/schemas";
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
-export type { ApiKey, KeyLimits } from "./keys.js";
+export { type ApiKey, generateKey, type KeyLimits } from "./keys.js";
 export {
   type Errand,
   type LoadedConfig,
@@ -12,4 +12,6 @@ export {
   type Sources,
 } from "./load.js";
 export type { PluginChoice, PluginConfig } from "./plugins.js";
+export { readText, splitList } from "./text.js";
 export { isEveryday } from "./variables.js";
+export { configText, type WrittenPlugin } from "./written.js";

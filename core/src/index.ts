@@ -43,9 +43,11 @@ export {
   type PathsObject,
   type Plugin,
   type PluginScope,
+  type PluginSetup,
   type Scope,
   type ScopedHook,
   type ScopedHooks,
+  type SetupTerminal,
 } from "./kernel/plugin.js";
 export type { PluginStatus } from "./kernel/status.js";
 export type {

@@ -7,20 +7,33 @@ import { createPlugin } from "./create-plugin.js";
 import { messageOf } from "./errors.js";
 import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
+import { SetupCancelled } from "./setup/cancelled.js";
+import { init, isFirstRun, setUp } from "./setup/setup.js";
 
 /** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
     const loaded = loadConfig(sources(argv));
     if (loaded.command === "print") process.stdout.write(loaded.text);
-    else if (loaded.command === "serve") await serve(loaded, () => readAgain(argv));
+    else if (loaded.command === "serve") await serve(await withSetup(loaded, argv), () => readAgain(argv));
+    else if (loaded.command === "init") await init(loaded, process.env, process.cwd());
     else if (loaded.command === "check") await check(loaded);
     else if (loaded.command === "create-plugin") await create(loaded);
     else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
-    process.exitCode = 1;
+    process.exitCode = error instanceof SetupCancelled ? INTERRUPTED : 1;
   }
+}
+
+/** What a shell answers for a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
+/** A first start asks before it goes on with what was answered. */
+async function withSetup(loaded: LoadedConfig, argv: readonly string[]): Promise<LoadedConfig> {
+  if (!isFirstRun(loaded)) return loaded;
+  await setUp({ cwd: process.cwd(), hasKeys: !loaded.generated });
+  return readAgain(argv);
 }
 
 async function check(loaded: LoadedConfig): Promise<void> {

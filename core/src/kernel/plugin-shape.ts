@@ -20,7 +20,7 @@ function isPlugin(value: unknown): value is AnyPlugin {
 
 function problemOf(value: unknown): string | undefined {
   if (!isRecord(value)) return "exports no plugin; its default export has to be what definePlugin() returns";
-  const { apiVersion, name, apply, configSchema, exclusive, needs } = value;
+  const { apiVersion, name, apply, configSchema, exclusive, needs, setup } = value;
   // First, because a plugin for another version may look different in everything else.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
   if (typeof name !== "string" || !NAME.test(name)) {
@@ -29,7 +29,16 @@ function problemOf(value: unknown): string | undefined {
   if (typeof apply !== "function") return "has no function apply";
   if (!isRecord(configSchema)) return "has no configSchema; takes a JSON Schema of an object";
   if (exclusive !== undefined && exclusive !== true) return "exclusive takes true or nothing";
-  return needs === undefined ? undefined : needsProblem(needs);
+  return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
+}
+
+function setupProblem(setup: unknown): string | undefined {
+  if (setup === undefined) return undefined;
+  if (!isRecord(setup)) return "setup takes an object";
+  const { ask = [], find, test } = setup;
+  if (!Array.isArray(ask)) return "setup.ask takes a list of settings";
+  const odd = [find, test].some((one) => one !== undefined && typeof one !== "function");
+  return odd ? "setup.find and setup.test take functions" : undefined;
 }
 
 function versionProblem(version: unknown): string {

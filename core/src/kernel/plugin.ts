@@ -78,6 +78,31 @@ export type Need = keyof Capabilities;
 /** The scope with what the plugin asked for; the rest is not there, in the types and at run time. */
 export type Scope<Needs extends Need = never> = PluginScope & Pick<Capabilities, Needs>;
 
+/** What a plugin shows to whoever sets it up on a terminal. */
+export interface SetupTerminal {
+  /** One plain line. */
+  say(line: string): void;
+  /** Aborted when the setup is given up. */
+  readonly signal: AbortSignal;
+}
+
+/** How a plugin helps with its section when `claudeway init` asks for it. Its required settings are asked for anyway. */
+export interface PluginSetup<Config> {
+  /** Settings that are worth a question though they are not required; no answer leaves them out. */
+  readonly ask?: readonly (keyof Config & string)[];
+  /**
+   * Finds a required setting from the answers so far and the defaults, where nobody knows it by heart. Undefined, or an
+   * error, whose message is shown: then it is asked for like the others.
+   */
+  find?(
+    setting: keyof Config & string,
+    given: Readonly<Partial<Config>>,
+    terminal: SetupTerminal,
+  ): Promise<unknown>;
+  /** Tries a checked section out. Resolves to one line on what was found; rejects with why it does not work. */
+  test?(config: Readonly<Config>, terminal: SetupTerminal): Promise<string>;
+}
+
 /** A plugin: a name, what its configuration looks like, and `apply`, which wires it up. */
 export interface Plugin<Config, Needs extends Need = never> {
   /** Lower case letters, digits and underscores; the key of its section in the configuration. */
@@ -88,13 +113,22 @@ export interface Plugin<Config, Needs extends Need = never> {
   readonly needs?: readonly Needs[];
   /** Stop the running instance before a new one starts (a bot's long poll). */
   readonly exclusive?: true;
+  readonly setup?: PluginSetup<Config>;
   /** Wires the plugin up. When it throws, or takes too long, all that it registered is undone. */
   apply(kernel: Scope<Needs>, config: Readonly<Config>): void | Promise<void>;
 }
 
 /** A plugin of whatever configuration and needs, as the kernel handles it. */
-export interface AnyPlugin extends Omit<Plugin<object, Need>, "apply"> {
+export interface AnyPlugin extends Omit<Plugin<object, Need>, "apply" | "setup"> {
+  readonly setup?: AnySetup;
   apply(kernel: PluginScope & Partial<Capabilities>, config: Readonly<object>): void | Promise<void>;
+}
+
+/** A setup of whatever configuration. */
+export interface AnySetup {
+  readonly ask?: readonly string[];
+  find?(setting: string, given: object, terminal: SetupTerminal): Promise<unknown>;
+  test?(config: object, terminal: SetupTerminal): Promise<string>;
 }
 
 /** Declares a plugin; gives its types, changes nothing. */

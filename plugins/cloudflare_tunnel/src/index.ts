@@ -2,6 +2,7 @@ import { definePlugin, type ListenAddress } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import type { TunnelConfig } from "./config.js";
 import { refuseWeakKeys } from "./keys.js";
+import { findProgram, missing } from "./program.js";
 import { Tunnel } from "./tunnel.js";
 
 export default definePlugin<TunnelConfig, "control">({
@@ -11,6 +12,14 @@ export default definePlugin<TunnelConfig, "control">({
   needs: ["control"],
   // Two connectors of one tunnel would share its requests, and the older one is on its way out.
   exclusive: true,
+  setup: {
+    ask: ["tunnel_token"],
+    test: async ({ cloudflared_bin }) => {
+      const program = await findProgram(cloudflared_bin);
+      if (program === undefined) throw new Error(missing(cloudflared_bin));
+      return `cloudflared is ${program}`;
+    },
+  },
   apply(kernel, config) {
     const { control } = kernel;
     if (config.public_url !== undefined && config.tunnel_token === undefined) {

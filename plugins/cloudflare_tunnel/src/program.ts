@@ -12,6 +12,15 @@ export async function findProgram(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+const INSTALL_PAGE =
+  "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/downloads/";
+
+/** What to do where there is no such program. */
+export function missing(name: string): string {
+  const where = name.includes("/") ? "" : " on the PATH";
+  return `there is no program ${name}${where}; install it (${INSTALL_PAGE}) or set cloudflared_bin`;
+}
+
 async function isProgram(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ListenAddress, PluginScope } from "@claudeway/core";
 import { commandFor, originOf } from "./command.js";
 import type { TunnelConfig } from "./config.js";
-import { findProgram } from "./program.js";
+import { findProgram, missing } from "./program.js";
 import { type Ended, Run } from "./run.js";
 
 export interface TunnelOptions {
@@ -13,8 +13,6 @@ export interface TunnelOptions {
   readonly announce: (url: string | undefined) => void;
 }
 
-const INSTALL_PAGE =
-  "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/downloads/";
 const LONGEST_WAIT_MS = 60_000;
 /** A tunnel that stood this long is taken for a good one: what ends it is a new failure. */
 const STEADY_MS = 60_000;
@@ -57,13 +55,7 @@ export class Tunnel {
   async #runOnce(): Promise<Ended> {
     const { config, scope, address, announce } = this.options;
     const program = await findProgram(config.cloudflared_bin);
-    if (program === undefined) {
-      const where = config.cloudflared_bin.includes("/") ? "" : " on the PATH";
-      return {
-        why: `is missing: there is no program ${config.cloudflared_bin}${where}; install it (${INSTALL_PAGE}) or set cloudflared_bin`,
-        stoodMs: 0,
-      };
-    }
+    if (program === undefined) return { why: `is missing: ${missing(config.cloudflared_bin)}`, stoodMs: 0 };
     if (scope.signal.aborted) return { why: "was not started", stoodMs: 0 };
     const run = new Run({
       command: commandFor(program, config, { origin: originOf(address), mark: scope.childMark }),

@@ -41,6 +41,16 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
   apiVersion: 1,
   configSchema,
   needs: ["approvals", "control"],
+  setup: {
+    ask: ["webhook_url"],
+    test: async (config, { signal }) => {
+      for (const { webhook_url } of channelsOf(config)) {
+        const text = "Claudeway is set up to post here.";
+        await new Webhook(webhook_url, config.timeout_secs * 1000).send({ text, blocks: [] }, signal);
+      }
+      return "a message was posted to the channel";
+    },
+  },
   apply(kernel, config) {
     const channels = channelsOf(config);
     const { approvals, control } = kernel;

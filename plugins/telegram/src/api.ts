@@ -36,7 +36,7 @@ export interface BotApiOptions {
   readonly apiRoot: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  readonly log: PluginScope["log"];
+  readonly log: Pick<PluginScope["log"], "debug">;
 }
 
 const FIRST_WAIT_MS = 500;

@@ -12,6 +12,7 @@ import type { TelegramConfig } from "./config.js";
 import { FEED_INTERVAL_MS, Feed, type News } from "./feed.js";
 import { expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
 import { placeOf, topicKey } from "./places.js";
+import { setup } from "./setup.js";
 import { State } from "./state.js";
 import { type Connected, Supervisor } from "./supervise.js";
 import { textsIn } from "./texts.js";
@@ -25,6 +26,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   needs: ["turns", "approvals"],
   // Two that poll with one token take turns in being refused.
   exclusive: true,
+  setup,
   apply(kernel, config) {
     // Each answer that grows and each call that is under way listens to it.
     setMaxListeners(0, kernel.signal);

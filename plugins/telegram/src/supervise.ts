@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import type { BotCommand, Update, UserFromGetMe } from "telegraf/types";
 import { ApiFailure, type BotApi, waitBefore } from "./api.js";
+import { isBot, isObject } from "./shapes.js";
 
 /** What the bot learned of itself and its chat when it got through. */
 export interface Connected {
@@ -159,16 +160,7 @@ export class Supervisor {
   }
 }
 
-/** The rest is telegraf's business, which looks at nothing but the name. */
-function isBot(result: unknown): result is UserFromGetMe {
-  return isObject(result) && "username" in result && typeof result.username === "string";
-}
-
 /** What is in it is looked at one by one, in `#handle` and in telegraf: one odd update must not hold up the others. */
 function isList(result: unknown): result is Update[] {
   return Array.isArray(result);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }

@@ -1,0 +1,81 @@
+import type { PluginSetup, SetupTerminal } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { BotApi } from "./api.js";
+import type { TelegramConfig } from "./config.js";
+import { isBot, isObject } from "./shapes.js";
+
+/** How long a message to the bot is waited for, in ms, and how long one poll is held open, in seconds. */
+const MOST_WAIT_MS = 180_000;
+const POLL_SECS = 10;
+const CALL_MS = 15_000;
+
+interface Chat {
+  readonly id: number;
+  readonly title: string;
+}
+
+/** Finds the chat by asking for a message in it; tries token and chat. */
+export const setup: PluginSetup<TelegramConfig> = {
+  find: async (setting, given, terminal) =>
+    setting === "chat_id" && given.bot_token !== undefined
+      ? findChat(apiFor(given.bot_token, given.api_root, terminal), terminal)
+      : undefined,
+  test: async ({ bot_token, api_root, chat_id }, terminal) => {
+    const api = apiFor(bot_token, api_root, terminal);
+    const { username } = await api.ask("getMe", {}, isBot);
+    await api.call("getChat", { chat_id });
+    return `@${username} is in the chat`;
+  },
+};
+
+function apiFor(
+  token: string,
+  apiRoot: string = configSchema.properties.api_root.default,
+  { signal }: SetupTerminal,
+) {
+  return new BotApi({ token, apiRoot, timeoutMs: CALL_MS, signal, log: { debug: () => undefined } });
+}
+
+async function findChat(api: BotApi, terminal: SetupTerminal): Promise<string | undefined> {
+  const { username } = await api.ask("getMe", {}, isBot);
+  // A webhook that is set keeps polls out.
+  await api.call("deleteWebhook", {});
+  terminal.say(
+    `Now write a message to @${username}: to the bot itself, or in the group that it is to serve (it has to be a member)`,
+  );
+  const deadline = Date.now() + MOST_WAIT_MS;
+  for (let offset = 0; Date.now() < deadline && !terminal.signal.aborted; ) {
+    const updates = await poll(api, offset);
+    for (const update of updates) offset = Math.max(offset, updateId(update) + 1);
+    const chat = updates.map(chatOf).find((found) => found !== undefined);
+    if (chat === undefined) continue;
+    // What was read is not to come again when the gateway polls.
+    await api.ask("getUpdates", { offset, timeout: 0, limit: 1 }, isList);
+    terminal.say(`Found: ${chat.title} (${chat.id})`);
+    return String(chat.id);
+  }
+  return undefined;
+}
+
+function poll(api: BotApi, offset: number): Promise<unknown[]> {
+  const query = { offset, timeout: POLL_SECS, limit: 100, allowed_updates: ["message"] as const };
+  return api.ask("getUpdates", query, isList, { timeoutMs: POLL_SECS * 1000 + CALL_MS });
+}
+
+function isList(result: unknown): result is unknown[] {
+  return Array.isArray(result);
+}
+
+function updateId(update: unknown): number {
+  return isObject(update) && "update_id" in update && typeof update.update_id === "number"
+    ? update.update_id
+    : 0;
+}
+
+function chatOf(update: unknown): Chat | undefined {
+  const message = isObject(update) && "message" in update ? update.message : undefined;
+  const chat = isObject(message) && "chat" in message ? message.chat : undefined;
+  if (!isObject(chat) || !("id" in chat) || typeof chat.id !== "number") return undefined;
+  const title = "title" in chat ? chat.title : "first_name" in chat ? chat.first_name : "";
+  return { id: chat.id, title: typeof title === "string" ? title : "" };
+}

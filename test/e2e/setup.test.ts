@@ -1,0 +1,173 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { parse } from "smol-toml";
+import { SlackServer } from "../plugins/slack/slack-server.js";
+import { runToEnd } from "./gateway.js";
+import { eventually } from "./poll.js";
+import { KEY, TerminalSession } from "./terminal.js";
+
+/** The plugins in the order of the list. */
+const LIST = readdirSync(new URL("../../plugins", import.meta.url))
+  .filter((name) => name !== "examples")
+  .sort();
+const SECRET_PATH = "/services/T000/B000/verysecret";
+
+describe("the first questions", () => {
+  let dir: string;
+  let session: TerminalSession | undefined;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-setup-"));
+  });
+
+  afterEach(async () => {
+    await session?.kill();
+    session = undefined;
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const file = () => join(dir, "claudeway.toml");
+  const written = () => readFileSync(file(), "utf8");
+
+  function start(...args: string[]): TerminalSession {
+    const home = { CLAUDE_WORKDIR: join(dir, "work"), CLAUDE_CONFIG_DIR: join(dir, "claude"), HOME: dir };
+    session = TerminalSession.start(args, dir, { ...home, PORT: "0", HOST: "127.0.0.1" });
+    return session;
+  }
+
+  /** Chooses plugins in the list, from its first line on. */
+  async function choose(one: TerminalSession, ...names: string[]): Promise<void> {
+    await one.shows("Which plugins?");
+    for (const name of LIST) await one.type(...(names.includes(name) ? [KEY.space, KEY.down] : [KEY.down]));
+    await one.type(KEY.enter);
+  }
+
+  it("a first start asks, tries, writes the file, and goes on with it", async () => {
+    const slack = await SlackServer.start();
+    try {
+      const one = start();
+      await choose(one, "demo", "slack");
+      await one.shows("webhook_url (optional)");
+      await one.type("nonsense", KEY.enter);
+      await one.shows("webhook_url: is");
+      await one.type("\x15", slack.url(SECRET_PATH), KEY.enter);
+      await one.shows("a message was posted to the channel");
+      expect(slack.posted.map(({ payload }) => payload.text)).to.deep.equal([
+        "Claudeway is set up to post here.",
+      ]);
+      await one.shows("Make an API key");
+      await one.type(KEY.enter);
+      await one.shows("claudeway.toml is written");
+      await one.shows("listening on");
+      await one.shows("Plugins: demo, slack");
+      await one.type(KEY.interrupt);
+      expect(await one.ended()).to.equal(0);
+      expect(one.text, "a secret is not shown").not.to.contain("verysecret");
+      const { keys, plugins } = parse(written());
+      expect(plugins).to.deep.equal({
+        demo: { enabled: true },
+        slack: { enabled: true, webhook_url: slack.url(SECRET_PATH) },
+      });
+      expect(String(keys)).to.match(/^admin:sk-[0-9a-f]{64}$/);
+      expect(one.text).to.contain(String(keys).slice("admin:".length));
+      expect(statSync(file()).mode & 0o777).to.equal(0o600);
+      expect(written()).to.contain("#port = 3000").and.contain("#interval_ms = 1000");
+    } finally {
+      await slack.close();
+    }
+  });
+
+  it("every line that it writes as a comment can be uncommented", async () => {
+    const one = start("init");
+    await choose(one, "demo", "swagger", "approval", "dashboard");
+    await one.shows("Make an API key");
+    await one.type("n");
+    await one.shows("is written");
+    expect(await one.ended()).to.equal(0);
+    const text = written().replaceAll(/^#(?=[a-z_]+ = \S)|^#(?=\[)/gm, "");
+    writeFileSync(
+      file(),
+      text.replace('claude_bin = "claude"', "").replace("CLAUDEWAY_ADMIN_SECRET", "HOME"),
+    );
+    const { stdout } = await runToEnd(["check"], dir, { CLAUDE_CONFIG_DIR: join(dir, "claude"), PORT: "0" });
+    expect(stdout)
+      .to.match(/^ok +configuration/m)
+      .and.match(/^ok +plugins +approval, dashboard, demo, swagger/m);
+  });
+
+  it("a test that fails is told, and the plugin can be left off", async () => {
+    const one = start("init");
+    await choose(one, "slack");
+    await one.shows("webhook_url (optional)");
+    await one.type("http://127.0.0.1:9/services/T/B/x", KEY.enter);
+    await one.shows("can't be reached");
+    await one.shows("What now?");
+    await one.type(KEY.down, KEY.down, KEY.enter);
+    await one.shows("Make an API key");
+    await one.type(KEY.enter);
+    await one.shows("is written");
+    expect(parse(written())["plugins"]).to.equal(undefined);
+  });
+
+  it("Ctrl-C at any question, and while something is tried, writes nothing", async () => {
+    const slack = await SlackServer.start();
+    slack.always = "hang";
+    try {
+      for (const depth of [0, 1, 2, 3]) {
+        const one = start("init");
+        if (depth === 0) await one.shows("Which plugins?");
+        else await choose(one, ...(depth === 3 ? [] : ["slack"]));
+        if (depth === 1) await one.shows("webhook_url");
+        if (depth === 2) {
+          await one.shows("webhook_url");
+          await one.type(slack.url(SECRET_PATH), KEY.enter);
+          await eventually("the test message", () => slack.open > 0);
+        }
+        if (depth === 3) await one.shows("Make an API key");
+        await one.type(KEY.interrupt);
+        expect(await one.ended(), one.text).to.equal(130);
+        expect(one.text).to.contain("the setup was left; nothing was written");
+        expect(readdirSync(dir), `left at ${depth}`).to.deep.equal([]);
+      }
+    } finally {
+      await slack.close();
+    }
+  });
+
+  it("asks before it replaces a file, and keeps the old one", async () => {
+    writeFileSync(file(), "port = 1234\n");
+    const refused = start("init");
+    await refused.shows("is there already");
+    await refused.type(KEY.enter);
+    expect(await refused.ended()).to.equal(130);
+    expect(written()).to.equal("port = 1234\n");
+    const one = start("init");
+    await one.shows("is there already");
+    await one.type("y");
+    await choose(one);
+    await one.shows("Make an API key");
+    await one.type(KEY.enter);
+    await one.shows("is written");
+    await one.ended();
+    expect(readFileSync(`${file()}.old`, "utf8")).to.equal("port = 1234\n");
+    expect(written()).to.contain("keys = ");
+  });
+
+  it("asks nothing with --force, with --enable-plugin, with a file, or without a terminal", async () => {
+    for (const args of [["--force"], ["--enable-plugin", "demo"]]) {
+      const one = start(...args);
+      await one.shows("listening on");
+      await one.type(KEY.interrupt);
+      await one.ended();
+      expect(one.text).not.to.contain("Which plugins?");
+      expect(existsSync(file())).to.equal(false);
+    }
+    expect(await runToEnd(["init"], dir)).to.deep.equal({
+      code: 1,
+      stdout: "",
+      stderr: "claudeway: init: asks questions; takes a terminal\n",
+    });
+  });
+});

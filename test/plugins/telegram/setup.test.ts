@@ -1,0 +1,55 @@
+import telegram from "@claudeway/plugin-telegram";
+import { expect } from "chai";
+import { rejectionMessage } from "../../core/kernel/kit.js";
+import { eventually } from "../../e2e/poll.js";
+import { BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
+
+describe("telegram's setup", () => {
+  let server: BotApiServer;
+  let said: string[];
+  let abort: AbortController;
+
+  beforeEach(async () => {
+    server = await BotApiServer.start();
+    said = [];
+    abort = new AbortController();
+  });
+  afterEach(async () => {
+    abort.abort();
+    await server.close();
+  });
+
+  const terminal = () => ({ say: (line: string) => void said.push(line), signal: abort.signal });
+  const given = () => ({ bot_token: TOKEN, api_root: server.url });
+  const find = () =>
+    telegram.setup?.find?.("chat_id", given(), terminal()) ?? Promise.reject(new Error("no find"));
+
+  it("finds the chat by a message in it, and has nothing told twice", async () => {
+    const chat = find();
+    await eventually("a poll", () => server.polled);
+    expect(said[0]).to.contain("write a message to @");
+    server.write("hello");
+    expect(await chat).to.equal(String(CHAT_ID));
+    expect(said[1]).to.contain(String(CHAT_ID));
+    const calls = server.count("getUpdates");
+    expect(calls).to.equal(2);
+  });
+
+  it("finds nothing but the chat", async () => {
+    expect(await telegram.setup?.find?.("bot_token", given(), terminal())).to.equal(undefined);
+    expect(server.calls).to.deep.equal([]);
+  });
+
+  it("says that a token is wrong, without repeating it", async () => {
+    server.token = "1:another";
+    const message = await rejectionMessage(find());
+    expect(message).to.contain("401").and.not.contain(TOKEN);
+  });
+
+  it("ends when the setup is left", async () => {
+    const chat = find();
+    await eventually("a poll", () => server.polled);
+    abort.abort();
+    await rejectionMessage(chat);
+  });
+});
