@@ -42,6 +42,8 @@ export class TurnStream {
   readonly #entries: Entry[] = [];
   /** How many events of before the turn was parked the first entry stands for, beside itself. */
   readonly #skipped: number;
+  /** Set where only the result is known any more: the ids that readers have are of events that nobody kept. */
+  #resultOnly = false;
   #text = "";
   #changed = deferred();
   #done = false;
@@ -50,6 +52,17 @@ export class TurnStream {
   constructor(before?: { readonly text: string; readonly lastId: number }) {
     this.#skipped = before === undefined ? 0 : before.lastId - 1;
     if (before !== undefined) this.push({ type: "text", delta: before.text });
+  }
+
+  /** Of a turn that is only in the ledger: one event with all its text, and the end. */
+  static ofEnded(response: TurnResponse): TurnStream {
+    const stream = new TurnStream();
+    const { result, permission_denials: denials } = response;
+    if (result !== "") stream.push({ type: "text", delta: result });
+    if (denials) stream.push({ type: "permission_denied", denials });
+    stream.push({ type: "done", response });
+    stream.#resultOnly = true;
+    return stream;
   }
 
   /** All the text so far. */
@@ -73,6 +86,10 @@ export class TurnStream {
 
   /** Yields frames from `after` on, and ends after `done`. */
   async *read({ mode, after, heartbeatMs }: ReadOptions): AsyncGenerator<Frame | null, void> {
+    if (this.#resultOnly && after > 0) {
+      yield* this.#ending(mode, after);
+      return;
+    }
     let cursor = Math.min(Math.max(after - this.#skipped, 0), this.#entries.length);
     let lastTextAt = 0;
     for (;;) {
@@ -88,6 +105,16 @@ export class TurnStream {
       const frame = this.#frameAt(cursor, mode);
       cursor = frame.id;
       yield { ...frame, id: frame.id + this.#skipped };
+    }
+  }
+
+  /** For a reader that had some of what nobody kept: all the text again, or no more of it, and the end. */
+  *#ending(mode: TextMode, after: number): Generator<Frame, void> {
+    let id = after;
+    for (let cursor = 0; cursor < this.#entries.length; ) {
+      const frame = this.#frameAt(cursor, mode);
+      cursor = frame.id;
+      if (mode === "text" || frame.event !== "text") yield { ...frame, id: ++id };
     }
   }
 

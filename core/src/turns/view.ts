@@ -109,11 +109,7 @@ function storedView(
   state: TurnState,
   response: TurnResponse,
 ): TurnView {
-  const stream = new TurnStream();
-  if (response.result !== "") stream.push({ type: "text", delta: response.result });
-  if (response.permission_denials)
-    stream.push({ type: "permission_denied", denials: response.permission_denials });
-  stream.push({ type: "done", response });
+  const stream = TurnStream.ofEnded(response);
   const { code, error } = response;
   const failure = code === undefined ? undefined : new GatewayError(code, error ?? code);
   return {

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { type Frame, type ReadOptions, TurnStream } from "../../../core/dist/turns/stream.js";
 import type { TurnEvent } from "../../../core/dist/turns/types.js";
 
-const DONE: TurnEvent = {
+const DONE = {
   type: "done",
   response: {
     session_id: "s",
@@ -13,7 +13,7 @@ const DONE: TurnEvent = {
     cost_usd: 0,
     error: null,
   },
-};
+} satisfies TurnEvent;
 
 function streamOf(...deltas: readonly string[]): TurnStream {
   const stream = new TurnStream();
@@ -34,6 +34,21 @@ function texts(frames: readonly (Frame | null)[]): unknown[] {
 }
 
 describe("TurnStream", () => {
+  it("of a turn of which only the result is kept tells whoever comes back the end, and no text twice", async () => {
+    const { response } = DONE;
+    const kept = TurnStream.ofEnded({ ...response, result: "all of it" });
+    expect(texts(await read(kept))).to.deep.equal(["all of it"]);
+    for (const after of [1, 2, 100]) {
+      const frames = await read(kept, { after });
+      expect(frames.map((frame) => [frame?.id, frame?.event])).to.deep.equal([
+        [after + 1, "text"],
+        [after + 2, "done"],
+      ]);
+      const deltas = await read(kept, { after, mode: "delta" });
+      expect(deltas.map((frame) => [frame?.id, frame?.event])).to.deep.equal([[after + 1, "done"]]);
+    }
+  });
+
   it("what gathered before a reader came is one frame, with the id of the last event in it", async () => {
     const stream = streamOf("one ", "two ", "three");
     stream.push(DONE);
