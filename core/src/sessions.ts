@@ -163,7 +163,11 @@ export class Sessions {
     for (const { id } of waiting) await desk.decide(id, { decision: "allow" }, decider);
     await parked.goOn(first.turnId);
     const turn = turns.get(first.turnId);
-    if (turn === undefined) throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`);
+    if (turn === undefined) {
+      throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`, {
+        headers: { "retry-after": "5" },
+      });
+    }
     return turn;
   }
 

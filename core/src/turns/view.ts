@@ -111,7 +111,10 @@ function storedView(
 ): TurnView {
   const stream = TurnStream.ofEnded(response);
   const { code, error } = response;
-  const failure = code === undefined ? undefined : new GatewayError(code, error ?? code);
+  // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so it
+  // is no error but the answer.
+  const failed = code !== undefined && code !== "UNAVAILABLE";
+  const failure = failed ? new GatewayError(code, error ?? code) : undefined;
   return {
     id,
     sessionId,
