@@ -1,7 +1,7 @@
 import { either, nearest } from "@claudeway/schemas";
 import { ConfigError } from "./errors.js";
 
-export type CommandName = "serve" | "check" | "init" | "create-plugin" | "backup" | "help";
+export type CommandName = "serve" | "check" | "init" | "create-plugin" | "backup" | "restore" | "help";
 
 interface CommandForm {
   /** How many arguments it takes. */
@@ -20,11 +20,17 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     least: 0,
     most: 0,
     takes: "no arguments",
-    summary: "check everything, start nothing",
+    summary: "start nothing",
   },
-  init: { least: 0, most: 0, takes: "no arguments", summary: "ask, and write claudeway.toml" },
-  "create-plugin": { least: 1, most: 1, takes: "the name of the plugin", summary: "begin one in ./<name>" },
-  backup: { least: 1, most: 1, takes: "the file to write" },
+  init: { least: 0, most: 0, takes: "no arguments", summary: "write a file" },
+  "create-plugin": { least: 1, most: 1, takes: "the name of the plugin", summary: "in ./<name>" },
+  backup: { least: 1, most: 1, takes: "the file to write", summary: "to a file" },
+  restore: {
+    least: 1,
+    most: 1,
+    takes: "the file that backup wrote",
+    summary: "from it",
+  },
   help: { least: 0, most: 0, takes: "no arguments" },
 };
 

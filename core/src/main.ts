@@ -1,5 +1,6 @@
 import { ConfigError, type Errand, type LoadedConfig, loadConfig, VERSION } from "@claudeway/config";
 import type { Logger } from "pino";
+import { backup, restore } from "./backup.js";
 import { banner, generatedKey } from "./banner.js";
 import { boot, type RunningGateway } from "./boot.js";
 import { checkAll, formatChecks } from "./check.js";
@@ -19,7 +20,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     else if (loaded.command === "init") await init(loaded, process.env, process.cwd());
     else if (loaded.command === "check") await check(loaded);
     else if (loaded.command === "create-plugin") await create(loaded);
-    else throw new ConfigError(`${loaded.command}: there is no such command in this version`);
+    else if (loaded.command === "backup") await say(backup(loaded, process.cwd()));
+    else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
     process.exitCode = error instanceof SetupCancelled ? INTERRUPTED : 1;
@@ -44,6 +46,10 @@ async function check(loaded: LoadedConfig): Promise<void> {
 
 async function create({ args: [name = ""] }: Errand): Promise<void> {
   process.stdout.write(await createPlugin(name, process.cwd()));
+}
+
+async function say(text: Promise<string>): Promise<void> {
+  process.stdout.write(await text);
 }
 
 function sources(argv: readonly string[]) {

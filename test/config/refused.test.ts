@@ -51,7 +51,11 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   ["a folder as the file", { argv: ["--config", "/"] }, "--config: /: is a folder; takes a file"],
   // Commands.
   ["a slip in a command", { argv: ["chek"] }, "chek: unknown command; did you mean check?"],
-  ["a command like none", { argv: ["fly"] }, "fly: unknown command; takes serve, check, init or create-plugin"],
+  [
+    "a command like none",
+    { argv: ["fly"] },
+    "fly: unknown command; takes serve, check, init, create-plugin, backup or restore",
+  ],
   ["too many arguments", { argv: ["check", "a", "b"] }, "check: has 2 arguments; takes no arguments"],
   [
     "a missing argument",
@@ -61,7 +65,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a key that slipped out of its flag",
     { argv: ["--keys", "a:hunter2,", "b:hunter3"] },
-    "command line: a word that belongs to no flag and is no command; takes serve, check, init or create-plugin",
+    "command line: a word that belongs to no flag and is no command; takes serve, check, init, create-plugin, backup or restore",
   ],
   // The environment.
   ["a port in words", { env: { PORT: "abc" } }, `PORT: is "abc"; ${PORT}`],
