@@ -48,7 +48,7 @@ export interface BootOptions {
   readonly engine?: EngineSource;
   /** Which plugins are on; by default those that the configuration names. */
   readonly selection?: (loaded: LoadedConfig) => PluginSelection;
-  readonly kernel?: Pick<KernelOptions, "limits">;
+  readonly kernel?: Pick<KernelOptions, "limits" | "watch">;
   /** Called when the world can reach the gateway under an address, and when that changes. */
   readonly showPublicUrl?: (url: string) => void;
 }

@@ -1,5 +1,6 @@
 /** A gateway for tests of plugins: the real one, on an engine that plays a script. */
 export type { TestApprovals } from "./testing/approvals.js";
+export { LeakError, type Leftover } from "./testing/leftovers.js";
 export type { LogLine } from "./testing/log-lines.js";
 export { type FetchOptions, RequestError, type TurnOptions } from "./testing/requests.js";
 export type { CallOutcome, Script, ScriptedTurn, ScriptedUsage, Step, Steps } from "./testing/script.js";

@@ -42,7 +42,7 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     }
     const route = () =>
       belowPrefix(ctx, mount.prefix, () =>
-        middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router)),
+        mount.enter(() => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router))),
       );
     // A plugin may take forms or raw bodies too: those it reads itself.
     if (ctx.is("application/json")) await parseJson(ctx, route);

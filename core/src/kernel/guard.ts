@@ -1,4 +1,5 @@
 import { GatewayError, isRefusal, type Refusal } from "../errors.js";
+import type { Offers } from "./capabilities.js";
 import { inWords, isThenable, within } from "./deadline.js";
 import { describeSite, PluginFault, type TapSite } from "./faults.js";
 import type { Meter } from "./meter.js";
@@ -12,6 +13,16 @@ export interface TapOwner {
   readonly deadlineMs: number;
   /** False from the moment that the plugin is taken down. */
   readonly active: boolean;
+  /** Calls the plugin's own code: a tap, a route, a disposer. */
+  readonly enter: <T>(call: () => T) => T;
+}
+
+/** Hears when plugins' code runs: a test gateway notes by it whose is what is left behind. */
+export interface CallWatch {
+  /** Calls code of the owner's and gives what it returns or throws. */
+  inside<T>(owner: TapOwner, call: () => T): T;
+  /** The same offers; what they do for a plugin they do on the gateway's own account. */
+  outside(offers: Offers): Offers;
 }
 
 /**

@@ -4,7 +4,7 @@ import { CallsInFlight } from "./calls.js";
 import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
-import type { TapOwner } from "./guard.js";
+import type { CallWatch, TapOwner } from "./guard.js";
 import { Meter, type MeterLimits } from "./meter.js";
 import type { Mount } from "./routes.js";
 import { Holdings } from "./scope.js";
@@ -33,6 +33,7 @@ export interface StartOptions {
   /** Throws where the prefix is taken by somebody else. */
   readonly claim: (prefix: string) => void;
   readonly offers: Offers;
+  readonly watch: CallWatch | undefined;
 }
 
 /** One running plugin, with what it owns. */
@@ -41,6 +42,7 @@ export class Instance implements TapOwner, TapGroup {
   readonly meter: Meter;
   readonly calls = new CallsInFlight();
   readonly deadlineMs: number;
+  readonly enter: TapOwner["enter"];
   /** Milliseconds that `apply` took. */
   startedMs = 0;
   #state: "running" | "held" | "stopped" = "running";
@@ -51,8 +53,9 @@ export class Instance implements TapOwner, TapGroup {
     readonly checked: CheckedPlugin,
     readonly options: StartOptions,
   ) {
-    const { limits } = options;
+    const { limits, watch } = options;
     this.plugin = checked.name;
+    this.enter = watch === undefined ? (call) => call() : (call) => watch.inside(this, call);
     this.deadlineMs = limits.tapMs;
     this.#log = options.log.child({ plugin: checked.name });
     this.meter = new Meter(this.#log, limits);
@@ -75,6 +78,7 @@ export class Instance implements TapOwner, TapGroup {
     try {
       await instance.#apply();
     } catch (error) {
+      instance.#state = "stopped";
       await instance.#holdings.dispose(options.limits.disposeMs);
       throw new PluginError(checked.name, `plugin ${checked.name}: did not start: ${messageOf(error)}`, {
         cause: error,
@@ -141,7 +145,7 @@ export class Instance implements TapOwner, TapGroup {
   async #callApply(): Promise<void> {
     const { plugin, config } = this.checked;
     const started = performance.now();
-    const applied = plugin.apply(this.#holdings.scope, config);
+    const applied = this.enter(() => plugin.apply(this.#holdings.scope, config));
     this.meter.noteHeld(`plugin ${this.plugin}: apply`, performance.now() - started);
     await applied;
   }

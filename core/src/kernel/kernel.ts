@@ -5,6 +5,7 @@ import { messageOf } from "../errors.js";
 import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
+import type { CallWatch } from "./guard.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
 import { PluginLoader, type PluginSource } from "./loader.js";
@@ -32,6 +33,7 @@ export interface KernelOptions {
   /** Prefixes of the gateway's own routes; no plugin may mount at or below them. */
   readonly reservedPrefixes?: readonly string[];
   readonly limits?: Partial<KernelLimits>;
+  readonly watch?: CallWatch;
 }
 
 /** What each telling hook is called with. */
@@ -71,12 +73,12 @@ export class Kernel {
   readonly #shutdown = new AbortController();
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor({ log, cwd, reservedPrefixes = [], limits: own = {} }: KernelOptions) {
+  constructor({ log, cwd, reservedPrefixes = [], limits: own = {}, watch }: KernelOptions) {
     const limits = { ...DEFAULT_LIMITS, ...own };
     this.#log = log;
     this.#limits = limits;
     this.#loader = new PluginLoader({ importMs: limits.importMs, ...(cwd !== undefined && { cwd }) });
-    this.#roster = new Roster({ log, limits, reservedPrefixes, signal: this.#shutdown.signal });
+    this.#roster = new Roster({ log, limits, reservedPrefixes, signal: this.#shutdown.signal, watch });
   }
 
   /**

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import { NOTHING_OFFERED, type Offers } from "./capabilities.js";
 import { inWords } from "./deadline.js";
+import type { CallWatch } from "./guard.js";
 import { createHooks, type Hooks } from "./hooks.js";
 import { Instance, type KernelLimits, type StartOptions } from "./instance.js";
 import { isAtOrBelow, RouteTable } from "./routes.js";
@@ -16,6 +17,7 @@ export interface RosterOptions {
   readonly reservedPrefixes: readonly string[];
   /** Gives up a start that is under way. */
   readonly signal: AbortSignal;
+  readonly watch: CallWatch | undefined;
 }
 
 /** The plugins that the kernel knows, and the hooks and routes of those that are on. One change at a time, please. */
@@ -32,7 +34,7 @@ export class Roster {
 
   /** Says what plugins get; holds for those that start from now on. */
   offer(offers: Offers): void {
-    this.#offers = offers;
+    this.#offers = this.options.watch?.outside(offers) ?? offers;
   }
 
   /** Composed anew on every change; a call in flight keeps the set that it began on. */
@@ -133,9 +135,9 @@ export class Roster {
   }
 
   async #startInstance(checked: CheckedPlugin): Promise<Instance> {
-    const { log, limits, signal } = this.options;
+    const { log, limits, signal, watch } = this.options;
     const claim = (prefix: string): void => this.#claimPrefix(prefix, checked.name);
-    const options: StartOptions = { log, limits, signal, claim, offers: this.#offers };
+    const options: StartOptions = { log, limits, signal, claim, offers: this.#offers, watch };
     const instance = await Instance.start(checked, options);
     log.info(`plugin ${checked.name}: on after ${inWords(instance.startedMs)}`);
     return instance;

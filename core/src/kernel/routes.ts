@@ -1,4 +1,5 @@
 import type Router from "@koa/router";
+import type { TapOwner } from "./guard.js";
 import type { MountOptions, PathsObject } from "./plugin.js";
 
 /** Routes of one plugin below one prefix. */
@@ -7,6 +8,8 @@ export interface Mount {
   readonly prefix: string;
   readonly plugin: string;
   readonly router: Router;
+  /** Calls what is the plugin's own. */
+  readonly enter: TapOwner["enter"];
   readonly auth: NonNullable<MountOptions["auth"]>;
   /** What the API document says of them; paths are below the prefix. */
   readonly openapi: PathsObject;

@@ -49,12 +49,14 @@ export class Holdings {
         this.#checkOwnPrefixes(prefix);
         claim(prefix);
         const { auth = "key", openapi = {} } = options;
-        this.#mounts.push(Object.freeze({ prefix, plugin: owner.plugin, router, auth, openapi }));
+        this.#mounts.push(
+          Object.freeze({ prefix, plugin: owner.plugin, router, auth, openapi, enter: owner.enter }),
+        );
       },
       onDispose: (dispose: () => void | Promise<void>) => {
         this.#checkOpen("onDispose");
         if (typeof dispose !== "function") throw new TypeError("onDispose takes a function");
-        this.#disposers.push(dispose);
+        this.#disposers.push(() => owner.enter(dispose));
       },
       notice: (line: string) => {
         const notice = oneLine(line);

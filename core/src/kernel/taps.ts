@@ -81,7 +81,8 @@ class TapRecorder {
     check: (answer: R) => void,
   ): ScopedHook<Args, R> {
     return this.#scoped(hook, (site, fn) => {
-      const guarded = (...args: Args) => askTap(this.owner, site, () => fn(...args), check);
+      const guarded = (...args: Args) =>
+        askTap(this.owner, site, () => this.owner.enter(() => fn(...args)), check);
       return deciding(site, guarded, select);
     });
   }
@@ -92,7 +93,7 @@ class TapRecorder {
   ): ScopedHook<readonly [T, ...Rest], T> {
     return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) => {
       const guarded = async (...args: readonly [T, ...Rest]): Promise<T> => {
-        const answer = await askTap(this.owner, site, () => fn(...args), checkPlan);
+        const answer = await askTap(this.owner, site, () => this.owner.enter(() => fn(...args)), checkPlan);
         return answer === undefined ? args[0] : answer;
       };
       return deciding(site, guarded, select);
@@ -106,7 +107,9 @@ class TapRecorder {
     return this.#scoped<Args, void>(hook, (site, fn) => ({
       decides: false,
       install: (hooks) =>
-        select(hooks).tap(nameInSet(site), (...args) => tellTap(this.owner, site, () => fn(...args))),
+        select(hooks).tap(nameInSet(site), (...args) =>
+          tellTap(this.owner, site, () => this.owner.enter(() => fn(...args))),
+        ),
       hold: () => {},
     }));
   }
@@ -118,7 +121,9 @@ class TapRecorder {
     return this.#scoped<Args, void>(hook, (site, fn) => ({
       decides: false,
       install: (hooks) =>
-        select(hooks).tapPromise(nameInSet(site), (...args) => awaitTap(this.owner, site, () => fn(...args))),
+        select(hooks).tapPromise(nameInSet(site), (...args) =>
+          awaitTap(this.owner, site, () => this.owner.enter(() => fn(...args))),
+        ),
       hold: () => {},
     }));
   }

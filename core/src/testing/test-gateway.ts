@@ -12,6 +12,7 @@ import type { PluginSource } from "../kernel/loader.js";
 import type { PluginStatus } from "../kernel/status.js";
 import { openLog } from "../log.js";
 import { TestApprovals } from "./approvals.js";
+import { LeakError, type Leftover, Leftovers, registeredBy } from "./leftovers.js";
 import { type LogLine, LogLines } from "./log-lines.js";
 import { type FetchOptions, Requests, type TurnOptions } from "./requests.js";
 import type { Script, ScriptedTurn } from "./script.js";
@@ -45,6 +46,11 @@ export interface TestGatewayOptions {
   readonly cwd?: string;
   /** Deadlines of plugins, in ms, where a test can't wait for the usual ones: `{ tapMs: 50 }`. */
   readonly limits?: Partial<KernelLimits>;
+  /**
+   * Whether what plugins leave behind is noted, and `close` rejects for it. On unless it is false: for measurements, since
+   * it makes everything slower.
+   */
+  readonly checkLeaks?: boolean;
 }
 
 /**
@@ -65,6 +71,7 @@ interface OpenGateway {
   readonly running: RunningGateway;
   readonly engine: ScriptedEngine | undefined;
   readonly log: LogLines;
+  readonly leftovers: Leftovers | undefined;
   readonly keys: Readonly<Record<string, string>>;
   readonly dir: string;
   /** Takes effect when the configuration is read again. */
@@ -79,6 +86,7 @@ async function open(options: TestGatewayOptions, dir: string): Promise<OpenGatew
   const read = () => configOf({ config, sections, keys: secrets, env, dir });
   const loaded = read();
   const log = new LogLines(LOG_LINES);
+  const leftovers = options.checkLeaks === false ? undefined : new Leftovers();
   const engine = kind === "scripted" ? new ScriptedEngine(options.replies) : undefined;
   const running = await boot({
     loaded,
@@ -89,13 +97,19 @@ async function open(options: TestGatewayOptions, dir: string): Promise<OpenGatew
     log: openLog(loaded.config.log_level, loaded.secrets, log),
     selection: (now) => selectionWith(selectionOf(now), sources),
     ...(engine !== undefined && { engine: sourceOf(engine) }),
-    ...(limits !== undefined && { kernel: { limits } }),
+    kernel: {
+      ...(limits !== undefined && { limits }),
+      ...(leftovers !== undefined && { watch: leftovers }),
+    },
+  }).catch((error: unknown) => {
+    leftovers?.close();
+    throw error;
   });
   const keys = Object.fromEntries(loaded.keys.map(({ id, secret }) => [id, secret]));
   const setConfig = (now: Readonly<Record<string, unknown>>) => {
     config = now;
   };
-  return { running, engine, log, keys, dir, setConfig };
+  return { running, engine, log, leftovers, keys, dir, setConfig };
 }
 
 /** Where nothing runs, root may do without permissions as everybody else may. */
@@ -198,16 +212,31 @@ export class TestGateway {
     return this.#gateway.running.control.reload();
   }
 
-  /** Ends the turns that run, switches the plugins off, closes the port, and removes the folder. */
+  /**
+   * What plugins that are off have left behind: timers, sockets, children, watchers, with the place in the code that made
+   * them; taps and routes that still are there. What has been told to end has half a second for it.
+   */
+  async leaks(): Promise<readonly Leftover[]> {
+    const { running, leftovers } = this.#gateway;
+    return [...registeredBy(running.kernel), ...((await leftovers?.list()) ?? [])];
+  }
+
+  /**
+   * Ends the turns that run, switches the plugins off, closes the port, and removes the folder. Rejects with a `LeakError`
+   * where a plugin left something behind.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    const { running, dir } = this.#gateway;
+    const { running, dir, leftovers } = this.#gateway;
     await running.close();
+    const leaks = await this.leaks();
+    leftovers?.close();
     rmSync(dir, { recursive: true, force: true });
+    if (leaks.length > 0) throw new LeakError(leaks);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

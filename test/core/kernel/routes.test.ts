@@ -3,7 +3,15 @@ import { checkPrefix, type Mount, RouteTable } from "../../../core/dist/kernel/r
 import { createKernel, plugin, rejectionMessage, router } from "./kit.js";
 
 function mount(prefix: string): Mount {
-  return { prefix, plugin: "p", router: router(), auth: "key", openapi: {}, running: true };
+  return {
+    prefix,
+    plugin: "p",
+    router: router(),
+    auth: "key",
+    openapi: {},
+    running: true,
+    enter: (call) => call(),
+  };
 }
 
 describe("plugin routes", () => {
