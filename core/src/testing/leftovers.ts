@@ -162,7 +162,7 @@ function traced(): Error {
   return made;
 }
 
-const MAKING = /node:(internal\/)?(timers|async_hooks)|\/testing\/leftovers\.[jt]s/;
+const MAKING = /node:(internal\/)?(timers|async_hooks)|\/testing\/(leftovers|clock)\.[jt]s/;
 
 /** Who called what makes timers, and so on up. */
 function frames({ stack = "" }: Error): string[] {

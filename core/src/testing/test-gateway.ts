@@ -12,6 +12,7 @@ import type { PluginSource } from "../kernel/loader.js";
 import type { PluginStatus } from "../kernel/status.js";
 import { openLog } from "../log.js";
 import { TestApprovals } from "./approvals.js";
+import { MovableClock } from "./clock.js";
 import { LeakError, type Leftover, Leftovers, registeredBy } from "./leftovers.js";
 import { type LogLine, LogLines } from "./log-lines.js";
 import { type FetchOptions, Requests, type TurnOptions } from "./requests.js";
@@ -47,6 +48,11 @@ export interface TestGatewayOptions {
   /** Deadlines of plugins, in ms, where a test can't wait for the usual ones: `{ tapMs: 50 }`. */
   readonly limits?: Partial<KernelLimits>;
   /**
+   * True: `advance` moves the time. `Date`, `performance.now` and the timers are the gateway's for the whole process, until
+   * it is closed; they go as ever between two moves.
+   */
+  readonly controlTime?: boolean;
+  /**
    * Whether what plugins leave behind is noted, and `close` rejects for it. On unless it is false: for measurements, since
    * it makes everything slower.
    */
@@ -58,10 +64,12 @@ export interface TestGatewayOptions {
  * Rejects with the one line that the command would end with: a plugin that does not start, a configuration that is wrong.
  */
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const clock = options.controlTime === true ? MovableClock.install() : undefined;
   const dir = mkdtempSync(join(tmpdir(), "claudeway-test-"));
   try {
-    return new TestGateway(await open(options, dir));
+    return new TestGateway({ ...(await open(options, dir)), clock });
   } catch (error) {
+    clock?.uninstall();
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
@@ -72,13 +80,14 @@ interface OpenGateway {
   readonly engine: ScriptedEngine | undefined;
   readonly log: LogLines;
   readonly leftovers: Leftovers | undefined;
+  readonly clock: MovableClock | undefined;
   readonly keys: Readonly<Record<string, string>>;
   readonly dir: string;
   /** Takes effect when the configuration is read again. */
   readonly setConfig: (config: Readonly<Record<string, unknown>>) => void;
 }
 
-async function open(options: TestGatewayOptions, dir: string): Promise<OpenGateway> {
+async function open(options: TestGatewayOptions, dir: string): Promise<Omit<OpenGateway, "clock">> {
   const { plugins = [], cwd = process.cwd(), env = {}, engine: kind = "scripted", limits } = options;
   const { sources, sections } = await choosePlugins(plugins, cwd);
   const secrets = secretsFor(options.keys ?? ["admin", "user"]);
@@ -213,6 +222,16 @@ export class TestGateway {
   }
 
   /**
+   * Moves the time forward by `ms`: what expires, waits, idles or is late in that time does so, the gateway's and the
+   * plugins', in its order. Takes `controlTime`.
+   */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this.#gateway;
+    if (clock === undefined) throw new Error("advance: takes a gateway that was made with controlTime: true");
+    await clock.advance(ms);
+  }
+
+  /**
    * What plugins that are off have left behind: timers, sockets, children, watchers, with the place in the code that made
    * them; taps and routes that still are there. What has been told to end has half a second for it.
    */
@@ -231,10 +250,11 @@ export class TestGateway {
   }
 
   async #close(): Promise<void> {
-    const { running, dir, leftovers } = this.#gateway;
+    const { running, dir, leftovers, clock } = this.#gateway;
     await running.close();
     const leaks = await this.leaks();
     leftovers?.close();
+    clock?.uninstall();
     rmSync(dir, { recursive: true, force: true });
     if (leaks.length > 0) throw new LeakError(leaks);
   }
