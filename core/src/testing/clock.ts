@@ -162,7 +162,7 @@ export class MovableClock {
     const sleep = (ms?: number, value?: unknown, options: SleepOptions = {}) =>
       sleepOn((call) => this.#set(call, ms, [], false), clear, value, options);
     Object.defineProperty(setTimeout, promisify.custom, { value: sleep });
-    const wall = () => REAL.date.now() + this.#offset;
+    const wall = () => Math.ceil(REAL.date.now() + this.#offset);
     put({
       date: new Proxy(REAL.date, {
         construct: (target, args, newTarget) =>

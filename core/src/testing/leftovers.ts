@@ -61,12 +61,12 @@ export class Leftovers implements CallWatch {
   outside(offers: Offers): Offers {
     const own = (call: () => unknown) => this.#owner.exit(call);
     return {
+      ...offers,
       turns: calledBy(offers.turns, own),
       approvals: calledBy(offers.approvals, own),
       control: calledBy(offers.control, own),
       sessions: calledBy(offers.sessions, own),
       ledger: calledBy(offers.ledger, own),
-      storage: offers.storage,
     };
   }
 
