@@ -21,21 +21,22 @@ export async function launchChromium(): Promise<Browser> {
 }
 
 async function installedChromium(): Promise<string> {
+  if (process.getuid?.() === 0) await install();
   const found = findChromium();
   if (found !== undefined) return found;
-  if (process.getuid?.() !== 0) {
-    throw new Error(
-      `no Chromium on the PATH (${NAMES.join(", ")}): install one, as in apt-get install chromium`,
-    );
-  }
-  await run("apt-get", ["update"]);
-  await run("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], {
+  throw new Error(
+    `no Chromium on the PATH (${NAMES.join(", ")}): install one, as in apt-get install chromium`,
+  );
+}
+
+/** One at a time, and to its end: another test that finds a browser half installed would start that. */
+async function install(): Promise<void> {
+  const missing = NAMES.map((name) => `! command -v ${name} >/dev/null`).join(" && ");
+  const script = `if ${missing}; then apt-get update && apt-get install -y --no-install-recommends chromium; fi`;
+  await run("flock", ["/var/cache/apt", "sh", "-c", script], {
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
     maxBuffer: 64 * 1024 * 1024,
   });
-  const installed = findChromium();
-  if (installed === undefined) throw new Error("apt-get install chromium left no chromium on the PATH");
-  return installed;
 }
 
 function findChromium(): string | undefined {

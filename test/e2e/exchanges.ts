@@ -28,13 +28,18 @@ export function violationsSoFar(): readonly string[] {
   return violations;
 }
 
-/** Every pair of operation and status that the document tells of and no exchange has shown. */
-export function unseen(): string[] {
+/** Every pair of operation and status that an exchange of this process has shown. */
+export function seenSoFar(): ReadonlySet<string> {
+  return seen;
+}
+
+/** Every pair of operation and status that the document tells of and is not in `shown`. */
+export function unseen(shown: ReadonlySet<string>): string[] {
   const wanted = OWN_CONTRACT.operations.flatMap((operation) =>
     OWN_CONTRACT.responsesOf(operation).map(([key]) => `${operation.method} ${operation.path} ${key}`),
   );
   const ofAny = WANTED_OF_ANY_ROUTE.map((status) => `${ANY_ROUTE} ${status}`);
-  return [...wanted, ...ofAny].filter((pair) => !seen.has(pair));
+  return [...wanted, ...ofAny].filter((pair) => !shown.has(pair));
 }
 
 /**

@@ -1,42 +1,80 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Suite, Test } from "mocha";
-import { unseen, violationsSoFar } from "./exchanges.js";
+import { seenSoFar, unseen, violationsSoFar } from "./exchanges.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = "test/e2e";
 
+/** Where each process leaves what its exchanges have shown, for the check after the last of them. */
+const VARIABLE = "CLAUDEWAY_TESTS_SEEN";
+if (process.env[VARIABLE] === undefined) {
+  const folder = mkdtempSync(join(tmpdir(), "claudeway-seen-"));
+  process.env[VARIABLE] = folder;
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+}
+
+/** What one process leaves when the tests of a file, or of all, are over. */
+interface Left {
+  /** The files whose tests have all run. */
+  readonly ran: readonly string[];
+  readonly seen: readonly string[];
+}
+
 /** The titles of the tests that have begun; one that is tried again keeps no state of its own. */
 const begun = new Set<string>();
 
-/**
- * After the last test: no answer may have broken the contract, and where all end-to-end tests of `npm test` ran, each
- * status that the OpenAPI document tells of must have been seen.
- */
+/** After the last test: no answer may have broken the contract. */
 export const mochaHooks = {
   beforeEach(this: Mocha.Context): void {
     if (this.currentTest !== undefined) begun.add(this.currentTest.fullTitle());
   },
   afterAll(this: Mocha.Context): void {
     const root = rootOf(this.test?.parent);
-    const problems = [...violationsSoFar()];
-    if (root !== undefined && allRan(root)) problems.push(...unseen().map((pair) => `never seen: ${pair}`));
+    leave({ ran: root?.suites.filter(ranInFull).map(fileOf) ?? [], seen: [...seenSoFar()] });
+    const problems = violationsSoFar();
     if (problems.length > 0) throw new Error(`the contract:\n  ${problems.join("\n  ")}`);
   },
 };
+
+/**
+ * After the last process: where all end-to-end tests of `npm test` ran, each status that the OpenAPI document tells of
+ * must have been seen.
+ */
+export function mochaGlobalTeardown(): void {
+  const left = collect();
+  const ran = new Set(left.flatMap((one) => one.ran));
+  if (!wantedFiles().every((file) => ran.has(file))) return;
+  const never = unseen(new Set(left.flatMap((one) => one.seen)));
+  if (never.length > 0) throw new Error(`the contract, never seen:\n  ${never.join("\n  ")}`);
+}
+
+function leave(left: Left): void {
+  writeFileSync(join(folderOfRun(), randomUUID()), JSON.stringify(left));
+}
+
+function collect(): Left[] {
+  const folder = folderOfRun();
+  return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
+}
+
+function folderOfRun(): string {
+  return process.env[VARIABLE] ?? "";
+}
 
 function rootOf(suite: Suite | undefined): Suite | undefined {
   return suite?.parent === undefined ? suite : rootOf(suite.parent);
 }
 
-/** Whether every end-to-end test of `npm test` was loaded, and none of them left out. */
-function allRan(root: Suite): boolean {
-  const loaded = new Set(root.suites.map(({ file }) => relative(ROOT, resolve(file ?? ""))));
-  return (
-    wantedFiles().every((file) => loaded.has(file)) &&
-    testsOf(root).every((test) => test.pending || begun.has(test.fullTitle()))
-  );
+function fileOf({ file }: Suite): string {
+  return relative(ROOT, resolve(file ?? ""));
+}
+
+function ranInFull(suite: Suite): boolean {
+  return testsOf(suite).every((test) => test.pending || begun.has(test.fullTitle()));
 }
 
 /** Those that take long have a command of their own. */

@@ -1,14 +1,14 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
 import { NOTHING_OFFERED, type Offers } from "../../core/dist/kernel/capabilities.js";
+import { temporaryFolder } from "../temporary.js";
 
 /** Offers of a gateway that is not there: what a test does not give throws when it is used. */
 export function fakeOffers(given: Partial<Offers>): Offers {
-  const folder = mkdtempSync(join(tmpdir(), "claudeway-plugin-"));
   const offers = Object.create(NOTHING_OFFERED, Object.getOwnPropertyDescriptors(given)) as Offers;
-  if (given.storage === undefined) Object.defineProperty(offers, "storage", { value: () => folder });
+  if (given.storage === undefined) {
+    const folder = temporaryFolder("claudeway-plugin-");
+    Object.defineProperty(offers, "storage", { value: () => folder });
+  }
   if (given.childMark === undefined) {
     Object.defineProperty(offers, "childMark", {
       value: (name: string) => ({ CLAUDEWAY_PROCESS: `test.${name}` }),

@@ -1,0 +1,38 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/*
+ * A folder for temporary files that belongs to one process of mocha, so that what is left there is known to be of its
+ * tests. The first process makes the folder of the run, and takes it away with itself.
+ */
+
+const VARIABLE = "CLAUDEWAY_TESTS_FOLDER";
+const inherited = process.env[VARIABLE];
+const run = inherited ?? mkdtempSync(join(tmpdir(), "claudeway-tests-"));
+if (inherited === undefined) {
+  process.env[VARIABLE] = run;
+  process.once("exit", () => rmSync(run, { recursive: true, force: true }));
+}
+const own = mkdtempSync(join(run, "p-"));
+process.env["TMPDIR"] = own;
+
+/** Taken away after the tests. */
+const lent: string[] = [];
+
+/** A folder that nobody has to take away. */
+export function temporaryFolder(prefix: string): string {
+  const folder = mkdtempSync(join(own, prefix));
+  lent.push(folder);
+  return folder;
+}
+
+/** After the last test of a process, or of a file where files run side by side: nothing may be left. */
+export const mochaHooks = {
+  afterAll(): void {
+    for (const folder of lent.splice(0)) rmSync(folder, { recursive: true, force: true });
+    // What tsx keeps for itself is no test's.
+    const left = readdirSync(own).filter((name) => !name.startsWith("tsx-"));
+    if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
+  },
+};
