@@ -9,7 +9,8 @@ import { join } from "node:path";
 
 const VARIABLE = "CLAUDEWAY_TESTS_FOLDER";
 const inherited = process.env[VARIABLE];
-const run = inherited ?? mkdtempSync(join(tmpdir(), "claudeway-tests-"));
+/** The run's folder, of all its processes. */
+export const run = inherited ?? mkdtempSync(join(tmpdir(), "claudeway-tests-"));
 if (inherited === undefined) {
   process.env[VARIABLE] = run;
   process.once("exit", () => rmSync(run, { recursive: true, force: true }));

@@ -1,21 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Suite, Test } from "mocha";
+import { run } from "../temporary.js";
 import { seenSoFar, unseen, violationsSoFar } from "./exchanges.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = "test/e2e";
 
 /** Where each process leaves what its exchanges have shown, for the check after the last of them. */
-const VARIABLE = "CLAUDEWAY_TESTS_SEEN";
-if (process.env[VARIABLE] === undefined) {
-  const folder = mkdtempSync(join(tmpdir(), "claudeway-seen-"));
-  process.env[VARIABLE] = folder;
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-}
+const FOLDER_OF_RUN = join(run, "seen");
 
 /** What one process leaves when the tests of a file, or of all, are over. */
 interface Left {
@@ -53,16 +48,15 @@ export function mochaGlobalTeardown(): void {
 }
 
 function leave(left: Left): void {
-  writeFileSync(join(folderOfRun(), randomUUID()), JSON.stringify(left));
+  mkdirSync(FOLDER_OF_RUN, { recursive: true });
+  writeFileSync(join(FOLDER_OF_RUN, randomUUID()), JSON.stringify(left));
 }
 
 function collect(): Left[] {
-  const folder = folderOfRun();
-  return readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")));
-}
-
-function folderOfRun(): string {
-  return process.env[VARIABLE] ?? "";
+  if (!existsSync(FOLDER_OF_RUN)) return [];
+  return readdirSync(FOLDER_OF_RUN).map((name) =>
+    JSON.parse(readFileSync(join(FOLDER_OF_RUN, name), "utf8")),
+  );
 }
 
 function rootOf(suite: Suite | undefined): Suite | undefined {

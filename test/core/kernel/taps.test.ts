@@ -359,7 +359,19 @@ describe("the scope", () => {
     });
     await kernel.enable({ plugins: [curious] });
     expect(keys).to.deep.equal([
-      ["hooks", "ledger", "log", "mount", "name", "notice", "onDispose", "sessions", "signal", "storage"],
+      [
+        "childMark",
+        "hooks",
+        "ledger",
+        "log",
+        "mount",
+        "name",
+        "notice",
+        "onDispose",
+        "sessions",
+        "signal",
+        "storage",
+      ],
       ["tap", "tapPromise"],
       true,
     ]);
