@@ -1,4 +1,4 @@
-import type { LoadedConfig } from "@claudeway/config";
+import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import type { Engine } from "./engine/engine.js";
 import type { Gateway } from "./gateway.js";
@@ -66,6 +66,10 @@ export class Control implements GatewayControl {
 
   async reload(): Promise<ReloadReport> {
     const loaded = this.parts.read();
+    // Without a file everything would be off, approvals too: hardly what somebody wants who has lost it.
+    if (this.#loaded.file !== undefined && loaded.file === undefined) {
+      throw new ConfigError(`${this.#loaded.file} is gone; plugins stay as they are`);
+    }
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
     await this.parts.engine.retire();

@@ -116,9 +116,9 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
 /** Reads the configuration again: a fault in it changes nothing, and is told in one line. */
 async function reload({ control }: RunningGateway, log: Logger): Promise<void> {
   try {
+    // The kernel has told each plugin that failed.
     const { failed, ...report } = await control.reload();
-    for (const line of failed) log.error(`SIGHUP: ${line}`);
-    log.info(report, "SIGHUP: the configuration was read again");
+    log.info({ ...report, failed: failed.length }, "SIGHUP: the configuration was read again");
   } catch (error) {
     log.error(`SIGHUP: refused, nothing was changed: ${messageOf(error)}`);
   }
