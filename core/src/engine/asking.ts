@@ -29,18 +29,20 @@ export interface AskingOptions {
 
 /**
  * The hook that a process is started with: the CLI asks it about every tool call, before its own rules. The turn that
- * runs answers; between turns nobody does, and the call is denied.
+ * runs answers; between turns nobody does.
  */
 export class CallHook {
   #asking: Asking | undefined;
+
+  /** @param decided whether every call is decided on, and none left to the CLI's own rules */
+  constructor(private readonly decided: boolean) {}
 
   /** Who answers from now on; undefined: nobody. */
   serve(asking: Asking | undefined): void {
     this.#asking = asking;
   }
 
-  /** @param questions whether the model may ask a person something: there has to be somebody to put it to */
-  options(questions: boolean): Options {
+  options(): Options {
     const matcher: HookCallbackMatcher = {
       hooks: [this.#hook],
       timeout: HOOK_TIMEOUT_SECS,
@@ -53,13 +55,13 @@ export class CallHook {
       extraArgs: { "await-initialize": null },
     };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return questions ? { ...everyCall, canUseTool: REFUSE } : everyCall;
+    return this.decided ? { ...everyCall, canUseTool: REFUSE } : everyCall;
   }
 
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
     if (input.hook_event_name !== "PreToolUse") return {};
-    if (this.#asking === undefined) return answerOf({ answer: "deny", message: "No turn is running." });
-    return this.#asking.answer(input, signal);
+    if (this.#asking !== undefined) return this.#asking.answer(input, signal);
+    return this.decided ? answerOf({ answer: "deny", message: "No turn is running." }) : {};
   };
 }
 

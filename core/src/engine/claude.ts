@@ -4,14 +4,15 @@ import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import { Asking, CallHook } from "./asking.js";
 import { afterLoss, afterReport, settle } from "./bases.js";
+import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, TotalsByModel } from "./engine.js";
 import { Grants } from "./grants.js";
 import { postureOptions, sessionOptions, userMessage } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
-import { ClaudeProcess, type ProcessExit } from "./process.js";
+import { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { type Recipe, Spares } from "./spares.js";
-import { estimatedUsage, NO_USAGE, reportedUsage } from "./usage.js";
+import { estimatedUsage, reportedUsage } from "./usage.js";
 
 export interface ClaudeEngineOptions extends PoolLimits {
   /** Absolute path of the CLI. */
@@ -23,10 +24,6 @@ export interface ClaudeEngineOptions extends PoolLimits {
   readonly log: Logger;
 }
 
-/** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
-const INTERRUPT_GRACE_MS = 2500;
-/** An interrupt that comes before the CLI has begun the turn is acknowledged and forgotten: it is said again, in ms. */
-const INTERRUPT_EVERY_MS = 250;
 const MODELS_TIMEOUT_MS = 20_000;
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
@@ -58,7 +55,7 @@ export class ClaudeEngine implements Engine {
   readonly #spares: Spares;
   /** What is known of the totals of each process that has reported. */
   readonly #reports = new WeakMap<ClaudeProcess, ProcessReports>();
-  /** The hooks of the processes that ask about every call. */
+  /** The hooks of the processes that ask about their calls. */
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   #running = 0;
 
@@ -134,7 +131,7 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
     const recipe = this.#recipeOf(turn);
-    const child = await this.#take(turn, recipe, () => this.#processFor(turn, resume, grants), stop);
+    const child = await this.#take(turn, recipe, () => this.#processFor(turn, resume), stop);
     const asking = this.#asking(turn, grants, child);
     const awaitsOwed = turn.owed.length > 0 && resume;
     const reading = new TurnReading(listener);
@@ -263,26 +260,22 @@ export class ClaudeEngine implements Engine {
 
   /** What a process that runs this turn may run other turns with. */
   #recipeOf(turn: EngineTurn): Recipe | undefined {
-    const { plan, spawn, posture, granted, owed, decider } = turn;
-    // Without a decider, a process is told of approved calls when it starts.
-    if (owed.length > 0 || (granted.length > 0 && decider === undefined)) return undefined;
-    if (plan.maxBudgetUsd !== undefined) return undefined;
+    const { plan, spawn, posture, owed } = turn;
+    if (owed.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
     const { model, systemPrompt } = plan;
     return {
       fingerprint: JSON.stringify([model, systemPrompt, posture, spawn]),
-      start: (sessionId) =>
-        this.#processFor({ ...turn, info: { ...turn.info, sessionId } }, false, new Grants([])),
+      start: (sessionId) => this.#processFor({ ...turn, info: { ...turn.info, sessionId } }, false),
     };
   }
 
-  #processFor(turn: EngineTurn, resume: boolean, grants: Grants): ClaudeProcess {
-    const { decider, owed, spawn } = turn;
+  #processFor(turn: EngineTurn, resume: boolean): ClaudeProcess {
+    const { posture, owed, spawn } = turn;
     const options = sessionOptions(turn, resume);
-    if (decider === undefined && owed.length === 0) {
-      return this.#process(spawn, { ...options, ...grants.options() });
-    }
-    const hook = new CallHook();
-    const child = this.#process(spawn, { ...options, ...hook.options(decider !== undefined) });
+    // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
+    if (posture === "bypass" && owed.length === 0) return this.#process(spawn, options);
+    const hook = new CallHook(posture === "ask");
+    const child = this.#process(spawn, { ...options, ...hook.options() });
     this.#hooks.set(child, hook);
     return child;
   }
@@ -302,59 +295,4 @@ export class ClaudeEngine implements Engine {
     });
     return reports;
   }
-}
-
-/** Waits for the turn's report. When `stop` aborts, the CLI is interrupted, and ended if that doesn't help. */
-async function untilReported(
-  child: ClaudeProcess,
-  reported: Promise<TurnReport | undefined>,
-  stop: AbortSignal,
-): Promise<TurnReport | undefined> {
-  let grace: NodeJS.Timeout | undefined;
-  let again: NodeJS.Timeout | undefined;
-  // A CLI that can't be interrupted any more is ended by the timer.
-  const ask = () => void child.interrupt().catch(() => undefined);
-  const interrupt = () => {
-    grace = setTimeout(() => void child.end("now"), INTERRUPT_GRACE_MS);
-    again = setInterval(ask, INTERRUPT_EVERY_MS);
-    ask();
-  };
-  if (stop.aborted) interrupt();
-  else stop.addEventListener("abort", interrupt, { once: true });
-  try {
-    return await reported;
-  } finally {
-    stop.removeEventListener("abort", interrupt);
-    clearTimeout(grace);
-    clearInterval(again);
-  }
-}
-
-/** The result of a turn that was stopped before its process began. */
-const NEVER_STARTED: EngineResult = Object.freeze({
-  end: "stopped",
-  deferred: undefined,
-  text: "",
-  error: null,
-  usage: NO_USAGE,
-  denials: [],
-  ran: [],
-  exitCode: null,
-  model: undefined,
-});
-
-/** The result of a parked turn whose conversation is gone. */
-const CONVERSATION_LOST: EngineResult = Object.freeze({
-  ...NEVER_STARTED,
-  end: "failed",
-  error: "the CLI has lost the conversation that the call was made in",
-});
-
-function describe(exit: ProcessExit): string {
-  if (exit.signal !== null) return `signal ${exit.signal}`;
-  return exit.code === null ? "it did not start" : `exit code ${exit.code}`;
-}
-
-function lastLine(text: string): string {
-  return text.slice(text.lastIndexOf("\n") + 1);
 }

@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from "node:util";
-import type { HookCallback, Options } from "@anthropic-ai/claude-agent-sdk";
 import type { GrantedCall } from "./engine.js";
 
 /** Lets calls through that a person approved: the same tool with the same input, each once, and nothing else. */
@@ -16,11 +15,6 @@ export class Grants {
     return this.#ran;
   }
 
-  options(): Options {
-    if (this.#open.length === 0) return {};
-    return { hooks: { PreToolUse: [{ hooks: [this.#decide] }] } };
-  }
-
   /** Takes one approved call that is this one, which then counts as run. False: there is none left. */
   take(tool: string, input: unknown): boolean {
     const index = this.#open.findIndex(
@@ -31,11 +25,4 @@ export class Grants {
     this.#ran.push(call.toolUseId);
     return true;
   }
-
-  readonly #decide: HookCallback = async (input) => {
-    if (input.hook_event_name !== "PreToolUse") return {};
-    // No answer: the CLI's own rules go on to decide, and in this posture they deny.
-    if (!this.take(input.tool_name, input.tool_input)) return {};
-    return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "allow" } };
-  };
 }

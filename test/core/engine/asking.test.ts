@@ -1,4 +1,4 @@
-import type { HookCallback, PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
+import type { PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import { Asking, CallHook } from "../../../core/dist/engine/asking.js";
 import type { CallDecider } from "../../../core/dist/engine/engine.js";
@@ -19,25 +19,28 @@ function asking(decider: CallDecider): Asking {
 }
 
 describe("the hook of a process", () => {
-  const hook = new CallHook();
-  const [ask] = hook.options(true).hooks?.PreToolUse?.[0]?.hooks ?? [];
-
-  async function answerTo(call: HookCallback | undefined): Promise<unknown> {
+  async function answerOf(hook: CallHook): Promise<unknown> {
+    const [ask] = hook.options().hooks?.PreToolUse?.[0]?.hooks ?? [];
     const { signal } = new AbortController();
-    const output = await call?.(CALL, CALL.tool_use_id, { signal });
+    const output = await ask?.(CALL, CALL.tool_use_id, { signal });
     return output !== undefined && "hookSpecificOutput" in output ? output.hookSpecificOutput : output;
   }
 
-  it("denies every call while no turn runs", async () => {
-    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "deny" });
+  it("denies every call while no turn runs, where every call is decided on", async () => {
+    expect(await answerOf(new CallHook(true))).to.deep.include({ permissionDecision: "deny" });
+  });
+
+  it("leaves it to the CLI's own rules where they decide", async () => {
+    expect(await answerOf(new CallHook(false))).to.deep.equal({});
   });
 
   it("puts a call to the turn that runs, and to none that is over", async () => {
+    const hook = new CallHook(true);
     hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
-    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "allow" });
+    expect(await answerOf(hook)).to.deep.include({ permissionDecision: "allow" });
     hook.serve(asking({ decide: async () => ({ answer: "deny", message: "not this" }) }));
-    expect(await answerTo(ask)).to.deep.include({ permissionDecisionReason: "not this" });
+    expect(await answerOf(hook)).to.deep.include({ permissionDecisionReason: "not this" });
     hook.serve(undefined);
-    expect(await answerTo(ask)).to.deep.include({ permissionDecision: "deny" });
+    expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
   });
 });
