@@ -5,6 +5,7 @@ const STEPS = [
   ["format and lint", ["npx", "biome", "check", "--error-on-warnings", "."]],
   ["types", ["npx", "tsc", "-b"]],
   ["types of the dashboard's pages", ["npm", "run", "--silent", "check:web", "-w", "plugins/dashboard"]],
+  ["reference drift", ["node", "core/scripts/reference.js", "--check"]],
   ["schema drift", ["node", "schemas/scripts/generate.js", "--check"]],
 ];
 

@@ -1,0 +1,165 @@
+/**
+ * Writes docs/plugin-reference.md from the type declarations that core is published with; with `--check` it writes
+ * nothing and exits with 1 if the page is not what it would write. To be run after the build.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ERROR_STATUS } from "../dist/errors.js";
+import { DEFAULT_LIMITS } from "../dist/kernel/kernel.js";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const DIST = join(ROOT, "core/dist");
+const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
+const PAGE = join(ROOT, "docs/plugin-reference.md");
+
+/** What the modules of the author's API are about, in the order of the page. */
+const CHAPTERS = {
+  "kernel/plugin": "A plugin and its scope",
+  "kernel/hooks": "What hooks are called with",
+  "turns/types": "Turns",
+  "approvals/types": "Approvals",
+  errors: "Refusals",
+  "kernel/capabilities": "What the scope offers",
+  "turns/stream": "Streams",
+  "ledger/ledger": "Sessions, turns and money",
+  "kernel/status": "The plugin list",
+  "generated/types": "What clients and the audit log get",
+};
+
+const KINDS = {
+  AsyncSeriesBailHook: "deciding, the first answer wins",
+  AsyncSeriesWaterfallHook: "deciding, each tap gets what the one before returned",
+  AsyncParallelHook: "telling",
+  AsyncSeriesHook: "awaited",
+};
+
+function page() {
+  const core = exportsOf("index.d.ts");
+  const testing = exportsOf("testing.d.ts");
+  const missing = [...core.keys()].filter((name) => !(name in CHAPTERS));
+  if (missing.length > 0)
+    throw new Error(`CHAPTERS in core/scripts/reference.js lacks ${missing.join(", ")}`);
+  return [
+    "# Plugin reference",
+    "Made by `npm run reference` from the declarations of `@claudeway/core`; the guide is [plugin-guide.md](plugin-guide.md).",
+    "## Hooks",
+    hookTable(),
+    "## Limits",
+    "What a plugin may take, and what happens then: see the guide.",
+    limitTable(),
+    "## Error codes",
+    "What a client can meet; a `Refusal` takes the code of its status, and `FORBIDDEN` where there is none.",
+    table(
+      ["code", "status"],
+      Object.entries(ERROR_STATUS).map(([code, status]) => [`\`${code}\``, String(status)]),
+    ),
+    ...Object.entries(CHAPTERS).flatMap(([module, title]) => chapter(title, core.get(module) ?? [])),
+    ...chapter("`@claudeway/core/testing`", [...testing.values()].flat()),
+  ]
+    .join("\n\n")
+    .concat("\n");
+}
+
+function chapter(title, declarations) {
+  return [`## ${title}`, ...declarations.map((text) => `\`\`\`ts\n${text}\n\`\`\``)];
+}
+
+/** The declarations that an entry file exports, by the module that they stand in. */
+function exportsOf(entry) {
+  const found = new Map();
+  const text = readFileSync(join(DIST, entry), "utf8");
+  for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]+)\} from "([^"]+)";$/gm)) {
+    const file = from.startsWith(".") ? join(DIST, dirname(entry), from.replace(/\.js$/, ".d.ts")) : SCHEMAS;
+    const module = relative(from.startsWith(".") ? DIST : dirname(dirname(SCHEMAS)), file).replace(
+      /\.d\.ts$/,
+      "",
+    );
+    const own = names
+      .split(",")
+      .map((name) => name.replace("type ", "").trim())
+      .filter(Boolean);
+    found.set(module, [...(found.get(module) ?? []), ...own.map((name) => declarationOf(name, file))]);
+  }
+  return found;
+}
+
+/** A declaration with the comment above it. */
+function declarationOf(name, file) {
+  const text = readFileSync(file, "utf8");
+  const head = new RegExp(`^export (?:declare )?(interface|type|class|function|const) ${name}\\b`, "m").exec(
+    text,
+  );
+  if (head === null) throw new Error(`${relative(ROOT, file)}: has no declaration of ${name}`);
+  const comment = /\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n$/.exec(text.slice(0, head.index))?.[0] ?? "";
+  const braced = head[1] === "interface" || head[1] === "class";
+  const body = text.slice(head.index, endOf(text, head.index, braced));
+  return (comment + body)
+    .replaceAll(/^export (declare )?/gm, "")
+    .replaceAll(/^ {4}(#private|private .*|constructor\(gateway: OpenGateway\));\n/gm, "")
+    .replaceAll(/, import\("tapable"\)\.UnsetAdditionalOptions/g, "")
+    .replaceAll(/^( {4})+/gm, (indent) => indent.slice(indent.length / 2));
+}
+
+/** Where a declaration ends: at its closing brace, or at the semicolon outside of all brackets. */
+function endOf(text, start, braced) {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, (comment) => " ".repeat(comment.length));
+  let depth = 0;
+  for (let at = start; at < code.length; at++) {
+    if ("{[(".includes(code[at])) depth++;
+    if ("}])".includes(code[at]) && --depth === 0 && braced && code[at] === "}") return at + 1;
+    if (code[at] === ";" && depth === 0) return at + 1;
+  }
+  throw new Error(`a declaration does not end: ${text.slice(start, start + 60)}`);
+}
+
+function hookTable() {
+  const text = declarationOf("createHooks", join(DIST, "kernel/hooks.d.ts"));
+  const rows = [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (\w+))?>;/g)].map(
+    ([, comment, hook, type, given, answer]) => [
+      `\`${hook}\``,
+      KINDS[type],
+      given === "" ? "" : `\`${given.replaceAll("|", "\\|")}\``,
+      answer === undefined ? "" : `\`${answer}\``,
+      summaryOf(comment),
+    ],
+  );
+  return table(["hook", "kind", "called with", "may answer", ""], rows);
+}
+
+/** Without its kind, which has a column of its own. */
+function summaryOf(comment) {
+  const said = plain(comment).replace(/^(Deciding|Telling|Awaited)[.,] (and )?/, "");
+  return (said.charAt(0).toUpperCase() + said.slice(1)).replaceAll("|", "\\|");
+}
+
+function limitTable() {
+  const text = ["instance", "meter"]
+    .map((module) => readFileSync(join(DIST, `kernel/${module}.d.ts`), "utf8"))
+    .join("\n");
+  const rows = Object.entries(DEFAULT_LIMITS).map(([name, value]) => {
+    const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[\s\S])*)\\*/\\n +readonly ${name}:`).exec(text)?.[1] ?? "";
+    return [`\`${name}\``, String(value), plain(comment)];
+  });
+  return table(["limit", "default", ""], rows);
+}
+
+function table(heads, rows) {
+  return [heads, heads.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function plain(comment) {
+  return comment.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
+}
+
+const wanted = page();
+const name = relative(process.cwd(), PAGE);
+if (!process.argv.includes("--check")) {
+  writeFileSync(PAGE, wanted);
+  process.stdout.write(`${name}: written\n`);
+} else if (readFileSync(PAGE, "utf8") !== wanted) {
+  process.stderr.write(`${name}: is not what the declarations say; run npm run reference\n`);
+  process.exitCode = 1;
+} else {
+  process.stdout.write(`${name}: is what the declarations say\n`);
+}
