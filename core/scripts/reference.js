@@ -115,15 +115,15 @@ function endOf(text, start, braced) {
 
 function hookTable() {
   const text = declarationOf("createHooks", join(DIST, "kernel/hooks.d.ts"));
-  const rows = [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (\w+))?>;/g)].map(
-    ([, comment, hook, type, given, answer]) => [
-      `\`${hook}\``,
-      KINDS[type],
-      given === "" ? "" : `\`${given.replaceAll("|", "\\|")}\``,
-      answer === undefined ? "" : `\`${answer}\``,
-      summaryOf(comment),
-    ],
-  );
+  const rows = [
+    ...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (\w+))?>;/g),
+  ].map(([, comment, hook, type, given, answer]) => [
+    `\`${hook}\``,
+    KINDS[type],
+    given === "" ? "" : `\`${given.replaceAll("|", "\\|")}\``,
+    answer === undefined ? "" : `\`${answer}\``,
+    summaryOf(comment),
+  ]);
   return table(["hook", "kind", "called with", "may answer", ""], rows);
 }
 
@@ -138,7 +138,7 @@ function limitTable() {
     .map((module) => readFileSync(join(DIST, `kernel/${module}.d.ts`), "utf8"))
     .join("\n");
   const rows = Object.entries(DEFAULT_LIMITS).map(([name, value]) => {
-    const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[\s\S])*)\\*/\\n +readonly ${name}:`).exec(text)?.[1] ?? "";
+    const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n +readonly ${name}:`).exec(text)?.[1] ?? "";
     return [`\`${name}\``, String(value), plain(comment)];
   });
   return table(["limit", "default", ""], rows);
