@@ -138,7 +138,8 @@ function limitTable() {
     .map((module) => readFileSync(join(DIST, `kernel/${module}.d.ts`), "utf8"))
     .join("\n");
   const rows = Object.entries(DEFAULT_LIMITS).map(([name, value]) => {
-    const comment = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n +readonly ${name}:`).exec(text)?.[1] ?? "";
+    const comment =
+      new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n +readonly ${name}:`).exec(text)?.[1] ?? "";
     return [`\`${name}\``, String(value), plain(comment)];
   });
   return table(["limit", "default", ""], rows);
