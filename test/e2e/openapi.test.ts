@@ -30,7 +30,9 @@ describe("the OpenAPI document", function () {
   let gateway: TestGateway;
   let live: Document;
   before(async () => {
-    gateway = await TestGateway.start({ args: ["--enable-plugin", `swagger,${PLUGIN},${SWITCHES}`] });
+    gateway = await TestGateway.start({
+      args: ["--enable-plugin", `swagger,dashboard,${PLUGIN},${SWITCHES}`],
+    });
     live = (await gateway.request("/openapi.json", { key: null })).body;
   });
   after(() => gateway?.dispose());

@@ -2,6 +2,7 @@ import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
+import { ADMIN_PATHS } from "./openapi/paths.js";
 import { readAssets } from "./pages/assets.js";
 import { pageRouter } from "./pages/router.js";
 
@@ -20,7 +21,7 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
     const { control, sessions, ledger, turns, approvals } = kernel;
     const parts = { control, sessions, ledger, turns, approvals, feed, sessionSecs: config.session_secs };
     // Both are for everybody as far as the gateway goes: a browser sends no key, the API looks at its cookie itself.
-    kernel.mount("/admin", adminRouter(parts), { auth: "none" });
+    kernel.mount("/admin", adminRouter(parts), { auth: "none", openapi: ADMIN_PATHS });
     kernel.mount("/dashboard", pageRouter(await readAssets()), { auth: "none" });
   },
 });

@@ -1,9 +1,9 @@
 import { readEvents, type ServerEvent } from "../../e2e/events.js";
 import { KEYS, type RequestOptions, TestGateway } from "../../e2e/gateway.js";
 
-/** A gateway with the dashboard on. */
+/** A gateway with the dashboard on, whose every answer is held against the API document. */
 export function startWithDashboard(config = ""): Promise<TestGateway> {
-  return TestGateway.start({ args: ["--enable-plugin", "dashboard"], config });
+  return TestGateway.start({ args: ["--enable-plugin", "dashboard,swagger"], config });
 }
 
 /** Logs in as the admin; the cookie to send. */

@@ -1,0 +1,209 @@
+import {
+  ANYTHING,
+  COST,
+  COUNT,
+  core,
+  FLAG,
+  ID,
+  list,
+  MS,
+  named,
+  object,
+  orNull,
+  own,
+  type Part,
+  TEXT,
+  TIME,
+} from "./parts.js";
+
+const PAGE = { total: COUNT, page: COUNT, limit: COUNT };
+
+const SESSION = {
+  session_id: ID,
+  key_id: TEXT,
+  model: TEXT,
+  created_at: TIME,
+  last_used: TIME,
+  task_count: COUNT,
+  workdir: TEXT,
+  tokens: core("Tokens"),
+  cost_usd: COST,
+  cost_estimated: FLAG,
+  running: FLAG,
+};
+
+const TURN = {
+  turn_id: ID,
+  session_id: ID,
+  key_id: TEXT,
+  kind: { enum: ["session", "task"] },
+  route: TEXT,
+  created_at: TIME,
+  state: { type: "string", description: "`running`, `parked`, or how it ended." },
+  ended_at: orNull(TIME),
+  model: TEXT,
+  duration_ms: orNull(MS),
+  queued_ms: orNull(MS),
+  prompt_bytes: COUNT,
+  tokens: core("Tokens"),
+  cost_usd: COST,
+  cost_estimated: FLAG,
+};
+
+const ANSWER = object({
+  result: { type: "string", description: "The first 20,000 characters." },
+  result_chars: COUNT,
+  success: FLAG,
+  error: { type: ["string", "null"] },
+  permission_denials: list(core("PermissionDenial")),
+});
+
+const DECISION = object({
+  decision: { enum: ["allow", "deny"] },
+  message: { type: ["string", "null"] },
+  updated_input: orNull(ANYTHING),
+  scope: { enum: ["once", "session"] },
+  by: object({ channel: TEXT, who: TEXT, from: { type: ["string", "null"] } }),
+  at: TIME,
+});
+
+const SHARE = { model: TEXT, request_count: COUNT, cost_usd: COST };
+
+const LOG_LINE = {
+  id: { type: "string", description: "Where the line stands; the same line has the same id for good." },
+  timestamp: TIME,
+  level: { enum: ["INFO", "WARN", "ERROR"] },
+  key_id: { type: ["string", "null"] },
+  message: TEXT,
+};
+
+const LOG_DETAILS = {
+  session_id: TEXT,
+  turn_id: TEXT,
+  approval_id: TEXT,
+  decided_by: TEXT,
+  request_id: TEXT,
+  model: TEXT,
+  claude_exit_code: { type: ["integer", "null"] },
+  duration_ms: MS,
+  queued_ms: MS,
+  success: FLAG,
+  error: { type: ["string", "null"] },
+  tokens: core("Tokens"),
+  cost_usd: COST,
+  cost_estimated: FLAG,
+  method: TEXT,
+  path: TEXT,
+  status: COUNT,
+};
+
+/** What the admin API answers. */
+export const SCHEMAS: Part = named({
+  Me: object({
+    key_id: TEXT,
+    version: TEXT,
+    expires_at: { ...orNull(TIME), description: "Null: it came with a key." },
+  }),
+  Overview: object({
+    uptime_secs: COUNT,
+    total_requests: COUNT,
+    active_sessions: COUNT,
+    total_cost_usd: COST,
+    tokens: core("Tokens"),
+    cost_estimated_turns: COUNT,
+    models_breakdown: list(object({ ...SHARE, tokens: core("Tokens") })),
+    load: object({ running: COUNT, queued: COUNT, processes: COUNT }),
+    pending_approvals: COUNT,
+    running_turns: list(own("Turn")),
+    public_url: { type: ["string", "null"] },
+    version: TEXT,
+  }),
+  Session: object(SESSION),
+  SessionDetail: object({
+    ...SESSION,
+    kind: { enum: ["session", "task"] },
+    system_prompt: { type: ["string", "null"] },
+    by_model: list(object({ ...SHARE, tokens: core("Tokens") })),
+  }),
+  SessionPage: object({ ...PAGE, sessions: list(own("Session")), models: list(TEXT) }),
+  Turn: object(TURN),
+  TurnDetail: object({ ...TURN, answer: orNull(core("TurnResponse")) }),
+  TurnPage: object({ ...PAGE, turns: list(object({ ...TURN, answer: orNull(ANSWER) })) }),
+  Approval: object({
+    id: ID,
+    session_id: ID,
+    turn_id: ID,
+    key_id: TEXT,
+    kind: { enum: ["tool", "question"] },
+    tool_use_id: TEXT,
+    tool: TEXT,
+    input: ANYTHING,
+    workdir: TEXT,
+    status: { enum: ["pending", "allowed", "denied", "expired", "withdrawn"] },
+    parked: FLAG,
+    asked_at: TIME,
+    expires_at: TIME,
+    decision: orNull(DECISION),
+  }),
+  ApprovalPage: object({ ...PAGE, approvals: list(own("Approval")) }),
+  Logs: object({
+    entries: list(object({ ...LOG_LINE, ...LOG_DETAILS }, { optional: Object.keys(LOG_DETAILS) })),
+    total: COUNT,
+    read_bytes: COUNT,
+    before: {
+      type: ["string", "null"],
+      description: "Given back as `before`, it brings older lines. Null: there are none.",
+    },
+    folders: list(TEXT),
+  }),
+  Keys: object({
+    keys: list(
+      object({
+        key_id: TEXT,
+        admin: FLAG,
+        configured: FLAG,
+        total_requests: COUNT,
+        total_cost_usd: COST,
+        tokens: core("Tokens"),
+        last_used: orNull(TIME),
+      }),
+    ),
+  }),
+  Costs: object({
+    data: list(
+      object({
+        period: { type: "string", description: "`2026-03-12`, `2026-W11` or `2026-03`." },
+        cost_usd: COST,
+        request_count: COUNT,
+        tokens: core("Tokens"),
+        by_model: list(object(SHARE)),
+        by_key: list(object({ key_id: TEXT, cost_usd: COST, request_count: COUNT })),
+      }),
+    ),
+    group_by: { enum: ["daily", "weekly", "monthly"] },
+    zone: { const: "UTC" },
+  }),
+  Plugin: object({
+    name: TEXT,
+    version: { type: ["string", "null"] },
+    state: { enum: ["on", "off", "failed"] },
+    enabled: FLAG,
+    needs: list(TEXT),
+    source: TEXT,
+    config: { ...ANYTHING, description: "Secrets masked." },
+    started_ms: MS,
+    last_error: { type: ["string", "null"] },
+    tap_ms: MS,
+    faults: COUNT,
+    dropped: COUNT,
+    blocked_ms: MS,
+    notices: list(TEXT),
+  }),
+  Reload: object({
+    started: list(TEXT),
+    replaced: list(TEXT),
+    stopped: list(TEXT),
+    unchanged: list(TEXT),
+    failed: { ...list(TEXT), description: "One line each." },
+  }),
+});

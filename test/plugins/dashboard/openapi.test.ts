@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect } from "chai";
+import { ADMIN_PATHS } from "../../../plugins/dashboard/dist/openapi/paths.js";
+
+/** A route as the code adds it. */
+const ROUTE = /router\.(get|post|delete)\("([^"]+)"/g;
+const ROUTES = new URL("../../../plugins/dashboard/src/routes/", import.meta.url);
+
+describe("dashboard: what the API document says", () => {
+  it("names every route in the code, and no other", () => {
+    const inCode = readdirSync(ROUTES).flatMap((file) =>
+      [...readFileSync(new URL(file, ROUTES), "utf8").matchAll(ROUTE)].map(
+        ([, method = "", path = ""]) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`,
+      ),
+    );
+    const told = Object.entries(ADMIN_PATHS)
+      .filter(([path]) => path.startsWith("/"))
+      .flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path}`));
+    expect(inCode).to.have.length.greaterThan(20);
+    expect(told).to.have.members(inCode);
+  });
+});
