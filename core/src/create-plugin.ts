@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "@claudeway/config";
@@ -37,9 +38,24 @@ export async function createPlugin(name: string, cwd: string): Promise<string> {
     await rm(target, { recursive: true, force: true });
     throw error;
   }
-  return `${name}: made, and ready to run: claudeway --enable-plugin ./${name}
-To work on it: cd ${name} && npm install && npm test
-`;
+  return canRun(target)
+    ? `${name}: made, and ready to run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`
+    : `${name}: made; it runs, as claudeway --enable-plugin ./${name}, once its packages are installed\n${toWorkOn(name)}`;
+}
+
+function toWorkOn(name: string): string {
+  return `To work on it: cd ${name} && npm install && npm test\n`;
+}
+
+/** Whether what it imports is installed in a folder above: beside a gateway it is, below one that is global it is not. */
+function canRun(folder: string): boolean {
+  const { resolve } = createRequire(join(folder, "package.json"));
+  try {
+    for (const imported of ["@claudeway/core/package.json", "@koa/router"]) resolve(imported);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function checkName(name: string, cwd: string): Promise<void> {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestGateway } from "@claudeway/core/testing";
 import { expect } from "chai";
+import { createPlugin } from "../../core/dist/create-plugin.js";
+import { rejectionMessage } from "../core/kernel/kit.js";
 import { runToEnd } from "../e2e/gateway.js";
 import { ROOT, readManifest, run } from "./packed.js";
 
@@ -35,10 +37,11 @@ describe("claudeway create-plugin", function () {
 
   it("says in one line why a name will not do, and leaves nothing behind", async () => {
     for (const [name, line] of REFUSED) {
-      const { code, stdout, stderr } = await runToEnd(["create-plugin", name], folder);
-      expect(stderr).to.equal(`claudeway: create-plugin: ${line}\n`);
-      expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
+      expect(await rejectionMessage(createPlugin(name, folder))).to.equal(`create-plugin: ${line}`);
     }
+    const { code, stdout, stderr } = await runToEnd(["create-plugin", "taken"], folder);
+    expect(stderr).to.equal("claudeway: create-plugin: ./taken is there already; takes a new name\n");
+    expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
     expect(readdirSync(folder)).to.have.members(["node_modules", "taken"]);
     expect(readdirSync(join(folder, "taken"))).to.deep.equal([]);
   });
@@ -58,6 +61,19 @@ describe("claudeway create-plugin", function () {
       expect(gateway.plugins()[0]).to.include({ name: "turn_counter", state: "on", version: "0.1.0" });
     } finally {
       await gateway.close();
+    }
+  });
+
+  it("says what is missing where the gateway is installed elsewhere", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "claudeway-elsewhere-"));
+    try {
+      const { code, stdout } = await runToEnd(["create-plugin", NAME], elsewhere);
+      expect(stdout).to.match(
+        /^turn-counter: made; it runs, as \S+ --enable-plugin \.\/turn-counter, once its packages/,
+      );
+      expect(code).to.equal(0);
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
     }
   });
 
