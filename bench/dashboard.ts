@@ -2,13 +2,25 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { searchLogs } from "../plugins/dashboard/dist/logs/search.js";
+import { TestGateway } from "../test/e2e/gateway.js";
+import { bigShape, type Filled, fill, median, SMALL_SHAPE } from "./filled.js";
 
 /*
- * The newest page of a month of logs: a megabyte of it, and a gigabyte; beside the forerunner's way, which parses every
- * line. What the ledger answers is in bench/ledger.ts. Run: node --import tsx bench/dashboard.ts [megabytes of the big one]
+ * The dashboard's answers over HTTP with a thousand turns in the ledger and with a million, and the newest page of a month
+ * of logs, a megabyte of it and a gigabyte; both beside the forerunner's way, which parses every line. What the ledger
+ * itself takes is in bench/ledger.ts. Run: node --import tsx bench/dashboard.ts [megabytes of the big log] [turns]
  */
 
 const BIG_MB = Number(process.argv[2] ?? 1024);
+const BIG_TURNS = Number(process.argv[3] ?? 1_000_000);
+const HTTP_ROUNDS = 300;
+const HTTP_GOAL = 1.5;
+const QUESTIONS = {
+  overview: "/admin/overview",
+  "sessions, page of 50": "/admin/sessions?limit=50",
+  keys: "/admin/keys",
+  "costs, 10 days": "/admin/costs?limit=10",
+} as const;
 const ROUNDS = 200;
 const GOAL = 2;
 const MONTH = "2026-03";
@@ -26,12 +38,13 @@ function lines(from: number, count: number): string {
   }).join("");
 }
 
-function write(megabytes: number): string {
+/** A month of one key's log; `isEnough` is told its bytes and its lines. */
+function writeLog(isEnough: (bytes: number, count: number) => boolean): string {
   const dir = mkdtempSync(join(tmpdir(), "claudeway-bench-"));
   mkdirSync(join(dir, "a"));
   const file = join(dir, "a", `${MONTH}.log`);
   const batch = 4000;
-  for (let from = 0, size = 0; size < megabytes * 1024 ** 2; from += batch) {
+  for (let from = 0, size = 0; !isEnough(size, from); from += batch) {
     appendFileSync(file, lines(from, batch));
     size = statSync(file).size;
   }
@@ -58,25 +71,86 @@ async function everyLine(dir: string): Promise<number> {
   return performance.now() - started;
 }
 
-const median = (times: number[]): number => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+/** What the forerunner does for an overview: every line of every log, parsed and added up. */
+async function overviewOfLines(file: string): Promise<number> {
+  const { createReadStream } = await import("node:fs");
+  const { createInterface } = await import("node:readline");
+  const started = performance.now();
+  const byModel = new Map<string, number>();
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { model, cost_usd } = JSON.parse(line);
+    byModel.set(model, (byModel.get(model) ?? 0) + cost_usd);
+  }
+  if (byModel.size === 0) throw new Error("no lines");
+  return performance.now() - started;
+}
 
-const [small, big] = [write(1), write(BIG_MB)];
-try {
-  const times: [number[], number[]] = [[], []];
-  for (let round = -20; round < ROUNDS; round++) {
-    const [one, other] = [await newestPage(small), await newestPage(big)];
-    if (round >= 0) {
+async function timedRequest(gateway: TestGateway, path: string): Promise<number> {
+  const started = performance.now();
+  const { status } = await gateway.request(path);
+  if (status !== 200) throw new Error(`${path}: ${status}`);
+  return performance.now() - started;
+}
+
+/** Asks both gateways in turn, so that whatever else the machine does slows both alike. */
+async function compareOverHttp(small: TestGateway, big: TestGateway, parsedMs: number): Promise<void> {
+  for (const [what, path] of Object.entries(QUESTIONS)) {
+    const times: [number[], number[]] = [[], []];
+    for (let round = -30; round < HTTP_ROUNDS; round++) {
+      const [one, other] = [await timedRequest(small, path), await timedRequest(big, path)];
+      if (round < 0) continue;
       times[0].push(one);
       times[1].push(other);
     }
+    const [one, other] = [median(times[0]), median(times[1])];
+    process.stdout.write(
+      `${what} over HTTP: ${SMALL_SHAPE.turns} turns ${one.toFixed(2)} ms, ${BIG_TURNS} turns ${other.toFixed(2)} ms, ` +
+        `ratio ${(other / one).toFixed(2)} (goal ${HTTP_GOAL}); every line parsed: ${parsedMs.toFixed(0)} ms\n`,
+    );
+    if (other / one > HTTP_GOAL) process.exitCode = 1;
   }
-  const [one, other] = [median(times[0]), median(times[1])];
-  const parsed = await everyLine(big);
-  process.stdout.write(
-    `newest page of 100 lines: 1 MB ${one.toFixed(2)} ms, ${BIG_MB} MB ${other.toFixed(2)} ms, ` +
-      `ratio ${(other / one).toFixed(2)} (goal ${GOAL}); every line parsed: ${parsed.toFixed(0)} ms\n`,
-  );
-  if (other / one > GOAL) process.exitCode = 1;
-} finally {
-  for (const dir of [small, big]) rmSync(dir, { recursive: true, force: true });
 }
+
+async function overHttp(): Promise<void> {
+  const filled: Filled[] = [await fill(SMALL_SHAPE), await fill(bigShape(BIG_TURNS))];
+  const logs = writeLog((_, count) => count >= BIG_TURNS);
+  const gateways: TestGateway[] = [];
+  try {
+    for (const { dir } of filled) {
+      gateways.push(await TestGateway.start({ args: ["--enable-plugin", "dashboard", "--data-dir", dir] }));
+    }
+    const [small, big] = gateways;
+    if (small === undefined || big === undefined) throw new Error("two gateways are compared");
+    await compareOverHttp(small, big, await overviewOfLines(join(logs, "a", `${MONTH}.log`)));
+  } finally {
+    for (const gateway of gateways) await gateway.dispose();
+    for (const dir of [...filled.map((one) => one.dir), logs]) rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function newestPages(): Promise<void> {
+  const megabytes = (most: number) => (bytes: number) => bytes >= most * 1024 ** 2;
+  const [small, big] = [writeLog(megabytes(1)), writeLog(megabytes(BIG_MB))];
+  try {
+    const times: [number[], number[]] = [[], []];
+    for (let round = -20; round < ROUNDS; round++) {
+      const [one, other] = [await newestPage(small), await newestPage(big)];
+      if (round >= 0) {
+        times[0].push(one);
+        times[1].push(other);
+      }
+    }
+    const [one, other] = [median(times[0]), median(times[1])];
+    const parsed = await everyLine(big);
+    process.stdout.write(
+      `newest page of 100 lines: 1 MB ${one.toFixed(2)} ms, ${BIG_MB} MB ${other.toFixed(2)} ms, ` +
+        `ratio ${(other / one).toFixed(2)} (goal ${GOAL}); every line parsed: ${parsed.toFixed(0)} ms\n`,
+    );
+    if (other / one > GOAL) process.exitCode = 1;
+  } finally {
+    for (const dir of [small, big]) rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+await overHttp();
+await newestPages();
