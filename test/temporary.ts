@@ -18,6 +18,9 @@ if (inherited === undefined) {
 const own = mkdtempSync(join(run, "p-"));
 process.env["TMPDIR"] = own;
 
+/** What tsx and the CLI keep for all their processes of a user. */
+const SHARED = /^(tsx-\d+|claude-\d+|cc-socks)$/;
+
 /** Taken away after the tests. */
 const lent: string[] = [];
 
@@ -32,8 +35,7 @@ export function temporaryFolder(prefix: string): string {
 export const mochaHooks = {
   afterAll(): void {
     for (const folder of lent.splice(0)) rmSync(folder, { recursive: true, force: true });
-    // What tsx keeps for itself is no test's.
-    const left = readdirSync(own).filter((name) => !name.startsWith("tsx-"));
+    const left = readdirSync(own).filter((name) => !SHARED.test(name));
     if (left.length > 0) throw new Error(`temporary files are left: ${left.join(", ")}`);
   },
 };
