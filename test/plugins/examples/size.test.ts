@@ -1,5 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
+import { parse } from "smol-toml";
+import { compileConfigSchema } from "../../../core/dist/kernel/plugin-config.js";
+import { isObject } from "../../../schemas/dist/index.js";
 
 const FOLDER = new URL("../../../plugins/examples/", import.meta.url);
 const NAMES = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -21,6 +24,18 @@ describe("the example plugins", () => {
       );
     });
   }
+
+  it("take the settings that the page of examples shows", () => {
+    const page = readFileSync(new URL("README.md", FOLDER), "utf8");
+    const { plugins } = parse(/^```toml\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "");
+    const sections = Object.entries(isObject(plugins) ? plugins : {});
+    expect(sections).to.have.lengthOf(NAMES.length);
+    for (const [name, section] of sections) {
+      const file = new URL(`${name.replaceAll("_", "-")}/config.schema.json`, FOLDER);
+      const check = compileConfigSchema(name, JSON.parse(readFileSync(file, "utf8")));
+      expect(() => check(isObject(section) ? section : {}), name).not.to.throw();
+    }
+  });
 
   it("are four", () => expect(NAMES).to.have.lengthOf(4));
 });
