@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 // `npm run bench`: all of them; `npm run bench -- turns 5`: one, with its arguments.
 const [name, ...args] = process.argv.slice(2);
-for (const bench of name === undefined ? ["turns", "ledger", "dashboard"] : [name]) {
+for (const bench of name === undefined ? ["turns", "kernel", "ledger", "dashboard"] : [name]) {
   const { status } = spawnSync(process.execPath, ["--import=tsx", `bench/${bench}.ts`, ...args], {
     stdio: "inherit",
   });

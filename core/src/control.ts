@@ -54,8 +54,8 @@ export class Control implements GatewayControl {
     return this.parts.kernel.available();
   }
 
-  async enable(source: PluginSource): Promise<void> {
-    await this.parts.kernel.enable({ plugins: [source], sections: this.#sections() });
+  async enable(source: PluginSource, sections = this.#sections()): Promise<void> {
+    await this.parts.kernel.enable({ plugins: [source], sections });
     await this.parts.engine.retire();
   }
 

@@ -8,7 +8,6 @@ import { selectionOf } from "../control.js";
 import type { EngineSource } from "../engine/source.js";
 import type { ReloadReport } from "../kernel/capabilities.js";
 import type { KernelLimits } from "../kernel/instance.js";
-import type { PluginSource } from "../kernel/loader.js";
 import type { PluginStatus } from "../kernel/status.js";
 import { openLog } from "../log.js";
 import { TestApprovals } from "./approvals.js";
@@ -83,6 +82,8 @@ interface OpenGateway {
   readonly clock: MovableClock | undefined;
   readonly keys: Readonly<Record<string, string>>;
   readonly dir: string;
+  /** Where the paths of plugins count from. */
+  readonly cwd: string;
   /** Takes effect when the configuration is read again. */
   readonly setConfig: (config: Readonly<Record<string, unknown>>) => void;
 }
@@ -118,7 +119,7 @@ async function open(options: TestGatewayOptions, dir: string): Promise<Omit<Open
   const setConfig = (now: Readonly<Record<string, unknown>>) => {
     config = now;
   };
-  return { running, engine, log, leftovers, keys, dir, setConfig };
+  return { running, engine, log, leftovers, keys, dir, cwd, setConfig };
 }
 
 /** Where nothing runs, root may do without permissions as everybody else may. */
@@ -202,9 +203,12 @@ export class TestGateway {
     return this.#gateway.running.control.plugins();
   }
 
-  /** Switches a plugin on. Rejects with one line. */
-  enable(plugin: PluginSource): Promise<void> {
-    return this.#gateway.running.control.enable(plugin);
+  /** Switches a plugin on: with the section that is given here, or that it has in the configuration. Rejects with one line. */
+  async enable(plugin: TestPlugin): Promise<void> {
+    const { running, cwd } = this.#gateway;
+    const { sources, sections } = await choosePlugins([plugin], cwd);
+    const given = Object.keys(sections).length > 0 ? sections : undefined;
+    for (const source of sources) await running.control.enable(source, given);
   }
 
   /** Switches a plugin off, by its own name. */

@@ -1,0 +1,102 @@
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { TestGateway } from "@claudeway/core/testing";
+import { eventually } from "../e2e/poll.js";
+import { SAYS, StandIn } from "./cloudflare_tunnel/stand-in.js";
+import { SlackServer } from "./slack/slack-server.js";
+import { BotApiServer, CHAT_ID, TOKEN } from "./telegram/bot-api.js";
+
+const FOLDER = fileURLToPath(new URL("../../plugins/", import.meta.url));
+
+/** The names of all plugins that this repository ships. */
+export const FIRST_PARTY = readdirSync(FOLDER).filter((name) => existsSync(`${FOLDER}${name}/package.json`));
+
+/** A plugin's other end of the line, how it is configured for that, and what it is used for a little. */
+export interface Trial {
+  readonly section?: Readonly<Record<string, unknown>>;
+  /** Rejects where it does not do what it is there for. */
+  use(gateway: TestGateway): Promise<unknown>;
+  end?(): Promise<unknown>;
+}
+
+const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
+  approval: () => ({
+    section: { rules: [{ deny: "Write", message: "not here" }] },
+    use: async (gateway) => {
+      const denied = await gateway.turn("[[write]]");
+      if (denied.permission_denials?.length !== 1) throw new Error("the rule was not asked");
+      const asked = gateway.turn("[[bash]]");
+      await gateway.approvals.decide((await gateway.approvals.next()).id, "allow");
+      return asked;
+    },
+  }),
+  cloudflare_tunnel: () => {
+    const standIn = new StandIn({ lines: SAYS.quick() });
+    return {
+      section: { cloudflared_bin: standIn.path },
+      use: (gateway) =>
+        eventually("the tunnel's address", () =>
+          gateway.plugins().some(({ notices }) => notices.some((line) => line.includes("trycloudflare.com"))),
+        ),
+      end: async () => standIn.remove(),
+    };
+  },
+  dashboard: () => ({
+    use: async (gateway) => {
+      await good(gateway, "/dashboard");
+      await good(gateway, "/admin/overview");
+      await good(gateway, "/admin/sessions?page=1&limit=10");
+    },
+  }),
+  demo: () => ({ use: (gateway) => gateway.turn("hello") }),
+  slack: async () => {
+    const server = await SlackServer.start();
+    return {
+      section: { webhook_url: server.url(), interval_ms: 10 },
+      use: async (gateway) => {
+        await gateway.turn("hello");
+        await eventually("a message", () => server.posted.length > 0);
+      },
+      end: () => server.close(),
+    };
+  },
+  swagger: () => ({
+    use: async (gateway) => {
+      await good(gateway, "/docs");
+      await good(gateway, "/openapi.json");
+    },
+  }),
+  telegram: async () => {
+    const api = await BotApiServer.start();
+    return {
+      section: {
+        bot_token: TOKEN,
+        chat_id: String(CHAT_ID),
+        api_root: api.url,
+        edit_interval_ms: 20,
+        poll_timeout_secs: 2,
+        request_timeout_secs: 0.5,
+        key_id: "user",
+      },
+      use: async () => {
+        await eventually("a poll", () => api.polled);
+        api.write("good morning", { thread: 7 });
+        await eventually("an answer", () => api.find("You said: good morning"));
+      },
+      end: () => api.close(),
+    };
+  },
+};
+
+/** Sets up what a plugin is tried with. A plugin that has nothing here has to be given it. */
+export async function trialOf(name: string): Promise<Trial> {
+  const trial = TRIALS[name];
+  if (trial === undefined) throw new Error(`test/plugins/first-party.ts has no trial of ${name}`);
+  return trial();
+}
+
+async function good(gateway: TestGateway, path: string): Promise<void> {
+  const response = await gateway.fetch(path);
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+}

@@ -1,0 +1,23 @@
+import { expect } from "chai";
+import { FIRST_PARTY } from "./first-party.js";
+import { switchOnAndOff } from "./switching.js";
+
+const ROUNDS = 200;
+/** Bytes of heap by which 150 rounds may grow it; what Node compiles and caches on the way varies. */
+const GROWN_BYTES = 8 * 1024 * 1024;
+
+describe(`${ROUNDS} times on and off`, function () {
+  this.timeout(120_000);
+
+  for (const name of FIRST_PARTY.filter((one) => one !== "demo")) {
+    it(name, async function () {
+      const { turns, failures, grownBytes, leaks, ms } = await switchOnAndOff(name, ROUNDS);
+      if (this.test !== undefined) {
+        this.test.title += `: ${turns} turns, ${(grownBytes / 1e6).toFixed(1)} MB of heap more, ${Math.round(ms)} ms`;
+      }
+      expect(failures).to.deep.equal([]);
+      expect(leaks).to.deep.equal([]);
+      expect(grownBytes).to.be.below(GROWN_BYTES);
+    });
+  }
+});
