@@ -26,9 +26,6 @@ export interface Switching {
   readonly ms: number;
 }
 
-/** Turns by which it is told what turns cost by themselves. */
-const PLAIN_TURNS = 150;
-
 /** Rejects where the plugin does not start, or leaves something. */
 export async function switchOnAndOff(name: string, rounds: number): Promise<Switching> {
   const { section = {}, end } = await trialOf(name);
@@ -48,9 +45,9 @@ export async function switchOnAndOff(name: string, rounds: number): Promise<Swit
       await Promise.all([off, ...turns]);
     }
     const after = weigh(traffic);
-    for (let turn = 0; turn < PLAIN_TURNS; turn++) await traffic.turn();
+    for (let turn = 0; turn < rounds; turn++) await traffic.turn();
     const plain = weigh(traffic);
-    const bytesATurn = (plain.bytes - after.bytes) / PLAIN_TURNS;
+    const bytesATurn = (plain.bytes - after.bytes) / rounds;
     const grownBytes = after.bytes - before.bytes - bytesATurn * (after.turns - before.turns);
     const leaks = await gateway.leaks();
     return {
