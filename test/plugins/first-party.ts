@@ -1,15 +1,12 @@
-import { existsSync, readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { TestGateway } from "@claudeway/core/testing";
 import { eventually } from "../e2e/poll.js";
+import { pluginNames } from "../packaging/packed.js";
 import { SAYS, StandIn } from "./cloudflare_tunnel/stand-in.js";
 import { SlackServer } from "./slack/slack-server.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./telegram/bot-api.js";
 
-const FOLDER = fileURLToPath(new URL("../../plugins/", import.meta.url));
-
 /** The names of all plugins that this repository ships. */
-export const FIRST_PARTY = readdirSync(FOLDER).filter((name) => existsSync(`${FOLDER}${name}/package.json`));
+export const FIRST_PARTY = pluginNames();
 
 /** A plugin's other end of the line, how it is configured for that, and what it is used for a little. */
 export interface Trial {
