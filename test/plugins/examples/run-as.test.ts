@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestGateway } from "@claudeway/core/testing";
@@ -17,7 +16,8 @@ describe("the example run_as", () => {
   it("runs the CLI and its tools as another user", async function () {
     // Only root can become somebody else.
     if (process.getuid?.() !== 0) this.skip();
-    const open = mkdtempSync(join(tmpdir(), "claudeway-open-"));
+    // Not in the tests' own folder, which only their user may walk.
+    const open = mkdtempSync("/tmp/claudeway-open-");
     chmodSync(open, 0o755);
     for (const name of ["claude", "tmp", "work"]) mkdirSync(join(open, name));
     const group = execFileSync("id", ["-gn", USER], { encoding: "utf8" }).trim();
@@ -28,6 +28,7 @@ describe("the example run_as", () => {
       env: {
         IS_SANDBOX: "1",
         HOME: open,
+        TMPDIR: join(open, "tmp"),
         CLAUDE_CONFIG_DIR: join(open, "claude"),
         CLAUDE_CODE_TMPDIR: join(open, "tmp"),
         CLAUDE_WORKDIR: join(open, "work"),
@@ -35,7 +36,7 @@ describe("the example run_as", () => {
     });
     try {
       const { body } = await gateway.request("/task", { body: { prompt: "[[bash id -un]]" } });
-      expect(body).to.include({ result: `Bash answered: ${USER}`, error: null });
+      expect(body, gateway.stderr).to.include({ error: null, result: `Bash answered: ${USER}` });
       expect(gateway.stdout).to.include(`run_as: the CLI runs as ${USER}`);
     } finally {
       await gateway.dispose();
