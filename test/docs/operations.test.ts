@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { expect } from "chai";
 import { load as parseYaml } from "js-yaml";
 import { isObject, schemaOf } from "../../schemas/dist/index.js";
-import { runToEnd, TestGateway } from "../e2e/gateway.js";
+import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
 import { blocksOf } from "./blocks.js";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -128,7 +128,7 @@ describe("docs/operations.md and deploy/", () => {
         const folder = args[0] === "restore" ? ["--data-dir", "new"] : [];
         const { code, stderr, stdout } = await runToEnd([...args, ...folder], gateway.dir, {
           CLAUDE_WORKDIR: gateway.workdir,
-          ANTHROPIC_API_KEY: "scripted",
+          ...cliEnvironment(gateway.model, gateway.dir),
           PORT: "0",
         });
         expect(code, `${line}: ${stderr}${stdout}`).to.equal(0);

@@ -31,9 +31,16 @@ describe("the first questions", () => {
   const file = () => join(dir, "claudeway.toml");
   const written = () => readFileSync(file(), "utf8");
 
+  /** The CLI keeps to the test's folder. */
+  const home = () => ({
+    CLAUDE_WORKDIR: join(dir, "work"),
+    CLAUDE_CONFIG_DIR: join(dir, "claude"),
+    CLAUDE_CODE_TMPDIR: join(dir, "tmp"),
+    PORT: "0",
+  });
+
   function start(...args: string[]): TerminalSession {
-    const home = { CLAUDE_WORKDIR: join(dir, "work"), CLAUDE_CONFIG_DIR: join(dir, "claude"), HOME: dir };
-    session = TerminalSession.start(args, dir, { ...home, PORT: "0", HOST: "127.0.0.1" });
+    session = TerminalSession.start(args, dir, { ...home(), HOME: dir, HOST: "127.0.0.1" });
     return session;
   }
 
@@ -91,7 +98,7 @@ describe("the first questions", () => {
       file(),
       text.replace('claude_bin = "claude"', "").replace("CLAUDEWAY_ADMIN_SECRET", "HOME"),
     );
-    const { stdout } = await runToEnd(["check"], dir, { CLAUDE_CONFIG_DIR: join(dir, "claude"), PORT: "0" });
+    const { stdout } = await runToEnd(["check"], dir, home());
     expect(stdout)
       .to.match(/^ok +configuration/m)
       .and.match(/^ok +plugins +approval, dashboard, demo, swagger/m);
