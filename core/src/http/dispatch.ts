@@ -5,6 +5,7 @@ import { redactTokens } from "../approvals/links.js";
 import { GatewayError } from "../errors.js";
 import type { RequestInfo } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
+import type { Mount } from "../kernel/routes.js";
 import { callerOf, type GatewayContext, type GatewayMiddleware, type GatewayState } from "./context.js";
 
 /** What a router tells of its routes. */
@@ -42,7 +43,7 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     }
     const route = () =>
       belowPrefix(ctx, mount.prefix, () =>
-        mount.enter(() => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router))),
+        enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router))),
       );
     // A plugin may take forms or raw bodies too: those it reads itself.
     if (ctx.is("application/json")) await parseJson(ctx, route);
@@ -53,6 +54,10 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
 /** Answers 405 with `Allow` where the path is right and the method isn't, else 404. */
 export function notAllowed(router: RouteList): GatewayMiddleware {
   return (ctx) => refuseMethod(ctx, router);
+}
+
+function enterMount({ enter }: Mount, call: () => Promise<unknown>): Promise<unknown> {
+  return enter === undefined ? call() : enter(call);
 }
 
 /** A plugin's routes are written as if its prefix weren't there. */

@@ -13,8 +13,8 @@ export interface TapOwner {
   readonly deadlineMs: number;
   /** False from the moment that the plugin is taken down. */
   readonly active: boolean;
-  /** Calls the plugin's own code: a tap, a route, a disposer. */
-  readonly enter: <T>(call: () => T) => T;
+  /** Calls the plugin's own code (a tap, a route, a disposer) where somebody wants to hear of it. */
+  readonly enter: (<T>(call: () => T) => T) | undefined;
 }
 
 /** Hears when plugins' code runs: a test gateway notes by it whose is what is left behind. */

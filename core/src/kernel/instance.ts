@@ -55,7 +55,7 @@ export class Instance implements TapOwner, TapGroup {
   ) {
     const { limits, watch } = options;
     this.plugin = checked.name;
-    this.enter = watch === undefined ? (call) => call() : (call) => watch.inside(this, call);
+    this.enter = watch && ((call) => watch.inside(this, call));
     this.deadlineMs = limits.tapMs;
     this.#log = options.log.child({ plugin: checked.name });
     this.meter = new Meter(this.#log, limits);
@@ -145,7 +145,8 @@ export class Instance implements TapOwner, TapGroup {
   async #callApply(): Promise<void> {
     const { plugin, config } = this.checked;
     const started = performance.now();
-    const applied = this.enter(() => plugin.apply(this.#holdings.scope, config));
+    const apply = () => plugin.apply(this.#holdings.scope, config);
+    const applied = this.enter === undefined ? apply() : this.enter(apply);
     this.meter.noteHeld(`plugin ${this.plugin}: apply`, performance.now() - started);
     await applied;
   }

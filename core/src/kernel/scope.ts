@@ -56,7 +56,8 @@ export class Holdings {
       onDispose: (dispose: () => void | Promise<void>) => {
         this.#checkOpen("onDispose");
         if (typeof dispose !== "function") throw new TypeError("onDispose takes a function");
-        this.#disposers.push(() => owner.enter(dispose));
+        const { enter } = owner;
+        this.#disposers.push(enter === undefined ? dispose : () => enter(dispose));
       },
       notice: (line: string) => {
         const notice = oneLine(line);

@@ -81,8 +81,7 @@ class TapRecorder {
     check: (answer: R) => void,
   ): ScopedHook<Args, R> {
     return this.#scoped(hook, (site, fn) => {
-      const guarded = (...args: Args) =>
-        askTap(this.owner, site, () => this.owner.enter(() => fn(...args)), check);
+      const guarded = (...args: Args) => askTap(this.owner, site, () => fn(...args), check);
       return deciding(site, guarded, select);
     });
   }
@@ -93,7 +92,7 @@ class TapRecorder {
   ): ScopedHook<readonly [T, ...Rest], T> {
     return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) => {
       const guarded = async (...args: readonly [T, ...Rest]): Promise<T> => {
-        const answer = await askTap(this.owner, site, () => this.owner.enter(() => fn(...args)), checkPlan);
+        const answer = await askTap(this.owner, site, () => fn(...args), checkPlan);
         return answer === undefined ? args[0] : answer;
       };
       return deciding(site, guarded, select);
@@ -107,9 +106,7 @@ class TapRecorder {
     return this.#scoped<Args, void>(hook, (site, fn) => ({
       decides: false,
       install: (hooks) =>
-        select(hooks).tap(nameInSet(site), (...args) =>
-          tellTap(this.owner, site, () => this.owner.enter(() => fn(...args))),
-        ),
+        select(hooks).tap(nameInSet(site), (...args) => tellTap(this.owner, site, () => fn(...args))),
       hold: () => {},
     }));
   }
@@ -121,9 +118,7 @@ class TapRecorder {
     return this.#scoped<Args, void>(hook, (site, fn) => ({
       decides: false,
       install: (hooks) =>
-        select(hooks).tapPromise(nameInSet(site), (...args) =>
-          awaitTap(this.owner, site, () => this.owner.enter(() => fn(...args))),
-        ),
+        select(hooks).tapPromise(nameInSet(site), (...args) => awaitTap(this.owner, site, () => fn(...args))),
       hold: () => {},
     }));
   }
@@ -135,7 +130,9 @@ class TapRecorder {
     const add = (name: string, fn: TapFunction<Args, R>): void => {
       if (typeof name !== "string" || name === "") throw new TypeError(`a tap on ${hook} takes a name first`);
       if (typeof fn !== "function") throw new TypeError(`tap "${name}" on ${hook} takes a function`);
-      this.record({ hook, name, ...guard({ plugin: this.owner.plugin, hook, tap: name }, fn) });
+      const { enter, plugin } = this.owner;
+      const own: TapFunction<Args, R> = enter === undefined ? fn : (...args) => enter(() => fn(...args));
+      this.record({ hook, name, ...guard({ plugin, hook, tap: name }, own) });
     };
     return Object.freeze({ tap: add, tapPromise: add });
   }
