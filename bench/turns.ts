@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { findClaude } from "../core/dist/engine/executable.js";
 import { readEvents } from "../test/e2e/events.js";
 import { cliEnvironment, TestGateway } from "../test/e2e/gateway.js";
+import { median } from "./median.js";
 
 /*
  * The gateway against the CLI started by hand, in the same run, in alternating pairs. The model is a script on loopback
@@ -237,13 +238,6 @@ function row(what: string, pairs: readonly Pair[], goal: string): Row {
     ratio: median(pairs.map(({ gatewayMs, cliMs }) => gatewayMs / cliMs)),
     goal,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { definePlugin } from "@claudeway/core";
+import { createTestGateway } from "@claudeway/core/testing";
+import Router from "@koa/router";
+import Koa from "koa";
+import bodyParser from "koa-bodyparser";
+import { pino } from "pino";
+import { authenticate, Keyring } from "../../core/dist/http/auth.js";
+import { bodyAs, jsonBody } from "../../core/dist/http/body.js";
+import { completedRequests } from "../../core/dist/http/completed.js";
+import type { GatewayMiddleware, GatewayState } from "../../core/dist/http/context.js";
+import { requestHook } from "../../core/dist/http/dispatch.js";
+import { errorResponses } from "../../core/dist/http/errors.js";
+import { createHttpServer, refuseBadHttp } from "../../core/dist/http/server.js";
+import { Kernel } from "../../core/dist/kernel/kernel.js";
+import { openAudit } from "../../core/dist/ledger/audit.js";
+import { listeningPort } from "../../test/e2e/address.js";
+import { LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
+
+/*
+ * One rung of the ladder, in a process of its own: listens, tells its port, and how much processor time it has used.
+ * `server.ts <rung> <folder>`
+ */
+
+const [rung = "", folder = ""] = process.argv.slice(2);
+const LIMITS = { body_bytes: LIMIT_BYTES, connections: 1000, header_secs: 20, request_secs: 300 };
+const RUNGS_IN_ORDER: readonly string[] = ["edge", "auth", "log line", "hooks", "schema"] satisfies Rung[];
+const ANSWER = { status: "ok", prompt: "" };
+
+process.on("message", () => process.send?.({ cpu: process.cpuUsage() }));
+process.send?.(await start(rung));
+
+async function start(name: string): Promise<Serving> {
+  if (name === "node:http") return listen(createServer(bareNode));
+  if (name === "Koa") return listen(createServer(bareKoa().callback()));
+  if (name === "the whole gateway") return wholeGateway();
+  return listen(createHttpServer(chainTo(name).callback(), LIMITS));
+}
+
+interface Serving {
+  readonly url: string;
+  readonly secret: string;
+}
+
+function bareNode(request: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = [];
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    const { prompt } = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const body = JSON.stringify({ ...ANSWER, prompt });
+    response.setHeader("content-type", "application/json; charset=utf-8");
+    response.setHeader("content-length", Buffer.byteLength(body));
+    response.end(body);
+  });
+}
+
+function bareKoa(): Koa {
+  const app = new Koa();
+  const router = new Router();
+  router.post("/bench/echo", (ctx) => {
+    const { prompt }: { prompt?: string } = Object(ctx.request.body);
+    ctx.body = { ...ANSWER, prompt };
+  });
+  app.use(parseJson());
+  app.use(router.routes());
+  return app;
+}
+
+function parseJson() {
+  return bodyParser({ enableTypes: ["json"], jsonLimit: String(LIMIT_BYTES) });
+}
+
+/** The gateway's chain up to a rung; parts that are not on it yet are Koa's own. */
+function chainTo(last: string): Koa<GatewayState> {
+  const log = pino({ level: "info" }, pino.destination({ dest: `${folder}/log`, sync: false }));
+  const kernel = new Kernel({ log });
+  const audit = openAudit({ dir: folder, log, secrets: [] });
+  const has = (one: Rung) => RUNGS_IN_ORDER.indexOf(one) <= RUNGS_IN_ORDER.indexOf(last);
+  const named: GatewayMiddleware = (ctx, next) => {
+    ctx.state.requestId = "";
+    return next();
+  };
+  const router = new Router<GatewayState>();
+  router.post("/bench/echo", (ctx) => {
+    const { prompt }: { prompt?: string } = has("schema")
+      ? bodyAs(ctx, "task-request")
+      : Object(ctx.request.body);
+    ctx.body = { ...ANSWER, prompt };
+  });
+  const app = new Koa<GatewayState>();
+  app.use(has("log line") ? completedRequests({ kernel, audit }) : named);
+  app.use(errorResponses(log));
+  app.use(refuseBadHttp());
+  if (has("auth")) app.use(authenticate(new Keyring([{ id: "bench", secret: SECRET }]), () => "key"));
+  if (has("hooks")) app.use(requestHook(kernel));
+  app.use(has("schema") ? jsonBody(LIMIT_BYTES) : parseJson());
+  app.use(router.routes());
+  return app;
+}
+
+/** All of it, with a ledger and an audit log, and a plugin's route. */
+async function wholeGateway(): Promise<Serving> {
+  const echo = definePlugin<object>({
+    name: "bench",
+    apiVersion: 1,
+    configSchema: { type: "object" },
+    apply(kernel) {
+      const router = new Router();
+      router.post("/echo", (ctx) => {
+        const { prompt }: { prompt?: string } = Object(ctx.request.body);
+        ctx.body = { ...ANSWER, prompt };
+      });
+      kernel.mount("/bench", router);
+    },
+  });
+  const gateway = await createTestGateway({
+    plugins: [echo],
+    config: { log_level: "info" },
+  });
+  process.on("disconnect", () => void gateway.close().then(() => process.exit()));
+  return { url: gateway.url, secret: gateway.keys["admin"] ?? "" };
+}
+
+async function listen(server: Server): Promise<Serving> {
+  process.on("disconnect", () => process.exit());
+  server.listen(0, "127.0.0.1");
+  return { url: `http://127.0.0.1:${await listeningPort(server)}`, secret: SECRET };
+}

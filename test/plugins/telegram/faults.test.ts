@@ -1,0 +1,170 @@
+import { expect } from "chai";
+import { TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
+import { SlackServer } from "../slack/slack-server.js";
+import { type Behaviour, BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
+
+const WAIT_MS = 40_000;
+
+/** The real command and the real CLI, a scripted model, and both services on loopback, failing. */
+describe("a gateway whose channels fail", function () {
+  this.timeout(150_000);
+  let api: BotApiServer;
+  let slack: SlackServer;
+  let gateway: TestGateway;
+  /** Milliseconds of each turn over HTTP, and what went wrong with one. */
+  const turns: { ms: number; problem: string | undefined }[] = [];
+  let beside: Promise<void>;
+  let over = false;
+
+  before(async () => {
+    api = await BotApiServer.start();
+    slack = await SlackServer.start();
+    gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"], config: config() });
+    beside = turnsBeside();
+  });
+
+  after(async () => {
+    over = true;
+    await beside;
+    await Promise.allSettled([api.close(), slack.close()]);
+    await gateway.dispose();
+  });
+
+  function config(): string {
+    return `
+[plugins.telegram]
+enabled = true
+bot_token = "${TOKEN}"
+chat_id = "${CHAT_ID}"
+api_root = "${api.url}"
+allowed_users = [1001]
+events = ["failures"]
+poll_timeout_secs = 2
+request_timeout_secs = 0.5
+edit_interval_ms = 100
+
+[plugins.slack]
+enabled = true
+webhook_url = "${slack.url()}"
+interval_ms = 50
+timeout_secs = 0.5
+`;
+  }
+
+  /** Turns of a session over HTTP, one after the other, for as long as the channels fail. */
+  async function turnsBeside(): Promise<void> {
+    const { body } = await gateway.request<{ session_id: string }>("/session/start", { body: {} });
+    while (!over) {
+      const [started, say] = [performance.now(), `[[say beside ${turns.length}]]`];
+      const problem = await gateway
+        .request(`/session/${body.session_id}`, { body: { prompt: say } })
+        .then(({ status, body: { result } }) =>
+          status === 200 && result === `beside ${turns.length}` ? undefined : `${status} ${String(result)}`,
+        )
+        .catch((error: unknown) => String(error));
+      turns.push({ ms: performance.now() - started, problem });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
+
+  /** What the plugin list says of a plugin. */
+  async function listed(name: string): Promise<{ state: string; notices: string }> {
+    const { body } = await gateway.request<{ plugins: { name: string; state: string }[] }>("/admin/plugins");
+    const plugin = body.plugins.find((one) => one.name === name);
+    return { state: plugin?.state ?? "", notices: JSON.stringify(plugin) };
+  }
+
+  async function says(name: string, words: RegExp): Promise<void> {
+    await eventually(
+      `the plugin list: ${words}`,
+      async () => words.test((await listed(name)).notices),
+      WAIT_MS,
+    );
+    expect((await listed(name)).state).to.equal("on");
+  }
+
+  const FAULTS: readonly (readonly [string, Behaviour])[] = [
+    ["500", { status: 500 }],
+    ["429 with retry_after", { status: 429, description: "Too Many Requests", retryAfter: 1 }],
+    ["a hang", "hang"],
+    ["half an answer", "half"],
+    ["garbage", "garbage"],
+    ["a page of another", "page"],
+    ["a cut connection", "cut"],
+  ];
+  for (const [what, behaviour] of FAULTS) {
+    it(`Telegram answers with ${what}: the message comes all the same, the turn runs once`, async () => {
+      const word = `through-${what.replace(/\W+/g, "-")}`;
+      api.next("sendMessage", behaviour);
+      // A poll that hangs is given up after its own time and ten seconds more.
+      if (behaviour !== "hang") api.next("getUpdates", behaviour);
+      api.write(`[[say ${word}]]`, { thread: 7 });
+      await eventually(word, () => api.find(word), WAIT_MS);
+      expect(gateway.model.requests().filter(({ prompt }) => prompt.includes(word))).to.have.length(1);
+    });
+  }
+
+  it("another program polls (409), the token is refused (401): the list says so, and it comes back", async () => {
+    api.always.set("getUpdates", {
+      status: 409,
+      description: "Conflict: terminated by other getUpdates request",
+    });
+    await says("telegram", /another program polls/);
+    api.always.clear();
+    api.token = "123456:another";
+    await says("telegram", /bot_token is refused/);
+    api.token = TOKEN;
+    api.write("[[say back again]]", { thread: 8 });
+    await eventually("the answer", () => api.find("back again"), WAIT_MS);
+  });
+
+  it("an update that comes twice runs one turn", async () => {
+    const update = {
+      message: {
+        message_id: 77,
+        date: 1_900_000_000,
+        from: { id: 1001, is_bot: false, first_name: "Ada" },
+        chat: { id: CHAT_ID, type: "supergroup", title: "Claude", is_forum: true },
+        text: "[[say only-once]]",
+        message_thread_id: 7,
+        is_topic_message: true,
+      },
+    };
+    api.push(update, 400_000);
+    await eventually("the answer", () => api.find("only-once"), WAIT_MS);
+    api.push(update, 400_000);
+    api.push(
+      { ...update, message: { ...update.message, message_id: 78, text: "[[say and-then]]" } },
+      400_001,
+    );
+    await eventually("the next answer", () => api.find("and-then"), WAIT_MS);
+    expect(gateway.model.requests().filter(({ prompt }) => prompt.includes("only-once"))).to.have.length(1);
+  });
+
+  it("Slack answers with 500, 429, a hang, half an answer, a cut: what was to be told is told", async () => {
+    slack.next({ status: 500 }, { status: 429, retryAfter: 1 }, "hang", "half", "cut");
+    const [attempts, posted] = [slack.attempts, slack.posted.length];
+    const { status } = await gateway.request("/task", { body: { prompt: "[[say for the feed]]" } });
+    expect(status).to.equal(200);
+    await eventually("the retries", () => slack.attempts >= attempts + 6, WAIT_MS);
+    await eventually("what was held back", () => slack.posted.length > posted, WAIT_MS);
+    expect(gateway.stderr).not.to.contain("events dropped");
+    expect((await listed("slack")).state).to.equal("on");
+  });
+
+  it("Slack is down: the list says so, and it comes back", async () => {
+    slack.always = { status: 500 };
+    await says("slack", /slack: /);
+    slack.always = undefined;
+    const posted = slack.posted.length;
+    await eventually("posts again", () => slack.posted.length > posted, WAIT_MS);
+  });
+
+  it("turns over HTTP never noticed", () => {
+    expect(turns.length).to.be.greaterThan(5);
+    expect(turns.filter(({ problem }) => problem !== undefined)).to.deep.equal([]);
+    expect(gateway.stdout + gateway.stderr).not.to.contain("test-token");
+    expect(gateway.stderr).not.to.match(/"level":"(error|fatal)"/);
+  });
+});
