@@ -84,14 +84,28 @@ export class BotApi {
 
   async #askOnce(method: string, payload: object, timeoutMs: number): Promise<unknown> {
     const { token, apiRoot, signal } = this.options;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const answer = await post(new URL(`./bot${token}/${method}`, apiRoot), payload, deadline);
-    if (answer.ok) return answer.result;
-    const failure = toFailure(answer);
+    signal.throwIfAborted();
+    // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
+    const call = new AbortController();
+    const abort = () => call.abort();
+    const timer = setTimeout(abort, timeoutMs);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      const answer = await post(new URL(`./bot${token}/${method}`, apiRoot), payload, call.signal);
+      if (answer.ok) return answer.result;
+      throw this.#refused(method, toFailure(answer));
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** After a 429, all messages wait. */
+  #refused(method: string, failure: ApiFailure): ApiFailure {
     if (failure.retryAfterMs !== undefined && method !== "getUpdates") {
       this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + failure.retryAfterMs);
     }
-    throw failure;
+    return failure;
   }
 
   async #pause(ms: number): Promise<void> {
