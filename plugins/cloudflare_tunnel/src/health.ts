@@ -24,12 +24,21 @@ export async function watchHealth(
   }
 }
 
+/** The status; undefined where none came in time. */
 async function ask(url: string, ms: number, signal: AbortSignal): Promise<number | undefined> {
+  // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
+  const look = new AbortController();
+  const abort = () => look.abort();
+  const timer = setTimeout(abort, ms);
+  signal.addEventListener("abort", abort, { once: true });
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]) });
+    const response = await fetch(url, { signal: look.signal });
     await response.body?.cancel();
     return response.status;
   } catch {
     return undefined;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
   }
 }

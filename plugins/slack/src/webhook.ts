@@ -37,10 +37,14 @@ export class Webhook {
   /** Rejects with `Undelivered`. A message whose answer got lost may be delivered again. */
   async send(message: Message, signal: AbortSignal): Promise<void> {
     let retryAfter: string | null = null;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(this.timeoutMs)]);
+    // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
+    const call = new AbortController();
+    const abort = () => call.abort();
+    const timer = setTimeout(abort, this.timeoutMs);
+    signal.addEventListener("abort", abort, { once: true });
     // The library knows no abort and hides the response's headers.
     const fetchWithin = async (url: string | URL, init?: { method?: string; body?: string | FormData }) => {
-      const response = await fetch(url, { ...init, redirect: "error", signal: deadline });
+      const response = await fetch(url, { ...init, redirect: "error", signal: call.signal });
       retryAfter = response.headers.get("retry-after");
       return response;
     };
@@ -51,8 +55,11 @@ export class Webhook {
     } catch (error) {
       if (error instanceof Undelivered) throw error;
       if (error instanceof IncomingWebhookHTTPError) throw ofStatus(error, retryAfter);
-      const reason = deadline.aborted && !signal.aborted ? "no answer in time" : "can't be reached";
+      const reason = call.signal.aborted && !signal.aborted ? "no answer in time" : "can't be reached";
       throw new Undelivered("busy", reason);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
     }
   }
 }
