@@ -74,7 +74,7 @@ function parseJson() {
 function chainTo(last: string): Koa<GatewayState> {
   const log = pino({ level: "info" }, pino.destination({ dest: `${folder}/log`, sync: false }));
   const kernel = new Kernel({ log });
-  const audit = openAudit({ dir: folder, log, secrets: [] });
+  const audit = openAudit({ dir: folder, log });
   const has = (one: Rung) => RUNGS_IN_ORDER.indexOf(one) <= RUNGS_IN_ORDER.indexOf(last);
   const named: GatewayMiddleware = (ctx, next) => {
     ctx.state.requestId = "";

@@ -19,6 +19,7 @@ import { openAudit } from "./ledger/audit.js";
 import { openLedger } from "./ledger/sqlite-ledger.js";
 import { createOffers } from "./offers.js";
 import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture.js";
+import type { KnownSecrets } from "./secrets.js";
 import { bookLostTurns } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
@@ -41,6 +42,8 @@ export interface BootOptions {
   readonly version: string;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** What no log line and no child process gets: the configuration's, to which others are added here. */
+  readonly secrets: KnownSecrets;
   readonly log: Logger;
   /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
   readonly read: () => LoadedConfig;
@@ -65,9 +68,9 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 }
 
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
-  const { loaded, version, env, cwd, log, read, selection = selectionOf } = options;
+  const { loaded, version, env, cwd, secrets, log, read, selection = selectionOf } = options;
   const { config } = loaded;
-  const kernel = new Kernel({ ...options.kernel, log, cwd, reservedPrefixes: OWN_PREFIXES });
+  const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
   const { claude, open: openEngine } = await checkFirst(options, kernel);
   const posture = choosePosture(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));
@@ -75,7 +78,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const ledger = await openLedger({ dataDir: config.data_dir });
   opened.add("ledger", () => ledger.close());
   const installation = installationId(config.data_dir);
-  const audit = openAudit({ dir: config.log_dir, log, secrets: loaded.secrets });
+  const audit = openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());
   // Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which.
   await endMarked(installation, { graceMs: 0 });
@@ -84,11 +87,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("plugins", () => kernel.close());
   const engine = openEngine(installation);
   opened.add("engine", () => engine.close());
-  const childEnv = childEnvironment(env, loaded.secretEnv, loaded.secrets);
   const spawn = (workdir: string) => ({
     command: claude.path,
     args: [],
-    env: childEnv,
+    env: childEnvironment(env, secrets),
     cwd: workdir,
     options: {},
   });
@@ -107,6 +109,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     engine,
     read,
     selection,
+    secrets,
     log,
     showPublicUrl,
   });

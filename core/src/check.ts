@@ -9,6 +9,7 @@ import { explainListening, tryAddress } from "./http/address.js";
 import { Kernel } from "./kernel/kernel.js";
 import { openLog } from "./log.js";
 import { choosePosture } from "./posture.js";
+import { KnownSecrets } from "./secrets.js";
 
 /** One thing that was looked at: what was found, or why the gateway would not start. */
 export interface CheckLine {
@@ -61,7 +62,7 @@ async function lineOf(name: string, check: () => Promise<string> | string): Prom
 }
 
 async function checkPlugins(loaded: LoadedConfig, cwd: string): Promise<string> {
-  const kernel = new Kernel({ log: openLog("error", loaded.secrets), cwd });
+  const kernel = new Kernel({ log: openLog("error", new KnownSecrets(loaded)), cwd });
   const checked = await kernel.check(selectionOf(loaded));
   await kernel.close();
   return checked.map(({ name }) => name).join(", ") || "none";
@@ -72,12 +73,10 @@ async function checkClaude({ config, origins }: LoadedConfig): Promise<string> {
   return `${await versionOf(claude)} (${claude.path})`;
 }
 
-async function checkLogin(
-  { config, origins, secretEnv, secrets }: LoadedConfig,
-  env: NodeJS.ProcessEnv,
-): Promise<string> {
+async function checkLogin(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Promise<string> {
+  const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
-  const login = await askLogin(path, childEnvironment(env, secretEnv, secrets));
+  const login = await askLogin(path, childEnvironment(env, new KnownSecrets(loaded)));
   if (login !== undefined) return login;
   throw new Error("claude is not logged in: run `claude` and type /login, or set ANTHROPIC_API_KEY");
 }

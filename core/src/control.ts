@@ -8,6 +8,7 @@ import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { PluginSource } from "./kernel/loader.js";
 import type { PluginSelection } from "./kernel/selection.js";
+import type { KnownSecrets } from "./secrets.js";
 
 export interface ControlParts {
   readonly version: string;
@@ -19,6 +20,7 @@ export interface ControlParts {
   readonly read: () => LoadedConfig;
   /** Which plugins a configuration switches on. */
   readonly selection: (loaded: LoadedConfig) => PluginSelection;
+  readonly secrets: KnownSecrets;
   readonly log: Logger;
   /** Shows the operator the address that the world sees. */
   readonly showPublicUrl: (url: string) => void;
@@ -70,6 +72,7 @@ export class Control implements GatewayControl {
     if (this.#loaded.file !== undefined && loaded.file === undefined) {
       throw new ConfigError(`${this.#loaded.file} is gone; plugins stay as they are`);
     }
+    this.parts.secrets.add(loaded);
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
     await this.parts.engine.retire();

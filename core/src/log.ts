@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { redactTokens } from "./approvals/links.js";
-import { redactor } from "./redact.js";
+import type { KnownSecrets } from "./secrets.js";
 
 /**
  * The operator's log: JSON lines, on stderr unless told otherwise, with every known secret, and the tokens of links,
@@ -8,10 +8,9 @@ import { redactor } from "./redact.js";
  */
 export function openLog(
   level: string,
-  secrets: readonly string[],
+  secrets: KnownSecrets,
   to: DestinationStream = pino.destination({ fd: 2, sync: true }),
 ): Logger {
-  const redact = redactor(secrets);
   return pino(
     {
       level,
@@ -19,7 +18,7 @@ export function openLog(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
-        streamWrite: (line) => redact(redactTokens(line)),
+        streamWrite: (line) => secrets.redact(redactTokens(line)),
       },
     },
     to,

@@ -2,12 +2,13 @@ import { ConfigError, type Errand, type LoadedConfig, loadConfig, VERSION } from
 import type { Logger } from "pino";
 import { backup, restore } from "./backup.js";
 import { banner, generatedKey } from "./banner.js";
-import { boot, type RunningGateway } from "./boot.js";
+import { type BootOptions, boot, type RunningGateway } from "./boot.js";
 import { checkAll, formatChecks } from "./check.js";
 import { createPlugin } from "./create-plugin.js";
 import { messageOf } from "./errors.js";
 import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
+import { KnownSecrets } from "./secrets.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
 
@@ -63,29 +64,30 @@ function readAgain(argv: readonly string[]): LoadedConfig {
 }
 
 async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<void> {
-  const { config, keys, generated, secrets } = loaded;
+  const { config, keys, generated } = loaded;
+  const secrets = new KnownSecrets(loaded);
   const log = openLog(config.log_level, secrets);
-  const gateway = await listen(loaded, log, read);
+  const gateway = await listen({ loaded, secrets, log, read });
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
   closeOnSignals(gateway, log);
 }
 
-async function listen(loaded: LoadedConfig, log: Logger, read: () => LoadedConfig): Promise<RunningGateway> {
+async function listen(
+  given: Pick<BootOptions, "loaded" | "secrets" | "log" | "read">,
+): Promise<RunningGateway> {
   try {
     const showPublicUrl = (url: string) => void process.stdout.write(`Public address: ${url}\n`);
     return await boot({
-      loaded,
+      ...given,
       version: VERSION,
       env: process.env,
       cwd: process.cwd(),
-      log,
-      read,
       showPublicUrl,
     });
   } catch (error) {
-    throw explainListening(error, loaded);
+    throw explainListening(error, given.loaded);
   }
 }
 

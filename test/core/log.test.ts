@@ -1,12 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { expect } from "chai";
 
+const SECRETS = new URL("../../core/dist/secrets.js", import.meta.url).href;
 const LOG = new URL("../../core/dist/log.js", import.meta.url).href;
 
 /** What a log writes on stderr while `lines` run with it. */
 function written(level: string, secrets: readonly string[], lines: string): string {
   const script = `import { openLog } from ${JSON.stringify(LOG)};
-    const log = openLog(${JSON.stringify(level)}, ${JSON.stringify(secrets)});
+    import { KnownSecrets } from ${JSON.stringify(SECRETS)};
+    const secrets = new KnownSecrets({ secrets: ${JSON.stringify(secrets)} });
+    const log = openLog(${JSON.stringify(level)}, secrets);
     ${lines}`;
   return execFileSync("sh", ["-c", 'exec "$0" --input-type=module -e "$1" 2>&1', process.execPath, script], {
     encoding: "utf8",
@@ -47,6 +50,11 @@ describe("the operator's log", () => {
     expect(lines[0]).to.include({ msg: "a [secret] and [secret]" });
     expect(lines[1]).to.deep.include({ msg: "[secret]", deep: [{ "[secret]": "[secret]" }] });
     expect(lines[1]).to.have.nested.property("err.message", "failed with [secret]");
+  });
+
+  it("leaves no half of a secret that begins with another one", () => {
+    const line = written("info", ["sk-12345678", "sk-12345678-admin"], 'log.info("sk-12345678-admin");');
+    expect(JSON.parse(line)).to.include({ msg: "[secret]" });
   });
 
   it("stays readable with a secret as short as a word", () => {

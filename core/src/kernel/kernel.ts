@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
+import type { KnownSecrets } from "../secrets.js";
 import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
@@ -34,6 +35,8 @@ export interface KernelOptions {
   readonly reservedPrefixes?: readonly string[];
   readonly limits?: Partial<KernelLimits>;
   readonly watch?: CallWatch;
+  /** Gets what the sections of plugins hold that their schemas mark `x-secret`. */
+  readonly secrets?: KnownSecrets;
 }
 
 /** What each telling hook is called with. */
@@ -73,11 +76,15 @@ export class Kernel {
   readonly #shutdown = new AbortController();
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor({ log, cwd, reservedPrefixes = [], limits: own = {}, watch }: KernelOptions) {
+  constructor({ log, cwd, reservedPrefixes = [], limits: own = {}, watch, secrets }: KernelOptions) {
     const limits = { ...DEFAULT_LIMITS, ...own };
     this.#log = log;
     this.#limits = limits;
-    this.#loader = new PluginLoader({ importMs: limits.importMs, ...(cwd !== undefined && { cwd }) });
+    this.#loader = new PluginLoader({
+      importMs: limits.importMs,
+      secrets,
+      ...(cwd !== undefined && { cwd }),
+    });
     this.#roster = new Roster({ log, limits, reservedPrefixes, signal: this.#shutdown.signal, watch });
   }
 

@@ -1,12 +1,14 @@
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "../errors.js";
+import type { KnownSecrets } from "../secrets.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
 import { firstPartyNames, isFirstPartyName, locatePlugin, type SearchPlaces } from "./locate.js";
 import type { AnyPlugin } from "./plugin.js";
 import { type ConfigCheck, compileConfigSchema } from "./plugin-config.js";
 import { checkPlugin } from "./plugin-shape.js";
+import { secretsIn } from "./secrets.js";
 
 /** A plugin, or how to find one: a first-party name, an npm package, a path. */
 export type PluginSource = string | AnyPlugin;
@@ -28,18 +30,22 @@ export interface LoaderOptions {
   readonly cwd?: string;
   /** How long an import may take, in ms; 10 s by default. */
   readonly importMs?: number;
+  /** Gets what the sections of plugins hold that their schemas mark `x-secret`. */
+  readonly secrets?: KnownSecrets | undefined;
 }
 
 /** Finds plugins by name, package or path and checks that they are ones. */
 export class PluginLoader {
   readonly #places: SearchPlaces;
   readonly #importMs: number;
+  readonly #secrets: KnownSecrets | undefined;
   readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
 
-  constructor({ cwd = process.cwd(), importMs = 10_000 }: LoaderOptions = {}) {
+  constructor({ cwd = process.cwd(), importMs = 10_000, secrets }: LoaderOptions = {}) {
     const here = dirname(fileURLToPath(import.meta.url));
     this.#places = { cwd, roots: [here, cwd] };
     this.#importMs = importMs;
+    this.#secrets = secrets;
   }
 
   /** The first-party plugins that are installed here. */
@@ -61,9 +67,17 @@ export class PluginLoader {
   #inspect(value: unknown, origin: PluginSource, version: string | undefined): LoadedPlugin {
     const source = typeof origin === "string" ? origin : "(given)";
     const plugin = checkPlugin(value, source);
-    const checkConfig = this.#checks.get(plugin) ?? compileConfigSchema(plugin.name, plugin.configSchema);
+    const checkConfig = this.#checks.get(plugin) ?? this.#compile(plugin);
     this.#checks.set(plugin, checkConfig);
     return { plugin, origin, source, version, checkConfig };
+  }
+
+  #compile({ name, configSchema }: AnyPlugin): ConfigCheck {
+    const check = compileConfigSchema(name, configSchema);
+    return (section) => {
+      this.#secrets?.add({ secrets: secretsIn(section, configSchema) });
+      return check(section);
+    };
   }
 
   async #import(source: string, file: string): Promise<unknown> {

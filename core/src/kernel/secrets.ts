@@ -9,6 +9,13 @@ export function maskSecrets(config: object, schema: JSONSchema): Record<string, 
   return maskObject(config, schema, []);
 }
 
+/** Every text in a plugin's section that the schema marks `x-secret`. */
+export function secretsIn(value: unknown, schema: JSONSchema, path: readonly string[] = []): string[] {
+  if (typeof value === "string") return isMarkedSecret(schema, path) ? [value] : [];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, schema, [...path, name]));
+}
+
 function maskObject(value: object, schema: JSONSchema, path: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, maskValue(inner, schema, [...path, name])]),

@@ -1,5 +1,5 @@
 import type { AuditLine } from "@claudeway/schemas";
-import { redactor } from "../redact.js";
+import { KnownSecrets } from "../secrets.js";
 import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
 import { LossReport, type WarnLogger } from "./loss-report.js";
 import { RefusedCap } from "./refused-cap.js";
@@ -42,7 +42,7 @@ export interface AuditOptions {
   readonly dir: string;
   readonly log: WarnLogger;
   /** Taken out of every line: a client may put its key anywhere, into the path say. */
-  readonly secrets?: readonly string[];
+  readonly secrets?: KnownSecrets;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** The least time between two warnings about lines that were lost, in ms (default: a minute). */
@@ -59,7 +59,7 @@ export function openAudit(options: AuditOptions): AuditLog {
   const losses = new LossReport(log, warnEveryMs);
   const writer = new AuditWriter({ dir, losses, queueBytes, now });
   const cap = new RefusedCap(dir, now);
-  const redact = redactor(options.secrets ?? []);
+  const { redact } = options.secrets ?? new KnownSecrets();
   let open = true;
 
   const write = (folder: string, line: AuditLine): void => {

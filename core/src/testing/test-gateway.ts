@@ -10,6 +10,7 @@ import type { ReloadReport } from "../kernel/capabilities.js";
 import type { KernelLimits } from "../kernel/instance.js";
 import type { PluginStatus } from "../kernel/status.js";
 import { openLog } from "../log.js";
+import { KnownSecrets } from "../secrets.js";
 import { TestApprovals } from "./approvals.js";
 import { MovableClock } from "./clock.js";
 import { LeakError, type Leftover, Leftovers, registeredBy } from "./leftovers.js";
@@ -95,16 +96,18 @@ async function open(options: TestGatewayOptions, dir: string): Promise<Omit<Open
   let { config = {} } = options;
   const read = () => configOf({ config, sections, keys: secrets, env, dir });
   const loaded = read();
+  const known = new KnownSecrets(loaded);
   const log = new LogLines(LOG_LINES);
   const leftovers = options.checkLeaks === false ? undefined : new Leftovers();
   const engine = kind === "scripted" ? new ScriptedEngine(options.replies) : undefined;
   const running = await boot({
     loaded,
+    secrets: known,
     read,
     version: VERSION,
     env: { ...process.env, ...(engine === undefined ? options.claude?.env : SCRIPTED_ENV) },
     cwd,
-    log: openLog(loaded.config.log_level, loaded.secrets, log),
+    log: openLog(loaded.config.log_level, known, log),
     selection: (now) => selectionWith(selectionOf(now), sources),
     ...(engine !== undefined && { engine: sourceOf(engine) }),
     kernel: {
