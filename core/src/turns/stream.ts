@@ -1,6 +1,7 @@
 import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import { viewOf } from "../approvals/view.js";
 import type { TurnEvent } from "./types.js";
+import { weightOf } from "./weight.js";
 
 /** How a reader wants text: all of it so far, or only what is new. */
 export type TextMode = "text" | "delta";
@@ -32,6 +33,9 @@ export interface ReadOptions {
 /** "Text so far" grows with every token; sending it more often than this helps nobody and costs the square. */
 const TEXT_INTERVAL_MS = 50;
 
+/** What an event of text takes beside its characters, in bytes: its entry, and its piece of the text until that is joined. */
+const TEXT_EVENT_BYTES = 120;
+
 /**
  * The events of one turn, from the first to `done`, for any number of readers, each at its own speed.
  *
@@ -45,6 +49,8 @@ export class TurnStream {
   /** Set where only the result is known any more: the ids that readers have are of events that nobody kept. */
   #resultOnly = false;
   #text = "";
+  /** What the events take that are no text. */
+  #otherBytes = 0;
   #changed = deferred();
   #done = false;
 
@@ -70,6 +76,11 @@ export class TurnStream {
     return this.#text;
   }
 
+  /** About how much memory it takes, in bytes: rather too much than too little. */
+  get bytes(): number {
+    return weightOf(this.#text) + TEXT_EVENT_BYTES * this.#entries.length + this.#otherBytes;
+  }
+
   get lastId(): number {
     return this.#entries.length + this.#skipped;
   }
@@ -77,7 +88,9 @@ export class TurnStream {
   /** Appends an event; after `done` there is none. */
   push(event: TurnEvent): void {
     if (this.#done) return;
-    this.#entries.push(this.#toEntry(event));
+    const entry = this.#toEntry(event);
+    this.#entries.push(entry);
+    if (entry.type === "other") this.#otherBytes += weightOf(entry);
     this.#done = event.type === "done";
     const { resolve } = this.#changed;
     this.#changed = deferred();

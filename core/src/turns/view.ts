@@ -37,15 +37,17 @@ export type TurnState =
   | "timeout"
   | "lost";
 
-/** How much text of ended turns is kept for readers that come back, in characters, and for how long, in ms. */
-const KEPT_CHARS = 32 * 1024 * 1024;
+/** How much of ended turns is kept for readers that come back, in bytes, and for how long, in ms. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+/** What a view takes beside its stream, in bytes. */
+const VIEW_BYTES = 2048;
 const KEPT_MS = 10 * 60 * 1000;
 
 /** Finds turns again: the running ones, those that ended a short while ago with all their events, and all others. */
 export class TurnViews {
   readonly #ended = new LRUCache<string, TurnView & { readonly keyId: string }>({
-    maxSize: KEPT_CHARS,
-    sizeCalculation: ({ stream }) => stream.text.length + 64 * stream.lastId + 1024,
+    maxSize: KEPT_BYTES,
+    sizeCalculation: ({ stream }) => stream.bytes + VIEW_BYTES,
     ttl: KEPT_MS,
   });
 
@@ -73,18 +75,12 @@ export class TurnViews {
   follow(turn: Turn): TurnView {
     const { id, sessionId, createdAt, keyId } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
-      const view = {
-        id,
-        sessionId,
-        createdAt,
-        keyId,
-        state: outcome.end,
-        stream: turn.stream,
-        answer,
-        stop: () => undefined,
-      };
       // A parked turn is not over: what becomes of it is in the ledger.
-      if (outcome.end !== "parked") this.#ended.set(id, view);
+      if (outcome.end !== "parked") {
+        const { stream } = turn;
+        const { end: state } = outcome;
+        this.#ended.set(id, { id, sessionId, createdAt, keyId, state, stream, answer, stop: doNothing });
+      }
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
     });
     return {
@@ -122,6 +118,9 @@ function storedView(
     state,
     stream,
     answer: Promise.resolve({ response, error: failure, queuedMs: undefined }),
-    stop: () => undefined,
+    stop: doNothing,
   };
 }
+
+/** Made where no turn is in reach: what is kept of one must not hold its prompt. */
+function doNothing(): void {}

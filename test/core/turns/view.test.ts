@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect } from "chai";
+import { boot, type RunningGateway } from "../../../core/dist/boot.js";
+import type { EngineListener, EngineTurn } from "../../../core/dist/engine/engine.js";
+import { openLog } from "../../../core/dist/log.js";
+import { KnownSecrets } from "../../../core/dist/secrets.js";
+import { ScriptedEngine } from "../../../core/dist/testing/scripted-engine.js";
+import { configOf } from "../../../core/dist/testing/setup.js";
+import { TurnStream } from "../../../core/dist/turns/stream.js";
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+
+/** Notes the plan of every turn without holding it, and forgets what it ran. */
+class Forgetful extends ScriptedEngine {
+  readonly plans: WeakRef<object>[] = [];
+
+  override async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal) {
+    this.plans.push(new WeakRef(turn.plan));
+    const result = await super.run(turn, listener, stop);
+    this.ran.length = 0;
+    return result;
+  }
+}
+
+describe("what is kept of turns that have ended", () => {
+  it("does not hold their prompts", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "claudeway-view-"));
+    const engine = new Forgetful();
+    const gateway = await start(dir, engine);
+    try {
+      for (let turn = 0; turn < 5; turn++) await ask(gateway, "x".repeat(1000));
+      // What the last request left on its socket may still be there.
+      for (let tries = 0; tries < 20 && held(engine) > 1; tries++) {
+        await sleep(25);
+        collect();
+      }
+      expect(engine.plans).to.have.length(5);
+      expect(held(engine)).to.be.at.most(1);
+    } finally {
+      await gateway.close();
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  it("is counted as no less than it takes, and not as many times that", () => {
+    const before = heap();
+    const streams = Array.from({ length: 200 }, (_, index) => answered(index));
+    const taken = heap() - before;
+    const counted = streams.reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(counted / taken).to.be.within(1, 4);
+  });
+});
+
+function held({ plans }: Forgetful): number {
+  return plans.filter((plan) => plan.deref() !== undefined).length;
+}
+
+function heap(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
+
+/** A stream of 500 short pieces, of a call that was denied, and of an answer that says it all again. */
+function answered(index: number): TurnStream {
+  const stream = new TurnStream();
+  for (let piece = 0; piece < 500; piece++) {
+    stream.push({
+      type: "text",
+      delta: `${String.fromCharCode(0x4e00 + (piece % 5000))} ${index} ${piece} `,
+    });
+  }
+  const denials = [
+    { tool_use_id: `toolu_${index}`, tool_name: "Bash", tool_input: { command: `echo ${index}` } },
+  ];
+  stream.push({
+    type: "done",
+    response: {
+      session_id: `session-${index}`,
+      result: Buffer.from(stream.text).toString(),
+      success: true,
+      duration_ms: index,
+      tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+      cost_usd: 0,
+      error: null,
+      permission_denials: denials,
+    },
+  });
+  return stream;
+}
+
+function start(dir: string, engine: ScriptedEngine): Promise<RunningGateway> {
+  const read = () =>
+    configOf({
+      config: { log_level: "error" },
+      sections: {},
+      keys: { admin: "sk-0123456789" },
+      env: {},
+      dir,
+    });
+  const loaded = read();
+  const secrets = new KnownSecrets(loaded);
+  const claude = { path: "claude", origin: "configured", version: "0.0.0" } as const;
+  return boot({
+    loaded,
+    read,
+    secrets,
+    version: "0.0.0",
+    env: { ...process.env, IS_SANDBOX: "1" },
+    cwd: dir,
+    log: openLog("error", secrets),
+    engine: { claude, open: () => engine },
+  });
+}
+
+async function ask({ address }: RunningGateway, prompt: string): Promise<void> {
+  const answer = await fetch(`${address.url}/task`, {
+    method: "POST",
+    headers: {
+      authorization: "Bearer sk-0123456789",
+      "content-type": "application/json",
+      connection: "close",
+    },
+    body: JSON.stringify({ prompt }),
+  });
+  expect(await answer.json()).to.include({ success: true });
+}
