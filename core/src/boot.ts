@@ -82,7 +82,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("audit log", () => audit.close());
   // Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which.
   await endMarked(installation, { graceMs: 0 });
-  await bookLostTurns({ ledger, audit, log });
+  const lost = await bookLostTurns({ ledger, audit, log });
 
   opened.add("plugins", () => kernel.close());
   const engine = openEngine(installation);
@@ -129,6 +129,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   await desk.recover();
   const address = await gateway.listen();
   await gateway.recover();
+  for (const { turn, outcome } of lost) kernel.tell("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
     if (closing !== undefined) void gateway.close();

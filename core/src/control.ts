@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import type { Engine } from "./engine/engine.js";
@@ -75,8 +76,17 @@ export class Control implements GatewayControl {
     this.parts.secrets.add(loaded);
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
+    this.#warnOfRestart(loaded);
     await this.parts.engine.retire();
     return { ...report, failed: failed.map(({ message }) => message) };
+  }
+
+  #warnOfRestart(loaded: LoadedConfig): void {
+    const changed = changedSettings(this.parts.loaded, loaded);
+    if (changed.length === 0) return;
+    this.parts.log.warn(
+      `the configuration was read again; what it changes beside plugins takes a restart: ${changed.join(", ")}`,
+    );
   }
 
   load(): Load {
@@ -116,6 +126,17 @@ export class Control implements GatewayControl {
   #sections(): NonNullable<PluginSelection["sections"]> {
     return this.#loaded.pluginSections;
   }
+}
+
+/** The names of the settings that two configurations have different, plugins aside. */
+function changedSettings(before: LoadedConfig, after: LoadedConfig): string[] {
+  const [one, other] = [settingsOf(before), settingsOf(after)];
+  return Object.keys({ ...one, ...other }).filter((name) => !isDeepStrictEqual(one[name], other[name]));
+}
+
+function settingsOf({ config, keys, keyLimits, generated }: LoadedConfig): Record<string, unknown> {
+  // A gateway that was given no key makes another one each time.
+  return { ...config, keys: { given: generated ? [] : keys, keyLimits } };
 }
 
 /** What the configuration switches on. */

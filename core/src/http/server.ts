@@ -6,6 +6,7 @@ import { GatewayError } from "../errors.js";
 import type { GatewayMiddleware } from "./context.js";
 import { answerUnparsed } from "./errors.js";
 import { Exchanges } from "./exchanges.js";
+import { declineOtherUpgrades } from "./upgrade.js";
 
 /** Headers of a request, name and value together, in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -44,6 +45,7 @@ export function createHttpServer(handle: RequestListener, limits: Settings["limi
   server.maxConnections = connectionLimit(limits.connections);
   server.on("checkExpectation", begin);
   server.on("clientError", refuseUnparsed(exchanges));
+  declineOtherUpgrades(server, exchanges);
   server.timeout = STALLED_MS;
   // Who waits for an answer is silent, and may be; who does not take it, or asks for none, is hung up on.
   server.on("timeout", (socket) => {

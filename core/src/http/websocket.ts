@@ -15,6 +15,7 @@ import type { Keyring } from "./auth.js";
 import { checkedAs } from "./body.js";
 import { toGatewayError } from "./errors.js";
 import { checkHttp } from "./server.js";
+import { asksForWebSocket } from "./upgrade.js";
 
 export interface TaskSocketOptions {
   readonly keyring: Keyring;
@@ -48,7 +49,9 @@ export class TaskSockets {
   }
 
   attach(server: Server): void {
-    server.on("upgrade", (request, socket, head) => void this.#upgrade(request, socket, head));
+    server.on("upgrade", (request, socket, head) => {
+      if (asksForWebSocket(request)) void this.#upgrade(request, socket, head);
+    });
   }
 
   /** Hangs up on whoever is still there. */

@@ -3,19 +3,30 @@ import { totalsOf } from "../engine/usage.js";
 import type { TurnRecord } from "../ledger/ledger.js";
 import type { Books } from "./booking.js";
 import { auditLine, lostResponse } from "./response.js";
-import type { TurnOutcome, TurnUsage } from "./types.js";
+import type { TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
 
-/** Books the turns that were running when a gateway died: what they were delivered, once, as lost. */
-export async function bookLostTurns({ ledger, audit, log }: Books): Promise<void> {
+/** A turn that was running when a gateway died, as plugins are told of it. */
+export interface LostTurn {
+  readonly turn: TurnInfo;
+  readonly outcome: TurnOutcome;
+}
+
+/** Books the turns that were running when a gateway died: what they were delivered, once, as lost. Resolves to those. */
+export async function bookLostTurns({ ledger, audit, log }: Books): Promise<LostTurn[]> {
+  const lost: LostTurn[] = [];
   for (const { id, sessionId } of await ledger.turns.running()) {
     const at = new Date().toISOString();
     const session = await ledger.sessions.get(sessionId);
     const totalsAfter = (delivered: TurnUsage) => afterLoss(session?.cliTotals, totalsOf(delivered));
     const turn = await ledger.turns.markLost(id, { at, respond: lostResponse, totalsAfter });
     if (turn === undefined) continue;
-    audit.turn(auditLine(turn, outcomeOf(turn), at));
+    const outcome = outcomeOf(turn);
+    audit.turn(auditLine(turn, outcome, at));
     log.warn({ turn_id: id, key_id: turn.keyId }, "a turn was lost when the gateway ended");
+    const { kind, keyId, createdAt } = turn;
+    lost.push({ turn: { id, sessionId, kind, keyId, createdAt }, outcome });
   }
+  return lost;
 }
 
 function outcomeOf(turn: TurnRecord): TurnOutcome {

@@ -5,13 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect } from "chai";
-import { boot, type RunningGateway } from "../../../core/dist/boot.js";
+import type { RunningGateway } from "../../../core/dist/boot.js";
 import type { EngineListener, EngineTurn } from "../../../core/dist/engine/engine.js";
-import { openLog } from "../../../core/dist/log.js";
-import { KnownSecrets } from "../../../core/dist/secrets.js";
 import { ScriptedEngine } from "../../../core/dist/testing/scripted-engine.js";
-import { configOf } from "../../../core/dist/testing/setup.js";
 import { TurnStream } from "../../../core/dist/turns/stream.js";
+import { bootScripted, SECRET } from "./kit.js";
 
 setFlagsFromString("--expose-gc");
 const collect: () => void = runInNewContext("gc");
@@ -32,7 +30,7 @@ describe("what is kept of turns that have ended", () => {
   it("does not hold their prompts", async () => {
     const dir = mkdtempSync(join(tmpdir(), "claudeway-view-"));
     const engine = new Forgetful();
-    const gateway = await start(dir, engine);
+    const gateway = await bootScripted(dir, engine);
     try {
       for (let turn = 0; turn < 5; turn++) await ask(gateway, "x".repeat(1000));
       // What the last request left on its socket may still be there.
@@ -94,35 +92,11 @@ function answered(index: number): TurnStream {
   return stream;
 }
 
-function start(dir: string, engine: ScriptedEngine): Promise<RunningGateway> {
-  const read = () =>
-    configOf({
-      config: { log_level: "error" },
-      sections: {},
-      keys: { admin: "sk-0123456789" },
-      env: {},
-      dir,
-    });
-  const loaded = read();
-  const secrets = new KnownSecrets(loaded);
-  const claude = { path: "claude", origin: "configured", version: "0.0.0" } as const;
-  return boot({
-    loaded,
-    read,
-    secrets,
-    version: "0.0.0",
-    env: { ...process.env, IS_SANDBOX: "1" },
-    cwd: dir,
-    log: openLog("error", secrets),
-    engine: { claude, open: () => engine },
-  });
-}
-
 async function ask({ address }: RunningGateway, prompt: string): Promise<void> {
   const answer = await fetch(`${address.url}/task`, {
     method: "POST",
     headers: {
-      authorization: "Bearer sk-0123456789",
+      authorization: `Bearer ${SECRET}`,
       "content-type": "application/json",
       connection: "close",
     },

@@ -1,0 +1,79 @@
+import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { expect } from "chai";
+import { RawClient } from "../../e2e/raw-client.js";
+import { until } from "../../e2e/until.js";
+
+/** As `curl --http2` sends them on a plain connection. */
+const OFFER =
+  "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n";
+
+describe("a request that offers another protocol", () => {
+  let gateway: TestGateway;
+  let client: RawClient;
+
+  before(async () => {
+    gateway = await createTestGateway();
+  });
+  beforeEach(async () => {
+    client = await RawClient.open(gateway.url);
+  });
+  afterEach(() => client.leave());
+  after(() => gateway.close());
+
+  function post(path: string, body: string, more = ""): string {
+    const secret = gateway.keys["user"];
+    return (
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${secret}\r\nContent-Type: application/json\r\n` +
+      `${more}${OFFER}Content-Length: ${body.length}\r\n\r\n${body}`
+    );
+  }
+
+  async function answers(count: number): Promise<readonly string[]> {
+    const starts = () => client.received.split(/(?=HTTP\/1\.1 )/);
+    await until(`${count} answers`, () => starts().length === count && /\}\s*$/.test(client.received));
+    return starts();
+  }
+
+  it("is answered as if it didn't, and so is the next one on its connection", async () => {
+    client.send(`GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
+    const [first] = await answers(1);
+    expect(first)
+      .to.match(/^HTTP\/1\.1 200 /)
+      .and.include('"status":"ok"');
+    client.send(post("/task", '{"prompt":"one"}'));
+    const [, second] = await answers(2);
+    expect(second)
+      .to.match(/^HTTP\/1\.1 200 /)
+      .and.include("You said: one");
+    client.send("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
+    const [, , third] = await answers(3);
+    expect(third).to.match(/^HTTP\/1\.1 401 /);
+  });
+
+  it("may send its body in pieces, and large ones", async () => {
+    const request = post("/task", JSON.stringify({ prompt: "y".repeat(300_000) }));
+    for (let from = 0; from < request.length; from += 100_000) {
+      client.send(request.slice(from, from + 100_000));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const [answer] = await answers(1);
+    expect(answer)
+      .to.match(/^HTTP\/1\.1 200 /)
+      .and.include("You said: yyyy");
+  });
+
+  it("is limited as every other one", async () => {
+    client.send(post("/task", "{}", "Expect: magic\r\n"));
+    const [answer] = await answers(1);
+    expect(answer)
+      .to.match(/^HTTP\/1\.1 400 /)
+      .and.include("Expect:");
+  });
+
+  it("is hung up on where it comes before the answer to another one", async () => {
+    const long = post("/task", '{"prompt":"one"}').replace(OFFER, "");
+    client.send(`${long}GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
+    await client.closed;
+    expect(client.received).to.not.include('"status"');
+  });
+});

@@ -1,0 +1,33 @@
+import { boot, type RunningGateway } from "../../../core/dist/boot.js";
+import { selectionOf } from "../../../core/dist/control.js";
+import type { Engine } from "../../../core/dist/engine/engine.js";
+import type { AnyPlugin } from "../../../core/dist/kernel/plugin.js";
+import { openLog } from "../../../core/dist/log.js";
+import { KnownSecrets } from "../../../core/dist/secrets.js";
+import { configOf } from "../../../core/dist/testing/setup.js";
+
+/** The secret of the only key. */
+export const SECRET = "sk-0123456789";
+
+/** A gateway whose folders are in `dir`, and outlive it. */
+export function bootScripted(
+  dir: string,
+  engine: Engine,
+  plugins: readonly AnyPlugin[] = [],
+): Promise<RunningGateway> {
+  const read = () =>
+    configOf({ config: { log_level: "error" }, sections: {}, keys: { admin: SECRET }, env: {}, dir });
+  const loaded = read();
+  const secrets = new KnownSecrets(loaded);
+  return boot({
+    loaded,
+    read,
+    secrets,
+    version: "0.0.0",
+    env: { ...process.env, IS_SANDBOX: "1" },
+    cwd: dir,
+    log: openLog("error", secrets),
+    selection: (now) => ({ ...selectionOf(now), plugins }),
+    engine: { claude: { path: "claude", origin: "configured", version: "0.0.0" }, open: () => engine },
+  });
+}
