@@ -142,10 +142,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
 
 /** What can be found out without opening or making anything. Rejects with the first problem. */
 async function checkFirst(
-  { loaded, log, engine, selection = selectionOf }: BootOptions,
+  { loaded, env, secrets, log, engine, selection = selectionOf }: BootOptions,
   kernel: Kernel,
 ): Promise<EngineSource> {
-  const source = engine ?? (await claudeSource(loaded, log));
+  const source = engine ?? (await claudeSource(loaded, childEnvironment(env, secrets), log));
   await tryAddress(loaded.config.host, loaded.config.port);
   await kernel.check(selection(loaded));
   return source;

@@ -25,6 +25,7 @@ export async function checkAll(
   cwd: string,
 ): Promise<CheckLine[]> {
   const { config, file } = loaded;
+  const secrets = new KnownSecrets(loaded);
   const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["configuration", () => file ?? "no file; flags and variables only"],
     [
@@ -34,9 +35,9 @@ export async function checkAll(
           ? "none given; one will be generated at each start"
           : loaded.keys.map(({ id }) => id).join(", "),
     ],
-    ["plugins", () => checkPlugins(loaded, cwd)],
-    ["claude", () => checkClaude(loaded)],
-    ["login", () => checkLogin(loaded, env)],
+    ["plugins", () => checkPlugins(loaded, secrets, cwd)],
+    ["claude", () => checkClaude(loaded, childEnvironment(env, secrets))],
+    ["login", () => checkLogin(loaded, childEnvironment(env, secrets))],
     ["permissions", () => choosePosture(config.no_permissions_bypass, env).line],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
     ["port", () => checkPort(loaded)],
@@ -61,22 +62,22 @@ async function lineOf(name: string, check: () => Promise<string> | string): Prom
   }
 }
 
-async function checkPlugins(loaded: LoadedConfig, cwd: string): Promise<string> {
-  const kernel = new Kernel({ log: openLog("error", new KnownSecrets(loaded)), cwd });
+async function checkPlugins(loaded: LoadedConfig, secrets: KnownSecrets, cwd: string): Promise<string> {
+  const kernel = new Kernel({ log: openLog("error", secrets), secrets, cwd });
   const checked = await kernel.check(selectionOf(loaded));
   await kernel.close();
   return checked.map(({ name }) => name).join(", ") || "none";
 }
 
-async function checkClaude({ config, origins }: LoadedConfig): Promise<string> {
+async function checkClaude({ config, origins }: LoadedConfig, env: Record<string, string>): Promise<string> {
   const claude = findClaude(config.claude_bin, origins["claude_bin"]);
-  return `${await versionOf(claude)} (${claude.path})`;
+  return `${await versionOf(claude, env)} (${claude.path})`;
 }
 
-async function checkLogin(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Promise<string> {
+async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Promise<string> {
   const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
-  const login = await askLogin(path, childEnvironment(env, new KnownSecrets(loaded)));
+  const login = await askLogin(path, env);
   if (login !== undefined) return login;
   throw new Error("claude is not logged in: run `claude` and type /login, or set ANTHROPIC_API_KEY");
 }

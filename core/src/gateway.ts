@@ -4,7 +4,7 @@ import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { Desk } from "./approvals/desk.js";
-import { LINK_PATH } from "./approvals/links.js";
+import { isLinkPath } from "./approvals/links.js";
 import type { Engine, Posture } from "./engine/engine.js";
 import { messageOf } from "./errors.js";
 import { type Access, authenticate, Keyring } from "./http/auth.js";
@@ -183,7 +183,7 @@ export class Gateway {
   }
 
   #accessTo(ctx: GatewayContext): Access {
-    if (ctx.path === "/health" || ctx.path.startsWith(`${LINK_PATH}/`)) return "none";
+    if (ctx.path === "/health" || isLinkPath(ctx.path)) return "none";
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
   }
 

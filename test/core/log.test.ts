@@ -57,6 +57,16 @@ describe("the operator's log", () => {
     expect(JSON.parse(line)).to.include({ msg: "[secret]" });
   });
 
+  it("stays a line of JSON where it names a link, with and without its token", () => {
+    const text = written(
+      "info",
+      [],
+      'log.info({ path: "/approvals/link/" }, "a"); log.info("see /approvals/link/abc");',
+    );
+    const lines = text.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).msg)).to.deep.equal(["a", "see /approvals/link/[token]"]);
+  });
+
   it("stays readable with a secret as short as a word", () => {
     const line = written("info", ["info", "e"], 'log.info("hello there");');
     expect(JSON.parse(line)).to.include({ level: "info", msg: "hello there" });

@@ -49,7 +49,15 @@ export class LinkSigner {
   }
 }
 
-const TOKEN_IN_PATH = new RegExp(`${LINK_PATH}/[^/?#]+`, "gi");
+/** Whether a path is that of a link's page: what lies around it takes a key. */
+export function isLinkPath(path: string): boolean {
+  return LINK_PAGE.test(path);
+}
+
+const LINK_PAGE = new RegExp(`^${LINK_PATH}/[^/]+/?$`);
+
+/** Up to what ends a path, or the JSON text that it stands in. */
+const TOKEN_IN_PATH = new RegExp(`${LINK_PATH}/[^/?#"\\\\\\s]+`, "gi");
 
 const TOKEN = /[0-9a-f-]{36}\.[0-9a-z]{1,9}\.[\w-]{43}/g;
 

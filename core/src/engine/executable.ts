@@ -28,18 +28,23 @@ export function findClaude(configured: string | undefined, where = "--claude-bin
   );
 }
 
-/** The CLI's version, as in `2.1.330`. Rejects with a one-line reason when it can't be run, or is something else. */
-export async function versionOf({ path }: ClaudeExecutable, timeoutMs = VERSION_TIMEOUT_MS): Promise<string> {
-  const said = await askVersion(path, timeoutMs);
+/** The CLI's version, as in `2.1.330`, asked with `env` for its environment. Rejects with a one-line reason when it can't be run, or is something else. */
+export async function versionOf(
+  { path }: ClaudeExecutable,
+  env: NodeJS.ProcessEnv,
+  timeoutMs = VERSION_TIMEOUT_MS,
+): Promise<string> {
+  const said = await askVersion(path, env, timeoutMs);
   const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0];
   if (version !== undefined) return version;
   const shown = JSON.stringify(said.trim().slice(0, 80));
   throw new Error(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
 }
 
-async function askVersion(path: string, timeoutMs: number): Promise<string> {
+async function askVersion(path: string, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {
   try {
     const { stdout } = await promisify(execFile)(path, ["--version"], {
+      env,
       timeout: timeoutMs,
       killSignal: "SIGKILL",
     });

@@ -11,10 +11,14 @@ export interface EngineSource {
   open(installation: string): Engine;
 }
 
-/** The CLI that the configuration names. Rejects with one line where it can't be run. */
-export async function claudeSource({ config, origins }: LoadedConfig, log: Logger): Promise<EngineSource> {
+/** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
+export async function claudeSource(
+  { config, origins }: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<EngineSource> {
   const executable = findClaude(config.claude_bin, origins["claude_bin"]);
-  const claude = { ...executable, version: await versionOf(executable) };
+  const claude = { ...executable, version: await versionOf(executable, env) };
   const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
   const open = (installation: string) =>
     new ClaudeEngine({

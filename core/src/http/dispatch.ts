@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
@@ -100,14 +101,19 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<nev
   });
 }
 
+/** The headers that plugins see: not those that let somebody in. */
+export function shownHeaders({ headers }: Pick<IncomingMessage, "headers">): IncomingHttpHeaders {
+  const shown = Object.entries(headers).filter(([name]) => !HIDDEN_HEADERS.has(name));
+  return Object.freeze(Object.fromEntries(shown));
+}
+
 function requestInfo(ctx: GatewayContext): RequestInfo {
-  const shown = Object.entries(ctx.headers).filter(([name]) => !HIDDEN_HEADERS.has(name));
   return {
     id: ctx.state.requestId,
     method: ctx.method,
     path: redactTokens(ctx.path),
     keyId: callerOf(ctx).keyId,
     remoteAddress: ctx.req.socket.remoteAddress ?? "",
-    headers: Object.freeze(Object.fromEntries(shown)),
+    headers: shownHeaders(ctx),
   };
 }

@@ -71,7 +71,7 @@ function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, so
 }
 
 /** Hangs up in a moment, unless something is over by then: at once would be a reset, and take the answer along. */
-function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
+export function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
   const stop = () => clearTimeout(hangUp);
   const hangUp = setTimeout(() => {
     socket.off("close", stop);

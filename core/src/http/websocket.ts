@@ -13,8 +13,9 @@ import type { Turn } from "../turns/turn.js";
 import type { Caller } from "../turns/types.js";
 import type { Keyring } from "./auth.js";
 import { checkedAs } from "./body.js";
+import { shownHeaders } from "./dispatch.js";
 import { toGatewayError } from "./errors.js";
-import { checkHttp } from "./server.js";
+import { checkHttp, lingerOn } from "./server.js";
 import { asksForWebSocket } from "./upgrade.js";
 
 export interface TaskSocketOptions {
@@ -243,7 +244,7 @@ function requestInfo(
   info: { readonly id: string; readonly method: string; readonly path: string },
   caller: Caller,
 ): RequestInfo {
-  const { authorization: _authorization, cookie: _cookie, ...headers } = request.headers;
+  const headers = shownHeaders(request);
   return { ...info, keyId: caller.keyId, remoteAddress: request.socket.remoteAddress ?? "", headers };
 }
 
@@ -256,6 +257,8 @@ function refuse(socket: Duplex, error: GatewayError, requestId: string): void {
     connection: "close",
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  // Who never hangs up would keep the connection, and needs no key for it.
+  lingerOn(socket);
   socket.end(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join("")}` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -51,6 +51,9 @@ export class TurnViews {
     ttl: KEPT_MS,
   });
 
+  /** Made once: somebody who asks for a long turn every second must leave nothing at it. */
+  readonly #answers = new WeakMap<Turn, Promise<TurnAnswer>>();
+
   constructor(
     private readonly turns: RunningTurns,
     private readonly ledger: Ledger,
@@ -73,6 +76,20 @@ export class TurnViews {
 
   /** A running turn as clients read it; its events are kept for a while when it has ended. */
   follow(turn: Turn): TurnView {
+    const { id, sessionId, createdAt } = turn.info;
+    const answer = this.#answers.get(turn) ?? this.#answerOf(turn);
+    return {
+      id,
+      sessionId,
+      createdAt,
+      state: turn.running ? "running" : "queued",
+      stream: turn.stream,
+      answer,
+      stop: (reason) => turn.stop(reason),
+    };
+  }
+
+  #answerOf(turn: Turn): Promise<TurnAnswer> {
     const { id, sessionId, createdAt, keyId } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
       // A parked turn is not over: what becomes of it is in the ledger.
@@ -83,15 +100,8 @@ export class TurnViews {
       }
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
     });
-    return {
-      id,
-      sessionId,
-      createdAt,
-      state: turn.running ? "running" : "queued",
-      stream: turn.stream,
-      answer,
-      stop: (reason) => turn.stop(reason),
-    };
+    this.#answers.set(turn, answer);
+    return answer;
   }
 }
 

@@ -77,7 +77,9 @@ let prefix: readonly string[] | undefined;
 function endedWithUs(): readonly string[] {
   const words = ["setpriv", "--pdeathsig", "KILL", "--"];
   const [program = "", ...args] = words;
-  prefix ??= spawnSync(program, [...args, "true"], { stdio: "ignore" }).status === 0 ? words : [];
+  const { PATH } = process.env;
+  const tried = () => spawnSync(program, [...args, "true"], { env: { PATH }, stdio: "ignore" });
+  prefix ??= tried().status === 0 ? words : [];
   return prefix;
 }
 

@@ -27,7 +27,7 @@ describe("the Claude CLI", () => {
   it("is the one that comes with the Agent SDK, and runs", async () => {
     const claude = findClaude(undefined);
     expect(claude.origin).to.equal("bundled");
-    expect(await versionOf(claude)).to.match(/^\d+\.\d+\.\d+$/);
+    expect(await versionOf(claude, process.env)).to.match(/^\d+\.\d+\.\d+$/);
   });
 
   it("is the configured one, by its path or by its name on the PATH", () => {
@@ -55,12 +55,12 @@ describe("the Claude CLI", () => {
 
   it("tells its version in whatever words", async () => {
     const path = script("c", "echo '2.1.330 (Claude Code)'");
-    expect(await versionOf({ path, origin: "configured" })).to.equal("2.1.330");
+    expect(await versionOf({ path, origin: "configured" }, process.env)).to.equal("2.1.330");
   });
 
   it("that fails is told with its exit code and its last word", async () => {
     const path = script("c", "echo first >&2; echo no licence >&2; exit 3");
-    expect(await messageOf(versionOf({ path, origin: "configured" }))).to.equal(
+    expect(await messageOf(versionOf({ path, origin: "configured" }, process.env))).to.equal(
       `claude: ${path} does not run: --version ended with exit code 3: no licence`,
     );
   });
@@ -68,7 +68,7 @@ describe("the Claude CLI", () => {
   it("that gives no answer is ended, with its own child still holding the line", async () => {
     const path = script("c", "sleep 3; echo 1.2.3");
     const before = performance.now();
-    expect(await messageOf(versionOf({ path, origin: "configured" }, 200))).to.equal(
+    expect(await messageOf(versionOf({ path, origin: "configured" }, process.env, 200))).to.equal(
       `claude: ${path} does not run: --version gave no answer within 0.2 s`,
     );
     expect(performance.now() - before).to.be.below(2500);

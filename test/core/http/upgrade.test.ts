@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
 import { expect } from "chai";
 import { RawClient } from "../../e2e/raw-client.js";
@@ -60,6 +62,29 @@ describe("a request that offers another protocol", () => {
     expect(answer)
       .to.match(/^HTTP\/1\.1 200 /)
       .and.include("You said: yyyy");
+  });
+
+  it("is hung up on when it is refused, also by who holds on to the connection without a key", async () => {
+    const { port, hostname } = new URL(gateway.url);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    let isOver = false;
+    socket.once("close", () => {
+      isOver = true;
+    });
+    socket.on("error", () => undefined).resume();
+    socket.write(`GET /task/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    try {
+      await once(socket, "end");
+      // What is written to a connection that is over at its other end is answered with a reset.
+      const look = () => {
+        socket.write("x");
+        return isOver;
+      };
+      await until("the connection's end", look, 5000);
+    } finally {
+      socket.destroy();
+    }
+    expect(isOver).to.equal(true);
   });
 
   it("is limited as every other one", async () => {
