@@ -77,7 +77,7 @@ export class Gateway {
   ) {
     const { kernel, engine, ledger, audit, desk, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
-    const order = new SessionOrder();
+    const order = new SessionOrder(config.engine.max_queued);
     this.#queue = new TurnQueue({
       maxRunning: config.engine.max_running,
       maxQueued: config.engine.max_queued,
@@ -88,7 +88,7 @@ export class Gateway {
       engine,
       queue: this.#queue,
       books: { ledger, audit, log },
-      order: (sessionId, stop) => order.enter(sessionId, stop),
+      order: (sessionId, stop, again) => order.enter(sessionId, stop, { again }),
       spawn: options.spawn,
       posture: options.posture,
       desk,

@@ -175,7 +175,8 @@ function moveTo(waiter: Waiter, position: number): void {
   waiter.moved(position);
 }
 
-function queueFull(size: number): GatewayError {
+/** What a client meets where so many turns wait already. */
+export function queueFull(size: number): GatewayError {
   return new GatewayError("UNAVAILABLE", `the queue is full (${size} turns wait); try again later`, {
     headers: { "retry-after": "5" },
   });

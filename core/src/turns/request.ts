@@ -30,8 +30,11 @@ export interface TurnContext {
   readonly queue: TurnQueue;
   readonly engine: Engine;
   readonly books: Books;
-  /** Waits until the session's earlier turns are over; resolves to what lets the next one go. */
-  readonly order: (sessionId: string, stop: AbortSignal) => Promise<() => void>;
+  /**
+   * Waits until the session's earlier turns are over; resolves to what lets the next one go. Rejects with UNAVAILABLE where
+   * too many wait; with `again` none is refused.
+   */
+  readonly order: (sessionId: string, stop: AbortSignal, again: boolean) => Promise<() => void>;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls are treated at the moment. */

@@ -66,7 +66,8 @@ export class Turn {
   async #run(): Promise<EndedTurn> {
     let plan = this.request.plan;
     // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
-    const line = this.context.order(this.info.sessionId, this.#stop.signal);
+    const again = this.request.continues !== undefined;
+    const line = this.context.order(this.info.sessionId, this.#stop.signal, again);
     line.catch(() => undefined);
     try {
       if (this.request.continues === undefined) plan = await this.#begin(line);

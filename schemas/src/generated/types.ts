@@ -387,7 +387,7 @@ export interface Config {
      */
     max_running: number;
     /**
-     * How many more may wait; beyond that a prompt is refused with 503.
+     * How many more may wait, and as many for earlier turns of their sessions; beyond that a prompt is refused with 503.
      */
     max_queued: number;
     /**

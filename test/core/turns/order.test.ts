@@ -6,7 +6,7 @@ const never = new AbortController().signal;
 
 describe("SessionOrder", () => {
   it("lets one turn of a session in at a time, in the order in which they came", async () => {
-    const order = new SessionOrder();
+    const order = new SessionOrder(10);
     const began: number[] = [];
     const leaves: (() => void)[] = [];
     for (const turn of [1, 2, 3]) {
@@ -23,13 +23,13 @@ describe("SessionOrder", () => {
   });
 
   it("sessions don't wait for each other", async () => {
-    const order = new SessionOrder();
+    const order = new SessionOrder(10);
     await order.enter("one", never);
     await order.enter("other", never);
   });
 
   it("one who stops waiting gets the reason, and the next still waits for those before it", async () => {
-    const order = new SessionOrder();
+    const order = new SessionOrder(10);
     const stop = new AbortController();
     const leave = await order.enter("s", never);
     const gone = order.enter("s", stop.signal).catch((reason: unknown) => reason);
@@ -46,7 +46,7 @@ describe("SessionOrder", () => {
   });
 
   it("one who had stopped before it came does not hold up the line", async () => {
-    const order = new SessionOrder();
+    const order = new SessionOrder(10);
     expect(await order.enter("s", AbortSignal.abort("deleted")).catch((reason: unknown) => reason)).to.equal(
       "deleted",
     );
@@ -54,7 +54,7 @@ describe("SessionOrder", () => {
   });
 
   it("leaving twice lets one in", async () => {
-    const order = new SessionOrder();
+    const order = new SessionOrder(10);
     const leave = await order.enter("s", never);
     const began: number[] = [];
     for (const turn of [2, 3]) void order.enter("s", never).then(() => began.push(turn));
@@ -62,5 +62,31 @@ describe("SessionOrder", () => {
     leave();
     await settled();
     expect(began).to.deep.equal([2]);
+  });
+
+  it("refuses who comes when so many wait, over all sessions, but not who was let in before", async () => {
+    const order = new SessionOrder(2);
+    const leave = await order.enter("one", never);
+    await order.enter("other", never);
+    const second = order.enter("one", never);
+    const stop = new AbortController();
+    const third = order.enter("other", stop.signal);
+    const refused = await order.enter("one", never).catch((error: unknown) => error);
+    expect(refused).to.include({ code: "UNAVAILABLE" });
+    const again = order.enter("one", never, { again: true });
+    await order.enter("a third one", never);
+    stop.abort("left");
+    expect(await third.catch((error: unknown) => error)).to.equal("left");
+    leave();
+    (await second)();
+    (await again)();
+    // All that "one" had are gone, and nobody waits any more.
+    (await order.enter("one", never))();
+    void order.enter("other", never);
+    void order.enter("other", never);
+    await settled();
+    expect(await order.enter("other", never).catch((error: unknown) => error)).to.include({
+      code: "UNAVAILABLE",
+    });
   });
 });
