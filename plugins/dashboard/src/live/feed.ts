@@ -21,16 +21,21 @@ export class Feed {
     this.#tap();
   }
 
-  /** Adds a page that listens. The caller closes it. */
-  async open(sessionId: string | undefined, expiresAt: number | undefined): Promise<FeedReader> {
+  /** Adds a page that listens. The caller sees to it at once that it leaves again. */
+  open(sessionId: string | undefined, expiresAt: number | undefined): FeedReader {
     const reader = new FeedReader(sessionId, expiresAt);
     this.#readers.add(reader);
     reader.tellLoad(this.#control.load());
     this.#sampling ??= setInterval(() => void this.#sample(), SAMPLE_MS).unref();
+    return reader;
+  }
+
+  /** Passes on the text of the turns that run in the session whose text a page wants. */
+  async followRunning(reader: FeedReader): Promise<void> {
+    const { sessionId } = reader;
     for (const turn of sessionId === undefined ? [] : await this.#ledger.running()) {
       if (turn.sessionId === sessionId) this.#follow(reader, turn.id);
     }
-    return reader;
   }
 
   leave(reader: FeedReader): void {

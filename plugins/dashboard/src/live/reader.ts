@@ -47,7 +47,7 @@ export class FeedReader {
 
   /** Passes a turn's text on from now to its end. Never rejects. */
   async follow(turn: TurnHandle): Promise<void> {
-    if (this.#followed.has(turn.id)) return;
+    if (this.#closed || this.#followed.has(turn.id)) return;
     this.#followed.add(turn.id);
     let at = 0;
     for await (const frame of turn.read({ mode: "delta" })) {

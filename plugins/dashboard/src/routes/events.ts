@@ -9,8 +9,10 @@ import { UUID } from "./sessions.js";
 export function eventRoutes(router: Router, feed: Feed): void {
   router.get("/events", async (ctx) => {
     const session = matching(ctx, "session", UUID, "a session's id");
-    const reader = await feed.open(session, expiryOf(ctx));
+    const reader = feed.open(session, expiryOf(ctx));
+    // Before anything is waited for: a page may be gone by then.
     ctx.res.once("close", () => feed.leave(reader));
+    await feed.followRunning(reader);
     ctx.set({
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache, no-transform",
