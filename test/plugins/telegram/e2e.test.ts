@@ -6,6 +6,7 @@ import { eventually } from "../../e2e/poll.js";
 import { type Payload, SlackServer } from "../slack/slack-server.js";
 import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
 import { visibleText } from "./telegram-html.js";
+import { talkInTopics } from "./topics.js";
 
 /** The real command and the real CLI, a scripted model, and both services on loopback. */
 describe("telegram and slack, end to end", function () {
@@ -111,24 +112,7 @@ ${more}`;
     await eventually("the file", () => files("denied.txt").length > 0, 60_000);
     expect(files("denied.txt")).to.deep.equal(["now"]);
 
-    for (let n = 0; n < 3; n++)
-      for (let topic = 10; topic < 14; topic++)
-        api.write(`[[recall]] [[say t${topic}-m${n}]]`, { thread: topic });
-    for (let topic = 10; topic < 14; topic++) {
-      const texts = await eventually(
-        `topic ${topic}`,
-        () => {
-          const all = api.texts(topic);
-          return all.length >= 3 && all.every((text) => text.includes("-m")) && all;
-        },
-        120_000,
-      );
-      expect(texts).to.have.length(3);
-      for (const [n, text] of texts.entries()) {
-        expect(text).to.contain(`t${topic}-m${n}`);
-        if (n > 0) expect(text).to.contain(`I remember ${n} earlier prompt`);
-      }
-    }
+    await talkInTopics(api, { topics: 4, messages: 3 });
     // A request from elsewhere is told in both channels.
     const { status } = await gateway.request("/task", { body: { prompt: "[[say over http]]" } });
     expect(status).to.equal(200);
