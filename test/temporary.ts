@@ -18,8 +18,8 @@ if (inherited === undefined) {
 const own = mkdtempSync(join(run, "p-"));
 process.env["TMPDIR"] = own;
 
-/** What tsx and the CLI keep for all their processes of a user. */
-const SHARED = /^(tsx-\d+|claude-\d+|cc-socks)$/;
+/** What Node, tsx and the CLI keep for all their processes of a user. */
+const SHARED = /^(tsx-\d+|claude-\d+|cc-socks|node-compile-cache)$/;
 
 /** Taken away after the tests. */
 const lent: string[] = [];

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { ClaudeProcess } from "./process.js";
 
@@ -96,7 +96,7 @@ export class ProcessPool {
     // What its tools started may have outlived it.
     void child.exited.then(retire);
     this.#admit();
-    if (await this.#isTooLarge(child)) await retire();
+    if (this.#isTooLarge(child)) await retire();
   }
 
   /** Ends a session's process; the session's next turn waits for it. */
@@ -181,10 +181,10 @@ export class ProcessPool {
     return idle;
   }
 
-  async #isTooLarge(child: ClaudeProcess): Promise<boolean> {
+  #isTooLarge(child: ClaudeProcess): boolean {
     const { maxMemoryBytes } = this.limits;
     if (maxMemoryBytes === 0) return false;
-    const bytes = await residentBytes(child.pid);
+    const bytes = residentBytes(child.pid);
     if (bytes <= maxMemoryBytes) return false;
     this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
     return true;
@@ -195,8 +195,14 @@ function closing(): Error {
   return new Error("the gateway is closing: no process is started any more");
 }
 
-/** A process's resident memory, from /proc/PID/statm (proc(5): the second field, in pages); 0 where that is not known. */
-async function residentBytes(pid: number | undefined): Promise<number> {
-  const statm = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "");
-  return Number(statm.split(" ")[1] ?? 0) * 4096;
+/**
+ * A process's resident memory, from /proc/PID/statm (proc(5): the second field, in pages); 0 where that is not known.
+ * Read at once: this file is in memory, and a thread for it costs more than the look.
+ */
+function residentBytes(pid: number | undefined): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1] ?? 0) * 4096;
+  } catch {
+    return 0;
+  }
 }

@@ -38,6 +38,7 @@ export class ClaudeProcess {
   readonly #input = new MessageQueue();
   readonly #exit: { resolve: (exit: ProcessExit) => void };
   #child: ChildProcess | undefined;
+  #note: ChildNote | undefined;
   #stderr = "";
   #ending: Promise<void> | undefined;
   #resting = false;
@@ -77,7 +78,8 @@ export class ClaudeProcess {
   async note(): Promise<ChildNote | undefined> {
     const pid = this.#child?.pid;
     if (pid === undefined) return undefined;
-    return { pid, startTime: (await startTimeOf(pid)) ?? 0, marker: this.marker };
+    this.#note ??= { pid, startTime: (await startTimeOf(pid)) ?? 0, marker: this.marker };
+    return this.#note;
   }
 
   /** The last of what the CLI wrote to stderr. */

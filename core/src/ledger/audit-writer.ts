@@ -25,12 +25,16 @@ interface Batch {
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const NEWLINE = 0x0a;
+/** Files whose end is remembered; any other is looked at before it is written to. */
+const MOST_WHOLE = 1000;
 
 /** Appends lines to the files of the log folder, in order, with one write at a time and a bounded queue before it. */
 export class AuditWriter {
   #waiting = new Map<string, Batch>();
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
+  /** Files whose last line is known to be whole, since it was written here. */
+  readonly #whole = new Set<string>();
   /** Lines that a folder lost since its last successful write. */
   readonly #lost = new Map<string, number>();
 
@@ -75,8 +79,8 @@ export class AuditWriter {
     const text = lines.join("");
     const lost = this.#lost.get(folder) ?? 0;
     try {
-      const path = await this.#prepareFolder(folder);
-      await append(join(path, `${month}.log`), `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
+      const path = join(await this.#prepareFolder(folder), `${month}.log`);
+      await this.#append(path, `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
       // More may have been lost while this was written.
       this.#lost.set(folder, (this.#lost.get(folder) ?? 0) - lost);
     } catch (error) {
@@ -84,6 +88,14 @@ export class AuditWriter {
     } finally {
       this.#waitingBytes -= Buffer.byteLength(text);
     }
+  }
+
+  async #append(path: string, text: string): Promise<void> {
+    // A line that was cut off (disk full, kill) must not swallow the next one.
+    const whole = this.#whole.delete(path);
+    await append(path, text, !whole);
+    if (this.#whole.size >= MOST_WHOLE) this.#whole.clear();
+    this.#whole.add(path);
   }
 
   #lose(folder: string, lines: number, reason: string): void {
@@ -111,11 +123,10 @@ export class AuditWriter {
   }
 }
 
-async function append(path: string, text: string): Promise<void> {
+async function append(path: string, text: string, look: boolean): Promise<void> {
   const file = await open(path, APPEND, 0o600);
   try {
-    // A line that was cut off (disk full, kill) must not swallow the next one.
-    const start = (await endsMidLine(file)) ? "\n" : "";
+    const start = look && (await endsMidLine(file)) ? "\n" : "";
     await file.appendFile(start + text);
   } finally {
     await file.close();
