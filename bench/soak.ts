@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import { Conversation } from "../test/e2e/conversation.js";
-import { dealtTo, sumOfDealt } from "../test/e2e/dealt.js";
+import { sumOfDealt } from "../test/e2e/dealt.js";
 import { KEYS, TestGateway } from "../test/e2e/gateway.js";
 import { LedgerFile } from "../test/e2e/ledger-file.js";
 import { cliProcesses, type Held, probe, WITH_PROBE } from "./probe.js";
@@ -51,6 +52,8 @@ class Soak {
   readonly #done: Record<string, number> = {};
   readonly #wrong: string[] = [];
   readonly #samples: Held[] = [];
+  /** All that the model dealt, by the number of its request: the model itself forgets old ones. */
+  readonly #dealt = new Map<number, DealtUsage>();
   readonly #everyone: string[] = [];
   readonly #talks: Conversation[] = [];
   readonly #busy = new Set<Conversation>();
@@ -73,10 +76,11 @@ class Soak {
   async run(): Promise<SoakReport> {
     for (let i = 0; i < SESSIONS; i++) this.#talks.push(await this.#startSession());
     const watching = this.#watch();
-    const sampling = this.#sample();
+    const sampling = Promise.all([this.#sample(), this.#collect()]);
     await Promise.all(Array.from({ length: CLIENTS }, () => this.#client()));
     await Promise.all([watching, sampling]);
     await this.gateway.stop();
+    this.#remember();
     return this.#report();
   }
 
@@ -223,6 +227,17 @@ class Soak {
     }
   }
 
+  async #collect(): Promise<void> {
+    while (Date.now() < this.#end) {
+      this.#remember();
+      await sleep(1000);
+    }
+  }
+
+  #remember(): void {
+    for (const usage of this.gateway.model.dealt()) this.#dealt.set(usage.seq, usage);
+  }
+
   async #sample(): Promise<void> {
     const every = (this.minutes * 60_000) / SAMPLES;
     while (Date.now() + every < this.#end) {
@@ -237,7 +252,7 @@ class Soak {
     let estimated = 0;
     for (const id of this.#everyone) {
       const sums = await this.#ledger.session(id);
-      const dealt = dealtTo(this.gateway.model, id);
+      const dealt = [...this.#dealt.values()].filter(({ sessionId }) => sessionId === id);
       if (sums.estimated > 0) estimated++;
       else if (JSON.stringify(sums.tokens) !== JSON.stringify(sumOfDealt(dealt))) {
         const both = `${JSON.stringify(sums.tokens)}, dealt ${JSON.stringify(sumOfDealt(dealt))}`;
