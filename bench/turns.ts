@@ -13,10 +13,12 @@ import { median } from "./median.js";
  * The gateway against the CLI started by hand, in the same run, in alternating pairs. The model is a script on loopback
  * that answers at once, so what is measured is what lies around it. Measured is the time to the whole result, or where
  * it says so to the first `stream_event` of the CLI, which the gateway passes on as the first `text`.
- * `npm run bench -- turns [pairs]`
+ * `npm run bench -- turns [pairs] [pairs of bursts]`
  */
 
 const PAIRS = Number(process.argv[2] ?? 20);
+/** A burst by hand takes a while. */
+const BURSTS = Number(process.argv[3] ?? PAIRS);
 const AT_ONCE = 24;
 const PROMPT = "[[words 20]]";
 
@@ -104,6 +106,8 @@ async function sessionsAtOnce(): Promise<Row> {
   const pairs = await alternate(
     () => timed(() => Promise.all(sessions.map((id) => post(`/session/${id}`)))),
     () => timed(() => Promise.all(byHand.map((id) => runCli(["--resume", id])))),
+    async () => undefined,
+    BURSTS,
   );
   await Promise.all(sessions.map((id) => gateway.request(`/session/${id}`, { method: "DELETE" })));
   return row(`${AT_ONCE} live sessions at once / ${AT_ONCE} × claude -p --resume`, pairs, "≤ 1/12");
@@ -117,7 +121,7 @@ async function tasksAtOnce(): Promise<Row[]> {
   try {
     const means: Pair[] = [];
     const lasts: Pair[] = [];
-    for (let pair = 0; pair < PAIRS; pair++) {
+    for (let pair = 0; pair < BURSTS; pair++) {
       const ours = await timesAtOnce(() => queued.request("/task", { body: { prompt: PROMPT } }));
       const theirs = await timesAtOnce(() => runCli([]));
       means.push({ gatewayMs: mean(ours), cliMs: mean(theirs) });
@@ -153,9 +157,10 @@ async function alternate(
   ours: () => Promise<number>,
   theirs: () => Promise<number>,
   before: () => Promise<void> = async () => undefined,
+  count = PAIRS,
 ): Promise<Pair[]> {
   const pairs: Pair[] = [];
-  for (let pair = 0; pair < PAIRS; pair++) {
+  for (let pair = 0; pair < count; pair++) {
     await before();
     const gatewayMs = await ours();
     pairs.push({ gatewayMs, cliMs: await theirs() });
@@ -247,12 +252,13 @@ function pause(ms: number): Promise<void> {
 function report(rows: readonly Row[]): void {
   const machine = `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores, Node ${process.version}`;
   process.stdout.write(
-    `\n${machine}; ${PAIRS} alternating pairs, medians\n\n| | gateway | by hand | ratio | goal |\n|---|---|---|---|---|\n`,
+    `\n${machine}; ${PAIRS} alternating pairs (${BURSTS} of bursts), medians\n\n| | gateway | by hand | ratio | goal |\n|---|---|---|---|---|\n`,
   );
   for (const { what, gatewayMs, cliMs, ratio, goal } of rows) {
     const times = `${gatewayMs.toFixed(0)} ms | ${cliMs.toFixed(0)} ms | ${ratio.toFixed(3)} (1/${(1 / ratio).toFixed(1)})`;
     process.stdout.write(`| ${what} | ${times} | ${goal} |\n`);
   }
   const file = process.env["BENCH_JSON"];
-  if (file !== undefined) writeFileSync(file, JSON.stringify({ machine, pairs: PAIRS, rows }, null, 2));
+  if (file !== undefined)
+    writeFileSync(file, JSON.stringify({ machine, pairs: PAIRS, bursts: BURSTS, rows }, null, 2));
 }

@@ -44,6 +44,7 @@ export function mochaGlobalTeardown(): void {
   const ran = new Set(left.flatMap((one) => one.ran));
   if (!wantedFiles().every((file) => ran.has(file))) return;
   const never = unseen(new Set(left.flatMap((one) => one.seen)));
+  process.stdout.write(`every status of the API document was looked for; never seen: ${never.length}\n`);
   if (never.length > 0) throw new Error(`the contract, never seen:\n  ${never.join("\n  ")}`);
 }
 
