@@ -87,10 +87,12 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("plugins", () => kernel.close());
   const engine = openEngine(installation);
   opened.add("engine", () => engine.close());
+  // As it is now: the Agent SDK adds variables of its own, and a process is matched by what it was started with.
+  const inherited = { ...env };
   const spawn = (workdir: string) => ({
     command: claude.path,
     args: [],
-    env: childEnvironment(env, secrets),
+    env: childEnvironment(inherited, secrets),
     cwd: workdir,
     options: {},
   });
