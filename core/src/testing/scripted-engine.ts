@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { CONVERSATION_LOST, NEVER_STARTED } from "../engine/endings.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "../engine/engine.js";
-import { NO_USAGE } from "../engine/usage.js";
 import { Performance } from "./performance.js";
 import { ECHO, type Script, type ScriptedTurn } from "./script.js";
 
@@ -27,13 +27,12 @@ export class ScriptedEngine implements Engine {
   }
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
-    if (stop.aborted) return { ...NEVER_BEGAN, end: "stopped" };
+    if (stop.aborted) return NEVER_STARTED;
     this.#running++;
     try {
       if (turn.owed.length > 0) listener.settledOwed();
       const performance = await this.#performanceOf(turn);
-      if (performance === undefined)
-        return { ...NEVER_BEGAN, end: "failed", error: "the conversation is lost" };
+      if (performance === undefined) return CONVERSATION_LOST;
       const result = await performance.goOn(turn, listener, stop);
       if (result.end === "parked") this.#parked.set(turn.info.sessionId, performance);
       return result;
@@ -87,14 +86,3 @@ export class ScriptedEngine implements Engine {
     return turn;
   }
 }
-
-const NEVER_BEGAN: Omit<EngineResult, "end"> = Object.freeze({
-  deferred: undefined,
-  text: "",
-  error: null,
-  usage: NO_USAGE,
-  denials: [],
-  ran: [],
-  exitCode: null,
-  model: undefined,
-});
