@@ -83,15 +83,19 @@ export function decide(
 }
 
 /** The turn, when it has come so far. */
-export function turnIn(gateway: TestGateway, id: string, state: TurnStatus["state"]): Promise<TurnStatus> {
-  return eventually(
-    `turn ${id} is ${state}`,
-    async () => {
-      const { body } = await gateway.request<TurnStatus>(`/turns/${id}`);
-      return body.state === state ? body : undefined;
-    },
-    30_000,
-  );
+export async function turnIn(
+  gateway: TestGateway,
+  id: string,
+  state: TurnStatus["state"],
+): Promise<TurnStatus> {
+  let last: TurnStatus | undefined;
+  const look = async () => {
+    last = (await gateway.request<TurnStatus>(`/turns/${id}`)).body;
+    return last.state === state ? last : undefined;
+  };
+  return eventually(`turn ${id} is ${state}`, look, 30_000).catch((error: Error) => {
+    throw new Error(`${error.message}; it is ${JSON.stringify(last)}`);
+  });
 }
 
 /** Asks for something that parks at once; resolves to the turn's id and the request. */

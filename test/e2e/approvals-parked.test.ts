@@ -212,8 +212,13 @@ describe("approvals, parked", function () {
   it("a call that was decided before a kill -9 and not carried out is carried out by the next gateway, once", async () => {
     const session = await newSession(gateway);
     const { approval, turnId } = await park(gateway, session, "[[write a.txt A]]");
+    // A CLI that hears late has not asked again by the time of the kill, however busy the machine is.
+    const asks = asking({ live_wait_secs: 0.2 });
+    await gateway.stop();
+    await gateway.launch({ ...asks, args: [...asks.args, "--enable-plugin", SLOW_STDIN] });
     await decide(gateway, approval.id, { decision: "allow" });
-    await killAndRestart();
+    await gateway.stop("SIGKILL");
+    await gateway.launch(asks);
     const { result } = await turnIn(gateway, turnId, "completed");
     expect(result?.success).to.equal(true);
     expect(read(session, "a.txt")).to.equal("A");
