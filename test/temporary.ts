@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,13 +10,19 @@ import { join } from "node:path";
 const VARIABLE = "CLAUDEWAY_TESTS_FOLDER";
 const inherited = process.env[VARIABLE];
 /** The run's folder, of all its processes. */
-export const run = inherited ?? mkdtempSync(join(tmpdir(), "claudeway-tests-"));
+export const run = inherited ?? passable(mkdtempSync(join(tmpdir(), "claudeway-tests-")));
 if (inherited === undefined) {
   process.env[VARIABLE] = run;
   process.once("exit", () => rmSync(run, { recursive: true, force: true }));
 }
-const own = mkdtempSync(join(run, "p-"));
+const own = passable(mkdtempSync(join(run, "p-")));
 process.env["TMPDIR"] = own;
+
+/** Some tests become another user, who must get as far as the folder that is about him. */
+function passable(folder: string): string {
+  chmodSync(folder, 0o711);
+  return folder;
+}
 
 /** What Node, tsx and the CLI keep for all their processes of a user. */
 const SHARED = /^(tsx-\d+|claude-\d+|cc-socks|node-compile-cache)$/;

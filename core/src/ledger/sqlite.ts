@@ -33,8 +33,12 @@ export async function loadSqlite(source: SqliteSource = "auto"): Promise<SqliteM
   const builtin = wanted === "package" ? undefined : process.getBuiltinModule("node:sqlite");
   if (isSqliteModule(builtin)) return builtin;
   if (wanted === "builtin") throw new LedgerError(`Node ${process.version} has no built-in SQLite`);
-  return await import("@photostructure/sqlite");
+  packaged ??= import("@photostructure/sqlite");
+  return packaged;
 }
+
+/** Found once: to look for it again, the folder of the packages has to be readable still. */
+let packaged: Promise<SqliteModule> | undefined;
 
 function sourceFromEnvironment(): SqliteSource {
   const { CLAUDEWAY_SQLITE: value } = process.env;

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestGateway } from "@claudeway/core/testing";
@@ -8,6 +8,7 @@ import { findClaude } from "../../../core/dist/engine/executable.js";
 import plugin from "../../../plugins/examples/run-as/dist/index.js";
 import { rejectionMessage } from "../../core/kernel/kit.js";
 import { TestGateway } from "../../e2e/gateway.js";
+import { temporaryFolder } from "../../temporary.js";
 
 const FOLDER = fileURLToPath(new URL("../../../plugins/examples/run-as", import.meta.url));
 const USER = "nobody";
@@ -16,8 +17,7 @@ describe("the example run_as", () => {
   it("runs the CLI and its tools as another user", async function () {
     // Only root can become somebody else.
     if (process.getuid?.() !== 0) this.skip();
-    // Not in the tests' own folder, which only their user may walk.
-    const open = mkdtempSync("/tmp/claudeway-open-");
+    const open = temporaryFolder("claudeway-open-");
     chmodSync(open, 0o755);
     for (const name of ["claude", "tmp", "work"]) mkdirSync(join(open, name));
     const group = execFileSync("id", ["-gn", USER], { encoding: "utf8" }).trim();
@@ -40,7 +40,6 @@ describe("the example run_as", () => {
       expect(gateway.stdout).to.include(`run_as: the CLI runs as ${USER}`);
     } finally {
       await gateway.dispose();
-      rmSync(open, { recursive: true, force: true });
     }
   });
 
