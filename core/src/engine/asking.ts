@@ -87,6 +87,12 @@ export class Asking {
     this.#asked.set(toolUseId, () => clearTimeout(timer));
   }
 
+  /** The turn is over: its process may run another one, and nothing is to be done to that. */
+  close(): void {
+    for (const settled of this.#asked.values()) settled();
+    this.#asked.clear();
+  }
+
   /** What the CLI is told of a call; nothing: its own rules go on to decide. */
   async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();

@@ -7,7 +7,7 @@ import { afterLoss, afterReport, settle } from "./bases.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, TotalsByModel } from "./engine.js";
 import { Grants } from "./grants.js";
-import { postureOptions, sessionOptions, userMessage } from "./options.js";
+import { type ProcessTerms, postureOptions, sessionOptions, termsOf, userMessage } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
@@ -131,7 +131,7 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
     const recipe = this.#recipeOf(turn);
-    const child = await this.#take(turn, recipe, () => this.#processFor(turn, resume), stop);
+    const child = await this.#take(turn, recipe, () => this.#processFor(termsOf(turn), resume), stop);
     const asking = this.#asking(turn, grants, child);
     const awaitsOwed = turn.owed.length > 0 && resume;
     const reading = new TurnReading(listener);
@@ -200,6 +200,7 @@ export class ClaudeEngine implements Engine {
         ours ? afterReport(report.totals, reports.startedFrom, killed) : (turn.totals ?? { bases: [] }),
       );
     reports.tell(false);
+    attempt.asking?.close();
     this.#hooks.get(child)?.serve(undefined);
     const keeps =
       recipe !== undefined && kind === "session" && ours && !stopped && report.deferred === undefined;
@@ -226,9 +227,10 @@ export class ClaudeEngine implements Engine {
   }
 
   async #endWithoutReport(
-    { turn, child, reading, grants, listener }: Attempt,
+    { turn, child, reading, grants, asking, listener }: Attempt,
     stopped: boolean,
   ): Promise<EngineResult> {
+    asking?.close();
     await this.#pool.end(turn.info.sessionId, child, "now");
     const exit = await child.exited;
     listener.totals(afterLoss(turn.totals, reading.delivered.totals("uncut")));
@@ -253,25 +255,27 @@ export class ClaudeEngine implements Engine {
     stop: AbortSignal,
   ): Promise<ClaudeProcess> {
     const { sessionId } = turn.info;
-    if (recipe === undefined) await this.#pool.release(sessionId);
-    const kept = recipe && (await this.#pool.take(sessionId, recipe.fingerprint));
+    // About a call that was kept only a CLI asks that is resumed.
+    const shared = turn.continues === undefined ? recipe : undefined;
+    if (shared === undefined) await this.#pool.release(sessionId);
+    const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint));
     return kept ?? this.#pool.start(begin, stop);
   }
 
-  /** What a process that runs this turn may run other turns with. */
+  /** What a process that runs this turn may run other turns with. It outlives the turn: nothing of that is in it. */
   #recipeOf(turn: EngineTurn): Recipe | undefined {
     const { plan, spawn, posture, owed } = turn;
     if (owed.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
-    const { model, systemPrompt } = plan;
+    const terms = termsOf(turn);
     return {
-      fingerprint: JSON.stringify([model, systemPrompt, posture, spawn]),
-      start: (sessionId) => this.#processFor({ ...turn, info: { ...turn.info, sessionId } }, false),
+      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, posture, spawn]),
+      start: (sessionId) => this.#processFor({ ...terms, sessionId }, false),
     };
   }
 
-  #processFor(turn: EngineTurn, resume: boolean): ClaudeProcess {
-    const { posture, owed, spawn } = turn;
-    const options = sessionOptions(turn, resume);
+  #processFor(terms: ProcessTerms, resume: boolean): ClaudeProcess {
+    const { posture, owed, spawn } = terms;
+    const options = sessionOptions(terms, resume);
     // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
     if (posture === "bypass" && owed.length === 0) return this.#process(spawn, options);
     const hook = new CallHook(posture === "ask");

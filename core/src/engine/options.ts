@@ -12,11 +12,23 @@ export function postureOptions(posture: Posture): Options {
   return { ...COMMON, permissionMode: "default", settingSources: ["user"], strictMcpConfig: true };
 }
 
+/** What a process has to know of a turn when it is started: not its prompt. */
+export interface ProcessTerms extends Pick<EngineTurn, "posture" | "owed" | "spawn"> {
+  readonly sessionId: string;
+  readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd">;
+}
+
+export function termsOf({ info, posture, owed, spawn, plan }: EngineTurn): ProcessTerms {
+  const { model, systemPrompt, maxBudgetUsd } = plan;
+  return { sessionId: info.sessionId, posture, owed, spawn, plan: { model, systemPrompt, maxBudgetUsd } };
+}
+
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
-export function sessionOptions({ info, plan, spawn, posture }: EngineTurn, resume: boolean): Options {
+export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
+  const { sessionId, plan, spawn, posture } = terms;
   return {
     ...postureOptions(posture),
-    ...(resume ? { resume: info.sessionId } : { sessionId: info.sessionId }),
+    ...(resume ? { resume: sessionId } : { sessionId }),
     model: plan.model,
     systemPrompt: plan.systemPrompt ?? { type: "preset", preset: "claude_code" },
     ...(plan.maxBudgetUsd === undefined ? {} : { maxBudgetUsd: plan.maxBudgetUsd }),

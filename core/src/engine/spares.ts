@@ -12,6 +12,8 @@ export interface Recipe {
 
 /** How many of the latest tasks tell what is asked for most. */
 const REMEMBERED = 50;
+/** What is started with more than this (a long system prompt, say) is not remembered, in characters. */
+const LONGEST_REMEMBERED = 128 * 1024;
 /** A spare is made when nothing has been asked for this long, in ms: a burst needs the processor itself. */
 const QUIET_MS = 150;
 /** How long a spare may take until it could begin, in ms. */
@@ -45,7 +47,7 @@ export class Spares {
 
   /** A task asked for this; in a quiet moment spares are made of what is asked for most. */
   asked(recipe: Recipe): void {
-    this.#recent.push(recipe);
+    if (recipe.fingerprint.length <= LONGEST_REMEMBERED) this.#recent.push(recipe);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
     this.#makeSoon();
   }

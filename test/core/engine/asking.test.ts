@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
 import { Asking, CallHook } from "../../../core/dist/engine/asking.js";
@@ -42,5 +43,15 @@ describe("the hook of a process", () => {
     expect(await answerOf(hook)).to.deep.include({ permissionDecisionReason: "not this" });
     hook.serve(undefined);
     expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
+  });
+
+  it("does nothing for a call that was awaited in vain once the turn is over", async () => {
+    let late = 0;
+    const over = asking({ decide: async () => ({ answer: "allow" }) });
+    const runs = asking({ decide: async () => ({ answer: "allow" }) });
+    for (const one of [over, runs]) one.ifNotAsked("toolu_1", 10, () => late++);
+    over.close();
+    await sleep(100);
+    expect(late).to.equal(1);
   });
 });
