@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { searchLogs } from "../plugins/dashboard/dist/logs/search.js";
 import { TestGateway } from "../test/e2e/gateway.js";
-import { bigShape, type Filled, fill, median, SMALL_SHAPE } from "./filled.js";
+import { bigShape, type Filled, fill, SMALL_SHAPE } from "./filled.js";
+import { median } from "./median.js";
 
 /*
  * The dashboard's answers over HTTP with a thousand turns in the ledger and with a million, and the newest page of a month

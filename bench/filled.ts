@@ -141,7 +141,3 @@ export const SMALL_SHAPE: Shape = { turns: 1_000, sessions: 100, days: 10 };
 export function bigShape(turns: number): Shape {
   return { turns, sessions: Math.max(100, turns / 100), days: 400 };
 }
-
-export function median(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
-}

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
 import { definePlugin, type Plugin } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { MACHINE } from "./machine.js";
+import { median } from "./median.js";
 
 /*
  * What plugins cost by being there: gateways with 0, 1, 5 and 20 plugins that tap every hook and do nothing, on the
@@ -117,24 +118,15 @@ function rowOf(plugins: number, index: number, rounds: readonly (readonly Sample
   };
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
-}
-
 function report(rows: readonly Row[]): void {
   const ms = (value: number) => value.toFixed(3);
   const lines = rows.map(
     (row) =>
       `| ${row.plugins} | ${ms(row.turnMs)} | ${ms(row.turnAddedMs)} | ${ms(row.requestMs)} | ${ms(row.requestAddedMs)} |`,
   );
-  const machine = `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores, Node ${process.version}`;
   process.stdout.write(
     [
-      `${machine}; ${ROUNDS} rounds of ${BATCH}, a turn of ${WORDS} words and one tool call; goal for 20 plugins: ≤ ${GOAL_MS} ms a turn`,
+      `${MACHINE}; ${ROUNDS} rounds of ${BATCH}, a turn of ${WORDS} words and one tool call; goal for 20 plugins: ≤ ${GOAL_MS} ms a turn`,
       "",
       "| plugins | a turn, ms | added | a request, ms | added |",
       "|---|---|---|---|---|",
@@ -143,6 +135,6 @@ function report(rows: readonly Row[]): void {
     ].join("\n"),
   );
   const file = process.env["BENCH_JSON"];
-  const figures = { machine, rounds: ROUNDS, batch: BATCH, words: WORDS, goalMs: GOAL_MS, rows };
+  const figures = { machine: MACHINE, rounds: ROUNDS, batch: BATCH, words: WORDS, goalMs: GOAL_MS, rows };
   if (file !== undefined) writeFileSync(file, JSON.stringify(figures, null, 2));
 }

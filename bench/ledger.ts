@@ -1,17 +1,8 @@
 import { rmSync } from "node:fs";
 import type { Ledger } from "../core/dist/ledger/ledger.js";
 import { openLedger } from "../core/dist/ledger/sqlite-ledger.js";
-import {
-  ANSWER,
-  bigShape,
-  type Filled,
-  fill,
-  LAST_DAY,
-  median,
-  newTurn,
-  outcomeOf,
-  SMALL_SHAPE,
-} from "./filled.js";
+import { ANSWER, bigShape, type Filled, fill, LAST_DAY, newTurn, outcomeOf, SMALL_SHAPE } from "./filled.js";
+import { median } from "./median.js";
 
 /*
  * What the ledger takes with a thousand turns in it and with a million: the same questions with answers of the same

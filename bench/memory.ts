@@ -1,6 +1,6 @@
 import { Conversation } from "../test/e2e/conversation.js";
 import { TestGateway } from "../test/e2e/gateway.js";
-import { until } from "../test/e2e/until.js";
+import { eventually } from "../test/e2e/poll.js";
 import { cliProcesses, type Held, inMb, probe, WITH_PROBE } from "./probe.js";
 
 /*
@@ -55,7 +55,7 @@ async function talk(gateway: TestGateway, count: number): Promise<void> {
 }
 
 async function processesGone(gateway: TestGateway): Promise<void> {
-  await until("the idle processes to go", async () => (await cliProcesses(gateway)).length === 0);
+  await eventually("the idle processes to go", async () => (await cliProcesses(gateway)).length === 0);
 }
 
 /** Sessions that talk in turn, each in its live process. */

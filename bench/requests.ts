@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
 import { TestGateway } from "../test/e2e/gateway.js";
+import { MACHINE } from "./machine.js";
 import { inMb, WITH_PROBE } from "./probe.js";
 import { climb, type RungCost } from "./requests/ladder.js";
 import { type Reading, slowReaders } from "./requests/slow-readers.js";
@@ -13,8 +13,7 @@ import { type TurnCost, turnCost } from "./requests/turn-cost.js";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 
-const machine = `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores, Node ${process.version}`;
-print(`\n${machine}; ${ROUNDS} alternating rounds, medians`);
+print(`\n${MACHINE}; ${ROUNDS} alternating rounds, medians`);
 const ladder = await climb(ROUNDS);
 printLadder(ladder);
 const gateway = await TestGateway.start({ args: WITH_PROBE, config: "[engine]\nspares = 0\n" });
@@ -25,7 +24,10 @@ try {
   printReadings(readings);
   const file = process.env["BENCH_JSON"];
   if (file !== undefined)
-    writeFileSync(file, JSON.stringify({ machine, rounds: ROUNDS, ladder, turn, readings }, null, 2));
+    writeFileSync(
+      file,
+      JSON.stringify({ machine: MACHINE, rounds: ROUNDS, ladder, turn, readings }, null, 2),
+    );
 } finally {
   await gateway.dispose();
 }

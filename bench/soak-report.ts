@@ -1,11 +1,11 @@
-import { availableParallelism, cpus } from "node:os";
+import { MACHINE } from "./machine.js";
 import { inMb } from "./probe.js";
 import { type SoakReport, soak } from "./soak.js";
 
 /* `npm run soak [minutes] [seed]`: a mixed load; ends with 1 if anything was not as it should be. */
 
 const [minutes = 20, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
-process.stdout.write(`${cpus()[0]?.model}, ${availableParallelism()} cores; ${minutes} min, seed ${seed}\n`);
+process.stdout.write(`${MACHINE}; ${minutes} min, seed ${seed}\n`);
 const report = await soak(minutes, seed);
 print(report);
 process.exitCode = report.wrong.length > 0 || report.unended > 0 || report.integrity !== "ok" ? 1 : 0;

@@ -2,11 +2,12 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { findClaude } from "../core/dist/engine/executable.js";
-import { readEvents } from "../test/e2e/events.js";
+import { readEvents } from "../core/dist/testing/event-parser.js";
 import { cliEnvironment, TestGateway } from "../test/e2e/gateway.js";
+import { MACHINE } from "./machine.js";
 import { median } from "./median.js";
 
 /*
@@ -250,9 +251,8 @@ function pause(ms: number): Promise<void> {
 }
 
 function report(rows: readonly Row[]): void {
-  const machine = `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores, Node ${process.version}`;
   process.stdout.write(
-    `\n${machine}; ${PAIRS} alternating pairs (${BURSTS} of bursts), medians\n\n| | gateway | by hand | ratio | goal |\n|---|---|---|---|---|\n`,
+    `\n${MACHINE}; ${PAIRS} alternating pairs (${BURSTS} of bursts), medians\n\n| | gateway | by hand | ratio | goal |\n|---|---|---|---|---|\n`,
   );
   for (const { what, gatewayMs, cliMs, ratio, goal } of rows) {
     const times = `${gatewayMs.toFixed(0)} ms | ${cliMs.toFixed(0)} ms | ${ratio.toFixed(3)} (1/${(1 / ratio).toFixed(1)})`;
@@ -260,5 +260,5 @@ function report(rows: readonly Row[]): void {
   }
   const file = process.env["BENCH_JSON"];
   if (file !== undefined)
-    writeFileSync(file, JSON.stringify({ machine, pairs: PAIRS, bursts: BURSTS, rows }, null, 2));
+    writeFileSync(file, JSON.stringify({ machine: MACHINE, pairs: PAIRS, bursts: BURSTS, rows }, null, 2));
 }

@@ -10,7 +10,7 @@ import { createHooks } from "../../core/dist/kernel/hooks.js";
 import type { AnyPlugin } from "../../core/dist/kernel/plugin.js";
 import { rejection } from "../core/kernel/kit.js";
 import { listeningPort } from "../e2e/address.js";
-import { until } from "../e2e/until.js";
+import { eventually } from "../e2e/poll.js";
 import { ROOT, run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";
 
@@ -57,7 +57,7 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
   },
   async standup(open) {
     const gateway = await open({ prompt: "/status", every_secs: 0.05 });
-    const line = await until("an answer", () => gateway.logs.find(({ msg }) => msg === "asked"));
+    const line = await eventually("an answer", () => gateway.logs.find(({ msg }) => msg === "asked"));
     expect(line).to.include({ plugin: "standup", result: "You said: /status", cost_usd: 0.001 });
     expect(gateway.ran[0]).to.have.nested.property("info.keyId", "standup");
     expect(gateway.ran[0]).to.have.nested.property("plan.verbatim", true);

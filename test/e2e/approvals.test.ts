@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { readEvents } from "../../core/dist/testing/event-parser.js";
 import {
   asking,
   decide,
@@ -11,7 +12,6 @@ import {
   read,
   startAsking,
 } from "./approval-kit.js";
-import { readEvents } from "./events.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 

@@ -6,7 +6,7 @@ import { Conversation } from "./conversation.js";
 import { dealtTo } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 
 interface Call {
   readonly tool: string;
@@ -190,7 +190,7 @@ describe("POST /session/:id/approve", () => {
     };
     const denied = idsOf((await talk.say(callsOf([wait]))).body.permission_denials);
     const turn = approve(talk.id, denied).catch(() => undefined);
-    await until("the approved call", () => talk.toolRuns());
+    await eventually("the approved call", () => talk.toolRuns());
     await gateway.stop("SIGKILL");
     await turn;
     await gateway.launch();

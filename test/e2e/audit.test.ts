@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { readAudit, readTurnLines } from "./audit-lines.js";
 import { Conversation } from "./conversation.js";
 import { KEYS, TestGateway } from "./gateway.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 import { inTheMiddle, killChild } from "./ways.js";
 
 const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses", import.meta.url));
@@ -21,7 +21,7 @@ describe("the audit log", () => {
   after(() => gateway.dispose());
 
   const lineOf = (turnId: string) =>
-    until(`the line of ${turnId}`, () =>
+    eventually(`the line of ${turnId}`, () =>
       readTurnLines(gateway.logDir, "admin").find((line) => line.turn_id === turnId),
     );
 
@@ -86,7 +86,7 @@ describe("the audit log", () => {
     await gateway.request("/session/nope", { key: KEYS.bob });
     await gateway.request("/sessions", { key: null });
     await gateway.request("/sessions", { key: "sk-wrong" });
-    const bobs = await until("bob's lines", () => {
+    const bobs = await eventually("bob's lines", () => {
       const lines = readAudit(gateway.logDir, "bob").filter(({ method }) => method !== undefined);
       return lines.length >= 2 && lines;
     });
@@ -94,7 +94,7 @@ describe("the audit log", () => {
       ["GET", "/sessions", 200],
       ["GET", "/session/nope", 404],
     ]);
-    const strangers = await until("the strangers' lines", () => {
+    const strangers = await eventually("the strangers' lines", () => {
       const lines = readAudit(gateway.logDir, "_unauthorized");
       return lines.length >= 2 && lines;
     });

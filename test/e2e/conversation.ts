@@ -5,7 +5,7 @@ import type { Session, SessionStarted, TurnResponse } from "@claudeway/schemas";
 import { dealtTo, sumOfDelivered } from "./dealt.js";
 import type { Answer, RequestOptions, TestGateway } from "./gateway.js";
 import { type FiledTurn, LedgerFile } from "./ledger-file.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 
 /** Where a turn is when it is ended: its message is over and its tool runs, or it is in the middle of its message. */
 export type Place = "tool call" | "message";
@@ -65,7 +65,7 @@ export class Conversation {
 
   /** Waits until the turn that runs is at that place, and the ledger knows all that was delivered of it. */
   async reached(place: Place, messagesBefore: number): Promise<FiledTurn> {
-    return until(
+    return eventually(
       `${this.id} in the middle of a ${place}`,
       async () => {
         const here = this.dealt().slice(messagesBefore);
@@ -83,7 +83,7 @@ export class Conversation {
 
   /** Waits until the latest turn is in the ledger as ended. */
   async ended(): Promise<FiledTurn> {
-    return until(`the end of a turn of ${this.id}`, async () => {
+    return eventually(`the end of a turn of ${this.id}`, async () => {
       const turn = (await this.ledger.turns(this.id)).at(-1);
       return turn?.end === null ? undefined : turn;
     });

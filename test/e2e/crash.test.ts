@@ -7,7 +7,7 @@ import { bash, Conversation } from "./conversation.js";
 import { sumOfDealt, sumOfDelivered } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
 import { addTokens, LedgerFile, NO_TOKENS } from "./ledger-file.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 
 const OPTIONS = { env: { IS_SANDBOX: "1" }, model: { keepRequests: 20_000 } };
 const COUNTS = ["input", "output", "cache_read", "cache_write"] as const;
@@ -74,7 +74,7 @@ describe("a gateway that is killed", () => {
       const load = talks.slice(-3).map((talk) => talkUntilKilled(talk, random, acknowledged));
       // Half of them come right behind an answer, when a process is on its way out and the next turn begins.
       const told = acknowledged.length;
-      if (kill % 2 === 0) await until("an answer", () => acknowledged.length > told);
+      if (kill % 2 === 0) await eventually("an answer", () => acknowledged.length > told);
       await new Promise((resolve) => setTimeout(resolve, random() * (kill % 2 === 0 ? 300 : 2000)));
       await gateway.stop("SIGKILL");
       await Promise.all(load);

@@ -6,7 +6,7 @@ import { findMarked } from "../../core/dist/engine/reaper.js";
 import { bash, Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS } from "./ways.js";
 
 /** Everything is gone by then, in ms. */
@@ -20,7 +20,10 @@ const STOPS = SESSION_WAYS.filter(({ places }) => places.includes("message"));
 /** Waits until nothing carries the marker any more; resolves to how long that took, in ms. */
 async function goneAfter(marker: string): Promise<number> {
   const from = performance.now();
-  await until(`the end of all that carries ${marker}`, async () => (await findMarked(marker)).length === 0);
+  await eventually(
+    `the end of all that carries ${marker}`,
+    async () => (await findMarked(marker)).length === 0,
+  );
   return performance.now() - from;
 }
 
@@ -50,7 +53,7 @@ describe("ends", () => {
         let acted = 0;
         await way.run(talk, "tool call", async (turn) => {
           marker = turn.marker ?? "";
-          await until("the tool's children", async () => (await findMarked(marker)).length >= AT_LEAST);
+          await eventually("the tool's children", async () => (await findMarked(marker)).length >= AT_LEAST);
           acted = performance.now();
         });
         await talk.ended();
@@ -117,12 +120,12 @@ describe("ends", () => {
           const tag = `hider-${talk.id}`;
           const waits = "touch began && node -e 'setTimeout(()=>{},60000)'";
           const turn = talk.say(bash(`${command(tag)} ${waits}`)).catch(() => undefined);
-          await until("the hider", async () => (await running(`//${tag}`)).length > 0);
-          await until("the tool", () => talk.toolRuns());
+          await eventually("the hider", async () => (await running(`//${tag}`)).length > 0);
+          await eventually("the tool", () => talk.toolRuns());
           const acted = performance.now();
           await stop(talk);
           await turn;
-          await until("the end of the hider", async () => (await running(`//${tag}`)).length === 0);
+          await eventually("the end of the hider", async () => (await running(`//${tag}`)).length === 0);
           expect(performance.now() - acted).to.be.below(GONE_WITHIN_MS);
         });
       }
@@ -140,8 +143,11 @@ describe("ends", () => {
         const talks = await Promise.all([1, 2].map(() => Conversation.start(gateway)));
         let reached = 0;
         const turns = talks.map((talk) => inTheMiddle(talk, "tool call", () => reached++));
-        await until("both tool calls", () => reached === 2);
-        await until("both tools' children", async () => (await gateway.children()).length >= 2 * AT_LEAST);
+        await eventually("both tool calls", () => reached === 2);
+        await eventually(
+          "both tools' children",
+          async () => (await gateway.children()).length >= 2 * AT_LEAST,
+        );
         if (way.killed === true) {
           await way.end(gateway);
           expect((await gateway.children()).length, "what a killed gateway leaves").to.be.at.least(AT_LEAST);
@@ -152,7 +158,7 @@ describe("ends", () => {
         } else {
           const acted = performance.now();
           const end = way.end(gateway);
-          await until("the end of all children", async () => (await gateway.children()).length === 0);
+          await eventually("the end of all children", async () => (await gateway.children()).length === 0);
           const grace = way.name.startsWith("SIGTERM") ? way.graceSecs * 1000 : 0;
           expect(performance.now() - acted).to.be.below(GONE_WITHIN_MS + grace);
           await end;

@@ -1,8 +1,8 @@
 import type WebSocket from "ws";
 import { ERROR_STATUS } from "../../core/dist/errors.js";
 import { openapiDocument } from "../../core/dist/http/openapi.js";
+import { EventParser, type ServerEvent } from "../../core/dist/testing/event-parser.js";
 import { Contract } from "./contract.js";
-import { EventParser, type ServerEvent } from "./events.js";
 
 /** What was asked for. */
 export interface Asked {

@@ -12,8 +12,8 @@ import {
 } from "@claudeway/plugin-demo/model";
 import WebSocket from "ws";
 import { endMarked, findMarked } from "../../core/dist/engine/reaper.js";
+import { readEvents, type ServerEvent } from "../../core/dist/testing/event-parser.js";
 import { Contract } from "./contract.js";
-import { readEvents, type ServerEvent } from "./events.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));

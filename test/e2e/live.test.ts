@@ -4,8 +4,8 @@ import { decide, newSession, onlyPending, prompt, read, startAsking } from "./ap
 import { Conversation } from "./conversation.js";
 import { sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
-import { until } from "./until.js";
 
 /** The gateway's CLI processes at this moment: its own children, without what these run themselves. */
 async function processes(gateway: TestGateway): Promise<number> {
@@ -61,7 +61,7 @@ describe("live processes", () => {
       for (let turn = 0; turn <= round; turn++)
         expect((await talk.say("[[words 4]]")).body.success).to.equal(true);
       for (const pid of await gateway.children()) process.kill(pid, "SIGKILL");
-      await until("the killed process to be gone", async () => (await processes(gateway)) === 0);
+      await eventually("the killed process to be gone", async () => (await processes(gateway)) === 0);
     }
     const { body } = await talk.say("[[recall]]");
     expect(body.result).to.contain("6 earlier prompts");
@@ -109,7 +109,7 @@ describe("live processes", () => {
     const kept = await Conversation.start(gateway);
     await kept.say("[[words 2]]");
     expect(await processes(gateway)).to.equal(1);
-    await until("the idle process to be ended", async () => (await processes(gateway)) === 0);
+    await eventually("the idle process to be ended", async () => (await processes(gateway)) === 0);
     const deleted = await Conversation.start(gateway);
     await deleted.say("[[words 2]]");
     await gateway.request(deleted.path, { method: "DELETE" });
@@ -121,8 +121,8 @@ describe("live processes", () => {
     gateway = await TestGateway.start();
     await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
     // A spare counts as ready when it has answered; a task that comes before that starts a process of its own.
-    const { spare, id } = await until("a task in a spare", taskInSpare, 60_000);
-    await until("the used process to be gone", async () => !(await gateway.children()).includes(spare));
+    const { spare, id } = await eventually("a task in a spare", taskInSpare, 60_000);
+    await eventually("the used process to be gone", async () => !(await gateway.children()).includes(spare));
     expect(gateway.model.dealt().at(-1)?.sessionId).to.equal(id);
   });
 
@@ -155,7 +155,7 @@ describe("the queue", () => {
         if (status === 200) order.push("flood");
       }),
     );
-    await until("the flood to run", () => order.length > 0, 60_000);
+    await eventually("the flood to run", () => order.length > 0, 60_000);
     const before = order.length;
     await gateway.request(single.path, { body: { prompt: "[[words 1]]" }, key: KEYS.bob });
     order.push("single");
@@ -173,9 +173,9 @@ describe("the queue", () => {
     });
     const task = { body: { prompt: "[[slow 100]] [[words 20]]" }, key: KEYS.bob };
     const first = gateway.request("/task", task);
-    await until("the first turn to run", () => gateway.model.dealt().length > 0);
+    await eventually("the first turn to run", () => gateway.model.dealt().length > 0);
     const second = gateway.events("/task/stream", task);
-    await until("the second to wait", async () => (await gateway.request("/task", task)).status === 503);
+    await eventually("the second to wait", async () => (await gateway.request("/task", task)).status === 503);
     const refused = await gateway.request("/task", task);
     expect(refused.status).to.equal(503);
     expect(refused.headers.get("retry-after")).to.match(/^\d+$/);

@@ -9,8 +9,8 @@ import { expect } from "chai";
 import { LINK_PATH } from "../../core/dist/approvals/links.js";
 import { ERROR_STATUS } from "../../core/dist/errors.js";
 import { openapiDocument } from "../../core/dist/http/openapi.js";
+import { EventParser } from "../../core/dist/testing/event-parser.js";
 import { Contract, type Operation } from "./contract.js";
-import { EventParser } from "./events.js";
 import { OWN_CONTRACT } from "./exchanges.js";
 import { TestGateway } from "./gateway.js";
 

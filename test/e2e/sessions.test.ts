@@ -9,7 +9,7 @@ import { findClaude } from "../../core/dist/engine/executable.js";
 import { bash, Conversation } from "./conversation.js";
 import { sumOfDealt } from "./dealt.js";
 import { cliEnvironment, KEYS, TestGateway } from "./gateway.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 import { inTheMiddle, killChild } from "./ways.js";
 
 const SANDBOX = { env: { IS_SANDBOX: "1" } };
@@ -118,7 +118,7 @@ describe("sessions", () => {
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[wait 20000]] [[words 3]]");
     // The process is noted when it starts; it takes a moment more until the CLI has written anything.
-    const noted = await until("the process", async () => {
+    const noted = await eventually("the process", async () => {
       const [first] = await talk.ledger.turns(talk.id);
       return first?.pid ? first : undefined;
     });
@@ -131,8 +131,8 @@ describe("sessions", () => {
   it("go on after a first turn that was interrupted at once", async () => {
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[words 3]] [[hang]]");
-    await until("the turn", async () => (await talk.ledger.turns(talk.id)).length > 0);
-    await until("an interrupt that counts", async () => {
+    await eventually("the turn", async () => (await talk.ledger.turns(talk.id)).length > 0);
+    await eventually("an interrupt that counts", async () => {
       const { body } = await gateway.request(`${talk.path}/interrupt`, { body: {} });
       return body["interrupted"] === true;
     });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
-import { readEvents } from "./events.js";
+import { readEvents } from "../../core/dist/testing/event-parser.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 

@@ -3,7 +3,7 @@ import { startTimeOf } from "../../core/dist/engine/reaper.js";
 import { type Conversation, type Place, PROMPTS } from "./conversation.js";
 import type { TestGateway } from "./gateway.js";
 import type { FiledTurn } from "./ledger-file.js";
-import { until } from "./until.js";
+import { eventually } from "./poll.js";
 
 /** A way in which a single turn ends. */
 export interface Way {
@@ -151,7 +151,7 @@ async function endIdle(talk: Conversation, signal: NodeJS.Signals): Promise<void
   // It may have been sent away to make room for another session's.
   if (startTime === undefined) return;
   process.kill(pid, signal);
-  await until("the end of the process", async () => (await startTimeOf(pid)) !== startTime);
+  await eventually("the end of the process", async () => (await startTimeOf(pid)) !== startTime);
 }
 
 export function killChild(turn: FiledTurn): void {

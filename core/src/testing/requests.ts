@@ -81,7 +81,7 @@ export class Requests {
       headers,
       signal,
     });
-    if (response.body !== null) yield* readStream(response.body);
+    yield* readStream(response);
   }
 
   async #good(path: string, options?: FetchOptions): Promise<Response> {

@@ -1,4 +1,5 @@
 import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import { readEvents, type ServerEvent } from "./event-parser.js";
 
 /** An event of a turn's stream, as a client gets it. */
 export type StreamEvent = { readonly id: number } & (
@@ -9,32 +10,13 @@ export type StreamEvent = { readonly id: number } & (
   | { readonly event: "done"; readonly data: TurnResponse }
 );
 
-/** Reads server-sent events by the rules of the standard (WHATWG HTML, "Server-sent events"). */
-export async function* readStream(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent, void> {
-  let buffer = "";
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (buffer + chunk).split("\n\n");
-    buffer = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const event = parseEvent(block);
-      if (event !== undefined) yield event;
-    }
-  }
+/** The events of an answer, as they come. */
+export async function* readStream(response: Response): AsyncGenerator<StreamEvent, void> {
+  for await (const event of readEvents(response)) yield toEvent(event);
 }
 
-/** Undefined: a comment. */
-function parseEvent(block: string): StreamEvent | undefined {
-  const fields = { id: "", event: "" };
-  const lines: string[] = [];
-  for (const line of block.split("\n")) {
-    const [, name, value = ""] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
-    if (name === "data") lines.push(value);
-    else if (name === "id" || name === "event") fields[name] = value;
-  }
-  return lines.length === 0 ? undefined : toEvent(Number(fields.id), fields.event, lines.join("\n"));
-}
-
-function toEvent(id: number, event: string, data: string): StreamEvent {
+function toEvent({ id: given, event, data }: ServerEvent): StreamEvent {
+  const id = Number(given);
   switch (event) {
     case "text":
       return { id, event, data };

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
 import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";
-import { until } from "../../e2e/until.js";
 
 /** As `curl --http2` sends them on a plain connection. */
 const OFFER =
@@ -32,7 +32,7 @@ describe("a request that offers another protocol", () => {
 
   async function answers(count: number): Promise<readonly string[]> {
     const starts = () => client.received.split(/(?=HTTP\/1\.1 )/);
-    await until(`${count} answers`, () => starts().length === count && /\}\s*$/.test(client.received));
+    await eventually(`${count} answers`, () => starts().length === count && /\}\s*$/.test(client.received));
     return starts();
   }
 
@@ -80,7 +80,7 @@ describe("a request that offers another protocol", () => {
         socket.write("x");
         return isOver;
       };
-      await until("the connection's end", look, 5000);
+      await eventually("the connection's end", look, 5000);
     } finally {
       socket.destroy();
     }

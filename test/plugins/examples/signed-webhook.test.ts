@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
 import { expect } from "chai";
 import plugin from "../../../plugins/examples/signed-webhook/dist/index.js";
-import { until } from "../../e2e/until.js";
+import { eventually } from "../../e2e/poll.js";
 
 const SECRET = "a secret that both sides know";
 
@@ -54,7 +54,7 @@ describe("the example signed_webhook", () => {
 
   it("tells of a turn that ended, signed, and says nothing of what was said", async () => {
     const { session_id } = await (await open()).turn("a secret prompt", { key: "user", model: "opus" });
-    await until("a delivery", () => deliveries.length === 1);
+    await eventually("a delivery", () => deliveries.length === 1);
     const [{ signature, body } = { signature: "", body: "" }] = deliveries;
     const news: unknown = JSON.parse(body);
     expect(news).to.include({ turn_id: session_id, key_id: "user", end: "completed", model: "opus" });
@@ -67,7 +67,7 @@ describe("the example signed_webhook", () => {
   it("tries again", async () => {
     statuses = [503, 500];
     await (await open()).turn("hello");
-    await until("a delivery", () => deliveries.length === 3);
+    await eventually("a delivery", () => deliveries.length === 3);
     expect(new Set(deliveries.map(({ body }) => body)).size).to.equal(1);
   });
 
@@ -75,7 +75,7 @@ describe("the example signed_webhook", () => {
     statuses = [500, 500];
     const one = await open({ attempts: 2 });
     expect(await one.turn("hello")).to.include({ success: true });
-    await until("the fault", () => one.plugins()[0]?.faults === 1);
+    await eventually("the fault", () => one.plugins()[0]?.faults === 1);
     const line = one.logs.find(({ msg }) => msg.includes("not delivered after 2 attempts"));
     expect(line?.msg).to.match(/^plugin signed_webhook: tap "deliver" on afterExecute/);
     expect(JSON.stringify(one.logs)).not.to.include(SECRET);
@@ -85,7 +85,7 @@ describe("the example signed_webhook", () => {
     statuses = [500, 500, 500, 500];
     const one = await open({ attempts: 4 });
     await one.turn("hello");
-    await until("a delivery", () => deliveries.length === 1);
+    await eventually("a delivery", () => deliveries.length === 1);
     await one.disable("signed_webhook");
     const { length } = deliveries;
     await one.turn("hello again");

@@ -65,6 +65,18 @@ class Refused extends Error {
   }
 }
 
+/** The plugin's section of a claudeway.toml, with further settings. */
+export function telegramSection(api: BotApiServer, more = ""): string {
+  return `
+[plugins.telegram]
+enabled = true
+bot_token = "${TOKEN}"
+chat_id = "${CHAT_ID}"
+api_root = "${api.url}"
+allowed_users = [1001]
+${more}`;
+}
+
 /** Telegram's Bot API with one group: speaks the protocol, keeps its rules, and fails as it is told to. */
 export class BotApiServer {
   readonly shown: Shown[] = [];

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
 import { type Payload, SlackServer } from "../slack/slack-server.js";
-import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
+import { BotApiServer, type Shown, telegramSection } from "./bot-api.js";
 import { visibleText } from "./telegram-html.js";
 import { talkInTopics } from "./topics.js";
 
@@ -27,15 +27,7 @@ describe("telegram and slack, end to end", function () {
   });
 
   async function start(more: string, args: readonly string[] = []): Promise<void> {
-    const config = `
-[plugins.telegram]
-enabled = true
-bot_token = "${TOKEN}"
-chat_id = "${CHAT_ID}"
-api_root = "${api.url}"
-allowed_users = [1001]
-poll_timeout_secs = 5
-
+    const config = `${telegramSection(api, "poll_timeout_secs = 5\n")}
 [plugins.slack]
 enabled = true
 webhook_url = "${slack.url()}"

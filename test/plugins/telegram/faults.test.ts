@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
 import { SlackServer } from "../slack/slack-server.js";
-import { type Behaviour, BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
+import { type Behaviour, BotApiServer, CHAT_ID, TOKEN, telegramSection } from "./bot-api.js";
 
 const WAIT_MS = 40_000;
 
@@ -32,18 +32,10 @@ describe("a gateway whose channels fail", function () {
   });
 
   function config(): string {
-    return `
-[plugins.telegram]
-enabled = true
-bot_token = "${TOKEN}"
-chat_id = "${CHAT_ID}"
-api_root = "${api.url}"
-allowed_users = [1001]
-events = ["failures"]
-poll_timeout_secs = 2
-request_timeout_secs = 0.5
-edit_interval_ms = 100
-
+    return `${telegramSection(
+      api,
+      'events = ["failures"]\npoll_timeout_secs = 2\nrequest_timeout_secs = 0.5\nedit_interval_ms = 100\n',
+    )}
 [plugins.slack]
 enabled = true
 webhook_url = "${slack.url()}"

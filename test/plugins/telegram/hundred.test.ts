@@ -1,5 +1,5 @@
 import { TestGateway } from "../../e2e/gateway.js";
-import { BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
+import { BotApiServer, telegramSection } from "./bot-api.js";
 import { talkInTopics } from "./topics.js";
 
 describe("telegram, a hundred messages in ten topics at once", function () {
@@ -8,8 +8,7 @@ describe("telegram, a hundred messages in ten topics at once", function () {
   let gateway: TestGateway;
   before(async () => {
     api = await BotApiServer.start();
-    const section = `bot_token = "${TOKEN}"\nchat_id = "${CHAT_ID}"\napi_root = "${api.url}"\nallowed_users = [1001]\n`;
-    gateway = await TestGateway.start({ config: `[plugins.telegram]\nenabled = true\n${section}` });
+    gateway = await TestGateway.start({ config: telegramSection(api) });
   });
   after(async () => {
     await api.close();
