@@ -67,11 +67,12 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<vo
   const { config, keys, generated } = loaded;
   const secrets = new KnownSecrets(loaded);
   const log = openLog(config.log_level, secrets);
-  const gateway = await listen({ loaded, secrets, log, read });
+  const starting = listen({ loaded, secrets, log, read });
+  closeOnSignals(starting, log);
+  const gateway = await starting;
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
-  closeOnSignals(gateway, log);
 }
 
 async function listen(
@@ -91,8 +92,16 @@ async function listen(
   }
 }
 
-/** The first signal drains; the second ends the turns at once; the third leaves the rest to the next start. */
-function closeOnSignals(gateway: RunningGateway, log: Logger): void {
+/**
+ * The first signal drains; the second ends the turns at once; the third leaves the rest to the next start. One that comes
+ * while the gateway starts is followed when it has started, so that what plugins have opened by then is tidied up.
+ */
+function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
+  const close = () =>
+    starting.then(
+      (gateway) => gateway.close().then(() => leave(log)),
+      () => undefined,
+    );
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     signals++;
@@ -100,9 +109,16 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
       `${signal}: ${["", "closing; running turns may finish", "ending the running turns"][signals] ?? "gone"}`,
     );
     if (signals > 2) process.exit(1);
-    void gateway.close().then(() => leave(log));
+    void close();
   };
-  process.on("SIGHUP", () => void reload(gateway, log));
+  process.on(
+    "SIGHUP",
+    () =>
+      void starting.then(
+        (gateway) => reload(gateway, log),
+        () => undefined,
+      ),
+  );
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   process.on("unhandledRejection", (error) =>
@@ -111,7 +127,7 @@ function closeOnSignals(gateway: RunningGateway, log: Logger): void {
   process.on("uncaughtException", (error) => {
     log.fatal({ err: error }, "an error that nobody caught; closing");
     process.exitCode = 1;
-    void gateway.close().then(() => leave(log));
+    void close();
   });
 }
 

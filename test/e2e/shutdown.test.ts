@@ -1,10 +1,14 @@
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { readEvents } from "../../core/dist/testing/event-parser.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
+const SLOW = fileURLToPath(new URL("../fixtures/plugins/starts-slowly", import.meta.url));
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 describe("the end of a gateway", () => {
@@ -120,5 +124,21 @@ describe("the end of a gateway", () => {
     await gateway.launch();
     const { status } = await gateway.request(`/session/${body["session_id"]}`);
     expect(status).to.equal(200);
+  });
+
+  it("a signal that comes while it starts ends it as soon as it has started, and tidies up", async () => {
+    gateway = await TestGateway.start();
+    await gateway.stop();
+    const until = join(gateway.dir, "go-on");
+    const plugin = `[plugins.starts_slowly]\nuntil = ${JSON.stringify(until)}\n`;
+    const launched = gateway.launch({ args: ["--enable-plugin", SLOW], config: plugin }).catch(String);
+    await eventually("the plugin's start", () => gateway.stderr.includes("begins to start"));
+    gateway.signal("SIGHUP");
+    gateway.signal("SIGTERM");
+    await eventually("the signal's line", () => gateway.stderr.includes("SIGTERM: closing"));
+    writeFileSync(until, "");
+    expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+    expect(gateway.stderr).to.contain("disposed of");
+    await launched;
   });
 });
