@@ -58,7 +58,8 @@ export class Course {
   /** The call that `hold` was for is settled; resolves when the turn has its place again. */
   async release(): Promise<void> {
     this.#holds--;
-    if (this.#holds === 0 && !this.#ended) this.#again = this.#resume();
+    // One after the other: a call that comes and goes while the place is waited for must not take a second one.
+    this.#again = this.#again.then(() => this.#resume());
     await this.#again;
   }
 
@@ -74,6 +75,7 @@ export class Course {
   }
 
   async #resume(): Promise<void> {
+    if (this.#holds > 0 || this.#ended || this.#place !== undefined) return;
     try {
       await this.begin(true);
       if (this.#holds > 0 || this.#ended) this.#rest();
@@ -83,6 +85,7 @@ export class Course {
   }
 
   #run(): void {
+    if (this.#runningSince !== undefined) return;
     this.#runningSince = performance.now();
     this.#timer = setTimeout(this.options.onTimeout, this.timeLeftMs);
   }

@@ -201,6 +201,43 @@ describe("a turn's place and time", () => {
     one.end();
     expect(queue.running).to.equal(0);
   });
+
+  it("are taken back once, also when another call comes and is settled while the place is waited for", async () => {
+    const queue = new TurnQueue({ maxRunning: 2, maxQueued: 0 });
+    const one = course(queue, 60_000);
+    await one.begin(false);
+    one.hold();
+    const others = [course(queue, 60_000), course(queue, 60_000)];
+    for (const other of others) await other.begin(false);
+    const released = [one.release()];
+    one.hold();
+    released.push(one.release());
+    for (const other of others) other.end();
+    await Promise.all(released);
+    expect([queue.running, queue.queued]).to.deep.equal([1, 0]);
+    one.end();
+    expect([queue.running, queue.queued]).to.deep.equal([0, 0]);
+  });
+
+  it("run once, also when a call is to be parked while the place is waited for", async () => {
+    const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
+    let timeouts = 0;
+    const one = course(queue, 100, () => {
+      timeouts += 1;
+    });
+    await one.begin(false);
+    one.hold();
+    const other = course(queue, 60_000);
+    await other.begin(false);
+    const released = one.release();
+    one.hold();
+    one.leave();
+    other.end();
+    await released;
+    one.end();
+    await pause(200);
+    expect(timeouts).to.equal(0);
+  });
 });
 
 function approvalOf({
