@@ -26,8 +26,10 @@ export function createHttpServer(handle: RequestListener, limits: Settings["limi
   const exchanges = new Exchanges();
   const begin: RequestListener = (request, response) => {
     exchanges.begin(request, response);
+    // Taken now: a request that a route gives up reading has none any more.
+    const { socket } = request;
     // Who is answered already (too large, no key) has no reason to go on sending.
-    response.once("finish", () => request.complete || lingerOn(request.socket, () => request.complete));
+    response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
     handle(request, response);
   };
   const server = createServer(

@@ -13,6 +13,8 @@ describe("the HTTP server", () => {
     served = await serve(
       async (ctx, next) => {
         if (ctx.path === "/late") await sleep(500);
+        // Leaving such a loop destroys the request, and it has no socket from then on.
+        if (ctx.path === "/given-up") for await (const _ of ctx.req) break;
         await next();
       },
       answering((ctx) => (ctx.path === "/much" ? MUCH : "fine")),
@@ -49,5 +51,13 @@ describe("the HTTP server", () => {
     const [answer] = await once(socket.setEncoding("utf8"), "data");
     expect(answer).to.match(/^HTTP\/1\.1 200 /);
     socket.destroy();
+  });
+
+  it("answers a request that its route gave up reading", async () => {
+    const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
+    socket.write("POST /given-up HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+    const [answer] = await once(socket.setEncoding("utf8"), "data");
+    expect(answer).to.match(/^HTTP\/1\.1 200 /);
+    await once(socket, "close");
   });
 });
