@@ -5,6 +5,9 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { AuditLog } from "../ledger/audit.js";
 import type { GatewayMiddleware } from "./context.js";
 
+/** What is told of a request whose client left before its answer began (nginx has the same); it is never sent. */
+const CLIENT_LEFT = 499;
+
 interface Listeners {
   readonly kernel: Kernel;
   readonly audit: AuditLog;
@@ -22,7 +25,8 @@ export function completedRequests(to: Listeners): GatewayMiddleware {
     ctx.res.once("close", () => {
       const durationMs = Math.round(performance.now() - startedAt);
       const keyId = ctx.state.caller?.keyId ?? null;
-      tellCompleted({ id, method, path, status: ctx.status, durationMs, keyId }, to);
+      const status = ctx.headerSent ? ctx.status : CLIENT_LEFT;
+      tellCompleted({ id, method, path, status, durationMs, keyId }, to);
     });
     await next();
   };

@@ -23,6 +23,7 @@ export interface CompletedRequest {
   readonly method: string;
   /** Path without the query string, tokens in it redacted. */
   readonly path: string;
+  /** 499 where the client left before its answer began. */
   readonly status: number;
   readonly durationMs: number;
   /** Null: nobody was authenticated. */

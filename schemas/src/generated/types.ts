@@ -259,7 +259,7 @@ export interface AuditLine {
    */
   path?: string;
   /**
-   * Requests: the HTTP status.
+   * Requests: the HTTP status; 499 where the client left before its answer began.
    */
   status?: number;
 }

@@ -1,0 +1,44 @@
+import { type CompletedRequest, definePlugin } from "@claudeway/core";
+import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+
+describe("a request whose client leaves", () => {
+  const completed: CompletedRequest[] = [];
+  const listener = definePlugin({
+    name: "listener",
+    apiVersion: 1,
+    configSchema: { type: "object" },
+    apply({ hooks }) {
+      hooks.requestCompleted.tap("keep", (request) => void completed.push(request));
+    },
+  });
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await createTestGateway({
+      plugins: [listener],
+      replies: function* () {
+        yield "begun";
+        yield { wait: "for good" };
+      },
+    });
+  });
+  after(() => gateway.close());
+
+  const statusOf = (path: string) =>
+    eventually(`the end of ${path}`, () => completed.find((request) => request.path === path)?.status);
+
+  it("before its answer began is told as 499", async () => {
+    const client = new AbortController();
+    const left = gateway.turn("Hello", { signal: client.signal }).catch(({ name }: Error) => name);
+    await eventually("the turn", () => gateway.ran.length === 1);
+    client.abort();
+    expect(await left).to.equal("AbortError");
+    expect(await statusOf("/task")).to.equal(499);
+  });
+
+  it("in the middle of it is told as what it was answered", async () => {
+    for await (const _ of gateway.stream("Hello")) break;
+    expect(await statusOf("/task/stream")).to.equal(200);
+  });
+});
