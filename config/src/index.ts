@@ -1,5 +1,4 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
-export { nearest } from "@claudeway/schemas";
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
 export { type ApiKey, generateKey, type KeyLimits } from "./keys.js";
@@ -11,7 +10,6 @@ export {
   type Settings,
   type Sources,
 } from "./load.js";
-export type { PluginChoice, PluginConfig } from "./plugins.js";
 export { readText, splitList } from "./text.js";
 export { isEveryday } from "./variables.js";
 export { configText, type WrittenPlugin } from "./written.js";

@@ -141,5 +141,5 @@ function settingsOf({ config, keys, keyLimits, generated }: LoadedConfig): Recor
 
 /** What the configuration switches on. */
 export function selectionOf({ plugins, disabledPlugins, pluginSections }: LoadedConfig): PluginSelection {
-  return { plugins: plugins.map(({ ref }) => ref), disabled: disabledPlugins, sections: pluginSections };
+  return { plugins, disabled: disabledPlugins, sections: pluginSections };
 }

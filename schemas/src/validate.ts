@@ -1,16 +1,13 @@
-import { Ajv2020, type Options, type SchemaObject, type ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020, type Options } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { type ExplainOptions, explain } from "./explain.js";
 import { SCHEMA_NAMES, type SchemaTypes } from "./generated/types.js";
-import { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";
+import { type SchemaName, schemaOf } from "./json-schema.js";
 
 /** The value with its defaults filled in, or one line that says what is wrong with it. */
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly message: string };
-
-/** Checks a value; the value itself is left as it is. */
-export type Check = (value: unknown, options?: ExplainOptions) => Checked<unknown>;
 
 /** What our schemas may say beyond the standard: the flag, the variable, the secrecy, and what a field takes in words. */
 const OWN_KEYWORDS = ["x-flag", "x-env", "x-secret", "x-takes"];
@@ -24,14 +21,13 @@ export function createAjv(options: Options = {}): Ajv2020 {
 }
 
 let own: Ajv2020 | undefined;
-let foreign: Ajv2020 | undefined;
 
 /** Made at the first use, with every schema of this package, so that they can refer to each other. */
 function ajvWithSchemas(): Ajv2020 {
   if (own === undefined) {
     // That they are good schemas is tested; checking them again would cost every start 60 ms.
     own = createAjv({ validateSchema: false });
-    for (const name of SCHEMA_NAMES) own.addSchema(compilable(schemaOf(name)));
+    for (const name of SCHEMA_NAMES) own.addSchema(schemaOf(name));
   }
   return own;
 }
@@ -44,37 +40,8 @@ export function validate<Name extends SchemaName>(
 ): Checked<SchemaTypes[Name]> {
   const schema = schemaOf(name);
   // Compiled once: ajv remembers by the schema's identity.
-  const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(compilable(schema));
+  const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(schema);
   const copy: unknown = structuredClone(value);
   if (isValid(copy)) return { ok: true, value: copy };
   return { ok: false, message: explain(isValid.errors, { ...options, schema, value: copy }) };
-}
-
-/** Compiles a schema of somebody else's, such as a plugin's; throws if it is no JSON Schema. */
-export function createCheck(schema: JSONSchema): Check {
-  const isValid = compileForeign(compilable(schema));
-  return (value, options = {}) => {
-    const copy: unknown = structuredClone(value);
-    if (isValid(copy)) return { ok: true, value: copy };
-    return { ok: false, message: explain(isValid.errors, { ...options, schema, value: copy }) };
-  };
-}
-
-function compileForeign(schema: SchemaObject): ValidateFunction {
-  foreign ??= createAjv();
-  try {
-    return foreign.compile(schema);
-  } finally {
-    // Two plugins may use the same $id, and one plugin may come again.
-    foreign.removeSchema(schema);
-  }
-}
-
-function compilable(schema: JSONSchema): SchemaObject {
-  if (isSynchronous(schema)) return schema;
-  throw new Error("$async: is not taken here; a schema is checked at once");
-}
-
-function isSynchronous(schema: unknown): schema is SchemaObject {
-  return isObject(schema) && (Reflect.get(schema, "$async") ?? false) === false;
 }

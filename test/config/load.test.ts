@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { loadConfig, nearest } from "../../config/dist/index.js";
+import { loadConfig } from "../../config/dist/index.js";
 import { inFolder, load, loadRun } from "./sources.js";
 
 describe("loadConfig", () => {
@@ -132,10 +132,6 @@ describe("loadConfig", () => {
       );
     });
   });
-
-  it("exports the search for the nearest name", () => {
-    expect(nearest("dashbord", ["dashboard"])).to.equal("dashboard");
-  });
 });
 
 describe("keys", () => {
@@ -211,7 +207,7 @@ describe("variables in the file", () => {
       env,
     });
     expect(config.port).to.equal(4000);
-    expect(plugins.map(({ ref }) => ref)).to.deep.equal(["demo"]);
+    expect(plugins).to.deep.equal(["demo"]);
     expect(secrets).to.not.include.members(["4000"]).and.not.include.members(["true"]);
   });
 
@@ -266,29 +262,33 @@ describe("plugin switches", () => {
     "[plugins.own_name]",
     "level = 3",
   ].join("\n");
-  const refs = (argv: readonly string[]) => loadRun({ file, argv }).plugins.map(({ ref }) => ref);
+  const on = (argv: readonly string[]) => loadRun({ file, argv }).plugins;
 
-  it("are off by default, and on in the file's order, each with its section", () => {
+  it("are off by default, and on in the file's order", () => {
     expect(loadRun().plugins).to.deep.equal([]);
-    expect(loadRun({ file }).plugins).to.deep.equal([
-      { ref: "telegram", name: "telegram", config: { chat_id: "-1" } },
-      { ref: "demo", name: "demo", config: {} },
-    ]);
+    expect(on([])).to.deep.equal(["telegram", "demo"]);
+  });
+
+  it("leave every section as it is, of plugins that are off too", () => {
+    expect(loadRun({ file }).pluginSections).to.deep.equal({
+      telegram: { chat_id: "-1" },
+      dashboard: { title: "mine" },
+      demo: {},
+      own_name: { level: 3 },
+    });
   });
 
   it("are added by flags, in commas or repeated, after the file's and once", () => {
-    expect(refs(["--enable-plugin", "swagger, demo", "--enable-plugin", "dashboard"])).to.deep.equal([
+    expect(on(["--enable-plugin", "swagger, demo", "--enable-plugin", "dashboard"])).to.deep.equal([
       "telegram",
       "demo",
       "swagger",
       "dashboard",
     ]);
-    const { plugins } = loadRun({ file, argv: ["--enable-plugin", "dashboard"] });
-    expect(plugins.at(-1)).to.deep.equal({ ref: "dashboard", name: "dashboard", config: { title: "mine" } });
   });
 
   it("are off where both flags name them", () => {
-    expect(refs(["--disable-plugin", "demo,swagger", "--enable-plugin=swagger"])).to.deep.equal(["telegram"]);
+    expect(on(["--disable-plugin", "demo,swagger", "--enable-plugin=swagger"])).to.deep.equal(["telegram"]);
   });
 
   it("leave packages and paths as they were written, for the loader to find their names and sections", () => {
@@ -300,18 +300,12 @@ describe("plugin switches", () => {
     ];
     const loaded = loadRun({ file, argv });
     expect(loaded.plugins.slice(2)).to.deep.equal([
-      { ref: "./own", name: undefined, config: {} },
-      { ref: "@acme/claudeway-plugin-x", name: undefined, config: {} },
-      { ref: "claudeway-plugin-y", name: undefined, config: {} },
+      "./own",
+      "@acme/claudeway-plugin-x",
+      "claudeway-plugin-y",
     ]);
     expect(loaded.pluginSections).to.deep.include({ own_name: { level: 3 } });
     expect(loaded.disabledPlugins).to.deep.equal(["own_name"]);
-  });
-
-  it("find no section for a name that every object has", () => {
-    expect(loadRun({ argv: ["--enable-plugin", "constructor"] }).plugins).to.deep.equal([
-      { ref: "constructor", name: "constructor", config: {} },
-    ]);
   });
 });
 

@@ -7,6 +7,7 @@ import type {
   SDKMessage,
   SyncHookJSONOutput,
 } from "@anthropic-ai/claude-agent-sdk";
+import { isObject } from "@claudeway/schemas";
 import type { AskedCall, CallAnswer, CallDecider } from "./engine.js";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
@@ -123,7 +124,7 @@ export class Asking {
     return {
       toolUseId: input.tool_use_id,
       tool: input.tool_name,
-      input: isRecord(input.tool_input) ? input.tool_input : { input: input.tool_input },
+      input: isObject(input.tool_input) ? input.tool_input : { input: input.tool_input },
       cwd: input.cwd,
       agentId: input.agent_id,
       signal,
@@ -166,8 +167,4 @@ function answerOf(answer: CallAnswer): SyncHookJSONOutput {
     case "defer":
       return { hookSpecificOutput: { hookEventName, permissionDecision: "defer" as const } };
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -16,7 +16,6 @@ import type {
 import type { Frame, TextMode } from "../turns/stream.js";
 import type { Caller } from "../turns/types.js";
 import type { ListenAddress } from "./hooks.js";
-import type { PathsObject } from "./plugin.js";
 import type { PluginStatus } from "./status.js";
 
 /** Sessions of every key, to be read. */
@@ -106,14 +105,6 @@ export interface Load {
   readonly queued: number;
   /** Live processes of the CLI. */
   readonly processes: number;
-}
-
-/** Somebody's routes below a prefix. */
-export interface LiveRoutes {
-  readonly prefix: string;
-  readonly plugin: string;
-  readonly auth: "key" | "admin" | "none";
-  readonly openapi: PathsObject;
 }
 
 /** What became of a file that was read again. */

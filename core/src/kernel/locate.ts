@@ -1,9 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { nearest } from "@claudeway/schemas";
+import { isObject, nearest } from "@claudeway/schemas";
 import { messageOf } from "../errors.js";
 import { PluginError } from "./faults.js";
-import { isRecord } from "./secrets.js";
 
 /** The file that a plugin is imported from. */
 export interface PluginFile {
@@ -135,7 +134,7 @@ async function readManifest(source: string, folder: string): Promise<Record<stri
   const file = join(folder, "package.json");
   try {
     const manifest: unknown = JSON.parse(await readFile(file, "utf8"));
-    return isRecord(manifest) ? manifest : {};
+    return isObject(manifest) ? manifest : {};
   } catch (error) {
     throw new PluginError(source, `plugin ${source}: ${file} can't be read: ${messageOf(error)}`, {
       cause: error,
@@ -148,7 +147,7 @@ const CONDITIONS = ["node", "import", "module-sync", "default"];
 /** What `exports` gives for the package itself; the conditions are taken in the order that the package names them. */
 function entryName(exports: unknown): string | undefined {
   if (typeof exports === "string") return exports;
-  if (!isRecord(exports)) return undefined;
+  if (!isObject(exports)) return undefined;
   const { ".": self } = exports;
   if (self !== undefined) return entryName(self);
   const hit = Object.keys(exports).find(

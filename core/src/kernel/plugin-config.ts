@@ -1,9 +1,8 @@
-import { createAjv, explain } from "@claudeway/schemas";
+import { createAjv, explain, isObject } from "@claudeway/schemas";
 import type { ValidateFunction } from "ajv/dist/2020.js";
 import { messageOf } from "../errors.js";
 import { PluginError } from "./faults.js";
 import type { JSONSchema } from "./plugin.js";
-import { isRecord } from "./secrets.js";
 
 /** A plugin's section of the configuration as the operator wrote it. */
 export type PluginSection = Readonly<Record<string, unknown>>;
@@ -29,13 +28,14 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
 
 function compile(plugin: string, schema: JSONSchema): ValidateFunction {
   const { properties } = schema;
-  if (isRecord(properties) && OWN_KEY in properties) {
+  if (isObject(properties) && OWN_KEY in properties) {
     throw new PluginError(
       plugin,
       `plugin ${plugin}: its configSchema has "${OWN_KEY}", the kernel's own key; take another name`,
     );
   }
   try {
+    if ("$async" in schema) throw new Error("it has $async; a section is checked at once");
     checkAgainstMetaSchema(schema);
     // An instance of its own: two plugins may use one `$id`, and compiling it twice in one instance throws.
     const ajv = createAjv({
@@ -71,7 +71,7 @@ function closed(schema: JSONSchema): JSONSchema {
 }
 
 function copySection(plugin: string, section: PluginSection): Record<string, unknown> {
-  if (!isRecord(section)) throw new PluginError(plugin, `plugins.${plugin}: takes a section of settings`);
+  if (!isObject(section)) throw new PluginError(plugin, `plugins.${plugin}: takes a section of settings`);
   try {
     return structuredClone<Record<string, unknown>>(section);
   } catch (error) {

@@ -1,6 +1,6 @@
+import { isObject } from "@claudeway/schemas";
 import { PluginError } from "./faults.js";
 import { type AnyPlugin, NEEDS } from "./plugin.js";
-import { isRecord } from "./secrets.js";
 
 const API_VERSION = 1;
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
@@ -19,7 +19,7 @@ function isPlugin(value: unknown): value is AnyPlugin {
 }
 
 function problemOf(value: unknown): string | undefined {
-  if (!isRecord(value)) return "exports no plugin; its default export has to be what definePlugin() returns";
+  if (!isObject(value)) return "exports no plugin; its default export has to be what definePlugin() returns";
   const { apiVersion, name, apply, configSchema, exclusive, needs, setup } = value;
   // First, because a plugin for another version may look different in everything else.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
@@ -27,14 +27,14 @@ function problemOf(value: unknown): string | undefined {
     return `name is ${JSON.stringify(name)}; takes lower case letters, digits and underscores, a letter first`;
   }
   if (typeof apply !== "function") return "has no function apply";
-  if (!isRecord(configSchema)) return "has no configSchema; takes a JSON Schema of an object";
+  if (!isObject(configSchema)) return "has no configSchema; takes a JSON Schema of an object";
   if (exclusive !== undefined && exclusive !== true) return "exclusive takes true or nothing";
   return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
 }
 
 function setupProblem(setup: unknown): string | undefined {
   if (setup === undefined) return undefined;
-  if (!isRecord(setup)) return "setup takes an object";
+  if (!isObject(setup)) return "setup takes an object";
   const { ask = [], find, test } = setup;
   if (!Array.isArray(ask)) return "setup.ask takes a list of settings";
   const odd = [find, test].some((one) => one !== undefined && typeof one !== "function");

@@ -1,4 +1,4 @@
-import { isMarkedSecret } from "@claudeway/schemas";
+import { isMarkedSecret, isObject } from "@claudeway/schemas";
 import type { JSONSchema } from "./plugin.js";
 
 const SECRET_NAME = /token|secret|passw|passphrase|credential|webhook|cookie|(^|[_-])keys?$/i;
@@ -29,9 +29,5 @@ function maskValue(value: unknown, schema: JSONSchema, path: readonly string[]):
   if (tells && SECRET_NAME.test(path.at(-1) ?? "")) return MASK;
   if (Array.isArray(value))
     return value.map((item, index) => maskValue(item, schema, [...path, String(index)]));
-  return isRecord(value) ? maskObject(value, schema, path) : value;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject(value) ? maskObject(value, schema, path) : value;
 }

@@ -1,9 +1,8 @@
-import { nearest } from "@claudeway/schemas";
+import { isObject, nearest } from "@claudeway/schemas";
 import { PluginError } from "./faults.js";
 import type { LoadedPlugin, PluginLoader, PluginSource } from "./loader.js";
 import { isFirstPartyName } from "./locate.js";
 import type { PluginSection } from "./plugin-config.js";
-import { isRecord } from "./secrets.js";
 
 /** Which plugins are on, and how they are configured. */
 export interface PluginSelection {
@@ -84,7 +83,7 @@ async function meansStranger(
 }
 
 function isEnabled(name: string, section: PluginSection): boolean {
-  if (!isRecord(section)) throw new PluginError(name, `plugins.${name}: takes a section of settings`);
+  if (!isObject(section)) throw new PluginError(name, `plugins.${name}: takes a section of settings`);
   const { enabled = false } = section;
   if (typeof enabled === "boolean") return enabled;
   throw new PluginError(name, `plugins.${name}.enabled: is ${JSON.stringify(enabled)}; takes true or false`);

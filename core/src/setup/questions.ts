@@ -1,8 +1,8 @@
 import { readText, splitList } from "@claudeway/config";
+import { isObject } from "@claudeway/schemas";
 import { messageOf } from "../errors.js";
 import type { JSONSchema } from "../kernel/plugin.js";
 import { compileConfigSchema } from "../kernel/plugin-config.js";
-import { isRecord } from "../kernel/secrets.js";
 import type { AnswerCheck, Terminal } from "./terminal.js";
 
 /** One setting of a plugin that is asked for. */
@@ -43,17 +43,17 @@ export function requiredSettings({ required }: JSONSchema): string[] {
 
 /** The defaults of the section's own settings. */
 export function defaultsOf({ properties }: JSONSchema): Record<string, unknown> {
-  const settings = isRecord(properties) ? Object.entries(properties) : [];
+  const settings = isObject(properties) ? Object.entries(properties) : [];
   return Object.fromEntries(
     settings.flatMap(([name, setting]) =>
-      isRecord(setting) && "default" in setting ? [[name, setting["default"]]] : [],
+      isObject(setting) && "default" in setting ? [[name, setting["default"]]] : [],
     ),
   );
 }
 
 function settingOf({ properties }: JSONSchema, name: string): Record<string, unknown> {
-  const setting = isRecord(properties) ? properties[name] : undefined;
-  return isRecord(setting) ? setting : {};
+  const setting = isObject(properties) ? properties[name] : undefined;
+  return isObject(setting) ? setting : {};
 }
 
 /** Holds an answer against the schema of its setting alone: what belongs together is checked when all is there. */
@@ -81,6 +81,6 @@ function answerCheck(
 
 function readAnswer(answer: string, { type, items }: Record<string, unknown>): unknown {
   if (type !== "array") return readText(answer, [type].flat().map(String));
-  const of = isRecord(items) ? items["type"] : "string";
+  const of = isObject(items) ? items["type"] : "string";
   return splitList(answer).map((part) => readText(part, [of].flat().map(String)));
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type LoadedConfig, loadConfig } from "@claudeway/config";
+import { isObject } from "@claudeway/schemas";
 import { PluginLoader, type PluginSource } from "../kernel/loader.js";
 import type { PluginSelection } from "../kernel/selection.js";
 
@@ -56,8 +57,8 @@ export function configOf({ config, sections, keys, env, dir }: ConfigParts): Loa
     log_level: "debug",
     ...rest,
     // A turn that hangs on purpose must not hold up the end of its test.
-    engine: isSection(engine) ? { grace_secs: 0, ...engine } : engine,
-    plugins: isSection(plugins) ? merge(plugins, sections) : plugins,
+    engine: isObject(engine) ? { grace_secs: 0, ...engine } : engine,
+    plugins: isObject(plugins) ? merge(plugins, sections) : plugins,
   };
   const given = Object.entries(keys).map(([id, secret]) => `${id}:${secret}`);
   const loaded = loadConfig({
@@ -84,8 +85,4 @@ function merge(inFile: object, sections: Sections): object {
   const merged: Record<string, object> = { ...inFile };
   for (const [name, section] of Object.entries(sections)) merged[name] = { ...merged[name], ...section };
   return merged;
-}
-
-function isSection(value: unknown): value is Record<string, object> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

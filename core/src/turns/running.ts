@@ -10,10 +10,6 @@ export class RunningTurns {
 
   constructor(private readonly context: TurnContext) {}
 
-  get count(): number {
-    return this.#turns.size;
-  }
-
   start(request: TurnRequest): Turn {
     const turn = new Turn(request, this.context);
     this.#turns.set(turn.info.id, turn);

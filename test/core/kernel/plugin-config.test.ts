@@ -106,6 +106,12 @@ describe("plugin configuration", () => {
     expect(check({}, { properties: { enabled: { type: "boolean" } } })).to.match(/the kernel's own key/);
   });
 
+  it("takes no schema that checks later: every section would pass", () => {
+    expect(check({}, { $async: true, type: "object", required: ["a"] })).to.match(
+      /configSchema is no JSON Schema 2020-12: it has \$async/,
+    );
+  });
+
   it("takes two plugins with the same $id in their schemas", async () => {
     const { kernel } = createKernel();
     const configSchema = {
