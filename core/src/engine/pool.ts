@@ -148,6 +148,8 @@ export class ProcessPool {
     });
     if (this.#closed) {
       this.#count--;
+      // The others who wait hear of it too.
+      this.#admit();
       throw closing();
     }
   }

@@ -21,8 +21,8 @@ type Parked = TurnRecord & { readonly parked: ParkedTurn };
 
 /** The turns that wait for a person without a process: they go on when their call is decided, or end without it. */
 export class ParkedTurns {
-  /** Requests whose turns have gone on: a turn that could not be booked must not begin over and over. */
-  readonly #gone = new Set<string>();
+  /** The last request that each turn has gone on after: a turn that could not be booked must not begin over and over. */
+  readonly #gone = new Map<string, string>();
 
   constructor(private readonly options: ParkedTurnsOptions) {
     options.desk.onSettled((approval) => void this.#onSettled(approval));
@@ -68,13 +68,15 @@ export class ParkedTurns {
     const { books, desk, turns, closing } = this.options;
     try {
       const turn = asParked(await books.ledger.turns.get(turnId));
+      if (turn === undefined) this.#gone.delete(turnId);
       const approval = turn === undefined ? undefined : await desk.get(turn.parked.approvalId);
       if (turn === undefined || approval === undefined || approval.status === "pending") return;
       if (approval.status === "withdrawn")
         return await this.#end(turn, "the gateway ended while it was withdrawn");
       // From here to the start nothing is awaited: of two who come here, one starts it.
-      if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.has(approval.id)) return;
-      this.#gone.add(approval.id);
+      if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.get(turnId) === approval.id)
+        return;
+      this.#gone.set(turnId, approval.id);
       const { parked, usage, route } = turn;
       const { id, sessionId, kind, keyId, createdAt } = turn;
       turns.start({
