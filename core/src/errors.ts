@@ -81,7 +81,11 @@ export function refusalToError(refusal: Refusal): GatewayError {
   });
 }
 
-/** The message of anything thrown. */
+/** The message of anything thrown, also of what a plugin's author never meant to be read. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "something that can't be put into words was thrown";
+  }
 }

@@ -30,7 +30,7 @@ export async function verdictOf(
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
 
 /** Throws where a plugin's answer is none: what only looks like "allow" must not let anything through. */
-export function checkVerdict(answer: Verdict): void {
+export function checkVerdict(answer: Verdict): Verdict {
   if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
     throw new Error('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
   }
@@ -38,6 +38,7 @@ export function checkVerdict(answer: Verdict): void {
     throw new Error("denied without a message; the model needs one");
   }
   if (answer.verdict === "ask") checkTerms(answer);
+  return answer;
 }
 
 /** Whether two calls are one and the same: the tool and its whole input. */

@@ -1,4 +1,5 @@
-import { GatewayError, isRefusal, type Refusal } from "../errors.js";
+import { GatewayError } from "../errors.js";
+import { type AnswerCheck, isSoundRefusal } from "./answers.js";
 import type { Offers } from "./capabilities.js";
 import { inWords, isThenable, within } from "./deadline.js";
 import { describeSite, PluginFault, type TapSite } from "./faults.js";
@@ -25,35 +26,70 @@ export interface CallWatch {
   outside(offers: Offers): Offers;
 }
 
+/** How a tap hands its answer on: to tapable, which calls the next tap. An error ends the call. */
+export type Done<R> = (error: Error | null, answer?: R) => void;
+
 /**
- * Calls a deciding tap. `check` throws where the answer is none that the hook takes.
- * Rejects with the tap's `Refusal`, with a `PluginFault` for everything else that goes wrong in the tap, and with
- * `UNAVAILABLE` when the plugin has been taken down: a request that it had to decide on never slips past it.
+ * Calls a deciding tap. `check` throws where the answer is none that the hook takes, and gives the one that goes on.
+ * `done` gets the tap's `Refusal`, a `PluginFault` for everything else that goes wrong in the tap, and `UNAVAILABLE`
+ * when the plugin has been taken down: a request that it had to decide on never slips past it.
+ *
+ * A tap that answers at once is done at once: most taps have nothing to wait for, and a promise and a timer for each
+ * would be most of what plugins cost.
  */
-export async function askTap<R>(
+export function askTap<R>(
   owner: TapOwner,
   site: TapSite,
   call: () => Answer<R> | Promise<Answer<R>>,
-  check: (answer: R) => void,
-): Promise<R | undefined> {
-  if (!owner.active) throw unavailable();
-  const started = performance.now();
-  try {
-    const given = callTimed(owner, site, call);
-    const answer = isThenable<Answer<R>>(given)
-      ? await within<Answer<R>>(given, owner.deadlineMs, () => lateError("no answer", owner.deadlineMs))
-      : given;
-    if (answer === undefined) return undefined;
-    check(answer);
-    return answer;
-  } catch (error) {
-    if (isSoundRefusal(error)) throw error;
-    const fault = new PluginFault(site, error);
-    owner.meter.countFault(fault.message);
-    throw fault;
-  } finally {
-    owner.meter.tapMs += performance.now() - started;
+  check: AnswerCheck<R>,
+  done: Done<R>,
+): void {
+  if (!owner.active) {
+    done(unavailable());
+    return;
   }
+  const started = performance.now();
+  let answer: R | undefined;
+  let failure: Error | null = null;
+  try {
+    const given = call();
+    if (isThenable<Answer<R>>(given)) {
+      noteHeld(owner, site, started);
+      void settleTap(owner, site, given, check, started).then((late) => done(null, late), done);
+      return;
+    }
+    if (given !== undefined) answer = check(given);
+  } catch (error) {
+    failure = failureOf(owner, site, error);
+  }
+  owner.meter.tapMs += noteHeld(owner, site, started);
+  done(failure, answer);
+}
+
+/** The answer of a tap that takes its time; rejects as `askTap` fails. */
+async function settleTap<R>(
+  owner: TapOwner,
+  site: TapSite,
+  given: PromiseLike<Answer<R>>,
+  check: AnswerCheck<R>,
+  started: number,
+): Promise<R | undefined> {
+  const { deadlineMs, meter } = owner;
+  try {
+    const answer = await within<Answer<R>>(given, deadlineMs, () => lateError("no answer", deadlineMs));
+    return answer === undefined ? undefined : check(answer);
+  } catch (error) {
+    throw failureOf(owner, site, error);
+  } finally {
+    meter.tapMs += performance.now() - started;
+  }
+}
+
+function failureOf({ meter }: TapOwner, site: TapSite, error: unknown): Error {
+  if (isSoundRefusal(error)) return error;
+  const fault = new PluginFault(site, error);
+  meter.countFault(fault.message);
+  return fault;
 }
 
 /** Calls a telling tap. Never throws and never waits; what goes wrong is logged and counted. */
@@ -68,9 +104,8 @@ export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): vo
   } catch (error) {
     meter.freePlace();
     meter.reportFault(site, error);
-  } finally {
-    meter.tapMs += noteHeld(owner, site, started);
   }
+  meter.tapMs += noteHeld(owner, site, started);
 }
 
 /** Calls a tap that is awaited but can't fail anything, within its deadline. Never rejects. */
@@ -91,19 +126,6 @@ export function unavailable(): GatewayError {
   return new GatewayError("UNAVAILABLE", "a plugin that decides on this is not running; try again", {
     headers: { "retry-after": "1" },
   });
-}
-
-/** A refusal with all that the gateway reads of it; another copy of the package may have made it. */
-export function isSoundRefusal(value: unknown): value is Refusal {
-  return (
-    isRefusal(value) &&
-    Number.isInteger(value.status) &&
-    value.status >= 400 &&
-    value.status <= 499 &&
-    typeof value.reason === "string" &&
-    typeof value.options === "object" &&
-    value.options !== null
-  );
 }
 
 function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknown>): void {

@@ -54,7 +54,7 @@ export interface TellingCalls {
 
 interface TellingHook<Args extends readonly unknown[]> {
   isUsed(): boolean;
-  promise(...args: Args): Promise<void>;
+  callAsync(...args: [...Args, () => void]): void;
 }
 
 /** What became of a changed selection, by plugin name. */
@@ -116,7 +116,7 @@ export class Kernel {
   tell<Name extends keyof TellingCalls>(name: Name, ...args: TellingCalls[Name]): void {
     const telling: { [N in keyof TellingCalls]: TellingHook<TellingCalls[N]> } = this.hooks;
     const hook: TellingHook<TellingCalls[Name]> = telling[name];
-    if (hook.isUsed()) void hook.promise(...args);
+    if (hook.isUsed()) hook.callAsync(...args, nobodyWaits);
   }
 
   /** Gives plugins the last chance to tidy, within a deadline. Never rejects. */
@@ -283,6 +283,8 @@ export class Kernel {
     );
   }
 }
+
+function nobodyWaits(): void {}
 
 interface MutableReport {
   started: string[];

@@ -2,6 +2,7 @@ import { createAjv, explain, isObject } from "@claudeway/schemas";
 import type { ValidateFunction } from "ajv/dist/2020.js";
 import { messageOf } from "../errors.js";
 import { PluginError } from "./faults.js";
+import { deepFreeze } from "./freeze.js";
 import type { JSONSchema } from "./plugin.js";
 
 /** A plugin's section of the configuration as the operator wrote it. */
@@ -79,11 +80,4 @@ function copySection(plugin: string, section: PluginSection): Record<string, unk
       cause: error,
     });
   }
-}
-
-function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) {
-    if (typeof inner === "object" && inner !== null && !Object.isFrozen(inner)) deepFreeze(inner);
-  }
-  return Object.freeze(value);
 }

@@ -1,9 +1,13 @@
+import type { ToolCall, Verdict } from "../approvals/types.js";
 import { checkVerdict } from "../approvals/verdict.js";
-import { isRefusal, type Refusal } from "../errors.js";
+import type { Refusal } from "../errors.js";
+import type { TurnInfo, TurnPlan } from "../turns/types.js";
+import { type AnswerCheck, checkRefusal, checkSpawnPlan, checkTurnPlan } from "./answers.js";
 import type { CallsInFlight } from "./calls.js";
 import type { TapSite } from "./faults.js";
-import { askTap, awaitTap, isSoundRefusal, type TapOwner, tellTap, unavailable } from "./guard.js";
-import { createHooks, type HookName, type Hooks } from "./hooks.js";
+import { deepFreeze } from "./freeze.js";
+import { askTap, awaitTap, type Done, type TapOwner, tellTap, unavailable } from "./guard.js";
+import { createHooks, type HookName, type Hooks, type RequestInfo, type SpawnPlan } from "./hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "./plugin.js";
 
 /** A tap as its plugin made it. It enters every set of hooks that is composed while the plugin is on. */
@@ -35,6 +39,7 @@ export function composeHooks(groups: readonly TapGroup[]): Hooks {
       else tap.install(hooks);
     }
   }
+  freezeArguments(hooks);
   countDecidingCalls(hooks, groups);
   return hooks;
 }
@@ -43,10 +48,20 @@ export function composeHooks(groups: readonly TapGroup[]): Hooks {
 export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) => void): ScopedHooks {
   const recorder = new TapRecorder(owner, record);
   return Object.freeze({
-    request: recorder.bail("request", (hooks) => hooks.request, checkRefusal),
-    beforeExecute: recorder.waterfall("beforeExecute", (hooks) => hooks.beforeExecute),
-    spawn: recorder.waterfall("spawn", (hooks) => hooks.spawn),
-    approve: recorder.bail("approve", (hooks) => hooks.approve, checkVerdict),
+    request: recorder.bail<[RequestInfo], Refusal>("request", checkRefusal, (hooks, name, ask) =>
+      hooks.request.tapAsync(name, (request, done) => ask([request], done)),
+    ),
+    beforeExecute: recorder.waterfall<TurnPlan, [TurnInfo]>(
+      "beforeExecute",
+      checkTurnPlan,
+      (hooks, name, ask) => hooks.beforeExecute.tapAsync(name, (plan, turn, done) => ask([plan, turn], done)),
+    ),
+    spawn: recorder.waterfall<SpawnPlan, []>("spawn", checkSpawnPlan, (hooks, name, ask) =>
+      hooks.spawn.tapAsync(name, (plan, done) => ask([plan], done)),
+    ),
+    approve: recorder.bail<[ToolCall, TurnInfo], Verdict>("approve", checkVerdict, (hooks, name, ask) =>
+      hooks.approve.tapAsync(name, (call, turn, done) => ask([call, turn], done)),
+    ),
     approvalRequested: recorder.telling("approvalRequested", (hooks) => hooks.approvalRequested),
     approvalDecided: recorder.telling("approvalDecided", (hooks) => hooks.approvalDecided),
     event: recorder.telling("event", (hooks) => hooks.event),
@@ -64,10 +79,19 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
 interface SyncTappable<Args extends readonly unknown[]> {
   tap(name: string, fn: (...args: Args) => void): void;
 }
-interface AsyncTappable<Args extends readonly unknown[], R> {
-  tapPromise(name: string, fn: (...args: Args) => Promise<R>): void;
+interface AsyncTappable<Args extends readonly unknown[]> {
+  tapPromise(name: string, fn: (...args: Args) => Promise<void>): void;
 }
 type TapFunction<Args extends readonly unknown[], R> = (...args: Args) => Answer<R> | Promise<Answer<R>>;
+
+/** Asks a deciding tap; `done` hears what came of it. */
+type Ask<Args extends readonly unknown[], R> = (args: Args, done: Done<R>) => void;
+/** Adds to a set what asks a deciding tap. */
+type AddDeciding<Args extends readonly unknown[], R> = (
+  hooks: Hooks,
+  name: string,
+  ask: Ask<Args, R>,
+) => void;
 
 class TapRecorder {
   constructor(
@@ -77,26 +101,26 @@ class TapRecorder {
 
   bail<Args extends readonly unknown[], R>(
     hook: HookName,
-    select: (hooks: Hooks) => AsyncTappable<Args, R | undefined>,
-    check: (answer: R) => void,
+    check: AnswerCheck<R>,
+    add: AddDeciding<Args, R>,
   ): ScopedHook<Args, R> {
-    return this.#scoped(hook, (site, fn) => {
-      const guarded = (...args: Args) => askTap(this.owner, site, () => fn(...args), check);
-      return deciding(site, guarded, select);
-    });
+    return this.#scoped<Args, R>(hook, (site, fn) =>
+      deciding(site, add, (args, done) => askTap(this.owner, site, () => fn(...args), check, done)),
+    );
   }
 
+  /** What the tap before returned, or the hook was called with, goes on where this one returns nothing. */
   waterfall<T extends object, Rest extends readonly unknown[]>(
     hook: HookName,
-    select: (hooks: Hooks) => AsyncTappable<readonly [T, ...Rest], T>,
+    check: AnswerCheck<T>,
+    add: AddDeciding<readonly [T, ...Rest], T>,
   ): ScopedHook<readonly [T, ...Rest], T> {
-    return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) => {
-      const guarded = async (...args: readonly [T, ...Rest]): Promise<T> => {
-        const answer = await askTap(this.owner, site, () => fn(...args), checkPlan);
-        return answer === undefined ? args[0] : answer;
-      };
-      return deciding(site, guarded, select);
-    });
+    return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) =>
+      deciding(site, add, (args, done) => {
+        const checkChanged: AnswerCheck<T> = (answer) => (answer === args[0] ? answer : check(answer));
+        askTap(this.owner, site, () => fn(...args), checkChanged, done);
+      }),
+    );
   }
 
   telling<Args extends readonly unknown[]>(
@@ -113,7 +137,7 @@ class TapRecorder {
 
   awaited<Args extends readonly unknown[]>(
     hook: HookName,
-    select: (hooks: Hooks) => AsyncTappable<Args, void>,
+    select: (hooks: Hooks) => AsyncTappable<Args>,
   ): ScopedHook<Args, void> {
     return this.#scoped<Args, void>(hook, (site, fn) => ({
       decides: false,
@@ -140,14 +164,22 @@ class TapRecorder {
 
 function deciding<Args extends readonly unknown[], R>(
   site: TapSite,
-  guarded: (...args: Args) => Promise<R>,
-  select: (hooks: Hooks) => AsyncTappable<Args, R>,
+  add: AddDeciding<Args, R>,
+  ask: Ask<Args, R>,
 ): Pick<RecordedTap, "decides" | "install" | "hold"> {
   return {
     decides: true,
-    install: (hooks) => select(hooks).tapPromise(nameInSet(site), guarded),
-    hold: (hooks) => select(hooks).tapPromise(nameInSet(site), () => Promise.reject(unavailable())),
+    install: (hooks) => add(hooks, nameInSet(site), ask),
+    hold: (hooks) => add(hooks, nameInSet(site), (_args, done) => done(unavailable())),
   };
+}
+
+/** What a plugin is told is read by others after it: the next plugin, the ledger, the client. */
+function freezeArguments(hooks: Hooks): void {
+  const call = (...args: readonly unknown[]): void => {
+    for (const arg of args) deepFreeze(arg);
+  };
+  for (const hook of Object.values(hooks)) if (hook.isUsed()) hook.intercept({ call });
 }
 
 /** Lets each plugin know how many calls may still come to its deciding taps. */
@@ -172,22 +204,4 @@ function countDecidingCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
 
 function nameInSet(site: TapSite): string {
   return `${site.plugin}:${site.tap}`;
-}
-
-function checkRefusal(answer: Refusal): void {
-  if (!isSoundRefusal(answer)) throw new Error(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
-}
-
-function checkPlan(answer: object): void {
-  // What only calls itself a plan would break far from here, where nobody knows whose it is.
-  if (typeof answer !== "object" || answer === null) {
-    throw new Error(`answered ${kindOf(answer)}; it takes a plan or nothing`);
-  }
-  if (isRefusal(answer)) throw new Error("returned a Refusal; on this hook it is thrown");
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (isRefusal(value)) return "a Refusal without a status of 400 to 499, a reason and options";
-  return Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -1,0 +1,212 @@
+import { expect } from "chai";
+import { PluginFault } from "../../../core/dist/kernel/faults.js";
+import type { SpawnPlan } from "../../../core/dist/kernel/hooks.js";
+import { createTestGateway } from "../../../core/dist/testing.js";
+import type { TurnPlan } from "../../../core/dist/turns/types.js";
+import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";
+
+/** A tap as plain JavaScript would have it: nobody checked its types. */
+type Loose = (...args: readonly object[]) => unknown;
+
+async function withTap(hook: "beforeExecute" | "spawn" | "approve", fn: Loose) {
+  const test = createKernel();
+  const loose = plugin("loose", ({ hooks }) => Reflect.apply(hooks[hook].tap, undefined, ["odd", fn]));
+  await test.kernel.enable({ plugins: [loose] });
+  return test;
+}
+
+const trap = () => {
+  throw new Error("trap");
+};
+
+const TURN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
+  ["a plan with nothing in it", {}, "answered a plan whose prompt is undefined; it takes a string"],
+  ["a list", [PLAN], "answered a list; it takes a plan or nothing"],
+  ["a prompt that is none", { ...PLAN, prompt: 5 }, "prompt is 5; it takes a string"],
+  ["no model", { ...PLAN, model: "" }, "model is an empty string; it takes a string that is not empty"],
+  ["a system prompt of null", { ...PLAN, systemPrompt: null }, "systemPrompt is null; it takes a string, or"],
+  ["a relative folder", { ...PLAN, workdir: "work" }, "workdir is a string; it takes an absolute path"],
+  ["no time", { ...PLAN, timeoutMs: Number.NaN }, "timeoutMs is NaN; it takes milliseconds, more than 0"],
+  ["for good", { ...PLAN, timeoutMs: Number.POSITIVE_INFINITY }, "timeoutMs is Infinity; it takes millisec"],
+  ["a month, which Node's timers take for now", { ...PLAN, timeoutMs: 2 ** 31 }, "at most 2147483647"],
+  ["a flag in words", { ...PLAN, verbatim: "yes" }, "verbatim is a string; it takes true or false"],
+  ["a budget of nothing", { ...PLAN, maxBudgetUsd: 0 }, "maxBudgetUsd is 0; it takes USD, more than 0, or"],
+  [
+    "a getter that throws",
+    Object.defineProperty({ ...PLAN }, "prompt", { get: trap, enumerable: true }),
+    "trap",
+  ],
+  ["a proxy that throws", new Proxy({ ...PLAN }, { get: trap }), "trap"],
+];
+
+const SPAWN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
+  ["a plan with nothing in it", {}, "answered a plan whose command is undefined; it takes a string that"],
+  ["arguments in one", { ...SPAWN, args: "-u claude" }, "args is a string; it takes a list of strings"],
+  [
+    "a number in the environment",
+    { ...SPAWN, env: { PORT: 80 } },
+    "env is an object; it takes an object of str",
+  ],
+  ["no folder", { ...SPAWN, cwd: undefined }, "cwd is undefined; it takes an absolute path"],
+  ["no options", { ...SPAWN, options: undefined }, "options is undefined; it takes an object"],
+  [
+    "half a turn",
+    { ...SPAWN, options: { maxTurns: 0.5 } },
+    "options.maxTurns is 0.5; it takes a whole number",
+  ],
+];
+
+describe("a plan that a plugin returns", () => {
+  for (const [hook, table] of [
+    ["beforeExecute", TURN_PLANS],
+    ["spawn", SPAWN_PLANS],
+  ] as const) {
+    for (const [what, answer, line] of table) {
+      it(`on ${hook} with ${what} is a fault that names the plugin and the field`, async () => {
+        const { kernel } = await withTap(hook, () => answer);
+        const { hooks } = kernel;
+        const call = hook === "spawn" ? hooks.spawn.promise(SPAWN) : hooks.beforeExecute.promise(PLAN, TURN);
+        const fault = await rejection(call);
+        expect(fault).to.be.instanceOf(PluginFault).and.include({ plugin: "loose", tap: "odd", hook });
+        expect(fault).to.have.property("message").that.includes(line);
+        expect(kernel.status()[0]).to.include({ faults: 1 });
+      });
+    }
+  }
+
+  it("goes on with fields that the gateway does not know, frozen or not", async () => {
+    const { kernel } = await withTap("beforeExecute", () =>
+      Object.freeze({ ...PLAN, model: "opus", mine: 1 }),
+    );
+    expect(await kernel.hooks.beforeExecute.promise(PLAN, TURN)).to.deep.equal({
+      ...PLAN,
+      model: "opus",
+      mine: 1,
+    });
+  });
+
+  it("is read once: a getter can't say one thing to the check and another to the engine", async () => {
+    let reads = 0;
+    const { kernel } = await withTap("spawn", () =>
+      Object.defineProperty({ ...SPAWN }, "command", { get: () => `claude-${++reads}`, enumerable: true }),
+    );
+    const plan: SpawnPlan = await kernel.hooks.spawn.promise(SPAWN);
+    expect([plan.command, plan.command, reads]).to.deep.equal(["claude-1", "claude-1", 1]);
+  });
+
+  it("costs nothing where it is refused: the engine is never reached", async () => {
+    const broken = plugin("broken", ({ hooks }) =>
+      Reflect.apply(hooks.beforeExecute.tap, undefined, [
+        "odd",
+        (plan: TurnPlan) => ({ ...plan, model: null }),
+      ]),
+    );
+    const gateway = await createTestGateway({ plugins: [broken] });
+    try {
+      const answer = await gateway.fetch("/task", { body: { prompt: "hello" } });
+      expect(answer.status).to.equal(500);
+      expect(gateway.ran).to.deep.equal([]);
+      expect(gateway.plugins()[0]).to.include({
+        faults: 1,
+        lastError:
+          'plugin broken: tap "odd" on beforeExecute: answered a plan whose model is null; ' +
+          "it takes a string that is not empty",
+      });
+    } finally {
+      await gateway.close();
+    }
+  });
+});
+
+describe("what taps are given", () => {
+  const deciding: readonly [what: string, hook: "beforeExecute" | "spawn" | "approve", change: Loose][] = [
+    ["the plan", "beforeExecute", (plan) => void Object.assign(plan, { prompt: "changed" })],
+    ["the turn", "beforeExecute", (_plan, turn) => void Object.assign(turn ?? {}, { keyId: "admin" })],
+    ["its environment", "spawn", (plan) => void Object.assign(Reflect.get(plan, "env"), { PATH: "/tmp" })],
+    [
+      "the input",
+      "approve",
+      (call) => void Object.assign(Reflect.get(call, "input"), { file_path: "/etc/passwd" }),
+    ],
+  ];
+  for (const [what, hook, change] of deciding) {
+    it(`can't be changed in place by a tap on ${hook}: ${what}`, async () => {
+      const { kernel } = await withTap(hook, change);
+      const spawn = { ...SPAWN, env: { PATH: "/bin" } };
+      const call = { tool: "Write", toolUseId: "t1", input: { file_path: "a.txt" }, workdir: "/" };
+      const given = { plan: { ...PLAN }, turn: { ...TURN } };
+      const { hooks } = kernel;
+      const asked = {
+        beforeExecute: () => hooks.beforeExecute.promise(given.plan, given.turn),
+        spawn: () => hooks.spawn.promise(spawn),
+        approve: () =>
+          Promise.resolve(Reflect.apply(hooks.approve.promise, hooks.approve, [call, given.turn])),
+      };
+      expect(await rejection(asked[hook]())).to.be.instanceOf(PluginFault);
+      expect([given, spawn.env, call.input]).to.deep.equal([
+        { plan: PLAN, turn: TURN },
+        { PATH: "/bin" },
+        { file_path: "a.txt" },
+      ]);
+    });
+  }
+
+  it("can't be changed by a telling tap, which would change what others are told", async () => {
+    const { kernel, complaints } = createKernel();
+    const heard: unknown[] = [];
+    const forging = plugin("forging", ({ hooks }) =>
+      hooks.event.tap("forge", (event) => void Object.assign(event, { delta: "forged" })),
+    );
+    const listening = plugin("listening", ({ hooks }) =>
+      hooks.event.tap("hear", (event) => void heard.push(event)),
+    );
+    await kernel.enable({ plugins: [forging, listening] });
+    kernel.tell("event", { ...EVENT }, TURN);
+    expect(heard).to.deep.equal([EVENT]);
+    expect(complaints()).to.have.length(1);
+    expect(complaints()[0]).to.match(
+      /^plugin forging: tap "forge" on event: Cannot assign to read only property/,
+    );
+  });
+
+  it("is the client's answer too: a telling tap neither forges nor bills it", async () => {
+    const forging = plugin("forging", ({ hooks }) =>
+      hooks.afterExecute.tap(
+        "forge",
+        (_turn, { response }) => void Object.assign(response, { result: "forged", cost_usd: 99 }),
+      ),
+    );
+    const gateway = await createTestGateway({ plugins: [forging], replies: "as it was" });
+    try {
+      expect(await gateway.turn("hello")).to.include({ result: "as it was", cost_usd: 0.001 });
+      expect(gateway.plugins()[0]).to.include({ faults: 1, state: "on" });
+    } finally {
+      await gateway.close();
+    }
+  });
+});
+
+describe("what a tap throws", () => {
+  const odd: readonly [what: string, thrown: unknown][] = [
+    ["an object without a prototype", Object.create(null)],
+    ["an error whose message is an object", Object.assign(new Error(), { message: { code: 7 } })],
+  ];
+  for (const [what, thrown] of odd) {
+    it(`is named and counted, even ${what}`, async () => {
+      const { kernel, complaints } = createKernel();
+      const throwing = plugin("throwing", ({ hooks }) => {
+        hooks.spawn.tap("decide", () => {
+          throw thrown;
+        });
+        hooks.event.tap("hear", () => {
+          throw thrown;
+        });
+      });
+      await kernel.enable({ plugins: [throwing] });
+      expect(await rejection(kernel.hooks.spawn.promise(SPAWN))).to.be.instanceOf(PluginFault);
+      kernel.tell("event", EVENT, TURN);
+      expect(complaints()[0]).to.match(/^plugin throwing: tap "hear" on event: /);
+      expect(kernel.status()[0]).to.include({ faults: 2 });
+    });
+  }
+});
