@@ -73,6 +73,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<vo
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
+  survivePlugins(gateway, log);
 }
 
 async function listen(
@@ -121,13 +122,21 @@ function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
   );
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  process.on("unhandledRejection", (error) =>
-    log.error({ err: error }, "a promise was rejected and nobody cared"),
-  );
+}
+
+/**
+ * What a plugin's own timer throws leaves the gateway as it was: it is named, and all goes on. After any other error that
+ * nobody caught, nobody knows what state things are in.
+ */
+function survivePlugins(gateway: RunningGateway, log: Logger): void {
+  process.on("unhandledRejection", (error) => {
+    if (!gateway.kernel.blame(error)) log.error({ err: error }, "a promise was rejected and nobody cared");
+  });
   process.on("uncaughtException", (error) => {
+    if (gateway.kernel.blame(error)) return;
     log.fatal({ err: error }, "an error that nobody caught; closing");
     process.exitCode = 1;
-    void close();
+    void gateway.close().then(() => leave(log));
   });
 }
 

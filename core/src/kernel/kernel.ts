@@ -3,6 +3,7 @@ import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
+import { placeToBlame } from "./blame.js";
 import type { Offers } from "./capabilities.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
@@ -10,6 +11,7 @@ import type { CallWatch } from "./guard.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
 import { PluginLoader, type PluginSource } from "./loader.js";
+import { Meter } from "./meter.js";
 import type { PluginSection } from "./plugin-config.js";
 import { Roster } from "./roster.js";
 import type { RouteTable } from "./routes.js";
@@ -187,6 +189,25 @@ export class Kernel {
       this.#known(name);
       await this.#roster.switchOff(name);
     });
+  }
+
+  /**
+   * Names the plugin whose own code ended in an error that nobody caught (in a timer, an event of a socket, a promise that
+   * nobody awaited), counts it as its fault and logs it. False: no plugin is to blame, as far as the error tells.
+   */
+  blame(error: unknown): boolean {
+    const { entries } = this.#roster;
+    const home = placeToBlame(
+      error,
+      entries.flatMap(({ checked }) => checked.home ?? []),
+    );
+    const entry = home === undefined ? undefined : entries.find(({ checked }) => checked.home === home);
+    if (entry === undefined) return false;
+    const { name } = entry.checked;
+    // One that is off is to blame too: something of it goes on.
+    const meter = entry.instance?.meter ?? new Meter(this.#log.child({ plugin: name }), this.#limits);
+    meter.reportUncaught(name, error);
+    return true;
   }
 
   /** Switches everything off, the last in order first, and gives up a start that is under way. Never rejects. */

@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "../errors.js";
@@ -22,8 +23,13 @@ export interface LoadedPlugin {
   readonly source: string;
   /** Of its package, where it has one. */
   readonly version: string | undefined;
+  /** Real path of the folder, or file, that its code is in; undefined for one that was handed over. */
+  readonly home: string | undefined;
   readonly checkConfig: ConfigCheck;
 }
+
+type PluginOrigin = Pick<LoadedPlugin, "version" | "home">;
+const NOWHERE: PluginOrigin = { version: undefined, home: undefined };
 
 export interface LoaderOptions {
   /** Paths are relative to it, and packages are found from it; by default the process's own. */
@@ -55,21 +61,22 @@ export class PluginLoader {
 
   /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
-    if (typeof source !== "string") return this.#inspect(source, source, undefined);
-    const { file, version } = await locatePlugin(source, this.#places);
-    const loaded = this.#inspect(await this.#import(source, file), source, version);
+    if (typeof source !== "string") return this.#inspect(source, source);
+    const { file, home, version } = await locatePlugin(source, this.#places);
+    const from = { version, home: await realpath(home) };
+    const loaded = this.#inspect(await this.#import(source, file), source, from);
     if (isFirstPartyName(source) && loaded.plugin.name !== source) {
       throw new PluginError(source, `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`);
     }
     return loaded;
   }
 
-  #inspect(value: unknown, origin: PluginSource, version: string | undefined): LoadedPlugin {
+  #inspect(value: unknown, origin: PluginSource, from: PluginOrigin = NOWHERE): LoadedPlugin {
     const source = typeof origin === "string" ? origin : "(given)";
     const plugin = checkPlugin(value, source);
     const checkConfig = this.#checks.get(plugin) ?? this.#compile(plugin);
     this.#checks.set(plugin, checkConfig);
-    return { plugin, origin, source, version, checkConfig };
+    return { plugin, origin, source, ...from, checkConfig };
   }
 
   #compile({ name, configSchema }: AnyPlugin): ConfigCheck {

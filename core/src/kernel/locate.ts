@@ -8,6 +8,8 @@ import { PluginError } from "./faults.js";
 export interface PluginFile {
   /** Absolute path. */
   readonly file: string;
+  /** What its code is below: the folder of its package, or a lone file itself. */
+  readonly home: string;
   /** Of its package; undefined for a lone file. */
   readonly version: string | undefined;
 }
@@ -78,7 +80,7 @@ async function findPackage(name: string, places: SearchPlaces): Promise<string |
 async function locatePath(source: string, path: string): Promise<PluginFile> {
   const kind = await kindOf(path);
   if (kind === "folder") return entryOf(source, path);
-  if (kind === "file") return { file: path, version: undefined };
+  if (kind === "file") return { file: path, home: path, version: undefined };
   const guess = nearest(basename(path), await listFolder(dirname(path)));
   const hint = guess === undefined ? "" : `; did you mean ${join(dirname(source), guess)}?`;
   throw new PluginError(source, `plugin ${source}: no file or folder at ${path}${hint}`);
@@ -127,7 +129,7 @@ async function entryOf(source: string, folder: string): Promise<PluginFile> {
   if ((await kindOf(file)) !== "file") {
     throw new PluginError(source, `plugin ${source}: its entry file ${file} is missing; is it built?`);
   }
-  return { file, version: asString(version) };
+  return { file, home: folder, version: asString(version) };
 }
 
 async function readManifest(source: string, folder: string): Promise<Record<string, unknown>> {

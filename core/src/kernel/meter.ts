@@ -73,14 +73,14 @@ export class Meter {
     this.lastError = message;
   }
 
-  /** Counts and logs a fault that no caller will hear of. */
+  /** Counts and logs a fault of a tap that no caller will hear of. */
   reportFault(site: TapSite, error: unknown): void {
-    const message = `${describeSite(site)}: ${oneLine(messageOf(error))}`;
-    this.countFault(message);
-    const heldBack = this.#faultLines.take();
-    if (heldBack !== undefined) {
-      this.log.error({ err: error, ...site, ...(heldBack > 0 && { linesHeldBack: heldBack }) }, message);
-    }
+    this.#report(describeSite(site), error, site);
+  }
+
+  /** Counts and logs what the plugin's code threw where nobody caught it. */
+  reportUncaught(plugin: string, error: unknown): void {
+    this.#report(`plugin ${plugin}: nobody caught`, error, {});
   }
 
   /** Notes how long a call held the event loop. `what` names it in the log, `plugin x: tap "y" on event`. */
@@ -106,5 +106,14 @@ export class Meter {
 
   freePlace(): void {
     this.#inFlight -= 1;
+  }
+
+  #report(where: string, error: unknown, fields: object): void {
+    const message = `${where}: ${oneLine(messageOf(error))}`;
+    this.countFault(message);
+    const heldBack = this.#faultLines.take();
+    if (heldBack !== undefined) {
+      this.log.error({ err: error, ...fields, ...(heldBack > 0 && { linesHeldBack: heldBack }) }, message);
+    }
   }
 }

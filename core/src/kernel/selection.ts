@@ -42,8 +42,7 @@ export async function checkSelection(
 
 /** The plugin with another section; throws a `PluginError` where that is not as its schema says. */
 export function configure(loaded: LoadedPlugin, section: PluginSection): CheckedPlugin {
-  const { plugin, origin, source, version, checkConfig } = loaded;
-  return { name: plugin.name, plugin, origin, source, version, checkConfig, config: checkConfig(section) };
+  return { ...loaded, name: loaded.plugin.name, config: loaded.checkConfig(section) };
 }
 
 function sectionOf(sections: Readonly<Record<string, PluginSection>>, name: string): PluginSection {

@@ -1,0 +1,59 @@
+import { expect } from "chai";
+import { placeToBlame } from "../../../core/dist/kernel/blame.js";
+
+const PLACES = ["/gw/plugins/a", "/gw/plugins/ab", "/gw/one.js", "/my dir/p"];
+
+function withFrames(...frames: string[]): Error {
+  return Object.assign(new Error("x"), {
+    stack: ["Error: x", ...frames.map((one) => `    at ${one}`)].join("\n"),
+  });
+}
+
+const CORE_FRAME = `Scope.mount (${new URL("../../../core/dist/kernel/scope.js", import.meta.url).href}:1:2)`;
+const TIMERS = "listOnTimeout (node:internal/timers:581:17)";
+
+describe("whom an error that nobody caught is blamed on", () => {
+  const table: readonly [what: string, frames: string[], place: string | undefined][] = [
+    [
+      "an ES module's frame",
+      ["Timeout._onTimeout (file:///gw/plugins/a/dist/i.js:3:9)", TIMERS],
+      "/gw/plugins/a",
+    ],
+    ["a CommonJS module's", ["Timeout._onTimeout (/gw/plugins/ab/i.js:3:9)", TIMERS], "/gw/plugins/ab"],
+    ["a lone file's", ["file:///gw/one.js:3:9"], "/gw/one.js"],
+    ["a path with a blank", ["f (file:///my%20dir/p/i.js:3:9)"], "/my dir/p"],
+    ["a package of the plugin's own", ["f (/gw/plugins/a/node_modules/x/i.js:1:1)", TIMERS], "/gw/plugins/a"],
+    [
+      "another's package that the plugin called",
+      ["f (/gw/node_modules/x/i.js:1:1)", "/gw/one.js:1:1"],
+      "/gw/one.js",
+    ],
+    ["the gateway, called by a plugin", [CORE_FRAME, "Timeout (/gw/one.js:1:1)", TIMERS], "/gw/one.js"],
+    ["a plugin, called by the gateway", ["f (/gw/one.js:1:1)", CORE_FRAME], undefined],
+    ["the gateway alone", [CORE_FRAME, TIMERS], undefined],
+    ["Node alone", ["TCPConnectWrap.afterConnect (node:net:1555:16)"], undefined],
+    ["a neighbour whose name begins alike", ["f (/gw/plugins/abc/i.js:1:1)"], undefined],
+  ];
+  for (const [what, frames, place] of table) {
+    it(`${what}: ${place ?? "nobody"}`, () => {
+      expect(placeToBlame(withFrames(...frames), PLACES)).to.equal(place);
+    });
+  }
+
+  it("takes the gateway that lies among a plugin's own packages for the gateway", () => {
+    const above = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
+    expect(placeToBlame(withFrames(CORE_FRAME), [above])).to.equal(undefined);
+    expect(placeToBlame(withFrames(`f (${above}/index.js:1:1)`), [above])).to.equal(above);
+  });
+
+  it("says nothing of what is no error", () => {
+    for (const odd of [
+      "text",
+      undefined,
+      null,
+      Object.create(null),
+      Object.assign(new Error(), { stack: 5 }),
+    ])
+      expect(placeToBlame(odd, PLACES)).to.equal(undefined);
+  });
+});
