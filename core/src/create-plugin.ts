@@ -11,6 +11,7 @@ import { PluginLoader } from "./kernel/loader.js";
 const TEMPLATE = fileURLToPath(new URL("../templates/plugin", import.meta.url));
 const NAME = /^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/;
 const LONGEST = 50;
+const PACKAGE_PREFIX = "claudeway-plugin-";
 
 /** Files that npm or the linter would take for their own while they are part of the template. */
 const RENAMED = [
@@ -59,10 +60,15 @@ function canRun(folder: string): boolean {
 }
 
 async function checkName(name: string, cwd: string): Promise<void> {
+  if (name.startsWith(PACKAGE_PREFIX)) {
+    throw new ConfigError(
+      `create-plugin: ${name}: the package gets "${PACKAGE_PREFIX}" put before its name; take what follows it`,
+    );
+  }
   if (!NAME.test(name) || name.length > LONGEST) {
     const shown = JSON.stringify(name.slice(0, LONGEST + 10));
     throw new ConfigError(
-      `create-plugin: the name is ${shown}; takes at most ${LONGEST} lower case letters, digits and single hyphens, a letter first`,
+      `create-plugin: the name is ${shown}; takes at most ${LONGEST} lower case letters, digits and single hyphens or underscores, a letter first`,
     );
   }
   const { underscored, dashed } = formsOf(name);

@@ -9,7 +9,7 @@ import { runToEnd } from "../e2e/gateway.js";
 import { ROOT, readManifest, run } from "./packed.js";
 
 const NAME = "turn-counter";
-const TAKES = "takes at most 50 lower case letters, digits and single hyphens, a letter first";
+const TAKES = "takes at most 50 lower case letters, digits and single hyphens or underscores, a letter first";
 
 /** A name that is refused, and the line that says why. */
 const REFUSED: readonly (readonly [string, string])[] = [
@@ -18,6 +18,10 @@ const REFUSED: readonly (readonly [string, string])[] = [
   ["9lives", `the name is "9lives"; ${TAKES}`],
   ["two--hyphens", `the name is "two--hyphens"; ${TAKES}`],
   ["x".repeat(51), `the name is "${"x".repeat(51)}"; ${TAKES}`],
+  [
+    "claudeway-plugin-x",
+    'claudeway-plugin-x: the package gets "claudeway-plugin-" put before its name; take what follows it',
+  ],
   ["slack", "slack: a plugin that comes with Claudeway has this name"],
   ["task", "task: the gateway's own routes are at /task; takes another name"],
   ["taken", "./taken is there already; takes a new name"],

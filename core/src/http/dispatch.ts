@@ -35,7 +35,8 @@ export async function admitRequest(kernel: Kernel, request: RequestInfo): Promis
 /** Hands requests below a plugin's prefix to that plugin. */
 export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): GatewayMiddleware {
   return async (ctx, next) => {
-    const mount = kernel.routes.match(ctx.path);
+    const { path } = ctx;
+    const mount = kernel.routes.match(path);
     if (mount === undefined) return next();
     if (!mount.running) {
       throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, {
@@ -44,7 +45,7 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     }
     const route = () =>
       belowPrefix(ctx, mount.prefix, () =>
-        enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router))),
+        enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),
       );
     // A plugin may take forms or raw bodies too: those it reads itself.
     if (ctx.is("application/json")) await parseJson(ctx, route);
@@ -89,12 +90,13 @@ function middlewareOf(router: Router): GatewayMiddleware {
   return middleware;
 }
 
-async function refuseMethod(ctx: GatewayContext, router: RouteList): Promise<never> {
+/** `asked` is the path as the client knows it. */
+async function refuseMethod(ctx: GatewayContext, router: RouteList, asked = ctx.path): Promise<never> {
   const methods = new Set(
     router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),
   );
   if (methods.size === 0)
-    throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(ctx.path)}`);
+    throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(asked)}`);
   const allow = [...methods].sort().join(", ");
   throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {
     headers: { allow },

@@ -145,7 +145,9 @@ export class Roster {
 
   /** Throws where the prefix is taken; a plugin may take the one of the instance of it that it is about to replace. */
   #claimPrefix(prefix: string, name: string): void {
-    if (this.options.reservedPrefixes.some((own) => isAtOrBelow(prefix, own))) {
+    // The gateway's own routes are found in capitals too.
+    const plain = prefix.toLowerCase();
+    if (this.options.reservedPrefixes.some((own) => isAtOrBelow(plain, own))) {
       throw new Error(`prefix ${prefix} is taken by the gateway itself; take another`);
     }
     const holder = this.routes.list().find((mount) => mount.prefix === prefix && mount.plugin !== name);

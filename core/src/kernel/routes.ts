@@ -45,7 +45,8 @@ export class RouteTable {
   }
 }
 
-const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)+$/;
+// Segments of nothing but dots never arrive: clients take them for ways up.
+const PREFIX = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 /** Throws where `prefix` is none: it takes one or more plain segments and no slash at the end. */
 export function checkPrefix(prefix: string): void {

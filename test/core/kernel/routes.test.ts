@@ -50,7 +50,20 @@ describe("plugin routes", () => {
     expect(performance.now() - started).to.be.below(500);
   });
 
-  for (const prefix of ["", "/", "reports", "/reports/", "//x", "/a b", "/a/:id", "/a?b", "/ä", "/a/*"]) {
+  for (const prefix of [
+    "",
+    "/",
+    "reports",
+    "/reports/",
+    "//x",
+    "/a b",
+    "/a/:id",
+    "/a?b",
+    "/ä",
+    "/a/*",
+    "/..",
+    "/a/./b",
+  ]) {
     it(`refuses "${prefix}" as a prefix`, () => {
       expect(() => checkPrefix(prefix)).to.throw(TypeError, "is no path such as");
     });
@@ -66,7 +79,7 @@ describe("plugin routes", () => {
 
   it("refuses prefixes of the gateway itself, and what lies below them", async () => {
     const { kernel } = createKernel({ reservedPrefixes: ["/task", "/session"] });
-    for (const prefix of ["/task", "/task/mine"] as const) {
+    for (const prefix of ["/task", "/task/mine", "/Task", "/SESSION/x"] as const) {
       const taker = plugin("taker", (scope) => scope.mount(prefix, router()));
       expect(await rejectionMessage(kernel.enable({ plugins: [taker] }))).to.equal(
         `plugin taker: did not start: prefix ${prefix} is taken by the gateway itself; take another`,

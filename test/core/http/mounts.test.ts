@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import Router from "@koa/router";
+import { expect } from "chai";
+import { createTestGateway, type TestGateway } from "../../../core/dist/testing.js";
+import { deferred, plugin } from "../kernel/kit.js";
+
+/** A plugin whose routes name it, below a prefix; one of them takes until its plugin goes. */
+function mounted(name: string, prefix: `/${string}`, begun = deferred()) {
+  return plugin(name, (kernel) => {
+    const router = new Router();
+    router.get("/", (ctx) => {
+      ctx.body = { plugin: name };
+    });
+    router.get("/slow", async (ctx) => {
+      begun.resolve();
+      await once(kernel.signal, "abort");
+      ctx.body = { plugin: name };
+    });
+    kernel.mount(prefix, router);
+  });
+}
+
+describe("plugins' routes", () => {
+  let gateway: TestGateway;
+  const begun = deferred();
+  beforeEach(async () => {
+    gateway = await createTestGateway({ plugins: [mounted("outer", "/a", begun), mounted("inner", "/a/b")] });
+  });
+  afterEach(() => gateway.close());
+
+  async function answer(path: string, method = "GET"): Promise<unknown> {
+    const response = await gateway.fetch(path, { method });
+    return [response.status, await response.json()];
+  }
+
+  it("belong to the longest prefix, and to the other one when that is switched off", async () => {
+    expect(await answer("/a")).to.deep.equal([200, { plugin: "outer" }]);
+    expect(await answer("/a/b")).to.deep.equal([200, { plugin: "inner" }]);
+    await gateway.disable("inner");
+    const gone = { error: "no route GET /a/b", code: "NOT_FOUND" };
+    expect(await answer("/a/b")).to.deep.equal([404, gone]);
+  });
+
+  it("that there are none of are named as the client knows them, with the prefix", async () => {
+    const none = { error: "no route GET /a/b/nothing", code: "NOT_FOUND" };
+    expect(await answer("/a/b/nothing")).to.deep.equal([404, none]);
+    expect(await answer("/a/b", "PUT")).to.deep.equal([
+      405,
+      { error: "PUT is not allowed here; it takes GET, HEAD", code: "METHOD_NOT_ALLOWED" },
+    ]);
+  });
+
+  it("answer to the end what they began on, though their plugin goes; its signal tells them", async () => {
+    const slow = answer("/a/slow");
+    await begun.promise;
+    await gateway.disable("outer");
+    expect(await answer("/a/slow")).to.have.property("0", 404);
+    expect(await slow).to.deep.equal([200, { plugin: "outer" }]);
+  });
+});
