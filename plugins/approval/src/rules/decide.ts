@@ -42,7 +42,7 @@ function decideOtherCall(
   const { tool, workdir, cwd = workdir, input } = call;
   const reaches = reach.kind !== "none";
   const texts = reaches ? textsIn(input) : [];
-  const paths = texts.filter((text) => /^[~./]\S*$/.test(text));
+  const paths = texts.flatMap(pathIn);
   const bounds = new Bounds(workdir, guarded);
   const { refusal, doubtful } = mentionsIn(paths, [cwd], bounds);
   const message =
@@ -68,9 +68,29 @@ function matchOf({ pattern: { scope } }: Rule, { tool, input }: ToolCall, reach:
     case "field": {
       const value = input[scope.field];
       if (typeof value !== "string") return "maybe";
-      return value === scope.value ? "yes" : "no";
+      if (value === scope.value) return "yes";
+      return asTheCliReads(value) === asTheCliReads(scope.value) ? "maybe" : "no";
     }
     default:
       return "yes";
+  }
+}
+
+/** The CLI takes `/review`, and spaces around a name. Its letter case counts, but here nothing hangs on that. */
+function asTheCliReads(name: string): string {
+  return name.trim().replace(/^\//, "").toLowerCase();
+}
+
+/** A text that is a path, or a URL of one. */
+function pathIn(text: string): string[] {
+  if (/^[~./][^\n]*$/.test(text)) return [text];
+  return /^file:/i.test(text) && URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
   }
 }

@@ -27,5 +27,5 @@ export function hostOf(url: string): string | undefined {
   if (hasHidden(url) || /[\s\\]/.test(url) || !/^https?:\/\//i.test(url) || !URL.canParse(url))
     return undefined;
   const { hostname, username, password } = new URL(url);
-  return username === "" && password === "" ? hostname.replace(/\.$/, "") : undefined;
+  return username === "" && password === "" ? hostname.replace(/\.+$/, "") : undefined;
 }

@@ -1,5 +1,5 @@
 import { firstMatch } from "./first-match.js";
-import { namesAtAll, surelyNames } from "./path-pattern.js";
+import { namesAtAll, stumblesOnRunFiles, surelyNames } from "./path-pattern.js";
 import { isWithin, type Place, placeOf, realPath } from "./paths.js";
 import { Bounds } from "./protected.js";
 import type { Rule } from "./ruleset.js";
@@ -41,6 +41,7 @@ function matchOf(
   if (scope.kind !== "path") return "yes";
   if (place === undefined) return "maybe";
   if (verdict !== "allow") return namesAtAll(scope.path, place, workdir, reach.tree === "contents");
+  if (reach.kind === "write" && stumblesOnRunFiles(scope.path, place, workdir)) return "no";
   return surelyNames(scope.path, place, workdir, reach.tree !== "file") ? "yes" : "no";
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { placeOf } from "./paths.js";
+import { placesOf } from "./paths.js";
 import type { Bounds } from "./protected.js";
 
 /** What texts that are no plain paths say of places that are out of bounds. */
@@ -12,33 +12,36 @@ export interface Mentions {
 
 const MAX_PATHS = 400;
 const MAX_LENGTH = 4_096;
+const MAX_FOLDERS = 16;
 
 /** Looks for places that are out of bounds in words that may be paths, or hold some: `--file=/srv/x`, `a:/srv/x`. */
 export function mentionsIn(words: readonly string[], folders: readonly string[], bounds: Bounds): Mentions {
   const paths = [...new Set(words.flatMap(pathsIn))];
-  let doubtful = paths.length > MAX_PATHS;
+  let doubtful = paths.length > MAX_PATHS || folders.length >= MAX_FOLDERS;
   for (const path of paths.slice(0, MAX_PATHS)) {
     for (const folder of folders) {
-      const place = placeOf(path, folder);
-      const refusal = place && bounds.refusalOf(place);
-      if (refusal !== undefined) return { refusal, doubtful };
-      if (/\/|^\.\.$|^~$/.test(path)) {
-        doubtful ||= place ? bounds.refusalOfTree(place) !== undefined : isPerProcess(path);
+      const places = placesOf(path, folder);
+      doubtful ||= places === undefined;
+      for (const place of places ?? []) {
+        const refusal = bounds.refusalOf(place);
+        if (refusal !== undefined) return { refusal, doubtful };
+        doubtful ||= bounds.refusalOfTree(place) !== undefined;
       }
     }
   }
   return { refusal: undefined, doubtful };
 }
 
-/** Folders that relative paths may count from once the shell has been told to go there. */
+/** Folders that relative paths may count from once the shell has been told to go there, in whatever order it does. */
 export function foldersOf(commands: readonly (readonly (string | undefined)[])[], cwd: string): string[] {
-  const folders = [cwd];
+  const folders = new Set([cwd]);
   for (const [name, ...rest] of commands) {
-    if ((name !== "cd" && name !== "pushd") || folders.length > 8) continue;
+    if (name !== "cd" && name !== "pushd") continue;
     const target = rest.find((value) => value !== undefined && !value.startsWith("-"));
-    if (target !== undefined) folders.push(resolve(folders.at(-1) ?? cwd, target));
+    if (target !== undefined) for (const folder of [...folders]) folders.add(resolve(folder, target));
+    if (folders.size >= MAX_FOLDERS) break;
   }
-  return folders;
+  return [...folders].slice(0, MAX_FOLDERS);
 }
 
 /** Every text in an input, at any depth. */
@@ -50,9 +53,7 @@ export function textsIn(value: unknown): string[] {
 function pathsIn(word: string): string[] {
   if (word.length > MAX_LENGTH) return [];
   const afterOption = word.startsWith("-") ? word.slice(word.search(/[./~]|$/)) : word;
-  return [afterOption, ...word.split(/[=:,@]/)].filter((part) => part !== "" && !part.startsWith("-"));
-}
-
-function isPerProcess(path: string): boolean {
-  return /^\/(?:proc|dev\/fd)\b/.test(path);
+  const attached = /^-[A-Za-z](.+)/s.exec(word)?.[1] ?? "";
+  const parts = [afterOption, attached, ...word.split(/[=:,@]/)];
+  return parts.filter((part) => part !== "" && !part.startsWith("-"));
 }

@@ -13,6 +13,14 @@ export interface PathPattern {
   readonly globs: readonly (Glob | "**")[];
 }
 
+/** What git, shells, editors and the CLI itself read and run without being told; the CLI guards much the same names. */
+const RUN_BY_OTHERS = new Set(
+  (
+    ".git .husky .claude .vscode .idea .devcontainer .gitconfig .gitmodules .mcp.json .claude.json .envrc .npmrc " +
+    ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .zlogout .ripgreprc"
+  ).split(" "),
+);
+
 const UNKNOWN = /[?[\]{}!\\]/;
 
 /** Reads a pattern; throws an Error that says what is wrong with it. */
@@ -51,6 +59,17 @@ export function surelyNames(pattern: PathPattern, { real }: Place, workdir: stri
   if (base === undefined) return false;
   if (tree && pattern.globs.at(-1) !== "**") return false;
   return isWithin(real, base) && segmentsMatch(pattern.globs, below(real, base));
+}
+
+/**
+ * Whether a wildcard alone leads to something that others run: `Edit(./**)` is not meant for `.git/hooks`, since what
+ * stands there runs with the next `git status` that a rule allows.
+ */
+export function stumblesOnRunFiles(pattern: PathPattern, { real }: Place, workdir: string): boolean {
+  const base = realPath(baseOf(pattern, workdir));
+  if (base === undefined) return true;
+  const named = pattern.globs.map((glob) => (glob === "**" || hasWildcard(glob) ? "" : (glob[0] ?? "")));
+  return below(real, base).some((name) => RUN_BY_OTHERS.has(name.toLowerCase()) && !named.includes(name));
 }
 
 /** Whether the pattern names the place by any of its names, or a folder that it is in; `maybe`: something in it. */

@@ -1,7 +1,7 @@
 import { firstMatch } from "./first-match.js";
 import { foldersOf, mentionsIn } from "./mentions.js";
 import { namesAtAll } from "./path-pattern.js";
-import { placeOf } from "./paths.js";
+import { placesOf } from "./paths.js";
 import { Bounds } from "./protected.js";
 import type { Rule } from "./ruleset.js";
 import { allowCovers, refusalMeans } from "./shell/refusal.js";
@@ -12,7 +12,7 @@ import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
 const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout"];
 
 /** Stands for a script without a command: redirections and assignments alone. */
-const NOTHING: SimpleCommand = { values: [], nested: false, possible: [] };
+const NOTHING: SimpleCommand = { values: [], nested: false, possible: [], given: [] };
 
 /**
  * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
@@ -89,10 +89,9 @@ function touchesRefused(
     const { scope } = pattern;
     if (scope.kind !== "path") continue;
     const named = words.some((word) =>
-      folders.some((folder) => {
-        const place = placeOf(word, folder);
-        return place !== undefined && namesAtAll(scope.path, place, workdir, false) === "yes";
-      }),
+      folders.some((folder) =>
+        placesOf(word, folder)?.some((place) => namesAtAll(scope.path, place, workdir, false) === "yes"),
+      ),
     );
     if (named) return { verdict: "ask", rule: name };
   }

@@ -108,8 +108,11 @@ function globRoot({ pattern, path }: ToolCall["input"]): string | undefined {
   const wild = segments.findIndex((segment) => /[*?[\]{}()!@+|\\]/.test(segment));
   const fixed = wild === -1 ? segments.slice(0, -1) : segments.slice(0, wild);
   const rest = segments.slice(fixed.length);
-  // `*/../..` climbs, and so may braces that hold a slash.
+  // `*/../..` climbs, and so may braces that hold a slash, and `.{.,}/`.
+  const folders = rest.slice(0, -1);
   if (rest.some((segment) => /\.\.|[(\\]/.test(segment) || !hasWholeBraces(segment))) return undefined;
+  if (folders.some((segment) => /^[.[{?]/.test(segment) && /\..*[[{]|[[{].*\./.test(segment)))
+    return undefined;
   const start = fixed.join("/");
   if (glob.startsWith("/")) return start === "" ? "/" : start;
   return start === "" ? folder : `${folder}/${start}`;

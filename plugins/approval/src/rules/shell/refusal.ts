@@ -16,7 +16,7 @@ export function allowCovers(pattern: ShellPattern, { values }: SimpleCommand): b
  * Whether a deny or ask rule means a command, under any name and through whatever runs it. `maybe`, where the words
  * that it means are in it, but it depends on the program what they do there.
  */
-export function refusalMeans(pattern: ShellPattern, { values, possible }: SimpleCommand): Match {
+export function refusalMeans(pattern: ShellPattern, { values, possible, given }: SimpleCommand): Match {
   if (values.length > MAX_VALUES) return "maybe";
   const sure = runsAnother(values) ? tails(values) : [values];
   const surely = strongest(sure.map((view) => matchesNamed(pattern, view)));
@@ -24,9 +24,10 @@ export function refusalMeans(pattern: ShellPattern, { values, possible }: Simple
   const others = tails(values).filter(([name], start) => start > 0 && name !== undefined);
   const possibly =
     isDisguised(values) ||
-    [...others, ...possible].some((view) => matchesNamed(pattern, view) !== "no") ||
+    [...others, ...possible.filter(saysMore)].some((view) => matchesNamed(pattern, view) !== "no") ||
     isScattered(pattern, values) ||
-    values.some((value) => value !== undefined && isInCode(pattern, value));
+    values.some((value) => value !== undefined && isInArgument(pattern, value, runsAnother(values))) ||
+    given.some((text) => isInCode(pattern, text));
   return possibly ? "maybe" : surely;
 }
 
@@ -39,6 +40,11 @@ function matchesNamed(pattern: ShellPattern, values: readonly Value[]): Match {
   const [name, ...rest] = values;
   if (name === undefined) return wordsMatch(pattern, values);
   return strongest([wordsMatch(pattern, values), wordsMatch(pattern, [bareName(name), ...rest])]);
+}
+
+/** A pattern of names alone, as in `find -name '*.ts'`, is no command that anybody would have written there. */
+function saysMore(values: readonly Value[]): boolean {
+  return values.length > 1 || values[0] !== undefined;
 }
 
 /** A look-alike is not the command that it looks like, but somebody may have made it to be taken for it. */
@@ -76,9 +82,19 @@ function isScattered({ words }: ShellPattern, values: readonly Value[]): boolean
   return at === wanted.length;
 }
 
-/** The pattern's words in an argument that is a program of its own: `python -c "os.system('rm x')"`. */
+/**
+ * The pattern's words in an argument that is a program of its own, or an option with one: `python -c "system('rm x')"`,
+ * `--to-command=rm`, `su '-crm x'`.
+ */
+function isInArgument(pattern: ShellPattern, value: string, ofRunner: boolean): boolean {
+  const attached = /^-[A-Za-z](.+)/s.exec(value)?.[1] ?? "";
+  return (
+    ((isCode(value) || value.includes("=")) && isInCode(pattern, value)) ||
+    ((isCode(attached) || ofRunner) && isInCode(pattern, attached))
+  );
+}
+
 function isInCode(pattern: ShellPattern, value: string): boolean {
-  if (!isCode(value)) return false;
   let rest = value;
   for (const glob of pattern.words) {
     if (isStar(glob)) continue;

@@ -12,6 +12,8 @@ export interface SimpleCommand {
   readonly nested: boolean;
   /** What its arguments would be as shell commands, should the program run them as such. */
   readonly possible: readonly (readonly Value[])[];
+  /** What else it is given: the values of its assignments, here-documents and here-strings. */
+  readonly given: readonly string[];
 }
 
 /** A shell command, taken apart. */
@@ -75,18 +77,37 @@ function note(word: Word, { words }: Found): void {
   if (value !== undefined) words.push(value);
 }
 
-function addCommand({ name, args }: Command, found: Found, depth: number): void {
+function addCommand(command: Command, found: Found, depth: number): void {
   found.left -= 1;
-  if (name === undefined || found.left < 0) return;
-  const values = [name, ...args].map(fixedValue);
+  if (found.left < 0) return;
+  const given = givenTo(command);
+  const { name, args } = command;
+  if (name === undefined && given.length === 0) return;
+  const values = name === undefined ? [] : [name, ...args].map(fixedValue);
   found.commands.push({
     values,
     nested: depth > 0,
     possible: runsAnother(values) ? [] : inside(values, found),
+    given,
   });
+  if (name === undefined) return;
   const sources = sourcesIn(values);
   if (sources === undefined) found.opaque = true;
   for (const source of sources ?? []) collect(source, found, depth + 1);
+}
+
+/** `PAGER='rm x' man ls` and `ed <<< '!rm x'` hand a command to the program that runs. */
+function givenTo({ prefix, redirects }: Command): string[] {
+  const assigned = prefix.flatMap((part) =>
+    part.type === "Assignment" ? [fixedValue(part) ?? part.text] : [],
+  );
+  const read = redirects.flatMap((part) => {
+    if (part.type === "HereDoc") return [part.body.text];
+    return part.type === "HereString" && part.target !== undefined
+      ? [fixedValue(part.target) ?? part.target.text]
+      : [];
+  });
+  return [...assigned, ...read];
 }
 
 function inside(values: readonly Value[], outer: Found): (readonly Value[])[] {

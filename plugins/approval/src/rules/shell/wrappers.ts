@@ -1,3 +1,4 @@
+import { reachesFar } from "./far-reaching.js";
 import type { Value } from "./pattern.js";
 
 /** Shells: what they run is in a string, in a file or on their input. */
@@ -13,27 +14,18 @@ const RUNNERS = new Set(
   ).split(" "),
 );
 
-/** Words of the shell after which other words mean something else. */
+/**
+ * Words of the shell, of bash or zsh, after which other words mean something else (`read PATH` too), or that take
+ * commands to run: `compgen -C`, `mapfile -C`, `jobs -x`, and the index in `let 'a[$(id)]'`.
+ */
 const REDEFINERS = new Set(
   (
-    "alias unalias source . trap set unset shopt setopt unsetopt enable disable hash rehash bind export declare " +
-    "typeset local readonly function autoload cd pushd popd"
+    "alias unalias source . trap set unset shopt setopt unsetopt enable disable hash rehash unhash bind bindkey export " +
+    "declare typeset local readonly integer float private function functions unfunction autoload cd pushd popd " +
+    "let read mapfile readarray getopts wait compgen complete compopt fc history jobs " +
+    "print vared getln emulate zmodload zcompile zparseopts zstyle zpty zle sched r"
   ).split(" "),
 );
-
-/** Options with which programs that seem harmless run another one, or write where they are told. Not complete. */
-const FAR_REACHING: ReadonlyMap<string, RegExp> = new Map([
-  [
-    "git",
-    /^-c$|^-[xO]|^--(?:config-env|exec|exec-path|upload-pack|receive-pack|output|ext-diff|open-files-in-pager)\b/,
-  ],
-  ["find", /^-(?:delete|fprint0?|fprintf|fls)$/],
-  ["fd", /^(?:-[xX]|--exec)/],
-  ["rg", /^--(?:pre|hostname-bin)\b/],
-  ["sort", /^(?:-o|--output|--compress-program)/],
-  ["tar", /^(?:-I|--to-command|--checkpoint-action|--use-compress-program|--rsh-command)/],
-  ["rsync", /^(?:-e|--rsh)/],
-]);
 
 const FIND_ACTIONS = new Set(["-exec", "-execdir", "-ok", "-okdir"]);
 
@@ -57,10 +49,9 @@ export function runsAnother(values: readonly Value[]): boolean {
 
 /** Whether a command is more than its name says, so that only a rule that names it whole may allow it. */
 export function needsWholeName(values: readonly Value[]): boolean {
-  const name = bareName(values[0] ?? "");
-  const farReaching = FAR_REACHING.get(name);
-  const reachesFar = farReaching !== undefined && values.some((value) => farReaching.test(value ?? ""));
-  return reachesFar || runsAnother(values) || REDEFINERS.has(name);
+  const [first = "", ...args] = values;
+  const name = bareName(first);
+  return reachesFar(name, args) || runsAnother(values) || REDEFINERS.has(name);
 }
 
 /** Whether the command gets arguments that are not written down. */

@@ -1,0 +1,130 @@
+import { linkSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import { Folders, OTHER } from "./folders.js";
+
+describe("approval: ways around", () => {
+  const folders = new Folders();
+  before(() => {
+    folders.link("around", "..");
+    folders.link("ledger", folders.path("gateway/data/ledger.sqlite"));
+    folders.link("my ledger", folders.path("gateway/data/ledger.sqlite"));
+    folders.link("ledger ", folders.path("gateway/data/ledger.sqlite"));
+    folders.link("note\u0301", folders.path("gateway/data/ledger.sqlite"));
+    folders.link("logs", folders.path("gateway/logs"));
+    folders.link("self", "/proc/self/cwd");
+    folders.link("here", "/proc/self/cwd/package.json");
+    folders.link("sources", "src");
+    mkdirSync(join(folders.workdir, ".git/hooks"), { recursive: true });
+    folders.link("g", ".git");
+  });
+  after(() => folders.remove());
+
+  describe("commands, whatever a rule allows", () => {
+    const cases: readonly (readonly [string, string, "deny" | "ask"])[] = [
+      ["a link whose name ends in a space", "cat 'ledger '", "deny"],
+      ["a link with a letter in two parts", "cat 'note\u0301'", "deny"],
+      ["an option with a link at its end", "grep -fledger x", "deny"],
+      ["a link and back from where it leads", "cat logs/../data/ledger.sqlite", "deny"],
+      ["the same after cd", "cd logs; cat ../data/ledger.sqlite", "deny"],
+      ["a link into /proc, which is another file for each process", "cat here", "ask"],
+      ["one of two folders", `cd nowhere || cd around; cat ${OTHER}/notes.txt`, "deny"],
+      ["git's folder", `git -C around show ${OTHER}`, "ask"],
+      ["env's folder", `env -C around cat ${OTHER}/notes.txt`, "ask"],
+      ["tar's folder", `tar -C around -cf x.tar ${OTHER}`, "ask"],
+      ["more folders than are looked at", `${"cd a || cd b || ".repeat(9)}cd around; cat x`, "ask"],
+    ];
+    for (const [way, command, verdict] of cases) {
+      it(`${verdict}: ${way}`, () => {
+        expect(folders.call("Bash", { command }, [{ allow: "Bash" }])).to.include({ verdict });
+      });
+    }
+  });
+
+  describe("paths of other tools", () => {
+    const everything: readonly RuleConfig[] = [{ allow: "Read" }, { allow: "Edit(./**)" }];
+    const cases: readonly (readonly [string, "allow" | "ask" | "deny"])[] = [
+      ["my ledger", "deny"],
+      ["logs/../data/ledger.sqlite", "ask"],
+      ["self/notes.txt", "ask"],
+      ["here", "ask"],
+      ["sources/../notes.txt", "allow"],
+    ];
+    for (const [path, verdict] of cases) {
+      it(`${verdict}: ${path}`, () => {
+        expect(folders.call("Read", { file_path: path }, everything)).to.include({ verdict });
+        expect(folders.call("Write", { file_path: path, content: "" }, everything)).to.include({ verdict });
+      });
+    }
+
+    it("an MCP tool's path with spaces, and its file: URL in any spelling", () => {
+      const all = [{ allow: "mcp__files" }];
+      const url = new URL(`file://${folders.path("gateway/data/ledger.sqlite")}`).href.replace(
+        "data",
+        "d%61ta",
+      );
+      for (const input of [
+        { path: "./my ledger" },
+        { uri: url },
+        { uri: `file://${folders.workdir}/my%20ledger` },
+      ])
+        expect(folders.call("mcp__files__read", input, all), JSON.stringify(input)).to.include({
+          verdict: "deny",
+        });
+    });
+
+    it("a Glob that climbs by braces", () => {
+      for (const pattern of [".{.,}/*", "[.][.]/*", "{.,x}./*", "?./*/.{.,}/*"]) {
+        expect(folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
+      }
+      for (const pattern of ["**/*.{ts,js}", "{src,lib}/*.ts", "src/.{a,b}"]) {
+        expect(folders.call("Glob", { pattern }), pattern).to.include({ verdict: "allow" });
+      }
+    });
+
+    it("a hard link is a file like any other: what can't be told is written down in the README", () => {
+      linkSync(folders.path("gateway/data/ledger.sqlite"), join(folders.workdir, "hard"));
+      expect(folders.call("Read", { file_path: "hard" })).to.include({ verdict: "allow" });
+    });
+  });
+
+  describe("what runs by standing where it stands", () => {
+    const write = (file_path: string, allow: string) =>
+      folders.call("Write", { file_path, content: "" }, [{ allow }]).verdict;
+
+    it("a wildcard alone does not allow it", () => {
+      for (const path of [
+        ".git/hooks/pre-commit",
+        ".git/config",
+        "g/config",
+        "src/.git/config",
+        ".GIT/config",
+      ])
+        expect(write(path, "Edit(./**)"), path).to.equal("ask");
+      for (const path of [".claude/settings.json", ".mcp.json", ".vscode/tasks.json", ".envrc", "a/.bashrc"])
+        expect(write(path, "Edit(./**)"), path).to.equal("ask");
+    });
+
+    it("its name does", () => {
+      expect(write(".git/info/exclude", "Edit(.git/**)")).to.equal("allow");
+      expect(write("a/.vscode/tasks.json", "Edit(**/.vscode/*)")).to.equal("allow");
+      expect(write(".envrc", "Edit(./.envrc)")).to.equal("allow");
+      expect(write(".gitignore", "Edit(./**)")).to.equal("allow");
+    });
+  });
+
+  it("a skill by the other names that the CLI takes", () => {
+    const rules = [{ deny: "Skill(deploy)" }, { allow: "Skill" }];
+    expect(folders.call("Skill", { skill: "deploy" }, rules)).to.include({ verdict: "deny" });
+    for (const skill of ["/deploy", " deploy", "deploy ", "Deploy"])
+      expect(folders.call("Skill", { skill }, rules), skill).to.include({ verdict: "ask" });
+  });
+
+  it("a host with more dots at its end", () => {
+    const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
+    expect(folders.call("WebFetch", { url: "https://example.org../" }, rules)).to.include({
+      verdict: "deny",
+    });
+  });
+});
