@@ -29,13 +29,17 @@ export function checkRefusal(answer: Refusal): Refusal {
   throw new Error(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
 }
 
-export function checkTurnPlan(answer: TurnPlan): TurnPlan {
-  return checkedCopy(answer, TURN_PLAN);
+/** Checks the plan that a tap made of the one it was given. */
+export type PlanCheck<T> = (answer: T, given: T) => T;
+
+export function checkTurnPlan(answer: TurnPlan, given: TurnPlan): TurnPlan {
+  return checkedCopy(answer, given, TURN_PLAN);
 }
 
-export function checkSpawnPlan(answer: SpawnPlan): SpawnPlan {
-  const plan = checkedCopy(answer, SPAWN_PLAN);
-  return Object.freeze({ ...plan, options: checkedCopy(plan.options, SPAWN_OPTIONS, "options.") });
+export function checkSpawnPlan(answer: SpawnPlan, given: SpawnPlan): SpawnPlan {
+  const plan = checkedCopy(answer, given, SPAWN_PLAN);
+  const options = checkedCopy(plan.options, given.options, SPAWN_OPTIONS, "options.");
+  return options === plan.options ? plan : Object.freeze({ ...plan, options });
 }
 
 interface Field {
@@ -108,14 +112,18 @@ function orNothing({ takes, fits }: Field): Field {
   return { takes: `${takes}, or nothing`, fits: (value) => value === undefined || fits(value) };
 }
 
-/** A copy: what is read from here on is what was checked, whatever getters or proxies the plugin answered with. */
-function checkedCopy<T extends object>(answer: T, fields: Fields<T>, within = ""): T {
+/**
+ * A copy: what is read from here on is what was checked, whatever getters or proxies the plugin answered with. What is
+ * still as it was given needs no second look.
+ */
+function checkedCopy<T extends object>(answer: T, given: T, fields: Fields<T>, within = ""): T {
+  if (answer === given) return given;
   if (!isObject(answer)) throw new Error(`answered ${kindOf(answer)}; it takes a plan or nothing`);
   if (isRefusal(answer)) throw new Error("returned a Refusal; on this hook it is thrown");
   const copy = { ...answer };
   for (const [name, { takes, fits }] of Object.entries<Field>(fields)) {
     const found: unknown = Reflect.get(copy, name);
-    if (!fits(found)) {
+    if (found !== Reflect.get(given, name) && !fits(found)) {
       throw new Error(`answered a plan whose ${within}${name} is ${foundIn(found)}; it takes ${takes}`);
     }
   }

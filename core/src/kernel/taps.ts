@@ -2,7 +2,7 @@ import type { ToolCall, Verdict } from "../approvals/types.js";
 import { checkVerdict } from "../approvals/verdict.js";
 import type { Refusal } from "../errors.js";
 import type { TurnInfo, TurnPlan } from "../turns/types.js";
-import { type AnswerCheck, checkRefusal, checkSpawnPlan, checkTurnPlan } from "./answers.js";
+import { type AnswerCheck, checkRefusal, checkSpawnPlan, checkTurnPlan, type PlanCheck } from "./answers.js";
 import type { CallsInFlight } from "./calls.js";
 import type { TapSite } from "./faults.js";
 import { deepFreeze } from "./freeze.js";
@@ -112,14 +112,19 @@ class TapRecorder {
   /** What the tap before returned, or the hook was called with, goes on where this one returns nothing. */
   waterfall<T extends object, Rest extends readonly unknown[]>(
     hook: HookName,
-    check: AnswerCheck<T>,
+    check: PlanCheck<T>,
     add: AddDeciding<readonly [T, ...Rest], T>,
   ): ScopedHook<readonly [T, ...Rest], T> {
     return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) =>
-      deciding(site, add, (args, done) => {
-        const checkChanged: AnswerCheck<T> = (answer) => (answer === args[0] ? answer : check(answer));
-        askTap(this.owner, site, () => fn(...args), checkChanged, done);
-      }),
+      deciding(site, add, (args, done) =>
+        askTap(
+          this.owner,
+          site,
+          () => fn(...args),
+          (answer) => check(answer, args[0]),
+          done,
+        ),
+      ),
     );
   }
 
