@@ -19,10 +19,10 @@ import { median, medianWithin } from "./median.js";
  * `npm run bench -- kernel [rounds]`
  */
 
-const ROUNDS = Number(process.argv[2] ?? 60);
+const ROUNDS = Number(process.argv[2] ?? 250);
 const COUNTS = [0, 1, 5, 20];
 /** Turns, and requests, of one measurement. */
-const BATCH = 20;
+const BATCH = 6;
 const WORDS = 20;
 const GOAL_MS = 0.5;
 

@@ -23,6 +23,7 @@ const CHAPTERS = {
   "kernel/capabilities": "What the scope offers",
   "turns/stream": "Streams",
   "ledger/ledger": "Sessions, turns and money",
+  "engine/engine": "Claude's processes",
   "kernel/status": "The plugin list",
   "generated/types": "What clients and the audit log get",
 };
@@ -40,6 +41,7 @@ function page() {
   const missing = [...core.keys()].filter((name) => !(name in CHAPTERS));
   if (missing.length > 0)
     throw new Error(`CHAPTERS in core/scripts/reference.js lacks ${missing.join(", ")}`);
+  checkComplete([...core.values(), ...testing.values()].flat());
   return [
     "# Plugin reference",
     "Made by `npm run reference` from the declarations of `@claudeway/core`; the guide is [plugin-guide.md](plugin-guide.md).",
@@ -59,6 +61,37 @@ function page() {
   ]
     .join("\n\n")
     .concat("\n");
+}
+
+/** What comes with the language, with Node, or from a package that authors know. */
+const KNOWN =
+  /^(Promise|PromiseLike|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
+
+/** Throws where a type is named that the page does not have: an author would have to look into core for it. */
+function checkComplete(declarations) {
+  const declared = new Set(declarations.map((text) => DECLARED.exec(text)?.[1]));
+  const missing = declarations.flatMap((text) => {
+    const own = [...text.matchAll(/(?:[<,] ?|infer )(\w+)(?= extends|[,>])/g)].map(([, name]) => name);
+    return typesNamedIn(text)
+      .filter((name) => !declared.has(name) && !KNOWN.test(name) && !parametersOf(text, own).has(name))
+      .map((name) => `${name} (${DECLARED.exec(text)?.[1]})`);
+  });
+  if (missing.length > 0) throw new Error(`core exports no ${[...new Set(missing)].join(", ")}`);
+}
+
+const DECLARED = /^(?:interface|type|class|function|const) (\w+)/m;
+
+function typesNamedIn(text) {
+  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|"[^"]*"/g, "");
+  return [...code.matchAll(/\b[A-Z]\w*[a-z]\w*/g)].map(([name]) => name);
+}
+
+/** The parameters of a generic type. */
+function parametersOf(text, named) {
+  const head = /^(?:interface|type|function) \w+<([^(={]*)/m.exec(text)?.[1] ?? "";
+  return new Set(
+    named.filter((name) => new RegExp(`\\b${name}\\b`).test(head) || text.includes(`infer ${name}`)),
+  );
 }
 
 function chapter(title, declarations) {
@@ -96,7 +129,10 @@ function declarationOf(name, file) {
   const body = text.slice(head.index, endOf(text, head.index, braced));
   return (comment + body)
     .replaceAll(/^export (declare )?/gm, "")
-    .replaceAll(/^ {4}(#private|private .*|constructor\(gateway: OpenGateway\));\n/gm, "")
+    .replaceAll(
+      /^ {4}(#private|private .*|constructor\((?:gateway: OpenGateway|requests: Requests.*)\));\n/gm,
+      "",
+    )
     .replaceAll(/, import\("tapable"\)\.UnsetAdditionalOptions/g, "")
     .replaceAll(/^( {4})+/gm, (indent) => indent.slice(indent.length / 2));
 }

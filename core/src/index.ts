@@ -1,5 +1,5 @@
 /** The API that plugins are written against. */
-export type { AuditLine, Tokens, TurnResponse } from "@claudeway/schemas";
+export type { ApprovedCall, AuditLine, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 export type {
   Approval,
   ApprovalFilter,
@@ -12,10 +12,13 @@ export type {
   ToolCall,
   Verdict,
 } from "./approvals/types.js";
-export { Refusal, type RefusalOptions } from "./errors.js";
+export type { ChildNote, ModelTotals, SessionTotals, TotalsByModel } from "./engine/engine.js";
+export { type ErrorCode, Refusal, type RefusalOptions } from "./errors.js";
 export type {
   ApprovalDesk,
+  Capabilities,
   GatewayControl,
+  GatewayPaths,
   LedgerView,
   Load,
   NewSessionRequest,
@@ -36,6 +39,7 @@ export type {
   SpawnPlan,
 } from "./kernel/hooks.js";
 export {
+  type Answer,
   definePlugin,
   type JSONSchema,
   type MountOptions,
@@ -53,19 +57,28 @@ export type { PluginStatus } from "./kernel/status.js";
 export type {
   CostGrouping,
   CostPeriod,
+  EndedTurn,
+  Instant,
+  KeyCost,
   KeyTotals,
   ModelTotalsRow,
+  NewSession,
+  NewTurn,
   Overview,
+  PageQuery,
+  PromptMark,
+  SessionFilter,
   SessionPage,
   SessionRecord,
   Totals,
   TurnPage,
   TurnRecord,
 } from "./ledger/ledger.js";
-export type { Frame } from "./turns/stream.js";
+export type { Frame, TextMode } from "./turns/stream.js";
 export type {
   Caller,
   ModelShare,
+  ParkedTurn,
   TurnEnd,
   TurnEvent,
   TurnInfo,

@@ -1,4 +1,10 @@
 /** A gateway for tests of plugins: the real one, on an engine that plays a script. */
+export type { Session, SessionStartRequest, SessionTurnRequest, TaskRequest } from "@claudeway/schemas";
+export type { Posture } from "./engine/engine.js";
+export type { KernelLimits } from "./kernel/instance.js";
+export type { PluginSource } from "./kernel/loader.js";
+export type { MeterLimits } from "./kernel/meter.js";
+export type { AnyPlugin, AnySetup } from "./kernel/plugin.js";
 export type { TestApprovals } from "./testing/approvals.js";
 export { LeakError, type Leftover } from "./testing/leftovers.js";
 export type { LogLine } from "./testing/log-lines.js";

@@ -20,6 +20,7 @@ import type { PluginStatus } from "./status.js";
 
 /** Sessions of every key, to be read. */
 export interface SessionsView {
+  /** Undefined: there is none, or it was deleted. */
   get(id: string): Promise<SessionRecord | undefined>;
   /** Newest first. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
@@ -34,8 +35,14 @@ export interface SessionsView {
 /** What the ledger knows of turns and money, to be read. */
 export interface LedgerView {
   overview(): Promise<Overview>;
+  /** What every key that ever ended a turn has used in all, by id. */
   byKey(): Promise<readonly KeyTotals[]>;
+  /**
+   * What was used in the latest `limit` days, weeks or months that have turns (unless given: 30, 26 or 24), oldest first.
+   * Today's is the last one only if a turn has ended today: look at its `period`.
+   */
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
+  /** Undefined: there is none. */
   turn(id: string): Promise<TurnRecord | undefined>;
   /** Turns that have begun, not ended, and are not parked, oldest first. */
   running(): Promise<readonly TurnRecord[]>;

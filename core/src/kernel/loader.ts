@@ -105,7 +105,8 @@ export class PluginLoader {
 /** The default export or the one named `plugin`; of a CommonJS module that was compiled from ESM, its `default`. */
 function pluginExport(module: unknown): unknown {
   const exported = property(module, "default") ?? property(module, "plugin");
-  return property(exported, "apply") === undefined ? (property(exported, "default") ?? exported) : exported;
+  const candidates = [exported, property(exported, "default"), property(module, "plugin")];
+  return candidates.find((one) => property(one, "apply") !== undefined) ?? exported;
 }
 
 function property(value: unknown, name: string): unknown {

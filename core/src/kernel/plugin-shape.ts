@@ -3,6 +3,7 @@ import { PluginError } from "./faults.js";
 import { type AnyPlugin, NEEDS } from "./plugin.js";
 
 const API_VERSION = 1;
+const NO_PLUGIN = "exports no plugin; its default export has to be what definePlugin() returns";
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /**
@@ -19,8 +20,9 @@ function isPlugin(value: unknown): value is AnyPlugin {
 }
 
 function problemOf(value: unknown): string | undefined {
-  if (!isObject(value)) return "exports no plugin; its default export has to be what definePlugin() returns";
+  if (!isObject(value)) return NO_PLUGIN;
   const { apiVersion, name, apply, configSchema, exclusive, needs, setup } = value;
+  if (apiVersion === undefined && apply === undefined) return NO_PLUGIN;
   // First, because a plugin for another version may look different in everything else.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
   if (typeof name !== "string" || !NAME.test(name)) {

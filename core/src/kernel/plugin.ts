@@ -24,10 +24,12 @@ export interface ScopedHook<Args extends readonly unknown[], Returns> {
   tapPromise(name: string, fn: (...args: Args) => Promise<Answer<Returns>>): void;
 }
 
-type Scoped<H> =
-  H extends Hook<infer Args, infer Returns> ? ScopedHook<Extract<Args, readonly unknown[]>, Returns> : never;
-
-export type ScopedHooks = { readonly [K in keyof Hooks]: Scoped<Hooks[K]> };
+/** Every hook of the table, as a plugin sees it. */
+export type ScopedHooks = {
+  readonly [K in keyof Hooks]: Hooks[K] extends Hook<infer Args, infer Returns>
+    ? ScopedHook<Extract<Args, readonly unknown[]>, Returns>
+    : never;
+};
 
 export interface MountOptions {
   /** Who gets in: any key (the default), only the admin's, or everybody. */

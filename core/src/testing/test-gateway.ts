@@ -186,7 +186,8 @@ export class TestGateway {
 
   /**
    * Sends a prompt and gives the turn's events as they come, to `done`; leaving the loop early interrupts the turn.
-   * Rejects with a `RequestError` as `turn` does, as long as the stream has not begun.
+   * Rejects with a `RequestError` where the request is refused. A turn that is refused, by a tap on `beforeExecute` say,
+   * has begun its stream by then: its `done` says so in `error` and `code`.
    */
   stream(prompt: string, options?: TurnOptions): AsyncGenerator<StreamEvent, void> {
     return this.#requests.stream(prompt, options);
