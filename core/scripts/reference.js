@@ -65,7 +65,7 @@ function page() {
 
 /** What comes with the language, with Node, or from a package that authors know. */
 const KNOWN =
-  /^(Promise|PromiseLike|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
+  /^(Promise|PromiseLike|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
 
 /** Throws where a type is named that the page does not have: an author would have to look into core for it. */
 function checkComplete(declarations) {

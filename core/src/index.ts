@@ -48,6 +48,8 @@ export {
   type Plugin,
   type PluginScope,
   type PluginSetup,
+  type RouteContext,
+  type RouteState,
   type Scope,
   type ScopedHook,
   type ScopedHooks,

@@ -1,6 +1,8 @@
 import type Router from "@koa/router";
+import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
+import type { Caller } from "../turns/types.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks } from "./hooks.js";
 
@@ -39,6 +41,18 @@ export interface MountOptions {
    * Under `x-components` it may bring `schemas` and `securitySchemes` along. Without it only the paths are told.
    */
   readonly openapi?: PathsObject;
+}
+
+/** What a route finds in `ctx.state`: `new Router<RouteState, RouteContext>()`. */
+export interface RouteState {
+  /** Who asks; undefined only where `auth` is `"none"`. */
+  readonly caller?: Caller;
+}
+
+/** What a route finds on `ctx` beside Koa's own. */
+export interface RouteContext {
+  /** `body` is the JSON that was sent, checked by nobody; undefined where something else was, or nothing. */
+  readonly request?: Request & { readonly body?: unknown };
 }
 
 /** What a plugin is given. All that it registers here is its own and goes when it goes. */

@@ -93,6 +93,8 @@ describe("plugin loader", () => {
     expect((await load("./named.mjs")).plugin.name).to.equal("named");
     expect((await load("./common.cjs")).plugin.name).to.equal("common");
     expect((await load("./plain.cjs")).plugin.name).to.equal("plain");
+    write("named.cjs", source("named").replace("export default", "exports.plugin ="));
+    expect((await load("./named.cjs")).plugin.name).to.equal("named");
   });
 
   it("gives a plugin that is handed over as it is", async () => {
@@ -153,6 +155,7 @@ describe("plugin loader", () => {
     ["a function", "function apply() {}", /exports no plugin/],
     ["null", "null", /exports no plugin/],
     ["a list", "[]", /exports no plugin/],
+    ["an object that is something else", "{ start() {} }", /exports no plugin/],
     [
       "no apiVersion",
       '{ name: "x", configSchema: {}, apply() {} }',
