@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import type { Session, SessionList, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { findClaude } from "../../core/dist/engine/executable.js";
 import { bash, Conversation } from "./conversation.js";
-import { sumOfDealt } from "./dealt.js";
+import { priceOf, sumOfDealt } from "./dealt.js";
 import { cliEnvironment, KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { inTheMiddle, killChild } from "./ways.js";
@@ -154,17 +155,38 @@ describe("sessions", () => {
   it("are the Claude session's own: `claude --resume` goes on with them, and they with it", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]] through the gateway");
-    const claude = findClaude(undefined).path;
-    const { stdout } = await promisify(execFile)(
-      "/bin/sh",
-      ["-c", 'echo "[[recall]]" | "$0" -p --resume "$1"', claude, talk.id],
-      { cwd: talk.workdir, env: { ...process.env, ...cliEnvironment(gateway.model, gateway.dir) } },
+    expect(await inTerminal(talk, "[[recall]]")).to.equal(
+      'I remember 1 earlier prompt: ["[[words 3]] through the gateway"]',
     );
-    expect(stdout.trim()).to.equal('I remember 1 earlier prompt: ["[[words 3]] through the gateway"]');
-    // A process that lives on does not look at what others add to the transcript; the next one does.
-    await gateway.stop();
-    await gateway.launch();
+    // With its process alive, which was not told.
     expect((await talk.say("[[recall]]")).body.result).to.contain("I remember 2 earlier prompts");
+    await gateway.stop();
+    await inTerminal(talk, "[[words 2]]");
+    await gateway.launch();
+    expect((await talk.say("[[recall]]")).body.result).to.contain("I remember 4 earlier prompts");
+  });
+
+  it("are billed for their own turns alone, not for what a terminal made of them in between", async () => {
+    const talk = await Conversation.start(gateway);
+    const dealt: DealtUsage[] = [];
+    const say = async () => {
+      const before = talk.dealt().length;
+      await talk.say("[[words 3]]");
+      dealt.push(...talk.dealt().slice(before));
+    };
+    await say();
+    await inTerminal(talk, "[[words 20]]");
+    await say();
+    await say();
+    await gateway.stop();
+    await inTerminal(talk, "[[words 40]]");
+    await gateway.launch();
+    await say();
+    expect(dealt).to.have.length(4);
+    const { tokens, cost_usd, cost_estimated } = await talk.view();
+    expect(tokens).to.deep.equal(sumOfDealt(dealt));
+    expect(cost_usd).to.be.closeTo(priceOf(sumOfDealt(dealt)), 1e-9);
+    expect(cost_estimated).to.equal(undefined);
   });
 
   describe("workdirs", () => {
@@ -259,3 +281,13 @@ describe("sessions", () => {
     expect(list).to.deep.equal({ sessions: [view], total: 2, page: 2, limit: 1 });
   });
 });
+
+/** Goes on with a session as a person does in a terminal; resolves to what Claude says. */
+async function inTerminal({ gateway, id, workdir }: Conversation, prompt: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    "/bin/sh",
+    ["-c", 'echo "$2" | "$0" -p --resume "$1"', findClaude(undefined).path, id, prompt],
+    { cwd: workdir, env: { ...process.env, ...cliEnvironment(gateway.model, gateway.dir) } },
+  );
+  return stdout.trim();
+}

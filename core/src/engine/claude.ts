@@ -2,16 +2,17 @@ import { randomUUID } from "node:crypto";
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
+import { Accounts, type TurnAccount } from "./accounts.js";
 import { Asking, CallHook } from "./asking.js";
-import { afterLoss, afterReport, settle } from "./bases.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
-import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, TotalsByModel } from "./engine.js";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
 import { Grants } from "./grants.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf, userMessage } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { type Recipe, Spares } from "./spares.js";
+import { Transcript } from "./transcript.js";
 import { estimatedUsage, reportedUsage } from "./usage.js";
 
 export interface ClaudeEngineOptions extends PoolLimits {
@@ -42,19 +43,11 @@ interface Attempt {
   awaitsOwed: boolean;
 }
 
-interface ProcessReports {
-  /** The totals that the process began with. */
-  readonly startedFrom: TotalsByModel;
-  /** Tells the session's totals after the last report, by how the process ended. */
-  tell: (killed: boolean) => void;
-}
-
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
   readonly #pool: ProcessPool;
   readonly #spares: Spares;
-  /** What is known of the totals of each process that has reported. */
-  readonly #reports = new WeakMap<ClaudeProcess, ProcessReports>();
+  readonly #accounts = new Accounts();
   /** The hooks of the processes that ask about their calls. */
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   #running = 0;
@@ -131,7 +124,7 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
     const recipe = this.#recipeOf(turn);
-    const child = await this.#take(turn, recipe, () => this.#processFor(termsOf(turn), resume), stop);
+    const child = await this.#take(turn, recipe, () => this.#start(turn, resume), stop);
     const asking = this.#asking(turn, grants, child);
     const awaitsOwed = turn.owed.length > 0 && resume;
     const reading = new TurnReading(listener);
@@ -189,23 +182,17 @@ export class ClaudeEngine implements Engine {
 
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
   #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
-    const { turn, recipe, child, reading, grants, listener } = attempt;
+    const { turn, recipe, child, reading, grants } = attempt;
     const { sessionId, kind } = turn.info;
-    const { used, base } = settle(report.totals, turn.totals, reading.delivered.totals());
     // After `/clear` the totals are those of another session, and ours stay as they were.
     const ours = report.sessionId === sessionId;
-    const reports = this.#reportsOf(child, base);
-    reports.tell = (killed) =>
-      listener.totals(
-        ours ? afterReport(report.totals, reports.startedFrom, killed) : (turn.totals ?? { bases: [] }),
-      );
-    reports.tell(false);
+    const used = this.#accounts.settle(child, report.totals, ours, accountOf(attempt));
     attempt.asking?.close();
     this.#hooks.get(child)?.serve(undefined);
     const keeps =
       recipe !== undefined && kind === "session" && ours && !stopped && report.deferred === undefined;
     const after = keeps
-      ? this.#pool.keep(sessionId, recipe.fingerprint, child)
+      ? this.#pool.keep(sessionId, recipe.fingerprint, child, new Transcript(sessionId, turn.spawn).mark())
       : this.#pool.end(sessionId, child, "clean");
     after.catch((error: unknown) =>
       this.options.log.error({ err: error, pid: child.pid }, "a process did not end"),
@@ -226,14 +213,12 @@ export class ClaudeEngine implements Engine {
     };
   }
 
-  async #endWithoutReport(
-    { turn, child, reading, grants, asking, listener }: Attempt,
-    stopped: boolean,
-  ): Promise<EngineResult> {
+  async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {
+    const { turn, child, reading, grants, asking } = attempt;
     asking?.close();
     await this.#pool.end(turn.info.sessionId, child, "now");
     const exit = await child.exited;
-    listener.totals(afterLoss(turn.totals, reading.delivered.totals("uncut")));
+    this.#accounts.lose(child, accountOf(attempt, "uncut"));
     return {
       end: stopped ? "stopped" : "failed",
       deferred: undefined,
@@ -262,6 +247,13 @@ export class ClaudeEngine implements Engine {
     return kept ?? this.#pool.start(begin, stop);
   }
 
+  #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
+    const saved = resume ? new Transcript(turn.info.sessionId, turn.spawn).savedTotals() : undefined;
+    const child = this.#processFor(termsOf(turn), resume);
+    this.#accounts.open(child, saved);
+    return child;
+  }
+
   /** What a process that runs this turn may run other turns with. It outlives the turn: nothing of that is in it. */
   #recipeOf(turn: EngineTurn): Recipe | undefined {
     const { plan, spawn, posture, owed } = turn;
@@ -287,16 +279,13 @@ export class ClaudeEngine implements Engine {
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
     return new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
   }
+}
 
-  /** What a process started from is told by its first report; how it ended, by its end. */
-  #reportsOf(child: ClaudeProcess, startedFrom: TotalsByModel): ProcessReports {
-    const known = this.#reports.get(child);
-    if (known !== undefined) return known;
-    const reports: ProcessReports = { startedFrom, tell: () => undefined };
-    this.#reports.set(child, reports);
-    void child.exited.then(({ signal }) => {
-      if (signal === "SIGKILL") reports.tell(true);
-    });
-    return reports;
-  }
+/** `uncut`: without messages that broke off. */
+function accountOf({ turn, reading, listener }: Attempt, delivered: "all" | "uncut" = "all"): TurnAccount {
+  return {
+    before: turn.totals,
+    delivered: reading.delivered.totals(delivered),
+    tell: (totals) => listener.totals(totals),
+  };
 }

@@ -16,6 +16,8 @@ interface IdleProcess {
   readonly sessionId: string;
   /** What it was started with; a turn that asks for anything else does not get it. */
   readonly fingerprint: string;
+  /** False: the session has gone on elsewhere, and the process knows nothing of it. */
+  readonly isCurrent: () => boolean;
   readonly child: ClaudeProcess;
   readonly timer: NodeJS.Timeout;
 }
@@ -71,24 +73,30 @@ export class ProcessPool {
   }
 
   /**
-   * The live process that a session kept, if it was started with the same and answers. Waits for one that is on its way
+   * The live process that a session kept, if it was started with the same, is current and answers. Waits for one that is on its way
    * out, so that what it saves is there for the next.
    */
   async take(sessionId: string, fingerprint: string): Promise<ClaudeProcess | undefined> {
     await this.#leaving.get(sessionId);
     const idle = this.#unkeep(sessionId);
     if (idle === undefined) return undefined;
-    if (idle.fingerprint === fingerprint && (await idle.child.answers(HUNG_MS))) return idle.child;
-    await this.end(sessionId, idle.child, idle.fingerprint === fingerprint ? "now" : "clean");
+    const fits = idle.fingerprint === fingerprint && idle.isCurrent();
+    if (fits && (await idle.child.answers(HUNG_MS))) return idle.child;
+    await this.end(sessionId, idle.child, fits ? "now" : "clean");
     return undefined;
   }
 
   /** Keeps a process for its session's next turn, or ends it cleanly where it can't be kept. */
-  async keep(sessionId: string, fingerprint: string, child: ClaudeProcess): Promise<void> {
+  async keep(
+    sessionId: string,
+    fingerprint: string,
+    child: ClaudeProcess,
+    isCurrent: () => boolean = () => true,
+  ): Promise<void> {
     if (this.#closed || this.limits.idleMs === 0) return this.end(sessionId, child, "clean");
     const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
     // Before anything is waited for: the session's next turn may come with the answer of this one.
-    this.#idle.set(sessionId, { sessionId, fingerprint, child, timer });
+    this.#idle.set(sessionId, { sessionId, fingerprint, isCurrent, child, timer });
     child.rest();
     const retire = async () => {
       if (this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);

@@ -4,8 +4,14 @@ import type {
   SDKResultMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { PermissionDenial } from "@claudeway/schemas";
-import type { EngineListener, ModelTotals, TotalsByModel } from "./engine.js";
-import { DeliveredUsage, estimatedUsage, type MessageState, type MessageUsage } from "./usage.js";
+import type { EngineListener, TotalsByModel } from "./engine.js";
+import {
+  DeliveredUsage,
+  estimatedUsage,
+  type MessageState,
+  type MessageUsage,
+  totalsAsReported,
+} from "./usage.js";
 
 /** What the CLI said at the end of a turn. */
 export interface TurnReport {
@@ -129,21 +135,9 @@ function toReport(message: SDKResultMessage): TurnReport {
       tool_use_id,
       tool_input,
     })),
-    totals: Object.fromEntries(
-      Object.entries(message.modelUsage).map(([model, usage]) => [model, toTotals(usage)]),
-    ),
+    totals: totalsAsReported(message.modelUsage),
     sessionId: message.session_id,
     deferred: message.subtype === "success" ? message.deferred_tool_use?.id : undefined,
     noConversation: errors.some((error) => error.includes("No conversation found")),
-  };
-}
-
-function toTotals(usage: SDKResultMessage["modelUsage"][string]): ModelTotals {
-  return {
-    input: usage.inputTokens,
-    output: usage.outputTokens,
-    cacheRead: usage.cacheReadInputTokens,
-    cacheWrite: usage.cacheCreationInputTokens,
-    costUsd: usage.costUSD,
   };
 }

@@ -14,6 +14,29 @@ export interface MessageUsage {
   readonly cache_creation_input_tokens?: number | null;
 }
 
+/** The totals of one model as the CLI writes them. */
+export interface ReportedTotals {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadInputTokens: number;
+  readonly cacheCreationInputTokens: number;
+  readonly costUSD: number;
+}
+
+export function totalsAsReported(byModel: Readonly<Record<string, ReportedTotals>>): TotalsByModel {
+  const rows = Object.entries(byModel).map(([model, totals]): [string, ModelTotals] => [
+    model,
+    {
+      input: totals.inputTokens,
+      output: totals.outputTokens,
+      cacheRead: totals.cacheReadInputTokens,
+      cacheWrite: totals.cacheCreationInputTokens,
+      costUsd: totals.costUSD,
+    },
+  ]);
+  return Object.fromEntries(rows);
+}
+
 /**
  * How far a message has come: `open` until the API has said its final counts (its output is 1 until then), `closed`
  * with them, `whole` for one that came without a stream (a subagent's; its output is 1 for good).

@@ -1,0 +1,103 @@
+import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { SpawnPlan } from "../kernel/hooks.js";
+import type { TotalsByModel } from "./engine.js";
+import { type ReportedTotals, totalsAsReported } from "./usage.js";
+
+/** How much of a transcript is looked at, from its end, in bytes. */
+const LOOKED_AT = 256 * 1024;
+/** The CLI cuts longer names of folders, and adds a digest of its own to them. */
+const LONGEST_FOLDER = 200;
+
+/** The line in which a CLI that ends saves the totals that the session's next one goes on from. */
+interface CostState {
+  readonly type: "cost-state";
+  readonly modelUsage: Readonly<Record<string, ReportedTotals>>;
+}
+
+/**
+ * The file in which the CLI keeps a session's conversation, as CLI 2.1.330 writes it. Another CLI may go on with the
+ * session (`claude --resume` in a terminal) and write to it too. Where the file can't be found or read, nothing is known
+ * of that, and the gateway does without. Read at once: it is a look at most twice a turn, and a thread costs more than it.
+ */
+export class Transcript {
+  readonly #path: string;
+  /** What the CLI calls the program that drives it. */
+  readonly #driver: string;
+
+  constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
+    const folder = realPathOf(cwd)
+      .replace(/[^a-zA-Z0-9]/g, "-")
+      .slice(0, LONGEST_FOLDER);
+    const config = env["CLAUDE_CONFIG_DIR"] || join(env["HOME"] || homedir(), ".claude");
+    this.#path = join(config, "projects", folder, `${sessionId}.jsonl`);
+    this.#driver = env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
+  }
+
+  /** Marks where the conversation stands now; what it returns tells whether no other program has gone on with it since. */
+  mark(): () => boolean {
+    const before = sizeOf(this.#path);
+    return () => {
+      const size = sizeOf(this.#path);
+      return size === before || !this.#isByOthers(textFrom(this.#path, before, size));
+    };
+  }
+
+  /** The totals that a CLI goes on from which resumes the session; undefined where that is not known. */
+  savedTotals(): TotalsByModel | undefined {
+    const size = sizeOf(this.#path);
+    const lines = textFrom(this.#path, size - LOOKED_AT, size).split("\n");
+    const saved = lines.findLast((line) => line.startsWith('{"type":"cost-state"'));
+    return saved === undefined ? undefined : totalsIn(saved);
+  }
+
+  /** Every message says which program it came through. */
+  #isByOthers(lines: string): boolean {
+    return [...lines.matchAll(/"entrypoint":"([^"]*)"/g)].some(([, program]) => program !== this.#driver);
+  }
+}
+
+function totalsIn(line: string): TotalsByModel | undefined {
+  try {
+    const { modelUsage }: CostState = JSON.parse(line);
+    return totalsAsReported(modelUsage);
+  } catch {
+    // It is being written, or this CLI writes it in another way.
+    return undefined;
+  }
+}
+
+/** The folder as the CLI sees it; one that is not there is for the CLI to complain of. */
+function realPathOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+/** 0 where there is no such file. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The text between two places, the last of it where that is more than is looked at; "" where it can't be read. */
+function textFrom(path: string, from: number, to: number): string {
+  const start = Math.max(from, to - LOOKED_AT, 0);
+  try {
+    const file = openSync(path, "r");
+    try {
+      const buffer = Buffer.alloc(Math.max(0, to - start));
+      return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, start));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return "";
+  }
+}
