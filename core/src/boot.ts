@@ -20,7 +20,7 @@ import { openLedger } from "./ledger/sqlite-ledger.js";
 import { createOffers } from "./offers.js";
 import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture.js";
 import type { KnownSecrets } from "./secrets.js";
-import { bookLostTurns } from "./turns/lost.js";
+import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
 export const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns", "/approvals"];
@@ -82,6 +82,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("audit log", () => audit.close());
   // Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which.
   await endMarked(installation, { graceMs: 0 });
+  await writeMissingLines({ ledger, audit, log });
   const lost = await bookLostTurns({ ledger, audit, log });
 
   opened.add("plugins", () => kernel.close());

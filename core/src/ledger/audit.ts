@@ -1,3 +1,6 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import type { AuditLine } from "@claudeway/schemas";
 import { KnownSecrets } from "../secrets.js";
 import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
@@ -31,6 +34,8 @@ export interface AuditLog {
   request(line: RequestAuditLine): void;
   /** Goes to the folder `_unauthorized`, capped in rate and size; what is left out is counted there. */
   refused(line: RefusedAuditLine): void;
+  /** The ids of the turns whose lines are among the last of that key's in a month, which `YYYY-MM` names. */
+  latestTurns(keyId: string, month: string): Promise<ReadonlySet<string>>;
   /** Resolves when every line so far is in its file or was given up. */
   flush(): Promise<void>;
   /** Flushes; later lines are ignored. */
@@ -51,6 +56,8 @@ export interface AuditOptions {
   readonly queueBytes?: number;
 }
 
+/** How much of a file its last lines are looked for in: as much as may have waited to be written, in bytes. */
+const END_BYTES = 8 * 1024 * 1024;
 /** Characters of a refused request's path and message that are kept: they are a stranger's. */
 const STRANGERS_TEXT = 512;
 
@@ -60,10 +67,10 @@ export function openAudit(options: AuditOptions): AuditLog {
   const writer = new AuditWriter({ dir, losses, queueBytes, now });
   const cap = new RefusedCap(dir, now);
   const { redact } = options.secrets ?? new KnownSecrets();
-  let open = true;
+  let isOpen = true;
 
   const write = (folder: string, line: AuditLine): void => {
-    if (open) writer.add(folder, monthOf(line), `${redact(JSON.stringify(line))}\n`);
+    if (isOpen) writer.add(folder, monthOf(line), `${redact(JSON.stringify(line))}\n`);
   };
   const notice = (message: string): AuditLine => {
     return { timestamp: new Date(now()).toISOString(), level: "WARN", key_id: null, message };
@@ -79,11 +86,15 @@ export function openAudit(options: AuditOptions): AuditLog {
         write(UNAUTHORIZED, said === "line" ? kept : notice(said.notice));
       }
     },
+    async latestTurns(keyId, month) {
+      await writer.flush();
+      return turnsIn(await readEnd(join(dir, keyId, `${month}.log`)));
+    },
     flush: () => writer.flush(),
     async close() {
       const left = cap.takeSuppressed();
       if (left !== undefined) write(UNAUTHORIZED, notice(left));
-      open = false;
+      isOpen = false;
       await writer.flush();
       losses.close();
     },
@@ -92,6 +103,42 @@ export function openAudit(options: AuditOptions): AuditLog {
 
 function monthOf(line: AuditLine): string {
   return line.timestamp.slice(0, 7);
+}
+
+function turnsIn(lines: string): Set<string> {
+  return new Set(
+    lines
+      .split("\n")
+      .map(turnIn)
+      .filter((id) => id !== undefined),
+  );
+}
+
+/** The turn whose end a line tells; undefined for any other line, and for one that was cut off. */
+function turnIn(line: string): string | undefined {
+  try {
+    const { turn_id, claude_exit_code }: Partial<AuditLine> = JSON.parse(line);
+    return claude_exit_code === undefined ? undefined : turn_id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The last part of a file; "" where there is none. */
+async function readEnd(path: string): Promise<string> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - END_BYTES);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return "";
+  }
 }
 
 function shorten(text: string): string {

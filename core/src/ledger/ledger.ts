@@ -22,6 +22,8 @@ import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "../t
 export type Instant = string;
 
 export interface Ledger {
+  /** True: the gateway that had the ledger before was killed, or the machine went down. */
+  readonly afterCrash: boolean;
   readonly sessions: SessionBook;
   readonly turns: TurnBook;
   readonly totals: TotalsBook;
@@ -220,6 +222,8 @@ export interface TurnBook {
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
   /** Turns that have not ended and are not parked, oldest first: right after opening, those that a dead gateway left. */
   running(): Promise<readonly TurnRecord[]>;
+  /** The last turn that ended and those that did so within so many ms before it, in that order. Reads every turn. */
+  endedLast(withinMs: number): Promise<readonly TurnRecord[]>;
 }
 
 // ---- totals

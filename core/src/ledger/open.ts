@@ -33,6 +33,8 @@ PRAGMA journal_size_limit = 67108864;
 
 export interface OpenedDatabase {
   readonly database: Database;
+  /** True: the gateway that had it before was killed, or the machine went down. */
+  readonly afterCrash: boolean;
   /** Checkpoints, closes and unlocks. */
   close(): void;
 }
@@ -88,6 +90,7 @@ function check(database: Database, afterCrash: boolean): void {
 function closable(database: Database, lock: LedgerLock): OpenedDatabase {
   return {
     database,
+    afterCrash: lock.afterCrash,
     close() {
       try {
         leaveOneFile(database);

@@ -22,6 +22,7 @@ export interface LedgerOptions {
 /** The ledger as it is inside, synchronous: a benchmark fills it through here, with many turns in one transaction. */
 export interface LedgerTables {
   readonly database: Database;
+  readonly afterCrash: boolean;
   readonly sessions: SessionTable;
   readonly turns: TurnTable;
   readonly totals: TotalsTable;
@@ -33,12 +34,16 @@ export interface LedgerTables {
 }
 
 export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<LedgerTables> {
-  const { database, close } = openDatabase(await loadSqlite(sqlite), join(dataDir, "ledger.sqlite"));
+  const { database, afterCrash, close } = openDatabase(
+    await loadSqlite(sqlite),
+    join(dataDir, "ledger.sqlite"),
+  );
   const prices = new PriceTable(database);
   const totals = new TotalsTable(database);
   const turns = new TurnTable(database, totals, prices);
   return {
     database,
+    afterCrash,
     sessions: new SessionTable(database),
     turns,
     totals,
@@ -56,7 +61,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const tables = await openTables(options);
-  const { sessions, turns, totals, prices, idempotency, approvals, grants, close } = tables;
+  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, close } = tables;
   idempotency.forgetUnbegun();
   let open = true;
   /** SQLite answers at once; callers must not get used to that, so every method is a promise. */
@@ -68,6 +73,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     };
 
   return {
+    afterCrash,
     sessions: {
       create: async((session) => sessions.create(session)),
       get: async((id) => sessions.get(id)),
@@ -92,6 +98,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       response: async((turnId) => turns.response(turnId)),
       listBySession: async((sessionId, query) => turns.listBySession(sessionId, query)),
       running: async(() => turns.running()),
+      endedLast: async((withinMs) => turns.endedLast(withinMs)),
     },
     totals: {
       overview: async(() => totals.overview()),

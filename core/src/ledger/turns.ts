@@ -175,6 +175,13 @@ export class TurnTable {
     return this.database.all(`${SELECT} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`).map(toTurn);
   }
 
+  endedLast(withinMs: number): TurnRecord[] {
+    const since = "(SELECT max(ended_at) FROM turns) - ?";
+    return this.database
+      .all(`${SELECT} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`, withinMs)
+      .map(toTurn);
+  }
+
   #find(turnId: string): Row | undefined {
     return this.database.one(`${SELECT} WHERE t.id = ?`, turnId);
   }

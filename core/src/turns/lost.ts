@@ -11,6 +11,23 @@ export interface LostTurn {
   readonly outcome: TurnOutcome;
 }
 
+/** How long before its last turn's end a gateway that was killed may have ended turns whose lines it had not written, in ms. */
+const UNWRITTEN_MS = 10_000;
+
+/** Writes the audit lines that a gateway did not get to which was killed: of turns that it had just ended. */
+export async function writeMissingLines({ ledger, audit }: Books): Promise<void> {
+  if (!ledger.afterCrash) return;
+  for (const turn of await ledger.turns.endedLast(UNWRITTEN_MS)) {
+    const response = await ledger.turns.response(turn.id);
+    if (turn.ended === undefined || response === undefined) continue;
+    const { at } = turn.ended;
+    const written = await audit.latestTurns(turn.keyId, at.slice(0, 7));
+    if (!written.has(turn.id))
+      audit.turn(auditLine(turn, { ...turn.ended, response, usage: turn.usage }, at));
+  }
+  await audit.flush();
+}
+
 /** Books the turns that were running when a gateway died: what they were delivered, once, as lost. Resolves to those. */
 export async function bookLostTurns({ ledger, audit, log }: Books): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];

@@ -47,6 +47,7 @@ describe("the desk", () => {
         turn: () => undefined,
         request: () => undefined,
         refused: () => undefined,
+        latestTurns: async () => new Set<string>(),
         flush: async () => undefined,
         close: async () => undefined,
       },

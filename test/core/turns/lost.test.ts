@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
 import { expect } from "chai";
+import { NO_USAGE } from "../../../core/dist/engine/usage.js";
+import type { Ledger } from "../../../core/dist/ledger/ledger.js";
 import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
 import { ScriptedEngine } from "../../../core/dist/testing/scripted-engine.js";
+import { readAudit } from "../../e2e/audit-lines.js";
 import { bootScripted } from "./kit.js";
 
 const TURN: TurnInfo = {
@@ -38,6 +41,75 @@ describe("a turn that was lost when a gateway died", () => {
   });
 });
 
+describe("a turn that had ended when a gateway was killed, before its audit line was written", () => {
+  let dir: string;
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-unwritten-"));
+    await endTurn(join(dir, "data"));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  const linesAfterStart = async () => {
+    const gateway = await bootScripted(dir, new ScriptedEngine());
+    await gateway.close();
+    return readAudit(join(dir, "logs"), TURN.keyId).filter(
+      ({ claude_exit_code: code }) => code !== undefined,
+    );
+  };
+
+  it("gets it at the next start, as it would have been, and no second one at the next", async () => {
+    for (let round = 0; round < 2; round++) {
+      leaveAsKilled(join(dir, "data"));
+      const lines = await linesAfterStart();
+      expect(lines).to.have.length(1);
+      expect(lines[0]).to.deep.include({
+        timestamp: ENDED_AT,
+        level: "WARN",
+        key_id: "admin",
+        session_id: TURN.sessionId,
+        turn_id: TURN.id,
+        model: "sonnet",
+        claude_exit_code: 7,
+        duration_ms: 1200,
+        success: false,
+        cost_usd: 0,
+        message: "session failed: it broke",
+      });
+    }
+  });
+
+  it("gets it also where another line names the turn, and the last one was cut off", async () => {
+    leaveAsKilled(join(dir, "data"));
+    mkdirSync(join(dir, "logs", "admin"), { recursive: true });
+    const decided = {
+      timestamp: ENDED_AT,
+      level: "INFO",
+      key_id: "admin",
+      turn_id: TURN.id,
+      message: "allowed",
+    };
+    const file = join(dir, "logs", "admin", `${ENDED_AT.slice(0, 7)}.log`);
+    appendFileSync(file, `${JSON.stringify(decided)}\n{"timestamp":"`);
+    const gateway = await bootScripted(dir, new ScriptedEngine());
+    await gateway.close();
+    const [, torn, line] = readFileSync(file, "utf8").split("\n");
+    expect(torn).to.equal('{"timestamp":"');
+    expect(JSON.parse(line ?? "")).to.include({ turn_id: TURN.id, claude_exit_code: 7 });
+  });
+
+  it("gets none where the gateway closed: what it could not write then, it has said", async () => {
+    expect(await linesAfterStart()).to.deep.equal([]);
+  });
+});
+
+const ENDED_AT = "2026-01-01T00:00:02.000Z";
+
+/** What tells the next gateway that this one was killed: it could not take its pid away. */
+function leaveAsKilled(dataDir: string): void {
+  writeFileSync(join(dataDir, "ledger.sqlite.pid"), "1\n");
+}
+
 function listener(told: [TurnInfo, TurnOutcome][]) {
   return definePlugin({
     name: "listener",
@@ -52,8 +124,39 @@ function listener(told: [TurnInfo, TurnOutcome][]) {
 /** Leaves a ledger as a gateway does that is killed in the middle of a turn. */
 async function beginTurn(dataDir: string): Promise<void> {
   const ledger = await openLedger({ dataDir });
+  await begin(ledger, dataDir);
+  await ledger.close();
+}
+
+/** The same of one that is killed just after the turn's end. */
+async function endTurn(dataDir: string): Promise<void> {
+  const ledger = await openLedger({ dataDir });
+  await begin(ledger, dataDir);
+  const { tokens, costUsd: cost_usd } = NO_USAGE;
+  const response = {
+    session_id: TURN.sessionId,
+    result: "",
+    success: false,
+    duration_ms: 1200,
+    tokens,
+    cost_usd,
+    error: "it broke",
+  };
+  const outcome: TurnOutcome = {
+    end: "failed",
+    response,
+    usage: NO_USAGE,
+    durationMs: 1200,
+    queuedMs: 3,
+    exitCode: 7,
+    model: "sonnet",
+  };
+  await ledger.turns.end(TURN.id, outcome, { at: ENDED_AT });
+  await ledger.close();
+}
+
+async function begin(ledger: Ledger, workdir: string): Promise<void> {
   const { sessionId: id, keyId, kind, createdAt } = TURN;
-  const workdir = dataDir;
   await ledger.sessions.create({
     id,
     keyId,
@@ -66,5 +169,4 @@ async function beginTurn(dataDir: string): Promise<void> {
   });
   const prompt = { bytes: 5, sha256: "" };
   await ledger.turns.begin({ ...TURN, route: "POST /session/:id", model: "sonnet", prompt });
-  await ledger.close();
 }
