@@ -189,6 +189,19 @@ describe("sessions", () => {
     expect(cost_estimated).to.equal(undefined);
   });
 
+  it("say that they estimate where a turn was stopped before a word of its answer had come", async () => {
+    const talk = await Conversation.start(gateway);
+    const answer = talk.say("[[wait 60000]] [[fail 400 too late]]");
+    await eventually("the request at the model", () =>
+      gateway.model.requests().some(({ sessionId, end }) => sessionId === talk.id && end === "open"),
+    );
+    await gateway.request(`${talk.path}/interrupt`, { body: {} });
+    const { body } = await answer;
+    expect(body).to.deep.include({ success: false, cost_estimated: true });
+    expect((await talk.say("[[words 3]]")).body).to.not.have.property("cost_estimated");
+    expect((await talk.view()).cost_estimated).to.equal(true);
+  });
+
   describe("workdirs", () => {
     const start = (workdir: string) =>
       gateway.request<Record<string, string>>("/session/start", { body: { workdir } });

@@ -36,6 +36,8 @@ export class TurnReading {
   readonly #agents = new Set<string>();
   /** Subagents that were stopped: their last messages may have broken off unseen. */
   #stoppedAgents = 0;
+  /** The model has been asked, and nothing has come of it yet. */
+  #asked = false;
   #text = "";
   #model: string | undefined;
   #newMessage = false;
@@ -55,18 +57,21 @@ export class TurnReading {
     return this.#delivered;
   }
 
-  /** Whether a message broke off, so that nobody can tell its output. */
+  /** Whether a message broke off, perhaps before anything of it came, so that nobody can tell what it cost. */
   get cut(): boolean {
-    return this.#delivered.cut || this.#stoppedAgents > 0;
+    return this.#delivered.cut || this.#stoppedAgents > 0 || this.#asked;
   }
 
   /** Takes any message but the result. */
   take(message: SDKMessage): void {
     if (message.type === "stream_event") this.#takeStreamEvent(message);
-    else if (message.type === "assistant" && message.message.model !== "<synthetic>") {
-      // Subagents' messages come whole, without a stream of their own.
+    else if (message.type === "assistant") {
+      this.#asked = false;
+      // Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing.
       const { id, model, usage } = message.message;
-      this.#note(id, model, usage, "whole");
+      if (model !== "<synthetic>") this.#note(id, model, usage, "whole");
+    } else if (message.type === "system" && message.subtype === "status") {
+      this.#asked = message.status !== null;
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
@@ -77,8 +82,10 @@ export class TurnReading {
   /** Takes the result, and tells its text if nothing was streamed (a slash command answers that way). */
   finish(message: SDKResultMessage): TurnReport {
     const report = toReport(message);
-    if (report.ok && this.#text === "" && report.text !== "") this.#tellText(report.text);
-    return report.ok ? report : { ...report, text: this.#text };
+    if (!report.ok) return { ...report, text: this.#text };
+    this.#asked = false;
+    if (this.#text === "" && report.text !== "") this.#tellText(report.text);
+    return report;
   }
 
   #takeStreamEvent({ event, parent_tool_use_id }: SDKPartialAssistantMessage): void {
@@ -86,6 +93,7 @@ export class TurnReading {
     switch (event.type) {
       case "message_start": {
         const { id, model, usage } = event.message;
+        this.#asked = false;
         this.#current.set(agent, { id, model });
         if (agent === "") {
           this.#model = model;
