@@ -91,14 +91,11 @@ async function checkSums(one: Case, deleted: boolean): Promise<void> {
   if (broken.length === 0) expect(sums.tokens, "tokens").to.deep.equal(sumOfDealt(dealt));
 
   const lost = (one.stage === "resumed after a kill" ? 1 : 0) + (guesses || one.killed ? 1 : 0);
-  // What a turn cost that follows one which saved its totals and reported none is told by a learned price too.
-  const follows = one.way === "a CLI that is told to end" && one.place === "tool call" ? 1 : 0;
-  expect(sums.estimated, "how many turns are estimated").to.equal(lost + follows);
-  for (const { costUsd, tokens, estimated, exitCode } of turns) {
+  expect(sums.estimated, "how many turns are estimated").to.equal(lost);
+  for (const { costUsd, tokens, exitCode } of turns) {
     const price = priceOf(tokens);
     // The price of a turn that never reported is learned from others, of which there may be too few yet.
-    if (exitCode === 0 && !(estimated && follows))
-      expect(costUsd, "a turn's cost").to.be.closeTo(price, 1e-9);
+    if (exitCode === 0) expect(costUsd, "a turn's cost").to.be.closeTo(price, 1e-9);
     else expect(costUsd, "an estimated cost").to.be.within(0, price * 1.5);
   }
   if (deleted) return;
