@@ -38,11 +38,11 @@ export class Database {
   /** All of `work` or nothing of it. Within a transaction, `work` is a part of that one. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
-    this.exec("BEGIN IMMEDIATE");
+    this.run("BEGIN IMMEDIATE");
     this.#inTransaction = true;
     try {
       const result = work();
-      this.exec("COMMIT");
+      this.run("COMMIT");
       return result;
     } catch (error) {
       this.#rollback();

@@ -70,12 +70,11 @@ export class TurnTable {
   }
 
   recordUsage(turnId: string, usage: TurnUsage): void {
-    this.database.transaction(() => {
-      const turn = this.#find(turnId);
-      if (turn === undefined || hasEnded(turn)) return;
-      const booked = book(usage, text(turn, "model"));
-      this.database.run(`UPDATE turns SET ${USED} WHERE id = ?`, ...columnsOf(booked), turnId);
-    });
+    const open = this.database.one("SELECT seq, model FROM turns WHERE id = ? AND end IS NULL", turnId);
+    if (open === undefined) return;
+    const booked = book(usage, text(open, "model"));
+    const sql = `UPDATE turns SET ${USED} WHERE seq = ?`;
+    this.database.run(sql, ...columnsOf(booked), integer(open, "seq"));
   }
 
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): boolean {

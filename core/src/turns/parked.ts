@@ -26,7 +26,7 @@ export class ParkedTurns {
 
   constructor(private readonly options: ParkedTurnsOptions) {
     options.desk.onSettled((approval) => void this.#onSettled(approval));
-    options.turns.onLeft((turnId) => void this.goOn(turnId));
+    options.turns.onParked((turnId) => void this.goOn(turnId));
   }
 
   /** After a start: turns whose call was decided, or has expired, go on. */

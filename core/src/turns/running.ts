@@ -5,7 +5,7 @@ import { Turn } from "./turn.js";
 /** The turns that have begun and not ended. */
 export class RunningTurns {
   readonly #turns = new Map<string, Turn>();
-  #left: (turnId: string) => void = () => undefined;
+  #parked: (turnId: string) => void = () => undefined;
   #drained: (() => void) | undefined;
 
   constructor(private readonly context: TurnContext) {}
@@ -13,17 +13,17 @@ export class RunningTurns {
   start(request: TurnRequest): Turn {
     const turn = new Turn(request, this.context);
     this.#turns.set(turn.info.id, turn);
-    void turn.ended.then(() => {
+    void turn.ended.then(({ outcome }) => {
       this.#turns.delete(turn.info.id);
-      this.#left(turn.info.id);
+      if (outcome.end === "parked") this.#parked(turn.info.id);
       if (this.#turns.size === 0) this.#drained?.();
     });
     return turn;
   }
 
-  /** Tells of every turn that is not here any more: it has ended, or is parked. */
-  onLeft(listener: (turnId: string) => void): void {
-    this.#left = listener;
+  /** Tells of every turn that has parked and is not here any more. */
+  onParked(listener: (turnId: string) => void): void {
+    this.#parked = listener;
   }
 
   get(id: string): Turn | undefined {
