@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { findClaude } from "../core/dist/engine/executable.js";
 import { readEvents } from "../core/dist/testing/event-parser.js";
-import { cliEnvironment, TestGateway } from "../test/e2e/gateway.js";
+import { cliEnvironment, KEYS, TestGateway } from "../test/e2e/gateway.js";
 import { MACHINE } from "./machine.js";
 import { median } from "./median.js";
 
@@ -184,16 +184,26 @@ async function startSession(): Promise<string> {
 }
 
 async function post(path: string): Promise<void> {
-  const { status, body } = await gateway.request(path, { body: { prompt: PROMPT } });
-  if (status !== 200 || body["success"] !== true)
-    throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+  const response = await send(path);
+  const text = await response.text();
+  if (response.status !== 200 || !text.includes('"success":true'))
+    throw new Error(`${path}: ${response.status} ${text}`);
+}
+
+/** As a client does: what the tests hold every answer against would count as the gateway's time. */
+function send(path: string): Promise<Response> {
+  return fetch(gateway.url + path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" },
+    body: JSON.stringify({ prompt: PROMPT }),
+  });
 }
 
 /** Milliseconds to the first text; the stream is read to its end. */
 async function firstText(path: string): Promise<number> {
   const start = performance.now();
   let firstMs: number | undefined;
-  const response = await gateway.fetch(path, { body: { prompt: PROMPT } });
+  const response = await send(path);
   for await (const { event } of readEvents(response))
     if (event === "text") firstMs ??= performance.now() - start;
   if (firstMs === undefined) throw new Error(`${path}: no text came`);
