@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import tunnel from "@claudeway/plugin-cloudflare-tunnel";
 import { expect } from "chai";
 import type { Offers } from "../../../core/dist/kernel/capabilities.js";
@@ -6,6 +8,9 @@ import { createKernel, rejectionMessage, type TestKernel } from "../../core/kern
 import { eventually } from "../../e2e/poll.js";
 import { fakeOffers } from "../offers.js";
 import { type Behaviour, SAYS, StandIn } from "./stand-in.js";
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
 
 const URL = "https://ten-towns-join-fast.trycloudflare.com";
 const TOKEN = "eyJhIjoiNGYwZDFjMWU4ZjUyNGYwYzhhNTMwYzdjMmYzYTlkMTAifQ==";
@@ -150,14 +155,15 @@ describe("cloudflare_tunnel", () => {
     it(`holds little of a flood of output, ${newlines ? "in lines" : "in one line"}`, async () => {
       const bytes = 100_000_000;
       await start({}, { flood: { bytes, newlines }, lines: SAYS.quick(URL) });
-      let most = 0;
-      const before = process.memoryUsage();
-      await eventually("the address after the flood", () => {
-        const { heapUsed, external } = process.memoryUsage();
-        most = Math.max(most, heapUsed + external - before.heapUsed - before.external);
+      const before = heldBytes();
+      const held: number[] = [];
+      const look = () => {
+        held.push(heldBytes() - before);
         return announced.includes(URL);
-      });
-      expect(most).to.be.lessThan(bytes / 2);
+      };
+      await eventually("the address after the flood", look, 50_000);
+      expect(held, "samples").to.have.length.above(5);
+      expect(Math.max(...held)).to.be.lessThan(bytes / 5);
       expect(said().length).to.be.lessThan(1000);
     });
   }
@@ -227,6 +233,13 @@ describe("cloudflare_tunnel", () => {
     });
   });
 });
+
+/** What can be reached: what only awaits collection is left out, since when that comes is up to Node. */
+function heldBytes(): number {
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
 
 /** The argument lists of every process on this machine. */
 function everyArgumentList(): string {
