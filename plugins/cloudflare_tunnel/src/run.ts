@@ -80,6 +80,8 @@ export class Run {
   /** A quick tunnel stands when it has an address, a named one when it is connected. */
   #tell(): void {
     const { named, publicUrl, port, stands } = this.options;
+    // One that is being ended may still say where it would have led.
+    if (this.#verdict !== undefined) return;
     if (named ? !this.#isConnected : this.#address === undefined) return;
     const url = named ? (publicUrl ?? addressAmong(this.#rules, port)) : this.#address;
     if (this.#told !== undefined && this.#told.url === url && !this.#isLost) return;

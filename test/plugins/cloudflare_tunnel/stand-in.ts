@@ -14,6 +14,8 @@ export interface Behaviour {
   /** Ends with this code after the lines; otherwise it runs until it is told to end. */
   readonly exit?: number;
   readonly ignoreTerm?: true;
+  /** Printed when it is told to end, before it does. */
+  readonly lastLines?: readonly string[];
   /** Starts a program in its own process group that ignores TERM too. */
   readonly child?: true;
 }
@@ -33,8 +35,11 @@ const dir = __dirname;
 const behaviours = JSON.parse(readFileSync(dir + "/behaviours.json", "utf8"));
 const before = existsSync(dir + "/starts") ? readFileSync(dir + "/starts", "utf8").trim().split("\\n").length : 0;
 appendFileSync(dir + "/starts", JSON.stringify({ pid: process.pid, args: process.argv.slice(2), env: process.env }) + "\\n");
-const { lines = [], flood, ready, exit, ignoreTerm, child } = behaviours[Math.min(before, behaviours.length - 1)];
-process.on("SIGTERM", () => { if (!ignoreTerm) process.exit(0); });
+const { lines = [], flood, ready, exit, ignoreTerm, lastLines = [], child } = behaviours[Math.min(before, behaviours.length - 1)];
+process.on("SIGTERM", () => {
+  for (const line of lastLines) writeSync(2, line + "\\n");
+  if (!ignoreTerm) process.exit(0);
+});
 const HOLD = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)";
 if (child) spawn(process.execPath, ["-e", HOLD], { stdio: "ignore" });
 const print = (text) => new Promise((done) => process.stderr.write(text, done));

@@ -138,6 +138,13 @@ describe("cloudflare_tunnel", () => {
     expect(await standIn.left()).to.have.length(1);
   });
 
+  it("announces no address of one that it has given up", async () => {
+    const late = "https://too-late.trycloudflare.com";
+    await start({ start_secs: 1 }, { lastLines: SAYS.quick(late) }, { lines: SAYS.quick(URL) });
+    await announces(URL);
+    expect(announced).to.deep.equal([URL]);
+  });
+
   it("notices when the connection is lost and back, and when cloudflared answers no more", async () => {
     await start(
       {},
