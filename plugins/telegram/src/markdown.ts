@@ -20,12 +20,15 @@ export const QUOTE = tag("blockquote");
 /** Deeper than this, signs are left as they are. */
 const MOST_NESTED = 6;
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
-const HEADING = /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/;
+// One text can hold up the whole gateway: no pattern here may take more than a line's length, however the line is made.
+const FENCE = /^(\s*)(`{3,}|~{3,})/;
+const LANGUAGE = /^[\w+#.-]*/;
+const HEADING = /^ {0,3}#{1,6}(?=\s)/;
+const CLOSING_HASHES = /(?:^|\s)#+$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const ITEM = /^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(?:\[([ xX])\]\s+)?(.*)$/;
 const QUOTED = /^ {0,3}>\s?(.*)$/;
-const TABLE_RULE = /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/;
+const TABLE_RULE_CELL = /^:?-+:?$/;
 
 /** Markdown as models write it, as text in Telegram's elements. Unclosed signs are text; an unclosed code block ends with the text. */
 export function parseMarkdown(markdown: string): Span[] {
@@ -40,14 +43,19 @@ export function parseMarkdown(markdown: string): Span[] {
   return spans;
 }
 
-/** How many lines a code block takes; 0: none begins here. */
+/** How many lines a code block takes; 0: none begins here. In a list it stands as far in as the item's text. */
 function fence(lines: readonly string[], at: number, spans: Span[]): number {
-  const [, marks, language] = FENCE.exec(lines[at] ?? "") ?? [];
-  if (marks === undefined) return 0;
+  const [opening = "", indent = "", marks] = FENCE.exec(lines[at] ?? "") ?? [];
+  const info = lines[at]?.slice(opening.length).trim() ?? "";
+  if (marks === undefined || info.includes("`")) return 0;
   let end = at + 1;
   while (end < lines.length && !closes(lines[end] ?? "", marks)) end++;
+  const [language = ""] = LANGUAGE.exec(info) ?? [];
   const tags = language ? [PRE, { open: `<code class="language-${language}">`, close: "</code>" }] : [PRE];
-  const text = lines.slice(at + 1, end).join("\n");
+  const text = lines
+    .slice(at + 1, end)
+    .map((inside) => withoutIndent(inside, indent.length))
+    .join("\n");
   if (text !== "") spans.push({ text, tags });
   return Math.min(end + 1, lines.length) - at;
 }
@@ -57,15 +65,25 @@ function closes(text: string, marks: string): boolean {
   return bare.length >= marks.length && bare === marks.charAt(0).repeat(bare.length);
 }
 
+function withoutIndent(text: string, most: number): string {
+  const indent = text.length - text.trimStart().length;
+  return text.slice(Math.min(indent, most));
+}
+
 /** Telegram has no tables: one is shown as it was written, in letters of one width. */
 function table(lines: readonly string[], at: number, spans: Span[]): number {
-  const rule = lines[at + 1] ?? "";
-  if (!lines[at]?.includes("|") || !rule.includes("-") || !rule.includes("|") || !TABLE_RULE.test(rule))
-    return 0;
+  if (!lines[at]?.includes("|") || !isTableRule(lines[at + 1] ?? "")) return 0;
   let end = at + 2;
   while (end < lines.length && lines[end]?.includes("|")) end++;
   spans.push({ text: lines.slice(at, end).join("\n"), tags: [PRE] });
   return end - at;
+}
+
+function isTableRule(text: string): boolean {
+  const cells = text.trim().split("|");
+  if (cells[0] === "") cells.shift();
+  if (cells.at(-1) === "") cells.pop();
+  return text.includes("|") && cells.length > 0 && cells.every((cell) => TABLE_RULE_CELL.test(cell.trim()));
 }
 
 function quote(lines: readonly string[], at: number, spans: Span[]): number {
@@ -80,12 +98,19 @@ function quote(lines: readonly string[], at: number, spans: Span[]): number {
 }
 
 function line(text: string, spans: Span[]): void {
-  const heading = HEADING.exec(text)?.[1];
+  const heading = headingOf(text);
   const item = ITEM.exec(text);
   if (heading !== undefined) inline(heading, [BOLD], spans);
   else if (RULE.test(text)) spans.push({ text: "———", tags: [] });
   else if (item !== null) listItem(item, spans);
   else inline(text, [], spans);
+}
+
+function headingOf(text: string): string | undefined {
+  const [hashes] = HEADING.exec(text) ?? [];
+  return hashes === undefined
+    ? undefined
+    : text.slice(hashes.length).trim().replace(CLOSING_HASHES, "").trim();
 }
 
 function listItem([, indent = "", number, box, rest = ""]: RegExpExecArray, spans: Span[]): void {
@@ -153,12 +178,21 @@ function code(text: string, at: number, vain: Set<string>, tags: readonly Tag[])
     vain.add(marks);
     return { end: open, inner: marks };
   }
-  const inside = text.slice(open, close).replace(/^ (.*[^ ].*) $/, "$1");
-  // Telegram lets code stand in a quote and in nothing else.
   return {
     end: close + marks.length,
-    inner: { text: inside, tags: [...tags.filter((t) => t === QUOTE), CODE], raw: true },
+    inner: { text: withoutPadding(text.slice(open, close)), tags: tagsOfCode(tags), raw: true },
   };
+}
+
+/** Telegram lets code stand in a quote and in nothing else: of code in a link the link is kept. */
+function tagsOfCode(tags: readonly Tag[]): readonly Tag[] {
+  return tags.some(isLink) ? tags : [...tags.filter((one) => one === QUOTE), CODE];
+}
+
+/** A blank on either side lets code begin or end with a backtick. */
+function withoutPadding(text: string): string {
+  const padded = text.startsWith(" ") && text.endsWith(" ") && text.trim() !== "";
+  return padded ? text.slice(1, -1) : text;
 }
 
 function closingRun(text: string, from: number, length: number): number {
@@ -199,6 +233,10 @@ function link(text: string, at: number, vain: Set<string>, tags: readonly Tag[])
     end: end + 1,
     inner: { text: label === "" ? url : label, tags: [...tags, anchor], raw: label === "" },
   };
+}
+
+function isLink({ close }: Tag): boolean {
+  return close === "</a>";
 }
 
 function closingParenthesis(whole: string, from: number): number {
