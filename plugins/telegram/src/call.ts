@@ -6,26 +6,34 @@ export function describeCall({ tool, input }: Pick<Approval, "tool" | "input">):
 }
 
 function describeInput(tool: string, input: Approval["input"]): string {
-  const {
-    command,
-    file_path: path,
-    notebook_path: notebook,
-    old_string: before,
-    new_string: after,
-    content,
-  } = input;
-  if (tool === "Bash" && typeof command === "string") return command;
-  const file = typeof path === "string" ? path : notebook;
-  if (typeof file !== "string") return JSON.stringify(input, null, 2);
-  if (typeof before === "string" && typeof after === "string") {
-    return [file, ...marked("-", before), ...marked("+", after)].join("\n");
+  if (tool === "Bash" && typeof input["command"] === "string") {
+    // The description is what Claude says of its command: it changes nothing.
+    const { command: _command, description: _description, ...options } = input;
+    return withOptions([input["command"]], options);
   }
-  return typeof content === "string" ? [file, ...marked("+", content)].join("\n") : describeRest(file, input);
+  const name = ["file_path", "notebook_path"].find((one) => typeof input[one] === "string");
+  if (name === undefined) return JSON.stringify(input, null, 2);
+  const { [name]: file, ...change } = input;
+  return describeChange(String(file), change);
 }
 
-function describeRest(file: string, input: Approval["input"]): string {
-  const { file_path: _path, notebook_path: _notebook, ...rest } = input;
-  return Object.keys(rest).length === 0 ? file : `${file}\n${JSON.stringify(rest, null, 2)}`;
+function describeChange(file: string, change: Approval["input"]): string {
+  const { old_string: before, new_string: after, ...options } = change;
+  if (typeof before === "string" && typeof after === "string") {
+    return withOptions([file, ...marked("-", before), ...marked("+", after)], options);
+  }
+  const { content, ...others } = change;
+  return typeof content === "string"
+    ? withOptions([file, ...marked("+", content)], others)
+    : withOptions([file], change);
+}
+
+/** Whatever else a call says changes what it does: every occurrence instead of one, or no sandbox. */
+function withOptions(lines: readonly string[], options: Approval["input"]): string {
+  const set = Object.entries(options).filter(([, value]) => value !== false);
+  return [...lines, ...(set.length === 0 ? [] : [JSON.stringify(Object.fromEntries(set), null, 2)])].join(
+    "\n",
+  );
 }
 
 function marked(sign: string, text: string): string[] {

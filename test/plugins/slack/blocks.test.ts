@@ -94,6 +94,24 @@ describe("slack messages", () => {
     expect(text).to.contain("/w/a.ts\\n- one\\n- two\\n+ three");
   });
 
+  it("show what else a call says, since it changes what it does", () => {
+    const edit = { file_path: "/w/a.ts", old_string: "one", new_string: "two", replace_all: true };
+    expect(JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }))))).to.contain(
+      "replace_all",
+    );
+    const input = {
+      command: "make",
+      description: "harmless",
+      timeout: false,
+      dangerouslyDisableSandbox: true,
+    };
+    const text = JSON.stringify(toMessage(askedNews(approvalOf({ input }))));
+    expect(text)
+      .to.contain("dangerouslyDisableSandbox")
+      .and.not.contain("harmless")
+      .and.not.contain("timeout");
+  });
+
   it("escape what Slack reads as markup", () => {
     expect(escapeText("<!here> & co")).to.equal("&lt;!here&gt; &amp; co");
   });

@@ -69,6 +69,18 @@ describe("telegram's buttons", () => {
     expect(second.html).to.contain("Bu oturum için onaylayan: Ada L");
   });
 
+  it("stand under all that a call says, since it changes what it does", async () => {
+    bot = await (await TestBot.start()).ready();
+    const input = { file_path: "/w/a.ts", old_string: "one", new_string: "two", replace_all: true };
+    bot.ask({ id: "a1", tool: "Edit", input });
+    expect((await bot.shows("use Edit?")).html).to.contain("+ two\n{\n  &quot;replace_all&quot;: true");
+    const command = { command: "make", description: "harmless", dangerouslyDisableSandbox: true };
+    bot.ask({ id: "a2", tool: "Bash", input: command });
+    expect((await bot.shows("use Bash?")).html)
+      .to.contain("dangerouslyDisableSandbox")
+      .and.not.contain("harmless");
+  });
+
   it("go where it was decided elsewhere, has expired, or was withdrawn; in order even when that is at once", async () => {
     bot = await (await TestBot.start()).ready();
     const by = { channel: "dashboard", who: "admin" };
