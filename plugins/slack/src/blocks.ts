@@ -52,7 +52,7 @@ export function toDigest(news: readonly News[], lost = 0): Message {
     ...lossBlocks(lost),
     section(`*${title}*`),
     section(lines.join("\n")),
-    context([counted(news), ...(rest > 0 ? [`${rest} more are not shown`] : [])].join("  ·  ")),
+    context([counted(news), ...(rest > 0 ? [`${rest} more not shown`] : [])].join("  ·  ")),
   ]);
 }
 
@@ -102,7 +102,7 @@ function counted(news: readonly News[]): string {
 }
 
 function lossBlocks(lost: number): Blocks {
-  return lost === 0 ? [] : [section(`⚠️ *${lost} older events were dropped*: Slack could not be reached`)];
+  return lost === 0 ? [] : [section(`⚠️ *Older events dropped: ${lost}*, since Slack did not take them`)];
 }
 
 function decideBlocks({ url }: DecideAt): Blocks {

@@ -20,18 +20,36 @@ export class Undelivered extends Error {
 const LONGEST_RETRY_AFTER_MS = 600_000;
 const MOST_REASON = 100;
 
+/** What Slack says, with 400 too, of a webhook that is not to be used any more; other words are about the message. */
+const GONE = new Set([
+  "no_service",
+  "no_service_id",
+  "no_active_hooks",
+  "no_team",
+  "team_disabled",
+  "invalid_token",
+  "user_not_found",
+  "channel_not_found",
+  "channel_is_archived",
+  "action_prohibited",
+  "posting_to_general_channel_denied",
+]);
+
 /** Slack's incoming webhook, with a deadline for each message and a word for each way to fail. */
 export class Webhook {
   /** Names it in logs, without its secret path. */
   readonly name: string;
 
+  /** Throws where the URL is none; the error does not repeat it. */
   constructor(
     private readonly url: string,
     private readonly timeoutMs: number,
   ) {
+    if (!URL.canParse(url)) throw new Error("a webhook_url is no address");
     const { host, pathname } = new URL(url);
-    // The end of a webhook's path is its secret; the start names team and channel.
-    this.name = `${host}${pathname.split("/").slice(0, 4).join("/")}/***`;
+    const path = pathname.split("/");
+    // The end of a path is its secret, however short it is; the start of Slack's names team and channel.
+    this.name = `${host}${path.slice(0, Math.min(path.length - 1, 4)).join("/")}/***`;
   }
 
   /** Rejects with `Undelivered`. A message whose answer got lost may be delivered again. */
@@ -70,7 +88,8 @@ function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: st
   const reason = `answered ${statusCode}${said}`;
   if (statusCode === 429) return new Undelivered("busy", reason, retryAfterMs(retryAfter));
   if (statusCode >= 500 || statusCode === 408) return new Undelivered("busy", reason);
-  if (statusCode === 400 || statusCode === 413) return new Undelivered("payload", reason);
+  const gone = GONE.has(body.trim());
+  if ((statusCode === 400 || statusCode === 413) && !gone) return new Undelivered("payload", reason);
   return new Undelivered("refused", `${reason}; is webhook_url still right?`);
 }
 

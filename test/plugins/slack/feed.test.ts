@@ -154,7 +154,7 @@ describe("slack", () => {
     await pause(150);
     const texts = server.posted.map(({ payload }) => textOf(payload));
     expect(texts).to.have.length(3);
-    expect(texts[0]).to.contain("200 events").and.contain("more are not shown");
+    expect(texts[0]).to.contain("200 events").and.contain("more not shown");
     expect(texts[1]).to.contain("May Claude use Bash?");
     expect(texts[2]).to.contain("100 events");
     const gaps = server.posted.slice(1).map(({ at }, index) => at - (server.posted[index]?.at ?? 0));
@@ -200,8 +200,8 @@ describe("slack", () => {
     server.always = undefined;
     const posted = await arrived(2);
     const texts = posted.map(({ payload }) => textOf(payload));
-    expect(texts[0]).to.contain("older events were dropped").and.contain("May Claude use Bash?");
-    expect(Number(/\*(\d+) older/.exec(texts[0] ?? "")?.[1])).to.equal(51);
+    expect(texts[0]).to.contain("Older events dropped").and.contain("May Claude use Bash?");
+    expect(Number(/dropped: (\d+)/.exec(texts[0] ?? "")?.[1])).to.equal(51);
     expect(texts[1]).to.contain("9 events");
     expect(running.complaints().some((line) => line.includes("the oldest are dropped"))).to.equal(true);
   });
@@ -218,6 +218,53 @@ describe("slack", () => {
     tell.finished();
     await pause(5 * INTERVAL_MS);
     expect(server.attempts).to.equal(1, "a refused webhook is left alone for a while");
+  });
+
+  it("keeps the secret of a short webhook too: other services put it right behind the host", async () => {
+    await start({ webhook_url: server.url("/hooks/secret") });
+    server.always = { status: 404, body: "no_service" };
+    tell.finished();
+    const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
+    expect(notice).to.match(/^slack: 127\.0\.0\.1:\d+\/hooks\/\*\*\*: /);
+    expect(JSON.stringify([running.kernel.status(), running.lines])).not.to.contain("secret");
+  });
+
+  for (const [status, body] of [
+    [400, "no_active_hooks"],
+    [400, "user_not_found"],
+    [403, "action_prohibited"],
+    [404, "channel_not_found"],
+    [410, "channel_is_archived"],
+  ] as const) {
+    it(`keeps what waits, and says so, where ${status} ${body} means that the webhook is gone`, async () => {
+      await start();
+      server.always = { status, body };
+      tell.finished();
+      const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
+      expect(notice).to.contain(`answered ${status} ${body}; is webhook_url still right?`);
+      expect(server.attempts).to.equal(1);
+      server.always = undefined;
+      await running.kernel.tellClosing();
+      expect(textOf(server.posted[0]?.payload)).to.contain("Request finished");
+    });
+  }
+
+  it("waits after a 429 without Retry-After, or with a senseless one", async () => {
+    await start();
+    server.next({ status: 429 }, { status: 429, retryAfter: -5 });
+    const began = performance.now();
+    tell.finished();
+    await arrived(1);
+    expect(performance.now() - began).to.be.at.least(1980);
+    expect(server.attempts).to.equal(3);
+  });
+
+  it("follows no redirect: what it posts is for Slack only", async () => {
+    await start();
+    server.next({ status: 307, location: server.url("/elsewhere") });
+    tell.finished();
+    await arrived(1);
+    expect(server.posted.map(({ path }) => path)).to.deep.equal(["/services/T000/B000/secret"]);
   });
 
   it("takes a page for no answer of Slack's", async () => {
@@ -240,9 +287,7 @@ describe("slack", () => {
     await eventually("both attempts", () => server.attempts >= 4);
     tell.finished();
     const posted = await arrived(2);
-    expect(textOf(posted[1]?.payload))
-      .to.contain("1 older events were dropped")
-      .and.contain("Request finished");
+    expect(textOf(posted[1]?.payload)).to.contain("Older events dropped: 1").and.contain("Request finished");
   });
 
   it("posts what waits when the gateway closes, and is bounded in that", async () => {

@@ -3,7 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 
 /** How the next request is answered. */
 export type Behaviour =
-  | { readonly status: number; readonly body?: string; readonly retryAfter?: number }
+  | {
+      readonly status: number;
+      readonly body?: string;
+      readonly retryAfter?: number;
+      readonly location?: string;
+    }
   | "hang"
   | "cut"
   | "half";
@@ -80,7 +85,10 @@ export class SlackServer {
     const wrong = behaviour.status === 200 ? complaint(payload) : undefined;
     const status = wrong === undefined ? behaviour.status : 400;
     if (status === 200) this.posted.push({ path: request.url ?? "", at: performance.now(), payload });
-    const headers = behaviour.retryAfter === undefined ? {} : { "retry-after": String(behaviour.retryAfter) };
+    const headers = {
+      ...(behaviour.retryAfter === undefined ? {} : { "retry-after": String(behaviour.retryAfter) }),
+      ...(behaviour.location === undefined ? {} : { location: behaviour.location }),
+    };
     response.writeHead(status, headers).end(wrong ?? behaviour.body ?? "");
   }
 }
