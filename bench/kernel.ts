@@ -9,7 +9,8 @@ import { median, medianWithin } from "./median.js";
 
 /*
  * What plugins cost by being there: gateways with 0, 1, 5 and 20 plugins that tap every hook and do nothing, on the
- * scripted engine. Measured is the processor time of the whole process, the test's client in it, which is the same for
+ * scripted engine. Each has one more that lets tool calls run, so that all of them ask: what asking takes is not the
+ * kernel's. Measured is the processor time of the whole process, the test's client in it, which is the same for
  * all of them: the difference to the gateway without plugins is what the kernel adds.
  *
  * That difference is a few hundredths of what a turn takes, so: the gateways take turns within each round, in changing
@@ -73,7 +74,7 @@ function open(count: number): Promise<TestGateway> {
   return createTestGateway({
     checkLeaks: false,
     config: { log_level: "warn" },
-    plugins: Array.from({ length: count }, (_, index) => tapsAll(index, index === count - 1)),
+    plugins: [...Array.from({ length: count }, (_, index) => tapsAll(index)), allows()],
     replies: function* () {
       yield { tool: "Read", input: { file_path: "a.txt" } };
       yield "word ".repeat(WORDS);
@@ -81,8 +82,19 @@ function open(count: number): Promise<TestGateway> {
   });
 }
 
-/** Taps every hook; the last of them has an answer for tool calls. */
-function tapsAll(index: number, answers: boolean): Plugin<object> {
+function allows(): Plugin<object> {
+  return definePlugin<object>({
+    name: "allows",
+    apiVersion: 1,
+    configSchema: { type: "object" },
+    apply({ hooks }) {
+      hooks.approve.tap("all", () => ({ verdict: "allow" }));
+    },
+  });
+}
+
+/** Taps every hook. */
+function tapsAll(index: number): Plugin<object> {
   return definePlugin<object>({
     name: `taps_all_${index}`,
     apiVersion: 1,
@@ -91,7 +103,7 @@ function tapsAll(index: number, answers: boolean): Plugin<object> {
       hooks.request.tap("pass", () => undefined);
       hooks.beforeExecute.tap("same", (plan) => plan);
       hooks.spawn.tap("same", (plan) => plan);
-      hooks.approve.tap("allow", () => (answers ? { verdict: "allow" } : undefined));
+      hooks.approve.tap("pass", () => undefined);
       hooks.approvalRequested.tap("hear", () => {});
       hooks.approvalDecided.tap("hear", () => {});
       hooks.event.tap("hear", () => {});

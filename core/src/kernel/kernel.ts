@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from "node:util";
 import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
 import { placeToBlame } from "./blame.js";
 import type { Offers } from "./capabilities.js";
+import { bringAbout, type ChangeReport } from "./change.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
 import type { CallWatch } from "./guard.js";
@@ -57,16 +57,6 @@ export interface TellingCalls {
 interface TellingHook<Args extends readonly unknown[]> {
   isUsed(): boolean;
   callAsync(...args: [...Args, () => void]): void;
-}
-
-/** What became of a changed selection, by plugin name. */
-export interface ChangeReport {
-  readonly started: readonly string[];
-  readonly replaced: readonly string[];
-  readonly stopped: readonly string[];
-  readonly unchanged: readonly string[];
-  /** Each keeps its old instance, where it had one; an exclusive one may be off, its status says `failed` then. */
-  readonly failed: readonly PluginError[];
 }
 
 /** Switches plugins on and off. Changes are queued and never interleave. */
@@ -161,15 +151,7 @@ export class Kernel {
    */
   change(selection: PluginSelection): Promise<ChangeReport> {
     return this.#enqueue(async () => {
-      const wanted = await this.check(selection);
-      const names = wanted.map(({ name }) => name);
-      const report: MutableReport = { started: [], replaced: [], stopped: [], unchanged: [], failed: [] };
-      // First, so that the others can take the prefixes that these give up.
-      await this.#stopOthers(names, report);
-      this.#roster.reorder(names);
-      for (const one of wanted) await this.#changeOne(one, report);
-      this.#roster.reorder(names);
-      return report;
+      return bringAbout(await this.check(selection), this.#roster, this.#log);
     });
   }
 
@@ -253,36 +235,6 @@ export class Kernel {
     }
   }
 
-  async #stopOthers(names: readonly string[], report: MutableReport): Promise<void> {
-    for (const { checked, state } of this.#roster.entries.toReversed()) {
-      if (state === "off" || names.includes(checked.name)) continue;
-      await this.#roster.switchOff(checked.name);
-      report.stopped.push(checked.name);
-    }
-  }
-
-  async #changeOne(checked: CheckedPlugin, report: MutableReport): Promise<void> {
-    try {
-      report[await this.#bringAbout(checked)].push(checked.name);
-    } catch (error) {
-      if (!(error instanceof PluginError)) throw error;
-      this.#log.error({ err: error }, error.message);
-      report.failed.push(error);
-    }
-  }
-
-  async #bringAbout(checked: CheckedPlugin): Promise<"started" | "replaced" | "unchanged"> {
-    const entry = this.#roster.get(checked.name);
-    if (entry === undefined || entry.state !== "on") {
-      await this.#roster.start(checked);
-      return "started";
-    }
-    const { plugin, config } = entry.checked;
-    if (plugin === checked.plugin && isDeepStrictEqual(config, checked.config)) return "unchanged";
-    await this.#roster.replace(entry, checked);
-    return "replaced";
-  }
-
   #refuseTwin({ name, plugin, source }: CheckedPlugin): void {
     const entry = this.#roster.get(name);
     if (entry?.state !== "on" || entry.checked.plugin === plugin) return;
@@ -306,11 +258,3 @@ export class Kernel {
 }
 
 function nobodyWaits(): void {}
-
-interface MutableReport {
-  started: string[];
-  replaced: string[];
-  stopped: string[];
-  unchanged: string[];
-  failed: PluginError[];
-}

@@ -169,6 +169,21 @@ describe("what taps are given", () => {
     );
   });
 
+  it("may be nested as deeply as the model likes", async () => {
+    const { kernel } = createKernel();
+    const input = JSON.parse(`${'{"a":'.repeat(100_000)}{}${"}".repeat(100_000)}`);
+    const frozen: boolean[] = [];
+    const listening = plugin("listening", ({ hooks }) =>
+      hooks.approvalRequested.tap(
+        "hear",
+        (approval) => void frozen.push(Object.isFrozen(approval.input["a"])),
+      ),
+    );
+    await kernel.enable({ plugins: [listening] });
+    Reflect.apply(kernel.tell, kernel, ["approvalRequested", { id: "a1", input }]);
+    expect(frozen).to.deep.equal([true]);
+  });
+
   it("is the client's answer too: a telling tap neither forges nor bills it", async () => {
     const forging = plugin("forging", ({ hooks }) =>
       hooks.afterExecute.tap(

@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Logger } from "pino";
+import { PluginError } from "./faults.js";
+import type { Roster } from "./roster.js";
+import type { CheckedPlugin } from "./selection.js";
+
+/** What became of a changed selection, by plugin name. */
+export interface ChangeReport {
+  readonly started: readonly string[];
+  readonly replaced: readonly string[];
+  readonly stopped: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Each keeps its old instance, where it had one; an exclusive one may be off, its status says `failed` then. */
+  readonly failed: readonly PluginError[];
+}
+
+/**
+ * Makes these plugins the ones that are on, in this order: the others are switched off, new ones on, those that are
+ * configured otherwise are replaced. It goes plugin by plugin, and one that fails keeps its old instance.
+ */
+export async function bringAbout(
+  wanted: readonly CheckedPlugin[],
+  roster: Roster,
+  log: Logger,
+): Promise<ChangeReport> {
+  const names = wanted.map(({ name }) => name);
+  // First, so that the others can take the prefixes that these give up.
+  const stopped = await stopOthers(names, roster);
+  roster.reorder(names);
+  const report = { started: [], replaced: [], stopped, unchanged: [], failed: [] };
+  for (const one of wanted) await changeOne(one, roster, log, report);
+  roster.reorder(names);
+  return report;
+}
+
+async function stopOthers(names: readonly string[], roster: Roster): Promise<string[]> {
+  const others = roster.entries
+    .filter(({ checked, state }) => state !== "off" && !names.includes(checked.name))
+    .map(({ checked }) => checked.name)
+    .toReversed();
+  for (const name of others) await roster.switchOff(name);
+  return others;
+}
+
+type MutableReport = { [Outcome in "started" | "replaced" | "unchanged"]: string[] } & {
+  failed: PluginError[];
+};
+
+async function changeOne(
+  checked: CheckedPlugin,
+  roster: Roster,
+  log: Logger,
+  report: MutableReport,
+): Promise<void> {
+  try {
+    report[await startOrReplace(checked, roster)].push(checked.name);
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    log.error({ err: error }, error.message);
+    report.failed.push(error);
+  }
+}
+
+async function startOrReplace(
+  checked: CheckedPlugin,
+  roster: Roster,
+): Promise<"started" | "replaced" | "unchanged"> {
+  const entry = roster.get(checked.name);
+  if (entry === undefined || entry.state !== "on") {
+    await roster.start(checked);
+    return "started";
+  }
+  const { plugin, config } = entry.checked;
+  if (plugin === checked.plugin && isDeepStrictEqual(config, checked.config)) return "unchanged";
+  await roster.replace(entry, checked);
+  return "replaced";
+}
