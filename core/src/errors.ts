@@ -77,8 +77,13 @@ export function refusalToError(refusal: Refusal): GatewayError {
   const retryAfter = refusal.options.retryAfterSecs ?? (refusal.status === 429 ? 1 : undefined);
   return new GatewayError(own ?? "FORBIDDEN", refusal.reason, {
     status: refusal.status,
-    ...(retryAfter === undefined ? {} : { headers: { "retry-after": String(Math.ceil(retryAfter)) } }),
+    ...(retryAfter === undefined ? {} : { headers: { "retry-after": wholeSeconds(retryAfter) } }),
   });
+}
+
+/** A plugin that works a time out may be late with it, or divide by nothing; clients take whole seconds only. */
+function wholeSeconds(secs: number): string {
+  return Number.isFinite(secs) ? String(Math.max(0, Math.ceil(secs))) : "1";
 }
 
 /** The message of anything thrown, also of what a plugin's author never meant to be read. */

@@ -7,6 +7,8 @@ const THROWN: Readonly<Record<string, () => unknown>> = {
   "/own": () => new GatewayError("CONFLICT", "decided before", { headers: { "x-more": "yes" } }),
   "/refusal": () => new Refusal(403, "not on Sundays"),
   "/limit": () => new Refusal(429, "slow down", { retryAfterSecs: 1.2 }),
+  "/limit-past": () => new Refusal(429, "slow down", { retryAfterSecs: -3 }),
+  "/limit-odd": () => new Refusal(429, "slow down", { retryAfterSecs: Number.NaN }),
   "/limit-without": () => new Refusal(429, "slow down"),
   "/odd": () => new Refusal(451, "not in this country"),
   "/defect": () => new Error("the secret is sk-12345"),
@@ -52,16 +54,14 @@ describe("errors", () => {
       null,
       { error: "not on Sundays", code: "FORBIDDEN" },
     ]);
-    expect(await refused("/limit")).to.deep.equal([
-      429,
-      "2",
-      { error: "slow down", code: "TOO_MANY_REQUESTS" },
-    ]);
-    expect(await refused("/limit-without")).to.deep.equal([
-      429,
-      "1",
-      { error: "slow down", code: "TOO_MANY_REQUESTS" },
-    ]);
+    const waits = { "/limit": "2", "/limit-without": "1", "/limit-past": "0", "/limit-odd": "1" };
+    for (const [path, retryAfter] of Object.entries(waits)) {
+      expect(await refused(path)).to.deep.equal([
+        429,
+        retryAfter,
+        { error: "slow down", code: "TOO_MANY_REQUESTS" },
+      ]);
+    }
     expect(await refused("/odd")).to.deep.equal([
       451,
       null,
