@@ -69,11 +69,11 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<vo
   const log = openLog(config.log_level, secrets);
   const starting = listen({ loaded, secrets, log, read });
   closeOnSignals(starting, log);
+  survivePlugins(starting, log);
   const gateway = await starting;
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
-  survivePlugins(gateway, log);
 }
 
 async function listen(
@@ -126,17 +126,20 @@ function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
 
 /**
  * What a plugin's own timer throws leaves the gateway as it was: it is named, and all goes on. After any other error that
- * nobody caught, nobody knows what state things are in.
+ * nobody caught, nobody knows what state things are in. While the gateway starts, it is looked into when that is over.
  */
-function survivePlugins(gateway: RunningGateway, log: Logger): void {
-  process.on("unhandledRejection", (error) => {
-    if (!gateway.kernel.blame(error)) log.error({ err: error }, "a promise was rejected and nobody cared");
+function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
+  process.on("unhandledRejection", async (error) => {
+    const gateway = await starting.catch(() => undefined);
+    if (!gateway?.kernel.blame(error)) log.error({ err: error }, "a promise was rejected and nobody cared");
   });
-  process.on("uncaughtException", (error) => {
-    if (gateway.kernel.blame(error)) return;
+  process.on("uncaughtException", async (error) => {
+    const gateway = await starting.catch(() => undefined);
+    if (gateway?.kernel.blame(error)) return;
     log.fatal({ err: error }, "an error that nobody caught; closing");
     process.exitCode = 1;
-    void gateway.close().then(() => leave(log));
+    await gateway?.close();
+    leave(log);
   });
 }
 

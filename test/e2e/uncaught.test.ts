@@ -24,6 +24,10 @@ describe("what a plugin throws where nobody catches it", () => {
     ["emitter", "in an event"],
     ["late", "onDispose: comes too late, apply has ended; register while it runs"],
   ] as const;
+  it("is named, and the gateway starts all the same", async () => {
+    expect(await line("while it starts")).to.deep.include({ level: "error", plugin: "uncaught" });
+  });
+
   for (const [way, text] of ways) {
     it(`is named, and the gateway goes on: ${way}`, async () => {
       await gateway.request(`/uncaught/${way}`);
