@@ -224,6 +224,20 @@ describe("sessions", () => {
       expect(existsSync(named)).to.equal(true);
     });
 
+    it("that have gone since are named, instead of a program that is there", async () => {
+      const named = join(gateway.dir, "goes");
+      mkdirSync(named);
+      const { body: session } = await start(named);
+      rmSync(named, { recursive: true });
+      const path = `/session/${session["session_id"]}`;
+      const { body } = await gateway.request(path, { body: { prompt: "where are we?" } });
+      expect(body["error"]).to.match(/: the working directory \S+goes does not exist$/);
+      mkdirSync(named);
+      expect((await gateway.request(path, { body: { prompt: "and now?" } })).body).to.include({
+        success: true,
+      });
+    });
+
     it("that are not there, or no folders, are refused", async () => {
       writeFileSync(join(gateway.workdir, "file"), "");
       for (const workdir of ["/nowhere", "nowhere", "file", join(gateway.workdir, "file")]) {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type AccountInfo,
@@ -209,8 +210,9 @@ export class ClaudeProcess {
 
   #spawn(sdk: SdkSpawnOptions, executable: string) {
     const own = this.plan.command === executable;
+    const cwd = sdk.cwd ?? this.plan.cwd;
     const child = spawn(own ? sdk.command : this.plan.command, [...this.plan.args, ...sdk.args], {
-      cwd: sdk.cwd ?? this.plan.cwd,
+      cwd,
       env: { ...sdk.env, ...markedEnvironment(this.marker) },
       detached: true,
       stdio: ["pipe", "pipe", "pipe"],
@@ -218,7 +220,8 @@ export class ClaudeProcess {
     this.#child = child;
     child.once("exit", (code, signal) => this.#exit.resolve({ code, signal }));
     child.once("error", (error) => {
-      this.#complain(error.message);
+      // Node says ENOENT of the program where it is the folder that has gone.
+      this.#complain(existsSync(cwd) ? error.message : `the working directory ${cwd} does not exist`);
       if (child.pid === undefined) this.#exit.resolve({ code: null, signal: null });
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#complain(text));
