@@ -1,12 +1,13 @@
 import type { TaskRequest } from "@claudeway/schemas";
 import type { Engine } from "./engine/engine.js";
+import type { TurnIds } from "./http/entrance.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Caller } from "./turns/types.js";
 import type { Workdirs } from "./workdirs.js";
 
 /** One-shot tasks: a prompt, an answer, and a session that is only kept to be approved in. */
-export class Tasks {
+export class Tasks implements TurnIds {
   constructor(
     private readonly parts: {
       readonly engine: Engine;
@@ -16,7 +17,14 @@ export class Tasks {
   ) {}
 
   /** The id for the next task: that of a session that a process was started ahead for, where there is one. */
-  readonly newId = (): string => this.parts.engine.taskId();
+  newId(): string {
+    return this.parts.engine.taskId();
+  }
+
+  /** Lets go of a process that was started ahead for this id, unless a turn has begun that may want it. */
+  abandon(id: string): void {
+    if (this.parts.turns.get(id) === undefined) this.parts.engine.abandon(id);
+  }
 
   /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is none. */
   async start(
@@ -25,7 +33,7 @@ export class Tasks {
     { id, route }: { readonly id: string; readonly route: string },
   ): Promise<Turn> {
     const workdir = await this.parts.workdirs.ofTask(request.workdir);
-    return this.parts.turns.start({
+    const turn = this.parts.turns.start({
       info: { id, sessionId: id, kind: "task", keyId: caller.keyId, createdAt: new Date().toISOString() },
       plan: {
         prompt: request.prompt,
@@ -38,5 +46,8 @@ export class Tasks {
       },
       route,
     });
+    // It may have ended without a process: refused, say, or in the queue.
+    void turn.ended.then(() => this.parts.engine.abandon(id));
+    return turn;
   }
 }

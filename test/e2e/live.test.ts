@@ -1,5 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { cliProcesses } from "../../bench/probe.js";
 import { decide, newSession, onlyPending, prompt, read, startAsking } from "./approval-kit.js";
 import { Conversation } from "./conversation.js";
 import { sumOfDealt } from "./dealt.js";
@@ -7,17 +10,7 @@ import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
 
-/** The gateway's CLI processes at this moment: its own children, without what these run themselves. */
-async function processes(gateway: TestGateway): Promise<number> {
-  const stats = (await gateway.children()).map((pid) =>
-    readFile(`/proc/${pid}/stat`, "utf8").catch(() => ""),
-  );
-  // The fields after the command: state, parent (proc(5)).
-  const parents = (await Promise.all(stats)).map(
-    (stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1],
-  );
-  return parents.filter((parent) => parent === String(gateway.pid)).length;
-}
+const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses", import.meta.url));
 
 describe("live processes", () => {
   let gateway: TestGateway;
@@ -61,7 +54,10 @@ describe("live processes", () => {
       for (let turn = 0; turn <= round; turn++)
         expect((await talk.say("[[words 4]]")).body.success).to.equal(true);
       for (const pid of await gateway.children()) process.kill(pid, "SIGKILL");
-      await eventually("the killed process to be gone", async () => (await processes(gateway)) === 0);
+      await eventually(
+        "the killed process to be gone",
+        async () => (await cliProcesses(gateway)).length === 0,
+      );
     }
     const { body } = await talk.say("[[recall]]");
     expect(body.result).to.contain("6 earlier prompts");
@@ -90,7 +86,7 @@ describe("live processes", () => {
     let most = 0;
     let looking = true;
     const watching = (async () => {
-      while (looking) most = Math.max(most, await processes(gateway));
+      while (looking) most = Math.max(most, (await cliProcesses(gateway)).length);
     })();
     const talks = await Promise.all([1, 2, 3, 4].map(() => Conversation.start(gateway)));
     for (let round = 0; round < 2; round++) {
@@ -108,12 +104,12 @@ describe("live processes", () => {
     gateway = await TestGateway.start({ config: "[engine]\nidle_secs = 2\nspares = 0\n" });
     const kept = await Conversation.start(gateway);
     await kept.say("[[words 2]]");
-    expect(await processes(gateway)).to.equal(1);
-    await eventually("the idle process to be ended", async () => (await processes(gateway)) === 0);
+    expect((await cliProcesses(gateway)).length).to.equal(1);
+    await eventually("the idle process to be ended", async () => (await cliProcesses(gateway)).length === 0);
     const deleted = await Conversation.start(gateway);
     await deleted.say("[[words 2]]");
     await gateway.request(deleted.path, { method: "DELETE" });
-    expect(await processes(gateway)).to.equal(0);
+    expect((await cliProcesses(gateway)).length).to.equal(0);
   });
 
   it("started ahead for tasks are used once, by one caller, under the task's own id", async function () {
@@ -126,6 +122,62 @@ describe("live processes", () => {
     expect(gateway.model.dealt().at(-1)?.sessionId).to.equal(id);
   });
 
+  it("started ahead are not left over by requests that come to nothing", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({
+      args: ["--enable-plugin", REFUSES],
+      config: "[engine]\nspares = 1\n",
+    });
+    const ready = () => eventually("a spare", async () => (await cliProcesses(gateway)).length === 1, 60_000);
+    const again = { headers: { "idempotency-key": "again" } };
+    await gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again });
+    const nothing: (() => Promise<unknown>)[] = [
+      () => gateway.request("/task", { body: { prompt: "[[refuse]]" } }),
+      () => gateway.request("/task", { body: { prompt: "[[words 2]]", workdir: "/nowhere" } }),
+      () => gateway.request("/task", { body: { prompt: "[[words 2]]" }, ...again }),
+      () => leaveSocket(gateway),
+    ];
+    for (const request of nothing) {
+      await ready();
+      const [spare = 0] = await cliProcesses(gateway);
+      // One that comes before the spare has answered does not get it.
+      await eventually(`the spare of ${request} to be gone`, async () => {
+        await request();
+        await sleep(200);
+        return readProcess(spare, "cmdline") === "";
+      });
+    }
+    await ready();
+    await sleep(1000);
+    expect(await cliProcesses(gateway)).to.have.length(1);
+  });
+
+  it("started ahead keep no task waiting that they do not fit", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
+    const spare = await eventually("a task that met a spare of another kind", metAnother, 60_000);
+    await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "");
+  });
+
+  /** Resolves to the spare that a task met which could not use it, if that was still on its way out at the task's end. */
+  async function metAnother(): Promise<number | undefined> {
+    const first = await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
+    const spare = await eventually("a spare", async () =>
+      (await cliProcesses(gateway)).find((pid) => {
+        const command = readProcess(pid, "cmdline");
+        return command !== "" && !command.includes(String(first.body["session_id"]));
+      }),
+    );
+    await sleep(500);
+    // So it takes its time to go.
+    process.kill(spare, "SIGSTOP");
+    const { body } = await gateway.request("/task", { body: { prompt: "[[words 2]]", model: "haiku" } });
+    expect(body["success"]).to.equal(true);
+    const met = readProcess(spare, "cmdline").includes(String(body["session_id"]));
+    if (!met) killIfThere(spare);
+    return met ? spare : undefined;
+  }
+
   /** Runs a task of another key; resolves to the process that it found, if that was there before. */
   async function taskInSpare(): Promise<{ readonly spare: number; readonly id: string } | undefined> {
     const before = await gateway.children();
@@ -137,6 +189,22 @@ describe("live processes", () => {
     return spare === undefined ? undefined : { spare, id };
   }
 });
+
+/** Opens a WebSocket and goes away without a task. */
+async function leaveSocket(gateway: TestGateway): Promise<void> {
+  const socket = gateway.socket();
+  await once(socket, "open");
+  socket.close();
+  await once(socket, "close");
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has gone.
+  }
+}
 
 describe("the queue", () => {
   let gateway: TestGateway;

@@ -102,6 +102,12 @@ export class ClaudeEngine implements Engine {
     return this.#spares.reserve() ?? randomUUID();
   }
 
+  abandon(taskId: string): void {
+    if (!this.#pool.keeps(taskId)) return;
+    this.#ends(this.#pool.release(taskId));
+    this.#spares.makeSoon();
+  }
+
   release(sessionId: string): Promise<void> {
     return this.#pool.release(sessionId);
   }
@@ -194,9 +200,7 @@ export class ClaudeEngine implements Engine {
     const after = keeps
       ? this.#pool.keep(sessionId, recipe.fingerprint, child, new Transcript(sessionId, turn.spawn).mark())
       : this.#pool.end(sessionId, child, "clean");
-    after.catch((error: unknown) =>
-      this.options.log.error({ err: error, pid: child.pid }, "a process did not end"),
-    );
+    this.#ends(after);
     if (recipe !== undefined && kind === "task") this.#spares.asked(recipe);
     return {
       // What was completed before the stop got through is completed.
@@ -274,6 +278,11 @@ export class ClaudeEngine implements Engine {
     const child = this.#process(spawn, { ...options, ...hook.options() });
     this.#hooks.set(child, hook);
     return child;
+  }
+
+  /** In the background: nobody waits for it. */
+  #ends(end: Promise<void>): void {
+    end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
   }
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {

@@ -138,6 +138,8 @@ export interface Engine {
   readonly processes: number;
   /** The id for the next one-shot task: one that a process was started ahead for, if there is such a process. */
   taskId(): string;
+  /** No process is going to be asked for under this id of a task: ends the one that was started ahead for it, if any. */
+  abandon(taskId: string): void;
   /** The session is gone: ends the process that it keeps. */
   release(sessionId: string): Promise<void>;
   /** What processes start with has changed: ends those that are idle. */

@@ -16,8 +16,8 @@ interface IdleProcess {
   readonly sessionId: string;
   /** What it was started with; a turn that asks for anything else does not get it. */
   readonly fingerprint: string;
-  /** False: the session has gone on elsewhere, and the process knows nothing of it. */
-  readonly isCurrent: () => boolean;
+  /** False: the session has gone on elsewhere, and the process knows nothing of it. Not there: it has had no turn yet. */
+  readonly isCurrent: (() => boolean) | undefined;
   readonly child: ClaudeProcess;
   readonly timer: NodeJS.Timeout;
 }
@@ -73,16 +73,20 @@ export class ProcessPool {
   }
 
   /**
-   * The live process that a session kept, if it was started with the same, is current and answers. Waits for one that is on its way
-   * out, so that what it saves is there for the next.
+   * The live process that a session kept, if it was started with the same, is current and answers. Waits for one that is
+   * on its way out, so that what it saves is there for the next.
    */
   async take(sessionId: string, fingerprint: string): Promise<ClaudeProcess | undefined> {
     await this.#leaving.get(sessionId);
     const idle = this.#unkeep(sessionId);
     if (idle === undefined) return undefined;
-    const fits = idle.fingerprint === fingerprint && idle.isCurrent();
-    if (fits && (await idle.child.answers(HUNG_MS))) return idle.child;
-    await this.end(sessionId, idle.child, fits ? "now" : "clean");
+    const { child, isCurrent } = idle;
+    const fits = idle.fingerprint === fingerprint && isCurrent?.() !== false;
+    if (fits && (await child.answers(HUNG_MS))) return child;
+    const ending = this.end(sessionId, child, fits ? "now" : "clean");
+    if (isCurrent !== undefined) await ending;
+    // One that has had no turn saves nothing: nobody has to wait for it.
+    else ending.catch((error: unknown) => this.log.error({ err: error }, "a process did not end"));
     return undefined;
   }
 
@@ -91,7 +95,7 @@ export class ProcessPool {
     sessionId: string,
     fingerprint: string,
     child: ClaudeProcess,
-    isCurrent: () => boolean = () => true,
+    isCurrent?: () => boolean,
   ): Promise<void> {
     if (this.#closed || this.limits.idleMs === 0) return this.end(sessionId, child, "clean");
     const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);

@@ -49,7 +49,7 @@ export class Spares {
   asked(recipe: Recipe): void {
     if (recipe.fingerprint.length <= LONGEST_REMEMBERED) this.#recent.push(recipe);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
-    this.#makeSoon();
+    this.makeSoon();
   }
 
   /** What processes start with has changed: forgets what was asked for. The pool lets go of those that are there. */
@@ -63,7 +63,8 @@ export class Spares {
     clearTimeout(this.#timer);
   }
 
-  #makeSoon(): void {
+  /** Makes what is missing in the next quiet moment. */
+  makeSoon(): void {
     if (this.count === 0 || this.#closed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#make(), QUIET_MS);
@@ -75,7 +76,7 @@ export class Spares {
     const recipe = this.#favourite();
     if (missing <= 0 || recipe === undefined || this.#closed) return;
     if (!this.isQuiet() || !this.pool.hasRoom) {
-      this.#makeSoon();
+      this.makeSoon();
       return;
     }
     this.#making++;
@@ -91,7 +92,7 @@ export class Spares {
     } finally {
       this.#making--;
     }
-    if (missing > 1) this.#makeSoon();
+    if (missing > 1) this.makeSoon();
   }
 
   #favourite(): Recipe | undefined {

@@ -17,6 +17,16 @@ export interface Entered {
 /** Begins the turn with this id. */
 export type BeginTurn = (turnId: string) => Promise<Turn>;
 
+/** Where the ids of turns come from. */
+export interface TurnIds {
+  /** The id of a turn that is to be begun. */
+  newId(): string;
+  /** No turn was begun under it. */
+  abandon(id: string): void;
+}
+
+const RANDOM_IDS: TurnIds = { newId: randomUUID, abandon: () => undefined };
+
 /** Where requests that start a turn come in; one that was sent before with the same `Idempotency-Key` joins its turn. */
 export class TurnEntrance {
   /** Turns that are claimed but have not begun: a second request must wait to join them. */
@@ -28,15 +38,30 @@ export class TurnEntrance {
     private readonly log: Logger,
   ) {}
 
-  /** @param newId makes the id of a turn that is to be begun */
   async enter(
     ctx: GatewayContext,
     body: { readonly detach: boolean },
     begin: BeginTurn,
-    newId: () => string = randomUUID,
+    ids: TurnIds = RANDOM_IDS,
+  ): Promise<Entered> {
+    const turnId = ids.newId();
+    let begun: string | undefined;
+    try {
+      const entered = await this.#enter(ctx, body, begin, turnId);
+      begun = entered.view.id;
+      return entered;
+    } finally {
+      if (begun !== turnId) ids.abandon(turnId);
+    }
+  }
+
+  async #enter(
+    ctx: GatewayContext,
+    body: { readonly detach: boolean },
+    begin: BeginTurn,
+    turnId: string,
   ): Promise<Entered> {
     const idempotencyKey = keyOf(ctx);
-    const turnId = newId();
     if (idempotencyKey === undefined) {
       const turn = await begin(turnId);
       // Whoever decides on another turn's call may go away without ending that.

@@ -77,7 +77,12 @@ export class TaskSockets {
       if (info.path !== PATH)
         throw new GatewayError("NOT_FOUND", `no WebSocket at ${info.path}; there is ${PATH}`);
       await options.admit(requestInfo(request, info, caller));
-      await this.#accept(request, socket, head, caller);
+      const turnId = this.options.tasks.newId();
+      try {
+        await this.#accept(request, socket, head, { caller, turnId });
+      } finally {
+        this.options.tasks.abandon(turnId);
+      }
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, info.id);
@@ -87,11 +92,10 @@ export class TaskSockets {
   }
 
   /** Resolves when the socket has closed. Throws BAD_REQUEST where the handshake is none. */
-  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): Promise<void> {
-    const turnId = this.options.tasks.newId();
+  async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: SocketUser): Promise<void> {
     let problem: string | undefined;
     // The handshake's own headers are the last ones that there are: the turn is named in them.
-    const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${turnId}`);
+    const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${who.turnId}`);
     const noteProblem = (error: Error) => {
       problem = error.message;
     };
@@ -99,7 +103,7 @@ export class TaskSockets {
       socket.once("close", () => resolve());
       this.#server.once("headers", nameTurn).once("wsClientError", noteProblem);
       this.#server.handleUpgrade(request, socket, head, (client) => {
-        const conversation = new TaskSocket(client, { caller, turnId }, this.options);
+        const conversation = new TaskSocket(client, who, this.options);
         client.once("close", () => resolve());
         conversation.open();
       });
@@ -120,6 +124,12 @@ export class TaskSockets {
   }
 }
 
+/** Who opened a socket, and the turn that it is for. */
+interface SocketUser {
+  readonly caller: Caller;
+  readonly turnId: string;
+}
+
 /** One socket: waits for the task, sends its events, ends. */
 class TaskSocket {
   #turn: Turn | undefined;
@@ -129,7 +139,7 @@ class TaskSocket {
 
   constructor(
     private readonly client: WebSocket,
-    private readonly who: { readonly caller: Caller; readonly turnId: string },
+    private readonly who: SocketUser,
     private readonly options: TaskSocketOptions,
   ) {}
 

@@ -52,6 +52,8 @@ export class ScriptedEngine implements Engine {
     return randomUUID();
   }
 
+  abandon(): void {}
+
   async release(sessionId: string): Promise<void> {
     this.#prompts.delete(sessionId);
     this.#parked.delete(sessionId);

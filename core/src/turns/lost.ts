@@ -43,6 +43,7 @@ export async function bookLostTurns({ ledger, audit, log }: Books): Promise<Lost
     const { kind, keyId, createdAt } = turn;
     lost.push({ turn: { id, sessionId, kind, keyId, createdAt }, outcome });
   }
+  await audit.flush();
   return lost;
 }
 

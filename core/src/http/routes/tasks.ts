@@ -11,12 +11,12 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, entrance:
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task" });
-    await answerWithResult(ctx, await entrance.enter(ctx, body, begin, tasks.newId));
+    await answerWithResult(ctx, await entrance.enter(ctx, body, begin, tasks));
   });
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream" });
-    answerWithEvents(ctx, await entrance.enter(ctx, body, begin, tasks.newId), { mode: body.stream });
+    answerWithEvents(ctx, await entrance.enter(ctx, body, begin, tasks), { mode: body.stream });
   });
 }
