@@ -143,7 +143,7 @@ describe("the dashboard in a browser", function () {
       body: { prompt: "[[slow 100]] [[words 300]]" },
       key: KEYS.bob,
     });
-    const text = page.locator("article pre");
+    const text = page.locator("article .body pre");
     await text.waitFor();
     const lengths = new Set<number>();
     await eventually("it grows", async () => {
@@ -156,19 +156,26 @@ describe("the dashboard in a browser", function () {
     await page.locator("article").getByText("interrupted").first().waitFor();
   });
 
-  it("a hostile answer is text: markup, marks that turn the writing around, a megabyte", async () => {
+  it("a hostile prompt and its answer are text: markup, marks that turn the writing around, a megabyte", async () => {
     const { page, go } = visited;
     const { id } = await startSession(gateway);
     const hostile =
       '[[echo]] <img src=x onerror="window.hacked=1"><script>window.hacked=2</script> \u202etxt.exe\u202c a\u200bb';
     await gateway.request(`/session/${id}`, { body: { prompt: hostile, verbatim: true }, key: KEYS.bob });
     await go(`sessions/${id}`);
-    const shown = page.locator("article pre");
+    const shown = page.locator("article .body pre");
+    const prompt = page.locator("article .prompt");
     await shown.waitFor();
-    expect(await shown.innerText())
-      .to.include('<img src=x onerror="window.hacked=1"><script>')
-      .and.include("U+202Etxt");
-    expect(await page.locator(".hidden-sign").allInnerTexts()).to.deep.equal(["U+202E", "U+202C", "U+200B"]);
+    for (const text of [shown, prompt]) {
+      expect(await text.innerText())
+        .to.include('<img src=x onerror="window.hacked=1"><script>')
+        .and.include("U+202Etxt");
+      expect(await text.locator(".hidden-sign").allInnerTexts()).to.deep.equal([
+        "U+202E",
+        "U+202C",
+        "U+200B",
+      ]);
+    }
     expect(await page.locator("article img, article script").count()).to.equal(0);
     expect(await page.evaluate("window.hacked")).to.equal(undefined);
 
@@ -177,9 +184,12 @@ describe("the dashboard in a browser", function () {
     // The card of a turn that runs gives way to the one of its answer.
     await page.locator("article", { hasText: "completed" }).nth(1).waitFor();
     const all = page.getByRole("button", { name: /Show all of it \(1\.0 MB\)/ });
-    await all.click();
+    await all.last().click();
     await eventually("all of it", async () => (await shown.first().innerText()).endsWith("end"), 30_000);
     expect((await shown.first().innerText()).length).to.be.greaterThan(1_000_000);
+    await all.click();
+    await prompt.first().getByText("The rest is not kept.").waitFor();
+    expect((await prompt.first().locator("pre").innerText()).length).to.equal(200_000);
   });
 
   it("a waiting call shows as a diff, and what is decided happens and is in the history", async () => {
@@ -189,7 +199,11 @@ describe("the dashboard in a browser", function () {
     const { answer, file, after } = await askToEdit(gateway, await startSession(gateway));
     const card = page.getByRole("article", { name: "Edit, asked by bob" });
     await card.waitFor();
-    expect(await page.title()).to.match(/^\(1\) /);
+    await page.waitForFunction("document.title.startsWith('(1) ')");
+    await go("overview");
+    await page.getByRole("row", { name: /waiting bob/ }).waitFor();
+    await go("approvals");
+    await card.waitFor();
     expect(await card.locator(".line.gone").count()).to.equal(4);
     expect(await card.locator(".line.new").count()).to.equal(5);
     expect(await textOf(card.locator(".line.new").first())).to.include("retry(run, attempts = 5)");
@@ -283,6 +297,28 @@ describe("the dashboard in a browser", function () {
     await page.keyboard.press("Enter");
     await heading("Keys").waitFor();
     expect(await page.evaluate("document.activeElement.id")).to.equal("main");
+  });
+
+  it("a proxy without its gateway logs nobody out: what was shown stays, and goes on when it is back", async () => {
+    const other = await visit(browser, gateway);
+    const { page } = other;
+    const badGateway = () => page.route("**/admin/**", (route) => route.fulfill({ status: 502, body: "" }));
+    await badGateway();
+    await other.go("overview");
+    await page.getByText("the gateway answered 502").waitFor();
+    await page.unroute("**/admin/**");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await logInAt(other);
+    await page.getByText("Share by model").waitFor();
+    await badGateway();
+    const { id } = await startSession(gateway);
+    await page.evaluate(`location.hash = "#/sessions/${id}"`);
+    await page.getByText("The connection to the gateway is lost").waitFor();
+    await page.getByText("the gateway answered 502").first().waitFor();
+    await page.unroute("**/admin/**");
+    await page.getByRole("heading", { name: id }).waitFor();
+    await page.getByText("The connection to the gateway is lost").waitFor({ state: "detached" });
+    await other.close();
   });
 
   const LOOKS = [

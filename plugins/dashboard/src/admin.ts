@@ -36,7 +36,7 @@ export function adminRouter(parts: AdminParts): Router {
   loginRoutes(router, { control, sessions: logins, throttle: new LoginThrottle() });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
-  sessionRoutes(router, parts);
+  sessionRoutes(router, { ...parts, prompts: feed.prompts });
   approvalRoutes(router, approvals, control);
   logRoutes(router, control);
   moneyRoutes(router, ledger, control);

@@ -31,6 +31,15 @@ describe("dashboard: who gets in", () => {
       expect(sessions.find(first.token)).to.equal(undefined);
     });
 
+    it("tells when it ends before its time, and not of another's end", () => {
+      const sessions = new AdminSessions(3600);
+      const [one, other] = [sessions.open(), sessions.open()];
+      sessions.close(one.token);
+      expect([one.ended.aborted, other.ended.aborted]).to.deep.equal([true, false]);
+      for (let i = 0; i < 1000; i++) sessions.open();
+      expect(other.ended.aborted, "there are too many").to.equal(true);
+    });
+
     it("is slowed down after three wrong keys: 1 s, 2 s, 4 s … a minute; address by address", () => {
       let now = 0;
       const throttle = new LoginThrottle(() => now);
@@ -99,6 +108,18 @@ describe("dashboard: who gets in", () => {
       expect((await asker(gateway, cookie)("/admin/me")).status, "another login").to.equal(200);
     });
 
+    it("a logout ends what that login listens to, at once, and nothing else", async () => {
+      const other = await logIn(gateway);
+      const [feed, kept] = [await listen(gateway, other), await listen(gateway, cookie)];
+      await eventually("the first news", () => feed.heard.length > 0);
+      await asker(gateway, other)("/admin/logout", { method: "POST" });
+      await feed.done;
+      expect(feed.heard.at(-1)?.event).to.equal("expired");
+      await gateway.request("/session/start", { body: {} });
+      await eventually("news for the other one", () => kept.told("sessions"));
+      await kept.close();
+    });
+
     describe("what another site's page sends is refused", () => {
       const foreign = [
         { "sec-fetch-site": "cross-site" },
@@ -155,6 +176,13 @@ describe("dashboard: who gets in", () => {
       expect((await login(KEYS.admin, { "x-forwarded-for": "192.0.2.1, 192.0.2.2" })).status).to.equal(200);
       await sleep(1000);
       expect((await login(KEYS.admin, from)).status).to.equal(200);
+    });
+
+    it("a household's IPv6 network waits together, however its addresses are written", async () => {
+      const from = (address: string) => ({ "x-forwarded-for": address });
+      for (const host of ["1", "a:b:c:d", "2"]) await login("sk-wrong", from(`2001:db8::${host}`));
+      expect((await login(KEYS.admin, from("2001:db8:0:0:ffff::"))).status).to.equal(429);
+      expect((await login(KEYS.admin, from("2001:db8:0:1::1"))).status).to.equal(200);
     });
 
     it("who changed something is in the log, and who only looked is not", async () => {

@@ -74,6 +74,7 @@ describe("dashboard: the admin API", () => {
     expect(total).to.equal(1);
     expect(turns[0]).to.include({ state: "completed", cost_usd: one, key_id: "bob" });
     expect(turns[0]?.["answer"]).to.include({ result: first.body["result"], success: true });
+    expect(turns[0]?.["prompt"]).to.deep.equal({ text: "[[words 9]]", chars: 11 });
     const turn = (await ask(`/admin/turns/${turns[0]?.["turn_id"]}`)).body;
     expect(turn["answer"]).to.include({ result: first.body["result"] });
   });

@@ -7,11 +7,13 @@ const MOST = 1000;
 export interface AdminSession {
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** Aborted when it ends before that: its owner logs out, or there are too many. */
+  readonly ended: AbortSignal;
 }
 
 /** Who is logged in. Tokens are kept as digests only: what a core dump shows logs nobody in. */
 export class AdminSessions {
-  readonly #sessions = new Map<string, AdminSession>();
+  readonly #sessions = new Map<string, AdminSession & { readonly ending: AbortController }>();
 
   constructor(
     readonly lifetimeSecs: number,
@@ -22,8 +24,9 @@ export class AdminSessions {
   open(): { readonly token: string } & AdminSession {
     this.#forgetExpired();
     const token = randomBytes(32).toString("base64url");
-    const session = { expiresAt: this.now() + this.lifetimeSecs * 1000 };
-    this.#sessions.set(digestOf(token), session);
+    const ending = new AbortController();
+    const session = { expiresAt: this.now() + this.lifetimeSecs * 1000, ended: ending.signal };
+    this.#sessions.set(digestOf(token), { ...session, ending });
     return { token, ...session };
   }
 
@@ -33,14 +36,19 @@ export class AdminSessions {
   }
 
   close(token: string): void {
-    this.#sessions.delete(digestOf(token));
+    this.#end(digestOf(token));
   }
 
   #forgetExpired(): void {
     for (const [digest, { expiresAt }] of this.#sessions) {
       if (expiresAt > this.now() && this.#sessions.size < MOST) return;
-      this.#sessions.delete(digest);
+      this.#end(digest);
     }
+  }
+
+  #end(digest: string): void {
+    this.#sessions.get(digest)?.ending.abort();
+    this.#sessions.delete(digest);
   }
 }
 

@@ -27,10 +27,9 @@ export function adminId(control: GatewayControl): string {
   return control.keys()[0]?.id ?? "";
 }
 
-/** When the login behind this request ends, ms since 1970; undefined: it came with a key. */
-export function expiryOf(ctx: Context): number | undefined {
-  const session: AdminSession | undefined = ctx.state["session"];
-  return session?.expiresAt;
+/** The login behind this request; undefined: it came with a key. */
+export function loginOf(ctx: Context): AdminSession | undefined {
+  return ctx.state["session"];
 }
 
 function bearer(ctx: Context, control: GatewayControl) {

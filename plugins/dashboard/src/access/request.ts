@@ -50,9 +50,14 @@ export function addressOf(ctx: Context): string {
   const peer = ctx.req.socket.remoteAddress ?? "";
   const forwarded = lastOf(ctx.get("x-forwarded-for"));
   const address = LOOPBACK.test(peer) && forwarded !== "" ? forwarded.slice(0, 64) : peer;
-  return isIPv6(address) && !address.startsWith("::ffff:")
-    ? address.split(":").slice(0, 4).join(":")
-    : address;
+  return isIPv6(address) && !address.startsWith("::ffff:") ? networkOf(address) : address;
+}
+
+/** The first 64 bits: of `2001:db8::1` they are `2001:db8:0:0`. */
+function networkOf(address: string): string {
+  const [head = [], tail = []] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
 }
 
 function lastOf(list: string): string {

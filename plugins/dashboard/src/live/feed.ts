@@ -1,5 +1,7 @@
-import type { GatewayControl, LedgerView, Scope } from "@claudeway/core";
+import type { GatewayControl, LedgerView, Scope, TurnInfo } from "@claudeway/core";
+import type { AdminSession } from "../access/admin-sessions.js";
 import { logFolders, monthFiles } from "../logs/files.js";
+import { LatestPrompts } from "./prompts.js";
 import { FeedReader, type Topic } from "./reader.js";
 
 type FeedScope = Scope<"control" | "turns">;
@@ -8,6 +10,7 @@ const SAMPLE_MS = 1000;
 
 /** Tells every page that listens what has changed. */
 export class Feed {
+  readonly prompts = new LatestPrompts();
   readonly #readers = new Set<FeedReader>();
   readonly #control: GatewayControl;
   readonly #ledger: LedgerView;
@@ -22,8 +25,8 @@ export class Feed {
   }
 
   /** Adds a page that listens. The caller sees to it at once that it leaves again. */
-  open(sessionId: string | undefined, expiresAt: number | undefined): FeedReader {
-    const reader = new FeedReader(sessionId, expiresAt);
+  open(sessionId: string | undefined, login: AdminSession | undefined): FeedReader {
+    const reader = new FeedReader(sessionId, login);
     this.#readers.add(reader);
     reader.tellLoad(this.#control.load());
     this.#sampling ??= setInterval(() => void this.#sample(), SAMPLE_MS).unref();
@@ -57,7 +60,7 @@ export class Feed {
   #tap(): void {
     const { hooks } = this.kernel;
     // A deciding hook, and nothing is decided: there is no other news of a turn that begins.
-    hooks.beforeExecute.tap("feed", (_plan, turn) => this.#begun(turn.id, turn.sessionId));
+    hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
     hooks.afterExecute.tap("feed", () => {
       this.tell("turns");
       this.tell("sessions");
@@ -70,9 +73,10 @@ export class Feed {
     hooks.closing.tap("feed", () => this.close());
   }
 
-  #begun(turnId: string, sessionId: string): void {
+  #begun({ id, sessionId }: TurnInfo, prompt: string): void {
+    this.prompts.note(id, prompt);
     this.tell("turns");
-    for (const reader of this.#readers) if (reader.sessionId === sessionId) this.#follow(reader, turnId);
+    for (const reader of this.#readers) if (reader.sessionId === sessionId) this.#follow(reader, id);
   }
 
   #follow(reader: FeedReader, turnId: string): void {

@@ -1,4 +1,5 @@
 import type { Load, TurnHandle } from "@claudeway/core";
+import type { AdminSession } from "../access/admin-sessions.js";
 import { Wake } from "./wake.js";
 
 /** What a page may have to read again. */
@@ -27,13 +28,16 @@ export class FeedReader {
   #taken: (() => void)[] = [];
   #load: Load | undefined;
   #closed = false;
+  readonly #hurry = () => this.#wake.call();
 
   constructor(
     /** Whose running text it wants. */
     readonly sessionId: string | undefined,
-    /** When the login behind it ends, ms since 1970. */
-    private readonly expiresAt: number | undefined,
-  ) {}
+    /** Undefined: it came with a key. */
+    private readonly login: AdminSession | undefined,
+  ) {
+    login?.ended.addEventListener("abort", this.#hurry);
+  }
 
   tell(topic: Topic): void {
     this.#topics.add(topic);
@@ -60,6 +64,7 @@ export class FeedReader {
 
   close(): void {
     this.#closed = true;
+    this.login?.ended.removeEventListener("abort", this.#hurry);
     this.#wake.call();
     this.#release();
   }
@@ -68,17 +73,24 @@ export class FeedReader {
   async *events(): AsyncGenerator<string, void> {
     yield "retry: 2000\n\n";
     while (!this.#closed) {
-      const left = (this.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+      const left = this.#leftMs();
       if (left <= 0) {
         yield encode("expired", {});
         return;
       }
       const called = await this.#wake.wait(Math.min(HEARTBEAT_MS, left));
       if (called) await gather();
+      if (this.login?.ended.aborted) continue;
       const events = this.#take();
       if (events !== "") yield events;
       else if (!called) yield ":\n\n";
     }
+  }
+
+  /** How long the login behind it still holds. */
+  #leftMs(): number {
+    if (this.login === undefined) return Number.POSITIVE_INFINITY;
+    return this.login.ended.aborted ? 0 : this.login.expiresAt - Date.now();
   }
 
   #hand(text: TurnText): Promise<void> {

@@ -39,7 +39,10 @@ const TURN = {
   kind: { enum: ["session", "task"] },
   route: TEXT,
   created_at: TIME,
-  state: { type: "string", description: "`running`, `parked`, or how it ended." },
+  state: {
+    type: "string",
+    description: "`running`, `waiting` (held for a decision), `parked`, or how it ended.",
+  },
   ended_at: orNull(TIME),
   model: TEXT,
   duration_ms: orNull(MS),
@@ -48,6 +51,12 @@ const TURN = {
   tokens: core("Tokens"),
   cost_usd: COST,
   cost_estimated: FLAG,
+};
+
+const PROMPT = {
+  ...orNull(object({ text: TEXT, chars: COUNT })),
+  description:
+    "Its beginning, and how long the whole is. Null: the turn began while the dashboard was off, or too many came after it.",
 };
 
 const ANSWER = object({
@@ -127,8 +136,8 @@ export const SCHEMAS: Part = named({
   }),
   SessionPage: object({ ...PAGE, sessions: list(own("Session")), models: list(TEXT) }),
   Turn: object(TURN),
-  TurnDetail: object({ ...TURN, answer: orNull(core("TurnResponse")) }),
-  TurnPage: object({ ...PAGE, turns: list(object({ ...TURN, answer: orNull(ANSWER) })) }),
+  TurnDetail: object({ ...TURN, prompt: PROMPT, answer: orNull(core("TurnResponse")) }),
+  TurnPage: object({ ...PAGE, turns: list(object({ ...TURN, prompt: PROMPT, answer: orNull(ANSWER) })) }),
   Approval: object({
     id: ID,
     session_id: ID,

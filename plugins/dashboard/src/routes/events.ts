@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import type Router from "@koa/router";
-import { expiryOf } from "../access/guard.js";
+import { loginOf } from "../access/guard.js";
 import type { Feed } from "../live/feed.js";
 import { matching } from "../query.js";
 import { UUID } from "./sessions.js";
@@ -9,7 +9,7 @@ import { UUID } from "./sessions.js";
 export function eventRoutes(router: Router, feed: Feed): void {
   router.get("/events", async (ctx) => {
     const session = matching(ctx, "session", UUID, "a session's id");
-    const reader = feed.open(session, expiryOf(ctx));
+    const reader = feed.open(session, loginOf(ctx));
     // Before anything is waited for: a page may be gone by then.
     ctx.res.once("close", () => feed.leave(reader));
     await feed.followRunning(reader);

@@ -1,7 +1,7 @@
 import { type GatewayControl, Refusal } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { AdminSessions } from "../access/admin-sessions.js";
-import { adminId, adminOnly, COOKIE, expiryOf } from "../access/guard.js";
+import { adminId, adminOnly, COOKIE, loginOf } from "../access/guard.js";
 import { addressOf, bodyOf, type Context, isBehindTls, refuseOtherSites } from "../access/request.js";
 import type { LoginThrottle } from "../access/throttle.js";
 
@@ -30,7 +30,7 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     ctx.body = { logged_out: true };
   });
   router.get("/me", adminOnly(control, sessions), (ctx) => {
-    ctx.body = meOf(control, expiryOf(ctx));
+    ctx.body = meOf(control, loginOf(ctx)?.expiresAt);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView } from "@claudeway/core";
 import type Router from "@koa/router";
-import { costOf, turnView } from "./views.js";
+import { costOf, turnView, waitingIn } from "./views.js";
 
 export interface OverviewParts {
   readonly control: GatewayControl;
@@ -9,17 +9,15 @@ export interface OverviewParts {
   readonly approvals: ApprovalDesk;
 }
 
-const ONE = { page: 1, limit: 1 };
-
 /** `GET /overview`: what runs, what it costs, what waits. */
 export function overviewRoutes(router: Router, parts: OverviewParts): void {
   const { control, ledger, sessions, approvals } = parts;
   router.get("/overview", async (ctx) => {
-    const [overview, active, running, pending] = await Promise.all([
+    const [overview, active, running, waiting] = await Promise.all([
       ledger.overview(),
-      sessions.list(ONE),
+      sessions.list({ page: 1, limit: 1 }),
       ledger.running(),
-      approvals.list({ ...ONE, status: "pending" }),
+      waitingIn(approvals),
     ]);
     ctx.body = {
       uptime_secs: Math.floor(process.uptime()),
@@ -33,8 +31,8 @@ export function overviewRoutes(router: Router, parts: OverviewParts): void {
         return { model, request_count: requests, cost_usd: costOf(totals), tokens };
       }),
       load: control.load(),
-      pending_approvals: pending.total,
-      running_turns: running.map(turnView),
+      pending_approvals: waiting.total,
+      running_turns: running.map((turn) => turnView(turn, waiting.turnIds.has(turn.id))),
       public_url: control.publicUrl() ?? null,
       version: control.version,
     };

@@ -1,4 +1,5 @@
 import {
+  type ApprovalDesk,
   type LedgerView,
   Refusal,
   type SessionRecord,
@@ -6,8 +7,9 @@ import {
   type TurnRunner,
 } from "@claudeway/core";
 import type Router from "@koa/router";
+import type { LatestPrompts } from "../live/prompts.js";
 import { matching, param, text, wholeNumber } from "../query.js";
-import { answerView, costOf, sessionView, turnView } from "./views.js";
+import { answerView, costOf, promptView, sessionView, turnView, waitingIn } from "./views.js";
 
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ID_PREFIX = /^[0-9a-f][0-9a-f-]{3,35}$/;
@@ -16,11 +18,13 @@ export interface SessionParts {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
   readonly turns: TurnRunner;
+  readonly approvals: ApprovalDesk;
+  readonly prompts: LatestPrompts;
 }
 
 /** `/sessions…` and `/turns…`: every key's conversations. */
 export function sessionRoutes(router: Router, parts: SessionParts): void {
-  const { sessions, ledger, turns } = parts;
+  const { sessions, ledger, turns, approvals, prompts } = parts;
   router.get("/sessions", async (ctx) => {
     const query = {
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -62,8 +66,11 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     const session = await find(sessions, param(ctx, "id"));
     const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
     const found = await sessions.turns(session.id, query);
+    const waiting = await waitingIn(approvals);
     const views = found.turns.map(async (turn) => {
-      return { ...turnView(turn), answer: answerView(await ledger.response(turn.id)) };
+      const prompt = promptView(prompts.of(turn.id));
+      const answer = answerView(await ledger.response(turn.id));
+      return { ...turnView(turn, waiting.turnIds.has(turn.id)), prompt, answer };
     });
     ctx.body = { turns: await Promise.all(views), total: found.total, ...query };
   });
@@ -76,18 +83,21 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     await turns.endSession(session.keyId, session.id);
     ctx.body = { deleted: true, session_id: session.id };
   });
-  turnRoutes(router, ledger);
+  turnRoutes(router, parts);
 }
 
-function turnRoutes(router: Router, ledger: LedgerView): void {
+function turnRoutes(router: Router, { ledger, approvals, prompts }: SessionParts): void {
   /** Those that run or wait for their place. */
   router.get("/turns", async (ctx) => {
-    ctx.body = { turns: (await ledger.running()).map(turnView) };
+    const [running, waiting] = await Promise.all([ledger.running(), waitingIn(approvals)]);
+    ctx.body = { turns: running.map((turn) => turnView(turn, waiting.turnIds.has(turn.id))) };
   });
   router.get("/turns/:id", async (ctx) => {
     const turn = await ledger.turn(param(ctx, "id"));
     if (turn === undefined) throw new Refusal(404, "no such turn");
-    ctx.body = { ...turnView(turn), answer: (await ledger.response(turn.id)) ?? null };
+    const waits = (await waitingIn(approvals)).turnIds.has(turn.id);
+    const answer = (await ledger.response(turn.id)) ?? null;
+    ctx.body = { ...turnView(turn, waits), prompt: prompts.of(turn.id) ?? null, answer };
   });
 }
 

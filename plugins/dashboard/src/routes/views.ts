@@ -1,4 +1,5 @@
-import type { SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
+import type { ApprovalDesk, SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
+import type { Prompt } from "../live/prompts.js";
 
 /** What the turns of a whole cost: null where no price of any of them is known. */
 export function costOf({ costUsd, unpriced }: Totals): number | null {
@@ -23,9 +24,10 @@ export function sessionView(session: SessionRecord, running: boolean) {
   };
 }
 
-/** A turn without its answer. */
-export function turnView(turn: TurnRecord) {
+/** A turn without its prompt and answer. `waits`: it is held for a person's decision. */
+export function turnView(turn: TurnRecord, waits = false) {
   const { ended, usage } = turn;
+  const going = waits ? "waiting" : "running";
   return {
     turn_id: turn.id,
     session_id: turn.sessionId,
@@ -33,7 +35,7 @@ export function turnView(turn: TurnRecord) {
     kind: turn.kind,
     route: turn.route,
     created_at: turn.createdAt,
-    state: ended?.end ?? (turn.parked === undefined ? "running" : "parked"),
+    state: ended?.end ?? (turn.parked === undefined ? going : "parked"),
     ended_at: ended?.at ?? null,
     model: ended?.model ?? turn.model,
     duration_ms: ended?.durationMs ?? null,
@@ -45,8 +47,19 @@ export function turnView(turn: TurnRecord) {
   };
 }
 
-/** Characters of an answer that a list of turns carries. */
+/** How many calls wait for a person's decision, and the turns of the latest hundred of them. */
+export async function waitingIn(desk: ApprovalDesk) {
+  const { approvals, total } = await desk.list({ page: 1, limit: 100, status: "pending" });
+  return { total, turnIds: new Set(approvals.map(({ turnId }) => turnId)) };
+}
+
+/** Characters of a prompt or an answer that a list of turns carries. */
 const SHOWN_CHARS = 20_000;
+
+/** The prompt of a turn, its text cut; null where it is not known. */
+export function promptView(prompt: Prompt | undefined) {
+  return prompt === undefined ? null : { text: prompt.text.slice(0, SHOWN_CHARS), chars: prompt.chars };
+}
 
 /** The answer of a turn, its text cut; the whole one is at `/turns/:id`. */
 export function answerView(response: TurnResponse | undefined) {

@@ -10,6 +10,8 @@ const ALL: readonly Topic[] = ["turns", "sessions", "approvals", "logs", "plugin
 class Feed {
   load = $state.raw<Load | undefined>(undefined);
   live = $state(false);
+  /** Nobody looks: that there is no connection is no trouble. */
+  resting = $state(document.hidden);
   /** The running text of the followed session's turns. */
   texts = $state<Record<string, string>>({});
   #source: EventSource | undefined;
@@ -18,7 +20,8 @@ class Feed {
 
   constructor() {
     document.addEventListener("visibilitychange", () => {
-      if (document.hidden) this.close();
+      this.resting = document.hidden;
+      if (this.resting) this.close();
       else if (login.me) this.open(this.#session);
     });
   }

@@ -1,4 +1,5 @@
 const NUMBER = new Intl.NumberFormat("en");
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 export function count(value: number): string {
@@ -13,7 +14,7 @@ export function compact(value: number): string {
 export function usd(value: number | null): string {
   if (value === null) return "not known";
   if (value === 0) return "$0";
-  const digits = value >= 1 ? 2 : value >= 0.01 ? 3 : 5;
+  const digits = value >= 0.1 ? 2 : value >= 0.01 ? 3 : 5;
   return `$${value.toLocaleString("en", { minimumFractionDigits: Math.min(2, digits), maximumFractionDigits: digits })}`;
 }
 
@@ -44,6 +45,12 @@ export function ago(instant: string, now: number): string {
 /** `2026-03-12 10:00:00 UTC`. */
 export function utc(instant: string): string {
   return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
+}
+
+/** A period as it is read below an axis: of a day, `29 Oct`. */
+export function periodLabel(period: string): string {
+  if (!/^\d{4}-\d\d-\d\d$/.test(period)) return period;
+  return DAY.format(Date.parse(period));
 }
 
 /** The first part of an id: enough for the eye, the whole is in the title. */

@@ -1,4 +1,4 @@
-import { get, post } from "./api.js";
+import { ApiError, get, messageOf, post } from "./api.js";
 import type { Me } from "./types.js";
 
 /** Who is logged in. */
@@ -7,14 +7,17 @@ class Login {
   me = $state.raw<Me | null | undefined>(undefined);
   /** Why the key is asked for again. */
   reason = $state("");
+  /** Why it could not be found out who is logged in. */
+  trouble = $state("");
 
-  /** Finds out whether the cookie still holds. */
+  /** Finds out whether the cookie still holds. A gateway that is away, or a proxy without it, says nothing about that. */
   async begin(): Promise<void> {
+    this.trouble = "";
     try {
       this.me = await get<Me>("me");
-    } catch {
-      this.me = null;
-      this.reason = "";
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.me = null;
+      else this.trouble = messageOf(error);
     }
   }
 

@@ -96,6 +96,8 @@ export interface Denial {
 }
 
 export interface AnsweredTurn extends Turn {
+  /** Its beginning, and how long the whole is; null: not known any more. */
+  readonly prompt: { readonly text: string; readonly chars: number } | null;
   readonly answer: {
     readonly result: string;
     readonly result_chars?: number;

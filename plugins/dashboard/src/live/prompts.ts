@@ -1,0 +1,45 @@
+/** Longer ones are cut: what a person reads of a prompt. */
+const LONGEST_CHARS = 200_000;
+const MOST_CHARS = 8_000_000;
+const MOST_PROMPTS = 10_000;
+
+/** A prompt, or its beginning. */
+export interface Prompt {
+  readonly text: string;
+  /** Of the whole. */
+  readonly chars: number;
+}
+
+/**
+ * The prompts of the latest turns, by turn. The ledger keeps none, so they are known of turns that began while the
+ * dashboard was on, and forgotten with it. The oldest give way.
+ */
+export class LatestPrompts {
+  readonly #prompts = new Map<string, Prompt>();
+  #chars = 0;
+
+  note(turnId: string, prompt: string): void {
+    this.#forget(turnId);
+    const text = prompt.length > LONGEST_CHARS ? copyOf(prompt.slice(0, LONGEST_CHARS)) : prompt;
+    this.#prompts.set(turnId, { text, chars: prompt.length });
+    this.#chars += text.length;
+    for (const oldest of this.#prompts.keys()) {
+      if (this.#chars <= MOST_CHARS && this.#prompts.size <= MOST_PROMPTS) return;
+      this.#forget(oldest);
+    }
+  }
+
+  of(turnId: string): Prompt | undefined {
+    return this.#prompts.get(turnId);
+  }
+
+  #forget(turnId: string): void {
+    this.#chars -= this.#prompts.get(turnId)?.text.length ?? 0;
+    this.#prompts.delete(turnId);
+  }
+}
+
+/** A part of a string keeps all of it; a copy doesn't. */
+function copyOf(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
+}
