@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { setMaxListeners } from "node:events";
 
 /** More logins at once than an operator has; beyond it the oldest one ends. */
 const MOST = 1000;
@@ -25,6 +26,8 @@ export class AdminSessions {
     this.#forgetExpired();
     const token = randomBytes(32).toString("base64url");
     const ending = new AbortController();
+    // Each of its pages listens; ten would be few.
+    setMaxListeners(0, ending.signal);
     const session = { expiresAt: this.now() + this.lifetimeSecs * 1000, ended: ending.signal };
     this.#sessions.set(digestOf(token), { ...session, ending });
     return { token, ...session };

@@ -8,6 +8,8 @@ export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "g
 const HEARTBEAT_MS = 15_000;
 /** Changes that come close together are told together. */
 const GATHER_MS = 150;
+/** A longer text goes in several events, each when the one before has been taken: one that waits costs no more. */
+const MOST_CHARS = 256 * 1024;
 
 interface TurnText {
   readonly turn_id: string;
@@ -57,8 +59,11 @@ export class FeedReader {
     for await (const frame of turn.read({ mode: "delta" })) {
       if (this.#closed) return;
       if (frame?.event !== "text" || typeof frame.data !== "string") continue;
-      await this.#hand({ turn_id: turn.id, at, text: frame.data });
-      at += frame.data.length;
+      for (const text of piecesOf(frame.data)) {
+        if (this.#closed) return;
+        await this.#hand({ turn_id: turn.id, at, text });
+        at += text.length;
+      }
     }
   }
 
@@ -118,6 +123,10 @@ export class FeedReader {
     this.#taken = [];
     for (const resolve of taken) resolve();
   }
+}
+
+function* piecesOf(text: string): Generator<string, void> {
+  for (let from = 0; from < text.length; from += MOST_CHARS) yield text.slice(from, from + MOST_CHARS);
 }
 
 function encode(event: string, data: unknown): string {
