@@ -17,7 +17,7 @@ const run = promisify(execFile);
 
 /** Flags of the programs that the page uses besides the gateway. */
 const OTHERS_FLAGS =
-  /^--(system|home-dir|shell|now|build|detach|rm|entrypoint|prefix|no-audit|no-fund|omit|ignore-scripts|no-install-recommends|interval|timeout|start-period)$/;
+  /^--(system|home-dir|shell|now|build|detach|rm|entrypoint|prefix|quiet|pipe|wait|collect|uid|working-directory|property|setenv|no-audit|no-fund|omit|ignore-scripts|no-install-recommends|interval|timeout|start-period)$/;
 
 const settingsOf = (name: "config" | "command-line") => {
   const { properties } = schemaOf(name);
@@ -95,6 +95,21 @@ describe("docs/operations.md and deploy/", () => {
     expect(image.indexOf("USER node")).to.be.lessThan(image.indexOf("ENTRYPOINT"));
   });
 
+  it("runs its commands as the unit runs the gateway", () => {
+    const unit = deploy("claudeway.service");
+    const [by = ""] = blocksOf(PAGE).flatMap(({ text }) => (text.startsWith("claudeway() {") ? [text] : []));
+    const told = (name: string, at: string) => new RegExp(`${name}=(\\S+)`).exec(at)?.[1];
+    const folder = told("WorkingDirectory", unit);
+    expect(told("--uid", by)).to.equal(told("User", unit));
+    expect(told("--working-directory", by)).to.equal(folder);
+    expect(told("EnvironmentFile", by)).to.equal(told("EnvironmentFile", unit));
+    expect(told("CLAUDE_CONFIG_DIR", by)).to.equal(told("CLAUDE_CONFIG_DIR", unit));
+    expect(unit).to.contain(/\S+\/node \S+\.js/.exec(by)?.[0]);
+    // Where the flags of the unit lead, the defaults lead too.
+    const { value } = settingsOf("config").find(({ key }) => key === "data_dir") ?? {};
+    expect(unit).to.contain(`--data-dir ${join(folder ?? "", String(value?.["default"]))} `);
+  });
+
   it("gives what runs longer than the gateway's grace", () => {
     const engine = settingsOf("config").find(({ key }) => key === "engine")?.value["properties"];
     const grace =
@@ -113,7 +128,7 @@ describe("docs/operations.md and deploy/", () => {
     let gateway: TestGateway;
     before(async () => {
       gateway = await TestGateway.start();
-      mkdirSync(join(gateway.dir, "var/backups"), { recursive: true });
+      mkdirSync(join(gateway.dir, "var/backups/claudeway"), { recursive: true });
     });
     after(() => gateway.dispose());
 
