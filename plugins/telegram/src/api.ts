@@ -45,9 +45,16 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 /** The Bot API with a deadline for each call, and pauses where it asks for them. */
 export class BotApi {
+  readonly #root: URL;
   #pausedUntil = 0;
 
-  constructor(private readonly options: BotApiOptions) {}
+  /** Throws where `apiRoot` is no address. */
+  constructor(private readonly options: BotApiOptions) {
+    const { apiRoot } = options;
+    if (!URL.canParse(apiRoot)) throw new Error(`api_root is no address: ${JSON.stringify(apiRoot)}`);
+    // A server may stand behind a path of its own.
+    this.#root = new URL(apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/`);
+  }
 
   /** Milliseconds until Telegram takes messages again, after a 429. */
   get pausedMs(): number {
@@ -83,7 +90,7 @@ export class BotApi {
   }
 
   async #askOnce(method: string, payload: object, timeoutMs: number): Promise<unknown> {
-    const { token, apiRoot, signal } = this.options;
+    const { token, signal } = this.options;
     signal.throwIfAborted();
     // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
     const call = new AbortController();
@@ -91,7 +98,7 @@ export class BotApi {
     const timer = setTimeout(abort, timeoutMs);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      const answer = await post(new URL(`./bot${token}/${method}`, apiRoot), payload, call.signal);
+      const answer = await post(new URL(`./bot${token}/${method}`, this.#root), payload, call.signal);
       if (answer.ok) return answer.result;
       throw this.#refused(method, toFailure(answer));
     } finally {

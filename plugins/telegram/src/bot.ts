@@ -18,19 +18,20 @@ export interface BotOptions {
   readonly chats: Chats;
   readonly commands: Commands;
   readonly buttons: Buttons;
-  readonly scope: Pick<PluginScope, "log" | "signal">;
+  readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
 /** Telegram shows this bot as the author of what an admin of a group writes without a name. */
 const ANONYMOUS_ADMIN = 1087968824;
-/** How often a stranger's chat gets an answer, and the log a line, in ms. */
-const STRANGER_EVERY_MS = 600_000;
-const MOST_STRANGERS = 1000;
+/** How often a stranger's chat, or an album, gets an answer, and the log a line, in ms. */
+const ANSWER_EVERY_MS = 600_000;
+const MOST_ANSWERED = 1000;
 
 /** What comes in: only the one chat and those who may are listened to. */
 export class Bot {
   readonly #telegraf: Telegraf;
-  readonly #strangers = new Map<string, number>();
+  /** Who was answered, and when: nobody makes the bot talk, or the log grow, as they please. */
+  readonly #answered = new Map<string, number>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(private readonly options: BotOptions) {
@@ -59,14 +60,15 @@ export class Bot {
   async #message(message: Message): Promise<void> {
     const { state, chats, commands, buttons } = this.options;
     if (!this.#isHere(message.chat.id)) return this.#turnAwayChat(message);
-    if (isService(message)) return;
+    if ("migrate_to_chat_id" in message) return this.#sayMoved(message.migrate_to_chat_id);
+    if (isService(message) || isChannelPost(message)) return;
     const { from, message_id: id } = message;
     if (from === undefined || !this.#mayUse(from)) return this.#turnAwayUser(message);
     // Delivered twice, or again after a restart.
     if (!state.take(id)) return;
     const key = keyOf(message, (answered) => state.chainOf(answered));
     const text = "text" in message ? message.text.trim() : "";
-    if (text === "") return this.#inBackground(() => chats.note(key, id, "textOnly"));
+    if (text === "") return this.#sayTextOnly(message, key);
     const command = parseCommand(text);
     const me = this.#telegraf.botInfo?.username.toLowerCase();
     if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
@@ -76,7 +78,8 @@ export class Bot {
     }
     const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
     if (answered !== undefined && (await buttons.answeredByText(answered, text, from))) return;
-    await chats.take(key, id, text);
+    // The CLI does not know whose command "/compact@the_bot" is.
+    await chats.take(key, id, command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""));
   }
 
   async #press(press: CallbackQuery): Promise<void> {
@@ -113,15 +116,30 @@ export class Bot {
   }
 
   #turnAwayUser(message: Message): void {
-    if (message.from?.is_bot === true || !this.#isTime(`user ${message.from?.id}`)) return;
+    const anonymous = message.from?.id === ANONYMOUS_ADMIN;
+    if (message.from?.is_bot === true && !anonymous) return;
+    if (!this.#isTime(`user ${message.from?.id}`)) return;
     this.options.scope.log.warn(
       { user_id: message.from?.id },
       "a message of somebody who is not in allowed_users was turned away; further ones are for ten minutes, silently",
     );
-    this.#reply(message, "notForYou");
+    this.#reply(message, anonymous ? "anonymous" : "notForYou");
   }
 
-  #reply(message: Message, text: "otherChat" | "notForYou"): void {
+  #sayMoved(chatId: number): void {
+    const line = `telegram: the group has become a supergroup: set chat_id = "${chatId}"`;
+    this.options.scope.log.warn(line);
+    this.options.scope.notice(line);
+  }
+
+  /** Each picture of an album is a message. */
+  #sayTextOnly(message: Message, key: string): void {
+    const album = "media_group_id" in message ? message.media_group_id : undefined;
+    if (album !== undefined && !this.#isTime(`album ${album}`)) return;
+    this.#inBackground(() => this.options.chats.note(key, message.message_id, "textOnly"));
+  }
+
+  #reply(message: Message, text: "otherChat" | "notForYou" | "anonymous"): void {
     const { api, say } = this.options;
     this.#inBackground(async () => {
       const reply = { message_id: message.message_id, allow_sending_without_reply: true };
@@ -129,13 +147,12 @@ export class Bot {
     });
   }
 
-  /** Strangers must not make the bot talk, or the log grow, as they please. */
-  #isTime(stranger: string): boolean {
+  #isTime(whom: string): boolean {
     const now = Date.now();
-    const last = this.#strangers.get(stranger);
-    if (last !== undefined && now - last < STRANGER_EVERY_MS) return false;
-    if (this.#strangers.size >= MOST_STRANGERS) this.#strangers.clear();
-    this.#strangers.set(stranger, now);
+    const last = this.#answered.get(whom);
+    if (last !== undefined && now - last < ANSWER_EVERY_MS) return false;
+    if (this.#answered.size >= MOST_ANSWERED) this.#answered.clear();
+    this.#answered.set(whom, now);
     return true;
   }
 
@@ -174,6 +191,11 @@ const WRITTEN = [
   "poll",
   "dice",
 ];
+
+/** Telegram brings what is posted in a linked channel into its group by itself: nobody wrote it to the bot. */
+function isChannelPost(message: Message): boolean {
+  return "is_automatic_forward" in message && message.is_automatic_forward === true;
+}
 
 function isService(message: Message): boolean {
   return !WRITTEN.some((kind) => kind in message);

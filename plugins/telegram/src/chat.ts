@@ -1,5 +1,7 @@
+import type { PluginScope } from "@claudeway/core";
 import type { InlineKeyboardMarkup } from "telegraf/types";
 import { ApiFailure, type BotApi, type CallOptions } from "./api.js";
+import { isObject } from "./shapes.js";
 
 /** Where in the chat something belongs. */
 export interface Place {
@@ -18,38 +20,46 @@ const NO_KEYBOARD: InlineKeyboardMarkup = { inline_keyboard: [] };
 
 /** The one chat that the bot serves. */
 export class Chat {
+  #nextGrowthAt = 0;
+  #withdrawNotice: (() => void) | undefined;
+
   constructor(
     private readonly api: BotApi,
     readonly id: string,
+    private readonly scope: Pick<PluginScope, "log" | "notice">,
   ) {}
 
-  get pausedMs(): number {
-    return this.api.pausedMs;
+  /** Milliseconds until an answer that grows may show itself: after a 429, or after another one that did. */
+  get growthPauseMs(): number {
+    return Math.max(this.api.pausedMs, this.#nextGrowthAt - Date.now());
+  }
+
+  /** Telegram counts the edits of a whole chat: all answers that grow share one an interval. False: not now. */
+  takeGrowth(intervalMs: number): boolean {
+    if (this.growthPauseMs > 0) return false;
+    this.#nextGrowthAt = Date.now() + intervalMs;
+    return true;
   }
 
   /** Sends Telegram HTML; resolves to the message's id. */
-  async send(html: string, { thread, replyTo }: Place, options: MessageOptions = {}): Promise<number> {
+  send(html: string, place: Place, options: MessageOptions = {}): Promise<number> {
     const { keyboard, silent = false, patience = "persist" } = options;
     const payload = {
       chat_id: this.id,
       disable_notification: silent,
       link_preview_options: { is_disabled: true },
-      ...(thread === undefined ? {} : { message_thread_id: thread }),
-      ...(replyTo === undefined
-        ? {}
-        : { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
       ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
     };
-    const send = async (text: { readonly text: string; readonly parse_mode?: "HTML" }) => {
-      const sent = await this.api.ask("sendMessage", { ...payload, ...text }, isMessage, { patience });
-      return sent.message_id;
-    };
-    try {
-      return await send({ text: html, parse_mode: "HTML" });
-    } catch (error) {
-      if (!isParseError(error)) throw error;
-      return await send({ text: withoutTags(html) });
-    }
+    return this.#deliver(place, async (where) => {
+      const send = (text: { readonly text: string; readonly parse_mode?: "HTML" }) =>
+        this.api.ask("sendMessage", { ...payload, ...where, ...text }, isMessage, { patience });
+      try {
+        return await send({ text: html, parse_mode: "HTML" });
+      } catch (error) {
+        if (!isParseError(error)) throw error;
+        return await send({ text: withoutTags(html) });
+      }
+    });
   }
 
   /** Changes a message, its buttons too. False: it is not there any more, or can't be changed. */
@@ -73,25 +83,13 @@ export class Chat {
     }
   }
 
-  async sendFile(
-    name: string,
-    content: string,
-    { thread, replyTo }: Place,
-    caption: string,
-  ): Promise<number> {
-    const sent = await this.api.ask(
-      "sendDocument",
-      {
-        chat_id: this.id,
-        document: { source: Buffer.from(content), filename: name },
-        caption,
-        ...(thread === undefined ? {} : { message_thread_id: thread }),
-        ...(replyTo === undefined ? {} : { reply_to_message_id: replyTo }),
-      },
-      isMessage,
-      { patience: "persist" },
+  sendFile(name: string, content: string, place: Place, caption: string): Promise<number> {
+    const document = { source: Buffer.from(content), filename: name };
+    return this.#deliver(place, (where) =>
+      this.api.ask("sendDocument", { chat_id: this.id, document, caption, ...where }, isMessage, {
+        patience: "persist",
+      }),
     );
-    return sent.message_id;
   }
 
   async delete(messageId: number): Promise<void> {
@@ -115,9 +113,52 @@ export class Chat {
   async closeTopic(thread: number): Promise<void> {
     await this.api.call("closeForumTopic", { chat_id: this.id, message_thread_id: thread });
   }
+
+  /** What belongs in a topic that was closed or deleted comes to General: a question must reach somebody. */
+  async #deliver(place: Place, send: (where: Where) => Promise<SentMessage>): Promise<number> {
+    try {
+      const sent = await send(whereOf(place)).catch((error: unknown) => {
+        if (place.thread === undefined || !isTopicGone(error)) throw error;
+        this.scope.log.info(
+          `topic ${place.thread} is closed or deleted; what belongs there comes to General`,
+        );
+        return send({});
+      });
+      this.#withdrawNotice?.();
+      this.#withdrawNotice = undefined;
+      return sent.message_id;
+    } catch (error) {
+      if (error instanceof ApiFailure && error.kind === "rejected") this.#say(error.message);
+      throw error;
+    }
+  }
+
+  /** Stands in the plugin list until a message is taken: the bot may have been removed, muted, or its group moved. */
+  #say(reason: string): void {
+    this.#withdrawNotice?.();
+    this.#withdrawNotice = this.scope.notice(`telegram: chat ${this.id} took no message: ${reason}`);
+  }
 }
 
-function isMessage(result: unknown): result is { readonly message_id: number } {
+interface SentMessage {
+  readonly message_id: number;
+}
+
+interface Where {
+  readonly message_thread_id?: number;
+  readonly reply_parameters?: { readonly message_id: number; readonly allow_sending_without_reply: true };
+}
+
+function whereOf({ thread, replyTo }: Place): Where {
+  return {
+    ...(thread === undefined ? {} : { message_thread_id: thread }),
+    ...(replyTo === undefined
+      ? {}
+      : { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
+  };
+}
+
+function isMessage(result: unknown): result is SentMessage {
   return isObject(result) && "message_id" in result && typeof result.message_id === "number";
 }
 
@@ -125,8 +166,8 @@ function isTopic(result: unknown): result is { readonly message_thread_id: numbe
   return isObject(result) && "message_thread_id" in result && typeof result.message_thread_id === "number";
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
+function isTopicGone(error: unknown): boolean {
+  return error instanceof ApiFailure && /thread not found|TOPIC_(?:CLOSED|DELETED)/i.test(error.message);
 }
 
 function isParseError(error: unknown): boolean {

@@ -66,9 +66,10 @@ export class GrowingAnswer {
   #schedule(): void {
     if (this.#finished || this.#timer !== undefined || this.#working !== undefined) return;
     const { intervalMs, chat } = this.options;
-    const dueMs = Math.max(this.#lastAt + intervalMs - Date.now(), chat.pausedMs, 0);
+    const dueMs = Math.max(this.#lastAt + intervalMs - Date.now(), chat.growthPauseMs, 0);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      if (!chat.takeGrowth(intervalMs)) return this.#schedule();
       this.#working = this.#step().finally(() => {
         this.#working = undefined;
         if (this.#isBehind()) this.#schedule();
@@ -98,8 +99,10 @@ export class GrowingAnswer {
       if (before === undefined)
         this.#add(await chat.send(change.html, place, { patience: "once" }), change.html);
       else {
-        await chat.edit(before.id, change.html, { patience: "once" });
-        this.#sent[change.index] = { id: before.id, html: change.html };
+        const there = await chat.edit(before.id, change.html, { patience: "once" });
+        // What somebody deleted meanwhile comes anew with the whole answer.
+        this.#sent[change.index] = { id: before.id, html: there ? change.html : "" };
+        if (!there) this.stop();
       }
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;

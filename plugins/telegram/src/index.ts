@@ -41,7 +41,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       signal,
       log,
     });
-    const chat = new Chat(api, config.chat_id);
+    const chat = new Chat(api, config.chat_id, kernel);
     const homeKey = topicKey(config.feed_topic);
     const intervalMs = config.edit_interval_ms;
     const shared = { chat, state, say, turns, ledger, sessions, scope, config };

@@ -27,6 +27,8 @@ export interface SuperviseOptions {
 const LONGEST_REFUSED_WAIT_MS = 300_000;
 const MOST_SEEN = 1000;
 const POLL_GRACE_MS = 10_000;
+/** A long poll that brings nothing new takes longer than this, or it is none. */
+const SHORTEST_POLL_MS = 1000;
 
 /**
  * Gets through to Telegram and polls for updates, until the plugin is switched off; whatever fails is waited out, and
@@ -88,6 +90,7 @@ export class Supervisor {
 
   async #poll(): Promise<void> {
     const { api, pollTimeoutSecs, scope } = this.options;
+    const began = performance.now();
     const updates = await api.ask(
       "getUpdates",
       {
@@ -101,19 +104,26 @@ export class Supervisor {
       { timeoutMs: pollTimeoutSecs * 1000 + POLL_GRACE_MS },
     );
     if (this.#failures > 0) this.#recovered();
+    let fresh = 0;
     for (const update of updates) {
       if (scope.signal.aborted) return;
-      await this.#handle(update);
+      if (await this.#handle(update)) fresh++;
     }
+    // A server that holds no poll open, or repeats itself, must not be asked as fast as it can answer.
+    const restMs = fresh > 0 ? 0 : SHORTEST_POLL_MS - (performance.now() - began);
+    if (restMs > 0) await sleep(restMs, undefined, { signal: scope.signal }).catch(() => undefined);
   }
 
-  async #handle(update: Update): Promise<void> {
+  /** False: it was no new one. */
+  async #handle(update: Update): Promise<boolean> {
     const { log } = this.options.scope;
     const id: unknown = update?.update_id;
-    if (typeof id !== "number" || !Number.isSafeInteger(id))
-      return log.warn("an update without an id was left out");
+    if (typeof id !== "number" || !Number.isSafeInteger(id)) {
+      log.warn("an update without an id was left out");
+      return false;
+    }
     this.#offset = id + 1;
-    if (this.#seen.has(id)) return;
+    if (this.#seen.has(id)) return false;
     this.#seen.add(id);
     for (const oldest of this.#seen) {
       if (this.#seen.size <= MOST_SEEN) break;
@@ -124,6 +134,7 @@ export class Supervisor {
     } catch (error) {
       log.error({ err: error, update_id: id }, "an update broke its handler; it is left out");
     }
+    return true;
   }
 
   #recovered(): void {

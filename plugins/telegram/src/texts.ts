@@ -11,10 +11,10 @@ const TEXTS = {
     en: "Or reply to this message with an answer of your own.",
     tr: "Ya da bu mesajı yanıtlayarak kendi cevabınızı yazın.",
   },
-  wasDenied: { en: "{count} tool calls were denied", tr: "{count} araç çağrısı reddedildi" },
+  wasDenied: { en: "Tool calls denied: {count}", tr: "Reddedilen araç çağrıları: {count}" },
   notShown: {
-    en: "{count} characters are not shown here: look at all of it before you approve",
-    tr: "{count} karakter burada gösterilmiyor: onaylamadan önce tamamına bakın",
+    en: "Characters not shown here: {count}. Look at all of it before you approve.",
+    tr: "Burada gösterilmeyen karakterler: {count}. Onaylamadan önce tamamına bakın.",
   },
   approvedBy: { en: "Approved by {who}", tr: "Onaylayan: {who}" },
   approvedSessionBy: { en: "Approved for this session by {who}", tr: "Bu oturum için onaylayan: {who}" },
@@ -28,11 +28,18 @@ const TEXTS = {
   },
 
   pressed: { en: "Done.", tr: "Tamam." },
-  alreadyDecided: { en: "Somebody was faster: this is decided.", tr: "Biri daha hızlıydı: karar verildi." },
+  alreadyDecided: {
+    en: "Somebody else was faster: this has been decided.",
+    tr: "Biri daha hızlıydı: karar verildi.",
+  },
   staleButton: { en: "This button is no longer valid.", tr: "Bu düğme artık geçerli değil." },
   notForYou: {
     en: "Sorry, you are not among those who may use this bot.",
     tr: "Üzgünüm, bu botu kullanabilenler arasında değilsiniz.",
+  },
+  anonymous: {
+    en: "Sorry, you write without a name here: switch off “Remain anonymous” in your admin rights.",
+    tr: "Üzgünüm, burada adsız yazıyorsunuz: yönetici haklarınızda “Anonim kal” seçeneğini kapatın.",
   },
   otherChat: { en: "Sorry, this bot belongs to another chat.", tr: "Üzgünüm, bu bot başka bir sohbete ait." },
   notAllowed: { en: "Not possible: {reason}", tr: "Mümkün değil: {reason}" },
@@ -56,8 +63,8 @@ const TEXTS = {
   seeTopic: { en: "The new session is in the topic {name}.", tr: "Yeni oturum {name} konusunda." },
   stopped: { en: "Stopped.", tr: "Durduruldu." },
   stoppedMany: {
-    en: "Stopped; {count} waiting messages were dropped.",
-    tr: "Durduruldu; bekleyen {count} mesaj silindi.",
+    en: "Stopped. Waiting messages dropped: {count}.",
+    tr: "Durduruldu. Silinen bekleyen mesajlar: {count}.",
   },
   nothingRuns: { en: "Nothing is running here.", tr: "Burada çalışan bir şey yok." },
   closed: { en: "The session is deleted.", tr: "Oturum silindi." },
@@ -78,8 +85,8 @@ const TEXTS = {
     tr: "Bu sohbetin bütün oturumları: {turns} istek, {cost}",
   },
   statusRunning: {
-    en: "A turn is running; {count} messages wait.",
-    tr: "Bir istek çalışıyor; {count} mesaj bekliyor.",
+    en: "A turn is running. Messages waiting: {count}.",
+    tr: "Bir istek çalışıyor. Bekleyen mesajlar: {count}.",
   },
   textOnly: { en: "Sorry, I can only read text.", tr: "Üzgünüm, yalnızca metin okuyabiliyorum." },
   tooMany: {
@@ -106,10 +113,10 @@ const TEXTS = {
   newsDeleted: { en: "Session deleted", tr: "Oturum silindi" },
   newsParked: { en: "Parked until somebody decides", tr: "Biri karar verene kadar bekliyor" },
   newsExpired: { en: "Approval expired", tr: "Onayın süresi doldu" },
-  newsMore: { en: "and {count} more events", tr: "ve {count} olay daha" },
+  newsMore: { en: "and {count} more", tr: "ve {count} olay daha" },
   newsLostEvents: {
-    en: "{count} older events were dropped: Telegram could not be reached",
-    tr: "{count} eski olay silindi: Telegram'a ulaşılamadı",
+    en: "Older events dropped: {count}, since Telegram could not be reached",
+    tr: "Silinen eski olaylar: {count}; Telegram'a ulaşılamadı",
   },
 } as const;
 

@@ -24,7 +24,8 @@ interface Upload {
  * node-fetch leaves a timer of 500 s behind for every body that breaks off, and takes no deadline.
  */
 export async function post(url: URL, payload: object, signal: AbortSignal): Promise<BotApiAnswer> {
-  const response = await fetch(url, { method: "POST", ...bodyOf(payload), signal });
+  // The Bot API redirects nobody: what does is another one, and must not be told what people write.
+  const response = await fetch(url, { method: "POST", ...bodyOf(payload), redirect: "error", signal });
   const text = await readAll(response);
   if (response.status >= 500) return refused(response.status, { description: response.statusText });
   const answer: unknown = JSON.parse(text);

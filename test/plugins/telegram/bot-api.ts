@@ -4,12 +4,19 @@ import { complainAboutHtml, visibleText } from "./telegram-html.js";
 
 /** How the next call of a method is answered. */
 export type Behaviour =
-  | { readonly status: number; readonly description?: string; readonly retryAfter?: number }
+  | {
+      readonly status: number;
+      readonly description?: string;
+      readonly retryAfter?: number;
+      readonly location?: string;
+    }
   | "hang"
   | "cut"
   | "half"
   | "garbage"
   | "page"
+  /** A poll that is not held open. */
+  | "nothing"
   /** What was asked for is done, but the answer gets lost. */
   | "done, cut";
 
@@ -88,6 +95,10 @@ export class BotApiServer {
   forum = true;
   token = TOKEN;
   mayMakeTopics = true;
+  /** What is sent to a topic that is not there: what Telegram says of it. */
+  readonly gone = new Map<number, string>();
+  /** The path that the server stands behind. */
+  root = "";
   #nextId = 1000;
   #nextUpdate = 500;
   #updates: { readonly update_id: number }[] = [];
@@ -213,7 +224,8 @@ export class BotApiServer {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
-    const [, token, method = ""] = /^\/bot([^/]+)\/(\w+)$/.exec(request.url ?? "") ?? [];
+    const [, token, method = ""] =
+      /^\/bot([^/]+)\/(\w+)$/.exec(request.url?.slice(this.root.length) ?? "") ?? [];
     this.calls.push(method);
     const behaviour =
       this.#behaviours.get(method)?.shift() ?? this.always.get(method) ?? this.always.get("*");
@@ -313,7 +325,12 @@ export class BotApiServer {
   }
 
   #base(payload: Payload) {
-    const { reply_parameters: reply, message_thread_id: thread } = payload;
+    const { message_thread_id: thread } = payload;
+    // A form has it as text.
+    const given = payload["reply_parameters"];
+    const reply: unknown = typeof given === "string" ? JSON.parse(given) : given;
+    const complaint = thread === undefined ? undefined : this.gone.get(Number(thread));
+    if (complaint !== undefined) throw new Refused(400, `Bad Request: ${complaint}`);
     const replyTo = isRecord(reply) ? Number(reply["message_id"]) : undefined;
     return {
       id: this.#nextId++,
@@ -407,12 +424,16 @@ function misbehave(behaviour: Behaviour, request: IncomingMessage, response: Ser
       return;
     case "garbage":
       return void response.end('{"ok":true,"result":"no such thing"}');
+    case "nothing":
+      answer(response, { result: [] });
+      return;
     case "page":
       return void response.end("<html>sign in to the network</html>");
     case "cut":
     case "done, cut":
       return void request.socket.destroy();
     default:
+      if (behaviour.location !== undefined) response.setHeader("location", behaviour.location);
       answer(
         response,
         new Refused(behaviour.status, behaviour.description ?? "Failed"),

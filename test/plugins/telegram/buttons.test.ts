@@ -112,7 +112,9 @@ describe("telegram's buttons", () => {
     const second = bot.api.pressButton(shown, "Deny", BOB);
     const answers = [await answerTo(first), await answerTo(second)];
     expect(answers).to.include("Done.");
-    expect(answers.filter((text) => text !== "Done.")[0]).to.match(/Somebody was faster|no longer valid/);
+    expect(answers.filter((text) => text !== "Done.")[0]).to.match(
+      /Somebody else was faster|no longer valid/,
+    );
     await settled(shown);
     expect(shown.html.match(/(Approved|Denied) by/g)).to.have.length(1);
   });
@@ -233,7 +235,7 @@ describe("telegram's buttons", () => {
     const outcome = outcomeOf({}, { permission_denials: [DENIAL] });
     bot.turns.responses.set(turnOf().id, outcome.response);
     bot.running.kernel.tell("afterExecute", turnOf(), outcome);
-    const shown = await bot.shows("1 tool calls were denied");
+    const shown = await bot.shows("Tool calls denied: 1");
     expect(shown.html).to.contain("rm -rf build");
     bot.turns.script = () => ({ pieces: ["it ran"] });
     const first = bot.api.pressButton(shown, "Approve");
@@ -244,14 +246,14 @@ describe("telegram's buttons", () => {
     expect(bot.turns.approved).to.deep.equal([["toolu_1"]]);
     expect(bot.turns.ran[0]?.keyId).to.equal("alice");
     expect(await answerTo(first)).to.equal("Done.");
-    expect(await answerTo(second)).to.match(/Somebody was faster|no longer valid/);
+    expect(await answerTo(second)).to.match(/Somebody else was faster|no longer valid/);
   });
 
   it("stand under the denials of the chat's own turns too, once; and go when they are approved through the API", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: ["tried"], response: { permission_denials: [DENIAL] } });
     bot.api.write("go", { thread: 7 });
-    const shown = await bot.shows("1 tool calls were denied");
+    const shown = await bot.shows("Tool calls denied: 1");
     expect(shown.thread).to.equal(7);
     const { sessionId = "" } = bot.turns.ran[0] ?? {};
     const approved = [{ tool_use_id: "toolu_1", tool_name: "Bash", ran: true }];
@@ -262,7 +264,7 @@ describe("telegram's buttons", () => {
     );
     await settled(shown);
     expect(shown.html).to.contain("Approved by alice");
-    expect(bot.api.shown.filter(({ html }) => html.includes("were denied"))).to.have.length(1);
+    expect(bot.api.shown.filter(({ html }) => html.includes("Tool calls denied"))).to.have.length(1);
   });
 
   it("do not offer again what the desk was asked about", async () => {
@@ -273,7 +275,7 @@ describe("telegram's buttons", () => {
     await settled(shown);
     bot.running.kernel.tell("afterExecute", turnOf(), outcomeOf({}, { permission_denials: [DENIAL] }));
     await sleep(150);
-    expect(bot.api.find("were denied")).to.equal(undefined);
+    expect(bot.api.find("Tool calls denied")).to.equal(undefined);
   });
 
   it("show the answer of a turn that was parked when it comes, also after a restart", async () => {
@@ -354,6 +356,6 @@ describe("telegram's buttons", () => {
     }
     expect([...bot.desk.approvals.values()].every(({ status }) => status === "allowed")).to.equal(true);
     bot.ask({ id: "long", tool: "Bash", input: { command: `echo ok ${" ".repeat(5000)}; rm -rf /` } });
-    await bot.shows("characters are not shown here");
+    await bot.shows("Characters not shown here");
   }).timeout(180_000);
 });

@@ -69,6 +69,80 @@ describe("telegram's chat", () => {
     expect(bot.api.count("editMessageText")).to.equal(2);
   });
 
+  it("lets all answers that grow share one edit an interval, and each have some", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: Array.from({ length: 60 }, (_, n) => `w${n} `), everyMs: 20 });
+    const threads = [1, 2, 3, 4, 5, 6];
+    for (const thread of threads) bot.api.write("go", { thread });
+    const last = () => threads.every((thread) => bot.api.texts(thread).some((text) => text.includes("w59")));
+    await eventually("six answers", last);
+    const growing = bot.api.shown.flatMap(({ at, edits }) => [
+      at,
+      ...edits.slice(0, -1).map((edit) => edit.at),
+    ]);
+    growing.sort((one, other) => one - other);
+    for (const [index, at] of growing.slice(1).entries()) {
+      expect(at - (growing[index] ?? 0)).to.be.at.least(EDIT_MS - 25);
+    }
+    for (const { edits } of bot.api.shown) expect(edits.length).to.be.at.least(2);
+  });
+
+  it("shows an answer anew whose message was deleted while it grew", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.turns.script = () => ({ pieces: Array.from({ length: 40 }, (_, n) => `w${n} `), everyMs: 10 });
+    bot.api.write("go", { thread: 7 });
+    const first = await bot.shows("w1");
+    first.deleted = true;
+    const whole = await bot.shows("w39");
+    expect(whole.id).not.to.equal(first.id);
+    expect(bot.api.texts(7)).to.have.length(1);
+  });
+
+  for (const complaint of ["message thread not found", "TOPIC_CLOSED"]) {
+    it(`brings to General what belongs in a topic of which Telegram says ${complaint}`, async () => {
+      bot = await (await TestBot.start({ feed_topic: 3 })).ready();
+      bot.api.write("hi", { thread: 7 });
+      await bot.shows("you said: hi");
+      bot.api.gone.set(7, complaint);
+      bot.api.gone.set(3, complaint);
+      bot.ask({ id: "a1", sessionId: bot.turns.ran[0]?.sessionId ?? "" });
+      const card = await bot.shows("use Bash?");
+      expect(card.thread).to.equal(undefined);
+      bot.api.pressButton(card, "Approve");
+      await eventually("no buttons", () => card.buttons.length === 0);
+      bot.ask({ id: "a2", tool: "Write" });
+      expect((await bot.shows("use Write?")).thread).to.equal(undefined);
+      bot.turns.script = () => ({ pieces: [`${"0123456789 ".repeat(10_000)}end`] });
+      bot.api.write("very", { thread: 7 });
+      await eventually("a file", () => bot.api.shown.some(({ file }) => file !== undefined));
+    });
+  }
+
+  for (const [what, status, description] of [
+    ["the bot was removed", 403, "Forbidden: bot was kicked from the supergroup chat"],
+    ["the bot was muted", 400, "Bad Request: not enough rights to send text messages to the chat"],
+  ] as const) {
+    it(`says in the plugin list that ${what}, until a message is taken again`, async () => {
+      bot = await (await TestBot.start()).ready();
+      bot.api.always.set("sendMessage", { status, description });
+      bot.api.write("hello", { thread: 7 });
+      await eventually("a notice", () => bot.notices.some((line) => line.includes(description)));
+      bot.api.always.clear();
+      bot.api.write("again", { thread: 7 });
+      await bot.shows("you said: again");
+      expect(bot.notices.some((line) => line.includes(description))).to.equal(false);
+    });
+  }
+
+  it("says which chat_id to set when the group has become a supergroup", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.write("", { extra: { text: undefined, migrate_to_chat_id: -1009876543210 } });
+    await eventually("a notice", () =>
+      bot.notices.some((line) => line.includes('set chat_id = "-1009876543210"')),
+    );
+    expect(bot.turns.ran).to.deep.equal([]);
+  });
+
   it("splits a long answer, and sends a very long one as a file too", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = (prompt) => ({
@@ -81,6 +155,10 @@ describe("telegram's chat", () => {
     const file = await eventually("a file", () => bot.api.shown.find((one) => one.file !== undefined));
     expect(file.file).to.have.length(110_003);
     expect(bot.api.texts(8)).to.have.length(9);
+    expect(file).to.include({
+      thread: 8,
+      replyTo: bot.api.shown.find(({ thread }) => thread === 8)?.replyTo,
+    });
   });
 
   it("keeps a reply chain as a session in a plain chat", async () => {
@@ -130,9 +208,9 @@ describe("telegram's chat", () => {
     bot.api.write("waits 2", { thread: 7 });
     await bot.shows("z z");
     bot.api.write("/status", { thread: 7 });
-    await bot.shows("A turn is running; 2 messages wait.");
+    await bot.shows("A turn is running. Messages waiting: 2.");
     bot.api.write("/stop", { thread: 7 });
-    await bot.shows("Stopped; 2 waiting messages were dropped.");
+    await bot.shows("Stopped. Waiting messages dropped: 2.");
     await bot.shows("Failed: the turn was interrupted");
     bot.api.write("/stop", { thread: 7 });
     await bot.shows("Nothing is running here.");
@@ -157,6 +235,8 @@ describe("telegram's chat", () => {
     await bot.shows("/close – delete this session");
     bot.api.write("/compact now", { thread: 7 });
     await bot.shows("you said: /compact now");
+    bot.api.write("/compact@claude_test_bot later", { thread: 7 });
+    await bot.shows("you said: /compact later");
     bot.api.write("/help@another_bot", { thread: 9 });
     await sleep(100);
     expect(bot.api.texts(9)).to.deep.equal([]);
@@ -192,6 +272,30 @@ describe("telegram's chat", () => {
     await bot.shows("(no text)");
     bot.api.write("", { thread: 7, extra: { photo: [{}], text: undefined } });
     await bot.shows("I can only read text");
+    for (let n = 0; n < 10; n++) {
+      const album = { photo: [{}], caption: "fix this", media_group_id: "g1", text: undefined };
+      bot.api.write("", { thread: 8, extra: album });
+    }
+    bot.api.write("last", { thread: 8 });
+    await eventually("both answers", () => bot.api.texts(8).length === 2);
+    expect(bot.api.texts(8).filter((text) => text.includes("only read text"))).to.have.length(1);
+  });
+
+  it("takes nothing for a prompt that nobody wrote: service messages, and posts of a linked channel", async () => {
+    bot = await (await TestBot.start()).ready();
+    const telegram = { id: 777000, first_name: "Telegram" };
+    bot.api.write("a post", { thread: 7, from: telegram, extra: { is_automatic_forward: true } });
+    bot.api.write("", { thread: 7, extra: { text: undefined, forum_topic_closed: {} } });
+    bot.api.write("", { thread: 7, extra: { text: undefined, new_chat_members: [ADA] } });
+    bot.api.write("", { thread: 7, extra: { text: undefined, pinned_message: { message_id: 1 } } });
+    bot.api.push({
+      edited_message: { message_id: 5, date: 1, from: ADA, chat: { id: CHAT_ID }, text: "edited" },
+    });
+    bot.api.push({ channel_post: { message_id: 6, date: 1, chat: { id: CHAT_ID }, text: "posted" } });
+    bot.api.write("written", { thread: 7 });
+    await bot.shows("you said: written");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["written"]);
+    expect(bot.api.texts()).to.have.length(1);
   });
 
   it("takes a message that is delivered twice once", async () => {
@@ -256,6 +360,7 @@ describe("telegram's chat", () => {
     bot.api.write("hers", { thread: 7 });
     await bot.shows("you said: hers");
     await bot.shows("you are not among those who may use this bot");
+    await bot.shows("switch off “Remain anonymous”");
     expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["hers"]);
     await bot.stop();
     await bot.launch();
@@ -302,7 +407,7 @@ describe("telegram's chat", () => {
       () => bot.api.texts(7).filter((text) => text.includes("Too many")).length === 10,
     );
     bot.api.write("/stop", { thread: 7 });
-    await bot.shows("49 waiting messages were dropped");
+    await bot.shows("Waiting messages dropped: 49.");
   });
 
   it("holds hostile prompts, results, models and names", async () => {

@@ -97,7 +97,7 @@ ${more}`;
   it("denied calls are approved by a press; many messages in topics keep order and sessions; Slack is told", async () => {
     await start("", ["--no-permissions-bypass"]);
     api.write("[[write denied.txt now]]", { thread: 1 });
-    const card = await shows("tool calls were denied");
+    const card = await shows("Tool calls denied: ");
     expect(files("denied.txt")).to.deep.equal([]);
     api.pressButton(card, "Approve");
     await settled(card);

@@ -35,7 +35,7 @@ export class TestBot {
     const section = {
       bot_token: TOKEN,
       chat_id: String(CHAT_ID),
-      api_root: this.api.url,
+      api_root: this.api.url + this.api.root,
       edit_interval_ms: EDIT_MS,
       poll_timeout_secs: 2,
       request_timeout_secs: 0.5,

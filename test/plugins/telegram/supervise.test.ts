@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
-import { type Behaviour, TOKEN } from "./bot-api.js";
+import { type Behaviour, BotApiServer, TOKEN } from "./bot-api.js";
 import { TestBot } from "./kit.js";
 
 describe("telegram's connection", () => {
@@ -73,6 +73,32 @@ describe("telegram's connection", () => {
     bot.api.always.clear();
     bot.api.write("after", { thread: 7 });
     await bot.shows("you said: after", 20_000);
+  });
+
+  it("does not ask as fast as it is answered where a poll is not held open", async () => {
+    bot = await (await TestBot.start()).ready();
+    bot.api.always.set("getUpdates", "nothing");
+    bot.api.write("hello", { thread: 7 });
+    await bot.shows("you said: hello");
+    const before = bot.api.count("getUpdates");
+    await sleep(1500);
+    expect(bot.api.count("getUpdates") - before).to.be.below(4);
+    bot.api.always.clear();
+    bot.api.write("after", { thread: 7 });
+    await bot.shows("you said: after");
+  });
+
+  it("takes a server behind a path, and follows no redirect", async () => {
+    const elsewhere = await BotApiServer.start();
+    const root = "/telegram/api";
+    bot = await TestBot.start({}, ({ api }) => {
+      api.root = root;
+      api.next("sendMessage", { status: 307, location: `${elsewhere.url}/bot${TOKEN}/sendMessage` });
+    });
+    bot.api.write("hello", { thread: 7 });
+    const shown = bot.shows("you said: hello").finally(() => elsewhere.close());
+    expect((await shown).thread).to.equal(7);
+    expect(elsewhere.calls).to.deep.equal([]);
   });
 
   it("says that the chat is not there", async () => {
@@ -147,6 +173,10 @@ describe("telegram's connection", () => {
       "taken",
     );
     expect(await check({ bot_token: "nonsense", chat_id: "1" })).to.contain("plugins.telegram.bot_token");
+    expect(await check({ bot_token: "1:a", chat_id: "1", api_root: "http://" })).to.contain("api_root");
+    expect(await check({ bot_token: "1:a", chat_id: "1", api_root: "http://a:99999" })).to.contain(
+      "api_root",
+    );
     expect(await check({ bot_token: "1:a" })).to.contain("chat_id");
     expect(await check({ bot_token: "1:a", chat_id: "1", langauge: "tr" })).to.contain("language");
   });
