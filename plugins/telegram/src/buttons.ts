@@ -5,7 +5,7 @@ import type { Answers, ShownTurn, TurnResponse } from "./answers.js";
 import { type Card, callCard, denialsCard, questionCard } from "./cards.js";
 import type { Chat } from "./chat.js";
 import { codeOf, reasonOf } from "./failures.js";
-import { placeOf } from "./places.js";
+import { isChain, placeOf } from "./places.js";
 import { answersOf, questionsOf } from "./questions.js";
 import type { Keyboard, State } from "./state.js";
 import type { Say } from "./texts.js";
@@ -24,13 +24,14 @@ export interface ButtonsOptions {
 }
 
 const PENDING_AT_ONCE = 200;
+const MOST_DENIED = 500;
 const DATA = /^([\w-]{16}):([adsk]|o\d{1,3})$/;
 
 /** Decisions by button: each counts once, on its own message, from those who may. */
 export class Buttons {
   /** Work on a card goes in order, so that a decision never comes before its question. */
   readonly #lines = new Map<string, Promise<void>>();
-  /** Turns whose denials are shown. */
+  /** Turns whose denials are shown, oldest first. */
   readonly #denied = new Set<string>();
 
   constructor(private readonly options: ButtonsOptions) {}
@@ -72,6 +73,10 @@ export class Buttons {
     // Its answer's reader and the hook may both tell of it.
     if (this.#denied.has(turn.turnId)) return;
     this.#denied.add(turn.turnId);
+    for (const oldest of this.#denied) {
+      if (this.#denied.size <= MOST_DENIED) break;
+      this.#denied.delete(oldest);
+    }
     const { approvals } = await desk.list({ sessionId: turn.sessionId, page: 1, limit: PENDING_AT_ONCE });
     const asked = new Set(approvals.map(({ toolUseId }) => toolUseId));
     const denials = (response.permission_denials ?? []).filter(({ tool_use_id: id }) => !asked.has(id));
@@ -250,10 +255,10 @@ export class Buttons {
 
   async #post(keyboard: Keyboard, key: string, { html, keyboard: buttons }: Card): Promise<void> {
     const { chat, state } = this.options;
-    const place = placeOf(key, key.startsWith("c") ? state.lastOf(key) : undefined);
+    const place = placeOf(key, isChain(key) ? state.lastOf(key) : undefined);
     const messageId = await chat.send(html, place, { keyboard: buttons });
     state.setKeyboard({ ...keyboard, messageId });
-    if (key.startsWith("c")) state.link(messageId, key);
+    if (isChain(key)) state.link(messageId, key);
     await state.saved();
   }
 

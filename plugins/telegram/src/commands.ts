@@ -5,7 +5,7 @@ import type { Chats } from "./chats.js";
 import type { TelegramConfig } from "./config.js";
 import { codeOf } from "./failures.js";
 import { plainHtml } from "./html.js";
-import { chainKey, topicKey } from "./places.js";
+import { chainKey, placeOf, threadOf, topicKey } from "./places.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
 
@@ -93,7 +93,7 @@ export class Commands {
     try {
       const key = topicKey(await chat.createTopic(name));
       state.setConversation(key, { model });
-      await chat.send(plainHtml(say("newInTopic", { model }), 1000), { thread: Number(key.slice(1)) });
+      await chat.send(plainHtml(say("newInTopic", { model }), 1000), placeOf(key));
     } catch (error) {
       scope.log.warn({ err: error }, "no topic could be made; the session is held in General");
       return false;
@@ -131,8 +131,7 @@ export class Commands {
       ...(waiting > 0 ? [say("statusRunning", { count: waiting - 1 })] : []),
       say("statusKey", { turns: mine?.requests ?? 0, cost: money(mine?.costUsd ?? 0) }),
     ];
-    const place = { thread: Number(key.startsWith("t") ? key.slice(1) : 0) || undefined, replyTo: messageId };
-    state.link(await chat.send(plainHtml(parts.join("\n\n"), 2000), place), key);
+    state.link(await chat.send(plainHtml(parts.join("\n\n"), 2000), placeOf(key, messageId)), key);
   }
 
   async #close(key: string, messageId: number, forum: boolean): Promise<void> {
@@ -147,8 +146,9 @@ export class Commands {
     }
     state.setConversation(key, undefined);
     await chats.note(key, messageId, "closed");
-    if (!forum || key === topicKey(undefined)) return;
-    await chat.closeTopic(Number(key.slice(1))).catch((error: unknown) => {
+    const thread = threadOf(key);
+    if (!forum || thread === undefined) return;
+    await chat.closeTopic(thread).catch((error: unknown) => {
       scope.log.debug({ err: error }, "the topic stays open: the bot may not close it");
     });
   }

@@ -15,10 +15,19 @@ export function chainKey(messageId: number): string {
   return `c${messageId}`;
 }
 
+export function isChain(key: string): boolean {
+  return key.startsWith("c");
+}
+
 /** Where an answer in this conversation goes. */
 export function placeOf(key: string, replyTo?: number): Place {
-  const thread = key.startsWith("t") ? Number(key.slice(1)) : 0;
-  return { thread: thread === 0 ? undefined : thread, replyTo };
+  return { thread: threadOf(key), replyTo };
+}
+
+/** Undefined: General, or a chain of replies. */
+export function threadOf(key: string): number | undefined {
+  const thread = isChain(key) ? 0 : Number(key.slice(1));
+  return thread === 0 ? undefined : thread;
 }
 
 /** The conversation that a message belongs to; `chainOf` tells where the message that it answers belongs. */

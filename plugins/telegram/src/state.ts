@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { PluginScope } from "@claudeway/core";
+import { isChain } from "./places.js";
 
 /** A topic, or a chain of replies. */
 export interface Conversation {
@@ -107,9 +108,13 @@ export class State {
     return this.#remembered.chain.findLast(([id]) => id === messageId)?.[1];
   }
 
+  /** Notes where a message belongs. A chain of replies is forgotten with its last message: no reply finds it any more. */
   link(messageId: number, key: string): void {
-    this.#remembered.chain.push([messageId, key]);
-    this.#remembered.chain.splice(0, this.#remembered.chain.length - MOST_CHAINED);
+    const { chain, conversations } = this.#remembered;
+    chain.push([messageId, key]);
+    for (const [, forgotten] of chain.splice(0, chain.length - MOST_CHAINED)) {
+      if (isChain(forgotten) && this.lastOf(forgotten) === undefined) delete conversations[forgotten];
+    }
     this.#changed();
   }
 
