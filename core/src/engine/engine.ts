@@ -77,7 +77,7 @@ export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 export interface SessionTotals {
   /**
    * What the totals of its next process may start from, the likeliest first; which it was, that process's first report
-   * tells. (It starts from what the last process saved when it ended; see usage.ts.)
+   * tells. (It starts from what the last process saved when it ended; see bases.ts.)
    */
   readonly bases: readonly TotalsByModel[];
 }

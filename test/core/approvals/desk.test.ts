@@ -155,6 +155,24 @@ describe("the desk", () => {
     expect((await desk.get(longer.approval.id))?.status).to.equal("pending");
   });
 
+  it("takes no decision that comes too late, though its timer has not said so yet", async () => {
+    const { approval } = await ask({ expiresSecs: 0 });
+    expect((await failure(desk.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal("CONFLICT");
+    expect((await desk.get(approval.id))?.status).to.equal("expired");
+  });
+
+  it("takes a grant back for its owner and the admin only", async () => {
+    const allow = { decision: "allow", scope: "session" } as const;
+    const { approval } = await ask();
+    await desk.decide(approval.id, allow, OWNER);
+    const [grant] = (await desk.grants({ keyId: "ci", page: 1, limit: 10 })).grants;
+    const id = grant?.id ?? "";
+    const other = { channel: "key", who: "other", keyId: "other" };
+    expect((await failure(desk.revoke(id, other))).code).to.equal("NOT_FOUND");
+    expect((await desk.revoke(id, ADMIN)).revokedAt).to.be.a("string");
+    expect((await failure(desk.revoke(id, OWNER))).code).to.equal("NOT_FOUND");
+  });
+
   it("withdraws, and what came first stands", async () => {
     const one = await ask();
     expect((await desk.withdraw(one.approval.id)).status).to.equal("withdrawn");

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { settle } from "../../../core/dist/engine/bases.js";
 import type { ModelTotals } from "../../../core/dist/engine/engine.js";
 import {
   add,
@@ -77,6 +78,17 @@ describe("totals", () => {
 
   it("a price that is missing in one row is missing in the sum", () => {
     expect(sumOf({ a: row(1, 1, 0.5), b: row(1, 1, null) })).to.deep.equal(row(2, 2, null));
+  });
+});
+
+describe("what a process started from", () => {
+  it("is none of the bases that hold more of a model than there is now, whatever the sums say", () => {
+    const now = { sonnet: row(10, 2, 0.2) };
+    const bases = [{ haiku: row(5, 1) }, { sonnet: row(4, 1, 0.1) }];
+    expect(settle(now, { bases }, { sonnet: row(5, 1, null) })).to.deep.equal({
+      base: bases[1],
+      used: { sonnet: row(6, 1, 0.1) },
+    });
   });
 });
 

@@ -304,8 +304,8 @@ describe("audit log", () => {
       expect(read("_unauthorized").at(-1)?.message).to.match(/too many: 90$/);
     });
 
-    it("gives nothing for a clock that was set back", async () => {
-      for (let i = 0; i < 60; i++) audit.refused(refusedLine());
+    it("gives nothing for a clock that was set back, and takes nothing away", async () => {
+      for (let i = 0; i < 20; i++) audit.refused(refusedLine());
       now -= 3_600_000;
       for (let i = 0; i < 60; i++) audit.refused(refusedLine());
       await audit.flush();

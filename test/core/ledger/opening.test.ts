@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { Database } from "../../../core/dist/ledger/database.js";
 import { LedgerError } from "../../../core/dist/ledger/errors.js";
+import { lockLedger } from "../../../core/dist/ledger/lock.js";
 import { openDatabase } from "../../../core/dist/ledger/open.js";
 import { MIGRATIONS, migrate } from "../../../core/dist/ledger/schema.js";
 import { loadSqlite } from "../../../core/dist/ledger/sqlite.js";
@@ -127,6 +128,20 @@ describe("ledger: opening", () => {
     // A pid that lives, but has no lock.
     writeFileSync(join(dataDir, "ledger.sqlite.pid"), "1\n");
     await (await openLedger({ dataDir })).close();
+  });
+
+  it("knows that the gateway before was killed: a large ledger is read through then", async () => {
+    const sqlite = await loadSqlite();
+    const file = join(newFolder(), "ledger.sqlite");
+    const afterCrash = () => {
+      const lock = lockLedger(sqlite, file);
+      lock.release();
+      return lock.afterCrash;
+    };
+    expect(afterCrash()).to.equal(false);
+    writeFileSync(`${file}.pid`, "4711\n");
+    expect(afterCrash()).to.equal(true);
+    expect(afterCrash()).to.equal(false);
   });
 
   it("lets one of many in that start at once", async () => {
