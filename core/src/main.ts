@@ -131,12 +131,12 @@ function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
 function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
   process.on("unhandledRejection", async (error) => {
     const gateway = await starting.catch(() => undefined);
-    if (!gateway?.kernel.blame(error)) log.error({ err: error }, "a promise was rejected and nobody cared");
+    if (!gateway?.kernel.blame(error)) log.error({ err: error }, "a rejected promise that nothing handled");
   });
   process.on("uncaughtException", async (error) => {
     const gateway = await starting.catch(() => undefined);
     if (gateway?.kernel.blame(error)) return;
-    log.fatal({ err: error }, "an error that nobody caught; closing");
+    log.fatal({ err: error }, "an error that nothing caught; closing");
     process.exitCode = 1;
     await gateway?.close();
     leave(log);

@@ -9,7 +9,7 @@ import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Caller } from "./turns/types.js";
 
-/** What plugins can't tell from silence: their readers need no comments to keep a proxy awake. */
+/** Between the comments of a stream that is silent. Plugins have no proxy to keep awake; a reader takes a number. */
 const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
 

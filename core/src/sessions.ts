@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import { deciderOf } from "./approvals/deciding.js";
 import type { Desk } from "./approvals/desk.js";
 import type { Decider } from "./approvals/types.js";
 import type { Engine, GrantedCall } from "./engine/engine.js";
@@ -200,11 +201,6 @@ export class Sessions {
     const turn = await this.parts.parked.ofSession(sessionId);
     return turn !== undefined && (await this.parts.parked.withdraw(turn, why));
   }
-}
-
-/** Who decides when a key does. */
-export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {
-  return { channel: admin ? "admin" : "key", who: keyId, keyId, from };
 }
 
 /** A session as its owner sees it. */

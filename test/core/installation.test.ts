@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -22,6 +22,14 @@ describe("installationId", () => {
 
   it("is another one in another folder", () => {
     expect(installationId(join(dir, "a"))).to.not.equal(installationId(join(dir, "b")));
+  });
+
+  it("is whole: what a kill left of an unfinished one is not taken for it", () => {
+    writeFileSync(join(dir, "installation.new"), "0123", { mode: 0o666 });
+    const id = installationId(dir);
+    expect(id).to.have.length(36);
+    expect(readdirSync(dir)).to.deep.equal(["installation"]);
+    expect(statSync(join(dir, "installation")).mode & 0o777).to.equal(0o600);
   });
 
   it("says what to do with a file that holds none", () => {

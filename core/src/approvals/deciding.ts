@@ -1,6 +1,12 @@
 import { isObject } from "@claudeway/schemas";
 import { GatewayError } from "../errors.js";
+import type { Caller } from "../turns/types.js";
 import type { Approval, Decider, Decision } from "./types.js";
+
+/** Who decides when a key does; `from` is the address that it came from. */
+export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {
+  return { channel: admin ? "admin" : "key", who: keyId, keyId, from };
+}
 
 /** Whether the configuration lets this decider decide. A key that is the admin's too may do what either may. */
 export function mayDecide({ deciders, keyId }: Approval, decider: Decider): boolean {

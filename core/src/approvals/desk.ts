@@ -112,7 +112,7 @@ export class Desk implements ApprovalDesk {
 
   async decide(id: string, decision: Decision, decider: Decider): Promise<Approval> {
     const approval = await this.get(id);
-    if (approval === undefined || !(decider.channel !== "key" || decider.keyId === approval.keyId)) {
+    if (approval === undefined || (decider.channel === "key" && decider.keyId !== approval.keyId)) {
       throw new GatewayError("NOT_FOUND", "no such approval");
     }
     if (!mayDecide(approval, decider)) {

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { keptFile } from "../kept-file.js";
 
 const KEY_BYTES = 32;
 /** Below this path, the next segment is a token. */
@@ -13,15 +13,10 @@ export const LINK_PATH = "/approvals/link";
 export class LinkSigner {
   constructor(private readonly key: Buffer) {}
 
-  /** With the key of a data folder: made once, readable by the owner only. */
+  /** With the key of a data folder: made once. */
   static open(dataDir: string): LinkSigner {
     const file = join(dataDir, "link-key");
-    try {
-      writeFileSync(file, randomBytes(KEY_BYTES), { mode: 0o600, flag: "wx" });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    }
-    const key = readFileSync(file);
+    const key = keptFile(file, () => randomBytes(KEY_BYTES));
     if (key.length !== KEY_BYTES) throw new Error(`${file}: is no key for links; remove it to have one made`);
     return new LinkSigner(key);
   }

@@ -26,8 +26,8 @@ interface IdleProcess {
 const HUNG_MS = 5000;
 
 /**
- * The processes of one gateway: so many and no more, for not a moment. Sessions keep theirs between turns; the one that
- * has been idle longest makes room for a new one.
+ * The processes of one gateway: never more than so many, not even for a moment. Sessions keep theirs between turns; the
+ * one that has been idle longest makes room for a new one.
  */
 export class ProcessPool {
   /** Those that have been started, or are about to be, and have not gone. */

@@ -37,11 +37,11 @@ export type TurnState =
   | "timeout"
   | "lost";
 
-/** How much of ended turns is kept for readers that come back, in bytes, and for how long, in ms. */
+/** How much of ended turns is kept for readers that come back, and for how long. */
 const KEPT_BYTES = 64 * 1024 * 1024;
-/** What a view takes beside its stream, in bytes. */
-const VIEW_BYTES = 2048;
 const KEPT_MS = 10 * 60 * 1000;
+/** What a view takes beside its stream. */
+const VIEW_BYTES = 2048;
 
 /** Finds turns again: the running ones, those that ended a short while ago with all their events, and all others. */
 export class TurnViews {

@@ -62,6 +62,8 @@ describe("bodies", () => {
       Buffer.from(`2\r\n\xa4"\r\n0\r\n\r\n`, "latin1"),
     ]);
     expect(await sendRaw(served.url, torn)).to.match(/\{"body":"ä"\}$/);
+    const cut = Buffer.from(`${head}3\r\n{}\xc3\r\n0\r\n\r\n`, "latin1");
+    expect(await sendRaw(served.url, cut)).to.match(/^HTTP\/1\.1 400 /);
     const bad = Buffer.from(`${head}3\r\n"\xc3"\r\n0\r\n\r\n`, "latin1");
     expect(await sendRaw(served.url, bad)).to.match(/^HTTP\/1\.1 400 [\s\S]*"the body is not valid UTF-8"/);
   });

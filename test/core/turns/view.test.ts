@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { createTestGateway } from "@claudeway/core/testing";
 import { expect } from "chai";
 import type { RunningGateway } from "../../../core/dist/boot.js";
 import type { EngineListener, EngineTurn } from "../../../core/dist/engine/engine.js";
@@ -25,6 +26,42 @@ class Forgetful extends ScriptedEngine {
     return result;
   }
 }
+
+describe("a turn", () => {
+  it("is its key's alone, while it runs and when it has just ended", async () => {
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const gateway = await createTestGateway({
+      replies: () => [{ wait: finished }, "done"],
+      keys: ["admin", "alice", "bob"],
+    });
+    try {
+      const task = await gateway.fetch("/task/stream", {
+        body: { prompt: "Hi", detach: true },
+        key: "alice",
+      });
+      const path = `/turns/${task.headers.get("x-turn-id")}`;
+      const seenBy = async (key: string) => {
+        const answers = [await gateway.fetch(path, { key }), await gateway.fetch(`${path}/events`, { key })];
+        // A stream that runs would hold the gateway's end up.
+        await Promise.all(answers.map(({ body }) => body?.cancel()));
+        return answers.map(({ status }) => status);
+      };
+      expect(await seenBy("alice")).to.deep.equal([200, 200]);
+      // Not the admin's either: he reads everybody's turns in the dashboard.
+      for (const key of ["bob", "admin"]) expect(await seenBy(key)).to.deep.equal([404, 404]);
+      finish();
+      await task.text();
+      expect(await seenBy("alice")).to.deep.equal([200, 200]);
+      for (const key of ["bob", "admin"]) expect(await seenBy(key)).to.deep.equal([404, 404]);
+    } finally {
+      finish();
+      await gateway.close();
+    }
+  });
+});
 
 describe("what is kept of turns that have ended", () => {
   it("does not hold their prompts", async () => {

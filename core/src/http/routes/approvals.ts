@@ -1,13 +1,13 @@
 import type { ApprovalList, GrantList, GrantRevoked } from "@claudeway/schemas";
 import type Router from "@koa/router";
+import { deciderOf } from "../../approvals/deciding.js";
 import type { Desk } from "../../approvals/desk.js";
 import type { Approval, ApprovalStatus } from "../../approvals/types.js";
 import { grantView, viewOf } from "../../approvals/view.js";
 import { GatewayError } from "../../errors.js";
-import { deciderOf } from "../../sessions.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
-import { wholeNumber } from "../query.js";
+import { pageOf } from "../query.js";
 
 const STATUSES: readonly ApprovalStatus[] = ["pending", "allowed", "denied", "expired", "withdrawn"];
 
@@ -57,10 +57,6 @@ async function visible(
 function keyFilter(ctx: GatewayContext): string | undefined {
   const { admin, keyId } = callerOf(ctx);
   return admin ? undefined : keyId;
-}
-
-function pageOf(ctx: GatewayContext): { readonly page: number; readonly limit: number } {
-  return { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 1000) };
 }
 
 function statusOf(ctx: GatewayContext): ApprovalStatus | undefined {

@@ -6,7 +6,7 @@ import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import type { TurnEntrance } from "../entrance.js";
-import { wholeNumber } from "../query.js";
+import { pageOf } from "../query.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
 export function sessionRoutes(
@@ -20,11 +20,7 @@ export function sessionRoutes(
     ctx.body = { session_id, workdir, created_at } satisfies SessionStarted;
   });
   router.get("/sessions", async (ctx) => {
-    const query = {
-      page: wholeNumber(ctx, "page", 1, 1_000_000),
-      limit: wholeNumber(ctx, "limit", 20, 1000),
-    };
-    ctx.body = (await sessions.list(callerOf(ctx), query)) satisfies SessionList;
+    ctx.body = (await sessions.list(callerOf(ctx), pageOf(ctx))) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {
     ctx.body = viewOf(await sessions.owned(callerOf(ctx), idOf(ctx)));
