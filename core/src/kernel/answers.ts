@@ -1,4 +1,5 @@
 import { isAbsolute } from "node:path";
+import { isObject } from "@claudeway/schemas";
 import { isRefusal, type Refusal } from "../errors.js";
 import type { TurnPlan } from "../turns/types.js";
 import type { SpawnOptions, SpawnPlan } from "./hooks.js";
@@ -128,10 +129,6 @@ function checkedCopy<T extends object>(answer: T, given: T, fields: Fields<T>, w
     }
   }
   return Object.freeze(copy);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** What was found, in words: never a text itself, it may be a prompt or a secret of the environment. */

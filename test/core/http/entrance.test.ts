@@ -1,0 +1,71 @@
+import { definePlugin, Refusal } from "@claudeway/core";
+import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import type { ApprovalList } from "@claudeway/schemas";
+import { expect } from "chai";
+
+/** Refuses the first turn, and has a person asked about every call. */
+const once = definePlugin<object>({
+  name: "once",
+  apiVersion: 1,
+  configSchema: { type: "object" },
+  apply(kernel) {
+    let refused = false;
+    kernel.hooks.beforeExecute.tap("first", (plan) => {
+      if (refused) return plan;
+      refused = true;
+      throw new Refusal(429, "not now");
+    });
+    kernel.hooks.approve.tap("all", () => ({ verdict: "ask", liveWaitSecs: 60 }));
+  },
+});
+
+describe("an Idempotency-Key", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.close());
+
+  function send(path: string, body: object, key: string): Promise<Response> {
+    return gateway.fetch(path, { body, headers: { "idempotency-key": key } });
+  }
+
+  it("is given back by a turn that was refused: the same request may be tried again", async () => {
+    gateway = await createTestGateway({ plugins: [once] });
+    const task = { prompt: "Hi" };
+    expect((await send("/task", task, "a")).status).to.equal(429);
+    expect(await (await send("/task", task, "a")).json()).to.include({ result: "You said: Hi" });
+    expect(await (await send("/task", task, "a")).json()).to.include({ result: "You said: Hi" });
+    expect(gateway.ran).to.have.length(1);
+  });
+
+  it("makes one turn of two requests at once", async () => {
+    gateway = await createTestGateway();
+    const both = await Promise.all([1, 2].map(() => send("/task", { prompt: "Hi" }, "b")));
+    const ids = both.map(({ headers }) => headers.get("x-turn-id"));
+    expect(ids[0]).to.be.a("string").and.equal(ids[1]);
+    expect(gateway.ran).to.have.length(1);
+  });
+
+  it("of an approval that lets a waiting turn go on is free again: no turn was begun under it", async () => {
+    const replies = () => [{ tool: "Bash", input: { command: "make" } }, "made"];
+    gateway = await createTestGateway({ plugins: [once], replies });
+    expect((await gateway.fetch("/task", { body: { prompt: "first" } })).status).to.equal(429);
+    const turn = gateway.fetch("/task", { body: { prompt: "make it" } });
+    const [waiting] = await pending();
+    const path = `/session/${waiting?.session_id}/approve`;
+    const body = { tool_use_ids: [waiting?.tool_use_id] };
+    const approved = await send(path, body, "c");
+    expect(approved.headers.get("x-turn-id")).to.equal((await turn).headers.get("x-turn-id"));
+    expect(await approved.json()).to.include({ result: "made" });
+    const again = await send(path, body, "c");
+    expect(again.status).to.equal(400);
+    expect(await again.text()).to.match(/was not denied in this session/);
+  });
+
+  async function pending() {
+    for (;;) {
+      const answer = await gateway.fetch("/approvals?status=pending");
+      const { approvals }: ApprovalList = JSON.parse(await answer.text());
+      if (approvals.length > 0) return approvals;
+      await new Promise(setImmediate);
+    }
+  }
+});
