@@ -131,11 +131,12 @@ function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
 function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
   process.on("unhandledRejection", async (error) => {
     const gateway = await starting.catch(() => undefined);
-    if (!gateway?.kernel.blame(error)) log.error({ err: error }, "a rejected promise that nothing handled");
+    if (!gateway?.kernel.blame(error, "rejection"))
+      log.error({ err: error }, "a rejected promise that nothing handled");
   });
   process.on("uncaughtException", async (error) => {
     const gateway = await starting.catch(() => undefined);
-    if (gateway?.kernel.blame(error)) return;
+    if (gateway?.kernel.blame(error, "exception")) return;
     log.fatal({ err: error }, "an error that nothing caught; closing");
     process.exitCode = 1;
     await gateway?.close();

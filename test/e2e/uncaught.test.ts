@@ -21,6 +21,7 @@ describe("what a plugin throws where nobody catches it", () => {
   const ways = [
     ["timer", "in a timer"],
     ["promise", "in a promise"],
+    ["forgotten", "in a forgotten promise"],
     ["emitter", "in an event"],
     ["late", "onDispose: comes too late, apply has ended; register while it runs"],
   ] as const;

@@ -4,12 +4,19 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** The gateway's own code: this package. */
 const CORE = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
 
+/** How an error went by everybody. */
+export type Uncaught = "exception" | "rejection";
+
 /**
  * Which of these places (folders, or files) holds the code that set going what ended in this error: the outermost frame
- * of its stack that lies in one of them, or in the gateway itself, decides. Undefined: it was the gateway, or nobody
- * whom a stack tells.
+ * of its stack that lies in one of them. Undefined: none does, or, for an exception, the gateway itself is further out: it
+ * was interrupted in what it did. A promise that is rejected interrupts nobody.
  */
-export function placeToBlame(error: unknown, places: readonly string[]): string | undefined {
+export function placeToBlame(
+  error: unknown,
+  places: readonly string[],
+  uncaught: Uncaught,
+): string | undefined {
   const frames = stackOf(error)
     .split("\n")
     .filter((line) => /^\s+at /.test(line));
@@ -18,7 +25,8 @@ export function placeToBlame(error: unknown, places: readonly string[]): string 
     const [innermost] = [...places, CORE]
       .filter((place) => isIn(frame, place))
       .sort((a, b) => b.length - a.length);
-    if (innermost !== undefined) return innermost === CORE ? undefined : innermost;
+    if (innermost === CORE && uncaught === "exception") return undefined;
+    if (innermost !== undefined && innermost !== CORE) return innermost;
   }
   return undefined;
 }

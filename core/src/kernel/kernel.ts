@@ -2,7 +2,7 @@ import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
-import { placeToBlame } from "./blame.js";
+import { placeToBlame, type Uncaught } from "./blame.js";
 import type { Offers } from "./capabilities.js";
 import { bringAbout, type ChangeReport } from "./change.js";
 import { inWords, within } from "./deadline.js";
@@ -66,12 +66,15 @@ export class Kernel {
   readonly #loader: PluginLoader;
   readonly #roster: Roster;
   readonly #shutdown = new AbortController();
+  /** For plugins that are off, but of which something goes on. */
+  readonly #meterOfGone: Meter;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor({ log, cwd, reservedPrefixes = [], limits: own = {}, watch, secrets }: KernelOptions) {
     const limits = { ...DEFAULT_LIMITS, ...own };
     this.#log = log;
     this.#limits = limits;
+    this.#meterOfGone = new Meter(log, limits);
     this.#loader = new PluginLoader({
       importMs: limits.importMs,
       secrets,
@@ -177,18 +180,17 @@ export class Kernel {
    * Names the plugin whose own code ended in an error that nobody caught (in a timer, an event of a socket, a promise that
    * nobody awaited), counts it as its fault and logs it. False: no plugin is to blame, as far as the error tells.
    */
-  blame(error: unknown): boolean {
+  blame(error: unknown, uncaught: Uncaught): boolean {
     const { entries } = this.#roster;
     const home = placeToBlame(
       error,
       entries.flatMap(({ checked }) => checked.home ?? []),
+      uncaught,
     );
     const entry = home === undefined ? undefined : entries.find(({ checked }) => checked.home === home);
     if (entry === undefined) return false;
-    const { name } = entry.checked;
-    // One that is off is to blame too: something of it goes on.
-    const meter = entry.instance?.meter ?? new Meter(this.#log.child({ plugin: name }), this.#limits);
-    meter.reportUncaught(name, error);
+    const meter = entry.instance?.meter ?? this.#meterOfGone;
+    meter.reportUncaught(entry.checked.name, error);
     return true;
   }
 

@@ -80,7 +80,7 @@ export class Meter {
 
   /** Counts and logs what the plugin's code threw where nobody caught it. */
   reportUncaught(plugin: string, error: unknown): void {
-    this.#report(`plugin ${plugin}: nobody caught`, error, {});
+    this.#report(`plugin ${plugin}: nobody caught`, error, { plugin });
   }
 
   /** Notes how long a call held the event loop. `what` names it in the log, `plugin x: tap "y" on event`. */

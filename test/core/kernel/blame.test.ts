@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { placeToBlame } from "../../../core/dist/kernel/blame.js";
+import { createKernel, fixture } from "./kit.js";
 
 const PLACES = ["/gw/plugins/a", "/gw/plugins/ab", "/gw/one.js", "/my dir/p"];
 
@@ -36,14 +37,33 @@ describe("whom an error that nobody caught is blamed on", () => {
   ];
   for (const [what, frames, place] of table) {
     it(`${what}: ${place ?? "nobody"}`, () => {
-      expect(placeToBlame(withFrames(...frames), PLACES)).to.equal(place);
+      expect(placeToBlame(withFrames(...frames), PLACES, "exception")).to.equal(place);
     });
   }
 
+  it("takes a plugin's promise for the plugin's, whoever called it", () => {
+    const floating = withFrames("f (/gw/one.js:1:1)", CORE_FRAME);
+    expect(placeToBlame(floating, PLACES, "rejection")).to.equal("/gw/one.js");
+    expect(placeToBlame(withFrames(CORE_FRAME), PLACES, "rejection")).to.equal(undefined);
+  });
+
   it("takes the gateway that lies among a plugin's own packages for the gateway", () => {
     const above = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
-    expect(placeToBlame(withFrames(CORE_FRAME), [above])).to.equal(undefined);
-    expect(placeToBlame(withFrames(`f (${above}/index.js:1:1)`), [above])).to.equal(above);
+    expect(placeToBlame(withFrames(CORE_FRAME), [above], "exception")).to.equal(undefined);
+    expect(placeToBlame(withFrames(`f (${above}/index.js:1:1)`), [above], "exception")).to.equal(above);
+  });
+
+  it("is a plugin's fault while it is on, logged also when it is off, and never floods the log", async () => {
+    const { kernel, lines, complaints } = createKernel();
+    const error = withFrames(`f (${fixture("good")}/index.js:1:1)`, TIMERS);
+    expect(kernel.blame(error, "exception"), "nobody knows it yet").to.equal(false);
+    await kernel.enable({ plugins: [fixture("good")] });
+    expect(kernel.blame(error, "exception")).to.equal(true);
+    expect(kernel.status()[0]).to.include({ faults: 1, lastError: "plugin good: nobody caught: x" });
+    await kernel.disable("good");
+    for (let n = 0; n < 100; n += 1) expect(kernel.blame(error, "exception")).to.equal(true);
+    expect(complaints()).to.deep.equal(Array(11).fill("plugin good: nobody caught: x"));
+    expect(lines.at(-1)).to.include({ plugin: "good" });
   });
 
   it("says nothing of what is no error", () => {
@@ -54,6 +74,6 @@ describe("whom an error that nobody caught is blamed on", () => {
       Object.create(null),
       Object.assign(new Error(), { stack: 5 }),
     ])
-      expect(placeToBlame(odd, PLACES)).to.equal(undefined);
+      expect(placeToBlame(odd, PLACES, "exception")).to.equal(undefined);
   });
 });
