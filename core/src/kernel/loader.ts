@@ -95,11 +95,20 @@ export class PluginLoader {
       const loading: Promise<unknown> = import(pathToFileURL(file).href);
       return pluginExport(await within(loading, this.#importMs, late));
     } catch (error) {
-      throw new PluginError(source, `plugin ${source}: importing ${file} failed: ${messageOf(error)}`, {
-        cause: error,
-      });
+      const hint = isMissingPackage(error) ? "; are its packages installed (npm install)?" : "";
+      throw new PluginError(
+        source,
+        `plugin ${source}: importing ${file} failed: ${messageOf(error)}${hint}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
+}
+
+function isMissingPackage(error: unknown): boolean {
+  return property(error, "code") === "ERR_MODULE_NOT_FOUND" && /^Cannot find package/.test(messageOf(error));
 }
 
 /** The default export or the one named `plugin`; of a CommonJS module that was compiled from ESM, its `default`. */

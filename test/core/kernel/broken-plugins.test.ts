@@ -40,7 +40,7 @@ const BROKEN: readonly [fixture: string, line: RegExp][] = [
   ["not-built", /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/],
   [
     "missing-dependency",
-    /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from/,
+    /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from \S+; are its packages installed \(npm install\)\?$/,
   ],
   ["taken-prefix", /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/],
   ["same-name", /^plugin good: two plugins have this name: \S+good and \S+same-name$/],
