@@ -1,6 +1,6 @@
 import { TurnCalls } from "../approvals/calls.js";
 import type { Approval } from "../approvals/types.js";
-import type { EngineListener, EngineResult, GrantedCall, StopReason } from "../engine/engine.js";
+import type { EngineListener, EngineResult, StopReason } from "../engine/engine.js";
 import { NO_USAGE } from "../engine/usage.js";
 import { GatewayError } from "../errors.js";
 import { Booking } from "./booking.js";
@@ -31,6 +31,8 @@ export class Turn {
   readonly ended: Promise<EndedTurn>;
   readonly #stop = new AbortController();
   readonly #booking: Booking;
+  /** What the caller asks for, and from `beforeExecute` on what plugins made of it. */
+  #plan: TurnPlan;
   #stopped: StopReason | undefined;
   #waitedMs = 0;
   #course: Course | undefined;
@@ -45,6 +47,7 @@ export class Turn {
   ) {
     this.stream = new TurnStream(request.continues?.parked.stream);
     this.#booking = new Booking(request, context.books);
+    this.#plan = request.plan;
     this.ended = this.#run();
   }
 
@@ -64,21 +67,18 @@ export class Turn {
   }
 
   async #run(): Promise<EndedTurn> {
-    let plan = this.request.plan;
-    // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
     const again = this.request.continues !== undefined;
+    // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
     const line = this.context.order(this.info.sessionId, this.#stop.signal, again);
     line.catch(() => undefined);
     try {
-      if (this.request.continues === undefined) plan = await this.#begin(line);
-      else await line;
-      const result = await this.#admitted(plan);
-      if (result.end === "parked") return await this.#park(plan, result);
-      return this.#stayParked() ?? (await this.#finish(plan, endingOfResult(result, this.#stopped), result));
+      await (again ? line : this.#begin(line));
+      const result = await this.#admitted(again);
+      if (result.end === "parked") return await this.#park(result);
+      return this.#stayParked() ?? (await this.#finish(endingOfResult(result, this.#stopped), result));
     } catch (error) {
-      const stays = this.#stayParked();
-      if (stays !== undefined) return stays;
-      return await this.#finish(plan, endingOfError(error, this.#stopped) ?? this.#defect(error), undefined);
+      const ending = () => endingOfError(error, this.#stopped) ?? this.#defect(error);
+      return this.#stayParked() ?? (await this.#finish(ending(), undefined));
     } finally {
       // Not before the turn is booked: the next one begins where its totals stand.
       line.then(
@@ -88,63 +88,53 @@ export class Turn {
     }
   }
 
-  get #granted(): readonly GrantedCall[] {
-    return this.request.granted ?? [];
-  }
-
-  /** Writes the turn down, lets plugins have their say, and waits for the session's earlier turns. */
-  async #begin(line: Promise<unknown>): Promise<TurnPlan> {
+  /** Writes the turn down, lets plugins change or refuse it, and waits for the session's earlier turns. */
+  async #begin(line: Promise<unknown>): Promise<void> {
     const { info, withdrawPending = false } = this.request;
     await this.#booking.begin();
-    const plan = await this.#decide();
+    this.#plan = await this.context.kernel.hooks.beforeExecute.promise(this.#plan, info);
     const waiting = performance.now();
     await line;
     this.#waitedMs = performance.now() - waiting;
     await this.context.passParked(info.sessionId, withdrawPending);
-    return plan;
   }
 
-  /** Lets plugins change or refuse the turn. */
-  async #decide(): Promise<TurnPlan> {
-    const { plan, info } = this.request;
-    return this.context.kernel.hooks.beforeExecute.promise(plan, info);
-  }
-
-  /** Runs the turn, whose session's earlier turns are over, when the queue has a place for it. */
-  async #admitted(plan: TurnPlan): Promise<EngineResult> {
+  /** Runs the turn when the queue has a place for it. */
+  async #admitted(again: boolean): Promise<EngineResult> {
     const course = new Course({
       queue: this.context.queue,
       keyId: this.info.keyId,
-      timeoutMs: plan.timeoutMs,
+      timeoutMs: this.#plan.timeoutMs,
       onTimeout: () => this.stop("timeout"),
       moved: (position) => this.#tell({ type: "queued", position }),
       signal: this.#stop.signal,
     });
     this.#course = course;
-    await course.begin(this.request.continues !== undefined);
+    await course.begin(again);
     this.#running = true;
     try {
-      return await this.#execute(plan, course);
+      return await this.#execute(course);
     } finally {
       course.end();
     }
   }
 
-  async #execute(plan: TurnPlan, course: Course): Promise<EngineResult> {
-    const { continues } = this.request;
+  async #execute(course: Course): Promise<EngineResult> {
+    const { granted = [], continues } = this.request;
+    const plan = this.#plan;
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
     const { resume, totals } = await this.#booking.conversation();
     const owed = await this.#booking.owed();
     // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
     const posture = continues === undefined ? this.context.posture() : "ask";
-    if (posture === "ask") this.#calls = this.#callsOf(plan, course);
+    if (posture === "ask") this.#calls = this.#callsOf(course);
     const turn = {
       info: this.info,
       plan,
       spawn,
       resume,
       totals,
-      granted: this.#granted,
+      granted,
       posture,
       decider: this.#calls,
       continues: continues?.parked.toolUseId,
@@ -153,13 +143,25 @@ export class Turn {
     return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
   }
 
-  #callsOf({ workdir }: TurnPlan, course: Course): TurnCalls {
+  #listener(owed: readonly Approval[]): EngineListener {
+    return {
+      settledOwed: () => this.#booking.settledOwed(owed),
+      text: (delta) => this.#tell({ type: "text", delta }),
+      usage: (usage) => this.#booking.usage(usage),
+      process: (child) => this.#booking.process(child),
+      totals: (totals) => this.#booking.totals(totals),
+    };
+  }
+
+  /** Who decides on the turn's tool calls. */
+  #callsOf(course: Course): TurnCalls {
     const { desk, kernel, log, closing } = this.context;
+    const { granted = [], continues } = this.request;
     return new TurnCalls({
       turn: this.info,
-      workdir,
-      continues: this.request.continues?.approval,
-      granted: this.#granted,
+      workdir: this.#plan.workdir,
+      continues: continues?.approval,
+      granted,
       desk,
       kernel,
       log,
@@ -173,36 +175,51 @@ export class Turn {
     });
   }
 
-  #listener(owed: readonly Approval[]): EngineListener {
-    return {
-      settledOwed: () => this.#booking.settledOwed(owed),
-      text: (delta) => this.#tell({ type: "text", delta }),
-      usage: (usage) => this.#booking.usage(usage),
-      process: (child) => this.#booking.process(child),
-      totals: (totals) => this.#booking.totals(totals),
-    };
+  /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
+  async #finish(ending: Ending, result: EngineResult | undefined): Promise<EndedTurn> {
+    const { outcome, error } = await this.#book(ending, result);
+    const { permission_denials: denials } = outcome.response;
+    if (denials !== undefined) this.#tell({ type: "permission_denied", denials });
+    this.#tell({ type: "done", response: outcome.response });
+    this.context.kernel.tell("afterExecute", this.info, outcome);
+    return { outcome, error };
+  }
+
+  async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
+    const used = result?.usage ?? NO_USAGE;
+    try {
+      if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
+      const priced = await this.#booking.priced(used);
+      const outcome = this.#outcomeOf(ending, result, priced);
+      await this.#booking.end(outcome, this.request.continues && priced);
+      return { outcome, error: ending.error };
+    } catch (error) {
+      // An answer that is not in the books is not given: the client would count on it.
+      const defect = this.#defect(error);
+      return { outcome: this.#outcomeOf(defect, result, used), error: defect.error };
+    }
   }
 
   /** Answers the caller for now. The request is in the books as parked before anybody hears of it. */
-  async #park(plan: TurnPlan, result: EngineResult): Promise<EndedTurn> {
+  async #park(result: EngineResult): Promise<EndedTurn> {
     const pending = this.#calls?.parking;
     if (pending === undefined || pending.toolUseId !== result.deferred) {
       const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
-      return this.#finish(plan, { end: "failed", message, error: undefined }, result);
+      return this.#finish({ end: "failed", message, error: undefined }, result);
     }
-    const sinceParked = await this.#booking.priced(result.usage);
-    const usage = this.#whole(sinceParked);
-    const outcome = this.#outcomeOf(plan, { ...PARKED, end: "interrupted" }, result, usage);
+    const usage = await this.#booking.priced(result.usage);
+    const outcome = this.#outcomeOf({ ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
     // With the two events that are told below.
     const stream = { text: this.stream.text, lastId: this.stream.lastId + 2 };
     const timeLeftMs = this.#course?.timeLeftMs ?? 0;
+    const plan = this.#plan;
     const parked = toPark({ pending, plan, timeLeftMs, outcome: { ...outcome, response }, stream });
     try {
-      const model = result.model ?? this.request.continues?.parked.plan.model ?? plan.model;
-      await this.#booking.park({ parked, usage: sinceParked, model });
+      const model = result.model ?? plan.model;
+      await this.#booking.park({ parked, usage, model });
     } catch (error) {
-      return this.#finish(plan, this.#defect(error), result);
+      return this.#finish(this.#defect(error), result);
     }
     this.#tell({ type: "permission_denied", denials: response.permission_denials ?? [] });
     this.#tell({ type: "done", response });
@@ -218,46 +235,17 @@ export class Turn {
     return { outcome, error: undefined };
   }
 
-  /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
-  async #finish(plan: TurnPlan, ending: Ending, result: EngineResult | undefined): Promise<EndedTurn> {
-    const { outcome, error } = await this.#book(plan, ending, result);
-    const { permission_denials: denials } = outcome.response;
-    if (denials !== undefined) this.#tell({ type: "permission_denied", denials });
-    this.#tell({ type: "done", response: outcome.response });
-    this.context.kernel.tell("afterExecute", this.info, outcome);
-    return { outcome, error };
-  }
-
-  async #book(plan: TurnPlan, ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
-    const used = result?.usage ?? NO_USAGE;
-    try {
-      if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
-      const priced = await this.#booking.priced(used);
-      const outcome = this.#outcomeOf(plan, ending, result, this.#whole(priced));
-      await this.#booking.end(outcome, this.request.continues && priced);
-      return { outcome, error: ending.error };
-    } catch (error) {
-      // An answer that is not in the books is not given: the client would count on it.
-      const defect = this.#defect(error);
-      return { outcome: this.#outcomeOf(plan, defect, result, this.#whole(used)), error: defect.error };
-    }
-  }
-
-  #outcomeOf(
-    plan: TurnPlan,
-    ending: Ending,
-    result: EngineResult | undefined,
-    usage: TurnUsage,
-  ): TurnOutcome {
-    const ranMs = this.#course?.ranMs ?? 0;
-    const waitedMs = this.#waitedMs + (this.#course?.queuedMs ?? 0);
-    return toOutcome(this.request, { plan, ending, result, usage, ranMs, waitedMs });
-  }
-
-  /** With what was used before the turn was parked. */
-  #whole(sinceParked: TurnUsage): TurnUsage {
+  /** @param used since the turn was parked, if it was: what it had used before comes on top */
+  #outcomeOf(ending: Ending, result: EngineResult | undefined, used: TurnUsage): TurnOutcome {
     const { continues } = this.request;
-    return continues === undefined ? sinceParked : addUsage(continues.usage, sinceParked);
+    return toOutcome(this.request, {
+      plan: this.#plan,
+      ending,
+      result,
+      usage: continues === undefined ? used : addUsage(continues.usage, used),
+      ranMs: this.#course?.ranMs ?? 0,
+      waitedMs: this.#waitedMs + (this.#course?.queuedMs ?? 0),
+    });
   }
 
   #tell(event: TurnEvent): void {
