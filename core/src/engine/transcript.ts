@@ -61,7 +61,8 @@ export class Transcript {
 function totalsIn(line: string): TotalsByModel | undefined {
   try {
     const { modelUsage }: CostState = JSON.parse(line);
-    return totalsAsReported(modelUsage);
+    const totals = totalsAsReported(modelUsage);
+    return Object.values(totals).flatMap(Object.values).every(Number.isFinite) ? totals : undefined;
   } catch {
     // It is being written, or this CLI writes it in another way.
     return undefined;
