@@ -10,6 +10,7 @@ import { findClaude } from "../../core/dist/engine/executable.js";
 import { bash, Conversation } from "./conversation.js";
 import { priceOf, sumOfDealt } from "./dealt.js";
 import { cliEnvironment, KEYS, TestGateway } from "./gateway.js";
+import { addTokens, NO_TOKENS } from "./ledger-file.js";
 import { eventually } from "./poll.js";
 import { inTheMiddle, killChild } from "./ways.js";
 
@@ -187,6 +188,30 @@ describe("sessions", () => {
     expect(tokens).to.deep.equal(sumOfDealt(dealt));
     expect(cost_usd).to.be.closeTo(priceOf(sumOfDealt(dealt)), 1e-9);
     expect(cost_estimated).to.equal(undefined);
+  });
+
+  it("forget over /clear, for good, and keep their id and their money", async () => {
+    const talk = await Conversation.start(gateway);
+    await talk.say("[[words 3]] before");
+    await talk.say("/clear");
+    expect((await talk.say("[[recall]] first")).body.result).to.contain("I remember 0 earlier prompts");
+    expect((await talk.say("[[recall]] second")).body.result).to.contain("I remember 1 earlier prompt:");
+    await gateway.stop();
+    await gateway.launch();
+    expect((await talk.say("[[recall]] third")).body.result).to.contain("I remember 2 earlier prompts");
+    await talk.say("/clear");
+    await gateway.stop("SIGKILL");
+    await gateway.launch();
+    const { body } = await talk.say("[[recall]] fourth");
+    expect(body.result).to.contain("I remember 0 earlier prompts");
+    expect(body.session_id).to.equal(talk.id);
+    const turns = await talk.ledger.turns(talk.id);
+    expect(turns).to.have.length(7);
+    const sum = turns.reduce((all, { tokens }) => addTokens(all, tokens), NO_TOKENS);
+    const view = await talk.view();
+    expect(view.tokens).to.deep.equal(sum);
+    expect(view.cost_usd).to.be.closeTo(priceOf(sum), 1e-9);
+    expect(view.cost_estimated).to.equal(undefined);
   });
 
   it("say that they estimate where a turn was stopped before a word of its answer had come", async () => {

@@ -1,11 +1,12 @@
 import { afterLoss, afterReport, settle } from "./bases.js";
 import type { SessionTotals, TotalsByModel } from "./engine.js";
 import type { ClaudeProcess } from "./process.js";
+import { NO_TOTALS } from "./usage.js";
 
 /** What a process has told so far. */
 interface Account {
   /** The totals that it began with. */
-  readonly startedFrom: TotalsByModel;
+  startedFrom: TotalsByModel;
   /** Tells the session's totals after the last report, by how the process ended. */
   tell: (killed: boolean) => void;
 }
@@ -31,13 +32,22 @@ export class Accounts {
     if (saved !== undefined) this.#saved.set(child, saved);
   }
 
-  /** What a turn used, by the totals that its process reported. `ours`: they are those of the turn's session. */
-  settle(child: ClaudeProcess, reported: TotalsByModel, ours: boolean, turn: TurnAccount): TotalsByModel {
-    const before = this.#before(child, turn);
-    const { used, base } = settle(reported, before, turn.delivered);
+  /** What a turn used, by the totals that its process reported. `cleared`: the CLI's new id, where it began anew. */
+  settle(
+    child: ClaudeProcess,
+    reported: TotalsByModel,
+    turn: TurnAccount,
+    cleared: string | undefined,
+  ): TotalsByModel {
+    const { used, base } = settle(reported, this.#before(child, turn), turn.delivered);
     const account = this.#accountOf(child, base);
+    if (cleared !== undefined) account.startedFrom = NO_TOTALS;
+    const session = cleared ?? turn.before?.session;
     account.tell = (killed) =>
-      turn.tell(ours ? afterReport(reported, account.startedFrom, killed) : (turn.before ?? { bases: [] }));
+      turn.tell({
+        ...(session !== undefined && { session }),
+        ...afterReport(reported, account.startedFrom, killed),
+      });
     account.tell(false);
     return used;
   }
@@ -51,7 +61,7 @@ export class Accounts {
   #before(child: ClaudeProcess, { before }: TurnAccount): SessionTotals | undefined {
     const saved = this.#saved.get(child);
     if (saved === undefined || this.#accounts.has(child)) return before;
-    return { bases: [saved, ...(before?.bases ?? [])] };
+    return { ...before, bases: [saved, ...(before?.bases ?? [])] };
   }
 
   #accountOf(child: ClaudeProcess, startedFrom: TotalsByModel): Account {

@@ -49,7 +49,7 @@ export function afterReport(now: TotalsByModel, base: TotalsByModel, killed: boo
  */
 export function afterLoss(before: SessionTotals | undefined, delivered: TotalsByModel): SessionTotals {
   const earlier = before?.bases ?? [NO_TOTALS];
-  return bounded([...earlier.map((base) => add(base, delivered)), ...earlier]);
+  return { ...before, ...bounded([...earlier.map((base) => add(base, delivered)), ...earlier]) };
 }
 
 function bounded(bases: readonly TotalsByModel[]): SessionTotals {

@@ -7,7 +7,14 @@ import { Asking, CallHook } from "./asking.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
 import { Grants } from "./grants.js";
-import { type ProcessTerms, postureOptions, sessionOptions, termsOf, userMessage } from "./options.js";
+import {
+  cliSessionOf,
+  type ProcessTerms,
+  postureOptions,
+  sessionOptions,
+  termsOf,
+  userMessage,
+} from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
@@ -190,15 +197,16 @@ export class ClaudeEngine implements Engine {
   #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
     const { turn, recipe, child, reading, grants } = attempt;
     const { sessionId, kind } = turn.info;
-    // After `/clear` the totals are those of another session, and ours stay as they were.
-    const ours = report.sessionId === sessionId;
-    const used = this.#accounts.settle(child, report.totals, ours, accountOf(attempt));
+    // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
+    const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
+    const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
+    const used = this.#accounts.settle(child, report.totals, accountOf(attempt), cleared);
     attempt.asking?.close();
     this.#hooks.get(child)?.serve(undefined);
-    const keeps =
-      recipe !== undefined && kind === "session" && ours && !stopped && report.deferred === undefined;
+    const keeps = recipe !== undefined && kind === "session" && !stopped && report.deferred === undefined;
+    const isCurrent = new Transcript(conversation, turn.spawn).mark();
     const after = keeps
-      ? this.#pool.keep(sessionId, recipe.fingerprint, child, new Transcript(sessionId, turn.spawn).mark())
+      ? this.#pool.keep(sessionId, recipe.fingerprint, child, isCurrent)
       : this.#pool.end(sessionId, child, "clean");
     this.#ends(after);
     if (recipe !== undefined && kind === "task") this.#spares.asked(recipe);
@@ -252,7 +260,7 @@ export class ClaudeEngine implements Engine {
   }
 
   #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
-    const saved = resume ? new Transcript(turn.info.sessionId, turn.spawn).savedTotals() : undefined;
+    const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : undefined;
     const child = this.#processFor(termsOf(turn), resume);
     this.#accounts.open(child, saved);
     return child;

@@ -75,6 +75,8 @@ export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 
 /** The cumulative totals of a session's CLI, kept between its processes. */
 export interface SessionTotals {
+  /** The CLI's own id of the session; only there where it is another one than ours: after `/clear`. */
+  readonly session?: string;
   /**
    * What the totals of its next process may start from, the likeliest first; which it was, that process's first report
    * tells. (It starts from what the last process saved when it ended; see bases.ts.)

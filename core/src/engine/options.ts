@@ -14,13 +14,20 @@ export function postureOptions(posture: Posture): Options {
 
 /** What a process has to know of a turn when it is started: not its prompt. */
 export interface ProcessTerms extends Pick<EngineTurn, "posture" | "owed" | "spawn"> {
+  /** The CLI's own id of the session. */
   readonly sessionId: string;
   readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd">;
 }
 
-export function termsOf({ info, posture, owed, spawn, plan }: EngineTurn): ProcessTerms {
+export function termsOf(turn: EngineTurn): ProcessTerms {
+  const { posture, owed, spawn, plan } = turn;
   const { model, systemPrompt, maxBudgetUsd } = plan;
-  return { sessionId: info.sessionId, posture, owed, spawn, plan: { model, systemPrompt, maxBudgetUsd } };
+  return { sessionId: cliSessionOf(turn), posture, owed, spawn, plan: { model, systemPrompt, maxBudgetUsd } };
+}
+
+/** The CLI's own id of the turn's session: ours, until `/clear` makes another one of it. */
+export function cliSessionOf({ info, totals }: Pick<EngineTurn, "info" | "totals">): string {
+  return totals?.session ?? info.sessionId;
 }
 
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */

@@ -20,7 +20,7 @@ export interface TurnReport {
   readonly error: string | null;
   readonly denials: readonly PermissionDenial[];
   readonly totals: TotalsByModel;
-  /** The session that the totals are of: another one after `/clear`. */
+  /** The CLI's own id of the session that the totals are of: another one after `/clear`. */
   readonly sessionId: string;
   /** The call that the CLI keeps, where the turn ended because it was deferred. */
   readonly deferred: string | undefined;
