@@ -204,9 +204,9 @@ export class ClaudeEngine implements Engine {
     attempt.asking?.close();
     this.#hooks.get(child)?.serve(undefined);
     const keeps = recipe !== undefined && kind === "session" && !stopped && report.deferred === undefined;
-    const isCurrent = new Transcript(conversation, turn.spawn).mark();
+    const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
-      ? this.#pool.keep(sessionId, recipe.fingerprint, child, isCurrent)
+      ? this.#pool.keep(sessionId, recipe.fingerprint, child, transcript.mark())
       : this.#pool.end(sessionId, child, "clean");
     this.#ends(after);
     if (recipe !== undefined && kind === "task") this.#spares.asked(recipe);
