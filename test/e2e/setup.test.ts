@@ -143,6 +143,13 @@ describe("the first questions", () => {
     }
   });
 
+  it("where the file can't be, says so before it asks", async () => {
+    const one = start("init", "--config", "nowhere/x.toml");
+    await one.shows("nowhere/x.toml: there is no folder");
+    expect(await one.ended()).to.equal(1);
+    expect(one.text).not.to.contain("Which plugins?");
+  });
+
   it("asks before it replaces a file, and keeps the old one", async () => {
     writeFileSync(file(), "port = 1234\n");
     const refused = start("init");

@@ -13,7 +13,7 @@ import { type LoadedPlugin, PluginLoader } from "../kernel/loader.js";
 import { SetupCancelled } from "./cancelled.js";
 import { askSection } from "./section.js";
 import type { Terminal } from "./terminal.js";
-import { replaceFile } from "./write.js";
+import { replaceFile, whyNotWritable } from "./write.js";
 
 const STANDARD_FILE = "claudeway.toml";
 
@@ -42,6 +42,10 @@ export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions
   // Loaded where somebody is there to read it: every start would pay for it.
   const { terminal } = await import("./terminal.js");
   const path = resolve(cwd, file);
+  const trouble = whyNotWritable(path);
+  if (trouble !== undefined) {
+    throw new ConfigError(`${file}: ${trouble} (the first questions write it; --force asks none)`);
+  }
   terminal.begin("Claudeway: first questions");
   if (
     existsSync(path) &&

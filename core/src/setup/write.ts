@@ -1,14 +1,31 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
   openSync,
   renameSync,
   rmSync,
-  writeSync,
+  statSync,
+  writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
+
+/** Why `replaceFile` could not do its work there, in words that fit after the file's name; undefined: it could. */
+export function whyNotWritable(path: string): string | undefined {
+  const folder = dirname(path);
+  if (!existsSync(folder)) return `there is no folder ${folder}`;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "is a folder; takes a file";
+  try {
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch {
+    return `nothing can be written in ${folder}`;
+  }
+}
 
 /**
  * Puts the text in the place of the file, readable for this user alone, all of it or nothing. One that was there is kept
@@ -19,7 +36,8 @@ export function replaceFile(path: string, text: string): void {
   try {
     const file = openSync(made, "wx", 0o600);
     try {
-      writeSync(file, text);
+      // Of a single write, a full disk may take a part and say nothing.
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
