@@ -9,13 +9,16 @@ const MOST_WAIT_MS = 180_000;
 const POLL_SECS = 10;
 const CALL_MS = 15_000;
 
-interface Chat {
-  readonly id: number;
+interface Found {
+  readonly chat: string;
   readonly title: string;
+  /** Who wrote the message, as a person and as `allowed_users` names them. */
+  readonly writer: string;
 }
 
-/** Finds the chat by asking for a message in it; tries token and chat. */
+/** Finds the chat by asking for a message in it, asks who may use the bot, and tries token and chat. */
 export const setup: PluginSetup<TelegramConfig> = {
+  ask: ["allowed_users"],
   find: async (setting, given, terminal) =>
     setting === "chat_id" && given.bot_token !== undefined
       ? findChat(apiFor(given.bot_token, given.api_root, terminal), terminal)
@@ -47,12 +50,12 @@ async function findChat(api: BotApi, terminal: SetupTerminal): Promise<string | 
   for (let offset = 0; Date.now() < deadline && !terminal.signal.aborted; ) {
     const updates = await poll(api, offset);
     for (const update of updates) offset = Math.max(offset, updateId(update) + 1);
-    const chat = updates.map(chatOf).find((found) => found !== undefined);
-    if (chat === undefined) continue;
+    const found = updates.map(findIn).find((one) => one !== undefined);
+    if (found === undefined) continue;
     // What was read is not to come again when the gateway polls.
     await api.ask("getUpdates", { offset, timeout: 0, limit: 1 }, isList);
-    terminal.say(`Found: ${chat.title} (${chat.id})`);
-    return String(chat.id);
+    terminal.say(`Found: ${found.title} (${found.chat}), written by ${found.writer}`);
+    return found.chat;
   }
   return undefined;
 }
@@ -72,10 +75,18 @@ function updateId(update: unknown): number {
     : 0;
 }
 
-function chatOf(update: unknown): Chat | undefined {
+function findIn(update: unknown): Found | undefined {
   const message = isObject(update) && "message" in update ? update.message : undefined;
-  const chat = isObject(message) && "chat" in message ? message.chat : undefined;
+  if (!isObject(message)) return undefined;
+  const chat = "chat" in message ? message.chat : undefined;
   if (!isObject(chat) || !("id" in chat) || typeof chat.id !== "number") return undefined;
   const title = "title" in chat ? chat.title : "first_name" in chat ? chat.first_name : "";
-  return { id: chat.id, title: typeof title === "string" ? title : "" };
+  const writer = "from" in message ? writerOf(message.from) : "nobody";
+  return { chat: String(chat.id), title: typeof title === "string" ? title : "", writer };
+}
+
+function writerOf(user: unknown): string {
+  if (!isObject(user) || !("id" in user) || typeof user.id !== "number") return "nobody";
+  const name = "first_name" in user && typeof user.first_name === "string" ? `${user.first_name}, ` : "";
+  return `${name}user id ${user.id}`;
 }

@@ -30,9 +30,13 @@ describe("telegram's setup", () => {
     expect(said[0]).to.contain("write a message to @");
     server.write("hello");
     expect(await chat).to.equal(String(CHAT_ID));
-    expect(said[1]).to.contain(String(CHAT_ID));
+    expect(said[1]).to.equal(`Found: Claude (${CHAT_ID}), written by Ada, user id 1001`);
     const calls = server.count("getUpdates");
     expect(calls).to.equal(2);
+  });
+
+  it("asks who may use the bot", () => {
+    expect(telegram.setup?.ask).to.deep.equal(["allowed_users"]);
   });
 
   it("finds nothing but the chat", async () => {
