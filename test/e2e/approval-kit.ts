@@ -27,6 +27,9 @@ export function asking(config: AsksConfig = {}) {
 /** A plugin that makes the CLI hear of everything late. */
 export const SLOW_STDIN = fileURLToPath(new URL("../fixtures/plugins/slow-stdin", import.meta.url));
 
+/** A plugin with which the CLI never hears what is decided about its calls. */
+export const UNHEARD = fileURLToPath(new URL("../fixtures/plugins/unheard", import.meta.url));
+
 /** Without the plugin, and with the bypass on. */
 export const BYPASS = { env, args: [], config: "" } as const;
 
@@ -111,11 +114,15 @@ export function read(session: TestSession, name: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
+/** The CLI's own transcript of a session. */
+export function transcriptOf(gateway: TestGateway, session: TestSession): string {
+  const folder = session.workdir.replace(/[^a-zA-Z0-9]/g, "-");
+  return readFileSync(join(gateway.dir, "claude", "projects", folder, `${session.id}.jsonl`), "utf8");
+}
+
 /** How often a tool was called with this id, and came back with a result, in the CLI's own transcript. */
 export function resultsOf(gateway: TestGateway, session: TestSession, toolUseId: string): string[] {
-  const folder = session.workdir.replace(/[^a-zA-Z0-9]/g, "-");
-  const file = join(gateway.dir, "claude", "projects", folder, `${session.id}.jsonl`);
-  const results = readFileSync(file, "utf8").matchAll(
+  const results = transcriptOf(gateway, session).matchAll(
     /\{"tool_use_id":"([^"]+)","type":"tool_result"|"tool_use_id":"([^"]+)"\}/g,
   );
   return [...results].flatMap(([, one, other]) => one ?? other ?? []).filter((id) => id === toolUseId);

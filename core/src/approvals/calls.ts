@@ -67,8 +67,8 @@ export class TurnCalls implements CallDecider {
 
   async #deliver(continues: Approval): Promise<CallAnswer> {
     this.#delivered = true;
-    this.options.tell({ type: "permission_resolved", approval: continues });
     await this.options.deliver();
+    this.options.tell({ type: "permission_resolved", approval: continues });
     return answerOf(continues);
   }
 

@@ -1,4 +1,4 @@
-import type { Approval as ApprovalView, Grant } from "@claudeway/schemas";
+import type { Approval as ApprovalView, Grant, PermissionDenial } from "@claudeway/schemas";
 import type { Approval, SessionGrant } from "./types.js";
 
 /** A request as the API shows it. */
@@ -31,6 +31,11 @@ export function viewOf(approval: Approval): ApprovalView {
       },
     }),
   };
+}
+
+/** A call that did not run since nobody decided on it, as answers list it. */
+export function denialOf({ tool, toolUseId, input }: Approval): PermissionDenial {
+  return { tool_name: tool, tool_use_id: toolUseId, tool_input: { ...input } };
 }
 
 /** A call that was allowed for the rest of its session, as the API shows it. */

@@ -35,6 +35,8 @@ export interface ClaudeEngineOptions extends PoolLimits {
 const MODELS_TIMEOUT_MS = 20_000;
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
+/** The same where it may well have settled the call before it ended: a caller waits for this. Late, it is denied too. */
+const MAYBE_KEPT_CALL_MS = 8_000;
 
 /** One try at a turn, in one process. */
 interface Attempt {
@@ -143,7 +145,10 @@ export class ClaudeEngine implements Engine {
     const reading = new TurnReading(listener);
     const attempt: Attempt = { turn, recipe, child, reading, grants, asking, listener, awaitsOwed };
     if (awaitsOwed)
-      for (const id of turn.owed) asking?.ifNotAsked(id, KEPT_CALL_MS, () => this.#begin(attempt));
+      for (const { toolUseId, certain } of turn.owed)
+        asking?.ifNotAsked(toolUseId, certain ? KEPT_CALL_MS : MAYBE_KEPT_CALL_MS, () => {
+          if (attempt.awaitsOwed) this.#begin(attempt);
+        });
     else this.#begin(attempt);
     const reported = this.#read(attempt);
     const note = await child.note();
@@ -162,7 +167,8 @@ export class ClaudeEngine implements Engine {
     const hook = this.#hooks.get(child);
     if (hook === undefined) return undefined;
     const { decider, owed } = turn;
-    const asking = new Asking({ decider, owed, grants, interrupt: () => child.interrupt() });
+    const ids = owed.map(({ toolUseId }) => toolUseId);
+    const asking = new Asking({ decider, owed: ids, grants, interrupt: () => child.interrupt() });
     hook.serve(asking);
     return asking;
   }

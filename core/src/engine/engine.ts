@@ -41,6 +41,13 @@ export interface CallDecider {
 /** Every tool call runs; calls that need permission are denied and listed; or every call is put to a `CallDecider`. */
 export type Posture = "bypass" | "deny" | "ask";
 
+/** A call that the CLI kept, and that is not to run any more. */
+export interface OwedCall {
+  readonly toolUseId: string;
+  /** False: its process was told what became of it, and may have heard that before it ended. */
+  readonly certain: boolean;
+}
+
 /** What the engine is given to run. */
 export interface EngineTurn {
   readonly posture: Posture;
@@ -49,7 +56,7 @@ export interface EngineTurn {
   /** The call that this turn was parked for: the session is resumed without a prompt, and the CLI asks about it again. */
   readonly continues: string | undefined;
   /** Calls that the CLI has kept from parked turns that ended otherwise: they must not run. */
-  readonly owed: readonly string[];
+  readonly owed: readonly OwedCall[];
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
   readonly spawn: SpawnPlan;

@@ -206,7 +206,10 @@ export interface TurnBook {
    * with it, in one transaction. Rejects where the turn has ended.
    */
   park(turnId: string, parking: TurnParking): Promise<void>;
-  /** The CLI has asked again and is about to be answered: the turn runs, and a gateway that dies now loses it. */
+  /**
+   * The CLI has asked again and is about to be answered: the turn runs, and a gateway that dies now loses it. The call
+   * stays owed until the CLI has come to a result.
+   */
   unpark(turnId: string): Promise<void>;
   /** Turns that wait for a person, oldest first; of one session, or of all. */
   parked(sessionId?: string): Promise<readonly TurnRecord[]>;
@@ -319,7 +322,10 @@ export interface ApprovalBook {
   nextExpiry(): Promise<Instant | undefined>;
   /** Pending ones of a turn, or of every turn that has ended. */
   pending(of: { readonly turnId: string } | "ended turns"): Promise<readonly Approval[]>;
-  /** Of the session, the calls that the CLI will ask about again. */
+  /**
+   * Of the session, the calls that the CLI will ask about again, or may: what was decided was told to a process that
+   * ended without a result.
+   */
   owed(sessionId: string): Promise<readonly Approval[]>;
   /** The CLI has heard the answer of a parked call. */
   delivered(id: string): Promise<void>;

@@ -82,6 +82,8 @@ export class TurnTable {
       const turn = this.#find(turnId);
       if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
       if (hasEnded(turn)) return false;
+      // A result says that the CLI has heard what it was told of the call that it kept; without one, nobody knows.
+      if (outcome.exitCode === 0 && turn["parked"] === null) this.#heardOfAll(turnId);
       this.#book(turn, outcome, ending);
       return true;
     });
@@ -121,16 +123,14 @@ export class TurnTable {
         JSON.stringify(parked),
         turnId,
       );
+      this.#heardOfAll(turnId);
       this.database.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", parked.approvalId);
       this.#keepTotals(sessionSeq, cliTotals);
     });
   }
 
   unpark(turnId: string): void {
-    this.database.transaction(() => {
-      this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
-      this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
-    });
+    this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
   }
 
   parked(sessionId?: string): TurnRecord[] {
@@ -186,6 +186,11 @@ export class TurnTable {
   }
 
   /** Every number that a turn's end changes; the caller has the transaction. */
+  /** The CLI keeps no call of this turn any more. */
+  #heardOfAll(turnId: string): void {
+    this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+  }
+
   #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, sinceParked }: TurnEnding): void {
     const before = bookedOf(turn);
     const now = book(sinceParked ?? outcome.usage, outcome.model);

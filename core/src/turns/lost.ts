@@ -1,3 +1,4 @@
+import type { TurnResponse } from "@claudeway/schemas";
 import { afterLoss } from "../engine/bases.js";
 import { totalsOf } from "../engine/usage.js";
 import type { TurnRecord } from "../ledger/ledger.js";
@@ -35,9 +36,11 @@ export async function bookLostTurns({ ledger, audit, log }: Books): Promise<Lost
     const at = new Date().toISOString();
     const session = await ledger.sessions.get(sessionId);
     const totalsAfter = (delivered: TurnUsage) => afterLoss(session?.cliTotals, totalsOf(delivered));
-    const turn = await ledger.turns.markLost(id, { at, respond: lostResponse, totalsAfter });
+    const undecided = await ledger.approvals.pending({ turnId: id });
+    const respond = (turn: TurnRecord) => lostResponse(turn, undecided);
+    const turn = await ledger.turns.markLost(id, { at, respond, totalsAfter });
     if (turn === undefined) continue;
-    const outcome = outcomeOf(turn);
+    const outcome = outcomeOf(turn, respond(turn));
     audit.turn(auditLine(turn, outcome, at));
     log.warn({ turn_id: id, key_id: turn.keyId }, "a turn was lost when the gateway ended");
     const { kind, keyId, createdAt } = turn;
@@ -47,10 +50,10 @@ export async function bookLostTurns({ ledger, audit, log }: Books): Promise<Lost
   return lost;
 }
 
-function outcomeOf(turn: TurnRecord): TurnOutcome {
+function outcomeOf(turn: TurnRecord, response: TurnResponse): TurnOutcome {
   return {
     end: "lost",
-    response: lostResponse(turn),
+    response,
     usage: turn.usage,
     durationMs: turn.ended?.durationMs ?? 0,
     queuedMs: 0,

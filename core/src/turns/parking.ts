@@ -1,6 +1,6 @@
 import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "../approvals/types.js";
-import { viewOf } from "../approvals/view.js";
+import { denialOf, viewOf } from "../approvals/view.js";
 import type { TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
 import type { ParkedTurn, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
@@ -24,12 +24,10 @@ export const PARKED: Omit<Ending, "end"> = Object.freeze({
 
 /** The answer of a turn that parks. */
 export function parkedResponse(response: TurnResponse, pending: Approval): TurnResponse {
-  const { tool: tool_name, toolUseId: tool_use_id, input } = pending;
-  const denial = { tool_name, tool_use_id, tool_input: { ...input } };
   return {
     ...response,
     success: false,
-    permission_denials: [...(response.permission_denials ?? []), denial],
+    permission_denials: [...(response.permission_denials ?? []), denialOf(pending)],
     pending_approval: viewOf({ ...pending, parked: true }),
   };
 }

@@ -1,4 +1,6 @@
 import type { TurnResponse } from "@claudeway/schemas";
+import type { Approval } from "../approvals/types.js";
+import { denialOf } from "../approvals/view.js";
 import type { EngineResult, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { TurnAuditLine } from "../ledger/audit.js";
@@ -126,8 +128,14 @@ export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: strin
   };
 }
 
-/** The answer that is kept of a turn that was running when a gateway died. */
-export function lostResponse({ sessionId, usage, ended }: TurnRecord): TurnResponse {
+/**
+ * The answer that is kept of a turn that was running when a gateway died. The calls that waited for a decision are
+ * listed as denied: none of them has run, and each can be approved yet.
+ */
+export function lostResponse(
+  { sessionId, usage, ended }: TurnRecord,
+  undecided: readonly Approval[],
+): TurnResponse {
   return {
     session_id: sessionId,
     result: "",
@@ -136,6 +144,7 @@ export function lostResponse({ sessionId, usage, ended }: TurnRecord): TurnRespo
     tokens: usage.tokens,
     cost_usd: usage.costUsd,
     error: "the gateway ended while the turn was running",
+    ...(undecided.length > 0 ? { permission_denials: undecided.map(denialOf) } : {}),
     ...(usage.estimated ? { cost_estimated: true } : {}),
     code: "UNAVAILABLE",
   };

@@ -138,7 +138,7 @@ export class Turn {
       posture,
       decider: this.#calls,
       continues: continues?.parked.toolUseId,
-      owed: owed.map(({ toolUseId }) => toolUseId),
+      owed: owed.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
     return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
   }

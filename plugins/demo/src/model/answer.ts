@@ -32,8 +32,9 @@ export interface Answer {
 
 const LONGEST_REPORT = 20_000;
 
-/** What the CLI tells the model of a call that it did not run; measured on 2.1.330. */
-const REFUSED = /\bpermissions?\b|\b(?:needs?|requires?) approval\b|\bcan't be checked before it runs\b/i;
+/** What the CLI tells the model of a call that it did not run, or that was cut off with it; measured on 2.1.330. */
+const REFUSED =
+  /\bpermissions?\b|\b(?:needs?|requires?) approval\b|\bcan't be checked before it runs\b|\bsession ended before\b/i;
 
 export function planAnswer(conversation: Conversation): Answer {
   const side = answerTo(conversation);
