@@ -114,10 +114,11 @@ export function read(session: TestSession, name: string): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8") : undefined;
 }
 
-/** The CLI's own transcript of a session. */
+/** The CLI's own transcript of a session; empty before there is one. */
 export function transcriptOf(gateway: TestGateway, session: TestSession): string {
   const folder = session.workdir.replace(/[^a-zA-Z0-9]/g, "-");
-  return readFileSync(join(gateway.dir, "claude", "projects", folder, `${session.id}.jsonl`), "utf8");
+  const file = join(gateway.dir, "claude", "projects", folder, `${session.id}.jsonl`);
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 /** How often a tool was called with this id, and came back with a result, in the CLI's own transcript. */
