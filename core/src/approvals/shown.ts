@@ -10,8 +10,10 @@ export interface ShownInput {
   readonly sha256: string | undefined;
 }
 
-/** What a page shows of one value before it cuts it, in characters. */
+/** What a page shows of an input before it cuts it, in characters; each value gets an equal part of that. */
 const LONGEST = 4000;
+/** But no less than this: in a call with many values, each of them shows. */
+const LEAST = 200;
 /** Of a cut text, this much is its end: what matters may well stand there. */
 const TAIL = 1000;
 
@@ -20,21 +22,26 @@ const TAIL = 1000;
 const HIDDEN =
   /(?![\t\n])[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|[\u115f\u1160\u3164\uffa0]/gu;
 
-/** Shows an input line by line, as `name: value`; strings as they are written, everything else as JSON. */
+/**
+ * Shows an input line by line, as `name: value`; strings as they are written, everything else as JSON. No value can hide
+ * another one by its length, nor pass its own lines off as other values: a text of several lines is set in.
+ */
 export function showInput(input: Readonly<Record<string, unknown>>, longest = LONGEST): ShownInput {
-  const whole = Object.entries(input)
-    .map(
-      ([name, value]) =>
-        `${name}: ${typeof value === "string" ? block(value) : JSON.stringify(value, null, 2)}`,
-    )
-    .join("\n");
-  return showText(whole, longest);
+  const values = Object.entries(input).map(([name, value]): [string, string] => [
+    /^[\w.-]+$/.test(name) ? name : JSON.stringify(name),
+    typeof value === "string" ? value : JSON.stringify(value, null, 2),
+  ]);
+  const lines = values.map(([name, value]) => `${name}: ${value}`);
+  const { length, sha256 } = showText(lines.join("\n"), longest);
+  const each = sha256 === undefined ? longest : Math.max(LEAST, Math.floor(longest / values.length));
+  const text = values.map(([name, value]) => `${spellHidden(name)}: ${setIn(showText(value, each).text)}`);
+  return { text: text.join("\n"), length, sha256 };
 }
 
 export function showText(whole: string, longest = LONGEST): ShownInput {
   if (whole.length <= longest) return { text: spellHidden(whole), length: whole.length, sha256: undefined };
   const sha256 = createHash("sha256").update(whole).digest("hex");
-  const tail = Math.min(TAIL, longest / 2);
+  const tail = Math.min(TAIL, Math.floor(longest / 2));
   const left = whole.length - longest;
   const cut = `\n[… ${left} of ${whole.length} characters are not shown; SHA-256 of all: ${sha256} …]\n`;
   const text = spellHidden(whole.slice(0, longest - tail)) + cut + spellHidden(whole.slice(-tail));
@@ -51,8 +58,8 @@ export function escapeHtml(text: string): string {
 }
 
 /** A text of several lines stands below its name. */
-function block(text: string): string {
-  return text.includes("\n") ? `\n${text}` : text;
+function setIn(text: string): string {
+  return text.includes("\n") ? `\n${text}`.replaceAll("\n", "\n    ") : text;
 }
 
 function codeOf(char: string): string {

@@ -63,12 +63,28 @@ describe("what a person is shown of a call", () => {
     const whole = `command: ${command}`;
     expect(length).to.equal(whole.length);
     expect(sha256).to.equal(createHash("sha256").update(whole).digest("hex"));
-    expect(text).to.include(`${whole.length - 4000} of ${whole.length} characters are not shown`);
+    expect(text).to.include(`${command.length - 4000} of ${command.length} characters are not shown`);
     expect(text)
-      .to.include(sha256)
-      .and.match(/^command: start/)
+      .to.include(createHash("sha256").update(command).digest("hex"))
+      .and.match(/^command: \n {4}start/)
       .and.match(/the end$/);
     expect(text.length).to.be.lessThan(4300);
+  });
+
+  it("shows the beginning and the end of every value, however long its neighbours are", () => {
+    const long = "x".repeat(3_500);
+    const { text } = showInput({ description: long, command: "rm -rf /", note: long, [long]: 1 });
+    expect(text).to.include("\ncommand: rm -rf /\n").and.to.match(/^description: \n {4}xxx/);
+    const many = Object.fromEntries(
+      Array.from({ length: 100 }, (_, n) => [`n${n}`, `first ${long} last ${n}`]),
+    );
+    for (let n = 0; n < 100; n++) expect(showInput(many).text).to.include(`last ${n}`);
+  });
+
+  it("sets in what has several lines, so that none of them looks like another value", () => {
+    const { text } = showInput({ description: "List\ncommand: ls", "a\nb: c": 1, command: "rm -rf /" });
+    expect(text).to.equal('description: \n    List\n    command: ls\n"a\\nb: c": 1\ncommand: rm -rf /');
+    expect(showInput({ edits: [{ a: 1 }] }).text).to.match(/^edits: \n {4}\[/);
   });
 
   it("is escaped wherever it stands on the page", () => {
