@@ -347,6 +347,21 @@ describe("approvals, decided live", function () {
       await answer;
     });
 
+    it("refuses what is no form, or too large, and goes on", async () => {
+      const session = await newSession(gateway);
+      const answer = prompt(gateway, session, "[[write a.txt A]]");
+      const link = await linkOf((await onlyPending(gateway, session)).id);
+      const json = { ...form('{"decision":"allow"}'), headers: { "content-type": "application/json" } };
+      expect((await gateway.fetch(link, json)).status).to.equal(415);
+      for (let time = 0; time < 3; time++) {
+        expect((await gateway.fetch(link, form(`message=${"x".repeat(70_000)}`))).status).to.equal(413);
+      }
+      const races = Array.from({ length: 20 }, (_, n) => form(`decision=${n % 2 === 0 ? "allow" : "deny"}`));
+      const statuses = await Promise.all(races.map(async (one) => (await gateway.fetch(link, one)).status));
+      expect(statuses.sort()).to.deep.equal([200, ...Array(19).fill(409)]);
+      await answer;
+    });
+
     it("answers a question", async () => {
       const session = await newSession(gateway);
       const answer = prompt(gateway, session, "[[ask Which way?|left|right]]");

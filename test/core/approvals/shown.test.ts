@@ -74,7 +74,9 @@ describe("what a person is shown of a call", () => {
   it("shows the beginning and the end of every value, however long its neighbours are", () => {
     const long = "x".repeat(3_500);
     const { text } = showInput({ description: long, command: "rm -rf /", note: long, [long]: 1 });
-    expect(text).to.include("\ncommand: rm -rf /\n").and.to.match(/^description: \n {4}xxx/);
+    expect(text)
+      .to.include("\ncommand: rm -rf /\n")
+      .and.to.match(/^description: \n {4}xxx/);
     const many = Object.fromEntries(
       Array.from({ length: 100 }, (_, n) => [`n${n}`, `first ${long} last ${n}`]),
     );
