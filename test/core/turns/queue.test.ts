@@ -62,6 +62,23 @@ describe("TurnQueue", () => {
     expect(Object.fromEntries(positions)).to.deep.equal({ a: [], b: [1], c: [2, 1], d: [3, 2, 1] });
   });
 
+  it("tells who is far back of a tenth, and near the front of every step", async () => {
+    const queue = new TurnQueue({ maxRunning: 1, maxQueued: 1000 });
+    const runs = await queue.enter("key", new AbortController().signal, () => undefined);
+    const told: number[][] = [];
+    const coming = Array.from({ length: 1000 }, () => {
+      const positions: number[] = [];
+      told.push(positions);
+      return queue.enter("key", new AbortController().signal, (position) => positions.push(position));
+    });
+    runs.leave();
+    for (const one of coming) (await one).leave();
+    const last = told.at(-1) ?? [];
+    expect(last.slice(0, 3)).to.deep.equal([1000, 900, 810]);
+    expect(last.slice(-19)).to.deep.equal(Array.from({ length: 19 }, (_, index) => 19 - index));
+    expect(told.flat().length, "what all of them were told").to.be.at.most(60_000);
+  });
+
   it("one who stops waiting gets the reason, and its place in the line is gone", async () => {
     const { queue, admitted, places, refused, stops, come, settled } = open();
     for (const name of ["a", "b", "c"]) void come(name);
