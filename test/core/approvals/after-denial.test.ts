@@ -1,0 +1,83 @@
+import { definePlugin } from "@claudeway/core";
+import {
+  type CallOutcome,
+  createTestGateway,
+  type Script,
+  type Step,
+  type TestGateway,
+} from "@claudeway/core/testing";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { rejection } from "../kernel/kit.js";
+
+/** Has a person asked about every call; `deciders`: only through these. */
+const asking = definePlugin<{ deciders?: string[] }>({
+  name: "asking",
+  apiVersion: 1,
+  configSchema: { type: "object", properties: { deciders: { type: "array" } } },
+  apply(kernel, { deciders }) {
+    kernel.hooks.approve.tap("all", () => ({
+      verdict: "ask",
+      liveWaitSecs: 60,
+      ...(deciders && { deciders: ["admin"] }),
+    }));
+  },
+});
+
+/** Makes one call, whatever it is asked. */
+function* makes(): Generator<Step, void, CallOutcome | undefined> {
+  const outcome = yield { tool: "Bash", input: { command: "make" }, id: "toolu_make" };
+  yield outcome?.allowed ? "made" : "not made";
+}
+
+describe("POST /session/:id/approve", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.close());
+
+  it("takes a denied call once: not again while its turn runs, and not when it has run", async () => {
+    let finish: () => void = () => undefined;
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const replies: Script = function* (turn) {
+      if (turn.earlier.length > 0) yield { wait: finished };
+      yield* makes();
+    };
+    gateway = await createTestGateway({ config: { no_permissions_bypass: true }, replies });
+    const session = await gateway.session();
+    await session.turn("make it");
+    const approved = session.approve(["toolu_make"]);
+    await eventually("the approved turn to run", () => gateway.ran.length === 2);
+    const early = await rejection(session.approve(["toolu_make"]));
+    expect(early).to.include({ status: 409, message: "tool_use_ids: toolu_make is being approved already" });
+    finish();
+    expect(await approved).to.include({ result: "made" });
+    const late = await rejection(session.approve(["toolu_make"]));
+    expect(late).to.include({ status: 409 }).and.have.property("message").that.contains("has run");
+    expect(gateway.ran).to.have.length(2);
+  });
+
+  it("does not stand in for a person whom the configuration names", async () => {
+    gateway = await createTestGateway({ config: { no_permissions_bypass: true }, replies: makes });
+    const session = await gateway.session({ key: "user" });
+    await session.turn("make it");
+    await gateway.enable([asking, { deciders: ["admin"] }]);
+    const approved = session.approve(["toolu_make"]);
+    const { id } = await gateway.approvals.next();
+    await gateway.approvals.decide(id, "deny");
+    expect(await approved).to.include({ result: "not made" });
+  });
+
+  it("decides on no waiting call where it names others too", async () => {
+    gateway = await createTestGateway({ plugins: [asking], replies: makes });
+    const session = await gateway.session();
+    const turn = session.turn("make it");
+    const { id } = await gateway.approvals.next();
+    const refused = await rejection(session.approve(["toolu_make", "toolu_other"]));
+    expect(refused).to.include({ status: 400 });
+    expect(refused).to.have.property("message").that.contains("only toolu_make waits for a decision");
+    expect(await gateway.approvals.list({ status: "pending" })).to.have.length(1);
+    await gateway.approvals.decide(id, "allow");
+    expect(await turn).to.include({ result: "made" });
+  });
+});
