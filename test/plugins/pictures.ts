@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { requestPage } from "../../core/dist/approvals/page.js";
 import { type Message, toDigest, toMessage } from "../../plugins/slack/dist/blocks.js";
 import { askedNews, decidedNews, sessionNews, turnNews } from "../../plugins/slack/dist/news.js";
 import { callCard, denialsCard, questionCard } from "../../plugins/telegram/dist/cards.js";
@@ -11,8 +12,8 @@ import { launchChromium } from "../e2e/chromium.js";
 import { approvalOf, outcomeOf, turnOf } from "./offers.js";
 
 /*
- * Draws the messages of telegram and slack, from what the plugins send, into plugins/<name>/docs. The look is a mock-up of
- * the apps; the content is real. Run: node --import tsx test/plugins/pictures.ts
+ * Draws the messages of telegram and slack, from what the plugins send, into plugins/<name>/docs, and the page behind a
+ * signed link. The look of the messages is a mock-up of the apps; the content is real. Run: node --import tsx test/plugins/pictures.ts
  */
 
 interface Button {
@@ -107,6 +108,7 @@ try {
   for (const [name, { html, rows = [] }] of Object.entries(TELEGRAM))
     await draw("telegram", name, telegramPage(html, rows));
   for (const [name, message] of Object.entries(SLACK)) await draw("slack", name, slackPage(message));
+  await draw("approval", "page", requestPage(bash));
 } finally {
   await browser.close();
 }

@@ -123,8 +123,10 @@ function page(title: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${text(title)}</title>
 <style>${STYLE}</style>
+<main>
 <h1>${text(title)}</h1>
 ${body}
+</main>
 </html>
 `;
 }
