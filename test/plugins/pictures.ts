@@ -108,16 +108,16 @@ try {
   for (const [name, { html, rows = [] }] of Object.entries(TELEGRAM))
     await draw("telegram", name, telegramPage(html, rows));
   for (const [name, message] of Object.entries(SLACK)) await draw("slack", name, slackPage(message));
-  await draw("approval", "page", requestPage(bash));
+  await draw("approval", "page", requestPage(bash), "html");
 } finally {
   await browser.close();
 }
 
-async function draw(plugin: string, name: string, html: string): Promise<void> {
+async function draw(plugin: string, name: string, html: string, part = "main"): Promise<void> {
   const folder = fileURLToPath(new URL(`../../plugins/${plugin}/docs/`, import.meta.url));
   mkdirSync(folder, { recursive: true });
   await page.setContent(html);
-  await page.locator("main").screenshot({ path: `${folder}${name}.png` });
+  await page.locator(part).screenshot({ path: `${folder}${name}.png` });
 }
 
 function feedHtml(): string {
