@@ -185,12 +185,12 @@ export class TurnTable {
     return this.database.one(`${SELECT} WHERE t.id = ?`, turnId);
   }
 
-  /** Every number that a turn's end changes; the caller has the transaction. */
   /** The CLI keeps no call of this turn any more. */
   #heardOfAll(turnId: string): void {
     this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
   }
 
+  /** Every number that a turn's end changes; the caller has the transaction. */
   #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, sinceParked }: TurnEnding): void {
     const before = bookedOf(turn);
     const now = book(sinceParked ?? outcome.usage, outcome.model);
