@@ -1,34 +1,23 @@
 import { randomUUID } from "node:crypto";
-import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import { Accounts, type TurnAccount } from "./accounts.js";
-import { Asking, CallHook } from "./asking.js";
+import { Asking } from "./asking.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
 import { Grants } from "./grants.js";
-import {
-  cliSessionOf,
-  type ProcessTerms,
-  postureOptions,
-  sessionOptions,
-  termsOf,
-  userMessage,
-} from "./options.js";
+import { Launcher, type LauncherOptions } from "./launcher.js";
+import { cliSessionOf, termsOf, userMessage } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
-import { ClaudeProcess } from "./process.js";
+import type { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { type Recipe, Spares } from "./spares.js";
 import { Transcript } from "./transcript.js";
 import { estimatedUsage, reportedUsage } from "./usage.js";
 
-export interface ClaudeEngineOptions extends PoolLimits {
-  /** Absolute path of the CLI. */
-  readonly executable: string;
+export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
   /** How many processes are started ahead for one-shot tasks. */
   readonly spares: number;
-  /** The prefix of this gateway's markers; see ClaudeProcess. */
-  readonly installation: string;
   readonly log: Logger;
 }
 
@@ -57,11 +46,11 @@ export class ClaudeEngine implements Engine {
   readonly #pool: ProcessPool;
   readonly #spares: Spares;
   readonly #accounts = new Accounts();
-  /** The hooks of the processes that ask about their calls. */
-  readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
+  readonly #launcher: Launcher;
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
+    this.#launcher = new Launcher(options);
     this.#pool = new ProcessPool(options, options.log);
     this.#spares = new Spares(this.#pool, options.spares, () => this.#running === 0, options.log);
   }
@@ -92,7 +81,7 @@ export class ClaudeEngine implements Engine {
   }
 
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
-    const child = await this.#pool.start(() => this.#process(spawn, postureOptions("deny")));
+    const child = await this.#pool.start(() => this.#launcher.startIdle(spawn));
     try {
       return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
         id: value,
@@ -138,7 +127,7 @@ export class ClaudeEngine implements Engine {
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
     const grants = new Grants(turn.granted);
-    const recipe = this.#recipeOf(turn);
+    const recipe = this.#launcher.recipeOf(turn);
     const child = await this.#take(turn, recipe, () => this.#start(turn, resume), stop);
     const asking = this.#asking(turn, grants, child);
     const awaitsOwed = turn.owed.length > 0 && resume;
@@ -164,7 +153,7 @@ export class ClaudeEngine implements Engine {
   }
 
   #asking(turn: EngineTurn, grants: Grants, child: ClaudeProcess): Asking | undefined {
-    const hook = this.#hooks.get(child);
+    const hook = this.#launcher.hookOf(child);
     if (hook === undefined) return undefined;
     const { decider, owed } = turn;
     const ids = owed.map(({ toolUseId }) => toolUseId);
@@ -208,7 +197,7 @@ export class ClaudeEngine implements Engine {
     const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
     const used = this.#accounts.settle(child, report.totals, accountOf(attempt), cleared);
     attempt.asking?.close();
-    this.#hooks.get(child)?.serve(undefined);
+    this.#launcher.hookOf(child)?.serve(undefined);
     const keeps = recipe !== undefined && kind === "session" && !stopped && report.deferred === undefined;
     const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
@@ -265,42 +254,17 @@ export class ClaudeEngine implements Engine {
     return kept ?? this.#pool.start(begin, stop);
   }
 
+  /** A process of the turn's own; of a session that is resumed, the totals that it goes on from are noted. */
   #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
     const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : undefined;
-    const child = this.#processFor(termsOf(turn), resume);
+    const child = this.#launcher.start(termsOf(turn), resume);
     this.#accounts.open(child, saved);
-    return child;
-  }
-
-  /** What a process that runs this turn may run other turns with. It outlives the turn: nothing of that is in it. */
-  #recipeOf(turn: EngineTurn): Recipe | undefined {
-    const { plan, spawn, posture, owed } = turn;
-    if (owed.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
-    const terms = termsOf(turn);
-    return {
-      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, posture, spawn]),
-      start: (sessionId) => this.#processFor({ ...terms, sessionId }, false),
-    };
-  }
-
-  #processFor(terms: ProcessTerms, resume: boolean): ClaudeProcess {
-    const { posture, owed, spawn } = terms;
-    const options = sessionOptions(terms, resume);
-    // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
-    if (posture === "bypass" && owed.length === 0) return this.#process(spawn, options);
-    const hook = new CallHook(posture === "ask");
-    const child = this.#process(spawn, { ...options, ...hook.options() });
-    this.#hooks.set(child, hook);
     return child;
   }
 
   /** In the background: nobody waits for it. */
   #ends(end: Promise<void>): void {
     end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
-  }
-
-  #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
-    return new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
   }
 }
 
