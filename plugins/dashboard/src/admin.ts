@@ -2,6 +2,7 @@ import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView, TurnRunner
 import Router from "@koa/router";
 import { AdminSessions } from "./access/admin-sessions.js";
 import { adminOnly } from "./access/guard.js";
+import type { Proxies } from "./access/proxies.js";
 import { LoginThrottle } from "./access/throttle.js";
 import type { Feed } from "./live/feed.js";
 import { approvalRoutes } from "./routes/approvals.js";
@@ -21,11 +22,12 @@ export interface AdminParts {
   readonly approvals: ApprovalDesk;
   readonly feed: Feed;
   readonly sessionSecs: number;
+  readonly proxies: Proxies;
 }
 
 /** The admin API, below `/admin`. */
 export function adminRouter(parts: AdminParts): Router {
-  const { control, ledger, approvals, feed } = parts;
+  const { control, ledger, feed, proxies } = parts;
   const router = new Router();
   const logins = new AdminSessions(parts.sessionSecs);
   router.use((ctx, next) => {
@@ -33,11 +35,11 @@ export function adminRouter(parts: AdminParts): Router {
     ctx.set({ "cache-control": "no-store", "cross-origin-resource-policy": "same-origin" });
     return next();
   });
-  loginRoutes(router, { control, sessions: logins, throttle: new LoginThrottle() });
+  loginRoutes(router, { control, sessions: logins, throttle: new LoginThrottle(), proxies });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
   sessionRoutes(router, { ...parts, prompts: feed.prompts });
-  approvalRoutes(router, approvals, control);
+  approvalRoutes(router, parts);
   logRoutes(router, control);
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);

@@ -1,5 +1,6 @@
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
+import { Proxies } from "./access/proxies.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS } from "./openapi/paths.js";
@@ -9,6 +10,7 @@ import { pageRouter } from "./pages/router.js";
 /** The `[plugins.dashboard]` section, checked and with its defaults. */
 export interface DashboardConfig {
   readonly session_secs: number;
+  readonly trusted_proxies: readonly string[];
 }
 
 export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">({
@@ -19,7 +21,9 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
   async apply(kernel, config) {
     const feed = new Feed(kernel);
     const { control, sessions, ledger, turns, approvals } = kernel;
-    const parts = { control, sessions, ledger, turns, approvals, feed, sessionSecs: config.session_secs };
+    const { session_secs: sessionSecs, trusted_proxies } = config;
+    const proxies = new Proxies(trusted_proxies);
+    const parts = { control, sessions, ledger, turns, approvals, feed, sessionSecs, proxies };
     // Both are for everybody as far as the gateway goes: a browser sends no key, the API looks at its cookie itself.
     kernel.mount("/admin", adminRouter(parts), { auth: "none", openapi: ADMIN_PATHS });
     kernel.mount("/dashboard", pageRouter(await readAssets()), { auth: "none" });

@@ -1,11 +1,9 @@
-import { isIPv6 } from "node:net";
 import { Refusal } from "@claudeway/core";
 import type { RouterContext } from "@koa/router";
 
 export type Context = RouterContext;
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
-const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
 
 export function isUnsafe(ctx: Context): boolean {
   return !SAFE_METHODS.has(ctx.method);
@@ -40,24 +38,6 @@ function hostOf(url: string): string | undefined {
  */
 export function isBehindTls(ctx: Context): boolean {
   return lastOf(ctx.get("x-forwarded-proto")).toLowerCase() === "https";
-}
-
-/**
- * Where a request comes from. A proxy on this machine adds the address that it saw at the end; anybody else could write
- * what they like there. An IPv6 network of one household counts as one address.
- */
-export function addressOf(ctx: Context): string {
-  const peer = ctx.req.socket.remoteAddress ?? "";
-  const forwarded = lastOf(ctx.get("x-forwarded-for"));
-  const address = LOOPBACK.test(peer) && forwarded !== "" ? forwarded.slice(0, 64) : peer;
-  return isIPv6(address) && !address.startsWith("::ffff:") ? networkOf(address) : address;
-}
-
-/** The first 64 bits: of `2001:db8::1` they are `2001:db8:0:0`. */
-function networkOf(address: string): string {
-  const [head = [], tail = []] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
-  return [...head, ...zeros, ...tail].slice(0, 4).join(":");
 }
 
 function lastOf(list: string): string {

@@ -8,7 +8,8 @@ import {
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import { adminId } from "../access/guard.js";
-import { addressOf, bodyOf } from "../access/request.js";
+import type { Proxies } from "../access/proxies.js";
+import { bodyOf } from "../access/request.js";
 import { matching, oneOf, param, wholeNumber } from "../query.js";
 import { UUID } from "./sessions.js";
 
@@ -20,8 +21,15 @@ const STATUSES = [
   "withdrawn",
 ] as const satisfies readonly ApprovalStatus[];
 
+export interface ApprovalParts {
+  readonly approvals: ApprovalDesk;
+  readonly control: GatewayControl;
+  readonly proxies: Proxies;
+}
+
 /** `/approvals…`: what waits for a decision, of every key, and what was decided by whom. */
-export function approvalRoutes(router: Router, desk: ApprovalDesk, control: GatewayControl): void {
+export function approvalRoutes(router: Router, parts: ApprovalParts): void {
+  const { approvals: desk, control, proxies } = parts;
   router.get("/approvals", async (ctx) => {
     const found = await desk.list({
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -39,7 +47,7 @@ export function approvalRoutes(router: Router, desk: ApprovalDesk, control: Gate
   });
   router.post("/approvals/:id", async (ctx) => {
     const who = adminId(control);
-    const decider = { channel: "admin", who, keyId: who, from: addressOf(ctx) };
+    const decider = { channel: "admin", who, keyId: who, from: proxies.addressOf(ctx) };
     ctx.body = approvalView(await desk.decide(param(ctx, "id"), decisionIn(bodyOf(ctx)), decider));
   });
 }

@@ -2,13 +2,15 @@ import { type GatewayControl, Refusal } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { AdminSessions } from "../access/admin-sessions.js";
 import { adminId, adminOnly, COOKIE, loginOf } from "../access/guard.js";
-import { addressOf, bodyOf, type Context, isBehindTls, refuseOtherSites } from "../access/request.js";
+import type { Proxies } from "../access/proxies.js";
+import { bodyOf, type Context, isBehindTls, refuseOtherSites } from "../access/request.js";
 import type { LoginThrottle } from "../access/throttle.js";
 
 export interface LoginParts {
   readonly control: GatewayControl;
   readonly sessions: AdminSessions;
   readonly throttle: LoginThrottle;
+  readonly proxies: Proxies;
 }
 
 /** `POST /login`, `POST /logout`, and `GET /me`: whose login this is. */
@@ -34,8 +36,8 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
   });
 }
 
-function checkKey(ctx: Context, { control, throttle }: LoginParts): void {
-  const address = addressOf(ctx);
+function checkKey(ctx: Context, { control, throttle, proxies }: LoginParts): void {
+  const address = proxies.addressOf(ctx);
   const waitMs = throttle.waitMs(address);
   if (waitMs > 0) {
     const retryAfterSecs = Math.ceil(waitMs / 1000);
