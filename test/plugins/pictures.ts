@@ -13,7 +13,8 @@ import { approvalOf, outcomeOf, turnOf } from "./offers.js";
 
 /*
  * Draws the messages of telegram and slack, from what the plugins send, into plugins/<name>/docs, and the page behind a
- * signed link. The look of the messages is a mock-up of the apps; the content is real. Run: node --import tsx test/plugins/pictures.ts
+ * signed link. The look of the messages is a mock-up of the apps (with their fonts, where Roboto, Lato and Noto Color Emoji
+ * are installed); the content is real. Run, once all is built: node --import tsx test/plugins/pictures.ts
  */
 
 interface Button {
@@ -88,7 +89,7 @@ const decided = {
 const finished = turnNews(turnOf(), outcomeOf());
 const failed = turnNews(turnOf({ keyId: "ci-bot" }), timedOut);
 const started = sessionNews(
-  { id: turnOf().sessionId, keyId: "alice", model: "opus", workdir: "/tmp/w/1" },
+  { id: turnOf().sessionId, keyId: "alice", model: "opus", workdir: "/srv/shop" },
   "started",
 );
 
@@ -103,7 +104,8 @@ const SLACK: Readonly<Record<string, Message>> = {
 };
 
 const browser = await launchChromium();
-const page = await browser.newPage({ viewport: { width: 480, height: 400 } });
+// Twice as many pixels: on most screens a picture of one a point looks blurred.
+const page = await browser.newPage({ viewport: { width: 540, height: 400 }, deviceScaleFactor: 2 });
 try {
   for (const [name, { html, rows = [] }] of Object.entries(TELEGRAM))
     await draw("telegram", name, telegramPage(html, rows));
@@ -134,27 +136,52 @@ function telegramCard({ html, keyboard }: ReturnType<typeof callCard>) {
   return { html, rows: keyboard?.inline_keyboard ?? [] };
 }
 
+/** A bubble of the app for phones, in its light colours. */
 function telegramPage(html: string, rows: readonly (readonly Button[])[]): string {
   const buttons = rows.map(
     (row) => `<div>${row.map(({ text }) => `<button>${escaped(text)}</button>`).join("")}</div>`,
   );
   return `<style>
-    body { margin: 0; font: 15px/1.35 "DejaVu Sans", sans-serif } main { width: 440px; padding: 14px; background: #c5d8b5 }
-    article { background: #fff; border-radius: 12px; padding: 8px 12px; white-space: pre-wrap }
-    header { color: #3a8c3f; font-weight: bold } pre { background: #f1f4f0; border-left: 3px solid #5aa35f; margin: 4px 0; padding: 6px 8px; white-space: pre-wrap }
-    code, pre { font: 13px/1.35 "DejaVu Sans Mono", monospace; color: #31572f } blockquote { margin: 4px 0; padding: 4px 8px; border-left: 3px solid #5aa35f; background: #f1f8ef }
-    div { display: flex; gap: 4px; margin-top: 4px } button { flex: 1; border: 0; border-radius: 8px; padding: 8px; background: #6f9a63cc; color: #fff; font: inherit }
-  </style><main><article><header>Claude</header>${html}</article>${buttons.join("")}</main>`;
+    body { margin: 0; font: 15px/1.36 Roboto, "DejaVu Sans", sans-serif; color: #000 }
+    main { width: 452px; padding: 12px 14px 14px; background: #bcd0b0 }
+    .row { display: flex; align-items: flex-end; gap: 8px } .said { flex: 1; min-width: 0 }
+    .face { width: 36px; height: 36px; border-radius: 50%; background: linear-gradient(#f69a5b, #e17a3a); color: #fff; font: 500 17px/36px Roboto, sans-serif; text-align: center }
+    article { background: #fff; border-radius: 15px 15px 15px 4px; padding: 6px 11px 5px; box-shadow: 0 1px 1px #0003; white-space: pre-wrap; overflow-wrap: anywhere }
+    .said.with-buttons article { border-radius: 15px 15px 4px 4px }
+    header { color: #d67722; font-weight: 500; font-size: 14px; display: flex; justify-content: space-between } header span { color: #a0a0a0; font-weight: 400; font-size: 12px }
+    footer { text-align: right; color: #a0acb6; font-size: 12px; line-height: 1; margin: 3px -2px 1px }
+    pre { background: #f1f6f9; border-left: 3px solid #5aa7dd; border-radius: 4px; margin: 3px 0; padding: 5px 9px; white-space: pre-wrap }
+    pre[title]::before { content: attr(title); display: block; color: #3a8ccc; font: 500 13px Roboto, sans-serif; padding-bottom: 3px }
+    code, pre { font: 13px/1.4 "DejaVu Sans Mono", monospace } :not(pre) > code { color: #3a77b8 } a { color: #2a86cf; text-decoration: none }
+    blockquote { margin: 3px 0; padding: 4px 9px; border-left: 3px solid #d67722; border-radius: 4px; background: #fdf3ea; font-size: 14px }
+    .said > div { display: flex; gap: 3px; margin-top: 3px } .said > div:last-child button { border-radius: 4px 4px 12px 12px } .said > div:last-child button + button { border-radius: 4px 4px 12px 4px } .said > div:last-child button:first-child:not(:last-child) { border-radius: 4px 4px 4px 12px }
+    button { flex: 1; border: 0; border-radius: 4px; padding: 9px 6px; background: #4d7a6299; color: #fff; font: 500 14px Roboto, "DejaVu Sans", sans-serif }
+  </style><main><section class="row"><span class="face">C</span><section class="said${rows.length > 0 ? " with-buttons" : ""}"><article><header>Claude<span>bot</span></header>${asTelegramShows(html)}<footer>14:05</footer></article>${buttons.join("")}</section></section></main>`;
 }
 
+/** A code block has its language above; blocks take the line end that stands next to them. */
+function asTelegramShows(html: string): string {
+  return html
+    .replace(
+      /<pre><code class="language-([\w+#.-]+)">([\s\S]*?)<\/code><\/pre>/g,
+      (_, language: string, code: string) => `<pre title="${language}">${code}</pre>`,
+    )
+    .replace(/\n?(<(pre|blockquote)[\s\S]*?<\/\2>)\n?/g, "$1");
+}
+
+/** A message in a channel, in Slack's light colours. */
 function slackPage({ blocks }: Message): string {
   return `<style>
-    body { margin: 0; font: 15px/1.45 "DejaVu Sans", sans-serif } main { width: 452px; padding: 14px; color: #1d1c1d }
-    h3 { margin: 0 0 4px; font-size: 17px } p { margin: 0 0 6px; white-space: pre-wrap } small { color: #616061; overflow-wrap: anywhere }
-    code { font: 12px "DejaVu Sans Mono", monospace; color: #c01343; background: #f6f6f6; border: 1px solid #ddd; border-radius: 3px; padding: 0 3px }
-    pre { font: 12px/1.5 "DejaVu Sans Mono", monospace; background: #f8f8f8; border: 1px solid #ddd; border-radius: 4px; padding: 8px; margin: 4px 0; white-space: pre-wrap }
-    button { background: #007a5a; color: #fff; border: 0; border-radius: 4px; padding: 7px 12px; font: bold 14px "DejaVu Sans"; margin-top: 6px }
-  </style><main><b>Claudeway</b> <small>APP</small>${blocks.map((block) => slackBlock(JSON.parse(JSON.stringify(block)))).join("")}</main>`;
+    body { margin: 0; font: 15px/1.46 Lato, "DejaVu Sans", sans-serif; color: #1d1c1d; background: #fff }
+    main { width: 500px; padding: 10px 18px 14px; display: flex; gap: 9px } .said { flex: 1; min-width: 0 }
+    .face { width: 36px; height: 36px; border-radius: 5px; background: #4a154b; color: #fff; font: 900 18px/36px Lato, sans-serif; text-align: center }
+    .who b { font-weight: 900 } .who i { font: 700 10px/1 Lato, sans-serif; background: #e8e8e8; color: #616061; border-radius: 2px; padding: 2px 4px; vertical-align: 1px } .who span { color: #616061; font-size: 12px }
+    h3 { margin: 4px 0 6px; font: 900 18px/1.3 Lato, "DejaVu Sans", sans-serif } p { margin: 0 0 6px; white-space: pre-wrap; overflow-wrap: anywhere }
+    small { display: block; color: #616061; font-size: 13px; overflow-wrap: anywhere; margin: 4px 0 }
+    code { font: 12px "DejaVu Sans Mono", monospace; color: #c01343; background: #1d1c1d0a; border: 1px solid #1d1c1d21; border-radius: 3px; padding: 1px 3px } small code { font-size: 11px }
+    pre { font: 12px/1.5 "DejaVu Sans Mono", monospace; background: #1d1c1d0a; border: 1px solid #1d1c1d21; border-radius: 4px; padding: 8px; margin: 4px 0; white-space: pre-wrap; overflow-wrap: anywhere }
+    button { background: #007a5a; color: #fff; border: 0; border-radius: 4px; padding: 0 12px; height: 32px; font: 700 13px Lato, "DejaVu Sans", sans-serif; margin-top: 4px }
+  </style><main><span class="face">C</span><section class="said"><div class="who"><b>Claudeway</b> <i>APP</i> <span>14:05</span></div>${blocks.map((block) => slackBlock(JSON.parse(JSON.stringify(block)))).join("")}</section></main>`;
 }
 
 interface SlackBlock {

@@ -98,7 +98,7 @@ function digestFacts({ facts, detail }: News): string {
 function counted(news: readonly News[]): string {
   const counts = new Map<string, number>();
   for (const { kind } of news) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ");
+  return [...counts].map(([kind, count]) => `${kind} ${count}`).join(", ");
 }
 
 function lossBlocks(lost: number): Blocks {

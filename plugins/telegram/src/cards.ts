@@ -105,7 +105,7 @@ function callHtml(call: Pick<Approval, "tool" | "input">, most: number, say: Say
   const text = describeCall(call);
   const shown = plainHtml(text, most);
   const hidden = text.length - plainLength(shown);
-  const language = call.tool === "Bash" ? "bash" : "diff";
+  const language = call.tool === "Bash" ? "bash" : text.startsWith("{") ? "json" : "diff";
   const block = `<pre><code class="language-${language}">${shown}</code></pre>`;
   return hidden <= 0 ? block : `${block}\n⚠️ <b>${line(say("notShown", { count: hidden }), MOST_OPTION)}</b>`;
 }
