@@ -3,9 +3,9 @@ import { Telegraf } from "telegraf";
 import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
 import type { BotApi } from "./api.js";
 import type { Buttons } from "./buttons.js";
-import type { Chats } from "./chats.js";
 import { type Commands, parseCommand } from "./commands.js";
 import type { TelegramConfig } from "./config.js";
+import type { Conversations } from "./conversations.js";
 import { keyOf } from "./places.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
@@ -15,7 +15,7 @@ export interface BotOptions {
   readonly api: BotApi;
   readonly state: State;
   readonly say: Say;
-  readonly chats: Chats;
+  readonly conversations: Conversations;
   readonly commands: Commands;
   readonly buttons: Buttons;
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
@@ -58,7 +58,7 @@ export class Bot {
   }
 
   async #message(message: Message): Promise<void> {
-    const { state, chats, commands, buttons } = this.options;
+    const { state, conversations, commands, buttons } = this.options;
     if (!this.#isHere(message.chat.id)) return this.#turnAwayChat(message);
     if ("migrate_to_chat_id" in message) return this.#sayMoved(message.migrate_to_chat_id);
     if (isService(message) || isChannelPost(message)) return;
@@ -79,7 +79,11 @@ export class Bot {
     const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
     if (answered !== undefined && (await buttons.answeredByText(answered, text, from))) return;
     // The CLI does not know whose command "/compact@the_bot" is.
-    await chats.take(key, id, command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""));
+    await conversations.take(
+      key,
+      id,
+      command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""),
+    );
   }
 
   async #press(press: CallbackQuery): Promise<void> {
@@ -136,7 +140,7 @@ export class Bot {
   #sayTextOnly(message: Message, key: string): void {
     const album = "media_group_id" in message ? message.media_group_id : undefined;
     if (album !== undefined && !this.#isTime(`album ${album}`)) return;
-    this.#inBackground(() => this.options.chats.note(key, message.message_id, "textOnly"));
+    this.#inBackground(() => this.options.conversations.note(key, message.message_id, "textOnly"));
   }
 
   #reply(message: Message, text: "otherChat" | "notForYou" | "anonymous"): void {

@@ -1,8 +1,8 @@
 import type { LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { BotCommand } from "telegraf/types";
 import type { Chat } from "./chat.js";
-import type { Chats } from "./chats.js";
 import type { TelegramConfig } from "./config.js";
+import type { Conversations } from "./conversations.js";
 import { codeOf } from "./failures.js";
 import { plainHtml } from "./html.js";
 import { chainKey, placeOf, threadOf, topicKey } from "./places.js";
@@ -12,7 +12,7 @@ import type { Say } from "./texts.js";
 export interface CommandsOptions {
   readonly config: TelegramConfig;
   readonly chat: Chat;
-  readonly chats: Chats;
+  readonly conversations: Conversations;
   readonly state: State;
   readonly say: Say;
   readonly turns: TurnRunner;
@@ -65,7 +65,7 @@ export class Commands {
       stop: () => this.#stop(key, messageId),
       status: () => this.#status(key, messageId),
       close: () => this.#close(key, messageId, forum),
-      help: () => this.options.chats.note(key, messageId, "help"),
+      help: () => this.options.conversations.note(key, messageId, "help"),
     };
     await run[known]();
     return true;
@@ -73,22 +73,22 @@ export class Commands {
 
   /** In General a topic of its own, in a topic a new session there, in a plain chat a new chain of replies. */
   async #new(key: string, messageId: number, argument: string, forum: boolean): Promise<void> {
-    const { state, chats, config } = this.options;
+    const { state, conversations, config } = this.options;
     const model = argument.slice(0, MOST_MODEL) || config.model;
     if (!forum) {
       const fresh = chainKey(messageId);
       state.link(messageId, fresh);
       state.setConversation(fresh, { model });
-      return chats.note(fresh, messageId, "newInChat", { model });
+      return conversations.note(fresh, messageId, "newInChat", { model });
     }
     if (key === topicKey(undefined) && (await this.#newTopic(messageId, model))) return;
     state.setConversation(key, { model });
-    await chats.note(key, messageId, "newInTopic", { model });
+    await conversations.note(key, messageId, "newInTopic", { model });
   }
 
   /** False: the bot may not make topics. */
   async #newTopic(messageId: number, model: string): Promise<boolean> {
-    const { chat, state, chats, say, scope } = this.options;
+    const { chat, state, conversations, say, scope } = this.options;
     const name = say("newTopic", { model, time: new Date().toISOString().slice(5, 16).replace("T", " ") });
     try {
       const key = topicKey(await chat.createTopic(name));
@@ -98,25 +98,25 @@ export class Commands {
       scope.log.warn({ err: error }, "no topic could be made; the session is held in General");
       return false;
     }
-    await chats.note(topicKey(undefined), messageId, "seeTopic", { name });
+    await conversations.note(topicKey(undefined), messageId, "seeTopic", { name });
     return true;
   }
 
   async #stop(key: string, messageId: number): Promise<void> {
-    const { state, turns, chats, config } = this.options;
-    const count = chats.drop(key);
+    const { state, turns, conversations, config } = this.options;
+    const count = conversations.drop(key);
     const sessionId = state.conversation(key)?.sessionId;
     const stopped = sessionId !== undefined && (await interrupt(turns, config.key_id, sessionId));
-    if (count > 0) return chats.note(key, messageId, "stoppedMany", { count });
-    await chats.note(key, messageId, stopped ? "stopped" : "nothingRuns");
+    if (count > 0) return conversations.note(key, messageId, "stoppedMany", { count });
+    await conversations.note(key, messageId, stopped ? "stopped" : "nothingRuns");
   }
 
   async #status(key: string, messageId: number): Promise<void> {
-    const { state, sessions, ledger, config, chats, say, chat } = this.options;
+    const { state, sessions, ledger, config, conversations, say, chat } = this.options;
     const sessionId = state.conversation(key)?.sessionId;
     const session = sessionId === undefined ? undefined : await sessions.get(sessionId);
     const mine = (await ledger.byKey()).find(({ keyId }) => keyId === config.key_id);
-    const waiting = chats.waitingIn(key);
+    const waiting = conversations.waitingIn(key);
     const parts = [
       session === undefined
         ? say("noSession")
@@ -135,17 +135,17 @@ export class Commands {
   }
 
   async #close(key: string, messageId: number, forum: boolean): Promise<void> {
-    const { state, turns, chats, chat, config, scope } = this.options;
+    const { state, turns, conversations, chat, config, scope } = this.options;
     const sessionId = state.conversation(key)?.sessionId;
-    if (sessionId === undefined) return chats.note(key, messageId, "noSession");
-    chats.drop(key);
+    if (sessionId === undefined) return conversations.note(key, messageId, "noSession");
+    conversations.drop(key);
     try {
       await turns.endSession(config.key_id, sessionId);
     } catch (error) {
       if (codeOf(error) !== "NOT_FOUND") throw error;
     }
     state.setConversation(key, undefined);
-    await chats.note(key, messageId, "closed");
+    await conversations.note(key, messageId, "closed");
     const thread = threadOf(key);
     if (!forum || thread === undefined) return;
     await chat.closeTopic(thread).catch((error: unknown) => {

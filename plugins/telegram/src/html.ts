@@ -1,4 +1,5 @@
-import { escapeHtml, parseMarkdown, type Span, type Tag } from "./markdown.js";
+import { parseMarkdown } from "./markdown.js";
+import { escapeHtml, type Span, type Tag } from "./spans.js";
 
 /** What Telegram takes in one message. It counts what is left of the HTML; we count all of it, to be on the safe side. */
 export const MOST_CHARACTERS = 4096;

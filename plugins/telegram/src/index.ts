@@ -6,9 +6,9 @@ import { BotApi } from "./api.js";
 import { Bot } from "./bot.js";
 import { Buttons } from "./buttons.js";
 import { Chat } from "./chat.js";
-import { Chats } from "./chats.js";
 import { botCommands, Commands } from "./commands.js";
 import type { TelegramConfig } from "./config.js";
+import { Conversations } from "./conversations.js";
 import { FEED_INTERVAL_MS, Feed, type News } from "./feed.js";
 import { expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
 import { placeOf, topicKey } from "./places.js";
@@ -64,9 +64,9 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       denied: (turn, response) => inBackground("showing denied calls", buttons.denied(turn, response)),
     });
     const buttons = new Buttons({ ...shared, desk, answers, homeKey });
-    const chats = new Chats({ ...shared, answers });
-    const commands = new Commands({ ...shared, chats });
-    const bot = new Bot({ ...shared, api, chats, commands, buttons });
+    const conversations = new Conversations({ ...shared, answers });
+    const commands = new Commands({ ...shared, conversations });
+    const bot = new Bot({ ...shared, api, conversations, commands, buttons });
     const feed = new Feed({
       ...shared,
       place: placeOf(homeKey),
@@ -91,7 +91,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
         inBackground("looking for decisions that are waited for", buttons.reconcile());
         if (resumed) return;
         resumed = true;
-        chats.resume();
+        conversations.resume();
         inBackground("showing answers that came meanwhile", answers.catchUp());
       },
       handle: async (update) => {
@@ -135,7 +135,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
     }
     const polling = supervisor.run();
     kernel.onDispose(async () => {
-      await Promise.all([polling, chats.close(), bot.close(), feed.close(), ...running]);
+      await Promise.all([polling, conversations.close(), bot.close(), feed.close(), ...running]);
       await state.saved();
     });
   },

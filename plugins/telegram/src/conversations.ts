@@ -8,7 +8,7 @@ import { placeOf } from "./places.js";
 import type { State, Waiting } from "./state.js";
 import type { Say, TextKey } from "./texts.js";
 
-export interface ChatsOptions {
+export interface ConversationsOptions {
   readonly config: TelegramConfig;
   readonly chat: Chat;
   readonly state: State;
@@ -24,12 +24,12 @@ const MOST_WAITING = 50;
 const MOST_NOTE = 1000;
 
 /** Conversations: what is written in one is answered in order, each message in its turn. */
-export class Chats {
+export class Conversations {
   /** Messages in each conversation that are not answered yet, the running one first. */
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(private readonly options: ChatsOptions) {}
+  constructor(private readonly options: ConversationsOptions) {}
 
   /** Takes a message in; it is answered when those before it are. Resolves when it would survive a kill. */
   async take(key: string, messageId: number, prompt: string): Promise<void> {
