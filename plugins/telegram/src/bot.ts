@@ -2,6 +2,7 @@ import type { PluginScope } from "@claudeway/core";
 import { Telegraf } from "telegraf";
 import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
 import type { BotApi } from "./api.js";
+import type { ApprovalButtons } from "./approval-buttons.js";
 import type { Buttons } from "./buttons.js";
 import { type Commands, parseCommand } from "./commands.js";
 import type { TelegramConfig } from "./config.js";
@@ -17,7 +18,8 @@ export interface BotOptions {
   readonly say: Say;
   readonly conversations: Conversations;
   readonly commands: Commands;
-  readonly buttons: Buttons;
+  readonly buttons: Pick<Buttons, "pressed">;
+  readonly approvals: Pick<ApprovalButtons, "answeredByText">;
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
@@ -58,7 +60,7 @@ export class Bot {
   }
 
   async #message(message: Message): Promise<void> {
-    const { state, conversations, commands, buttons } = this.options;
+    const { state, conversations, commands, approvals } = this.options;
     if (!this.#isHere(message.chat.id)) return this.#turnAwayChat(message);
     if ("migrate_to_chat_id" in message) return this.#sayMoved(message.migrate_to_chat_id);
     if (isService(message) || isChannelPost(message)) return;
@@ -77,7 +79,7 @@ export class Bot {
       return this.#inBackground(async () => void (await commands.run(command, key, id, forum)));
     }
     const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
-    if (answered !== undefined && (await buttons.answeredByText(answered, text, from))) return;
+    if (answered !== undefined && (await approvals.answeredByText(answered, text, from))) return;
     // The CLI does not know whose command "/compact@the_bot" is.
     await conversations.take(
       key,

@@ -3,12 +3,15 @@ import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { Answers } from "./answers.js";
 import { BotApi } from "./api.js";
+import { ApprovalButtons } from "./approval-buttons.js";
+import { Board } from "./board.js";
 import { Bot } from "./bot.js";
 import { Buttons } from "./buttons.js";
 import { Chat } from "./chat.js";
 import { botCommands, Commands } from "./commands.js";
 import type { TelegramConfig } from "./config.js";
 import { Conversations } from "./conversations.js";
+import { DenialButtons } from "./denial-buttons.js";
 import { FEED_INTERVAL_MS, Feed, type News } from "./feed.js";
 import { expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
 import { placeOf, topicKey } from "./places.js";
@@ -18,6 +21,12 @@ import { type Connected, Supervisor } from "./supervise.js";
 import { textsIn } from "./texts.js";
 
 export type { EventKind, TelegramConfig } from "./config.js";
+
+/*
+ * What comes in: supervise (the long poll) → bot (who may) → commands, conversations (prompts, in their order), buttons.
+ * What goes out: answers (of turns, by edits), approval-buttons and denial-buttons (on their board), feed; all through
+ * chat (the one chat) and api (retries and pauses). What has to outlive a restart is in state.
+ */
 
 export default definePlugin<TelegramConfig, "turns" | "approvals">({
   name: "telegram",
@@ -61,12 +70,15 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
     const answers: Answers = new Answers({
       ...shared,
       intervalMs,
-      denied: (turn, response) => inBackground("showing denied calls", buttons.denied(turn, response)),
+      denied: (turn, response) => inBackground("showing denied calls", denials.denied(turn, response)),
     });
-    const buttons = new Buttons({ ...shared, desk, answers, homeKey });
+    const board = new Board(shared);
+    const approvals = new ApprovalButtons({ ...shared, desk, board, homeKey });
+    const denials = new DenialButtons({ ...shared, desk, answers, board, homeKey });
+    const buttons = new Buttons({ state, board, approvals, denials });
     const conversations = new Conversations({ ...shared, answers });
     const commands = new Commands({ ...shared, conversations });
-    const bot = new Bot({ ...shared, api, conversations, commands, buttons });
+    const bot = new Bot({ ...shared, api, conversations, commands, buttons, approvals });
     const feed = new Feed({
       ...shared,
       place: placeOf(homeKey),
@@ -99,9 +111,9 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       },
     });
 
-    hooks.approvalRequested.tap("ask", (approval) => inBackground("asking", buttons.asked(approval)));
+    hooks.approvalRequested.tap("ask", (approval) => inBackground("asking", approvals.asked(approval)));
     hooks.approvalDecided.tap("settle", (approval) => {
-      inBackground("showing a decision", buttons.decided(approval));
+      inBackground("showing a decision", approvals.decided(approval));
       if (approval.status === "expired") tell(approval.keyId, expiredNews(approval, say));
     });
     hooks.event.tap("parked", (event, turn) => {
@@ -115,9 +127,9 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       if (answers.shows(turnId)) return;
       const shown = { turnId, sessionId, keyId };
       const after = async (): Promise<void> => {
-        await buttons.approvedElsewhere(keyId, response);
+        await denials.approvedElsewhere(keyId, response);
         if (await answers.goneOn(shown, response)) return;
-        if (response.permission_denials !== undefined) await buttons.denied(shown, response);
+        if (response.permission_denials !== undefined) await denials.denied(shown, response);
       };
       inBackground("showing what became of a turn", after());
     });

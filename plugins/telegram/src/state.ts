@@ -44,6 +44,11 @@ export interface Keyboard {
   readonly verdict?: string;
 }
 
+/** A message with buttons of one kind. */
+export type KeyboardOf<Kind extends Keyboard["subject"]["kind"]> = Keyboard & {
+  readonly subject: Extract<Keyboard["subject"], { readonly kind: Kind }>;
+};
+
 /** Where a turn's later answer belongs: it was parked. */
 export interface ParkedAnswer {
   readonly turnId: string;

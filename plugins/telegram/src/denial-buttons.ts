@@ -1,0 +1,133 @@
+import type { ApprovalDesk, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
+import type { CallbackQuery } from "telegraf/types";
+import type { Answers, ShownTurn, TurnResponse } from "./answers.js";
+import { type Board, nameOf, newToken } from "./board.js";
+import { denialsCard } from "./cards.js";
+import { codeOf, reasonOf } from "./failures.js";
+import type { KeyboardOf, State } from "./state.js";
+import type { Say } from "./texts.js";
+
+export interface DenialButtonsOptions {
+  readonly state: State;
+  readonly say: Say;
+  readonly desk: Pick<ApprovalDesk, "list">;
+  readonly turns: TurnRunner;
+  readonly ledger: Pick<LedgerView, "response">;
+  readonly answers: Answers;
+  readonly board: Board;
+  /** The conversation where sessions from elsewhere are told of. */
+  readonly homeKey: string;
+  readonly scope: Pick<PluginScope, "log" | "signal">;
+}
+
+const APPROVALS_LOOKED_AT = 200;
+const MOST_DENIED = 500;
+
+/** Calls that a turn was denied where nobody is asked: a press lets exactly these run, once. */
+export class DenialButtons {
+  readonly #board: Board;
+  /** Turns whose denials are shown, oldest first. */
+  readonly #denied = new Set<string>();
+
+  constructor(private readonly options: DenialButtonsOptions) {
+    this.#board = options.board;
+  }
+
+  /** A turn was denied calls: shows them, unless the desk was asked about them. */
+  async denied(
+    turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
+    response: TurnResponse,
+  ): Promise<void> {
+    const { desk, state, say, homeKey } = this.options;
+    // Its answer's reader and the hook may both tell of it.
+    if (this.#denied.has(turn.turnId)) return;
+    this.#denied.add(turn.turnId);
+    for (const oldest of this.#denied) {
+      if (this.#denied.size <= MOST_DENIED) break;
+      this.#denied.delete(oldest);
+    }
+    const { approvals } = await desk.list({ sessionId: turn.sessionId, page: 1, limit: APPROVALS_LOOKED_AT });
+    const asked = new Set(approvals.map(({ toolUseId }) => toolUseId));
+    const denials = (response.permission_denials ?? []).filter(({ tool_use_id: id }) => !asked.has(id));
+    if (denials.length === 0) return;
+    const { turnId, sessionId, keyId } = turn;
+    const toolUseIds = denials.map(({ tool_use_id: id }) => id);
+    const subject = { kind: "denials", keyId, sessionId, turnId, toolUseIds } as const;
+    const keyboard = { token: newToken(), messageId: 0, subject };
+    const card = denialsCard(denials, { say, token: keyboard.token });
+    await this.#board.inOrder(keyboard.token, () =>
+      this.#board.post(keyboard, state.keyOfSession(sessionId) ?? homeKey, card),
+    );
+  }
+
+  /** Calls were approved through the API: their buttons go. */
+  async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
+    const ids = new Set(approved.map(({ tool_use_id: id }) => id));
+    for (const keyboard of this.options.state.keyboards) {
+      const { subject, verdict } = keyboard;
+      if (subject.kind !== "denials" || verdict !== undefined) continue;
+      if (!subject.toolUseIds.some((id) => ids.has(id))) continue;
+      await this.#settleDenials({ ...keyboard, subject }, this.options.say("approvedBy", { who: keyId }));
+    }
+  }
+
+  /** After a start: what was decided, and not shown any more. */
+  async reconcile(): Promise<void> {
+    for (const keyboard of this.options.state.keyboards) {
+      const { subject, verdict } = keyboard;
+      if (subject.kind === "denials" && verdict !== undefined)
+        await this.#settleDenials({ ...keyboard, subject }, verdict);
+    }
+  }
+
+  /** Somebody who may pressed a button of this message. */
+  async pressed(press: CallbackQuery, keyboard: DenialsKeyboard, action: string): Promise<void> {
+    const { say, state, turns, answers, scope, homeKey } = this.options;
+    if (action !== "a" && action !== "d") return this.#board.refuse(press, "staleButton");
+    const who = nameOf(press.from);
+    const verdict = say(action === "a" ? "approvedBy" : "deniedBy", { who });
+    // From here on a second press finds it decided, also after a restart.
+    state.setKeyboard({ ...keyboard, verdict });
+    await state.saved();
+    scope.log.info({ turn_id: keyboard.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
+    const { keyId, sessionId, toolUseIds } = keyboard.subject;
+    if (action === "d")
+      return void (await Promise.all([
+        this.#board.say(press, "pressed"),
+        this.#settleDenials(keyboard, verdict),
+      ]));
+    try {
+      const handle = await turns.approve(keyId, sessionId, toolUseIds);
+      const key = state.keyOfSession(sessionId) ?? homeKey;
+      const shown = { turnId: handle.id, sessionId, keyId, key, messageId: keyboard.messageId };
+      answers.expect(shown);
+      const following = answers.follow(handle, shown);
+      await Promise.all([
+        this.#board.say(press, "pressed"),
+        this.#settleDenials(keyboard, verdict),
+        following,
+      ]);
+    } catch (error) {
+      if (scope.signal.aborted) throw error;
+      await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
+      // Ran before, or gone: its buttons go. Anything else may work later.
+      if (["CONFLICT", "BAD_REQUEST", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
+        return this.#settleDenials(keyboard, say("notAllowed", { reason: reasonOf(error) }));
+      }
+      state.setKeyboard(keyboard);
+    }
+  }
+
+  async #settleDenials(keyboard: DenialsKeyboard, verdict: string): Promise<void> {
+    const { subject, token } = keyboard;
+    const { ledger, say } = this.options;
+    const response = await ledger.response(subject.turnId);
+    const denials = (response?.permission_denials ?? []).filter((one) =>
+      subject.toolUseIds.includes(one.tool_use_id),
+    );
+    const card = denialsCard(denials, { say, token, verdict });
+    await this.#board.inOrder(token, () => this.#board.settle({ ...keyboard, verdict }, card));
+  }
+}
+
+type DenialsKeyboard = KeyboardOf<"denials">;
