@@ -17,6 +17,9 @@ describe("approval: wrong rules", () => {
     ],
     [{ deny: "bash(rm *)" }, "the tool is called Bash"],
     [{ deny: "WEBfetch" }, "the tool is called WebFetch"],
+    [{ deny: "WebFech" }, "there is no tool WebFech; it is probably WebFetch"],
+    [{ deny: "Bsh(rm *)" }, "there is no tool Bsh; it is probably Bash"],
+    [{ allow: "Red" }, "there is no tool Red; it is probably Read"],
     [{ deny: "Bash()" }, "there is nothing between its parentheses"],
     [{ deny: "Bash(' )" }, "' is not closed"],
     [
@@ -50,6 +53,12 @@ describe("approval: wrong rules", () => {
       expect(() => compileRules([{ allow: "Read" }, rule])).to.throw(Error, expected);
     });
   }
+
+  it("a tool that is not known here may have rules: a newer CLI may have it", () => {
+    for (const allow of ["LSP", "SuggestBackgroundPR", "ListMcpResourcesTool", "Teleport"]) {
+      expect(compileRules([{ allow }])).to.have.length(1);
+    }
+  });
 
   it("are refused one at a time; right ones are kept in their order", () => {
     const rules = compileRules([{ allow: "Read" }, { ask: "Bash(npm run *)" }, { deny: "mcp__github__*" }]);

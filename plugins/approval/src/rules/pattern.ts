@@ -1,6 +1,7 @@
 import { hasHidden, spelledOut } from "./characters.js";
 import { type DomainPattern, parseDomainPattern } from "./domain.js";
 import { type Glob, hasWildcard, toGlob } from "./glob.js";
+import { nearest } from "./nearest.js";
 import { type PathPattern, parsePathPattern } from "./path-pattern.js";
 import { parseShellPattern, type ShellPattern } from "./shell/pattern.js";
 import { EDITING, KNOWN, READING, RUNNING } from "./tools.js";
@@ -35,6 +36,9 @@ export function parsePattern(text: string): Pattern {
   if (tool.includes("*")) throw new Error("a wildcard in a tool's name is for MCP servers: mcp__github__*");
   const alike = KNOWN.find((name) => name.toLowerCase() === tool.toLowerCase());
   if (alike !== undefined && alike !== tool) throw new Error(`the tool is called ${alike}`);
+  // A rule for a tool that is not there would never count, and nobody would know. What is merely new may have rules.
+  const meant = alike === undefined ? nearest(tool, KNOWN) : undefined;
+  if (meant !== undefined) throw new Error(`there is no tool ${tool}; it is probably ${meant}`);
   return { text, tool, scope: inner === undefined || inner === "*" ? { kind: "all" } : scopeOf(tool, inner) };
 }
 
