@@ -49,7 +49,16 @@ export const ASKED: readonly string[] = [
     "RemoteTrigger",
     "EnterWorktree",
   ],
-  ...["ExitWorktree", "Artifact", "ListMcpResources", "ReadMcpResource", "PushNotification"],
+  ...[
+    "ExitWorktree",
+    "Artifact",
+    "ListMcpResources",
+    "ListMcpResourcesTool",
+    "ReadMcpResource",
+    "ReadMcpResourceTool",
+    "PushNotification",
+    "LSP",
+  ],
 ];
 
 /** Every tool that is known here by name. */
