@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
 import {
@@ -7,10 +7,12 @@ import {
   decide,
   newSession,
   onlyPending,
+  park,
   prompt,
   read,
   startAsking,
   type TestSession,
+  turnIn,
 } from "./approval-kit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
@@ -187,6 +189,34 @@ describe("a workdir that wants to decide for itself", function () {
     });
     expect(approved.body["approved"]).to.deep.equal([{ tool_use_id: denial?.tool_use_id, ran: true }]);
     expect(read(session, "b.txt")).to.equal("B");
+  });
+});
+
+describe("a workdir that changes while a person thinks about a call", function () {
+  this.timeout(120_000);
+
+  it("a file that has become a link to the gateway's own is not written, though it was allowed", async () => {
+    const gateway = await TestGateway.start({
+      ...BYPASS,
+      config: "[plugins.approval]\nenabled = true\nlive_wait_secs = 0\n",
+    });
+    try {
+      const session = await newSession(gateway);
+      for (const [name, swapped] of [
+        ["a.txt", true],
+        ["b.txt", false],
+      ] as const) {
+        const { approval, turnId } = await park(gateway, session, `[[write ${name} A]]`);
+        if (swapped) symlinkSync(join(gateway.dataDir, "planted.txt"), join(session.workdir, name));
+        expect((await decide(gateway, approval.id, { decision: "allow" })).status).to.equal(200);
+        const { result } = await turnIn(gateway, turnId, "completed");
+        expect(result?.result.includes("one of the gateway's own files")).to.equal(swapped);
+        expect(read(session, name)).to.equal(swapped ? undefined : "A");
+      }
+      expect(existsSync(join(gateway.dataDir, "planted.txt"))).to.equal(false);
+    } finally {
+      await gateway.dispose();
+    }
   });
 });
 

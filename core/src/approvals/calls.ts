@@ -4,7 +4,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { TurnEvent, TurnInfo } from "../turns/types.js";
 import type { Desk } from "./desk.js";
 import type { Approval, AskTerms, ToolCall } from "./types.js";
-import { isSameCall, verdictOf } from "./verdict.js";
+import { isSameCall, refusalOf, verdictOf } from "./verdict.js";
 
 export interface TurnCallsOptions {
   readonly turn: TurnInfo;
@@ -54,7 +54,8 @@ export class TurnCalls implements CallDecider {
   async decide(call: AskedCall): Promise<CallAnswer> {
     try {
       const { continues } = this.options;
-      if (continues?.toolUseId === call.toolUseId && !this.#delivered) return await this.#deliver(continues);
+      if (continues?.toolUseId === call.toolUseId && !this.#delivered)
+        return await this.#deliver(call, continues);
       return await this.#answer(call);
     } catch (error) {
       this.options.log.error(
@@ -65,11 +66,30 @@ export class TurnCalls implements CallDecider {
     }
   }
 
-  async #deliver(continues: Approval): Promise<CallAnswer> {
+  async #deliver(asked: AskedCall, continues: Approval): Promise<CallAnswer> {
     this.#delivered = true;
+    const answer = await this.#unlessRefused(asked, answerOf(continues));
     await this.options.deliver();
     this.options.tell({ type: "permission_resolved", approval: continues });
-    return answerOf(continues);
+    return answer;
+  }
+
+  /**
+   * While a person thought about it, the world went on: a path may be a link to somewhere else by now, or a rule may have
+   * come. What would be denied now does not run, whoever allowed it then.
+   */
+  async #unlessRefused(asked: AskedCall, answer: CallAnswer): Promise<CallAnswer> {
+    if (answer.answer !== "allow") return answer;
+    const { kernel, turn, log, workdir } = this.options;
+    const { toolUseId, tool, cwd, agentId, input } = asked;
+    const call = { toolUseId, tool, input: answer.input ?? input, workdir, cwd, agentId };
+    const message = await refusalOf(kernel, call, turn, log);
+    if (message === undefined) return answer;
+    log.warn(
+      { turn_id: turn.id, tool, tool_use_id: toolUseId },
+      `a call that was allowed is denied: ${message}`,
+    );
+    return { answer: "deny", message };
   }
 
   async #answer(asked: AskedCall): Promise<CallAnswer> {
@@ -113,7 +133,7 @@ export class TurnCalls implements CallDecider {
     await course.release();
     // While it waited for its place, the turn may have been ended.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
-    return answerOf(outcome.approval, outcome.late);
+    return this.#unlessRefused(asked, answerOf(outcome.approval, outcome.late));
   }
 
   /** Live first; then the last call of its message parks, and any other is denied. */

@@ -15,8 +15,28 @@ export async function verdictOf(
   turn: TurnInfo,
   log: Logger,
 ): Promise<Verdict> {
+  return (await answered(kernel, call, turn, log)) ?? { verdict: "deny", message: UNDECIDED };
+}
+
+/** Why a call that a person has allowed must not run all the same: a plugin denies it. Never rejects. */
+export async function refusalOf(
+  kernel: Kernel,
+  call: ToolCall,
+  turn: TurnInfo,
+  log: Logger,
+): Promise<string | undefined> {
+  const verdict = await answered(kernel, call, turn, log);
+  return verdict?.verdict === "deny" ? verdict.message : undefined;
+}
+
+async function answered(
+  kernel: Kernel,
+  call: ToolCall,
+  turn: TurnInfo,
+  log: Logger,
+): Promise<Verdict | undefined> {
   try {
-    return (await kernel.hooks.approve.promise(call, turn)) ?? { verdict: "deny", message: UNDECIDED };
+    return await kernel.hooks.approve.promise(call, turn);
   } catch (error) {
     if (isRefusal(error)) return { verdict: "deny", message: error.reason };
     log.error(
