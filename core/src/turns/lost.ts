@@ -18,11 +18,16 @@ const UNWRITTEN_MS = 10_000;
 /** Writes the audit lines that a gateway did not get to which was killed: of turns that it had just ended. */
 export async function writeMissingLines({ ledger, audit }: Books): Promise<void> {
   if (!ledger.afterCrash) return;
+  /** The turns in each file that is concerned: it is read once. */
+  const files = new Map<string, ReadonlySet<string>>();
   for (const turn of await ledger.turns.endedLast(UNWRITTEN_MS)) {
     const response = await ledger.turns.response(turn.id);
     if (turn.ended === undefined || response === undefined) continue;
     const { at } = turn.ended;
-    const written = await audit.latestTurns(turn.keyId, at.slice(0, 7));
+    const month = at.slice(0, 7);
+    const file = `${turn.keyId}/${month}`;
+    const written = files.get(file) ?? (await audit.latestTurns(turn.keyId, month));
+    files.set(file, written);
     if (!written.has(turn.id))
       audit.turn(auditLine(turn, { ...turn.ended, response, usage: turn.usage }, at));
   }
