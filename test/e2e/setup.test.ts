@@ -150,6 +150,17 @@ describe("the first questions", () => {
     expect(one.text).not.to.contain("Which plugins?");
   });
 
+  it("shows the key unbroken on a narrow terminal", async () => {
+    session = TerminalSession.start(["init"], dir, { ...home(), HOME: dir }, 40);
+    await choose(session);
+    await session.shows("Make an API key");
+    await session.type(KEY.enter);
+    expect(await session.ended()).to.equal(0);
+    const [, secret = ""] = /^keys = .*?(sk-[0-9a-f]{64})/m.exec(written()) ?? [];
+    expect(secret).not.to.equal("");
+    expect(session.text).to.contain(secret);
+  });
+
   it("asks before it replaces a file, and keeps the old one", async () => {
     writeFileSync(file(), "port = 1234\n");
     const refused = start("init");

@@ -20,12 +20,24 @@ export class TerminalSession {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.#text += text));
   }
 
-  static start(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): TerminalSession {
+  static start(
+    args: readonly string[],
+    cwd: string,
+    env: Readonly<Record<string, string>>,
+    columns = 200,
+  ): TerminalSession {
     const command = [process.execPath, COMMAND, ...args].map((word) => `'${word}'`).join(" ");
     const { WRAPPER_KEYS, CI, ...inherited } = process.env;
     const child = spawn(
       "script",
-      ["--quiet", "--flush", "--return", "--command", `stty cols 200 rows 50; exec ${command}`, "/dev/null"],
+      [
+        "--quiet",
+        "--flush",
+        "--return",
+        "--command",
+        `stty cols ${columns} rows 50; exec ${command}`,
+        "/dev/null",
+      ],
       {
         cwd,
         env: { ...inherited, TERM: "xterm", ...env },

@@ -60,7 +60,7 @@ export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions
   const keys = hasKeys ? [] : await askKeys(terminal);
   replaceFile(path, configText(keys, plugins));
   const [key] = keys;
-  if (key !== undefined) terminal.note(key.secret, `The key ${key.id}; it stands in ${file}`);
+  if (key !== undefined) terminal.toCopy(`The key ${key.id}, which stands in ${file}:`, key.secret);
   terminal.end(`${file} is written. Edit it as you like; \`claudeway init\` asks again.`);
 }
 

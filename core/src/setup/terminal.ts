@@ -16,7 +16,12 @@ export const terminal = {
   end: (line: string): void => clack.outro(line),
   say: (line: string): void => clack.log.info(line),
   warn: (line: string): void => clack.log.warn(line),
-  note: (text: string, title: string): void => clack.note(text, title),
+
+  /** Text to be copied, on a line of its own: a box would break it on a narrow terminal. */
+  toCopy(title: string, text: string): void {
+    clack.log.info(title);
+    process.stdout.write(`${text}\n`);
+  },
 
   async yes(message: string, initialValue = true): Promise<boolean> {
     return answered(await clack.confirm({ message, initialValue }));
