@@ -1,0 +1,31 @@
+import { existsSync, readFileSync } from "node:fs";
+import slack from "@claudeway/plugin-slack";
+import telegram from "@claudeway/plugin-telegram";
+import { expect } from "chai";
+
+interface Setting {
+  readonly description: string;
+  readonly default?: unknown;
+}
+
+for (const { name, configSchema } of [slack, telegram]) {
+  describe(`${name}'s README`, () => {
+    const folder = new URL(`../../plugins/${name}/`, import.meta.url);
+    const text = readFileSync(new URL("README.md", folder), "utf8");
+
+    it("has every setting, as the schema describes it", () => {
+      const settings = Object.entries(configSchema["properties"] as Readonly<Record<string, Setting>>);
+      const rows = settings.map(([key, { description, default: standard }]) => {
+        const shown = standard === undefined ? "" : `\`${JSON.stringify(standard).replaceAll(",", ", ")}\``;
+        return `| \`${key}\` | ${shown} | ${description} |`;
+      });
+      expect(text.match(/^\| `\w+` \|.*$/gm)).to.deep.equal(rows);
+    });
+
+    it("shows pictures that there are", () => {
+      const pictures = [...text.matchAll(/src="([^"]+\.png)"/g)].map(([, path = ""]) => path);
+      expect(pictures).to.have.length(7);
+      for (const path of pictures) expect(existsSync(new URL(path, folder)), path).to.equal(true);
+    });
+  });
+}
