@@ -81,7 +81,8 @@ export function createHooks() {
     spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
     /**
      * Deciding, and its being tapped at all makes turns ask: whether a tool call runs, is put to a person, or is denied.
-     * The first answer counts; none, or a tap that breaks, is deny.
+     * The first answer counts; none, or a tap that breaks, is deny. It is called again when a person has allowed the call,
+     * maybe hours later: "deny" stands above that.
      */
     approve: new AsyncSeriesBailHook<[ToolCall, TurnInfo], Verdict>(["call", "turn"]),
     /** Telling. A call waits for a person's decision; it is in the ledger. */
