@@ -25,8 +25,11 @@ export function answerWithEvents(
   sendEvents(ctx, view.stream, { mode, after });
 }
 
-function stopWhenClientGoes(ctx: GatewayContext, view: Entered["view"]): void {
-  ctx.res.once("close", () => {
-    if (!ctx.res.writableFinished) view.stop("disconnected");
-  });
+function stopWhenClientGoes({ res }: GatewayContext, view: Entered["view"]): void {
+  const stop = () => {
+    if (!res.writableFinished) view.stop("disconnected");
+  };
+  // The client may have left while the turn began, and nothing tells of that any more.
+  if (res.destroyed) stop();
+  else res.once("close", stop);
 }

@@ -5,6 +5,7 @@ import { type ErrorResponse, type TaskRequest, validate } from "@claudeway/schem
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
+import type { StopReason } from "../engine/engine.js";
 import { GatewayError, messageOf } from "../errors.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
 import type { Tasks } from "../tasks.js";
@@ -136,6 +137,8 @@ class TaskSocket {
   #begun = false;
   #detach = false;
   #alive = true;
+  /** Why the turn is to end, also one that has yet to begin. */
+  #stopReason: StopReason | undefined;
 
   constructor(
     private readonly client: WebSocket,
@@ -162,13 +165,13 @@ class TaskSocket {
     client.once("close", () => {
       clearTimeout(late);
       clearInterval(pings);
-      if (!this.#detach) this.#turn?.stop("disconnected");
+      if (!this.#detach) this.#stop("disconnected");
     });
   }
 
   async #take(text: string, isBinary: boolean): Promise<void> {
     if (this.#begun) {
-      if (!isBinary && isInterrupt(text)) this.#turn?.stop("interrupted");
+      if (!isBinary && isInterrupt(text)) this.#stop("interrupted");
       return;
     }
     this.#begun = true;
@@ -179,8 +182,8 @@ class TaskSocket {
         id: this.who.turnId,
         route: `GET ${PATH}`,
       });
-      // The client may have left while the turn began.
-      if (this.client.readyState !== this.client.OPEN && !this.#detach) this.#turn.stop("disconnected");
+      // The client may have left, or thought better of it, while the turn began.
+      if (this.#stopReason !== undefined) this.#turn.stop(this.#stopReason);
       await this.#sendEvents(this.#turn, task);
       this.client.close(1000);
     } catch (thrown) {
@@ -189,6 +192,11 @@ class TaskSocket {
         this.options.log.error({ err: thrown, turn_id: this.who.turnId }, "a WebSocket's task broke");
       this.#fail(error?.message ?? `internal error; quote ${this.who.turnId}`);
     }
+  }
+
+  #stop(reason: StopReason): void {
+    this.#stopReason ??= reason;
+    this.#turn?.stop(reason);
   }
 
   async #sendEvents(turn: Turn, task: TaskRequest): Promise<void> {
