@@ -330,7 +330,7 @@ export interface Config {
    */
   claude_bin?: string;
   /**
-   * Base folder of sessions. Each gets a folder in it unless its request names another one.
+   * Base folder. Each session gets a folder in it unless its request names another one.
    */
   workdir: string;
   /**
@@ -354,7 +354,7 @@ export interface Config {
    */
   log_level: "trace" | "debug" | "info" | "warn" | "error";
   /**
-   * Deny tool calls that need permission. They are listed in the answer and can be approved; without this every call runs.
+   * Deny what needs permission. Such tool calls are listed in the answer and can be approved; without this every call runs.
    */
   no_permissions_bypass: boolean;
   /**
