@@ -71,7 +71,7 @@ export class TurnEntrance {
     const { keyId } = callerOf(ctx);
     const request = {
       keyId,
-      route: `${ctx.method} ${ctx.path}`,
+      route: routeOf(ctx),
       idempotencyKey,
       body: ctx.request.rawBody ?? "",
     };
@@ -107,6 +107,11 @@ export class TurnEntrance {
       this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key was not given back");
     });
   }
+}
+
+/** The same for every way to write the path that the router takes: in capitals, with a slash at its end. */
+function routeOf({ method, path }: GatewayContext): string {
+  return `${method} ${path.toLowerCase().replace(/\/$/, "")}`;
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/;

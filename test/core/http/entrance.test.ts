@@ -60,6 +60,18 @@ describe("an Idempotency-Key", () => {
     expect(await again.text()).to.match(/was not denied in this session/);
   });
 
+  it("is the same key however the route is written", async () => {
+    gateway = await createTestGateway();
+    const turns = new Set<string | null>();
+    for (const path of ["/task", "/task/", "/Task", "/TASK/"]) {
+      const answer = await send(path, { prompt: "Hi" }, "d");
+      expect(answer.status, path).to.equal(200);
+      await answer.arrayBuffer();
+      turns.add(answer.headers.get("x-turn-id"));
+    }
+    expect([turns.size, gateway.ran.length]).to.deep.equal([1, 1]);
+  });
+
   async function pending() {
     for (;;) {
       const answer = await gateway.fetch("/approvals?status=pending");
