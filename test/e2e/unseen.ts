@@ -74,12 +74,9 @@ function ranInFull(suite: Suite): boolean {
 
 /** Those that take long have a command of their own. */
 function wantedFiles(): string[] {
-  const { scripts } = JSON.parse(readFileSync(resolve(ROOT, "package.json"), "utf8"));
-  const ignored = new Set([...scripts.test.matchAll(/--ignore (\S+)/g)].map(([, file]) => file));
   return readdirSync(resolve(ROOT, FOLDER))
-    .filter((file) => file.endsWith(".test.ts"))
-    .map((file) => `${FOLDER}/${file}`)
-    .filter((file) => !ignored.has(file));
+    .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".long.test.ts"))
+    .map((file) => `${FOLDER}/${file}`);
 }
 
 function testsOf(suite: Suite): Test[] {
