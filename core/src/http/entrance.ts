@@ -85,8 +85,9 @@ export class TurnEntrance {
   }
 
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
-    const beginning = begin(claim.turnId).then((turn) => {
-      if (turn.info.id !== claim.turnId) void this.#release(claim);
+    const beginning = begin(claim.turnId).then(async (turn) => {
+      // A decision on a call of a turn that waits: that one goes on, and no other begins.
+      if (turn.info.id !== claim.turnId) await this.ledger.idempotency.redirect(claim, turn.info.id);
       // A refused turn cost nothing: the same request may be tried again.
       void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
       return this.views.follow(turn);

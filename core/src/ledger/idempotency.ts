@@ -45,6 +45,17 @@ export class IdempotencyTable {
     );
   }
 
+  redirect({ keyId, route, idempotencyKey, turnId }: IdempotencyClaim, to: string): void {
+    this.database.run(
+      `UPDATE idempotency SET turn_id = ? WHERE key_id = ? AND route = ? AND idempotency_key = ? AND turn_id = ?`,
+      to,
+      keyId,
+      route,
+      idempotencyKey,
+      turnId,
+    );
+  }
+
   /** Claims whose turn was never begun: right after opening, nobody is going to begin it any more. */
   forgetUnbegun(): void {
     this.database.run(

@@ -303,6 +303,8 @@ export interface IdempotencyBook {
   claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | { readonly turnId: string }>;
   /** Gives a claim back whose turn was never begun (queue full, say). */
   release(claim: IdempotencyClaim): Promise<void>;
+  /** What was claimed turned out to be part of another turn: the same request is answered with that one. */
+  redirect(claim: IdempotencyClaim, turnId: string): Promise<void>;
 }
 
 // ---- approvals

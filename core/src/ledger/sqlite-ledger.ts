@@ -112,6 +112,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     idempotency: {
       claim: async((claim) => idempotency.claim(claim)),
       release: async((claim) => idempotency.release(claim)),
+      redirect: async((claim, turnId) => idempotency.redirect(claim, turnId)),
     },
     approvals: {
       ask: async((approval) => approvals.ask(approval)),

@@ -44,7 +44,7 @@ describe("an Idempotency-Key", () => {
     expect(gateway.ran).to.have.length(1);
   });
 
-  it("of an approval that lets a waiting turn go on is free again: no turn was begun under it", async () => {
+  it("of an approval that lets a waiting turn go on stands for that turn", async () => {
     const replies = () => [{ tool: "Bash", input: { command: "make" } }, "made"];
     gateway = await createTestGateway({ plugins: [once], replies });
     expect((await gateway.fetch("/task", { body: { prompt: "first" } })).status).to.equal(429);
@@ -56,8 +56,10 @@ describe("an Idempotency-Key", () => {
     expect(approved.headers.get("x-turn-id")).to.equal((await turn).headers.get("x-turn-id"));
     expect(await approved.json()).to.include({ result: "made" });
     const again = await send(path, body, "c");
-    expect(again.status).to.equal(400);
-    expect(await again.text()).to.match(/was not denied in this session/);
+    expect(again.headers.get("x-turn-id")).to.equal(approved.headers.get("x-turn-id"));
+    expect(await again.json()).to.include({ result: "made" });
+    expect((await send(path, { tool_use_ids: ["toolu_other"] }, "c")).status).to.equal(409);
+    expect((await send(path, body, "other")).status).to.equal(400);
   });
 
   it("is the same key however the route is written", async () => {
