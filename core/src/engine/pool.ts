@@ -97,18 +97,15 @@ export class ProcessPool {
     child: ClaudeProcess,
     isCurrent?: () => boolean,
   ): Promise<void> {
-    if (this.#closed || this.limits.idleMs === 0) return this.end(sessionId, child, "clean");
+    if (this.#closed || this.limits.idleMs === 0 || !this.#live.has(child)) {
+      return this.end(sessionId, child, "clean");
+    }
     const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
     // Before anything is waited for: the session's next turn may come with the answer of this one.
     this.#idle.set(sessionId, { sessionId, fingerprint, isCurrent, child, timer });
     child.rest();
-    const retire = async () => {
-      if (this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);
-    };
-    // What its tools started may have outlived it.
-    void child.exited.then(retire);
     this.#admit();
-    if (this.#isTooLarge(child)) await retire();
+    if (this.#isTooLarge(child) && this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);
   }
 
   /** Ends a session's process; the session's next turn waits for it. */
@@ -178,6 +175,8 @@ export class ProcessPool {
 
   #gone(child: ClaudeProcess): void {
     if (!this.#live.delete(child)) return;
+    // What the tools of an idle one started may have outlived it.
+    for (const idle of this.#idle.values()) if (idle.child === child) void this.#retire(idle.sessionId);
     this.#count--;
     this.#admit();
   }

@@ -38,6 +38,8 @@ export class ClaudeProcess {
   readonly #query: Query;
   readonly #input = new MessageQueue();
   readonly #exit: { resolve: (exit: ProcessExit) => void };
+  readonly #whenGone = new Set<() => void>();
+  #hasGone = false;
   #child: ChildProcess | undefined;
   #note: ChildNote | undefined;
   #stderr = "";
@@ -63,6 +65,10 @@ export class ClaudeProcess {
       resolve = done;
     });
     this.#exit = { resolve };
+    void this.exited.then(() => {
+      this.#hasGone = true;
+      for (const tell of this.#whenGone) tell();
+    });
     this.#query = query({
       prompt: this.#input,
       options: {
@@ -155,20 +161,22 @@ export class ClaudeProcess {
     return (await this.#answerWithin(this.#query.initializationResult(), timeoutMs)).account;
   }
 
+  /** Rejects when the child has gone, or has not answered in time. */
   async #answerWithin<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-    const timer = new AbortController();
-    const late = sleep(timeoutMs, undefined, { signal: timer.signal }).then(() => {
-      throw new Error(`the CLI did not answer within ${timeoutMs} ms`);
+    let giveUp: (why: string) => void = () => undefined;
+    const given = new Promise<never>((_resolve, reject) => {
+      giveUp = (why) => reject(new Error(why));
     });
-    const gone = this.exited.then(() => {
-      throw new Error(`the CLI ended: ${this.complaints}`);
-    });
+    // Not by `exited`: what waits for that is kept until the child goes, and a session may have thousands of turns.
+    const gone = () => giveUp(`the CLI ended: ${this.complaints}`);
+    this.#whenGone.add(gone);
+    if (this.#hasGone) gone();
+    const timer = setTimeout(giveUp, timeoutMs, `the CLI did not answer within ${timeoutMs} ms`);
     try {
-      return await Promise.race([answer, late, gone]);
+      return await Promise.race([answer, given]);
     } finally {
-      timer.abort();
-      late.catch(() => undefined);
-      gone.catch(() => undefined);
+      clearTimeout(timer);
+      this.#whenGone.delete(gone);
     }
   }
 

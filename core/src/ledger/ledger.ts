@@ -182,7 +182,7 @@ export interface TurnParking extends Pick<TurnEnding, "at" | "cliTotals"> {
   readonly model: string;
 }
 
-export interface LostTurn {
+export interface TurnLoss {
   readonly at: Instant;
   /** Makes the answer that is kept, from what was delivered. */
   respond(turn: TurnRecord): TurnResponse;
@@ -217,7 +217,7 @@ export interface TurnBook {
    * Ends a turn that was running when a gateway died: books what was delivered, at the learned price, as estimated.
    * Undefined: it had ended before.
    */
-  markLost(turnId: string, lost: LostTurn): Promise<TurnRecord | undefined>;
+  markLost(turnId: string, lost: TurnLoss): Promise<TurnRecord | undefined>;
   get(turnId: string): Promise<TurnRecord | undefined>;
   /** The answer of a turn that ended, or is parked. */
   response(turnId: string): Promise<TurnResponse | undefined>;

@@ -4,10 +4,10 @@ import type { TurnOutcome, TurnUsage } from "../turns/types.js";
 import type { Database } from "./database.js";
 import { LedgerError } from "./errors.js";
 import type {
-  LostTurn,
   NewTurn,
   PageQuery,
   TurnEnding,
+  TurnLoss,
   TurnPage,
   TurnParking,
   TurnRecord,
@@ -89,7 +89,7 @@ export class TurnTable {
     });
   }
 
-  markLost(turnId: string, { at, respond, totalsAfter }: LostTurn): TurnRecord | undefined {
+  markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): TurnRecord | undefined {
     return this.database.transaction(() => {
       const turn = this.get(turnId);
       if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);

@@ -51,7 +51,7 @@ export interface TurnContext {
 export type TurnResult = TurnOutcome | (Omit<TurnOutcome, "end"> & { readonly end: "parked" });
 
 /** The end of a turn: its outcome, and the error that a client waiting for it gets instead of an answer. */
-export interface EndedTurn {
+export interface FinishedTurn {
   readonly outcome: TurnResult;
   readonly error: GatewayError | undefined;
 }

@@ -6,7 +6,7 @@ import { GatewayError } from "../errors.js";
 import { Booking } from "./booking.js";
 import { Course } from "./course.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
-import type { EndedTurn, TurnContext, TurnRequest } from "./request.js";
+import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
@@ -28,7 +28,7 @@ interface BookedTurn {
 export class Turn {
   readonly stream: TurnStream;
   /** Never rejects. */
-  readonly ended: Promise<EndedTurn>;
+  readonly ended: Promise<FinishedTurn>;
   readonly #stop = new AbortController();
   readonly #booking: Booking;
   /** What the caller asks for, and from `beforeExecute` on what plugins made of it. */
@@ -66,7 +66,7 @@ export class Turn {
     this.#stop.abort(reason);
   }
 
-  async #run(): Promise<EndedTurn> {
+  async #run(): Promise<FinishedTurn> {
     const again = this.request.continues !== undefined;
     // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
     const line = this.context.order(this.info.sessionId, this.#stop.signal, again);
@@ -176,7 +176,7 @@ export class Turn {
   }
 
   /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
-  async #finish(ending: Ending, result: EngineResult | undefined): Promise<EndedTurn> {
+  async #finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
     const { outcome, error } = await this.#book(ending, result);
     const { permission_denials: denials } = outcome.response;
     if (denials !== undefined) this.#tell({ type: "permission_denied", denials });
@@ -201,7 +201,7 @@ export class Turn {
   }
 
   /** Answers the caller for now. The request is in the books as parked before anybody hears of it. */
-  async #park(result: EngineResult): Promise<EndedTurn> {
+  async #park(result: EngineResult): Promise<FinishedTurn> {
     const pending = this.#calls?.parking;
     if (pending === undefined || pending.toolUseId !== result.deferred) {
       const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
@@ -227,7 +227,7 @@ export class Turn {
   }
 
   /** A gateway that closes before the CLI has heard of the decision leaves the turn as it was, to the next one. */
-  #stayParked(): EndedTurn | undefined {
+  #stayParked(): FinishedTurn | undefined {
     const { continues } = this.request;
     if (continues === undefined || this.#delivered || !this.context.closing.aborted) return undefined;
     const outcome = answerSoFar(continues);

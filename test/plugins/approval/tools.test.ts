@@ -1,10 +1,5 @@
 import { expect } from "chai";
-import {
-  compileRules,
-  type RuleConfig,
-  refusalOfChanged,
-  type ToolCall,
-} from "../../../plugins/approval/dist/rules/index.js";
+import type { RuleConfig, ToolCall } from "../../../plugins/approval/dist/rules/index.js";
 import { Folders } from "./folders.js";
 
 describe("approval: rules for other tools", () => {
@@ -104,18 +99,5 @@ describe("approval: rules for other tools", () => {
     const rules = [{ allow: "WebSearch" }];
     for (const tool of ["websearch", "WebSearch ", "WebS\u0435arch"])
       expect(verdict(tool, {}, rules)).to.equal("ask");
-  });
-
-  it("an input that a person changed is held against what is denied and protected, and nothing else", () => {
-    const rules = compileRules([{ deny: "Bash(rm *)", message: "no removing" }, { ask: "Bash(git push *)" }]);
-    const changed = (tool: string, input: ToolCall["input"]) =>
-      refusalOfChanged({ tool, input, workdir: folders.workdir }, rules, folders.guarded);
-    expect(changed("Bash", { command: "git push" })).to.equal(undefined);
-    expect(changed("Bash", { command: "make $TARGET" })).to.equal(undefined);
-    expect(changed("Bash", { command: "make && rm x" })).to.include({ message: "no removing" });
-    expect(changed("Write", { file_path: folders.path("elsewhere/file.txt") })).to.equal(undefined);
-    expect(changed("Write", { file_path: folders.path("gateway/claudeway.toml") })).to.include({
-      verdict: "deny",
-    });
   });
 });

@@ -20,19 +20,6 @@ export function decide(call: ToolCall, rules: readonly Rule[], guarded: Protecte
   return decideOtherCall(call, reach, rules, guarded);
 }
 
-/**
- * What stands against a call whose input a person has changed: protected places and `deny`, as for any other call.
- * Undefined where nothing does; that it would have been asked does not count, since it has been.
- */
-export function refusalOfChanged(
-  call: ToolCall,
-  rules: readonly Rule[],
-  guarded: ProtectedPaths,
-): Ruling | undefined {
-  const ruling = decide(call, rules, guarded);
-  return ruling.verdict === "deny" ? ruling : undefined;
-}
-
 function decideOtherCall(
   call: ToolCall,
   reach: Reach,

@@ -1,3 +1,3 @@
-export { decide, refusalOfChanged } from "./decide.js";
+export { decide } from "./decide.js";
 export { compileRules, type Rule, type RuleConfig } from "./ruleset.js";
 export type { ProtectedPaths, RuleVerdict, Ruling, ToolCall } from "./types.js";

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import type { ToolCall } from "./calls.js";
 import type { Conversation, ToolResult } from "./conversation.js";
 import { DIRECTIVE_NAMES, type Move, misread, readScript } from "./script.js";
 import { answerTo } from "./side-requests.js";
@@ -10,11 +9,6 @@ import { countUsage, type Tokens } from "./usage.js";
  * conversation, `notice` when something in the background has ended.
  */
 export type RequestKind = "turn" | "subagent" | "title" | "structured" | "summary" | "notice";
-
-/** A tool call with the id under which its result comes back. */
-export interface PlannedCall extends ToolCall {
-  readonly id: string;
-}
 
 /** One message of the model, planned from the conversation alone: the same request gives the same message. */
 export interface Answer {
