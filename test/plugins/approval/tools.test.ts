@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { RuleConfig, ToolCall } from "../../../plugins/approval/dist/rules/index.js";
+import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
 import { Folders } from "./folders.js";
 
 describe("approval: rules for other tools", () => {
