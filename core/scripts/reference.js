@@ -19,6 +19,8 @@ const CHAPTERS = {
   "kernel/hooks": "What hooks are called with",
   "turns/types": "Turns",
   "approvals/types": "Approvals",
+  "approvals/describe": "Showing calls to people",
+  "approvals/shown": "Characters that do not show",
   errors: "Refusals",
   "kernel/capabilities": "What the scope offers",
   "turns/stream": "Streams",

@@ -1,5 +1,7 @@
 /** The API that plugins are written against. */
 export type { ApprovedCall, AuditLine, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
+export { describeCall } from "./approvals/describe.js";
+export { spellHidden } from "./approvals/shown.js";
 export type {
   Approval,
   ApprovalFilter,

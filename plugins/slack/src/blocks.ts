@@ -1,5 +1,5 @@
+import { spellHidden } from "@claudeway/core";
 import type { IncomingWebhookSendArguments } from "@slack/webhook";
-import { showInvisible } from "./call.js";
 import type { News } from "./news.js";
 
 /*
@@ -132,7 +132,7 @@ function section(text: string): Blocks[number] {
 }
 
 function header(text: string): Blocks[number] {
-  return { type: "header", text: plain(escapeWithin(showInvisible(oneLine(text)), MOST_TITLE)) };
+  return { type: "header", text: plain(escapeWithin(spellHidden(oneLine(text)), MOST_TITLE)) };
 }
 
 function context(text: string): Blocks[number] {
@@ -141,7 +141,7 @@ function context(text: string): Blocks[number] {
 
 /** A rich text is shown as it is: nothing in it is markup, so nothing needs escaping. */
 function preformatted(text: string): Blocks[number] {
-  const element = { type: "text", text: clip(showInvisible(text), MOST_DETAIL) } as const;
+  const element = { type: "text", text: clip(spellHidden(text), MOST_DETAIL) } as const;
   return { type: "rich_text", elements: [{ type: "rich_text_preformatted", elements: [element] }] };
 }
 
@@ -158,13 +158,13 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
 
 /** One line in mrkdwn that has no markup: Slack knows no way to escape it, so what would be markup looks like itself. */
 function inline(text: string, most: number): string {
-  const line = escapeWithin(showInvisible(oneLine(text)), most);
+  const line = escapeWithin(spellHidden(oneLine(text)), most);
   return line.replace(/[*_~`]/g, (sign) => LOOK_ALIKES[sign] ?? sign);
 }
 
 /** One line between backticks; the text's own would end it. */
 function code(text: string, most = MOST_FACT): string {
-  const line = showInvisible(oneLine(text)).replaceAll("`", "\u02cb");
+  const line = spellHidden(oneLine(text)).replaceAll("`", "\u02cb");
   return escapeWithin(line, Math.min(most, MOST_LINE)) || " ";
 }
 

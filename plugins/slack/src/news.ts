@@ -1,5 +1,11 @@
-import type { Approval, CompletedRequest, SessionInfo, TurnInfo, TurnOutcome } from "@claudeway/core";
-import { describeCall } from "./call.js";
+import {
+  type Approval,
+  type CompletedRequest,
+  describeCall,
+  type SessionInfo,
+  type TurnInfo,
+  type TurnOutcome,
+} from "@claudeway/core";
 
 /** What a feed can be asked for, as `events` names it. */
 export type EventKind = "requests" | "sessions" | "failures" | "approvals";

@@ -1,7 +1,6 @@
-import type { Approval } from "@claudeway/core";
+import { type Approval, describeCall, spellHidden } from "@claudeway/core";
 import type { InlineKeyboardMarkup } from "telegraf/types";
 import type { TurnResponse } from "./answers.js";
-import { describeCall, showInvisible } from "./call.js";
 import { plainHtml } from "./html.js";
 import { type Question, questionsOf } from "./questions.js";
 import type { Say } from "./texts.js";
@@ -92,7 +91,7 @@ function questionHtml(
   among: number,
 ): string {
   const most = Math.floor(MOST_QUESTION / among);
-  const asked = plainHtml(showInvisible(question), most);
+  const asked = plainHtml(spellHidden(question), most);
   if (!open) return answer === undefined ? asked : `${asked}\n→ <b>${line(answer, MOST_OPTION)}</b>`;
   const described = options.slice(0, 10).filter(({ description }) => description !== "");
   const lines = described.map(
@@ -146,11 +145,11 @@ function optionKeyboard(
 
 /** A button without text is refused. */
 function buttonText(label: string): string {
-  const clean = showInvisible(label).replace(/\s+/g, " ").trim();
+  const clean = spellHidden(label).replace(/\s+/g, " ").trim();
   return Array.from(clean).slice(0, MOST_BUTTON).join("") || "–";
 }
 
 /** One line, escaped, with nothing in it that can't be seen. */
 function line(text: string, most: number): string {
-  return plainHtml(showInvisible(text).replace(/\s+/g, " ").trim(), most);
+  return plainHtml(spellHidden(text).replace(/\s+/g, " ").trim(), most);
 }

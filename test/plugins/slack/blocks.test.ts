@@ -85,7 +85,7 @@ describe("slack messages", () => {
 
   it("show a command that hides something as what it is", () => {
     const message = toMessage(askedNews(approvalOf({ input: { command: "ls \u202e# fr- mr" } })));
-    expect(JSON.stringify(message)).to.contain("\\\\u{202e}");
+    expect(JSON.stringify(message)).to.contain("ls ⟨U+202E⟩# fr- mr");
   });
 
   it("show the change of an edit, and the file of a write", () => {

@@ -1,8 +1,13 @@
-import type { Approval } from "@claudeway/core";
+import { spellHidden } from "./shown.js";
+import type { Approval } from "./types.js";
 
-/** What a person has to see of a call before deciding: the command, the path and the change, or the whole input. */
+/**
+ * What a person has to see of a call before deciding, for channels that ask: a command, a path and its change as lines
+ * that begin with - and +, a question with its options, or the whole input as JSON; then all else that the call sets.
+ * Plain text, whole, with hidden characters spelled out; cut and escape it for where it goes.
+ */
 export function describeCall({ tool, input }: Pick<Approval, "tool" | "input">): string {
-  return showInvisible(describeInput(tool, input));
+  return spellHidden(tool === "AskUserQuestion" ? describeQuestions(input) : describeInput(tool, input));
 }
 
 function describeInput(tool: string, input: Approval["input"]): string {
@@ -40,10 +45,19 @@ function marked(sign: string, text: string): string[] {
   return text.split("\n").map((line) => `${sign} ${line}`);
 }
 
-// Controls, zero-width characters, bidirectional marks: with them a command can look like another one.
-const INVISIBLE = /(?![\n\t])[\p{Cc}\p{Cf}\u2028\u2029\u115f\u1160\u3164\uffa0]/gu;
+function describeQuestions({ questions }: Approval["input"]): string {
+  if (!Array.isArray(questions)) return "";
+  return questions.map(describeQuestion).join("\n\n");
+}
 
-/** Writes out what could not be seen: what is decided on must look like what it is. */
-export function showInvisible(text: string): string {
-  return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+function describeQuestion(asked: unknown): string {
+  if (typeof asked !== "object" || asked === null) return "";
+  const question = "question" in asked && typeof asked.question === "string" ? asked.question : "";
+  const options = "options" in asked && Array.isArray(asked.options) ? asked.options : [];
+  return [question, ...options.map((option) => `• ${labelOf(option)}`)].join("\n");
+}
+
+function labelOf(option: unknown): string {
+  if (typeof option !== "object" || option === null || !("label" in option)) return String(option);
+  return String(option.label);
 }

@@ -1,0 +1,42 @@
+import { describeCall, spellHidden } from "@claudeway/core";
+import { expect } from "chai";
+
+describe("a call as a person reads it", () => {
+  it("is a command, and whatever else it sets but its own description", () => {
+    expect(describeCall({ tool: "Bash", input: { command: "make", description: "harmless" } })).to.equal(
+      "make",
+    );
+    const unsafe = { command: "make", dangerouslyDisableSandbox: true, run_in_background: false };
+    expect(describeCall({ tool: "Bash", input: unsafe })).to.equal(
+      'make\n{\n  "dangerouslyDisableSandbox": true\n}',
+    );
+  });
+
+  it("is a file's path and its change, line by line", () => {
+    const edit = { file_path: "/w/a.ts", old_string: "one\ntwo", new_string: "three", replace_all: true };
+    expect(describeCall({ tool: "Edit", input: edit })).to.equal(
+      '/w/a.ts\n- one\n- two\n+ three\n{\n  "replace_all": true\n}',
+    );
+    expect(describeCall({ tool: "Write", input: { file_path: "/w/b", content: "x\ny" } })).to.equal(
+      "/w/b\n+ x\n+ y",
+    );
+  });
+
+  it("is a question with its options", () => {
+    const questions = [{ question: "Which one?", options: [{ label: "This" }, { label: "That" }] }];
+    expect(describeCall({ tool: "AskUserQuestion", input: { questions } })).to.equal(
+      "Which one?\n• This\n• That",
+    );
+  });
+
+  it("is its whole input where nothing better is known", () => {
+    expect(describeCall({ tool: "mcp__x__y", input: { a: [1] } })).to.equal('{\n  "a": [\n    1\n  ]\n}');
+  });
+
+  it("hides nothing", () => {
+    expect(describeCall({ tool: "Bash", input: { command: "ls \u202e# fr- mr" } })).to.equal(
+      "ls ⟨U+202E⟩# fr- mr",
+    );
+    expect(spellHidden("a\u200bb\u2800c\td\n")).to.equal("a⟨U+200B⟩b⟨U+2800⟩c\td\n");
+  });
+});
