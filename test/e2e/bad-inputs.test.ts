@@ -54,8 +54,8 @@ describe("bad inputs", () => {
 
   for (const { title, inputs } of BAD_INPUTS) {
     describe(title.toLowerCase(), () => {
-      for (const input of inputs) {
-        it(`${input.request}: ${input.status} ${input.error.slice(0, 80)}`, async () => {
+      for (const [at, input] of inputs.entries()) {
+        it(`${at + 1}. ${input.request}: ${input.status} ${input.error.slice(0, 80)}`, async () => {
           checkAnswer(await sendInput(input), input);
         });
       }
