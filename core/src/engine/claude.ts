@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
 import type { SpawnPlan } from "../kernel/hooks.js";
 import { Accounts, type TurnAccount } from "./accounts.js";
@@ -52,7 +53,9 @@ export class ClaudeEngine implements Engine {
   constructor(private readonly options: ClaudeEngineOptions) {
     this.#launcher = new Launcher(options);
     this.#pool = new ProcessPool(options, options.log);
-    this.#spares = new Spares(this.#pool, options.spares, () => this.#running === 0, options.log);
+    // A core is to spare: also beside a client that sends one task after another.
+    const isQuiet = () => this.#running < availableParallelism();
+    this.#spares = new Spares(this.#pool, options.spares, isQuiet, options.log);
   }
 
   async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {

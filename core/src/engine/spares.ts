@@ -14,7 +14,7 @@ export interface Recipe {
 const REMEMBERED = 50;
 /** What is started with more than this (a long system prompt, say) is not remembered, in characters. */
 const LONGEST_REMEMBERED = 128 * 1024;
-/** A spare is made when nothing has been asked for this long, in ms: a burst needs the processor itself. */
+/** A spare is made when no task has ended for this long, in ms, and a core is idle: a burst needs the processor itself. */
 const QUIET_MS = 150;
 /** How long a spare may take until it could begin, in ms. */
 const READY_MS = 30_000;
@@ -33,6 +33,7 @@ export class Spares {
   constructor(
     private readonly pool: ProcessPool,
     private readonly count: number,
+    /** Whether the machine can start a process without anybody waiting for it. */
     private readonly isQuiet: () => boolean,
     private readonly log: Logger,
   ) {}

@@ -42,8 +42,9 @@ export function createHttpServer(handle: RequestListener, limits: Settings["limi
     },
     begin,
   );
-  // Node drops headers beyond its count without a word: one more than allowed is let in, to be refused.
-  server.maxHeadersCount = MAX_HEADERS + 1;
+  // Node's own count drops the rest without a word, or says something else, by its version; ours is in `checkHttp`, and how
+  // many there can be is bounded by their size.
+  server.maxHeadersCount = 0;
   server.maxConnections = connectionLimit(limits.connections);
   server.on("checkExpectation", begin);
   server.on("clientError", refuseUnparsed(exchanges));
