@@ -1,8 +1,7 @@
 import { pino } from "pino";
-import type { SpawnPlan } from "../core/dist/kernel/hooks.js";
 import { Kernel } from "../core/dist/kernel/kernel.js";
 import type { Plugin } from "../core/dist/kernel/plugin.js";
-import type { TurnInfo, TurnPlan } from "../core/dist/turns/types.js";
+import { PLAN, SPAWN, TURN } from "../test/core/kernel/kit.js";
 
 /** Microseconds of processor time that one call of a hook takes. */
 export interface HookCost {
@@ -16,28 +15,10 @@ export interface HookCost {
 const CALLS = 1000;
 const BATCHES = 20;
 
-const TURN: TurnInfo = {
-  id: "t",
-  sessionId: "s",
-  kind: "task",
-  keyId: "k",
-  createdAt: "2030-01-01T00:00:00Z",
-};
-const PLAN: TurnPlan = {
-  prompt: "hello",
-  model: "sonnet",
-  systemPrompt: undefined,
-  workdir: "/tmp",
-  timeoutMs: 1000,
-  verbatim: false,
-  maxBudgetUsd: undefined,
-};
-const SPAWN: SpawnPlan = {
-  command: "claude",
-  args: [],
+/** With an environment of usual size. */
+const LARGE_SPAWN = {
+  ...SPAWN,
   env: Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`NAME_${n}`, "value"])),
-  cwd: "/tmp",
-  options: {},
 };
 
 /** One call of each kind of hook, as the gateway makes it. */
@@ -46,7 +27,7 @@ const CALLED: Readonly<Record<string, (kernel: Kernel) => unknown>> = {
   request: ({ hooks }) =>
     hooks.request.promise({ id: "r", method: "GET", path: "/", keyId: "k", remoteAddress: "", headers: {} }),
   beforeExecute: ({ hooks }) => hooks.beforeExecute.promise(PLAN, TURN),
-  "spawn, each tap with a plan of its own": ({ hooks }) => hooks.spawn.promise({ ...SPAWN }),
+  "spawn, each tap with a plan of its own": ({ hooks }) => hooks.spawn.promise({ ...LARGE_SPAWN }),
 };
 
 /** The hooks called in a loop, nothing else around them: the least of many batches. */
