@@ -24,7 +24,7 @@ export function toTokens(wire: WireTokens): Tokens {
   };
 }
 
-/** USD a million tokens, of the model that `sonnet` names in the CLI that comes with the Agent SDK 0.3.330. */
+/** USD a million tokens, of the model that `sonnet` names in the CLI that comes with the Agent SDK. */
 const SONNET = { input: 2, output: 10, cache_read: 0.1, cache_write: 2.5 };
 
 export function priceOf(tokens: Tokens): number {

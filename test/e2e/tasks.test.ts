@@ -6,7 +6,7 @@ import { auditLines } from "./audit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-/** What CLI 2.1.330 takes for a million tokens of sonnet, in USD. */
+/** USD a million tokens of sonnet, as the CLI prices them. */
 const SONNET = { input: 2, output: 10, cache_read: 0.1, cache_write: 2.5 } as const;
 
 function priceOf(tokens: TurnResponse["tokens"]): number {
