@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { importCycles } from "./cycles.js";
 
 // Nothing in core imports a plugin; a plugin imports the author's API and nothing else of ours.
 const RULES = [
@@ -14,15 +15,17 @@ const RULES = [
 const SKIPPED = new Set(["node_modules", "dist", ".git"]);
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
 
-/** Every import that crosses a wall, as `file imports what`. */
+/** Every import that crosses a boundary, as `file imports what`, and every import cycle of the sources. */
 export function crossedBoundaries(root) {
-  return sources(root, "").flatMap((file) =>
+  const files = sources(root, "");
+  const crossed = files.flatMap((file) =>
     RULES.filter(({ room }) => room.test(file)).flatMap(({ forbidden }) =>
       importsOf(join(root, file))
         .filter((target) => forbidden.test(target))
         .map((target) => `${file} imports ${target}`),
     ),
   );
+  return [...crossed, ...importCycles(root, files)];
 }
 
 function sources(root, folder) {

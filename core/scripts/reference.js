@@ -26,7 +26,7 @@ const CHAPTERS = {
   "turns/stream": "Streams",
   "ledger/ledger": "Sessions, turns and money",
   "engine/engine": "Claude's processes",
-  "kernel/status": "The plugin list",
+  "ports/page": "Pages of lists",
   "generated/types": "What clients and the audit log get",
 };
 

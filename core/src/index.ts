@@ -14,7 +14,14 @@ export type {
   ToolCall,
   Verdict,
 } from "./approvals/types.js";
-export type { ChildNote, ModelTotals, SessionTotals, TotalsByModel } from "./engine/engine.js";
+export type {
+  ChildNote,
+  ModelTotals,
+  SessionTotals,
+  SpawnOptions,
+  SpawnPlan,
+  TotalsByModel,
+} from "./engine/engine.js";
 export { type ErrorCode, Refusal, type RefusalOptions } from "./errors.js";
 export type {
   ApprovalDesk,
@@ -24,6 +31,7 @@ export type {
   LedgerView,
   Load,
   NewSessionRequest,
+  PluginStatus,
   PromptRequest,
   ReloadReport,
   SessionsView,
@@ -37,8 +45,6 @@ export type {
   ListenAddress,
   RequestInfo,
   SessionInfo,
-  SpawnOptions,
-  SpawnPlan,
 } from "./kernel/hooks.js";
 export {
   type Answer,
@@ -57,7 +63,6 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./kernel/plugin.js";
-export type { PluginStatus } from "./kernel/status.js";
 export type {
   CostGrouping,
   CostPeriod,
@@ -69,7 +74,6 @@ export type {
   NewSession,
   NewTurn,
   Overview,
-  PageQuery,
   PromptMark,
   SessionFilter,
   SessionPage,
@@ -78,6 +82,7 @@ export type {
   TurnPage,
   TurnRecord,
 } from "./ledger/ledger.js";
+export type { PageQuery } from "./ports/page.js";
 export type { Frame, TextMode } from "./turns/stream.js";
 export type {
   Caller,

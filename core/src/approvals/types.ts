@@ -1,4 +1,4 @@
-import type { PageQuery } from "../ledger/ledger.js";
+import type { PageQuery } from "../ports/page.js";
 
 /** A tool call that Claude is about to make. */
 export interface ToolCall {

@@ -1,16 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { isRefusal, messageOf } from "../errors.js";
-import type { Kernel } from "../kernel/kernel.js";
+import type { Hooks } from "../kernel/hooks.js";
 import type { TurnInfo } from "../turns/types.js";
 import type { ToolCall, Verdict } from "./types.js";
 
 /** What the model is told where nobody answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";
 
+/** Where the hooks are as they are at the moment. */
+interface DecidingKernel {
+  readonly hooks: Pick<Hooks, "approve">;
+}
+
 /** What the plugins say of a call. No answer, and one that broke, is deny. Never rejects. */
 export async function verdictOf(
-  kernel: Kernel,
+  kernel: DecidingKernel,
   call: ToolCall,
   turn: TurnInfo,
   log: Logger,
@@ -20,7 +25,7 @@ export async function verdictOf(
 
 /** Why a call that a person has allowed must not run all the same: a plugin denies it. Never rejects. */
 export async function refusalOf(
-  kernel: Kernel,
+  kernel: DecidingKernel,
   call: ToolCall,
   turn: TurnInfo,
   log: Logger,
@@ -30,7 +35,7 @@ export async function refusalOf(
 }
 
 async function answered(
-  kernel: Kernel,
+  kernel: DecidingKernel,
   call: ToolCall,
   turn: TurnInfo,
   log: Logger,
@@ -47,40 +52,10 @@ async function answered(
   }
 }
 
-const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
-
-/** Throws where a plugin's answer is none: what only looks like "allow" must not let anything through. */
-export function checkVerdict(answer: Verdict): Verdict {
-  if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
-    throw new Error('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
-  }
-  if (answer.verdict === "deny" && typeof answer.message !== "string") {
-    throw new Error("denied without a message; the model needs one");
-  }
-  if (answer.verdict === "ask") checkTerms(answer);
-  return answer;
-}
-
 /** Whether two calls are one and the same: the tool and its whole input. */
 export function isSameCall(
   a: Pick<ToolCall, "tool" | "input">,
   b: Pick<ToolCall, "tool" | "input">,
 ): boolean {
   return a.tool === b.tool && isDeepStrictEqual(a.input, b.input);
-}
-
-function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
-  for (const name of ["liveWaitSecs", "expiresSecs", "maxHoldSecs"] as const) {
-    const secs = terms[name];
-    if (secs !== undefined && !(typeof secs === "number" && secs >= 0 && Number.isFinite(secs))) {
-      throw new Error(`asked with ${name} ${JSON.stringify(secs)}; it takes a number of seconds`);
-    }
-  }
-  const { deciders } = terms;
-  if (
-    deciders !== undefined &&
-    !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))
-  ) {
-    throw new Error("asked with deciders that are no list of names");
-  }
 }

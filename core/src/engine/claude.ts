@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
-import type { SpawnPlan } from "../kernel/hooks.js";
+import type { SpawnPlan } from "../engine/engine.js";
 import { Accounts, type TurnAccount } from "./accounts.js";
 import { Asking } from "./asking.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";

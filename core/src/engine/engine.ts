@@ -1,6 +1,26 @@
 import type { PermissionDenial } from "@claudeway/schemas";
-import type { SpawnPlan } from "../kernel/hooks.js";
 import type { TurnInfo, TurnPlan, TurnUsage } from "../turns/types.js";
+
+/** What `claude` starts with. Two turns share a live process only when these are equal. */
+export interface SpawnPlan {
+  /** The program; by default the CLI itself. */
+  readonly command: string;
+  /** Arguments that go before the CLI's own: with `command: "sudo"`, say `["-u", "claude", "/usr/bin/claude"]`. */
+  readonly args: readonly string[];
+  /** The whole environment of the child. The gateway's secrets are not in it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Further options of the CLI's session. */
+  readonly options: SpawnOptions;
+}
+
+export interface SpawnOptions {
+  readonly allowedTools?: readonly string[];
+  readonly disallowedTools?: readonly string[];
+  readonly additionalDirectories?: readonly string[];
+  readonly maxTurns?: number;
+  readonly fallbackModel?: string;
+}
 
 /** Why a running turn is ended from outside. */
 export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown";

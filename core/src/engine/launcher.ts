@@ -1,5 +1,5 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
-import type { SpawnPlan } from "../kernel/hooks.js";
+import type { SpawnPlan } from "../engine/engine.js";
 import { CallHook } from "./asking.js";
 import type { EngineTurn } from "./engine.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";

@@ -1,5 +1,5 @@
 import type { Options, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { SpawnOptions } from "../kernel/hooks.js";
+import type { SpawnOptions } from "../engine/engine.js";
 import type { TurnPlan } from "../turns/types.js";
 import type { EngineTurn, Posture } from "./engine.js";
 

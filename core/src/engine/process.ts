@@ -12,8 +12,8 @@ import {
   type SDKUserMessage,
   type SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
+import type { SpawnPlan } from "../engine/engine.js";
 import { messageOf } from "../errors.js";
-import type { SpawnPlan } from "../kernel/hooks.js";
 import type { ChildNote } from "./engine.js";
 import { endMarked, findMarked, markedEnvironment, startTimeOf } from "./reaper.js";
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { SpawnPlan } from "../kernel/hooks.js";
+import type { SpawnPlan } from "../engine/engine.js";
 import type { TotalsByModel } from "./engine.js";
 import { type ReportedTotals, totalsAsReported } from "./usage.js";
 

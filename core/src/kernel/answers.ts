@@ -1,8 +1,9 @@
 import { isAbsolute } from "node:path";
 import { isObject } from "@claudeway/schemas";
+import type { Verdict } from "../approvals/types.js";
+import type { SpawnOptions, SpawnPlan } from "../engine/engine.js";
 import { isRefusal, type Refusal } from "../errors.js";
 import type { TurnPlan } from "../turns/types.js";
-import type { SpawnOptions, SpawnPlan } from "./hooks.js";
 
 /*
  * What taps answer, checked where it is still known whose answer it is. A plugin in plain JavaScript gets no help from
@@ -28,6 +29,36 @@ export function isSoundRefusal(value: unknown): value is Refusal {
 export function checkRefusal(answer: Refusal): Refusal {
   if (isSoundRefusal(answer)) return answer;
   throw new Error(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
+}
+
+const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
+
+/** Throws where a plugin's answer is none: what only looks like "allow" must not let anything through. */
+export function checkVerdict(answer: Verdict): Verdict {
+  if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
+    throw new Error('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
+  }
+  if (answer.verdict === "deny" && typeof answer.message !== "string") {
+    throw new Error("denied without a message; the model needs one");
+  }
+  if (answer.verdict === "ask") checkTerms(answer);
+  return answer;
+}
+
+function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
+  for (const name of ["liveWaitSecs", "expiresSecs", "maxHoldSecs"] as const) {
+    const secs = terms[name];
+    if (secs !== undefined && !(typeof secs === "number" && secs >= 0 && Number.isFinite(secs))) {
+      throw new Error(`asked with ${name} ${JSON.stringify(secs)}; it takes a number of seconds`);
+    }
+  }
+  const { deciders } = terms;
+  if (
+    deciders !== undefined &&
+    !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))
+  ) {
+    throw new Error("asked with deciders that are no list of names");
+  }
 }
 
 /** Checks the plan that a tap made of the one it was given. */

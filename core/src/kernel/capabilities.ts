@@ -6,17 +6,16 @@ import type {
   KeyTotals,
   ModelTotalsRow,
   Overview,
-  PageQuery,
   SessionFilter,
   SessionPage,
   SessionRecord,
   TurnPage,
   TurnRecord,
 } from "../ledger/ledger.js";
+import type { PageQuery } from "../ports/page.js";
 import type { Frame, TextMode } from "../turns/stream.js";
 import type { Caller } from "../turns/types.js";
 import type { ListenAddress } from "./hooks.js";
-import type { PluginStatus } from "./status.js";
 
 /** Sessions of every key, to be read. */
 export interface SessionsView {
@@ -131,6 +130,31 @@ export interface GatewayPaths {
   readonly dataDir: string;
   /** Base folder of the workdirs. */
   readonly workdirs: string;
+}
+
+/** What an operator sees of a plugin. Numbers count from its last start. */
+export interface PluginStatus {
+  readonly name: string;
+  /** Of its package, where it has one. */
+  readonly version?: string;
+  readonly state: "on" | "off" | "failed";
+  readonly needs: readonly string[];
+  /** How it was asked for: a name, a package, a path. */
+  readonly source: string;
+  /** Defaults filled in, secrets masked. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Milliseconds that its start took. */
+  readonly startedMs: number;
+  readonly lastError: string | null;
+  /** Milliseconds that requests and turns spent in its taps. */
+  readonly tapMs: number;
+  /** Throws, rejections, missed deadlines and wrong answers of its taps. */
+  readonly faults: number;
+  /** Telling calls that it missed because too many were in flight. */
+  readonly dropped: number;
+  /** The longest that one call held the whole gateway up, in ms; 0 while none went over the limit. */
+  readonly blockedMs: number;
+  readonly notices: readonly string[];
 }
 
 /** The gateway itself. */

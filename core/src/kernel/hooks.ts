@@ -1,5 +1,6 @@
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
 import type { Approval, ToolCall, Verdict } from "../approvals/types.js";
+import type { SpawnPlan } from "../engine/engine.js";
 import type { Refusal } from "../errors.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../turns/types.js";
 
@@ -28,27 +29,6 @@ export interface CompletedRequest {
   readonly durationMs: number;
   /** Null: nobody was authenticated. */
   readonly keyId: string | null;
-}
-
-/** What `claude` starts with. Two turns share a live process only when these are equal. */
-export interface SpawnPlan {
-  /** The program; by default the CLI itself. */
-  readonly command: string;
-  /** Arguments that go before the CLI's own: with `command: "sudo"`, say `["-u", "claude", "/usr/bin/claude"]`. */
-  readonly args: readonly string[];
-  /** The whole environment of the child. The gateway's secrets are not in it. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** Further options of the CLI's session. */
-  readonly options: SpawnOptions;
-}
-
-export interface SpawnOptions {
-  readonly allowedTools?: readonly string[];
-  readonly disallowedTools?: readonly string[];
-  readonly additionalDirectories?: readonly string[];
-  readonly maxTurns?: number;
-  readonly fallbackModel?: string;
 }
 
 /** A session that has begun or ended. */

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
 import { placeToBlame, type Uncaught } from "./blame.js";
-import type { Offers } from "./capabilities.js";
+import type { Offers, PluginStatus } from "./capabilities.js";
 import { bringAbout, type ChangeReport } from "./change.js";
 import { inWords, within } from "./deadline.js";
 import { PluginError } from "./faults.js";
@@ -16,7 +16,7 @@ import type { PluginSection } from "./plugin-config.js";
 import { Roster } from "./roster.js";
 import type { RouteTable } from "./routes.js";
 import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./selection.js";
-import { describePlugin, type PluginEntry, type PluginStatus } from "./status.js";
+import { describePlugin, type PluginEntry } from "./status.js";
 
 export const DEFAULT_LIMITS: KernelLimits = {
   importMs: 10_000,

@@ -1,3 +1,4 @@
+import type { PluginStatus } from "./capabilities.js";
 import type { Instance } from "./instance.js";
 import { maskSecrets } from "./secrets.js";
 import type { CheckedPlugin } from "./selection.js";
@@ -10,31 +11,6 @@ export interface PluginEntry {
   readonly state: "on" | "off" | "failed";
   /** Why it failed, or why a change of it did while the old one runs on. */
   readonly lastError: string | null;
-}
-
-/** What an operator sees of a plugin. Numbers count from its last start. */
-export interface PluginStatus {
-  readonly name: string;
-  /** Of its package, where it has one. */
-  readonly version?: string;
-  readonly state: "on" | "off" | "failed";
-  readonly needs: readonly string[];
-  /** How it was asked for: a name, a package, a path. */
-  readonly source: string;
-  /** Defaults filled in, secrets masked. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** Milliseconds that its start took. */
-  readonly startedMs: number;
-  readonly lastError: string | null;
-  /** Milliseconds that requests and turns spent in its taps. */
-  readonly tapMs: number;
-  /** Throws, rejections, missed deadlines and wrong answers of its taps. */
-  readonly faults: number;
-  /** Telling calls that it missed because too many were in flight. */
-  readonly dropped: number;
-  /** The longest that one call held the whole gateway up, in ms; 0 while none went over the limit. */
-  readonly blockedMs: number;
-  readonly notices: readonly string[];
 }
 
 export function describePlugin({ checked, instance, state, lastError }: PluginEntry): PluginStatus {

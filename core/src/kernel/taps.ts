@@ -1,13 +1,20 @@
 import type { ToolCall, Verdict } from "../approvals/types.js";
-import { checkVerdict } from "../approvals/verdict.js";
+import type { SpawnPlan } from "../engine/engine.js";
 import type { Refusal } from "../errors.js";
 import type { TurnInfo, TurnPlan } from "../turns/types.js";
-import { type AnswerCheck, checkRefusal, checkSpawnPlan, checkTurnPlan, type PlanCheck } from "./answers.js";
+import {
+  type AnswerCheck,
+  checkRefusal,
+  checkSpawnPlan,
+  checkTurnPlan,
+  checkVerdict,
+  type PlanCheck,
+} from "./answers.js";
 import type { CallsInFlight } from "./calls.js";
 import type { TapSite } from "./faults.js";
 import { deepFreeze } from "./freeze.js";
 import { askTap, awaitTap, type Done, type TapOwner, tellTap, unavailable } from "./guard.js";
-import { createHooks, type HookName, type Hooks, type RequestInfo, type SpawnPlan } from "./hooks.js";
+import { createHooks, type HookName, type Hooks, type RequestInfo } from "./hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "./plugin.js";
 
 /** A tap as its plugin made it. It enters every set of hooks that is composed while the plugin is on. */

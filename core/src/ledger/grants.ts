@@ -1,6 +1,7 @@
 import type { GrantFilter, GrantPage, SessionGrant } from "../approvals/types.js";
+import type { PageQuery } from "../ports/page.js";
 import type { Database } from "./database.js";
-import type { Instant, PageQuery } from "./ledger.js";
+import type { Instant } from "./ledger.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeInteger, text, toMs } from "./rows.js";

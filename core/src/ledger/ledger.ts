@@ -10,6 +10,7 @@ import type {
   SessionGrant,
 } from "../approvals/types.js";
 import type { ChildNote, SessionTotals } from "../engine/engine.js";
+import type { PageQuery } from "../ports/page.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "../turns/types.js";
 
 /*
@@ -32,12 +33,6 @@ export interface Ledger {
   readonly approvals: ApprovalBook;
   /** Lets go of the file, so that another gateway may open it. A second call does nothing. */
   close(): Promise<void>;
-}
-
-/** Which part of a list. `page` counts from 1; `limit` is 1 to 1000. */
-export interface PageQuery {
-  readonly page: number;
-  readonly limit: number;
 }
 
 /** What a number of turns used. */

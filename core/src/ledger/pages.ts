@@ -1,4 +1,4 @@
-import type { PageQuery } from "./ledger.js";
+import type { PageQuery } from "../ports/page.js";
 
 const MOST_PER_PAGE = 1000;
 

@@ -1,10 +1,10 @@
 import type { SessionTotals } from "../engine/engine.js";
+import type { PageQuery } from "../ports/page.js";
 import type { Database } from "./database.js";
 import type {
   Instant,
   ModelTotalsRow,
   NewSession,
-  PageQuery,
   SessionFilter,
   SessionPage,
   SessionRecord,

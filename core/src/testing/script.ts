@@ -1,5 +1,4 @@
-import type { Posture } from "../engine/engine.js";
-import type { SpawnPlan } from "../kernel/hooks.js";
+import type { Posture, SpawnPlan } from "../engine/engine.js";
 import type { TurnInfo, TurnPlan } from "../turns/types.js";
 
 /** A turn as it reached the engine, after every plugin had its say. */

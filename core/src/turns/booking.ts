@@ -1,19 +1,11 @@
 import { createHash } from "node:crypto";
-import type { Logger } from "pino";
 import type { Approval } from "../approvals/types.js";
 import type { ChildNote, SessionTotals } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
-import type { AuditLog } from "../ledger/audit.js";
-import type { Ledger, TurnParking } from "../ledger/ledger.js";
+import type { TurnParking } from "../ledger/ledger.js";
+import type { Books } from "./request.js";
 import { auditLine } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
-
-/** Where turns are written down. */
-export interface Books {
-  readonly ledger: Ledger;
-  readonly audit: AuditLog;
-  readonly log: Logger;
-}
 
 /** One turn's pages in the ledger and its line in the audit log. */
 export class Booking {

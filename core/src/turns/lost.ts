@@ -2,7 +2,7 @@ import type { TurnResponse } from "@claudeway/schemas";
 import { afterLoss } from "../engine/bases.js";
 import { totalsOf } from "../engine/usage.js";
 import type { TurnRecord } from "../ledger/ledger.js";
-import type { Books } from "./booking.js";
+import type { Books } from "./request.js";
 import { auditLine, lostResponse } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
 

@@ -3,7 +3,7 @@ import type { Approval } from "../approvals/types.js";
 import { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TurnRecord } from "../ledger/ledger.js";
-import type { Books } from "./booking.js";
+import type { Books } from "./request.js";
 import { auditLine } from "./response.js";
 import type { RunningTurns } from "./running.js";
 import type { ParkedTurn, TurnOutcome } from "./types.js";

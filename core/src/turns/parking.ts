@@ -1,17 +1,9 @@
-import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "../approvals/types.js";
 import { denialOf, viewOf } from "../approvals/view.js";
-import type { TurnResult } from "./request.js";
+import type { ContinuedTurn, TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
-import type { ParkedTurn, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
-
-/** A parked turn whose request is settled, and that goes on. */
-export interface ContinuedTurn {
-  readonly parked: ParkedTurn;
-  readonly approval: Approval;
-  /** What the turn has used so far; it is booked. */
-  readonly usage: TurnUsage;
-}
+import type { ParkedTurn, TurnOutcome, TurnPlan } from "./types.js";
 
 /** A resumed turn has to start a process: what was left of its time may be less than that takes, in ms. */
 const LEAST_TIME_LEFT_MS = 30_000;
@@ -67,10 +59,4 @@ export function answerSoFar({ parked, usage }: ContinuedTurn): TurnResult {
   const { response, ranMs: durationMs, queuedMs } = parked;
   const { model } = parked.plan;
   return { response, usage, durationMs, queuedMs, exitCode: null, model, end: "parked" };
-}
-
-/** The calls that were denied before the turn was parked, without the one that it was parked for. */
-export function deniedBefore(continues: ContinuedTurn | undefined): readonly PermissionDenial[] {
-  const denials = continues?.parked.response.permission_denials ?? [];
-  return denials.filter(({ tool_use_id }) => tool_use_id !== continues?.parked.toolUseId);
 }

@@ -1,13 +1,28 @@
 import type { Logger } from "pino";
 import type { Desk } from "../approvals/desk.js";
-import type { Engine, GrantedCall, Posture } from "../engine/engine.js";
+import type { Approval } from "../approvals/types.js";
+import type { Engine, GrantedCall, Posture, SpawnPlan } from "../engine/engine.js";
 import type { GatewayError } from "../errors.js";
-import type { SpawnPlan } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { Books } from "./booking.js";
-import type { ContinuedTurn } from "./parking.js";
+import type { AuditLog } from "../ledger/audit.js";
+import type { Ledger } from "../ledger/ledger.js";
 import type { TurnQueue } from "./queue.js";
-import type { TurnInfo, TurnOutcome, TurnPlan } from "./types.js";
+import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+
+/** Where turns are written down. */
+export interface Books {
+  readonly ledger: Ledger;
+  readonly audit: AuditLog;
+  readonly log: Logger;
+}
+
+/** A parked turn whose request is settled, and that goes on. */
+export interface ContinuedTurn {
+  readonly parked: ParkedTurn;
+  readonly approval: Approval;
+  /** What the turn has used so far; it is booked. */
+  readonly usage: TurnUsage;
+}
 
 /** A prompt on its way in. */
 export interface TurnRequest {

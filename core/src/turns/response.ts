@@ -1,12 +1,11 @@
-import type { TurnResponse } from "@claudeway/schemas";
+import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "../approvals/types.js";
 import { denialOf } from "../approvals/view.js";
 import type { EngineResult, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { TurnAuditLine } from "../ledger/audit.js";
 import type { TurnRecord } from "../ledger/ledger.js";
-import { deniedBefore } from "./parking.js";
-import type { TurnRequest } from "./request.js";
+import type { ContinuedTurn, TurnRequest } from "./request.js";
 import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
 /** How a turn ended, and what a client that waits for it is told instead of an answer, if anything. */
@@ -105,6 +104,12 @@ function toResponse(
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(ending.error ? { code: ending.error.code } : {}),
   };
+}
+
+/** The calls that were denied before the turn was parked, without the one that it was parked for. */
+function deniedBefore(continues: ContinuedTurn | undefined): readonly PermissionDenial[] {
+  const denials = continues?.parked.response.permission_denials ?? [];
+  return denials.filter(({ tool_use_id }) => tool_use_id !== continues?.parked.toolUseId);
 }
 
 /** A turn's line in the audit log. */

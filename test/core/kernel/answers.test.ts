@@ -1,6 +1,6 @@
 import { expect } from "chai";
+import type { SpawnPlan } from "../../../core/dist/engine/engine.js";
 import { PluginFault } from "../../../core/dist/kernel/faults.js";
-import type { SpawnPlan } from "../../../core/dist/kernel/hooks.js";
 import { createTestGateway } from "../../../core/dist/testing.js";
 import type { TurnPlan } from "../../../core/dist/turns/types.js";
 import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import Router from "@koa/router";
 import { pino } from "pino";
-import type { RequestInfo, SpawnPlan } from "../../../core/dist/kernel/hooks.js";
+import type { SpawnPlan } from "../../../core/dist/engine/engine.js";
+import type { RequestInfo } from "../../../core/dist/kernel/hooks.js";
 import { Kernel, type KernelOptions } from "../../../core/dist/kernel/kernel.js";
 import type { Plugin } from "../../../core/dist/kernel/plugin.js";
 import type { TurnEvent, TurnInfo, TurnPlan } from "../../../core/dist/turns/types.js";

@@ -1,5 +1,3 @@
-import { login } from "./login.svelte.js";
-
 /** An answer that is no success, in the gateway's own words. */
 export class ApiError extends Error {
   constructor(
@@ -8,6 +6,13 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+}
+
+let endLogin = (): void => {};
+
+/** Names what is called when the gateway says that nobody is logged in any more. */
+export function onLoginEnded(listener: () => void): void {
+  endLogin = listener;
 }
 
 /** Where the API is: beside the dashboard, below whatever prefix a proxy serves both. */
@@ -48,6 +53,6 @@ async function send<T>(path: string, init: RequestInit): Promise<T> {
   });
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
-  if (response.status === 401 && path !== "login") login.ended();
+  if (response.status === 401 && path !== "login") endLogin();
   throw new ApiError(response.status, body.error ?? `the gateway answered ${response.status}`);
 }

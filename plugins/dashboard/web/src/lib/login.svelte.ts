@@ -1,4 +1,4 @@
-import { ApiError, get, messageOf, post } from "./api.js";
+import { ApiError, get, messageOf, onLoginEnded, post } from "./api.js";
 import type { Me } from "./types.js";
 
 /** Who is logged in. */
@@ -38,3 +38,5 @@ class Login {
 }
 
 export const login = new Login();
+
+onLoginEnded(() => login.ended());
