@@ -96,6 +96,11 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
     { args: ["--claude-bin", "./c"], files: { c: `${SCRIPT}echo hello` } },
     'claude: DIR/c is not the Claude CLI: its --version says "hello"',
   ],
+  [
+    "a CLI that is too old",
+    { args: ["--claude-bin", "./c"], files: { c: `${SCRIPT}echo "2.1.316 (Claude Code)"` } },
+    "claude: DIR/c must be version 2.1.317 or newer, got 2.1.316",
+  ],
   // Where it listens and writes.
   [
     "another machine's address",
@@ -206,6 +211,17 @@ describe("a start that is refused", () => {
       for (const made of ["data", "logs", "work"]) expect(existsSync(join(dir, made)), made).to.equal(false);
     });
   }
+
+  it("a CLI that is too old, as check tells it", async () => {
+    const path = join(dir, "c");
+    writeFileSync(path, `${SCRIPT}echo "2.1.300 (Claude Code)"`);
+    chmodSync(path, 0o755);
+    const { code, stdout } = await runToEnd(["check", "--claude-bin", path, "--port", "0"], dir);
+    expect(stdout).to.match(
+      /^FAIL claude +claude: \S+\/c must be version 2\.1\.317 or newer, got 2\.1\.300$/m,
+    );
+    expect(code).to.equal(1);
+  });
 
   for (const [name, line] of BROKEN) {
     it(`a broken plugin: ${name}`, async () => {

@@ -7,6 +7,12 @@ import { messageOf } from "../errors.js";
 
 const VERSION_TIMEOUT_MS = 20_000;
 
+/**
+ * The oldest CLI that works in everything: up to 2.1.316, every turn ends without a result, and those before 2.1.300
+ * refuse options that the Agent SDK passes. The long tests run the core of turns against it and the newest published one.
+ */
+export const OLDEST_VERSION = "2.1.317";
+
 /** The CLI that is used, and where it came from. */
 export interface ClaudeExecutable {
   /** Absolute path. */
@@ -28,7 +34,10 @@ export function findClaude(configured: string | undefined, where = "--claude-bin
   );
 }
 
-/** The CLI's version, as in `2.1.330`, asked with `env` for its environment. Rejects with a one-line reason when it can't be run, or is something else. */
+/**
+ * The CLI's version, as in `2.1.330`, asked with `env` for its environment. Rejects with a one-line reason when it can't
+ * be run, is something else, or is older than `OLDEST_VERSION`.
+ */
 export async function versionOf(
   { path }: ClaudeExecutable,
   env: NodeJS.ProcessEnv,
@@ -36,9 +45,19 @@ export async function versionOf(
 ): Promise<string> {
   const said = await askVersion(path, env, timeoutMs);
   const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0];
-  if (version !== undefined) return version;
-  const shown = JSON.stringify(said.trim().slice(0, 80));
-  throw new Error(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
+  if (version === undefined) {
+    const shown = JSON.stringify(said.trim().slice(0, 80));
+    throw new Error(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
+  }
+  if (isOlder(version, OLDEST_VERSION)) {
+    throw new Error(`claude: ${path} must be version ${OLDEST_VERSION} or newer, got ${version}`);
+  }
+  return version;
+}
+
+/** Compares the three numbers of two versions. */
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, "en", { numeric: true }) < 0;
 }
 
 async function askVersion(path: string, env: NodeJS.ProcessEnv, timeoutMs: number): Promise<string> {

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { findClaude, versionOf } from "../../../core/dist/engine/executable.js";
+import { findClaude, OLDEST_VERSION, versionOf } from "../../../core/dist/engine/executable.js";
 
 describe("the Claude CLI", () => {
   let dir: string;
@@ -56,6 +56,24 @@ describe("the Claude CLI", () => {
   it("tells its version in whatever words", async () => {
     const path = script("c", "echo '2.1.330 (Claude Code)'");
     expect(await versionOf({ path, origin: "configured" }, process.env)).to.equal("2.1.330");
+  });
+
+  it("is refused where it is older than the oldest that works, number by number", async () => {
+    const path = script("c", 'echo "$CLI_VERSION (Claude Code)"');
+    const ask = (version: string) =>
+      versionOf({ path, origin: "configured" }, { ...process.env, CLI_VERSION: version });
+    for (const version of [OLDEST_VERSION, "2.1.1000", "2.10.0", "3.0.0"])
+      expect(await ask(version)).to.equal(version);
+    for (const version of ["2.1.316", "2.1.99", "2.0.400", "1.0.128"])
+      expect(await messageOf(ask(version))).to.equal(
+        `claude: ${path} must be version ${OLDEST_VERSION} or newer, got ${version}`,
+      );
+  });
+
+  it("is supported in the range that the README names", async () => {
+    const bundled = await versionOf(findClaude(undefined), process.env);
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    expect(readme).to.include(`Claude CLI ${OLDEST_VERSION} to ${bundled}`);
   });
 
   it("that fails is told with its exit code and its last word", async () => {
