@@ -1,4 +1,14 @@
 #!/usr/bin/env node
-import { main } from "../dist/main.js";
 
-await main(process.argv.slice(2));
+// Installed before anything is imported: loading the program takes half a second, in which a reload would end it.
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"];
+const seen = [];
+const collect = (signal) => seen.push(signal);
+for (const signal of SIGNALS) process.on(signal, collect);
+
+function release() {
+  for (const signal of SIGNALS) process.off(signal, collect);
+}
+
+const { main } = await import("../dist/main.js");
+await main(process.argv.slice(2), { seen, release });

@@ -1,4 +1,4 @@
-import type { LoadedConfig } from "@claudeway/config";
+import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import { Desk } from "./approvals/desk.js";
 import { LinkSigner } from "./approvals/links.js";
@@ -143,14 +143,16 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   return { address, claude, posture: shown, kernel, control, approvals: desk, close };
 }
 
-/** What can be found out without opening or making anything. Rejects with the first problem. */
+/** What can be found out without opening or making anything. Rejects with the first problem, mostly a ConfigError. */
 async function checkFirst(
   { loaded, env, secrets, log, engine, selection = selectionOf }: BootOptions,
   kernel: Kernel,
 ): Promise<EngineSource> {
   const source = engine ?? (await claudeSource(loaded, childEnvironment(env, secrets), log));
   await tryAddress(loaded.config.host, loaded.config.port);
-  await kernel.check(selection(loaded));
+  await kernel.check(selection(loaded)).catch((error: unknown) => {
+    throw new ConfigError(messageOf(error), { cause: error });
+  });
   return source;
 }
 

@@ -9,15 +9,25 @@ import { messageOf } from "./errors.js";
 import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
 import { KnownSecrets } from "./secrets.js";
+import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
+import { type EarlySignals, endBeforeStart, followByDefault, followSignals, leave } from "./signals.js";
 
 /** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(
+  argv: readonly string[],
+  early: EarlySignals = { seen: [], release: () => undefined },
+): Promise<void> {
+  let command: string | undefined;
   try {
     const loaded = loadConfig(sources(argv));
+    command = loaded.command;
+    // The first questions of a terminal are left like any other command, by Ctrl-C.
+    if (loaded.command !== "serve" || isFirstRun(loaded)) followByDefault(early);
     if (loaded.command === "print") process.stdout.write(loaded.text);
-    else if (loaded.command === "serve") await serve(await withSetup(loaded, argv), () => readAgain(argv));
+    else if (loaded.command === "serve")
+      await serve(await withSetup(loaded, argv), () => readAgain(argv), early);
     else if (loaded.command === "init") await init(loaded, process.env, process.cwd());
     else if (loaded.command === "check") await check(loaded);
     else if (loaded.command === "create-plugin") await create(loaded);
@@ -25,12 +35,21 @@ export async function main(argv: readonly string[]): Promise<void> {
     else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
-    process.exitCode = error instanceof SetupCancelled ? INTERRUPTED : 1;
+    process.exitCode = statusOf(error, command);
   }
 }
 
 /** What a shell answers for a program that SIGINT ended. */
 const INTERRUPTED = 130;
+/** EX_CONFIG of sysexits.h: another start can't succeed before the configuration has been changed. */
+const CONFIG_FAULT = 78;
+
+/** `command` is undefined where the arguments, or the file, did not even say which. */
+function statusOf(error: unknown, command: string | undefined): number {
+  if (error instanceof SetupCancelled) return INTERRUPTED;
+  const starting = command === undefined || command === "serve";
+  return starting && error instanceof ConfigError ? CONFIG_FAULT : 1;
+}
 
 /** A first start asks before it goes on with what was answered. */
 async function withSetup(loaded: LoadedConfig, argv: readonly string[]): Promise<LoadedConfig> {
@@ -63,14 +82,22 @@ function readAgain(argv: readonly string[]): LoadedConfig {
   return loaded;
 }
 
-async function serve(loaded: LoadedConfig, read: () => LoadedConfig): Promise<void> {
+async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: EarlySignals): Promise<void> {
   const { config, keys, generated } = loaded;
   const secrets = new KnownSecrets(loaded);
   const log = openLog(config.log_level, secrets);
+  const service = await ServiceManager.open(process.env, log);
+  const ending = endBeforeStart(early);
+  if (ending !== undefined) {
+    log.info(`${ending}: ended before the start`);
+    return;
+  }
   const starting = listen({ loaded, secrets, log, read });
-  closeOnSignals(starting, log);
+  followSignals(starting, { log, service });
+  early.release();
   survivePlugins(starting, log);
   const gateway = await starting;
+  service.ready(`Listening on ${gateway.address.url}`);
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
   process.stdout.write(banner(VERSION, gateway));
@@ -94,37 +121,6 @@ async function listen(
 }
 
 /**
- * The first signal drains; the second ends the turns at once; the third leaves the rest to the next start. One that comes
- * while the gateway starts is followed when it has started, so that what plugins have opened by then is tidied up.
- */
-function closeOnSignals(starting: Promise<RunningGateway>, log: Logger): void {
-  const close = () =>
-    starting.then(
-      (gateway) => gateway.close().then(() => leave(log)),
-      () => undefined,
-    );
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    signals++;
-    log.info(
-      `${signal}: ${["", "closing; running turns may finish", "ending the running turns"][signals] ?? "gone"}`,
-    );
-    if (signals > 2) process.exit(1);
-    void close();
-  };
-  process.on(
-    "SIGHUP",
-    () =>
-      void starting.then(
-        (gateway) => reload(gateway, log),
-        () => undefined,
-      ),
-  );
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
-}
-
-/**
  * What a plugin's own timer throws leaves the gateway as it was: it is named, and all goes on. After any other error that
  * nobody caught, nobody knows what state things are in. While the gateway starts, it is looked into when that is over.
  */
@@ -142,27 +138,4 @@ function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
     await gateway?.close();
     leave(log);
   });
-}
-
-/** Reads the configuration again: a fault in it changes nothing, and is told in one line. */
-async function reload({ control }: RunningGateway, log: Logger): Promise<void> {
-  try {
-    // The kernel has told each plugin that failed.
-    const { failed, ...report } = await control.reload();
-    log.info({ ...report, failed: failed.length }, "SIGHUP: the configuration was read again");
-  } catch (error) {
-    log.error(`SIGHUP: refused, nothing was changed: ${messageOf(error)}`);
-  }
-}
-
-/** The process ends by itself when nothing holds it; what a plugin left behind must not keep it for long. */
-function leave(log: Logger): void {
-  const timer = setTimeout(() => {
-    log.warn(
-      { resources: process.getActiveResourcesInfo() },
-      "something was left open; leaving all the same",
-    );
-    process.exit();
-  }, 2000);
-  timer.unref();
 }

@@ -19,10 +19,17 @@ export async function childrenGone(gateway: TestGateway, ms?: number): Promise<v
 }
 
 /** A file of a process in /proc; empty for one that has gone. */
-export function readProcess(pid: number, file: "cmdline" | "environ"): string {
+export function readProcess(pid: number, file: "cmdline" | "environ" | "status"): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
     return "";
   }
+}
+
+/** Whether the process handles SIGHUP by now, as /proc tells. */
+export function catchesSignals(pid: number): boolean {
+  const status = readProcess(pid, "status");
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) & 1n) !== 0n;
 }

@@ -1,10 +1,14 @@
 import { isEveryday } from "@claudeway/config";
 import type { KnownSecrets } from "../secrets.js";
+import { SERVICE_VARIABLES } from "../service-manager.js";
+
+const FOR_THIS_PROCESS: ReadonlySet<string> = new Set(SERVICE_VARIABLES);
 
 /**
  * The environment that the CLI is started with: the gateway's own, without what is the gateway's secret.
  * Variables that are named as secret (`WRAPPER_KEYS`, and those in the config file) are left out, and those whose value
- * contains a secret, whatever their name; only PATH, HOME and their like always pass.
+ * contains a secret, whatever their name; only PATH, HOME and their like always pass. What a service manager says to
+ * the gateway itself is left out too.
  */
 export function childEnvironment(
   from: NodeJS.ProcessEnv,
@@ -12,7 +16,7 @@ export function childEnvironment(
 ): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(from)) {
-    if (value === undefined || names.has(name)) continue;
+    if (value === undefined || names.has(name) || FOR_THIS_PROCESS.has(name)) continue;
     if (!isEveryday(name) && values.some((secret) => value.includes(secret))) continue;
     kept[name] = value;
   }

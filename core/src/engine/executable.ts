@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { ConfigError } from "@claudeway/config";
 import { messageOf } from "../errors.js";
 
 const VERSION_TIMEOUT_MS = 20_000;
@@ -28,7 +29,7 @@ export function findClaude(configured: string | undefined, where = "--claude-bin
   if (configured !== undefined) return { path: findConfigured(configured, where), origin: "configured" };
   const path = findBundled();
   if (path !== undefined) return { path, origin: "bundled" };
-  throw new Error(
+  throw new ConfigError(
     `claude is missing: the Agent SDK brought none for ${process.platform}-${process.arch}; ` +
       "install it without --omit=optional, or name one with --claude-bin",
   );
@@ -47,10 +48,10 @@ export async function versionOf(
   const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0];
   if (version === undefined) {
     const shown = JSON.stringify(said.trim().slice(0, 80));
-    throw new Error(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
+    throw new ConfigError(`claude: ${path} is not the Claude CLI: its --version says ${shown}`);
   }
   if (isOlder(version, OLDEST_VERSION)) {
-    throw new Error(`claude: ${path} must be version ${OLDEST_VERSION} or newer, got ${version}`);
+    throw new ConfigError(`claude: ${path} must be version ${OLDEST_VERSION} or newer, got ${version}`);
   }
   return version;
 }
@@ -96,7 +97,7 @@ function findConfigured(configured: string, where: string): string {
     : isPath
       ? "and there is no such file"
       : "and there is no such program on the PATH";
-  throw new Error(
+  throw new ConfigError(
     `${where}: is ${JSON.stringify(configured)}, ${problem}; takes the path or name of the Claude CLI`,
   );
 }
