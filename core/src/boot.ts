@@ -3,9 +3,8 @@ import type { Logger } from "pino";
 import { Desk } from "./approvals/desk.js";
 import { LinkSigner } from "./approvals/links.js";
 import { Control, selectionOf } from "./control.js";
+import type { EngineSource } from "./engine/engine.js";
 import { childEnvironment } from "./engine/environment.js";
-import { endMarked } from "./engine/reaper.js";
-import { claudeSource, type EngineSource } from "./engine/source.js";
 import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders } from "./folders.js";
 import { Gateway } from "./gateway.js";
@@ -15,9 +14,9 @@ import type { ApprovalDesk } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import { Kernel, type KernelOptions } from "./kernel/kernel.js";
 import type { PluginSelection } from "./kernel/selection.js";
-import { openAudit } from "./ledger/audit.js";
-import { openLedger } from "./ledger/sqlite-ledger.js";
+import type { Ledger } from "./ledger/ledger.js";
 import { createOffers } from "./offers.js";
+import type { AuditLog } from "./ports/audit.js";
 import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture.js";
 import type { KnownSecrets } from "./secrets.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
@@ -37,6 +36,24 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
+/** What the gateway is put together from: nothing else in core names an engine or what keeps the ledger. */
+export interface Distribution {
+  /** Finds what runs the turns, in the environment `env`. Rejects with one line where it can't be run. */
+  findEngine(loaded: LoadedConfig, env: NodeJS.ProcessEnv, log: Logger): Promise<EngineSource>;
+  /** Rejects with one line where the ledger can't be opened, or another gateway has it. */
+  openLedger(options: { readonly dataDir: string }): Promise<Ledger>;
+  openAudit(options: AuditOptions): AuditLog;
+}
+
+/** What the audit log is opened with. */
+export interface AuditOptions {
+  /** Folder of the files. */
+  readonly dir: string;
+  readonly log: Logger;
+  /** Taken out of every line. */
+  readonly secrets: KnownSecrets;
+}
+
 export interface BootOptions {
   readonly loaded: LoadedConfig;
   readonly version: string;
@@ -47,8 +64,7 @@ export interface BootOptions {
   readonly log: Logger;
   /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
   readonly read: () => LoadedConfig;
-  /** What runs the turns; by default the CLI that the configuration names. */
-  readonly engine?: EngineSource;
+  readonly distribution: Distribution;
   /** Which plugins are on; by default those that the configuration names. */
   readonly selection?: (loaded: LoadedConfig) => PluginSelection;
   readonly kernel?: Pick<KernelOptions, "limits" | "watch">;
@@ -68,25 +84,25 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 }
 
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
-  const { loaded, version, env, cwd, secrets, log, read, selection = selectionOf } = options;
+  const { loaded, version, env, cwd, secrets, log, read, distribution, selection = selectionOf } = options;
   const { config } = loaded;
   const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
-  const { claude, open: openEngine } = await checkFirst(options, kernel);
+  const source = await checkFirst(options, kernel);
+  const { claude } = source;
   const posture = choosePosture(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));
 
-  const ledger = await openLedger({ dataDir: config.data_dir });
+  const ledger = await distribution.openLedger({ dataDir: config.data_dir });
   opened.add("ledger", () => ledger.close());
   const installation = installationId(config.data_dir);
-  const audit = openAudit({ dir: config.log_dir, log, secrets });
+  const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());
-  // Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which.
-  await endMarked(installation, { graceMs: 0 });
+  await source.endLeftovers(installation);
   await writeMissingLines({ ledger, audit, log });
   const lost = await bookLostTurns({ ledger, audit, log });
 
   opened.add("plugins", () => kernel.close());
-  const engine = openEngine(installation);
+  const engine = source.open(installation);
   opened.add("engine", () => engine.close());
   // As it is now: the Agent SDK adds variables of its own, and a process is matched by what it was started with.
   const inherited = { ...env };
@@ -145,10 +161,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
 
 /** What can be found out without opening or making anything. Rejects with the first problem, mostly a ConfigError. */
 async function checkFirst(
-  { loaded, env, secrets, log, engine, selection = selectionOf }: BootOptions,
+  { loaded, env, secrets, log, distribution, selection = selectionOf }: BootOptions,
   kernel: Kernel,
 ): Promise<EngineSource> {
-  const source = engine ?? (await claudeSource(loaded, childEnvironment(env, secrets), log));
+  const source = await distribution.findEngine(loaded, childEnvironment(env, secrets), log);
   await tryAddress(loaded.config.host, loaded.config.port);
   await kernel.check(selection(loaded)).catch((error: unknown) => {
     throw new ConfigError(messageOf(error), { cause: error });

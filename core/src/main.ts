@@ -5,6 +5,7 @@ import { banner, generatedKey } from "./banner.js";
 import { type BootOptions, boot, type RunningGateway } from "./boot.js";
 import { checkAll, formatChecks } from "./check.js";
 import { createPlugin } from "./create-plugin.js";
+import { DISTRIBUTION } from "./distribution.js";
 import { messageOf } from "./errors.js";
 import { explainListening } from "./http/address.js";
 import { openLog } from "./log.js";
@@ -111,6 +112,7 @@ async function listen(
     return await boot({
       ...given,
       version: VERSION,
+      distribution: DISTRIBUTION,
       env: process.env,
       cwd: process.cwd(),
       showPublicUrl,

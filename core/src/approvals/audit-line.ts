@@ -1,4 +1,4 @@
-import type { ApprovalAuditLine } from "../ledger/audit.js";
+import type { ApprovalAuditLine } from "../ports/audit.js";
 import { describeDecider } from "./deciding.js";
 import type { Approval } from "./types.js";
 

@@ -176,3 +176,18 @@ export interface Engine {
   /** Ends every process. */
   close(): Promise<void>;
 }
+
+/** An engine that was found to be there, and is not running yet. */
+export interface EngineSource {
+  /** The CLI that it runs. */
+  readonly claude: {
+    /** Absolute path. */
+    readonly path: string;
+    readonly origin: "bundled" | "configured";
+    readonly version: string;
+  };
+  /** `installation` begins the marker of every process that the engine starts. */
+  open(installation: string): Engine;
+  /** Ends what a gateway of this installation left running when it was killed. */
+  endLeftovers(installation: string): Promise<void>;
+}

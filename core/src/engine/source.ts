@@ -1,15 +1,9 @@
 import type { LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import { ClaudeEngine } from "./claude.js";
-import type { Engine } from "./engine.js";
-import { type ClaudeExecutable, findClaude, versionOf } from "./executable.js";
-
-/** An engine that was found to be there, and is not running yet. */
-export interface EngineSource {
-  readonly claude: ClaudeExecutable & { readonly version: string };
-  /** `installation` is the prefix of this gateway's markers; see ClaudeProcess. */
-  open(installation: string): Engine;
-}
+import type { EngineSource } from "./engine.js";
+import { findClaude, versionOf } from "./executable.js";
+import { endMarked } from "./reaper.js";
 
 /** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
 export async function claudeSource(
@@ -30,5 +24,10 @@ export async function claudeSource(
       idleMs: idle_secs * 1000,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
-  return { claude, open };
+  return { claude, open, endLeftovers };
+}
+
+/** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
+async function endLeftovers(installation: string): Promise<void> {
+  await endMarked(installation, { graceMs: 0 });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { redactTokens } from "../approvals/links.js";
 import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { AuditLog } from "../ledger/audit.js";
+import type { AuditLog } from "../ports/audit.js";
 import type { GatewayMiddleware } from "./context.js";
 
 /** What is told of a request whose client left before its answer began (nginx has the same); it is never sent. */

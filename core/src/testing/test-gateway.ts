@@ -5,7 +5,8 @@ import { VERSION } from "@claudeway/config";
 import type { Session, TurnResponse } from "@claudeway/schemas";
 import { boot, type RunningGateway } from "../boot.js";
 import { selectionOf } from "../control.js";
-import type { EngineSource } from "../engine/source.js";
+import { DISTRIBUTION } from "../distribution.js";
+import type { EngineSource } from "../engine/engine.js";
 import type { PluginStatus, ReloadReport } from "../kernel/capabilities.js";
 import type { KernelLimits } from "../kernel/instance.js";
 import { openLog } from "../log.js";
@@ -108,7 +109,8 @@ async function open(options: TestGatewayOptions, dir: string): Promise<Omit<Open
     cwd,
     log: openLog(loaded.config.log_level, known, log),
     selection: (now) => selectionWith(selectionOf(now), sources),
-    ...(engine !== undefined && { engine: sourceOf(engine) }),
+    distribution:
+      engine === undefined ? DISTRIBUTION : { ...DISTRIBUTION, findEngine: async () => sourceOf(engine) },
     kernel: {
       ...(limits !== undefined && { limits }),
       ...(leftovers !== undefined && { watch: leftovers }),
@@ -131,6 +133,7 @@ function sourceOf(engine: ScriptedEngine): EngineSource {
   return {
     claude: { path: "claude", origin: "configured", version: "0.0.0 (scripted)" },
     open: () => engine,
+    endLeftovers: async () => {},
   };
 }
 

@@ -4,8 +4,8 @@ import type { Approval } from "../approvals/types.js";
 import type { Engine, GrantedCall, Posture, SpawnPlan } from "../engine/engine.js";
 import type { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { AuditLog } from "../ledger/audit.js";
 import type { Ledger } from "../ledger/ledger.js";
+import type { AuditLog } from "../ports/audit.js";
 import type { TurnQueue } from "./queue.js";
 import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 

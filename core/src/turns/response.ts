@@ -3,8 +3,8 @@ import type { Approval } from "../approvals/types.js";
 import { denialOf } from "../approvals/view.js";
 import type { EngineResult, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
-import type { TurnAuditLine } from "../ledger/audit.js";
 import type { TurnRecord } from "../ledger/ledger.js";
+import type { TurnAuditLine } from "../ports/audit.js";
 import type { ContinuedTurn, TurnRequest } from "./request.js";
 import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 

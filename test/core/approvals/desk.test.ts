@@ -5,9 +5,9 @@ import { Desk } from "../../../core/dist/approvals/desk.js";
 import { LinkSigner } from "../../../core/dist/approvals/links.js";
 import type { Approval, AskTerms, Decider } from "../../../core/dist/approvals/types.js";
 import { GatewayError } from "../../../core/dist/errors.js";
-import type { ApprovalAuditLine } from "../../../core/dist/ledger/audit.js";
 import type { Ledger } from "../../../core/dist/ledger/ledger.js";
 import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import type { ApprovalAuditLine } from "../../../core/dist/ports/audit.js";
 import { createKernel, plugin } from "../kernel/kit.js";
 import { newFolder, newSession, newTurn, rejection, removeFolders } from "../ledger/fixture.js";
 

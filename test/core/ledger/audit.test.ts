@@ -13,13 +13,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type AuditLine, validate } from "@claudeway/schemas";
 import { expect } from "chai";
-import {
-  type AuditLog,
-  openAudit,
-  type RefusedAuditLine,
-  type TurnAuditLine,
-} from "../../../core/dist/ledger/audit.js";
+import { openAudit } from "../../../core/dist/ledger/audit.js";
 import { LossReport } from "../../../core/dist/ledger/loss-report.js";
+import type { AuditLog, RefusedAuditLine, TurnAuditLine } from "../../../core/dist/ports/audit.js";
 import { newFolder, removeFolders, tokens, withoutRights } from "./fixture.js";
 
 const AUDIT = new URL("../../../core/dist/ledger/audit.js", import.meta.url).href;

@@ -1,5 +1,6 @@
 import { boot, type RunningGateway } from "../../../core/dist/boot.js";
 import { selectionOf } from "../../../core/dist/control.js";
+import { DISTRIBUTION } from "../../../core/dist/distribution.js";
 import type { Engine } from "../../../core/dist/engine/engine.js";
 import type { AnyPlugin } from "../../../core/dist/kernel/plugin.js";
 import { openLog } from "../../../core/dist/log.js";
@@ -28,6 +29,13 @@ export function bootScripted(
     cwd: dir,
     log: openLog("error", secrets),
     selection: (now) => ({ ...selectionOf(now), plugins }),
-    engine: { claude: { path: "claude", origin: "configured", version: "0.0.0" }, open: () => engine },
+    distribution: {
+      ...DISTRIBUTION,
+      findEngine: async () => ({
+        claude: { path: "claude", origin: "configured", version: "0.0.0" },
+        open: () => engine,
+        endLeftovers: async () => {},
+      }),
+    },
   });
 }
