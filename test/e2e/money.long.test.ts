@@ -4,6 +4,13 @@ import { Conversation, type Place } from "./conversation.js";
 import { priceOf, sumOfDealt, sumOfDelivered } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
 import { addTokens, NO_TOKENS } from "./ledger-file.js";
+import {
+  check as checkError,
+  ERROR_PLACES,
+  ERROR_STAGES,
+  prepare as prepareError,
+  STATUSES,
+} from "./mid-stream.js";
 import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS, type Way } from "./ways.js";
 
 /*
@@ -16,6 +23,8 @@ import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS, type Way } from "./
  *   same: a third of the characters that it got, rounded up. That is neither what was delivered (1) nor what the model
  *   meant to deal, it is a guess, and the better one. So such a turn books the CLI's guess and says `cost_estimated`.
  *   After a stream that broke off with an error event the CLI reports the delivered 1.
+ * - An `error` event of a 4xx status (mid-stream.ts) is missing from the CLI's totals: what was delivered of that message
+ *   is booked beside them, at a learned price, `cost_estimated`.
  * - A CLI that is killed, or ended by TERM, reports nothing: what was delivered is booked, `cost_estimated`.
  */
 
@@ -111,11 +120,15 @@ function placesOf(way: Way, stage: Stage): readonly Place[] {
 }
 
 /** All that went wrong, so that one run tells of every row. */
-async function forEach(cases: readonly Case[], check: (one: Case) => Promise<void>): Promise<void> {
+async function forEach<One>(
+  cases: readonly One[],
+  title: (one: One) => string,
+  check: (one: One) => Promise<void>,
+): Promise<void> {
   const results = await Promise.allSettled(cases.map(check));
   const wrong = results.flatMap((result, index) => {
     const one = cases[index];
-    return result.status === "rejected" && one ? [`${titleOf(one)}: ${result.reason}`] : [];
+    return result.status === "rejected" && one ? [`${title(one)}: ${result.reason}`] : [];
   });
   if (wrong.length > 0) throw new Error(`${wrong.length} of ${cases.length}:\n${wrong.join("\n")}`);
 }
@@ -136,10 +149,10 @@ describe("money", () => {
         return { way: way.name, stage, place, killed: way.killed ?? false, talk, run: way.run };
       }),
     );
-    await forEach(cases, (one) => prepare(one, false));
+    await forEach(cases, titleOf, (one) => prepare(one, false));
     await gateway.stop();
     await gateway.launch();
-    await forEach(cases, async (one) => {
+    await forEach(cases, titleOf, async (one) => {
       await prepare(one, true);
       const row = cases.find(({ talk }) => talk === one.talk);
       await row?.run(one.talk, one.place);
@@ -158,16 +171,16 @@ describe("money", () => {
           return { way: way.name, stage, place, killed: way.killed ?? false, talk };
         }),
       );
-      await forEach(cases, (one) => prepare(one, false));
+      await forEach(cases, titleOf, (one) => prepare(one, false));
       await gateway.stop();
       await gateway.launch();
-      await forEach(cases, (one) => prepare(one, true));
+      await forEach(cases, titleOf, (one) => prepare(one, true));
       let reached = 0;
       let letGo: () => void = () => undefined;
       const all = new Promise<void>((resolve) => {
         letGo = resolve;
       });
-      const turns = forEach(cases, (one) =>
+      const turns = forEach(cases, titleOf, (one) =>
         inTheMiddle(one.talk, one.place, () => {
           if (++reached === cases.length) letGo();
           return all;
@@ -177,7 +190,32 @@ describe("money", () => {
       await way.end(gateway);
       await turns;
       await gateway.launch();
-      await forEach(cases, (one) => checkSums(one, false));
+      await forEach(cases, titleOf, (one) => checkSums(one, false));
+    });
+  }
+});
+
+describe("money of errors in mid stream", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.dispose());
+
+  for (const status of STATUSES) {
+    it(`is what was delivered, for ${status} at every place and every stage of a session`, async function () {
+      this.timeout(300_000);
+      gateway = await TestGateway.start(optionsWith(5));
+      const rows = ERROR_STAGES.flatMap((stage) =>
+        Object.keys(ERROR_PLACES).map((place) => ({ status, stage, place })),
+      );
+      const talks = await Promise.all(
+        rows.map(async (row) => ({ row, talk: await prepareError(gateway, row) })),
+      );
+      const isLater = ({ row }: (typeof talks)[number]) => row.stage === "clean end";
+      const title = ({ row }: (typeof talks)[number]) => `${row.status} ${row.place}, ${row.stage}`;
+      const checks = (some: typeof talks) => forEach(some, title, ({ talk, row }) => checkError(talk, row));
+      await checks(talks.filter((one) => !isLater(one)));
+      await gateway.stop();
+      await gateway.launch();
+      await checks(talks.filter(isLater));
     });
   }
 });

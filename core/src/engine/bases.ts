@@ -8,9 +8,10 @@ import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.j
  * (with what a turn in the middle had used in messages that were over; a message that breaks off then is not in them),
  * and nothing when it is killed: the next one starts from what was saved last, or from nothing.
  *
- * So what a process started from is one of a few totals that are known, and the usage seen in the turn's own stream
- * tells which. The stream knows less than the totals (of a subagent it does not show the last message, of compaction
- * nothing at all), but never more.
+ * So what a process started from is known: nothing, what it reported last, or what the transcript says was saved last
+ * (see transcript.ts). Only where the transcript can't be read is it one of a few totals, and the usage seen in the turn's
+ * own stream tells which. The stream knows less than the totals (of a subagent's messages not the output, of compaction
+ * nothing at all), and also more: a message that an `error` event of a 4xx status broke off is in no total.
  */
 
 /** Each turn that is lost between two reports doubles them; the likeliest come first. */
@@ -22,18 +23,32 @@ export interface Settled {
   readonly base: TotalsByModel;
 }
 
-/** Tells what a turn used from the totals after it and what of it was delivered. */
+/** What a turn's own stream has told: of all messages, and of those alone that did not break off. */
+export interface Delivered {
+  readonly all: TotalsByModel;
+  readonly uncut: TotalsByModel;
+}
+
+/**
+ * Tells what a turn used from the totals after it. `certain`: where these started from, if that is known; no other base
+ * competes with it, unless there is less now than it says.
+ */
 export function settle(
   now: TotalsByModel,
   before: SessionTotals | undefined,
-  delivered: TotalsByModel,
+  { all, uncut }: Delivered,
+  certain?: TotalsByModel,
 ): Settled {
+  const usedSince = (base: TotalsByModel): Settled => ({ base, used: subtract(now, base) });
+  const known = certain && usedSince(certain);
+  if (known && isPossible(known.used)) return known;
   const candidates = [...(before?.bases ?? []), NO_TOTALS]
-    .map((base) => ({ base, used: subtract(now, base) }))
+    .map(usedSince)
     .filter(({ used }) => isPossible(used));
   return (
-    candidates.find(({ used }) => matches(used, delivered)) ??
-    candidates.find(({ used }) => covers(used, delivered)) ??
+    candidates.find(({ used }) => matches(used, all)) ??
+    candidates.find(({ used }) => matches(used, uncut)) ??
+    candidates.find(({ used }) => covers(used, uncut)) ??
     candidates[0] ?? { base: NO_TOTALS, used: now }
   );
 }

@@ -14,7 +14,7 @@ import type { ClaudeProcess } from "./process.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { type Recipe, Spares } from "./spares.js";
 import { Transcript } from "./transcript.js";
-import { estimatedUsage, reportedUsage } from "./usage.js";
+import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
 
 export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
   /** How many processes are started ahead for one-shot tasks. */
@@ -198,7 +198,7 @@ export class ClaudeEngine implements Engine {
     // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
     const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
-    const used = this.#accounts.settle(child, report.totals, accountOf(attempt), cleared);
+    const { used, unreported } = this.#accounts.settle(child, report.totals, accountOf(attempt), cleared);
     attempt.asking?.close();
     this.#launcher.hookOf(child)?.serve(undefined);
     const keeps = recipe !== undefined && kind === "session" && !stopped && report.deferred === undefined;
@@ -216,6 +216,7 @@ export class ClaudeEngine implements Engine {
       text: report.text,
       error: report.error,
       usage: reportedUsage(used, reading.cut),
+      unreported: estimatedUsage(unreported),
       denials: report.denials,
       ran: grants.ran,
       exitCode: 0,
@@ -228,7 +229,7 @@ export class ClaudeEngine implements Engine {
     asking?.close();
     await this.#pool.end(turn.info.sessionId, child, "now");
     const exit = await child.exited;
-    this.#accounts.lose(child, accountOf(attempt, "uncut"));
+    this.#accounts.lose(child, accountOf(attempt));
     return {
       end: stopped ? "stopped" : "failed",
       deferred: undefined,
@@ -259,7 +260,7 @@ export class ClaudeEngine implements Engine {
 
   /** A process of the turn's own; of a session that is resumed, the totals that it goes on from are noted. */
   #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
-    const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : undefined;
+    const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
     const child = this.#launcher.start(termsOf(turn), resume);
     this.#accounts.open(child, saved);
     return child;
@@ -271,11 +272,10 @@ export class ClaudeEngine implements Engine {
   }
 }
 
-/** `uncut`: without messages that broke off. */
-function accountOf({ turn, reading, listener }: Attempt, delivered: "all" | "uncut" = "all"): TurnAccount {
+function accountOf({ turn, reading, listener }: Attempt): TurnAccount {
   return {
     before: turn.totals,
-    delivered: reading.delivered.totals(delivered),
+    delivered: reading.delivered,
     tell: (totals) => listener.totals(totals),
   };
 }

@@ -144,6 +144,8 @@ export interface EngineResult {
   /** The CLI's own message where `end` is "failed". */
   readonly error: string | null;
   readonly usage: TurnUsage;
+  /** What was delivered beside that and is in no report of the CLI's; its price is to be learned. */
+  readonly unreported?: TurnUsage;
   readonly denials: readonly PermissionDenial[];
   /** Which of the granted calls were let run, by `toolUseId`. */
   readonly ran: readonly string[];

@@ -56,7 +56,7 @@ export function userMessage({ prompt, verbatim }: TurnPlan, posture: Posture): S
   };
 }
 
-const COMMON: Options = { includePartialMessages: true };
+const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };
 
 function spawnOptions(options: SpawnOptions): Options {
   const { allowedTools, disallowedTools, additionalDirectories, ...rest } = options;

@@ -1,4 +1,5 @@
 import type {
+  SDKAssistantMessage,
   SDKMessage,
   SDKPartialAssistantMessage,
   SDKResultMessage,
@@ -67,15 +68,15 @@ export class TurnReading {
     if (message.type === "stream_event") this.#takeStreamEvent(message);
     else if (message.type === "assistant") {
       this.#asked = false;
-      // Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing.
-      const { id, model, usage } = message.message;
-      if (model !== "<synthetic>") this.#note(id, model, usage, "whole");
+      this.#takeWhole(message);
     } else if (message.type === "system" && message.subtype === "status") {
       this.#asked = message.status !== null;
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
-      if (this.#agents.has(message.task_id) && message.status !== "completed") this.#stoppedAgents++;
+      if (!this.#agents.has(message.task_id) || message.status === "completed") return;
+      this.#stoppedAgents++;
+      if (message.tool_use_id !== undefined) this.#doubt(message.tool_use_id);
     }
   }
 
@@ -86,6 +87,20 @@ export class TurnReading {
     this.#asked = false;
     if (this.#text === "" && report.text !== "") this.#tellText(report.text);
     return report;
+  }
+
+  /** Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing. */
+  #takeWhole({ message: { id, model, usage }, parent_tool_use_id: agent }: SDKAssistantMessage): void {
+    if (model !== "<synthetic>") {
+      this.#note(id, model, usage, "whole");
+      if (agent !== null) this.#current.set(agent, { id, model });
+    } else if (agent !== null) this.#doubt(agent);
+  }
+
+  /** An error ended what this subagent was saying. */
+  #doubt(agent: string): void {
+    const current = this.#current.get(agent);
+    if (current !== undefined) this.#delivered.doubt(current.id);
   }
 
   #takeStreamEvent({ event, parent_tool_use_id }: SDKPartialAssistantMessage): void {

@@ -1,9 +1,9 @@
-import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { SpawnPlan } from "../engine/engine.js";
 import type { TotalsByModel } from "./engine.js";
-import { type ReportedTotals, totalsAsReported } from "./usage.js";
+import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
 
 /** How much of a transcript is looked at, from its end, in bytes. */
 const LOOKED_AT = 256 * 1024;
@@ -13,6 +13,7 @@ const LONGEST_FOLDER = 200;
 /** The line in which a CLI that ends saves the totals that the session's next one goes on from. */
 interface CostState {
   readonly type: "cost-state";
+  readonly sessionId: string;
   readonly modelUsage: Readonly<Record<string, ReportedTotals>>;
 }
 
@@ -23,10 +24,12 @@ interface CostState {
  */
 export class Transcript {
   readonly #path: string;
+  readonly #sessionId: string;
   /** What the CLI calls the program that drives it. */
   readonly #driver: string;
 
   constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
+    this.#sessionId = sessionId;
     const folder = realPathOf(cwd)
       .replace(/[^a-zA-Z0-9]/g, "-")
       .slice(0, LONGEST_FOLDER);
@@ -46,10 +49,16 @@ export class Transcript {
 
   /** The totals that a CLI goes on from which resumes the session; undefined where that is not known. */
   savedTotals(): TotalsByModel | undefined {
-    const size = sizeOf(this.#path);
-    const lines = textFrom(this.#path, size - LOOKED_AT, size).split("\n");
-    const saved = lines.findLast((line) => line.startsWith('{"type":"cost-state"'));
-    return saved === undefined ? undefined : totalsIn(saved);
+    try {
+      const file = openSync(this.#path, "r");
+      try {
+        return lastSaved(file, this.#sessionId);
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      return undefined;
+    }
   }
 
   /** Every message says which program it came through. */
@@ -58,13 +67,41 @@ export class Transcript {
   }
 }
 
-function totalsIn(line: string): TotalsByModel | undefined {
+const SAVED = '{"type":"cost-state"';
+/** Such a line is shorter than this, in bytes. */
+const LONGEST_SAVED = 64 * 1024;
+
+/** What the last of these lines that the CLI would accept says; nothing was saved where there is none. */
+function lastSaved(file: number, sessionId: string): TotalsByModel {
+  /** The beginning of what follows, up to the end of its first line: the line may have begun before it. */
+  let next = Buffer.alloc(0);
+  for (let end = fstatSync(file).size; end > 0; ) {
+    const start = Math.max(0, end - LOOKED_AT);
+    const chunk = Buffer.alloc(end - start);
+    readSync(file, chunk, 0, chunk.length, start);
+    const text = Buffer.concat([chunk, next]);
+    const from = start === 0 ? 0 : text.indexOf("\n") + 1;
+    if (from > 0 || start === 0) {
+      const lines = text.toString("utf8", from).split("\n").reverse();
+      for (const line of lines) {
+        const totals = line.startsWith(SAVED) ? totalsIn(line, sessionId) : undefined;
+        if (totals !== undefined) return totals;
+      }
+    }
+    next = text.subarray(0, from > 0 ? Math.min(from, LONGEST_SAVED) : LONGEST_SAVED);
+    end = start;
+  }
+  return NO_TOTALS;
+}
+
+/** Undefined where the line is torn (it is being written), another session's, or not as this CLI writes it. */
+function totalsIn(line: string, sessionId: string): TotalsByModel | undefined {
   try {
-    const { modelUsage }: CostState = JSON.parse(line);
-    const totals = totalsAsReported(modelUsage);
-    return Object.values(totals).flatMap(Object.values).every(Number.isFinite) ? totals : undefined;
+    const saved: CostState = JSON.parse(line);
+    const totals = totalsAsReported(saved.modelUsage);
+    const isWhole = Object.values(totals).flatMap(Object.values).every(Number.isFinite);
+    return isWhole && saved.sessionId === sessionId ? totals : undefined;
   } catch {
-    // It is being written, or this CLI writes it in another way.
     return undefined;
   }
 }

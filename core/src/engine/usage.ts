@@ -4,7 +4,8 @@ import type { ModelTotals, TotalsByModel } from "./engine.js";
 
 export const NO_TOTALS: TotalsByModel = Object.freeze({});
 const NOTHING: ModelTotals = Object.freeze({ input: 0, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: 0 });
-const COUNTS = ["input", "output", "cacheRead", "cacheWrite"] as const;
+const INPUT_COUNTS = ["input", "cacheRead", "cacheWrite"] as const;
+const COUNTS = [...INPUT_COUNTS, "output"] as const;
 
 /** The `usage` of a Messages API response, as far as it was delivered. */
 export interface MessageUsage {
@@ -47,6 +48,8 @@ interface DeliveredMessage {
   readonly model: string;
   readonly usage: ModelTotals;
   readonly state: MessageState;
+  /** True: an error followed, so that the CLI may have left it out of its totals. */
+  readonly doubtful: boolean;
 }
 
 /** Adds up the usage of one turn's messages as their stream tells it, subagents' messages too. */
@@ -65,8 +68,15 @@ export class DeliveredUsage {
       costUsd: null,
     };
     const later = state === "whole" ? (before?.state ?? state) : state;
-    this.#messages.set(messageId, { model, usage: now, state: later });
+    const doubtful = before?.doubtful ?? false;
+    this.#messages.set(messageId, { model, usage: now, state: later, doubtful });
     return before === undefined || COUNTS.some((count) => now[count] !== known[count]);
+  }
+
+  /** The message was followed by an error of its agent. */
+  doubt(messageId: string): void {
+    const message = this.#messages.get(messageId);
+    if (message !== undefined) this.#messages.set(messageId, { ...message, doubtful: true });
   }
 
   /** Whether a message broke off before the API had told its final counts. */
@@ -82,6 +92,53 @@ export class DeliveredUsage {
     }
     return totals;
   }
+
+  /**
+   * What was delivered and is not in `used`, the report's share for these messages. What went into a message is told at
+   * its beginning, so the counts say which messages that broke off were left out (the CLI leaves some out and counts
+   * others).
+   *
+   * @param ahead what earlier turns of the process were delivered that no report had counted yet
+   * @returns the messages that were left out, and what is ahead of the reports now
+   */
+  beside(used: TotalsByModel, ahead: TotalsByModel): { unreported: TotalsByModel; ahead: TotalsByModel } {
+    let missing = missingFrom(used, add(ahead, this.totals()));
+    let unreported: TotalsByModel = NO_TOTALS;
+    for (const { model, usage, state, doubtful } of [...this.#messages.values()].reverse()) {
+      const row = missing[model];
+      if (!(doubtful || state === "open") || row === undefined) continue;
+      if (INPUT_COUNTS.some((count) => usage[count] > row[count])) continue;
+      unreported = add(unreported, { [model]: usage });
+      missing = subtract(missing, { [model]: { ...usage, output: 0, costUsd: 0 } });
+    }
+    return { unreported, ahead: missing };
+  }
+}
+
+/** What went in, by model, that `used` does not cover. Models that have no namesake in it are held against those that have none here. */
+function missingFrom(used: TotalsByModel, delivered: TotalsByModel): TotalsByModel {
+  const strangers = Object.entries(used).filter(([model]) => delivered[model] === undefined);
+  let spare = sumOf(Object.fromEntries(strangers));
+  const missing: Record<string, ModelTotals> = {};
+  for (const [model, row] of Object.entries(delivered)) {
+    const counted = used[model] ?? spare;
+    if (used[model] === undefined) spare = lessen(spare, row);
+    const rest = lessen(row, counted);
+    if (INPUT_COUNTS.some((count) => rest[count] > 0)) missing[model] = { ...rest, output: 0, costUsd: 0 };
+  }
+  return missing;
+}
+
+/** The difference, never below zero. */
+function lessen(row: ModelTotals, by: ModelTotals): ModelTotals {
+  const rest = combine(row, by, -1);
+  return {
+    input: Math.max(0, rest.input),
+    output: Math.max(0, rest.output),
+    cacheRead: Math.max(0, rest.cacheRead),
+    cacheWrite: Math.max(0, rest.cacheWrite),
+    costUsd: null,
+  };
 }
 
 export function add(a: TotalsByModel, b: TotalsByModel): TotalsByModel {

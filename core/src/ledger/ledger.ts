@@ -272,8 +272,12 @@ export interface TotalsBook {
 export interface PriceBook {
   /** USD at the price learned from that model's earlier turns; null where there were none. */
   estimateCost(model: string, tokens: Tokens): Promise<number | null>;
-  /** The usage with a learned price in every share that has none; `costUsd` stays null where one is not known. */
-  price(usage: TurnUsage): Promise<TurnUsage>;
+  /**
+   * The usage with a learned price in every share that has none; `costUsd` stays null where one is not known.
+   *
+   * @param beside usage of the same turn: the price that its process told counts, too
+   */
+  price(usage: TurnUsage, beside?: TurnUsage): Promise<TurnUsage>;
 }
 
 // ---- idempotency

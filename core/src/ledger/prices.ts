@@ -37,20 +37,23 @@ export class PriceTable {
     }
   }
 
-  estimateCost(model: string, tokens: Tokens): number | null {
+  /** @param share what the same turn used of the model, at a price that its process told */
+  estimateCost(model: string, tokens: Tokens, share?: ModelShare): number | null {
     if (!hasTokens(tokens)) return 0;
     const rows = this.database.all("SELECT * FROM price_samples WHERE model = ?", model);
-    const prices = fitPrices(
-      rows.map((row) => ({ tokens: tokensOf(row), costNano: integer(row, "cost_nano") })),
-    );
+    const samples = rows.map((row) => ({ tokens: tokensOf(row), costNano: integer(row, "cost_nano") }));
+    if (share !== undefined && share.costUsd !== null) {
+      samples.push({ tokens: share.tokens, costNano: nanoOf(share.costUsd) });
+    }
+    const prices = fitPrices(samples);
     return prices === undefined ? null : usdOf(Math.round(costOf(tokens, prices)));
   }
 
-  price(usage: TurnUsage): TurnUsage {
+  price(usage: TurnUsage, beside?: TurnUsage): TurnUsage {
     if (usage.costUsd !== null) return usage;
     const shares = Object.entries(usage.byModel).map(([model, share]): [string, ModelShare] => [
       model,
-      { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens) },
+      { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens, beside?.byModel[model]) },
     ]);
     const costUsd = sumOf(
       usage,

@@ -107,7 +107,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     },
     prices: {
       estimateCost: async((model, tokens) => prices.estimateCost(model, tokens)),
-      price: async((usage) => prices.price(usage)),
+      price: async((usage, beside) => prices.price(usage, beside)),
     },
     idempotency: {
       claim: async((claim) => idempotency.claim(claim)),

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Approval } from "../approvals/types.js";
-import type { ChildNote, SessionTotals } from "../engine/engine.js";
+import type { ChildNote, EngineResult, SessionTotals } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
 import type { TurnParking } from "../ledger/ledger.js";
 import type { Books } from "./request.js";
 import { auditLine } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+import { addUsage } from "./usage.js";
 
 /** One turn's pages in the ledger and its line in the audit log. */
 export class Booking {
@@ -58,9 +59,12 @@ export class Booking {
       this.#inBackground(this.books.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
   }
 
-  /** Puts learned prices where the CLI named none. */
-  priced(usage: TurnUsage): Promise<TurnUsage> {
-    return this.books.ledger.prices.price(usage);
+  /** All that the turn used, with learned prices where the CLI named none. */
+  async priced({ usage, unreported }: Pick<EngineResult, "usage" | "unreported">): Promise<TurnUsage> {
+    const { prices } = this.books.ledger;
+    const reported = await prices.price(usage);
+    if (unreported === undefined || Object.keys(unreported.byModel).length === 0) return reported;
+    return addUsage(reported, await prices.price(unreported, usage));
   }
 
   /** Writes the end of the turn, with all totals, and its audit line. `sinceParked`: see `TurnEnding`. */

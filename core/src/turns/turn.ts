@@ -186,17 +186,16 @@ export class Turn {
   }
 
   async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
-    const used = result?.usage ?? NO_USAGE;
     try {
       if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
-      const priced = await this.#booking.priced(used);
+      const priced = await this.#booking.priced(result ?? { usage: NO_USAGE });
       const outcome = this.#outcomeOf(ending, result, priced);
       await this.#booking.end(outcome, this.request.continues && priced);
       return { outcome, error: ending.error };
     } catch (error) {
       // An answer that is not in the books is not given: the client would count on it.
       const defect = this.#defect(error);
-      return { outcome: this.#outcomeOf(defect, result, used), error: defect.error };
+      return { outcome: this.#outcomeOf(defect, result, result?.usage ?? NO_USAGE), error: defect.error };
     }
   }
 
@@ -207,7 +206,7 @@ export class Turn {
       const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
       return this.#finish({ end: "failed", message, error: undefined }, result);
     }
-    const usage = await this.#booking.priced(result.usage);
+    const usage = await this.#booking.priced(result);
     const outcome = this.#outcomeOf({ ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
     // With the two events that are told below.

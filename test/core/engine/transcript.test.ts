@@ -11,7 +11,7 @@ function message(entrypoint: string): string {
   return `${JSON.stringify({ type: "user", message: { content: 'say "entrypoint":"cli"' }, entrypoint })}\n`;
 }
 
-function saved(inputTokens: number): string {
+function saved(inputTokens: number, sessionId = ID): string {
   const usage = {
     inputTokens,
     outputTokens: 2,
@@ -19,7 +19,7 @@ function saved(inputTokens: number): string {
     cacheCreationInputTokens: 4,
     costUSD: 0.5,
   };
-  return `${JSON.stringify({ type: "cost-state", sessionId: ID, modelUsage: { sonnet: usage } })}\n`;
+  return `${JSON.stringify({ type: "cost-state", sessionId, modelUsage: { sonnet: usage } })}\n`;
 }
 
 describe("a session's transcript", () => {
@@ -68,25 +68,39 @@ describe("a session's transcript", () => {
     expect(transcriptFrom(join(dir, "link")).savedTotals()).to.deep.equal({ sonnet });
   });
 
-  it("knows nothing where there is none, and of a line that is torn or not as it was", () => {
-    expect(transcript.savedTotals()).to.equal(undefined);
-    expect(transcript.mark()()).to.equal(true);
+  it("goes by the last line that is whole, as it was, and this session's", () => {
+    const sonnet = { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.5 };
     for (const line of [
       '{"type":"cost-state","modelU',
       '{"type":"cost-state"}',
-      '{"type":"cost-state","modelUsage":{"a":{}}}',
+      `{"type":"cost-state","sessionId":"${ID}","modelUsage":{"a":{}}}`,
+      saved(9, "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a02"),
     ]) {
       writeFileSync(file, `${saved(1)}${line}`);
-      expect(transcript.savedTotals(), line).to.equal(undefined);
+      expect(transcript.savedTotals(), line).to.deep.equal({ sonnet });
     }
+  });
+
+  it("knows that nothing was saved, and knows nothing of a file that can't be read", () => {
+    writeFileSync(file, message("sdk-ts"));
+    expect(transcript.savedTotals()).to.deep.equal({});
     rmSync(file);
+    expect(transcript.savedTotals()).to.equal(undefined);
+    expect(transcript.mark()()).to.equal(true);
     mkdirSync(file);
     expect(transcript.savedTotals()).to.equal(undefined);
     expect(transcript.mark()()).to.equal(true);
   });
 
-  it("looks at its last part only", () => {
-    writeFileSync(file, saved(1) + message("sdk-ts").repeat(5000));
-    expect(transcript.savedTotals()).to.equal(undefined);
+  it("finds the totals however far they are from the end, and across the pieces that it reads", () => {
+    const sonnet = { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.5 };
+    const piece = 256 * 1024;
+    for (const behind of [piece - 50, piece, 2 * piece - 90, 3 * piece + 7]) {
+      writeFileSync(
+        file,
+        `${message("sdk-ts")}${saved(1)}${"é".repeat(behind / 2 - 1)}${behind % 2 ? "x" : ""}\n`,
+      );
+      expect(transcript.savedTotals(), String(behind)).to.deep.equal({ sonnet });
+    }
   });
 });

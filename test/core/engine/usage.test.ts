@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { settle } from "../../../core/dist/engine/bases.js";
-import type { ModelTotals } from "../../../core/dist/engine/engine.js";
+import type { ModelTotals, TotalsByModel } from "../../../core/dist/engine/engine.js";
 import {
   add,
   covers,
@@ -15,6 +15,10 @@ import {
 
 function row(input: number, output: number, costUsd: number | null = 0): ModelTotals {
   return { input, output, cacheRead: 0, cacheWrite: 0, costUsd };
+}
+
+function delivered(all: TotalsByModel) {
+  return { all, uncut: all };
 }
 
 describe("what was delivered of a turn", () => {
@@ -85,10 +89,77 @@ describe("what a process started from", () => {
   it("is none of the bases that hold more of a model than there is now, whatever the sums say", () => {
     const now = { sonnet: row(10, 2, 0.2) };
     const bases = [{ haiku: row(5, 1) }, { sonnet: row(4, 1, 0.1) }];
-    expect(settle(now, { bases }, { sonnet: row(5, 1, null) })).to.deep.equal({
+    expect(settle(now, { bases }, delivered({ sonnet: row(5, 1, null) }))).to.deep.equal({
       base: bases[1],
       used: { sonnet: row(6, 1, 0.1) },
     });
+  });
+});
+
+describe("what a process started from, where it is known", () => {
+  const now = { sonnet: row(10, 2, 0.2) };
+
+  it("does not compete with other bases, whatever was delivered", () => {
+    const certain = { sonnet: row(10, 2, 0.2) };
+    const settled = settle(now, { bases: [{}] }, delivered({ sonnet: row(8, 1, null) }), certain);
+    expect(settled).to.deep.equal({ base: certain, used: {} });
+  });
+
+  it("is given up only where there is less now", () => {
+    const settled = settle(now, { bases: [] }, delivered({ sonnet: row(10, 1, null) }), {
+      sonnet: row(11, 2),
+    });
+    expect(settled.used).to.deep.equal(now);
+  });
+
+  it("else fits the messages that did not break off, before it bills for all there ever was", () => {
+    const seen = { all: { sonnet: row(7, 1, null) }, uncut: {} };
+    expect(settle(now, { bases: [now] }, seen).used).to.deep.equal({});
+  });
+});
+
+describe("what was delivered beside the report", () => {
+  const broken = (messages: readonly (readonly [string, number, "open" | "closed" | "whole"])[]) => {
+    const usage = new DeliveredUsage();
+    for (const [id, input, state] of messages) {
+      usage.note(id, "sonnet", { input_tokens: input, output_tokens: 1 }, state);
+    }
+    return usage;
+  };
+
+  it("is the message that broke off and is in no report", () => {
+    const usage = broken([
+      ["counted", 10, "open"],
+      ["closed", 20, "closed"],
+      ["left out", 30, "open"],
+    ]);
+    const { unreported, ahead } = usage.beside({ sonnet: row(30, 9) }, {});
+    expect(unreported).to.deep.equal({ sonnet: row(30, 1, null) });
+    expect(ahead).to.deep.equal({});
+  });
+
+  it("is nothing where the report covers all, by whatever name of the model", () => {
+    const usage = broken([["1", 10, "open"]]);
+    expect(usage.beside({ "sonnet[1m]": row(10, 3) }, {}).unreported).to.deep.equal({});
+    expect(usage.beside({ sonnet: row(10, 3) }, {}).unreported).to.deep.equal({});
+  });
+
+  it("finds a subagent's message that an error followed, under the outputs that only the report knows", () => {
+    const usage = broken([
+      ["tool call", 11, "whole"],
+      ["left out", 26, "whole"],
+    ]);
+    usage.doubt("left out");
+    expect(usage.beside({ sonnet: row(11, 40) }, {}).unreported).to.deep.equal({ sonnet: row(26, 1, null) });
+  });
+
+  it("leaves a whole message to the next report, and does not take that for a gap later", () => {
+    const { unreported, ahead } = broken([["1", 10, "whole"]]).beside({}, {});
+    expect(unreported).to.deep.equal({});
+    expect(sumOf(ahead).input).to.equal(10);
+    const next = broken([["2", 5, "open"]]).beside({ sonnet: row(10, 3) }, ahead);
+    expect(next.unreported).to.deep.equal({ sonnet: row(5, 1, null) });
+    expect(next.ahead).to.deep.equal({});
   });
 });
 

@@ -49,9 +49,12 @@ export function planAnswer(conversation: Conversation): Answer {
   return finish(conversation, conversation.subagent ? "subagent" : "turn", said, first - before.length);
 }
 
+/** Moves that put nothing into the answer. */
+const SILENT: ReadonlySet<Move["kind"]> = new Set(["pace", "pause", "open", "thinking"]);
+
 /** What ends a message that would otherwise say nothing. */
 function closing(conversation: Conversation, message: readonly Move[], scripted: boolean): readonly Move[] {
-  const silent = message.every(({ kind }) => kind === "pace" || kind === "pause" || kind === "thinking");
+  const silent = message.every(({ kind }) => SILENT.has(kind));
   return silent ? [{ kind: "text", text: closingText(conversation, scripted) }] : [];
 }
 

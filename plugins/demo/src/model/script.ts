@@ -10,6 +10,8 @@ export type Move =
   /** From here on, so many milliseconds between two pieces. */
   | { readonly kind: "pace"; readonly ms: number }
   | { readonly kind: "pause"; readonly ms: number }
+  /** Opens the message: a failure right after it comes in mid stream, not as an HTTP status. */
+  | { readonly kind: "open" }
   /** `times`: how many attempts fail before one gets through; Infinity for all. */
   | { readonly kind: "fail"; readonly status: number; readonly message: string; readonly times: number }
   | { readonly kind: "hang" }
@@ -33,6 +35,7 @@ const FORMS: Readonly<Record<string, ReadMoves>> = {
   ],
   slow: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pace", ms }]),
   wait: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pause", ms }]),
+  open: () => [{ kind: "open" }],
   fail: readFailure,
   hang: () => [{ kind: "hang" }],
   cut: readCut,
