@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { markedEnvironment } from "./engine/reaper.js";
+import { markedEnvironment } from "./installation.js";
 import type { ApprovalDesk, Capabilities, Offers, TurnHandle, TurnRunner } from "./kernel/capabilities.js";
 import type { Ledger } from "./ledger/ledger.js";
 import type { Sessions } from "./sessions.js";

@@ -1,7 +1,7 @@
+import { NO_USAGE } from "../turns/usage.js";
 import type { EngineResult } from "./engine.js";
 import type { ClaudeProcess, ProcessExit } from "./process.js";
 import type { TurnReport } from "./reading.js";
-import { NO_USAGE } from "./usage.js";
 
 /** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
 const INTERRUPT_GRACE_MS = 2500;

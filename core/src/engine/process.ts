@@ -14,8 +14,9 @@ import {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { SpawnPlan } from "../engine/engine.js";
 import { messageOf } from "../errors.js";
+import { markedEnvironment } from "../installation.js";
 import type { ChildNote } from "./engine.js";
-import { endMarked, findMarked, markedEnvironment, startTimeOf } from "./reaper.js";
+import { endMarked, findMarked, startTimeOf } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
 const CLEAN_END_MS = 2000;

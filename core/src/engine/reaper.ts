@@ -1,14 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-
-/** The variable that every child carries, and hands down to all that it starts. */
-export const MARKER_VARIABLE = "CLAUDEWAY_PROCESS";
-
-/** The variable with this marker. A gateway that runs inside a tool call of another one keeps that one's marker too. */
-export function markedEnvironment(marker: string): Readonly<Record<string, string>> {
-  const outer = process.env[MARKER_VARIABLE];
-  return { [MARKER_VARIABLE]: outer === undefined ? marker : `${outer},${marker}` };
-}
+import { MARKER_VARIABLE } from "../installation.js";
 
 /** A process, told apart from a later one with the same pid by its start time. */
 export interface ProcessId {

@@ -238,6 +238,3 @@ function tokensOf(row: ModelTotals): Tokens {
 function roundUsd(usd: number | null): number | null {
   return usd === null ? null : Math.max(0, Math.round(usd * 1e10) / 1e10);
 }
-
-/** The usage of a turn that never reached the CLI. */
-export const NO_USAGE: TurnUsage = Object.freeze(reportedUsage(NO_TOTALS));

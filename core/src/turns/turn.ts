@@ -1,7 +1,6 @@
 import { TurnCalls } from "../approvals/calls.js";
 import type { Approval } from "../approvals/types.js";
 import type { EngineListener, EngineResult, StopReason } from "../engine/engine.js";
-import { NO_USAGE } from "../engine/usage.js";
 import { GatewayError } from "../errors.js";
 import { Booking } from "./booking.js";
 import { Course } from "./course.js";
@@ -10,7 +9,7 @@ import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
-import { addUsage } from "./usage.js";
+import { addUsage, NO_USAGE } from "./usage.js";
 
 /** A turn whose end is in the books. */
 interface BookedTurn {

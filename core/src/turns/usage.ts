@@ -1,6 +1,14 @@
 import type { Tokens } from "@claudeway/schemas";
 import type { ModelShare, TurnUsage } from "./types.js";
 
+const NO_SHARE: ModelShare = {
+  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
+  costUsd: 0,
+};
+
+/** The usage of a turn that never reached the CLI. */
+export const NO_USAGE: TurnUsage = Object.freeze({ ...NO_SHARE, estimated: false, byModel: {} });
+
 /** What two parts of a turn used together. A price that is missing in one of them is missing. */
 export function addUsage(a: TurnUsage, b: TurnUsage): TurnUsage {
   const models = new Set([...Object.keys(a.byModel), ...Object.keys(b.byModel)]);
@@ -13,11 +21,6 @@ export function addUsage(a: TurnUsage, b: TurnUsage): TurnUsage {
     ),
   };
 }
-
-const NO_SHARE: ModelShare = {
-  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
-  costUsd: 0,
-};
 
 function addShares(a = NO_SHARE, b = NO_SHARE): ModelShare {
   return { tokens: addTokens(a.tokens, b.tokens), costUsd: addUsd(a.costUsd, b.costUsd) };

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { expect } from "chai";
-import { endMarked, findMarked, MARKER_VARIABLE, startTimeOf } from "../../../core/dist/engine/reaper.js";
+import { endMarked, findMarked, startTimeOf } from "../../../core/dist/engine/reaper.js";
+import { MARKER_VARIABLE } from "../../../core/dist/installation.js";
 import { eventually } from "../../e2e/poll.js";
 
 describe("the reaper", () => {

@@ -7,11 +7,11 @@ import {
   DeliveredUsage,
   estimatedUsage,
   isPossible,
-  NO_USAGE,
   reportedUsage,
   subtract,
   sumOf,
 } from "../../../core/dist/engine/usage.js";
+import { NO_USAGE } from "../../../core/dist/turns/usage.js";
 
 function row(input: number, output: number, costUsd: number | null = 0): ModelTotals {
   return { input, output, cacheRead: 0, cacheWrite: 0, costUsd };
