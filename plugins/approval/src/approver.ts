@@ -21,7 +21,7 @@ export interface Answer {
 export function createApprover(
   config: ApprovalConfig,
   guarded: ProtectedPaths,
-): (call: Omit<ToolCall, "toolUseId">) => Answer {
+): (call: Omit<ToolCall, "toolUseId">) => Promise<Answer> {
   const rules = compileRules(config.rules);
   const ask: Verdict = {
     verdict: "ask",
@@ -30,8 +30,9 @@ export function createApprover(
     maxHoldSecs: config.max_hold_secs,
     deciders: config.deciders,
   };
-  return (call) => {
-    const { verdict, rule, message = "The gateway's rules refuse this call." } = decide(call, rules, guarded);
+  return async (call) => {
+    const ruling = await decide(call, rules, guarded);
+    const { verdict, rule, message = "The gateway's rules refuse this call." } = ruling;
     if (verdict === "ask") return { verdict: ask, rule };
     return { verdict: verdict === "deny" ? { verdict, message } : { verdict }, rule };
   };

@@ -12,8 +12,8 @@ export default definePlugin<ApprovalConfig, "control">({
   needs: ["control"],
   apply(kernel, config) {
     const answer = createApprover(config, gatewayPaths(kernel.control));
-    kernel.hooks.approve.tap("rules", (call) => {
-      const { verdict, rule } = answer(call);
+    kernel.hooks.approve.tapPromise("rules", async (call) => {
+      const { verdict, rule } = await answer(call);
       kernel.log.debug(
         { tool: call.tool, verdict: verdict.verdict, rule },
         "the rules answered for a tool call",

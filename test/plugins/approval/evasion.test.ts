@@ -152,39 +152,39 @@ describe("approval: getting a command past the rules", () => {
   const shell = (command: string, rules: readonly RuleConfig[]) => folders.call("Bash", { command }, rules);
 
   for (const [how, command] of DENIED) {
-    it(`finds a denied command behind ${how}`, () => {
-      expect(shell(command, NARROW)).to.deep.equal({
+    it(`finds a denied command behind ${how}`, async () => {
+      expect(await shell(command, NARROW)).to.deep.equal({
         verdict: "deny",
         rule: "deny Bash(rm *)",
         message: "no removing",
       });
-      expect(shell(command, WIDE)).to.include({ verdict: "deny" });
+      expect(await shell(command, WIDE)).to.include({ verdict: "deny" });
     });
   }
 
   for (const [how, command] of NOT_ALLOWED) {
-    it(`does not allow ${how}`, () => {
-      expect(shell(command, NARROW)).to.include({ verdict: "ask" });
+    it(`does not allow ${how}`, async () => {
+      expect(await shell(command, NARROW)).to.include({ verdict: "ask" });
     });
   }
 
   for (const [how, command] of DOUBTFUL) {
-    it(`asks where a denial cannot be ruled out: ${how}`, () => {
-      expect(shell(command, WIDE)).to.deep.equal({ verdict: "ask", rule: "deny Bash(rm *)" });
+    it(`asks where a denial cannot be ruled out: ${how}`, async () => {
+      expect(await shell(command, WIDE)).to.deep.equal({ verdict: "ask", rule: "deny Bash(rm *)" });
     });
   }
 
-  it("asks for what an ask rule means, also with options between its words", () => {
+  it("asks for what an ask rule means, also with options between its words", async () => {
     for (const command of ["git push", "git push origin main", "git -C sub push", "sudo git push"]) {
-      expect(shell(command, NARROW)).to.deep.equal({ verdict: "ask", rule: "ask Bash(git push *)" });
+      expect(await shell(command, NARROW)).to.deep.equal({ verdict: "ask", rule: "ask Bash(git push *)" });
     }
   });
 
-  it("sees other spellings of a denied option coming", () => {
+  it("sees other spellings of a denied option coming", async () => {
     const rules = [{ deny: "Bash(git push --force *)" }, { allow: "Bash(git push *)" }];
-    expect(shell("git push --force origin", rules)).to.include({ verdict: "deny" });
-    expect(shell("git push -f origin", rules)).to.include({ verdict: "ask" });
-    expect(shell("git push origin main", rules)).to.include({ verdict: "allow" });
+    expect(await shell("git push --force origin", rules)).to.include({ verdict: "deny" });
+    expect(await shell("git push -f origin", rules)).to.include({ verdict: "ask" });
+    expect(await shell("git push origin main", rules)).to.include({ verdict: "allow" });
   });
 
   describe("to what is protected", () => {
@@ -209,8 +209,8 @@ describe("approval: getting a command past the rules", () => {
     before(() => folders.link("other-session", folders.path("tasks", OTHER)));
 
     for (const [how, command, verdict] of cases) {
-      it(`${verdict === "deny" ? "refuses" : "asks for"} ${how}, whatever a rule allows`, () => {
-        expect(shell(command(), everything)).to.include({ verdict });
+      it(`${verdict === "deny" ? "refuses" : "asks for"} ${how}, whatever a rule allows`, async () => {
+        expect(await shell(command(), everything)).to.include({ verdict });
       });
     }
   });

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { compileRules, decide, type RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
-import { Folders, MINE, OTHER } from "./folders.js";
+import { Folders, MINE, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: rules for files", () => {
   const folders = new Folders();
@@ -23,43 +23,43 @@ describe("approval: rules for files", () => {
   after(() => folders.remove());
 
   const read = (file_path: string, rules?: readonly RuleConfig[]) =>
-    folders.call("Read", { file_path }, rules).verdict;
+    verdictOf(folders.call("Read", { file_path }, rules));
   const write = (file_path: string, rules?: readonly RuleConfig[]) =>
-    folders.call("Write", { file_path, content: "" }, rules).verdict;
+    verdictOf(folders.call("Write", { file_path, content: "" }, rules));
 
   describe("without a rule", () => {
-    it("allows reading in the workdir, by any of its names", () => {
-      expect(read(join(folders.workdir, "notes.txt"))).to.equal("allow");
-      expect(read("notes.txt")).to.equal("allow");
-      expect(read("./src/../notes.txt")).to.equal("allow");
-      expect(read(join(folders.workdir, "not-there.txt"))).to.equal("allow");
+    it("allows reading in the workdir, by any of its names", async () => {
+      expect(await read(join(folders.workdir, "notes.txt"))).to.equal("allow");
+      expect(await read("notes.txt")).to.equal("allow");
+      expect(await read("./src/../notes.txt")).to.equal("allow");
+      expect(await read(join(folders.workdir, "not-there.txt"))).to.equal("allow");
     });
 
-    it("asks for reading elsewhere, and for every way out", () => {
-      expect(read(folders.path("elsewhere/file.txt"))).to.equal("ask");
-      expect(read("../../elsewhere/file.txt")).to.equal("ask");
-      expect(read("out/file.txt"), "through a folder's link").to.equal("ask");
-      expect(read("out.txt"), "through a file's link").to.equal("ask");
-      expect(read("new.txt"), "through a link to nothing yet").to.equal("ask");
-      expect(read("chain.txt"), "through two links").to.equal("ask");
-      expect(read("loop"), "around in a circle").to.equal("ask");
-      expect(read("~/.ssh/id_rsa")).to.equal("ask");
-      expect(read("/proc/self/environ")).to.equal("ask");
-      expect(read("/proc/self/cwd/notes.txt")).to.equal("ask");
-      expect(read("/dev/stdin")).to.equal("ask");
+    it("asks for reading elsewhere, and for every way out", async () => {
+      expect(await read(folders.path("elsewhere/file.txt"))).to.equal("ask");
+      expect(await read("../../elsewhere/file.txt")).to.equal("ask");
+      expect(await read("out/file.txt"), "through a folder's link").to.equal("ask");
+      expect(await read("out.txt"), "through a file's link").to.equal("ask");
+      expect(await read("new.txt"), "through a link to nothing yet").to.equal("ask");
+      expect(await read("chain.txt"), "through two links").to.equal("ask");
+      expect(await read("loop"), "around in a circle").to.equal("ask");
+      expect(await read("~/.ssh/id_rsa")).to.equal("ask");
+      expect(await read("/proc/self/environ")).to.equal("ask");
+      expect(await read("/proc/self/cwd/notes.txt")).to.equal("ask");
+      expect(await read("/dev/stdin")).to.equal("ask");
     });
 
-    it("asks where the CLI might open another file than the one that is written", () => {
-      expect(read("notes.txt "), "a space at the end").to.equal("ask");
-      expect(read("note\u0301s.txt"), "a letter in two parts").to.equal("ask");
-      expect(read("notes\u200b.txt"), "an invisible character").to.equal("ask");
-      expect(read("notes\0.txt"), "a NUL").to.equal("ask");
-      expect(read("")).to.equal("ask");
-      expect(folders.call("Read", {})).to.include({ verdict: "ask" });
-      expect(folders.call("Read", { file_path: ["notes.txt"] })).to.include({ verdict: "ask" });
+    it("asks where the CLI might open another file than the one that is written", async () => {
+      expect(await read("notes.txt "), "a space at the end").to.equal("ask");
+      expect(await read("note\u0301s.txt"), "a letter in two parts").to.equal("ask");
+      expect(await read("notes\u200b.txt"), "an invisible character").to.equal("ask");
+      expect(await read("notes\0.txt"), "a NUL").to.equal("ask");
+      expect(await read("")).to.equal("ask");
+      expect(await folders.call("Read", {})).to.include({ verdict: "ask" });
+      expect(await folders.call("Read", { file_path: ["notes.txt"] })).to.include({ verdict: "ask" });
     });
 
-    it("asks for such a path whatever a rule allows, and names a denial that may be meant", () => {
+    it("asks for such a path whatever a rule allows, and names a denial that may be meant", async () => {
       for (const path of [
         "notes.txt ",
         "notes\u200b.txt",
@@ -67,44 +67,46 @@ describe("approval: rules for files", () => {
         "/proc/self/cwd/package.json",
         "/dev/fd/3",
       ]) {
-        expect(read(path, [{ allow: "Read" }]), path).to.equal("ask");
+        expect(await read(path, [{ allow: "Read" }]), path).to.equal("ask");
       }
       expect(
-        folders.call("Read", { file_path: ".env " }, [{ deny: "Read(.env)" }, { allow: "Read" }]),
+        await folders.call("Read", { file_path: ".env " }, [{ deny: "Read(.env)" }, { allow: "Read" }]),
       ).to.deep.equal({
         verdict: "ask",
         rule: "deny Read(.env)",
       });
     });
 
-    it("asks for every change, also in the workdir", () => {
-      expect(write("notes.txt")).to.equal("ask");
-      expect(folders.call("Edit", { file_path: "notes.txt", old_string: "a", new_string: "b" })).to.include({
+    it("asks for every change, also in the workdir", async () => {
+      expect(await write("notes.txt")).to.equal("ask");
+      expect(
+        await folders.call("Edit", { file_path: "notes.txt", old_string: "a", new_string: "b" }),
+      ).to.include({
         verdict: "ask",
       });
-      expect(folders.call("NotebookEdit", { notebook_path: "a.ipynb", new_source: "" })).to.include({
+      expect(await folders.call("NotebookEdit", { notebook_path: "a.ipynb", new_source: "" })).to.include({
         verdict: "ask",
       });
     });
 
-    it("allows searching in the workdir", () => {
-      expect(folders.call("Grep", { pattern: "a" })).to.include({ verdict: "allow" });
-      expect(folders.call("Grep", { pattern: "a", path: "src" })).to.include({ verdict: "allow" });
-      expect(folders.call("Glob", { pattern: "**/*.{ts,js}" })).to.include({ verdict: "allow" });
-      expect(folders.call("LS", { path: folders.workdir })).to.include({ verdict: "allow" });
+    it("allows searching in the workdir", async () => {
+      expect(await folders.call("Grep", { pattern: "a" })).to.include({ verdict: "allow" });
+      expect(await folders.call("Grep", { pattern: "a", path: "src" })).to.include({ verdict: "allow" });
+      expect(await folders.call("Glob", { pattern: "**/*.{ts,js}" })).to.include({ verdict: "allow" });
+      expect(await folders.call("LS", { path: folders.workdir })).to.include({ verdict: "allow" });
     });
 
-    it("asks for a search that leaves it", () => {
-      expect(folders.call("Grep", { pattern: "a", path: folders.path("elsewhere") })).to.include({
+    it("asks for a search that leaves it", async () => {
+      expect(await folders.call("Grep", { pattern: "a", path: folders.path("elsewhere") })).to.include({
         verdict: "ask",
       });
-      expect(folders.call("Grep", { pattern: "a", path: "out" })).to.include({ verdict: "ask" });
-      expect(folders.call("Glob", { pattern: `${folders.path("elsewhere")}/*` })).to.include({
+      expect(await folders.call("Grep", { pattern: "a", path: "out" })).to.include({ verdict: "ask" });
+      expect(await folders.call("Glob", { pattern: `${folders.path("elsewhere")}/*` })).to.include({
         verdict: "ask",
       });
-      expect(folders.call("Glob", { pattern: "out/*" })).to.include({ verdict: "ask" });
+      expect(await folders.call("Glob", { pattern: "out/*" })).to.include({ verdict: "ask" });
       for (const pattern of ["*/../../*", "{src,../..}/*", "{/etc,src}/*", "~/*"]) {
-        expect(folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
+        expect(await folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
       }
     });
   });
@@ -125,13 +127,13 @@ describe("approval: rules for files", () => {
     ];
 
     for (const [what, path] of places) {
-      it(`refuses ${what}, whatever a rule allows`, () => {
-        expect(read(path(), everything)).to.equal("deny");
-        expect(write(path(), everything)).to.equal("deny");
+      it(`refuses ${what}, whatever a rule allows`, async () => {
+        expect(await read(path(), everything)).to.equal("deny");
+        expect(await write(path(), everything)).to.equal("deny");
       });
     }
 
-    it("refuses a search of what is around it", () => {
+    it("refuses a search of what is around it", async () => {
       for (const path of [
         "..",
         "../..",
@@ -140,80 +142,86 @@ describe("approval: rules for files", () => {
         folders.path("gateway/data"),
         "around",
       ]) {
-        expect(folders.call("Grep", { pattern: "a", path }, everything), path).to.include({
+        expect(await folders.call("Grep", { pattern: "a", path }, everything), path).to.include({
           verdict: "deny",
         });
-        expect(folders.call("Glob", { pattern: "*", path }, everything), path).to.include({
+        expect(await folders.call("Glob", { pattern: "*", path }, everything), path).to.include({
           verdict: "deny",
         });
       }
-      expect(folders.call("Glob", { pattern: "../*/notes.txt" }, everything)).to.include({ verdict: "deny" });
-    });
-
-    it("refuses other tools that name it", () => {
-      const path = folders.path("gateway/data/ledger.sqlite");
-      const rules = [{ allow: "mcp__files" }];
-      expect(folders.call("mcp__files__read", { options: [{ path }] }, rules)).to.include({
+      expect(await folders.call("Glob", { pattern: "../*/notes.txt" }, everything)).to.include({
         verdict: "deny",
       });
-      expect(folders.call("mcp__files__read", { path: "ledger" }, rules)).to.include({ verdict: "allow" });
-      expect(folders.call("mcp__files__read", { path: "./ledger" }, rules)).to.include({ verdict: "deny" });
-      expect(folders.call("Artifact", { file_path: path })).to.include({ verdict: "deny" });
     });
 
-    it("tells the model why", () => {
-      const { message } = folders.call("Read", { file_path: `../${OTHER}/notes.txt` });
+    it("refuses other tools that name it", async () => {
+      const path = folders.path("gateway/data/ledger.sqlite");
+      const rules = [{ allow: "mcp__files" }];
+      expect(await folders.call("mcp__files__read", { options: [{ path }] }, rules)).to.include({
+        verdict: "deny",
+      });
+      expect(await folders.call("mcp__files__read", { path: "ledger" }, rules)).to.include({
+        verdict: "allow",
+      });
+      expect(await folders.call("mcp__files__read", { path: "./ledger" }, rules)).to.include({
+        verdict: "deny",
+      });
+      expect(await folders.call("Artifact", { file_path: path })).to.include({ verdict: "deny" });
+    });
+
+    it("tells the model why", async () => {
+      const { message } = await folders.call("Read", { file_path: `../${OTHER}/notes.txt` });
       expect(message).to.equal("This belongs to another session: stay in your own working directory.");
     });
 
-    it("keeps sessions from a task that works in the base folder, and nothing else", () => {
+    it("keeps sessions from a task that works in the base folder, and nothing else", async () => {
       const workdir = folders.path("tasks");
       const task = (tool: string, input: Readonly<Record<string, unknown>>) =>
-        decide({ tool, input, workdir }, [], folders.guarded).verdict;
-      expect(task("Read", { file_path: "made-by-a-task/notes.txt" })).to.equal("allow");
-      expect(task("Read", { file_path: `${MINE}/notes.txt` })).to.equal("deny");
-      expect(task("Grep", { pattern: "a" })).to.equal("deny");
-      expect(task("Grep", { pattern: "a", path: "made-by-a-task" })).to.equal("allow");
+        verdictOf(decide({ tool, input, workdir }, [], folders.guarded));
+      expect(await task("Read", { file_path: "made-by-a-task/notes.txt" })).to.equal("allow");
+      expect(await task("Read", { file_path: `${MINE}/notes.txt` })).to.equal("deny");
+      expect(await task("Grep", { pattern: "a" })).to.equal("deny");
+      expect(await task("Grep", { pattern: "a", path: "made-by-a-task" })).to.equal("allow");
     });
 
-    it("lets a workdir below the data folder be", () => {
+    it("lets a workdir below the data folder be", async () => {
       const workdir = folders.path("gateway/data/tasks", MINE);
       const guarded = { ...folders.guarded, workdirs: folders.path("gateway/data/tasks") };
       const at = (file_path: string) =>
-        decide({ tool: "Read", input: { file_path }, workdir }, [], guarded).verdict;
-      expect(at("notes.txt")).to.equal("allow");
-      expect(at("../../ledger.sqlite")).to.equal("deny");
-      expect(at(`../${OTHER}/notes.txt`)).to.equal("deny");
+        verdictOf(decide({ tool: "Read", input: { file_path }, workdir }, [], guarded));
+      expect(await at("notes.txt")).to.equal("allow");
+      expect(await at("../../ledger.sqlite")).to.equal("deny");
+      expect(await at(`../${OTHER}/notes.txt`)).to.equal("deny");
     });
   });
 
   describe("patterns", () => {
     const site = (): RuleConfig[] => [{ allow: `Edit(${folders.path("site")}/**)` }];
 
-    it("allow what is below a folder, by its real path", () => {
-      expect(write(folders.path("site/index.html"), site())).to.equal("allow");
-      expect(write(folders.path("site/pages/new/deep.html"), site())).to.equal("allow");
-      expect(write("site/index.html", site()), "through a link to it").to.equal("allow");
-      expect(write(folders.path("site-2/index.html"), site())).to.equal("ask");
-      expect(write(folders.path("site/../elsewhere/file.txt"), site())).to.equal("ask");
+    it("allow what is below a folder, by its real path", async () => {
+      expect(await write(folders.path("site/index.html"), site())).to.equal("allow");
+      expect(await write(folders.path("site/pages/new/deep.html"), site())).to.equal("allow");
+      expect(await write("site/index.html", site()), "through a link to it").to.equal("allow");
+      expect(await write(folders.path("site-2/index.html"), site())).to.equal("ask");
+      expect(await write(folders.path("site/../elsewhere/file.txt"), site())).to.equal("ask");
     });
 
-    it("do not allow what only seems to be there", () => {
+    it("do not allow what only seems to be there", async () => {
       const rules = [{ allow: "Edit(./**)" }];
-      expect(write("src/main.ts", rules)).to.equal("allow");
-      expect(write("out/file.txt", rules)).to.equal("ask");
-      expect(write("new.txt", rules)).to.equal("ask");
+      expect(await write("src/main.ts", rules)).to.equal("allow");
+      expect(await write("out/file.txt", rules)).to.equal("ask");
+      expect(await write("new.txt", rules)).to.equal("ask");
     });
 
-    it("follow links in their own path", () => {
-      expect(write(folders.path("site/index.html"), [{ allow: "Edit(./site/**)" }])).to.equal("allow");
-      expect(write(folders.path("site/index.html"), [{ deny: "Edit(./site/**)" }])).to.equal("deny");
+    it("follow links in their own path", async () => {
+      expect(await write(folders.path("site/index.html"), [{ allow: "Edit(./site/**)" }])).to.equal("allow");
+      expect(await write(folders.path("site/index.html"), [{ deny: "Edit(./site/**)" }])).to.equal("deny");
     });
 
-    it("deny by any name of the file", () => {
-      expect(read("out.txt", [{ deny: "Read(out.txt)" }]), "the link's").to.equal("deny");
+    it("deny by any name of the file", async () => {
+      expect(await read("out.txt", [{ deny: "Read(out.txt)" }]), "the link's").to.equal("deny");
       const target = [{ deny: `Read(${folders.path("elsewhere")}/**)` }];
-      expect(read("out.txt", target), "the target's").to.equal("deny");
+      expect(await read("out.txt", target), "the target's").to.equal("deny");
     });
 
     const cases: readonly (readonly [string, string, boolean])[] = [
@@ -233,66 +241,74 @@ describe("approval: rules for files", () => {
     ];
 
     for (const [pattern, path, matches] of cases) {
-      it(`Edit(${pattern}) ${matches ? "allows" : "does not allow"} ${path}`, () => {
-        expect(write(path, [{ allow: `Edit(${pattern})` }])).to.equal(matches ? "allow" : "ask");
+      it(`Edit(${pattern}) ${matches ? "allows" : "does not allow"} ${path}`, async () => {
+        expect(await write(path, [{ allow: `Edit(${pattern})` }])).to.equal(matches ? "allow" : "ask");
       });
     }
 
-    it("deny a folder with all that is in it", () => {
-      expect(read("src/main.ts", [{ deny: "Read(./src)" }])).to.equal("deny");
-      expect(read("a/.env", [{ deny: "Read(.env)" }])).to.equal("deny");
-      expect(folders.call("Grep", { pattern: "a", path: "src" }, [{ deny: "Read(src)" }])).to.include({
+    it("deny a folder with all that is in it", async () => {
+      expect(await read("src/main.ts", [{ deny: "Read(./src)" }])).to.equal("deny");
+      expect(await read("a/.env", [{ deny: "Read(.env)" }])).to.equal("deny");
+      expect(await folders.call("Grep", { pattern: "a", path: "src" }, [{ deny: "Read(src)" }])).to.include({
         verdict: "deny",
       });
     });
 
-    it("cover the home folder", () => {
-      expect(read("~/.config/x", [{ allow: "Read(~/.config/**)" }])).to.equal("allow");
-      expect(read(join(homedir(), ".config/x"), [{ deny: "Read(~/.config)" }])).to.equal("deny");
+    it("cover the home folder", async () => {
+      expect(await read("~/.config/x", [{ allow: "Read(~/.config/**)" }])).to.equal("allow");
+      expect(await read(join(homedir(), ".config/x"), [{ deny: "Read(~/.config)" }])).to.equal("deny");
     });
 
-    it("ask for a search that may come upon what is denied", () => {
+    it("ask for a search that may come upon what is denied", async () => {
       const rules = [{ deny: "Read(.env)" }, { allow: "Read" }];
-      expect(folders.call("Grep", { pattern: "a" }, rules)).to.deep.equal({
+      expect(await folders.call("Grep", { pattern: "a" }, rules)).to.deep.equal({
         verdict: "ask",
         rule: "deny Read(.env)",
       });
-      expect(folders.call("Glob", { pattern: "**/*" }, rules)).to.include({ verdict: "allow" });
+      expect(await folders.call("Glob", { pattern: "**/*" }, rules)).to.include({ verdict: "allow" });
       const far = [{ deny: `Read(${folders.path("elsewhere")}/**)` }];
-      expect(folders.call("Grep", { pattern: "a" }, far)).to.include({ verdict: "allow" });
+      expect(await folders.call("Grep", { pattern: "a" }, far)).to.include({ verdict: "allow" });
     });
 
-    it("allow a search only where all below is allowed", () => {
+    it("allow a search only where all below is allowed", async () => {
       const path = folders.path("site");
-      expect(folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/**)` }])).to.include({
+      expect(await folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/**)` }])).to.include({
         verdict: "allow",
       });
-      expect(folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/*)` }])).to.include({
+      expect(await folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/*)` }])).to.include({
         verdict: "ask",
       });
       const pages = { pattern: "a", path: join(path, "pages") };
-      expect(folders.call("Grep", pages, [{ allow: `Read(${path}/*)` }])).to.include({ verdict: "ask" });
+      expect(await folders.call("Grep", pages, [{ allow: `Read(${path}/*)` }])).to.include({
+        verdict: "ask",
+      });
     });
 
-    it("cover the tools of their kind", () => {
+    it("cover the tools of their kind", async () => {
       const rules = [{ deny: "Edit(./src/**)" }, { deny: "Read(./src/**)" }];
       for (const tool of ["Write", "Edit", "MultiEdit", "Read"]) {
-        expect(folders.call(tool, { file_path: "src/main.ts" }, rules), tool).to.include({ verdict: "deny" });
+        expect(await folders.call(tool, { file_path: "src/main.ts" }, rules), tool).to.include({
+          verdict: "deny",
+        });
       }
-      expect(folders.call("NotebookEdit", { notebook_path: "src/a.ipynb" }, rules)).to.include({
+      expect(await folders.call("NotebookEdit", { notebook_path: "src/a.ipynb" }, rules)).to.include({
         verdict: "deny",
       });
-      expect(folders.call("Write", { file_path: "a" }, [{ deny: "Edit" }])).to.include({ verdict: "deny" });
-      expect(folders.call("Edit", { file_path: "a" }, [{ deny: "Write" }])).to.include({ verdict: "ask" });
+      expect(await folders.call("Write", { file_path: "a" }, [{ deny: "Edit" }])).to.include({
+        verdict: "deny",
+      });
+      expect(await folders.call("Edit", { file_path: "a" }, [{ deny: "Write" }])).to.include({
+        verdict: "ask",
+      });
     });
   });
 
-  it("counts relative paths from where the shell stands", () => {
+  it("counts relative paths from where the shell stands", async () => {
     const call = { tool: "Read", input: { file_path: "../notes.txt" }, workdir: folders.workdir };
-    expect(decide({ ...call, cwd: join(folders.workdir, "src") }, [], folders.guarded).verdict).to.equal(
-      "allow",
-    );
-    expect(decide({ ...call, cwd: folders.workdir }, [], folders.guarded).verdict).to.equal("deny");
-    expect(decide(call, compileRules([]), folders.guarded).verdict).to.equal("deny");
+    expect(
+      await verdictOf(decide({ ...call, cwd: join(folders.workdir, "src") }, [], folders.guarded)),
+    ).to.equal("allow");
+    expect(await verdictOf(decide({ ...call, cwd: folders.workdir }, [], folders.guarded))).to.equal("deny");
+    expect(await verdictOf(decide(call, compileRules([]), folders.guarded))).to.equal("deny");
   });
 });

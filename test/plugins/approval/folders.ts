@@ -46,11 +46,19 @@ export class Folders {
     symlinkSync(target, join(this.workdir, name));
   }
 
-  call(tool: string, input: Readonly<Record<string, unknown>>, rules: readonly RuleConfig[] = []): Ruling {
+  call(
+    tool: string,
+    input: Readonly<Record<string, unknown>>,
+    rules: readonly RuleConfig[] = [],
+  ): Promise<Ruling> {
     return decide({ tool, input, workdir: this.workdir }, compileRules(rules), this.guarded);
   }
 
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+export async function verdictOf(ruling: Promise<Ruling>): Promise<Ruling["verdict"]> {
+  return (await ruling).verdict;
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { AFTER, ALLOWED, BEFORE, Choices, ROUNDS, RULES, SEED } from "./compositions.js";
-import { Folders } from "./folders.js";
+import { Folders, verdictOf } from "./folders.js";
 import { RealBash } from "./real-bash.js";
 
 const JOINTS = [" && ", " || ", "; ", " | ", "\n"];
@@ -12,7 +12,7 @@ describe("approval: random commands, and what bash makes of them", function () {
   const bash = new RealBash(folders.path("bash"), ["good", "fine", "bad", "x", "a", "b", "e", "f"]);
   after(() => folders.remove());
 
-  const verdict = (command: string, rules = RULES) => folders.call("Bash", { command }, rules).verdict;
+  const verdict = (command: string, rules = RULES) => verdictOf(folders.call("Bash", { command }, rules));
   const shown = (command: string) => `${JSON.stringify(command)} (seed ${SEED})`;
   const isGood = (name: string) => name === "good" || name === "fine";
 
@@ -23,23 +23,23 @@ describe("approval: random commands, and what bash makes of them", function () {
     expect(bash.run("good > out").made).to.deep.equal(["out"]);
   });
 
-  it("allowed commands are allowed, also one after another", () => {
+  it("allowed commands are allowed, also one after another", async () => {
     const choices = new Choices(SEED);
     for (let round = 0; round < 200; round++) {
       const command = choices.some(ALLOWED, 3, JOINTS) + choices.of(ALLOWED);
-      expect(verdict(command), shown(command)).to.equal("allow");
+      expect(await verdict(command), shown(command)).to.equal("allow");
     }
   });
 
-  it("with anything put before or after one, it is asked", () => {
+  it("with anything put before or after one, it is asked", async () => {
     for (const command of ALLOWED) {
       for (const more of AFTER)
-        expect(verdict(`${command} ${more}`), shown(`${command} ${more}`)).to.equal("ask");
-      for (const more of BEFORE) expect(verdict(more + command), shown(more + command)).to.equal("ask");
+        expect(await verdict(`${command} ${more}`), shown(`${command} ${more}`)).to.equal("ask");
+      for (const more of BEFORE) expect(await verdict(more + command), shown(more + command)).to.equal("ask");
     }
   });
 
-  it("with it in the midst of others, it is asked, unless all that bash runs is allowed", () => {
+  it("with it in the midst of others, it is asked, unless all that bash runs is allowed", async () => {
     const choices = new Choices(SEED + 1);
     const between = [...JOINTS, " "];
     for (let round = 0; round < ROUNDS; round++) {
@@ -49,20 +49,20 @@ describe("approval: random commands, and what bash makes of them", function () {
         : choices.of(BEFORE) + choices.of(ALLOWED);
       const rest = choices.of(between) + choices.some(ALLOWED, 2, between);
       const command = choices.some(ALLOWED, 2, between) + changed + rest;
-      if (verdict(command) === "allow") {
+      if ((await verdict(command)) === "allow") {
         expect(bash.run(command).called, shown(command)).to.satisfy((names: string[]) => names.every(isGood));
       }
     }
   });
 
-  it("what is allowed runs only what is allowed, and writes nothing", () => {
+  it("what is allowed runs only what is allowed, and writes nothing", async () => {
     const choices = new Choices(SEED + 2);
     const allowed = new Set<string>();
     for (let round = 0; round < ROUNDS * 10 && allowed.size < 150; round++) {
       const tail = choices.some(LETTERS, 8, [""]);
       const command =
         choices.some(ALLOWED, 1, JOINTS) + choices.of(ALLOWED) + tail + choices.some(ALLOWED, 1, JOINTS);
-      if (verdict(command) === "allow") allowed.add(command);
+      if ((await verdict(command)) === "allow") allowed.add(command);
     }
     expect(allowed.size).to.equal(150);
     for (const command of allowed) {
@@ -72,7 +72,7 @@ describe("approval: random commands, and what bash makes of them", function () {
     }
   });
 
-  it("what runs a denied command is never allowed, though everything else is", () => {
+  it("what runs a denied command is never allowed, though everything else is", async () => {
     const choices = new Choices(SEED + 3);
     const rules = [{ deny: "Bash(bad *)" }, { allow: "Bash" }];
     let ran = 0;
@@ -82,7 +82,7 @@ describe("approval: random commands, and what bash makes of them", function () {
       const command = `${before}${choices.of(ALLOWED)} ${choices.of(AFTER)}${between}${choices.of(AFTER)}`;
       if (!bash.run(command).called.includes("bad")) continue;
       ran += 1;
-      expect(verdict(command, rules), shown(command)).to.not.equal("allow");
+      expect(await verdict(command, rules), shown(command)).to.not.equal("allow");
     }
     expect(ran).to.be.above(ROUNDS / 50);
   });

@@ -17,15 +17,15 @@ describe("approval: what the approve hook is answered", () => {
       folders.guarded,
     )({ tool, input, workdir: folders.workdir });
 
-  it("allow, and nothing else", () => {
-    expect(answer("Read", { file_path: "notes.txt" })).to.deep.equal({
+  it("allow, and nothing else", async () => {
+    expect(await answer("Read", { file_path: "notes.txt" })).to.deep.equal({
       verdict: { verdict: "allow" },
       rule: undefined,
     });
   });
 
-  it("ask, on the terms that the configuration has", () => {
-    expect(answer("Bash", { command: "ls" }).verdict).to.deep.equal({
+  it("ask, on the terms that the configuration has", async () => {
+    expect((await answer("Bash", { command: "ls" })).verdict).to.deep.equal({
       verdict: "ask",
       liveWaitSecs: 5,
       expiresSecs: 60,
@@ -34,12 +34,12 @@ describe("approval: what the approve hook is answered", () => {
     });
   });
 
-  it("deny, with the rule's message or one that names it", () => {
-    expect(answer("Bash", { command: "rm x" })).to.deep.equal({
+  it("deny, with the rule's message or one that names it", async () => {
+    expect(await answer("Bash", { command: "rm x" })).to.deep.equal({
       verdict: { verdict: "deny", message: "no removing" },
       rule: "deny Bash(rm *)",
     });
-    expect(answer("WebSearch", {}).verdict).to.deep.equal({
+    expect((await answer("WebSearch", {})).verdict).to.deep.equal({
       verdict: "deny",
       message: "The gateway's rules refuse WebSearch.",
     });

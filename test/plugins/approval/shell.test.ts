@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
-import { Folders } from "./folders.js";
+import { Folders, verdictOf } from "./folders.js";
 
 describe("approval: rules for commands", () => {
   const folders = new Folders();
@@ -102,46 +102,48 @@ describe("approval: rules for commands", () => {
   ];
 
   for (const [what, rules, command, verdict] of cases) {
-    it(`${what}: ${JSON.stringify(command)} is ${verdict}`, () => {
-      expect(folders.call("Bash", { command }, rules)).to.include({ verdict });
+    it(`${what}: ${JSON.stringify(command)} is ${verdict}`, async () => {
+      expect(await folders.call("Bash", { command }, rules)).to.include({ verdict });
     });
   }
 
-  it("takes a harmless field along and asks for any other", () => {
+  it("takes a harmless field along and asks for any other", async () => {
     const rules = [{ allow: "Bash(git status)" }];
-    const call = (more: object) => folders.call("Bash", { command: "git status", ...more }, rules).verdict;
-    expect(call({ description: "See what changed", timeout: 5000, run_in_background: false })).to.equal(
+    const call = (more: object) => verdictOf(folders.call("Bash", { command: "git status", ...more }, rules));
+    expect(await call({ description: "See what changed", timeout: 5000, run_in_background: false })).to.equal(
       "allow",
     );
-    expect(call({ run_in_background: true })).to.equal("ask");
-    expect(call({ dangerouslyDisableSandbox: true })).to.equal("ask");
-    expect(call({ shell: "zsh" })).to.equal("ask");
+    expect(await call({ run_in_background: true })).to.equal("ask");
+    expect(await call({ dangerouslyDisableSandbox: true })).to.equal("ask");
+    expect(await call({ shell: "zsh" })).to.equal("ask");
   });
 
-  it("never lets a rule leave the sandbox", () => {
+  it("never lets a rule leave the sandbox", async () => {
     const input = { command: "git status", dangerouslyDisableSandbox: true };
-    expect(folders.call("Bash", input, [{ allow: "Bash" }])).to.deep.equal({ verdict: "ask" });
+    expect(await folders.call("Bash", input, [{ allow: "Bash" }])).to.deep.equal({ verdict: "ask" });
   });
 
-  it("holds other tools that run commands to what Bash is refused, and allows them nothing", () => {
+  it("holds other tools that run commands to what Bash is refused, and allows them nothing", async () => {
     const rules = [{ deny: "Bash(rm *)" }, { allow: "Bash(git status)" }];
-    expect(folders.call("Monitor", { command: "tail -f log; rm x" }, rules)).to.include({ verdict: "deny" });
-    expect(folders.call("Monitor", { command: "git status" }, rules)).to.include({ verdict: "ask" });
-    expect(folders.call("Monitor", { command: "git status" }, [{ allow: "Monitor" }])).to.include({
+    expect(await folders.call("Monitor", { command: "tail -f log; rm x" }, rules)).to.include({
+      verdict: "deny",
+    });
+    expect(await folders.call("Monitor", { command: "git status" }, rules)).to.include({ verdict: "ask" });
+    expect(await folders.call("Monitor", { command: "git status" }, [{ allow: "Monitor" }])).to.include({
       verdict: "allow",
     });
   });
 
-  it("asks for a command that names what file tools are refused", () => {
+  it("asks for a command that names what file tools are refused", async () => {
     const rules = [{ deny: "Read(.env)" }, { allow: "Bash(cat *)" }];
-    expect(folders.call("Bash", { command: "cat .env" }, rules)).to.deep.equal({
+    expect(await folders.call("Bash", { command: "cat .env" }, rules)).to.deep.equal({
       verdict: "ask",
       rule: "deny Read(.env)",
     });
-    expect(folders.call("Bash", { command: "cat notes.txt" }, rules)).to.include({ verdict: "allow" });
+    expect(await folders.call("Bash", { command: "cat notes.txt" }, rules)).to.include({ verdict: "allow" });
   });
 
-  it("answers fast, and asks, for what is made to take long", () => {
+  it("answers fast, and asks, for what is made to take long", async () => {
     const rules = [{ deny: "Bash(rm * * * * -rf *)" }, { allow: "Bash" }];
     const commands = [
       `a ${"b ".repeat(5_000)}`,
@@ -153,7 +155,7 @@ describe("approval: rules for commands", () => {
     ];
     for (const command of commands) {
       const started = performance.now();
-      expect(folders.call("Bash", { command }, rules).verdict).to.be.oneOf(["ask", "allow"]);
+      expect(await verdictOf(folders.call("Bash", { command }, rules))).to.be.oneOf(["ask", "allow"]);
       expect(performance.now() - started).to.be.below(5_000);
     }
   });

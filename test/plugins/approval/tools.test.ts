@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
-import { Folders } from "./folders.js";
+import { Folders, verdictOf } from "./folders.js";
 
 describe("approval: rules for other tools", () => {
   const folders = new Folders();
@@ -10,9 +10,9 @@ describe("approval: rules for other tools", () => {
     tool: string,
     input: Readonly<Record<string, unknown>>,
     rules: readonly RuleConfig[] = [],
-  ) => folders.call(tool, input, rules).verdict;
+  ) => verdictOf(folders.call(tool, input, rules));
 
-  it("without a rule: allows what has no effect, asks for what reaches out and for what is not known", () => {
+  it("without a rule: allows what has no effect, asks for what reaches out and for what is not known", async () => {
     for (const tool of [
       "TodoWrite",
       "TaskCreate",
@@ -22,7 +22,7 @@ describe("approval: rules for other tools", () => {
       "Agent",
       "Task",
     ]) {
-      expect(verdict(tool, {}), tool).to.equal("allow");
+      expect(await verdict(tool, {}), tool).to.equal("allow");
     }
     for (const tool of [
       "WebFetch",
@@ -33,14 +33,14 @@ describe("approval: rules for other tools", () => {
       "AskUserQuestion",
       "Invented",
     ]) {
-      expect(verdict(tool, {}), tool).to.equal("ask");
+      expect(await verdict(tool, {}), tool).to.equal("ask");
     }
   });
 
-  it("asks for a subagent that would run elsewhere or with other permissions", () => {
-    expect(verdict("Agent", { prompt: "a", subagent_type: "Explore" })).to.equal("allow");
-    expect(verdict("Agent", { prompt: "a", isolation: "remote" })).to.equal("ask");
-    expect(verdict("Agent", { prompt: "a", mode: "bypassPermissions" })).to.equal("ask");
+  it("asks for a subagent that would run elsewhere or with other permissions", async () => {
+    expect(await verdict("Agent", { prompt: "a", subagent_type: "Explore" })).to.equal("allow");
+    expect(await verdict("Agent", { prompt: "a", isolation: "remote" })).to.equal("ask");
+    expect(await verdict("Agent", { prompt: "a", mode: "bypassPermissions" })).to.equal("ask");
   });
 
   describe("WebFetch", () => {
@@ -62,42 +62,42 @@ describe("approval: rules for other tools", () => {
       ["domain:*.example.org", "https://badexample.org/", "ask"],
     ];
     for (const [pattern, url, expected] of cases) {
-      it(`(${pattern}) with ${JSON.stringify(url)}: ${expected}`, () => {
-        expect(verdict("WebFetch", { url, prompt: "" }, [{ allow: `WebFetch(${pattern})` }])).to.equal(
+      it(`(${pattern}) with ${JSON.stringify(url)}: ${expected}`, async () => {
+        expect(await verdict("WebFetch", { url, prompt: "" }, [{ allow: `WebFetch(${pattern})` }])).to.equal(
           expected,
         );
       });
     }
 
-    it("denies a domain, and asks where it cannot tell", () => {
+    it("denies a domain, and asks where it cannot tell", async () => {
       const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
-      expect(verdict("WebFetch", { url: "https://example.org" }, rules)).to.equal("deny");
-      expect(verdict("WebFetch", { url: "https://example.com" }, rules)).to.equal("allow");
-      expect(verdict("WebFetch", { url: "https://a@example.org" }, rules)).to.equal("ask");
+      expect(await verdict("WebFetch", { url: "https://example.org" }, rules)).to.equal("deny");
+      expect(await verdict("WebFetch", { url: "https://example.com" }, rules)).to.equal("allow");
+      expect(await verdict("WebFetch", { url: "https://a@example.org" }, rules)).to.equal("ask");
     });
   });
 
-  it("MCP: a server, all of it in two spellings, some of its tools, one", () => {
+  it("MCP: a server, all of it in two spellings, some of its tools, one", async () => {
     for (const pattern of ["mcp__github", "mcp__github__*", "mcp__github__get_*", "mcp__github__get_issue"]) {
-      expect(verdict("mcp__github__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("allow");
-      expect(verdict("mcp__github2__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("ask");
+      expect(await verdict("mcp__github__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("allow");
+      expect(await verdict("mcp__github2__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("ask");
     }
-    expect(verdict("mcp__github__delete_repo", {}, [{ allow: "mcp__github__get_*" }])).to.equal("ask");
+    expect(await verdict("mcp__github__delete_repo", {}, [{ allow: "mcp__github__get_*" }])).to.equal("ask");
   });
 
-  it("fields: a subagent's type under both of the tool's names, a skill", () => {
+  it("fields: a subagent's type under both of the tool's names, a skill", async () => {
     const rules = [{ deny: "Agent(Explore)" }, { allow: "Skill(review)" }];
-    expect(verdict("Agent", { subagent_type: "Explore" }, rules)).to.equal("deny");
-    expect(verdict("Task", { subagent_type: "Explore" }, rules)).to.equal("deny");
-    expect(verdict("Agent", { subagent_type: "Plan" }, rules)).to.equal("allow");
-    expect(verdict("Agent", {}, rules), "its type is not told").to.equal("ask");
-    expect(verdict("Skill", { skill: "review" }, rules)).to.equal("allow");
-    expect(verdict("Skill", { skill: "deploy" }, rules)).to.equal("ask");
+    expect(await verdict("Agent", { subagent_type: "Explore" }, rules)).to.equal("deny");
+    expect(await verdict("Task", { subagent_type: "Explore" }, rules)).to.equal("deny");
+    expect(await verdict("Agent", { subagent_type: "Plan" }, rules)).to.equal("allow");
+    expect(await verdict("Agent", {}, rules), "its type is not told").to.equal("ask");
+    expect(await verdict("Skill", { skill: "review" }, rules)).to.equal("allow");
+    expect(await verdict("Skill", { skill: "deploy" }, rules)).to.equal("ask");
   });
 
-  it("names are compared letter by letter", () => {
+  it("names are compared letter by letter", async () => {
     const rules = [{ allow: "WebSearch" }];
     for (const tool of ["websearch", "WebSearch ", "WebS\u0435arch"])
-      expect(verdict(tool, {}, rules)).to.equal("ask");
+      expect(await verdict(tool, {}, rules)).to.equal("ask");
   });
 });

@@ -2,7 +2,7 @@ import { linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
-import { Folders, OTHER } from "./folders.js";
+import { Folders, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: ways around", () => {
   const folders = new Folders();
@@ -36,8 +36,8 @@ describe("approval: ways around", () => {
       ["more folders than are looked at", `${"cd a || cd b || ".repeat(9)}cd around; cat x`, "ask"],
     ];
     for (const [way, command, verdict] of cases) {
-      it(`${verdict}: ${way}`, () => {
-        expect(folders.call("Bash", { command }, [{ allow: "Bash" }])).to.include({ verdict });
+      it(`${verdict}: ${way}`, async () => {
+        expect(await folders.call("Bash", { command }, [{ allow: "Bash" }])).to.include({ verdict });
       });
     }
   });
@@ -52,13 +52,15 @@ describe("approval: ways around", () => {
       ["sources/../notes.txt", "allow"],
     ];
     for (const [path, verdict] of cases) {
-      it(`${verdict}: ${path}`, () => {
-        expect(folders.call("Read", { file_path: path }, everything)).to.include({ verdict });
-        expect(folders.call("Write", { file_path: path, content: "" }, everything)).to.include({ verdict });
+      it(`${verdict}: ${path}`, async () => {
+        expect(await folders.call("Read", { file_path: path }, everything)).to.include({ verdict });
+        expect(await folders.call("Write", { file_path: path, content: "" }, everything)).to.include({
+          verdict,
+        });
       });
     }
 
-    it("an MCP tool's path with spaces, and its file: URL in any spelling", () => {
+    it("an MCP tool's path with spaces, and its file: URL in any spelling", async () => {
       const all = [{ allow: "mcp__files" }];
       const url = new URL(`file://${folders.path("gateway/data/ledger.sqlite")}`).href.replace(
         "data",
@@ -69,31 +71,31 @@ describe("approval: ways around", () => {
         { uri: url },
         { uri: `file://${folders.workdir}/my%20ledger` },
       ])
-        expect(folders.call("mcp__files__read", input, all), JSON.stringify(input)).to.include({
+        expect(await folders.call("mcp__files__read", input, all), JSON.stringify(input)).to.include({
           verdict: "deny",
         });
     });
 
-    it("a Glob that climbs by braces", () => {
+    it("a Glob that climbs by braces", async () => {
       for (const pattern of [".{.,}/*", "[.][.]/*", "{.,x}./*", "?./*/.{.,}/*"]) {
-        expect(folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
+        expect(await folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
       }
       for (const pattern of ["**/*.{ts,js}", "{src,lib}/*.ts", "src/.{a,b}"]) {
-        expect(folders.call("Glob", { pattern }), pattern).to.include({ verdict: "allow" });
+        expect(await folders.call("Glob", { pattern }), pattern).to.include({ verdict: "allow" });
       }
     });
 
-    it("a hard link is a file like any other: what can't be told is written down in the README", () => {
+    it("a hard link is a file like any other: what can't be told is written down in the README", async () => {
       linkSync(folders.path("gateway/data/ledger.sqlite"), join(folders.workdir, "hard"));
-      expect(folders.call("Read", { file_path: "hard" })).to.include({ verdict: "allow" });
+      expect(await folders.call("Read", { file_path: "hard" })).to.include({ verdict: "allow" });
     });
   });
 
   describe("what runs by standing where it stands", () => {
     const write = (file_path: string, allow: string) =>
-      folders.call("Write", { file_path, content: "" }, [{ allow }]).verdict;
+      verdictOf(folders.call("Write", { file_path, content: "" }, [{ allow }]));
 
-    it("a wildcard alone does not allow it", () => {
+    it("a wildcard alone does not allow it", async () => {
       for (const path of [
         ".git/hooks/pre-commit",
         ".git/config",
@@ -101,29 +103,29 @@ describe("approval: ways around", () => {
         "src/.git/config",
         ".GIT/config",
       ])
-        expect(write(path, "Edit(./**)"), path).to.equal("ask");
+        expect(await write(path, "Edit(./**)"), path).to.equal("ask");
       for (const path of [".claude/settings.json", ".mcp.json", ".vscode/tasks.json", ".envrc", "a/.bashrc"])
-        expect(write(path, "Edit(./**)"), path).to.equal("ask");
+        expect(await write(path, "Edit(./**)"), path).to.equal("ask");
     });
 
-    it("its name does", () => {
-      expect(write(".git/info/exclude", "Edit(.git/**)")).to.equal("allow");
-      expect(write("a/.vscode/tasks.json", "Edit(**/.vscode/*)")).to.equal("allow");
-      expect(write(".envrc", "Edit(./.envrc)")).to.equal("allow");
-      expect(write(".gitignore", "Edit(./**)")).to.equal("allow");
+    it("its name does", async () => {
+      expect(await write(".git/info/exclude", "Edit(.git/**)")).to.equal("allow");
+      expect(await write("a/.vscode/tasks.json", "Edit(**/.vscode/*)")).to.equal("allow");
+      expect(await write(".envrc", "Edit(./.envrc)")).to.equal("allow");
+      expect(await write(".gitignore", "Edit(./**)")).to.equal("allow");
     });
   });
 
-  it("a skill by the other names that the CLI takes", () => {
+  it("a skill by the other names that the CLI takes", async () => {
     const rules = [{ deny: "Skill(deploy)" }, { allow: "Skill" }];
-    expect(folders.call("Skill", { skill: "deploy" }, rules)).to.include({ verdict: "deny" });
+    expect(await folders.call("Skill", { skill: "deploy" }, rules)).to.include({ verdict: "deny" });
     for (const skill of ["/deploy", " deploy", "deploy ", "Deploy"])
-      expect(folders.call("Skill", { skill }, rules), skill).to.include({ verdict: "ask" });
+      expect(await folders.call("Skill", { skill }, rules), skill).to.include({ verdict: "ask" });
   });
 
-  it("a host with more dots at its end", () => {
+  it("a host with more dots at its end", async () => {
     const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
-    expect(folders.call("WebFetch", { url: "https://example.org../" }, rules)).to.include({
+    expect(await folders.call("WebFetch", { url: "https://example.org../" }, rules)).to.include({
       verdict: "deny",
     });
   });

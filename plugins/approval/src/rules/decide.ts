@@ -2,36 +2,66 @@ import { domainMatches, hostOf } from "./domain.js";
 import { decideFileCall } from "./file-call.js";
 import { firstMatch } from "./first-match.js";
 import { globMatches } from "./glob.js";
-import { mentionsIn, textsIn } from "./mentions.js";
-import { Bounds } from "./protected.js";
+import { type Ground, groundOf } from "./ground.js";
+import { Links } from "./links.js";
+import { mentionsIn, textsIn, trespassOf } from "./mentions.js";
 import type { Rule } from "./ruleset.js";
 import { decideShellCall } from "./shell-call.js";
 import { type Reach, reachOf } from "./tools.js";
 import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
 
+/** A person can wait longer than the gateway's other work: after this long, in ms, a call is asked. */
+const DEADLINE_MS = 2_000;
+
 /**
- * Says at once what the rules make of a tool call. What is protected is refused before any rule; then the first rule
- * that matches decides; where none does, reading in the workdir and what has no effect is allowed, and the rest asked.
+ * Says what the rules make of a tool call. What is protected is refused before any rule; then the first rule that
+ * matches decides; where none does, reading in the workdir and what has no effect is allowed, and the rest asked. So is
+ * a call that takes longer than `deadlineMs` to be decided, on a file system that does not answer, say.
  */
-export function decide(call: ToolCall, rules: readonly Rule[], guarded: ProtectedPaths): Ruling {
-  const reach = reachOf(call);
-  if (reach.kind === "read" || reach.kind === "write") return decideFileCall(call, reach, rules, guarded);
-  if (reach.kind === "shell") return decideShellCall(call, reach.command, rules, guarded);
-  return decideOtherCall(call, reach, rules, guarded);
+export async function decide(
+  call: ToolCall,
+  rules: readonly Rule[],
+  guarded: ProtectedPaths,
+  deadlineMs = DEADLINE_MS,
+): Promise<Ruling> {
+  const links = new Links();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Ruling>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs, { verdict: "ask" });
+  });
+  try {
+    return await Promise.race([decideInTime(call, rules, guarded, links), late]);
+  } finally {
+    clearTimeout(timer);
+    links.close();
+  }
 }
 
-function decideOtherCall(
+async function decideInTime(
+  call: ToolCall,
+  rules: readonly Rule[],
+  guarded: ProtectedPaths,
+  links: Links,
+): Promise<Ruling> {
+  const ground = await groundOf(call, rules, guarded, links);
+  const reach = reachOf(call);
+  if (reach.kind === "read" || reach.kind === "write") return decideFileCall(call, reach, rules, ground);
+  if (reach.kind === "shell") return decideShellCall(call, reach.command, rules, ground);
+  return decideOtherCall(call, reach, rules, ground);
+}
+
+async function decideOtherCall(
   call: ToolCall,
   reach: Reach,
   rules: readonly Rule[],
-  guarded: ProtectedPaths,
-): Ruling {
-  const { tool, workdir, cwd = workdir, input } = call;
+  ground: Ground,
+): Promise<Ruling> {
+  const { tool, input } = call;
+  const { bounds, cwd } = ground;
   const reaches = reach.kind !== "none";
-  const texts = reaches ? textsIn(input) : [];
-  const paths = texts.flatMap(pathIn);
-  const bounds = new Bounds(workdir, guarded);
-  const { refusal, doubtful } = mentionsIn(paths, [cwd], bounds);
+  const { texts, whole } = reaches ? textsIn(input) : { texts: [], whole: true };
+  const mentions = await mentionsIn(texts.flatMap(pathIn), [cwd], ground);
+  const { refusal, doubtful } = trespassOf(mentions, bounds);
   const message =
     refusal ?? texts.map((text) => bounds.refusalOfText(text)).find((found) => found !== undefined);
   if (message !== undefined) return { verdict: "deny", message };
@@ -39,7 +69,7 @@ function decideOtherCall(
     tool,
     matchOf: (rule) => matchOf(rule, call, reach),
     otherwise: reaches ? "ask" : "allow",
-    doubtful,
+    doubtful: doubtful || !whole,
   });
 }
 

@@ -1,33 +1,39 @@
 import { firstMatch } from "./first-match.js";
+import type { Ground } from "./ground.js";
+import { isWithin } from "./links.js";
 import { namesAtAll, stumblesOnRunFiles, surelyNames } from "./path-pattern.js";
-import { isWithin, type Place, placeOf, realPath } from "./paths.js";
-import { Bounds } from "./protected.js";
+import { type Place, placeOf, readingsOf } from "./paths.js";
 import type { Rule } from "./ruleset.js";
 import type { Reach } from "./tools.js";
-import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
+import type { Match, Ruling, ToolCall } from "./types.js";
 
 type FileReach = Extract<Reach, { kind: "read" | "write" }>;
 
 /** Decides a call that reads or changes files. Reading in the workdir is allowed unless a rule says otherwise. */
-export function decideFileCall(
-  call: ToolCall,
+export async function decideFileCall(
+  { tool }: ToolCall,
   reach: FileReach,
   rules: readonly Rule[],
-  guarded: ProtectedPaths,
-): Ruling {
-  const { tool, workdir, cwd = workdir } = call;
-  const place = reach.path === undefined ? undefined : placeOf(reach.path, cwd);
-  const message = place && refusalOf(place, reach, new Bounds(workdir, guarded));
+  ground: Ground,
+): Promise<Ruling> {
+  const place = await findPlace(reach, ground);
+  const message = place && refusalOf(place, reach, ground);
   if (message !== undefined) return { verdict: "deny", message };
   return firstMatch(rules, {
     tool,
-    matchOf: (rule) => matchOf(rule, place, reach, workdir),
-    otherwise: reach.kind === "read" && place !== undefined && isInside(place, workdir) ? "allow" : "ask",
+    matchOf: (rule) => matchOf(rule, place, reach, ground),
+    otherwise: reach.kind === "read" && place !== undefined && isInside(place, ground) ? "allow" : "ask",
     doubtful: place === undefined,
   });
 }
 
-function refusalOf(place: Place, { tree }: FileReach, bounds: Bounds): string | undefined {
+async function findPlace({ path }: FileReach, { cwd, links }: Ground): Promise<Place | undefined> {
+  if (path === undefined) return undefined;
+  await links.follow(readingsOf(path, cwd));
+  return placeOf(path, cwd, links);
+}
+
+function refusalOf(place: Place, { tree }: FileReach, { bounds }: Ground): string | undefined {
   return bounds.refusalOf(place) ?? (tree === "file" ? undefined : bounds.refusalOfTree(place));
 }
 
@@ -35,17 +41,17 @@ function matchOf(
   { verdict, pattern }: Rule,
   place: Place | undefined,
   reach: FileReach,
-  workdir: string,
+  ground: Ground,
 ): Match {
   const { scope } = pattern;
   if (scope.kind !== "path") return "yes";
   if (place === undefined) return "maybe";
-  if (verdict !== "allow") return namesAtAll(scope.path, place, workdir, reach.tree === "contents");
-  if (reach.kind === "write" && stumblesOnRunFiles(scope.path, place, workdir)) return "no";
-  return surelyNames(scope.path, place, workdir, reach.tree !== "file") ? "yes" : "no";
+  if (verdict !== "allow") return namesAtAll(scope.path, place, ground, reach.tree === "contents");
+  if (reach.kind === "write" && stumblesOnRunFiles(scope.path, place, ground)) return "no";
+  return surelyNames(scope.path, place, ground, reach.tree !== "file") ? "yes" : "no";
 }
 
-function isInside({ real }: Place, workdir: string): boolean {
-  const home = realPath(workdir);
+function isInside({ real }: Place, { workdir, links }: Ground): boolean {
+  const home = links.real(workdir);
   return home !== undefined && isWithin(real, home);
 }

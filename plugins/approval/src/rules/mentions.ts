@@ -1,35 +1,51 @@
 import { resolve } from "node:path";
-import { placesOf } from "./paths.js";
+import type { Ground } from "./ground.js";
+import { type Place, placesOf, readingsOf } from "./paths.js";
 import type { Bounds } from "./protected.js";
 
-/** What texts that are no plain paths say of places that are out of bounds. */
+/** The places that texts may name which are no plain paths, or hold some: `--file=/srv/x`, `a:/srv/x`. */
 export interface Mentions {
+  readonly places: readonly Place[];
+  /** One of them cannot be followed, or there is more than is looked at. */
+  readonly doubtful: boolean;
+}
+
+/** What is out of bounds among the places that a call mentions. */
+export interface Trespass {
   /** Why the call is refused. */
   readonly refusal: string | undefined;
-  /** It names a folder around such a place, or one that cannot be followed, or more than is looked at. */
+  /** It names a folder around such a place, or a place that cannot be told. */
   readonly doubtful: boolean;
 }
 
 const MAX_PATHS = 400;
 const MAX_LENGTH = 4_096;
 const MAX_FOLDERS = 16;
+const MAX_TEXTS = 2_000;
 
-/** Looks for places that are out of bounds in words that may be paths, or hold some: `--file=/srv/x`, `a:/srv/x`. */
-export function mentionsIn(words: readonly string[], folders: readonly string[], bounds: Bounds): Mentions {
+/** Looks for places in words that may be paths, counted from each of the folders. */
+export async function mentionsIn(
+  words: readonly string[],
+  folders: readonly string[],
+  { links }: Ground,
+): Promise<Mentions> {
   const paths = [...new Set(words.flatMap(pathsIn))];
-  let doubtful = paths.length > MAX_PATHS || folders.length >= MAX_FOLDERS;
-  for (const path of paths.slice(0, MAX_PATHS)) {
-    for (const folder of folders) {
-      const places = placesOf(path, folder);
-      doubtful ||= places === undefined;
-      for (const place of places ?? []) {
-        const refusal = bounds.refusalOf(place);
-        if (refusal !== undefined) return { refusal, doubtful };
-        doubtful ||= bounds.refusalOfTree(place) !== undefined;
-      }
-    }
-  }
-  return { refusal: undefined, doubtful };
+  const looked = paths.slice(0, MAX_PATHS);
+  const named = folders.flatMap((folder) => looked.map((path) => ({ path, folder })));
+  await links.follow(named.flatMap(({ path, folder }) => readingsOf(path, folder)));
+  const places = named.map(({ path, folder }) => placesOf(path, folder, links));
+  const tooMuch =
+    paths.length > MAX_PATHS ||
+    folders.length >= MAX_FOLDERS ||
+    words.some(({ length }) => length > MAX_LENGTH);
+  return { places: places.flatMap((found) => found ?? []), doubtful: tooMuch || places.includes(undefined) };
+}
+
+/** Whether a call may not go where it mentions. */
+export function trespassOf({ places, doubtful }: Mentions, bounds: Bounds): Trespass {
+  const refusal = places.map((place) => bounds.refusalOf(place)).find((found) => found !== undefined);
+  const isAround = () => places.some((place) => bounds.refusalOfTree(place) !== undefined);
+  return { refusal, doubtful: doubtful || isAround() };
 }
 
 /** Folders that relative paths may count from once the shell has been told to go there, in whatever order it does. */
@@ -44,10 +60,16 @@ export function foldersOf(commands: readonly (readonly (string | undefined)[])[]
   return [...folders].slice(0, MAX_FOLDERS);
 }
 
-/** Every text in an input, at any depth. */
-export function textsIn(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsIn) : [];
+/** Every text in an input, at any depth, names too; `whole` is false where there are more than are looked at. */
+export function textsIn(input: unknown): { readonly texts: readonly string[]; readonly whole: boolean } {
+  const texts: string[] = [];
+  const open: unknown[] = [input];
+  while (open.length > 0 && open.length < MAX_TEXTS && texts.length < MAX_TEXTS) {
+    const value = open.pop();
+    if (typeof value === "string") texts.push(value);
+    else if (typeof value === "object" && value !== null) open.push(...Object.entries(value).flat());
+  }
+  return { texts, whole: open.length === 0 };
 }
 
 function pathsIn(word: string): string[] {

@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
 import { join, normalize, sep } from "node:path";
 import { type Glob, globMatches, hasWildcard, toGlob } from "./glob.js";
-import { isWithin, type Place, realPath } from "./paths.js";
+import { isWithin, type Links } from "./links.js";
+import type { Place } from "./paths.js";
 import type { Match } from "./types.js";
 
 /** A path with wildcards, taken apart: a folder without any, then one glob a segment; `**` is any number of them. */
@@ -11,6 +12,12 @@ export interface PathPattern {
   /** The literal folders below the root. */
   readonly base: readonly string[];
   readonly globs: readonly (Glob | "**")[];
+}
+
+/** What relative patterns count from, and where their folders lead. */
+export interface Origin {
+  readonly workdir: string;
+  readonly links: Links;
 }
 
 /** What git, shells, editors and the CLI itself read and run without being told; the CLI guards much the same names. */
@@ -54,8 +61,13 @@ function anchor(text: string): { root: string | undefined; rest: string } {
  * Whether the place is surely among those that the pattern names: the real one counts, the pattern's own links
  * followed too. With `tree`, all below the place has to be.
  */
-export function surelyNames(pattern: PathPattern, { real }: Place, workdir: string, tree: boolean): boolean {
-  const base = realPath(baseOf(pattern, workdir));
+export function surelyNames(
+  pattern: PathPattern,
+  { real }: Place,
+  { workdir, links }: Origin,
+  tree: boolean,
+): boolean {
+  const base = links.real(baseOf(pattern, workdir));
   if (base === undefined) return false;
   if (tree && pattern.globs.at(-1) !== "**") return false;
   return isWithin(real, base) && segmentsMatch(pattern.globs, below(real, base));
@@ -65,23 +77,33 @@ export function surelyNames(pattern: PathPattern, { real }: Place, workdir: stri
  * Whether a wildcard alone leads to something that others run: `Edit(./**)` is not meant for `.git/hooks`, since what
  * stands there runs with the next `git status` that a rule allows.
  */
-export function stumblesOnRunFiles(pattern: PathPattern, { real }: Place, workdir: string): boolean {
-  const base = realPath(baseOf(pattern, workdir));
+export function stumblesOnRunFiles(
+  pattern: PathPattern,
+  { real }: Place,
+  { workdir, links }: Origin,
+): boolean {
+  const base = links.real(baseOf(pattern, workdir));
   if (base === undefined) return true;
   const named = pattern.globs.map((glob) => (glob === "**" || hasWildcard(glob) ? "" : (glob[0] ?? "")));
   return below(real, base).some((name) => RUN_BY_OTHERS.has(name.toLowerCase()) && !named.includes(name));
 }
 
 /** Whether the pattern names the place by any of its names, or a folder that it is in; `maybe`: something in it. */
-export function namesAtAll(pattern: PathPattern, place: Place, workdir: string, tree: boolean): Match {
+export function namesAtAll(
+  pattern: PathPattern,
+  place: Place,
+  { workdir, links }: Origin,
+  tree: boolean,
+): Match {
   const written = baseOf(pattern, workdir);
-  const bases = [written, realPath(written)].filter((base) => base !== undefined).map(folded);
+  const bases = [written, links.real(written)].filter((base) => base !== undefined).map(folded);
   const paths = [place.written, place.real].map(folded);
   const globs = pattern.globs.map((glob) => (glob === "**" ? glob : glob.map(folded)));
   let found: Match = "no";
   for (const base of bases) {
     for (const path of paths) {
-      if (isWithin(path, base) && ancestorMatches(globs, below(path, base))) return "yes";
+      if (isWithin(path, base) && segmentsMatch(globs, below(path, base), "or a folder around it"))
+        return "yes";
       const overlaps = isWithin(base, path) || (isWithin(path, base) && globs.some(reachesDown));
       if (tree && overlaps) found = "maybe";
     }
@@ -89,7 +111,8 @@ export function namesAtAll(pattern: PathPattern, place: Place, workdir: string, 
   return found;
 }
 
-function baseOf({ root, base }: PathPattern, workdir: string): string {
+/** The folder that a pattern's wildcards count from, for `Links` to follow. */
+export function baseOf({ root, base }: PathPattern, workdir: string): string {
   return normalize(join(root ?? workdir, ...base));
 }
 
@@ -106,17 +129,16 @@ function reachesDown(glob: Glob | "**"): boolean {
   return glob === "**" || hasWildcard(glob);
 }
 
-function ancestorMatches(globs: PathPattern["globs"], segments: readonly string[]): boolean {
-  for (let end = 0; end <= segments.length; end++) {
-    if (segmentsMatch(globs, segments.slice(0, end))) return true;
-  }
-  return false;
-}
-
-function segmentsMatch(globs: PathPattern["globs"], segments: readonly string[]): boolean {
-  // Places in the pattern that can be reached by what was read so far: linear in both, whatever the pattern.
+/** Linear in both, whatever the pattern. */
+function segmentsMatch(
+  globs: PathPattern["globs"],
+  segments: readonly string[],
+  what: "the whole" | "or a folder around it" = "the whole",
+): boolean {
+  // Places in the pattern that can be reached by what was read so far.
   let reached = spread(new Set([0]), globs);
   for (const segment of segments) {
+    if (what !== "the whole" && reached.has(globs.length)) return true;
     const next = new Set<number>();
     for (const at of reached) {
       const glob = globs[at];

@@ -1,6 +1,7 @@
-import { readdirSync } from "node:fs";
+import { opendir } from "node:fs/promises";
 import { relative, sep } from "node:path";
-import { isWithin, type Place, realPath } from "./paths.js";
+import { isWithin, type Links } from "./links.js";
+import type { Place } from "./paths.js";
 import type { ProtectedPaths } from "./types.js";
 
 const OWN = "This is one of the gateway's own files: its configuration, its ledger or its logs.";
@@ -17,10 +18,25 @@ export class Bounds {
   readonly #bases: readonly string[];
   readonly #homes: readonly string[];
 
-  constructor(workdir: string, { own, workdirs }: ProtectedPaths) {
+  private constructor(
+    workdir: string,
+    { own, workdirs }: ProtectedPaths,
+    links: Links,
+    /** Whether there are folders of sessions in the base folder; looked at only where the turn works in that itself. */
+    private readonly besideSessions: boolean,
+  ) {
+    const spellings = (path: string) => [...new Set([path, links.real(path) ?? path])];
     this.#own = own.flatMap(spellings);
     this.#bases = spellings(workdirs);
     this.#homes = spellings(workdir);
+  }
+
+  static async of(workdir: string, guarded: ProtectedPaths, links: Links): Promise<Bounds> {
+    const { own, workdirs } = guarded;
+    await links.follow([workdir, workdirs, ...own]);
+    const home = links.real(workdir);
+    const shared = home !== undefined && home === links.real(workdirs);
+    return new Bounds(workdir, guarded, links, shared && (await hasSessions(workdirs)));
   }
 
   /** Why a place is out of bounds; undefined if it is not. */
@@ -36,7 +52,7 @@ export class Bounds {
     if (!this.#bases.some((base) => isWithin(base, real))) return undefined;
     // A one-shot task works in the base folder itself, which is nobody else's as long as no session has a folder there.
     const shared = this.#bases.includes(real) && this.#homes.includes(real);
-    return shared && !hasSessions(real) ? undefined : HOLDS;
+    return shared && !this.besideSessions ? undefined : HOLDS;
   }
 
   /** Why a text in whatever language is refused: it spells out one of the gateway's own paths. */
@@ -63,14 +79,12 @@ export class Bounds {
   }
 }
 
-function spellings(path: string): string[] {
-  return [...new Set([path, realPath(path) ?? path])];
-}
-
-function hasSessions(base: string): boolean {
+async function hasSessions(base: string): Promise<boolean> {
   try {
-    return readdirSync(base).some((name) => SESSION_FOLDER.test(name));
+    for await (const { name } of await opendir(base)) if (SESSION_FOLDER.test(name)) return true;
+    return false;
   } catch {
+    // What can't be listed may hold any.
     return true;
   }
 }

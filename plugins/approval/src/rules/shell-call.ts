@@ -1,12 +1,12 @@
 import { firstMatch } from "./first-match.js";
-import { foldersOf, mentionsIn } from "./mentions.js";
+import type { Ground } from "./ground.js";
+import { foldersOf, mentionsIn, trespassOf } from "./mentions.js";
 import { namesAtAll } from "./path-pattern.js";
-import { placesOf } from "./paths.js";
-import { Bounds } from "./protected.js";
+import type { Place } from "./paths.js";
 import type { Rule } from "./ruleset.js";
 import { allowCovers, refusalMeans } from "./shell/refusal.js";
 import { readScript, type Script, type SimpleCommand } from "./shell/script.js";
-import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
+import type { Match, Ruling, ToolCall } from "./types.js";
 
 /** Fields of the Bash tool that change nothing about what is run, or that are looked at here. */
 const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout"];
@@ -18,20 +18,21 @@ const NOTHING: SimpleCommand = { values: [], nested: false, possible: [], given:
  * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
  * denied denies the call, one that is asked makes it asked, and it is allowed when every one is.
  */
-export function decideShellCall(
+export async function decideShellCall(
   call: ToolCall,
   command: string | undefined,
   rules: readonly Rule[],
-  guarded: ProtectedPaths,
-): Ruling {
+  ground: Ground,
+): Promise<Ruling> {
   if (command === undefined) return firstMatch(rules, unreadable(call));
   const script = readScript(command);
   const folders = foldersOf(
     script.commands.map(({ values }) => values),
-    call.cwd ?? call.workdir,
+    ground.cwd,
   );
-  const bounds = new Bounds(call.workdir, guarded);
-  const { refusal = bounds.refusalOfText(command), doubtful } = mentionsIn(script.words, folders, bounds);
+  const { bounds } = ground;
+  const mentions = await mentionsIn(script.words, folders, ground);
+  const { refusal = bounds.refusalOfText(command), doubtful } = trespassOf(mentions, bounds);
   if (refusal !== undefined) return { verdict: "deny", message: refusal };
   const commands = script.commands.length > 0 ? script.commands : [NOTHING];
   const rulings = commands.map((one) =>
@@ -44,7 +45,7 @@ export function decideShellCall(
     }),
   );
   const ruling = strictest(rulings);
-  return ruling.verdict === "allow" ? (touchesRefused(script, folders, rules, call) ?? ruling) : ruling;
+  return ruling.verdict === "allow" ? (touchesRefused(mentions.places, rules, ground) ?? ruling) : ruling;
 }
 
 function unreadable({ tool }: ToolCall): Parameters<typeof firstMatch>[1] {
@@ -79,21 +80,16 @@ function strictest(rulings: readonly Ruling[]): Ruling {
 
 /** A command that names a file which a rule keeps from the file tools is asked, whatever allows the command. */
 function touchesRefused(
-  { words }: Script,
-  folders: readonly string[],
+  places: readonly Place[],
   rules: readonly Rule[],
-  { workdir }: ToolCall,
+  ground: Ground,
 ): Ruling | undefined {
   const refusals = rules.filter(({ verdict }) => verdict !== "allow");
   for (const { name, pattern } of refusals) {
     const { scope } = pattern;
     if (scope.kind !== "path") continue;
-    const named = words.some((word) =>
-      folders.some((folder) =>
-        placesOf(word, folder)?.some((place) => namesAtAll(scope.path, place, workdir, false) === "yes"),
-      ),
-    );
-    if (named) return { verdict: "ask", rule: name };
+    const isNamed = (place: Place) => namesAtAll(scope.path, place, ground, false) === "yes";
+    if (places.some(isNamed)) return { verdict: "ask", rule: name };
   }
   return undefined;
 }

@@ -18,10 +18,11 @@ export function allowCovers(pattern: ShellPattern, { values }: SimpleCommand): b
  */
 export function refusalMeans(pattern: ShellPattern, { values, possible, given }: SimpleCommand): Match {
   if (values.length > MAX_VALUES) return "maybe";
-  const sure = runsAnother(values) ? tails(values) : [values];
+  const after = tails(pattern, values);
+  const sure = runsAnother(values) ? after : [values];
   const surely = strongest(sure.map((view) => matchesNamed(pattern, view)));
   if (surely === "yes" || textMatches(pattern, values)) return "yes";
-  const others = tails(values).filter(([name], start) => start > 0 && name !== undefined);
+  const others = after.filter((view) => view.length < values.length && view[0] !== undefined);
   const possibly =
     isDisguised(values) ||
     [...others, ...possible.filter(saysMore)].some((view) => matchesNamed(pattern, view) !== "no") ||
@@ -31,9 +32,16 @@ export function refusalMeans(pattern: ShellPattern, { values, possible, given }:
   return possibly ? "maybe" : surely;
 }
 
-function tails(values: readonly Value[]): (readonly Value[])[] {
+/** The values from each on that may be the command that the pattern names, the command itself included. */
+function tails({ words: [first] }: ShellPattern, values: readonly Value[]): (readonly Value[])[] {
   const all = takesMoreArguments(values) ? [...values, undefined] : values;
-  return all.map((_, start) => all.slice(start));
+  // What stands for any words in front stands for those that are left out too.
+  if (first === undefined || isStar(first)) return [all];
+  return all.flatMap((value, start) => (mayBe(first, value) ? [all.slice(start)] : []));
+}
+
+function mayBe(glob: Glob, value: Value): boolean {
+  return value === undefined || globMatches(glob, value) || globMatches(glob, bareName(value));
 }
 
 function matchesNamed(pattern: ShellPattern, values: readonly Value[]): Match {

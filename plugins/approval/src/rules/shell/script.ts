@@ -27,13 +27,17 @@ export interface Script {
   readonly opaque: boolean;
 }
 
-const MAX_LENGTH = 32_000;
+const MAX_LENGTH = 16_000;
 const MAX_COMMANDS = 300;
+/** Words of commands in all. */
+const MAX_WORDS = 3_000;
+/** Substitutions and expansions; they nest, and to take that apart takes the square of it. */
+const MAX_EXPANSIONS = 400;
 const MAX_DEPTH = 8;
 
 /** Takes a shell command apart. Never throws. */
 export function readScript(source: string): Script {
-  const found: Found = { commands: [], words: [], opaque: false, left: MAX_COMMANDS };
+  const found: Found = { commands: [], words: [], opaque: false, left: MAX_COMMANDS, wordsLeft: MAX_WORDS };
   let plain = false;
   try {
     const script = collect(source, found, 0);
@@ -49,12 +53,13 @@ interface Found {
   readonly commands: SimpleCommand[];
   readonly words: string[];
   opaque: boolean;
-  /** How many more commands are looked at. */
+  /** How many more commands are looked at, and words of them. */
   left: number;
+  wordsLeft: number;
 }
 
 function collect(source: string, found: Found, depth: number): ParsedScript | undefined {
-  if (depth > MAX_DEPTH || source.length > MAX_LENGTH) {
+  if (depth > MAX_DEPTH || source.length > MAX_LENGTH || hasMany(source)) {
     found.opaque = true;
     return undefined;
   }
@@ -63,12 +68,20 @@ function collect(source: string, found: Found, depth: number): ParsedScript | un
   return script;
 }
 
+function hasMany(source: string): boolean {
+  return (source.match(/\$[({[]|`|[<>(]\(/g)?.length ?? 0) > MAX_EXPANSIONS;
+}
+
 function visit(node: SyntaxNode, found: Found, depth: number): void {
   if ("errors" in node && node.errors !== undefined && node.errors.length > 0) found.opaque = true;
   if (node.type === "Word") note(node, found);
   if (node.type === "Command") addCommand(node, found, depth);
-  if (found.left < 0) found.opaque = true;
+  if (isSpent(found)) found.opaque = true;
   else forEachChild(node, (child) => visit(child, found, depth));
+}
+
+function isSpent({ left, wordsLeft }: Found): boolean {
+  return left < 0 || wordsLeft < 0;
 }
 
 function note(word: Word, { words }: Found): void {
@@ -79,7 +92,8 @@ function note(word: Word, { words }: Found): void {
 
 function addCommand(command: Command, found: Found, depth: number): void {
   found.left -= 1;
-  if (found.left < 0) return;
+  found.wordsLeft -= command.args.length;
+  if (isSpent(found)) return;
   const given = givenTo(command);
   const { name, args } = command;
   if (name === undefined && given.length === 0) return;
@@ -112,11 +126,12 @@ function givenTo({ prefix, redirects }: Command): string[] {
 
 function inside(values: readonly Value[], outer: Found): (readonly Value[])[] {
   // One level is enough: what is below it is still seen as text.
-  const found: Found = { commands: [], words: [], opaque: false, left: outer.left };
+  const found: Found = { ...outer, commands: [], words: [], opaque: false };
   for (const value of values.slice(1)) {
-    if (value !== undefined && isCode(value) && found.left >= 0) collect(value, found, MAX_DEPTH);
+    if (value !== undefined && isCode(value) && !isSpent(found)) collect(value, found, MAX_DEPTH);
   }
   outer.left = found.left;
+  outer.wordsLeft = found.wordsLeft;
   return found.commands.map((command) => command.values);
 }
 
