@@ -27,21 +27,24 @@ export function parseKeys(given: string | readonly string[], where: string): Api
 }
 
 /** What one key may do, by its id. */
-export type KeyLimits = Readonly<Record<string, { readonly max_running?: number }>>;
+export type KeyLimits = Readonly<Record<string, KeyLimit>>;
+
+export interface KeyLimit {
+  readonly max_running?: number;
+  /** Patterns of the folders that the key's callers may name. */
+  readonly workdirs?: readonly string[];
+}
 
 /** `[keys.<id>]` sections: those that have a secret are keys, and any may have limits. */
 export function readKeySections(
-  sections: Readonly<Record<string, { readonly secret?: string; readonly max_running?: number }>>,
+  sections: Readonly<Record<string, KeyLimit & { readonly secret?: string }>>,
   where: string,
 ): { readonly keys: ApiKey[] | undefined; readonly limits: KeyLimits } {
   const keys = Object.entries(sections).flatMap(([id, { secret }]) =>
     secret === undefined ? [] : [parseKey(`${id}:${secret}`, `${where}.${id}`)],
   );
   refuseTwice(keys, where);
-  const limits = Object.entries(sections).map(([id, { max_running }]) => [
-    id,
-    max_running === undefined ? {} : { max_running },
-  ]);
+  const limits = Object.entries(sections).map(([id, { secret: _, ...limit }]) => [id, limit]);
   return { keys: keys.length === 0 ? undefined : keys, limits: Object.fromEntries(limits) };
 }
 

@@ -6,7 +6,7 @@ import { Control, selectionOf } from "./control.js";
 import type { EngineSource } from "./engine/engine.js";
 import { childEnvironment } from "./engine/environment.js";
 import { messageOf } from "./errors.js";
-import { foldersOf, prepareFolders } from "./folders.js";
+import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
 import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
@@ -116,7 +116,13 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const desk = new Desk({ ledger, kernel, audit, links: LinkSigner.open(config.data_dir), log });
   opened.add("approvals", async () => desk.close());
   const gateway = new Gateway(
-    { version, loaded, spawn, posture: () => postureNow(posture, kernel) },
+    {
+      version,
+      loaded,
+      spawn,
+      posture: () => postureNow(posture, kernel),
+      workdirs: workdirLimits(loaded, env),
+    },
     { kernel, engine, ledger, audit, desk, log },
   );
   const { showPublicUrl = () => undefined } = options;

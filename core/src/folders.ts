@@ -1,7 +1,9 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { claudeFolder } from "./engine/environment.js";
 import { makeFolder } from "./ledger/folder.js";
+import type { WorkdirOptions } from "./workdirs.js";
 
 /** A folder that has to be there. */
 export interface NamedFolder {
@@ -29,6 +31,22 @@ export function foldersOf({ config, origins }: LoadedConfig): NamedFolder[] {
   return (["data_dir", "log_dir", "workdir"] as const).map((key) => {
     return { name: names[key], path: config[key], where: origins[key] ?? key };
   });
+}
+
+/** The folders that no workdir may touch, and the base folder that workdirs are in. */
+export function workdirLimits(
+  { config, file }: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+): Pick<WorkdirOptions, "base" | "guarded" | "configFile"> {
+  const { data_dir, log_dir, workdir: base } = config;
+  const guarded = [
+    { name: "the gateway's data folder", path: data_dir },
+    { name: "the gateway's log folder", path: log_dir },
+    { name: "Claude's configuration folder", path: resolve(claudeFolder(env)) },
+    // A process shows its environment there, and a link to its folder and to the root.
+    { name: "the process table", path: "/proc" },
+  ];
+  return { base, guarded, configFile: file };
 }
 
 /**

@@ -36,7 +36,7 @@ import { ParkedTurns } from "./turns/parked.js";
 import { TurnQueue } from "./turns/queue.js";
 import { RunningTurns } from "./turns/running.js";
 import { TurnViews } from "./turns/view.js";
-import { Workdirs } from "./workdirs.js";
+import { type WorkdirOptions, Workdirs } from "./workdirs.js";
 
 export interface GatewayOptions {
   readonly version: string;
@@ -45,6 +45,7 @@ export interface GatewayOptions {
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls are treated at the moment. */
   readonly posture: () => Posture;
+  readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
 }
 
 export interface GatewayParts {
@@ -77,6 +78,11 @@ export class Gateway {
   ) {
     const { kernel, engine, ledger, audit, desk, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
+    this.#workdirs = new Workdirs({
+      ...options.workdirs,
+      allowed: (keyId) => keyLimits[keyId]?.workdirs,
+      sessions: ledger.sessions,
+    });
     const order = new SessionOrder(config.engine.max_queued);
     this.#queue = new TurnQueue({
       maxRunning: config.engine.max_running,
@@ -93,6 +99,7 @@ export class Gateway {
       posture: options.posture,
       desk,
       passParked: (sessionId, withdraw) => this.#parked.pass(sessionId, withdraw),
+      workdirs: this.#workdirs,
       closing: this.#shutdown.signal,
       log,
     });
@@ -104,7 +111,6 @@ export class Gateway {
       closing: this.#shutdown.signal,
     });
     this.keyring = new Keyring(keys);
-    this.#workdirs = new Workdirs(config.workdir);
     this.#tasks = new Tasks({ engine, turns: this.turns, workdirs: this.#workdirs });
     this.sessions = new Sessions({
       engine,
@@ -154,7 +160,7 @@ export class Gateway {
     const models = new ModelCatalogue(
       async () =>
         engine.models(
-          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.ofTask(undefined))),
+          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.baseFolder())),
         ),
       log,
     );

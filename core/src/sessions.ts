@@ -46,7 +46,7 @@ export class Sessions {
 
   async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
     const id = randomUUID();
-    const workdir = await this.parts.workdirs.ofSession(id, request.workdir);
+    const workdir = await this.parts.workdirs.ofSession(id, request.workdir, caller.keyId);
     await this.parts.ledger.sessions.create({
       id,
       keyId: caller.keyId,
@@ -81,6 +81,7 @@ export class Sessions {
    */
   async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id);
+    await this.#admitWorkdir(session);
     if (!request.withdraw_pending) await this.parts.parked.pass(session.id, false);
     return this.parts.turns.start({
       info: turnInfo(session, turnId),
@@ -104,6 +105,7 @@ export class Sessions {
     const session = await this.owned(caller, id, true);
     const waiting = await this.#allowWaiting(session.id, toolUseIds, deciderOf(caller, from));
     if (waiting !== undefined) return waiting;
+    await this.#admitWorkdir(session);
     const release = this.#reserve(session.id, toolUseIds);
     try {
       const granted = await approvedCalls(this.parts.ledger, session.id, toolUseIds);
@@ -128,6 +130,10 @@ export class Sessions {
       route: APPROVE_ROUTE,
       granted,
     });
+  }
+
+  #admitWorkdir({ id: sessionId, keyId, workdir }: SessionRecord): Promise<void> {
+    return this.parts.workdirs.admit(workdir, { sessionId, keyId });
   }
 
   /** Throws CONFLICT where one of the calls is being approved at this moment. */

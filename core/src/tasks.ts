@@ -26,13 +26,13 @@ export class Tasks implements TurnIds {
     if (this.parts.turns.get(id) === undefined) this.parts.engine.abandon(id);
   }
 
-  /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is none. */
+  /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is refused. */
   async start(
     caller: Caller,
     request: TaskRequest,
     { id, route }: { readonly id: string; readonly route: string },
   ): Promise<Turn> {
-    const workdir = await this.parts.workdirs.ofTask(request.workdir);
+    const workdir = await this.parts.workdirs.ofTask(request.workdir, caller.keyId);
     const turn = this.parts.turns.start({
       info: { id, sessionId: id, kind: "task", keyId: caller.keyId, createdAt: new Date().toISOString() },
       plan: {

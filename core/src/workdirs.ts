@@ -1,27 +1,96 @@
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
-import { basename, isAbsolute, join, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { GatewayError } from "./errors.js";
+import type { SessionRecord } from "./ledger/ledger.js";
+import { isWithin, locate } from "./located.js";
+import { matchesFolderPattern } from "./workdir-patterns.js";
+
+/** A folder that no workdir may be, contain, or lie in. */
+export interface GuardedFolder {
+  /** What it is, for messages. */
+  readonly name: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+export interface WorkdirOptions {
+  /** The base folder, absolute. */
+  readonly base: string;
+  readonly guarded: readonly GuardedFolder[];
+  /** The configuration file, which no workdir may contain. */
+  readonly configFile: string | undefined;
+  /** The patterns that the folders which a key names must match; undefined: any folder will do. */
+  readonly allowed: (keyId: string) => readonly string[] | undefined;
+  readonly sessions: {
+    get(id: string): Promise<Pick<SessionRecord, "workdir" | "ownsWorkdir"> | undefined>;
+  };
+}
+
+/** Who is going to work in a folder. */
+export interface Occupant {
+  readonly keyId: string;
+  readonly sessionId: string;
+}
+
+/** Sessions' own folders are named after them. */
+export const SESSION_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+/** Errors that a path itself causes, whoever follows it. */
+const BAD_PATH = ["ENOENT", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EACCES", "EPERM"];
 
 /** The folders that Claude works in: the base folder, those that callers name, and one for each session that names none. */
 export class Workdirs {
-  constructor(private readonly base: string) {}
+  constructor(private readonly options: WorkdirOptions) {}
 
-  /** The base folder itself, made if need be. */
-  async ofTask(named: string | undefined): Promise<string> {
-    if (named !== undefined) return this.#existing(named);
-    await mkdir(this.base, { recursive: true, mode: 0o700 });
-    return this.base;
+  get base(): string {
+    return this.options.base;
   }
 
-  /** A session's folder: the named one, or one of its own below the base folder. */
+  /** A task's folder: the named one, or the base folder itself, created if need be. Throws BAD_REQUEST. */
+  async ofTask(named: string | undefined, keyId: string): Promise<string> {
+    return named === undefined ? this.baseFolder() : this.#named(named, keyId);
+  }
+
+  /** The base folder, created if need be. */
+  async baseFolder(): Promise<string> {
+    await mkdir(this.options.base, { recursive: true, mode: 0o700 });
+    return this.options.base;
+  }
+
+  /** A session's folder: the named one, or one of its own below the base folder. Throws BAD_REQUEST. */
   async ofSession(
     id: string,
     named: string | undefined,
+    keyId: string,
   ): Promise<{ readonly path: string; readonly made: boolean }> {
-    if (named !== undefined) return { path: await this.#existing(named), made: false };
-    const path = join(this.base, id);
+    if (named !== undefined) return { path: await this.#named(named, keyId), made: false };
+    const path = join(this.options.base, id);
     await mkdir(path, { recursive: true, mode: 0o700 });
     return { path, made: true };
+  }
+
+  /**
+   * Checks a folder that was admitted before, or that a plugin chose: a link may have replaced it since. Throws
+   * BAD_REQUEST where nobody could name it now. A folder that is gone passes: the engine reports that.
+   */
+  async admit(path: string, { keyId, sessionId }: Occupant): Promise<void> {
+    if (path === this.options.base) return;
+    const { real } = await locate(path);
+    if ((await this.ownerOf(real)) === sessionId) return;
+    await this.#refuse(real, path, keyId);
+  }
+
+  /** The session that a folder was made for, if the path is or lies in one. @param real with every link followed */
+  async ownerOf(real: string): Promise<string | undefined> {
+    for (let path = real; path !== dirname(path); path = dirname(path)) {
+      const id = basename(path);
+      if (!SESSION_ID.test(id)) continue;
+      const session = await this.options.sessions.get(id);
+      if (session?.ownsWorkdir !== true) continue;
+      const { real: parent } = await locate(dirname(session.workdir));
+      if (join(parent, id) === path) return id;
+    }
+    return undefined;
   }
 
   /**
@@ -29,33 +98,68 @@ export class Workdirs {
    * goes, never what it leads to.
    */
   async remove(id: string, path: string): Promise<void> {
-    if (basename(path) !== id) throw new Error(`${path} is no folder that the gateway made`);
+    if (basename(path) !== id) throw new Error(`${path} is not a folder that the gateway made`);
     // The session's last process may still be on its way out, and write.
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
-  /** A folder that the caller names: absolute, or below the base folder, with no way out of it. */
-  async #existing(named: string): Promise<string> {
-    const path = resolve(this.base, named);
-    const real = await realpath(path).catch(() => undefined);
-    const isFolder = real !== undefined && (await stat(real)).isDirectory();
-    if (real === undefined || !isFolder) {
-      throw new GatewayError(
-        "BAD_REQUEST",
-        `workdir: is ${JSON.stringify(named)}; it takes an existing folder`,
-      );
-    }
-    const base = await realpath(this.base).catch(() => this.base);
-    if (!isAbsolute(named) && !isWithin(real, base)) {
-      throw new GatewayError(
-        "BAD_REQUEST",
-        `workdir: is ${JSON.stringify(named)}; a relative path stays in the base folder`,
-      );
-    }
+  /** A folder that the caller names: absolute, or below the base folder, where it is created if it is missing. */
+  async #named(named: string, keyId: string): Promise<string> {
+    const { base } = this.options;
+    const found = await locate(resolve(base, named));
+    const { real: realBase } = await locate(base);
+    const inBase = isWithin(found.real, realBase);
+    if (!isAbsolute(named) && !inBase) throw refusal("be in the base folder where it is relative", named);
+    await this.#refuse(found.real, named, keyId);
+    if (found.state === "missing" && inBase) await create(found.real, named);
+    // What was checked is what is used: nothing may have been put in its place in between.
+    const real = await realpath(found.real).catch(() => undefined);
+    if (real !== found.real || !(await stat(real)).isDirectory()) throw noDirectory(named);
     return real;
+  }
+
+  async #refuse(real: string, named: string, keyId: string): Promise<void> {
+    const patterns = this.options.allowed(keyId);
+    if (patterns !== undefined && !(await matchesAny(real, patterns))) {
+      throw refusal(`match [keys.${keyId}] workdirs (${patterns.join(", ")})`, named);
+    }
+    const { base, guarded, configFile } = this.options;
+    const { real: realBase } = await locate(base);
+    for (const { name, path } of guarded) {
+      const { real: folder } = await locate(path);
+      // The base folder may lie in the data folder; what is below it is for working in.
+      const forWork = isWithin(realBase, folder) && isWithin(real, realBase);
+      if (isWithin(folder, real) || (isWithin(real, folder) && !forWork)) {
+        throw refusal(`not be, contain, or lie in ${name}`, named);
+      }
+    }
+    if (configFile !== undefined && isWithin((await locate(configFile)).real, real)) {
+      throw refusal("not contain the configuration file", named);
+    }
+    if ((await this.ownerOf(real)) !== undefined) {
+      throw refusal("not lie in a folder made for another session", named);
+    }
   }
 }
 
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder + sep);
+async function create(path: string, named: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    throw BAD_PATH.includes(code) ? noDirectory(named) : error;
+  }
+}
+
+async function matchesAny(real: string, patterns: readonly string[]): Promise<boolean> {
+  for (const pattern of patterns) if (await matchesFolderPattern(real, pattern)) return true;
+  return false;
+}
+
+function noDirectory(named: string): GatewayError {
+  return refusal("be an existing directory", named);
+}
+
+function refusal(must: string, named: string): GatewayError {
+  return new GatewayError("BAD_REQUEST", `workdir must ${must}, got ${JSON.stringify(named)}`);
 }

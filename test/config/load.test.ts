@@ -148,6 +148,8 @@ describe("keys", () => {
     const limited = loadRun({ file: "[keys.ci]\nmax_running = 2", env: { WRAPPER_KEYS: "admin:1,ci:2" } });
     expect(limited.keys.map(({ id }) => id)).to.deep.equal(["admin", "ci"]);
     expect(limited.keyLimits).to.deep.equal({ ci: { max_running: 2 } });
+    const folders = loadRun({ file: '[keys.ci]\nworkdirs = ["/srv/a/**"]', env: { WRAPPER_KEYS: "ci:2" } });
+    expect(folders.keyLimits).to.deep.equal({ ci: { workdirs: ["/srv/a/**"] } });
     const own = loadRun({ file: '[keys.ci]\nsecret = "${CI}"', env: { CI: "sk-3" } });
     expect(own.keys).to.deep.equal([{ id: "ci", secret: "sk-3" }]);
     expect(own.secretEnv).to.include("CI");

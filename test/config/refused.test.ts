@@ -149,6 +149,16 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     `${FILE}: limits.body_byte: unknown setting; did you mean body_bytes?`,
   ],
   [
+    "a relative folder of a key",
+    { file: '[keys.ci]\nsecret = "1"\nworkdirs = ["srv/a"]' },
+    `${FILE}: keys.ci.workdirs[0]: is a string (not shown); takes an absolute path, where * stands for any name and ** for any folders`,
+  ],
+  [
+    "a pattern of folders with more than * in it",
+    { file: '[keys.ci]\nsecret = "1"\nworkdirs = ["/srv/{a,b}"]' },
+    `${FILE}: keys.ci.workdirs[0]: is a string (not shown); takes an absolute path, where * stands for any name and ** for any folders`,
+  ],
+  [
     "a setting outside its section",
     { file: "max_running = 1" },
     `${FILE}: max_running: unknown setting; did you mean engine.max_running?`,

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { Workdirs } from "../../core/dist/workdirs.js";
+import { type WorkdirOptions, Workdirs } from "../../core/dist/workdirs.js";
 
 describe("Workdirs", () => {
   let dir: string;
@@ -20,10 +20,19 @@ describe("Workdirs", () => {
   beforeEach(() => {
     dir = realpathSync(mkdtempSync(join(tmpdir(), "claudeway-work-")));
     base = join(dir, "base");
-    workdirs = new Workdirs(base);
+    workdirs = withOptions({});
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
+  const withOptions = (options: Partial<WorkdirOptions>) =>
+    new Workdirs({
+      base,
+      guarded: [],
+      configFile: undefined,
+      allowed: () => undefined,
+      sessions: { get: async () => undefined },
+      ...options,
+    });
   const messageOf = (promise: Promise<unknown>) =>
     promise.then(
       () => "taken",
@@ -32,12 +41,12 @@ describe("Workdirs", () => {
   const modeOf = (path: string) => statSync(path).mode & 0o777;
 
   it("a task without a folder has the base folder, made for this user alone", async () => {
-    expect(await workdirs.ofTask(undefined)).to.equal(base);
+    expect(await workdirs.ofTask(undefined, "key")).to.equal(base);
     expect(modeOf(base)).to.equal(0o700);
   });
 
   it("a session without a folder has one of its own, which goes with it", async () => {
-    const { path, made } = await workdirs.ofSession("id", undefined);
+    const { path, made } = await workdirs.ofSession("id", undefined, "key");
     expect({ path, made }).to.deep.equal({ path: join(base, "id"), made: true });
     expect(modeOf(path)).to.equal(0o700);
     writeFileSync(join(path, "file"), "");
@@ -46,8 +55,8 @@ describe("Workdirs", () => {
   });
 
   it("a named folder is taken as it is, and is not the gateway's", async () => {
-    expect(await workdirs.ofSession("id", dir)).to.deep.equal({ path: dir, made: false });
-    expect(await messageOf(workdirs.remove("id", dir))).to.include("no folder that the gateway made");
+    expect(await workdirs.ofSession("id", dir, "key")).to.deep.equal({ path: dir, made: false });
+    expect(await messageOf(workdirs.remove("id", dir))).to.include("not a folder that the gateway made");
     expect(existsSync(dir)).to.equal(true);
   });
 
@@ -55,32 +64,129 @@ describe("Workdirs", () => {
     mkdirSync(join(base, "inside"), { recursive: true });
     mkdirSync(join(dir, "base-too"));
     symlinkSync(dir, join(base, "way-out"));
-    expect(await workdirs.ofTask("inside")).to.equal(join(base, "inside"));
+    expect(await workdirs.ofTask("inside", "key")).to.equal(join(base, "inside"));
     for (const named of ["..", "../base-too", "inside/../..", "way-out"]) {
-      expect(await messageOf(workdirs.ofTask(named)), named).to.equal(
-        `workdir: is ${JSON.stringify(named)}; a relative path stays in the base folder`,
+      expect(await messageOf(workdirs.ofTask(named, "key")), named).to.equal(
+        `workdir must be in the base folder where it is relative, got ${JSON.stringify(named)}`,
       );
     }
   });
 
-  it("a folder that isn't there, and a file, are refused", async () => {
+  it("refuses a file, what cannot be made, and a folder that is missing outside the base folder", async () => {
     mkdirSync(base);
     writeFileSync(join(base, "file"), "");
-    for (const named of ["nowhere", "file", join(dir, "nowhere"), join(base, "file")]) {
-      expect(await messageOf(workdirs.ofTask(named))).to.equal(
-        `workdir: is ${JSON.stringify(named)}; it takes an existing folder`,
+    symlinkSync(join(dir, "nowhere"), join(base, "dangling"));
+    symlinkSync("loop", join(base, "loop"));
+    const long = "x".repeat(300);
+    const inBase = ["file", "file/below", "dangling", "dangling/below", "loop", long];
+    for (const named of [...inBase, join(dir, "nowhere"), join(base, "file")]) {
+      expect(await messageOf(workdirs.ofTask(named, "key"))).to.equal(
+        `workdir must be an existing directory, got ${JSON.stringify(named)}`,
       );
     }
+    expect(existsSync(join(dir, "nowhere"))).to.equal(false);
+  });
+
+  it("makes a folder that is missing below the base folder, for this user alone", async () => {
+    const path = join(base, "jobs", "7");
+    for (const named of ["jobs/7", path]) {
+      expect(await workdirs.ofSession("id", named, "key")).to.deep.equal({ path, made: false });
+    }
+    expect([modeOf(join(base, "jobs")), modeOf(path)]).to.deep.equal([0o700, 0o700]);
+  });
+
+  describe("with folders that are guarded", () => {
+    const refusedFor = (named: string, options: Partial<WorkdirOptions>) =>
+      messageOf(withOptions(options).ofTask(named, "key"));
+    const guard = (path: string) => ({ guarded: [{ name: "the data folder", path }] });
+
+    it("refuses one, what is around it, and what lies in it, by any name", async () => {
+      const data = join(dir, "data");
+      mkdirSync(join(data, "sub"), { recursive: true });
+      mkdirSync(join(dir, "data-too"));
+      symlinkSync(data, join(dir, "link"));
+      for (const named of [data, join(data, "sub"), dir, "/", join(dir, "link"), `${dir}/data-too/../data`]) {
+        expect(await refusedFor(named, guard(data)), named).to.equal(
+          `workdir must not be, contain, or lie in the data folder, got ${JSON.stringify(named)}`,
+        );
+      }
+      expect(await refusedFor(data, guard(join(dir, "link"))), "guarded by a link").to.contain("must not");
+      expect(await refusedFor(join(dir, "data-too"), guard(data))).to.equal("taken");
+    });
+
+    it("refuses what is around one that does not exist yet", async () => {
+      expect(await refusedFor(dir, guard(join(dir, "later", "claude")))).to.contain("must not");
+    });
+
+    it("admits what lies below a base folder in it, and nothing else there", async () => {
+      mkdirSync(join(base, "job"), { recursive: true });
+      mkdirSync(join(dir, "beside"));
+      expect(await refusedFor("job", guard(dir))).to.equal("taken");
+      expect(await refusedFor(join(dir, "beside"), guard(dir))).to.contain("must not");
+    });
+
+    it("refuses a folder around the configuration file, not one beside it", async () => {
+      const configFile = join(dir, "etc", "claudeway.toml");
+      mkdirSync(join(dir, "etc", "sub"), { recursive: true });
+      writeFileSync(configFile, "");
+      for (const named of [dir, join(dir, "etc")]) {
+        expect(await refusedFor(named, { configFile })).to.equal(
+          `workdir must not contain the configuration file, got ${JSON.stringify(named)}`,
+        );
+      }
+      expect(await refusedFor(join(dir, "etc", "sub"), { configFile })).to.equal("taken");
+    });
+  });
+
+  describe("of a key whose folders are limited", () => {
+    const allowed = (...patterns: readonly string[]) => ({ allowed: () => patterns });
+
+    it("may be what a pattern names, and nothing else", async () => {
+      for (const name of ["a", "a/.sub/deep", "ab", "b"]) mkdirSync(join(dir, name), { recursive: true });
+      symlinkSync(join(dir, "b"), join(dir, "a", "way-out"));
+      symlinkSync(join(dir, "a"), join(dir, "to-a"));
+      const takes = async (pattern: string, name: string) =>
+        (await messageOf(withOptions(allowed(join(dir, pattern))).ofTask(join(dir, name), "ci"))) === "taken";
+      const tried: readonly (readonly [string, string, boolean])[] = [
+        ["a/**", "a", true],
+        ["a/**", "a/.sub/deep", true],
+        ["a/**", "ab", false],
+        ["a/**", "b", false],
+        ["a/**", "a/way-out", false],
+        ["a/**", "a/../b", false],
+        ["a", "a", true],
+        ["a", "a/.sub", false],
+        ["a/*", "a", false],
+        ["a/*", "a/.sub", true],
+        ["a/*", "a/.sub/deep", false],
+        ["to-a/**", "a/.sub", true],
+        ["**/deep", "a/.sub/deep", true],
+      ];
+      for (const [pattern, name, expected] of tried) {
+        expect(await takes(pattern, name), `${pattern} for ${name}`).to.equal(expected);
+      }
+      expect(await messageOf(withOptions(allowed("/srv/a/**", "/srv/b")).ofTask("/etc", "ci"))).to.equal(
+        'workdir must match [keys.ci] workdirs (/srv/a/**, /srv/b), got "/etc"',
+      );
+    });
+
+    it("may be the gateway's own choice, whatever the patterns", async () => {
+      const limited = withOptions(allowed());
+      expect(await limited.ofTask(undefined, "ci")).to.equal(base);
+      const { path } = await limited.ofSession("id", undefined, "ci");
+      expect(path).to.equal(join(base, "id"));
+      await limited.admit(base, { keyId: "ci", sessionId: "id" });
+    });
   });
 
   it("a relative one is refused in the same words while there is no base folder yet", async () => {
-    expect(await messageOf(workdirs.ofTask(".."))).to.equal(
-      'workdir: is ".."; a relative path stays in the base folder',
+    expect(await messageOf(workdirs.ofTask("..", "key"))).to.equal(
+      'workdir must be in the base folder where it is relative, got ".."',
     );
   });
 
   it("a link in the place of a folder goes, what it leads to stays", async () => {
-    const { path } = await workdirs.ofSession("id", undefined);
+    const { path } = await workdirs.ofSession("id", undefined, "key");
     const elsewhere = join(dir, "elsewhere");
     mkdirSync(elsewhere);
     rmSync(path, { recursive: true });

@@ -131,13 +131,13 @@ const FIELDS: readonly BadInput[] = [
   bad("POST /task", 400, "system_prompt: is empty; takes a text that is not empty, without NUL characters", {
     body: { ...HI, system_prompt: "" },
   }),
-  bad("POST /task", 400, 'workdir: is "/no/where"; it takes an existing folder', {
+  bad("POST /task", 400, 'workdir must be an existing directory, got "/no/where"', {
     body: { ...HI, workdir: "/no/where" },
   }),
-  bad("POST /task", 400, 'workdir: is "/etc/hostname"; it takes an existing folder', {
+  bad("POST /task", 400, 'workdir must be an existing directory, got "/etc/hostname"', {
     body: { ...HI, workdir: "/etc/hostname" },
   }),
-  bad("POST /task", 400, 'workdir: is "../.."; a relative path stays in the base folder', {
+  bad("POST /task", 400, 'workdir must be in the base folder where it is relative, got "../.."', {
     body: { ...HI, workdir: "../.." },
   }),
   bad("POST /task", 400, 'workdir: is "/tmp\\u0000"; takes the path of a folder', {
@@ -148,7 +148,7 @@ const FIELDS: readonly BadInput[] = [
     body: HI,
   }),
   bad("POST /session/start", 400, `model: is 4; ${MODEL}`, { body: { model: 4 } }),
-  bad("POST /session/start", 400, 'workdir: is "/no/where"; it takes an existing folder', {
+  bad("POST /session/start", 400, 'workdir must be an existing directory, got "/no/where"', {
     body: { workdir: "/no/where" },
   }),
   bad("POST /session/{session}", 400, `model: unknown field; ${NEW_TURN}`, {
@@ -356,7 +356,7 @@ export const BAD_FRAMES: readonly BadFrame[] = [
   { frame: '{"event":"interrupt"}', error: `prompt: missing; ${PROMPT}`, close: 1008 },
   {
     frame: '{"prompt":"Hi","workdir":"/no/where"}',
-    error: 'workdir: is "/no/where"; it takes an existing folder',
+    error: 'workdir must be an existing directory, got "/no/where"',
     close: 1008,
   },
   {

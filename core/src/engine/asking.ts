@@ -8,7 +8,7 @@ import type {
   SyncHookJSONOutput,
 } from "@anthropic-ai/claude-agent-sdk";
 import { isObject } from "@claudeway/schemas";
-import type { AskedCall, CallAnswer, CallDecider } from "./engine.js";
+import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "./engine.js";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
@@ -20,6 +20,8 @@ const MESSAGE_END_MS = 10_000;
 export interface AskingOptions {
   /** Undefined: the CLI's own rules decide on everything but what is owed. */
   readonly decider: CallDecider | undefined;
+  /** Without a decider: whether a call needs permission, although the CLI's own rules may let it run. */
+  readonly needsPermission?: EngineTurn["needsPermission"];
   /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
   readonly owed: readonly string[];
   /** Ends the CLI's running turn. */
@@ -103,7 +105,9 @@ export class Asking {
     }
     if (this.parts.decider === undefined) {
       const granted = this.parts.grants.take(input.tool_name, input.tool_input);
-      return granted ? answerOf({ answer: "allow" }) : {};
+      if (granted) return answerOf({ answer: "allow" });
+      const needsPermission = await this.parts.needsPermission?.(this.#callOf(input, signal));
+      return needsPermission === true ? NEEDS_PERMISSION : {};
     }
     return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
   }
@@ -148,6 +152,15 @@ export class Asking {
 }
 
 const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
+
+/** With nobody to ask, the CLI denies such a call and lists it. */
+const NEEDS_PERMISSION: SyncHookJSONOutput = {
+  hookSpecificOutput: {
+    hookEventName: "PreToolUse",
+    permissionDecision: "ask",
+    permissionDecisionReason: "This call needs permission, which has not been given yet.",
+  },
+};
 
 function answerOf(answer: CallAnswer): SyncHookJSONOutput {
   const hookEventName = "PreToolUse" as const;

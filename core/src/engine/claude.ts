@@ -158,9 +158,10 @@ export class ClaudeEngine implements Engine {
   #asking(turn: EngineTurn, grants: Grants, child: ClaudeProcess): Asking | undefined {
     const hook = this.#launcher.hookOf(child);
     if (hook === undefined) return undefined;
-    const { decider, owed } = turn;
+    const { decider, needsPermission, owed } = turn;
     const ids = owed.map(({ toolUseId }) => toolUseId);
-    const asking = new Asking({ decider, owed: ids, grants, interrupt: () => child.interrupt() });
+    const interrupt = () => child.interrupt();
+    const asking = new Asking({ decider, needsPermission, owed: ids, grants, interrupt });
     hook.serve(asking);
     return asking;
   }

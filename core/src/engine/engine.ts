@@ -53,6 +53,9 @@ export type CallAnswer =
   | { readonly answer: "deny"; readonly message: string }
   | { readonly answer: "defer" };
 
+/** A call that the CLI's own rules are about to decide on. */
+export type UnaskedCall = Pick<AskedCall, "tool" | "input" | "cwd">;
+
 /** Decides on every tool call of a turn. Never rejects. */
 export interface CallDecider {
   decide(call: AskedCall): Promise<CallAnswer>;
@@ -73,6 +76,8 @@ export interface EngineTurn {
   readonly posture: Posture;
   /** Given in the posture "ask". */
   readonly decider: CallDecider | undefined;
+  /** In the posture "deny": whether a call needs permission, although the CLI may let it run unasked. Never rejects. */
+  readonly needsPermission?: (call: UnaskedCall) => Promise<boolean>;
   /** The call that this turn was parked for: the session is resumed without a prompt, and the CLI asks about it again. */
   readonly continues: string | undefined;
   /** Calls that the CLI has kept from parked turns that ended otherwise: they must not run. */

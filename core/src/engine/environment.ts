@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { isEveryday } from "@claudeway/config";
 import type { KnownSecrets } from "../secrets.js";
 import { SERVICE_VARIABLES } from "../service-manager.js";
@@ -21,4 +23,9 @@ export function childEnvironment(
     kept[name] = value;
   }
   return kept;
+}
+
+/** The folder that the CLI keeps its settings, its login and its transcripts in. */
+export function claudeFolder(env: NodeJS.ProcessEnv): string {
+  return env["CLAUDE_CONFIG_DIR"] || join(env["HOME"] || homedir(), ".claude");
 }

@@ -1,8 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
-import type { SpawnPlan } from "../engine/engine.js";
-import type { TotalsByModel } from "./engine.js";
+import type { SpawnPlan, TotalsByModel } from "./engine.js";
+import { claudeFolder } from "./environment.js";
 import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
 
 /** How much of a transcript is looked at, from its end, in bytes. */
@@ -33,8 +32,7 @@ export class Transcript {
     const folder = realPathOf(cwd)
       .replace(/[^a-zA-Z0-9]/g, "-")
       .slice(0, LONGEST_FOLDER);
-    const config = env["CLAUDE_CONFIG_DIR"] || join(env["HOME"] || homedir(), ".claude");
-    this.#path = join(config, "projects", folder, `${sessionId}.jsonl`);
+    this.#path = join(claudeFolder(env), "projects", folder, `${sessionId}.jsonl`);
     this.#driver = env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
   }
 

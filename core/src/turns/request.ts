@@ -6,6 +6,7 @@ import type { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Ledger } from "../ledger/ledger.js";
 import type { AuditLog } from "../ports/audit.js";
+import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
 import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
@@ -57,6 +58,7 @@ export interface TurnContext {
   readonly desk: Desk;
   /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
   readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
+  readonly workdirs: Workdirs;
   /** Aborted when the gateway closes. */
   readonly closing: AbortSignal;
   readonly log: Logger;

@@ -1,7 +1,8 @@
 import { TurnCalls } from "../approvals/calls.js";
 import type { Approval } from "../approvals/types.js";
-import type { EngineListener, EngineResult, StopReason } from "../engine/engine.js";
+import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
+import { readsOthersFolder } from "../unasked-reads.js";
 import { Booking } from "./booking.js";
 import { Course } from "./course.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
@@ -92,6 +93,8 @@ export class Turn {
     const { info, withdrawPending = false } = this.request;
     await this.#booking.begin();
     this.#plan = await this.context.kernel.hooks.beforeExecute.promise(this.#plan, info);
+    const { workdir } = this.#plan;
+    if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
     const waiting = performance.now();
     await line;
     this.#waitedMs = performance.now() - waiting;
@@ -136,11 +139,22 @@ export class Turn {
       granted,
       posture,
       decider: this.#calls,
+      ...(posture === "deny" ? { needsPermission: this.#needsPermission } : {}),
       continues: continues?.parked.toolUseId,
       owed: owed.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
     return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
   }
+
+  readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {
+    const { workdirs, log } = this.context;
+    try {
+      return await readsOthersFolder(call, this.#plan.workdir, this.info.sessionId, workdirs);
+    } catch (error) {
+      log.error({ err: error, turn_id: this.info.id, tool: call.tool }, "a tool call could not be checked");
+      return true;
+    }
+  };
 
   #listener(owed: readonly Approval[]): EngineListener {
     return {

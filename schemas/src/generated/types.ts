@@ -323,6 +323,14 @@ export interface Config {
            * How many turns of this key run at once, where that is less than `engine.max_running`.
            */
           max_running?: number;
+          /**
+           * The folders that this key's requests may name as their `workdir`. Not set: any folder that is not the gateway's or another session's.
+           *
+           * @maxItems 1000
+           *
+           * Items: A folder, as `/srv/a`; with `/**` also all below it.
+           */
+          workdirs?: string[];
         };
       };
   /**

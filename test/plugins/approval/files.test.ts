@@ -184,6 +184,13 @@ describe("approval: rules for files", () => {
       expect(await task("Grep", { pattern: "a", path: "made-by-a-task" })).to.equal("allow");
     });
 
+    it("keeps sessions from a workdir around the base folder", async () => {
+      const task = (file_path: string) =>
+        verdictOf(decide({ tool: "Read", input: { file_path }, workdir: folders.root }, [], folders.guarded));
+      expect(await task(`tasks/${OTHER}/notes.txt`)).to.equal("deny");
+      expect(await task("elsewhere/file.txt")).to.equal("allow");
+    });
+
     it("lets a workdir below the data folder be", async () => {
       const workdir = folders.path("gateway/data/tasks", MINE);
       const guarded = { ...folders.guarded, workdirs: folders.path("gateway/data/tasks") };

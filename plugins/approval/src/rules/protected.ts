@@ -73,7 +73,7 @@ export class Bounds {
     return this.#bases.some((base) => {
       if (path === base || !isWithin(path, base)) return false;
       const [first = ""] = relative(base, path).split(sep);
-      if (this.#homes.includes(base)) return SESSION_FOLDER.test(first);
+      if (this.#homes.some((home) => isWithin(base, home))) return SESSION_FOLDER.test(first);
       return !this.#homes.some((home) => isWithin(path, home));
     });
   }
