@@ -22,7 +22,16 @@ import type { KnownSecrets } from "./secrets.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
-export const OWN_PREFIXES = ["/health", "/models", "/task", "/session", "/sessions", "/turns", "/approvals"];
+export const OWN_PREFIXES = [
+  "/health",
+  "/ready",
+  "/models",
+  "/task",
+  "/session",
+  "/sessions",
+  "/turns",
+  "/approvals",
+];
 
 /** A gateway that listens. */
 export interface RunningGateway {

@@ -1,3 +1,5 @@
+import type { ErrorResponse } from "@claudeway/schemas";
+
 /** Every error code that a client can meet, with its HTTP status. docs/api.md lists the same ones; a test compares. */
 export const ERROR_STATUS = {
   BAD_REQUEST: 400,
@@ -29,7 +31,7 @@ export class GatewayError extends Error {
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       /** Further fields of the answer. */
-      readonly details?: { readonly approval_id?: string };
+      readonly details?: Pick<ErrorResponse, "approval_id" | "reason">;
     } = {},
   ) {
     super(message);

@@ -154,6 +154,7 @@ export class Gateway {
 
   #routes(): Router<GatewayState> {
     const { engine, kernel, ledger, log } = this.parts;
+    const draining = () => this.#closing !== undefined;
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
     const entrance = new TurnEntrance(ledger, views, log);
@@ -164,7 +165,7 @@ export class Gateway {
         ),
       log,
     );
-    healthRoutes(router, this.options.version);
+    healthRoutes(router, { version: this.options.version, ledger, draining, log });
     modelRoutes(router, models);
     taskRoutes(router, this.#tasks, entrance);
     sessionRoutes(router, this.sessions, entrance);
@@ -179,7 +180,10 @@ export class Gateway {
     const sockets = new TaskSockets({
       keyring: this.keyring,
       tasks: this.#tasks,
-      admit: (request) => admitRequest(kernel, request),
+      admit: (request) => {
+        this.turns.checkOpen();
+        return admitRequest(kernel, request);
+      },
       completed: (request) => tellCompleted(request, { kernel, audit }),
       limitBytes: this.#config.limits.body_bytes,
       log,
@@ -189,7 +193,7 @@ export class Gateway {
   }
 
   #accessTo(ctx: GatewayContext): Access {
-    if (ctx.path === "/health" || isLinkPath(ctx.path)) return "none";
+    if (ctx.path === "/health" || ctx.path === "/ready" || isLinkPath(ctx.path)) return "none";
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
   }
 
@@ -225,8 +229,9 @@ export class Gateway {
   }
 
   /**
-   * Takes no more requests, lets running turns finish for a grace time, then ends them. Resolves when every answer has
-   * been sent. A second call cuts the grace short.
+   * Drains: refuses new turns, lets running ones finish for a grace time, then ends them. Until then everything else is
+   * answered, so that a turn can be followed, interrupted or decided about. Resolves when every answer has been sent. A
+   * second call cuts the grace short.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) this.#closing = this.#close();
@@ -235,7 +240,7 @@ export class Gateway {
   }
 
   async #close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.turns.close();
     this.#queue.close();
     // What waits for a person and can be parked is: it goes on with the next start.
     this.#shutdown.abort();
@@ -243,6 +248,7 @@ export class Gateway {
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();
     clearTimeout(grace);
+    const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const hangUp = setTimeout(() => {
       this.#server.closeAllConnections();

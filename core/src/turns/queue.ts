@@ -187,7 +187,8 @@ export function queueFull(size: number): GatewayError {
   });
 }
 
-function shuttingDown(): GatewayError {
+/** What a client meets whose turn would begin while the gateway drains. */
+export function shuttingDown(): GatewayError {
   return new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
     headers: { "retry-after": "10" },
   });

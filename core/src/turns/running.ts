@@ -1,4 +1,5 @@
 import type { StopReason } from "../engine/engine.js";
+import { shuttingDown } from "./queue.js";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";
 
@@ -7,10 +8,13 @@ export class RunningTurns {
   readonly #turns = new Map<string, Turn>();
   #parked: (turnId: string) => void = () => undefined;
   #drained: (() => void) | undefined;
+  #closed = false;
 
   constructor(private readonly context: TurnContext) {}
 
+  /** Throws UNAVAILABLE once it is closed. */
   start(request: TurnRequest): Turn {
+    this.checkOpen();
     const turn = new Turn(request, this.context);
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(({ outcome }) => {
@@ -19,6 +23,16 @@ export class RunningTurns {
       if (this.#turns.size === 0) this.#drained?.();
     });
     return turn;
+  }
+
+  /** Lets no more turns begin. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Throws UNAVAILABLE once no more turns may begin. */
+  checkOpen(): void {
+    if (this.#closed) throw shuttingDown();
   }
 
   /** Tells of every turn that has parked and is not here any more. */

@@ -459,6 +459,10 @@ export interface ErrorResponse {
    */
   approval_id?: string;
   /**
+   * With `GET /ready`: why the gateway is not.
+   */
+  reason?: "draining" | "ledger_unavailable";
+  /**
    * Names the entry in the gateway's log; given where the fault is the gateway's own.
    */
   id?: string;
@@ -716,6 +720,16 @@ export interface PluginSection {
    */
   enabled: boolean;
   [k: string]: unknown;
+}
+
+/**
+ * The answer to `GET /ready` of a gateway that takes turns.
+ */
+export interface Ready {
+  /**
+   * Always `ready`: a gateway that is not answers 503.
+   */
+  status: "ready";
 }
 
 /**
@@ -1046,6 +1060,7 @@ export interface SchemaTypes {
   "models-response": ModelsResponse;
   "permission-denial": PermissionDenial;
   "plugin-section": PluginSection;
+  "ready": Ready;
   "session-deleted": SessionDeleted;
   "session-interrupted": SessionInterrupted;
   "session-list": SessionList;
@@ -1089,6 +1104,7 @@ export const SCHEMA_NAMES = [
   "models-response",
   "permission-denial",
   "plugin-section",
+  "ready",
   "session-deleted",
   "session-interrupted",
   "session-list",

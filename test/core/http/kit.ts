@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import type Router from "@koa/router";
 import Koa from "koa";
 import { pino } from "pino";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "../../../core/dist/http/context.js";
@@ -19,7 +20,18 @@ export interface Served {
 }
 
 /** Serves middleware below the gateway's own handling of errors. */
-export async function serve(...middleware: readonly GatewayMiddleware[]): Promise<Served> {
+export function serve(...middleware: readonly GatewayMiddleware[]): Promise<Served> {
+  return serveApp((app) => {
+    for (const one of middleware) app.use(one);
+  });
+}
+
+/** Serves routes in the same way. */
+export function serveRoutes(router: Router<GatewayState>): Promise<Served> {
+  return serveApp((app) => app.use(router.routes()));
+}
+
+async function serveApp(fill: (app: Koa<GatewayState>) => unknown): Promise<Served> {
   const logged: Readonly<Record<string, unknown>>[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
   const app = new Koa<GatewayState>();
@@ -30,7 +42,7 @@ export async function serve(...middleware: readonly GatewayMiddleware[]): Promis
   });
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
-  for (const one of middleware) app.use(one);
+  fill(app);
   const server = createHttpServer(app.callback(), LIMITS);
   server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${await listeningPort(server)}`;

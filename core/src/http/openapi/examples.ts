@@ -125,6 +125,7 @@ const stream = [
 
 export const EXAMPLES = {
   health: { status: "ok", version: "0.1.0", uptime_secs: 86 },
+  ready: { status: "ready" },
   models: {
     models: [
       { id: "default", name: "Default (recommended)" },

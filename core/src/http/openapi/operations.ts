@@ -33,6 +33,20 @@ const GATEWAY = {
       },
     },
   },
+  "/ready": {
+    get: {
+      operationId: "getReady",
+      summary: "Says whether the gateway takes turns",
+      description:
+        "For load balancers. While it drains, the gateway refuses new turns and answers everything else; `reason` says why it is not ready.",
+      tags: ["gateway"],
+      security: [],
+      responses: {
+        "200": answer("It takes turns.", json("ready", { ready: EXAMPLES.ready })),
+        ...errorsOf([...ANY, "UNAVAILABLE"]),
+      },
+    },
+  },
   "/models": {
     get: keyed({
       operationId: "listModels",

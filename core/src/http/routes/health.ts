@@ -1,12 +1,45 @@
-import type { Health } from "@claudeway/schemas";
+import type { ErrorResponse, Health, Ready } from "@claudeway/schemas";
 import type Router from "@koa/router";
+import type { Logger } from "pino";
+import { GatewayError } from "../../errors.js";
+import type { Ledger } from "../../ledger/ledger.js";
 import type { GatewayState } from "../context.js";
 
-/** `GET /health`: says that the gateway is up; needs no key. */
-export function healthRoutes(router: Router<GatewayState>, version: string): void {
+export interface HealthParts {
+  readonly version: string;
+  readonly ledger: Pick<Ledger, "turns">;
+  /** Whether new turns are refused because the gateway is shutting down. */
+  readonly draining: () => boolean;
+  readonly log: Logger;
+}
+
+/** `GET /health`: says that the gateway is up; `GET /ready`: says whether it takes turns. Neither needs a key. */
+export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): void {
+  const { version, draining } = parts;
   const startedAt = performance.now();
   router.get("/health", (ctx) => {
     const uptime_secs = Math.floor((performance.now() - startedAt) / 1000);
     ctx.body = { status: "ok", version, uptime_secs } satisfies Health;
   });
+  router.get("/ready", async (ctx) => {
+    if (draining()) throw notReady("draining", "the gateway is shutting down");
+    await askLedger(parts);
+    ctx.body = { status: "ready" } satisfies Ready;
+  });
+}
+
+/** No turn can begin that is not written down first. Throws UNAVAILABLE. */
+async function askLedger({ ledger, log }: HealthParts): Promise<void> {
+  try {
+    await ledger.turns.get(NO_TURN);
+  } catch (error) {
+    log.error({ err: error }, "not ready: the ledger does not answer");
+    throw notReady("ledger_unavailable", "the ledger does not answer");
+  }
+}
+
+const NO_TURN = "00000000-0000-0000-0000-000000000000";
+
+function notReady(reason: NonNullable<ErrorResponse["reason"]>, message: string): GatewayError {
+  return new GatewayError("UNAVAILABLE", message, { headers: { "retry-after": "5" }, details: { reason } });
 }

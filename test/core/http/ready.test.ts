@@ -1,0 +1,34 @@
+import Router from "@koa/router";
+import { expect } from "chai";
+import { pino } from "pino";
+import type { GatewayState } from "../../../core/dist/http/context.js";
+import { healthRoutes } from "../../../core/dist/http/routes/health.js";
+import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import { temporaryFolder } from "../../temporary.js";
+import { type Served, serveRoutes } from "./kit.js";
+
+describe("GET /ready", () => {
+  let served: Served;
+  afterEach(() => served.close());
+
+  it("is 503 with the reason and Retry-After where the ledger does not answer, and the log says why", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+    const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });
+    const router = new Router<GatewayState>();
+    healthRoutes(router, { version: "1.0.0", ledger, draining: () => false, log });
+    served = await serveRoutes(router);
+    expect(await (await fetch(`${served.url}/ready`)).json()).to.deep.equal({ status: "ready" });
+    await ledger.close();
+    const answer = await fetch(`${served.url}/ready`);
+    expect(answer.status).to.equal(503);
+    expect(answer.headers.get("retry-after")).to.equal("5");
+    expect(await answer.json()).to.deep.equal({
+      error: "the ledger does not answer",
+      code: "UNAVAILABLE",
+      reason: "ledger_unavailable",
+    });
+    expect(lines.join("")).to.contain("not ready: the ledger does not answer");
+    expect((await fetch(`${served.url}/health`)).status).to.equal(200);
+  });
+});
