@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import { Desk } from "./approvals/desk.js";
@@ -110,8 +111,12 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   await writeMissingLines({ ledger, audit, log });
   const lost = await bookLostTurns({ ledger, audit, log });
 
+  // With a part of this gateway's own: the guard of one that was killed must not end the children of the next one.
+  const marker = `${installation}.${randomUUID()}`;
+  const guard = source.guard?.(marker);
+  if (guard !== undefined) opened.add("guard of child processes", () => guard.close());
   opened.add("plugins", () => kernel.close());
-  const engine = source.open(installation);
+  const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
   // As it is now: the Agent SDK adds variables of its own, and a process is matched by what it was started with.
   const inherited = { ...env };
@@ -155,7 +160,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       sessions: gateway.sessions,
       turns: gateway.turns,
       dataDir: config.data_dir,
-      installation,
+      marker,
     }),
   );
   await kernel.enable(selection(loaded));

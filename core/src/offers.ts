@@ -19,12 +19,12 @@ export interface OfferParts extends Pick<Capabilities, "control" | "approvals"> 
   readonly turns: RunningTurns;
   readonly dataDir: string;
   /** Begins the mark of every child process. */
-  readonly installation: string;
+  readonly marker: string;
 }
 
 /** What the gateway offers to plugins. */
 export function createOffers(parts: OfferParts): Offers {
-  const { ledger, sessions, turns, control, approvals, dataDir, installation } = parts;
+  const { ledger, sessions, turns, control, approvals, dataDir, marker } = parts;
   return {
     approvals: deskOf(approvals),
     control,
@@ -49,7 +49,7 @@ export function createOffers(parts: OfferParts): Offers {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return folder;
     },
-    childMark: (plugin) => markedEnvironment(`${installation}.plugin.${plugin}`),
+    childMark: (plugin) => markedEnvironment(`${marker}.plugin.${plugin}`),
   };
 }
 

@@ -7,6 +7,7 @@ import { bash, Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";
 import { eventually } from "./poll.js";
+import { guardOf } from "./processes.js";
 import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS } from "./ways.js";
 
 /** Everything is gone by then, in ms. */
@@ -149,6 +150,8 @@ describe("ends", () => {
           async () => (await gateway.children()).length >= 2 * AT_LEAST,
         );
         if (way.killed === true) {
+          // With its guard, which would leave the next start nothing to do.
+          process.kill(await eventually("the guard", () => guardOf(gateway)), "SIGKILL");
           await way.end(gateway);
           expect((await gateway.children()).length, "what a killed gateway leaves").to.be.at.least(AT_LEAST);
           await gateway.launch();

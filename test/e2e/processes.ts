@@ -18,6 +18,12 @@ export async function childrenGone(gateway: TestGateway, ms?: number): Promise<v
   await eventually("the children gone", async () => (await gateway.children()).length === 0, ms);
 }
 
+/** The pid of the process that ends what the gateway leaves when it is killed. */
+export function guardOf({ pid }: TestGateway): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean);
+  return children.map(Number).find((child) => readProcess(child, "cmdline").includes("claudeway-guard"));
+}
+
 /** A file of a process in /proc; empty for one that has gone. */
 export function readProcess(pid: number, file: "cmdline" | "environ" | "status"): string {
   try {

@@ -193,8 +193,20 @@ export interface EngineSource {
     readonly origin: "bundled" | "configured";
     readonly version: string;
   };
-  /** `installation` begins the marker of every process that the engine starts. */
-  open(installation: string): Engine;
+  /** Watches over processes whose marker begins with `marker`: when the gateway is killed, they end. */
+  guard?(marker: string): ProcessGuard;
+  /** `marker` begins the marker of every process that the engine starts; `guard` is told of each. */
+  open(marker: string, guard?: ProcessGuard): Engine;
   /** Ends what a gateway of this installation left running when it was killed. */
   endLeftovers(installation: string): Promise<void>;
+}
+
+/** Ends what the gateway leaves behind when it is killed. */
+export interface ProcessGuard {
+  /** A process was started, as the leader of a process group. */
+  began(child: Pick<ChildNote, "pid" | "startTime">): void;
+  /** That process has gone. */
+  ended(child: Pick<ChildNote, "pid">): void;
+  /** The gateway has ended its children itself: ends the guard, and resolves when it has gone. */
+  close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { SpawnPlan } from "../engine/engine.js";
 import { CallHook } from "./asking.js";
-import type { EngineTurn } from "./engine.js";
+import type { EngineTurn, ProcessGuard } from "./engine.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
 import type { Recipe } from "./spares.js";
@@ -11,6 +11,8 @@ export interface LauncherOptions {
   readonly executable: string;
   /** The prefix of this gateway's markers; see ClaudeProcess. */
   readonly installation: string;
+  /** Is told of each process. */
+  readonly guard?: Pick<ProcessGuard, "began" | "ended">;
 }
 
 /** Starts processes of the CLI, each with the hook that it asks about its calls, where it has to. */
@@ -56,6 +58,7 @@ export class Launcher {
   }
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
-    return new ClaudeProcess(spawn, options, this.options.executable, this.options.installation);
+    const { executable, installation, guard } = this.options;
+    return new ClaudeProcess(spawn, options, executable, installation, guard);
   }
 }

@@ -15,7 +15,7 @@ import {
 import type { SpawnPlan } from "../engine/engine.js";
 import { messageOf } from "../errors.js";
 import { markedEnvironment } from "../installation.js";
-import type { ChildNote } from "./engine.js";
+import type { ChildNote, ProcessGuard } from "./engine.js";
 import { endMarked, findMarked, startTimeOf } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
@@ -59,6 +59,8 @@ export class ClaudeProcess {
     options: Options,
     executable: string,
     installation: string,
+    /** Is told when the child has been started, and when it has gone. */
+    private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
   ) {
     this.marker = `${installation}.${randomUUID()}`;
     let resolve: (exit: ProcessExit) => void = () => undefined;
@@ -84,9 +86,6 @@ export class ClaudeProcess {
 
   /** The child, once it has been started. */
   async note(): Promise<ChildNote | undefined> {
-    const pid = this.#child?.pid;
-    if (pid === undefined) return undefined;
-    this.#note ??= { pid, startTime: (await startTimeOf(pid)) ?? 0, marker: this.marker };
     return this.#note;
   }
 
@@ -227,7 +226,15 @@ export class ClaudeProcess {
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child = child;
-    child.once("exit", (code, signal) => this.#exit.resolve({ code, signal }));
+    const { pid } = child;
+    if (pid !== undefined) {
+      this.#note = { pid, startTime: startTimeOf(pid) ?? 0, marker: this.marker };
+      this.guard?.began(this.#note);
+    }
+    child.once("exit", (code, signal) => {
+      if (pid !== undefined) this.guard?.ended({ pid });
+      this.#exit.resolve({ code, signal });
+    });
     child.once("error", (error) => {
       // Node says ENOENT of the program where it is the folder that has gone.
       this.#complain(existsSync(cwd) ? error.message : `the working directory ${cwd} does not exist`);

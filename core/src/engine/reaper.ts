@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MARKER_VARIABLE } from "../installation.js";
@@ -24,8 +25,8 @@ const EMPTY_LOOKS = 2;
 const MOST_KILLS = 40;
 
 /** The start time of a process, or undefined when it is gone or there is no /proc. */
-export async function startTimeOf(pid: number): Promise<number | undefined> {
-  return (await readStat(pid))?.startTime;
+export function startTimeOf(pid: number): number | undefined {
+  return readStat(pid)?.startTime;
 }
 
 /**
@@ -64,7 +65,7 @@ export async function endMarked(
   const found = await findMarked(prefix, known);
   let left: readonly ProcessId[] = found;
   if (graceMs > 0) {
-    await signalAll(left, "SIGTERM");
+    signalAll(left, "SIGTERM");
     const deadline = Date.now() + graceMs;
     while (left.length > 0 && Date.now() < deadline) {
       await sleep(POLL_MS);
@@ -74,7 +75,7 @@ export async function endMarked(
   // A process may fork between the look and the signal: look again until there is nothing.
   let empty = left.length === 0 ? 1 : 0;
   for (let round = 0; empty < EMPTY_LOOKS && round < MOST_KILLS; round++) {
-    await signalAll(left, "SIGKILL");
+    signalAll(left, "SIGKILL");
     await sleep(POLL_MS);
     left = await findMarked(prefix, left);
     empty = left.length === 0 ? empty + 1 : 0;
@@ -82,13 +83,13 @@ export async function endMarked(
   return found.length;
 }
 
-async function signalAll(targets: readonly ProcessId[], name: NodeJS.Signals): Promise<void> {
-  await Promise.all(targets.map((target) => signal(target, name)));
+function signalAll(targets: readonly ProcessId[], name: NodeJS.Signals): void {
+  for (const target of targets) signal(target, name);
 }
 
 /** Signals a process unless its pid has passed to another one. */
-async function signal(target: ProcessId, name: NodeJS.Signals): Promise<void> {
-  if ((await startTimeOf(target.pid)) !== target.startTime) return;
+function signal(target: ProcessId, name: NodeJS.Signals): void {
+  if (startTimeOf(target.pid) !== target.startTime) return;
   try {
     process.kill(target.pid, name);
   } catch {
@@ -118,17 +119,28 @@ function addRelated(pids: Set<number>, entries: readonly ProcessEntry[]): void {
 async function readProcessTable(): Promise<ProcessEntry[]> {
   const names = await readdir("/proc").catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  const entries = await Promise.all(pids.map(readStat));
-  return entries.filter((entry) => entry !== undefined);
+  return pids.map(readStat).filter((entry) => entry !== undefined);
 }
 
-/** Reads /proc/PID/stat; the command in parentheses may hold spaces and parentheses of its own. */
-async function readStat(pid: number): Promise<ProcessEntry | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+/**
+ * Reads /proc/PID/stat; the command in parentheses may hold spaces and parentheses of its own. Synchronously: the kernel
+ * makes the file as it is read, and a thread of the pool costs more than that.
+ */
+function readStat(pid: number): ProcessEntry | undefined {
+  const stat = readNow(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const startTime = Number(rest[15]);
   return { pid, zombie: state === "Z", parent: Number(parent), session: Number(session), startTime };
+}
+
+function readNow(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    // The process has gone, or is another user's.
+    return undefined;
+  }
 }
 
 async function carriesMarker(pid: number, prefix: string): Promise<boolean> {

@@ -1,8 +1,9 @@
 import type { LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
 import { ClaudeEngine } from "./claude.js";
-import type { EngineSource } from "./engine.js";
+import type { EngineSource, ProcessGuard } from "./engine.js";
 import { findClaude, versionOf } from "./executable.js";
+import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
 
 /** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
@@ -14,17 +15,19 @@ export async function claudeSource(
   const executable = findClaude(config.claude_bin, origins["claude_bin"]);
   const claude = { ...executable, version: await versionOf(executable, env) };
   const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
-  const open = (installation: string) =>
+  const guard = (marker: string) => new OrphanGuard(marker, log);
+  const open = (marker: string, watch?: ProcessGuard) =>
     new ClaudeEngine({
       executable: claude.path,
-      installation,
+      installation: marker,
+      ...(watch !== undefined && { guard: watch }),
       log,
       spares,
       maxProcesses: max_processes,
       idleMs: idle_secs * 1000,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
-  return { claude, open, endLeftovers };
+  return { claude, guard, open, endLeftovers };
 }
 
 /** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
