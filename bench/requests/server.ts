@@ -34,7 +34,7 @@ async function start(name: string): Promise<Serving> {
   if (name === "node:http") return listen(createServer(bareNode));
   if (name === "Koa") return listen(createServer(bareKoa().callback()));
   if (name === "the whole gateway") return wholeGateway();
-  return listen(createHttpServer(chainTo(name).callback(), LIMITS));
+  return listen(createHttpServer({ request: chainTo(name).callback() }, LIMITS));
 }
 
 interface Serving {

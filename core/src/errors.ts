@@ -31,7 +31,7 @@ export class GatewayError extends Error {
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       /** Further fields of the answer. */
-      readonly details?: Pick<ErrorResponse, "approval_id" | "reason">;
+      readonly details?: Pick<ErrorResponse, "approval_id" | "id" | "reason">;
     } = {},
   ) {
     super(message);

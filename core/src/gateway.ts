@@ -11,7 +11,7 @@ import { type Access, authenticate, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
 import { completedRequests, tellCompleted } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
-import { admitRequest, notAllowed, pluginRoutes, requestHook } from "./http/dispatch.js";
+import { admitRequest, notAllowed, ownPathsFirst, pluginRoutes, requestHook } from "./http/dispatch.js";
 import { TurnEntrance } from "./http/entrance.js";
 import { errorResponses } from "./http/errors.js";
 import { approvalPage } from "./http/routes/approval-page.js";
@@ -121,8 +121,9 @@ export class Gateway {
       parked: this.#parked,
       workdirs: this.#workdirs,
     });
-    this.#server = createHttpServer(this.#chain().callback(), this.#config.limits);
     this.#sockets = this.#openSockets();
+    const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
+    this.#server = createHttpServer(handlers, this.#config.limits);
   }
 
   get #config(): Settings {
@@ -145,6 +146,7 @@ export class Gateway {
     app.use(authenticate(this.keyring, (ctx) => this.#accessTo(ctx)));
     app.use(requestHook(kernel));
     app.use(pluginRoutes(kernel, parseJson));
+    app.use(ownPathsFirst(routes));
     app.use(page.routes());
     app.use(parseJson);
     app.use(routes.routes());
@@ -177,7 +179,7 @@ export class Gateway {
   /** The WebSocket beside the chain: what Koa does for a request, it does for an upgrade. */
   #openSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
-    const sockets = new TaskSockets({
+    return new TaskSockets({
       keyring: this.keyring,
       tasks: this.#tasks,
       admit: (request) => {
@@ -188,8 +190,6 @@ export class Gateway {
       limitBytes: this.#config.limits.body_bytes,
       log,
     });
-    sockets.attach(this.#server);
-    return sockets;
   }
 
   #accessTo(ctx: GatewayContext): Access {

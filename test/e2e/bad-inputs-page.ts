@@ -15,7 +15,12 @@ export function badInputsPage(): string {
 
 function sectionLines({ title, inputs }: Section): string[] {
   const rows = inputs.map((input) =>
-    row(code(input.request), shownOf(input), String(input.status), code(input.error)),
+    row(
+      code(input.sent.shownRequest ?? input.request),
+      shownOf(input),
+      String(input.status),
+      code(input.error),
+    ),
   );
   return ["", `## ${title}`, "", "| request | with | status | `error` |", "|---|---|---|---|", ...rows];
 }

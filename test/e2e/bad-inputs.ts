@@ -12,6 +12,8 @@ export interface Sent {
   readonly upgrade?: true;
   /** How it is printed, where it can't be as it is. */
   readonly shown?: string;
+  /** The same of method and path. */
+  readonly shownRequest?: string;
 }
 
 /** A request that is refused, and the answer that it gets. */
@@ -243,6 +245,9 @@ const PATHS: readonly BadInput[] = [
   bad("DELETE /health", 405, "DELETE is not allowed here; it takes GET, HEAD"),
   bad("POST /models", 405, "POST is not allowed here; it takes GET, HEAD"),
   bad("POST /approvals", 405, "POST is not allowed here; it takes GET, HEAD"),
+  bad("GET /session/start", 405, "GET is not allowed here; it takes POST"),
+  bad("OPTIONS /session/start", 405, "OPTIONS is not allowed here; it takes POST"),
+  bad("POST /approvals/grants", 405, "POST is not allowed here; it takes GET, HEAD", { body: {} }),
 ];
 
 const PARAMETERS: readonly BadInput[] = [
@@ -258,6 +263,13 @@ const PARAMETERS: readonly BadInput[] = [
   bad("GET /approvals?limit=0", 400, 'limit: is "0"; it takes a whole number from 1 to 1000'),
   bad("GET /approvals/grants?page=x", 400, 'page: is "x"; it takes a whole number from 1 to 1000000'),
   bad("GET /approvals/grants?session_id=a&session_id=b", 400, "session_id: is given twice"),
+  bad("GET /approvals/grants?session_id=a", 400, 'session_id: is "a"; it takes the id of a session'),
+  bad(`GET /sessions?${"a&".repeat(100)}`, 400, "the query must have at most 100 parameters, got 101", {
+    shownRequest: "GET /sessions?a&a&a…, 101 parameters",
+  }),
+  bad(`GET /sessions?a=${"x".repeat(9000)}`, 431, "the request target must be at most 8192 bytes, got 9012", {
+    shownRequest: "GET /sessions?a=xxx…, 9,012 bytes",
+  }),
   bad("GET /turns/{turn}/events?stream=sse", 400, 'stream: is "sse"; it takes text or delta'),
 ];
 
@@ -336,7 +348,26 @@ export const BAD_BYTES: readonly BadBytes[] = [
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: one\r\n\r\n", 400),
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+  bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
   bytes("GET /health HTTP/1.1\r\n\r\n", 400, "Host: is missing; HTTP/1.1 takes one"),
+  bytes("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "Host: must be given once"),
+  bytes(
+    "GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    400,
+    'Host: must be a host name with or without a port, got "a/b"',
+  ),
+  bytes(
+    "GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
+    400,
+    'the request target must be a path such as /health, got "http://"',
+  ),
+  bytes(
+    "GET http://[::1/health HTTP/1.1\r\nHost: x\r\n\r\n",
+    400,
+    'the request target must be a path such as /health, got "http://[::1/health"',
+  ),
+  bytes("GET /health#top HTTP/1.1\r\nHost: x\r\n\r\n", 400, "the request target must not have a fragment"),
+  bytes("CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "CONNECT is not supported: this is not a proxy"),
   bytes(
     `GET /${"x".repeat(20_000)} HTTP/1.1\r\n\r\n`,
     431,

@@ -46,12 +46,15 @@ export class Contract {
     );
   }
 
-  /** The operation of a request; a path without parameters goes before one with. */
+  /** The operation of a request; a path without parameters goes before one with, whatever their methods. */
   operationOf(method: string, path: string): Operation | undefined {
     const asked = method === "HEAD" ? "GET" : method;
-    return this.operations
-      .filter((operation) => operation.method === asked && matches(operation.path, path))
-      .sort((a, b) => parametersIn(a.path) - parametersIn(b.path))[0];
+    const [nearest, ...others] = this.operations
+      .filter((operation) => matches(operation.path, path))
+      .sort((a, b) => parametersIn(a.path) - parametersIn(b.path));
+    return [nearest, ...others].find(
+      (operation) => operation?.path === nearest?.path && operation?.method === asked,
+    );
   }
 
   /** Every response that an operation is said to give, by its key. */

@@ -4,6 +4,7 @@ import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { AuditLog } from "../ports/audit.js";
 import type { GatewayMiddleware } from "./context.js";
+import { pathOf } from "./target.js";
 
 /** What is told of a request whose client left before its answer began (nginx has the same); it is never sent. */
 const CLIENT_LEFT = 499;
@@ -21,7 +22,7 @@ export function completedRequests(to: Listeners): GatewayMiddleware {
     ctx.state.requestId = id;
     ctx.set("x-request-id", id);
     const method = ctx.method;
-    const path = redactTokens(ctx.path);
+    const path = redactTokens(pathOf(ctx.originalUrl));
     ctx.res.once("close", () => {
       const durationMs = Math.round(performance.now() - startedAt);
       const keyId = ctx.state.caller?.keyId ?? null;

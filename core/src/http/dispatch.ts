@@ -11,7 +11,11 @@ import { callerOf, type GatewayContext, type GatewayMiddleware, type GatewayStat
 
 /** What a router tells of its routes. */
 interface RouteList {
-  readonly stack: readonly { readonly methods: readonly string[]; match(path: string): boolean }[];
+  readonly stack: readonly {
+    readonly path: string | RegExp;
+    readonly methods: readonly string[];
+    match(path: string): boolean;
+  }[];
 }
 
 const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
@@ -51,6 +55,25 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     if (ctx.is("application/json")) await parseJson(ctx, route);
     else await route();
   };
+}
+
+/** Answers 405 where a path that is some route's own (`/session/start`) would pass for an id on another (`/session/:id`). */
+export function ownPathsFirst({ stack }: RouteList): GatewayMiddleware {
+  const methods = new Map<string, Set<string>>();
+  for (const layer of stack) {
+    if (typeof layer.path !== "string" || layer.path.includes(":")) continue;
+    const known = methods.get(layer.path) ?? new Set();
+    methods.set(layer.path, new Set([...known, ...layer.methods]));
+  }
+  return (ctx, next) => {
+    const own = methods.get(canonicalPath(ctx.path));
+    return own === undefined || own.has(ctx.method) ? next() : refuseMethodBut(own, ctx.method);
+  };
+}
+
+/** As the router reads a path: in whatever case, with or without a slash at its end. */
+function canonicalPath(path: string): string {
+  return path.toLowerCase().replace(/\/$/, "");
 }
 
 /** Answers 405 with `Allow` where the path is right and the method isn't, else 404. */
@@ -97,8 +120,12 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList, asked = ctx.
   );
   if (methods.size === 0)
     throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(asked)}`);
+  return refuseMethodBut(methods, ctx.method);
+}
+
+function refuseMethodBut(methods: ReadonlySet<string>, method: string): never {
   const allow = [...methods].sort().join(", ");
-  throw new GatewayError("METHOD_NOT_ALLOWED", `${ctx.method} is not allowed here; it takes ${allow}`, {
+  throw new GatewayError("METHOD_NOT_ALLOWED", `${method} is not allowed here; it takes ${allow}`, {
     headers: { allow },
   });
 }

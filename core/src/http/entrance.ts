@@ -110,9 +110,19 @@ export class TurnEntrance {
   }
 }
 
-/** The same for every way to write the path that the router takes: in capitals, with a slash at its end. */
+/** The same for every way to write the path that the router takes: in capitals, percent-encoded, with a slash at its end. */
 function routeOf({ method, path }: GatewayContext): string {
-  return `${method} ${path.toLowerCase().replace(/\/$/, "")}`;
+  const segments = path.split("/").map((segment) => encodeURIComponent(decoded(segment)));
+  return `${method} ${segments.join("/").toLowerCase().replace(/\/$/, "")}`;
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    // No encoding of anything: it stands for itself, and no id looks like that.
+    return segment;
+  }
 }
 
 const KEY = /^[\x21-\x7e]{1,255}$/;

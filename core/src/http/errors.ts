@@ -19,15 +19,14 @@ export function errorResponses(log: Logger): GatewayMiddleware {
 }
 
 export function sendError(ctx: GatewayContext, error: GatewayError): void {
-  const id = error.code === "INTERNAL_ERROR" ? { id: ctx.state.requestId } : {};
   ctx.status = error.status;
   ctx.set({ ...error.options.headers });
-  ctx.body = {
-    error: error.message,
-    code: error.code,
-    ...id,
-    ...error.options.details,
-  } satisfies ErrorResponse;
+  ctx.body = errorView(error);
+}
+
+/** An error as clients read it. */
+function errorView({ message, code, options }: GatewayError): ErrorResponse {
+  return { error: message, code, ...options.details };
 }
 
 /** The error that a client may see, or undefined for a defect of ours. */
@@ -42,7 +41,12 @@ function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError
     { err: thrown, request_id: id, method: ctx.method, path: redactTokens(ctx.path) },
     "a request broke",
   );
-  return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`);
+  return internalError(id);
+}
+
+/** What a client is told of a defect of ours; `id` finds it in the log. */
+export function internalError(id: string): GatewayError {
+  return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`, { details: { id } });
 }
 
 const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -54,12 +58,23 @@ const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
 /** Answers what Node refuses before Koa sees it, in the same shape. */
 export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const code = PARSER_ERRORS[error.code ?? ""] ?? "BAD_REQUEST";
-  const status = ERROR_STATUS[code];
   const message =
-    code === "BAD_REQUEST" ? "not a well-formed HTTP request" : (STATUS_CODES[status] ?? code).toLowerCase();
-  const body = JSON.stringify({ error: message, code } satisfies ErrorResponse);
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
+    code === "BAD_REQUEST"
+      ? "not a well-formed HTTP request"
+      : (STATUS_CODES[ERROR_STATUS[code]] ?? code).toLowerCase();
+  answerOnSocket(new GatewayError(code, message), socket);
+}
+
+/** Answers where there is no response to write to, as the last thing on the connection. */
+export function answerOnSocket(error: GatewayError, socket: Duplex): void {
+  const { status } = error;
+  const body = JSON.stringify(errorView(error));
+  const headers = {
+    ...error.options.headers,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": String(Buffer.byteLength(body)),
+    connection: "close",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`);
 }

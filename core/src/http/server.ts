@@ -1,12 +1,20 @@
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { Duplex } from "node:stream";
 import type { Settings } from "@claudeway/config";
 import { GatewayError } from "../errors.js";
 import type { GatewayMiddleware } from "./context.js";
-import { answerUnparsed } from "./errors.js";
+import { answerOnSocket, answerUnparsed } from "./errors.js";
 import { Exchanges } from "./exchanges.js";
-import { declineOtherUpgrades } from "./upgrade.js";
+import { IncomingRequest } from "./incoming.js";
+import { normalTarget } from "./target.js";
+import { takeUpgrades, type UpgradeListener } from "./upgrade.js";
 
 /** Headers of a request, name and value together, in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -20,20 +28,29 @@ const LINGER_MS = 1_000;
 /** The share of the files that the process may open which connections may take; the CLI and the ledger need some too. */
 const SHARE_OF_FILES = 0.9;
 
-/** Node's server in front of the chain. What it would refuse by itself without a word comes to the chain instead. */
-export function createHttpServer(handle: RequestListener, limits: Settings["limits"]): Server {
+/** What the server hands requests on to. */
+export interface Handlers {
+  readonly request: RequestListener;
+  /** Takes WebSocket handshakes, after the answers to what was sent before; without it they are plain requests. */
+  readonly webSocket?: UpgradeListener;
+}
+
+/** Node's server in front of the chain. What it would refuse by itself without a word is refused here, in our words. */
+export function createHttpServer(handlers: Handlers, limits: Settings["limits"]): Server {
   const headersTimeout = limits.header_secs * 1000;
   const exchanges = new Exchanges();
-  const begin: RequestListener = (request, response) => {
+  const begin = (request: IncomingRequest, response: ServerResponse) => {
     exchanges.begin(request, response);
     // Taken now: a request that a route gives up reading has none any more.
     const { socket } = request;
     // Who is answered already (too large, no key) has no reason to go on sending.
     response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
-    handle(request, response);
+    request.refusal = problemOf(request);
+    handlers.request(request, response);
   };
   const server = createServer(
     {
+      IncomingMessage: IncomingRequest,
       requireHostHeader: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout,
@@ -48,7 +65,8 @@ export function createHttpServer(handle: RequestListener, limits: Settings["limi
   server.maxConnections = connectionLimit(limits.connections);
   server.on("checkExpectation", begin);
   server.on("clientError", refuseUnparsed(exchanges));
-  declineOtherUpgrades(server, exchanges);
+  takeUpgrades(server, exchanges, handlers.webSocket);
+  refuseTunnels(server, exchanges);
   server.timeout = STALLED_MS;
   // Who waits for an answer is silent, and may be; who does not take it, or asks for none, is hung up on.
   server.on("timeout", (socket) => {
@@ -83,26 +101,73 @@ export function lingerOn(socket: Duplex, over: () => boolean = () => false): voi
   socket.once("close", stop);
 }
 
-/** Refuses what is well-formed but not HTTP/1.1 (RFC 9112, 3.2, and RFC 9110, 10.1.1), or too much. */
+/** Nobody is told where to connect: this is no proxy. */
+function refuseTunnels(server: Server, exchanges: Exchanges): void {
+  server.on("connect", async (_request, socket) => {
+    await exchanges.answered(socket);
+    answerOnSocket(new GatewayError("BAD_REQUEST", "CONNECT is not supported: this is not a proxy"), socket);
+    lingerOn(socket);
+  });
+}
+
+/** Refuses what `checkHttp` does, and hangs up: who gets that wrong may get the next request's beginning wrong. */
 export function refuseBadHttp(): GatewayMiddleware {
   return async (ctx, next) => {
-    checkHttp(ctx.req);
-    await next();
+    const refusal = ctx.req instanceof IncomingRequest ? ctx.req.refusal : undefined;
+    if (refusal === undefined) return next();
+    ctx.set("connection", "close");
+    throw refusal;
   };
 }
 
-/** Throws BAD_REQUEST or HEADERS_TOO_LARGE. */
-export function checkHttp({ httpVersion, headers, rawHeaders }: IncomingMessage): void {
+function problemOf(request: IncomingMessage): GatewayError | undefined {
+  try {
+    checkHttp(request);
+    return undefined;
+  } catch (error) {
+    if (error instanceof GatewayError) return error;
+    throw error;
+  }
+}
+
+/**
+ * Refuses what Node lets pass but is no request of HTTP/1.1 (RFC 9112, 3.2; RFC 9110, 7.2 and 10.1.1), or too much, and
+ * leaves the target of others in its normal form. Throws BAD_REQUEST or HEADERS_TOO_LARGE.
+ */
+export function checkHttp(request: IncomingMessage): void {
+  const { httpVersion, headers, rawHeaders } = request;
   if (rawHeaders.length > 2 * MAX_HEADERS) {
     throw new GatewayError("HEADERS_TOO_LARGE", `there are more than ${MAX_HEADERS} header fields`);
   }
+  request.url = normalTarget(request.url ?? "/");
   if (httpVersion === "1.1" && headers.host === undefined) {
     throw new GatewayError("BAD_REQUEST", "Host: is missing; HTTP/1.1 takes one");
   }
+  if (headers.host !== undefined) checkHost(headers.host, rawHeaders);
   const { expect: expected } = headers;
   if (expected !== undefined && expected.toLowerCase() !== "100-continue") {
     throw new GatewayError("BAD_REQUEST", `Expect: is ${JSON.stringify(expected)}; takes 100-continue`);
   }
+}
+
+const HOST = /^(?:[A-Za-z0-9._~%!$'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
+
+/** A proxy in front may have gone by the other one of two, or by its own reading of one that is none. */
+function checkHost(host: string, rawHeaders: readonly string[]): void {
+  if (!HOST.test(host)) {
+    throw new GatewayError(
+      "BAD_REQUEST",
+      `Host: must be a host name with or without a port, got ${JSON.stringify(host.slice(0, 80))}`,
+    );
+  }
+  const first = rawHeaders.findIndex(isHost);
+  if (rawHeaders.findLastIndex(isHost) !== first) {
+    throw new GatewayError("BAD_REQUEST", "Host: must be given once");
+  }
+}
+
+function isHost(text: string, index: number): boolean {
+  return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
 }
 
 /** The configured limit, or what the system allows if that is less: without a file left, nothing works any more. */

@@ -11,21 +11,36 @@ export function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return tokensOf(headers.upgrade ?? "").some((token) => token.toLowerCase() === WEBSOCKET);
 }
 
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 /**
- * Answers a request that offers another protocol, as `curl --http2` does with h2c, as if it didn't (RFC 9110, 7.8). Node
- * takes every such request off its server where anybody listens for WebSockets; here it is put back, without the offer.
+ * Hands WebSocket handshakes on. A request that offers another protocol, as `curl --http2` does with h2c, is answered as
+ * if it didn't (RFC 9110, 7.8): Node takes every such request off its server where anybody listens for WebSockets; here it
+ * is put back, without the offer. Either waits for the answers to what was sent before it on its connection.
  */
-export function declineOtherUpgrades(server: Server, exchanges: Exchanges): void {
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (asksForWebSocket(request)) return;
-    // Sent ahead of an answer that is still under way: the two would get mixed up.
-    if (exchanges.any(socket)) {
-      socket.destroy();
-      return;
+export function takeUpgrades(server: Server, exchanges: Exchanges, webSocket?: UpgradeListener): void {
+  server.on("upgrade", async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    await finishAnswers(server, exchanges, socket);
+    if (!socket.writable) socket.destroy();
+    else if (webSocket !== undefined && asksForWebSocket(request)) webSocket(request, socket, head);
+    else {
+      socket.unshift(Buffer.concat([headOf(request), head]));
+      server.emit("connection", socket);
     }
-    socket.unshift(Buffer.concat([headOf(request), head]));
-    server.emit("connection", socket);
   });
+}
+
+/** Does for answers under way what Node did before it took its hands off the connection. */
+async function finishAnswers(server: Server, exchanges: Exchanges, socket: Duplex): Promise<void> {
+  if (!exchanges.any(socket)) return;
+  const onDrain = () => exchanges.current(socket)?.emit("drain");
+  const onTimeout = () => server.emit("timeout", socket);
+  const onError = () => socket.destroy();
+  socket.on("drain", onDrain).on("timeout", onTimeout).on("error", onError);
+  await exchanges.answered(socket);
+  socket.off("drain", onDrain).off("timeout", onTimeout);
+  // An error that comes before anybody else listens would end the process.
+  if (!socket.destroyed) socket.off("error", onError);
 }
 
 /** The request's line and header fields, without the offer. */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ErrorResponse, type TaskRequest, validate } from "@claudeway/schemas";
+import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
@@ -15,9 +15,10 @@ import type { Caller } from "../turns/types.js";
 import type { Keyring } from "./auth.js";
 import { checkedAs } from "./body.js";
 import { shownHeaders } from "./dispatch.js";
-import { toGatewayError } from "./errors.js";
+import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
 import { checkHttp, lingerOn } from "./server.js";
-import { asksForWebSocket } from "./upgrade.js";
+import { pathOf } from "./target.js";
+import type { UpgradeListener } from "./upgrade.js";
 
 export interface TaskSocketOptions {
   readonly keyring: Keyring;
@@ -50,11 +51,8 @@ export class TaskSockets {
     });
   }
 
-  attach(server: Server): void {
-    server.on("upgrade", (request, socket, head) => {
-      if (asksForWebSocket(request)) void this.#upgrade(request, socket, head);
-    });
-  }
+  /** Takes a handshake, and the connection with it. */
+  readonly upgrade: UpgradeListener = (request, socket, head) => void this.#upgrade(request, socket, head);
 
   /** Hangs up on whoever is still there. */
   close(): void {
@@ -65,9 +63,14 @@ export class TaskSockets {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const startedAt = performance.now();
     const { options } = this;
-    const info = { id: randomUUID(), method: request.method ?? "GET", path: pathOf(request) };
+    const id = randomUUID();
+    const info = () => ({
+      id,
+      method: request.method ?? "GET",
+      path: redactTokens(pathOf(request.url ?? "/")),
+    });
     const complete = (status: number, keyId: string | null) =>
-      options.completed({ ...info, status, durationMs: Math.round(performance.now() - startedAt), keyId });
+      options.completed({ ...info(), status, durationMs: Math.round(performance.now() - startedAt), keyId });
     socket.on("error", (error) =>
       options.log.debug({ reason: error.message }, "a client left during its upgrade"),
     );
@@ -75,9 +78,9 @@ export class TaskSockets {
     try {
       checkHttp(request);
       caller = options.keyring.authenticate(request.headers.authorization);
-      if (info.path !== PATH)
-        throw new GatewayError("NOT_FOUND", `no WebSocket at ${info.path}; there is ${PATH}`);
-      await options.admit(requestInfo(request, info, caller));
+      const { path } = info();
+      if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; there is ${PATH}`);
+      await options.admit(requestInfo(request, info(), caller));
       const turnId = this.options.tasks.newId();
       try {
         await this.#accept(request, socket, head, { caller, turnId });
@@ -86,8 +89,10 @@ export class TaskSockets {
       }
       complete(101, caller.keyId);
     } catch (thrown) {
-      const error = toGatewayError(thrown) ?? this.#defect(thrown, info.id);
-      refuse(socket, error, info.id);
+      const error = toGatewayError(thrown) ?? this.#defect(thrown, id);
+      // Who never hangs up would keep the connection, and needs no key for it.
+      lingerOn(socket);
+      answerOnSocket(error, socket);
       complete(error.status, caller?.keyId ?? null);
     }
   }
@@ -121,7 +126,7 @@ export class TaskSockets {
 
   #defect(thrown: unknown, id: string): GatewayError {
     this.options.log.error({ err: thrown, request_id: id }, "an upgrade broke");
-    return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`);
+    return internalError(id);
   }
 }
 
@@ -253,10 +258,6 @@ function isInterrupt(text: string): boolean {
   }
 }
 
-function pathOf(request: IncomingMessage): string {
-  return redactTokens((request.url ?? "/").split("?", 1)[0] ?? "/");
-}
-
 function requestInfo(
   request: IncomingMessage,
   info: { readonly id: string; readonly method: string; readonly path: string },
@@ -264,21 +265,4 @@ function requestInfo(
 ): RequestInfo {
   const headers = shownHeaders(request);
   return { ...info, keyId: caller.keyId, remoteAddress: request.socket.remoteAddress ?? "", headers };
-}
-
-function refuse(socket: Duplex, error: GatewayError, requestId: string): void {
-  const id = error.code === "INTERNAL_ERROR" ? { id: requestId } : {};
-  const body = JSON.stringify({ error: error.message, code: error.code, ...id } satisfies ErrorResponse);
-  const headers = {
-    ...error.options.headers,
-    "content-type": "application/json; charset=utf-8",
-    connection: "close",
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  // Who never hangs up would keep the connection, and needs no key for it.
-  lingerOn(socket);
-  socket.end(
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join("")}` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
 }

@@ -269,6 +269,10 @@ export class Turn {
     const { id } = this.info;
     this.context.log.error({ err: error, turn_id: id }, "a turn broke");
     const message = `internal error; quote ${id}`;
-    return { end: "failed", message, error: new GatewayError("INTERNAL_ERROR", message) };
+    return {
+      end: "failed",
+      message,
+      error: new GatewayError("INTERNAL_ERROR", message, { details: { id } }),
+    };
   }
 }

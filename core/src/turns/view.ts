@@ -120,7 +120,8 @@ function storedView(
   // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so it
   // is no error but the answer.
   const failed = code !== undefined && code !== "UNAVAILABLE";
-  const failure = failed ? new GatewayError(code, error ?? code) : undefined;
+  const details = code === "INTERNAL_ERROR" ? { id } : {};
+  const failure = failed ? new GatewayError(code, error ?? code, { details }) : undefined;
   return {
     id,
     sessionId,

@@ -74,6 +74,25 @@ describe("an Idempotency-Key", () => {
     expect([turns.size, gateway.ran.length]).to.deep.equal([1, 1]);
   });
 
+  it("is the same key however the id in the route is written, and another one for another route", async () => {
+    gateway = await createTestGateway();
+    const { id } = await gateway.session();
+    const encoded = [...id].map((one) => `%${one.charCodeAt(0).toString(16)}`).join("");
+    const turns = new Set<string | null>();
+    for (const path of [id, `${id}/`, encoded, id.replaceAll("-", "%2d"), id.replaceAll("-", "%2D")]) {
+      const answer = await send(`/session/${path}`, { prompt: "Hi" }, "e");
+      expect(answer.status, path).to.equal(200);
+      await answer.arrayBuffer();
+      turns.add(answer.headers.get("x-turn-id"));
+    }
+    expect([turns.size, gateway.ran.length]).to.deep.equal([1, 1]);
+    const streamed = await send(`/session/${id}/stream`, { prompt: "Hi" }, "e");
+    await streamed.arrayBuffer();
+    expect(turns.has(streamed.headers.get("x-turn-id"))).to.equal(false);
+    // A slash that is encoded belongs to the id, and no session has that one.
+    expect((await send(`/session/${id}%2fstream`, { prompt: "Hi" }, "e")).status).to.equal(404);
+  });
+
   async function pending() {
     for (;;) {
       const answer = await gateway.fetch("/approvals?status=pending");

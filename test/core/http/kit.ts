@@ -43,7 +43,7 @@ async function serveApp(fill: (app: Koa<GatewayState>) => unknown): Promise<Serv
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
   fill(app);
-  const server = createHttpServer(app.callback(), LIMITS);
+  const server = createHttpServer({ request: app.callback() }, LIMITS);
   server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${await listeningPort(server)}`;
   return { url, logged, server, close: () => closeServer(server) };

@@ -95,10 +95,72 @@ describe("a request that offers another protocol", () => {
       .and.include("Expect:");
   });
 
-  it("is hung up on where it comes before the answer to another one", async () => {
+  it("is answered after what was sent before it on its connection", async () => {
     const long = post("/task", '{"prompt":"one"}').replace(OFFER, "");
     client.send(`${long}GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
+    const [first, second] = await answers(2);
+    expect(first).to.include("You said: one");
+    expect(second).to.include('"status":"ok"');
+  });
+});
+
+describe("a WebSocket handshake that is sent ahead", () => {
+  const HANDSHAKE =
+    "GET /task/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+  let gateway: TestGateway;
+  let client: RawClient;
+
+  before(async () => {
+    gateway = await createTestGateway({ replies: () => [{ wait: 200 }, "x".repeat(400_000)] });
+  });
+  beforeEach(async () => {
+    client = await RawClient.open(gateway.url);
+  });
+  afterEach(() => client.leave());
+  after(() => gateway.close());
+
+  function key(): string {
+    return `Authorization: Bearer ${gateway.keys["user"]}\r\n`;
+  }
+
+  function task(path = "/task"): string {
+    const body = '{"prompt":"Hi"}';
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${key()}Content-Type: application/json\r\n`;
+    return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+  }
+
+  const starts = () => client.received.match(/HTTP\/1\.1 \d+/g);
+
+  for (const path of ["/task", "/task/stream"]) {
+    it(`is made after the whole answer of ${path}, however long that is`, async () => {
+      client.send(`${task(path)}${HANDSHAKE}${key()}\r\n`);
+      await eventually("the handshake", () => client.received.includes("HTTP/1.1 101"));
+      expect(starts()).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 101"]);
+      const [answer = ""] = client.received.split("HTTP/1.1 101");
+      expect(answer).to.match(/"result":"x{400000}".*\}(\n\n\r\n0\r\n\r\n)?$/s);
+    });
+  }
+
+  it("is refused after the answer, too", async () => {
+    client.send(`${task()}${HANDSHAKE}\r\n`);
     await client.closed;
-    expect(client.received).to.not.include('"status"');
+    expect(starts()).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 401"]);
+  });
+
+  it("is dropped with a client that leaves before the answer, whose turn ends", async () => {
+    client.send(`${task()}${HANDSHAKE}${key()}\r\n`);
+    await eventually("the turn", () => gateway.ran.length > 0);
+    client.leave();
+    const left = () => gateway.logs.some(({ msg }) => /a turn broke|uncaught/.test(String(msg)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(left()).to.equal(false);
+    expect((await gateway.fetch("/health")).status).to.equal(200);
+  });
+
+  it("as CONNECT is refused in its turn", async () => {
+    client.send(`${task()}CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await client.closed;
+    expect(starts()).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 400"]);
   });
 });

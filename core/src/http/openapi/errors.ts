@@ -42,7 +42,7 @@ const TOLD: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Told>> = {
     example: "content-type is text/plain; it takes application/json",
   },
   HEADERS_TOO_LARGE: {
-    when: "The headers are larger than 16 KiB. The connection is closed.",
+    when: "The headers are larger than 16 KiB, or the path and query than 8 KiB. The connection is closed.",
     example: "request header fields too large",
   },
   TOO_MANY_REQUESTS: {

@@ -7,6 +7,7 @@ import { grantView, viewOf } from "../../approvals/view.js";
 import { GatewayError } from "../../errors.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { idOf, isId } from "../ids.js";
 import { pageOf } from "../query.js";
 
 const STATUSES: readonly ApprovalStatus[] = ["pending", "allowed", "denied", "expired", "withdrawn"];
@@ -20,13 +21,13 @@ export function approvalRoutes(router: Router<GatewayState>, desk: Desk): void {
   });
   router.get("/approvals/grants", async (ctx) => {
     const page = pageOf(ctx);
-    const sessionId = oneOf(ctx, "session_id");
+    const sessionId = sessionOf(ctx);
     const found = await desk.grants({ keyId: keyFilter(ctx), sessionId, ...page });
     ctx.body = { grants: found.grants.map(grantView), total: found.total, ...page } satisfies GrantList;
   });
   router.delete("/approvals/grants/:id", async (ctx) => {
     const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
-    const { id } = await desk.revoke(ctx.params["id"] ?? "", decider);
+    const { id } = await desk.revoke(idOf(ctx, "grant"), decider);
     ctx.body = { revoked: true, id } satisfies GrantRevoked;
   });
   router.get("/approvals/:id", async (ctx) => {
@@ -46,7 +47,7 @@ async function visible(
   desk: Desk,
 ): Promise<Approval> {
   const caller = callerOf(ctx);
-  const approval = await desk.get(ctx.params["id"] ?? "");
+  const approval = await desk.get(idOf(ctx, "approval"));
   if (approval === undefined || !(caller.admin || approval.keyId === caller.keyId)) {
     throw new GatewayError("NOT_FOUND", "no such approval");
   }
@@ -66,6 +67,15 @@ function statusOf(ctx: GatewayContext): ApprovalStatus | undefined {
   throw new GatewayError(
     "BAD_REQUEST",
     `status: is ${JSON.stringify(given)}; it takes ${STATUSES.slice(0, -1).join(", ")} or ${STATUSES.at(-1)}`,
+  );
+}
+
+function sessionOf(ctx: GatewayContext): string | undefined {
+  const given = oneOf(ctx, "session_id");
+  if (given === undefined || isId(given)) return given;
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `session_id: is ${JSON.stringify(given)}; it takes the id of a session`,
   );
 }
 

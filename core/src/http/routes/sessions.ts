@@ -1,11 +1,11 @@
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import { GatewayError } from "../../errors.js";
 import { type Sessions, viewOf } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
-import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { callerOf, type GatewayState } from "../context.js";
 import type { TurnEntrance } from "../entrance.js";
+import { idOf } from "../ids.js";
 import { pageOf } from "../query.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
@@ -23,42 +23,40 @@ export function sessionRoutes(
     ctx.body = (await sessions.list(callerOf(ctx), pageOf(ctx))) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {
-    ctx.body = viewOf(await sessions.owned(callerOf(ctx), idOf(ctx)));
+    ctx.body = viewOf(await sessions.owned(callerOf(ctx), idOf(ctx, "session")));
   });
   router.post("/session/:id", async (ctx) => {
-    const [caller, id, body] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "session-turn-request")];
+    const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
     await answerWithResult(
       ctx,
       await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn)),
     );
   });
   router.post("/session/:id/stream", async (ctx) => {
-    const [caller, id, body] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "session-turn-request")];
+    const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
     const entered = await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn));
     answerWithEvents(ctx, entered, { mode: body.stream });
   });
   router.post("/session/:id/interrupt", async (ctx) => {
-    const session_id = idOf(ctx);
+    const session_id = idOf(ctx, "session");
     ctx.body = {
       session_id,
       interrupted: await sessions.interrupt(callerOf(ctx), session_id),
     } satisfies SessionInterrupted;
   });
   router.post("/session/:id/approve", async (ctx) => {
-    const [caller, id, { tool_use_ids }] = [callerOf(ctx), idOf(ctx), bodyAs(ctx, "approve-request")];
+    const [caller, id, { tool_use_ids }] = [
+      callerOf(ctx),
+      idOf(ctx, "session"),
+      bodyAs(ctx, "approve-request"),
+    ];
     const begin = (turn: string) =>
       sessions.approve(caller, id, tool_use_ids, turn, ctx.req.socket.remoteAddress);
     await answerWithResult(ctx, await entrance.enter(ctx, { detach: false }, begin));
   });
   router.delete("/session/:id", async (ctx) => {
-    const session_id = idOf(ctx);
+    const session_id = idOf(ctx, "session");
     await sessions.delete(callerOf(ctx), session_id);
     ctx.body = { deleted: true, session_id } satisfies SessionDeleted;
   });
-}
-
-function idOf(ctx: GatewayContext & { readonly params: Readonly<Record<string, string>> }): string {
-  const { id } = ctx.params;
-  if (id === undefined) throw new GatewayError("NOT_FOUND", "no such session");
-  return id;
 }

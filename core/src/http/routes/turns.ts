@@ -5,11 +5,12 @@ import type { TextMode } from "../../turns/stream.js";
 import type { TurnViews } from "../../turns/view.js";
 import { answerWithEvents } from "../answers.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { idOf } from "../ids.js";
 
 /** `GET /turns/:id` and `GET /turns/:id/events`: a turn that somebody left, or that runs detached, picked up again. */
 export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void {
   router.get("/turns/:id", async (ctx) => {
-    const view = await views.find(callerOf(ctx).keyId, ctx.params["id"] ?? "");
+    const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
     const ended = view.state !== "queued" && view.state !== "running";
     ctx.body = {
       turn_id: view.id,
@@ -20,7 +21,7 @@ export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void
     } satisfies TurnStatus;
   });
   router.get("/turns/:id/events", async (ctx) => {
-    const view = await views.find(callerOf(ctx).keyId, ctx.params["id"] ?? "");
+    const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
     answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx) });
   });
 }

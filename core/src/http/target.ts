@@ -1,0 +1,58 @@
+import { GatewayError } from "../errors.js";
+
+/** Bytes of a request target. Nothing that the API takes in one is a tenth as long. */
+const MAX_TARGET_BYTES = 8192;
+/** Koa reads the query in a time that grows with the square of its parameters. */
+const MAX_PARAMETERS = 100;
+
+const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
+
+/**
+ * The path and query of a request target (RFC 9112, 3.2), as every part of the gateway reads it: without the scheme and
+ * host that the absolute form begins with. Throws BAD_REQUEST, or HEADERS_TOO_LARGE where it is too long.
+ */
+export function normalTarget(target: string): string {
+  if (target.length > MAX_TARGET_BYTES) {
+    throw new GatewayError(
+      "HEADERS_TOO_LARGE",
+      `the request target must be at most ${MAX_TARGET_BYTES} bytes, got ${target.length}`,
+    );
+  }
+  const normal = originForm(target);
+  if (normal.includes("#"))
+    throw new GatewayError("BAD_REQUEST", "the request target must not have a fragment");
+  checkQuery(normal);
+  return normal;
+}
+
+/** The path of a target, also of one that is refused. */
+export function pathOf(target: string): string {
+  const end = target.indexOf("?");
+  return end === -1 ? target : target.slice(0, end);
+}
+
+function originForm(target: string): string {
+  if (target.startsWith("/") || target === "*") return target;
+  const [prefix] = ABSOLUTE.exec(target) ?? [];
+  if (prefix === undefined || !URL.canParse(prefix)) {
+    throw new GatewayError(
+      "BAD_REQUEST",
+      `the request target must be a path such as /health, got ${JSON.stringify(target.slice(0, 80))}`,
+    );
+  }
+  const rest = target.slice(prefix.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function checkQuery(target: string): void {
+  const start = target.indexOf("?");
+  if (start === -1) return;
+  let count = 1;
+  for (let at = target.indexOf("&", start); at !== -1; at = target.indexOf("&", at + 1)) count++;
+  if (count > MAX_PARAMETERS) {
+    throw new GatewayError(
+      "BAD_REQUEST",
+      `the query must have at most ${MAX_PARAMETERS} parameters, got ${count}`,
+    );
+  }
+}
