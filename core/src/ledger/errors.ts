@@ -1,6 +1,15 @@
 /** What went wrong with the ledger, in one line that an operator can act on. */
 export class LedgerError extends Error {
   override readonly name = "LedgerError";
+
+  /** @param mayPass true: the same call may succeed later, when somebody has made room, say */
+  constructor(
+    message: string,
+    options?: ErrorOptions,
+    readonly mayPass = false,
+  ) {
+    super(message, options);
+  }
 }
 
 export const DAMAGED = "is damaged; put a backup in its place, or move it away to start with an empty one";
@@ -18,12 +27,16 @@ const MEANINGS: Readonly<Record<number, string>> = {
   26: DAMAGED,
 };
 
+/** Busy, locked, read-only, I/O error, full, can't be opened: what an operator can put right while the gateway runs. */
+const PASSING: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
+
 /** Turns what SQLite threw into a LedgerError that names the file; anything else is a defect and passes as it is. */
 export function explainSqlite(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
-  const meaning = MEANINGS[error.errcode & 0xff];
+  const code = error.errcode & 0xff;
+  const meaning = MEANINGS[code];
   const said = meaning === undefined ? `failed: ${error.message}` : `${meaning} (SQLite: ${error.message})`;
-  return new LedgerError(`ledger ${file} ${said}`, { cause: error });
+  return new LedgerError(`ledger ${file} ${said}`, { cause: error }, PASSING.has(code));
 }
 
 /** The same for the file system's errors. */

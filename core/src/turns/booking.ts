@@ -67,13 +67,32 @@ export class Booking {
     return addUsage(reported, await prices.price(unreported, usage));
   }
 
-  /** Writes the end of the turn, with all totals, and its audit line. `sinceParked`: see `TurnEnding`. */
-  async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<void> {
+  /**
+   * Writes the end of the turn, with all totals, and its audit line. `sinceParked`: see `TurnEnding`.
+   *
+   * @returns the end that stands in the books: another one where the turn had ended before
+   */
+  async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<TurnOutcome> {
     const at = new Date().toISOString();
     const ending = { at, cliTotals: this.#totals, sinceParked };
-    await this.books.ledger.turns.end(this.turn.info.id, outcome, ending);
+    const stands = await this.books.ledger.turns.end(this.turn.info.id, outcome, ending);
     this.#ended = true;
+    if (!stands) return this.#standing();
     this.books.audit.turn(auditLine(this.turn.info, outcome, at));
+    return outcome;
+  }
+
+  /** The end that the turn had before. */
+  async #standing(): Promise<TurnOutcome> {
+    const { id } = this.turn.info;
+    const { turns } = this.books.ledger;
+    const turn = await turns.get(id);
+    const response = await turns.response(id);
+    if (turn?.ended === undefined || response === undefined)
+      throw new Error(`turn ${id} has no end in the books`);
+    this.books.log.warn({ turn_id: id, end: turn.ended.end }, "a turn had ended before; that end stands");
+    const { at: _at, ...ended } = turn.ended;
+    return { ...ended, response, usage: turn.usage };
   }
 
   /** Books what the turn used so far; it stays open. */

@@ -10,6 +10,7 @@ import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
 /** A turn whose end is in the books. */
@@ -30,6 +31,8 @@ export class Turn {
   /** Never rejects. */
   readonly ended: Promise<FinishedTurn>;
   readonly #stop = new AbortController();
+  /** Aborted when the gateway waits no longer: what can't be written then is not. */
+  readonly #giveUp = new AbortController();
   readonly #booking: Booking;
   /** What the caller asks for, and from `beforeExecute` on what plugins made of it. */
   #plan: TurnPlan;
@@ -64,6 +67,7 @@ export class Turn {
   stop(reason: StopReason): void {
     this.#stopped ??= reason;
     this.#stop.abort(reason);
+    if (reason === "shutdown") this.#giveUp.abort();
   }
 
   async #run(): Promise<FinishedTurn> {
@@ -200,11 +204,13 @@ export class Turn {
 
   async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
     try {
-      if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
-      const priced = await this.#booking.priced(result ?? { usage: NO_USAGE });
-      const outcome = this.#outcomeOf(ending, result, priced);
-      await this.#booking.end(outcome, this.request.continues && priced);
-      return { outcome, error: ending.error };
+      return await this.#untilWritten(async () => {
+        if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
+        const priced = await this.#booking.priced(result ?? { usage: NO_USAGE });
+        const ours = this.#outcomeOf(ending, result, priced);
+        const outcome = await this.#booking.end(ours, this.request.continues && priced);
+        return { outcome, error: outcome === ours ? ending.error : undefined };
+      });
     } catch (error) {
       // An answer that is not in the books is not given: the client would count on it.
       const defect = this.#defect(error);
@@ -229,7 +235,7 @@ export class Turn {
     const parked = toPark({ pending, plan, timeLeftMs, outcome: { ...outcome, response }, stream });
     try {
       const model = result.model ?? plan.model;
-      await this.#booking.park({ parked, usage, model });
+      await this.#untilWritten(() => this.#booking.park({ parked, usage, model }));
     } catch (error) {
       return this.#finish(this.#defect(error), result);
     }
@@ -258,6 +264,11 @@ export class Turn {
       ranMs: this.#course?.ranMs ?? 0,
       waitedMs: this.#waitedMs + (this.#course?.queuedMs ?? 0),
     });
+  }
+
+  #untilWritten<T>(write: () => Promise<T>): Promise<T> {
+    const { log } = this.context;
+    return untilWritten(write, this.#giveUp.signal, log.child({ turn_id: this.info.id }));
   }
 
   #tell(event: TurnEvent): void {

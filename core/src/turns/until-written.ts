@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { LedgerError } from "../ledger/errors.js";
+
+/** The wait after the first failure, in ms; each one is twice as long as the one before, up to the longest. */
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 2000;
+/** How often the log says that it still fails, in ms. */
+const SAY_EVERY_MS = 60_000;
+
+/**
+ * Writes to the ledger until it takes it: what keeps it from that (a full disk) may pass, and an answer that is not in
+ * the books is never given. Resolves to what `write` resolves to.
+ *
+ * @param write everything or nothing is written
+ * @param giveUp when it aborts, there is one more try
+ * @throws what `write` rejects with at that try, or at any time where waiting does not help
+ */
+export async function untilWritten<T>(write: () => Promise<T>, giveUp: AbortSignal, log: Logger): Promise<T> {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    const isLast = giveUp.aborted;
+    try {
+      const written = await write();
+      if (saidAt !== Number.NEGATIVE_INFINITY) log.info("the ledger took the end of a turn");
+      return written;
+    } catch (error) {
+      if (isLast || !(error instanceof LedgerError && error.mayPass)) throw error;
+      if (performance.now() - saidAt >= SAY_EVERY_MS) {
+        saidAt = performance.now();
+        log.error(
+          { err: error },
+          "the ledger did not take the end of a turn; it is tried again until it does",
+        );
+      }
+      // Cut short where it is given up.
+      await sleep(waitMs, undefined, { signal: giveUp }).catch(() => undefined);
+    }
+  }
+}

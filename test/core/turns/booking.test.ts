@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { pino } from "pino";
+import { openAudit } from "../../../core/dist/ledger/audit.js";
+import { LedgerError } from "../../../core/dist/ledger/errors.js";
+import type { Ledger } from "../../../core/dist/ledger/ledger.js";
+import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import type { AuditLog } from "../../../core/dist/ports/audit.js";
+import { Booking } from "../../../core/dist/turns/booking.js";
+import type { TurnEnd, TurnOutcome } from "../../../core/dist/turns/types.js";
+import { untilWritten } from "../../../core/dist/turns/until-written.js";
+import { NO_USAGE } from "../../../core/dist/turns/usage.js";
+import { readAudit } from "../../e2e/audit-lines.js";
+
+const ID = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
+const SILENT = pino({ level: "silent" });
+
+describe("a turn's end in the books", () => {
+  let dir: string;
+  let ledger: Ledger;
+  let audit: AuditLog;
+  let booking: Booking;
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-booking-"));
+    ledger = await openLedger({ dataDir: dir });
+    const info = {
+      id: ID,
+      sessionId: ID,
+      kind: "task",
+      keyId: "admin",
+      createdAt: new Date().toISOString(),
+    } as const;
+    const plan = {
+      prompt: "hello",
+      model: "sonnet",
+      systemPrompt: undefined,
+      workdir: dir,
+      timeoutMs: 1000,
+      verbatim: false,
+      maxBudgetUsd: undefined,
+    };
+    audit = openAudit({ dir: join(dir, "logs"), log: SILENT });
+    booking = new Booking({ info, plan, route: "POST /task" }, { ledger, audit, log: SILENT });
+    await booking.begin();
+  });
+  afterEach(async () => {
+    await audit.close();
+    await ledger.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it("is the first one that was written, which a later one is answered with", async () => {
+    const first = outcome("interrupted");
+    expect(await booking.end(first)).to.equal(first);
+    expect(await booking.end(outcome("completed"))).to.deep.equal(first);
+    await audit.flush();
+    expect(readAudit(join(dir, "logs"), "admin")).to.have.length(1);
+  });
+});
+
+describe("a write that the ledger does not take", () => {
+  const full = () => new LedgerError("the disk is full", undefined, true);
+
+  it("is tried again until it is taken", async () => {
+    let tries = 0;
+    const write = async () => {
+      if (++tries < 3) throw full();
+      return tries;
+    };
+    expect(await untilWritten(write, new AbortController().signal, SILENT)).to.equal(3);
+  });
+
+  it("is tried once more when the gateway gives up, at once", async () => {
+    const giveUp = new AbortController();
+    const error = full();
+    let tries = 0;
+    const write = async () => {
+      tries++;
+      if (tries === 4) giveUp.abort();
+      throw error;
+    };
+    expect(await untilWritten(write, giveUp.signal, SILENT).catch((reason) => reason)).to.equal(error);
+    expect(tries).to.equal(5);
+  });
+
+  it("is not tried again where that can't help", async () => {
+    const closed = new LedgerError("the ledger is closed");
+    let tries = 0;
+    const write = async () => {
+      tries++;
+      throw closed;
+    };
+    const given = await untilWritten(write, new AbortController().signal, SILENT).catch((reason) => reason);
+    expect(given).to.equal(closed);
+    expect(tries).to.equal(1);
+  });
+});
+
+function outcome(end: TurnEnd): TurnOutcome {
+  const response = {
+    session_id: ID,
+    result: end,
+    success: end === "completed",
+    duration_ms: 5,
+    tokens: NO_USAGE.tokens,
+    cost_usd: 0,
+    error: null,
+  };
+  return { end, response, usage: NO_USAGE, durationMs: 5, queuedMs: 0, exitCode: 0, model: "sonnet" };
+}
