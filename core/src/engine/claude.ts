@@ -1,17 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
-import type { SpawnPlan } from "../engine/engine.js";
-import { Accounts, type TurnAccount } from "./accounts.js";
-import { Asking } from "./asking.js";
+import { Accounts } from "./accounts.js";
+import { Attempt } from "./attempt.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
-import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "./engine.js";
-import { Grants } from "./grants.js";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName, SpawnPlan } from "./engine.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
-import { cliSessionOf, termsOf, userMessage } from "./options.js";
+import { cliSessionOf, termsOf } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
-import { TurnReading, type TurnReport } from "./reading.js";
+import type { BackgroundHearer, ReaderOwner } from "./reader.js";
+import type { TurnReport } from "./reading.js";
 import { type Recipe, Spares } from "./spares.js";
 import { Transcript } from "./transcript.js";
 import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
@@ -23,24 +22,15 @@ export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
 }
 
 const MODELS_TIMEOUT_MS = 20_000;
-/** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
-const KEPT_CALL_MS = 60_000;
-/** The same where it may well have settled the call before it ended: a caller waits for this. Late, it is denied too. */
-const MAYBE_KEPT_CALL_MS = 8_000;
 
-/** One try at a turn, in one process. */
-interface Attempt {
-  readonly turn: EngineTurn;
-  /** What its process was started with; undefined where that can't be shared with another turn. */
-  readonly recipe: Recipe | undefined;
-  readonly child: ClaudeProcess;
-  readonly reading: TurnReading;
-  readonly grants: Grants;
-  readonly asking: Asking | undefined;
-  readonly listener: EngineListener;
-  /** A call that the CLI kept from a turn that is over comes first, with a result of its own. */
-  awaitsOwed: boolean;
-}
+/** What the CLI does by itself is nobody's yet: what it costs is in the next report's totals. */
+const UNHEARD: BackgroundHearer = {
+  take: () => undefined,
+  finish: () => undefined,
+  end: () => undefined,
+  about: () => undefined,
+  fold: () => undefined,
+};
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
@@ -129,24 +119,17 @@ export class ClaudeEngine implements Engine {
     listener: EngineListener,
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
-    const grants = new Grants(turn.granted);
     const recipe = this.#launcher.recipeOf(turn);
     const child = await this.#take(turn, recipe, () => this.#start(turn, resume), stop);
-    const asking = this.#asking(turn, grants, child);
-    const awaitsOwed = turn.owed.length > 0 && resume;
-    const reading = new TurnReading(listener);
-    const attempt: Attempt = { turn, recipe, child, reading, grants, asking, listener, awaitsOwed };
-    if (awaitsOwed)
-      for (const { toolUseId, certain } of turn.owed)
-        asking?.ifNotAsked(toolUseId, certain ? KEPT_CALL_MS : MAYBE_KEPT_CALL_MS, () => {
-          if (attempt.awaitsOwed) this.#begin(attempt);
-        });
-    else this.#begin(attempt);
-    const reported = this.#read(attempt);
+    child.reader.own(this.#ownerOf(turn.info.sessionId));
+    const hook = this.#launcher.hookOf(child);
+    const attempt = new Attempt({ turn, recipe, child, hook, resume, listener, log: this.options.log });
+    const reported = attempt.begin();
     const note = await child.note();
     if (note !== undefined) listener.process(note);
 
     const report = await untilReported(child, reported, stop);
+    child.reader.release();
     if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
     if (report.noConversation && resume) {
       await this.#pool.end(turn.info.sessionId, child, "now");
@@ -155,53 +138,17 @@ export class ClaudeEngine implements Engine {
     return this.#endWithReport(attempt, report, stop.aborted);
   }
 
-  #asking(turn: EngineTurn, grants: Grants, child: ClaudeProcess): Asking | undefined {
-    const hook = this.#launcher.hookOf(child);
-    if (hook === undefined) return undefined;
-    const { decider, needsPermission, owed } = turn;
-    const ids = owed.map(({ toolUseId }) => toolUseId);
-    const interrupt = () => child.interrupt();
-    const asking = new Asking({ decider, needsPermission, owed: ids, grants, interrupt });
-    hook.serve(asking);
-    return asking;
-  }
-
-  /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
-  #begin(attempt: Attempt): void {
-    const { turn, child, asking } = attempt;
-    if (attempt.awaitsOwed) attempt.listener.settledOwed();
-    attempt.awaitsOwed = false;
-    if (turn.continues === undefined) child.send(userMessage(turn.plan, turn.posture));
-    else asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
-  }
-
-  /** Reads the CLI's messages up to the turn's result; undefined where the process ends without one. */
-  async #read(attempt: Attempt): Promise<TurnReport | undefined> {
-    const { child, reading, turn, asking } = attempt;
-    try {
-      for (let message = await child.next(); message !== undefined; message = await child.next()) {
-        asking?.take(message);
-        if (message.type !== "result") reading.take(message);
-        else if (!attempt.awaitsOwed) return reading.finish(message);
-        else this.#begin(attempt);
-      }
-    } catch (error) {
-      const stderr = child.complaints;
-      this.options.log.warn({ err: error, turn_id: turn.info.id, stderr }, "the CLI ended without a result");
-    }
-    return undefined;
-  }
-
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
   #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
-    const { turn, recipe, child, reading, grants } = attempt;
+    const { reading, grants } = attempt;
+    const { turn, recipe, child, hook } = attempt.parts;
     const { sessionId, kind } = turn.info;
     // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
     const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
-    const { used, unreported } = this.#accounts.settle(child, report.totals, accountOf(attempt), cleared);
+    const { used, unreported } = this.#accounts.settle(child, report.totals, attempt.account(), cleared);
     attempt.asking?.close();
-    this.#launcher.hookOf(child)?.serve(undefined);
+    hook?.serve(undefined);
     const keeps = recipe !== undefined && kind === "session" && !stopped && report.deferred === undefined;
     const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
@@ -226,11 +173,12 @@ export class ClaudeEngine implements Engine {
   }
 
   async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {
-    const { turn, child, reading, grants, asking } = attempt;
-    asking?.close();
+    const { reading, grants } = attempt;
+    const { turn, child } = attempt.parts;
+    attempt.asking?.close();
     await this.#pool.end(turn.info.sessionId, child, "now");
     const exit = await child.exited;
-    this.#accounts.lose(child, accountOf(attempt));
+    this.#accounts.lose(child, attempt.account());
     return {
       end: stopped ? "stopped" : "failed",
       deferred: undefined,
@@ -255,7 +203,7 @@ export class ClaudeEngine implements Engine {
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.continues === undefined ? recipe : undefined;
     if (shared === undefined) await this.#pool.release(sessionId);
-    const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint));
+    const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint, stop));
     return kept ?? this.#pool.start(begin, stop);
   }
 
@@ -267,16 +215,20 @@ export class ClaudeEngine implements Engine {
     return child;
   }
 
+  #ownerOf(sessionId: string): ReaderOwner {
+    const { log } = this.options;
+    return {
+      begin: () => UNHEARD,
+      tasksChanged: () => undefined,
+      lostResults: (missed) =>
+        log.error({ session_id: sessionId, missed }, "the CLI's results skip numbers: an answer was lost"),
+      stray: ({ user_message_uuids: prompts }) =>
+        log.warn({ session_id: sessionId, prompts }, "the CLI answered a prompt that no turn waits for"),
+    };
+  }
+
   /** In the background: nobody waits for it. */
   #ends(end: Promise<void>): void {
     end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
   }
-}
-
-function accountOf({ turn, reading, listener }: Attempt): TurnAccount {
-  return {
-    before: turn.totals,
-    delivered: reading.delivered,
-    tell: (totals) => listener.totals(totals),
-  };
 }

@@ -116,6 +116,17 @@ export interface SessionTotals {
   readonly bases: readonly TotalsByModel[];
 }
 
+/** Something that the CLI runs on between turns: a shell command, a subagent. */
+export interface BackgroundTask {
+  /** The CLI's own id of it. */
+  readonly id: string;
+  /** `shell`, `subagent`, `workflow`, `mcp`, or what else the CLI calls it. */
+  readonly kind: string;
+  readonly description: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+}
+
 /** What a running turn tells as it goes. */
 export interface EngineListener {
   /** New text of the answer. */

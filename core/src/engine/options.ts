@@ -44,12 +44,17 @@ export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
 }
 
 /**
- * A prompt as the SDK takes it; written text is delivered without slash commands and file mentions, which read files
+ * A prompt as the SDK takes it, under an id that the CLI names in what it says to it; written text is delivered without slash commands and file mentions, which read files
  * unasked.
  */
-export function userMessage({ prompt, verbatim }: TurnPlan, posture: Posture): SDKUserMessage {
+export function userMessage(
+  { prompt, verbatim }: TurnPlan,
+  posture: Posture,
+  uuid: NonNullable<SDKUserMessage["uuid"]>,
+): SDKUserMessage {
   return {
     type: "user",
+    uuid,
     message: { role: "user", content: prompt },
     parent_tool_use_id: null,
     ...(verbatim || posture === "ask" ? { client_composed: true } : {}),

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
+import { unlessAborted } from "../unless-aborted.js";
 import type { ClaudeProcess } from "./process.js";
 
 export interface PoolLimits {
@@ -73,20 +74,28 @@ export class ProcessPool {
   }
 
   /**
-   * The live process that a session kept, if it was started with the same, is current and answers. Waits for one that is
-   * on its way out, so that what it saves is there for the next.
+   * The live process that a session kept, if it was started with the same, is current and answers. Waits while the CLI
+   * runs a turn of its own, and for a process that is on its way out, so that what it saves is there for the next.
+   * Rejects with the signal's reason.
    */
-  async take(sessionId: string, fingerprint: string): Promise<ClaudeProcess | undefined> {
+  async take(sessionId: string, fingerprint: string, stop: AbortSignal): Promise<ClaudeProcess | undefined> {
     await this.#leaving.get(sessionId);
-    const idle = this.#unkeep(sessionId);
-    if (idle === undefined) return undefined;
-    const { child, isCurrent } = idle;
-    const fits = idle.fingerprint === fingerprint && isCurrent?.() !== false;
-    if (fits && (await child.answers(HUNG_MS))) return child;
-    const ending = this.end(sessionId, child, fits ? "now" : "clean");
-    if (isCurrent !== undefined) await ending;
-    // One that has had no turn saves nothing: nobody has to wait for it.
-    else ending.catch((error: unknown) => this.log.error({ err: error }, "a process did not end"));
+    for (let idle = this.#idle.get(sessionId); idle !== undefined; idle = this.#idle.get(sessionId)) {
+      const { child, isCurrent } = idle;
+      await unlessAborted(child.reader.quiet(), stop);
+      const fits = idle.fingerprint === fingerprint && isCurrent?.() !== false;
+      const usable = fits && (await child.answers(HUNG_MS));
+      // Meanwhile it may have been sent away, or have begun another turn of its own.
+      if (this.#idle.get(sessionId) !== idle || (usable && child.reader.isBusy)) continue;
+      this.#unkeep(sessionId);
+      if (usable) return child;
+      const ending = this.end(sessionId, child, fits ? "now" : "clean");
+      if (isCurrent !== undefined) await ending;
+      // One that has had no turn saves nothing: nobody has to wait for it.
+      else ending.catch((error: unknown) => this.log.error({ err: error }, "a process did not end"));
+      return undefined;
+    }
+    await this.#leaving.get(sessionId);
     return undefined;
   }
 
@@ -103,7 +112,6 @@ export class ProcessPool {
     const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
     // Before anything is waited for: the session's next turn may come with the answer of this one.
     this.#idle.set(sessionId, { sessionId, fingerprint, isCurrent, child, timer });
-    child.rest();
     this.#admit();
     if (this.#isTooLarge(child) && this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);
   }

@@ -8,7 +8,6 @@ import {
   type Options,
   type Query,
   query,
-  type SDKMessage,
   type SDKUserMessage,
   type SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
@@ -16,10 +15,14 @@ import type { SpawnPlan } from "../engine/engine.js";
 import { messageOf } from "../errors.js";
 import { markedEnvironment } from "../installation.js";
 import type { ChildNote, ProcessGuard } from "./engine.js";
+import { MessageQueue } from "./input.js";
+import { ProcessReader } from "./reader.js";
 import { endMarked, findMarked, startTimeOf } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
 const CLEAN_END_MS = 2000;
+/** Has the CLI say when it has nothing left to do, so that no prompt is sent into a turn that it begins by itself. */
+const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
 
@@ -37,6 +40,7 @@ export class ClaudeProcess {
   readonly exited: Promise<ProcessExit>;
   readonly marker: string;
   readonly #query: Query;
+  readonly reader = new ProcessReader();
   readonly #input = new MessageQueue();
   readonly #exit: { resolve: (exit: ProcessExit) => void };
   readonly #whenGone = new Set<() => void>();
@@ -45,9 +49,6 @@ export class ClaudeProcess {
   #note: ChildNote | undefined;
   #stderr = "";
   #ending: Promise<void> | undefined;
-  #resting = false;
-  /** The read that is under way, or was when the rest ended. */
-  #overheard: Promise<SDKMessage | undefined> | undefined;
 
   /**
    * @param plan what the spawn hook made of the command
@@ -77,11 +78,12 @@ export class ClaudeProcess {
       options: {
         ...options,
         cwd: plan.cwd,
-        env: { ...plan.env },
+        env: { ...plan.env, ...TELLS_STATE },
         pathToClaudeCodeExecutable: executable,
         spawnClaudeCodeProcess: (sdk) => this.#spawn(sdk, executable),
       },
     });
+    void this.#read();
   }
 
   /** The child, once it has been started. */
@@ -99,25 +101,8 @@ export class ClaudeProcess {
     return this.#child?.pid;
   }
 
-  /** The CLI's next message; undefined when there is none any more. Throws when the process breaks off. */
-  async next(): Promise<SDKMessage | undefined> {
-    const message = await (this.#overheard ?? this.#readNext());
-    this.#overheard = undefined;
-    return message;
-  }
-
-  /**
-   * Between turns: what the CLI says then (of a subagent that went on in the background, say) is nobody's. What it
-   * costs is in the next report's totals.
-   */
-  rest(): void {
-    this.#resting = true;
-    void this.#overhear();
-  }
-
-  /** Whether a resting process is alive and well: it has to answer within `ms`. Ends the rest. */
+  /** Whether the process is alive and well: it has to answer within `ms`. */
   async answers(ms: number): Promise<boolean> {
-    this.#resting = false;
     if (!this.#isRunning() || this.#ending !== undefined) return false;
     return this.#answerWithin(this.#query.mcpServerStatus(), ms).then(
       () => true,
@@ -125,21 +110,14 @@ export class ClaudeProcess {
     );
   }
 
-  async #overhear(): Promise<void> {
-    while (this.#resting) {
-      const reading = this.#readNext();
-      this.#overheard = reading;
-      // A break is told to whoever reads next; until then it is nobody's.
-      const message = await reading.catch(() => undefined);
-      // The read that was under way when the rest ended is the next turn's.
-      if (!this.#resting || message === undefined) return;
+  /** Reads all that the CLI says, as long as it lives. */
+  async #read(): Promise<void> {
+    try {
+      for await (const message of this.#query) this.reader.take(message);
+      this.reader.end(undefined);
+    } catch (error) {
+      this.reader.end(error);
     }
-  }
-
-  async #readNext(): Promise<SDKMessage | undefined> {
-    // Not `for await`: leaving such a loop would close the query, and the process with it.
-    const { value, done } = await this.#query.next();
-    return done === true ? undefined : value;
   }
 
   send(message: SDKUserMessage): void {
@@ -248,34 +226,5 @@ export class ClaudeProcess {
 
   #complain(text: string): void {
     this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
-  }
-}
-
-/** The prompt stream of a process: open until the process is to end. */
-class MessageQueue implements AsyncIterable<SDKUserMessage> {
-  readonly #messages: SDKUserMessage[] = [];
-  #wake: () => void = () => undefined;
-  #closed = false;
-
-  push(message: SDKUserMessage): void {
-    this.#messages.push(message);
-    this.#wake();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<SDKUserMessage, void> {
-    while (!this.#closed || this.#messages.length > 0) {
-      const message = this.#messages.shift();
-      if (message !== undefined) yield message;
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
   }
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from "../unless-aborted.js";
 import { queueFull } from "./queue.js";
 
 /** The turns of a session run one at a time, in the order in which they came. */
@@ -41,19 +42,5 @@ export class SessionOrder {
       this.#waiting -= waits;
     }
     return leave;
-  }
-}
-
-async function unlessAborted(wait: Promise<void>, signal: AbortSignal): Promise<void> {
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-  });
-  if (signal.aborted) throw signal.reason;
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([wait, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

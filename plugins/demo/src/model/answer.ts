@@ -33,9 +33,8 @@ const REFUSED =
 export function planAnswer(conversation: Conversation): Answer {
   const side = answerTo(conversation);
   if (side !== undefined) return finish(conversation, side.kind, [{ kind: "text", text: side.text }], 0);
-  if (conversation.notified) return finish(conversation, "notice", [{ kind: "text", text: "Noted." }], 0);
   const script = readScript(conversation);
-  const moves = script.length > 0 ? script : repeatRefused(conversation);
+  const moves = script.length > 0 ? script : unscripted(conversation);
   const first = firstMove(conversation, moves);
   const rest = moves.slice(first);
   const calls = rest.findIndex((move) => move.kind === "calls");
@@ -46,7 +45,17 @@ export function planAnswer(conversation: Conversation): Answer {
     .slice(-1);
   const said = [...before, ...message, ...closing(conversation, message, moves.length > 0)];
   // The pace that was set before stands in front, so the numbering of the script begins earlier by it.
-  return finish(conversation, conversation.subagent ? "subagent" : "turn", said, first - before.length);
+  return finish(conversation, kindOf(conversation), said, first - before.length);
+}
+
+function kindOf({ subagent, notified }: Conversation): RequestKind {
+  if (subagent) return "subagent";
+  return notified ? "notice" : "turn";
+}
+
+/** What the model does where no directive says so. */
+function unscripted(conversation: Conversation): readonly Move[] {
+  return conversation.notified ? [{ kind: "text", text: "Noted." }] : repeatRefused(conversation);
 }
 
 /** Moves that put nothing into the answer. */

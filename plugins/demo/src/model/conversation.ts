@@ -30,13 +30,16 @@ export interface Conversation {
   readonly tools: readonly string[];
   /** The schema that the answer has to meet, where the request asks for JSON. */
   readonly schema: JsonObject | undefined;
-  /** The last message holds nothing but reminders of the CLI's own: a background task has ended, say. */
+  /** The CLI asks of its own accord, since a background task has ended: no prompt has come after that notice. */
   readonly notified: boolean;
   /** A subagent of the CLI asks, not the caller's own turn. */
   readonly subagent: boolean;
 }
 
 const REMINDER = /^<system-reminder>[\s\S]*<\/system-reminder>\s*$/;
+
+/** In the reminder by which the CLI tells that a background task has ended. */
+const NOTICE = /<task-notification>/;
 
 /** What the CLI adds to the user's messages by itself. Measured on 2.1.330. */
 const ADDED = [
@@ -57,23 +60,24 @@ const BILLING_LINE = /^x-anthropic-billing-header:/;
 export function readConversation(body: JsonObject): Conversation {
   const messages = listOf(body["messages"]).filter(isObject);
   const turns = splitTurns(messages);
-  const current = turns.at(-1) ?? { prompt: "", messages: [] };
+  const prompts = turns.filter(({ notice }) => !notice).map(({ prompt }) => prompt);
+  const current = turns.at(-1) ?? { prompt: "", notice: false, messages: [] };
   const calls = current.messages.flatMap(callsOf);
   return {
     model: textOr(body["model"], "claude-demo"),
     stream: body["stream"] === true,
     system: readSystem(body["system"]),
-    prompt: current.prompt,
-    earlier: turns.slice(0, -1).map((turn) => turn.prompt),
+    prompt: prompts.at(-1) ?? "",
+    earlier: prompts.slice(0, -1),
     results: resultsOf(current.messages),
-    resultsBefore: resultsOf(turns.at(-2)?.messages ?? []),
+    resultsBefore: resultsOf(turnBefore(turns)?.messages ?? []),
     lastCallId: calls.at(-1)?.id,
     answers: messages.filter((message) => message["role"] === "assistant").length,
     tools: listOf(body["tools"])
       .filter(isObject)
       .map((tool) => textOr(tool["name"], "")),
     schema: readSchema(body["output_config"]),
-    notified: isNotice(messages),
+    notified: current.notice,
     subagent: textsOf(body["system"]).some(
       (text) => BILLING_LINE.test(text) && text.includes("cc_is_subagent=true"),
     ),
@@ -81,19 +85,30 @@ export function readConversation(body: JsonObject): Conversation {
 }
 
 interface Turn {
+  /** "" for a turn that a notice began. */
   readonly prompt: string;
-  /** The prompt's message and those after it. */
+  /** It began with a notice of the CLI's own. */
+  readonly notice: boolean;
+  /** The message that began it and those after it. */
   readonly messages: readonly JsonObject[];
 }
 
 function splitTurns(messages: readonly JsonObject[]): Turn[] {
-  const turns: { prompt: string; messages: JsonObject[] }[] = [];
+  const turns: { prompt: string; notice: boolean; messages: JsonObject[] }[] = [];
   for (const message of messages) {
     const prompt = promptOf(message);
-    if (prompt !== undefined) turns.push({ prompt, messages: [message] });
+    const notice = prompt === undefined && isNotice(message);
+    if (prompt !== undefined || notice) turns.push({ prompt: prompt ?? "", notice, messages: [message] });
     else turns.at(-1)?.messages.push(message);
   }
   return turns;
+}
+
+/** The turn before the current one; of those that a notice began, only one that made calls counts. */
+function turnBefore(turns: readonly Turn[]): Turn | undefined {
+  return turns
+    .slice(0, -1)
+    .findLast(({ notice, messages }) => !notice || messages.some((message) => callsOf(message).length > 0));
 }
 
 function promptOf(message: JsonObject): string | undefined {
@@ -104,11 +119,11 @@ function promptOf(message: JsonObject): string | undefined {
   );
 }
 
-function isNotice(messages: readonly JsonObject[]): boolean {
-  const last = messages.findLast((message) => message["role"] !== "system");
-  if (last === undefined || last["role"] !== "user" || promptOf(last) !== undefined) return false;
-  if (blocksOf(last).some((block) => block["type"] === "tool_result")) return false;
-  return textsOf(last["content"]).every((text) => REMINDER.test(text));
+function isNotice(message: JsonObject): boolean {
+  if (message["role"] !== "user") return false;
+  if (blocksOf(message).some((block) => block["type"] === "tool_result")) return false;
+  const texts = textsOf(message["content"]);
+  return texts.every((text) => REMINDER.test(text)) && texts.some((text) => NOTICE.test(text));
 }
 
 /** The text blocks of a `content`, which is a string or a list of blocks. */

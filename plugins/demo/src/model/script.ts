@@ -40,6 +40,8 @@ const FORMS: Readonly<Record<string, ReadMoves>> = {
   hang: () => [{ kind: "hang" }],
   cut: readCut,
   tools: (rest) => withNumber(rest, MOST_TOOLS, countingTools),
+  // Nothing now; it is done when something in the background has ended.
+  noticed: (rest) => (findDirectives(rest).length > 0 ? [] : undefined),
   again: (_rest, { resultsBefore }) => {
     const calls = resultsBefore.filter(({ isError }) => isError).map(({ name, input }) => ({ name, input }));
     return calls.length === 0 ? [{ kind: "text", text: "Nothing was refused." }] : [{ kind: "calls", calls }];
@@ -56,8 +58,16 @@ export const DIRECTIVE_NAMES: readonly string[] = [
  * prompts that must stay as they are). Empty when neither has any; what only looks like a directive is left out.
  */
 export function readScript(conversation: Conversation): readonly Move[] {
+  if (conversation.notified) return readNoticeScript(conversation);
   const ofPrompt = readMoves(conversation.prompt, conversation);
   return ofPrompt.length > 0 ? ofPrompt : readMoves(conversation.system, conversation);
+}
+
+/** What the latest `[[noticed …]]` of the caller's prompts says is to be done when something in the background has ended. */
+function readNoticeScript(conversation: Conversation): readonly Move[] {
+  const { prompt, earlier } = conversation;
+  const script = [...earlier, prompt].flatMap(findDirectives).findLast(({ name }) => name === "noticed");
+  return script === undefined ? [] : readMoves(script.rest, conversation);
 }
 
 /** Directives whose name is known but whose rest is not as it has to be. */

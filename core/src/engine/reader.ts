@@ -1,0 +1,225 @@
+import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import { isObject } from "@claudeway/schemas";
+import { BackgroundTasks, type TaskNotice } from "./tasks.js";
+
+/** Hears the messages of one turn, and its result. */
+export interface TurnHearer {
+  /** Any message but the result. */
+  take(message: SDKMessage): void;
+  finish(result: SDKResultMessage): void;
+  /** The process says nothing any more. `error`: why it broke off. */
+  end(error: unknown): void;
+}
+
+/** Hears of a turn that the CLI began by itself. */
+export interface BackgroundHearer extends TurnHearer {
+  /** What began it, as soon as that is known. */
+  about(notice: TaskNotice): void;
+  /** The CLI has taken a prompt up into this turn: what comes from here on is the answer to that. */
+  fold(): void;
+}
+
+/** Whoever the process works for. */
+export interface ReaderOwner {
+  /** The CLI begins a turn by itself. */
+  begin(): BackgroundHearer;
+  /** What runs in the background has changed. */
+  tasksChanged(): void;
+  /** The CLI numbers its results; `missed` of them never came. */
+  lostResults(missed: number): void;
+  /** A result of a prompt that nobody waits for any more. */
+  stray(result: SDKResultMessage): void;
+}
+
+/** The turn that is served, with the id of its prompt once that was sent. */
+interface Served {
+  readonly hearer: TurnHearer;
+  uuid: string | undefined;
+  /** The CLI has taken up its prompt. */
+  begun: boolean;
+}
+
+/**
+ * The CLI says that it has nothing left to begin; where it does not (a subagent runs on), a turn about a notice begins
+ * within moments, in ms.
+ */
+const TURN_DUE_MS = 1000;
+
+/**
+ * Reads what a process says, for as long as it lives, and gives each message to whom it belongs: the turn that runs,
+ * or one that the CLI began by itself. The CLI names a prompt's id in what it says to it, and the origin of a turn that
+ * is not a prompt's; one turn runs at a time, from `init` to its result.
+ */
+export class ProcessReader {
+  readonly tasks = new BackgroundTasks();
+  #owner: ReaderOwner | undefined;
+  #served: Served | undefined;
+  #background: BackgroundHearer | undefined;
+  /** The CLI runs a turn that is not the served one. */
+  #ownTurn = false;
+  #nextResult = 0;
+  #quiet: (() => void)[] = [];
+  #dueTimer: NodeJS.Timeout | undefined;
+  #ended: { readonly error: unknown } | undefined;
+
+  /** Who hears of what is not the served turn's. */
+  own(owner: ReaderOwner): void {
+    this.#owner = owner;
+  }
+
+  /** From now on, whatever the CLI has not begun by itself is this turn's. */
+  serve(hearer: TurnHearer): void {
+    this.#served = { hearer, uuid: undefined, begun: true };
+    if (this.#ended !== undefined) hearer.end(this.#ended.error);
+  }
+
+  /** The served turn's prompt goes to the CLI under this id: until the CLI takes it up, nothing is the turn's. */
+  expect(uuid: string): void {
+    if (this.#served !== undefined) Object.assign(this.#served, { uuid, begun: false });
+  }
+
+  /** The served turn is over. */
+  release(): void {
+    this.#served = undefined;
+  }
+
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Whether the CLI runs a turn of its own, or is about to. */
+  get isBusy(): boolean {
+    return this.#ended === undefined && (this.#ownTurn || this.tasks.hasPending);
+  }
+
+  /** Resolves when the CLI runs no turn of its own and is not about to begin one, or says nothing any more. */
+  quiet(): Promise<void> {
+    if (!this.isBusy) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#quiet.push(resolve);
+    });
+  }
+
+  take(message: SDKMessage): void {
+    if (this.tasks.take(message)) this.#owner?.tasksChanged();
+    const uuids = uuidsIn(message);
+    if (this.#served?.uuid !== undefined && uuids.includes(this.#served.uuid)) this.#takeUp(this.#served);
+    if (message.type === "result") this.#finish(message, uuids);
+    else this.#give(message);
+    if (isIdle(message)) this.tasks.settle();
+    this.#settle();
+  }
+
+  /** The process says nothing any more. */
+  end(error: unknown): void {
+    this.#ended = { error };
+    this.#ownTurn = false;
+    this.#background?.end(error);
+    this.#background = undefined;
+    this.#served?.hearer.end(error);
+    this.#tellQuiet();
+  }
+
+  /** The CLI has taken up the served turn's prompt: in a turn of its own, or in one that it had begun by itself. */
+  #takeUp(served: Served): void {
+    if (served.begun) return;
+    served.begun = true;
+    this.#ownTurn = false;
+    this.#background?.fold();
+    this.#background = undefined;
+  }
+
+  #give(message: SDKMessage): void {
+    if (this.#served?.begun === true) this.#served.hearer.take(message);
+    else {
+      if (isInit(message)) this.#ownTurn = true;
+      if (this.#background === undefined && isWork(message)) this.#begin();
+      this.#background?.take(message);
+    }
+  }
+
+  #begin(): BackgroundHearer | undefined {
+    this.#ownTurn = true;
+    this.#background = this.#owner?.begin();
+    return this.#background;
+  }
+
+  #finish(result: SDKResultMessage, uuids: readonly string[]): void {
+    this.#count(result);
+    const served = this.#served;
+    const isPrompts = result.origin === undefined || result.origin.kind === "human";
+    const isMine = served?.uuid === undefined || uuids.length === 0 ? isPrompts : uuids.includes(served.uuid);
+    if (served !== undefined && isMine) served.hearer.finish(result);
+    else if (isPrompts) this.#owner?.stray(result);
+    else this.#finishOwn(result);
+  }
+
+  #finishOwn(result: SDKResultMessage): void {
+    // Of a notice that says nothing to the model there is a result alone.
+    const background = this.#background ?? this.#begin();
+    const { origin } = result;
+    const runId = origin?.kind === "task-notification" ? origin.runId : undefined;
+    const notice = this.tasks.heard(runId);
+    if (notice !== undefined) background?.about(notice);
+    this.#background = undefined;
+    this.#ownTurn = false;
+    background?.finish(result);
+  }
+
+  #count({ result_index }: SDKResultMessage): void {
+    if (result_index === undefined) return;
+    if (result_index > this.#nextResult) this.#owner?.lostResults(result_index - this.#nextResult);
+    this.#nextResult = result_index + 1;
+  }
+
+  /** Tells those who wait when the CLI has come to rest. */
+  #settle(): void {
+    if (!this.isBusy) this.#tellQuiet();
+    else if (this.#ownTurn) this.#stopWaiting();
+    else {
+      this.#dueTimer ??= setTimeout(() => {
+        this.tasks.settle();
+        this.#tellQuiet();
+      }, TURN_DUE_MS);
+    }
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#dueTimer);
+    this.#dueTimer = undefined;
+  }
+
+  #tellQuiet(): void {
+    this.#stopWaiting();
+    for (const resolve of this.#quiet.splice(0)) resolve();
+  }
+}
+
+/** The ids of the prompts that a message belongs to. */
+function uuidsIn(message: SDKMessage): readonly string[] {
+  const fields: unknown = message;
+  if (!isObject(fields)) return [];
+  const { type, state, command_uuid, user_message_uuid: one, user_message_uuids: all } = fields;
+  // The CLI tells of every prompt that it queues; only with `started` does it take it up.
+  if (type === "command_lifecycle") return state === "started" ? textsIn([command_uuid]) : [];
+  return textsIn([...(Array.isArray(all) ? all : []), one]);
+}
+
+function textsIn(values: readonly unknown[]): string[] {
+  return values.filter((value) => typeof value === "string");
+}
+
+function isInit(message: SDKMessage): boolean {
+  return message.type === "system" && message.subtype === "init";
+}
+
+function isIdle(message: SDKMessage): boolean {
+  return message.type === "system" && message.subtype === "session_state_changed" && message.state === "idle";
+}
+
+/** Whether the main agent is at work with this message. A subagent may be at any time. */
+function isWork(message: SDKMessage): boolean {
+  if (message.type === "system") return message.subtype === "status" && message.status === "requesting";
+  const isSpoken = message.type === "stream_event" || message.type === "assistant";
+  return isSpoken && message.parent_tool_use_id === null;
+}
