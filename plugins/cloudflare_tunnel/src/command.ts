@@ -8,8 +8,14 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Flags of both kinds: no update that replaces the program, /ready on a port of its choice, a short goodbye. */
-const COMMON = ["--no-autoupdate", "--metrics", "127.0.0.1:0", "--grace-period", "2s"];
+/**
+ * Flags of both kinds: nothing from the user's own config file, whose rules could lead elsewhere and whose `loglevel`
+ * could hide what is read here; no update that replaces the program; /ready on a port of its choice; a short goodbye.
+ */
+const COMMON = [
+  ...["--config", "/dev/null", "--loglevel", "info"],
+  ...["--no-autoupdate", "--metrics", "127.0.0.1:0", "--grace-period", "2s"],
+];
 
 /** What cloudflared needs of the gateway's environment; the rest is none of its business, secrets above all. */
 const HANDED_DOWN =
@@ -28,8 +34,7 @@ export function commandFor(
   if (token !== undefined) {
     return { program, args: ["tunnel", ...COMMON, "run"], env: { ...env, TUNNEL_TOKEN: token } };
   }
-  // Rules in the user's own config file would take the place of the one address to serve.
-  return { program, args: ["tunnel", "--config", "/dev/null", ...COMMON, "--url", origin], env };
+  return { program, args: ["tunnel", ...COMMON, "--url", origin], env };
 }
 
 /** The gateway's address for a program on this machine. */

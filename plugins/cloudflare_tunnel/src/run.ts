@@ -1,5 +1,6 @@
 import { Cloudflared, type Exit } from "./cloudflared.js";
 import type { Command } from "./command.js";
+import { Complaint } from "./complaint.js";
 import { type Health, watchHealth } from "./health.js";
 import { addressAmong, type Rule, type Sighting, sightingIn } from "./sighting.js";
 
@@ -27,13 +28,11 @@ export interface Ended {
   readonly stoodMs: number;
 }
 
-const MOST_COMPLAINT = 300;
-
 /** One run of cloudflared from its start to its end, and what it said in between. */
 export class Run {
   readonly #cloudflared: Cloudflared;
   readonly #over = new AbortController();
-  #complaint = "";
+  readonly #complaint = new Complaint();
   #verdict: string | undefined;
   #isConnected = false;
   #isLost = false;
@@ -63,26 +62,29 @@ export class Run {
 
   #read(line: string): void {
     const sighting = sightingIn(line);
-    if (sighting !== undefined) this.#take(sighting);
+    if (sighting === undefined) this.#complaint.read(line);
+    else this.#take(sighting);
   }
 
   #take(sighting: Sighting): void {
-    if (sighting.kind === "complaint") this.#complaint = sighting.text.slice(0, MOST_COMPLAINT);
-    else if (sighting.kind === "metrics") this.#watch(sighting.url);
+    if (sighting.kind === "metrics") this.#watch(sighting.url);
     else {
-      if (sighting.kind === "connected") this.#isConnected = true;
+      if (sighting.kind === "connected") {
+        this.#isConnected = true;
+        this.#complaint.clear();
+      }
       if (sighting.kind === "rules") this.#rules = sighting.rules;
       if (sighting.kind === "address") this.#address = sighting.url;
       this.#tell();
     }
   }
 
-  /** A quick tunnel stands when it has an address, a named one when it is connected. */
+  /** A tunnel is up when it is connected; a quick one has an address before. */
   #tell(): void {
     const { named, publicUrl, port, stands } = this.options;
     // One that is being ended may still say where it would have led.
     if (this.#verdict !== undefined) return;
-    if (named ? !this.#isConnected : this.#address === undefined) return;
+    if (!this.#isConnected || (!named && this.#address === undefined)) return;
     const url = named ? (publicUrl ?? addressAmong(this.#rules, port)) : this.#address;
     if (this.#told !== undefined && this.#told.url === url && !this.#isLost) return;
     this.#isLost = false;
@@ -116,6 +118,7 @@ export class Run {
     if (startError !== undefined) return `does not start (${startError})`;
     const how =
       this.#verdict ?? (signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`);
-    return this.#complaint === "" ? how : `${how}: ${this.#complaint}`;
+    const { text } = this.#complaint;
+    return text === "" ? how : `${how}: ${text}`;
   }
 }

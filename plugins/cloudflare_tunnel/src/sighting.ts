@@ -7,9 +7,7 @@ export type Sighting =
   /** A connection to Cloudflare stands. */
   | { readonly kind: "connected" }
   /** Where cloudflared tells how it is. */
-  | { readonly kind: "metrics"; readonly url: string }
-  /** Something went wrong, in cloudflared's words. */
-  | { readonly kind: "complaint"; readonly text: string };
+  | { readonly kind: "metrics"; readonly url: string };
 
 /** One rule of a named tunnel: which requests go where. */
 export interface Rule {
@@ -22,7 +20,6 @@ const ADDRESS = /\|\s+(https:\/\/[a-z0-9-]+(?:\.[a-z0-9-]+)+)\s+\|/;
 const METRICS = /Starting metrics server on (127\.0\.0\.1:\d+)\/metrics/;
 const CONNECTED = /Registered tunnel connection|Connection \S+ registered/;
 const RULES = /Updated to new configuration.* config="((?:[^"\\]|\\.)*)"/;
-const STAMP = /^\d{4}-\d\d-\d\dT\S+ (INF|WRN|ERR|FTL|DBG) /;
 
 /** Reads a line, as cloudflared 2022 to 2026 write them. */
 export function sightingIn(line: string): Sighting | undefined {
@@ -32,22 +29,13 @@ export function sightingIn(line: string): Sighting | undefined {
   if (metrics !== undefined) return { kind: "metrics", url: `http://${metrics}` };
   if (CONNECTED.test(line)) return { kind: "connected" };
   const rules = RULES.exec(line)?.[1];
-  if (rules !== undefined) return { kind: "rules", rules: readRules(rules) };
-  return complaintIn(line);
+  return rules === undefined ? undefined : { kind: "rules", rules: readRules(rules) };
 }
 
 /** The hostname that leads to this port, where exactly one does. */
 export function addressAmong(rules: readonly Rule[], port: number): string | undefined {
   const ours = rules.filter(({ service }) => portOf(service) === port);
   return ours.length === 1 && ours[0] !== undefined ? `https://${ours[0].hostname}` : undefined;
-}
-
-/** What ends cloudflared is said without a stamp, on the last lines; what it survives, with one. */
-function complaintIn(line: string): Sighting | undefined {
-  const level = STAMP.exec(line)?.[1];
-  const text = line.replace(STAMP, "").trim();
-  const complains = level === "ERR" || level === "FTL" || (level === undefined && text !== "");
-  return complains ? { kind: "complaint", text } : undefined;
 }
 
 function readRules(quoted: string): Rule[] {

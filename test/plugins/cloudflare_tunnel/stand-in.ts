@@ -126,6 +126,20 @@ export const SAYS = {
   noInternet:
     'failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host',
   badToken: "Provided Tunnel token is not valid.",
+  usage: "See 'cloudflared tunnel run --help'.",
+  /** The DNS that leads to Cloudflare is blocked: the reason, advice with the stamp of an error, and again at the end. */
+  noEdge: [
+    '2026-08-20T10:00:00Z ERR edge discovery: error looking up Cloudflare edge IPs: the DNS query failed error="lookup _v2-origintunneld._tcp.argotunnel.com: no such host" event=0',
+    "2026-08-20T10:00:00Z ERR Please try the following things to diagnose this issue: event=0",
+    '2026-08-20T10:00:00Z ERR   1. ensure that argotunnel.com is returning "origintunneld" service records. event=0',
+    "2026-08-20T10:00:00Z ERR      Run your system's equivalent of: dig srv _origintunneld._tcp.argotunnel.com event=0",
+    "2026-08-20T10:00:00Z ERR      https://developers.cloudflare.com/1.1.1.1/setting-up-1.1.1.1/ event=0",
+  ],
+  noQuic: [
+    '2026-08-20T10:00:00Z ERR Failed to dial a quic connection error="timeout: no recent network activity" connIndex=0',
+    "2026-08-20T10:00:00Z WRN If this log occurs persistently, and cloudflared is unable to connect to Cloudflare Network with `quic` protocol, then most likely your egress UDP to port 7844 is blocked.",
+    "If you are using private routing to this Tunnel, then ICMP, UDP (and Private DNS Resolution) will not work unless your cloudflared can connect with Cloudflare Network with `quic`. connIndex=0",
+  ],
   quick(url = "https://ten-towns-join-fast.trycloudflare.com"): readonly string[] {
     return [SAYS.thanks, SAYS.requesting, ...SAYS.box(url), SAYS.registered];
   },

@@ -71,7 +71,7 @@ describe("cloudflare_tunnel", () => {
     expect(said()).to.equal(`cloudflare_tunnel: the world reaches this gateway at ${URL}`);
     const [{ args = [] } = {}] = standIn.starts;
     expect(args.join(" ")).to.match(
-      /^tunnel --config \/dev\/null --no-autoupdate .*--url http:\/\/127\.0\.0\.1:3777$/,
+      /^tunnel --config \/dev\/null --loglevel info --no-autoupdate .*--url http:\/\/127\.0\.0\.1:3777$/,
     );
     await running.kernel.disable("cloudflare_tunnel");
     expect(announced).to.deep.equal([URL, undefined]);
@@ -90,7 +90,8 @@ describe("cloudflare_tunnel", () => {
     );
     await announces("https://claude.example.com");
     const [{ args = [], env = {} } = {}] = standIn.starts;
-    expect(args.slice(-1)).to.deep.equal(["run"]);
+    // The user's own config file could make it silent, or lead elsewhere.
+    expect(args.join(" ")).to.match(/^tunnel --config \/dev\/null --loglevel info --no-autoupdate .* run$/);
     expect(env["TUNNEL_TOKEN"]).to.equal(TOKEN);
     expect(everyArgumentList()).to.contain("cloudflared").and.not.contain(TOKEN);
     expect(JSON.stringify([running.lines, running.kernel.status()])).not.to.contain(TOKEN);
@@ -123,6 +124,47 @@ describe("cloudflare_tunnel", () => {
     const [first, second] = running.complaints();
     expect(first).to.equal(`cloudflared ended with exit code 1: ${SAYS.noInternet}; next try in 0.05 s`);
     expect(second).to.match(/^cloudflared ended with exit code 1; next try in 0\.1 s$/);
+  });
+
+  it("announces a quick tunnel once it is connected, not while it tries again and again", async () => {
+    const unconnected = SAYS.quick("https://unconnected.trycloudflare.com").slice(0, -1);
+    await start(
+      { start_secs: 1 },
+      { lines: [...unconnected, ...SAYS.noQuic] },
+      { lines: unconnected, exit: 1 },
+      { lines: SAYS.quick(URL) },
+    );
+    await announces(URL);
+    expect(announced).to.deep.equal([URL]);
+    expect(running.complaints()[0]).to.match(
+      /^cloudflared had no tunnel after 1 s: Failed to dial a quic connection error="timeout/,
+    );
+  });
+
+  it("gives the reason, not the advice that follows it", async () => {
+    const reason = "Incorrect Usage: flag provided but not defined: -x";
+    await start(
+      { tunnel_token: TOKEN },
+      { lines: [SAYS.badToken, SAYS.usage], exit: 255 },
+      { lines: [SAYS.starting, ...SAYS.noEdge], exit: 1 },
+      { lines: [...SAYS.noEdge, "Could not lookup srv records"], exit: 1 },
+      { lines: [reason, "", "NAME:", "   cloudflared tunnel run - Proxy a local web server"], exit: 1 },
+      { lines: [SAYS.registered, SAYS.rules([])] },
+    );
+    await says("the tunnel stands");
+    const ends = running.complaints().map((line) => line.replace(/; next try.*/, ""));
+    expect(ends.slice(0, 4)).to.deep.equal([
+      `cloudflared ended with exit code 255: ${SAYS.badToken}`,
+      `cloudflared ended with exit code 1: ${SAYS.noEdge[0].replace(/^\S+ ERR /, "")}`,
+      "cloudflared ended with exit code 1: Could not lookup srv records",
+      `cloudflared ended with exit code 1: ${reason}`,
+    ]);
+  });
+
+  it("forgets what went wrong before the tunnel stood", async () => {
+    await start({}, { lines: [SAYS.noEdge[0], ...SAYS.quick(URL)], exit: 7 }, { lines: SAYS.quick(URL) });
+    await announces(URL, 2);
+    expect(running.complaints()[0]).to.match(/^cloudflared ended with exit code 7; next try/);
   });
 
   it("does not repeat a token that cloudflared repeats", async () => {
