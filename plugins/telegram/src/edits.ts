@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import { ApiFailure } from "./api.js";
 import type { Chat, Place } from "./chat.js";
-import { toMessages } from "./html.js";
+import { MAX_RENDERED, toMessages } from "./html.js";
 
 export interface GrowingAnswerOptions {
   readonly chat: Chat;
@@ -52,7 +52,7 @@ export class GrowingAnswer {
     for (const { id } of this.#sent.slice(shown.length)) {
       await this.options.chat.delete(id).catch(() => undefined);
     }
-    if (all.length <= MOST_MESSAGES) return;
+    if (all.length <= MOST_MESSAGES && markdown.length <= MAX_RENDERED) return;
     const { chat, place, fileCaption, sent } = this.options;
     sent(await chat.sendFile("answer.md", markdown, place, fileCaption));
   }

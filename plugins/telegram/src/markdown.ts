@@ -1,102 +1,146 @@
-import { inline } from "./inline.js";
+import MarkdownIt, { type Token } from "markdown-it";
+import { inlineSpans, isLinkable } from "./inline.js";
 import { BOLD, PRE, QUOTE, type Span } from "./spans.js";
 
-// One text can hold up the whole gateway: no pattern here may take more than a line's length, however the line is made.
-const FENCE = /^(\s*)(`{3,}|~{3,})/;
-const LANGUAGE = /^[\w+#.-]*/;
-const HEADING = /^ {0,3}#{1,6}(?=\s)/;
-const CLOSING_HASHES = /(?:^|\s)#+$/;
-const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
-const ITEM = /^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(?:\[([ xX])\]\s+)?(.*)$/;
-const QUOTED = /^ {0,3}>\s?(.*)$/;
-const TABLE_RULE_CELL = /^:?-+:?$/;
+const LANGUAGE = /^[\w+#.-]+/;
+const CHECKBOX = /^\[([ xX])\]\s+/;
+/** The signs of quotes and list items at the beginning of a line. */
+const CONTAINERS = /^(?:[\s>*+-]|\d{1,9}[.)](?=\s|$))*/;
 
-/** Markdown as models write it, as text in Telegram's elements. Unclosed signs are text; an unclosed code block ends with the text. */
+const parser = new MarkdownIt("default", { html: false, maxNesting: 60 });
+// Both are shown as they are written: a definition would vanish, and who writes an entity to a programmer means it.
+parser.disable(["reference", "entity"]);
+parser.validateLink = isLinkable;
+
+/** Markdown as models write it, as text in Telegram's elements. Of empty lines between blocks, one stays. */
 export function parseMarkdown(markdown: string): Span[] {
-  const lines = markdown.replace(/\r\n?/g, "\n").split("\n");
-  const spans: Span[] = [];
-  for (let at = 0; at < lines.length; ) {
-    const taken = fence(lines, at, spans) || table(lines, at, spans) || quote(lines, at, spans);
-    if (taken === 0) line(lines[at] ?? "", spans);
-    at += taken || 1;
-    if (at < lines.length) spans.push({ text: "\n", tags: [] });
+  const text = markdown.replace(/\r\n?/g, "\n");
+  return new Blocks(text.split("\n")).render(parser.parse(text, {}));
+}
+
+/** Writes blocks one below the other, as far apart as they are in the source. */
+class Blocks {
+  readonly #spans: Span[] = [];
+  /** The first line behind the last block. */
+  #line = 0;
+  /** The signs of list items that begin with the next block. */
+  #marker = "";
+  #lists = 0;
+  #quotes = 0;
+  /** Whether the last block was in the quote that is open. */
+  #inSameQuote = false;
+  /** The end of the heading or table that is open. */
+  #heading: number | undefined;
+  #inTable = false;
+
+  constructor(private readonly lines: readonly string[]) {}
+
+  render(tokens: readonly Token[]): Span[] {
+    for (const token of tokens) {
+      if (this.#inTable) this.#inTable = token.type !== "table_close";
+      else this.#token(token);
+    }
+    this.#writeSkipped(this.lines.length);
+    return this.#spans;
   }
-  return spans;
-}
 
-/** How many lines a code block takes; 0: none begins here. In a list it stands as far in as the item's text. */
-function fence(lines: readonly string[], at: number, spans: Span[]): number {
-  const [opening = "", indent = "", marks] = FENCE.exec(lines[at] ?? "") ?? [];
-  const info = lines[at]?.slice(opening.length).trim() ?? "";
-  if (marks === undefined || info.includes("`")) return 0;
-  let end = at + 1;
-  while (end < lines.length && !closes(lines[end] ?? "", marks)) end++;
-  const [language = ""] = LANGUAGE.exec(info) ?? [];
-  const tags = language ? [PRE, { open: `<code class="language-${language}">`, close: "</code>" }] : [PRE];
-  const text = lines
-    .slice(at + 1, end)
-    .map((inside) => withoutIndent(inside, indent.length))
-    .join("\n");
-  if (text !== "") spans.push({ text, tags });
-  return Math.min(end + 1, lines.length) - at;
-}
-
-function closes(text: string, marks: string): boolean {
-  const bare = text.trim();
-  return bare.length >= marks.length && bare === marks.charAt(0).repeat(bare.length);
-}
-
-function withoutIndent(text: string, most: number): string {
-  const indent = text.length - text.trimStart().length;
-  return text.slice(Math.min(indent, most));
-}
-
-/** Telegram has no tables: one is shown as it was written, in letters of one width. */
-function table(lines: readonly string[], at: number, spans: Span[]): number {
-  if (!lines[at]?.includes("|") || !isTableRule(lines[at + 1] ?? "")) return 0;
-  let end = at + 2;
-  while (end < lines.length && lines[end]?.includes("|")) end++;
-  spans.push({ text: lines.slice(at, end).join("\n"), tags: [PRE] });
-  return end - at;
-}
-
-function isTableRule(text: string): boolean {
-  const cells = text.trim().split("|");
-  if (cells[0] === "") cells.shift();
-  if (cells.at(-1) === "") cells.pop();
-  return text.includes("|") && cells.length > 0 && cells.every((cell) => TABLE_RULE_CELL.test(cell.trim()));
-}
-
-function quote(lines: readonly string[], at: number, spans: Span[]): number {
-  let end = at;
-  for (let hit = QUOTED.exec(lines[end] ?? ""); hit !== null; hit = QUOTED.exec(lines[end] ?? "")) {
-    if (end > at) spans.push({ text: "\n", tags: [QUOTE] });
-    inline(hit[1] ?? "", [QUOTE], spans);
-    end++;
-    if (end >= lines.length) break;
+  #token(token: Token): void {
+    const [start, end] = token.map ?? [this.#line, this.#line];
+    switch (token.type) {
+      case "blockquote_open":
+        if (this.#quotes === 0) this.#inSameQuote = false;
+        this.#quotes++;
+        break;
+      case "blockquote_close":
+        this.#quotes--;
+        break;
+      case "bullet_list_open":
+      case "ordered_list_open":
+        this.#lists++;
+        break;
+      case "bullet_list_close":
+      case "ordered_list_close":
+        this.#lists--;
+        break;
+      case "list_item_open":
+        this.#beginItem(token, start);
+        break;
+      case "list_item_close":
+        if (this.#marker !== "") this.#write(this.#line, this.#line + 1, []);
+        break;
+      case "heading_open":
+        this.#heading = end;
+        break;
+      case "inline":
+        this.#inline(token, start, this.#heading ?? end);
+        this.#heading = undefined;
+        break;
+      case "hr":
+        this.#block(start, end, [{ text: "———", tags: [] }]);
+        break;
+      case "fence":
+      case "code_block":
+        this.#block(start, end, codeSpans(token));
+        break;
+      case "table_open": {
+        // Telegram has no tables: one is shown as it was written, in letters of one width.
+        const source = this.lines.slice(start, end).join("\n").trimEnd();
+        this.#block(start, end, [{ text: source, tags: [PRE] }]);
+        this.#inTable = true;
+        break;
+      }
+    }
   }
-  return end - at;
+
+  #beginItem({ info, markup }: Token, start: number): void {
+    this.#writeSkipped(start);
+    if (this.#marker === "") this.#marker = "  ".repeat(this.#lists - 1);
+    this.#marker += info === "" ? "• " : `${info}${markup} `;
+  }
+
+  #inline({ children }: Token, start: number, end: number): void {
+    const [first, ...rest] = inlineSpans(children ?? [], this.#heading === undefined ? [] : [BOLD]);
+    const box = this.#marker.endsWith("• ") && first !== undefined ? CHECKBOX.exec(first.text) : null;
+    if (first === undefined || box === null) {
+      this.#block(start, end, first === undefined ? [] : [first, ...rest]);
+      return;
+    }
+    const [marks, sign] = box;
+    this.#marker = `${this.#marker.slice(0, -2)}${sign === " " ? "☐" : "☑"} `;
+    this.#block(start, end, [{ ...first, text: first.text.slice(marks.length) }, ...rest]);
+  }
+
+  #block(start: number, end: number, spans: readonly Span[]): void {
+    this.#writeSkipped(start);
+    if (spans.length > 0 || this.#marker !== "") this.#write(start, end, spans);
+    this.#line = end;
+  }
+
+  /** The parser leaves out what is nested too deep; it is shown as it was written. */
+  #writeSkipped(end: number): void {
+    for (let at = this.#line; at < end; at++) {
+      const line = this.lines[at] ?? "";
+      if (line.replace(CONTAINERS, "") !== "") this.#write(at, at + 1, [{ text: line.trim(), tags: [] }]);
+    }
+  }
+
+  #write(start: number, end: number, spans: readonly Span[]): void {
+    const quote = this.#quotes > 0 ? [QUOTE] : [];
+    if (this.#spans.length > 0) {
+      const text = start > this.#line ? "\n\n" : "\n";
+      this.#spans.push({ text, tags: this.#inSameQuote ? quote : [] });
+    }
+    if (this.#marker !== "") this.#spans.push({ text: this.#marker, tags: quote });
+    for (const { text, tags } of spans) this.#spans.push({ text, tags: [...quote, ...tags] });
+    this.#marker = "";
+    this.#line = end;
+    this.#inSameQuote = this.#quotes > 0;
+  }
 }
 
-function line(text: string, spans: Span[]): void {
-  const heading = headingOf(text);
-  const item = ITEM.exec(text);
-  if (heading !== undefined) inline(heading, [BOLD], spans);
-  else if (RULE.test(text)) spans.push({ text: "———", tags: [] });
-  else if (item !== null) listItem(item, spans);
-  else inline(text, [], spans);
-}
-
-function headingOf(text: string): string | undefined {
-  const [hashes] = HEADING.exec(text) ?? [];
-  return hashes === undefined
-    ? undefined
-    : text.slice(hashes.length).trim().replace(CLOSING_HASHES, "").trim();
-}
-
-function listItem([, indent = "", number, box, rest = ""]: RegExpExecArray, spans: Span[]): void {
-  const point = number === undefined ? "•" : `${number}.`;
-  const sign = box === undefined ? point : box === " " ? "☐" : "☑";
-  spans.push({ text: `${indent.replace(/\t/g, "  ")}${sign} `, tags: [] });
-  inline(rest, [], spans);
+function codeSpans({ content, info }: Token): Span[] {
+  const text = content.replace(/\n$/, "");
+  const [language] = LANGUAGE.exec(info.trim()) ?? [];
+  const code = { open: `<code class="language-${language}">`, close: "</code>" };
+  return text === "" ? [] : [{ text, tags: language === undefined ? [PRE] : [PRE, code] }];
 }

@@ -15,6 +15,7 @@ export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["100 kB of backticks", "`".repeat(100_000)],
   ["runs of backticks", Array.from({ length: 400 }, (_, n) => `${"`".repeat(n + 1)} `).join("")],
   ["open brackets", "[".repeat(50_000)],
+  ["boxes before one link", `${"[x] ".repeat(20_000)}](http://a)`],
   ["open links", "[a](".repeat(20_000)],
   ["links in links", "[".repeat(5000) + "](https://a.b)".repeat(5000)],
   ["images", "![a](https://a.b/c.png)".repeat(2000)],
