@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { LedgerError } from "../ledger-error.js";
 import { Database } from "./database.js";
-import { DAMAGED, LedgerError } from "./errors.js";
+import { DAMAGED } from "./errors.js";
 import { createPrivate } from "./lock.js";
 import { integer, type Row, text } from "./rows.js";
 import { loadSqlite } from "./sqlite.js";

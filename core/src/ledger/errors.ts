@@ -1,16 +1,4 @@
-/** What went wrong with the ledger, in one line that an operator can act on. */
-export class LedgerError extends Error {
-  override readonly name = "LedgerError";
-
-  /** @param mayPass true: the same call may succeed later, when somebody has made room, say */
-  constructor(
-    message: string,
-    options?: ErrorOptions,
-    readonly mayPass = false,
-  ) {
-    super(message, options);
-  }
-}
+import { LedgerError } from "../ledger-error.js";
 
 export const DAMAGED = "is damaged; put a backup in its place, or move it away to start with an empty one";
 

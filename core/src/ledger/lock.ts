@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { explainSqlite, LedgerError } from "./errors.js";
+import { LedgerError } from "../ledger-error.js";
+import { explainSqlite } from "./errors.js";
 import type { SqliteConnection, SqliteModule } from "./sqlite.js";
 
 /** Held as long as a gateway has the ledger open. */

@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
+import { LedgerError } from "../ledger-error.js";
 import { Database } from "./database.js";
-import { DAMAGED, explainFile, LedgerError } from "./errors.js";
+import { DAMAGED, explainFile } from "./errors.js";
 import { makeFolder } from "./folder.js";
 import type { LedgerLock } from "./lock.js";
 import { createPrivate, lockLedger } from "./lock.js";

@@ -1,5 +1,5 @@
+import { LedgerError } from "../ledger-error.js";
 import type { Database } from "./database.js";
-import { LedgerError } from "./errors.js";
 import { integer } from "./rows.js";
 
 /** "Clwy": tells a ledger from any other SQLite file. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { LedgerError } from "../ledger-error.js";
 import { ApprovalTable } from "./approvals.js";
 import type { Database } from "./database.js";
-import { LedgerError } from "./errors.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import type { Ledger } from "./ledger.js";

@@ -1,4 +1,4 @@
-import { LedgerError } from "./errors.js";
+import { LedgerError } from "../ledger-error.js";
 
 /*
  * The `node:sqlite` interface, as narrow as the ledger needs it. Node's own module implements it, and for Nodes that

@@ -1,9 +1,9 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import type { ChildNote } from "../engine/engine.js";
+import { LedgerError } from "../ledger-error.js";
 import type { PageQuery } from "../ports/page.js";
 import type { TurnOutcome, TurnUsage } from "../turns/types.js";
 import type { Database } from "./database.js";
-import { LedgerError } from "./errors.js";
 import type { NewTurn, TurnEnding, TurnLoss, TurnPage, TurnParking, TurnRecord } from "./ledger.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";

@@ -12,12 +12,12 @@ import {
 import { join } from "node:path";
 import { expect } from "chai";
 import { Database } from "../../../core/dist/ledger/database.js";
-import { LedgerError } from "../../../core/dist/ledger/errors.js";
 import { lockLedger } from "../../../core/dist/ledger/lock.js";
 import { openDatabase } from "../../../core/dist/ledger/open.js";
 import { MIGRATIONS, migrate } from "../../../core/dist/ledger/schema.js";
 import { loadSqlite } from "../../../core/dist/ledger/sqlite.js";
 import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import { LedgerError } from "../../../core/dist/ledger-error.js";
 import {
   newFolder,
   newSession,

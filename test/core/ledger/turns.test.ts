@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { LedgerError } from "../../../core/dist/ledger/errors.js";
 import type { Ledger, NewSession, TurnRecord } from "../../../core/dist/ledger/ledger.js";
 import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import { LedgerError } from "../../../core/dist/ledger-error.js";
 import {
   NOON,
   newFolder,
