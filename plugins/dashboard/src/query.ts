@@ -33,6 +33,22 @@ export function oneOf<Word extends string>(
   throw new Refusal(400, `${name}: is ${JSON.stringify(given.slice(0, 80))}; it takes ${words.join(", ")}`);
 }
 
+/** A parameter that may be there several times. */
+export function allMatching(
+  ctx: Context,
+  name: string,
+  { pattern, takes, most }: { readonly pattern: RegExp; readonly takes: string; readonly most: number },
+): string[] {
+  const values = [ctx.query[name] ?? []].flat().filter((value) => value !== "");
+  const wrong = values.find((value) => !pattern.test(value));
+  if (wrong !== undefined) {
+    throw new Refusal(400, `${name}: is ${JSON.stringify(wrong.slice(0, 80))}; it takes ${takes}`);
+  }
+  if (values.length > most)
+    throw new Refusal(400, `${name}: is there ${values.length} times; ${most} are the most`);
+  return values;
+}
+
 /** A part of the path. */
 export function param(ctx: Context, name: string): string {
   return ctx.params[name] ?? "";

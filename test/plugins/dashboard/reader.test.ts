@@ -21,7 +21,7 @@ const TEXT = "0123456789".repeat(150_000);
 
 describe("dashboard: a page that listens", () => {
   it("takes a long text in pieces, one after another, and the whole of it", async () => {
-    const reader = new FeedReader("session-1", undefined);
+    const reader = new FeedReader(new Set(["session-1"]), undefined);
     const { turn, seen } = turnOf(TEXT);
     const followed = reader.follow(turn);
     let text = "";
@@ -40,7 +40,7 @@ describe("dashboard: a page that listens", () => {
   });
 
   it("lets go of the turn when it leaves in the middle of a text", async () => {
-    const reader = new FeedReader("session-1", undefined);
+    const reader = new FeedReader(new Set(["session-1"]), undefined);
     const { turn, seen } = turnOf(TEXT);
     const followed = reader.follow(turn);
     reader.close();

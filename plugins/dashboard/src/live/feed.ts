@@ -8,7 +8,7 @@ type FeedScope = Scope<"control" | "turns">;
 
 const SAMPLE_MS = 1000;
 
-/** Tells every page that listens what has changed. */
+/** Tells every browser that listens what has changed. */
 export class Feed {
   readonly prompts = new LatestPrompts();
   readonly #readers = new Set<FeedReader>();
@@ -24,20 +24,20 @@ export class Feed {
     this.#tap();
   }
 
-  /** Adds a page that listens. The caller sees to it at once that it leaves again. */
-  open(sessionId: string | undefined, login: AdminSession | undefined): FeedReader {
-    const reader = new FeedReader(sessionId, login);
+  /** Adds a browser that listens. The caller sees to it at once that it leaves again. */
+  open(sessions: ReadonlySet<string>, login: AdminSession | undefined): FeedReader {
+    const reader = new FeedReader(sessions, login);
     this.#readers.add(reader);
     reader.tellLoad(this.#control.load());
     this.#sampling ??= setInterval(() => void this.#sample(), SAMPLE_MS).unref();
     return reader;
   }
 
-  /** Passes on the text of the turns that run in the session whose text a page wants. */
+  /** Passes on the text of the turns that run in the sessions whose text is wanted. */
   async followRunning(reader: FeedReader): Promise<void> {
-    const { sessionId } = reader;
-    for (const turn of sessionId === undefined ? [] : await this.#ledger.running()) {
-      if (turn.sessionId === sessionId) this.#follow(reader, turn.id);
+    const { sessions } = reader;
+    for (const turn of sessions.size === 0 ? [] : await this.#ledger.running()) {
+      if (sessions.has(turn.sessionId)) this.#follow(reader, turn.id);
     }
   }
 
@@ -76,7 +76,7 @@ export class Feed {
   #begun({ id, sessionId }: TurnInfo, prompt: string): void {
     this.prompts.note(id, prompt);
     this.tell("turns");
-    for (const reader of this.#readers) if (reader.sessionId === sessionId) this.#follow(reader, id);
+    for (const reader of this.#readers) if (reader.sessions.has(sessionId)) this.#follow(reader, id);
   }
 
   #follow(reader: FeedReader, turnId: string): void {

@@ -19,7 +19,7 @@ interface TurnText {
 }
 
 /**
- * One page that listens. It pulls: while its connection is slow, changes of one kind are one change and text waits in
+ * One browser that listens, for all of its tabs. It pulls: while its connection is slow, changes of one kind are one change and text waits in
  * the turn itself, so that it costs no memory.
  */
 export class FeedReader {
@@ -33,8 +33,8 @@ export class FeedReader {
   readonly #hurry = () => this.#wake.call();
 
   constructor(
-    /** Whose running text it wants. */
-    readonly sessionId: string | undefined,
+    /** Those whose running text it wants, by their ids. */
+    readonly sessions: ReadonlySet<string>,
     /** Undefined: it came with a key. */
     private readonly login: AdminSession | undefined,
   ) {

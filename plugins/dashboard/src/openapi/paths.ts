@@ -249,7 +249,11 @@ export const ADMIN_PATHS: PathsObject = {
         description: "`change` (what to read again), `load`, `text` of a session's running turns, `expired`.",
         content: { "text/event-stream": { schema: TEXT } },
       },
-      { parameters: [query("session", ID, "Whose running text is wanted.")] },
+      {
+        parameters: [
+          query("session", { type: "array", items: ID, maxItems: 50 }, "Those whose running text is wanted."),
+        ],
+      },
     ),
   },
   "x-components": { schemas: SCHEMAS, securitySchemes: SCHEMES },

@@ -6,6 +6,7 @@ import type { Asset } from "./assets.js";
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
+  "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
@@ -13,8 +14,8 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  // Svelte's own: it takes the constant markup of components, which are part of the script.
-  "trusted-types svelte-trusted-html",
+  // Svelte's own, which takes the constant markup of components, and that of the worker's address.
+  "trusted-types svelte-trusted-html claudeway-worker",
 ].join("; ");
 
 const A_YEAR = "public, max-age=31536000, immutable";

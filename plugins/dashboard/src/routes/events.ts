@@ -2,14 +2,18 @@ import { Readable } from "node:stream";
 import type Router from "@koa/router";
 import { loginOf } from "../access/guard.js";
 import type { Feed } from "../live/feed.js";
-import { matching } from "../query.js";
+import { allMatching } from "../query.js";
 import { UUID } from "./sessions.js";
 
-/** `GET /events`: what changes, as server-sent events; with `session`, the text of its running turns too. */
+/** Sessions whose text one stream carries: more than a person looks at. */
+const MOST_SESSIONS = 50;
+
+/** `GET /events`: what changes, as server-sent events; with each `session`, the text of its running turns too. */
 export function eventRoutes(router: Router, feed: Feed): void {
   router.get("/events", async (ctx) => {
-    const session = matching(ctx, "session", UUID, "a session's id");
-    const reader = feed.open(session, loginOf(ctx));
+    const takes = "a session's id";
+    const sessions = allMatching(ctx, "session", { pattern: UUID, takes, most: MOST_SESSIONS });
+    const reader = feed.open(new Set(sessions), loginOf(ctx));
     // Before anything is waited for: a page may be gone by then.
     ctx.res.once("close", () => feed.leave(reader));
     await feed.followRunning(reader);

@@ -1,12 +1,14 @@
-import { adminUrl, queryOf } from "./api.js";
+import { adminUrl } from "./api.js";
+import type { Interest, News, Topic } from "./event-hub.js";
+import { openEventPort } from "./event-port.js";
 import { login } from "./login.svelte.js";
 import type { Load } from "./types.js";
 
-export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
+export type { Topic } from "./event-hub.js";
 
 const ALL: readonly Topic[] = ["turns", "sessions", "approvals", "logs", "plugins", "gateway"];
 
-/** The one connection on which the gateway tells what changes. It rests while nobody looks. */
+/** What the gateway tells this tab. It rests while nobody looks. */
 class Feed {
   load = $state.raw<Load | undefined>(undefined);
   live = $state(false);
@@ -14,44 +16,40 @@ class Feed {
   resting = $state(document.hidden);
   /** The running text of the followed session's turns. */
   texts = $state<Record<string, string>>({});
-  #source: EventSource | undefined;
+  #port: MessagePort;
+  #wanted = false;
   #session: string | undefined;
   readonly #listeners = new Set<(topics: readonly Topic[]) => void>();
 
   constructor() {
-    document.addEventListener("visibilitychange", () => {
-      this.resting = document.hidden;
-      if (this.resting) this.close();
-      else if (login.me) this.open(this.#session);
-    });
+    this.#port = this.#use(
+      openEventPort((port) => {
+        this.#port = this.#use(port);
+        this.#say();
+      }),
+    );
+    const look = (looking: boolean) => {
+      this.resting = !looking;
+      this.#say();
+    };
+    document.addEventListener("visibilitychange", () => look(!document.hidden));
+    // A tab that is closed, or kept for the way back, says nothing any more.
+    addEventListener("pagehide", () => look(false));
+    addEventListener("pageshow", () => look(!document.hidden));
   }
 
   /** Listens; with a session, to the text of its turns too. */
   open(session?: string): void {
-    if (this.#source !== undefined && this.#session === session) return;
-    this.close();
+    if (this.#wanted && this.#session === session) return;
+    this.#wanted = true;
     this.#session = session;
     this.texts = {};
-    const source = new EventSource(adminUrl(`events${queryOf({ session })}`));
-    source.addEventListener("open", () => {
-      this.live = true;
-      // Whatever happened while nobody listened.
-      this.#tell(ALL);
-    });
-    source.addEventListener("error", () => this.#lost(source));
-    source.addEventListener("load", ({ data }) => {
-      this.load = JSON.parse(data);
-    });
-    source.addEventListener("change", ({ data }) => this.#tell(JSON.parse(data)));
-    source.addEventListener("text", ({ data }) => this.#append(JSON.parse(data)));
-    source.addEventListener("expired", () => login.ended());
-    this.#source = source;
+    this.#say();
   }
 
   close(): void {
-    this.#source?.close();
-    this.#source = undefined;
-    this.live = false;
+    this.#wanted = false;
+    this.#say();
   }
 
   /** Calls back when one of the topics changes. Returns what ends it. */
@@ -63,22 +61,48 @@ class Feed {
     return () => this.#listeners.delete(hear);
   }
 
+  #use(port: MessagePort): MessagePort {
+    port.onmessage = ({ data }: MessageEvent<News>) => this.#hear(data);
+    return port;
+  }
+
+  #say(): void {
+    const looking = this.#wanted && !this.resting;
+    if (!looking) this.live = false;
+    const interest: Interest = { url: adminUrl("events"), looking, session: this.#session };
+    this.#port.postMessage(interest);
+  }
+
+  #hear(news: News): void {
+    // Sent before the gateway's side heard that nobody looks.
+    if (!this.#wanted || this.resting) return;
+    if (news.kind === "load") this.load = news.load;
+    else if (news.kind === "change") this.#tell(news.topics);
+    else if (news.kind === "text") this.#append(news);
+    else if (news.kind === "expired") login.ended();
+    else if (news.kind === "lost") this.#lost(news.refused);
+    else {
+      this.live = true;
+      // Whatever happened while nobody listened.
+      this.#tell(ALL);
+    }
+  }
+
   #tell(topics: readonly Topic[]): void {
     for (const listener of this.#listeners) listener(topics);
   }
 
-  #append({ turn_id, at, text }: { turn_id: string; at: number; text: string }): void {
+  #append({ turn_id, at, text }: Extract<News, { kind: "text" }>): void {
     this.texts[turn_id] = (this.texts[turn_id] ?? "").slice(0, at) + text;
   }
 
   /** A browser tries again by itself, but not after an answer such as 401: then it is asked who we are. */
-  #lost(source: EventSource): void {
+  #lost(refused: boolean): void {
     this.live = false;
-    if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
-    this.#source = undefined;
+    if (!refused) return;
     setTimeout(async () => {
       await login.begin();
-      if (login.me && !document.hidden) this.open(this.#session);
+      if (login.me) this.#say();
     }, 2000);
   }
 }
