@@ -70,6 +70,20 @@ export class Workdirs {
   }
 
   /**
+   * Creates a folder of the gateway's own again, empty, where it is gone: a cleared `/tmp`, say.
+   *
+   * @returns whether it was gone; where something else is in its place, or it can't be created, the engine reports that
+   */
+  async recreate(path: string): Promise<boolean> {
+    try {
+      return (await mkdir(path, { recursive: true, mode: 0o700 })) !== undefined;
+    } catch (error) {
+      if (BAD_PATH.includes(codeOf(error))) return false;
+      throw error;
+    }
+  }
+
+  /**
    * Checks a folder that was admitted before, or that a plugin chose: a link may have replaced it since. Throws
    * BAD_REQUEST where nobody could name it now. A folder that is gone passes: the engine reports that.
    */
@@ -146,9 +160,12 @@ async function create(path: string, named: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw BAD_PATH.includes(code) ? noDirectory(named) : error;
+    throw BAD_PATH.includes(codeOf(error)) ? noDirectory(named) : error;
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 async function matchesAny(real: string, patterns: readonly string[]): Promise<boolean> {

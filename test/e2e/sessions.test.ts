@@ -263,6 +263,37 @@ describe("sessions", () => {
       });
     });
 
+    it("that have gone under a live process are an error too, where the caller named them", async () => {
+      const named = join(gateway.dir, "leaves");
+      mkdirSync(named);
+      const talk = await Conversation.start(gateway, { workdir: named });
+      expect((await talk.say("[[say here]]")).body.success).to.equal(true);
+      rmSync(named, { recursive: true });
+      const { body } = await talk.say("[[bash pwd]]");
+      expect(body).to.include({ success: false }).and.not.have.property("workdir_recreated");
+      expect(body.error).to.match(/: the working directory \S+leaves does not exist$/);
+    });
+
+    it("that the gateway made are back, empty, where they have gone, and the answer says so", async () => {
+      const talk = await Conversation.start(gateway);
+      expect((await talk.say(bash("echo made > made.txt"))).body).to.not.have.property("workdir_recreated");
+      const asked = bash("pwd; ls | wc -l; echo new > new.txt");
+      rmSync(talk.workdir, { recursive: true });
+      const { body } = await talk.say(asked);
+      expect(body).to.include({ success: true, workdir_recreated: true });
+      expect(body.result).to.equal(`Bash answered: ${talk.workdir}\n0`);
+      expect(statSync(talk.workdir).mode & 0o777).to.equal(0o700);
+      expect((await talk.say("[[recall]]")).body).to.not.have.property("workdir_recreated");
+
+      await gateway.stop();
+      rmSync(gateway.workdir, { recursive: true });
+      await gateway.launch();
+      const events = await gateway.events(`${talk.path}/stream`, { body: { prompt: `${asked} [[recall]]` } });
+      const done: TurnResponse = JSON.parse(events.at(-1)?.data ?? "{}");
+      expect(done).to.include({ success: true, workdir_recreated: true });
+      expect(done.result).to.contain("3 earlier prompts");
+    });
+
     it("that are not there, or no folders, are refused", async () => {
       writeFileSync(join(gateway.workdir, "file"), "");
       for (const workdir of ["/nowhere", "file", join(gateway.workdir, "file")]) {

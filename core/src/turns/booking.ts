@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Approval } from "../approvals/types.js";
 import type { ChildNote, EngineResult, SessionTotals } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
-import type { TurnParking } from "../ledger/ledger.js";
+import type { SessionRecord, TurnParking } from "../ledger/ledger.js";
 import type { Books } from "./request.js";
 import { auditLine } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
@@ -36,11 +36,11 @@ export class Booking {
     await this.books.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan.prompt) });
   }
 
-  /** Whether there is a conversation to resume, and where the CLI's totals stood. NOT_FOUND: it was deleted. */
-  async conversation(): Promise<{ readonly resume: boolean; readonly totals: SessionTotals | undefined }> {
+  /** The turn's session as it is now. NOT_FOUND: it was deleted. */
+  async session(): Promise<SessionRecord> {
     const session = await this.books.ledger.sessions.get(this.turn.info.sessionId);
     if (session === undefined) throw new GatewayError("NOT_FOUND", "no such session");
-    return { resume: session.cliTotals !== undefined, totals: session.cliTotals };
+    return session;
   }
 
   process(child: ChildNote): void {

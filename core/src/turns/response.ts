@@ -63,6 +63,8 @@ interface TurnCourse {
   /** Milliseconds that it ran and waited, since it was parked if it was. */
   readonly ranMs: number;
   readonly waitedMs: number;
+  /** The session's folder was gone, and was created again for it. */
+  readonly workdirRecreated: boolean;
 }
 
 /** What became of a turn. */
@@ -84,7 +86,7 @@ export function toOutcome(request: TurnRequest, course: TurnCourse): TurnOutcome
 /** The answer as clients get it. */
 function toResponse(
   { info, granted = [], continues }: TurnRequest,
-  { ending, result, usage }: TurnCourse,
+  { ending, result, usage, workdirRecreated }: TurnCourse,
   durationMs: number,
 ): TurnResponse {
   const denials = [...deniedBefore(continues), ...(result?.denials ?? [])];
@@ -102,6 +104,7 @@ function toResponse(
       approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),
     }),
     ...(usage.estimated ? { cost_estimated: true } : {}),
+    ...(workdirRecreated ? { workdir_recreated: true } : {}),
     ...(ending.error ? { code: ending.error.code } : {}),
   };
 }

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { TurnCalls } from "../approvals/calls.js";
 import type { Approval } from "../approvals/types.js";
 import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
+import type { SessionRecord } from "../ledger/ledger.js";
 import { readsOthersFolder } from "../unasked-reads.js";
 import { Booking } from "./booking.js";
 import { Course } from "./course.js";
@@ -41,6 +43,7 @@ export class Turn {
   #course: Course | undefined;
   #running = false;
   #calls: TurnCalls | undefined;
+  #workdirRecreated = false;
   /** Whether the CLI has heard what became of the call that the turn was parked for. */
   #delivered = false;
 
@@ -128,8 +131,10 @@ export class Turn {
   async #execute(course: Course): Promise<EngineResult> {
     const { granted = [], continues } = this.request;
     const plan = this.#plan;
+    const session = await this.#booking.session();
+    await this.#restoreWorkdir(session);
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
-    const { resume, totals } = await this.#booking.conversation();
+    const { cliTotals: totals } = session;
     const owed = await this.#booking.owed();
     // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
     const posture = continues === undefined ? this.context.posture() : "ask";
@@ -138,7 +143,7 @@ export class Turn {
       info: this.info,
       plan,
       spawn,
-      resume,
+      resume: totals !== undefined,
       totals,
       granted,
       posture,
@@ -148,6 +153,16 @@ export class Turn {
       owed: owed.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
     return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
+  }
+
+  /** Gives the session the folder back that the gateway made for it; one that its caller named is the caller's. */
+  async #restoreWorkdir({ id, ownsWorkdir, workdir }: SessionRecord): Promise<void> {
+    const { workdirs, engine } = this.context;
+    const { workdir: path } = this.#plan;
+    const isOurs = path === workdirs.base || (ownsWorkdir && path === workdir);
+    this.#workdirRecreated = isOurs && (await workdirs.recreate(path));
+    // The session's process would go on in the folder that is gone.
+    if (this.#workdirRecreated || !existsSync(path)) await engine.release(id);
   }
 
   readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {
@@ -263,6 +278,7 @@ export class Turn {
       usage: continues === undefined ? used : addUsage(continues.usage, used),
       ranMs: this.#course?.ranMs ?? 0,
       waitedMs: this.#waitedMs + (this.#course?.queuedMs ?? 0),
+      workdirRecreated: this.#workdirRecreated,
     });
   }
 

@@ -1001,6 +1001,10 @@ export interface TurnResponse {
    * True: tokens or cost are an estimate: the turn's process ended before it reported, or a message broke off before its output was told.
    */
   cost_estimated?: boolean;
+  /**
+   * True: the session's folder was gone, and the turn began in an empty one; only for a folder that the gateway made.
+   */
+  workdir_recreated?: boolean;
   code?: ErrorCode;
 }
 
