@@ -5,14 +5,11 @@ import { namesAtAll } from "./path-pattern.js";
 import type { Place } from "./paths.js";
 import type { Rule } from "./ruleset.js";
 import { allowCovers, refusalMeans } from "./shell/refusal.js";
-import { readScript, type Script, type SimpleCommand } from "./shell/script.js";
+import { NOTHING, readScript, type Script, type SimpleCommand } from "./shell/script.js";
 import type { Match, Ruling, ToolCall } from "./types.js";
 
 /** Fields of the Bash tool that change nothing about what is run, or that are looked at here. */
 const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout"];
-
-/** Stands for a script without a command: redirections and assignments alone. */
-const NOTHING: SimpleCommand = { values: [], nested: false, possible: [], given: [] };
 
 /**
  * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
@@ -34,16 +31,18 @@ export async function decideShellCall(
   const mentions = await mentionsIn(script.words, folders, ground);
   const { refusal = bounds.refusalOfText(command), doubtful } = trespassOf(mentions, bounds);
   if (refusal !== undefined) return { verdict: "deny", message: refusal };
+  const isPlain = isPlainCall(script, call);
   const commands = script.commands.length > 0 ? script.commands : [NOTHING];
-  const rulings = commands.map((one) =>
-    firstMatch(rules, {
+  const rulings = commands.map((one) => {
+    const unread = script.opaque || (one.unread && !(isPlain && rules.some((rule) => namesWhole(rule, one))));
+    return firstMatch(rules, {
       tool: call.tool,
-      matchOf: (rule) => matchOf(rule, one, script, call),
+      matchOf: (rule) => matchOf(rule, one, unread, isPlain, call.tool),
       // What is nested is run by a command that is decided itself, and allowed only if it is named whole.
       otherwise: one.nested ? "allow" : "ask",
       doubtful: doubtful || call.input["dangerouslyDisableSandbox"] === true,
-    }),
-  );
+    });
+  });
   const ruling = strictest(rulings);
   return ruling.verdict === "allow" ? (touchesRefused(mentions.places, rules, ground) ?? ruling) : ruling;
 }
@@ -57,15 +56,28 @@ function unreadable({ tool }: ToolCall): Parameters<typeof firstMatch>[1] {
   };
 }
 
-function matchOf({ verdict, pattern }: Rule, command: SimpleCommand, script: Script, call: ToolCall): Match {
+/** @param unread whether the command may run more than can be told */
+function matchOf(
+  { verdict, pattern }: Rule,
+  command: SimpleCommand,
+  unread: boolean,
+  isPlain: boolean,
+  tool: string,
+): Match {
   const { scope } = pattern;
   // A rule for Bash refuses the like of it in other tools that run commands, but allows only Bash.
-  if (verdict === "allow" && pattern.tool !== call.tool) return "no";
+  if (verdict === "allow" && pattern.tool !== tool) return "no";
   if (scope.kind !== "shell") return "yes";
-  if (verdict === "allow")
-    return isPlainCall(script, call) && allowCovers(scope.shell, command) ? "yes" : "no";
+  if (verdict === "allow") return isPlain && allowCovers(scope.shell, command) ? "yes" : "no";
   const match = refusalMeans(scope.shell, command);
-  return match === "no" && script.opaque ? "maybe" : match;
+  return match === "no" && unread ? "maybe" : match;
+}
+
+/** Whether a rule allows just this command, so that somebody has read all of it. */
+function namesWhole({ verdict, pattern: { scope } }: Rule, command: SimpleCommand): boolean {
+  return (
+    verdict === "allow" && scope.kind === "shell" && scope.shell.literal && allowCovers(scope.shell, command)
+  );
 }
 
 function isPlainCall({ plain }: Script, { input }: ToolCall): boolean {

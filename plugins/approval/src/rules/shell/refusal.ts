@@ -2,7 +2,8 @@ import { type Glob, globMatches, hasWildcard } from "../glob.js";
 import { type Match, strongest } from "../types.js";
 import { isStar, type ShellPattern, type Value, wordsMatch } from "./pattern.js";
 import { isCode, type SimpleCommand } from "./script.js";
-import { bareName, needsWholeName, runsAnother, takesMoreArguments } from "./wrappers.js";
+import { bareName } from "./words.js";
+import { needsWholeName, runsAnother, takesMoreArguments } from "./wrappers.js";
 
 /** So many words take too long to be compared from each of them on. */
 const MAX_VALUES = 200;

@@ -1,8 +1,9 @@
 import { type Command, forEachChild, type ParsedScript, parse, type SyntaxNode, type Word } from "unbash";
 import type { Value } from "./pattern.js";
 import { isPlain } from "./plain.js";
+import { isUnderstood } from "./understood.js";
 import { fixedValue } from "./words.js";
-import { runsAnother, sourcesIn } from "./wrappers.js";
+import { sourcesIn } from "./wrappers.js";
 
 /** A simple command, wherever in the script it stands. */
 export interface SimpleCommand {
@@ -10,7 +11,9 @@ export interface SimpleCommand {
   readonly values: readonly Value[];
   /** Found in the arguments of another command, as `rm x` in `bash -c "rm x"`. */
   readonly nested: boolean;
-  /** What its arguments would be as shell commands, should the program run them as such. */
+  /** It runs something that can't be read here. */
+  readonly unread: boolean;
+  /** Commands that a text in it would be, should something run it as such. */
   readonly possible: readonly (readonly Value[])[];
   /** What else it is given: the values of its assignments, here-documents and here-strings. */
   readonly given: readonly string[];
@@ -26,6 +29,9 @@ export interface Script {
   /** There is more in it than can be told, or than is looked at. */
   readonly opaque: boolean;
 }
+
+/** A script without a command: redirections and assignments alone, or a text that may be one. */
+export const NOTHING: SimpleCommand = { values: [], nested: false, unread: false, possible: [], given: [] };
 
 const MAX_LENGTH = 16_000;
 const MAX_COMMANDS = 300;
@@ -74,7 +80,8 @@ function hasMany(source: string): boolean {
 
 function visit(node: SyntaxNode, found: Found, depth: number): void {
   if ("errors" in node && node.errors !== undefined && node.errors.length > 0) found.opaque = true;
-  if (node.type === "Word") note(node, found);
+  if (!isUnderstood(node)) found.opaque = true;
+  if (node.type === "Word") note(node, found, depth);
   if (node.type === "Command") addCommand(node, found, depth);
   if (isSpent(found)) found.opaque = true;
   else forEachChild(node, (child) => visit(child, found, depth));
@@ -84,10 +91,16 @@ function isSpent({ left, wordsLeft }: Found): boolean {
   return left < 0 || wordsLeft < 0;
 }
 
-function note(word: Word, { words }: Found): void {
+function note(word: Word, found: Found, depth: number): void {
   // Of what only running would tell, the folder at its beginning is known all the same: `/srv/*/x`, `~/x`.
   const value = fixedValue(word) ?? /^[\w.~/-]*\//.exec(word.text)?.[0];
-  if (value !== undefined) words.push(value);
+  if (value === undefined) return;
+  found.words.push(value);
+  // Wherever it stands, something may take it for a command: a program, or the shell, the second time it looks.
+  if (isCode(value) && depth < MAX_DEPTH && !isSpent(found)) {
+    const possible = inside(value, found);
+    if (possible.length > 0) found.commands.push({ ...NOTHING, nested: true, possible });
+  }
 }
 
 function addCommand(command: Command, found: Found, depth: number): void {
@@ -98,15 +111,8 @@ function addCommand(command: Command, found: Found, depth: number): void {
   const { name, args } = command;
   if (name === undefined && given.length === 0) return;
   const values = name === undefined ? [] : [name, ...args].map(fixedValue);
-  found.commands.push({
-    values,
-    nested: depth > 0,
-    possible: runsAnother(values) ? [] : inside(values, found),
-    given,
-  });
-  if (name === undefined) return;
-  const sources = sourcesIn(values);
-  if (sources === undefined) found.opaque = true;
+  const sources = name === undefined ? [] : sourcesIn(values);
+  found.commands.push({ values, nested: depth > 0, unread: sources === undefined, possible: [], given });
   for (const source of sources ?? []) collect(source, found, depth + 1);
 }
 
@@ -124,12 +130,11 @@ function givenTo({ prefix, redirects }: Command): string[] {
   return [...assigned, ...read];
 }
 
-function inside(values: readonly Value[], outer: Found): (readonly Value[])[] {
+function inside(value: string, outer: Found): (readonly Value[])[] {
   // One level is enough: what is below it is still seen as text.
   const found: Found = { ...outer, commands: [], words: [], opaque: false };
-  for (const value of values.slice(1)) {
-    if (value !== undefined && isCode(value) && !isSpent(found)) collect(value, found, MAX_DEPTH);
-  }
+  // Editors and git take what comes after a `!` for a command.
+  collect(value.replace(/^[\s:]*!/, ""), found, MAX_DEPTH);
   outer.left = found.left;
   outer.wordsLeft = found.wordsLeft;
   return found.commands.map((command) => command.values);

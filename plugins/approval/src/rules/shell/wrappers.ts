@@ -1,8 +1,13 @@
-import { reachesFar } from "./far-reaching.js";
+import { reachesFar, runsFurther } from "./far-reaching.js";
+import { runsUnread } from "./interpreters.js";
 import type { Value } from "./pattern.js";
+import { bareName } from "./words.js";
+
+/** Shells whose language is read here. */
+const POSIX_SHELLS = new Set("sh bash dash zsh ksh mksh ash yash rbash lksh posh".split(" "));
 
 /** Shells: what they run is in a string, in a file or on their input. */
-const SHELLS = new Set("sh bash dash zsh ksh mksh ash yash rbash fish csh tcsh elvish nu pwsh".split(" "));
+const SHELLS = new Set([...POSIX_SHELLS, ..."fish csh tcsh elvish nu pwsh powershell xonsh rc".split(" ")]);
 
 /** Programs and words of the shell that run the command in their arguments. */
 const RUNNERS = new Set(
@@ -10,7 +15,8 @@ const RUNNERS = new Set(
     "env sudo doas su runuser nice ionice chrt taskset nohup setsid setpriv stdbuf timeout gtimeout time command " +
     "builtin exec eval xargs parallel watch flock script unshare nsenter chroot fakeroot bwrap firejail strace " +
     "ltrace busybox toybox systemd-run dbus-run-session xvfb-run caffeinate torsocks proxychains ssh at batch " +
-    "noglob nocorrect repeat foreach coproc"
+    "noglob nocorrect repeat foreach coproc - numactl prlimit cpulimit unbuffer setarch linux32 linux64 i386 faketime " +
+    "chronic pee entr perf valgrind chpst daemonize start-stop-daemon newgrp sg"
   ).split(" "),
 );
 
@@ -28,15 +34,6 @@ const REDEFINERS = new Set(
 );
 
 const FIND_ACTIONS = new Set(["-exec", "-execdir", "-ok", "-okdir"]);
-
-/** The name without its folder, in lower case: where letter case does not count in file names, `RM` is `rm`. */
-export function bareName(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1).toLowerCase();
-}
-
-export function isShell([name]: readonly Value[]): boolean {
-  return name !== undefined && SHELLS.has(bareName(name));
-}
 
 /** Whether a command runs another one that is in its arguments. */
 export function runsAnother(values: readonly Value[]): boolean {
@@ -59,22 +56,90 @@ export function takesMoreArguments([name]: readonly Value[]): boolean {
   return name !== undefined && ["xargs", "parallel"].includes(bareName(name));
 }
 
+/** Programs that only show or find their arguments: in those of others, a shell's name may be there to be run. */
+const SHOWING = new Set(
+  "echo printf grep egrep fgrep rg ag ack sed awk gawk man which whereis type ls cat head tail less test [ git find file stat wc".split(
+    " ",
+  ),
+);
+
+/** Without a command these start a shell, which reads its input; with how many arguments they have one. */
+const STARTING_SHELLS: ReadonlyMap<string, number> = new Map([
+  ...[
+    "sudo",
+    "doas",
+    "unshare",
+    "nsenter",
+    "fakeroot",
+    "firejail",
+    "setarch",
+    "linux32",
+    "linux64",
+    "i386",
+  ].map((name): [string, number] => [name, 1]),
+  ["chroot", 2],
+  ["setarch", 2],
+  ["ssh", 2],
+  ...["su", "runuser", "script", "newgrp", "sg"].map((name): [string, number] => [
+    name,
+    Number.POSITIVE_INFINITY,
+  ]),
+]);
+
 /** Shell source among the arguments of a command that runs another one; undefined: there is some that can't be read. */
 export function sourcesIn(values: readonly Value[]): string[] | undefined {
   const [name = "", ...rest] = values;
   const bare = bareName(name);
   const known = rest.filter((value) => value !== undefined);
   if (bare === "eval") return known.length === rest.length ? [known.join(" ")] : undefined;
-  if (["source", "."].includes(bare)) return undefined;
-  if (!runsAnother(values)) return [];
-  const readable =
-    known.length === rest.length && (!SHELLS.has(bare) || known.some((value) => /^-[a-z]*c/.test(value)));
-  return readable ? known.flatMap(codeIn) : undefined;
+  if (["source", "."].includes(bare) || runsUnread(values) || runsFurther(bare, rest)) return undefined;
+  const isRunner = runsAnother(values);
+  if (!isRunner)
+    return SHOWING.has(bare) || !known.some((value) => SHELLS.has(bareName(value))) ? [] : undefined;
+  const isReadable =
+    known.length === rest.length &&
+    !startsShell(bare, known) &&
+    !(bare === "xargs" && known.some((value) => SHELLS.has(bareName(value)))) &&
+    values.every((_, start) => isRead(values.slice(start)));
+  return isReadable ? known.flatMap(codeIn) : undefined;
+}
+
+/** Whether a command that may be a shell, or another interpreter, has in its arguments all that it runs. */
+function isRead(values: readonly Value[]): boolean {
+  const bare = bareName(values[0] ?? "");
+  if (["eval", "source", "."].includes(bare)) return false;
+  if (!SHELLS.has(bare)) return !runsUnread(values);
+  return POSIX_SHELLS.has(bare) && hasCode(values.slice(1));
+}
+
+/** Whether a shell's arguments are options, `-c` among them, and then the code. */
+function hasCode(args: readonly Value[]): boolean {
+  let isCode = false;
+  let at = 0;
+  for (; /^[-+]/.test(args[at] ?? ""); at++) {
+    const option = args[at] ?? "";
+    if (/^--(?:rcfile|init-file)|^-[a-zA-Z]*[is]/.test(option)) return false;
+    if (/^-[a-zA-Z]*c/.test(option)) isCode = true;
+    // The name of a setting follows.
+    if (/^[-+][a-zA-Z]*[oO]$/.test(option)) at += 1;
+  }
+  return isCode && args[at] !== undefined;
+}
+
+function startsShell(bare: string, args: readonly string[]): boolean {
+  const least = STARTING_SHELLS.get(bare);
+  if (least === undefined) return false;
+  if (args.some((arg) => /^-[a-zA-Z]*c|^--(?:session-)?command/.test(arg))) return false;
+  return (
+    args.filter((arg) => !arg.startsWith("-")).length < least ||
+    (["sudo", "doas"].includes(bare) && args.some((arg) => /^(?:-[a-zA-Z]*[si]|--shell|--login)$/.test(arg)))
+  );
 }
 
 /** Words of one command are looked at where they stand; here are those that hold a command of their own. */
 function codeIn(value: string): string[] {
-  const afterName = /^-{0,2}[\w-]+=(.+)$/s.exec(value)?.[1];
+  // `A=b`, `--split-string=…`, `-S…`
+  const afterName = /^(?:-{0,2}[\w-]+=|-[A-Za-z](?=.*[^\w-]))(.+)$/s.exec(value)?.[1];
   if (afterName !== undefined) return [afterName];
   return /[\s;&|<>()$`]/.test(value) ? [value] : [];
 }
