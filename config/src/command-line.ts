@@ -22,7 +22,11 @@ export function parseArguments(argv: readonly string[]): Arguments {
   const given: Readonly<Record<string, unknown>> = program.opts();
   const own = validate("command-line", collect(flagSettings(), given), { names: flagNames(flagSettings()) });
   if (!own.ok) throw new ConfigError(own.message);
-  return { ...findCommand(operands), commandLine: own.value, settings: collect(fileSettings(), given) };
+  return {
+    ...findCommand(operands, own.value.help),
+    commandLine: own.value,
+    settings: collect(fileSettings(), given),
+  };
 }
 
 /** What a setting is called on the command line, by its key. */

@@ -4,45 +4,59 @@ import { ConfigError } from "./errors.js";
 export type CommandName = "serve" | "check" | "init" | "create-plugin" | "backup" | "restore" | "help";
 
 interface CommandForm {
-  /** How many arguments it takes. */
-  readonly least: number;
-  readonly most: number;
+  /** How its one argument is written in its usage; undefined: it has none. */
+  readonly argument?: string;
   /** What its arguments are, in words that fit after "takes". */
   readonly takes: string;
-  /** For the help; one that is not there yet has none. */
+  /** A few words for the list of commands; `help` itself has none. */
   readonly summary?: string;
+  /** What it does, in a sentence. */
+  readonly help: string;
 }
 
 /** Without a word the gateway serves. */
 export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
-  serve: { least: 0, most: 0, takes: "no arguments", summary: "the default" },
+  serve: { takes: "no arguments", summary: "the default", help: "Runs the gateway." },
   check: {
-    least: 0,
-    most: 0,
     takes: "no arguments",
     summary: "start nothing",
+    help: "Checks everything that a start needs, without starting.",
   },
-  init: { least: 0, most: 0, takes: "no arguments", summary: "write a file" },
-  "create-plugin": { least: 1, most: 1, takes: "the name of the plugin", summary: "in ./<name>" },
-  backup: { least: 1, most: 1, takes: "the file to write", summary: "to a file" },
+  init: {
+    takes: "no arguments",
+    summary: "write a file",
+    help: "Asks on the terminal what the gateway is to be, and writes claudeway.toml.",
+  },
+  "create-plugin": {
+    argument: "<name>",
+    takes: "the name of the plugin",
+    summary: "in ./<name>",
+    help: "Writes a new plugin into ./<name>, with its configuration, build and tests.",
+  },
+  backup: {
+    argument: "<file>",
+    takes: "the file to write",
+    summary: "to a file",
+    help: "Copies the ledger, and what plugins keep, to a file, also while the gateway runs.",
+  },
   restore: {
-    least: 1,
-    most: 1,
+    argument: "<file>",
     takes: "the file that backup wrote",
     summary: "from it",
+    help: "Makes a data folder of a file that backup wrote.",
   },
-  help: { least: 0, most: 0, takes: "no arguments" },
+  help: { takes: "no arguments", help: "Lists the commands and flags." },
 };
 
-/** The command that the words on the command line name, with its arguments. */
-export function findCommand(words: readonly string[]): {
-  readonly command: CommandName;
-  readonly args: readonly string[];
-} {
+/** The command that the words on the command line name, with its arguments; with `help` there may be any. */
+export function findCommand(
+  words: readonly string[],
+  help: boolean,
+): { readonly command: CommandName; readonly args: readonly string[] } {
   const [word = "serve", ...args] = words;
   if (!isCommand(word)) throw new ConfigError(explainCommand(word));
-  const { least, most, takes } = COMMANDS[word];
-  if (args.length >= least && args.length <= most) return { command: word, args };
+  const { argument, takes } = COMMANDS[word];
+  if (help || args.length === (argument === undefined ? 0 : 1)) return { command: word, args };
   throw new ConfigError(
     `${word}: has ${args.length} ${args.length === 1 ? "argument" : "arguments"}; takes ${takes}`,
   );

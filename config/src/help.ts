@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isObject } from "@claudeway/schemas";
 import type { Option } from "commander";
 import { buildProgram } from "./command-line.js";
-import { COMMANDS } from "./commands.js";
+import { COMMANDS, type CommandName } from "./commands.js";
 import { fileSettings, flagSettings, type Setting } from "./settings.js";
 
 /** The version of the gateway. */
@@ -16,8 +16,18 @@ export function versionText(): string {
   return `claudeway ${VERSION}\n`;
 }
 
-/** What `--help` prints, the end of the last line included: made from the schemas. */
-export function helpText(): string {
+/** What `--help` prints, the end of the last line included: made from the schemas, or of the command that it is given. */
+export function helpText(command: CommandName): string {
+  return command === "serve" || command === "help" ? generalHelp() : commandHelp(command);
+}
+
+function commandHelp(command: CommandName): string {
+  const { argument, help } = COMMANDS[command];
+  const usage = ["Usage: claudeway", command, "[flags]", ...(argument === undefined ? [] : [argument])];
+  return `${usage.join(" ")}\n\n${help}\n\nThe flags, and the settings that they stand for: claudeway --help\n`;
+}
+
+function generalHelp(): string {
   const program = buildProgram();
   const settings = [...fileSettings(), ...flagSettings()];
   program.usage("[command] [flags]").description("HTTP gateway for the Claude CLI.");

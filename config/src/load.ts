@@ -84,7 +84,7 @@ interface Layer {
 export function loadConfig(sources: Sources): LoadedConfig | Errand | Print {
   const given = parseArguments(sources.argv);
   const { command, args, commandLine } = given;
-  if (commandLine.help || command === "help") return { command: "print", text: helpText() };
+  if (commandLine.help || command === "help") return { command: "print", text: helpText(command) };
   if (commandLine.version) return { command: "print", text: versionText() };
   if (command === "init" || command === "create-plugin") {
     return { command, args, force: commandLine.force, file: commandLine.config };

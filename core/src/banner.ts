@@ -8,7 +8,7 @@ export function banner(version: string, { address, claude, posture, kernel }: Ru
   return [
     `Claudeway v${version} listening on ${address.host}:${address.port} (${address.url})`,
     `  Claude CLI ${claude.version} (${origin})`,
-    `  ${posture.line}`,
+    `  Permissions: ${posture.line}`,
     `  Plugins: ${on.map(({ name }) => name).join(", ") || "none"}`,
     ...on.flatMap(({ notices }) => notices.map((notice) => `  ${notice}`)),
     "",

@@ -7,6 +7,7 @@ import { messageOf } from "./errors.js";
 import { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 import { explainListening, tryAddress } from "./http/address.js";
 import { Kernel } from "./kernel/kernel.js";
+import type { CheckedPlugin } from "./kernel/selection.js";
 import { openLog } from "./log.js";
 import { choosePosture } from "./posture.js";
 import { KnownSecrets } from "./secrets.js";
@@ -26,6 +27,8 @@ export async function checkAll(
 ): Promise<CheckLine[]> {
   const { config, file } = loaded;
   const secrets = new KnownSecrets(loaded);
+  const plugins = checkPlugins(loaded, secrets, cwd);
+  plugins.catch(() => undefined);
   const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["configuration", () => file ?? "no file; flags and variables only"],
     [
@@ -35,9 +38,13 @@ export async function checkAll(
           ? "none given; one will be generated at each start"
           : loaded.keys.map(({ id }) => id).join(", "),
     ],
-    ["plugins", () => checkPlugins(loaded, secrets, cwd)],
+    ["plugins", async () => (await plugins).map(({ name }) => name).join(", ") || "none"],
     ["claude", () => checkClaude(loaded, childEnvironment(env, secrets))],
-    ["login", () => checkLogin(loaded, childEnvironment(env, secrets))],
+    [
+      "login",
+      async () =>
+        insteadOfClaude(await plugins.catch(() => [])) ?? checkLogin(loaded, childEnvironment(env, secrets)),
+    ],
     ["permissions", () => choosePosture(config.no_permissions_bypass, env).line],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
     ["port", () => checkPort(loaded)],
@@ -62,11 +69,22 @@ async function lineOf(name: string, check: () => Promise<string> | string): Prom
   }
 }
 
-async function checkPlugins(loaded: LoadedConfig, secrets: KnownSecrets, cwd: string): Promise<string> {
+async function checkPlugins(
+  loaded: LoadedConfig,
+  secrets: KnownSecrets,
+  cwd: string,
+): Promise<readonly CheckedPlugin[]> {
   const kernel = new Kernel({ log: openLog("error", secrets), secrets, cwd });
-  const checked = await kernel.check(selectionOf(loaded));
-  await kernel.close();
-  return checked.map(({ name }) => name).join(", ") || "none";
+  try {
+    return await kernel.check(selectionOf(loaded));
+  } finally {
+    await kernel.close();
+  }
+}
+
+function insteadOfClaude(plugins: readonly CheckedPlugin[]): string | undefined {
+  const found = plugins.find(({ plugin }) => plugin.needsLogin === false);
+  return found && `not needed: the plugin ${found.name} answers instead of Claude`;
 }
 
 async function checkClaude({ config, origins }: LoadedConfig, env: Record<string, string>): Promise<string> {
@@ -79,7 +97,7 @@ async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Pr
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
   const login = await askLogin(path, env);
   if (login !== undefined) return login;
-  throw new Error("claude is not logged in: run `claude` and type /login, or set ANTHROPIC_API_KEY");
+  throw new Error(`claude is not logged in: run ${path} and type /login, or set ANTHROPIC_API_KEY`);
 }
 
 function describeFolder(folder: NamedFolder): string {

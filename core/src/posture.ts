@@ -11,7 +11,7 @@ export interface PostureChoice {
 /** What `--no-permissions-bypass` and the rest say stands aside while a plugin has a say in tool calls. */
 export const ASKING: PostureChoice = {
   posture: "ask",
-  line: "Permissions: every tool call is decided by a plugin's rules, or by a person whom it asks.",
+  line: "every tool call is decided by a plugin's rules, or by a person whom it asks.",
 };
 
 /**
@@ -30,18 +30,18 @@ export function choosePosture(
   uid = process.getuid?.(),
 ): PostureChoice {
   if (noBypass) {
-    return { posture: "deny", line: "Permissions: a tool call that needs permission is denied and listed." };
+    return { posture: "deny", line: "a tool call that needs permission is denied and listed." };
   }
   if (uid === 0 && env["IS_SANDBOX"] !== "1") {
     return {
       posture: "deny",
       line:
-        "Permissions: a tool call that needs permission is denied and listed, because Claude refuses the bypass to root. " +
+        "a tool call that needs permission is denied and listed, because Claude refuses the bypass to root. " +
         "Run as another user, or set IS_SANDBOX=1 in a container.",
     };
   }
   return {
     posture: "bypass",
-    line: "Permissions: bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that).",
+    line: "bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that).",
   };
 }

@@ -50,7 +50,20 @@ describe("--help", () => {
     expect(help).to.match(/^Usage: claudeway /);
     expect(textOf(["-h"])).to.equal(help);
     expect(textOf(["help"])).to.equal(help);
-    expect(textOf(["check", "--help"])).to.equal(help);
+  });
+
+  it("after a command describes that command, whatever else is missing", () => {
+    for (const [argv, usage] of [
+      [["backup", "--help"], "backup [flags] <file>"],
+      [["restore", "-h"], "restore [flags] <file>"],
+      [["create-plugin", "--help"], "create-plugin [flags] <name>"],
+      [["--help", "init", "too", "many"], "init [flags]"],
+      [["check", "--help"], "check [flags]"],
+    ] as const) {
+      const text = textOf(argv);
+      expect(text, argv.join(" ")).to.match(/^Usage: claudeway \S.*\n\n[A-Z].*\.\n/);
+      expect(text.split("\n")[0]).to.equal(`Usage: claudeway ${usage}`);
+    }
   });
 });
 

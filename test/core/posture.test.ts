@@ -23,7 +23,7 @@ describe("choosePosture", () => {
       choosePosture(false, {}, 1),
       choosePosture(false, {}, 0),
     ]) {
-      expect(choice.line).to.match(/^Permissions: [^\n]+\.\)?$|^Permissions: [^\n]+\)\.$/);
+      expect(choice.line).to.match(/^[a-z][^\n]+\.\)?$|^[a-z][^\n]+\)\.$/);
     }
   });
 });

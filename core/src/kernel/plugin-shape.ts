@@ -21,7 +21,7 @@ function isPlugin(value: unknown): value is AnyPlugin {
 
 function problemOf(value: unknown): string | undefined {
   if (!isObject(value)) return NO_PLUGIN;
-  const { apiVersion, name, apply, configSchema, exclusive, needs, setup } = value;
+  const { apiVersion, name, apply, configSchema, exclusive, needs, needsLogin, setup } = value;
   if (apiVersion === undefined && apply === undefined) return NO_PLUGIN;
   // First, because a plugin for another version may look different in everything else.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
@@ -31,6 +31,7 @@ function problemOf(value: unknown): string | undefined {
   if (typeof apply !== "function") return "has no function apply";
   if (!isObject(configSchema)) return "has no configSchema; takes a JSON Schema of an object";
   if (exclusive !== undefined && exclusive !== true) return "exclusive takes true or nothing";
+  if (needsLogin !== undefined && needsLogin !== false) return "needsLogin takes false or nothing";
   return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
 }
 

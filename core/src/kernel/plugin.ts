@@ -130,6 +130,8 @@ export interface Plugin<Config, Needs extends Need = never> {
   /** Stop the running instance before a new one starts (a bot's long poll). */
   readonly exclusive?: true;
   readonly setup?: PluginSetup<Config>;
+  /** False: while the plugin is on, something else than Claude answers, and the CLI needs no login. */
+  readonly needsLogin?: false;
   /** Wires the plugin up. When it throws, or takes too long, all that it registered is undone. */
   apply(kernel: Scope<Needs>, config: Readonly<Config>): void | Promise<void>;
 }

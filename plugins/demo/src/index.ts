@@ -18,6 +18,7 @@ export default definePlugin<DemoConfig>({
   configSchema,
   // A fixed port has to be let go before the next instance can take it.
   exclusive: true,
+  needsLogin: false,
   async apply(kernel, config) {
     const folder = await openConfigFolder(config.config_dir);
     kernel.onDispose(() => folder.release());

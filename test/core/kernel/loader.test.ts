@@ -179,6 +179,11 @@ describe("plugin loader", () => {
       '{ name: "x", apiVersion: 1, configSchema: {}, exclusive: 1, apply() {} }',
       /exclusive takes true/,
     ],
+    [
+      "needsLogin: true",
+      '{ name: "x", apiVersion: 1, configSchema: {}, needsLogin: true, apply() {} }',
+      /needsLogin takes false/,
+    ],
   ];
   for (const [what, exported, line] of misshapen) {
     it(`refuses a module that exports ${what}`, async () => {
