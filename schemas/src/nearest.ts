@@ -1,3 +1,5 @@
+import { distance } from "fastest-levenshtein";
+
 const LONGEST = 64;
 
 /**
@@ -22,35 +24,12 @@ function plain(word: string): string {
 /** How many slips lie between the two; undefined if that is more than one letter in three. */
 function slipsBetween(given: string, wanted: string): number | undefined {
   if (wanted.length > LONGEST) return undefined;
-  const slips = distance(given, wanted);
+  const edits = distance(given, wanted);
+  const slips = edits === 2 && lettersOf(given) === lettersOf(wanted) ? 1 : edits;
   if (slips <= Math.max(1, Math.floor(Math.max(given.length, wanted.length) / 3))) return slips;
   return given.length >= 3 && wanted.startsWith(given) ? slips : undefined;
 }
 
-/** Edits that turn one into the other: a letter more, less or other, or two neighbours swapped. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const line = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const change = a[row - 1] === b[column - 1] ? 0 : 1;
-      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
-      line.push(
-        Math.min(
-          at(above, column) + 1,
-          at(line, column - 1) + 1,
-          at(above, column - 1) + change,
-          swapped ? at(before, column - 2) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      );
-    }
-    before = above;
-    above = line;
-  }
-  return at(above, b.length);
-}
-
-function at(line: readonly number[], column: number): number {
-  return line[column] ?? Number.POSITIVE_INFINITY;
+function lettersOf(word: string): string {
+  return [...word].sort().join("");
 }

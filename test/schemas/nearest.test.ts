@@ -10,6 +10,7 @@ const MEANT: readonly (readonly [string, string | undefined])[] = [
   ["cloudflare-tunnel", "cloudflare_tunnel"],
   ["cloudflare", "cloudflare_tunnel"],
   ["slak", "slack"],
+  ["dmeo", "demo"],
   ["xyz", undefined],
   ["", undefined],
   ["d", undefined],
