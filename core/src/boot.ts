@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { Desk } from "./approvals/desk.js";
 import { LinkSigner } from "./approvals/links.js";
 import { Control, selectionOf } from "./control.js";
-import type { EngineSource } from "./engine/engine.js";
+import type { EngineSource, SessionTotals } from "./engine/engine.js";
 import { childEnvironment } from "./engine/environment.js";
 import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
@@ -109,7 +109,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("audit log", () => audit.close());
   await source.endLeftovers(installation);
   await writeMissingLines({ ledger, audit, log });
-  const lost = await bookLostTurns({ ledger, audit, log });
+  const written = (session: string, since: Date, before: SessionTotals | undefined) =>
+    source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
+    Promise.resolve(undefined);
+  const lost = await bookLostTurns({ ledger, audit, log }, written);
 
   // With a part of this gateway's own: the guard of one that was killed must not end the children of the next one.
   const marker = `${installation}.${randomUUID()}`;

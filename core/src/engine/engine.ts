@@ -195,6 +195,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** What a CLI wrote down of a part of its session. */
+export interface WrittenUsage {
+  readonly used: TotalsByModel;
+  /** The session's totals after it, where the CLI saved them. */
+  readonly totals?: SessionTotals;
+}
+
 /** An engine that was found to be there, and is not running yet. */
 export interface EngineSource {
   /** The CLI that it runs. */
@@ -204,6 +211,16 @@ export interface EngineSource {
     readonly origin: "bundled" | "configured";
     readonly version: string;
   };
+  /**
+   * What the CLI itself wrote down of a session since then, in the environment `env`: nobody may have heard it.
+   * `session`: the CLI's own id of it. `before`: what is known of its totals as of then. Never rejects.
+   */
+  writtenSince?(
+    session: string,
+    env: NodeJS.ProcessEnv,
+    since: Date,
+    before: SessionTotals | undefined,
+  ): Promise<WrittenUsage | undefined>;
   /** Watches over processes whose marker begins with `marker`: when the gateway is killed, they end. */
   guard?(marker: string): ProcessGuard;
   /** `marker` begins the marker of every process that the engine starts; `guard` is told of each. */

@@ -5,6 +5,7 @@ import type { EngineSource, ProcessGuard } from "./engine.js";
 import { findClaude, versionOf } from "./executable.js";
 import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
+import { writtenSince } from "./written-usage.js";
 
 /** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
 export async function claudeSource(
@@ -27,7 +28,7 @@ export async function claudeSource(
       idleMs: idle_secs * 1000,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
-  return { claude, guard, open, endLeftovers };
+  return { claude, guard, open, endLeftovers, writtenSince };
 }
 
 /** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */

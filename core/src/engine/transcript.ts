@@ -65,7 +65,8 @@ export class Transcript {
   }
 }
 
-const SAVED = '{"type":"cost-state"';
+/** How a line begins in which a CLI saved its totals. */
+export const SAVED = '{"type":"cost-state"';
 /** Such a line is shorter than this, in bytes. */
 const LONGEST_SAVED = 64 * 1024;
 
@@ -93,7 +94,7 @@ function lastSaved(file: number, sessionId: string): TotalsByModel {
 }
 
 /** Undefined where the line is torn (it is being written), another session's, or not as this CLI writes it. */
-function totalsIn(line: string, sessionId: string): TotalsByModel | undefined {
+export function totalsIn(line: string, sessionId: string): TotalsByModel | undefined {
   try {
     const saved: CostState = JSON.parse(line);
     const totals = totalsAsReported(saved.modelUsage);

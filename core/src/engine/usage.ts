@@ -15,6 +15,16 @@ export interface MessageUsage {
   readonly cache_creation_input_tokens?: number | null;
 }
 
+/** Whether every count that it names is a number. */
+export function isMessageUsage(value: unknown): value is MessageUsage {
+  if (typeof value !== "object" || value === null) return false;
+  const counts = ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+  return counts.every((count) => {
+    const found: unknown = Reflect.get(value, count);
+    return found === undefined || found === null || Number.isFinite(found);
+  });
+}
+
 /** The totals of one model as the CLI writes them. */
 export interface ReportedTotals {
   readonly inputTokens: number;
@@ -139,6 +149,25 @@ function lessen(row: ModelTotals, by: ModelTotals): ModelTotals {
     cacheWrite: Math.max(0, rest.cacheWrite),
     costUsd: null,
   };
+}
+
+/** The larger of each count, model by model, where both know a part of the same. What it cost is not known then. */
+export function most(a: TotalsByModel, b: TotalsByModel): TotalsByModel {
+  const models = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const rows = [...models].map((model): [string, ModelTotals] => {
+    const [one, other] = [a[model] ?? NOTHING, b[model] ?? NOTHING];
+    return [
+      model,
+      {
+        input: Math.max(one.input, other.input),
+        output: Math.max(one.output, other.output),
+        cacheRead: Math.max(one.cacheRead, other.cacheRead),
+        cacheWrite: Math.max(one.cacheWrite, other.cacheWrite),
+        costUsd: null,
+      },
+    ];
+  });
+  return Object.fromEntries(rows);
 }
 
 export function add(a: TotalsByModel, b: TotalsByModel): TotalsByModel {

@@ -1,7 +1,8 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import { afterLoss } from "../engine/bases.js";
-import { totalsOf } from "../engine/usage.js";
-import type { TurnRecord } from "../ledger/ledger.js";
+import type { SessionTotals, WrittenUsage } from "../engine/engine.js";
+import { estimatedUsage, most, reportedUsage, totalsOf } from "../engine/usage.js";
+import type { Ledger, TurnRecord } from "../ledger/ledger.js";
 import type { Books } from "./request.js";
 import { auditLine, lostResponse } from "./response.js";
 import type { TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
@@ -14,6 +15,8 @@ export interface LostTurn {
 
 /** How long before its last turn's end a gateway that was killed may have ended turns whose lines it had not written, in ms. */
 const UNWRITTEN_MS = 10_000;
+/** How many of the session's latest turns and approvals are looked at. */
+const LOOKED_AT = 100;
 
 /** Writes the audit lines that a gateway did not get to which was killed: of turns that it had just ended. */
 export async function writeMissingLines({ ledger, audit }: Books): Promise<void> {
@@ -34,13 +37,30 @@ export async function writeMissingLines({ ledger, audit }: Books): Promise<void>
   await audit.flush();
 }
 
-/** Books the turns that were running when a gateway died: what they were delivered, once, as lost. Resolves to those. */
-export async function bookLostTurns({ ledger, audit, log }: Books): Promise<LostTurn[]> {
+/** Finds what the CLI wrote down of a session since then; see EngineSource. */
+export type WrittenSince = (
+  session: string,
+  since: Date,
+  before: SessionTotals | undefined,
+) => Promise<WrittenUsage | undefined>;
+
+/**
+ * Books the turns that were running when a gateway died: what they were delivered, once, as lost. That is what the gateway
+ * had heard, and what the CLI wrote down besides: it may have gone on for a while. Resolves to those.
+ */
+export async function bookLostTurns(
+  { ledger, audit, log }: Books,
+  writtenSince: WrittenSince = async () => undefined,
+): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];
-  for (const { id, sessionId } of await ledger.turns.running()) {
+  for (const open of await ledger.turns.running()) {
+    const { id, sessionId } = open;
+    const before = (await ledger.sessions.get(sessionId))?.cliTotals;
+    const since = await beginOf(open, ledger);
+    const written = since && (await writtenSince(before?.session ?? sessionId, since, before));
+    if (written !== undefined) await ledger.turns.recordUsage(id, usageOf(open, written));
+    const totalsAfter = (delivered: TurnUsage) => written?.totals ?? afterLoss(before, totalsOf(delivered));
     const at = new Date().toISOString();
-    const session = await ledger.sessions.get(sessionId);
-    const totalsAfter = (delivered: TurnUsage) => afterLoss(session?.cliTotals, totalsOf(delivered));
     const undecided = await ledger.approvals.pending({ turnId: id });
     const respond = (turn: TurnRecord) => lostResponse(turn, undecided);
     const turn = await ledger.turns.markLost(id, { at, respond, totalsAfter });
@@ -53,6 +73,23 @@ export async function bookLostTurns({ ledger, audit, log }: Books): Promise<Lost
   }
   await audit.flush();
   return lost;
+}
+
+/**
+ * From when on the session's messages are this turn's: since it began, and the one before it had ended. Undefined for one
+ * that was parked: what it used before that is booked, and is not told apart from what came after.
+ */
+async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
+  const { approvals } = await ledger.approvals.list({ sessionId, page: 1, limit: LOOKED_AT });
+  if (approvals.some(({ turnId, parked }) => turnId === id && parked)) return undefined;
+  const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: LOOKED_AT });
+  const ends = turns.map(({ ended }) => (ended === undefined ? 0 : Date.parse(ended.at)));
+  return new Date(Math.max(Date.parse(createdAt), ...ends));
+}
+
+/** What was heard of a message that broke off was not written down, and what was written may not have been heard. */
+function usageOf({ usage }: TurnRecord, { used, totals }: WrittenUsage): TurnUsage {
+  return totals === undefined ? estimatedUsage(most(totalsOf(usage), used)) : reportedUsage(used);
 }
 
 function outcomeOf(turn: TurnRecord, response: TurnResponse): TurnOutcome {
