@@ -2,15 +2,25 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Nothing in core imports a plugin; a plugin imports the author's API and nothing else of ours.
+// Imports point one way: cli and testing → engine-claude, ledger-sqlite → core; plugins → the author's API.
 const RULES = [
-  { room: /^core\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
+  {
+    room: /^core\/src\//,
+    forbidden: /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|testing)|claudeway$)|\/plugins\//,
+  },
+  {
+    room: /^core\/(engine|ledger)-[^/]+\/src\//,
+    forbidden: /^@claudeway\/(?!(core\/ports|core\/host|config|schemas)$)|^claudeway$/,
+  },
+  { room: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
   { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },
   { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
   {
-    room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/templates)\//,
-    forbidden: /^@claudeway\/(?!core$|core\/testing$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
+    room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/cli\/templates)\//,
+    forbidden: /^@claudeway\/(?!core$|testing$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
   },
+  // Built files go by an alias of package.json's `imports`, so that a move changes one line.
+  { room: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|plugins)\/.*dist\// },
 ];
 const SKIPPED = new Set(["node_modules", "dist", ".git"]);
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { searchLogs } from "../plugins/dashboard/dist/logs/search.js";
+import { searchLogs } from "#plugins/dashboard/logs/search.js";
 import { TestGateway } from "../test/e2e/gateway.js";
 import { bigShape, type Filled, fill, SMALL_SHAPE } from "./filled.js";
 import { median } from "./median.js";

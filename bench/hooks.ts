@@ -1,6 +1,6 @@
 import { pino } from "pino";
-import { Kernel } from "../core/dist/kernel/kernel.js";
-import type { Plugin } from "../core/dist/kernel/plugin.js";
+import { Kernel } from "#core/kernel/kernel.js";
+import type { Plugin } from "#core/kernel/plugin.js";
 import { PLAN, SPAWN, TURN } from "../test/core/kernel/kit.js";
 
 /** Microseconds of processor time that one call of a hook takes. */

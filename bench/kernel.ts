@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { definePlugin, type Plugin } from "@claudeway/core";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { type HookCost, hookCosts } from "./hooks.js";
 import { MACHINE } from "./machine.js";
 import { median, medianWithin } from "./median.js";

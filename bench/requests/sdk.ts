@@ -1,5 +1,5 @@
 import { query, type SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import { findClaude } from "../../core/dist/engine/executable.js";
+import { findClaude } from "#engine-claude/executable.js";
 
 /*
  * The same turns straight on the Agent SDK, in a process of its own: each message from the parent is a prompt; told back

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findClaude } from "../../core/dist/engine/executable.js";
+import { findClaude } from "#engine-claude/executable.js";
 import { cliEnvironment, type TestGateway } from "../../test/e2e/gateway.js";
 import { median } from "../median.js";
 import { cliProcesses } from "../probe.js";

@@ -3,12 +3,12 @@ export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
 export { type ApiKey, generateKey, type KeyLimits } from "./keys.js";
 export {
-  type Errand,
   type LoadedConfig,
   loadConfig,
   type Print,
   type Settings,
   type Sources,
+  type StandaloneCommand,
 } from "./load.js";
 export { readText, splitList } from "./text.js";
 export { isEveryday } from "./variables.js";

@@ -37,7 +37,7 @@ export interface Print {
 }
 
 /** A command that needs no configuration. */
-export interface Errand {
+export interface StandaloneCommand {
   readonly command: "init" | "create-plugin";
   readonly args: readonly string[];
   /** No questions on the terminal. */
@@ -81,7 +81,7 @@ interface Layer {
 }
 
 /** Reads defaults, the file, the environment and the flags, each over the one before; throws a `ConfigError`. */
-export function loadConfig(sources: Sources): LoadedConfig | Errand | Print {
+export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand | Print {
   const given = parseArguments(sources.argv);
   const { command, args, commandLine } = given;
   if (commandLine.help || command === "help") return { command: "print", text: helpText(command) };

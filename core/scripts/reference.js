@@ -2,7 +2,7 @@
  * Writes docs/plugin-reference.md from the type declarations that core is published with; with `--check` it writes
  * nothing and exits with 1 if the page is not what it would write. To be run after the build.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERROR_STATUS } from "../dist/errors.js";
@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from "../dist/kernel/kernel.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
+const TESTING = join(ROOT, "core/testing/dist");
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
 const PAGE = join(ROOT, "docs/plugin-reference.md");
 
@@ -17,15 +18,15 @@ const PAGE = join(ROOT, "docs/plugin-reference.md");
 const CHAPTERS = {
   "kernel/plugin": "A plugin and its scope",
   "kernel/hooks": "What hooks are called with",
-  "turns/types": "Turns",
-  "approvals/types": "Approvals",
+  "ports/turns": "Turns",
+  "ports/approvals": "Approvals",
   "approvals/describe": "Showing calls to people",
   "approvals/shown": "Characters that do not show",
   errors: "Refusals",
   "kernel/capabilities": "What the scope offers",
   "turns/stream": "Streams",
-  "ledger/ledger": "Sessions, turns and money",
-  "engine/engine": "Claude's processes",
+  "ports/ledger": "Sessions, turns and money",
+  "ports/engine": "Claude's processes",
   "ports/page": "Pages of lists",
   "generated/types": "What clients and the audit log get",
 };
@@ -38,8 +39,8 @@ const KINDS = {
 };
 
 function page() {
-  const core = exportsOf("index.d.ts");
-  const testing = exportsOf("testing.d.ts");
+  const core = exportsOf(DIST, "index.d.ts");
+  const testing = exportsOf(TESTING, "index.d.ts");
   const missing = [...core.keys()].filter((name) => !(name in CHAPTERS));
   if (missing.length > 0)
     throw new Error(`CHAPTERS in core/scripts/reference.js lacks ${missing.join(", ")}`);
@@ -59,7 +60,7 @@ function page() {
       Object.entries(ERROR_STATUS).map(([code, status]) => [`\`${code}\``, String(status)]),
     ),
     ...Object.entries(CHAPTERS).flatMap(([module, title]) => chapter(title, core.get(module) ?? [])),
-    ...chapter("`@claudeway/core/testing`", [...testing.values()].flat()),
+    ...chapter("`@claudeway/testing`", [...testing.values()].flat()),
   ]
     .join("\n\n")
     .concat("\n");
@@ -101,21 +102,38 @@ function chapter(title, declarations) {
 }
 
 /** The declarations that an entry file exports, by the module that they stand in. */
-function exportsOf(entry) {
+function exportsOf(dist, entry) {
   const found = new Map();
-  const text = readFileSync(join(DIST, entry), "utf8");
+  const text = readFileSync(join(dist, entry), "utf8");
   for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]+)\} from "([^"]+)";$/gm)) {
-    const file = from.startsWith(".") ? join(DIST, dirname(entry), from.replace(/\.js$/, ".d.ts")) : SCHEMAS;
-    const module = relative(from.startsWith(".") ? DIST : dirname(dirname(SCHEMAS)), file).replace(
+    const file = from.startsWith(".") ? join(dist, dirname(entry), from.replace(/\.js$/, ".d.ts")) : SCHEMAS;
+    const module = relative(from.startsWith(".") ? dist : dirname(dirname(SCHEMAS)), file).replace(
       /\.d\.ts$/,
       "",
     );
+    const fileOf = (name) => (from.startsWith("@claudeway/core/") ? coreFileOf(name) : file);
     const own = names
       .split(",")
       .map((name) => name.replace("type ", "").trim())
       .filter(Boolean);
-    found.set(module, [...(found.get(module) ?? []), ...own.map((name) => declarationOf(name, file))]);
+    found.set(module, [
+      ...(found.get(module) ?? []),
+      ...own.map((name) => declarationOf(name, fileOf(name))),
+    ]);
   }
+  return found;
+}
+
+/** The declarations of core that hold `name`, which one of its entries exports. */
+function coreFileOf(name) {
+  const declared = new RegExp(`^export (?:declare )?(?:interface|type|class|function|const) ${name}\\b`, "m");
+  const files = readdirSync(DIST, { recursive: true, encoding: "utf8" }).filter((file) =>
+    file.endsWith(".d.ts"),
+  );
+  const found = files
+    .map((file) => join(DIST, file))
+    .find((file) => declared.test(readFileSync(file, "utf8")));
+  if (found === undefined) throw new Error(`core declares no ${name}`);
   return found;
 }
 
@@ -172,7 +190,7 @@ function summaryOf(comment) {
 }
 
 function limitTable() {
-  const text = ["instance", "meter"]
+  const text = ["instance", "calling/meter"]
     .map((module) => readFileSync(join(DIST, `kernel/${module}.d.ts`), "utf8"))
     .join("\n");
   const rows = Object.entries(DEFAULT_LIMITS).map(([name, value]) => {

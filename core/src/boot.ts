@@ -1,24 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
-import { Desk } from "./approvals/desk.js";
+import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
+import { ApprovalService } from "./approvals/approval-service.js";
 import { LinkSigner } from "./approvals/links.js";
+import { childEnvironment } from "./child-environment.js";
 import { Control, selectionOf } from "./control.js";
-import type { EngineSource, SessionTotals } from "./engine/engine.js";
-import { childEnvironment } from "./engine/environment.js";
 import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
 import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
-import type { ApprovalDesk } from "./kernel/capabilities.js";
+import type { Approvals } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import { Kernel, type KernelOptions } from "./kernel/kernel.js";
-import type { PluginSelection } from "./kernel/selection.js";
-import type { Ledger } from "./ledger/ledger.js";
-import { createOffers } from "./offers.js";
+import type { PluginSelection } from "./kernel/loading/selection.js";
+import { createPluginServices } from "./offers.js";
 import type { AuditLog } from "./ports/audit.js";
-import { ASKING, choosePosture, type PostureChoice, postureNow } from "./posture.js";
+import type { EngineSource, SessionTotals } from "./ports/engine.js";
+import type { Ledger } from "./ports/ledger.js";
 import type { KnownSecrets } from "./secrets.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
@@ -38,10 +38,10 @@ export const OWN_PREFIXES = [
 export interface RunningGateway {
   readonly address: ListenAddress;
   readonly claude: EngineSource["claude"];
-  readonly posture: PostureChoice;
+  readonly approvalMode: ApprovalModeChoice;
   readonly kernel: Kernel;
   readonly control: Control;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
   /** Drains and ends everything; a second call cuts the grace short. Never rejects. */
   close(): Promise<void>;
 }
@@ -99,7 +99,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
   const source = await checkFirst(options, kernel);
   const { claude } = source;
-  const posture = choosePosture(config.no_permissions_bypass, env);
+  const approvalMode = chooseApprovalMode(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));
 
   const ledger = await distribution.openLedger({ dataDir: config.data_dir });
@@ -130,17 +130,23 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     cwd: workdir,
     options: {},
   });
-  const desk = new Desk({ ledger, kernel, audit, links: LinkSigner.open(config.data_dir), log });
-  opened.add("approvals", async () => desk.close());
+  const approvalService = new ApprovalService({
+    ledger,
+    kernel,
+    audit,
+    links: LinkSigner.open(config.data_dir),
+    log,
+  });
+  opened.add("approvals", async () => approvalService.close());
   const gateway = new Gateway(
     {
       version,
       loaded,
       spawn,
-      posture: () => postureNow(posture, kernel),
+      approvalMode: () => approvalModeNow(approvalMode, kernel),
       workdirs: workdirLimits(loaded, env),
     },
-    { kernel, engine, ledger, audit, desk, log },
+    { kernel, engine, ledger, audit, approvalService, log },
   );
   const { showPublicUrl = () => undefined } = options;
   const control = new Control({
@@ -156,10 +162,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     showPublicUrl,
   });
   kernel.offer(
-    createOffers({
+    createPluginServices({
       ledger,
       control,
-      approvals: desk,
+      approvals: approvalService,
       sessions: gateway.sessions,
       turns: gateway.turns,
       dataDir: config.data_dir,
@@ -168,7 +174,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   );
   await kernel.enable(selection(loaded));
   opened.add("gateway", () => gateway.close());
-  await desk.recover();
+  await approvalService.recover();
   const address = await gateway.listen();
   await gateway.recover();
   for (const { turn, outcome } of lost) kernel.tell("afterExecute", turn, outcome);
@@ -178,8 +184,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     closing ??= opened.close();
     return closing;
   };
-  const shown = kernel.approving === "now" ? ASKING : posture;
-  return { address, claude, posture: shown, kernel, control, approvals: desk, close };
+  const shown = kernel.approving === "now" ? ASKING : approvalMode;
+  return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
 }
 
 /** What can be found out without opening or making anything. Rejects with the first problem, mostly a ConfigError. */

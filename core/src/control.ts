@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type { Logger } from "pino";
-import type { Engine } from "./engine/engine.js";
 import type { Gateway } from "./gateway.js";
 import { openapiDocument } from "./http/openapi.js";
 import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
-import type { PluginSource } from "./kernel/loader.js";
-import type { PluginSelection } from "./kernel/selection.js";
+import type { PluginSource } from "./kernel/loading/loader.js";
+import type { PluginSelection } from "./kernel/loading/selection.js";
+import type { Engine } from "./ports/engine.js";
 import type { KnownSecrets } from "./secrets.js";
 
 export interface ControlParts {

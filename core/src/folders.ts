@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
-import { claudeFolder } from "./engine/environment.js";
-import { makeFolder } from "./ledger/folder.js";
+import { claudeFolder } from "./child-environment.js";
+import { makeFolder } from "./make-folder.js";
 import type { WorkdirOptions } from "./workdirs.js";
 
 /** A folder that has to be there. */

@@ -3,16 +3,14 @@ import type { LoadedConfig, Settings } from "@claudeway/config";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
-import type { Desk } from "./approvals/desk.js";
+import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath } from "./approvals/links.js";
-import type { Engine, Posture, SpawnPlan } from "./engine/engine.js";
 import { messageOf } from "./errors.js";
+import { completedRequests, tellCompleted } from "./http/access-log.js";
 import { type Access, authenticate, Keyring } from "./http/auth.js";
 import { jsonBody } from "./http/body.js";
-import { completedRequests, tellCompleted } from "./http/completed.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
 import { admitRequest, notAllowed, ownPathsFirst, pluginRoutes, requestHook } from "./http/dispatch.js";
-import { TurnEntrance } from "./http/entrance.js";
 import { errorResponses } from "./http/errors.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
@@ -22,13 +20,15 @@ import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
+import { TurnEntrance } from "./http/start-turn.js";
 import { TaskSockets } from "./http/websocket.js";
 import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
-import type { Ledger } from "./ledger/ledger.js";
 import { ModelCatalogue } from "./models.js";
 import type { AuditLog } from "./ports/audit.js";
+import type { ApprovalMode, Engine, SpawnPlan } from "./ports/engine.js";
+import type { Ledger } from "./ports/ledger.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
 import { SessionOrder } from "./turns/order.js";
@@ -44,7 +44,7 @@ export interface GatewayOptions {
   /** What the CLI starts with unless a plugin says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls are treated at the moment. */
-  readonly posture: () => Posture;
+  readonly approvalMode: () => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
 }
 
@@ -53,7 +53,7 @@ export interface GatewayParts {
   readonly engine: Engine;
   readonly ledger: Ledger;
   readonly audit: AuditLog;
-  readonly desk: Desk;
+  readonly approvalService: ApprovalService;
   readonly log: Logger;
 }
 
@@ -76,7 +76,7 @@ export class Gateway {
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
   ) {
-    const { kernel, engine, ledger, audit, desk, log } = parts;
+    const { kernel, engine, ledger, audit, approvalService, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
     this.#workdirs = new Workdirs({
       ...options.workdirs,
@@ -96,8 +96,8 @@ export class Gateway {
       books: { ledger, audit, log },
       order: (sessionId, stop, again) => order.enter(sessionId, stop, { again }),
       spawn: options.spawn,
-      posture: options.posture,
-      desk,
+      approvalMode: options.approvalMode,
+      approvalService,
       passParked: (sessionId, withdraw) => this.#parked.pass(sessionId, withdraw),
       workdirs: this.#workdirs,
       closing: this.#shutdown.signal,
@@ -106,7 +106,7 @@ export class Gateway {
     this.#parked = new ParkedTurns({
       books: { ledger, audit, log },
       kernel,
-      desk,
+      approvalService,
       turns: this.turns,
       closing: this.#shutdown.signal,
     });
@@ -116,7 +116,7 @@ export class Gateway {
       engine,
       kernel,
       ledger,
-      desk,
+      approvalService,
       turns: this.turns,
       parked: this.#parked,
       workdirs: this.#workdirs,
@@ -137,7 +137,7 @@ export class Gateway {
     const routes = this.#routes();
     // Takes forms, where everything else takes JSON.
     const page = new Router<GatewayState>();
-    approvalPage(page, this.parts.desk);
+    approvalPage(page, this.parts.approvalService);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit }));
@@ -172,7 +172,7 @@ export class Gateway {
     taskRoutes(router, this.#tasks, entrance);
     sessionRoutes(router, this.sessions, entrance);
     turnRoutes(router, views);
-    approvalRoutes(router, this.parts.desk);
+    approvalRoutes(router, this.parts.approvalService);
     return router;
   }
 

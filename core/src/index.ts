@@ -2,29 +2,10 @@
 export type { ApprovedCall, AuditLine, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
-export type {
-  Approval,
-  ApprovalFilter,
-  ApprovalPage,
-  ApprovalStatus,
-  AskTerms,
-  Decider,
-  Decision,
-  DecisionRecord,
-  ToolCall,
-  Verdict,
-} from "./approvals/types.js";
-export type {
-  ChildNote,
-  ModelTotals,
-  SessionTotals,
-  SpawnOptions,
-  SpawnPlan,
-  TotalsByModel,
-} from "./engine/engine.js";
 export { type ErrorCode, Refusal, type RefusalOptions } from "./errors.js";
 export type {
   ApprovalDesk,
+  Approvals,
   Capabilities,
   GatewayControl,
   GatewayPaths,
@@ -64,6 +45,26 @@ export {
   type SetupTerminal,
 } from "./kernel/plugin.js";
 export type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  ApprovalStatus,
+  AskTerms,
+  Decider,
+  Decision,
+  DecisionRecord,
+  ToolCall,
+  Verdict,
+} from "./ports/approvals.js";
+export type {
+  ChildNote,
+  ModelTotals,
+  SessionTotals,
+  SpawnOptions,
+  SpawnPlan,
+  TotalsByModel,
+} from "./ports/engine.js";
+export type {
   CostGrouping,
   CostPeriod,
   EndedTurn,
@@ -81,9 +82,8 @@ export type {
   Totals,
   TurnPage,
   TurnRecord,
-} from "./ledger/ledger.js";
+} from "./ports/ledger.js";
 export type { PageQuery } from "./ports/page.js";
-export type { Frame, TextMode } from "./turns/stream.js";
 export type {
   Caller,
   ModelShare,
@@ -94,4 +94,5 @@ export type {
   TurnOutcome,
   TurnPlan,
   TurnUsage,
-} from "./turns/types.js";
+} from "./ports/turns.js";
+export type { Frame, TextMode } from "./turns/stream.js";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { keptFile } from "./kept-file.js";
+import { readOrCreate } from "./read-or-create.js";
 
 /**
  * The id of the gateway that keeps its ledger in this folder: a UUID, made once.
@@ -8,7 +8,7 @@ import { keptFile } from "./kept-file.js";
  */
 export function installationId(dataDir: string): string {
   const file = join(dataDir, "installation");
-  const id = keptFile(file, randomUUID).toString().trim();
+  const id = readOrCreate(file, randomUUID).toString().trim();
   if (/^[0-9a-f-]{36}$/.test(id)) return id;
   throw new Error(`${file}: is no installation id; remove it to have a new one made`);
 }

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { ModelName } from "./engine/engine.js";
+import type { ModelName } from "./ports/engine.js";
 
 const FRESH_MS = 6 * 60 * 60 * 1000;
 /** After a failure the CLI is not asked again at every request. */

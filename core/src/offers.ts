@@ -2,18 +2,24 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { markedEnvironment } from "./installation.js";
-import type { ApprovalDesk, Capabilities, Offers, TurnHandle, TurnRunner } from "./kernel/capabilities.js";
-import type { Ledger } from "./ledger/ledger.js";
+import type {
+  Approvals,
+  Capabilities,
+  PluginServices,
+  TurnHandle,
+  TurnRunner,
+} from "./kernel/capabilities.js";
+import type { Ledger } from "./ports/ledger.js";
+import type { Caller } from "./ports/turns.js";
 import type { Sessions } from "./sessions.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
-import type { Caller } from "./turns/types.js";
 
 /** Between the comments of a stream that is silent. Plugins have no proxy to keep awake; a reader takes a number. */
 const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
 
-export interface OfferParts extends Pick<Capabilities, "control" | "approvals"> {
+export interface PluginServicesParts extends Pick<Capabilities, "control" | "approvals"> {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly turns: RunningTurns;
@@ -23,10 +29,10 @@ export interface OfferParts extends Pick<Capabilities, "control" | "approvals"> 
 }
 
 /** What the gateway offers to plugins. */
-export function createOffers(parts: OfferParts): Offers {
+export function createPluginServices(parts: PluginServicesParts): PluginServices {
   const { ledger, sessions, turns, control, approvals, dataDir, marker } = parts;
   return {
-    approvals: deskOf(approvals),
+    approvals: approvalsOf(approvals),
     control,
     turns: createTurnRunner(sessions, turns),
     sessions: {
@@ -54,12 +60,12 @@ export function createOffers(parts: OfferParts): Offers {
 }
 
 /** The desk without what is between it and the turns. */
-function deskOf(desk: ApprovalDesk): ApprovalDesk {
+function approvalsOf(approvalService: Approvals): Approvals {
   return {
-    list: (query) => desk.list(query),
-    get: (id) => desk.get(id),
-    decide: (id, decision, decider) => desk.decide(id, decision, decider),
-    link: (id) => desk.link(id),
+    list: (query) => approvalService.list(query),
+    get: (id) => approvalService.get(id),
+    decide: (id, decision, decider) => approvalService.decide(id, decision, decider),
+    link: (id) => approvalService.link(id),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Taking anything shorter out of every line would take out words, too. */
-const SHORTEST_SECRET = 8;
+const MIN_SECRET = 8;
 
 /** What a source of secrets tells. */
 export interface Secrets {
@@ -23,7 +23,7 @@ export class KnownSecrets {
   }
 
   add({ secrets, secretEnv = [] }: Secrets): void {
-    for (const secret of secrets) if (secret.length >= SHORTEST_SECRET) this.#values.add(secret);
+    for (const secret of secrets) if (secret.length >= MIN_SECRET) this.#values.add(secret);
     for (const name of secretEnv) this.#names.add(name);
     this.#written = [...this.#values]
       .map((secret) => JSON.stringify(secret).slice(1, -1))

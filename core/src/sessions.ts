@@ -1,18 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
-import type { Desk } from "./approvals/desk.js";
-import type { Decider } from "./approvals/types.js";
-import type { Engine, GrantedCall } from "./engine/engine.js";
 import { GatewayError } from "./errors.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
-import type { Ledger, SessionRecord } from "./ledger/ledger.js";
+import type { Decider } from "./ports/approvals.js";
+import type { Engine, GrantedCall } from "./ports/engine.js";
+import type { Ledger, SessionRecord } from "./ports/ledger.js";
+import type { Caller, TurnPlan } from "./ports/turns.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
-import type { Caller, TurnPlan } from "./turns/types.js";
 import type { Workdirs } from "./workdirs.js";
 
 export interface SessionParts {
@@ -21,7 +21,7 @@ export interface SessionParts {
   readonly ledger: Ledger;
   readonly turns: RunningTurns;
   readonly parked: ParkedTurns;
-  readonly desk: Desk;
+  readonly approvalService: ApprovalService;
   readonly workdirs: Workdirs;
 }
 
@@ -155,8 +155,8 @@ export class Sessions {
     ids: readonly string[],
     decider: Decider,
   ): Promise<Turn | undefined> {
-    const { desk, turns, parked } = this.parts;
-    const pending = await desk.list({ sessionId, status: "pending", page: 1, limit: 1000 });
+    const { approvalService, turns, parked } = this.parts;
+    const pending = await approvalService.list({ sessionId, status: "pending", page: 1, limit: 1000 });
     const waiting = pending.approvals.filter(({ toolUseId }) => ids.includes(toolUseId));
     const [first] = waiting;
     if (first === undefined) return undefined;
@@ -167,7 +167,7 @@ export class Sessions {
         `tool_use_ids: only ${waits} waits for a decision; send these by themselves`,
       );
     }
-    for (const { id } of waiting) await desk.decide(id, { decision: "allow" }, decider);
+    for (const { id } of waiting) await approvalService.decide(id, { decision: "allow" }, decider);
     await parked.goOn(first.turnId);
     const turn = turns.get(first.turnId);
     if (turn === undefined) {

@@ -1,9 +1,9 @@
 import type { TaskRequest } from "@claudeway/schemas";
-import type { Engine } from "./engine/engine.js";
-import type { TurnIds } from "./http/entrance.js";
+import type { TurnIds } from "./http/start-turn.js";
+import type { Engine } from "./ports/engine.js";
+import type { Caller } from "./ports/turns.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
-import type { Caller } from "./turns/types.js";
 import type { Workdirs } from "./workdirs.js";
 
 /** One-shot tasks: a prompt, an answer, and a session that is only kept to be approved in. */

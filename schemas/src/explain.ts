@@ -45,7 +45,7 @@ const ABOUT_VALUE = new Set([
 ]);
 
 /** A body may have any number of unknown fields; a slip is looked for among the first. */
-const MOST_NAMES = 50;
+const MAX_NAMES = 50;
 
 /** Names of fields whose values are hidden even where a schema forgot to mark them. */
 const SECRET_NAME = /(^|[_-])(keys?|secret|token|password|passphrase|credentials?|webhook_url)$/i;
@@ -130,7 +130,7 @@ function explainMissing(error: ErrorObject, context: ExplainContext): string {
   const known = knownNames(parent, context);
   const given = valueAt(context.value, parent);
   const slip = Object.keys(isObject(given) ? given : {})
-    .slice(0, MOST_NAMES)
+    .slice(0, MAX_NAMES)
     .find((name) => !known.includes(name) && nearest(name, known) === missing);
   if (slip !== undefined) return unknownField(parent, slip, context);
   return `${label([...parent, missing], context)}: missing${takesClause([...parent, missing], context)}`;

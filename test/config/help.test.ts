@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "chai";
-import { VERSION } from "../../config/dist/index.js";
-import { isObject, schemaOf } from "../../schemas/dist/index.js";
+import { VERSION } from "#config/index.js";
+import { isObject, schemaOf } from "#schemas/index.js";
 import { load, loadRun } from "./sources.js";
 
 const EXAMPLE = readFileSync(new URL("../../config/claudeway.example.toml", import.meta.url), "utf8");
@@ -70,7 +70,7 @@ describe("--help", () => {
 describe("--version", () => {
   it("is the version that every package of the workspace has", () => {
     expect(textOf(["--version"])).to.equal(`claudeway ${VERSION}\n`);
-    for (const room of [".", "schemas", "config", "core"]) {
+    for (const room of [".", "schemas", "config", "core", "core/cli"]) {
       const manifest: unknown = JSON.parse(
         readFileSync(new URL(`../../${room}/package.json`, import.meta.url), "utf8"),
       );

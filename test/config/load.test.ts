@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { loadConfig } from "../../config/dist/index.js";
+import { loadConfig } from "#config/index.js";
 import { inFolder, load, loadRun } from "./sources.js";
 
 describe("loadConfig", () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, type LoadedConfig, loadConfig } from "../../config/dist/index.js";
+import { ConfigError, type LoadedConfig, loadConfig } from "#config/index.js";
 
 /** What a test gives to `loadConfig`; all of it may be left out. */
 export interface Given {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { checkFolder, prepareFolders } from "../../core/dist/folders.js";
+import { checkFolder, prepareFolders } from "#core/folders.js";
 
 describe("the folders of a gateway", () => {
   let dir: string;

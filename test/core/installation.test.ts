@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { installationId } from "../../core/dist/installation.js";
+import { installationId } from "#core/installation.js";
 
 describe("installationId", () => {
   let dir: string;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { pino } from "pino";
-import { ModelCatalogue } from "../../core/dist/models.js";
+import { ModelCatalogue } from "#core/models.js";
 
 const HOUR = 60 * 60 * 1000;
 const ONE = [{ id: "one", name: "One" }];

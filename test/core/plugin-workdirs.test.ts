@@ -1,5 +1,5 @@
 import { definePlugin, type TurnRunner } from "@claudeway/core";
-import { createTestGateway } from "@claudeway/core/testing";
+import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { rejection } from "./kernel/kit.js";
 

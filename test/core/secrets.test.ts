@@ -1,5 +1,5 @@
 import { definePlugin } from "@claudeway/core";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
 const FIRST = "literal-in-the-file-1";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { load as parseYaml } from "js-yaml";
-import { isObject, schemaOf } from "../../schemas/dist/index.js";
+import { isObject, schemaOf } from "#schemas/index.js";
 import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
 import { blocksOf } from "./blocks.js";
 

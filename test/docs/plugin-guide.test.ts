@@ -3,11 +3,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createTestGateway, type TestGateway, type TestGatewayOptions } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway, type TestGatewayOptions } from "@claudeway/testing";
 import { expect } from "chai";
 import { parse } from "smol-toml";
-import { createHooks } from "../../core/dist/kernel/hooks.js";
-import type { AnyPlugin } from "../../core/dist/kernel/plugin.js";
+import { createHooks } from "#core/kernel/hooks.js";
+import type { AnyPlugin } from "#core/kernel/plugin.js";
 import { rejection } from "../core/kernel/kit.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
@@ -95,7 +95,7 @@ describe("docs/plugin-guide.md", function () {
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     writeFileSync(
       join(folder, "tsconfig.json"),
-      readFileSync(join(ROOT, "core/templates/plugin/tsconfig.json")),
+      readFileSync(join(ROOT, "core/cli/templates/plugin/tsconfig.json")),
     );
     for (const [index, { text }] of MODULES.entries())
       writeFileSync(join(folder, "src", fileOf(index)), text);
@@ -153,7 +153,7 @@ describe("docs/plugin-guide.md", function () {
   });
 
   it("does in a shell what it says", async () => {
-    const claudeway = `claudeway() { '${process.execPath}' '${join(ROOT, "core/bin/claudeway.js")}' "$@"; }\n`;
+    const claudeway = `claudeway() { '${process.execPath}' '${join(ROOT, "core/cli/bin/claudeway.js")}' "$@"; }\n`;
     for (const { text, output = "" } of BLOCKS.filter(({ language }) => language === "sh")) {
       const { stdout } = await run("bash", ["-euc", claudeway + text], { cwd: folder });
       expect(stdout).to.match(patternOf(output));

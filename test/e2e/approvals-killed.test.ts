@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { readEvents } from "../../core/dist/testing/event-parser.js";
+import { readEvents } from "#testing/event-parser.js";
 import {
   asking,
   BYPASS,

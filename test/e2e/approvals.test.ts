@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { readEvents } from "../../core/dist/testing/event-parser.js";
+import { readEvents } from "#testing/event-parser.js";
 import {
   asking,
   decide,

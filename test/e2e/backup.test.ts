@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { loadSqlite } from "../../core/dist/ledger/sqlite.js";
+import { loadSqlite } from "#ledger-sqlite/sqlite.js";
 import { runToEnd, TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";
 

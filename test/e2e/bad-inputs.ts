@@ -1,4 +1,4 @@
-import { ERROR_STATUS } from "../../core/dist/errors.js";
+import { ERROR_STATUS } from "#core/errors.js";
 
 /** What is sent beside method and path. */
 export interface Sent {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { findClaude, OLDEST_VERSION, versionOf } from "../../core/dist/engine/executable.js";
+import { findClaude, OLDEST_VERSION, versionOf } from "#engine-claude/executable.js";
 
 const run = promisify(execFile);
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { findMarked } from "../../core/dist/engine/reaper.js";
+import { findMarked } from "#engine-claude/reaper.js";
 import { bash, Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";

@@ -1,7 +1,7 @@
 import type WebSocket from "ws";
-import { ERROR_STATUS } from "../../core/dist/errors.js";
-import { openapiDocument } from "../../core/dist/http/openapi.js";
-import { EventParser, type ServerEvent } from "../../core/dist/testing/event-parser.js";
+import { ERROR_STATUS } from "#core/errors.js";
+import { openapiDocument } from "#core/http/openapi.js";
+import { EventParser, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 
 /** What was asked for. */

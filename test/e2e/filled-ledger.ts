@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type LedgerTables, openTables } from "../../core/dist/ledger/sqlite-ledger.js";
+import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 
 const DAY_MS = 86_400_000;
 const PROMPT = { bytes: 40, sha256: "0".repeat(64) };

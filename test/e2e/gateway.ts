@@ -11,12 +11,12 @@ import {
   startScriptedModel,
 } from "@claudeway/plugin-demo/model";
 import WebSocket from "ws";
-import { endMarked, findMarked } from "../../core/dist/engine/reaper.js";
-import { readEvents, type ServerEvent } from "../../core/dist/testing/event-parser.js";
+import { endMarked, findMarked } from "#engine-claude/reaper.js";
+import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 
-const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 /** How long what the gateway started may take to be gone, in ms. */
 const GONE_MS = 5_000;

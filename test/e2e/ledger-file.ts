@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Tokens } from "@claudeway/schemas";
-import { loadSqlite, type SqliteConnection, type SqlValue } from "../../core/dist/ledger/sqlite.js";
+import { loadSqlite, type SqliteConnection, type SqlValue } from "#ledger-sqlite/sqlite.js";
 
 /** A turn as it stands in the file. */
 export interface FiledTurn {

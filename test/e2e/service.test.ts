@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { watchdogIntervalMs } from "../../core/dist/service-manager.js";
+import { watchdogIntervalMs } from "#cli/service-manager.js";
 import { runToEnd, TestGateway } from "./gateway.js";
 import { NotifySocket } from "./notify-socket.js";
 import { eventually } from "./poll.js";

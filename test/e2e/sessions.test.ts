@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import type { Session, SessionList, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { findClaude } from "../../core/dist/engine/executable.js";
+import { findClaude } from "#engine-claude/executable.js";
 import { bash, Conversation } from "./conversation.js";
 import { priceOf, sumOfDealt } from "./dealt.js";
 import { cliEnvironment, KEYS, TestGateway } from "./gateway.js";

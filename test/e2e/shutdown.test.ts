@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { readEvents } from "../../core/dist/testing/event-parser.js";
+import { readEvents } from "#testing/event-parser.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { temporaryFolder } from "../temporary.js";
 import type { StartOptions, TestGateway } from "./gateway.js";
 
-const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 
 /**
  * A command that runs the gateway with its data folder on a file system of 4 MiB, in a mount namespace of its own: what

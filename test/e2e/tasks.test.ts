@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { TurnResponse } from "../../schemas/dist/index.js";
+import type { TurnResponse } from "#schemas/index.js";
 import { auditLines } from "./audit.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";

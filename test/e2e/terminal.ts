@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { eventually } from "./poll.js";
 
-const COMMAND = fileURLToPath(new URL("../../core/bin/claudeway.js", import.meta.url));
+const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 /** Colours, cursor movements and the like. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they begin with
 const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]/g;

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestGateway } from "@claudeway/core/testing";
+import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { createPlugin } from "../../core/dist/create-plugin.js";
+import { createPlugin } from "#cli/create-plugin.js";
 import { rejectionMessage } from "../core/kernel/kit.js";
 import { runToEnd } from "../e2e/gateway.js";
 import { ROOT, readManifest, run } from "./packed.js";
@@ -117,14 +117,18 @@ describe("claudeway create-plugin", function () {
 });
 
 describe("the template of a plugin", () => {
-  const template = readManifest(join(ROOT, "core/templates/plugin"));
+  const template = readManifest(join(ROOT, "core/cli/templates/plugin"));
   const core = readManifest(join(ROOT, "core"));
 
   it("names the versions that this project is built with", () => {
     const { devDependencies: ours }: { devDependencies: Record<string, string> } = JSON.parse(
       readFileSync(join(ROOT, "package.json"), "utf8"),
     );
-    const { "@claudeway/core": coreVersion, ...tools } = template.devDependencies ?? {};
+    const {
+      "@claudeway/core": coreVersion,
+      "@claudeway/testing": testingVersion,
+      ...tools
+    } = template.devDependencies ?? {};
     expect(coreVersion).to.equal(core.version);
     expect(template.peerDependencies).to.deep.equal({ "@claudeway/core": `^${core.version}` });
     expect(ours).to.include(tools);

@@ -18,7 +18,7 @@ const UNWANTED = /^(test|src|scripts)\/|\.test\.|tsconfig|tsbuildinfo|\.map$|(^|
 describe("the packages", function () {
   this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), "claudeway-packed-"));
-  const command = join(folder, "node_modules/@claudeway/core/bin/claudeway.js");
+  const command = join(folder, "node_modules/claudeway/bin/claudeway.js");
   let packed: readonly Packed[];
 
   before(async () => {
@@ -71,7 +71,7 @@ describe("the packages", function () {
   });
 
   it("bring the template of a plugin, built", () => {
-    const core = packed.find(({ folder: home }) => home === "core");
+    const core = packed.find(({ folder: home }) => home === "core/cli");
     const wanted = ["package.json", "gitignore", ".github/workflows/ci.yml", "src/index.ts", "dist/index.js"];
     expect(core?.files).to.include.members(wanted.map((file) => `templates/plugin/${file}`));
   });

@@ -5,6 +5,16 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 export const run = promisify(execFile);
+/** The packages that are not plugins. */
+const PACKAGES = [
+  "schemas",
+  "config",
+  "core",
+  "core/engine-claude",
+  "core/ledger-sqlite",
+  "core/cli",
+  "core/testing",
+];
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** What these tests read of a package.json. */
@@ -40,7 +50,7 @@ export function pluginNames(): string[] {
 
 /** Packs every package of the project, as built, into tarballs in `target`. */
 export async function packAll(target: string): Promise<Packed[]> {
-  const folders = ["schemas", "config", "core", ...pluginNames().map((name) => `plugins/${name}`)];
+  const folders = [...PACKAGES, ...pluginNames().map((name) => `plugins/${name}`)];
   const chosen = folders.flatMap((folder) => ["-w", folder]);
   const words = ["pack", "--json", "--ignore-scripts", "--pack-destination", target, ...chosen];
   const { stdout } = await run("npm", words, { cwd: ROOT, maxBuffer: 16 * 1024 * 1024 });

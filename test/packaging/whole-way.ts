@@ -24,7 +24,7 @@ const PACKAGE = `claudeway-plugin-${PLUGIN}`;
 export function describeWholeWay({ gateway: installGateway, author, plugin, env }: Installer): void {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-way-"));
   const home = join(folder, PLUGIN);
-  const command = join(folder, "node_modules/@claudeway/core/bin/claudeway.js");
+  const command = join(folder, "node_modules/claudeway/bin/claudeway.js");
   const tarballs = mkdtempSync(join(tmpdir(), "claudeway-tarballs-"));
   let packed: readonly Packed[];
   let gateway: TestGateway | undefined;

@@ -1,4 +1,4 @@
-import { createTestGateway } from "@claudeway/core/testing";
+import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { FIRST_PARTY, trialOf } from "./first-party.js";
 import { REPLIES, switchOnAndOff } from "./switching.js";

@@ -1,4 +1,4 @@
-import type { TestGateway } from "@claudeway/core/testing";
+import type { TestGateway } from "@claudeway/testing";
 import { eventually } from "../e2e/poll.js";
 import { pluginNames } from "../packaging/packed.js";
 import { SAYS, StandIn } from "./cloudflare_tunnel/stand-in.js";

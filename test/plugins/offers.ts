@@ -1,10 +1,10 @@
 import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
-import { NOTHING_OFFERED, type Offers } from "../../core/dist/kernel/capabilities.js";
+import { NO_SERVICES, type PluginServices } from "#core/kernel/capabilities.js";
 import { temporaryFolder } from "../temporary.js";
 
-/** Offers of a gateway that is not there: what a test does not give throws when it is used. */
-export function fakeOffers(given: Partial<Offers>): Offers {
-  const offers = Object.create(NOTHING_OFFERED, Object.getOwnPropertyDescriptors(given)) as Offers;
+/** PluginServices of a gateway that is not there: what a test does not give throws when it is used. */
+export function fakeOffers(given: Partial<PluginServices>): PluginServices {
+  const offers = Object.create(NO_SERVICES, Object.getOwnPropertyDescriptors(given)) as PluginServices;
   if (given.storage === undefined) {
     const folder = temporaryFolder("claudeway-plugin-");
     Object.defineProperty(offers, "storage", { value: () => folder });

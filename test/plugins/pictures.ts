@@ -1,13 +1,13 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { requestPage } from "../../core/dist/approvals/page.js";
-import { type Message, toDigest, toMessage } from "../../plugins/slack/dist/blocks.js";
-import { askedNews, decidedNews, sessionNews, turnNews } from "../../plugins/slack/dist/news.js";
-import { callCard, denialsCard, questionCard } from "../../plugins/telegram/dist/cards.js";
-import { newsHtml } from "../../plugins/telegram/dist/feed.js";
-import { toMessages } from "../../plugins/telegram/dist/html.js";
-import * as telegramNews from "../../plugins/telegram/dist/news.js";
-import { textsIn } from "../../plugins/telegram/dist/texts.js";
+import { requestPage } from "#core/approvals/page.js";
+import { type Message, toDigest, toMessage } from "#plugins/slack/blocks.js";
+import { askedNews, decidedNews, sessionNews, turnNews } from "#plugins/slack/news.js";
+import { callCard, denialsCard, questionCard } from "#plugins/telegram/cards.js";
+import { newsHtml } from "#plugins/telegram/feed.js";
+import { toMessages } from "#plugins/telegram/html.js";
+import * as telegramNews from "#plugins/telegram/news.js";
+import { textsIn } from "#plugins/telegram/texts.js";
 import { launchChromium } from "../e2e/chromium.js";
 import { approvalOf, outcomeOf, turnOf } from "./offers.js";
 

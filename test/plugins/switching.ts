@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { createTestGateway, type Script, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type Script, type TestGateway } from "@claudeway/testing";
 import { trialOf } from "./first-party.js";
 
 /** Asks for a tool where the prompt says so. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { nearest } from "../../schemas/dist/index.js";
+import { nearest } from "#schemas/index.js";
 
 const NAMES = ["dashboard", "demo", "swagger", "telegram", "slack", "cloudflare_tunnel", "approval"];
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { createAjv, isObject, SCHEMA_NAMES, schemaOf } from "../../schemas/dist/index.js";
+import { createAjv, isObject, SCHEMA_NAMES, schemaOf } from "#schemas/index.js";
 
 const ROOM = fileURLToPath(new URL("../../schemas", import.meta.url));
 

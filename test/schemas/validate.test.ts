@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { createAjv, explain, type SchemaName, type TaskRequest, validate } from "../../schemas/dist/index.js";
+import { createAjv, explain, type SchemaName, type TaskRequest, validate } from "#schemas/index.js";
 
 function messageOf(name: SchemaName, value: unknown): string {
   const checked = validate(name, value);

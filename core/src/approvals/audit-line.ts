@@ -1,6 +1,6 @@
+import type { Approval } from "../ports/approvals.js";
 import type { ApprovalAuditLine } from "../ports/audit.js";
 import { describeDecider } from "./deciding.js";
-import type { Approval } from "./types.js";
 
 /** A settled request's line in the audit log: who decided, and from where. */
 export function decisionLine(approval: Approval, timestamp: string): ApprovalAuditLine {

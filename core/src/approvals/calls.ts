@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import type { AskedCall, CallAnswer, CallDecider, GrantedCall } from "../engine/engine.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { TurnEvent, TurnInfo } from "../turns/types.js";
-import type { Desk } from "./desk.js";
-import type { Approval, AskTerms, ToolCall } from "./types.js";
+import type { Approval, AskTerms, ToolCall } from "../ports/approvals.js";
+import type { AskedCall, CallAnswer, CallDecider, GrantedCall } from "../ports/engine.js";
+import type { TurnEvent, TurnInfo } from "../ports/turns.js";
+import type { ApprovalService } from "./approval-service.js";
 import { isSameCall, refusalOf, verdictOf } from "./verdict.js";
 
 export interface TurnCallsOptions {
@@ -13,12 +13,12 @@ export interface TurnCallsOptions {
   readonly continues: Approval | undefined;
   /** Denied calls that the key has approved since; see `POST /session/:id/approve`. */
   readonly granted: readonly GrantedCall[];
-  readonly desk: Desk;
+  readonly approvalService: ApprovalService;
   readonly kernel: Kernel;
   readonly log: Logger;
   readonly tell: (event: TurnEvent) => void;
   /** The turn's place and time, given back while a person is asked. */
-  readonly course: { hold(): void; release(): Promise<void>; leave(): void };
+  readonly slot: { hold(): void; release(): Promise<void>; leave(): void };
   /** Called right before the CLI is told what became of the call that the turn was parked for. */
   readonly deliver: () => Promise<void>;
   /** Aborted when the gateway closes: what can park is not held any longer. */
@@ -93,7 +93,7 @@ export class TurnCalls implements CallDecider {
   }
 
   async #answer(asked: AskedCall): Promise<CallAnswer> {
-    const { kernel, turn, log, desk, workdir } = this.options;
+    const { kernel, turn, log, approvalService, workdir } = this.options;
     const { toolUseId, tool, input, cwd, agentId } = asked;
     const call = { toolUseId, tool, input, workdir, cwd, agentId };
     const verdict = await verdictOf(kernel, call, turn, log);
@@ -102,7 +102,10 @@ export class TurnCalls implements CallDecider {
     const isQuestion = tool === "AskUserQuestion";
     if (verdict.verdict === "allow" && !isQuestion) return { answer: "allow" };
     const terms: AskTerms = verdict.verdict === "ask" ? verdict : {};
-    if (!isQuestion && (this.#takeGranted(call, terms) || (await desk.isGranted(turn.sessionId, call)))) {
+    if (
+      !isQuestion &&
+      (this.#takeGranted(call, terms) || (await approvalService.isGranted(turn.sessionId, call)))
+    ) {
       return { answer: "allow" };
     }
     return this.#ask(asked, call, terms);
@@ -116,21 +119,21 @@ export class TurnCalls implements CallDecider {
   }
 
   async #ask(asked: AskedCall, call: ToolCall, terms: AskTerms): Promise<CallAnswer> {
-    const { desk, turn, tell, course } = this.options;
-    const { approval, settled } = await desk.ask(call, turn, terms);
+    const { approvalService, turn, tell, slot } = this.options;
+    const { approval, settled } = await approvalService.ask(call, turn, terms);
     tell({ type: "permission_request", approval });
-    course.hold();
+    slot.hold();
     const outcome = await this.#wait(asked, approval, settled, terms).catch(async (error: unknown) => {
-      await course.release();
+      await slot.release();
       throw error;
     });
     if (outcome === "park") {
       this.#parking = approval;
-      course.leave();
+      slot.leave();
       return { answer: "defer" };
     }
     tell({ type: "permission_resolved", approval: outcome.approval });
-    await course.release();
+    await slot.release();
     // While it waited for its place, the turn may have been ended.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
     return this.#unlessRefused(asked, answerOf(outcome.approval, outcome.late));
@@ -143,7 +146,7 @@ export class TurnCalls implements CallDecider {
     settled: Promise<Approval>,
     { liveWaitSecs = DEFAULT_LIVE_WAIT_SECS, maxHoldSecs = DEFAULT_MAX_HOLD_SECS }: AskTerms,
   ): Promise<Waited> {
-    const { desk, closing } = this.options;
+    const { approvalService, closing } = this.options;
     const isSubagent = asked.agentId !== undefined;
     const wait = new Wait(asked.signal);
     try {
@@ -151,12 +154,12 @@ export class TurnCalls implements CallDecider {
         ? wait.within(maxHoldSecs * 1000, settled)
         : wait.within(liveWaitSecs * 1000, settled, closing);
       const decided = await live;
-      if (decided === "gone") return { approval: await desk.withdraw(id) };
+      if (decided === "gone") return { approval: await approvalService.withdraw(id) };
       if (decided !== "late") return { approval: decided };
-      if (isSubagent) return { approval: await desk.expire(id), late: HELD_TOO_LONG };
+      if (isSubagent) return { approval: await approvalService.expire(id), late: HELD_TOO_LONG };
       const place = await Promise.race([settled, wait.gone, asked.untilLast()]);
-      if (place === "gone") return { approval: await desk.withdraw(id) };
-      if (place === false) return { approval: await desk.expire(id), late: EARLIER };
+      if (place === "gone") return { approval: await approvalService.withdraw(id) };
+      if (place === false) return { approval: await approvalService.expire(id), late: EARLIER };
       return place === true ? "park" : { approval: place };
     } finally {
       wait.end();

@@ -1,7 +1,7 @@
 import { isObject } from "@claudeway/schemas";
 import { GatewayError } from "../errors.js";
-import type { Caller } from "../turns/types.js";
-import type { Approval, Decider, Decision } from "./types.js";
+import type { Approval, Decider, Decision } from "../ports/approvals.js";
+import type { Caller } from "../ports/turns.js";
 
 /** Who decides when a key does; `from` is the address that it came from. */
 export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {

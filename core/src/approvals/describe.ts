@@ -1,5 +1,5 @@
+import type { Approval } from "../ports/approvals.js";
 import { spellHidden } from "./shown.js";
-import type { Approval } from "./types.js";
 
 /**
  * What a person has to see of a call before deciding, for channels that ask: a command, a path and its change as lines

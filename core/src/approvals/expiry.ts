@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 
 /** Timers of Node's take no more than this, in ms. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** After a failure of the ledger. */
 const RETRY_MS = 5000;
 
@@ -36,7 +36,7 @@ export class Expiry {
   #arm(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.#fire(), Math.min(Math.max(ms, 1), LONGEST_TIMER_MS));
+    this.#timer = setTimeout(() => void this.#fire(), Math.min(Math.max(ms, 1), MAX_TIMER_MS));
     // A request that waits for days must not keep a gateway alive that is otherwise done.
     this.#timer.unref();
   }

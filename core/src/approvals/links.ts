@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
-import { keptFile } from "../kept-file.js";
+import { readOrCreate } from "../read-or-create.js";
 
 const KEY_BYTES = 32;
 /** Below this path, the next segment is a token. */
@@ -8,7 +8,7 @@ export const LINK_PATH = "/approvals/link";
 
 /**
  * Signs the links on which a request can be decided. A token names one request and the moment at which it expires; that
- * it decides once is the desk's doing, which takes one decision for a request.
+ * it decides once is the approval service's doing, which takes one decision for a request.
  */
 export class LinkSigner {
   constructor(private readonly key: Buffer) {}
@@ -16,7 +16,7 @@ export class LinkSigner {
   /** With the key of a data folder: made once. */
   static open(dataDir: string): LinkSigner {
     const file = join(dataDir, "link-key");
-    const key = keptFile(file, () => randomBytes(KEY_BYTES));
+    const key = readOrCreate(file, () => randomBytes(KEY_BYTES));
     if (key.length !== KEY_BYTES) throw new Error(`${file}: is no key for links; remove it to have one made`);
     return new LinkSigner(key);
   }

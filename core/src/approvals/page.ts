@@ -1,7 +1,7 @@
 import { isObject } from "@claudeway/schemas";
 import { GatewayError } from "../errors.js";
+import type { Approval, Decision } from "../ports/approvals.js";
 import { escapeHtml, showInput, showText } from "./shown.js";
-import type { Approval, Decision } from "./types.js";
 
 const STYLE = `
 :root { color-scheme: light dark }

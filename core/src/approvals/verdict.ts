@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { isRefusal, messageOf } from "../errors.js";
 import type { Hooks } from "../kernel/hooks.js";
-import type { TurnInfo } from "../turns/types.js";
-import type { ToolCall, Verdict } from "./types.js";
+import type { ToolCall, Verdict } from "../ports/approvals.js";
+import type { TurnInfo } from "../ports/turns.js";
 
 /** What the model is told where nobody answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";

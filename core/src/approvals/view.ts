@@ -1,5 +1,5 @@
 import type { Approval as ApprovalView, Grant, PermissionDenial } from "@claudeway/schemas";
-import type { Approval, SessionGrant } from "./types.js";
+import type { Approval, SessionGrant } from "../ports/approvals.js";
 
 /** A request as the API shows it. */
 export function viewOf(approval: Approval): ApprovalView {

@@ -1,7 +1,7 @@
 import type { TextMode } from "../turns/stream.js";
 import type { GatewayContext } from "./context.js";
-import type { Entered } from "./entrance.js";
 import { sendEvents } from "./sse.js";
+import type { Entered } from "./start-turn.js";
 
 /** Waits for a turn and answers with its result, or throws what ended it. */
 export async function answerWithResult(ctx: GatewayContext, { view, detach }: Entered): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { GatewayError } from "../errors.js";
-import type { Caller } from "../turns/types.js";
+import type { Caller } from "../ports/turns.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
 export interface Key {

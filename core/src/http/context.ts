@@ -1,5 +1,5 @@
 import type Koa from "koa";
-import type { Caller } from "../turns/types.js";
+import type { Caller } from "../ports/turns.js";
 
 /** What the gateway knows of a request; one object per request. */
 export interface GatewayState {

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.js";
 import type { GatewayContext } from "./context.js";
 
-const LARGEST_FORM_BYTES = 64 * 1024;
+const MAX_FORM_BYTES = 64 * 1024;
 
 /** The fields of a form (`application/x-www-form-urlencoded`). Throws where it is none, or too large. */
 export async function readForm(ctx: GatewayContext): Promise<URLSearchParams> {
@@ -14,8 +14,8 @@ export async function readForm(ctx: GatewayContext): Promise<URLSearchParams> {
   for await (const chunk of ctx.req.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Buffer)) continue;
     bytes += chunk.length;
-    if (bytes > LARGEST_FORM_BYTES) {
-      throw new GatewayError("PAYLOAD_TOO_LARGE", `the form is larger than ${LARGEST_FORM_BYTES} bytes`);
+    if (bytes > MAX_FORM_BYTES) {
+      throw new GatewayError("PAYLOAD_TOO_LARGE", `the form is larger than ${MAX_FORM_BYTES} bytes`);
     }
     chunks.push(chunk);
   }

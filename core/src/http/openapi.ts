@@ -1,5 +1,5 @@
 import { errorResponseComponents } from "./openapi/errors.js";
-import { pluginParts, type TellingMount } from "./openapi/mounts.js";
+import { type DocumentedMount, pluginParts } from "./openapi/mounts.js";
 import { OWN_PATHS } from "./openapi/operations.js";
 import { HEADERS, PARAMETERS } from "./openapi/parts.js";
 import { reachable, schemaComponents } from "./openapi/schemas.js";
@@ -7,7 +7,7 @@ import type { Part } from "./openapi/types.js";
 
 export interface OpenapiOptions {
   readonly version: string;
-  readonly mounts: readonly TellingMount[];
+  readonly mounts: readonly DocumentedMount[];
   /** Where clients find the gateway; by default wherever they found this document. */
   readonly url?: string;
 }
@@ -59,7 +59,7 @@ export function openapiDocument({ version, mounts, url = "/" }: OpenapiOptions):
   };
 }
 
-function pluginTags(mounts: readonly TellingMount[]): Part[] {
+function pluginTags(mounts: readonly DocumentedMount[]): Part[] {
   const names = new Set(mounts.map(({ plugin }) => plugin));
   return [...names].map((name) => ({ name, description: `Routes of the plugin \`${name}\`.` }));
 }

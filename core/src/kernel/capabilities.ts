@@ -1,5 +1,5 @@
 import type { TurnResponse } from "@claudeway/schemas";
-import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../approvals/types.js";
+import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../ports/approvals.js";
 import type {
   CostGrouping,
   CostPeriod,
@@ -11,10 +11,10 @@ import type {
   SessionRecord,
   TurnPage,
   TurnRecord,
-} from "../ledger/ledger.js";
+} from "../ports/ledger.js";
 import type { PageQuery } from "../ports/page.js";
+import type { Caller } from "../ports/turns.js";
 import type { Frame, TextMode } from "../turns/stream.js";
-import type { Caller } from "../turns/types.js";
 import type { ListenAddress } from "./hooks.js";
 
 /** Sessions of every key, to be read. */
@@ -92,7 +92,7 @@ export interface TurnRunner {
 }
 
 /** The desk where tool calls wait for a decision. */
-export interface ApprovalDesk {
+export interface Approvals {
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
   get(id: string): Promise<Approval | undefined>;
@@ -190,12 +190,12 @@ export interface GatewayControl {
 /** What a plugin gets for each of its `needs`. */
 export interface Capabilities {
   readonly turns: TurnRunner;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
   readonly control: GatewayControl;
 }
 
 /** All that the gateway offers to plugins; the kernel hands each what it may have. */
-export interface Offers extends Capabilities {
+export interface PluginServices extends Capabilities {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
   /** Makes a plugin's own folder and names it. */
@@ -205,7 +205,7 @@ export interface Offers extends Capabilities {
 }
 
 /** Stands in for the offers of a kernel that nobody has given any: whatever is used of them throws. */
-export const NOTHING_OFFERED: Offers = {
+export const NO_SERVICES: PluginServices = {
   get sessions() {
     return notOffered("sessions");
   },
@@ -228,3 +228,6 @@ export const NOTHING_OFFERED: Offers = {
 function notOffered(what: string): never {
   throw new Error(`this gateway offers no ${what}`);
 }
+
+/** @deprecated The earlier name of `Approvals`. */
+export type ApprovalDesk = Approvals;

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { PluginError } from "./faults.js";
-import type { Roster } from "./roster.js";
-import type { CheckedPlugin } from "./selection.js";
+import type { CheckedPlugin } from "./loading/selection.js";
+import type { PluginRegistry } from "./plugin-registry.js";
 
 /** What became of a changed selection, by plugin name. */
 export interface ChangeReport {
@@ -18,27 +18,27 @@ export interface ChangeReport {
  * Makes these plugins the ones that are on, in this order: the others are switched off, new ones on, those that are
  * configured otherwise are replaced. It goes plugin by plugin, and one that fails keeps its old instance.
  */
-export async function bringAbout(
+export async function applySelection(
   wanted: readonly CheckedPlugin[],
-  roster: Roster,
+  registry: PluginRegistry,
   log: Logger,
 ): Promise<ChangeReport> {
   const names = wanted.map(({ name }) => name);
   // First, so that the others can take the prefixes that these give up.
-  const stopped = await stopOthers(names, roster);
-  roster.reorder(names);
+  const stopped = await stopOthers(names, registry);
+  registry.reorder(names);
   const report = { started: [], replaced: [], stopped, unchanged: [], failed: [] };
-  for (const one of wanted) await changeOne(one, roster, log, report);
-  roster.reorder(names);
+  for (const one of wanted) await changeOne(one, registry, log, report);
+  registry.reorder(names);
   return report;
 }
 
-async function stopOthers(names: readonly string[], roster: Roster): Promise<string[]> {
-  const others = roster.entries
+async function stopOthers(names: readonly string[], registry: PluginRegistry): Promise<string[]> {
+  const others = registry.entries
     .filter(({ checked, state }) => state !== "off" && !names.includes(checked.name))
     .map(({ checked }) => checked.name)
     .toReversed();
-  for (const name of others) await roster.switchOff(name);
+  for (const name of others) await registry.switchOff(name);
   return others;
 }
 
@@ -48,12 +48,12 @@ type MutableReport = { [Outcome in "started" | "replaced" | "unchanged"]: string
 
 async function changeOne(
   checked: CheckedPlugin,
-  roster: Roster,
+  registry: PluginRegistry,
   log: Logger,
   report: MutableReport,
 ): Promise<void> {
   try {
-    report[await startOrReplace(checked, roster)].push(checked.name);
+    report[await startOrReplace(checked, registry)].push(checked.name);
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
     log.error({ err: error }, error.message);
@@ -63,15 +63,15 @@ async function changeOne(
 
 async function startOrReplace(
   checked: CheckedPlugin,
-  roster: Roster,
+  registry: PluginRegistry,
 ): Promise<"started" | "replaced" | "unchanged"> {
-  const entry = roster.get(checked.name);
+  const entry = registry.get(checked.name);
   if (entry === undefined || entry.state !== "on") {
-    await roster.start(checked);
+    await registry.start(checked);
     return "started";
   }
   const { plugin, config } = entry.checked;
   if (plugin === checked.plugin && isDeepStrictEqual(config, checked.config)) return "unchanged";
-  await roster.replace(entry, checked);
+  await registry.replace(entry, checked);
   return "replaced";
 }

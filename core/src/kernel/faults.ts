@@ -25,7 +25,7 @@ export interface TapSite {
   readonly tap: string;
 }
 
-/** A deciding tap broke: a defect of the plugin, never the client's fault. The log gets it, the client a 500. */
+/** A interceptor tap broke: a defect of the plugin, never the client's fault. The log gets it, the client a 500. */
 export class PluginFault extends Error implements TapSite {
   override readonly name = "PluginFault";
   readonly plugin: string;

@@ -1,8 +1,8 @@
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
-import type { Approval, ToolCall, Verdict } from "../approvals/types.js";
-import type { SpawnPlan } from "../engine/engine.js";
 import type { Refusal } from "../errors.js";
-import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../turns/types.js";
+import type { Approval, ToolCall, Verdict } from "../ports/approvals.js";
+import type { SpawnPlan } from "../ports/engine.js";
+import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../ports/turns.js";
 
 /** A request that was let in, before its route runs. */
 export interface RequestInfo {
@@ -48,8 +48,8 @@ export interface ListenAddress {
 }
 
 /**
- * Every hook of the gateway. Deciding hooks (bail, waterfall) are awaited tap by tap, each within a deadline, and a
- * tap that breaks refuses the one request or turn. Telling hooks (parallel) never delay or fail an answer.
+ * Every hook of the gateway. Interceptor hooks (bail, waterfall) are awaited tap by tap, each within a deadline, and a
+ * tap that breaks refuses the one request or turn. Observer hooks (parallel) never delay or fail an answer.
  */
 export function createHooks() {
   return Object.freeze({

@@ -1,15 +1,15 @@
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
-import { CallsInFlight } from "./calls.js";
-import type { Offers } from "./capabilities.js";
-import { inWords, within } from "./deadline.js";
+import { CallsInFlight } from "./calling/calls.js";
+import { inWords, within } from "./calling/deadline.js";
+import type { CallWatch, TapOwner } from "./calling/guard.js";
+import { Meter, type MeterLimits } from "./calling/meter.js";
+import type { TapGroup } from "./calling/taps.js";
+import type { PluginServices } from "./capabilities.js";
 import { PluginError } from "./faults.js";
-import type { CallWatch, TapOwner } from "./guard.js";
-import { Meter, type MeterLimits } from "./meter.js";
+import type { CheckedPlugin } from "./loading/selection.js";
 import type { Mount } from "./routes.js";
-import { Holdings } from "./scope.js";
-import type { CheckedPlugin } from "./selection.js";
-import type { TapGroup } from "./taps.js";
+import { PluginResources } from "./scope.js";
 
 /** How long a plugin may take for what, in ms, and how much it may have in flight. */
 export interface KernelLimits extends MeterLimits {
@@ -32,7 +32,7 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** Throws where the prefix is taken by somebody else. */
   readonly claim: (prefix: string) => void;
-  readonly offers: Offers;
+  readonly offers: PluginServices;
   readonly watch: CallWatch | undefined;
 }
 
@@ -46,7 +46,7 @@ export class Instance implements TapOwner, TapGroup {
   /** Milliseconds that `apply` took. */
   startedMs = 0;
   #state: "running" | "held" | "stopped" = "running";
-  readonly #holdings: Holdings;
+  readonly #resources: PluginResources;
   readonly #log: Logger;
 
   private constructor(
@@ -59,7 +59,7 @@ export class Instance implements TapOwner, TapGroup {
     this.deadlineMs = limits.tapMs;
     this.#log = options.log.child({ plugin: checked.name });
     this.meter = new Meter(this.#log, limits);
-    this.#holdings = new Holdings({
+    this.#resources = new PluginResources({
       owner: this,
       log: this.#log,
       claim: options.claim,
@@ -79,7 +79,7 @@ export class Instance implements TapOwner, TapGroup {
       await instance.#apply();
     } catch (error) {
       instance.#state = "stopped";
-      await instance.#holdings.dispose(options.limits.disposeMs);
+      await instance.#resources.dispose(options.limits.disposeMs);
       throw new PluginError(checked.name, `plugin ${checked.name}: did not start: ${messageOf(error)}`, {
         cause: error,
       });
@@ -97,15 +97,15 @@ export class Instance implements TapOwner, TapGroup {
   }
 
   get taps() {
-    return this.#holdings.taps;
+    return this.#resources.taps;
   }
 
   get mounts(): Mount[] {
-    return this.#holdings.mounts.map((mount) => ({ ...mount, running: !this.held }));
+    return this.#resources.mounts.map((mount) => ({ ...mount, running: !this.held }));
   }
 
   get notices(): readonly string[] {
-    return this.#holdings.notices;
+    return this.#resources.notices;
   }
 
   /** From the next composed set of hooks on, what it had to decide on is turned away and its routes answer 503. */
@@ -125,7 +125,7 @@ export class Instance implements TapOwner, TapGroup {
       );
     });
     this.#state = "stopped";
-    await this.#holdings.dispose(this.options.limits.disposeMs);
+    await this.#resources.dispose(this.options.limits.disposeMs);
   }
 
   async #apply(): Promise<void> {
@@ -138,14 +138,14 @@ export class Instance implements TapOwner, TapGroup {
       this.#logLater(applying, error);
       throw error;
     } finally {
-      this.#holdings.seal();
+      this.#resources.seal();
     }
   }
 
   async #callApply(): Promise<void> {
     const { plugin, config } = this.checked;
     const started = performance.now();
-    const apply = () => plugin.apply(this.#holdings.scope, config);
+    const apply = () => plugin.apply(this.#resources.scope, config);
     const applied = this.enter === undefined ? apply() : this.enter(apply);
     this.meter.noteHeld(`plugin ${this.plugin}: apply`, performance.now() - started);
     await applied;

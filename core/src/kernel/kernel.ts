@@ -2,20 +2,20 @@ import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
-import { placeToBlame, type Uncaught } from "./blame.js";
-import type { Offers, PluginStatus } from "./capabilities.js";
-import { bringAbout, type ChangeReport } from "./change.js";
-import { inWords, within } from "./deadline.js";
+import { inWords, within } from "./calling/deadline.js";
+import type { CallWatch } from "./calling/guard.js";
+import { Meter } from "./calling/meter.js";
+import type { PluginServices, PluginStatus } from "./capabilities.js";
+import { applySelection, type ChangeReport } from "./change.js";
+import { placeToBlame, type Uncaught } from "./error-attribution.js";
 import { PluginError } from "./faults.js";
-import type { CallWatch } from "./guard.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
-import { PluginLoader, type PluginSource } from "./loader.js";
-import { Meter } from "./meter.js";
-import type { PluginSection } from "./plugin-config.js";
-import { Roster } from "./roster.js";
+import { PluginLoader, type PluginSource } from "./loading/loader.js";
+import type { PluginSection } from "./loading/plugin-config.js";
+import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./loading/selection.js";
+import { PluginRegistry } from "./plugin-registry.js";
 import type { RouteTable } from "./routes.js";
-import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./selection.js";
 import { describePlugin, type PluginEntry } from "./status.js";
 
 export const DEFAULT_LIMITS: KernelLimits = {
@@ -41,7 +41,7 @@ export interface KernelOptions {
   readonly secrets?: KnownSecrets;
 }
 
-/** What each telling hook is called with. */
+/** What each observer hook is called with. */
 export interface TellingCalls {
   approvalRequested: Parameters<Hooks["approvalRequested"]["promise"]>;
   approvalDecided: Parameters<Hooks["approvalDecided"]["promise"]>;
@@ -64,7 +64,7 @@ export class Kernel {
   readonly #log: Logger;
   readonly #limits: KernelLimits;
   readonly #loader: PluginLoader;
-  readonly #roster: Roster;
+  readonly #registry: PluginRegistry;
   readonly #shutdown = new AbortController();
   /** For plugins that are off, but of which something goes on. */
   readonly #meterOfGone: Meter;
@@ -80,34 +80,40 @@ export class Kernel {
       secrets,
       ...(cwd !== undefined && { cwd }),
     });
-    this.#roster = new Roster({ log, limits, reservedPrefixes, signal: this.#shutdown.signal, watch });
+    this.#registry = new PluginRegistry({
+      log,
+      limits,
+      reservedPrefixes,
+      signal: this.#shutdown.signal,
+      watch,
+    });
   }
 
   /**
-   * The hooks as they are now; not to be kept, since every change makes a new set. A deciding hook's promise rejects
+   * The hooks as they are now; not to be kept, since every change makes a new set. A interceptor hook's promise rejects
    * with a `Refusal`, a `PluginFault` or, while a plugin that decides is away, a `GatewayError` (`UNAVAILABLE`).
    */
   get hooks(): Hooks {
-    return this.#roster.hooks;
+    return this.#registry.hooks;
   }
 
   /** The routes of the plugins that are on; the table stays the same object, its content is live. */
   get routes(): RouteTable {
-    return this.#roster.routes;
+    return this.#registry.routes;
   }
 
   /** Whether a plugin has a say in tool calls: now, not any more, or not since the start. */
   get approving(): "now" | "before" | "never" {
     if (this.hooks.approve.isUsed()) return "now";
-    return this.#roster.hasApproved ? "before" : "never";
+    return this.#registry.hasApproved ? "before" : "never";
   }
 
   /** Says what plugins get: to be called once, before any is switched on. */
-  offer(offers: Offers): void {
-    this.#roster.offer(offers);
+  offer(offers: PluginServices): void {
+    this.#registry.offer(offers);
   }
 
-  /** Calls a telling hook: never throws, never waits, and is next to free where nobody tapped. */
+  /** Calls a observer hook: never throws, never waits, and is next to free where nobody tapped. */
   tell<Name extends keyof TellingCalls>(name: Name, ...args: TellingCalls[Name]): void {
     const telling: { [N in keyof TellingCalls]: TellingHook<TellingCalls[N]> } = this.hooks;
     const hook: TellingHook<TellingCalls[Name]> = telling[name];
@@ -140,10 +146,10 @@ export class Kernel {
    */
   enable(selection: PluginSelection): Promise<void> {
     return this.#enqueue(async () => {
-      const names = this.#roster.entries.map(({ checked }) => checked.name);
+      const names = this.#registry.entries.map(({ checked }) => checked.name);
       const checked = await checkSelection(this.#fromOrigins(selection), this.#loader, names);
       for (const one of checked) this.#refuseTwin(one);
-      await this.#startAll(checked.filter(({ name }) => this.#roster.get(name)?.state !== "on"));
+      await this.#startAll(checked.filter(({ name }) => this.#registry.get(name)?.state !== "on"));
     });
   }
 
@@ -154,7 +160,7 @@ export class Kernel {
    */
   change(selection: PluginSelection): Promise<ChangeReport> {
     return this.#enqueue(async () => {
-      return bringAbout(await this.check(selection), this.#roster, this.#log);
+      return applySelection(await this.check(selection), this.#registry, this.#log);
     });
   }
 
@@ -164,7 +170,7 @@ export class Kernel {
       const entry = this.#known(name);
       if (entry.state === "off") throw new PluginError(name, `plugin ${name}: is off; enable it first`);
       const checked = configure(entry.checked, section);
-      await (entry.state === "on" ? this.#roster.replace(entry, checked) : this.#roster.start(checked));
+      await (entry.state === "on" ? this.#registry.replace(entry, checked) : this.#registry.start(checked));
     });
   }
 
@@ -172,7 +178,7 @@ export class Kernel {
   disable(name: string): Promise<void> {
     return this.#enqueue(async () => {
       this.#known(name);
-      await this.#roster.switchOff(name);
+      await this.#registry.switchOff(name);
     });
   }
 
@@ -181,7 +187,7 @@ export class Kernel {
    * nobody awaited), counts it as its fault and logs it. False: no plugin is to blame, as far as the error tells.
    */
   blame(error: unknown, uncaught: Uncaught): boolean {
-    const { entries } = this.#roster;
+    const { entries } = this.#registry;
     const home = placeToBlame(
       error,
       entries.flatMap(({ checked }) => checked.home ?? []),
@@ -198,14 +204,15 @@ export class Kernel {
   async close(): Promise<void> {
     this.#shutdown.abort(new Error("the gateway is closing"));
     this.#queue = this.#queue.then(async () => {
-      for (const { checked } of this.#roster.entries.toReversed()) await this.#roster.switchOff(checked.name);
+      for (const { checked } of this.#registry.entries.toReversed())
+        await this.#registry.switchOff(checked.name);
     });
     await this.#queue;
   }
 
   /** Every plugin that was switched on since the start, whatever became of it, in the order of taps. */
   status(): PluginStatus[] {
-    return this.#roster.entries.map(describePlugin);
+    return this.#registry.entries.map(describePlugin);
   }
 
   #enqueue<T>(change: () => Promise<T>): Promise<T> {
@@ -220,7 +227,7 @@ export class Kernel {
 
   #fromOrigins(selection: PluginSelection): PluginSelection {
     const originOf = (source: PluginSource) =>
-      (typeof source === "string" ? this.#roster.get(source)?.checked.origin : undefined) ?? source;
+      (typeof source === "string" ? this.#registry.get(source)?.checked.origin : undefined) ?? source;
     return { ...selection, plugins: (selection.plugins ?? []).map(originOf) };
   }
 
@@ -228,17 +235,17 @@ export class Kernel {
     const started: string[] = [];
     try {
       for (const one of plugins) {
-        await this.#roster.start(one);
+        await this.#registry.start(one);
         started.push(one.name);
       }
     } catch (error) {
-      for (const name of started.toReversed()) await this.#roster.switchOff(name);
+      for (const name of started.toReversed()) await this.#registry.switchOff(name);
       throw error;
     }
   }
 
   #refuseTwin({ name, plugin, source }: CheckedPlugin): void {
-    const entry = this.#roster.get(name);
+    const entry = this.#registry.get(name);
     if (entry?.state !== "on" || entry.checked.plugin === plugin) return;
     throw new PluginError(
       name,
@@ -247,9 +254,9 @@ export class Kernel {
   }
 
   #known(name: string): PluginEntry {
-    const entry = this.#roster.get(name);
+    const entry = this.#registry.get(name);
     if (entry !== undefined) return entry;
-    const names = this.#roster.entries.map(({ checked }) => checked.name);
+    const names = this.#registry.entries.map(({ checked }) => checked.name);
     const guess = nearest(name, names);
     const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
     throw new PluginError(

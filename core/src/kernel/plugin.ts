@@ -2,7 +2,7 @@ import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
-import type { Caller } from "../turns/types.js";
+import type { Caller } from "../ports/turns.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks } from "./hooks.js";
 

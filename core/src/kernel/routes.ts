@@ -1,5 +1,5 @@
 import type Router from "@koa/router";
-import type { TapOwner } from "./guard.js";
+import type { TapOwner } from "./calling/guard.js";
 import type { MountOptions, PathsObject } from "./plugin.js";
 
 /** Routes of one plugin below one prefix. */

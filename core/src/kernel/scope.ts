@@ -1,11 +1,11 @@
 import type { Logger } from "pino";
-import type { Capabilities, Offers } from "./capabilities.js";
-import { inWords, within } from "./deadline.js";
+import { inWords, within } from "./calling/deadline.js";
+import type { TapOwner } from "./calling/guard.js";
+import { createScopedHooks, type RecordedTap } from "./calling/taps.js";
+import type { Capabilities, PluginServices } from "./capabilities.js";
 import { oneLine } from "./faults.js";
-import type { TapOwner } from "./guard.js";
 import type { MountOptions, Need, PluginScope } from "./plugin.js";
 import { checkPrefix, type Mount } from "./routes.js";
-import { createScopedHooks, type RecordedTap } from "./taps.js";
 
 export interface HoldingsOptions {
   readonly owner: TapOwner;
@@ -14,12 +14,12 @@ export interface HoldingsOptions {
   /** Throws where the prefix is taken by somebody else. */
   readonly claim: (prefix: string) => void;
   /** What the gateway has for plugins, and which of it this one asked for. */
-  readonly offers: Offers;
+  readonly offers: PluginServices;
   readonly needs: readonly Need[];
 }
 
 /** All that one plugin owns: what it registered while `apply` ran, kept apart until the kernel shows it to the world. */
-export class Holdings {
+export class PluginResources {
   /** What `apply` is given: a plain frozen object without a way back to this one. */
   readonly scope: PluginScope & Partial<Capabilities>;
   readonly #taps: RecordedTap[] = [];

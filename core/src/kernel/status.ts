@@ -1,7 +1,7 @@
 import type { PluginStatus } from "./capabilities.js";
 import type { Instance } from "./instance.js";
-import { maskSecrets } from "./secrets.js";
-import type { CheckedPlugin } from "./selection.js";
+import { maskSecrets } from "./loading/secrets.js";
+import type { CheckedPlugin } from "./loading/selection.js";
 
 /** A plugin that the kernel has had to do with. */
 export interface PluginEntry {

@@ -1,6 +1,6 @@
-import type { GrantedCall } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
-import type { Ledger } from "../ledger/ledger.js";
+import type { GrantedCall } from "../ports/engine.js";
+import type { Ledger } from "../ports/ledger.js";
 
 export const APPROVE_ROUTE = "POST /session/:id/approve";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.js";
-import type { IdempotencyClaim, Ledger } from "../ledger/ledger.js";
+import type { IdempotencyClaim, Ledger } from "../ports/ledger.js";
 
 /** A request that carries an `Idempotency-Key`. */
 export interface KeyedRequest {

@@ -1,11 +1,9 @@
 import type { TurnResponse } from "@claudeway/schemas";
-import { afterLoss } from "../engine/bases.js";
-import type { SessionTotals, WrittenUsage } from "../engine/engine.js";
-import { estimatedUsage, most, reportedUsage, totalsOf } from "../engine/usage.js";
-import type { Ledger, TurnRecord } from "../ledger/ledger.js";
-import type { Books } from "./request.js";
+import type { SessionTotals, WrittenUsage } from "../ports/engine.js";
+import type { Ledger, TurnRecord } from "../ports/ledger.js";
+import type { TurnInfo, TurnOutcome, TurnUsage } from "../ports/turns.js";
+import type { Records } from "./request.js";
 import { auditLine, lostResponse } from "./response.js";
-import type { TurnInfo, TurnOutcome, TurnUsage } from "./types.js";
 
 /** A turn that was running when a gateway died, as plugins are told of it. */
 export interface LostTurn {
@@ -19,7 +17,7 @@ const UNWRITTEN_MS = 10_000;
 const LOOKED_AT = 100;
 
 /** Writes the audit lines that a gateway did not get to which was killed: of turns that it had just ended. */
-export async function writeMissingLines({ ledger, audit }: Books): Promise<void> {
+export async function writeMissingLines({ ledger, audit }: Records): Promise<void> {
   if (!ledger.afterCrash) return;
   /** The turns in each file that is concerned: it is read once. */
   const files = new Map<string, ReadonlySet<string>>();
@@ -45,11 +43,11 @@ export type WrittenSince = (
 ) => Promise<WrittenUsage | undefined>;
 
 /**
- * Books the turns that were running when a gateway died: what they were delivered, once, as lost. That is what the gateway
+ * Records the turns that were running when a gateway died: what they were delivered, once, as lost. That is what the gateway
  * had heard, and what the CLI wrote down besides: it may have gone on for a while. Resolves to those.
  */
 export async function bookLostTurns(
-  { ledger, audit, log }: Books,
+  { ledger, audit, log }: Records,
   writtenSince: WrittenSince = async () => undefined,
 ): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];

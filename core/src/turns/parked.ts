@@ -1,17 +1,17 @@
-import type { Desk } from "../approvals/desk.js";
-import type { Approval } from "../approvals/types.js";
+import type { ApprovalService } from "../approvals/approval-service.js";
 import { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { TurnRecord } from "../ledger/ledger.js";
-import type { Books } from "./request.js";
+import type { Approval } from "../ports/approvals.js";
+import type { TurnRecord } from "../ports/ledger.js";
+import type { ParkedTurn, TurnOutcome } from "../ports/turns.js";
+import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import type { RunningTurns } from "./running.js";
-import type { ParkedTurn, TurnOutcome } from "./types.js";
 
 export interface ParkedTurnsOptions {
-  readonly books: Books;
+  readonly books: Records;
   readonly kernel: Kernel;
-  readonly desk: Desk;
+  readonly approvalService: ApprovalService;
   readonly turns: RunningTurns;
   /** Aborted when the gateway closes: what is decided from then on waits for the next start. */
   readonly closing: AbortSignal;
@@ -25,7 +25,7 @@ export class ParkedTurns {
   readonly #gone = new Map<string, string>();
 
   constructor(private readonly options: ParkedTurnsOptions) {
-    options.desk.onSettled((approval) => void this.#onSettled(approval));
+    options.approvalService.onSettled((approval) => void this.#onSettled(approval));
     options.turns.onParked((turnId) => void this.goOn(turnId));
   }
 
@@ -57,7 +57,7 @@ export class ParkedTurns {
 
   /** Ends a parked turn. False: its call has been decided, and it is going on. */
   async withdraw(turn: Parked, why: string): Promise<boolean> {
-    const { status } = await this.options.desk.withdraw(turn.parked.approvalId);
+    const { status } = await this.options.approvalService.withdraw(turn.parked.approvalId);
     if (status !== "withdrawn") return false;
     await this.#end(turn, why);
     return true;
@@ -65,11 +65,11 @@ export class ParkedTurns {
 
   /** Lets a parked turn go on if its call is settled; does nothing where it runs, waits or has ended. */
   async goOn(turnId: string): Promise<void> {
-    const { books, desk, turns, closing } = this.options;
+    const { books, approvalService, turns, closing } = this.options;
     try {
       const turn = asParked(await books.ledger.turns.get(turnId));
       if (turn === undefined) this.#gone.delete(turnId);
-      const approval = turn === undefined ? undefined : await desk.get(turn.parked.approvalId);
+      const approval = turn === undefined ? undefined : await approvalService.get(turn.parked.approvalId);
       if (turn === undefined || approval === undefined || approval.status === "pending") return;
       if (approval.status === "withdrawn")
         return await this.#end(turn, "the gateway ended while it was withdrawn");

@@ -1,12 +1,12 @@
 import type { TurnResponse } from "@claudeway/schemas";
-import type { Approval } from "../approvals/types.js";
 import { denialOf, viewOf } from "../approvals/view.js";
+import type { Approval } from "../ports/approvals.js";
+import type { ParkedTurn, TurnOutcome, TurnPlan } from "../ports/turns.js";
 import type { ContinuedTurn, TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
-import type { ParkedTurn, TurnOutcome, TurnPlan } from "./types.js";
 
 /** A resumed turn has to start a process: what was left of its time may be less than that takes, in ms. */
-const LEAST_TIME_LEFT_MS = 30_000;
+const MIN_TIME_LEFT_MS = 30_000;
 
 /** How a turn ends for now: its caller is answered, and it goes on when somebody has decided. */
 export const PARKED: Omit<Ending, "end"> = Object.freeze({
@@ -51,7 +51,7 @@ export function toPark({
 
 /** The prompt is in the CLI's own transcript and nowhere else. */
 function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
-  return { ...plan, timeoutMs: Math.max(timeLeftMs, LEAST_TIME_LEFT_MS) };
+  return { ...plan, timeoutMs: Math.max(timeLeftMs, MIN_TIME_LEFT_MS) };
 }
 
 /** What a turn that stays parked answers: what it answered when it was. */

@@ -1,17 +1,17 @@
 import type { Logger } from "pino";
-import type { Desk } from "../approvals/desk.js";
-import type { Approval } from "../approvals/types.js";
-import type { Engine, GrantedCall, Posture, SpawnPlan } from "../engine/engine.js";
+import type { ApprovalService } from "../approvals/approval-service.js";
 import type { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { Ledger } from "../ledger/ledger.js";
+import type { Approval } from "../ports/approvals.js";
 import type { AuditLog } from "../ports/audit.js";
+import type { ApprovalMode, Engine, GrantedCall, SpawnPlan } from "../ports/engine.js";
+import type { Ledger } from "../ports/ledger.js";
+import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
-import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
 /** Where turns are written down. */
-export interface Books {
+export interface Records {
   readonly ledger: Ledger;
   readonly audit: AuditLog;
   readonly log: Logger;
@@ -32,7 +32,7 @@ export interface TurnRequest {
   readonly plan: TurnPlan;
   /** Which route or plugin it came through, as in `POST /task`. */
   readonly route: string;
-  /** Calls that may run although the posture denies them. */
+  /** Calls that may run although the approval mode denies them. */
   readonly granted?: readonly GrantedCall[];
   /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
   readonly continues?: ContinuedTurn;
@@ -45,7 +45,7 @@ export interface TurnContext {
   readonly kernel: Kernel;
   readonly queue: TurnQueue;
   readonly engine: Engine;
-  readonly books: Books;
+  readonly books: Records;
   /**
    * Waits until the session's earlier turns are over; resolves to what lets the next one go. Rejects with UNAVAILABLE where
    * too many wait; with `again` none is refused.
@@ -54,8 +54,8 @@ export interface TurnContext {
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls are treated at the moment. */
-  readonly posture: () => Posture;
-  readonly desk: Desk;
+  readonly approvalMode: () => ApprovalMode;
+  readonly approvalService: ApprovalService;
   /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
   readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
   readonly workdirs: Workdirs;

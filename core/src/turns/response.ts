@@ -1,12 +1,12 @@
 import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
-import type { Approval } from "../approvals/types.js";
 import { denialOf } from "../approvals/view.js";
-import type { EngineResult, StopReason } from "../engine/engine.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
-import type { TurnRecord } from "../ledger/ledger.js";
+import type { Approval } from "../ports/approvals.js";
 import type { TurnAuditLine } from "../ports/audit.js";
+import type { EngineResult, StopReason } from "../ports/engine.js";
+import type { TurnRecord } from "../ports/ledger.js";
+import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { ContinuedTurn, TurnRequest } from "./request.js";
-import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
 
 /** How a turn ended, and what a client that waits for it is told instead of an answer, if anything. */
 export interface Ending {
@@ -68,13 +68,13 @@ interface TurnCourse {
 }
 
 /** What became of a turn. */
-export function toOutcome(request: TurnRequest, course: TurnCourse): TurnOutcome {
-  const { plan, ending, result, usage, ranMs, waitedMs } = course;
+export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
+  const { plan, ending, result, usage, ranMs, waitedMs } = slot;
   const before = request.continues?.parked;
   const durationMs = Math.round((before?.ranMs ?? 0) + ranMs);
   return {
     end: ending.end,
-    response: toResponse(request, course, durationMs),
+    response: toResponse(request, slot, durationMs),
     usage,
     durationMs,
     queuedMs: Math.round((before?.queuedMs ?? 0) + waitedMs),

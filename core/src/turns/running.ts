@@ -1,4 +1,4 @@
-import type { StopReason } from "../engine/engine.js";
+import type { StopReason } from "../ports/engine.js";
 import { shuttingDown } from "./queue.js";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";

@@ -1,6 +1,6 @@
 import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import { viewOf } from "../approvals/view.js";
-import type { TurnEvent } from "./types.js";
+import type { TurnEvent } from "../ports/turns.js";
 import { weightOf } from "./weight.js";
 
 /** How a reader wants text: all of it so far, or only what is new. */

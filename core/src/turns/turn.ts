@@ -1,17 +1,17 @@
 import { existsSync } from "node:fs";
 import { TurnCalls } from "../approvals/calls.js";
-import type { Approval } from "../approvals/types.js";
-import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
-import type { SessionRecord } from "../ledger/ledger.js";
+import type { Approval } from "../ports/approvals.js";
+import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../ports/engine.js";
+import type { SessionRecord } from "../ports/ledger.js";
+import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import { readsOthersFolder } from "../unasked-reads.js";
-import { Booking } from "./booking.js";
-import { Course } from "./course.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
-import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "./types.js";
+import { TurnRecorder } from "./turn-recorder.js";
+import { TurnSlot } from "./turn-slot.js";
 import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
@@ -35,12 +35,12 @@ export class Turn {
   readonly #stop = new AbortController();
   /** Aborted when the gateway waits no longer: what can't be written then is not. */
   readonly #giveUp = new AbortController();
-  readonly #booking: Booking;
+  readonly #recorder: TurnRecorder;
   /** What the caller asks for, and from `beforeExecute` on what plugins made of it. */
   #plan: TurnPlan;
   #stopped: StopReason | undefined;
   #waitedMs = 0;
-  #course: Course | undefined;
+  #slot: TurnSlot | undefined;
   #running = false;
   #calls: TurnCalls | undefined;
   #workdirRecreated = false;
@@ -52,7 +52,7 @@ export class Turn {
     private readonly context: TurnContext,
   ) {
     this.stream = new TurnStream(request.continues?.parked.stream);
-    this.#booking = new Booking(request, context.books);
+    this.#recorder = new TurnRecorder(request, context.books);
     this.#plan = request.plan;
     this.ended = this.#run();
   }
@@ -98,7 +98,7 @@ export class Turn {
   /** Writes the turn down, lets plugins change or refuse it, and waits for the session's earlier turns. */
   async #begin(line: Promise<unknown>): Promise<void> {
     const { info, withdrawPending = false } = this.request;
-    await this.#booking.begin();
+    await this.#recorder.begin();
     this.#plan = await this.context.kernel.hooks.beforeExecute.promise(this.#plan, info);
     const { workdir } = this.#plan;
     if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
@@ -110,7 +110,7 @@ export class Turn {
 
   /** Runs the turn when the queue has a place for it. */
   async #admitted(again: boolean): Promise<EngineResult> {
-    const course = new Course({
+    const slot = new TurnSlot({
       queue: this.context.queue,
       keyId: this.info.keyId,
       timeoutMs: this.#plan.timeoutMs,
@@ -118,27 +118,27 @@ export class Turn {
       moved: (position) => this.#tell({ type: "queued", position }),
       signal: this.#stop.signal,
     });
-    this.#course = course;
-    await course.begin(again);
+    this.#slot = slot;
+    await slot.begin(again);
     this.#running = true;
     try {
-      return await this.#execute(course);
+      return await this.#execute(slot);
     } finally {
-      course.end();
+      slot.end();
     }
   }
 
-  async #execute(course: Course): Promise<EngineResult> {
+  async #execute(slot: TurnSlot): Promise<EngineResult> {
     const { granted = [], continues } = this.request;
     const plan = this.#plan;
-    const session = await this.#booking.session();
+    const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
     const { cliTotals: totals } = session;
-    const owed = await this.#booking.owed();
+    const owed = await this.#recorder.owed();
     // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
-    const posture = continues === undefined ? this.context.posture() : "ask";
-    if (posture === "ask") this.#calls = this.#callsOf(course);
+    const approvalMode = continues === undefined ? this.context.approvalMode() : "ask";
+    if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
     const turn = {
       info: this.info,
       plan,
@@ -146,9 +146,9 @@ export class Turn {
       resume: totals !== undefined,
       totals,
       granted,
-      posture,
+      approvalMode,
       decider: this.#calls,
-      ...(posture === "deny" ? { needsPermission: this.#needsPermission } : {}),
+      ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
       continues: continues?.parked.toolUseId,
       owed: owed.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
@@ -177,37 +177,37 @@ export class Turn {
 
   #listener(owed: readonly Approval[]): EngineListener {
     return {
-      settledOwed: () => this.#booking.settledOwed(owed),
+      settledOwed: () => this.#recorder.settledOwed(owed),
       text: (delta) => this.#tell({ type: "text", delta }),
-      usage: (usage) => this.#booking.usage(usage),
-      process: (child) => this.#booking.process(child),
-      totals: (totals) => this.#booking.totals(totals),
+      usage: (usage) => this.#recorder.usage(usage),
+      process: (child) => this.#recorder.process(child),
+      totals: (totals) => this.#recorder.totals(totals),
     };
   }
 
   /** Who decides on the turn's tool calls. */
-  #callsOf(course: Course): TurnCalls {
-    const { desk, kernel, log, closing } = this.context;
+  #callsOf(slot: TurnSlot): TurnCalls {
+    const { approvalService, kernel, log, closing } = this.context;
     const { granted = [], continues } = this.request;
     return new TurnCalls({
       turn: this.info,
       workdir: this.#plan.workdir,
       continues: continues?.approval,
       granted,
-      desk,
+      approvalService,
       kernel,
       log,
       tell: (event) => this.#tell(event),
-      course,
+      slot,
       deliver: async () => {
-        await this.#booking.unpark();
+        await this.#recorder.unpark();
         this.#delivered = true;
       },
       closing,
     });
   }
 
-  /** Books the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
+  /** Records the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
   async #finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
     const { outcome, error } = await this.#book(ending, result);
     const { permission_denials: denials } = outcome.response;
@@ -220,10 +220,10 @@ export class Turn {
   async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
     try {
       return await this.#untilWritten(async () => {
-        if (this.#calls !== undefined) await this.context.desk.withdrawAll(this.info.id);
-        const priced = await this.#booking.priced(result ?? { usage: NO_USAGE });
+        if (this.#calls !== undefined) await this.context.approvalService.withdrawAll(this.info.id);
+        const priced = await this.#recorder.priced(result ?? { usage: NO_USAGE });
         const ours = this.#outcomeOf(ending, result, priced);
-        const outcome = await this.#booking.end(ours, this.request.continues && priced);
+        const outcome = await this.#recorder.end(ours, this.request.continues && priced);
         return { outcome, error: outcome === ours ? ending.error : undefined };
       });
     } catch (error) {
@@ -240,17 +240,17 @@ export class Turn {
       const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
       return this.#finish({ end: "failed", message, error: undefined }, result);
     }
-    const usage = await this.#booking.priced(result);
+    const usage = await this.#recorder.priced(result);
     const outcome = this.#outcomeOf({ ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
     // With the two events that are told below.
     const stream = { text: this.stream.text, lastId: this.stream.lastId + 2 };
-    const timeLeftMs = this.#course?.timeLeftMs ?? 0;
+    const timeLeftMs = this.#slot?.timeLeftMs ?? 0;
     const plan = this.#plan;
     const parked = toPark({ pending, plan, timeLeftMs, outcome: { ...outcome, response }, stream });
     try {
       const model = result.model ?? plan.model;
-      await this.#untilWritten(() => this.#booking.park({ parked, usage, model }));
+      await this.#untilWritten(() => this.#recorder.park({ parked, usage, model }));
     } catch (error) {
       return this.#finish(this.#defect(error), result);
     }
@@ -276,8 +276,8 @@ export class Turn {
       ending,
       result,
       usage: continues === undefined ? used : addUsage(continues.usage, used),
-      ranMs: this.#course?.ranMs ?? 0,
-      waitedMs: this.#waitedMs + (this.#course?.queuedMs ?? 0),
+      ranMs: this.#slot?.ranMs ?? 0,
+      waitedMs: this.#waitedMs + (this.#slot?.queuedMs ?? 0),
       workdirRecreated: this.#workdirRecreated,
     });
   }

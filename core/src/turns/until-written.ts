@@ -4,7 +4,7 @@ import { LedgerError } from "../ledger-error.js";
 
 /** The wait after the first failure, in ms; each one is twice as long as the one before, up to the longest. */
 const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 2000;
+const MAX_WAIT_MS = 2000;
 /** How often the log says that it still fails, in ms. */
 const SAY_EVERY_MS = 60_000;
 
@@ -18,7 +18,7 @@ const SAY_EVERY_MS = 60_000;
  */
 export async function untilWritten<T>(write: () => Promise<T>, giveUp: AbortSignal, log: Logger): Promise<T> {
   let saidAt = Number.NEGATIVE_INFINITY;
-  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
     const isLast = giveUp.aborted;
     try {
       const written = await write();

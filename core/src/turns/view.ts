@@ -1,8 +1,8 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import { LRUCache } from "lru-cache";
-import type { StopReason } from "../engine/engine.js";
 import { GatewayError } from "../errors.js";
-import type { Ledger } from "../ledger/ledger.js";
+import type { StopReason } from "../ports/engine.js";
+import type { Ledger } from "../ports/ledger.js";
 import type { RunningTurns } from "./running.js";
 import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export type Health = "connected" | "disconnected" | "silent";
 
 const ANSWER_MS = 5000;
-const MOST_SILENT_LOOKS = 3;
+const MAX_SILENT_LOOKS = 3;
 
 /** Looks at cloudflared's /ready every so often, until the signal is aborted. Never rejects. */
 export async function watchHealth(
@@ -20,7 +20,7 @@ export async function watchHealth(
     silent = status === undefined ? silent + 1 : 0;
     if (signal.aborted) return;
     if (status !== undefined) tell(status === 200 ? "connected" : "disconnected");
-    else if (silent === MOST_SILENT_LOOKS) tell("silent");
+    else if (silent === MAX_SILENT_LOOKS) tell("silent");
   }
 }
 

@@ -1,5 +1,5 @@
 /** Longer lines are cut: cloudflared's longest shows a configuration. */
-const LONGEST_LINE = 256 * 1024;
+const MAX_LINE = 256 * 1024;
 
 /** Cuts a stream of text into lines. Holds one line at most, however much comes. */
 export class Lines {
@@ -19,6 +19,6 @@ export class Lines {
   }
 
   #add(part: string): void {
-    if (this.#begun.length < LONGEST_LINE) this.#begun += part.slice(0, LONGEST_LINE - this.#begun.length);
+    if (this.#begun.length < MAX_LINE) this.#begun += part.slice(0, MAX_LINE - this.#begun.length);
   }
 }

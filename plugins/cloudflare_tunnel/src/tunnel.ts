@@ -13,7 +13,7 @@ export interface TunnelOptions {
   readonly announce: (url: string | undefined) => void;
 }
 
-const LONGEST_WAIT_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 /** A tunnel that stood this long is taken for a good one: what ends it is a new failure. */
 const STEADY_MS = 60_000;
 
@@ -79,7 +79,7 @@ export class Tunnel {
 
   #waitMs(): number {
     const { retry_secs } = this.options.config;
-    return Math.min(retry_secs * 1000 * 2 ** Math.min(this.#failures - 1, 16), LONGEST_WAIT_MS);
+    return Math.min(retry_secs * 1000 * 2 ** Math.min(this.#failures - 1, 16), MAX_WAIT_MS);
   }
 
   /** In the plugin list, and in the log where it is news. `passing` is no news by itself. */

@@ -1,4 +1,4 @@
-import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView, TurnRunner } from "@claudeway/core";
+import type { Approvals, GatewayControl, LedgerView, SessionsView, TurnRunner } from "@claudeway/core";
 import Router from "@koa/router";
 import { AdminSessions } from "./access/admin-sessions.js";
 import { adminOnly } from "./access/guard.js";
@@ -19,7 +19,7 @@ export interface AdminParts {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
   readonly turns: TurnRunner;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
   readonly feed: Feed;
   readonly sessionSecs: number;
   readonly proxies: Proxies;

@@ -6,12 +6,12 @@ import type { News } from "./news.js";
  * Slack's limits, in characters: 3000 in a section's text, 150 in a header, 75 on a button, 50 blocks. Below them, since
  * Slack counts an escaped `&` as five.
  */
-const MOST_TITLE = 140;
-const MOST_FACT = 200;
-const MOST_DETAIL = 2500;
-const MOST_DIGEST = 2800;
-const MOST_LINE = 240;
-const MOST_URL = 3000;
+const MAX_TITLE = 140;
+const MAX_FACT = 200;
+const MAX_DETAIL = 2500;
+const MAX_DIGEST = 2800;
+const MAX_LINE = 240;
+const MAX_URL = 3000;
 
 /** What goes to a webhook; `text` is what notifications show, and old clients. */
 export type Message = Required<Pick<IncomingWebhookSendArguments, "text" | "blocks">> &
@@ -42,8 +42,8 @@ export function toDigest(news: readonly News[], lost = 0): Message {
   const lines: string[] = [];
   let length = 0;
   for (const one of news) {
-    const line = `${one.symbol} *${inline(one.title, MOST_TITLE)}* ${digestFacts(one)}`;
-    if (length + line.length > MOST_DIGEST) break;
+    const line = `${one.symbol} *${inline(one.title, MAX_TITLE)}* ${digestFacts(one)}`;
+    if (length + line.length > MAX_DIGEST) break;
     length += line.length + 1;
     lines.push(line);
   }
@@ -86,7 +86,7 @@ export function clip(text: string, most: number): string {
 
 function summaryOf(news: News): string {
   const key = news.facts.find(([name]) => name === "key")?.[1];
-  return `${news.symbol} ${inline(news.title, MOST_TITLE)}${key === undefined ? "" : ` (${inline(key, 60)})`}`;
+  return `${news.symbol} ${inline(news.title, MAX_TITLE)}${key === undefined ? "" : ` (${inline(key, 60)})`}`;
 }
 
 function digestFacts({ facts, detail }: News): string {
@@ -106,7 +106,7 @@ function lossBlocks(lost: number): Blocks {
 }
 
 function decideBlocks({ url }: DecideAt): Blocks {
-  if (url === undefined || url.length > MOST_URL) {
+  if (url === undefined || url.length > MAX_URL) {
     return [
       context(
         "Decide through the API (`POST /approvals/:id`), the dashboard or Telegram: no public address is set",
@@ -132,7 +132,7 @@ function section(text: string): Blocks[number] {
 }
 
 function header(text: string): Blocks[number] {
-  return { type: "header", text: plain(escapeWithin(spellHidden(oneLine(text)), MOST_TITLE)) };
+  return { type: "header", text: plain(escapeWithin(spellHidden(oneLine(text)), MAX_TITLE)) };
 }
 
 function context(text: string): Blocks[number] {
@@ -141,7 +141,7 @@ function context(text: string): Blocks[number] {
 
 /** A rich text is shown as it is: nothing in it is markup, so nothing needs escaping. */
 function preformatted(text: string): Blocks[number] {
-  const element = { type: "text", text: clip(spellHidden(text), MOST_DETAIL) } as const;
+  const element = { type: "text", text: clip(spellHidden(text), MAX_DETAIL) } as const;
   return { type: "rich_text", elements: [{ type: "rich_text_preformatted", elements: [element] }] };
 }
 
@@ -163,9 +163,9 @@ function inline(text: string, most: number): string {
 }
 
 /** One line between backticks; the text's own would end it. */
-function code(text: string, most = MOST_FACT): string {
+function code(text: string, most = MAX_FACT): string {
   const line = spellHidden(oneLine(text)).replaceAll("`", "\u02cb");
-  return escapeWithin(line, Math.min(most, MOST_LINE)) || " ";
+  return escapeWithin(line, Math.min(most, MAX_LINE)) || " ";
 }
 
 function oneLine(text: string): string {

@@ -16,7 +16,7 @@ export interface FeedOptions {
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
-const LONGEST_WAIT_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 
 /** One channel: events wait in order and go out one message at a time; those that gather meanwhile share one. */
 export class Feed {
@@ -159,8 +159,8 @@ export class Feed {
   #failed(error: Undelivered): number {
     const { webhook, scope, intervalMs } = this.options;
     this.#failures++;
-    const backoff = Math.min(intervalMs * 2 ** this.#failures, LONGEST_WAIT_MS);
-    const waitMs = error.retryAfterMs ?? (error.kind === "refused" ? LONGEST_WAIT_MS : backoff);
+    const backoff = Math.min(intervalMs * 2 ** this.#failures, MAX_WAIT_MS);
+    const waitMs = error.retryAfterMs ?? (error.kind === "refused" ? MAX_WAIT_MS : backoff);
     const line = `${webhook.name}: ${error.message}`;
     scope.log[this.#failures === 1 ? "warn" : "debug"](`${line}; next try in ${Math.ceil(waitMs / 1000)} s`);
     this.#withdrawNotice?.();

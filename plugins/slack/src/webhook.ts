@@ -17,8 +17,8 @@ export class Undelivered extends Error {
   }
 }
 
-const LONGEST_RETRY_AFTER_MS = 600_000;
-const MOST_REASON = 100;
+const MAX_RETRY_AFTER_MS = 600_000;
+const MAX_REASON = 100;
 
 /** What Slack says, with 400 too, of a webhook that is not to be used any more; other words are about the message. */
 const GONE = new Set([
@@ -84,7 +84,7 @@ export class Webhook {
 
 function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: string | null): Undelivered {
   // Slack's own words are short and plain; whatever else answers may be a page.
-  const said = /^[\w ]+$/.test(body) ? ` ${body.slice(0, MOST_REASON)}` : "";
+  const said = /^[\w ]+$/.test(body) ? ` ${body.slice(0, MAX_REASON)}` : "";
   const reason = `answered ${statusCode}${said}`;
   if (statusCode === 429) return new Undelivered("busy", reason, retryAfterMs(retryAfter));
   if (statusCode >= 500 || statusCode === 408) return new Undelivered("busy", reason);
@@ -95,5 +95,5 @@ function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: st
 
 function retryAfterMs(header: string | null): number {
   const secs = Number(header ?? "1");
-  return Number.isFinite(secs) && secs > 0 ? Math.min(secs * 1000, LONGEST_RETRY_AFTER_MS) : 1000;
+  return Number.isFinite(secs) && secs > 0 ? Math.min(secs * 1000, MAX_RETRY_AFTER_MS) : 1000;
 }

@@ -40,8 +40,8 @@ export interface BotApiOptions {
 }
 
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 60_000;
-const LONGEST_RETRY_AFTER_MS = 3_600_000;
+const MAX_WAIT_MS = 60_000;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** The Bot API with a deadline for each call, and pauses where it asks for them. */
 export class BotApi {
@@ -141,12 +141,12 @@ function toFailure({ code, description, ...more }: Extract<BotApiAnswer, { ok: f
 
 /** Milliseconds to wait after a number of failures in a row. */
 export function waitBefore(attempt: number): number {
-  return Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS);
+  return Math.min(FIRST_WAIT_MS * 2 ** attempt, MAX_WAIT_MS);
 }
 
 function retryAfterMs(secs: number | undefined): number {
   const ms = secs !== undefined && secs > 0 ? secs * 1000 : 1000;
-  return Math.min(ms, LONGEST_RETRY_AFTER_MS);
+  return Math.min(ms, MAX_RETRY_AFTER_MS);
 }
 
 function movedTo(id: number | undefined): string {

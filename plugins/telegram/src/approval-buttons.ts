@@ -1,4 +1,4 @@
-import type { Approval, ApprovalDesk, Decision } from "@claudeway/core";
+import type { Approval, Approvals, Decision } from "@claudeway/core";
 import type { CallbackQuery, User } from "telegraf/types";
 import { type Board, nameOf, newToken, type Press } from "./board.js";
 import { type Card, callCard, questionCard } from "./cards.js";
@@ -12,7 +12,7 @@ export interface ApprovalButtonsOptions {
   readonly chat: Chat;
   readonly state: State;
   readonly say: Say;
-  readonly desk: ApprovalDesk;
+  readonly approvalService: Approvals;
   readonly board: Board;
   /** The conversation where sessions from elsewhere are told of. */
   readonly homeKey: string;
@@ -20,7 +20,7 @@ export interface ApprovalButtonsOptions {
 
 const PENDING_AT_ONCE = 200;
 
-/** What waits at the desk, a call or a question, decided by button or by a written answer. */
+/** What waits at the approval service, a call or a question, decided by button or by a written answer. */
 export class ApprovalButtons {
   readonly #board: Board;
 
@@ -31,10 +31,10 @@ export class ApprovalButtons {
   /** A call waits: shows it, once. */
   asked(approval: Approval): Promise<void> {
     return this.#board.inOrder(approval.id, async () => {
-      const { state, desk, homeKey } = this.options;
+      const { state, approvalService, homeKey } = this.options;
       if (state.keyboardOf(approval.id) !== undefined) return;
       // It may have waited long to be shown.
-      if ((await desk.get(approval.id))?.status !== "pending") return;
+      if ((await approvalService.get(approval.id))?.status !== "pending") return;
       const key = state.keyOfSession(approval.sessionId) ?? homeKey;
       const keyboard = {
         token: newToken(),
@@ -61,11 +61,11 @@ export class ApprovalButtons {
 
   /** After a start: shows what was asked meanwhile, and what was decided. */
   async reconcile(): Promise<void> {
-    const { desk, state } = this.options;
-    const { approvals } = await desk.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
+    const { approvalService, state } = this.options;
+    const { approvals } = await approvalService.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
     for (const { token, subject } of state.keyboards) {
       if (subject.kind !== "approval") continue;
-      const approval = await desk.get(subject.approvalId);
+      const approval = await approvalService.get(subject.approvalId);
       if (approval === undefined) state.endKeyboard(token);
       else if (approval.status !== "pending") await this.decided(approval);
     }
@@ -74,7 +74,7 @@ export class ApprovalButtons {
 
   /** Somebody who may pressed a button of this message. */
   async pressed(press: CallbackQuery, keyboard: ApprovalKeyboard, action: string): Promise<void> {
-    const approval = await this.options.desk.get(keyboard.subject.approvalId);
+    const approval = await this.options.approvalService.get(keyboard.subject.approvalId);
     if (approval === undefined) return this.#board.refuse(press, "staleButton");
     if (action === "a" || action === "s") {
       if (approval.kind === "question") return this.#board.refuse(press, "staleButton");
@@ -90,7 +90,7 @@ export class ApprovalButtons {
     const keyboard = this.options.state.keyboards.find((one) => one.messageId === messageId);
     if (keyboard?.subject.kind !== "approval" || keyboard.verdict !== undefined) return false;
     const { subject } = keyboard;
-    const approval = await this.options.desk.get(subject.approvalId);
+    const approval = await this.options.approvalService.get(subject.approvalId);
     if (approval?.kind !== "question" || approval.status !== "pending") return false;
     await this.#answer({ ...keyboard, subject }, approval, text, { from: user });
     return true;
@@ -138,14 +138,14 @@ export class ApprovalButtons {
   }
 
   async #decide(approval: Approval, by: Press, decision: Decision): Promise<boolean> {
-    const { desk, chat } = this.options;
+    const { approvalService, chat } = this.options;
     const decider = {
       channel: "telegram",
       who: nameOf(by.from),
       from: `chat ${chat.id}, user ${by.from.id}`,
     };
     try {
-      const decided = await desk.decide(approval.id, decision, decider);
+      const decided = await approvalService.decide(approval.id, decision, decider);
       await Promise.all([this.#board.say(by, "pressed"), this.decided(decided)]);
       return true;
     } catch (error) {
@@ -153,7 +153,7 @@ export class ApprovalButtons {
         await this.#board.say(by, "notAllowed", { reason: reasonOf(error) });
         return false;
       }
-      const now = await desk.get(approval.id);
+      const now = await approvalService.get(approval.id);
       await Promise.all([
         this.#board.say(by, "alreadyDecided"),
         now === undefined ? undefined : this.decided(now),

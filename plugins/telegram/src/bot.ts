@@ -27,7 +27,7 @@ export interface BotOptions {
 const ANONYMOUS_ADMIN = 1087968824;
 /** How often a stranger's chat, or an album, gets an answer, and the log a line, in ms. */
 const ANSWER_EVERY_MS = 600_000;
-const MOST_ANSWERED = 1000;
+const MAX_ANSWERED = 1000;
 
 /** What comes in: only the one chat and those who may are listened to. */
 export class Bot {
@@ -157,7 +157,7 @@ export class Bot {
     const now = Date.now();
     const last = this.#answered.get(whom);
     if (last !== undefined && now - last < ANSWER_EVERY_MS) return false;
-    if (this.#answered.size >= MOST_ANSWERED) this.#answered.clear();
+    if (this.#answered.size >= MAX_ANSWERED) this.#answered.clear();
     this.#answered.set(whom, now);
     return true;
   }

@@ -21,40 +21,40 @@ export interface CardOptions {
   readonly verdict?: string | undefined;
 }
 
-const MOST_CALL = 2800;
-const MOST_DENIED_CALL = 500;
-const MOST_DENIED_SHOWN = 5;
-const MOST_NAME = 100;
-const MOST_QUESTION = 1200;
-const MOST_OPTION = 200;
-const MOST_BUTTON = 60;
-const MOST_VERDICT = 300;
+const MAX_CALL = 2800;
+const MAX_DENIED_CALL = 500;
+const MAX_DENIED_SHOWN = 5;
+const MAX_NAME = 100;
+const MAX_QUESTION = 1200;
+const MAX_OPTION = 200;
+const MAX_BUTTON = 60;
+const MAX_VERDICT = 300;
 
 /** A tool call that waits for a decision, or was decided. */
 export function callCard(approval: Approval, options: CardOptions): Card {
   const { say, verdict } = options;
   const html = [
-    `🔐 <b>${line(say("mayUse", { tool: approval.tool }), MOST_NAME)}</b>`,
-    callHtml(approval, MOST_CALL, say),
-    `<i>${line(`${approval.keyId} · ${approval.workdir}`, MOST_OPTION)}</i>`,
+    `🔐 <b>${line(say("mayUse", { tool: approval.tool }), MAX_NAME)}</b>`,
+    callHtml(approval, MAX_CALL, say),
+    `<i>${line(`${approval.keyId} · ${approval.workdir}`, MAX_OPTION)}</i>`,
     ...verdictHtml(verdict),
   ].join("\n");
   const rows: readonly Action[][] = [["a", "d"], ["s"]];
   return { html, keyboard: verdict === undefined ? actionKeyboard(rows, options) : undefined };
 }
 
-/** Calls that a turn was denied in posture 2; a press lets exactly these run. */
+/** Calls that a turn was denied in approval mode 2; a press lets exactly these run. */
 export function denialsCard(
   denials: NonNullable<TurnResponse["permission_denials"]>,
   options: CardOptions,
 ): Card {
   const { say, verdict } = options;
-  const shown = denials.slice(0, MOST_DENIED_SHOWN);
+  const shown = denials.slice(0, MAX_DENIED_SHOWN);
   const rest = denials.length - shown.length;
   const html = [
-    `🔐 <b>${line(say("wasDenied", { count: denials.length }), MOST_NAME)}</b>`,
+    `🔐 <b>${line(say("wasDenied", { count: denials.length }), MAX_NAME)}</b>`,
     ...shown.map(({ tool_name: tool, tool_input: input }) => {
-      return `<b>${line(tool, MOST_NAME)}</b>\n${callHtml({ tool, input }, MOST_DENIED_CALL, say)}`;
+      return `<b>${line(tool, MAX_NAME)}</b>\n${callHtml({ tool, input }, MAX_DENIED_CALL, say)}`;
     }),
     ...(rest > 0 ? [`… +${rest}`] : []),
     ...verdictHtml(verdict),
@@ -74,11 +74,11 @@ export function questionCard(
   const open = verdict === undefined ? questions[answered.length] : undefined;
   const shown = questions.slice(0, verdict === undefined ? answered.length + 1 : undefined);
   const html = [
-    `❓ <b>${line(say("asks"), MOST_NAME)}</b>`,
+    `❓ <b>${line(say("asks"), MAX_NAME)}</b>`,
     ...shown.map((question, index) =>
       questionHtml(question, answered[index], question === open, shown.length),
     ),
-    ...(open === undefined ? [] : [`<i>${line(say("orReply"), MOST_OPTION)}</i>`]),
+    ...(open === undefined ? [] : [`<i>${line(say("orReply"), MAX_OPTION)}</i>`]),
     ...verdictHtml(verdict),
   ].join("\n");
   return { html, keyboard: open === undefined ? undefined : optionKeyboard(open, ticked, options) };
@@ -90,12 +90,12 @@ function questionHtml(
   open: boolean,
   among: number,
 ): string {
-  const most = Math.floor(MOST_QUESTION / among);
+  const most = Math.floor(MAX_QUESTION / among);
   const asked = plainHtml(spellHidden(question), most);
-  if (!open) return answer === undefined ? asked : `${asked}\n→ <b>${line(answer, MOST_OPTION)}</b>`;
+  if (!open) return answer === undefined ? asked : `${asked}\n→ <b>${line(answer, MAX_OPTION)}</b>`;
   const described = options.slice(0, 10).filter(({ description }) => description !== "");
   const lines = described.map(
-    ({ label, description }) => `• <b>${line(label, MOST_BUTTON)}</b>: ${line(description, 120)}`,
+    ({ label, description }) => `• <b>${line(label, MAX_BUTTON)}</b>: ${line(description, 120)}`,
   );
   return [asked, ...lines].join("\n");
 }
@@ -106,7 +106,7 @@ function callHtml(call: Pick<Approval, "tool" | "input">, most: number, say: Say
   const hidden = text.length - plainLength(shown);
   const language = call.tool === "Bash" ? "bash" : text.startsWith("{") ? "json" : "diff";
   const block = `<pre><code class="language-${language}">${shown}</code></pre>`;
-  return hidden <= 0 ? block : `${block}\n⚠️ <b>${line(say("notShown", { count: hidden }), MOST_OPTION)}</b>`;
+  return hidden <= 0 ? block : `${block}\n⚠️ <b>${line(say("notShown", { count: hidden }), MAX_OPTION)}</b>`;
 }
 
 function plainLength(html: string): number {
@@ -114,7 +114,7 @@ function plainLength(html: string): number {
 }
 
 function verdictHtml(verdict: string | undefined): string[] {
-  return verdict === undefined ? [] : ["", `<b>${line(verdict, MOST_VERDICT)}</b>`];
+  return verdict === undefined ? [] : ["", `<b>${line(verdict, MAX_VERDICT)}</b>`];
 }
 
 function actionKeyboard(
@@ -146,7 +146,7 @@ function optionKeyboard(
 /** A button without text is refused. */
 function buttonText(label: string): string {
   const clean = spellHidden(label).replace(/\s+/g, " ").trim();
-  return Array.from(clean).slice(0, MOST_BUTTON).join("") || "–";
+  return Array.from(clean).slice(0, MAX_BUTTON).join("") || "–";
 }
 
 /** One line, escaped, with nothing in it that can't be seen. */

@@ -32,7 +32,7 @@ export interface Command {
 const NAMES = ["new", "stop", "status", "close", "help"] as const;
 type Name = (typeof NAMES)[number];
 
-const MOST_MODEL = 100;
+const MAX_MODEL = 100;
 
 /** What Telegram offers people who type a slash. */
 export function botCommands(say: Say): BotCommand[] {
@@ -74,7 +74,7 @@ export class Commands {
   /** In General a topic of its own, in a topic a new session there, in a plain chat a new chain of replies. */
   async #new(key: string, messageId: number, argument: string, forum: boolean): Promise<void> {
     const { state, conversations, config } = this.options;
-    const model = argument.slice(0, MOST_MODEL) || config.model;
+    const model = argument.slice(0, MAX_MODEL) || config.model;
     if (!forum) {
       const fresh = chainKey(messageId);
       state.link(messageId, fresh);

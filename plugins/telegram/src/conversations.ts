@@ -20,8 +20,8 @@ export interface ConversationsOptions {
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
 
-const MOST_WAITING = 50;
-const MOST_NOTE = 1000;
+const MAX_WAITING = 50;
+const MAX_NOTE = 1000;
 
 /** Conversations: what is written in one is answered in order, each message in its turn. */
 export class Conversations {
@@ -34,7 +34,7 @@ export class Conversations {
   /** Takes a message in; it is answered when those before it are. Resolves when it would survive a kill. */
   async take(key: string, messageId: number, prompt: string): Promise<void> {
     const { state } = this.options;
-    if (this.waitingIn(key) >= MOST_WAITING) return this.note(key, messageId, "tooMany");
+    if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
     const waiting = { key, messageId, prompt };
     state.link(messageId, key);
     state.setWaiting(waiting);
@@ -67,7 +67,7 @@ export class Conversations {
   /** Says something of the bot's own. */
   async note(key: string, messageId: number, text: TextKey, values?: Parameters<Say>[1]): Promise<void> {
     const { chat, say, state } = this.options;
-    const html = plainHtml(say(text, values), MOST_NOTE);
+    const html = plainHtml(say(text, values), MAX_NOTE);
     state.link(await chat.send(html, placeOf(key, messageId)), key);
   }
 

@@ -1,4 +1,4 @@
-import type { ApprovalDesk, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
+import type { Approvals, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
 import type { CallbackQuery } from "telegraf/types";
 import type { Answers, ShownTurn, TurnResponse } from "./answers.js";
 import { type Board, nameOf, newToken } from "./board.js";
@@ -10,7 +10,7 @@ import type { Say } from "./texts.js";
 export interface DenialButtonsOptions {
   readonly state: State;
   readonly say: Say;
-  readonly desk: Pick<ApprovalDesk, "list">;
+  readonly approvalService: Pick<Approvals, "list">;
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
   readonly answers: Answers;
@@ -21,7 +21,7 @@ export interface DenialButtonsOptions {
 }
 
 const APPROVALS_LOOKED_AT = 200;
-const MOST_DENIED = 500;
+const MAX_DENIED = 500;
 
 /** Calls that a turn was denied where nobody is asked: a press lets exactly these run, once. */
 export class DenialButtons {
@@ -33,20 +33,24 @@ export class DenialButtons {
     this.#board = options.board;
   }
 
-  /** A turn was denied calls: shows them, unless the desk was asked about them. */
+  /** A turn was denied calls: shows them, unless the approval service was asked about them. */
   async denied(
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
     response: TurnResponse,
   ): Promise<void> {
-    const { desk, state, say, homeKey } = this.options;
+    const { approvalService, state, say, homeKey } = this.options;
     // Its answer's reader and the hook may both tell of it.
     if (this.#denied.has(turn.turnId)) return;
     this.#denied.add(turn.turnId);
     for (const oldest of this.#denied) {
-      if (this.#denied.size <= MOST_DENIED) break;
+      if (this.#denied.size <= MAX_DENIED) break;
       this.#denied.delete(oldest);
     }
-    const { approvals } = await desk.list({ sessionId: turn.sessionId, page: 1, limit: APPROVALS_LOOKED_AT });
+    const { approvals } = await approvalService.list({
+      sessionId: turn.sessionId,
+      page: 1,
+      limit: APPROVALS_LOOKED_AT,
+    });
     const asked = new Set(approvals.map(({ toolUseId }) => toolUseId));
     const denials = (response.permission_denials ?? []).filter(({ tool_use_id: id }) => !asked.has(id));
     if (denials.length === 0) return;

@@ -17,9 +17,9 @@ export interface GrowingAnswerOptions {
 }
 
 /** More messages than this would bury the chat: the rest comes as a file. */
-const MOST_MESSAGES = 8;
+const MAX_MESSAGES = 8;
 /** While it grows. */
-const MOST_GROWING = 3;
+const MAX_GROWING = 3;
 
 /** An answer that grows: one message, or as many as it takes, edited at most once an interval. */
 export class GrowingAnswer {
@@ -47,12 +47,12 @@ export class GrowingAnswer {
     clearTimeout(this.#timer);
     await this.#working;
     const all = toMessages(markdown);
-    const shown = all.slice(0, MOST_MESSAGES);
+    const shown = all.slice(0, MAX_MESSAGES);
     for (const [index, html] of shown.entries()) await this.#put(index, html);
     for (const { id } of this.#sent.slice(shown.length)) {
       await this.options.chat.delete(id).catch(() => undefined);
     }
-    if (all.length <= MOST_MESSAGES && markdown.length <= MAX_RENDERED) return;
+    if (all.length <= MAX_MESSAGES && markdown.length <= MAX_RENDERED) return;
     const { chat, place, fileCaption, sent } = this.options;
     sent(await chat.sendFile("answer.md", markdown, place, fileCaption));
   }
@@ -83,7 +83,7 @@ export class GrowingAnswer {
   }
 
   #nextChange(): { readonly index: number; readonly html: string } | undefined {
-    const messages = toMessages(this.#wanted).slice(0, MOST_GROWING);
+    const messages = toMessages(this.#wanted).slice(0, MAX_GROWING);
     const index = messages.findIndex((html, at) => this.#sent[at]?.html !== html);
     const html = messages[index];
     return html === undefined ? undefined : { index, html };

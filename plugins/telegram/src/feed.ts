@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import type { Chat, Place } from "./chat.js";
 import type { EventKind } from "./config.js";
-import { MOST_CHARACTERS, plainHtml } from "./html.js";
+import { MAX_CHARACTERS, plainHtml } from "./html.js";
 import type { Say } from "./texts.js";
 
 /** One thing that happened, in a line or two of plain text. */
@@ -27,10 +27,10 @@ export interface FeedOptions {
 /** A group takes 20 messages a minute; answers and buttons want their share. */
 export const FEED_INTERVAL_MS = 5000;
 
-const MOST_WAITING = 300;
-const MOST_TITLE = 300;
-const MOST_FACTS = 300;
-const MOST_DETAIL = 500;
+const MAX_WAITING = 300;
+const MAX_TITLE = 300;
+const MAX_FACTS = 300;
+const MAX_DETAIL = 500;
 const ROOM_FOR_NOTES = 300;
 
 /** What happens in the gateway, told in the chat: silently, and many events in one message. */
@@ -46,7 +46,7 @@ export class Feed {
     const { events, scope } = this.options;
     if (scope.signal.aborted || !events.includes(news.kind)) return;
     this.#waiting.push(newsHtml(news));
-    if (this.#waiting.length > MOST_WAITING) {
+    if (this.#waiting.length > MAX_WAITING) {
       this.#waiting.shift();
       this.#lost++;
     }
@@ -80,7 +80,7 @@ export class Feed {
     let length = lines.join("\n").length;
     while (
       this.#waiting[0] !== undefined &&
-      length + this.#waiting[0].length < MOST_CHARACTERS - ROOM_FOR_NOTES
+      length + this.#waiting[0].length < MAX_CHARACTERS - ROOM_FOR_NOTES
     ) {
       const line = this.#waiting.shift() ?? "";
       lines.push(line);
@@ -94,8 +94,8 @@ export class Feed {
 
 /** An event as a line or two of Telegram HTML. */
 export function newsHtml({ title, facts, detail }: News): string {
-  const head = `<b>${oneLine(title, MOST_TITLE)}</b>  ${oneLine(facts.join(" · "), MOST_FACTS)}`;
-  return detail === undefined ? head : `${head}\n<blockquote>${oneLine(detail, MOST_DETAIL)}</blockquote>`;
+  const head = `<b>${oneLine(title, MAX_TITLE)}</b>  ${oneLine(facts.join(" · "), MAX_FACTS)}`;
+  return detail === undefined ? head : `${head}\n<blockquote>${oneLine(detail, MAX_DETAIL)}</blockquote>`;
 }
 
 function oneLine(text: string, most: number): string {

@@ -2,7 +2,7 @@ import { parseMarkdown } from "./markdown.js";
 import { escapeHtml, type Span, type Tag } from "./spans.js";
 
 /** What Telegram takes in one message. It counts what is left of the HTML; we count all of it, to be on the safe side. */
-export const MOST_CHARACTERS = 4096;
+export const MAX_CHARACTERS = 4096;
 
 /** Of a longer text only this many characters become messages: far more than fit in those that are sent. */
 export const MAX_RENDERED = 128 * 1024;
@@ -14,7 +14,7 @@ const UNSENDABLE = /(?![\n\t])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu;
  * The first `MAX_RENDERED` characters of a Markdown text as messages in Telegram HTML, each whole in itself and within the
  * limit. None if there is nothing to see.
  */
-export function toMessages(markdown: string, limit = MOST_CHARACTERS): string[] {
+export function toMessages(markdown: string, limit = MAX_CHARACTERS): string[] {
   return splitSpans(parseMarkdown(sendable(markdown.slice(0, MAX_RENDERED))), limit);
 }
 

@@ -39,7 +39,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   apply(kernel, config) {
     // Each answer that grows and each call that is under way listens to it.
     setMaxListeners(0, kernel.signal);
-    const { hooks, log, signal, turns, approvals: desk, ledger, sessions } = kernel;
+    const { hooks, log, signal, turns, approvals: approvalService, ledger, sessions } = kernel;
     const scope = kernel;
     const say = textsIn(config.language);
     const state = State.open(kernel.storage, config.chat_id, log);
@@ -73,8 +73,8 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       denied: (turn, response) => inBackground("showing denied calls", denials.denied(turn, response)),
     });
     const board = new Board(shared);
-    const approvals = new ApprovalButtons({ ...shared, desk, board, homeKey });
-    const denials = new DenialButtons({ ...shared, desk, answers, board, homeKey });
+    const approvals = new ApprovalButtons({ ...shared, approvalService, board, homeKey });
+    const denials = new DenialButtons({ ...shared, approvalService, answers, board, homeKey });
     const buttons = new Buttons({ state, board, approvals, denials });
     const conversations = new Conversations({ ...shared, answers });
     const commands = new Commands({ ...shared, conversations });

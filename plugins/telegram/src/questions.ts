@@ -15,7 +15,7 @@ export function questionsOf({ input }: Pick<Approval, "input">): Question[] {
   return questions.flatMap((one: unknown) => toQuestion(one) ?? []);
 }
 
-/** What the desk takes: each question with its answer. */
+/** What the approval service takes: each question with its answer. */
 export function answersOf(questions: readonly Question[], answered: readonly string[]) {
   return {
     answers: Object.fromEntries(questions.map(({ question }, index) => [question, answered[index] ?? ""])),

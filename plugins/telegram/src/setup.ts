@@ -5,7 +5,7 @@ import type { TelegramConfig } from "./config.js";
 import { isBot, isObject } from "./shapes.js";
 
 /** How long a message to the bot is waited for, in ms, and how long one poll is held open, in seconds. */
-const MOST_WAIT_MS = 180_000;
+const MAX_WAIT_MS = 180_000;
 const POLL_SECS = 10;
 const CALL_MS = 15_000;
 
@@ -46,7 +46,7 @@ async function findChat(api: BotApi, terminal: SetupTerminal): Promise<string | 
   terminal.say(
     `Now write a message to @${username}: to the bot itself, or in the group that it is to serve (it has to be a member)`,
   );
-  const deadline = Date.now() + MOST_WAIT_MS;
+  const deadline = Date.now() + MAX_WAIT_MS;
   for (let offset = 0; Date.now() < deadline && !terminal.signal.aborted; ) {
     const updates = await poll(api, offset);
     for (const update of updates) offset = Math.max(offset, updateId(update) + 1);

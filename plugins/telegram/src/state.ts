@@ -67,9 +67,9 @@ interface Remembered {
   parked: ParkedAnswer[];
 }
 
-const MOST_CHAINED = 5000;
-const MOST_TAKEN = 2000;
-const MOST_KEYBOARDS = 500;
+const MAX_CHAINED = 5000;
+const MAX_TAKEN = 2000;
+const MAX_KEYBOARDS = 500;
 
 /** What the bot must still know after a restart. Changes are in memory at once, on disk when `saved` resolves. */
 export class State {
@@ -117,7 +117,7 @@ export class State {
   link(messageId: number, key: string): void {
     const { chain, conversations } = this.#remembered;
     chain.push([messageId, key]);
-    for (const [, forgotten] of chain.splice(0, chain.length - MOST_CHAINED)) {
+    for (const [, forgotten] of chain.splice(0, chain.length - MAX_CHAINED)) {
       if (isChain(forgotten) && this.lastOf(forgotten) === undefined) delete conversations[forgotten];
     }
     this.#changed();
@@ -133,7 +133,7 @@ export class State {
     const { taken } = this.#remembered;
     if (taken.includes(messageId)) return false;
     taken.push(messageId);
-    taken.splice(0, taken.length - MOST_TAKEN);
+    taken.splice(0, taken.length - MAX_TAKEN);
     this.#changed();
     return true;
   }
@@ -174,7 +174,7 @@ export class State {
     const index = keyboards.findIndex(({ token }) => token === keyboard.token);
     if (index === -1) keyboards.push(keyboard);
     else keyboards[index] = keyboard;
-    keyboards.splice(0, keyboards.length - MOST_KEYBOARDS);
+    keyboards.splice(0, keyboards.length - MAX_KEYBOARDS);
     this.#changed();
   }
 

@@ -24,11 +24,11 @@ export interface SuperviseOptions {
   handle(update: Update): Promise<void>;
 }
 
-const LONGEST_REFUSED_WAIT_MS = 300_000;
-const MOST_SEEN = 1000;
+const MAX_REFUSED_WAIT_MS = 300_000;
+const MAX_SEEN = 1000;
 const POLL_GRACE_MS = 10_000;
 /** A long poll that brings nothing new takes longer than this, or it is none. */
-const SHORTEST_POLL_MS = 1000;
+const MIN_POLL_MS = 1000;
 
 /**
  * Gets through to Telegram and polls for updates, until the plugin is switched off; whatever fails is waited out, and
@@ -110,7 +110,7 @@ export class Supervisor {
       if (await this.#handle(update)) fresh++;
     }
     // A server that holds no poll open, or repeats itself, must not be asked as fast as it can answer.
-    const restMs = fresh > 0 ? 0 : SHORTEST_POLL_MS - (performance.now() - began);
+    const restMs = fresh > 0 ? 0 : MIN_POLL_MS - (performance.now() - began);
     if (restMs > 0) await sleep(restMs, undefined, { signal: scope.signal }).catch(() => undefined);
   }
 
@@ -126,7 +126,7 @@ export class Supervisor {
     if (this.#seen.has(id)) return false;
     this.#seen.add(id);
     for (const oldest of this.#seen) {
-      if (this.#seen.size <= MOST_SEEN) break;
+      if (this.#seen.size <= MAX_SEEN) break;
       this.#seen.delete(oldest);
     }
     try {
@@ -162,7 +162,7 @@ export class Supervisor {
   #waitMs({ kind, retryAfterMs }: ApiFailure): number {
     if (retryAfterMs !== undefined) return retryAfterMs;
     if (kind === "busy" || kind === "conflict") return waitBefore(Math.min(this.#failures - 1, 6));
-    return Math.min(waitBefore(0) * 2 ** this.#failures, LONGEST_REFUSED_WAIT_MS);
+    return Math.min(waitBefore(0) * 2 ** this.#failures, MAX_REFUSED_WAIT_MS);
   }
 
   #say(line: string): void {

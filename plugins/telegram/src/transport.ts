@@ -1,5 +1,5 @@
 /** Longest answer that is read, in bytes; a hundred updates, the most that one poll brings, are far below. */
-const LONGEST_ANSWER = 16 * 1024 * 1024;
+const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** An answer of the Bot API (https://core.telegram.org/bots/api#making-requests). */
 export type BotApiAnswer =
@@ -65,7 +65,7 @@ async function readAll(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
-    if (length > LONGEST_ANSWER) throw new Error(`the answer is longer than ${LONGEST_ANSWER} bytes`);
+    if (length > MAX_ANSWER) throw new Error(`the answer is longer than ${MAX_ANSWER} bytes`);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

@@ -5,7 +5,7 @@ import {
   type Script,
   type Step,
   type TestGateway,
-} from "@claudeway/core/testing";
+} from "@claudeway/testing";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { rejection } from "../kernel/kit.js";

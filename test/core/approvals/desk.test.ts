@@ -1,22 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
 import { pino } from "pino";
-import { Desk } from "../../../core/dist/approvals/desk.js";
-import { LinkSigner } from "../../../core/dist/approvals/links.js";
-import type { Approval, AskTerms, Decider } from "../../../core/dist/approvals/types.js";
-import { GatewayError } from "../../../core/dist/errors.js";
-import type { Ledger } from "../../../core/dist/ledger/ledger.js";
-import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
-import type { ApprovalAuditLine } from "../../../core/dist/ports/audit.js";
+import { ApprovalService } from "#core/approvals/approval-service.js";
+import { LinkSigner } from "#core/approvals/links.js";
+import { GatewayError } from "#core/errors.js";
+import type { Approval, AskTerms, Decider } from "#core/ports/approvals.js";
+import type { ApprovalAuditLine } from "#core/ports/audit.js";
+import type { Ledger } from "#core/ports/ledger.js";
+import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger-sqlite/fixture.js";
 import { createKernel, plugin } from "../kernel/kit.js";
-import { newFolder, newSession, newTurn, rejection, removeFolders } from "../ledger/fixture.js";
 
 const ADMIN: Decider = { channel: "admin", who: "root", keyId: "root", from: "127.0.0.1" };
 const OWNER: Decider = { channel: "key", who: "ci", keyId: "ci", from: "127.0.0.1" };
 
 describe("the desk", () => {
   let ledger: Ledger;
-  let desk: Desk;
+  let approvalService: ApprovalService;
   let lines: ApprovalAuditLine[];
   const told: string[] = [];
   const session = newSession();
@@ -37,7 +37,7 @@ describe("the desk", () => {
       ],
     });
     lines = [];
-    desk = new Desk({
+    approvalService = new ApprovalService({
       ledger,
       kernel,
       links: LinkSigner.open(newFolder()),
@@ -54,7 +54,7 @@ describe("the desk", () => {
     });
   });
   after(async () => {
-    desk.close();
+    approvalService.close();
     await ledger.close();
     removeFolders();
   });
@@ -63,7 +63,11 @@ describe("the desk", () => {
     const turn = newTurn(session);
     await ledger.turns.begin(turn);
     const { tool = "Bash", input = { command: "ls" } } = call;
-    return desk.ask({ toolUseId: `toolu_${randomUUID()}`, tool, input, workdir: "/work" }, turn, terms);
+    return approvalService.ask(
+      { toolUseId: `toolu_${randomUUID()}`, tool, input, workdir: "/work" },
+      turn,
+      terms,
+    );
   }
 
   async function failure(promise: Promise<unknown>): Promise<GatewayError> {
@@ -85,8 +89,8 @@ describe("the desk", () => {
       const before = lines.length;
       const decisions = round % 2 === 0 ? (["allow", "deny"] as const) : (["deny", "allow"] as const);
       const results = await Promise.allSettled([
-        desk.decide(approval.id, { decision: decisions[0] }, OWNER),
-        desk.decide(approval.id, { decision: decisions[1] }, ADMIN),
+        approvalService.decide(approval.id, { decision: decisions[0] }, OWNER),
+        approvalService.decide(approval.id, { decision: decisions[1] }, ADMIN),
       ]);
       const winners = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
       const losers = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
@@ -95,7 +99,7 @@ describe("the desk", () => {
       expect(losers[0]).to.be.instanceOf(GatewayError).and.have.property("code", "CONFLICT");
       expect(losers[0].message).to.include(`${winner?.status} by ${winner?.decision?.by.channel}`);
       expect(await settled).to.deep.equal(winner);
-      expect(await desk.get(approval.id)).to.deep.equal(winner);
+      expect(await approvalService.get(approval.id)).to.deep.equal(winner);
       expect(lines.length - before).to.equal(1);
       expect(told.filter((line) => line.startsWith(approval.id))).to.have.length(2);
     }
@@ -104,34 +108,41 @@ describe("the desk", () => {
   it("lets only the owner, the admin and channels decide, and only those that are named", async () => {
     const { approval } = await ask({ deciders: ["admin", "telegram"] });
     const other: Decider = { channel: "key", who: "eve", keyId: "eve" };
-    expect((await failure(desk.decide(approval.id, { decision: "allow" }, other))).code).to.equal(
+    expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, other))).code).to.equal(
       "NOT_FOUND",
     );
-    expect((await failure(desk.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal(
+    expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal(
       "FORBIDDEN",
     );
     const link: Decider = { channel: "link", who: "link" };
-    expect((await failure(desk.decide(approval.id, { decision: "allow" }, link))).code).to.equal("FORBIDDEN");
+    expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, link))).code).to.equal(
+      "FORBIDDEN",
+    );
     const telegram: Decider = { channel: "telegram", who: "@ann", from: "chat 7" };
-    expect((await desk.decide(approval.id, { decision: "allow" }, telegram)).status).to.equal("allowed");
-    const { approval: own } = await ask({ deciders: ["key"] });
-    expect((await failure(desk.decide(own.id, { decision: "allow" }, ADMIN))).code).to.equal("FORBIDDEN");
-    expect((await desk.decide(own.id, { decision: "allow" }, { ...ADMIN, keyId: "ci" })).status).to.equal(
+    expect((await approvalService.decide(approval.id, { decision: "allow" }, telegram)).status).to.equal(
       "allowed",
     );
+    const { approval: own } = await ask({ deciders: ["key"] });
+    expect((await failure(approvalService.decide(own.id, { decision: "allow" }, ADMIN))).code).to.equal(
+      "FORBIDDEN",
+    );
+    expect(
+      (await approvalService.decide(own.id, { decision: "allow" }, { ...ADMIN, keyId: "ci" })).status,
+    ).to.equal("allowed");
   });
 
   it("takes a changed input unless a rule denies it, and a grant is for what ran", async () => {
     const { approval } = await ask();
     const evil = { decision: "allow", updatedInput: { command: "evil" } } as const;
-    expect((await failure(desk.decide(approval.id, evil, OWNER))).code).to.equal("FORBIDDEN");
-    expect((await desk.get(approval.id))?.status).to.equal("pending");
+    expect((await failure(approvalService.decide(approval.id, evil, OWNER))).code).to.equal("FORBIDDEN");
+    expect((await approvalService.get(approval.id))?.status).to.equal("pending");
     const changed = { decision: "allow", updatedInput: { command: "ls -l" }, scope: "session" } as const;
-    await desk.decide(approval.id, changed, OWNER);
-    const granted = (command: string) => desk.isGranted(session.id, { tool: "Bash", input: { command } });
+    await approvalService.decide(approval.id, changed, OWNER);
+    const granted = (command: string) =>
+      approvalService.isGranted(session.id, { tool: "Bash", input: { command } });
     expect([await granted("ls -l"), await granted("ls")]).to.deep.equal([true, false]);
-    const [grant] = (await desk.grants({ keyId: "ci", page: 1, limit: 10 })).grants;
-    await desk.revoke(grant?.id ?? "", OWNER);
+    const [grant] = (await approvalService.grants({ keyId: "ci", page: 1, limit: 10 })).grants;
+    await approvalService.revoke(grant?.id ?? "", OWNER);
     expect(await granted("ls -l")).to.equal(false);
   });
 
@@ -142,54 +153,60 @@ describe("the desk", () => {
       { decision: "deny", scope: "session" },
       { decision: "allow", message: "fine" },
     ] as const) {
-      expect((await failure(desk.decide(approval.id, decision, OWNER))).code).to.equal("BAD_REQUEST");
+      expect((await failure(approvalService.decide(approval.id, decision, OWNER))).code).to.equal(
+        "BAD_REQUEST",
+      );
     }
-    expect((await desk.get(approval.id))?.status).to.equal("pending");
+    expect((await approvalService.get(approval.id))?.status).to.equal("pending");
   });
 
   it("expires by its timer, and takes no decision after that", async () => {
     const { approval, settled } = await ask({ expiresSecs: 0.15 });
     const longer = await ask({ expiresSecs: 60 });
     expect((await settled).status).to.equal("expired");
-    expect((await failure(desk.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal("CONFLICT");
-    expect((await desk.get(longer.approval.id))?.status).to.equal("pending");
+    expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal(
+      "CONFLICT",
+    );
+    expect((await approvalService.get(longer.approval.id))?.status).to.equal("pending");
   });
 
   it("takes no decision that comes too late, though its timer has not said so yet", async () => {
     const { approval } = await ask({ expiresSecs: 0 });
-    expect((await failure(desk.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal("CONFLICT");
-    expect((await desk.get(approval.id))?.status).to.equal("expired");
+    expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal(
+      "CONFLICT",
+    );
+    expect((await approvalService.get(approval.id))?.status).to.equal("expired");
   });
 
   it("takes a grant back for its owner and the admin only", async () => {
     const allow = { decision: "allow", scope: "session" } as const;
     const { approval } = await ask();
-    await desk.decide(approval.id, allow, OWNER);
-    const [grant] = (await desk.grants({ keyId: "ci", page: 1, limit: 10 })).grants;
+    await approvalService.decide(approval.id, allow, OWNER);
+    const [grant] = (await approvalService.grants({ keyId: "ci", page: 1, limit: 10 })).grants;
     const id = grant?.id ?? "";
     const other = { channel: "key", who: "other", keyId: "other" };
-    expect((await failure(desk.revoke(id, other))).code).to.equal("NOT_FOUND");
-    expect((await desk.revoke(id, ADMIN)).revokedAt).to.be.a("string");
-    expect((await failure(desk.revoke(id, OWNER))).code).to.equal("NOT_FOUND");
+    expect((await failure(approvalService.revoke(id, other))).code).to.equal("NOT_FOUND");
+    expect((await approvalService.revoke(id, ADMIN)).revokedAt).to.be.a("string");
+    expect((await failure(approvalService.revoke(id, OWNER))).code).to.equal("NOT_FOUND");
   });
 
   it("withdraws, and what came first stands", async () => {
     const one = await ask();
-    expect((await desk.withdraw(one.approval.id)).status).to.equal("withdrawn");
-    expect((await failure(desk.decide(one.approval.id, { decision: "allow" }, OWNER))).code).to.equal(
-      "CONFLICT",
-    );
+    expect((await approvalService.withdraw(one.approval.id)).status).to.equal("withdrawn");
+    expect(
+      (await failure(approvalService.decide(one.approval.id, { decision: "allow" }, OWNER))).code,
+    ).to.equal("CONFLICT");
     const two = await ask();
-    await desk.decide(two.approval.id, { decision: "allow" }, OWNER);
-    expect((await desk.withdraw(two.approval.id)).status).to.equal("allowed");
-    expect((await desk.expire(two.approval.id)).status).to.equal("allowed");
+    await approvalService.decide(two.approval.id, { decision: "allow" }, OWNER);
+    expect((await approvalService.withdraw(two.approval.id)).status).to.equal("allowed");
+    expect((await approvalService.expire(two.approval.id)).status).to.equal("allowed");
   });
 
   it("lists by key and status, the newest first", async () => {
-    const mine = await desk.list({ keyId: "ci", status: "withdrawn", page: 1, limit: 1 });
+    const mine = await approvalService.list({ keyId: "ci", status: "withdrawn", page: 1, limit: 1 });
     expect(mine.total).to.equal(1);
-    expect((await desk.list({ keyId: "nobody", page: 1, limit: 1 })).total).to.equal(0);
+    expect((await approvalService.list({ keyId: "nobody", page: 1, limit: 1 })).total).to.equal(0);
     const { approval } = await ask();
-    expect((await desk.list({ page: 1, limit: 1 })).approvals[0]?.id).to.equal(approval.id);
+    expect((await approvalService.list({ page: 1, limit: 1 })).approvals[0]?.id).to.equal(approval.id);
   });
 });

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { LINK_PATH, LinkSigner, redactTokens } from "../../../core/dist/approvals/links.js";
-import { newFolder, removeFolders } from "../ledger/fixture.js";
+import { LINK_PATH, LinkSigner, redactTokens } from "#core/approvals/links.js";
+import { newFolder, removeFolders } from "../../ledger-sqlite/fixture.js";
 
 describe("signed links", () => {
   after(removeFolders);

@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
-import type { Approval } from "../../../core/dist/approvals/types.js";
-import { type LedgerTables, openTables } from "../../../core/dist/ledger/sqlite-ledger.js";
-import { Course } from "../../../core/dist/turns/course.js";
-import { TurnQueue } from "../../../core/dist/turns/queue.js";
-import { TurnStream } from "../../../core/dist/turns/stream.js";
-import type { ParkedTurn, TurnUsage } from "../../../core/dist/turns/types.js";
-import { addUsage } from "../../../core/dist/turns/usage.js";
-import { pause } from "../kernel/kit.js";
+import type { Approval } from "#core/ports/approvals.js";
+import type { ParkedTurn, TurnUsage } from "#core/ports/turns.js";
+import { TurnQueue } from "#core/turns/queue.js";
+import { TurnStream } from "#core/turns/stream.js";
+import { TurnSlot } from "#core/turns/turn-slot.js";
+import { addUsage } from "#core/turns/usage.js";
+import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   newFolder,
   newSession,
@@ -16,8 +15,9 @@ import {
   removeFolders,
   tokens,
   usageOf,
-} from "../ledger/fixture.js";
-import { recount } from "../ledger/recount.js";
+} from "../../ledger-sqlite/fixture.js";
+import { recount } from "../../ledger-sqlite/recount.js";
+import { pause } from "../kernel/kit.js";
 
 const DAY_ONE = "2026-03-12T23:00:00.000Z";
 const DAY_TWO = "2026-03-13T09:00:00.000Z";
@@ -168,21 +168,21 @@ describe("a stream that goes on", () => {
 describe("a turn's place and time", () => {
   const { signal } = new AbortController();
   const moved = () => undefined;
-  function course(queue: TurnQueue, timeoutMs: number, onTimeout: () => void = () => undefined) {
-    return new Course({ queue, keyId: "ci", timeoutMs, onTimeout, moved, signal });
+  function slot(queue: TurnQueue, timeoutMs: number, onTimeout: () => void = () => undefined) {
+    return new TurnSlot({ queue, keyId: "ci", timeoutMs, onTimeout, moved, signal });
   }
 
   it("are given back while a person is asked", async () => {
     const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
     let timedOut = false;
-    const one = course(queue, 120, () => {
+    const one = slot(queue, 120, () => {
       timedOut = true;
     });
     await one.begin(false);
     one.hold();
     one.hold();
     expect(queue.running).to.equal(0);
-    const other = course(queue, 60_000);
+    const other = slot(queue, 60_000);
     await other.begin(false);
     await pause(200);
     await one.release();
@@ -204,10 +204,10 @@ describe("a turn's place and time", () => {
 
   it("are taken back once, also when another call comes and is settled while the place is waited for", async () => {
     const queue = new TurnQueue({ maxRunning: 2, maxQueued: 0 });
-    const one = course(queue, 60_000);
+    const one = slot(queue, 60_000);
     await one.begin(false);
     one.hold();
-    const others = [course(queue, 60_000), course(queue, 60_000)];
+    const others = [slot(queue, 60_000), slot(queue, 60_000)];
     for (const other of others) await other.begin(false);
     const released = [one.release()];
     one.hold();
@@ -222,12 +222,12 @@ describe("a turn's place and time", () => {
   it("run once, also when a call is to be parked while the place is waited for", async () => {
     const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
     let timeouts = 0;
-    const one = course(queue, 100, () => {
+    const one = slot(queue, 100, () => {
       timeouts += 1;
     });
     await one.begin(false);
     one.hold();
-    const other = course(queue, 60_000);
+    const other = slot(queue, 60_000);
     await other.begin(false);
     const released = one.release();
     one.hold();

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { type Access, authenticate, Keyring } from "../../../core/dist/http/auth.js";
-import { callerOf } from "../../../core/dist/http/context.js";
+import { type Access, authenticate, Keyring } from "#core/http/auth.js";
+import { callerOf } from "#core/http/context.js";
 import { answering, type Served, serve } from "./kit.js";
 
 const KEYS = [

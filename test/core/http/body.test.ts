@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { bodyAs, jsonBody } from "../../../core/dist/http/body.js";
+import { bodyAs, jsonBody } from "#core/http/body.js";
 import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 

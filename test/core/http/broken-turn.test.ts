@@ -1,5 +1,5 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
 import type { ErrorResponse } from "@claudeway/schemas";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
 describe("the id in a broken turn's 500", () => {

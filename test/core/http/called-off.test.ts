@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { type CompletedRequest, definePlugin, type Load, type TurnOutcome } from "@claudeway/core";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { WebSocket } from "ws";
 import { eventually } from "../../e2e/poll.js";

@@ -1,5 +1,5 @@
 import { type CompletedRequest, definePlugin } from "@claudeway/core";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 

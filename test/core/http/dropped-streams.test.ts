@@ -1,6 +1,6 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { readEvents, type ServerEvent } from "../../../core/dist/testing/event-parser.js";
+import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 
 /** Text events; `done` is the last of 200. */
 const TEXTS = 199;

@@ -1,6 +1,6 @@
 import { definePlugin, Refusal } from "@claudeway/core";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
 import type { ApprovalList } from "@claudeway/schemas";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
 /** Refuses the first turn, and has a person asked about every call. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { GatewayError, Refusal } from "../../../core/dist/errors.js";
+import { GatewayError, Refusal } from "#core/errors.js";
 import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { expect } from "chai";
-import { readForm } from "../../../core/dist/http/form.js";
+import { readForm } from "#core/http/form.js";
 import { type Served, serve } from "./kit.js";
 
 describe("a form", () => {

@@ -3,9 +3,9 @@ import type { Server } from "node:http";
 import type Router from "@koa/router";
 import Koa from "koa";
 import { pino } from "pino";
-import type { GatewayContext, GatewayMiddleware, GatewayState } from "../../../core/dist/http/context.js";
-import { errorResponses } from "../../../core/dist/http/errors.js";
-import { createHttpServer, refuseBadHttp } from "../../../core/dist/http/server.js";
+import type { GatewayContext, GatewayMiddleware, GatewayState } from "#core/http/context.js";
+import { errorResponses } from "#core/http/errors.js";
+import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
 import { listeningPort } from "../../e2e/address.js";
 
 const LIMITS = { body_bytes: 65_536, connections: 100, header_secs: 20, request_secs: 300 };

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import Router from "@koa/router";
 import { expect } from "chai";
-import { createTestGateway, type TestGateway } from "../../../core/dist/testing.js";
+import { createTestGateway, type TestGateway } from "#testing/index.js";
 import { deferred, plugin } from "../kernel/kit.js";
 
 /** A plugin whose routes name it, below a prefix; one of them takes until its plugin goes. */

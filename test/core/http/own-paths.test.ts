@@ -1,4 +1,4 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
 describe("paths that only look like an id", () => {

@@ -1,9 +1,9 @@
 import Router from "@koa/router";
 import { expect } from "chai";
 import { pino } from "pino";
-import type { GatewayState } from "../../../core/dist/http/context.js";
-import { healthRoutes } from "../../../core/dist/http/routes/health.js";
-import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
+import type { GatewayState } from "#core/http/context.js";
+import { healthRoutes } from "#core/http/routes/health.js";
+import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { temporaryFolder } from "../../temporary.js";
 import { type Served, serveRoutes } from "./kit.js";
 

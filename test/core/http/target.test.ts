@@ -1,4 +1,4 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { sendRaw } from "../../e2e/bytes.js";
 

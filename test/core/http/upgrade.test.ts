@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";

@@ -1,8 +1,8 @@
 import { expect } from "chai";
-import type { SpawnPlan } from "../../../core/dist/engine/engine.js";
-import { PluginFault } from "../../../core/dist/kernel/faults.js";
-import { createTestGateway } from "../../../core/dist/testing.js";
-import type { TurnPlan } from "../../../core/dist/turns/types.js";
+import { PluginFault } from "#core/kernel/faults.js";
+import type { SpawnPlan } from "#core/ports/engine.js";
+import type { TurnPlan } from "#core/ports/turns.js";
+import { createTestGateway } from "#testing/index.js";
 import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";
 
 /** A tap as plain JavaScript would have it: nobody checked its types. */

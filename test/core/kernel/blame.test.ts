@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { placeToBlame } from "../../../core/dist/kernel/blame.js";
+import { placeToBlame } from "#core/kernel/error-attribution.js";
 import { createKernel, fixture } from "./kit.js";
 
 const PLACES = ["/gw/plugins/a", "/gw/plugins/ab", "/gw/one.js", "/my dir/p"];

@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import Router from "@koa/router";
 import { pino } from "pino";
-import type { SpawnPlan } from "../../../core/dist/engine/engine.js";
-import type { RequestInfo } from "../../../core/dist/kernel/hooks.js";
-import { Kernel, type KernelOptions } from "../../../core/dist/kernel/kernel.js";
-import type { Plugin } from "../../../core/dist/kernel/plugin.js";
-import type { TurnEvent, TurnInfo, TurnPlan } from "../../../core/dist/turns/types.js";
+import type { RequestInfo } from "#core/kernel/hooks.js";
+import { Kernel, type KernelOptions } from "#core/kernel/kernel.js";
+import type { Plugin } from "#core/kernel/plugin.js";
+import type { SpawnPlan } from "#core/ports/engine.js";
+import type { TurnEvent, TurnInfo, TurnPlan } from "#core/ports/turns.js";
 
 /** One line of the log, as an operator would read it. */
 export interface LogLine {

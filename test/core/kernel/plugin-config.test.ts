@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { PluginError } from "../../../core/dist/kernel/faults.js";
-import type { JSONSchema } from "../../../core/dist/kernel/plugin.js";
-import { compileConfigSchema } from "../../../core/dist/kernel/plugin-config.js";
+import { PluginError } from "#core/kernel/faults.js";
+import { compileConfigSchema } from "#core/kernel/loading/plugin-config.js";
+import type { JSONSchema } from "#core/kernel/plugin.js";
 import { createKernel, fixture, plugin, rejectionMessage } from "./kit.js";
 
 const SCHEMA: JSONSchema = {

@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { GatewayError, Refusal } from "../../../core/dist/errors.js";
-import { PluginError } from "../../../core/dist/kernel/faults.js";
-import type { Plugin } from "../../../core/dist/kernel/plugin.js";
+import { GatewayError, Refusal } from "#core/errors.js";
+import { PluginError } from "#core/kernel/faults.js";
+import type { Plugin } from "#core/kernel/plugin.js";
 import {
   createKernel,
   deferred,

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { GatewayError, Refusal } from "../../../core/dist/errors.js";
-import { PluginFault } from "../../../core/dist/kernel/faults.js";
+import { GatewayError, Refusal } from "#core/errors.js";
+import { PluginFault } from "#core/kernel/faults.js";
 import {
   createKernel,
   deferred,

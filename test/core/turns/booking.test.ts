@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { pino } from "pino";
-import { openAudit } from "../../../core/dist/ledger/audit.js";
-import type { Ledger } from "../../../core/dist/ledger/ledger.js";
-import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
-import { LedgerError } from "../../../core/dist/ledger-error.js";
-import type { AuditLog } from "../../../core/dist/ports/audit.js";
-import { Booking } from "../../../core/dist/turns/booking.js";
-import type { TurnEnd, TurnOutcome } from "../../../core/dist/turns/types.js";
-import { untilWritten } from "../../../core/dist/turns/until-written.js";
-import { NO_USAGE } from "../../../core/dist/turns/usage.js";
+import { LedgerError } from "#core/ledger-error.js";
+import type { AuditLog } from "#core/ports/audit.js";
+import type { Ledger } from "#core/ports/ledger.js";
+import type { TurnEnd, TurnOutcome } from "#core/ports/turns.js";
+import { TurnRecorder } from "#core/turns/turn-recorder.js";
+import { untilWritten } from "#core/turns/until-written.js";
+import { NO_USAGE } from "#core/turns/usage.js";
+import { openAudit } from "#ledger-sqlite/audit-files.js";
+import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { readAudit } from "../../e2e/audit-lines.js";
 
 const ID = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
@@ -21,7 +21,7 @@ describe("a turn's end in the books", () => {
   let dir: string;
   let ledger: Ledger;
   let audit: AuditLog;
-  let booking: Booking;
+  let recorder: TurnRecorder;
 
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), "claudeway-booking-"));
@@ -43,8 +43,8 @@ describe("a turn's end in the books", () => {
       maxBudgetUsd: undefined,
     };
     audit = openAudit({ dir: join(dir, "logs"), log: SILENT });
-    booking = new Booking({ info, plan, route: "POST /task" }, { ledger, audit, log: SILENT });
-    await booking.begin();
+    recorder = new TurnRecorder({ info, plan, route: "POST /task" }, { ledger, audit, log: SILENT });
+    await recorder.begin();
   });
   afterEach(async () => {
     await audit.close();
@@ -54,8 +54,8 @@ describe("a turn's end in the books", () => {
 
   it("is the first one that was written, which a later one is answered with", async () => {
     const first = outcome("interrupted");
-    expect(await booking.end(first)).to.equal(first);
-    expect(await booking.end(outcome("completed"))).to.deep.equal(first);
+    expect(await recorder.end(first)).to.equal(first);
+    expect(await recorder.end(outcome("completed"))).to.deep.equal(first);
     await audit.flush();
     expect(readAudit(join(dir, "logs"), "admin")).to.have.length(1);
   });

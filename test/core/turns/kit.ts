@@ -1,11 +1,11 @@
-import { boot, type RunningGateway } from "../../../core/dist/boot.js";
-import { selectionOf } from "../../../core/dist/control.js";
-import { DISTRIBUTION } from "../../../core/dist/distribution.js";
-import type { Engine } from "../../../core/dist/engine/engine.js";
-import type { AnyPlugin } from "../../../core/dist/kernel/plugin.js";
-import { openLog } from "../../../core/dist/log.js";
-import { KnownSecrets } from "../../../core/dist/secrets.js";
-import { configOf } from "../../../core/dist/testing/setup.js";
+import { DISTRIBUTION } from "#cli/distribution.js";
+import { boot, type RunningGateway } from "#core/boot.js";
+import { selectionOf } from "#core/control.js";
+import type { AnyPlugin } from "#core/kernel/plugin.js";
+import { openLog } from "#core/log.js";
+import type { Engine } from "#core/ports/engine.js";
+import { KnownSecrets } from "#core/secrets.js";
+import { configOf } from "#testing/setup.js";
 
 /** The secret of the only key. */
 export const SECRET = "sk-0123456789";
@@ -35,6 +35,7 @@ export function bootScripted(
         claude: { path: "claude", origin: "configured", version: "0.0.0" },
         open: () => engine,
         endLeftovers: async () => {},
+        totalsAfterLoss: () => ({ bases: [] }),
       }),
     },
   });

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
 import { expect } from "chai";
-import type { Ledger } from "../../../core/dist/ledger/ledger.js";
-import { openLedger } from "../../../core/dist/ledger/sqlite-ledger.js";
-import { ScriptedEngine } from "../../../core/dist/testing/scripted-engine.js";
-import { NO_USAGE } from "../../../core/dist/turns/usage.js";
+import type { Ledger } from "#core/ports/ledger.js";
+import { NO_USAGE } from "#core/turns/usage.js";
+import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { readAudit } from "../../e2e/audit-lines.js";
 import { bootScripted } from "./kit.js";
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { type Frame, type ReadOptions, TurnStream } from "../../../core/dist/turns/stream.js";
-import type { TurnEvent } from "../../../core/dist/turns/types.js";
+import type { TurnEvent } from "#core/ports/turns.js";
+import { type Frame, type ReadOptions, TurnStream } from "#core/turns/stream.js";
 
 const DONE = {
   type: "done",

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { createTestGateway } from "@claudeway/core/testing";
+import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import type { RunningGateway } from "../../../core/dist/boot.js";
-import type { EngineListener, EngineTurn } from "../../../core/dist/engine/engine.js";
-import { ScriptedEngine } from "../../../core/dist/testing/scripted-engine.js";
-import { TurnStream } from "../../../core/dist/turns/stream.js";
+import type { RunningGateway } from "#core/boot.js";
+import type { EngineListener, EngineTurn } from "#core/ports/engine.js";
+import { TurnStream } from "#core/turns/stream.js";
+import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { bootScripted, SECRET } from "./kit.js";
 
 setFlagsFromString("--expose-gc");

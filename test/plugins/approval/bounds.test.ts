@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { expect } from "chai";
-import { compileRules, decide, type RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import { compileRules, decide, type RuleConfig } from "#plugins/approval/rules/index.js";
 import { Folders, verdictOf } from "./folders.js";
 
 /** As long as a path can be, of as many folders as it can name. */

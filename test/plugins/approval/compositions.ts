@@ -1,4 +1,4 @@
-import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import type { RuleConfig } from "#plugins/approval/rules/index.js";
 
 export const RULES: readonly RuleConfig[] = [
   { allow: "Bash(good)" },

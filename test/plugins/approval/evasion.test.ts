@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import type { RuleConfig } from "#plugins/approval/rules/index.js";
 import { Folders, OTHER } from "./folders.js";
 
 const NARROW: readonly RuleConfig[] = [

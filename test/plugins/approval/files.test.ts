@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { compileRules, decide, type RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import { compileRules, decide, type RuleConfig } from "#plugins/approval/rules/index.js";
 import { Folders, MINE, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: rules for files", () => {

@@ -7,7 +7,7 @@ import {
   type ProtectedPaths,
   type RuleConfig,
   type Ruling,
-} from "../../../plugins/approval/dist/rules/index.js";
+} from "#plugins/approval/rules/index.js";
 
 export const MINE = "11111111-1111-4111-8111-111111111111";
 export const OTHER = "22222222-2222-4222-8222-222222222222";

@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { expect } from "chai";
-import { createApprover } from "../../../plugins/approval/dist/approver.js";
-import { gatewayPaths } from "../../../plugins/approval/dist/gateway-paths.js";
-import approval from "../../../plugins/approval/dist/index.js";
+import { createApprover } from "#plugins/approval/approver.js";
+import { gatewayPaths } from "#plugins/approval/gateway-paths.js";
+import approval from "#plugins/approval/index.js";
 import { Folders } from "./folders.js";
 
 const CONFIG = { live_wait_secs: 5, expires_secs: 60, max_hold_secs: 7, deciders: ["admin"] };

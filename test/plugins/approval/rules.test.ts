@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { compileRules, type RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import { compileRules, type RuleConfig } from "#plugins/approval/rules/index.js";
 
 describe("approval: wrong rules", () => {
   const cases: readonly (readonly [RuleConfig, string])[] = [

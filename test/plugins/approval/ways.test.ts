@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { RuleConfig } from "../../../plugins/approval/dist/rules/index.js";
+import type { RuleConfig } from "#plugins/approval/rules/index.js";
 import { Folders, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: ways around", () => {

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findMarked } from "../../../core/dist/engine/reaper.js";
+import { findMarked } from "#engine-claude/reaper.js";
 
 /** What one run of the stand-in does, in this order. */
 export interface Behaviour {

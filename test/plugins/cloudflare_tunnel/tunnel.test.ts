@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import tunnel from "@claudeway/plugin-cloudflare-tunnel";
 import { expect } from "chai";
-import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import type { PluginServices } from "#core/kernel/capabilities.js";
 import { createKernel, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
 import { eventually } from "../../e2e/poll.js";
 import { fakeOffers } from "../offers.js";
@@ -29,15 +29,15 @@ describe("cloudflare_tunnel", () => {
     keys = STRONG;
     running.kernel.offer(
       fakeOffers({
-        get control(): Offers["control"] {
-          const control: Pick<Offers["control"], "keys" | "address" | "announcePublicUrl"> = {
+        get control(): PluginServices["control"] {
+          const control: Pick<PluginServices["control"], "keys" | "address" | "announcePublicUrl"> = {
             keys: () => keys,
             address: () => ({ host: "0.0.0.0", port: 3777, url: "http://localhost:3777" }),
             announcePublicUrl: (url: string | undefined) => {
               if (url !== announced.at(-1)) announced.push(url);
             },
           };
-          return control as Offers["control"];
+          return control as PluginServices["control"];
         },
       }),
     );

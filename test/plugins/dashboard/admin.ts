@@ -1,4 +1,4 @@
-import { readEvents, type ServerEvent } from "../../../core/dist/testing/event-parser.js";
+import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { KEYS, type RequestOptions, TestGateway } from "../../e2e/gateway.js";
 
 /** A gateway with the dashboard on, whose every answer is held against the API document. */

@@ -11,8 +11,8 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { searchLogs } from "../../../plugins/dashboard/dist/logs/search.js";
-import { readBackwards } from "../../../plugins/dashboard/dist/logs/tail.js";
+import { searchLogs } from "#plugins/dashboard/logs/search.js";
+import { readBackwards } from "#plugins/dashboard/logs/tail.js";
 
 const MONTH = "2026-03";
 const PAGE = { date: MONTH, limit: 50 } as const;

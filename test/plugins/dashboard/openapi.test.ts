@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
-import { ADMIN_PATHS } from "../../../plugins/dashboard/dist/openapi/paths.js";
+import { ADMIN_PATHS } from "#plugins/dashboard/openapi/paths.js";
 
 /** A route as the code adds it. */
 const ROUTE = /router\.(get|post|delete)\("([^"]+)"/g;

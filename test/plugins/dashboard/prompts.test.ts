@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { LatestPrompts } from "../../../plugins/dashboard/dist/live/prompts.js";
+import { LatestPrompts } from "#plugins/dashboard/live/prompts.js";
 
 describe("dashboard: the latest prompts", () => {
   it("are kept by turn; of a long one its beginning, and how long it is", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { Proxies } from "../../../plugins/dashboard/dist/access/proxies.js";
+import { Proxies } from "#plugins/dashboard/access/proxies.js";
 
 /** A request that came from `peer` with this `X-Forwarded-For`. */
 function request(peer: string, forwarded: string) {

@@ -1,6 +1,6 @@
 import type { TurnHandle } from "@claudeway/core";
 import { expect } from "chai";
-import { FeedReader } from "../../../plugins/dashboard/dist/live/reader.js";
+import { FeedReader } from "#plugins/dashboard/live/reader.js";
 
 /** A turn whose text comes at once; `left` is set when nobody reads it any more. */
 function turnOf(text: string) {

@@ -3,11 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { Options, SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
-import {
-  type ScriptedModel,
-  startScriptedModel,
-  type Tokens,
-} from "../../../plugins/demo/dist/model/index.js";
+import { type ScriptedModel, startScriptedModel, type Tokens } from "#plugins/demo/model/index.js";
 import { BYPASS, cliEnvironment, converse, TestFolders, textOf, type Watcher } from "./real-cli.js";
 
 describe("demo: the real CLI on the scripted model", function () {

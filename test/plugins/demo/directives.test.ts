@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import { readCalls } from "../../../plugins/demo/dist/model/calls.js";
-import { findDirectives } from "../../../plugins/demo/dist/model/directives.js";
-import { DIRECTIVE_NAMES } from "../../../plugins/demo/dist/model/index.js";
+import { readCalls } from "#plugins/demo/model/calls.js";
+import { findDirectives } from "#plugins/demo/model/directives.js";
+import { DIRECTIVE_NAMES } from "#plugins/demo/model/index.js";
 
 function callsIn(text: string) {
   return findDirectives(text).map(readCalls);

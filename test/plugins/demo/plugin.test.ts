@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { pino } from "pino";
-import type { SpawnPlan } from "../../../core/dist/engine/engine.js";
-import { Kernel } from "../../../core/dist/kernel/kernel.js";
-import demo from "../../../plugins/demo/dist/index.js";
+import { Kernel } from "#core/kernel/kernel.js";
+import type { SpawnPlan } from "#core/ports/engine.js";
+import demo from "#plugins/demo/index.js";
 import { BYPASS, converse, TestFolders, textOf } from "./real-cli.js";
 
 const INHERITED: Readonly<Record<string, string>> = {

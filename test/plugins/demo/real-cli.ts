@@ -11,7 +11,7 @@ import {
   type SDKResultMessage,
   type SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { ScriptedModel } from "../../../plugins/demo/dist/model/index.js";
+import type { ScriptedModel } from "#plugins/demo/model/index.js";
 
 /** What the CLI said in a conversation of one process. */
 export interface Conversation {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
-import { type ScriptedModel, startScriptedModel } from "../../../plugins/demo/dist/model/index.js";
+import { type ScriptedModel, startScriptedModel } from "#plugins/demo/model/index.js";
 import { ask, post, requestBody } from "./messages-api.js";
 
 describe("demo: what the scripted model records", () => {

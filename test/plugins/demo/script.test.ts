@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type ScriptedModel, startScriptedModel } from "../../../plugins/demo/dist/model/index.js";
+import { type ScriptedModel, startScriptedModel } from "#plugins/demo/model/index.js";
 import { ask, post, readEvents, requestBody, type SentEvent, streamedText } from "./messages-api.js";
 
 const REMINDER = { type: "text", text: "<system-reminder>\n[[words 99]] from the CLI\n</system-reminder>\n" };

@@ -1,6 +1,6 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import plugin from "../../../plugins/examples/model-router/dist/index.js";
+import plugin from "#plugins/model-router/index.js";
 
 const ROUTES = [
   { asked_for: "opus", key_ids: ["user"], model: "sonnet", max_budget_usd: 0.5 },

@@ -1,6 +1,6 @@
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import plugin from "../../../plugins/examples/prompt-guard/dist/index.js";
+import plugin from "#plugins/prompt-guard/index.js";
 import { rejection, rejectionMessage } from "../../core/kernel/kit.js";
 
 const RULES = [{ pattern: "\\bpassword\\b", reason: "no passwords in prompts" }];

@@ -2,9 +2,9 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { text } from "node:stream/consumers";
-import { createTestGateway, type TestGateway } from "@claudeway/core/testing";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import plugin from "../../../plugins/examples/signed-webhook/dist/index.js";
+import plugin from "#plugins/signed-webhook/index.js";
 import { eventually } from "../../e2e/poll.js";
 
 const SECRET = "a secret that both sides know";

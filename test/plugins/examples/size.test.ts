@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
 import { parse } from "smol-toml";
-import { compileConfigSchema } from "../../../core/dist/kernel/plugin-config.js";
-import { isObject } from "../../../schemas/dist/index.js";
+import { compileConfigSchema } from "#core/kernel/loading/plugin-config.js";
+import { isObject } from "#schemas/index.js";
 
 const FOLDER = new URL("../../../plugins/examples/", import.meta.url);
 const NAMES = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => entry.isDirectory());

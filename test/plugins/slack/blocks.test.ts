@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { escapeText, toDigest, toMessage } from "../../../plugins/slack/dist/blocks.js";
-import { askedNews, decidedNews, turnNews } from "../../../plugins/slack/dist/news.js";
+import { escapeText, toDigest, toMessage } from "#plugins/slack/blocks.js";
+import { askedNews, decidedNews, turnNews } from "#plugins/slack/news.js";
 import { approvalOf, outcomeOf, turnOf } from "../offers.js";
 import { complaint, type Payload } from "./slack-server.js";
 

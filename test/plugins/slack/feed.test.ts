@@ -1,7 +1,7 @@
 import type { Approval } from "@claudeway/core";
 import slack, { type SlackConfig } from "@claudeway/plugin-slack";
 import { expect } from "chai";
-import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import type { PluginServices } from "#core/kernel/capabilities.js";
 import { createKernel, pause, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
 import { eventually } from "../../e2e/poll.js";
 import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
@@ -13,18 +13,18 @@ describe("slack", () => {
   let server: SlackServer;
   let running: TestKernel;
   let publicUrl: string | undefined;
-  let offers: Partial<Offers>;
+  let offers: Partial<PluginServices>;
 
   beforeEach(async () => {
     server = await SlackServer.start();
     publicUrl = undefined;
     running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
     offers = {
-      get control(): Offers["control"] {
-        return { publicUrl: () => publicUrl } as Offers["control"];
+      get control(): PluginServices["control"] {
+        return { publicUrl: () => publicUrl } as PluginServices["control"];
       },
-      get approvals(): Offers["approvals"] {
-        return { link: async (id: string) => `/approvals/page/${id}?sig=abc` } as Offers["approvals"];
+      get approvals(): PluginServices["approvals"] {
+        return { link: async (id: string) => `/approvals/page/${id}?sig=abc` } as PluginServices["approvals"];
       },
     };
     running.kernel.offer(fakeOffers(offers));

@@ -34,7 +34,7 @@ describe("telegram's buttons", () => {
     await settled(shown);
     expect(shown.html).to.contain("✅ Approved by Ada L (@ada)");
     expect(await answerTo(press)).to.equal("Done.");
-    expect([...bot.desk.approvals.values()][0]?.decision).to.deep.include({
+    expect([...bot.approvalService.approvals.values()][0]?.decision).to.deep.include({
       decision: "allow",
       scope: "once",
       by: { channel: "telegram", who: "Ada L (@ada)", from: "chat -1001234567890, user 1001" },
@@ -65,7 +65,7 @@ describe("telegram's buttons", () => {
     expect(second.html).to.contain("- one\n+ two");
     bot.api.pressButton(second, "Bu oturum");
     await settled(second);
-    expect(bot.desk.approvals.get("a2")?.decision?.scope).to.equal("session");
+    expect(bot.approvalService.approvals.get("a2")?.decision?.scope).to.equal("session");
     expect(second.html).to.contain("Bu oturum için onaylayan: Ada L");
   });
 
@@ -91,14 +91,14 @@ describe("telegram's buttons", () => {
       status: "denied",
       decision: { decision: "deny", by, at: "2030-01-01" },
     } as const;
-    bot.desk.approvals.set("a1", decided);
+    bot.approvalService.approvals.set("a1", decided);
     bot.running.kernel.tell("approvalDecided", decided);
     await settled(shown);
     expect(shown.html).to.contain("❌ Denied by admin (dashboard)");
     bot.api.next("sendMessage", { status: 500 });
     const late = bot.ask({ id: "a2" });
     await sleep(20);
-    bot.desk.approvals.set("a2", { ...late, status: "expired" });
+    bot.approvalService.approvals.set("a2", { ...late, status: "expired" });
     bot.running.kernel.tell("approvalDecided", { ...late, status: "expired" });
     await bot.shows("Expired: nobody decided");
     expect(bot.api.shown.every(({ buttons }) => buttons.length === 0)).to.equal(true);
@@ -121,7 +121,7 @@ describe("telegram's buttons", () => {
 
   it("say why where the desk does not let this channel decide", async () => {
     bot = await (await TestBot.start()).ready();
-    bot.desk.forbid = true;
+    bot.approvalService.forbid = true;
     bot.ask();
     const shown = await bot.shows("May Claude");
     const press = bot.api.pressButton(shown, "Approve");
@@ -149,7 +149,9 @@ describe("telegram's buttons", () => {
       [bot.api.press("", shown.id), "no longer valid"],
     ];
     for (const [press, answer] of presses) expect(await answerTo(press)).to.contain(answer);
-    expect([...bot.desk.approvals.values()].every(({ status }) => status === "pending")).to.equal(true);
+    expect([...bot.approvalService.approvals.values()].every(({ status }) => status === "pending")).to.equal(
+      true,
+    );
     expect(bot.complaints.filter((line) => line.includes("turned away"))).to.have.length(presses.length);
     bot.api.press(good, shown.id);
     await settled(shown);
@@ -163,10 +165,10 @@ describe("telegram's buttons", () => {
     const second = await bot.shows("May Claude use Write?");
     await bot.stop();
     const by = { channel: "key", who: "alice" };
-    const a2 = bot.desk.approvals.get("a2");
+    const a2 = bot.approvalService.approvals.get("a2");
     if (a2 !== undefined) {
       const decision = { decision: "allow", by, at: "2030-01-01" } as const;
-      bot.desk.approvals.set("a2", { ...a2, status: "allowed", decision });
+      bot.approvalService.approvals.set("a2", { ...a2, status: "allowed", decision });
     }
     bot.ask({ id: "a3", tool: "WebFetch", input: { url: "https://a.b" } });
     await bot.launch();
@@ -176,7 +178,7 @@ describe("telegram's buttons", () => {
     expect(bot.api.shown.filter(({ html }) => html.includes("use Bash?"))).to.have.length(1);
     bot.api.pressButton(first, "Approve");
     await settled(first);
-    expect(bot.desk.approvals.get("a1")?.status).to.equal("allowed");
+    expect(bot.approvalService.approvals.get("a1")?.status).to.equal("allowed");
   });
 
   it("stand in the topic of the session that asks", async () => {
@@ -223,7 +225,7 @@ describe("telegram's buttons", () => {
     await eventually("the last question", () => shown.html.includes("Who says?"));
     bot.api.write("nobody <b>", { replyTo: shown.id });
     await settled(shown);
-    expect([...bot.desk.approvals.values()][0]?.decision?.updatedInput).to.deep.equal({
+    expect([...bot.approvalService.approvals.values()][0]?.decision?.updatedInput).to.deep.equal({
       answers: { "Which way?": "right", "What with?": "oil, bread", "Who says?": "nobody <b>" },
     });
     expect(shown.html).to.contain("Answered by Ada L (@ada)");
@@ -354,7 +356,9 @@ describe("telegram's buttons", () => {
         expect(shown.html).not.to.match(/[\u202a-\u202e\u2066-\u2069\u200b]/);
       }
     }
-    expect([...bot.desk.approvals.values()].every(({ status }) => status === "allowed")).to.equal(true);
+    expect([...bot.approvalService.approvals.values()].every(({ status }) => status === "allowed")).to.equal(
+      true,
+    );
     bot.ask({ id: "long", tool: "Bash", input: { command: `echo ok ${" ".repeat(5000)}; rm -rf /` } });
     await bot.shows("Characters not shown here");
   }).timeout(180_000);

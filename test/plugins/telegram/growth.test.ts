@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { MAX_RENDERED, toMessages } from "../../../plugins/telegram/dist/html.js";
-import { parseMarkdown } from "../../../plugins/telegram/dist/markdown.js";
+import { MAX_RENDERED, toMessages } from "#plugins/telegram/html.js";
+import { parseMarkdown } from "#plugins/telegram/markdown.js";
 
 /** What Markdown is made of, and what parsers stumble over. */
 const PIECES =

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { toMessages } from "../../../plugins/telegram/dist/html.js";
-import { ALL_TEXTS, textsIn } from "../../../plugins/telegram/dist/texts.js";
+import { toMessages } from "#plugins/telegram/html.js";
+import { ALL_TEXTS, textsIn } from "#plugins/telegram/texts.js";
 import { HOSTILE } from "./hostile.js";
 import { complainAboutHtml, visibleText } from "./telegram-html.js";
 

@@ -12,8 +12,8 @@ export const EDIT_MS = 60;
 export class TestBot {
   running: TestKernel = createKernel();
   readonly turns = new ScriptedTurns();
-  readonly desk = new MemoryDesk();
-  readonly #offers = fakeOffers(offersOf(this.turns, this.desk));
+  readonly approvalService = new MemoryDesk();
+  readonly #offers = fakeOffers(offersOf(this.turns, this.approvalService));
 
   private constructor(readonly api: BotApiServer) {}
 
@@ -30,7 +30,7 @@ export class TestBot {
   /** Starts it, also once more on what it remembers. */
   async launch(config: Partial<TelegramConfig> = {}): Promise<void> {
     this.running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000 } });
-    this.desk.decided = (approval) => this.running.kernel.tell("approvalDecided", approval);
+    this.approvalService.decided = (approval) => this.running.kernel.tell("approvalDecided", approval);
     this.running.kernel.offer(this.#offers);
     const section = {
       bot_token: TOKEN,
@@ -67,7 +67,7 @@ export class TestBot {
   /** Has a call wait for a decision. */
   ask(more: Partial<Approval> = {}): Approval {
     const approval = approvalOf(more);
-    this.desk.approvals.set(approval.id, approval);
+    this.approvalService.approvals.set(approval.id, approval);
     this.running.kernel.tell("approvalRequested", approval);
     return approval;
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Approval, ApprovalDesk, Decider, Decision, TurnHandle, TurnRunner } from "@claudeway/core";
-import type { Offers } from "../../../core/dist/kernel/capabilities.js";
+import type { Approval, Approvals, Decider, Decision, TurnHandle, TurnRunner } from "@claudeway/core";
+import type { PluginServices } from "#core/kernel/capabilities.js";
 import { outcomeOf } from "../offers.js";
 
 type Response = Awaited<TurnHandle["answer"]>;
@@ -129,12 +129,12 @@ function sessionOf(keyId: string, model: string, workdir: string): Session {
 }
 
 /** A desk in memory, with the rule that matters: the first decision counts. */
-export class MemoryDesk implements ApprovalDesk {
+export class MemoryDesk implements Approvals {
   readonly approvals = new Map<string, Approval>();
   decided: (approval: Approval) => void = () => undefined;
   forbid = false;
 
-  async list({ status, sessionId, page, limit }: Parameters<ApprovalDesk["list"]>[0]) {
+  async list({ status, sessionId, page, limit }: Parameters<Approvals["list"]>[0]) {
     const all = [...this.approvals.values()].filter(
       (one) =>
         (status === undefined || one.status === status) &&
@@ -169,23 +169,23 @@ export class MemoryDesk implements ApprovalDesk {
 }
 
 /** What the plugin is offered, all of it in memory. */
-export function offersOf(turns: ScriptedTurns, desk: MemoryDesk): Partial<Offers> {
+export function offersOf(turns: ScriptedTurns, approvalService: MemoryDesk): Partial<PluginServices> {
   return {
     get turns() {
       return turns.runner;
     },
     get approvals() {
-      return desk;
+      return approvalService;
     },
-    get sessions(): Offers["sessions"] {
-      return { get: async (id: string) => turns.sessions.get(id) } as Offers["sessions"];
+    get sessions(): PluginServices["sessions"] {
+      return { get: async (id: string) => turns.sessions.get(id) } as PluginServices["sessions"];
     },
-    get ledger(): Offers["ledger"] {
+    get ledger(): PluginServices["ledger"] {
       const byKey = async () => [{ keyId: "telegram", requests: 7, costUsd: 1.5 }];
       return {
         byKey,
         response: async (id: string) => turns.responses.get(id),
-      } as unknown as Offers["ledger"];
+      } as unknown as PluginServices["ledger"];
     },
   };
 }

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { pino } from "pino";
-import { State } from "../../../plugins/telegram/dist/state.js";
+import { State } from "#plugins/telegram/state.js";
 import { temporaryFolder } from "../../temporary.js";
 
 describe("what telegram remembers", () => {

@@ -59,7 +59,7 @@ const TOLD: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Told>> = {
   },
 };
 
-export type ToldCode = keyof typeof TOLD;
+export type DocumentedCode = keyof typeof TOLD;
 
 const HEADERS: Partial<Readonly<Record<ErrorCode, Part>>> = {
   UNAUTHORIZED: { "WWW-Authenticate": ref("headers", "WWW-Authenticate") },
@@ -71,7 +71,7 @@ const HEADERS: Partial<Readonly<Record<ErrorCode, Part>>> = {
 const REFUSED = "Refused";
 
 /** The responses of an operation that can give these errors; `"refusal"` stands for any other 4xx of a plugin's. */
-export function errorsOf(codes: readonly (ToldCode | "refusal")[]): Record<string, Part> {
+export function errorsOf(codes: readonly (DocumentedCode | "refusal")[]): Record<string, Part> {
   return Object.fromEntries(
     codes.map((code) =>
       code === "refusal"
@@ -83,7 +83,7 @@ export function errorsOf(codes: readonly (ToldCode | "refusal")[]): Record<strin
 
 /** Every error as a response that operations refer to. */
 export function errorResponseComponents(): Record<string, Part> {
-  const codes = Object.keys(TOLD) as ToldCode[];
+  const codes = Object.keys(TOLD) as DocumentedCode[];
   return {
     ...Object.fromEntries(codes.map((code) => [code, responseOf(code, TOLD[code], HEADERS[code])])),
     [REFUSED]: responseOf("FORBIDDEN", {

@@ -11,10 +11,10 @@ export interface PluginParts {
 }
 
 /** A mount as the document needs it. */
-export type TellingMount = Pick<Mount, "prefix" | "plugin" | "auth" | "openapi" | "router">;
+export type DocumentedMount = Pick<Mount, "prefix" | "plugin" | "auth" | "openapi" | "router">;
 
 /** The paths of every mount. A plugin may say what it likes: what is no path is left out and harms nothing else. */
-export function pluginParts(mounts: readonly TellingMount[]): PluginParts {
+export function pluginParts(mounts: readonly DocumentedMount[]): PluginParts {
   const told = mounts.map((mount) => ({
     ...mount,
     openapi: Object.keys(mount.openapi).length > 0 ? mount.openapi : undescribed(mount),
@@ -26,7 +26,7 @@ export function pluginParts(mounts: readonly TellingMount[]): PluginParts {
 }
 
 /** What mounts bring along under `x-components`; the first of a name wins. */
-function brought(mounts: readonly TellingMount[], kind: "schemas" | "securitySchemes"): Part {
+function brought(mounts: readonly DocumentedMount[], kind: "schemas" | "securitySchemes"): Part {
   const found: Record<string, unknown> = {};
   for (const { openapi } of mounts) {
     const parts = openapi["x-components"]?.[kind];
@@ -35,7 +35,7 @@ function brought(mounts: readonly TellingMount[], kind: "schemas" | "securitySch
   return found;
 }
 
-function pathsOf(mount: TellingMount): [string, Part][] {
+function pathsOf(mount: DocumentedMount): [string, Part][] {
   return Object.entries(mount.openapi).flatMap(([path, item]): [string, Part][] => {
     if (!path.startsWith("/") || !isObject(item)) return [];
     const full = path === "/" ? mount.prefix : mount.prefix + path;
@@ -50,7 +50,7 @@ function pathsOf(mount: TellingMount): [string, Part][] {
 }
 
 interface Place {
-  readonly mount: TellingMount;
+  readonly mount: DocumentedMount;
   readonly method: Method;
   readonly path: string;
 }
@@ -78,7 +78,7 @@ function completeOperation(operation: Part, { mount, method, path }: Place): Par
 }
 
 /** The routes of a mount that says nothing of them. */
-function undescribed({ router }: TellingMount): TellingMount["openapi"] {
+function undescribed({ router }: DocumentedMount): DocumentedMount["openapi"] {
   const paths = new Map<string, Record<string, unknown>>();
   for (const { path, methods } of router.stack) {
     if (typeof path !== "string" || !PLAIN.test(path)) continue;

@@ -1,9 +1,9 @@
-import { errorsOf, type ToldCode } from "./errors.js";
+import { type DocumentedCode, errorsOf } from "./errors.js";
 import { type HeaderName, headers, type ParameterName, parameters } from "./parts.js";
 import type { Operation, Part } from "./types.js";
 
 /** What any request can meet, whatever it asks for. */
-export const ANY: readonly ToldCode[] = [
+export const ANY: readonly DocumentedCode[] = [
   "BAD_REQUEST",
   "PAYLOAD_TOO_LARGE",
   "UNSUPPORTED_MEDIA_TYPE",
@@ -27,7 +27,7 @@ interface Told extends Omit<Operation, "responses" | "parameters" | "tags"> {
   /** The answer that it is asked for. */
   readonly ok: Part;
   /** What else it can give, beyond what any request with a key can meet. */
-  readonly errors?: readonly ToldCode[];
+  readonly errors?: readonly DocumentedCode[];
 }
 
 /** An operation that takes a key, with all that this brings along. */

@@ -1,5 +1,5 @@
 import type Router from "@koa/router";
-import type { Desk } from "../../approvals/desk.js";
+import type { ApprovalService } from "../../approvals/approval-service.js";
 import { LINK_PATH } from "../../approvals/links.js";
 import { decidedPage, decisionOf, requestPage, spentPage, unusablePage } from "../../approvals/page.js";
 import { GatewayError } from "../../errors.js";
@@ -19,25 +19,29 @@ const HEADERS = {
 };
 
 /** The page behind a signed link: GET shows, and decides nothing, since previews of links get it too; POST decides. */
-export function approvalPage(router: Router<GatewayState>, desk: Desk): void {
+export function approvalPage(router: Router<GatewayState>, approvalService: ApprovalService): void {
   router.get(`${LINK_PATH}/:token`, async (ctx) => {
-    const approval = await desk.behindLink(ctx.params["token"] ?? "");
+    const approval = await approvalService.behindLink(ctx.params["token"] ?? "");
     if (approval === undefined) answer(ctx, 404, unusablePage());
     else if (approval.status === "pending") answer(ctx, 200, requestPage(approval));
     else answer(ctx, 410, spentPage(approval));
   });
   router.post(`${LINK_PATH}/:token`, async (ctx) => {
-    const approval = await desk.behindLink(ctx.params["token"] ?? "");
+    const approval = await approvalService.behindLink(ctx.params["token"] ?? "");
     if (approval === undefined) return answer(ctx, 404, unusablePage());
     const form = await readForm(ctx);
     const from = ctx.req.socket.remoteAddress;
     try {
       const decision = decisionOf(approval, form);
-      const decided = await desk.decide(approval.id, decision, { channel: "link", who: "link", from });
+      const decided = await approvalService.decide(approval.id, decision, {
+        channel: "link",
+        who: "link",
+        from,
+      });
       answer(ctx, 200, decidedPage(decided));
     } catch (error) {
       if (!(error instanceof GatewayError) || error.status >= 500) throw error;
-      const now = (await desk.get(approval.id)) ?? approval;
+      const now = (await approvalService.get(approval.id)) ?? approval;
       answer(ctx, error.status, now.status === "pending" ? requestPage(now, error.message) : spentPage(now));
     }
   });

@@ -1,10 +1,10 @@
 import type { ApprovalList, GrantList, GrantRevoked } from "@claudeway/schemas";
 import type Router from "@koa/router";
+import type { ApprovalService } from "../../approvals/approval-service.js";
 import { deciderOf } from "../../approvals/deciding.js";
-import type { Desk } from "../../approvals/desk.js";
-import type { Approval, ApprovalStatus } from "../../approvals/types.js";
 import { grantView, viewOf } from "../../approvals/view.js";
 import { GatewayError } from "../../errors.js";
+import type { Approval, ApprovalStatus } from "../../ports/approvals.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf, isId } from "../ids.js";
@@ -13,41 +13,41 @@ import { pageOf } from "../query.js";
 const STATUSES: readonly ApprovalStatus[] = ["pending", "allowed", "denied", "expired", "withdrawn"];
 
 /** `/approvals…`: tool calls that wait for a person, and what was allowed for the rest of a session. */
-export function approvalRoutes(router: Router<GatewayState>, desk: Desk): void {
+export function approvalRoutes(router: Router<GatewayState>, approvalService: ApprovalService): void {
   router.get("/approvals", async (ctx) => {
     const page = pageOf(ctx);
-    const found = await desk.list({ keyId: keyFilter(ctx), status: statusOf(ctx), ...page });
+    const found = await approvalService.list({ keyId: keyFilter(ctx), status: statusOf(ctx), ...page });
     ctx.body = { approvals: found.approvals.map(viewOf), total: found.total, ...page } satisfies ApprovalList;
   });
   router.get("/approvals/grants", async (ctx) => {
     const page = pageOf(ctx);
     const sessionId = sessionOf(ctx);
-    const found = await desk.grants({ keyId: keyFilter(ctx), sessionId, ...page });
+    const found = await approvalService.grants({ keyId: keyFilter(ctx), sessionId, ...page });
     ctx.body = { grants: found.grants.map(grantView), total: found.total, ...page } satisfies GrantList;
   });
   router.delete("/approvals/grants/:id", async (ctx) => {
     const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
-    const { id } = await desk.revoke(idOf(ctx, "grant"), decider);
+    const { id } = await approvalService.revoke(idOf(ctx, "grant"), decider);
     ctx.body = { revoked: true, id } satisfies GrantRevoked;
   });
   router.get("/approvals/:id", async (ctx) => {
-    ctx.body = viewOf(await visible(ctx, desk));
+    ctx.body = viewOf(await visible(ctx, approvalService));
   });
   router.post("/approvals/:id", async (ctx) => {
     const { decision, message, updated_input: updatedInput, scope } = bodyAs(ctx, "approval-decide-request");
-    const { id } = await visible(ctx, desk);
+    const { id } = await visible(ctx, approvalService);
     const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
-    ctx.body = viewOf(await desk.decide(id, { decision, message, updatedInput, scope }, decider));
+    ctx.body = viewOf(await approvalService.decide(id, { decision, message, updatedInput, scope }, decider));
   });
 }
 
 /** The request of the path, if it is the caller's or the caller is the admin. Throws NOT_FOUND. */
 async function visible(
   ctx: GatewayContext & { readonly params: Readonly<Record<string, string>> },
-  desk: Desk,
+  approvalService: ApprovalService,
 ): Promise<Approval> {
   const caller = callerOf(ctx);
-  const approval = await desk.get(idOf(ctx, "approval"));
+  const approval = await approvalService.get(idOf(ctx, "approval"));
   if (approval === undefined || !(caller.admin || approval.keyId === caller.keyId)) {
     throw new GatewayError("NOT_FOUND", "no such approval");
   }

@@ -2,7 +2,7 @@ import type { ErrorResponse, Health, Ready } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Logger } from "pino";
 import { GatewayError } from "../../errors.js";
-import type { Ledger } from "../../ledger/ledger.js";
+import type { Ledger } from "../../ports/ledger.js";
 import type { GatewayState } from "../context.js";
 
 export interface HealthParts {

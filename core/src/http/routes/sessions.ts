@@ -4,9 +4,9 @@ import { type Sessions, viewOf } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
-import type { TurnEntrance } from "../entrance.js";
 import { idOf } from "../ids.js";
 import { pageOf } from "../query.js";
+import type { TurnEntrance } from "../start-turn.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
 export function sessionRoutes(

@@ -3,7 +3,7 @@ import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
-import type { TurnEntrance } from "../entrance.js";
+import type { TurnEntrance } from "../start-turn.js";
 
 /** `POST /task` and `POST /task/stream`: one prompt, one answer, no session to keep. */
 export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, entrance: TurnEntrance): void {

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv6 } from "node:net";
 
 const SAME_MACHINE = ["127.0.0.0/8", "::1"];
-const LONGEST_ADDRESS = 64;
+const MAX_ADDRESS = 64;
 
 /** Of a request, what tells where it comes from. */
 interface Arrival {
@@ -27,7 +27,7 @@ export class Proxies {
     const hops = request
       .get("x-forwarded-for")
       .split(",")
-      .map((hop) => hop.trim().slice(0, LONGEST_ADDRESS));
+      .map((hop) => hop.trim().slice(0, MAX_ADDRESS));
     let address = request.req.socket.remoteAddress ?? "";
     while (this.#trusts(address)) {
       const before = hops.pop();

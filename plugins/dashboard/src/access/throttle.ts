@@ -1,10 +1,10 @@
 /** Wrong keys that cost nothing but the mistake. */
 const FREE_FAILURES = 3;
 const FIRST_WAIT_MS = 1000;
-const LONGEST_WAIT_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 /** After so long without another one, failures are forgotten. */
 const FORGOTTEN_MS = 15 * 60_000;
-const MOST_ADDRESSES = 10_000;
+const MAX_ADDRESSES = 10_000;
 
 interface Failures {
   readonly count: number;
@@ -21,7 +21,7 @@ export class LoginThrottle {
   waitMs(address: string): number {
     const failures = this.#recent(address);
     if (failures === undefined || failures.count < FREE_FAILURES) return 0;
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures.count - FREE_FAILURES));
+    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures.count - FREE_FAILURES));
     return Math.max(0, failures.at + wait - this.now());
   }
 
@@ -31,7 +31,7 @@ export class LoginThrottle {
     this.#failures.delete(address);
     this.#failures.set(address, { count, at: this.now() });
     const [oldest] = this.#failures.keys();
-    if (this.#failures.size > MOST_ADDRESSES && oldest !== undefined) this.#failures.delete(oldest);
+    if (this.#failures.size > MAX_ADDRESSES && oldest !== undefined) this.#failures.delete(oldest);
   }
 
   succeeded(address: string): void {

@@ -59,7 +59,7 @@ export class Feed {
 
   #tap(): void {
     const { hooks } = this.kernel;
-    // A deciding hook, and nothing is decided: there is no other news of a turn that begins.
+    // A interceptor hook, and nothing is decided: there is no other news of a turn that begins.
     hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
     hooks.afterExecute.tap("feed", () => {
       this.tell("turns");

@@ -1,7 +1,7 @@
 /** Longer ones are cut: what a person reads of a prompt. */
-const LONGEST_CHARS = 200_000;
-const MOST_CHARS = 8_000_000;
-const MOST_PROMPTS = 10_000;
+const MAX_PROMPT_CHARS = 200_000;
+const MAX_CHARS = 8_000_000;
+const MAX_PROMPTS = 10_000;
 
 /** A prompt, or its beginning. */
 export interface Prompt {
@@ -20,11 +20,11 @@ export class LatestPrompts {
 
   note(turnId: string, prompt: string): void {
     this.#forget(turnId);
-    const text = prompt.length > LONGEST_CHARS ? copyOf(prompt.slice(0, LONGEST_CHARS)) : prompt;
+    const text = prompt.length > MAX_PROMPT_CHARS ? copyOf(prompt.slice(0, MAX_PROMPT_CHARS)) : prompt;
     this.#prompts.set(turnId, { text, chars: prompt.length });
     this.#chars += text.length;
     for (const oldest of this.#prompts.keys()) {
-      if (this.#chars <= MOST_CHARS && this.#prompts.size <= MOST_PROMPTS) return;
+      if (this.#chars <= MAX_CHARS && this.#prompts.size <= MAX_PROMPTS) return;
       this.#forget(oldest);
     }
   }

@@ -9,7 +9,7 @@ const HEARTBEAT_MS = 15_000;
 /** Changes that come close together are told together. */
 const GATHER_MS = 150;
 /** A longer text goes in several events, each when the one before has been taken: one that waits costs no more. */
-const MOST_CHARS = 256 * 1024;
+const MAX_CHARS = 256 * 1024;
 
 interface TurnText {
   readonly turn_id: string;
@@ -126,7 +126,7 @@ export class FeedReader {
 }
 
 function* piecesOf(text: string): Generator<string, void> {
-  for (let from = 0; from < text.length; from += MOST_CHARS) yield text.slice(from, from + MOST_CHARS);
+  for (let from = 0; from < text.length; from += MAX_CHARS) yield text.slice(from, from + MAX_CHARS);
 }
 
 function encode(event: string, data: unknown): string {

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 
 const CHUNK_BYTES = 64 * 1024;
 /** No line of ours is near this long; what is gets left out, so that a damaged file costs no memory. */
-const LONGEST_LINE_BYTES = 4 * 1024 * 1024;
+const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** One line of a file, without its line break. */
@@ -33,7 +33,7 @@ export async function* readBackwards(file: FileHandle, end: number): AsyncGenera
     if (first === -1 && position > 0) {
       rest.unshift(chunk);
       restBytes += chunk.length;
-      if (restBytes > LONGEST_LINE_BYTES) rest = [];
+      if (restBytes > MAX_LINE_BYTES) rest = [];
       yield { lines: [], bytes: size };
       continue;
     }

@@ -1,7 +1,7 @@
 import {
   type Approval,
-  type ApprovalDesk,
   type ApprovalStatus,
+  type Approvals,
   type Decision,
   type GatewayControl,
   Refusal,
@@ -22,16 +22,16 @@ const STATUSES = [
 ] as const satisfies readonly ApprovalStatus[];
 
 export interface ApprovalParts {
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
   readonly control: GatewayControl;
   readonly proxies: Proxies;
 }
 
 /** `/approvals…`: what waits for a decision, of every key, and what was decided by whom. */
 export function approvalRoutes(router: Router, parts: ApprovalParts): void {
-  const { approvals: desk, control, proxies } = parts;
+  const { approvals: approvalService, control, proxies } = parts;
   router.get("/approvals", async (ctx) => {
-    const found = await desk.list({
+    const found = await approvalService.list({
       page: wholeNumber(ctx, "page", 1, 1_000_000),
       limit: wholeNumber(ctx, "limit", 20, 100),
       status: oneOf(ctx, "status", STATUSES),
@@ -41,14 +41,14 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
     ctx.body = { approvals: approvals.map(approvalView), total, page, limit };
   });
   router.get("/approvals/:id", async (ctx) => {
-    const approval = await desk.get(param(ctx, "id"));
+    const approval = await approvalService.get(param(ctx, "id"));
     if (approval === undefined) throw new Refusal(404, "no such request");
     ctx.body = approvalView(approval);
   });
   router.post("/approvals/:id", async (ctx) => {
     const who = adminId(control);
     const decider = { channel: "admin", who, keyId: who, from: proxies.addressOf(ctx) };
-    ctx.body = approvalView(await desk.decide(param(ctx, "id"), decisionIn(bodyOf(ctx)), decider));
+    ctx.body = approvalView(await approvalService.decide(param(ctx, "id"), decisionIn(bodyOf(ctx)), decider));
   });
 }
 

@@ -6,13 +6,13 @@ import { allMatching } from "../query.js";
 import { UUID } from "./sessions.js";
 
 /** Sessions whose text one stream carries: more than a person looks at. */
-const MOST_SESSIONS = 50;
+const MAX_SESSIONS = 50;
 
 /** `GET /events`: what changes, as server-sent events; with each `session`, the text of its running turns too. */
 export function eventRoutes(router: Router, feed: Feed): void {
   router.get("/events", async (ctx) => {
     const takes = "a session's id";
-    const sessions = allMatching(ctx, "session", { pattern: UUID, takes, most: MOST_SESSIONS });
+    const sessions = allMatching(ctx, "session", { pattern: UUID, takes, most: MAX_SESSIONS });
     const reader = feed.open(new Set(sessions), loginOf(ctx));
     // Before anything is waited for: a page may be gone by then.
     ctx.res.once("close", () => feed.leave(reader));

@@ -8,7 +8,7 @@ import { matching, oneOf, text, wholeNumber } from "../query.js";
 
 const DATE = /^\d{4}-\d{2}(?:-\d{2})?$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?Z$/;
-const LONGEST_SEARCH = 200;
+const MAX_SEARCH = 200;
 
 /** `GET /logs`: lines of a month, the newest first, read from the ends of the files. */
 export function logRoutes(router: Router, control: GatewayControl): void {
@@ -36,8 +36,8 @@ function thisMonth(): string {
 
 function searchIn(ctx: Context): string | undefined {
   const search = text(ctx, "search");
-  if (search !== undefined && search.length > LONGEST_SEARCH) {
-    throw new Refusal(400, `search: takes up to ${LONGEST_SEARCH} characters`);
+  if (search !== undefined && search.length > MAX_SEARCH) {
+    throw new Refusal(400, `search: takes up to ${MAX_SEARCH} characters`);
   }
   return search;
 }

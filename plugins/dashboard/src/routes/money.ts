@@ -7,7 +7,7 @@ import { costOf } from "./views.js";
 
 const GROUPINGS = ["daily", "weekly", "monthly"] as const satisfies readonly CostGrouping[];
 const STANDARD_PERIODS: Readonly<Record<CostGrouping, number>> = { daily: 30, weekly: 26, monthly: 24 };
-const MOST_PERIODS = 400;
+const MAX_PERIODS = 400;
 
 /** `/keys`, `/costs`, and the same as a file for a spreadsheet. */
 export function moneyRoutes(router: Router, ledger: LedgerView, control: GatewayControl): void {
@@ -32,7 +32,7 @@ export function moneyRoutes(router: Router, ledger: LedgerView, control: Gateway
 
 function asked(ctx: Context) {
   const grouping = oneOf(ctx, "group_by", GROUPINGS) ?? "daily";
-  return { grouping, limit: wholeNumber(ctx, "limit", STANDARD_PERIODS[grouping], MOST_PERIODS) };
+  return { grouping, limit: wholeNumber(ctx, "limit", STANDARD_PERIODS[grouping], MAX_PERIODS) };
 }
 
 /** The configured keys, used or not, and those that used to be. */

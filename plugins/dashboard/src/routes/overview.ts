@@ -1,4 +1,4 @@
-import type { ApprovalDesk, GatewayControl, LedgerView, SessionsView } from "@claudeway/core";
+import type { Approvals, GatewayControl, LedgerView, SessionsView } from "@claudeway/core";
 import type Router from "@koa/router";
 import { costOf, turnView, waitingIn } from "./views.js";
 
@@ -6,7 +6,7 @@ export interface OverviewParts {
   readonly control: GatewayControl;
   readonly ledger: LedgerView;
   readonly sessions: SessionsView;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
 }
 
 /** `GET /overview`: what runs, what it costs, what waits. */

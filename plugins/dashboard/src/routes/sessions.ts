@@ -1,5 +1,5 @@
 import {
-  type ApprovalDesk,
+  type Approvals,
   type LedgerView,
   Refusal,
   type SessionRecord,
@@ -18,7 +18,7 @@ export interface SessionParts {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
   readonly turns: TurnRunner;
-  readonly approvals: ApprovalDesk;
+  readonly approvals: Approvals;
   readonly prompts: LatestPrompts;
 }
 

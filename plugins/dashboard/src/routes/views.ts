@@ -1,4 +1,4 @@
-import type { ApprovalDesk, SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
+import type { Approvals, SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
 import type { Prompt } from "../live/prompts.js";
 
 /** What the turns of a whole cost: null where no price of any of them is known. */
@@ -48,8 +48,8 @@ export function turnView(turn: TurnRecord, waits = false) {
 }
 
 /** How many calls wait for a person's decision, and the turns of the latest hundred of them. */
-export async function waitingIn(desk: ApprovalDesk) {
-  const { approvals, total } = await desk.list({ page: 1, limit: 100, status: "pending" });
+export async function waitingIn(approvalService: Approvals) {
+  const { approvals, total } = await approvalService.list({ page: 1, limit: 100, status: "pending" });
   return { total, turnIds: new Set(approvals.map(({ turnId }) => turnId)) };
 }
 

@@ -24,7 +24,7 @@ export interface Answer {
   readonly usage: Tokens;
 }
 
-const LONGEST_REPORT = 20_000;
+const MAX_REPORT = 20_000;
 
 /** What the CLI tells the model of a call that it did not run, or that was cut off with it; measured on 2.1.330. */
 const REFUSED =
@@ -112,7 +112,7 @@ function closingText(conversation: Conversation, scripted: boolean): string {
 }
 
 function reportResult({ name, text, isError }: ToolResult): string {
-  const said = text.length > LONGEST_REPORT ? `${text.slice(0, LONGEST_REPORT)}…` : text;
+  const said = text.length > MAX_REPORT ? `${text.slice(0, MAX_REPORT)}…` : text;
   return `${name} ${isError ? "failed" : "answered"}: ${said}`;
 }
 

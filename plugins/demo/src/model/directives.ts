@@ -16,7 +16,7 @@ interface Span {
 }
 
 // Each broken one costs a look at the rest of the text, which may be very long.
-const MOST_BROKEN_JSON = 20;
+const MAX_BROKEN_JSON = 20;
 
 /**
  * Every `[[…]]` in the text, outermost only, in order. Directives may hold others and shell tests (`[[ -f x ]]`): each
@@ -33,7 +33,7 @@ export function findDirectives(text: string): Directive[] {
       if (start !== undefined) addSpan(spans, { start, end: brackets.lastIndex });
       continue;
     }
-    const json = broken < MOST_BROKEN_JSON ? startOfJson(text, match.index) : -1;
+    const json = broken < MAX_BROKEN_JSON ? startOfJson(text, match.index) : -1;
     const end = json === -1 ? -1 : endOfJsonForm(text, json);
     if (end !== -1) {
       addSpan(spans, { start: match.index, end });

@@ -12,7 +12,7 @@ import { type Send, streamAnswer, wholeAnswer } from "./wire.js";
 
 type Failure = Extract<Move, { kind: "fail" }>;
 
-const MOST_ATTEMPTS = 1_000;
+const MAX_ATTEMPTS = 1_000;
 const CUT_AFTER_MS = 100;
 
 /** Answers `POST /v1/messages`: an HTTP failure, a stream, or a whole message. */
@@ -169,5 +169,5 @@ function remember(attempts: Map<string, number>, key: string, count: number): vo
   attempts.delete(key);
   attempts.set(key, count);
   const oldest = attempts.keys().next().value;
-  if (attempts.size > MOST_ATTEMPTS && oldest !== undefined) attempts.delete(oldest);
+  if (attempts.size > MAX_ATTEMPTS && oldest !== undefined) attempts.delete(oldest);
 }

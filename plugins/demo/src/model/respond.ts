@@ -4,7 +4,7 @@ import { isObject, type JsonObject, parseJson } from "./json.js";
 import { answerMessages } from "./messages.js";
 import type { RequestLog } from "./records.js";
 
-const LARGEST_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** Answers one request to the scripted model. */
 export async function respond(exchange: Exchange): Promise<void> {
@@ -87,7 +87,7 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   for await (const chunk of request) {
     if (!(chunk instanceof Buffer)) continue;
     bytes += chunk.length;
-    if (bytes > LARGEST_BODY_BYTES) return undefined;
+    if (bytes > MAX_BODY_BYTES) return undefined;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -20,26 +20,26 @@ export type Move =
 
 type ReadMoves = (rest: string, conversation: Conversation) => readonly Move[] | undefined;
 
-const LONGEST_TEXT_WORDS = 1_000_000;
-const MOST_TOOLS = 1_000;
-const LONGEST_PAUSE_MS = 3_600_000;
+const MAX_TEXT_WORDS = 1_000_000;
+const MAX_TOOLS = 1_000;
+const MAX_PAUSE_MS = 3_600_000;
 
 const FORMS: Readonly<Record<string, ReadMoves>> = {
   words: (rest) =>
-    withNumber(rest, LONGEST_TEXT_WORDS, (count) => [{ kind: "text", text: countingWords(count) }]),
+    withNumber(rest, MAX_TEXT_WORDS, (count) => [{ kind: "text", text: countingWords(count) }]),
   say: (rest) => (rest === "" ? undefined : [{ kind: "text", text: rest }]),
   echo: (_rest, { prompt }) => [{ kind: "text", text: prompt }],
   recall: (_rest, { earlier }) => [{ kind: "text", text: recall(earlier) }],
   think: (rest) => [
     { kind: "thinking", text: rest === "" ? "The script says to think, so here is a thought." : rest },
   ],
-  slow: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pace", ms }]),
-  wait: (rest) => withNumber(rest, LONGEST_PAUSE_MS, (ms) => [{ kind: "pause", ms }]),
+  slow: (rest) => withNumber(rest, MAX_PAUSE_MS, (ms) => [{ kind: "pace", ms }]),
+  wait: (rest) => withNumber(rest, MAX_PAUSE_MS, (ms) => [{ kind: "pause", ms }]),
   open: () => [{ kind: "open" }],
   fail: readFailure,
   hang: () => [{ kind: "hang" }],
   cut: readCut,
-  tools: (rest) => withNumber(rest, MOST_TOOLS, countingTools),
+  tools: (rest) => withNumber(rest, MAX_TOOLS, countingTools),
   // Nothing now; it is done when something in the background has ended.
   noticed: (rest) => (findDirectives(rest).length > 0 ? [] : undefined),
   again: (_rest, { resultsBefore }) => {

@@ -18,8 +18,8 @@ export type Ending = "finished" | "failed" | "cut";
 export type Send = (event: WireEvent) => Promise<void>;
 
 const PING_MS = 5_000;
-const MOST_PIECES = 250;
-const LONGEST_PIECE = 8_192;
+const MAX_PIECES = 250;
+const MAX_PIECE = 8_192;
 
 /** Answers in the streaming form (https://docs.anthropic.com/en/api/messages-streaming). */
 export async function streamAnswer(answer: Answer, send: Send, signal: AbortSignal): Promise<Ending> {
@@ -182,7 +182,7 @@ function toolBlock(call: ToolCall, id: string): Block {
 export function splitText(text: string, wordByWord: boolean): readonly string[] {
   const words = (text.match(/\s*\S+|\s+$/g) ?? []).flatMap(splitLongWord);
   if (wordByWord || words.length <= 2) return words;
-  const size = Math.ceil(words.length / MOST_PIECES);
+  const size = Math.ceil(words.length / MAX_PIECES);
   const pieces: string[] = [];
   for (let i = 0; i < words.length; i += size) pieces.push(words.slice(i, i + size).join(""));
   return pieces;
@@ -192,7 +192,7 @@ export function splitText(text: string, wordByWord: boolean): readonly string[] 
 function splitLongWord(word: string): readonly string[] {
   const pieces: string[] = [];
   for (let start = 0; start < word.length; ) {
-    const end = start + LONGEST_PIECE;
+    const end = start + MAX_PIECE;
     const inPair = /[\uD800-\uDBFF]/.test(word[end - 1] ?? "");
     pieces.push(word.slice(start, inPair ? end - 1 : end));
     start = inPair ? end - 1 : end;

@@ -21,7 +21,7 @@ export function withEmptyDays<T extends { readonly period: string }>(
   return days;
 }
 
-const MOST_SERIES = 5;
+const MAX_SERIES = 5;
 
 /** What each model cost in each period, the dearest first; what is beyond the fifth is one series. */
 export function byModel(
@@ -37,7 +37,7 @@ export function byModel(
     .filter(([, sum]) => sum > 0)
     .sort(([, a], [, b]) => b - a)
     .map(([name]) => name);
-  const shown = names.slice(0, MOST_SERIES);
+  const shown = names.slice(0, MAX_SERIES);
   const seriesOf = (name: string, has: (model: string) => boolean): Series => ({
     name,
     values: data.map(({ by_model }) =>
@@ -45,7 +45,7 @@ export function byModel(
     ),
   });
   const series = shown.map((name) => seriesOf(name, (model) => model === name));
-  return names.length > MOST_SERIES
+  return names.length > MAX_SERIES
     ? [...series, seriesOf("others", (model) => !shown.includes(model))]
     : series;
 }

@@ -9,7 +9,7 @@ export interface LogFilter {
 }
 
 /** What is kept on the page. */
-const MOST_LINES = 5000;
+const MAX_LINES = 5000;
 const PAGE = 200;
 
 /** Lines of the log, the newest first: new ones come on top, older ones are fetched when asked for. */
@@ -69,7 +69,7 @@ function merged(known: readonly LogEntry[], found: readonly LogEntry[]): LogEntr
   const entries = [...byId.values()].sort((a, b) =>
     a.timestamp < b.timestamp ? 1 : a.timestamp > b.timestamp ? -1 : 0,
   );
-  return entries.slice(0, MOST_LINES);
+  return entries.slice(0, MAX_LINES);
 }
 
 /** Lines of one moment may come one after another: the last seconds are asked for again, and known lines are known. */

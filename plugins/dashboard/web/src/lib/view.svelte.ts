@@ -2,7 +2,7 @@ import { messageOf } from "./api.js";
 import { feed, type Topic } from "./feed.svelte.js";
 
 /** A busy gateway changes all the time; nobody reads faster than this. */
-const LEAST_MS = 800;
+const MIN_MS = 800;
 
 /**
  * What a page shows: loaded when the page comes up, when something that `load` reads changes, and when the gateway says
@@ -45,7 +45,7 @@ export class View<T> {
 
   #soon(): void {
     if (this.#waiting !== undefined) return;
-    const wait = Math.max(0, this.#loadedAt + LEAST_MS - performance.now());
+    const wait = Math.max(0, this.#loadedAt + MIN_MS - performance.now());
     this.#waiting = setTimeout(() => {
       this.#waiting = undefined;
       void this.refresh();

@@ -1,0 +1,79 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, posix, relative, resolve } from "node:path";
+import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { makeFolder } from "@claudeway/core/host";
+import { readBackup, type StoredFile, writeBackup } from "@claudeway/ledger-sqlite";
+
+const LEDGER = "ledger.sqlite";
+/** Without it, the links that were sent before would no longer open. */
+const LINK_KEY = "link-key";
+const PLUGINS = "plugins";
+/** What a restored file may be called. The installation's id is not among them: a copy is an installation of its own. */
+const RESTORED = /^(?:link-key|plugins(?:\/[^/]+)+)$/;
+/** Bytes. */
+const MAX_FILE = 256 * 1024 * 1024;
+
+/**
+ * `claudeway backup <file>`: writes the ledger and what plugins keep to one file, while the gateway runs or not. Returns
+ * the line that says so.
+ */
+export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
+  const target = resolve(cwd, name);
+  if (existsSync(target)) throw new ConfigError(`backup: ${name} is there already; takes a file that is not`);
+  if (!existsSync(dirname(target))) throw new ConfigError(`backup: there is no folder ${dirname(name)}`);
+  const files = storedFiles(config.data_dir);
+  await writeBackup(join(config.data_dir, LEDGER), target, files);
+  const { size } = statSync(target);
+  return `${name}: the ledger and ${files.length} ${files.length === 1 ? "file" : "files"} beside it, ${size} bytes\n`;
+}
+
+/** `claudeway restore <file>`: makes a data folder of a backup, where there is none yet. Returns the line that says so. */
+export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
+  const { data_dir: dataDir } = config;
+  const source = resolve(cwd, name);
+  if (!existsSync(source)) throw new ConfigError(`restore: there is no file ${name}`);
+  if (existsSync(dataDir) && readdirSync(dataDir).length > 0) {
+    throw new ConfigError(`restore: ${dataDir} is not empty; move it away first`);
+  }
+  makeFolder(dataDir);
+  await readBackup(source, join(dataDir, LEDGER), (file) => keep(dataDir, file));
+  return `${dataDir}: restored from ${name}\n`;
+}
+
+function keep(dataDir: string, { path, content }: StoredFile): void {
+  if (!RESTORED.test(path) || posix.normalize(path) !== path) {
+    throw new ConfigError(
+      `restore: the backup holds a file that does not belong there: ${JSON.stringify(path)}`,
+    );
+  }
+  const target = join(dataDir, path);
+  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+  writeFileSync(target, content, { mode: 0o600, flag: "wx" });
+}
+
+/** The small files of a data folder that a new one could not do without. */
+function storedFiles(dataDir: string): StoredFile[] {
+  return [join(dataDir, LINK_KEY), ...filesBelow(join(dataDir, PLUGINS))].flatMap((file) => {
+    const content = readIfThere(file);
+    return content === undefined ? [] : [{ path: relative(dataDir, file), content }];
+  });
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** A plugin may take a file away between the look and the reading. */
+function readIfThere(file: string): Uint8Array | undefined {
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_FILE)
+      throw new ConfigError(`backup: ${file} has ${size} bytes; takes files up to ${MAX_FILE}`);
+    return readFileSync(file);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

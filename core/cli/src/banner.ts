@@ -1,0 +1,31 @@
+import type { ApiKey } from "@claudeway/config";
+import type { RunningGateway } from "@claudeway/core/host";
+
+/** What an operator has to know of a gateway that has just started, in plain lines. */
+export function banner(version: string, { address, claude, approvalMode, kernel }: RunningGateway): string {
+  const on = kernel.status().filter(({ state }) => state === "on");
+  const origin = claude.origin === "bundled" ? "comes with the Agent SDK" : claude.path;
+  return [
+    `Claudeway v${version} listening on ${address.host}:${address.port} (${address.url})`,
+    `  Claude CLI ${claude.version} (${origin})`,
+    `  Permissions: ${approvalMode.line}`,
+    `  Plugins: ${on.map(({ name }) => name).join(", ") || "none"}`,
+    ...on.flatMap(({ notices }) => notices.map((notice) => `  ${notice}`)),
+    "",
+  ].join("\n");
+}
+
+/** The generated key, shown this once, with a line to try it with. */
+export function generatedKey({ secret }: ApiKey, url: string): string {
+  return [
+    "No API keys configured; generated one for this run:",
+    "",
+    `  ${secret}`,
+    "",
+    `  curl ${url}/task -H "Authorization: Bearer ${secret}" -H "Content-Type: application/json" -d '{"prompt": "Hello"}'`,
+    "",
+    "Set your own with --keys or WRAPPER_KEYS.",
+    "",
+    "",
+  ].join("\n");
+}

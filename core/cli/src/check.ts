@@ -1,0 +1,119 @@
+import type { LoadedConfig } from "@claudeway/config";
+import type { CheckedPlugin } from "@claudeway/core/host";
+import {
+  checkFolder,
+  childEnvironment,
+  chooseApprovalMode,
+  explainListening,
+  foldersOf,
+  Kernel,
+  KnownSecrets,
+  messageOf,
+  type NamedFolder,
+  openLog,
+  selectionOf,
+  tryAddress,
+} from "@claudeway/core/host";
+import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
+
+/** One thing that was looked at: what was found, or why the gateway would not start. */
+export interface CheckLine {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+/** Looks at all that a start depends on, in the order of a start, and starts nothing. */
+export async function checkAll(
+  loaded: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<CheckLine[]> {
+  const { config, file } = loaded;
+  const secrets = new KnownSecrets(loaded);
+  const plugins = checkPlugins(loaded, secrets, cwd);
+  plugins.catch(() => undefined);
+  const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
+    ["configuration", () => file ?? "no file; flags and variables only"],
+    [
+      "keys",
+      () =>
+        loaded.generated
+          ? "none given; one will be generated at each start"
+          : loaded.keys.map(({ id }) => id).join(", "),
+    ],
+    ["plugins", async () => (await plugins).map(({ name }) => name).join(", ") || "none"],
+    ["claude", () => checkClaude(loaded, childEnvironment(env, secrets))],
+    [
+      "login",
+      async () =>
+        insteadOfClaude(await plugins.catch(() => [])) ?? checkLogin(loaded, childEnvironment(env, secrets)),
+    ],
+    ["permissions", () => chooseApprovalMode(config.no_permissions_bypass, env).line],
+    ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
+    ["port", () => checkPort(loaded)],
+  ];
+  const lines: CheckLine[] = [];
+  for (const [name, check] of checks) lines.push(await lineOf(name, check));
+  return lines;
+}
+
+export function formatChecks(lines: readonly CheckLine[]): string {
+  const width = Math.max(...lines.map(({ name }) => name.length));
+  return lines
+    .map(({ name, ok, text }) => `${ok ? "ok  " : "FAIL"} ${name.padEnd(width)}  ${text}\n`)
+    .join("");
+}
+
+async function lineOf(name: string, check: () => Promise<string> | string): Promise<CheckLine> {
+  try {
+    return { name, ok: true, text: await check() };
+  } catch (error) {
+    return { name, ok: false, text: messageOf(error).split("\n", 1)[0] ?? "" };
+  }
+}
+
+async function checkPlugins(
+  loaded: LoadedConfig,
+  secrets: KnownSecrets,
+  cwd: string,
+): Promise<readonly CheckedPlugin[]> {
+  const kernel = new Kernel({ log: openLog("error", secrets), secrets, cwd });
+  try {
+    return await kernel.check(selectionOf(loaded));
+  } finally {
+    await kernel.close();
+  }
+}
+
+function insteadOfClaude(plugins: readonly CheckedPlugin[]): string | undefined {
+  const found = plugins.find(({ plugin }) => plugin.needsLogin === false);
+  return found && `not needed: the plugin ${found.name} answers instead of Claude`;
+}
+
+async function checkClaude({ config, origins }: LoadedConfig, env: Record<string, string>): Promise<string> {
+  const claude = findClaude(config.claude_bin, origins["claude_bin"]);
+  return `${await versionOf(claude, env)} (${claude.path})`;
+}
+
+async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Promise<string> {
+  const { config, origins } = loaded;
+  const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
+  const login = await askLogin(path, env);
+  if (login !== undefined) return login;
+  throw new Error(`claude is not logged in: run ${path} and type /login, or set ANTHROPIC_API_KEY`);
+}
+
+function describeFolder(folder: NamedFolder): string {
+  return checkFolder(folder) ? folder.path : `${folder.path} (will be made)`;
+}
+
+async function checkPort(loaded: LoadedConfig): Promise<string> {
+  const { host, port } = loaded.config;
+  try {
+    await tryAddress(host, port);
+    return port === 0 ? "any free one" : `${host}:${port} is free`;
+  } catch (error) {
+    throw explainListening(error, loaded);
+  }
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "@claudeway/config";
+import { OWN_PREFIXES, PluginLoader } from "@claudeway/core/host";
+
+/** A whole package, built and tested with this one; its names stand for those of the new plugin. */
+const TEMPLATE = fileURLToPath(new URL("../templates/plugin", import.meta.url));
+const NAME = /^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/;
+const LONGEST = 50;
+const PACKAGE_PREFIX = "claudeway-plugin-";
+
+/** Files that npm or the linter would take for their own while they are part of the template. */
+const RENAMED = [
+  ["gitignore", ".gitignore"],
+  ["biome.template.json", "biome.json"],
+] as const;
+
+/**
+ * Writes a new plugin into the folder `name` below `cwd`, all of it or nothing. Resolves to what to tell; rejects with
+ * a `ConfigError` of one line where the name is none, or is taken.
+ */
+export async function createPlugin(name: string, cwd: string): Promise<string> {
+  await checkName(name, cwd);
+  const target = join(cwd, name);
+  await takeFolder(target, name);
+  const draft = join(cwd, `.${name}-${randomBytes(4).toString("hex")}`);
+  try {
+    await cp(TEMPLATE, draft, { recursive: true });
+    for (const [from, to] of RENAMED) await rename(join(draft, from), join(draft, to));
+    await fillIn(draft, name);
+    // The empty folder gives way to the finished one.
+    await rename(draft, target);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    await rm(target, { recursive: true, force: true });
+    throw error;
+  }
+  return canRun(target)
+    ? `${name}: made, and ready to run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`
+    : `${name}: made; it runs, as claudeway --enable-plugin ./${name}, once its packages are installed\n${toWorkOn(name)}`;
+}
+
+function toWorkOn(name: string): string {
+  return `To work on it: cd ${name} && npm install && npm test\n`;
+}
+
+/** Whether what it imports is installed in a folder above: beside a gateway it is, below one that is global it is not. */
+function canRun(folder: string): boolean {
+  const { resolve } = createRequire(join(folder, "package.json"));
+  try {
+    for (const imported of ["@claudeway/core/package.json", "@koa/router"]) resolve(imported);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function checkName(name: string, cwd: string): Promise<void> {
+  if (name.startsWith(PACKAGE_PREFIX)) {
+    throw new ConfigError(
+      `create-plugin: ${name}: the package gets "${PACKAGE_PREFIX}" put before its name; take what follows it`,
+    );
+  }
+  if (!NAME.test(name) || name.length > LONGEST) {
+    const shown = JSON.stringify(name.slice(0, LONGEST + 10));
+    throw new ConfigError(
+      `create-plugin: the name is ${shown}; takes at most ${LONGEST} lower case letters, digits and single hyphens or underscores, a letter first`,
+    );
+  }
+  const { underscored, dashed } = formsOf(name);
+  if ((await new PluginLoader({ cwd }).names()).includes(underscored)) {
+    throw new ConfigError(`create-plugin: ${name}: a plugin that comes with Claudeway has this name`);
+  }
+  if (OWN_PREFIXES.includes(`/${dashed}`)) {
+    throw new ConfigError(
+      `create-plugin: ${name}: the gateway's own routes are at /${dashed}; takes another name`,
+    );
+  }
+}
+
+async function takeFolder(target: string, name: string): Promise<void> {
+  try {
+    await mkdir(target);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EEXIST")
+      throw new ConfigError(`create-plugin: ./${name} is there already; takes a new name`);
+    throw new ConfigError(`create-plugin: ./${name} can't be made (${String(code)})`);
+  }
+}
+
+function formsOf(name: string) {
+  const words = name.split(/[-_]/);
+  const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  return { dashed: words.join("-"), underscored: words.join("_"), pascal };
+}
+
+async function fillIn(folder: string, name: string): Promise<void> {
+  const { dashed, underscored, pascal } = formsOf(name);
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath, entry.name);
+    const text = await readFile(file, "utf8");
+    const filled = text
+      .replaceAll("HelloWorld", pascal)
+      .replaceAll("hello_world", underscored)
+      .replaceAll("hello-world", dashed);
+    if (filled !== text) await writeFile(file, filled);
+  }
+}

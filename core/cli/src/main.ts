@@ -1,0 +1,153 @@
+import {
+  ConfigError,
+  type LoadedConfig,
+  loadConfig,
+  type StandaloneCommand,
+  VERSION,
+} from "@claudeway/config";
+import {
+  type BootOptions,
+  boot,
+  explainListening,
+  KnownSecrets,
+  messageOf,
+  openLog,
+  type RunningGateway,
+} from "@claudeway/core/host";
+import type { Logger } from "pino";
+import { backup, restore } from "./backup.js";
+import { banner, generatedKey } from "./banner.js";
+import { checkAll, formatChecks } from "./check.js";
+import { createPlugin } from "./create-plugin.js";
+import { DISTRIBUTION } from "./distribution.js";
+import { ServiceManager } from "./service-manager.js";
+import { SetupCancelled } from "./setup/cancelled.js";
+import { init, isFirstRun, setUp } from "./setup/setup.js";
+import { type EarlySignals, endBeforeStart, followByDefault, followSignals, leave } from "./signals.js";
+
+/** The command: flags → configuration → gateway → listen → drain. Sets the exit status; never rejects. */
+export async function main(
+  argv: readonly string[],
+  early: EarlySignals = { seen: [], release: () => undefined },
+): Promise<void> {
+  let command: string | undefined;
+  try {
+    const loaded = loadConfig(sources(argv));
+    command = loaded.command;
+    // The first questions of a terminal are left like any other command, by Ctrl-C.
+    if (loaded.command !== "serve" || isFirstRun(loaded)) followByDefault(early);
+    if (loaded.command === "print") process.stdout.write(loaded.text);
+    else if (loaded.command === "serve")
+      await serve(await withSetup(loaded, argv), () => readAgain(argv), early);
+    else if (loaded.command === "init") await init(loaded, process.env, process.cwd());
+    else if (loaded.command === "check") await check(loaded);
+    else if (loaded.command === "create-plugin") await create(loaded);
+    else if (loaded.command === "backup") await say(backup(loaded, process.cwd()));
+    else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
+  } catch (error) {
+    process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
+    process.exitCode = statusOf(error, command);
+  }
+}
+
+/** What a shell answers for a program that SIGINT ended. */
+const INTERRUPTED = 130;
+/** EX_CONFIG of sysexits.h: another start can't succeed before the configuration has been changed. */
+const CONFIG_FAULT = 78;
+
+/** `command` is undefined where the arguments, or the file, did not even say which. */
+function statusOf(error: unknown, command: string | undefined): number {
+  if (error instanceof SetupCancelled) return INTERRUPTED;
+  const starting = command === undefined || command === "serve";
+  return starting && error instanceof ConfigError ? CONFIG_FAULT : 1;
+}
+
+/** A first start asks before it goes on with what was answered. */
+async function withSetup(loaded: LoadedConfig, argv: readonly string[]): Promise<LoadedConfig> {
+  if (!isFirstRun(loaded)) return loaded;
+  await setUp({ cwd: process.cwd(), hasKeys: !loaded.generated });
+  return readAgain(argv);
+}
+
+async function check(loaded: LoadedConfig): Promise<void> {
+  const lines = await checkAll(loaded, process.env, process.cwd());
+  process.stdout.write(formatChecks(lines));
+  if (lines.some(({ ok }) => !ok)) process.exitCode = 1;
+}
+
+async function create({ args: [name = ""] }: StandaloneCommand): Promise<void> {
+  process.stdout.write(await createPlugin(name, process.cwd()));
+}
+
+async function say(text: Promise<string>): Promise<void> {
+  process.stdout.write(await text);
+}
+
+function sources(argv: readonly string[]) {
+  return { argv, env: process.env, cwd: process.cwd() };
+}
+
+function readAgain(argv: readonly string[]): LoadedConfig {
+  const loaded = loadConfig(sources(argv));
+  if (loaded.command !== "serve") throw new ConfigError("the flags are not those of a gateway");
+  return loaded;
+}
+
+async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: EarlySignals): Promise<void> {
+  const { config, keys, generated } = loaded;
+  const secrets = new KnownSecrets(loaded);
+  const log = openLog(config.log_level, secrets);
+  const service = await ServiceManager.open(process.env, log);
+  const ending = endBeforeStart(early);
+  if (ending !== undefined) {
+    log.info(`${ending}: ended before the start`);
+    return;
+  }
+  const starting = listen({ loaded, secrets, log, read });
+  followSignals(starting, { log, service });
+  early.release();
+  survivePlugins(starting, log);
+  const gateway = await starting;
+  service.ready(`Listening on ${gateway.address.url}`);
+  const [admin] = keys;
+  if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
+  process.stdout.write(banner(VERSION, gateway));
+}
+
+async function listen(
+  given: Pick<BootOptions, "loaded" | "secrets" | "log" | "read">,
+): Promise<RunningGateway> {
+  try {
+    const showPublicUrl = (url: string) => void process.stdout.write(`Public address: ${url}\n`);
+    return await boot({
+      ...given,
+      version: VERSION,
+      distribution: DISTRIBUTION,
+      env: process.env,
+      cwd: process.cwd(),
+      showPublicUrl,
+    });
+  } catch (error) {
+    throw explainListening(error, given.loaded);
+  }
+}
+
+/**
+ * What a plugin's own timer throws leaves the gateway as it was: it is named, and all goes on. After any other error that
+ * nobody caught, nobody knows what state things are in. While the gateway starts, it is looked into when that is over.
+ */
+function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
+  process.on("unhandledRejection", async (error) => {
+    const gateway = await starting.catch(() => undefined);
+    if (!gateway?.kernel.blame(error, "rejection"))
+      log.error({ err: error }, "a rejected promise that nothing handled");
+  });
+  process.on("uncaughtException", async (error) => {
+    const gateway = await starting.catch(() => undefined);
+    if (gateway?.kernel.blame(error, "exception")) return;
+    log.fatal({ err: error }, "an error that nothing caught; closing");
+    process.exitCode = 1;
+    await gateway?.close();
+    leave(log);
+  });
+}

@@ -1,0 +1,104 @@
+import type { SessionTotals, TotalsByModel } from "@claudeway/core/ports";
+import { afterLoss, afterReport, settle } from "./bases.js";
+import type { ClaudeProcess } from "./process.js";
+import { type DeliveredUsage, NO_TOTALS } from "./usage.js";
+
+/** What a process has told so far. */
+interface Account {
+  /** The totals that it began with. */
+  startedFrom: TotalsByModel;
+  /** Its last report: what the next one goes on from. */
+  reported: TotalsByModel;
+  /** What turns were delivered before their report counted it: a subagent may go on beyond the end of a turn. */
+  ahead: TotalsByModel;
+  /** Tells the session's totals after the last report, by how the process ended. */
+  tell: (killed: boolean) => void;
+}
+
+/** One turn's place in the totals of its session. */
+export interface TurnAccount {
+  /** The session's totals before the turn. */
+  readonly before: SessionTotals | undefined;
+  /** What the turn's own stream has told. */
+  readonly delivered: DeliveredUsage;
+  /** Hears the session's totals after the turn: at once, and again when its process is killed after it. */
+  readonly tell: (totals: SessionTotals) => void;
+}
+
+/** What a turn used. */
+export interface SettledTurn {
+  /** What its process reported of it, with the CLI's own price. */
+  readonly used: TotalsByModel;
+  /** What it was delivered beside that, and that is in no report: nobody tells its price. */
+  readonly unreported: TotalsByModel;
+}
+
+/** Tells turns' usage from the totals that processes report; see bases.ts. */
+export class Accounts {
+  /** What processes began with, where that is known. */
+  readonly #saved = new WeakMap<ClaudeProcess, TotalsByModel>();
+  readonly #accounts = new WeakMap<ClaudeProcess, Account>();
+
+  /** A process begins; `saved`: the totals that it goes on from, undefined where they are not known. */
+  open(child: ClaudeProcess, saved: TotalsByModel | undefined): void {
+    if (saved !== undefined) this.#saved.set(child, saved);
+  }
+
+  /** What a turn used, by the totals that its process reported. `cleared`: the CLI's new id, where it began anew. */
+  settle(
+    child: ClaudeProcess,
+    reported: TotalsByModel,
+    turn: TurnAccount,
+    cleared: string | undefined,
+  ): SettledTurn {
+    const { delivered } = turn;
+    const seen = { all: delivered.totals(), uncut: delivered.totals("uncut") };
+    const { used, base } = settle(reported, turn.before, seen, this.#startOf(child, cleared));
+    const account = this.#accountOf(child, base);
+    const { unreported, ahead } = delivered.beside(used, account.ahead);
+    account.ahead = ahead;
+    account.reported = reported;
+    if (cleared !== undefined) account.startedFrom = NO_TOTALS;
+    const session = cleared ?? turn.before?.session;
+    account.tell = (killed) =>
+      turn.tell({
+        ...(session !== undefined && { session }),
+        ...afterReport(reported, account.startedFrom, killed),
+      });
+    account.tell(false);
+    return { used, unreported };
+  }
+
+  /** The turn's process has ended without a report of it. */
+  lose(child: ClaudeProcess, turn: TurnAccount): void {
+    turn.tell(afterLoss(this.#before(child, turn), turn.delivered.totals("uncut")));
+  }
+
+  #startOf(child: ClaudeProcess, cleared: string | undefined): TotalsByModel | undefined {
+    if (cleared !== undefined) return NO_TOTALS;
+    return this.#accounts.get(child)?.reported ?? this.#saved.get(child);
+  }
+
+  /** What a process began with is told by its first report; from then on the session's totals are its own. */
+  #before(child: ClaudeProcess, { before }: TurnAccount): SessionTotals | undefined {
+    const saved = this.#saved.get(child);
+    if (saved === undefined || this.#accounts.has(child)) return before;
+    return { ...before, bases: [saved, ...(before?.bases ?? [])] };
+  }
+
+  #accountOf(child: ClaudeProcess, startedFrom: TotalsByModel): Account {
+    const known = this.#accounts.get(child);
+    if (known !== undefined) return known;
+    const account: Account = {
+      startedFrom,
+      reported: startedFrom,
+      ahead: NO_TOTALS,
+      tell: () => undefined,
+    };
+    this.#accounts.set(child, account);
+    void child.exited.then(({ signal }) => {
+      if (signal === "SIGKILL") account.tell(true);
+    });
+    return account;
+  }
+}

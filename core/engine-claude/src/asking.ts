@@ -1,0 +1,183 @@
+import type {
+  CanUseTool,
+  HookCallback,
+  HookCallbackMatcher,
+  Options,
+  PreToolUseHookInput,
+  SDKMessage,
+  SyncHookJSONOutput,
+} from "@anthropic-ai/claude-agent-sdk";
+import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "@claudeway/core/ports";
+import { isObject } from "@claudeway/schemas";
+import type { Grants } from "./grants.js";
+import { CallMessages } from "./messages.js";
+
+/** The CLI gives up on a hook after this long, in seconds: the most that its timer takes. */
+const HOOK_TIMEOUT_SECS = 2_147_483;
+/** How long the end of a call's message is waited for when it is to be parked, in ms. */
+const MESSAGE_END_MS = 10_000;
+
+export interface AskingOptions {
+  /** Undefined: the CLI's own rules decide on everything but what is owed. */
+  readonly decider: CallDecider | undefined;
+  /** Without a decider: whether a call needs permission, although the CLI's own rules may let it run. */
+  readonly needsPermission?: EngineTurn["needsPermission"];
+  /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
+  readonly owed: readonly string[];
+  /** Ends the CLI's running turn. */
+  readonly interrupt: () => Promise<void>;
+  /** Approved calls: without a decider they run, with one that is its to say. */
+  readonly grants: Grants;
+}
+
+/**
+ * The hook that a process is started with: the CLI asks it about every tool call, before its own rules. The turn that
+ * runs answers; between turns nobody does.
+ */
+export class CallHook {
+  #asking: Asking | undefined;
+
+  /** @param decided whether every call is decided on, and none left to the CLI's own rules */
+  constructor(private readonly decided: boolean) {}
+
+  /** Who answers from now on; undefined: nobody. */
+  serve(asking: Asking | undefined): void {
+    this.#asking = asking;
+  }
+
+  options(): Options {
+    const matcher: HookCallbackMatcher = {
+      hooks: [this.#hook],
+      timeout: HOOK_TIMEOUT_SECS,
+      onFailure: "block",
+    };
+    const everyCall: Options = {
+      hooks: { PreToolUse: [matcher] },
+      // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
+      // not heard of the hook yet; with the bypass on, the call would run.
+      extraArgs: { "await-initialize": null },
+    };
+    // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
+    return this.decided ? { ...everyCall, canUseTool: REFUSE } : everyCall;
+  }
+
+  readonly #hook: HookCallback = async (input, _id, { signal }) => {
+    if (input.hook_event_name !== "PreToolUse") return {};
+    if (this.#asking !== undefined) return this.#asking.answer(input, signal);
+    return this.decided ? answerOf({ answer: "deny", message: "No turn is running." }) : {};
+  };
+}
+
+/** Puts a turn's tool calls to whoever decides. */
+export class Asking {
+  readonly #messages = new CallMessages();
+  /** Calls that are being decided, by id. */
+  readonly #open = new Map<string, Promise<unknown>>();
+  /** Whom to tell that a call is asked about. */
+  readonly #asked = new Map<string, () => void>();
+
+  constructor(private readonly parts: AskingOptions) {}
+
+  /** Takes any message of the CLI's. */
+  take(message: SDKMessage): void {
+    this.#messages.take(message);
+  }
+
+  /** Calls `late` unless the CLI asks about this call within `ms`. */
+  ifNotAsked(toolUseId: string, ms: number, late: () => void): void {
+    const timer = setTimeout(late, ms);
+    timer.unref();
+    this.#asked.set(toolUseId, () => clearTimeout(timer));
+  }
+
+  /** The turn is over: its process may run another one, and nothing is to be done to that. */
+  close(): void {
+    for (const settled of this.#asked.values()) settled();
+    this.#asked.clear();
+  }
+
+  /** What the CLI is told of a call; nothing: its own rules go on to decide. */
+  async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
+    this.#asked.get(input.tool_use_id)?.();
+    if (this.parts.owed.includes(input.tool_use_id)) {
+      await this.parts.interrupt().catch(() => undefined);
+      return answerOf({ answer: "deny", message: "This call was withdrawn." });
+    }
+    if (this.parts.decider === undefined) {
+      const granted = this.parts.grants.take(input.tool_name, input.tool_input);
+      if (granted) return answerOf({ answer: "allow" });
+      const needsPermission = await this.parts.needsPermission?.(this.#callOf(input, signal));
+      return needsPermission === true ? NEEDS_PERMISSION : {};
+    }
+    return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
+  }
+
+  async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
+    const deciding = decider.decide(call);
+    this.#open.set(call.toolUseId, deciding);
+    try {
+      const answer = await deciding;
+      if (answer.answer === "allow") this.parts.grants.take(call.tool, answer.input ?? call.input);
+      return answer;
+    } finally {
+      this.#open.delete(call.toolUseId);
+    }
+  }
+
+  #callOf(input: PreToolUseHookInput, signal: AbortSignal): AskedCall {
+    return {
+      toolUseId: input.tool_use_id,
+      tool: input.tool_name,
+      input: isObject(input.tool_input) ? input.tool_input : { input: input.tool_input },
+      cwd: input.cwd,
+      agentId: input.agent_id,
+      signal,
+      untilLast: () => this.#untilLast(input),
+    };
+  }
+
+  /**
+   * The CLI keeps one call of a message, the last that is deferred, and drops any other without a word. So only the
+   * message's last call may be, and only when every other one is settled; and not while a subagent needs the process.
+   */
+  async #untilLast({ tool_use_id: id, agent_id }: PreToolUseHookInput): Promise<boolean> {
+    if (agent_id !== undefined) return false;
+    const calls = await this.#messages.siblingsOf(id, MESSAGE_END_MS);
+    if (calls?.at(-1) !== id) return false;
+    const others = [...this.#open].filter(([other]) => other !== id && calls.includes(other));
+    await Promise.allSettled(others.map(([, deciding]) => deciding));
+    await this.#messages.untilAlone();
+    return true;
+  }
+}
+
+const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
+
+/** With nobody to ask, the CLI denies such a call and lists it. */
+const NEEDS_PERMISSION: SyncHookJSONOutput = {
+  hookSpecificOutput: {
+    hookEventName: "PreToolUse",
+    permissionDecision: "ask",
+    permissionDecisionReason: "This call needs permission, which has not been given yet.",
+  },
+};
+
+function answerOf(answer: CallAnswer): SyncHookJSONOutput {
+  const hookEventName = "PreToolUse" as const;
+  switch (answer.answer) {
+    case "allow": {
+      const changed = answer.input === undefined ? {} : { updatedInput: { ...answer.input } };
+      return { hookSpecificOutput: { hookEventName, permissionDecision: "allow" as const, ...changed } };
+    }
+    case "deny":
+      return {
+        hookSpecificOutput: {
+          hookEventName,
+          permissionDecision: "deny" as const,
+          permissionDecisionReason: answer.message,
+        },
+      };
+    case "defer":
+      return { hookSpecificOutput: { hookEventName, permissionDecision: "defer" as const } };
+  }
+}

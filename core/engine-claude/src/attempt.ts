@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { EngineListener, EngineTurn } from "@claudeway/core/ports";
+import type { Logger } from "pino";
+import type { TurnAccount } from "./accounts.js";
+import { Asking, type CallHook } from "./asking.js";
+import { Grants } from "./grants.js";
+import { userMessage } from "./options.js";
+import type { ClaudeProcess } from "./process.js";
+import type { TurnHearer } from "./reader.js";
+import { TurnReading, type TurnReport } from "./reading.js";
+import type { LaunchSpec } from "./spares.js";
+
+/** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
+const KEPT_CALL_MS = 60_000;
+/** The same where it may well have settled the call before it ended: a caller waits for this. Late, it is denied too. */
+const MAYBE_KEPT_CALL_MS = 8_000;
+
+export interface AttemptParts {
+  readonly turn: EngineTurn;
+  /** What its process was started with; undefined where that can't be shared with another turn. */
+  readonly launchSpec: LaunchSpec | undefined;
+  readonly child: ClaudeProcess;
+  /** What the process asks about its calls; undefined: it asks about none. */
+  readonly hook: CallHook | undefined;
+  /** The CLI's session was resumed. */
+  readonly resume: boolean;
+  readonly listener: EngineListener;
+  readonly log: Logger;
+}
+
+/** One try at a turn, in one process. */
+export class Attempt implements TurnHearer {
+  readonly reading: TurnReading;
+  readonly grants: Grants;
+  readonly asking: Asking | undefined;
+  /** A call that the CLI kept from a turn that is over comes first, with a result of its own. */
+  #awaitsOwed: boolean;
+  #report: (report: TurnReport | undefined) => void = () => undefined;
+
+  constructor(readonly parts: AttemptParts) {
+    const { turn, child, hook, resume, listener } = parts;
+    this.reading = new TurnReading(listener);
+    this.grants = new Grants(turn.granted);
+    this.#awaitsOwed = turn.owed.length > 0 && resume;
+    this.asking =
+      hook &&
+      new Asking({
+        decider: turn.decider,
+        needsPermission: turn.needsPermission,
+        owed: turn.owed.map(({ toolUseId }) => toolUseId),
+        grants: this.grants,
+        interrupt: () => child.interrupt(),
+      });
+    hook?.serve(this.asking);
+  }
+
+  /** Sends the prompt, after what is owed; resolves to the turn's report, or to undefined where the process ends without. */
+  begin(): Promise<TurnReport | undefined> {
+    const reported = new Promise<TurnReport | undefined>((resolve) => {
+      this.#report = resolve;
+    });
+    this.parts.child.reader.serve(this);
+    if (!this.#awaitsOwed) this.#send();
+    else {
+      for (const { toolUseId, certain } of this.parts.turn.owed)
+        this.asking?.ifNotAsked(toolUseId, certain ? KEPT_CALL_MS : MAYBE_KEPT_CALL_MS, () => {
+          if (this.#awaitsOwed) this.#send();
+        });
+    }
+    return reported;
+  }
+
+  take(message: SDKMessage): void {
+    this.asking?.take(message);
+    this.reading.take(message);
+  }
+
+  finish(result: SDKResultMessage): void {
+    this.asking?.take(result);
+    if (this.#awaitsOwed) this.#send();
+    else this.#report(this.reading.finish(result));
+  }
+
+  end(error: unknown): void {
+    const { turn, child, log } = this.parts;
+    if (error !== undefined) {
+      const stderr = child.complaints;
+      log.warn({ err: error, turn_id: turn.info.id, stderr }, "the CLI ended without a result");
+    }
+    this.#report(undefined);
+  }
+
+  /** What the turn was delivered so far, to be settled against the process's totals. */
+  account(): TurnAccount {
+    const { turn, listener } = this.parts;
+    return {
+      before: turn.totals,
+      delivered: this.reading.delivered,
+      tell: (totals) => listener.totals(totals),
+    };
+  }
+
+  /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
+  #send(): void {
+    const { turn, child, listener } = this.parts;
+    if (this.#awaitsOwed) listener.settledOwed();
+    this.#awaitsOwed = false;
+    if (turn.continues !== undefined) {
+      this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
+      return;
+    }
+    const uuid = randomUUID();
+    child.reader.expect(uuid);
+    child.send(userMessage(turn.plan, turn.approvalMode, uuid));
+  }
+}

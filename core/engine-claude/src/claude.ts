@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { availableParallelism } from "node:os";
+import type {
+  Engine,
+  EngineListener,
+  EngineResult,
+  EngineTurn,
+  ModelName,
+  SpawnPlan,
+} from "@claudeway/core/ports";
+import type { Logger } from "pino";
+import { Accounts } from "./accounts.js";
+import { Attempt } from "./attempt.js";
+import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
+import { Launcher, type LauncherOptions } from "./launcher.js";
+import { cliSessionOf, termsOf } from "./options.js";
+import { type PoolLimits, ProcessPool } from "./pool.js";
+import type { ClaudeProcess } from "./process.js";
+import type { BackgroundHearer, ReaderOwner } from "./reader.js";
+import type { TurnReport } from "./reading.js";
+import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
+import { Transcript } from "./transcript.js";
+import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
+
+export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
+  /** How many processes are started ahead for one-shot tasks. */
+  readonly spares: number;
+  readonly log: Logger;
+}
+
+const MODELS_TIMEOUT_MS = 20_000;
+
+/** What the CLI does by itself is nobody's yet: what it costs is in the next report's totals. */
+const UNHEARD: BackgroundHearer = {
+  take: () => undefined,
+  finish: () => undefined,
+  end: () => undefined,
+  about: () => undefined,
+  fold: () => undefined,
+};
+
+/** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
+export class ClaudeEngine implements Engine {
+  readonly #pool: ProcessPool;
+  readonly #spares: PrewarmedProcesses;
+  readonly #accounts = new Accounts();
+  readonly #launcher: Launcher;
+  #running = 0;
+
+  constructor(private readonly options: ClaudeEngineOptions) {
+    this.#launcher = new Launcher(options);
+    this.#pool = new ProcessPool(options, options.log);
+    // A core is to spare: also beside a client that sends one task after another.
+    const isQuiet = () => this.#running < availableParallelism();
+    this.#spares = new PrewarmedProcesses(this.#pool, options.spares, isQuiet, options.log);
+  }
+
+  async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+    this.#running++;
+    try {
+      return await this.#run(turn, listener, stop);
+    } catch (error) {
+      // It was stopped while it waited for room.
+      if (stop.aborted && error === stop.reason) return NEVER_STARTED;
+      throw error;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+    if (stop.aborted) return NEVER_STARTED;
+    const first = await this.#attempt(turn, turn.resume, listener, stop);
+    if (first !== "no conversation") return first;
+    if (turn.continues !== undefined) return CONVERSATION_LOST;
+    if (stop.aborted) return NEVER_STARTED;
+    // The session's first turn died before its transcript was written: begin again under the same id.
+    const second = await this.#attempt(turn, false, listener, stop);
+    if (second !== "no conversation") return second;
+    throw new Error(`the CLI neither resumes nor begins session ${turn.info.sessionId}`);
+  }
+
+  async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
+    const child = await this.#pool.start(() => this.#launcher.startIdle(spawn));
+    try {
+      return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
+        id: value,
+        name: displayName,
+      }));
+    } finally {
+      await child.end("now");
+    }
+  }
+
+  get processes(): number {
+    return this.#pool.count;
+  }
+
+  taskId(): string {
+    return this.#spares.reserve() ?? randomUUID();
+  }
+
+  abandon(taskId: string): void {
+    if (!this.#pool.keeps(taskId)) return;
+    this.#ends(this.#pool.release(taskId));
+    this.#spares.makeSoon();
+  }
+
+  release(sessionId: string): Promise<void> {
+    return this.#pool.release(sessionId);
+  }
+
+  async retire(): Promise<void> {
+    this.#spares.forget();
+    await this.#pool.releaseAll();
+  }
+
+  async close(): Promise<void> {
+    this.#spares.close();
+    await this.#pool.close();
+  }
+
+  async #attempt(
+    turn: EngineTurn,
+    resume: boolean,
+    listener: EngineListener,
+    stop: AbortSignal,
+  ): Promise<EngineResult | "no conversation"> {
+    const launchSpec = this.#launcher.launchSpecOf(turn);
+    const child = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
+    child.reader.own(this.#ownerOf(turn.info.sessionId));
+    const hook = this.#launcher.hookOf(child);
+    const attempt = new Attempt({ turn, launchSpec, child, hook, resume, listener, log: this.options.log });
+    const reported = attempt.begin();
+    const note = await child.note();
+    if (note !== undefined) listener.process(note);
+
+    const report = await untilReported(child, reported, stop);
+    child.reader.release();
+    if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
+    if (report.noConversation && resume) {
+      await this.#pool.end(turn.info.sessionId, child, "now");
+      return "no conversation";
+    }
+    return this.#endWithReport(attempt, report, stop.aborted);
+  }
+
+  /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
+  #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
+    const { reading, grants } = attempt;
+    const { turn, launchSpec, child, hook } = attempt.parts;
+    const { sessionId, kind } = turn.info;
+    // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
+    const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
+    const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
+    const { used, unreported } = this.#accounts.settle(child, report.totals, attempt.account(), cleared);
+    attempt.asking?.close();
+    hook?.serve(undefined);
+    const keeps = launchSpec !== undefined && kind === "session" && !stopped && report.deferred === undefined;
+    const transcript = new Transcript(conversation, turn.spawn);
+    const after = keeps
+      ? this.#pool.keep(sessionId, launchSpec.fingerprint, child, transcript.mark())
+      : this.#pool.end(sessionId, child, "clean");
+    this.#ends(after);
+    if (launchSpec !== undefined && kind === "task") this.#spares.asked(launchSpec);
+    return {
+      // What was completed before the stop got through is completed.
+      end:
+        report.deferred !== undefined ? "parked" : report.ok ? "completed" : stopped ? "stopped" : "failed",
+      deferred: report.deferred,
+      text: report.text,
+      error: report.error,
+      usage: reportedUsage(used, reading.cut),
+      unreported: estimatedUsage(unreported),
+      denials: report.denials,
+      ran: grants.ran,
+      exitCode: 0,
+      model: reading.model,
+    };
+  }
+
+  async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {
+    const { reading, grants } = attempt;
+    const { turn, child } = attempt.parts;
+    attempt.asking?.close();
+    await this.#pool.end(turn.info.sessionId, child, "now");
+    const exit = await child.exited;
+    this.#accounts.lose(child, attempt.account());
+    return {
+      end: stopped ? "stopped" : "failed",
+      deferred: undefined,
+      text: reading.text,
+      error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
+      usage: estimatedUsage(reading.delivered.totals()),
+      denials: [],
+      ran: grants.ran,
+      exitCode: exit.code,
+      model: reading.model,
+    };
+  }
+
+  /** The session's own live process, or one that was started ahead, or a new one. */
+  async #take(
+    turn: EngineTurn,
+    launchSpec: LaunchSpec | undefined,
+    begin: () => ClaudeProcess,
+    stop: AbortSignal,
+  ): Promise<ClaudeProcess> {
+    const { sessionId } = turn.info;
+    // About a call that was kept only a CLI asks that is resumed.
+    const shared = turn.continues === undefined ? launchSpec : undefined;
+    if (shared === undefined) await this.#pool.release(sessionId);
+    const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint, stop));
+    return kept ?? this.#pool.start(begin, stop);
+  }
+
+  /** A process of the turn's own; of a session that is resumed, the totals that it goes on from are noted. */
+  #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
+    const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
+    const child = this.#launcher.start(termsOf(turn), resume);
+    this.#accounts.open(child, saved);
+    return child;
+  }
+
+  #ownerOf(sessionId: string): ReaderOwner {
+    const { log } = this.options;
+    return {
+      begin: () => UNHEARD,
+      tasksChanged: () => undefined,
+      lostResults: (missed) =>
+        log.error({ session_id: sessionId, missed }, "the CLI's results skip numbers: an answer was lost"),
+      stray: ({ user_message_uuids: prompts }) =>
+        log.warn({ session_id: sessionId, prompts }, "the CLI answered a prompt that no turn waits for"),
+    };
+  }
+
+  /** In the background: nobody waits for it. */
+  #ends(end: Promise<void>): void {
+    end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
+  }
+}

@@ -1,0 +1,28 @@
+import { isDeepStrictEqual } from "node:util";
+import type { GrantedCall } from "@claudeway/core/ports";
+
+/** Lets calls through that a person approved: the same tool with the same input, each once, and nothing else. */
+export class Grants {
+  readonly #open: GrantedCall[];
+  readonly #ran: string[] = [];
+
+  constructor(granted: readonly GrantedCall[]) {
+    this.#open = [...granted];
+  }
+
+  /** Ids of the approved calls that the CLI was let to run, as they were denied. */
+  get ran(): readonly string[] {
+    return this.#ran;
+  }
+
+  /** Takes one approved call that is this one, which then counts as run. False: there is none left. */
+  take(tool: string, input: unknown): boolean {
+    const index = this.#open.findIndex(
+      (approved) => tool === approved.tool && isDeepStrictEqual(approved.input, input),
+    );
+    const [call] = index === -1 ? [] : this.#open.splice(index, 1);
+    if (call === undefined) return false;
+    this.#ran.push(call.toolUseId);
+    return true;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Options } from "@anthropic-ai/claude-agent-sdk";
+import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import { CallHook } from "./asking.js";
+import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
+import { ClaudeProcess } from "./process.js";
+import type { LaunchSpec } from "./spares.js";
+
+export interface LauncherOptions {
+  /** Absolute path of the CLI. */
+  readonly executable: string;
+  /** The prefix of this gateway's markers; see ClaudeProcess. */
+  readonly installation: string;
+  /** Is told of each process. */
+  readonly guard?: Pick<ProcessGuard, "began" | "ended">;
+}
+
+/** Starts processes of the CLI, each with the hook that it asks about its calls, where it has to. */
+export class Launcher {
+  readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
+
+  constructor(private readonly options: LauncherOptions) {}
+
+  /** A process for a turn, with the CLI's session resumed or begun. */
+  start(terms: ProcessTerms, resume: boolean): ClaudeProcess {
+    const { approvalMode, owed, spawn } = terms;
+    const options = sessionOptions(terms, resume);
+    // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
+    if (approvalMode === "bypass" && owed.length === 0) return this.#process(spawn, options);
+    const hook = new CallHook(approvalMode === "ask");
+    const child = this.#process(spawn, { ...options, ...hook.options() });
+    this.#hooks.set(child, hook);
+    return child;
+  }
+
+  /** A process that runs no turn. */
+  startIdle(spawn: SpawnPlan): ClaudeProcess {
+    return this.#process(spawn, postureOptions("deny"));
+  }
+
+  /** What a process asks about its calls; undefined: it asks about none. */
+  hookOf(child: ClaudeProcess): CallHook | undefined {
+    return this.#hooks.get(child);
+  }
+
+  /**
+   * What a process that runs this turn may run other turns with; undefined where it can't be shared. It outlives the
+   * turn: nothing of that is in it.
+   */
+  launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
+    const { plan, spawn, approvalMode, owed } = turn;
+    if (owed.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
+    const terms = termsOf(turn);
+    return {
+      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, approvalMode, spawn]),
+      start: (sessionId) => this.start({ ...terms, sessionId }, false),
+    };
+  }
+
+  #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
+    const { executable, installation, guard } = this.options;
+    return new ClaudeProcess(spawn, options, executable, installation, guard);
+  }
+}

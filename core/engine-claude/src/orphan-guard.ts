@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { MARKER_VARIABLE } from "@claudeway/core/host";
+import type { ChildNote, ProcessGuard } from "@claudeway/core/ports";
+import type { Logger } from "pino";
+
+/** How long a guard that was told to end may take, in ms. */
+const END_MS = 1000;
+/** A guard that died is replaced after this long, in ms: twice as long each time, while it does not stay. */
+const FIRST_RESTART_MS = 100;
+const MAX_RESTART_MS = 60_000;
+/** A guard that lived this long, in ms, has stayed. */
+const STAYED_MS = 10_000;
+/** A guard that reads nothing is replaced when this much waits for it, in bytes. */
+const MAX_UNREAD = 64 * 1024;
+
+/*
+ * What the guard runs. A shell is a fortieth of the memory of a Node process, and it waits in `read`. It acts when its
+ * standard input ends without the word `closed`: the gateway is dead then. A gateway that is silent or suspended keeps
+ * the pipe open.
+ *
+ * First it stops the CLIs that it was told of, which ends their tool calls within a millisecond or two. (Stopped, not
+ * killed: what their tools started is found by its relatives.) Then Node looks for everything that carries the marker
+ * and kills it; whatever becomes of that, the CLIs are killed in the end. A pid that has passed to another process is
+ * left alone: its start time is another one. (What the gateway was itself started with, sockets of a service manager
+ * say, is closed first.)
+ *
+ * $1: Node. $2: the sweep. $3: the marker's prefix.
+ */
+const SCRIPT = `
+trap '' HUP INT QUIT TERM
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+children=
+is_same() {
+  { read -r stat <"/proc/\${1%:*}/stat"; } 2>/dev/null || return 1
+  set -- "\${1#*:}" \${stat##*) }
+  [ "$1" = "\${21}" ]
+}
+signal_all() {
+  for child in $children; do is_same "$child" && kill "-$1" "-\${child%:*}"; done
+}
+drop() {
+  kept=
+  for child in $children; do [ "$child" = "$1" ] || kept="$kept $child"; done
+  children=$kept
+}
+while read -r word child; do
+  case $word in
+    began) children="$children $child" ;;
+    ended) drop "$child" ;;
+    closed) exit 0 ;;
+  esac
+done
+signal_all STOP
+"$1" "$2" "$3" </dev/null
+signal_all KILL
+`;
+
+/**
+ * Ends what a gateway leaves behind when it is killed: a small process in a session of its own, so that no signal to the
+ * gateway's process group reaches it. It holds the other end of a pipe, nothing else of the gateway's: no socket, no
+ * file, no variable of its environment. A guard that dies is replaced, and `close` ends it. Linux only: elsewhere
+ * processes can't be found by their marker, and nothing is started.
+ */
+export class OrphanGuard implements ProcessGuard {
+  readonly #children = new Map<number, string>();
+  #shell: ChildProcess | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #restartMs = FIRST_RESTART_MS;
+  #closed = false;
+
+  /** @param prefix begins the markers of this gateway's children, and of no other's */
+  constructor(
+    private readonly prefix: string,
+    private readonly log: Logger,
+  ) {
+    if (process.platform === "linux") this.#start();
+  }
+
+  /** The guard's process, while there is one. */
+  get pid(): number | undefined {
+    return this.#shell?.pid;
+  }
+
+  began({ pid, startTime }: Pick<ChildNote, "pid" | "startTime">): void {
+    const child = `${pid}:${startTime}`;
+    this.#children.set(pid, child);
+    this.#tell(`began ${child}`);
+  }
+
+  ended({ pid }: Pick<ChildNote, "pid">): void {
+    const child = this.#children.get(pid);
+    if (child === undefined) return;
+    this.#children.delete(pid);
+    this.#tell(`ended ${child}`);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    const shell = this.#shell;
+    if (shell === undefined) return;
+    const gone = once(shell, "exit");
+    const late = setTimeout(() => shell.kill("SIGKILL"), END_MS);
+    shell.stdin?.end("closed\n");
+    await gone;
+    clearTimeout(late);
+  }
+
+  #start(): void {
+    const outer = process.env[MARKER_VARIABLE];
+    const sweep = fileURLToPath(new URL("./sweep.js", import.meta.url));
+    const shell = spawn(
+      "/bin/sh",
+      ["-c", SCRIPT, "claudeway-guard", process.execPath, sweep, this.prefix],
+      // The mark of a gateway around this one, which ends the guard with everything else that is below it.
+      {
+        cwd: "/",
+        env: outer === undefined ? {} : { [MARKER_VARIABLE]: outer },
+        detached: true,
+        stdio: ["pipe", "ignore", "ignore"],
+      },
+    );
+    this.#shell = shell;
+    const startedAt = performance.now();
+    // Told by its end, too.
+    shell.stdin.on("error", () => undefined);
+    shell.once("error", (error) => this.#gone(shell, error, startedAt));
+    shell.once("exit", (code, signal) =>
+      this.#gone(shell, new Error(`it ended with ${signal ?? `exit code ${code}`}`), startedAt),
+    );
+    for (const child of this.#children.values()) this.#tell(`began ${child}`);
+  }
+
+  #gone(shell: ChildProcess, why: Error, startedAt: number): void {
+    if (this.#shell !== shell) return;
+    this.#shell = undefined;
+    if (this.#closed) return;
+    if (performance.now() - startedAt > STAYED_MS) this.#restartMs = FIRST_RESTART_MS;
+    this.log.warn(
+      { err: why, restart_ms: this.#restartMs },
+      "the guard of child processes died; restarting it",
+    );
+    this.#restart = setTimeout(() => this.#start(), this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, MAX_RESTART_MS);
+  }
+
+  #tell(line: string): void {
+    const stdin = this.#shell?.stdin;
+    if (!stdin?.writable) return;
+    stdin.write(`${line}\n`);
+    if (stdin.writableLength > MAX_UNREAD) this.#shell?.kill("SIGKILL");
+  }
+}

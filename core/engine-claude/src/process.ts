@@ -1,0 +1,228 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type AccountInfo,
+  type ModelInfo,
+  type Options,
+  type Query,
+  query,
+  type SDKUserMessage,
+  type SpawnOptions as SdkSpawnOptions,
+} from "@anthropic-ai/claude-agent-sdk";
+import { markedEnvironment, messageOf } from "@claudeway/core/host";
+import type { ChildNote, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import { MessageQueue } from "./input.js";
+import { ProcessReader } from "./reader.js";
+import { endMarked, findMarked, startTimeOf } from "./reaper.js";
+
+/** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
+const CLEAN_END_MS = 2000;
+/** Has the CLI say when it has nothing left to do, so that no prompt is sent into a turn that it begins by itself. */
+const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
+/** How much of the CLI's complaints is kept, in characters. */
+const STDERR_TAIL = 4096;
+
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/**
+ * One process of the CLI, driven by the Agent SDK in streaming-input mode: a child in a process group of its own that
+ * carries a marker, so that it can be ended with all that it started.
+ */
+export class ClaudeProcess {
+  /** Resolves when the child has gone; a child that could not be started counts as gone. */
+  readonly exited: Promise<ProcessExit>;
+  readonly marker: string;
+  readonly #query: Query;
+  readonly reader = new ProcessReader();
+  readonly #input = new MessageQueue();
+  readonly #exit: { resolve: (exit: ProcessExit) => void };
+  readonly #whenGone = new Set<() => void>();
+  #hasGone = false;
+  #child: ChildProcess | undefined;
+  #note: ChildNote | undefined;
+  #stderr = "";
+  #ending: Promise<void> | undefined;
+
+  /**
+   * @param plan what the spawn hook made of the command
+   * @param options the SDK's options of this session, without what the plan says
+   * @param installation the marker's prefix: an id that belongs to this gateway's data folder
+   */
+  constructor(
+    private readonly plan: SpawnPlan,
+    options: Options,
+    executable: string,
+    installation: string,
+    /** Is told when the child has been started, and when it has gone. */
+    private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
+  ) {
+    this.marker = `${installation}.${randomUUID()}`;
+    let resolve: (exit: ProcessExit) => void = () => undefined;
+    this.exited = new Promise((done) => {
+      resolve = done;
+    });
+    this.#exit = { resolve };
+    void this.exited.then(() => {
+      this.#hasGone = true;
+      for (const tell of this.#whenGone) tell();
+    });
+    this.#query = query({
+      prompt: this.#input,
+      options: {
+        ...options,
+        cwd: plan.cwd,
+        env: { ...plan.env, ...TELLS_STATE },
+        pathToClaudeCodeExecutable: executable,
+        spawnClaudeCodeProcess: (sdk) => this.#spawn(sdk, executable),
+      },
+    });
+    void this.#read();
+  }
+
+  /** The child, once it has been started. */
+  async note(): Promise<ChildNote | undefined> {
+    return this.#note;
+  }
+
+  /** The last of what the CLI wrote to stderr. */
+  get complaints(): string {
+    return this.#stderr.trim();
+  }
+
+  /** The child's pid, once it has been started. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Whether the process is alive and well: it has to answer within `ms`. */
+  async answers(ms: number): Promise<boolean> {
+    if (!this.#isRunning() || this.#ending !== undefined) return false;
+    return this.#answerWithin(this.#query.mcpServerStatus(), ms).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Reads all that the CLI says, as long as it lives. */
+  async #read(): Promise<void> {
+    try {
+      for await (const message of this.#query) this.reader.take(message);
+      this.reader.end(undefined);
+    } catch (error) {
+      this.reader.end(error);
+    }
+  }
+
+  send(message: SDKUserMessage): void {
+    this.#input.push(message);
+  }
+
+  /** Asks the CLI to end the running turn, its tools' processes with it. */
+  async interrupt(): Promise<void> {
+    await this.#query.interrupt();
+  }
+
+  /** The models that the account may use; rejects when the CLI has not answered in time, or has gone. */
+  models(timeoutMs: number): Promise<readonly ModelInfo[]> {
+    return this.#answerWithin(this.#query.supportedModels(), timeoutMs);
+  }
+
+  /** How the CLI is logged in; rejects as `models` does. */
+  async account(timeoutMs: number): Promise<AccountInfo> {
+    return (await this.#answerWithin(this.#query.initializationResult(), timeoutMs)).account;
+  }
+
+  /** Rejects when the child has gone, or has not answered in time. */
+  async #answerWithin<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+    let giveUp: (why: string) => void = () => undefined;
+    const given = new Promise<never>((_resolve, reject) => {
+      giveUp = (why) => reject(new Error(why));
+    });
+    // Not by `exited`: what waits for that is kept until the child goes, and a session may have thousands of turns.
+    const gone = () => giveUp(`the CLI ended: ${this.complaints}`);
+    this.#whenGone.add(gone);
+    if (this.#hasGone) gone();
+    const timer = setTimeout(giveUp, timeoutMs, `the CLI did not answer within ${timeoutMs} ms`);
+    try {
+      return await Promise.race([answer, given]);
+    } finally {
+      clearTimeout(timer);
+      this.#whenGone.delete(gone);
+    }
+  }
+
+  /**
+   * Ends the process and all that it started; resolves when nothing is left. A clean end lets the CLI save its totals;
+   * otherwise it is told to go at once.
+   */
+  end(how: "clean" | "now"): Promise<void> {
+    this.#ending ??= this.#end(how);
+    return this.#ending;
+  }
+
+  async #end(how: "clean" | "now"): Promise<void> {
+    // What a tool started with an environment of its own is known by its relatives, as long as they live.
+    const known = await findMarked(this.marker);
+    this.#input.close();
+    if (this.#child !== undefined && how === "clean") {
+      await Promise.race([this.exited, sleep(CLEAN_END_MS, undefined, { ref: false })]);
+    }
+    await endMarked(this.marker, { known });
+    // Where there is no /proc, the process group is all that can be reached.
+    if (this.#isRunning()) this.#killGroup();
+    this.#query.close();
+    if (this.#child === undefined) this.#exit.resolve({ code: null, signal: null });
+    await this.exited;
+  }
+
+  #isRunning(): boolean {
+    return this.#child?.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  #killGroup(): void {
+    try {
+      if (this.#child?.pid !== undefined) process.kill(-this.#child.pid, "SIGKILL");
+    } catch (error) {
+      this.#stderr += `\n${messageOf(error)}`;
+    }
+  }
+
+  #spawn(sdk: SdkSpawnOptions, executable: string) {
+    const own = this.plan.command === executable;
+    const cwd = sdk.cwd ?? this.plan.cwd;
+    const child = spawn(own ? sdk.command : this.plan.command, [...this.plan.args, ...sdk.args], {
+      cwd,
+      env: { ...sdk.env, ...markedEnvironment(this.marker) },
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    const { pid } = child;
+    if (pid !== undefined) {
+      this.#note = { pid, startTime: startTimeOf(pid) ?? 0, marker: this.marker };
+      this.guard?.began(this.#note);
+    }
+    child.once("exit", (code, signal) => {
+      if (pid !== undefined) this.guard?.ended({ pid });
+      this.#exit.resolve({ code, signal });
+    });
+    child.once("error", (error) => {
+      // Node says ENOENT of the program where it is the folder that has gone.
+      this.#complain(existsSync(cwd) ? error.message : `the working directory ${cwd} does not exist`);
+      if (child.pid === undefined) this.#exit.resolve({ code: null, signal: null });
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => this.#complain(text));
+    // The CLI may go while the SDK still writes: its exit tells, EPIPE adds nothing.
+    child.stdin.on("error", (error) => this.#complain(error.message));
+    return child;
+  }
+
+  #complain(text: string): void {
+    this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+  }
+}

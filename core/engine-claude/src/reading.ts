@@ -1,0 +1,166 @@
+import type {
+  SDKAssistantMessage,
+  SDKMessage,
+  SDKPartialAssistantMessage,
+  SDKResultMessage,
+} from "@anthropic-ai/claude-agent-sdk";
+import type { EngineListener, TotalsByModel } from "@claudeway/core/ports";
+import type { PermissionDenial } from "@claudeway/schemas";
+import {
+  DeliveredUsage,
+  estimatedUsage,
+  type MessageState,
+  type MessageUsage,
+  totalsAsReported,
+} from "./usage.js";
+
+/** What the CLI said at the end of a turn. */
+export interface TurnReport {
+  readonly ok: boolean;
+  readonly text: string;
+  readonly error: string | null;
+  readonly denials: readonly PermissionDenial[];
+  readonly totals: TotalsByModel;
+  /** The CLI's own id of the session that the totals are of: another one after `/clear`. */
+  readonly sessionId: string;
+  /** The call that the CLI keeps, where the turn ended because it was deferred. */
+  readonly deferred: string | undefined;
+  /** The session was not there to be resumed. */
+  readonly noConversation: boolean;
+}
+
+/** Reads the messages of one turn: tells text and usage as they come, and what was delivered when it ends. */
+export class TurnReading {
+  readonly #delivered = new DeliveredUsage();
+  /** The message that each agent streams at the moment; "" is the main one. */
+  readonly #current = new Map<string, { readonly id: string; readonly model: string }>();
+  readonly #agents = new Set<string>();
+  /** Subagents that were stopped: their last messages may have broken off unseen. */
+  #stoppedAgents = 0;
+  /** The model has been asked, and nothing has come of it yet. */
+  #asked = false;
+  #text = "";
+  #model: string | undefined;
+  #newMessage = false;
+
+  constructor(private readonly listener: EngineListener) {}
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The model of the main agent's messages. */
+  get model(): string | undefined {
+    return this.#model;
+  }
+
+  get delivered(): DeliveredUsage {
+    return this.#delivered;
+  }
+
+  /** Whether a message broke off, perhaps before anything of it came, so that nobody can tell what it cost. */
+  get cut(): boolean {
+    return this.#delivered.cut || this.#stoppedAgents > 0 || this.#asked;
+  }
+
+  /** Takes any message but the result. */
+  take(message: SDKMessage): void {
+    if (message.type === "stream_event") this.#takeStreamEvent(message);
+    else if (message.type === "assistant") {
+      this.#asked = false;
+      this.#takeWhole(message);
+    } else if (message.type === "system" && message.subtype === "status") {
+      this.#asked = message.status !== null;
+    } else if (message.type === "system" && message.subtype === "task_started") {
+      if (message.task_type === "local_agent") this.#agents.add(message.task_id);
+    } else if (message.type === "system" && message.subtype === "task_notification") {
+      if (!this.#agents.has(message.task_id) || message.status === "completed") return;
+      this.#stoppedAgents++;
+      if (message.tool_use_id !== undefined) this.#doubt(message.tool_use_id);
+    }
+  }
+
+  /** Takes the result, and tells its text if nothing was streamed (a slash command answers that way). */
+  finish(message: SDKResultMessage): TurnReport {
+    const report = toReport(message);
+    if (!report.ok) return { ...report, text: this.#text };
+    this.#asked = false;
+    if (this.#text === "" && report.text !== "") this.#tellText(report.text);
+    return report;
+  }
+
+  /** Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing. */
+  #takeWhole({ message: { id, model, usage }, parent_tool_use_id: agent }: SDKAssistantMessage): void {
+    if (model !== "<synthetic>") {
+      this.#note(id, model, usage, "whole");
+      if (agent !== null) this.#current.set(agent, { id, model });
+    } else if (agent !== null) this.#doubt(agent);
+  }
+
+  /** An error ended what this subagent was saying. */
+  #doubt(agent: string): void {
+    const current = this.#current.get(agent);
+    if (current !== undefined) this.#delivered.doubt(current.id);
+  }
+
+  #takeStreamEvent({ event, parent_tool_use_id }: SDKPartialAssistantMessage): void {
+    const agent = parent_tool_use_id ?? "";
+    switch (event.type) {
+      case "message_start": {
+        const { id, model, usage } = event.message;
+        this.#asked = false;
+        this.#current.set(agent, { id, model });
+        if (agent === "") {
+          this.#model = model;
+          this.#newMessage = true;
+        }
+        this.#note(id, model, usage, "open");
+        break;
+      }
+      case "message_delta": {
+        const current = this.#current.get(agent);
+        // The CLI ends a message that it breaks off with such an event of its own, which has no reason.
+        const state = event.delta.stop_reason === null ? "open" : "closed";
+        if (current !== undefined) this.#note(current.id, current.model, event.usage, state);
+        break;
+      }
+      case "content_block_delta":
+        if (agent === "" && event.delta.type === "text_delta") this.#tellText(event.delta.text);
+        break;
+      default:
+    }
+  }
+
+  #tellText(text: string): void {
+    if (text === "") return;
+    const separator = this.#newMessage && this.#text !== "" ? "\n\n" : "";
+    this.#newMessage = false;
+    this.#text += separator + text;
+    this.listener.text(separator + text);
+  }
+
+  #note(id: string, model: string, usage: MessageUsage, state: MessageState): void {
+    const isNews = this.#delivered.note(id, model, usage, state);
+    if (isNews) this.listener.usage(estimatedUsage(this.#delivered.totals()));
+  }
+}
+
+function toReport(message: SDKResultMessage): TurnReport {
+  const ok = message.subtype === "success" && !message.is_error;
+  const text = message.subtype === "success" ? message.result : "";
+  const errors = message.subtype === "success" ? [] : message.errors;
+  return {
+    ok,
+    text,
+    error: ok ? null : text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`,
+    denials: message.permission_denials.map(({ tool_name, tool_use_id, tool_input }) => ({
+      tool_name,
+      tool_use_id,
+      tool_input,
+    })),
+    totals: totalsAsReported(message.modelUsage),
+    sessionId: message.session_id,
+    deferred: message.subtype === "success" ? message.deferred_tool_use?.id : undefined,
+    noConversation: errors.some((error) => error.includes("No conversation found")),
+  };
+}

@@ -1,0 +1,43 @@
+import type { LoadedConfig } from "@claudeway/config";
+import type { EngineSource, ProcessGuard, SessionTotals, TurnUsage } from "@claudeway/core/ports";
+import type { Logger } from "pino";
+import { afterLoss } from "./bases.js";
+import { ClaudeEngine } from "./claude.js";
+import { findClaude, versionOf } from "./executable.js";
+import { OrphanGuard } from "./orphan-guard.js";
+import { endMarked } from "./reaper.js";
+import { totalsOf } from "./usage.js";
+import { writtenSince } from "./written-usage.js";
+
+/** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
+export async function claudeSource(
+  { config, origins }: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  log: Logger,
+): Promise<EngineSource> {
+  const executable = findClaude(config.claude_bin, origins["claude_bin"]);
+  const claude = { ...executable, version: await versionOf(executable, env) };
+  const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
+  const guard = (marker: string) => new OrphanGuard(marker, log);
+  const open = (marker: string, watch?: ProcessGuard) =>
+    new ClaudeEngine({
+      executable: claude.path,
+      installation: marker,
+      ...(watch !== undefined && { guard: watch }),
+      log,
+      spares,
+      maxProcesses: max_processes,
+      idleMs: idle_secs * 1000,
+      maxMemoryBytes: max_memory_mb * 1024 * 1024,
+    });
+  return { claude, guard, open, endLeftovers, writtenSince };
+}
+
+/** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
+async function endLeftovers(installation: string): Promise<void> {
+  await endMarked(installation, { graceMs: 0 });
+}
+
+function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals {
+  return afterLoss(before, totalsOf(delivered));
+}

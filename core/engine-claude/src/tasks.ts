@@ -1,0 +1,79 @@
+import type { SDKBackgroundTasksChangedMessage, SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { BackgroundTask } from "@claudeway/core/ports";
+
+type TaskEntry = SDKBackgroundTasksChangedMessage["tasks"][number];
+
+/** The CLI's types of tasks under the names that clients read; any other goes as it is. */
+const KINDS: Readonly<Record<string, string>> = {
+  local_bash: "shell",
+  local_agent: "subagent",
+  local_workflow: "workflow",
+  mcp_task: "mcp",
+};
+
+/** How a background task ended, as the CLI reports it. */
+export interface TaskNotice {
+  readonly taskId: string;
+  /** One run of the task; the turn that the CLI begins about it names it too. */
+  readonly runId: string | undefined;
+  /** In words, as in `Background command "build" completed (exit code 0)`. */
+  readonly summary: string;
+}
+
+/** What a process runs in the background, and what of that has ended without the model having heard of it yet. */
+export class BackgroundTasks {
+  #running: ReadonlyMap<string, BackgroundTask> = new Map();
+  /** Notices about which no turn has begun, by run; about those of a dead process, by task. */
+  readonly #pending = new Map<string, TaskNotice>();
+
+  /** What runs at the moment, the oldest first. */
+  get running(): readonly BackgroundTask[] {
+    return [...this.#running.values()];
+  }
+
+  /** Whether the CLI is about to begin a turn of its own. */
+  get hasPending(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** Takes any message of the CLI's. True: what runs has changed. */
+  take(message: SDKMessage): boolean {
+    if (message.type !== "system") return false;
+    if (message.subtype === "background_tasks_changed") {
+      const before = this.#running;
+      const tasks = message.tasks.filter(({ ambient }) => ambient !== true);
+      this.#running = new Map(tasks.map((task) => [task.task_id, before.get(task.task_id) ?? taskOf(task)]));
+      return [...before.keys()].join() !== [...this.#running.keys()].join();
+    }
+    if (message.subtype === "task_notification") {
+      const { task_id: taskId, run_id: runId, summary, status } = message;
+      // A foreground task's end is in its call's result. Of one that was stopped, the next turn hears in passing.
+      const known = this.#running.has(taskId) || runId === undefined;
+      if (known && (status !== "stopped" || runId === undefined))
+        this.#pending.set(runId ?? taskId, { taskId, runId, summary });
+    }
+    return false;
+  }
+
+  /** The notice that a turn of the CLI's own is about; it counts as heard. Without a run: the oldest that has none. */
+  heard(runId: string | undefined): TaskNotice | undefined {
+    const found = [...this.#pending].find(([, notice]) => notice.runId === runId);
+    if (found === undefined) return undefined;
+    this.#pending.delete(found[0]);
+    return found[1];
+  }
+
+  /** The CLI has nothing more to begin: the notices that are left were heard in turns of others. */
+  settle(): void {
+    this.#pending.clear();
+  }
+}
+
+function taskOf({ task_id, task_type, description }: TaskEntry): BackgroundTask {
+  return {
+    id: task_id,
+    kind: KINDS[task_type] ?? task_type,
+    description,
+    since: new Date().toISOString(),
+  };
+}

@@ -1,0 +1,140 @@
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { claudeFolder } from "@claudeway/core/host";
+import type { SpawnPlan, TotalsByModel } from "@claudeway/core/ports";
+import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
+
+/** How much of a transcript is looked at, from its end, in bytes. */
+const LOOKED_AT = 256 * 1024;
+/** The CLI cuts longer names of folders, and adds a digest of its own to them. */
+const MAX_FOLDER = 200;
+
+/** The line in which a CLI that ends saves the totals that the session's next one goes on from. */
+interface CostState {
+  readonly type: "cost-state";
+  readonly sessionId: string;
+  readonly modelUsage: Readonly<Record<string, ReportedTotals>>;
+}
+
+/**
+ * The file in which the CLI keeps a session's conversation, as CLI 2.1.330 writes it. Another CLI may go on with the
+ * session (`claude --resume` in a terminal) and write to it too. Where the file can't be found or read, nothing is known
+ * of that, and the gateway does without. Read at once: it is a look at most twice a turn, and a thread costs more than it.
+ */
+export class Transcript {
+  readonly #path: string;
+  readonly #sessionId: string;
+  /** What the CLI calls the program that drives it. */
+  readonly #driver: string;
+
+  constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
+    this.#sessionId = sessionId;
+    const folder = realPathOf(cwd)
+      .replace(/[^a-zA-Z0-9]/g, "-")
+      .slice(0, MAX_FOLDER);
+    this.#path = join(claudeFolder(env), "projects", folder, `${sessionId}.jsonl`);
+    this.#driver = env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
+  }
+
+  /** Marks where the conversation stands now; what it returns tells whether no other program has gone on with it since. */
+  mark(): () => boolean {
+    const before = sizeOf(this.#path);
+    return () => {
+      const size = sizeOf(this.#path);
+      return size === before || !this.#isByOthers(textFrom(this.#path, before, size));
+    };
+  }
+
+  /** The totals that a CLI goes on from which resumes the session; undefined where that is not known. */
+  savedTotals(): TotalsByModel | undefined {
+    try {
+      const file = openSync(this.#path, "r");
+      try {
+        return lastSaved(file, this.#sessionId);
+      } finally {
+        closeSync(file);
+      }
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Every message says which program it came through. */
+  #isByOthers(lines: string): boolean {
+    return [...lines.matchAll(/"entrypoint":"([^"]*)"/g)].some(([, program]) => program !== this.#driver);
+  }
+}
+
+/** How a line begins in which a CLI saved its totals. */
+export const SAVED = '{"type":"cost-state"';
+/** Such a line is shorter than this, in bytes. */
+const MAX_SAVED = 64 * 1024;
+
+/** What the last of these lines that the CLI would accept says; nothing was saved where there is none. */
+function lastSaved(file: number, sessionId: string): TotalsByModel {
+  /** The beginning of what follows, up to the end of its first line: the line may have begun before it. */
+  let next = Buffer.alloc(0);
+  for (let end = fstatSync(file).size; end > 0; ) {
+    const start = Math.max(0, end - LOOKED_AT);
+    const chunk = Buffer.alloc(end - start);
+    readSync(file, chunk, 0, chunk.length, start);
+    const text = Buffer.concat([chunk, next]);
+    const from = start === 0 ? 0 : text.indexOf("\n") + 1;
+    if (from > 0 || start === 0) {
+      const lines = text.toString("utf8", from).split("\n").reverse();
+      for (const line of lines) {
+        const totals = line.startsWith(SAVED) ? totalsIn(line, sessionId) : undefined;
+        if (totals !== undefined) return totals;
+      }
+    }
+    next = text.subarray(0, from > 0 ? Math.min(from, MAX_SAVED) : MAX_SAVED);
+    end = start;
+  }
+  return NO_TOTALS;
+}
+
+/** Undefined where the line is torn (it is being written), another session's, or not as this CLI writes it. */
+export function totalsIn(line: string, sessionId: string): TotalsByModel | undefined {
+  try {
+    const saved: CostState = JSON.parse(line);
+    const totals = totalsAsReported(saved.modelUsage);
+    const isWhole = Object.values(totals).flatMap(Object.values).every(Number.isFinite);
+    return isWhole && saved.sessionId === sessionId ? totals : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder as the CLI sees it; one that is not there is for the CLI to complain of. */
+function realPathOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    return folder;
+  }
+}
+
+/** 0 where there is no such file. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The text between two places, the last of it where that is more than is looked at; "" where it can't be read. */
+function textFrom(path: string, from: number, to: number): string {
+  const start = Math.max(from, to - LOOKED_AT, 0);
+  try {
+    const file = openSync(path, "r");
+    try {
+      const buffer = Buffer.alloc(Math.max(0, to - start));
+      return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, start));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,158 @@
+import type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  ApprovalStatus,
+  DecisionRecord,
+  Instant,
+  PageQuery,
+} from "@claudeway/core/ports";
+import type { Database } from "./database.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { Row } from "./rows.js";
+import { instant, integer, maybeText, text, toMs } from "./rows.js";
+import type { SqlValue } from "./sqlite.js";
+
+const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
+  pending: true,
+  allowed: true,
+  denied: true,
+  expired: true,
+  withdrawn: true,
+};
+
+export class ApprovalTable {
+  constructor(private readonly database: Database) {}
+
+  ask(approval: Approval): void {
+    const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, deciders } = approval;
+    this.database.run(
+      `INSERT INTO approvals (id, session_id, turn_id, key_id, kind, tool_use_id, tool, input, workdir, deciders, status,
+         asked_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
+      id,
+      sessionId,
+      turnId,
+      keyId,
+      kind,
+      toolUseId,
+      tool,
+      JSON.stringify(input),
+      workdir,
+      deciders === undefined ? null : JSON.stringify(deciders),
+      toMs(approval.askedAt),
+      toMs(approval.expiresAt),
+    );
+  }
+
+  /** The whole of "exactly one decision" is in this condition. */
+  settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): boolean {
+    const json = decision === undefined ? null : JSON.stringify(decision);
+    return (
+      this.database.run(
+        "UPDATE approvals SET status = ?, decision = ? WHERE id = ? AND status = 'pending'",
+        status,
+        json,
+        id,
+      ) === 1
+    );
+  }
+
+  get(id: string): Approval | undefined {
+    const row = this.database.one("SELECT * FROM approvals WHERE id = ?", id);
+    return row === undefined ? undefined : toApproval(row);
+  }
+
+  list(query: ApprovalFilter & PageQuery): ApprovalPage {
+    const { page, limit } = checkPage(query);
+    const { where, values } = filtered(query);
+    const rows = this.database.all(
+      `SELECT * FROM approvals${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offsetOf(query),
+    );
+    const count = this.database.one(`SELECT count(*) AS total FROM approvals${where}`, ...values);
+    const total = count === undefined ? 0 : integer(count, "total");
+    return { approvals: rows.map(toApproval), total, page, limit };
+  }
+
+  expiring(by: Instant): Approval[] {
+    const sql = "SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= ? ORDER BY expires_at";
+    return this.database.all(sql, toMs(by)).map(toApproval);
+  }
+
+  nextExpiry(): Instant | undefined {
+    const sql = "SELECT expires_at FROM approvals WHERE status = 'pending' ORDER BY expires_at LIMIT 1";
+    const row = this.database.one(sql);
+    return row === undefined ? undefined : instant(row, "expires_at");
+  }
+
+  pending(of: { readonly turnId: string } | "ended turns"): Approval[] {
+    const rows =
+      of === "ended turns"
+        ? this.database.all(
+            `SELECT a.* FROM approvals a JOIN turns t ON t.id = a.turn_id
+             WHERE a.status = 'pending' AND t.end IS NOT NULL ORDER BY a.seq`,
+          )
+        : this.database.all(
+            "SELECT * FROM approvals WHERE status = 'pending' AND turn_id = ? ORDER BY seq",
+            of.turnId,
+          );
+    return rows.map(toApproval);
+  }
+
+  owed(sessionId: string): Approval[] {
+    const sql = "SELECT * FROM approvals WHERE session_id = ? AND owed = 1 ORDER BY seq";
+    return this.database.all(sql, sessionId).map(toApproval);
+  }
+
+  delivered(id: string): void {
+    this.database.run("UPDATE approvals SET owed = 0 WHERE id = ?", id);
+  }
+}
+
+function filtered({ keyId, sessionId, status }: ApprovalFilter): { where: string; values: SqlValue[] } {
+  const given = Object.entries({ key_id: keyId, session_id: sessionId, status }).flatMap(([column, value]) =>
+    value === undefined ? [] : [{ column, value }],
+  );
+  if (given.length === 0) return { where: "", values: [] };
+  return {
+    where: ` WHERE ${given.map(({ column }) => `${column} = ?`).join(" AND ")}`,
+    values: given.map(({ value }) => value),
+  };
+}
+
+/** The JSON in a row is what `ask` and `settle` were given. */
+function toApproval(row: Row): Approval {
+  const status = text(row, "status");
+  if (!isStatus(status)) throw new TypeError(`ledger: an approval is ${JSON.stringify(status)}`);
+  const input: Approval["input"] = JSON.parse(text(row, "input"));
+  const deciders: Approval["deciders"] = parse(maybeText(row, "deciders"));
+  const decision: Approval["decision"] = parse(maybeText(row, "decision"));
+  return {
+    id: text(row, "id"),
+    sessionId: text(row, "session_id"),
+    turnId: text(row, "turn_id"),
+    keyId: text(row, "key_id"),
+    kind: text(row, "kind") === "question" ? "question" : "tool",
+    toolUseId: text(row, "tool_use_id"),
+    tool: text(row, "tool"),
+    input,
+    workdir: text(row, "workdir"),
+    status,
+    parked: integer(row, "parked") === 1,
+    askedAt: instant(row, "asked_at"),
+    expiresAt: instant(row, "expires_at"),
+    deciders,
+    decision,
+  };
+}
+
+function parse<T>(json: string | undefined): T | undefined {
+  return json === undefined ? undefined : JSON.parse(json);
+}
+
+function isStatus(value: string): value is ApprovalStatus {
+  return Object.hasOwn(STATUSES, value);
+}

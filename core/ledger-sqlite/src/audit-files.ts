@@ -1,0 +1,112 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { KnownSecrets } from "@claudeway/core/host";
+import type { AuditLog } from "@claudeway/core/ports";
+import type { AuditLine } from "@claudeway/schemas";
+import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
+import { LossReport, type WarnLogger } from "./loss-report.js";
+import { RefusedCap } from "./refused-cap.js";
+
+export interface AuditOptions {
+  /** Made with mode 0700 when the first line comes. */
+  readonly dir: string;
+  readonly log: WarnLogger;
+  /** Taken out of every line: a client may put its key anywhere, into the path say. */
+  readonly secrets?: KnownSecrets;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** The least time between two warnings about lines that were lost, in ms (default: a minute). */
+  readonly warnEveryMs?: number;
+  /** Bytes that may wait to be written (default: 8 MiB); lines that come when it is full are lost. */
+  readonly queueBytes?: number;
+}
+
+/** How much of a file its last lines are looked for in: as much as may have waited to be written, in bytes. */
+const END_BYTES = 8 * 1024 * 1024;
+/** Characters of a refused request's path and message that are kept: they are a stranger's. */
+const STRANGERS_TEXT = 512;
+
+export function openAudit(options: AuditOptions): AuditLog {
+  const { dir, log, now = Date.now, warnEveryMs = 60_000, queueBytes = 8 * 1024 * 1024 } = options;
+  const losses = new LossReport(log, warnEveryMs);
+  const writer = new AuditWriter({ dir, losses, queueBytes, now });
+  const cap = new RefusedCap(dir, now);
+  const { redact } = options.secrets ?? new KnownSecrets();
+  let isOpen = true;
+
+  const write = (folder: string, line: AuditLine): void => {
+    if (isOpen) writer.add(folder, monthOf(line), `${redact(JSON.stringify(line))}\n`);
+  };
+  const notice = (message: string): AuditLine => {
+    return { timestamp: new Date(now()).toISOString(), level: "WARN", key_id: null, message };
+  };
+
+  return {
+    turn: (line) => write(line.key_id, line),
+    approval: (line) => write(line.key_id, line),
+    request: (line) => write(line.key_id, line),
+    refused(line) {
+      const kept = { ...line, path: shorten(line.path), message: shorten(line.message) };
+      for (const said of cap.admit(monthOf(kept), Buffer.byteLength(JSON.stringify(kept)) + 1)) {
+        write(UNAUTHORIZED, said === "line" ? kept : notice(said.notice));
+      }
+    },
+    async latestTurns(keyId, month) {
+      await writer.flush();
+      return turnsIn(await readEnd(join(dir, keyId, `${month}.log`)));
+    },
+    flush: () => writer.flush(),
+    async close() {
+      const left = cap.takeSuppressed();
+      if (left !== undefined) write(UNAUTHORIZED, notice(left));
+      isOpen = false;
+      await writer.flush();
+      losses.close();
+    },
+  };
+}
+
+function monthOf(line: AuditLine): string {
+  return line.timestamp.slice(0, 7);
+}
+
+function turnsIn(lines: string): Set<string> {
+  return new Set(
+    lines
+      .split("\n")
+      .map(turnIn)
+      .filter((id) => id !== undefined),
+  );
+}
+
+/** The turn whose end a line tells; undefined for any other line, and for one that was cut off. */
+function turnIn(line: string): string | undefined {
+  try {
+    const { turn_id, claude_exit_code }: Partial<AuditLine> = JSON.parse(line);
+    return claude_exit_code === undefined ? undefined : turn_id;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The last part of a file; "" where there is none. */
+async function readEnd(path: string): Promise<string> {
+  try {
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - END_BYTES);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return "";
+  }
+}
+
+function shorten(text: string): string {
+  return text.length <= STRANGERS_TEXT ? text : `${text.slice(0, STRANGERS_TEXT)}…`;
+}

@@ -1,0 +1,128 @@
+import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { LedgerError } from "@claudeway/core/host";
+import { Database } from "./database.js";
+import { DAMAGED } from "./errors.js";
+import { createPrivate } from "./lock.js";
+import { integer, type Row, text } from "./rows.js";
+import { loadSqlite } from "./sqlite.js";
+
+/** A small file that is kept beside the ledger. */
+export interface StoredFile {
+  /** Relative to the data folder, with slashes. */
+  readonly path: string;
+  readonly content: Uint8Array;
+}
+
+/** Holds those files in a backup; no ledger has it. */
+const TABLE = "backup_file";
+
+/**
+ * Writes a backup of a ledger that may be in use: one SQLite file, whole or not there at all, readable for this user
+ * alone, as the ledger was at one moment after the call. Rejects with a LedgerError; a file that is there is not replaced.
+ */
+export async function writeBackup(
+  ledger: string,
+  target: string,
+  files: readonly StoredFile[],
+): Promise<void> {
+  if (!existsSync(ledger))
+    throw new LedgerError(`ledger ${ledger} is not there; is this the gateway's data folder?`);
+  const made = `${target}.new-${process.pid}`;
+  try {
+    // First, so that what SQLite writes into is nobody else's to read.
+    createPrivate(made);
+    await copyLedger(ledger, made);
+    await addFiles(made, files);
+    sync(made);
+    // Unlike a rename, a link never takes the place of a file.
+    linkSync(made, target);
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
+
+/**
+ * Makes a ledger of a backup, where there is none; `keep` gets the files that were kept beside it, before the ledger is in
+ * its place. Rejects with a LedgerError where it is no backup, or a damaged one.
+ */
+export async function readBackup(
+  source: string,
+  ledger: string,
+  keep: (file: StoredFile) => void,
+): Promise<void> {
+  const made = `${ledger}.new-${process.pid}`;
+  try {
+    createPrivate(made);
+    copyFileSync(source, made);
+    const copy = await openChecked(made, source);
+    try {
+      for (const row of copy.all(`SELECT path, content FROM ${TABLE} ORDER BY path`)) keep(fileOf(row));
+      copy.exec(`DROP TABLE ${TABLE}`);
+    } finally {
+      copy.close();
+    }
+    sync(made);
+    linkSync(made, ledger);
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
+
+async function copyLedger(ledger: string, made: string): Promise<void> {
+  const database = new Database(await loadSqlite(), ledger);
+  try {
+    database.exec("PRAGMA busy_timeout = 10000");
+    database.run("VACUUM INTO ?", made);
+  } finally {
+    database.close();
+  }
+}
+
+async function addFiles(made: string, files: readonly StoredFile[]): Promise<void> {
+  const copy = new Database(await loadSqlite(), made);
+  try {
+    copy.transaction(() => {
+      copy.exec(`CREATE TABLE ${TABLE} (path TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT`);
+      for (const { path, content } of files) copy.run(`INSERT INTO ${TABLE} VALUES (?, ?)`, path, content);
+    });
+    refuseDamaged(copy, made);
+  } finally {
+    copy.close();
+  }
+}
+
+async function openChecked(made: string, source: string): Promise<Database> {
+  const copy = new Database(await loadSqlite(), made);
+  try {
+    refuseDamaged(copy, source);
+    const found = copy.one("SELECT count(*) AS n FROM sqlite_schema WHERE name = ?", TABLE);
+    if (found === undefined || integer(found, "n") === 0)
+      throw new LedgerError(`${source} is no backup of a ledger`);
+    return copy;
+  } catch (error) {
+    copy.close();
+    // SQLite names the copy; the operator knows the backup.
+    throw error instanceof LedgerError ? new LedgerError(error.message.replaceAll(made, source)) : error;
+  }
+}
+
+function refuseDamaged(copy: Database, shown: string): void {
+  const result = copy.one("PRAGMA integrity_check(1)");
+  if (result !== undefined && text(result, "integrity_check") === "ok") return;
+  throw new LedgerError(`ledger ${shown} ${DAMAGED}`);
+}
+
+function fileOf(row: Row): StoredFile {
+  const { content } = row;
+  if (!(content instanceof Uint8Array)) throw new LedgerError("a file in the backup has no content");
+  return { path: text(row, "path"), content };
+}
+
+function sync(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

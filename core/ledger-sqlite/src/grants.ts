@@ -1,0 +1,84 @@
+import type { GrantFilter, GrantPage, Instant, PageQuery, SessionGrant } from "@claudeway/core/ports";
+import type { Database } from "./database.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { Row } from "./rows.js";
+import { instant, integer, maybeInteger, text, toMs } from "./rows.js";
+import type { SqlValue } from "./sqlite.js";
+
+export class GrantTable {
+  constructor(private readonly database: Database) {}
+
+  add({ id, sessionId, keyId, tool, input, approvalId, by, at }: SessionGrant): void {
+    this.database.run(
+      `INSERT INTO grants (id, session_id, key_id, tool, input, approval_id, given_by, at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      sessionId,
+      keyId,
+      tool,
+      JSON.stringify(input),
+      approvalId,
+      JSON.stringify(by),
+      toMs(at),
+    );
+  }
+
+  of(sessionId: string, tool: string): SessionGrant[] {
+    const sql = "SELECT * FROM grants WHERE session_id = ? AND tool = ? AND revoked_at IS NULL ORDER BY seq";
+    return this.database.all(sql, sessionId, tool).map(toGrant);
+  }
+
+  get(id: string): SessionGrant | undefined {
+    const row = this.database.one("SELECT * FROM grants WHERE id = ?", id);
+    return row === undefined ? undefined : toGrant(row);
+  }
+
+  list(query: GrantFilter & PageQuery): GrantPage {
+    const { page, limit } = checkPage(query);
+    const values: SqlValue[] = [];
+    let where = "revoked_at IS NULL";
+    for (const [column, value] of [
+      ["key_id", query.keyId],
+      ["session_id", query.sessionId],
+    ] as const) {
+      if (value === undefined) continue;
+      where += ` AND ${column} = ?`;
+      values.push(value);
+    }
+    const rows = this.database.all(
+      `SELECT * FROM grants WHERE ${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offsetOf(query),
+    );
+    const count = this.database.one(`SELECT count(*) AS total FROM grants WHERE ${where}`, ...values);
+    return {
+      grants: rows.map(toGrant),
+      total: count === undefined ? 0 : integer(count, "total"),
+      page,
+      limit,
+    };
+  }
+
+  revoke(id: string, at: Instant): boolean {
+    const sql = "UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
+    return this.database.run(sql, toMs(at), id) === 1;
+  }
+}
+
+/** The JSON in a row is what `add` was given. */
+function toGrant(row: Row): SessionGrant {
+  const input: SessionGrant["input"] = JSON.parse(text(row, "input"));
+  const by: SessionGrant["by"] = JSON.parse(text(row, "given_by"));
+  return {
+    id: text(row, "id"),
+    sessionId: text(row, "session_id"),
+    keyId: text(row, "key_id"),
+    tool: text(row, "tool"),
+    input,
+    approvalId: text(row, "approval_id"),
+    by,
+    at: instant(row, "at"),
+    revokedAt: maybeInteger(row, "revoked_at") === undefined ? undefined : instant(row, "revoked_at"),
+  };
+}

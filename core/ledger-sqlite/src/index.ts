@@ -1,0 +1,4 @@
+/** SQLite as the ledger, files as the audit log. */
+export { openAudit } from "./audit-files.js";
+export { readBackup, type StoredFile, writeBackup } from "./backup.js";
+export { openLedger } from "./sqlite-ledger.js";

@@ -1,0 +1,131 @@
+import { LedgerError } from "@claudeway/core/host";
+import type { Database } from "./database.js";
+import { integer } from "./rows.js";
+
+/** "Clwy": tells a ledger from any other SQLite file. */
+const APPLICATION_ID = 0x436c7779;
+
+/** Columns that everything which is added up has in common; times are ms since 1970, money is in nanodollars. */
+const USED = `
+  input INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,
+  cache_read INTEGER NOT NULL DEFAULT 0, cache_write INTEGER NOT NULL DEFAULT 0,
+  cost_nano INTEGER NOT NULL DEFAULT 0, estimated INTEGER NOT NULL DEFAULT 0, unpriced INTEGER NOT NULL DEFAULT 0`;
+
+const LISTED = "WHERE kind = 'session' AND deleted_at IS NULL";
+
+const VERSION_1 = `
+CREATE TABLE sessions (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, key_id TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL,
+  system_prompt TEXT, workdir TEXT NOT NULL, owns_workdir INTEGER NOT NULL,
+  created_at INTEGER NOT NULL, last_used INTEGER NOT NULL, deleted_at INTEGER,
+  begun INTEGER NOT NULL DEFAULT 0, ${USED}, cli_totals TEXT
+) STRICT;
+CREATE INDEX sessions_listed ON sessions (seq) ${LISTED};
+CREATE INDEX sessions_by_key ON sessions (key_id, seq) ${LISTED};
+CREATE INDEX sessions_by_model ON sessions (model, seq) ${LISTED};
+CREATE INDEX sessions_by_key_model ON sessions (key_id, model, seq) ${LISTED};
+
+-- How many sessions a list has, so that none is counted to answer for a page.
+CREATE TABLE session_counts (
+  key_id TEXT NOT NULL, model TEXT NOT NULL, sessions INTEGER NOT NULL, PRIMARY KEY (key_id, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session_models (
+  session_seq INTEGER NOT NULL REFERENCES sessions (seq), model TEXT NOT NULL,
+  requests INTEGER NOT NULL, turns INTEGER NOT NULL, ${USED}, PRIMARY KEY (session_seq, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE turns (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_seq INTEGER NOT NULL REFERENCES sessions (seq),
+  key_id TEXT NOT NULL, route TEXT NOT NULL, model TEXT NOT NULL, prompt_bytes INTEGER NOT NULL,
+  prompt_sha256 BLOB NOT NULL, created_at INTEGER NOT NULL,
+  pid INTEGER, start_time INTEGER, marker TEXT, ${USED}, by_model TEXT,
+  end TEXT, ended_at INTEGER, answered_by TEXT, duration_ms INTEGER, queued_ms INTEGER, exit_code INTEGER
+) STRICT;
+CREATE INDEX turns_by_session ON turns (session_seq, seq);
+CREATE INDEX turns_running ON turns (seq) WHERE end IS NULL;
+
+-- Answers are long and seldom read: in a table of their own they keep the turns close together.
+CREATE TABLE turn_responses (turn_seq INTEGER PRIMARY KEY REFERENCES turns (seq), json TEXT NOT NULL) STRICT;
+
+CREATE TABLE totals (
+  grain TEXT NOT NULL, period TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL,
+  requests INTEGER NOT NULL, turns INTEGER NOT NULL, ${USED}, last_at INTEGER NOT NULL,
+  PRIMARY KEY (grain, period, key_id, model)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE price_samples (
+  model TEXT NOT NULL, slot INTEGER NOT NULL, number INTEGER NOT NULL, input INTEGER NOT NULL,
+  output INTEGER NOT NULL, cache_read INTEGER NOT NULL, cache_write INTEGER NOT NULL, cost_nano INTEGER NOT NULL,
+  PRIMARY KEY (model, slot)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency (
+  key_id TEXT NOT NULL, route TEXT NOT NULL, idempotency_key TEXT NOT NULL, body_hash TEXT NOT NULL,
+  turn_id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (key_id, route, idempotency_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency (at);
+`;
+
+const VERSION_2 = `
+-- Of a turn that waits for a person: how it goes on, and what of it is in the totals already.
+ALTER TABLE turns ADD COLUMN parked TEXT;
+ALTER TABLE turns ADD COLUMN booked TEXT;
+CREATE INDEX turns_parked ON turns (session_seq) WHERE parked IS NOT NULL;
+
+CREATE TABLE approvals (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, turn_id TEXT NOT NULL,
+  key_id TEXT NOT NULL, kind TEXT NOT NULL, tool_use_id TEXT NOT NULL, tool TEXT NOT NULL, input TEXT NOT NULL,
+  workdir TEXT NOT NULL, status TEXT NOT NULL, asked_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, deciders TEXT,
+  decision TEXT, parked INTEGER NOT NULL DEFAULT 0,
+  -- The CLI keeps the call and will ask again, whatever became of the request.
+  owed INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (session_id, tool_use_id)
+) STRICT;
+CREATE INDEX approvals_by_key ON approvals (key_id, seq);
+CREATE INDEX approvals_by_turn ON approvals (turn_id);
+CREATE INDEX approvals_pending ON approvals (expires_at) WHERE status = 'pending';
+
+CREATE TABLE grants (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_id TEXT NOT NULL, key_id TEXT NOT NULL,
+  tool TEXT NOT NULL, input TEXT NOT NULL, approval_id TEXT NOT NULL, given_by TEXT NOT NULL, at INTEGER NOT NULL,
+  revoked_at INTEGER
+) STRICT;
+CREATE INDEX grants_by_session ON grants (session_id, tool) WHERE revoked_at IS NULL;
+`;
+
+/** Every version's step from the one before, oldest first. A step that was released never changes. */
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
+
+/** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
+export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {
+  const version = versionOf(database);
+  if (version > migrations.length) {
+    throw new LedgerError(
+      `ledger ${database.file} was written by a newer Claudeway (version ${version}; this one knows up to ` +
+        `${migrations.length}): upgrade, or go back to a backup`,
+    );
+  }
+  for (const [step, sql] of migrations.entries()) {
+    if (step < version) continue;
+    database.transaction(() => {
+      database.exec(sql);
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${step + 1}`);
+    });
+  }
+}
+
+function versionOf(database: Database): number {
+  const version = pragma(database, "user_version");
+  const empty = database.one("SELECT 1 FROM sqlite_schema LIMIT 1") === undefined;
+  if (version === 0 && empty) return 0;
+  if (pragma(database, "application_id") !== APPLICATION_ID) {
+    throw new LedgerError(`${database.file} is a SQLite file, but no ledger of Claudeway`);
+  }
+  return version;
+}
+
+function pragma(database: Database, name: "user_version" | "application_id"): number {
+  const row = database.one(`PRAGMA ${name}`);
+  return row === undefined ? 0 : integer(row, name);
+}

@@ -1,0 +1,176 @@
+import type {
+  Instant,
+  ModelTotalsRow,
+  NewSession,
+  PageQuery,
+  SessionFilter,
+  SessionPage,
+  SessionRecord,
+  SessionTotals,
+} from "@claudeway/core/ports";
+import type { Database } from "./database.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { Row } from "./rows.js";
+import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
+import { modelTotals } from "./totals.js";
+
+/** A UUID's first characters are as good as random: one session in 65,536 begins with the same four. */
+const MIN_PREFIX = 4;
+
+const LISTED = "kind = 'session' AND deleted_at IS NULL";
+
+export class SessionTable {
+  constructor(private readonly database: Database) {}
+
+  create(session: NewSession): void {
+    const at = toMs(session.createdAt);
+    this.database.transaction(() => {
+      this.database.run(
+        `INSERT INTO sessions
+           (id, key_id, kind, model, system_prompt, workdir, owns_workdir, created_at, last_used)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        session.id,
+        session.keyId,
+        session.kind,
+        session.model,
+        session.systemPrompt ?? null,
+        session.workdir,
+        session.ownsWorkdir ? 1 : 0,
+        at,
+        at,
+      );
+      if (session.kind === "session") this.#count(session.keyId, session.model, 1);
+    });
+  }
+
+  get(id: string): SessionRecord | undefined {
+    const row = this.database.one("SELECT * FROM sessions WHERE id = ? AND deleted_at IS NULL", id);
+    return row === undefined ? undefined : toSession(row);
+  }
+
+  list(query: SessionFilter & PageQuery): SessionPage {
+    const { page, limit } = checkPage(query);
+    const { index, where, values } = filtered(query);
+    const rows = this.database.all(
+      `SELECT * FROM sessions ${index} WHERE ${LISTED}${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offsetOf(query),
+    );
+    return { sessions: rows.map(toSession), total: this.count(query), page, limit };
+  }
+
+  count(filter: SessionFilter = {}): number {
+    const { where, values, index } = filtered(filter);
+    const row = this.database.one(
+      filter.idPrefix === undefined
+        ? `SELECT coalesce(sum(sessions), 0) AS total FROM session_counts WHERE true${where}`
+        : `SELECT count(*) AS total FROM sessions ${index} WHERE ${LISTED}${where}`,
+      ...values,
+    );
+    return row === undefined ? 0 : integer(row, "total");
+  }
+
+  touch(id: string, at: Instant): void {
+    this.database.run("UPDATE sessions SET last_used = max(last_used, ?) WHERE id = ?", toMs(at), id);
+  }
+
+  delete(id: string, at: Instant): boolean {
+    return this.database.transaction(() => {
+      const session = this.get(id);
+      if (session === undefined) return false;
+      this.database.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
+      if (session.kind === "session") this.#count(session.keyId, session.model, -1);
+      return true;
+    });
+  }
+
+  setCliTotals(id: string, cliTotals: SessionTotals): void {
+    this.database.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
+  }
+
+  models(): string[] {
+    return this.database
+      .all("SELECT model FROM session_counts GROUP BY model HAVING sum(sessions) > 0 ORDER BY model")
+      .map((row) => text(row, "model"));
+  }
+
+  byModel(id: string): ModelTotalsRow[] {
+    const rows = this.database.all(
+      `SELECT m.* FROM session_models m JOIN sessions s ON s.seq = m.session_seq
+       WHERE s.id = ? ORDER BY m.cost_nano DESC, m.model`,
+      id,
+    );
+    return rows.map(modelTotals);
+  }
+
+  #count(keyId: string, model: string, difference: 1 | -1): void {
+    this.database.run(
+      `INSERT INTO session_counts (key_id, model, sessions) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions`,
+      keyId,
+      model,
+      difference,
+    );
+  }
+}
+
+interface Filtered {
+  readonly index: string;
+  readonly where: string;
+  readonly values: string[];
+}
+
+/** The planner is told which index: a page must never cost a walk over all sessions. */
+function filtered({ keyId, model, idPrefix }: SessionFilter): Filtered {
+  const conditions = [
+    ...(keyId === undefined ? [] : [{ sql: " AND key_id = ?", values: [keyId] }]),
+    ...(model === undefined ? [] : [{ sql: " AND model = ?", values: [model] }]),
+    ...(idPrefix === undefined ? [] : [{ sql: " AND id >= ? AND id < ?", values: rangeOf(idPrefix) }]),
+  ];
+  return {
+    index:
+      idPrefix === undefined
+        ? `INDEXED BY ${indexFor({ keyId, model })}`
+        : "INDEXED BY sqlite_autoindex_sessions_1",
+    where: conditions.map(({ sql }) => sql).join(""),
+    values: conditions.flatMap(({ values }) => values),
+  };
+}
+
+function indexFor({ keyId, model }: Omit<SessionFilter, "idPrefix">): string {
+  if (keyId !== undefined) return model === undefined ? "sessions_by_key" : "sessions_by_key_model";
+  return model === undefined ? "sessions_listed" : "sessions_by_model";
+}
+
+/** Ids that begin so stand between these two. Throws a RangeError where that would be too many. */
+function rangeOf(prefix: string): [string, string] {
+  if (prefix.length < MIN_PREFIX) {
+    throw new RangeError(`idPrefix is ${JSON.stringify(prefix)}; it takes ${MIN_PREFIX} characters or more`);
+  }
+  return [prefix, `${prefix}\u{10ffff}`];
+}
+
+function toSession(row: Row): SessionRecord {
+  return {
+    id: text(row, "id"),
+    keyId: text(row, "key_id"),
+    kind: text(row, "kind") === "task" ? "task" : "session",
+    model: text(row, "model"),
+    systemPrompt: maybeText(row, "system_prompt"),
+    workdir: text(row, "workdir"),
+    ownsWorkdir: integer(row, "owns_workdir") === 1,
+    createdAt: instant(row, "created_at"),
+    lastUsed: instant(row, "last_used"),
+    taskCount: integer(row, "begun"),
+    totals: totals(row),
+    cliTotals: toCliTotals(maybeText(row, "cli_totals")),
+  };
+}
+
+/** What stands there is what `setCliTotals` and `end` were given; a change of its shape is a migration. */
+function toCliTotals(json: string | undefined): SessionTotals | undefined {
+  if (json === undefined) return undefined;
+  const totals: SessionTotals = JSON.parse(json);
+  return totals;
+}

@@ -1,0 +1,139 @@
+import { join } from "node:path";
+import { LedgerError } from "@claudeway/core/host";
+import type { Ledger } from "@claudeway/core/ports";
+import { ApprovalTable } from "./approvals.js";
+import type { Database } from "./database.js";
+import { GrantTable } from "./grants.js";
+import { IdempotencyTable } from "./idempotency.js";
+import { openDatabase } from "./open.js";
+import { PriceTable } from "./prices.js";
+import { SessionTable } from "./sessions.js";
+import { loadSqlite, type SqliteSource } from "./sqlite.js";
+import { TotalsTable } from "./totals.js";
+import { TurnTable } from "./turns.js";
+
+export interface LedgerOptions {
+  /** The folder of `ledger.sqlite`; made with mode 0700 where it is missing. */
+  readonly dataDir: string;
+  /** For tests: which implementation of SQLite (default: Node's own where it has one). */
+  readonly sqlite?: SqliteSource;
+}
+
+/** The ledger as it is inside, synchronous: a benchmark fills it through here, with many turns in one transaction. */
+export interface LedgerTables {
+  readonly database: Database;
+  readonly afterCrash: boolean;
+  readonly sessions: SessionTable;
+  readonly turns: TurnTable;
+  readonly totals: TotalsTable;
+  readonly prices: PriceTable;
+  readonly idempotency: IdempotencyTable;
+  readonly approvals: ApprovalTable;
+  readonly grants: GrantTable;
+  close(): void;
+}
+
+export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<LedgerTables> {
+  const { database, afterCrash, close } = openDatabase(
+    await loadSqlite(sqlite),
+    join(dataDir, "ledger.sqlite"),
+  );
+  const prices = new PriceTable(database);
+  const totals = new TotalsTable(database);
+  const turns = new TurnTable(database, totals, prices);
+  return {
+    database,
+    afterCrash,
+    sessions: new SessionTable(database),
+    turns,
+    totals,
+    prices,
+    idempotency: new IdempotencyTable(database),
+    approvals: new ApprovalTable(database),
+    grants: new GrantTable(database),
+    close,
+  };
+}
+
+/**
+ * Opens the ledger for this process alone. Rejects with a LedgerError, in one line that an operator can act on: in use
+ * by another gateway, damaged, written by a newer version, or a folder that can't be written.
+ */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const tables = await openTables(options);
+  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, close } = tables;
+  idempotency.forgetUnbegun();
+  let open = true;
+  /** SQLite answers at once; callers must not get used to that, so every method is a promise. */
+  const async =
+    <Args extends unknown[], Result>(call: (...args: Args) => Result) =>
+    async (...args: Args): Promise<Result> => {
+      if (!open) throw new LedgerError("the ledger is closed");
+      return call(...args);
+    };
+
+  return {
+    afterCrash,
+    sessions: {
+      create: async((session) => sessions.create(session)),
+      get: async((id) => sessions.get(id)),
+      list: async((query) => sessions.list(query)),
+      count: async((filter) => sessions.count(filter)),
+      touch: async((id, at) => sessions.touch(id, at)),
+      delete: async((id, at) => sessions.delete(id, at)),
+      setCliTotals: async((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
+      models: async(() => sessions.models()),
+      byModel: async((id) => sessions.byModel(id)),
+    },
+    turns: {
+      begin: async((turn) => turns.begin(turn)),
+      noteProcess: async((turnId, child) => turns.noteProcess(turnId, child)),
+      recordUsage: async((turnId, usage) => turns.recordUsage(turnId, usage)),
+      end: async((turnId, outcome, ending) => turns.end(turnId, outcome, ending)),
+      park: async((turnId, parking) => turns.park(turnId, parking)),
+      unpark: async((turnId) => turns.unpark(turnId)),
+      parked: async((sessionId) => turns.parked(sessionId)),
+      markLost: async((turnId, lost) => turns.markLost(turnId, lost)),
+      get: async((turnId) => turns.get(turnId)),
+      response: async((turnId) => turns.response(turnId)),
+      listBySession: async((sessionId, query) => turns.listBySession(sessionId, query)),
+      running: async(() => turns.running()),
+      endedLast: async((withinMs) => turns.endedLast(withinMs)),
+    },
+    totals: {
+      overview: async(() => totals.overview()),
+      byKey: async(() => totals.byKey()),
+      costs: async((groupBy, limit) => totals.costs(groupBy, limit)),
+    },
+    prices: {
+      estimateCost: async((model, tokens) => prices.estimateCost(model, tokens)),
+      price: async((usage, beside) => prices.price(usage, beside)),
+    },
+    idempotency: {
+      claim: async((claim) => idempotency.claim(claim)),
+      release: async((claim) => idempotency.release(claim)),
+      redirect: async((claim, turnId) => idempotency.redirect(claim, turnId)),
+    },
+    approvals: {
+      ask: async((approval) => approvals.ask(approval)),
+      settle: async((id, status, decision) => approvals.settle(id, status, decision)),
+      get: async((id) => approvals.get(id)),
+      list: async((query) => approvals.list(query)),
+      expiring: async((by) => approvals.expiring(by)),
+      nextExpiry: async(() => approvals.nextExpiry()),
+      pending: async((of) => approvals.pending(of)),
+      owed: async((sessionId) => approvals.owed(sessionId)),
+      delivered: async((id) => approvals.delivered(id)),
+      grant: async((grant) => grants.add(grant)),
+      grantsFor: async((sessionId, tool) => grants.of(sessionId, tool)),
+      grantById: async((id) => grants.get(id)),
+      grants: async((query) => grants.list(query)),
+      revoke: async((grantId, at) => grants.revoke(grantId, at)),
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      close();
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import type {
+  CostGrouping,
+  CostPeriod,
+  KeyCost,
+  KeyTotals,
+  ModelTotalsRow,
+  Overview,
+} from "@claudeway/core/ports";
+import type { Database } from "./database.js";
+import { usdOf } from "./money.js";
+import { type Grain, periodOf } from "./periods.js";
+import type { Row } from "./rows.js";
+import { instant, integer, text, totals } from "./rows.js";
+import type { Booked, Share } from "./shares.js";
+import type { SqlValue } from "./sqlite.js";
+
+const GRAINS: readonly Grain[] = ["all", "month", "week", "day"];
+
+const PERIODS: Readonly<Record<CostGrouping, { readonly grain: Grain; readonly limit: number }>> = {
+  daily: { grain: "day", limit: 30 },
+  weekly: { grain: "week", limit: 26 },
+  monthly: { grain: "month", limit: 24 },
+};
+
+const COUNTED = "requests, turns, input, output, cache_read, cache_write, cost_nano, estimated, unpriced";
+const COLUMNS = COUNTED.split(", ");
+const ADDED = COLUMNS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
+const SUMS = COLUMNS.map((column) => `coalesce(sum(${column}), 0) AS ${column}`).join(", ");
+
+const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano";
+
+const ADD_TO_PERIOD = `
+INSERT INTO totals (grain, period, key_id, model, ${COUNTED}, last_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET ${ADDED}, last_at = max(last_at, excluded.last_at)`;
+
+const ADD_TO_SESSION_MODEL = `
+INSERT INTO session_models (session_seq, model, ${COUNTED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET ${ADDED}`;
+
+const ADD_TO_SESSION = `
+UPDATE sessions SET input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
+  cost_nano = cost_nano + ?, estimated = estimated + ?, unpriced = unpriced + ?, last_used = max(last_used, ?)
+WHERE seq = ?`;
+
+export interface BookedTo {
+  readonly sessionSeq: number;
+  readonly keyId: string;
+  /** When the turn ended, ms since 1970. */
+  readonly ms: number;
+}
+
+/** The sums: a turn is added to its session and to its day, week, month and all of time when it ends. */
+export class TotalsTable {
+  constructor(private readonly database: Database) {}
+
+  /** `ahead`: of a turn that is parked, which counts as a turn when it ends. The caller has the transaction. */
+  add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): void {
+    const count = ahead === "ahead" ? amountsOf : countsOf;
+    const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
+    this.database.run(ADD_TO_SESSION, ...whole, ms, sessionSeq);
+    for (const share of booked.shares) {
+      const counts = count(share, booked);
+      this.database.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
+      for (const grain of GRAINS) {
+        this.database.run(ADD_TO_PERIOD, grain, periodOf(grain, ms), keyId, share.model, ...counts, ms);
+      }
+    }
+  }
+
+  overview(): Overview {
+    const all = this.database.one(`SELECT ${SUMS} FROM totals WHERE grain = 'all'`);
+    if (all === undefined) throw new TypeError("ledger: a sum without a row");
+    const byModel = this.database.all(
+      `SELECT model, ${SUMS} FROM totals WHERE grain = 'all' GROUP BY model ORDER BY sum(cost_nano) DESC, model`,
+    );
+    return { requests: integer(all, "requests"), ...totals(all), byModel: byModel.map(modelTotals) };
+  }
+
+  byKey(): KeyTotals[] {
+    const rows = this.database.all(
+      `SELECT key_id, ${SUMS}, max(last_at) AS last_at FROM totals WHERE grain = 'all' GROUP BY key_id ORDER BY key_id`,
+    );
+    return rows.map(keyTotals);
+  }
+
+  costs(groupBy: CostGrouping, limit = PERIODS[groupBy].limit): CostPeriod[] {
+    const { grain } = PERIODS[groupBy];
+    const since = this.#latest(grain, limit).at(-1);
+    if (since === undefined) return [];
+    const byModel = byPeriod(this.#sums(grain, since, "period, model", SUMS));
+    const byKey = byPeriod(this.#sums(grain, since, "period, key_id", COST_SUMS));
+    return this.#sums(grain, since, "period", SUMS).map((row) => {
+      const period = text(row, "period");
+      return {
+        period,
+        requests: integer(row, "requests"),
+        ...totals(row),
+        byModel: (byModel.get(period) ?? []).sort(dearerFirst).map(modelTotals),
+        byKey: (byKey.get(period) ?? []).sort(dearerFirst).map(keyCost),
+      };
+    });
+  }
+
+  /** The latest periods that have turns, the latest first. */
+  #latest(grain: Grain, limit: number): string[] {
+    const rows = this.database.all(
+      "SELECT DISTINCT period FROM totals WHERE grain = ? ORDER BY period DESC LIMIT ?",
+      grain,
+      limit,
+    );
+    return rows.map((row) => text(row, "period"));
+  }
+
+  /** Sums since a period, oldest first. In the order of the groups, which for keys is that of the table: no sorting. */
+  #sums(grain: Grain, since: string, groups: string, sums: string): Row[] {
+    return this.database.all(
+      `SELECT ${groups}, ${sums} FROM totals WHERE grain = ? AND period >= ? GROUP BY ${groups} ORDER BY ${groups}`,
+      grain,
+      since,
+    );
+  }
+}
+
+export function modelTotals(row: Row): ModelTotalsRow {
+  return {
+    model: text(row, "model"),
+    requests: integer(row, "requests"),
+    turns: integer(row, "turns"),
+    ...totals(row),
+  };
+}
+
+function keyTotals(row: Row): KeyTotals {
+  return {
+    keyId: text(row, "key_id"),
+    requests: integer(row, "requests"),
+    ...totals(row),
+    lastUsed: instant(row, "last_at"),
+  };
+}
+
+function keyCost(row: Row): KeyCost {
+  return {
+    keyId: text(row, "key_id"),
+    requests: integer(row, "requests"),
+    costUsd: usdOf(integer(row, "cost_nano")),
+  };
+}
+
+function dearerFirst(a: Row, b: Row): number {
+  return integer(b, "cost_nano") - integer(a, "cost_nano");
+}
+
+function byPeriod(rows: readonly Row[]): Map<string, Row[]> {
+  const periods = new Map<string, Row[]>();
+  for (const row of rows) {
+    const period = text(row, "period");
+    const known = periods.get(period);
+    if (known === undefined) periods.set(period, [row]);
+    else known.push(row);
+  }
+  return periods;
+}
+
+/** The values of COUNTED for one model's share: the turn itself counts with its main model only. */
+function countsOf({ model, tokens, costNano }: Omit<Share, "priced">, booked: Booked): SqlValue[] {
+  const main = model === booked.mainModel ? 1 : 0;
+  return [
+    main,
+    1,
+    tokens.input,
+    tokens.output,
+    tokens.cache_read,
+    tokens.cache_write,
+    costNano,
+    booked.estimated ? main : 0,
+    booked.unpriced ? main : 0,
+  ];
+}
+
+/** The same without the turn itself: tokens and money only. */
+function amountsOf({ tokens, costNano }: Omit<Share, "priced">): SqlValue[] {
+  return [0, 0, tokens.input, tokens.output, tokens.cache_read, tokens.cache_write, costNano, 0, 0];
+}

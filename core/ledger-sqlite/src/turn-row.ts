@@ -1,0 +1,89 @@
+import type { EndedTurn, ParkedTurn, TurnEnd, TurnRecord } from "@claudeway/core/ports";
+import type { Row } from "./rows.js";
+import { hex, instant, integer, maybeInteger, maybeText, text, tokens } from "./rows.js";
+import { sharesFromJson } from "./share-json.js";
+import { type Booked, book, join, toUsage } from "./shares.js";
+
+const ENDS: Readonly<Record<TurnEnd, true>> = {
+  completed: true,
+  failed: true,
+  refused: true,
+  interrupted: true,
+  timeout: true,
+  lost: true,
+};
+
+/** A row of `turns`, joined with its session's `session_id` and `kind`. */
+export function toTurn(row: Row): TurnRecord {
+  const pid = maybeInteger(row, "pid");
+  return {
+    id: text(row, "id"),
+    sessionId: text(row, "session_id"),
+    kind: text(row, "kind") === "task" ? "task" : "session",
+    keyId: text(row, "key_id"),
+    createdAt: instant(row, "created_at"),
+    route: text(row, "route"),
+    model: text(row, "model"),
+    prompt: { bytes: integer(row, "prompt_bytes"), sha256: hex(row, "prompt_sha256") },
+    process:
+      pid === undefined
+        ? undefined
+        : { pid, startTime: integer(row, "start_time"), marker: text(row, "marker") },
+    usage: maybeText(row, "end") === undefined ? usageSoFar(row) : usageOf(row),
+    ended: endOf(row),
+    parked: parkedOf(row),
+  };
+}
+
+/** What of an open turn is in the totals already, from the times that it was parked. */
+export function bookedOf(row: Row): Booked | undefined {
+  const json = maybeText(row, "booked");
+  if (json === undefined) return undefined;
+  // What stands there is what `park` wrote.
+  const booked: Booked = JSON.parse(json);
+  return booked;
+}
+
+/** What an open turn was delivered since it was parked, or since it began. */
+export function usageOf(row: Row): TurnRecord["usage"] {
+  const whole = {
+    tokens: tokens(row),
+    costNano: integer(row, "cost_nano"),
+    estimated: integer(row, "estimated") === 1,
+    unpriced: integer(row, "unpriced") === 1,
+  };
+  const json = maybeText(row, "by_model");
+  return toUsage(whole, json === undefined ? [] : sharesFromJson(json, whole));
+}
+
+function usageSoFar(row: Row): TurnRecord["usage"] {
+  const booked = bookedOf(row);
+  if (booked === undefined) return usageOf(row);
+  const whole = join(booked, book(usageOf(row), text(row, "model")));
+  return toUsage(whole, whole.shares);
+}
+
+function parkedOf(row: Row): ParkedTurn | undefined {
+  const json = maybeText(row, "parked");
+  if (json === undefined) return undefined;
+  const parked: ParkedTurn = JSON.parse(json);
+  return parked;
+}
+
+function endOf(row: Row): EndedTurn | undefined {
+  const end = maybeText(row, "end");
+  if (end === undefined) return undefined;
+  if (!isEnd(end)) throw new TypeError(`ledger: a turn ended as ${JSON.stringify(end)}`);
+  return {
+    end,
+    at: instant(row, "ended_at"),
+    model: text(row, "answered_by"),
+    durationMs: integer(row, "duration_ms"),
+    queuedMs: integer(row, "queued_ms"),
+    exitCode: maybeInteger(row, "exit_code") ?? null,
+  };
+}
+
+function isEnd(value: string): value is TurnEnd {
+  return Object.hasOwn(ENDS, value);
+}

@@ -1,0 +1,266 @@
+import { LedgerError } from "@claudeway/core/host";
+import type {
+  ChildNote,
+  NewTurn,
+  PageQuery,
+  TurnEnding,
+  TurnLoss,
+  TurnOutcome,
+  TurnPage,
+  TurnParking,
+  TurnRecord,
+  TurnUsage,
+} from "@claudeway/core/ports";
+import type { TurnResponse } from "@claudeway/schemas";
+import type { Database } from "./database.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { PriceTable } from "./prices.js";
+import type { Row } from "./rows.js";
+import { integer, maybeText, text, toMs } from "./rows.js";
+import { sharesToJson } from "./share-json.js";
+import { type Booked, book, join, restOf, toUsage } from "./shares.js";
+import type { TotalsTable } from "./totals.js";
+import { bookedOf, toTurn, usageOf } from "./turn-row.js";
+
+const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
+
+const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
+  by_model = ?`;
+
+export class TurnTable {
+  constructor(
+    private readonly database: Database,
+    private readonly totals: TotalsTable,
+    private readonly prices: PriceTable,
+  ) {}
+
+  begin(turn: NewTurn): void {
+    const at = toMs(turn.createdAt);
+    this.database.transaction(() => {
+      const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", turn.sessionId);
+      if (session === undefined) throw new LedgerError(`ledger: there is no session ${turn.sessionId}`);
+      const seq = integer(session, "seq");
+      this.database.run(
+        "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE seq = ?",
+        at,
+        seq,
+      );
+      this.database.run(
+        `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        turn.id,
+        seq,
+        turn.keyId,
+        turn.route,
+        turn.model,
+        turn.prompt.bytes,
+        Buffer.from(turn.prompt.sha256, "hex"),
+        at,
+      );
+    });
+  }
+
+  noteProcess(turnId: string, { pid, startTime, marker }: ChildNote): void {
+    this.database.run(
+      "UPDATE turns SET pid = ?, start_time = ?, marker = ? WHERE id = ?",
+      pid,
+      startTime,
+      marker,
+      turnId,
+    );
+  }
+
+  recordUsage(turnId: string, usage: TurnUsage): void {
+    const open = this.database.one("SELECT seq, model FROM turns WHERE id = ? AND end IS NULL", turnId);
+    if (open === undefined) return;
+    const booked = book(usage, text(open, "model"));
+    const sql = `UPDATE turns SET ${USED} WHERE seq = ?`;
+    this.database.run(sql, ...columnsOf(booked), integer(open, "seq"));
+  }
+
+  end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): boolean {
+    return this.database.transaction(() => {
+      const turn = this.#find(turnId);
+      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (hasEnded(turn)) return false;
+      // A result says that the CLI has heard what it was told of the call that it kept; without one, nobody knows.
+      if (outcome.exitCode === 0 && turn["parked"] === null) this.#heardOfAll(turnId);
+      this.#book(turn, outcome, ending);
+      return true;
+    });
+  }
+
+  markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): TurnRecord | undefined {
+    return this.database.transaction(() => {
+      const turn = this.get(turnId);
+      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (turn.ended !== undefined) return undefined;
+      const sinceParked = this.prices.price({ ...this.#usageSinceParked(turnId), estimated: true });
+      const usage = this.#wholeUsage(turnId, sinceParked);
+      const response = respond({ ...turn, usage });
+      const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
+      const model = turn.model;
+      this.end(
+        turnId,
+        { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
+        { at, sinceParked, cliTotals: totalsAfter?.(sinceParked) },
+      );
+      return this.get(turnId);
+    });
+  }
+
+  park(turnId: string, { at, cliTotals, parked, usage, model }: TurnParking): void {
+    this.database.transaction(() => {
+      const turn = this.#find(turnId);
+      if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
+      const before = bookedOf(turn);
+      const now = book(usage, model);
+      const sessionSeq = integer(turn, "session_seq");
+      this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
+      this.database.run(
+        `UPDATE turns SET ${USED}, booked = ?, parked = ? WHERE id = ?`,
+        ...NOTHING_USED,
+        JSON.stringify(before === undefined ? now : join(before, now)),
+        JSON.stringify(parked),
+        turnId,
+      );
+      this.#heardOfAll(turnId);
+      this.database.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", parked.approvalId);
+      this.#keepTotals(sessionSeq, cliTotals);
+    });
+  }
+
+  unpark(turnId: string): void {
+    this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+  }
+
+  parked(sessionId?: string): TurnRecord[] {
+    const ofSession = sessionId === undefined ? "" : " AND s.id = ?";
+    const values = sessionId === undefined ? [] : [sessionId];
+    return this.database
+      .all(`${SELECT} WHERE t.parked IS NOT NULL${ofSession} ORDER BY t.seq`, ...values)
+      .map(toTurn);
+  }
+
+  get(turnId: string): TurnRecord | undefined {
+    const row = this.#find(turnId);
+    return row === undefined ? undefined : toTurn(row);
+  }
+
+  response(turnId: string): TurnResponse | undefined {
+    const row = this.database.one(
+      "SELECT r.json FROM turn_responses r JOIN turns t ON t.seq = r.turn_seq WHERE t.id = ?",
+      turnId,
+    );
+    if (row === undefined) return this.get(turnId)?.parked?.response;
+    // What stands there is what `end` was given.
+    const response: TurnResponse = JSON.parse(text(row, "json"));
+    return response;
+  }
+
+  listBySession(sessionId: string, query: PageQuery): TurnPage {
+    const { page, limit } = checkPage(query);
+    const session = this.database.one("SELECT seq, begun FROM sessions WHERE id = ?", sessionId);
+    if (session === undefined) return { turns: [], total: 0, page, limit };
+    const rows = this.database.all(
+      `${SELECT} WHERE t.session_seq = ? ORDER BY t.seq DESC LIMIT ? OFFSET ?`,
+      integer(session, "seq"),
+      limit,
+      offsetOf(query),
+    );
+    return { turns: rows.map(toTurn), total: integer(session, "begun"), page, limit };
+  }
+
+  running(): TurnRecord[] {
+    return this.database.all(`${SELECT} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`).map(toTurn);
+  }
+
+  endedLast(withinMs: number): TurnRecord[] {
+    const since = "(SELECT max(ended_at) FROM turns) - ?";
+    return this.database
+      .all(`${SELECT} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`, withinMs)
+      .map(toTurn);
+  }
+
+  #find(turnId: string): Row | undefined {
+    return this.database.one(`${SELECT} WHERE t.id = ?`, turnId);
+  }
+
+  /** The CLI keeps no call of this turn any more. */
+  #heardOfAll(turnId: string): void {
+    this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+  }
+
+  /** Every number that a turn's end changes; the caller has the transaction. */
+  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, sinceParked }: TurnEnding): void {
+    const before = bookedOf(turn);
+    const now = book(sinceParked ?? outcome.usage, outcome.model);
+    const booked = before === undefined ? now : join(before, now);
+    const ms = toMs(at);
+    const seq = integer(turn, "seq");
+    this.database.run(
+      `UPDATE turns SET ${USED}, end = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
+         parked = NULL
+       WHERE seq = ?`,
+      ...columnsOf(booked),
+      outcome.end,
+      ms,
+      booked.mainModel,
+      Math.round(outcome.durationMs),
+      Math.round(outcome.queuedMs),
+      outcome.exitCode,
+      seq,
+    );
+    this.database.run(
+      "INSERT INTO turn_responses (turn_seq, json) VALUES (?, ?)",
+      seq,
+      JSON.stringify(outcome.response),
+    );
+    const sessionSeq = integer(turn, "session_seq");
+    const rest = before === undefined ? booked : restOf(booked, before);
+    this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
+    this.#keepTotals(sessionSeq, cliTotals);
+    this.prices.learn(booked);
+  }
+
+  #keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): void {
+    if (cliTotals === undefined) return;
+    const json = JSON.stringify(cliTotals);
+    this.database.run("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
+  }
+
+  #usageSinceParked(turnId: string): TurnUsage {
+    const row = this.#find(turnId);
+    if (row === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+    return usageOf(row);
+  }
+
+  #wholeUsage(turnId: string, sinceParked: TurnUsage): TurnUsage {
+    const row = this.#find(turnId);
+    const before = row === undefined ? undefined : bookedOf(row);
+    if (row === undefined || before === undefined) return sinceParked;
+    const whole = join(before, book(sinceParked, text(row, "model")));
+    return toUsage(whole, whole.shares);
+  }
+}
+
+/** The values of USED of a turn that has used nothing. */
+const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
+
+function hasEnded(turn: Row): boolean {
+  return maybeText(turn, "end") !== undefined;
+}
+
+function columnsOf(booked: Booked): [number, number, number, number, number, number, number, string] {
+  const { tokens, costNano, estimated, unpriced } = booked;
+  return [
+    tokens.input,
+    tokens.output,
+    tokens.cache_read,
+    tokens.cache_write,
+    costNano,
+    estimated ? 1 : 0,
+    unpriced ? 1 : 0,
+    sharesToJson(booked),
+  ];
+}

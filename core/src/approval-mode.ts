@@ -1,0 +1,50 @@
+import type { Kernel } from "./kernel/kernel.js";
+import type { ApprovalMode } from "./ports/engine.js";
+
+/** How tool calls are treated, and why, if that is not what was asked for. */
+export interface ApprovalModeChoice {
+  readonly approvalMode: ApprovalMode;
+  /** One plain line for the banner. */
+  readonly line: string;
+}
+
+/** What `--no-permissions-bypass` and the rest say stands aside while a plugin has a say in tool calls. */
+export const ASKING: ApprovalModeChoice = {
+  approvalMode: "ask",
+  line: "every tool call is decided by a plugin's rules, or by a person whom it asks.",
+};
+
+/**
+ * How tool calls are treated at the moment. A plugin that had a say and is off leaves the calls denied: what somebody
+ * relied on being asked about never runs unasked.
+ */
+export function approvalModeNow(
+  { approvalMode }: ApprovalModeChoice,
+  kernel: Pick<Kernel, "approving">,
+): ApprovalMode {
+  if (kernel.approving === "now") return "ask";
+  return kernel.approving === "before" ? "deny" : approvalMode;
+}
+
+/** The CLI itself refuses the bypass to root unless `IS_SANDBOX` is exactly 1. */
+export function chooseApprovalMode(
+  noBypass: boolean,
+  env: NodeJS.ProcessEnv,
+  uid = process.getuid?.(),
+): ApprovalModeChoice {
+  if (noBypass) {
+    return { approvalMode: "deny", line: "a tool call that needs permission is denied and listed." };
+  }
+  if (uid === 0 && env["IS_SANDBOX"] !== "1") {
+    return {
+      approvalMode: "deny",
+      line:
+        "a tool call that needs permission is denied and listed, because Claude refuses the bypass to root. " +
+        "Run as another user, or set IS_SANDBOX=1 in a container.",
+    };
+  }
+  return {
+    approvalMode: "bypass",
+    line: "bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that).",
+  };
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import { GatewayError } from "../errors.js";
+import type { Approvals } from "../kernel/capabilities.js";
+import type { Kernel } from "../kernel/kernel.js";
+import type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  AskTerms,
+  Decider,
+  Decision,
+  DecisionRecord,
+  GrantFilter,
+  GrantPage,
+  SessionGrant,
+  ToolCall,
+} from "../ports/approvals.js";
+import type { AuditLog } from "../ports/audit.js";
+import type { Ledger } from "../ports/ledger.js";
+import type { PageQuery } from "../ports/page.js";
+import type { TurnInfo } from "../ports/turns.js";
+import { decisionLine } from "./audit-line.js";
+import { alreadyDecided, checkDecision, mayDecide, withAnswers } from "./deciding.js";
+import { Expiry } from "./expiry.js";
+import { LINK_PATH, type LinkSigner } from "./links.js";
+import { isSameCall, verdictOf } from "./verdict.js";
+
+export interface ApprovalServiceParts {
+  readonly ledger: Ledger;
+  readonly kernel: Kernel;
+  readonly audit: AuditLog;
+  readonly links: LinkSigner;
+  readonly log: Logger;
+}
+
+const DEFAULT_EXPIRES_SECS = 24 * 60 * 60;
+
+/** Where tool calls wait for a person. What it says is in the ledger first. */
+export class ApprovalService implements Approvals {
+  /** Who waits for a request's end in this process. */
+  readonly #waiting = new Map<string, (approval: Approval) => void>();
+  readonly #settled = new Set<(approval: Approval) => void>();
+  readonly #expiry: Expiry;
+
+  constructor(private readonly parts: ApprovalServiceParts) {
+    this.#expiry = new Expiry({
+      next: () => parts.ledger.approvals.nextExpiry(),
+      expire: () => this.#expireDue(),
+      log: parts.log,
+    });
+  }
+
+  /** Settles what a gateway that died left open: requests of turns that ended, and those that have expired meanwhile. */
+  async recover(): Promise<void> {
+    for (const { id } of await this.parts.ledger.approvals.pending("ended turns")) await this.withdraw(id);
+    await this.#expireDue();
+    await this.#expiry.schedule();
+  }
+
+  /** Tells of every request that is settled, after the ledger has it. */
+  onSettled(listener: (approval: Approval) => void): void {
+    this.#settled.add(listener);
+  }
+
+  close(): void {
+    this.#expiry.close();
+  }
+
+  /** Puts a call to whoever decides; `settled` resolves with the request as it is when it is not pending any more. */
+  async ask(
+    call: ToolCall,
+    turn: TurnInfo,
+    { expiresSecs = DEFAULT_EXPIRES_SECS, deciders }: AskTerms,
+  ): Promise<{ readonly approval: Approval; readonly settled: Promise<Approval> }> {
+    const now = Date.now();
+    const approval: Approval = {
+      id: randomUUID(),
+      sessionId: turn.sessionId,
+      turnId: turn.id,
+      keyId: turn.keyId,
+      kind: call.tool === "AskUserQuestion" ? "question" : "tool",
+      toolUseId: call.toolUseId,
+      tool: call.tool,
+      input: call.input,
+      workdir: call.workdir,
+      status: "pending",
+      parked: false,
+      askedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + expiresSecs * 1000).toISOString(),
+      deciders,
+      decision: undefined,
+    };
+    const settled = new Promise<Approval>((resolve) => this.#waiting.set(approval.id, resolve));
+    try {
+      await this.parts.ledger.approvals.ask(approval);
+    } catch (error) {
+      this.#waiting.delete(approval.id);
+      throw error;
+    }
+    await this.#expiry.schedule();
+    this.parts.kernel.tell("approvalRequested", approval);
+    return { approval, settled };
+  }
+
+  get(id: string): Promise<Approval | undefined> {
+    return this.parts.ledger.approvals.get(id);
+  }
+
+  list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage> {
+    return this.parts.ledger.approvals.list(query);
+  }
+
+  async decide(id: string, decision: Decision, decider: Decider): Promise<Approval> {
+    const approval = await this.get(id);
+    if (approval === undefined || (decider.channel === "key" && decider.keyId !== approval.keyId)) {
+      throw new GatewayError("NOT_FOUND", "no such approval");
+    }
+    if (!mayDecide(approval, decider)) {
+      const { deciders = [] } = approval;
+      throw new GatewayError(
+        "FORBIDDEN",
+        `this is not for ${decider.channel} to decide; ${deciders.join(", ")} may`,
+      );
+    }
+    if (approval.status !== "pending") throw alreadyDecided(approval);
+    if (Date.parse(approval.expiresAt) <= Date.now()) {
+      await this.expire(id);
+      throw alreadyDecided((await this.get(id)) ?? approval);
+    }
+    const checked = await this.#checked(approval, decision);
+    const record: DecisionRecord = { ...checked, by: decider, at: new Date().toISOString() };
+    const settled = await this.#settle(id, decision.decision === "allow" ? "allowed" : "denied", record);
+    if (settled === undefined) throw alreadyDecided((await this.get(id)) ?? approval);
+    try {
+      if (decision.decision === "allow" && decision.scope === "session") await this.#grant(settled, record);
+    } finally {
+      // It stands: whoever waits goes on, whatever became of the grant.
+      this.#announce(settled);
+    }
+    return settled;
+  }
+
+  async link(id: string): Promise<string> {
+    const approval = await this.get(id);
+    if (approval === undefined) throw new GatewayError("NOT_FOUND", "no such approval");
+    return `${LINK_PATH}/${this.parts.links.sign(id, Date.parse(approval.expiresAt))}`;
+  }
+
+  /** The request that a link's token is for; undefined where the token is not good, or not any more. */
+  async behindLink(token: string): Promise<Approval | undefined> {
+    const id = this.parts.links.verify(token);
+    return id === undefined ? undefined : this.get(id);
+  }
+
+  /** Nobody decided in time. Resolves to the request as it stands: a decision that came first counts. */
+  expire(id: string): Promise<Approval> {
+    return this.#end(id, "expired");
+  }
+
+  /** Its turn has ended otherwise. */
+  withdraw(id: string): Promise<Approval> {
+    return this.#end(id, "withdrawn");
+  }
+
+  /** Withdraws all that a turn still waits for. */
+  async withdrawAll(turnId: string): Promise<void> {
+    for (const { id } of await this.parts.ledger.approvals.pending({ turnId })) await this.withdraw(id);
+  }
+
+  /** Whether exactly this call was allowed for the rest of the session. */
+  async isGranted(sessionId: string, call: Pick<ToolCall, "tool" | "input">): Promise<boolean> {
+    const grants = await this.parts.ledger.approvals.grantsFor(sessionId, call.tool);
+    return grants.some((grant) => isSameCall(grant, call));
+  }
+
+  grants(query: GrantFilter & PageQuery): Promise<GrantPage> {
+    return this.parts.ledger.approvals.grants(query);
+  }
+
+  /** Takes a grant back; it holds for calls from now on. Throws NOT_FOUND, also where it is another key's. */
+  async revoke(id: string, decider: Decider): Promise<SessionGrant> {
+    const grant = await this.parts.ledger.approvals.grantById(id);
+    const theirs = decider.channel === "admin" || grant?.keyId === decider.keyId;
+    const at = new Date().toISOString();
+    if (grant === undefined || !theirs || !(await this.parts.ledger.approvals.revoke(id, at))) {
+      throw new GatewayError("NOT_FOUND", "no such grant");
+    }
+    return { ...grant, revokedAt: at };
+  }
+
+  /** A changed input must not get past what the plugins deny. */
+  async #checked(approval: Approval, decision: Decision): Promise<Decision> {
+    checkDecision(approval, decision);
+    if (decision.decision === "deny" || decision.updatedInput === undefined) return decision;
+    const updatedInput = withAnswers(approval, decision.updatedInput);
+    const turn = await this.parts.ledger.turns.get(approval.turnId);
+    if (turn === undefined) throw alreadyDecided(approval);
+    const { toolUseId, tool, workdir } = approval;
+    const call = { toolUseId, tool, workdir, input: updatedInput };
+    const verdict = await verdictOf(this.parts.kernel, call, turn, this.parts.log);
+    if (verdict.verdict === "deny") {
+      throw new GatewayError("FORBIDDEN", `updated_input: is denied: ${verdict.message}`);
+    }
+    return { ...decision, updatedInput };
+  }
+
+  async #grant(approval: Approval, { updatedInput, by, at }: DecisionRecord): Promise<void> {
+    const { id: approvalId, sessionId, keyId, tool } = approval;
+    const input = updatedInput ?? approval.input;
+    const grant = {
+      id: randomUUID(),
+      sessionId,
+      keyId,
+      tool,
+      input,
+      approvalId,
+      by,
+      at,
+      revokedAt: undefined,
+    };
+    await this.parts.ledger.approvals.grant(grant);
+  }
+
+  async #end(id: string, status: "expired" | "withdrawn"): Promise<Approval> {
+    const settled = await this.#settle(id, status);
+    if (settled !== undefined) this.#announce(settled);
+    const approval = settled ?? (await this.get(id));
+    if (approval === undefined) throw new GatewayError("NOT_FOUND", "no such approval");
+    return approval;
+  }
+
+  async #expireDue(): Promise<void> {
+    const due = await this.parts.ledger.approvals.expiring(new Date().toISOString());
+    for (const { id } of due) await this.expire(id);
+  }
+
+  /** Undefined: somebody else was first. */
+  async #settle(
+    id: string,
+    status: "allowed" | "denied" | "expired" | "withdrawn",
+    record?: DecisionRecord,
+  ): Promise<Approval | undefined> {
+    if (!(await this.parts.ledger.approvals.settle(id, status, record))) return undefined;
+    return this.get(id);
+  }
+
+  #announce(approval: Approval): void {
+    this.parts.audit.approval(decisionLine(approval, new Date().toISOString()));
+    this.#waiting.get(approval.id)?.(approval);
+    this.#waiting.delete(approval.id);
+    this.parts.kernel.tell("approvalDecided", approval);
+    for (const listener of this.#settled) listener(approval);
+  }
+}

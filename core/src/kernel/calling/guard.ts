@@ -1,0 +1,169 @@
+import { GatewayError } from "../../errors.js";
+import type { PluginServices } from "../capabilities.js";
+import { describeSite, PluginFault, type TapSite } from "../faults.js";
+import type { Answer } from "../plugin.js";
+import { type AnswerCheck, isSoundRefusal } from "./answers.js";
+import { inWords, isThenable, within } from "./deadline.js";
+import type { Meter } from "./meter.js";
+
+/** Whose tap it is, and whether it may still run. */
+export interface TapOwner {
+  readonly plugin: string;
+  readonly meter: Meter;
+  /** How long a tap may take, in ms. */
+  readonly deadlineMs: number;
+  /** False from the moment that the plugin is taken down. */
+  readonly active: boolean;
+  /** Calls the plugin's own code (a tap, a route, a disposer) where somebody wants to hear of it. */
+  readonly enter: (<T>(call: () => T) => T) | undefined;
+}
+
+/** Hears when plugins' code runs: a test gateway notes by it whose is what is left behind. */
+export interface CallWatch {
+  /** Calls code of the owner's and gives what it returns or throws. */
+  inside<T>(owner: TapOwner, call: () => T): T;
+  /** The same offers; what they do for a plugin they do on the gateway's own account. */
+  outside(offers: PluginServices): PluginServices;
+}
+
+/** How a tap hands its answer on: to tapable, which calls the next tap. An error ends the call. */
+export type Done<R> = (error: Error | null, answer?: R) => void;
+
+/**
+ * Calls a interceptor tap. `check` throws where the answer is none that the hook takes, and gives the one that goes on.
+ * `done` gets the tap's `Refusal`, a `PluginFault` for everything else that goes wrong in the tap, and `UNAVAILABLE`
+ * when the plugin has been taken down: a request that it had to decide on never slips past it.
+ *
+ * A tap that answers at once is done at once: most taps have nothing to wait for, and a promise and a timer for each
+ * would be most of what plugins cost.
+ */
+export function askTap<R>(
+  owner: TapOwner,
+  site: TapSite,
+  call: () => Answer<R> | Promise<Answer<R>>,
+  check: AnswerCheck<R>,
+  done: Done<R>,
+): void {
+  if (!owner.active) {
+    done(unavailable());
+    return;
+  }
+  const started = performance.now();
+  let answer: R | undefined;
+  let failure: Error | null = null;
+  try {
+    const given = call();
+    if (isThenable<Answer<R>>(given)) {
+      noteHeld(owner, site, started);
+      void settleTap(owner, site, given, check, started).then((late) => done(null, late), done);
+      return;
+    }
+    if (given !== undefined) answer = check(given);
+  } catch (error) {
+    failure = failureOf(owner, site, error);
+  }
+  owner.meter.tapMs += noteHeld(owner, site, started);
+  done(failure, answer);
+}
+
+/** The answer of a tap that takes its time; rejects as `askTap` fails. */
+async function settleTap<R>(
+  owner: TapOwner,
+  site: TapSite,
+  given: PromiseLike<Answer<R>>,
+  check: AnswerCheck<R>,
+  started: number,
+): Promise<R | undefined> {
+  const { deadlineMs, meter } = owner;
+  try {
+    const answer = await within<Answer<R>>(given, deadlineMs, () => lateError("no answer", deadlineMs));
+    return answer === undefined ? undefined : check(answer);
+  } catch (error) {
+    throw failureOf(owner, site, error);
+  } finally {
+    meter.tapMs += performance.now() - started;
+  }
+}
+
+function failureOf({ meter }: TapOwner, site: TapSite, error: unknown): Error {
+  if (isSoundRefusal(error)) return error;
+  const fault = new PluginFault(site, error);
+  meter.countFault(fault.message);
+  return fault;
+}
+
+/** Calls a observer tap. Never throws and never waits; what goes wrong is logged and counted. */
+export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): void {
+  const { meter } = owner;
+  if (!owner.active || !meter.takePlace(site)) return;
+  const started = performance.now();
+  try {
+    const given = call();
+    if (isThenable(given)) followTelling(owner, site, given);
+    else meter.freePlace();
+  } catch (error) {
+    meter.freePlace();
+    meter.reportFault(site, error);
+  }
+  meter.tapMs += noteHeld(owner, site, started);
+}
+
+/** Calls a tap that is awaited but can't fail anything, within its deadline. Never rejects. */
+export async function awaitTap(owner: TapOwner, site: TapSite, call: () => unknown): Promise<void> {
+  if (!owner.active) return;
+  try {
+    const given = callTimed(owner, site, call);
+    if (isThenable(given)) {
+      await within(given, owner.deadlineMs, () => lateError("not done", owner.deadlineMs));
+    }
+  } catch (error) {
+    owner.meter.reportFault(site, error);
+  }
+}
+
+/** What a client meets while a plugin that has to decide is away. */
+export function unavailable(): GatewayError {
+  return new GatewayError("UNAVAILABLE", "a plugin that decides on this is not running; try again", {
+    headers: { "retry-after": "1" },
+  });
+}
+
+function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknown>): void {
+  const { meter } = owner;
+  let open = true;
+  const close = (): void => {
+    clearTimeout(timer);
+    if (open) meter.freePlace();
+    open = false;
+  };
+  const timer = setTimeout(() => {
+    close();
+    meter.reportFault(site, lateError("not done", owner.deadlineMs));
+  }, owner.deadlineMs);
+  // A tap that hangs must not keep a process alive that is otherwise done.
+  timer.unref();
+  Promise.resolve(given).then(close, (error: unknown) => {
+    close();
+    meter.reportFault(site, error);
+  });
+}
+
+function callTimed<T>(owner: TapOwner, site: TapSite, call: () => T): T {
+  const started = performance.now();
+  try {
+    return call();
+  } finally {
+    noteHeld(owner, site, started);
+  }
+}
+
+/** Milliseconds since `started`, during which nothing but the tap ran. */
+function noteHeld({ meter }: TapOwner, site: TapSite, started: number): number {
+  const heldMs = performance.now() - started;
+  if (heldMs > meter.limits.blockedMs) meter.noteHeld(describeSite(site), heldMs);
+  return heldMs;
+}
+
+function lateError(what: string, deadlineMs: number): Error {
+  return new Error(`${what} after ${inWords(deadlineMs)}`);
+}

@@ -1,0 +1,119 @@
+import type { Logger } from "pino";
+import { messageOf } from "../../errors.js";
+import { describeSite, oneLine, type TapSite } from "../faults.js";
+import { inWords } from "./deadline.js";
+
+export interface MeterLimits {
+  /** Telling calls that one plugin may have in flight. */
+  readonly tellingInFlight: number;
+  /** A tap that holds the event loop longer than this, in ms, is named in the log. */
+  readonly blockedMs: number;
+  /** Log lines that repeat are held back for this long, in ms. */
+  readonly reportEveryMs: number;
+}
+
+// A tap that fails on every event of every turn would fill the disk with one and the same line.
+const FAULT_LINES_PER_REPORT = 10;
+
+/** Lets `lines` through in each window and counts the ones that it holds back. */
+class LineBudget {
+  #windowStart = Number.NEGATIVE_INFINITY;
+  #used = 0;
+  #held = 0;
+
+  constructor(
+    readonly lines: number,
+    readonly windowMs: number,
+  ) {}
+
+  /** How many lines were held back since the last one that went through; undefined: hold this one back too. */
+  take(): number | undefined {
+    const now = performance.now();
+    if (now - this.#windowStart >= this.windowMs) {
+      this.#windowStart = now;
+      this.#used = 0;
+    }
+    if (this.#used >= this.lines) {
+      this.#held += 1;
+      return undefined;
+    }
+    this.#used += 1;
+    const held = this.#held;
+    this.#held = 0;
+    return held;
+  }
+}
+
+/** What one running plugin costs and how often it breaks; counted from its start. */
+export class Meter {
+  /** Milliseconds that callers spent in its taps: interceptor taps to their answer, observer taps while they held the loop. */
+  tapMs = 0;
+  /** Throws, rejections, missed deadlines and wrong answers of its taps. */
+  faults = 0;
+  /** Telling calls that it did not get because too many were in flight. */
+  dropped = 0;
+  /** The longest that one call of it held the event loop, in ms; 0 while none went over the limit. */
+  blockedMs = 0;
+  lastError: string | null = null;
+  #inFlight = 0;
+  readonly #faultLines: LineBudget;
+  readonly #dropLines: LineBudget;
+
+  constructor(
+    readonly log: Logger,
+    readonly limits: MeterLimits,
+  ) {
+    this.#faultLines = new LineBudget(FAULT_LINES_PER_REPORT, limits.reportEveryMs);
+    this.#dropLines = new LineBudget(1, limits.reportEveryMs);
+  }
+
+  /** Counts a fault without logging it: whoever gets the error does that. */
+  countFault(message: string): void {
+    this.faults += 1;
+    this.lastError = message;
+  }
+
+  /** Counts and logs a fault of a tap that no caller will hear of. */
+  reportFault(site: TapSite, error: unknown): void {
+    this.#report(describeSite(site), error, site);
+  }
+
+  /** Counts and logs what the plugin's code threw where nobody caught it. */
+  reportUncaught(plugin: string, error: unknown): void {
+    this.#report(`plugin ${plugin}: nobody caught`, error, { plugin });
+  }
+
+  /** Notes how long a call held the event loop. `what` names it in the log, `plugin x: tap "y" on event`. */
+  noteHeld(what: string, ms: number): void {
+    if (ms <= this.limits.blockedMs) return;
+    this.blockedMs = Math.max(this.blockedMs, Math.round(ms));
+    this.log.warn(`${what} blocked the whole gateway for ${inWords(ms)}`);
+  }
+
+  /** Takes a place for a telling call; false: none is free and the call is dropped. */
+  takePlace(site: TapSite): boolean {
+    if (this.#inFlight < this.limits.tellingInFlight) {
+      this.#inFlight += 1;
+      return true;
+    }
+    this.dropped += 1;
+    if (this.#dropLines.take() !== undefined) {
+      const inFlight = `${this.limits.tellingInFlight} calls in flight`;
+      this.log.warn(site, `${describeSite(site)}: has ${inFlight}, more are dropped; ${this.dropped} so far`);
+    }
+    return false;
+  }
+
+  freePlace(): void {
+    this.#inFlight -= 1;
+  }
+
+  #report(where: string, error: unknown, fields: object): void {
+    const message = `${where}: ${oneLine(messageOf(error))}`;
+    this.countFault(message);
+    const heldBack = this.#faultLines.take();
+    if (heldBack !== undefined) {
+      this.log.error({ err: error, ...fields, ...(heldBack > 0 && { linesHeldBack: heldBack }) }, message);
+    }
+  }
+}

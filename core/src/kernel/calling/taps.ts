@@ -1,0 +1,219 @@
+import type { Refusal } from "../../errors.js";
+import type { ToolCall, Verdict } from "../../ports/approvals.js";
+import type { SpawnPlan } from "../../ports/engine.js";
+import type { TurnInfo, TurnPlan } from "../../ports/turns.js";
+import type { TapSite } from "../faults.js";
+import { createHooks, type HookName, type Hooks, type RequestInfo } from "../hooks.js";
+import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";
+import {
+  type AnswerCheck,
+  checkRefusal,
+  checkSpawnPlan,
+  checkTurnPlan,
+  checkVerdict,
+  type PlanCheck,
+} from "./answers.js";
+import type { CallsInFlight } from "./calls.js";
+import { deepFreeze } from "./freeze.js";
+import { askTap, awaitTap, type Done, type TapOwner, tellTap, unavailable } from "./guard.js";
+
+/** A tap as its plugin made it. It enters every set of hooks that is composed while the plugin is on. */
+export interface RecordedTap {
+  readonly hook: HookName;
+  readonly name: string;
+  /** Whether the answer of the hook depends on it. */
+  readonly decides: boolean;
+  /** Adds the tap, guarded, to a set. */
+  install(hooks: Hooks): void;
+  /** Adds what stands in for the tap while its plugin is away: what it had to decide on is turned away. */
+  hold(hooks: Hooks): void;
+}
+
+/** The taps of one plugin. */
+export interface TapGroup {
+  readonly taps: readonly RecordedTap[];
+  readonly calls: CallsInFlight;
+  /** True while the plugin is away but may not be left out. */
+  readonly held: boolean;
+}
+
+/** A fresh set of hooks with the taps of these plugins, in their order. Calls in flight keep the set they began on. */
+export function composeHooks(groups: readonly TapGroup[]): Hooks {
+  const hooks = createHooks();
+  for (const group of groups) {
+    for (const tap of group.taps) {
+      if (group.held) tap.hold(hooks);
+      else tap.install(hooks);
+    }
+  }
+  freezeArguments(hooks);
+  countDecidingCalls(hooks, groups);
+  return hooks;
+}
+
+/** The hooks as a plugin sees them; each tap that it makes is handed to `record`, which may throw. */
+export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) => void): ScopedHooks {
+  const recorder = new TapRecorder(owner, record);
+  return Object.freeze({
+    request: recorder.bail<[RequestInfo], Refusal>("request", checkRefusal, (hooks, name, ask) =>
+      hooks.request.tapAsync(name, (request, done) => ask([request], done)),
+    ),
+    beforeExecute: recorder.waterfall<TurnPlan, [TurnInfo]>(
+      "beforeExecute",
+      checkTurnPlan,
+      (hooks, name, ask) => hooks.beforeExecute.tapAsync(name, (plan, turn, done) => ask([plan, turn], done)),
+    ),
+    spawn: recorder.waterfall<SpawnPlan, []>("spawn", checkSpawnPlan, (hooks, name, ask) =>
+      hooks.spawn.tapAsync(name, (plan, done) => ask([plan], done)),
+    ),
+    approve: recorder.bail<[ToolCall, TurnInfo], Verdict>("approve", checkVerdict, (hooks, name, ask) =>
+      hooks.approve.tapAsync(name, (call, turn, done) => ask([call, turn], done)),
+    ),
+    approvalRequested: recorder.telling("approvalRequested", (hooks) => hooks.approvalRequested),
+    approvalDecided: recorder.telling("approvalDecided", (hooks) => hooks.approvalDecided),
+    event: recorder.telling("event", (hooks) => hooks.event),
+    afterExecute: recorder.telling("afterExecute", (hooks) => hooks.afterExecute),
+    requestCompleted: recorder.telling("requestCompleted", (hooks) => hooks.requestCompleted),
+    listening: recorder.telling("listening", (hooks) => hooks.listening),
+    publicUrl: recorder.telling("publicUrl", (hooks) => hooks.publicUrl),
+    sessionStart: recorder.telling("sessionStart", (hooks) => hooks.sessionStart),
+    sessionEnd: recorder.telling("sessionEnd", (hooks) => hooks.sessionEnd),
+    closing: recorder.awaited("closing", (hooks) => hooks.closing),
+  });
+}
+
+/** The part of a tapable hook that the kernel uses, with plain types. */
+interface SyncTappable<Args extends readonly unknown[]> {
+  tap(name: string, fn: (...args: Args) => void): void;
+}
+interface AsyncTappable<Args extends readonly unknown[]> {
+  tapPromise(name: string, fn: (...args: Args) => Promise<void>): void;
+}
+type TapFunction<Args extends readonly unknown[], R> = (...args: Args) => Answer<R> | Promise<Answer<R>>;
+
+/** Asks a interceptor tap; `done` hears what came of it. */
+type Ask<Args extends readonly unknown[], R> = (args: Args, done: Done<R>) => void;
+/** Adds to a set what asks a interceptor tap. */
+type AddDeciding<Args extends readonly unknown[], R> = (
+  hooks: Hooks,
+  name: string,
+  ask: Ask<Args, R>,
+) => void;
+
+class TapRecorder {
+  constructor(
+    readonly owner: TapOwner,
+    readonly record: (tap: RecordedTap) => void,
+  ) {}
+
+  bail<Args extends readonly unknown[], R>(
+    hook: HookName,
+    check: AnswerCheck<R>,
+    add: AddDeciding<Args, R>,
+  ): ScopedHook<Args, R> {
+    return this.#scoped<Args, R>(hook, (site, fn) =>
+      deciding(site, add, (args, done) => askTap(this.owner, site, () => fn(...args), check, done)),
+    );
+  }
+
+  /** What the tap before returned, or the hook was called with, goes on where this one returns nothing. */
+  waterfall<T extends object, Rest extends readonly unknown[]>(
+    hook: HookName,
+    check: PlanCheck<T>,
+    add: AddDeciding<readonly [T, ...Rest], T>,
+  ): ScopedHook<readonly [T, ...Rest], T> {
+    return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) =>
+      deciding(site, add, (args, done) =>
+        askTap(
+          this.owner,
+          site,
+          () => fn(...args),
+          (answer) => check(answer, args[0]),
+          done,
+        ),
+      ),
+    );
+  }
+
+  telling<Args extends readonly unknown[]>(
+    hook: HookName,
+    select: (hooks: Hooks) => SyncTappable<Args>,
+  ): ScopedHook<Args, void> {
+    return this.#scoped<Args, void>(hook, (site, fn) => ({
+      decides: false,
+      install: (hooks) =>
+        select(hooks).tap(nameInSet(site), (...args) => tellTap(this.owner, site, () => fn(...args))),
+      hold: () => {},
+    }));
+  }
+
+  awaited<Args extends readonly unknown[]>(
+    hook: HookName,
+    select: (hooks: Hooks) => AsyncTappable<Args>,
+  ): ScopedHook<Args, void> {
+    return this.#scoped<Args, void>(hook, (site, fn) => ({
+      decides: false,
+      install: (hooks) =>
+        select(hooks).tapPromise(nameInSet(site), (...args) => awaitTap(this.owner, site, () => fn(...args))),
+      hold: () => {},
+    }));
+  }
+
+  #scoped<Args extends readonly unknown[], R>(
+    hook: HookName,
+    guard: (site: TapSite, fn: TapFunction<Args, R>) => Pick<RecordedTap, "decides" | "install" | "hold">,
+  ): ScopedHook<Args, R> {
+    const add = (name: string, fn: TapFunction<Args, R>): void => {
+      if (typeof name !== "string" || name === "") throw new TypeError(`a tap on ${hook} takes a name first`);
+      if (typeof fn !== "function") throw new TypeError(`tap "${name}" on ${hook} takes a function`);
+      const { enter, plugin } = this.owner;
+      const own: TapFunction<Args, R> = enter === undefined ? fn : (...args) => enter(() => fn(...args));
+      this.record({ hook, name, ...guard({ plugin, hook, tap: name }, own) });
+    };
+    return Object.freeze({ tap: add, tapPromise: add });
+  }
+}
+
+function deciding<Args extends readonly unknown[], R>(
+  site: TapSite,
+  add: AddDeciding<Args, R>,
+  ask: Ask<Args, R>,
+): Pick<RecordedTap, "decides" | "install" | "hold"> {
+  return {
+    decides: true,
+    install: (hooks) => add(hooks, nameInSet(site), ask),
+    hold: (hooks) => add(hooks, nameInSet(site), (_args, done) => done(unavailable())),
+  };
+}
+
+/** What a plugin is told is read by others after it: the next plugin, the ledger, the client. */
+function freezeArguments(hooks: Hooks): void {
+  const call = (...args: readonly unknown[]): void => {
+    for (const arg of args) deepFreeze(arg);
+  };
+  for (const hook of Object.values(hooks)) if (hook.isUsed()) hook.intercept({ call });
+}
+
+/** Lets each plugin know how many calls may still come to its interceptor taps. */
+function countDecidingCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
+  const running = groups.filter((group) => !group.held);
+  const decided = new Set(
+    running.flatMap((group) => group.taps.filter((tap) => tap.decides).map((tap) => tap.hook)),
+  );
+  for (const hook of decided) {
+    const parties = running
+      .filter((group) => group.taps.some((tap) => tap.decides && tap.hook === hook))
+      .map((group) => group.calls);
+    const begin = (): void => {
+      for (const calls of parties) calls.begin();
+    };
+    const end = (): void => {
+      for (const calls of parties) calls.end();
+    };
+    hooks[hook].intercept({ call: begin, done: end, result: end, error: end });
+  }
+}
+
+function nameInSet(site: TapSite): string {
+  return `${site.plugin}:${site.tap}`;
+}

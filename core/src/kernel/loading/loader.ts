@@ -1,0 +1,123 @@
+import { realpath } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { messageOf } from "../../errors.js";
+import type { KnownSecrets } from "../../secrets.js";
+import { inWords, within } from "../calling/deadline.js";
+import { PluginError } from "../faults.js";
+import type { AnyPlugin } from "../plugin.js";
+import { firstPartyNames, isFirstPartyName, locatePlugin, type SearchPlaces } from "./locate.js";
+import { type ConfigCheck, compileConfigSchema } from "./plugin-config.js";
+import { checkPlugin } from "./plugin-shape.js";
+import { secretsIn } from "./secrets.js";
+
+/** A plugin, or how to find one: a first-party name, an npm package, a path. */
+export type PluginSource = string | AnyPlugin;
+
+/** A plugin that was found, imported and checked; nothing of it has been started. */
+export interface LoadedPlugin {
+  readonly plugin: AnyPlugin;
+  /** As it was asked for. */
+  readonly origin: PluginSource;
+  /** The same in words; `(given)` for one that was handed over as an object. */
+  readonly source: string;
+  /** Of its package, where it has one. */
+  readonly version: string | undefined;
+  /** Real path of the folder, or file, that its code is in; undefined for one that was handed over. */
+  readonly home: string | undefined;
+  readonly checkConfig: ConfigCheck;
+}
+
+type PluginOrigin = Pick<LoadedPlugin, "version" | "home">;
+const NOWHERE: PluginOrigin = { version: undefined, home: undefined };
+
+export interface LoaderOptions {
+  /** Paths are relative to it, and packages are found from it; by default the process's own. */
+  readonly cwd?: string;
+  /** How long an import may take, in ms; 10 s by default. */
+  readonly importMs?: number;
+  /** Gets what the sections of plugins hold that their schemas mark `x-secret`. */
+  readonly secrets?: KnownSecrets | undefined;
+}
+
+/** Finds plugins by name, package or path and checks that they are ones. */
+export class PluginLoader {
+  readonly #places: SearchPlaces;
+  readonly #importMs: number;
+  readonly #secrets: KnownSecrets | undefined;
+  readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
+
+  constructor({ cwd = process.cwd(), importMs = 10_000, secrets }: LoaderOptions = {}) {
+    const here = dirname(fileURLToPath(import.meta.url));
+    this.#places = { cwd, roots: [here, cwd] };
+    this.#importMs = importMs;
+    this.#secrets = secrets;
+  }
+
+  /** The first-party plugins that are installed here. */
+  names(): Promise<string[]> {
+    return firstPartyNames(this.#places);
+  }
+
+  /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
+  async load(source: PluginSource): Promise<LoadedPlugin> {
+    if (typeof source !== "string") return this.#inspect(source, source);
+    const { file, home, version } = await locatePlugin(source, this.#places);
+    const from = { version, home: await realpath(home) };
+    const loaded = this.#inspect(await this.#import(source, file), source, from);
+    if (isFirstPartyName(source) && loaded.plugin.name !== source) {
+      throw new PluginError(source, `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`);
+    }
+    return loaded;
+  }
+
+  #inspect(value: unknown, origin: PluginSource, from: PluginOrigin = NOWHERE): LoadedPlugin {
+    const source = typeof origin === "string" ? origin : "(given)";
+    const plugin = checkPlugin(value, source);
+    const checkConfig = this.#checks.get(plugin) ?? this.#compile(plugin);
+    this.#checks.set(plugin, checkConfig);
+    return { plugin, origin, source, ...from, checkConfig };
+  }
+
+  #compile({ name, configSchema }: AnyPlugin): ConfigCheck {
+    const check = compileConfigSchema(name, configSchema);
+    return (section) => {
+      this.#secrets?.add({ secrets: secretsIn(section, configSchema) });
+      return check(section);
+    };
+  }
+
+  async #import(source: string, file: string): Promise<unknown> {
+    // A top-level await in the plugin may never end, and nothing can end it.
+    const late = () =>
+      new Error(`not done after ${inWords(this.#importMs)}; does a top-level await never end?`);
+    try {
+      const loading: Promise<unknown> = import(pathToFileURL(file).href);
+      return pluginExport(await within(loading, this.#importMs, late));
+    } catch (error) {
+      const hint = isMissingPackage(error) ? "; are its packages installed (npm install)?" : "";
+      throw new PluginError(
+        source,
+        `plugin ${source}: importing ${file} failed: ${messageOf(error)}${hint}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
+
+function isMissingPackage(error: unknown): boolean {
+  return property(error, "code") === "ERR_MODULE_NOT_FOUND" && /^Cannot find package/.test(messageOf(error));
+}
+
+/** The default export or the one named `plugin`; of a CommonJS module that was compiled from ESM, its `default`. */
+function pluginExport(module: unknown): unknown {
+  const exported = property(module, "default") ?? property(module, "plugin");
+  const candidates = [exported, property(exported, "default"), property(module, "plugin")];
+  return candidates.find((one) => property(one, "apply") !== undefined) ?? exported;
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,181 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { isObject, nearest } from "@claudeway/schemas";
+import { messageOf } from "../../errors.js";
+import { PluginError } from "../faults.js";
+
+/** The file that a plugin is imported from. */
+export interface PluginFile {
+  /** Absolute path. */
+  readonly file: string;
+  /** What its code is below: the folder of its package, or a lone file itself. */
+  readonly home: string;
+  /** Of its package; undefined for a lone file. */
+  readonly version: string | undefined;
+}
+
+/** Where plugins are looked for. */
+export interface SearchPlaces {
+  /** Paths are relative to this folder. */
+  readonly cwd: string;
+  /** `node_modules` is looked for in these folders and all above them, nearest first. */
+  readonly roots: readonly string[];
+}
+
+const SCOPE = "@claudeway";
+const FIRST_PARTY_FOLDER = /^plugin-(.+)$/;
+const FIRST_PARTY_NAME = /^[a-z][a-z0-9_]*$/;
+const PACKAGE_NAME = /^(?:@[a-z0-9][\w.-]*\/)?claudeway-plugin-[\w.-]+$|^@claudeway\/plugin-[\w.-]+$/;
+const PATH = /^(?:\.{0,2}\/|\.{1,2}$)/;
+const TAKES = "a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)";
+
+/** Finds what `--enable-plugin` names: a first-party name, an npm package or a path. Rejects with a `PluginError`. */
+export async function locatePlugin(source: string, places: SearchPlaces): Promise<PluginFile> {
+  if (PATH.test(source)) return locatePath(source, resolve(places.cwd, source));
+  const name = FIRST_PARTY_NAME.test(source) ? packageOf(source) : source;
+  const folder = PACKAGE_NAME.test(name) ? await findPackage(name, places) : undefined;
+  return folder === undefined ? refuseUnknown(source, places) : entryOf(source, folder);
+}
+
+/** Whether the source names a first-party plugin, found or not. */
+export function isFirstPartyName(source: string): boolean {
+  return FIRST_PARTY_NAME.test(source);
+}
+
+/** The names of the first-party plugins that are installed, sorted. */
+export async function firstPartyNames(places: SearchPlaces): Promise<string[]> {
+  const names = new Set<string>();
+  for (const folder of nodeModules(places)) {
+    for (const entry of await listFolder(join(folder, SCOPE))) {
+      const name = FIRST_PARTY_FOLDER.exec(entry)?.[1];
+      if (name !== undefined) names.add(name.replaceAll("-", "_"));
+    }
+  }
+  return [...names].sort();
+}
+
+function packageOf(firstPartyName: string): string {
+  return `${SCOPE}/plugin-${firstPartyName.replaceAll("_", "-")}`;
+}
+
+function nodeModules({ roots }: SearchPlaces): string[] {
+  const folders = new Set<string>();
+  for (const root of roots) {
+    for (let folder = resolve(root); ; folder = dirname(folder)) {
+      folders.add(join(folder, "node_modules"));
+      if (folder === dirname(folder)) break;
+    }
+  }
+  return [...folders];
+}
+
+async function findPackage(name: string, places: SearchPlaces): Promise<string | undefined> {
+  for (const folder of nodeModules(places)) {
+    const candidate = join(folder, name);
+    if ((await kindOf(join(candidate, "package.json"))) === "file") return candidate;
+  }
+  return undefined;
+}
+
+async function locatePath(source: string, path: string): Promise<PluginFile> {
+  const kind = await kindOf(path);
+  if (kind === "folder") return entryOf(source, path);
+  if (kind === "file") return { file: path, home: path, version: undefined };
+  const guess = nearest(basename(path), await listFolder(dirname(path)));
+  const hint = guess === undefined ? "" : `; did you mean ${join(dirname(source), guess)}?`;
+  throw new PluginError(source, `plugin ${source}: no file or folder at ${path}${hint}`);
+}
+
+async function refuseUnknown(source: string, places: SearchPlaces): Promise<never> {
+  const firstParty = await firstPartyNames(places);
+  const guess = nearestSource(source, [...(await installedPackages(places)), ...firstParty]);
+  const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+  const problem = PACKAGE_NAME.test(source)
+    ? `is not installed (npm install ${source})`
+    : "there is no such plugin";
+  const names = firstParty.length === 0 ? "" : `${firstParty.join(", ")}, `;
+  throw new PluginError(
+    source,
+    `plugin ${source}: ${problem}${hint}${hint === "" ? ";" : ""} takes ${names}${TAKES}`,
+  );
+}
+
+/** All packages of plugins look alike in what they begin with, so only the rest of their names is compared. */
+function nearestSource(source: string, candidates: readonly string[]): string | undefined {
+  const byOwnPart = new Map(candidates.map((name) => [ownPart(name), name]));
+  const guess = nearest(ownPart(source), byOwnPart.keys());
+  return guess === undefined ? undefined : byOwnPart.get(guess);
+}
+
+function ownPart(name: string): string {
+  return name.replace(/claudeway-plugin-|^@claudeway\/plugin-/, "");
+}
+
+async function installedPackages(places: SearchPlaces): Promise<string[]> {
+  const names: string[] = [];
+  for (const folder of nodeModules(places)) {
+    for (const entry of await listFolder(folder)) {
+      const inScope = entry.startsWith("@") ? await listFolder(join(folder, entry)) : [];
+      names.push(entry, ...inScope.map((name) => `${entry}/${name}`));
+    }
+  }
+  return names.filter((name) => PACKAGE_NAME.test(name));
+}
+
+async function entryOf(source: string, folder: string): Promise<PluginFile> {
+  const { exports, main, version } = await readManifest(source, folder);
+  const entry = entryName(exports) ?? asString(main) ?? "index.js";
+  const file = join(folder, entry);
+  if ((await kindOf(file)) !== "file") {
+    throw new PluginError(source, `plugin ${source}: its entry file ${file} is missing; is it built?`);
+  }
+  return { file, home: folder, version: asString(version) };
+}
+
+async function readManifest(source: string, folder: string): Promise<Record<string, unknown>> {
+  const file = join(folder, "package.json");
+  try {
+    const manifest: unknown = JSON.parse(await readFile(file, "utf8"));
+    return isObject(manifest) ? manifest : {};
+  } catch (error) {
+    throw new PluginError(source, `plugin ${source}: ${file} can't be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+const CONDITIONS = ["node", "import", "module-sync", "default"];
+
+/** What `exports` gives for the package itself; the conditions are taken in the order that the package names them. */
+function entryName(exports: unknown): string | undefined {
+  if (typeof exports === "string") return exports;
+  if (!isObject(exports)) return undefined;
+  const { ".": self } = exports;
+  if (self !== undefined) return entryName(self);
+  const hit = Object.keys(exports).find(
+    (condition) => CONDITIONS.includes(condition) && entryName(exports[condition]) !== undefined,
+  );
+  return hit === undefined ? undefined : entryName(exports[hit]);
+}
+
+function asString(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+async function listFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch {
+    // Most of the folders on the way up do not exist.
+    return [];
+  }
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isDirectory() ? "folder" : "file";
+  } catch {
+    return undefined;
+  }
+}

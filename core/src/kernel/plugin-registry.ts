@@ -1,0 +1,170 @@
+import type { Logger } from "pino";
+import { messageOf } from "../errors.js";
+import { inWords } from "./calling/deadline.js";
+import type { CallWatch } from "./calling/guard.js";
+import { composeHooks } from "./calling/taps.js";
+import { NO_SERVICES, type PluginServices } from "./capabilities.js";
+import { createHooks, type Hooks } from "./hooks.js";
+import { Instance, type KernelLimits, type StartOptions } from "./instance.js";
+import type { CheckedPlugin } from "./loading/selection.js";
+import { isAtOrBelow, RouteTable } from "./routes.js";
+import type { PluginEntry } from "./status.js";
+
+export interface PluginRegistryOptions {
+  readonly log: Logger;
+  readonly limits: KernelLimits;
+  /** No plugin may mount at or below these. */
+  readonly reservedPrefixes: readonly string[];
+  /** Gives up a start that is under way. */
+  readonly signal: AbortSignal;
+  readonly watch: CallWatch | undefined;
+}
+
+/** The plugins that the kernel knows, and the hooks and routes of those that are on. One change at a time, please. */
+export class PluginRegistry {
+  readonly routes = new RouteTable();
+  /** In the order that taps are called in. */
+  #entries = new Map<string, PluginEntry>();
+  #hooks = createHooks();
+  #hasApproved = false;
+
+  #offers: PluginServices = NO_SERVICES;
+
+  constructor(readonly options: PluginRegistryOptions) {}
+
+  /** Says what plugins get; holds for those that start from now on. */
+  offer(offers: PluginServices): void {
+    this.#offers = this.options.watch?.outside(offers) ?? offers;
+  }
+
+  /** Composed anew on every change; a call in flight keeps the set that it began on. */
+  get hooks(): Hooks {
+    return this.#hooks;
+  }
+
+  /** Whether a plugin has ever had a say in tool calls. */
+  get hasApproved(): boolean {
+    return this.#hasApproved;
+  }
+
+  get entries(): readonly PluginEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  get(name: string): PluginEntry | undefined {
+    return this.#entries.get(name);
+  }
+
+  /** Rejects with a `PluginError`; the plugin is then listed as failed. */
+  async start(checked: CheckedPlugin): Promise<void> {
+    const before = this.#entries.get(checked.name);
+    try {
+      const instance = await this.#startInstance(checked);
+      this.#show({ checked, instance, state: "on", lastError: null });
+    } catch (error) {
+      this.#show({ checked, instance: before?.instance, state: "failed", lastError: messageOf(error) });
+      throw error;
+    }
+  }
+
+  /** Never rejects. */
+  async switchOff(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || entry.state === "off") return;
+    const { checked, instance } = entry;
+    const lastError = entry.lastError ?? instance?.meter.lastError ?? null;
+    this.#show({ checked, instance: undefined, state: "off", lastError });
+    await instance?.stop();
+    this.options.log.info(`plugin ${name}: off`);
+  }
+
+  /** Puts another instance in the place of one that is on. Rejects with a `PluginError`. */
+  replace(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
+    const exclusive = checked.plugin.exclusive ?? entry.checked.plugin.exclusive ?? false;
+    return exclusive ? this.#restart(entry, checked) : this.#swap(entry, checked);
+  }
+
+  /** Puts the named ones first, in this order; the others follow as they were. */
+  reorder(names: readonly string[]): void {
+    const before = this.#entries;
+    this.#entries = new Map();
+    for (const name of new Set([...names, ...before.keys()])) {
+      const entry = before.get(name);
+      if (entry !== undefined) this.#entries.set(name, entry);
+    }
+    this.#compose();
+  }
+
+  /** New one first, then the old one goes: a new one that fails has changed nothing. */
+  async #swap(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
+    try {
+      const instance = await this.#startInstance(checked);
+      this.#show({ checked, instance, state: "on", lastError: null });
+    } catch (error) {
+      this.#show({ ...entry, lastError: messageOf(error) });
+      throw error;
+    }
+    await entry.instance?.stop();
+  }
+
+  /** Old one down first. What it had to decide on meanwhile is turned away, not let through. */
+  async #restart(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
+    entry.instance?.hold();
+    this.#compose();
+    await entry.instance?.stop();
+    try {
+      await this.start(checked);
+    } catch (error) {
+      await this.#startAgain(entry, messageOf(error));
+      throw error;
+    }
+  }
+
+  async #startAgain(entry: PluginEntry, reason: string): Promise<void> {
+    try {
+      const instance = await this.#startInstance(entry.checked);
+      this.#show({ ...entry, instance, lastError: reason });
+    } catch (error) {
+      const lastError = `${reason}; and with its old configuration: ${messageOf(error)}`;
+      // Its taps stay behind, held: leaving out a plugin that guards something would open a door.
+      this.#show({ ...entry, state: "failed", lastError });
+      this.options.log.error(
+        `plugin ${entry.checked.name}: has failed; what it decides on is refused: ${lastError}`,
+      );
+    }
+  }
+
+  async #startInstance(checked: CheckedPlugin): Promise<Instance> {
+    const { log, limits, signal, watch } = this.options;
+    const claim = (prefix: string): void => this.#claimPrefix(prefix, checked.name);
+    const options: StartOptions = { log, limits, signal, claim, offers: this.#offers, watch };
+    const instance = await Instance.start(checked, options);
+    log.info(`plugin ${checked.name}: on after ${inWords(instance.startedMs)}`);
+    return instance;
+  }
+
+  /** Throws where the prefix is taken; a plugin may take the one of the instance of it that it is about to replace. */
+  #claimPrefix(prefix: string, name: string): void {
+    // The gateway's own routes are found in capitals too.
+    const plain = prefix.toLowerCase();
+    if (this.options.reservedPrefixes.some((own) => isAtOrBelow(plain, own))) {
+      throw new Error(`prefix ${prefix} is taken by the gateway itself; take another`);
+    }
+    const holder = this.routes.list().find((mount) => mount.prefix === prefix && mount.plugin !== name);
+    if (holder !== undefined) throw new Error(`prefix ${prefix} is taken by plugin ${holder.plugin}`);
+  }
+
+  /** Notes what became of a plugin and makes it visible. */
+  #show(entry: PluginEntry): void {
+    this.#entries.set(entry.checked.name, entry);
+    this.#compose();
+  }
+
+  /** Taps and routes change in one step: nobody sees the one without the other. */
+  #compose(): void {
+    const instances = this.entries.flatMap(({ instance }) => instance ?? []);
+    this.#hooks = composeHooks(instances);
+    this.#hasApproved ||= this.#hooks.approve.isUsed();
+    this.routes.replaceAll(instances.flatMap(({ mounts }) => mounts));
+  }
+}

@@ -1,0 +1,220 @@
+import { AsyncResource } from "node:async_hooks";
+import { syncBuiltinESMExports } from "node:module";
+import timers from "node:timers";
+import promises from "node:timers/promises";
+import { promisify } from "node:util";
+
+const REAL = {
+  date: Date,
+  now: performance.now.bind(performance),
+  setTimeout: timers.setTimeout,
+  setInterval: timers.setInterval,
+  clearTimeout: timers.clearTimeout,
+  clearInterval: timers.clearInterval,
+  setImmediate: timers.setImmediate,
+  sleep: promises.setTimeout,
+};
+/** How often the event loop goes round after a timer, so that what waits for it has come to rest. */
+const ROUNDS = 20;
+/** A timer that sets itself anew at once would keep a clock that is moved by a day busy for good. */
+const MAX_CALLS = 100_000;
+
+type Call = () => void;
+
+/** A timer that waits. */
+interface Waiting {
+  readonly timer: NodeJS.Timeout;
+  readonly call: Call;
+  readonly repeats: boolean;
+  readonly delay: number;
+  /** By this clock, in ms. */
+  due: number;
+}
+
+/**
+ * A clock that goes as it does, and can be moved forward: `Date`, `performance.now`, and the timers that are set while it
+ * is installed, for this whole process. What Node times on its own (sockets, `AbortSignal.timeout`) knows nothing of it.
+ */
+export class MovableClock {
+  static #installed: MovableClock | undefined;
+  readonly #waiting = new Map<NodeJS.Timeout, Waiting>();
+  #offset = 0;
+  /** For the first of the timers that are due before Node would call them. */
+  #pump: NodeJS.Timeout | undefined;
+
+  /** Throws where another one is installed. */
+  static install(): MovableClock {
+    if (MovableClock.#installed !== undefined) {
+      throw new Error("controlTime: another test gateway of this process has it; close that first");
+    }
+    const clock = new MovableClock();
+    MovableClock.#installed = clock;
+    clock.#replace();
+    return clock;
+  }
+
+  /** Puts Node's own back. Timers that still wait are called when Node would have. */
+  uninstall(): void {
+    REAL.clearTimeout(this.#pump);
+    this.#waiting.clear();
+    this.#offset = 0;
+    const { setTimeout, setInterval, clearTimeout, clearInterval } = REAL;
+    put({ ...REAL, timers: { setTimeout, setInterval, clearTimeout, clearInterval } });
+    MovableClock.#installed = undefined;
+  }
+
+  /** Moves the time forward, by `ms`, from timer to timer; each is called when it is due, and what it sets going settles. */
+  async advance(ms: number): Promise<void> {
+    const target = this.#now() + ms;
+    let calls = 0;
+    for (let next = this.#first(target); next !== undefined; next = this.#first(target)) {
+      if (++calls > MAX_CALLS) throw new Error(`advance(${ms}): more than ${MAX_CALLS} calls of timers`);
+      this.#moveTo(next.due);
+      this.#call(next);
+      await settle();
+    }
+    this.#moveTo(target);
+    this.#pumpNext();
+    await settle();
+  }
+
+  #now(): number {
+    return REAL.now() + this.#offset;
+  }
+
+  #moveTo(time: number): void {
+    this.#offset += Math.max(0, time - this.#now());
+  }
+
+  #first(until: number): Waiting | undefined {
+    let first: Waiting | undefined;
+    for (const one of this.#waiting.values()) if (first === undefined || one.due < first.due) first = one;
+    return first !== undefined && first.due <= until ? first : undefined;
+  }
+
+  #call(one: Waiting): void {
+    if (one.repeats) one.due = this.#now() + one.delay;
+    else {
+      this.#waiting.delete(one.timer);
+      REAL.clearTimeout(one.timer);
+    }
+    one.call();
+  }
+
+  /** Timers that have been moved are due before Node calls them. */
+  #pumpNext(): void {
+    REAL.clearTimeout(this.#pump);
+    const first = this.#first(Number.POSITIVE_INFINITY);
+    if (first === undefined) return;
+    this.#pump = REAL.setTimeout(() => {
+      for (let due = this.#first(this.#now()); due !== undefined; due = this.#first(this.#now()))
+        this.#call(due);
+      this.#pumpNext();
+    }, first.due - this.#now());
+    // The timers themselves keep the process alive where they are meant to.
+    this.#pump.unref();
+  }
+
+  #set(call: (...args: unknown[]) => void, ms: number | undefined, args: unknown[], repeats: boolean) {
+    const delay = Math.max(1, Number(ms) || 1);
+    const bound = AsyncResource.bind(() => call(...args));
+    const onNode = () => {
+      // An interval that was moved is called by the pump, at other times than Node's.
+      if (repeats && this.#waiting.has(timer) && one.due > this.#now() + 1) return;
+      this.#waiting.delete(timer);
+      if (repeats) this.#waiting.set(timer, Object.assign(one, { due: this.#now() + delay }));
+      call(...args);
+    };
+    const timer = repeats ? REAL.setInterval(onNode, delay) : REAL.setTimeout(onNode, delay);
+    const one: Waiting = { timer, call: bound, repeats, delay, due: this.#now() + delay };
+    this.#waiting.set(timer, one);
+    return this.#watched(one);
+  }
+
+  /** The timer, whose own methods this clock hears of. */
+  #watched(one: Waiting): NodeJS.Timeout {
+    const { timer } = one;
+    const { refresh } = timer;
+    const close = () => this.#clear(timer);
+    return Object.assign(timer, {
+      refresh: () => {
+        one.due = this.#now() + one.delay;
+        this.#waiting.set(timer, one);
+        return refresh.call(timer);
+      },
+      close,
+      [Symbol.dispose]: close,
+    });
+  }
+
+  #clear(timer: NodeJS.Timeout | string | number | undefined): void {
+    const known = [...this.#waiting.keys()].find(
+      (one) => one === timer || String(Number(one)) === String(timer),
+    );
+    if (known !== undefined) this.#waiting.delete(known);
+    REAL.clearTimeout(timer);
+  }
+
+  #replace(): void {
+    const setTimeout = (call: Call, ms?: number, ...args: unknown[]) => this.#set(call, ms, args, false);
+    const setInterval = (call: Call, ms?: number, ...args: unknown[]) => this.#set(call, ms, args, true);
+    const clear = (timer: NodeJS.Timeout | string | number | undefined) => this.#clear(timer);
+    const sleep = (ms?: number, value?: unknown, options: SleepOptions = {}) =>
+      sleepOn((call) => this.#set(call, ms, [], false), clear, value, options);
+    Object.defineProperty(setTimeout, promisify.custom, { value: sleep });
+    const wall = () => Math.ceil(REAL.date.now() + this.#offset);
+    put({
+      date: new Proxy(REAL.date, {
+        construct: (target, args, newTarget) =>
+          Reflect.construct(target, args.length > 0 ? args : [wall()], newTarget),
+        apply: () => new REAL.date(wall()).toString(),
+        get: (target, name) => (name === "now" ? wall : Reflect.get(target, name)),
+      }),
+      now: () => this.#now(),
+      timers: { setTimeout, setInterval, clearTimeout: clear, clearInterval: clear },
+      sleep,
+    });
+  }
+}
+
+interface SleepOptions {
+  readonly signal?: AbortSignal;
+  readonly ref?: boolean;
+}
+
+/** `setTimeout` of node:timers/promises. */
+function sleepOn(
+  set: (call: Call) => NodeJS.Timeout,
+  clear: (timer: NodeJS.Timeout) => void,
+  value: unknown,
+  { signal, ref = true }: SleepOptions,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clear(timer);
+      reject(Object.assign(new Error("The operation was aborted", { cause: signal?.reason }), ABORTED));
+    };
+    const timer = set(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve(value);
+    });
+    if (!ref) timer.unref();
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+const ABORTED = { name: "AbortError", code: "ABORT_ERR" };
+
+function put({ date, now, timers: own, sleep }: Record<"date" | "now" | "timers" | "sleep", unknown>): void {
+  Object.assign(globalThis, { Date: date }, own);
+  Object.assign(timers, own);
+  Object.assign(promises, { setTimeout: sleep });
+  // On the object itself, over its prototype's.
+  Object.defineProperty(performance, "now", { value: now, configurable: true, writable: true });
+  syncBuiltinESMExports();
+}
+
+async function settle(): Promise<void> {
+  for (let round = 0; round < ROUNDS; round++) await new Promise((resolve) => REAL.setImmediate(resolve));
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import { setImmediate as nextRound } from "node:timers/promises";
+import { isSameCall } from "@claudeway/core/host";
+import type {
+  CallAnswer,
+  EngineListener,
+  EngineResult,
+  EngineTurn,
+  GrantedCall,
+  TurnUsage,
+} from "@claudeway/core/ports";
+import { reportedUsage } from "@claudeway/engine-claude";
+import type { PermissionDenial } from "@claudeway/schemas";
+import type { CallOutcome, ScriptedUsage, Step, Steps } from "./script.js";
+
+const STOPPED = Symbol("stopped");
+const NEEDS_PERMISSION = "Claude requested permissions to use this tool, but you haven't granted it yet.";
+
+type ToolStep = Extract<Step, { readonly tool: string }>;
+type Call = GrantedCall & { readonly agentId: string | undefined };
+/** What a step comes to: the turn goes on, or ends. */
+type Next =
+  | { readonly outcome?: CallOutcome }
+  | { readonly end: EngineResult["end"]; readonly error?: string };
+
+/** What one play of a script is about at the moment. */
+interface Stage {
+  readonly turn: EngineTurn;
+  readonly listener: EngineListener;
+  readonly stop: AbortSignal;
+  readonly granted: GrantedCall[];
+  readonly stopped: Promise<typeof STOPPED>;
+}
+
+/** A script that is being played. It may be left at a tool call that is parked, and gone on with later. */
+export class Performance {
+  readonly #steps:
+    | Iterator<Step, unknown, CallOutcome | undefined>
+    | AsyncIterator<Step, unknown, CallOutcome | undefined>;
+  #text = "";
+  #usage: ScriptedUsage = {};
+  #denials: PermissionDenial[] = [];
+  #ran: string[] = [];
+  /** The call that the turn was parked for. */
+  #kept: Call | undefined;
+  #booked = false;
+
+  private constructor(steps: Steps) {
+    this.#steps = Symbol.asyncIterator in steps ? steps[Symbol.asyncIterator]() : steps[Symbol.iterator]();
+  }
+
+  static of(steps: string | Steps): Performance {
+    return new Performance(typeof steps === "string" ? [steps] : steps);
+  }
+
+  /** Plays to the end, to the stop, or to a call that is to be parked. Rejects with what the script throws. */
+  async goOn(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+    const ended = new AbortController();
+    const stopped = new Promise<typeof STOPPED>((resolve) => {
+      const leave = () => resolve(STOPPED);
+      stop.addEventListener("abort", leave, { once: true, signal: ended.signal });
+      if (stop.aborted) leave();
+    });
+    const stage = { turn, listener, stop, stopped, granted: [...turn.granted] };
+    try {
+      return await this.#play(stage);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async #play(stage: Stage): Promise<EngineResult> {
+    let next: Next = this.#kept === undefined ? {} : await this.#ask(this.#kept, stage);
+    while (!("end" in next)) {
+      const step = await Promise.race([this.#steps.next(next.outcome), stage.stopped]);
+      if (step === STOPPED) next = { end: "stopped" };
+      else if (step.done === true) next = { end: "completed" };
+      else next = await this.#take(step.value, stage);
+    }
+    if (next.end === "stopped") void Promise.resolve(this.#steps.return?.()).catch(() => undefined);
+    return this.#resultOf(next.end, next.error ?? null, stage);
+  }
+
+  async #take(step: Step, stage: Stage): Promise<Next> {
+    if (typeof step === "string") return this.#say(step, stage);
+    if ("text" in step) return this.#say(step.text, stage);
+    if ("tool" in step) return this.#ask(callOf(step), stage);
+    if ("wait" in step) return this.#wait(step.wait, stage);
+    if ("error" in step) return { end: "failed", error: step.error };
+    this.#usage = step.usage;
+    return {};
+  }
+
+  /** A word at a time, and the event loop goes round between two, as with a model that thinks. */
+  async #say(text: string, { listener, stop, turn }: Stage): Promise<Next> {
+    for (const word of text.match(/\s*\S+\s*|\s+/g) ?? []) {
+      if (stop.aborted) return { end: "stopped" };
+      this.#text += word;
+      listener.text(word);
+      await nextRound();
+    }
+    listener.usage({ ...this.#used(turn), estimated: true });
+    return {};
+  }
+
+  async #wait(wait: number | PromiseLike<unknown> | "for good", { stopped }: Stage): Promise<Next> {
+    if (wait === "for good") return (await stopped) && { end: "stopped" };
+    let timer: NodeJS.Timeout | undefined;
+    const over =
+      typeof wait === "number"
+        ? new Promise<void>((resolve) => {
+            timer = setTimeout(resolve, wait);
+          })
+        : wait;
+    try {
+      return (await Promise.race([over, stopped])) === STOPPED ? { end: "stopped" } : {};
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Has a call decided as the turn's approval mode says. */
+  async #ask(call: Call, stage: Stage): Promise<Next> {
+    const answer = await this.#answerTo(call, stage);
+    if (stage.stop.aborted) return { end: "stopped" };
+    this.#kept = undefined;
+    switch (answer.answer) {
+      case "defer":
+        this.#kept = call;
+        return { end: "parked" };
+      case "allow":
+        this.#noteGranted(call, stage);
+        return { outcome: { allowed: true, input: answer.input ?? call.input } };
+      case "deny": {
+        const { toolUseId: tool_use_id, tool: tool_name, input } = call;
+        this.#denials.push({ tool_use_id, tool_name, tool_input: { ...input } });
+        return { outcome: { allowed: false, message: answer.message } };
+      }
+    }
+  }
+
+  async #answerTo(call: Call, { turn, stop, granted }: Stage): Promise<CallAnswer> {
+    const { approvalMode, decider } = turn;
+    if (approvalMode === "bypass") return { answer: "allow" };
+    if (decider !== undefined) {
+      const canPark = call.agentId === undefined;
+      return decider.decide({
+        ...call,
+        cwd: turn.plan.workdir,
+        signal: stop,
+        untilLast: async () => canPark,
+      });
+    }
+    const isGranted = granted.some((one) => isSameCall(one, call));
+    return isGranted ? { answer: "allow" } : { answer: "deny", message: NEEDS_PERMISSION };
+  }
+
+  /** An approved call counts as run once. */
+  #noteGranted(call: Call, { granted }: Stage): void {
+    const index = granted.findIndex((one) => isSameCall(one, call));
+    const [approved] = index === -1 ? [] : granted.splice(index, 1);
+    if (approved !== undefined) this.#ran.push(approved.toolUseId);
+  }
+
+  /** What was used before a turn was parked is booked with that part of it. */
+  #used({ plan }: EngineTurn): TurnUsage {
+    const {
+      input = 10,
+      output = 5,
+      cacheRead = 0,
+      cacheWrite = 0,
+      costUsd = 0.001,
+    } = this.#booked ? ZERO : this.#usage;
+    return reportedUsage({ [plan.model]: { input, output, cacheRead, cacheWrite, costUsd } });
+  }
+
+  #resultOf(end: EngineResult["end"], error: string | null, { turn }: Stage): EngineResult {
+    const result: EngineResult = {
+      end,
+      deferred: end === "parked" ? this.#kept?.toolUseId : undefined,
+      text: this.#text,
+      error,
+      usage: this.#used(turn),
+      denials: this.#denials,
+      ran: this.#ran,
+      exitCode: 0,
+      model: turn.plan.model,
+    };
+    if (end === "parked") this.#booked = true;
+    this.#denials = [];
+    this.#ran = [];
+    return result;
+  }
+}
+
+const ZERO: ScriptedUsage = { input: 0, output: 0, costUsd: 0 };
+
+function callOf({ tool, input = {}, id = `toolu_${randomUUID()}`, agentId }: ToolStep): Call {
+  return { tool, input, toolUseId: id, agentId };
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "@claudeway/core/ports";
+import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
+import { Performance } from "./performance.js";
+import { ECHO, type Script, type ScriptedTurn } from "./script.js";
+
+/** How many turns are remembered in `ran`, and prompts of one session. */
+const REMEMBERED = 1000;
+
+/** An engine in memory: no process, no model, no money. It plays a script where the real one runs the CLI. */
+export class ScriptedEngine implements Engine {
+  /** The turns that it was given, the last 1000. */
+  readonly ran: ScriptedTurn[] = [];
+  readonly #script: Script;
+  /** What each session was asked so far. */
+  readonly #prompts = new Map<string, string[]>();
+  /** Turns that were parked, by session. */
+  readonly #parked = new Map<string, Performance>();
+  #running = 0;
+
+  constructor(script: string | Script = ECHO) {
+    this.#script = typeof script === "string" ? () => script : script;
+  }
+
+  get processes(): number {
+    return this.#running;
+  }
+
+  async run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+    if (stop.aborted) return NEVER_STARTED;
+    this.#running++;
+    try {
+      if (turn.owed.length > 0) listener.settledOwed();
+      const performance = await this.#performanceOf(turn);
+      if (performance === undefined) return CONVERSATION_LOST;
+      const result = await performance.goOn(turn, listener, stop);
+      if (result.end === "parked") this.#parked.set(turn.info.sessionId, performance);
+      return result;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async models(): Promise<readonly ModelName[]> {
+    return [
+      { id: "sonnet", name: "Scripted Sonnet" },
+      { id: "opus", name: "Scripted Opus" },
+    ];
+  }
+
+  taskId(): string {
+    return randomUUID();
+  }
+
+  abandon(): void {}
+
+  async release(sessionId: string): Promise<void> {
+    this.#prompts.delete(sessionId);
+    this.#parked.delete(sessionId);
+  }
+
+  async retire(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#prompts.clear();
+    this.#parked.clear();
+  }
+
+  /** What a parked turn left off, or a new one; a session's new turn is the end of the one that it had parked. */
+  async #performanceOf(turn: EngineTurn): Promise<Performance | undefined> {
+    const { sessionId } = turn.info;
+    const parked = this.#parked.get(sessionId);
+    this.#parked.delete(sessionId);
+    if (turn.continues !== undefined) return parked;
+    const scripted = this.#remember(turn);
+    return Performance.of(await this.#script(scripted));
+  }
+
+  #remember({ info, plan, spawn, approvalMode }: EngineTurn): ScriptedTurn {
+    const before = this.#prompts.get(info.sessionId) ?? [];
+    // One-shot tasks have no second turn.
+    if (info.kind === "session") {
+      this.#prompts.set(info.sessionId, [...before, plan.prompt].slice(-REMEMBERED));
+    }
+    const turn = { prompt: plan.prompt, info, plan, spawn, approvalMode, earlier: before };
+    this.ran.push(turn);
+    if (this.ran.length > REMEMBERED) this.ran.shift();
+    return turn;
+  }
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { type LoadedConfig, loadConfig } from "@claudeway/config";
+import type { PluginSelection } from "@claudeway/core/host";
+import { PluginLoader, type PluginSource } from "@claudeway/core/host";
+import { isObject } from "@claudeway/schemas";
+
+/** A plugin to switch on, as itself, by its name, its package or its path; with its section of the configuration. */
+export type TestPlugin = PluginSource | readonly [PluginSource, Readonly<Record<string, unknown>>];
+
+type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Which plugins are on beside those that the configuration names, and their sections, by their own names. */
+export interface ChosenPlugins {
+  readonly sources: readonly PluginSource[];
+  readonly sections: Sections;
+}
+
+/** Finds out the plugins' own names, which their sections go by. Rejects with a `PluginError`. */
+export async function choosePlugins(plugins: readonly TestPlugin[], cwd: string): Promise<ChosenPlugins> {
+  const loader = new PluginLoader({ cwd });
+  const sections: Record<string, Readonly<Record<string, unknown>>> = {};
+  const sources: PluginSource[] = [];
+  for (const entry of plugins) {
+    const [source, section] = isPair(entry) ? entry : [entry, undefined];
+    sources.push(source);
+    if (section !== undefined) sections[(await loader.load(source)).plugin.name] = section;
+  }
+  return { sources, sections };
+}
+
+function isPair(entry: TestPlugin): entry is Exclude<TestPlugin, PluginSource> {
+  return Array.isArray(entry);
+}
+
+export interface ConfigParts {
+  /** As in claudeway.toml, parsed. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly sections: Sections;
+  /** Secrets by key id, the admin's first. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** What `${NAME}` in the configuration stands for. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The gateway's folders are made in it. */
+  readonly dir: string;
+}
+
+/** The configuration of a test gateway, checked as the command checks it. Throws a `ConfigError`. */
+export function configOf({ config, sections, keys, env, dir }: ConfigParts): LoadedConfig {
+  const { plugins = {}, engine = {}, ...rest } = config;
+  const tree = {
+    host: "127.0.0.1",
+    port: 0,
+    workdir: join(dir, "work"),
+    log_dir: join(dir, "logs"),
+    data_dir: join(dir, "data"),
+    log_level: "debug",
+    ...rest,
+    // A turn that hangs on purpose must not hold up the end of its test.
+    engine: isObject(engine) ? { grace_secs: 0, ...engine } : engine,
+    plugins: isObject(plugins) ? merge(plugins, sections) : plugins,
+  };
+  const given = Object.entries(keys).map(([id, secret]) => `${id}:${secret}`);
+  const loaded = loadConfig({
+    argv: [],
+    env: { ...env, ...("keys" in rest ? {} : { WRAPPER_KEYS: given.join(",") }) },
+    cwd: dir,
+    tree,
+  });
+  if (loaded.command !== "serve") throw new Error("no configuration came of it");
+  return loaded;
+}
+
+/** What is on: what the configuration names, then the plugins that were handed over. */
+export function selectionWith(selection: PluginSelection, sources: readonly PluginSource[]): PluginSelection {
+  return { ...selection, plugins: [...(selection.plugins ?? []), ...sources] };
+}
+
+/** A secret for every key id. */
+export function secretsFor(ids: readonly string[]): Record<string, string> {
+  return Object.fromEntries(ids.map((id) => [id, `sk-${id}-${randomBytes(16).toString("hex")}`]));
+}
+
+function merge(inFile: object, sections: Sections): object {
+  const merged: Record<string, object> = { ...inFile };
+  for (const [name, section] of Object.entries(sections)) merged[name] = { ...merged[name], ...section };
+  return merged;
+}

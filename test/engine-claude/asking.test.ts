@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
+import { expect } from "chai";
+import type { CallDecider } from "#core/ports/engine.js";
+import { Asking, CallHook } from "#engine-claude/asking.js";
+import { Grants } from "#engine-claude/grants.js";
+
+const CALL: PreToolUseHookInput = {
+  hook_event_name: "PreToolUse",
+  session_id: "s",
+  transcript_path: "/dev/null",
+  cwd: "/srv",
+  tool_name: "Bash",
+  tool_input: { command: "ls" },
+  tool_use_id: "toolu_1",
+};
+
+function asking(decider: CallDecider): Asking {
+  return new Asking({ decider, owed: [], grants: new Grants([]), interrupt: async () => undefined });
+}
+
+describe("the hook of a process", () => {
+  async function answerOf(hook: CallHook): Promise<unknown> {
+    const [ask] = hook.options().hooks?.PreToolUse?.[0]?.hooks ?? [];
+    const { signal } = new AbortController();
+    const output = await ask?.(CALL, CALL.tool_use_id, { signal });
+    return output !== undefined && "hookSpecificOutput" in output ? output.hookSpecificOutput : output;
+  }
+
+  it("denies every call while no turn runs, where every call is decided on", async () => {
+    expect(await answerOf(new CallHook(true))).to.deep.include({ permissionDecision: "deny" });
+  });
+
+  it("leaves it to the CLI's own rules where they decide", async () => {
+    expect(await answerOf(new CallHook(false))).to.deep.equal({});
+  });
+
+  it("puts a call to the turn that runs, and to none that is over", async () => {
+    const hook = new CallHook(true);
+    hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
+    expect(await answerOf(hook)).to.deep.include({ permissionDecision: "allow" });
+    hook.serve(asking({ decide: async () => ({ answer: "deny", message: "not this" }) }));
+    expect(await answerOf(hook)).to.deep.include({ permissionDecisionReason: "not this" });
+    hook.serve(undefined);
+    expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
+  });
+
+  it("does nothing for a call that was awaited in vain once the turn is over", async () => {
+    let late = 0;
+    const over = asking({ decide: async () => ({ answer: "allow" }) });
+    const runs = asking({ decide: async () => ({ answer: "allow" }) });
+    for (const one of [over, runs]) one.ifNotAsked("toolu_1", 10, () => late++);
+    over.close();
+    await sleep(100);
+    expect(late).to.equal(1);
+  });
+});

@@ -1,0 +1,37 @@
+import { expect } from "chai";
+import { childEnvironment } from "#core/child-environment.js";
+import { KnownSecrets } from "#core/secrets.js";
+
+describe("the environment of a child", () => {
+  it("is the gateway's own, without the variables that hold its secrets", () => {
+    const from = { PATH: "/bin", WRAPPER_KEYS: "a:b", TOKEN: "t", EMPTY: "", UNSET: undefined };
+    expect(
+      childEnvironment(from, new KnownSecrets({ secretEnv: ["WRAPPER_KEYS", "TOKEN"], secrets: [] })),
+    ).to.deep.equal({ PATH: "/bin", EMPTY: "" });
+  });
+
+  it("has no variable with a secret in its value, whatever its name", () => {
+    const from = { A: "sk-12345678", B: "https://x/sk-12345678/y", C: "sk-1234567" };
+    expect(
+      childEnvironment(from, new KnownSecrets({ secretEnv: [], secrets: ["sk-12345678"] })),
+    ).to.deep.equal({ C: "sk-1234567" });
+  });
+
+  it("keeps what happens to contain a secret as short as a word", () => {
+    expect(
+      childEnvironment({ EDITOR: "/usr/bin/vim" }, new KnownSecrets({ secretEnv: [], secrets: ["bin"] })),
+    ).to.deep.equal({
+      EDITOR: "/usr/bin/vim",
+    });
+  });
+
+  it("keeps what every process lives by, even where a folder of a plugin's is in it", () => {
+    const from = { PATH: "/home/me/tools/bin:/bin", HOME: "/home/me/tools", OTHER: "/home/me/tools" };
+    expect(
+      childEnvironment(from, new KnownSecrets({ secretEnv: [], secrets: ["/home/me/tools"] })),
+    ).to.deep.equal({
+      PATH: from.PATH,
+      HOME: from.HOME,
+    });
+  });
+});

@@ -1,0 +1,22 @@
+import { expect } from "chai";
+import { pino } from "pino";
+import { ProcessPool } from "#engine-claude/pool.js";
+
+const log = pino({ level: "silent" });
+
+describe("the pool of processes", () => {
+  it("turns away all who wait for room when it closes, and none waits for good", async () => {
+    const pool = new ProcessPool({ maxProcesses: 1, idleMs: 1000, maxMemoryBytes: 0 }, log);
+    const broken = () => {
+      throw new Error("none is started in this test");
+    };
+    const starts = [1, 2, 3].map(() => pool.start(broken).catch(({ message }: Error) => message));
+    await pool.close();
+    expect(await Promise.all(starts)).to.deep.equal([
+      "none is started in this test",
+      "the gateway is closing: no process is started any more",
+      "the gateway is closing: no process is started any more",
+    ]);
+    expect(pool.count).to.equal(0);
+  });
+});

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { expect } from "chai";
+import { MARKER_VARIABLE } from "#core/installation.js";
+import { endMarked, findMarked, startTimeOf } from "#engine-claude/reaper.js";
+import { eventually } from "../e2e/poll.js";
+
+describe("the reaper", () => {
+  before(function () {
+    if (process.platform !== "linux") this.skip();
+  });
+
+  let prefix: string;
+  beforeEach(() => {
+    prefix = randomUUID();
+  });
+  afterEach(() => endMarked(prefix, { graceMs: 0 }));
+
+  /** Starts a process and waits until it says that it is there. */
+  async function start(script: string, marker = `${prefix}.1`): Promise<ChildProcess> {
+    const child = spawn(
+      process.execPath,
+      ["-e", `${script}; console.log("there"); setTimeout(() => {}, 60000)`],
+      {
+        env: { ...process.env, [MARKER_VARIABLE]: marker },
+        stdio: ["ignore", "pipe", "ignore"],
+        detached: true,
+      },
+    );
+    await once(child.stdout, "data");
+    return child;
+  }
+
+  const pids = async (of = prefix) => (await findMarked(of)).map(({ pid }) => pid);
+
+  it("finds what carries a marker with the prefix, and nothing else", async () => {
+    const own = await start("");
+    const other = await start("", `${randomUUID()}.1`);
+    try {
+      expect(await pids()).to.deep.equal([own.pid]);
+      expect(await pids(`${prefix}.2`)).to.deep.equal([]);
+    } finally {
+      other.kill("SIGKILL");
+    }
+  });
+
+  it("finds a marker behind another gateway's", async () => {
+    const child = await start("", `${randomUUID()}.1,${prefix}.1`);
+    expect(await pids()).to.deep.equal([child.pid]);
+  });
+
+  it("finds and ends what hides: without the marker, in a session of its own, one of it without a parent", async () => {
+    const script = `require("node:child_process").spawn("sh", ["-c", "(sleep 60 &); exec sleep 60"], { stdio: "ignore", detached: true, env: { PATH: process.env.PATH } }).unref()`;
+    await start(script);
+    await eventually("all of them", async () => (await pids()).length >= 3);
+    expect(await endMarked(prefix)).to.be.at.least(3);
+    expect(await pids()).to.deep.equal([]);
+  });
+
+  it("asks first: one that tidies up on TERM ends by itself", async () => {
+    const child = await start(`process.on("SIGTERM", () => process.exit(7))`);
+    const exit = once(child, "exit");
+    await endMarked(prefix);
+    expect(await exit).to.deep.equal([7, null]);
+  });
+
+  it("kills one that will not go", async () => {
+    const child = await start(`process.on("SIGTERM", () => {})`);
+    const exit = once(child, "exit");
+    expect(await endMarked(prefix, { graceMs: 100 })).to.equal(1);
+    expect(await exit).to.deep.equal([null, "SIGKILL"]);
+  });
+
+  it("has nothing to do where nothing is left", async () => {
+    expect(await endMarked(prefix)).to.equal(0);
+  });
+
+  it("tells processes with one pid apart by their start", async () => {
+    expect(await startTimeOf(process.pid)).to.be.above(0);
+    expect(await startTimeOf(2 ** 22 + 1)).to.equal(undefined);
+  });
+});

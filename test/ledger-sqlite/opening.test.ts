@@ -1,0 +1,285 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { LedgerError } from "#core/ledger-error.js";
+import { Database } from "#ledger-sqlite/database.js";
+import { lockLedger } from "#ledger-sqlite/lock.js";
+import { openDatabase } from "#ledger-sqlite/open.js";
+import { MIGRATIONS, migrate } from "#ledger-sqlite/schema.js";
+import { loadSqlite } from "#ledger-sqlite/sqlite.js";
+import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import {
+  newFolder,
+  newSession,
+  newTurn,
+  outcome,
+  rejection,
+  removeFolders,
+  tokens,
+  usageOf,
+  withoutRights,
+} from "./fixture.js";
+
+const LEDGER = new URL("../../core/ledger-sqlite/dist/sqlite-ledger.js", import.meta.url).href;
+
+/** Opens the ledger in another process, which says "open" or why not. */
+const HOLDER = `
+const { openLedger } = await import(process.argv[1]);
+try {
+  await openLedger({ dataDir: process.argv[2] });
+  console.log("open");
+  setInterval(() => {}, 1000);
+} catch (error) {
+  console.log(error.message);
+}`;
+
+describe("ledger: opening", () => {
+  const children: ChildProcess[] = [];
+
+  afterEach(async () => {
+    for (const child of children.splice(0)) await kill(child);
+    removeFolders();
+  });
+
+  async function kill(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+
+  async function openElsewhere(dataDir: string): Promise<{ child: ChildProcess; said: string }> {
+    const args = ["--no-warnings", "--input-type=module", "-e", HOLDER, LEDGER, dataDir];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    children.push(child);
+    const [data] = await once(child.stdout, "data");
+    return { child, said: String(data).trim() };
+  }
+
+  async function refusal(dataDir: string): Promise<string> {
+    const error = await rejection(openLedger({ dataDir }));
+    expect(error).to.be.instanceOf(LedgerError);
+    expect(error.message).to.not.include("\n");
+    return error.message;
+  }
+
+  async function fill(dataDir: string): Promise<void> {
+    const ledger = await openLedger({ dataDir });
+    for (let i = 0; i < 100; i++) {
+      const session = newSession({ systemPrompt: "x".repeat(500) });
+      await ledger.sessions.create(session);
+      const turn = newTurn(session);
+      await ledger.turns.begin(turn);
+      await ledger.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.1)), { at: turn.createdAt });
+    }
+    await ledger.close();
+  }
+
+  it("makes folder and files that only their owner may read", async () => {
+    const mask = process.umask(0);
+    try {
+      const dataDir = join(newFolder(), "deep", "data");
+      const ledger = await openLedger({ dataDir });
+      await ledger.sessions.create(newSession());
+      expect(statSync(dataDir).mode & 0o777).to.equal(0o700);
+      for (const file of readdirSync(dataDir)) {
+        expect(statSync(join(dataDir, file)).mode & 0o777, file).to.equal(0o600);
+        expect(file).to.match(/^ledger\.sqlite(-wal|-shm|\.lock|\.pid)?$/);
+      }
+      await ledger.close();
+      expect(readdirSync(dataDir).sort()).to.deep.equal(["ledger.sqlite", "ledger.sqlite.lock"]);
+    } finally {
+      process.umask(mask);
+    }
+  });
+
+  it("refuses a second opener, in this process and in others, and the first goes on", async () => {
+    const dataDir = newFolder();
+    const ledger = await openLedger({ dataDir });
+    const wanted = `ledger ${join(dataDir, "ledger.sqlite")} is in use by another gateway (pid ${process.pid})`;
+    expect(await refusal(dataDir)).to.equal(wanted);
+    // The failed opener of this process must not have dropped this process's lock.
+    expect((await openElsewhere(dataDir)).said).to.equal(wanted);
+    expect((await openElsewhere(dataDir)).said).to.equal(wanted);
+    await ledger.sessions.create(newSession());
+    await ledger.close();
+    expect((await openElsewhere(dataDir)).said).to.equal("open");
+  });
+
+  it("names the other gateway's pid, and isn't fooled by what a killed one left", async () => {
+    const dataDir = newFolder();
+    for (let round = 0; round < 3; round++) {
+      const { child, said } = await openElsewhere(dataDir);
+      expect(said).to.equal("open");
+      expect(await refusal(dataDir)).to.match(
+        new RegExp(`in use by another gateway \\(pid ${child.pid}\\)$`),
+      );
+      await kill(child);
+    }
+    // A pid that lives, but has no lock.
+    writeFileSync(join(dataDir, "ledger.sqlite.pid"), "1\n");
+    await (await openLedger({ dataDir })).close();
+  });
+
+  it("knows that the gateway before was killed: a large ledger is read through then", async () => {
+    const sqlite = await loadSqlite();
+    const file = join(newFolder(), "ledger.sqlite");
+    const afterCrash = () => {
+      const lock = lockLedger(sqlite, file);
+      lock.release();
+      return lock.afterCrash;
+    };
+    expect(afterCrash()).to.equal(false);
+    writeFileSync(`${file}.pid`, "4711\n");
+    expect(afterCrash()).to.equal(true);
+    expect(afterCrash()).to.equal(false);
+  });
+
+  it("lets one of many in that start at once", async () => {
+    const dataDir = newFolder();
+    const said = await Promise.all(
+      Array.from({ length: 8 }, async () => (await openElsewhere(dataDir)).said),
+    );
+    expect(said.filter((line) => line === "open")).to.have.length(1);
+    expect(said.filter((line) => line.includes("in use by another gateway"))).to.have.length(7);
+  });
+
+  it("says so when the file is no SQLite file, and leaves it alone", async () => {
+    for (const content of [
+      "not a ledger\n".repeat(1000),
+      "x",
+      Buffer.alloc(8192, 0xff),
+      Buffer.alloc(8192),
+    ]) {
+      const dataDir = newFolder();
+      const file = join(dataDir, "ledger.sqlite");
+      writeFileSync(file, content);
+      expect(await refusal(dataDir)).to.match(/^ledger .*ledger\.sqlite is damaged/);
+      expect(readFileSync(file).equals(Buffer.from(content))).to.equal(true);
+      // And lets go of it.
+      writeFileSync(file, "");
+      await (await openLedger({ dataDir })).close();
+    }
+  });
+
+  it("says so when the file is damaged", async () => {
+    const damages: Record<string, (file: string) => void> = {
+      "cut in half": (file) => truncateSync(file, Math.floor(statSync(file).size / 2)),
+      "cut within its first page": (file) => truncateSync(file, 1000),
+      "a page of zeros": (file) => overwrite(file, 4096 * 3, Buffer.alloc(4096)),
+      "noise in the schema": (file) => overwrite(file, 100, Buffer.alloc(40, 0x5a)),
+      "noise in every page": (file) => {
+        for (let at = 4096; at < statSync(file).size; at += 4096) overwrite(file, at, Buffer.alloc(64, 0xa5));
+      },
+    };
+    for (const [what, damage] of Object.entries(damages)) {
+      const dataDir = newFolder();
+      await fill(dataDir);
+      damage(join(dataDir, "ledger.sqlite"));
+      expect(await refusal(dataDir), what).to.match(/^ledger .*ledger\.sqlite is damaged/);
+    }
+  });
+
+  it("refuses a newer ledger, and one that is another program's", async () => {
+    const sqlite = await loadSqlite();
+    const newer = newFolder();
+    await fill(newer);
+    const connection = new sqlite.DatabaseSync(join(newer, "ledger.sqlite"));
+    connection.exec("PRAGMA user_version = 99");
+    connection.close();
+    expect(await refusal(newer)).to.include(
+      `was written by a newer Claudeway (version 99; this one knows up to ${MIGRATIONS.length})`,
+    );
+
+    const foreign = newFolder();
+    const other = new sqlite.DatabaseSync(join(foreign, "ledger.sqlite"));
+    other.exec("CREATE TABLE notes (text)");
+    other.close();
+    expect(await refusal(foreign)).to.match(/is a SQLite file, but no ledger of Claudeway$/);
+  });
+
+  it("says so when the folder can't be written, or is none", async () => {
+    const dataDir = join(newFolder(), "data");
+    mkdirSync(dataDir);
+    await fill(dataDir);
+    chmodSync(join(dataDir, ".."), 0o755);
+    chmodSync(dataDir, 0o555);
+    await withoutRights(async () => {
+      expect(await refusal(dataDir)).to.match(/^ledger/);
+      expect(await refusal(join(dataDir, "new"))).to.match(/^ledger: can't write to .*new: EACCES/);
+    });
+    chmodSync(dataDir, 0o755);
+    expect(await refusal(join(dataDir, "ledger.sqlite", "x"))).to.match(/ENOTDIR/);
+    if (process.platform === "linux") expect(await refusal("/proc/claudeway/data")).to.match(/ENOENT/);
+  });
+
+  it("goes forward version by version, and back to the last good one when a step fails", async () => {
+    const sqlite = await loadSqlite();
+    const file = join(newFolder(), "ledger.sqlite");
+    const { database, close } = openDatabase(sqlite, file);
+    const version = () => database.one("PRAGMA user_version")?.["user_version"];
+    const steps = [
+      ...MIGRATIONS,
+      "ALTER TABLE turns ADD COLUMN note TEXT",
+      "CREATE TABLE more (a); CREATE TABLE more (b)",
+    ];
+    expect(() => migrate(database, steps)).to.throw(LedgerError, "already exists");
+    expect(version()).to.equal(MIGRATIONS.length + 1);
+    expect(database.all("SELECT name FROM sqlite_schema WHERE name = 'more'")).to.deep.equal([]);
+    expect(database.all("SELECT note FROM turns")).to.deep.equal([]);
+    migrate(database, [...steps.slice(0, -1), "CREATE TABLE more (a)"]);
+    expect(version()).to.equal(MIGRATIONS.length + 2);
+    close();
+  });
+
+  it("takes a ledger of every earlier version, with what is in it", async () => {
+    for (let version = 1; version < MIGRATIONS.length; version++) {
+      const dataDir = newFolder();
+      const database = new Database(await loadSqlite(), join(dataDir, "ledger.sqlite"));
+      migrate(database, MIGRATIONS.slice(0, version));
+      database.exec(`
+        INSERT INTO sessions (id, key_id, kind, model, workdir, owns_workdir, created_at, last_used, begun, cost_nano)
+        VALUES ('s', 'ci', 'session', 'sonnet', '/tmp', 0, 1, 1, 1, 5);
+        INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at, cost_nano,
+          by_model, end, ended_at, answered_by, duration_ms, queued_ms)
+        VALUES ('t', 1, 'ci', 'r', 'sonnet', 1, x'ab', 1, 5, '"m"', 'completed', 2, 'm', 1, 0)`);
+      database.close();
+      const ledger = await openLedger({ dataDir });
+      expect((await ledger.sessions.get("s"))?.totals.costUsd).to.equal(5e-9);
+      expect((await ledger.turns.get("t"))?.ended?.model).to.equal("m");
+      await ledger.close();
+    }
+  });
+
+  it("takes the implementation that the environment names", async () => {
+    const before = process.env["CLAUDEWAY_SQLITE"];
+    try {
+      process.env["CLAUDEWAY_SQLITE"] = "mysql";
+      expect(await refusal(newFolder())).to.equal(
+        'CLAUDEWAY_SQLITE is "mysql"; it takes auto, builtin or package',
+      );
+      process.env["CLAUDEWAY_SQLITE"] = "package";
+      expect(await loadSqlite()).to.equal(await import("@photostructure/sqlite"));
+      delete process.env["CLAUDEWAY_SQLITE"];
+      expect(await loadSqlite("package")).to.equal(await import("@photostructure/sqlite"));
+    } finally {
+      if (before === undefined) delete process.env["CLAUDEWAY_SQLITE"];
+      else process.env["CLAUDEWAY_SQLITE"] = before;
+    }
+  });
+});
+
+function overwrite(file: string, at: number, bytes: Buffer): void {
+  const content = readFileSync(file);
+  bytes.copy(content, at, 0, Math.min(bytes.length, content.length - at));
+  writeFileSync(file, content);
+}

@@ -1,0 +1,166 @@
+import { existsSync } from "node:fs";
+import { definePlugin, Refusal } from "@claudeway/core";
+import { createTestGateway, RequestError, type StreamEvent, type TestGateway } from "@claudeway/testing";
+import Router from "@koa/router";
+import { expect } from "chai";
+import { rejection, rejectionMessage } from "../core/kernel/kit.js";
+
+const ANY = { type: "object", additionalProperties: true } as const;
+
+/** Refuses prompts with a word in them, and says hello. */
+const guard = definePlugin<{ word?: string }>({
+  name: "guard",
+  apiVersion: 1,
+  configSchema: { type: "object", properties: { word: { type: "string" } }, additionalProperties: false },
+  apply(kernel, { word = "secret" }) {
+    const router = new Router();
+    router.get("/", (ctx) => {
+      ctx.body = { word };
+    });
+    kernel.mount("/guard", router);
+    kernel.hooks.beforeExecute.tap("word", (plan) => {
+      if (plan.prompt.includes(word)) throw new Refusal(403, `no ${word} here`);
+      return { ...plan, model: "opus" };
+    });
+    kernel.hooks.spawn.tap("sudo", (plan) => ({ ...plan, command: "sudo", args: ["-u", "claude"] }));
+  },
+});
+
+/** Has every call decided by a person. */
+const asking = definePlugin<object>({
+  name: "asking",
+  apiVersion: 1,
+  configSchema: ANY,
+  apply(kernel) {
+    kernel.hooks.approve.tap("all", ({ tool }) =>
+      tool === "Read" ? { verdict: "allow" } : { verdict: "ask", liveWaitSecs: tool === "Slow" ? 0 : 60 },
+    );
+  },
+});
+
+describe("createTestGateway", () => {
+  let gateway: TestGateway | undefined;
+
+  afterEach(async () => {
+    await gateway?.close();
+    gateway = undefined;
+  });
+
+  it("runs turns through plugins", async () => {
+    gateway = await createTestGateway({ plugins: [[guard, { word: "beans" }]] });
+    const answer = await gateway.turn("hello there");
+    expect(answer).to.include({ success: true, result: "You said: hello there", cost_usd: 0.001 });
+    const [turn] = gateway.ran;
+    expect(turn?.plan.model).to.equal("opus");
+    expect(turn?.spawn).to.deep.include({ command: "sudo", args: ["-u", "claude"] });
+
+    const refused = await rejection(gateway.turn("spill the beans"));
+    expect(refused).to.be.instanceOf(RequestError);
+    expect(refused).to.include({ status: 403, code: "FORBIDDEN", message: "no beans here" });
+    expect(gateway.ran).to.have.length(1);
+
+    expect(await (await gateway.fetch("/guard", { key: "user" })).json()).to.deep.equal({ word: "beans" });
+    expect((await gateway.fetch("/guard", { key: null })).status).to.equal(401);
+    expect(gateway.plugins()).to.have.length(1);
+    expect(gateway.logs.map(({ msg }) => msg).join("\n")).to.match(/^plugin guard: on after \d+ ms$/m);
+  });
+
+  it("streams, in sessions too", async () => {
+    gateway = await createTestGateway({
+      replies: ({ prompt, earlier }) => `${prompt} after ${earlier.length}`,
+    });
+    const session = await gateway.session({ key: "user", model: "haiku" });
+    await session.turn("one");
+    const events: StreamEvent[] = [];
+    for await (const event of session.stream("two", { stream: "delta" })) events.push(event);
+    const text = events.flatMap((event) => (event.event === "text" ? event.data : [])).join("");
+    expect(text).to.equal("two after 1");
+    expect(events.at(-1)).to.have.nested.property("data.result", "two after 1");
+    expect(await session.info()).to.include({ task_count: 2, cost_usd: 0.002, model: "haiku" });
+    await session.end();
+    expect(await rejection(session.turn("three"))).to.include({ status: 404 });
+  });
+
+  it("switches plugins at run time, and takes another configuration", async () => {
+    gateway = await createTestGateway();
+    expect((await gateway.fetch("/guard")).status).to.equal(404);
+    await gateway.enable(guard);
+    expect(await rejection(gateway.turn("a secret"))).to.include({ status: 403 });
+    await gateway.disable("guard");
+    expect(await gateway.turn("a secret")).to.include({ success: true });
+    expect(gateway.plugins()).to.have.nested.property("[0].state", "off");
+    const wrong = await rejectionMessage(gateway.reload({ plugins: { guard: { wrod: "x" } }, por: 1 }));
+    expect(wrong).to.match(/^config: por: unknown setting/);
+  });
+
+  it("has tool calls decided: denied and listed, asked live, and parked", async () => {
+    const seen: unknown[] = [];
+    gateway = await createTestGateway({
+      config: { no_permissions_bypass: true },
+      replies: function* ({ prompt }) {
+        const tool = /^\w+$/.test(prompt) ? prompt : "Write";
+        const outcome = yield { tool, input: { path: "a.txt" }, id: `toolu_${tool}` };
+        seen.push(outcome);
+        yield outcome?.allowed ? "done" : "not done";
+      },
+    });
+    const session = await gateway.session();
+    const denied = await session.turn("Write");
+    expect(denied.permission_denials).to.deep.equal([
+      { tool_name: "Write", tool_use_id: "toolu_Write", tool_input: { path: "a.txt" } },
+    ]);
+    expect((await session.approve(["toolu_Write"])).approved).to.deep.equal([
+      { tool_use_id: "toolu_Write", ran: true },
+    ]);
+
+    await gateway.enable(asking);
+    expect(await gateway.turn("Read")).to.include({ result: "done" });
+    const live = gateway.turn("Edit");
+    const { id, tool } = await gateway.approvals.next();
+    expect(tool).to.equal("Edit");
+    await gateway.approvals.decide(id, { decision: "allow", updatedInput: { path: "b.txt" } });
+    expect(await live).to.include({ result: "done" });
+    expect(seen.at(-1)).to.deep.equal({ allowed: true, input: { path: "b.txt" } });
+
+    const parked = await gateway.turn("Slow");
+    expect(parked).to.include({ success: false });
+    const pending = parked.pending_approval;
+    await gateway.approvals.decide(pending?.id ?? "", "deny");
+    const turn = await until(gateway, pending?.turn_id ?? "");
+    expect(turn).to.have.nested.property("result.result", "not done");
+    expect(turn).to.have.nested.property("result.cost_usd", 0.001);
+  });
+
+  it("fails and hangs as its script says, and ends what hangs", async () => {
+    gateway = await createTestGateway({
+      replies: ({ prompt }) =>
+        prompt === "fail" ? [{ error: "API Error: 529" }] : ["well", { wait: "for good" }],
+    });
+    expect(await gateway.turn("fail")).to.include({ success: false, error: "API Error: 529" });
+    expect(await rejection(gateway.turn("hang", { timeout_secs: 1 }))).to.include({ status: 408 });
+    for await (const event of gateway.stream("hang")) if (event.event === "text") break;
+    const hanging = rejection(gateway.turn("hang"));
+    while (gateway.ran.length < 4) await new Promise(setImmediate);
+    await gateway.close();
+    expect(await hanging).to.include({ status: 503 });
+    expect(existsSync(gateway.dir)).to.equal(false);
+  });
+
+  it("rejects with one line where a plugin does not start, and leaves nothing", async () => {
+    const broken = { ...guard, apply: () => Promise.reject(new Error("no luck")) };
+    expect(await rejectionMessage(createTestGateway({ plugins: [broken] }))).to.equal(
+      "plugin guard: did not start: no luck",
+    );
+    expect(await rejectionMessage(createTestGateway({ plugins: ["no_such_one"] }))).to.match(
+      /there is no such plugin/,
+    );
+  });
+});
+
+async function until(gateway: TestGateway, turnId: string): Promise<unknown> {
+  for (;;) {
+    const turn: unknown = await (await gateway.fetch(`/turns/${turnId}`)).json();
+    if (JSON.stringify(turn).includes('"state":"completed"')) return turn;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
