@@ -6,11 +6,14 @@ import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { pino } from "pino";
 import { completedRequests } from "#core/http/access-log.js";
-import { authenticate, Keyring } from "#core/http/auth.js";
-import { bodyAs, jsonBody } from "#core/http/body.js";
+import { authenticate, Doorkeeper, Keyring } from "#core/http/auth.js";
+import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
+import { ByteBudget } from "#core/http/byte-budget.js";
+import { ClientAddresses } from "#core/http/client-address.js";
 import type { GatewayMiddleware, GatewayState } from "#core/http/context.js";
 import { requestHook } from "#core/http/dispatch.js";
 import { errorResponses } from "#core/http/errors.js";
+import { GuessThrottle } from "#core/http/guesses.js";
 import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
 import { Kernel } from "#core/kernel/kernel.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
@@ -25,6 +28,7 @@ import { LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
 const [rung = "", folder = ""] = process.argv.slice(2);
 const LIMITS = { body_bytes: LIMIT_BYTES, connections: 1000, header_secs: 20, request_secs: 300 };
 const RUNGS_IN_ORDER: readonly string[] = ["edge", "auth", "log line", "hooks", "schema"] satisfies Rung[];
+const BUDGET = new ByteBudget(64 * LIMIT_BYTES);
 const ANSWER = { status: "ok", prompt: "" };
 
 process.on("message", () => process.send?.({ cpu: process.cpuUsage() }));
@@ -88,14 +92,19 @@ function chainTo(last: string): Koa<GatewayState> {
     ctx.body = { ...ANSWER, prompt };
   });
   const app = new Koa<GatewayState>();
-  app.use(has("log line") ? completedRequests({ kernel, audit }) : named);
+  app.use(has("log line") ? completedRequests({ kernel, audit, addresses: new ClientAddresses([]) }) : named);
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
-  if (has("auth")) app.use(authenticate(new Keyring([{ id: "bench", secret: SECRET }]), () => "key"));
+  if (has("auth")) app.use(authenticate(doorkeeper(), () => "key"));
   if (has("hooks")) app.use(requestHook(kernel));
-  app.use(has("schema") ? jsonBody(LIMIT_BYTES) : parseJson());
+  if (has("schema")) app.use(boundBodies(() => ({ limitBytes: LIMIT_BYTES, budget: BUDGET })));
+  app.use(has("schema") ? jsonBody() : parseJson());
   app.use(router.routes());
   return app;
+}
+
+function doorkeeper(): Doorkeeper {
+  return new Doorkeeper(new Keyring([{ id: "bench", secret: SECRET }]), new GuessThrottle());
 }
 
 /** All of it, with a ledger and an audit log, and a plugin's route. */

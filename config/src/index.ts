@@ -1,7 +1,7 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
-export { type ApiKey, generateKey, type KeyLimits } from "./keys.js";
+export { type ApiKey, generateKey, isShortSecret, type KeyLimits, shortSecretWarnings } from "./keys.js";
 export {
   type LoadedConfig,
   loadConfig,

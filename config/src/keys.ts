@@ -57,6 +57,24 @@ export function checkKeyLimits(limits: KeyLimits, keys: readonly ApiKey[], where
   }
 }
 
+/** Characters; the secrets of the forerunner's examples have 15. */
+const MIN_LONG_SECRET = 16;
+
+/** Whether a secret is short enough to be found by trying. */
+export function isShortSecret(secret: string): boolean {
+  return secret.length < MIN_LONG_SECRET;
+}
+
+/** What to say of keys with short secrets, a line each. */
+export function shortSecretWarnings(keys: readonly ApiKey[]): string[] {
+  return keys
+    .filter(({ secret }) => isShortSecret(secret))
+    .map(
+      ({ id, secret }) =>
+        `the secret of key ${id} has ${secret.length} characters and could be guessed; make one with: openssl rand -hex 32`,
+    );
+}
+
 /** The key of a gateway that was given none. */
 export function generateKey(): ApiKey {
   return { id: "default", secret: `sk-${randomBytes(32).toString("hex")}` };

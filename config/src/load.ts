@@ -14,6 +14,7 @@ import {
   readKeySections,
 } from "./keys.js";
 import { choosePlugins, type PluginChoices } from "./plugins.js";
+import { checkProxies } from "./proxies.js";
 import { fileSettings } from "./settings.js";
 import { readText } from "./text.js";
 import { type Environment, isEveryday, substituteVariables, type UsedVariable } from "./variables.js";
@@ -100,6 +101,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd, tree }: 
   const { keys: _keys, plugins, ...config } = merge(layers);
   const given = layers.findLast((layer) => layer.keys !== undefined)?.keys;
   const keys = given ?? [generateKey()];
+  checkProxies(config.trusted_proxies, `${file?.shown}: trusted_proxies`);
   const { keyLimits = {} } = fileLayer;
   checkKeyLimits(keyLimits, keys, `${file?.shown}: keys`);
   return {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { ConfigError, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import type { Logger } from "pino";
 import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
 import { ApprovalService } from "./approvals/approval-service.js";
@@ -98,6 +98,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const { config } = loaded;
   const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
   const source = await checkFirst(options, kernel);
+  for (const warning of shortSecretWarnings(loaded.keys)) log.warn(warning);
   const { claude } = source;
   const approvalMode = chooseApprovalMode(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));

@@ -4,14 +4,19 @@ import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
-import { isLinkPath } from "./approvals/links.js";
+import { isLinkPath, LINK_PATH } from "./approvals/links.js";
 import { messageOf } from "./errors.js";
 import { completedRequests, tellCompleted } from "./http/access-log.js";
-import { type Access, authenticate, Keyring } from "./http/auth.js";
-import { jsonBody } from "./http/body.js";
+import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
+import { boundBodies, jsonBody } from "./http/body.js";
+import { ByteBudget } from "./http/byte-budget.js";
+import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
 import { admitRequest, notAllowed, ownPathsFirst, pluginRoutes, requestHook } from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
+import { GuessThrottle } from "./http/guesses.js";
+import type { BodyBound } from "./http/incoming.js";
+import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
 import { healthRoutes } from "./http/routes/health.js";
@@ -65,6 +70,11 @@ export class Gateway {
   readonly sessions: Sessions;
   readonly #tasks: Tasks;
   readonly #workdirs: Workdirs;
+  readonly #guesses = new GuessThrottle();
+  readonly #doorkeeper: Doorkeeper;
+  readonly #addresses: ClientAddresses;
+  readonly #strangersBytes = new ByteBudget(STRANGERS_BYTES);
+  readonly #callersBytes = new Map<string, ByteBudget>();
   readonly #server: Server;
   readonly #sockets: TaskSockets;
   readonly #parked: ParkedTurns;
@@ -111,6 +121,8 @@ export class Gateway {
       closing: this.#shutdown.signal,
     });
     this.keyring = new Keyring(keys);
+    this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
+    this.#addresses = new ClientAddresses(config.trusted_proxies);
     this.#tasks = new Tasks({ engine, turns: this.turns, workdirs: this.#workdirs });
     this.sessions = new Sessions({
       engine,
@@ -133,18 +145,26 @@ export class Gateway {
   /** The way of every request, from top to bottom. */
   #chain(): Koa<GatewayState> {
     const { kernel, audit, log } = this.parts;
-    const parseJson = jsonBody(this.#config.limits.body_bytes);
+    const parseJson = jsonBody();
     const routes = this.#routes();
     // Takes forms, where everything else takes JSON.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
-    app.use(completedRequests({ kernel, audit }));
+    app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
     app.use(errorResponses(log));
     app.use(refuseBadHttp());
-    app.use(authenticate(this.keyring, (ctx) => this.#accessTo(ctx)));
+    app.use(authenticate(this.#doorkeeper, (ctx) => this.#accessTo(ctx)));
+    app.use(
+      slowStrangers({
+        keyring: this.keyring,
+        guesses: this.#guesses,
+        openRoutes: (ctx) => this.#openRoutes(ctx),
+      }),
+    );
     app.use(requestHook(kernel));
+    app.use(boundBodies((ctx) => this.#bodyBound(ctx)));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(page.routes());
@@ -180,8 +200,10 @@ export class Gateway {
   #openSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
     return new TaskSockets({
-      keyring: this.keyring,
+      doorkeeper: this.#doorkeeper,
+      addresses: this.#addresses,
       tasks: this.#tasks,
+      budgetOf: (keyId) => this.#budgetOf(keyId),
       admit: (request) => {
         this.turns.checkOpen();
         return admitRequest(kernel, request);
@@ -195,6 +217,32 @@ export class Gateway {
   #accessTo(ctx: GatewayContext): Access {
     if (ctx.path === "/health" || ctx.path === "/ready" || isLinkPath(ctx.path)) return "none";
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
+  }
+
+  #openRoutes(ctx: GatewayContext): OpenRoutes | undefined {
+    if (this.#accessTo(ctx) !== "none") return undefined;
+    if (isLinkPath(ctx.path)) return { prefix: LINK_PATH };
+    return this.parts.kernel.routes.match(ctx.path) ?? { prefix: "/" };
+  }
+
+  #bodyBound(ctx: GatewayContext): BodyBound {
+    const { caller, known } = ctx.state;
+    const own = this.parts.kernel.routes.match(ctx.path)?.bodyBytes;
+    if (caller === undefined && !known) {
+      const limitBytes = own ?? (isLinkPath(ctx.path) ? FORM_BYTES : OPEN_BODY_BYTES);
+      return { limitBytes, budget: this.#strangersBytes };
+    }
+    const limitBytes = own ?? this.#config.limits.body_bytes;
+    return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
+  }
+
+  /** What one key's bodies may hold that are being read. */
+  #budgetOf(keyId: string): ByteBudget {
+    const known = this.#callersBytes.get(keyId);
+    if (known !== undefined) return known;
+    const budget = new ByteBudget(Math.max(CALLERS_BYTES, 2 * this.#config.limits.body_bytes));
+    this.#callersBytes.set(keyId, budget);
+    return budget;
   }
 
   /** How many turns run and wait. */
@@ -258,6 +306,14 @@ export class Gateway {
     clearTimeout(hangUp);
   }
 }
+
+/** Bytes of a body where no key is needed, unless its plugin says otherwise. */
+const OPEN_BODY_BYTES = 8 * 1024;
+/** Bytes of the form behind a signed link: a reason of 10,000 characters takes some. */
+const FORM_BYTES = 64 * 1024;
+/** Bytes of bodies that are being read: of all who need no key, and of each key. */
+const STRANGERS_BYTES = 4 * 1024 * 1024;
+const CALLERS_BYTES = 64 * 1024 * 1024;
 
 /** How long the last answers may take to be sent after the last turn has ended, in ms. */
 const LAST_ANSWERS_MS = 1000;

@@ -1,5 +1,5 @@
-/** Taking anything shorter out of every line would take out words, too. */
-const MIN_SECRET = 8;
+/** Anything shorter is a word in other texts: it is a secret only where it stands for itself. */
+const MIN_ANYWHERE = 8;
 
 /** What a source of secrets tells. */
 export interface Secrets {
@@ -16,24 +16,31 @@ export interface Secrets {
 export class KnownSecrets {
   readonly #values = new Set<string>();
   readonly #names = new Set<string>();
+  readonly #short = new Set<string>();
   #written: readonly string[] = [];
+  #shortWords: RegExp | undefined;
 
   constructor(...sources: readonly Secrets[]) {
     for (const source of sources) this.add(source);
   }
 
   add({ secrets, secretEnv = [] }: Secrets): void {
-    for (const secret of secrets) if (secret.length >= MIN_SECRET) this.#values.add(secret);
+    for (const secret of secrets) {
+      (secret.length >= MIN_ANYWHERE ? this.#values : this.#short).add(secret);
+    }
     for (const name of secretEnv) this.#names.add(name);
-    this.#written = [...this.#values]
-      .map((secret) => JSON.stringify(secret).slice(1, -1))
-      // One that begins with another one must not be left half.
-      .sort((one, other) => other.length - one.length);
+    this.#written = inJson(this.#values);
+    this.#shortWords = wordsIn(inJson(this.#short));
   }
 
   /** All that are long enough to be told from words. */
   get values(): readonly string[] {
     return [...this.#values];
+  }
+
+  /** Those that are as short as a word. */
+  get short(): ReadonlySet<string> {
+    return this.#short;
   }
 
   /** Of variables that hold one. */
@@ -42,6 +49,22 @@ export class KnownSecrets {
   }
 
   /** Takes them out of JSON text. */
-  readonly redact = (json: string): string =>
-    this.#written.reduce((clean, secret) => clean.replaceAll(secret, "[secret]"), json);
+  readonly redact = (json: string): string => {
+    const clean = this.#written.reduce((text, secret) => text.replaceAll(secret, "[secret]"), json);
+    return this.#shortWords === undefined ? clean : clean.replace(this.#shortWords, "[secret]");
+  };
+}
+
+/** Secrets as JSON text writes them; one that begins with another one must not be left half. */
+function inJson(secrets: ReadonlySet<string>): string[] {
+  return [...secrets]
+    .map((secret) => JSON.stringify(secret).slice(1, -1))
+    .sort((one, other) => other.length - one.length);
+}
+
+/** Where they stand for themselves: not in a longer word, not as the name of a field, nor as a number or `true`. */
+function wordsIn(secrets: readonly string[]): RegExp | undefined {
+  if (secrets.length === 0) return undefined;
+  const any = secrets.map((secret) => secret.replace(/[^A-Za-z0-9]/g, "\\$&")).join("|");
+  return new RegExp(`(?<![A-Za-z0-9_]|":)(?:${any})(?![A-Za-z0-9_]|":)`, "g");
 }

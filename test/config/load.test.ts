@@ -25,6 +25,7 @@ describe("loadConfig", () => {
         port: 3000,
         log_level: "info",
         no_permissions_bypass: false,
+        trusted_proxies: [],
         limits: { body_bytes: 10 * 1024 * 1024, connections: 20_000, header_secs: 20, request_secs: 300 },
         engine: {
           max_running: 4 * availableParallelism(),

@@ -8,7 +8,7 @@ const ID =
   "an id takes up to 64 letters, digits, dots, hyphens and underscores, a letter or digit first, no two dots together";
 const PORT = "takes a whole number from 0 to 65535";
 const TOP =
-  "takes keys, claude_bin, workdir, log_dir, data_dir, host, port, log_level, no_permissions_bypass, limits, engine or plugins";
+  "takes keys, claude_bin, workdir, log_dir, data_dir, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine or plugins";
 
 /** Each with the one line that says where, what, and what is taken. */
 const REFUSED: readonly (readonly [string, Given, string])[] = [
@@ -142,6 +142,31 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     "a setting with a hyphen",
     { file: 'log-dir = "x"' },
     `${FILE}: log-dir: unknown setting; did you mean log_dir?`,
+  ],
+  [
+    "a proxy by name",
+    { file: `trusted_proxies = ["127.0.0.1", "proxy.example"]` },
+    `${FILE}: trusted_proxies must be addresses or networks such as 172.16.0.0/12, got "proxy.example"`,
+  ],
+  [
+    "a network that is too small",
+    { file: `trusted_proxies = ["127.0.0.1", "172.16.0.0/33"]` },
+    `${FILE}: trusted_proxies must be addresses or networks such as 172.16.0.0/12, got "172.16.0.0/33"`,
+  ],
+  [
+    "a network without its size",
+    { file: `trusted_proxies = ["127.0.0.1", "172.16.0.0/"]` },
+    `${FILE}: trusted_proxies must be addresses or networks such as 172.16.0.0/12, got "172.16.0.0/"`,
+  ],
+  [
+    "one of IPv6",
+    { file: `trusted_proxies = ["127.0.0.1", "::1/129"]` },
+    `${FILE}: trusted_proxies must be addresses or networks such as 172.16.0.0/12, got "::1/129"`,
+  ],
+  [
+    "a keyword of a library",
+    { file: `trusted_proxies = ["127.0.0.1", "loopback"]` },
+    `${FILE}: trusted_proxies must be addresses or networks such as 172.16.0.0/12, got "loopback"`,
   ],
   [
     "a slip in a section",

@@ -77,12 +77,12 @@ const BODIES: readonly BadInput[] = [
     body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
   }),
   bad("POST /task", 400, `prompt: is an array of 1 item; ${PROMPT}`, {
-    body: `{"prompt":${"[".repeat(1000)}${"]".repeat(1000)}}`,
-    shown: '{"prompt":[[[…]]]}, 1,000 deep',
+    body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
+    shown: '{"prompt":[[[…]]]}, 200 deep',
   }),
-  bad("POST /task", 400, "the body is nested too deeply", {
-    body: `{"prompt":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
-    shown: '{"prompt":[[[…]]]}, 30,000 deep',
+  bad("POST /task", 400, "the body must be nested at most 200 levels deep", {
+    body: `{"prompt":${"[".repeat(200)}${"]".repeat(200)}}`,
+    shown: '{"prompt":[[[…]]]}, 201 deep',
   }),
   bad("POST /task", 413, `the body is larger than ${BODY_BYTES} bytes`, {
     body: { prompt: "x".repeat(66_000) },
@@ -399,7 +399,7 @@ export const BAD_FRAMES: readonly BadFrame[] = [
   {
     frame: `{"prompt":${"[".repeat(30_000)}${"]".repeat(30_000)}}`,
     shown: '{"prompt":[[[…]]]}, 30,000 deep',
-    error: "the body is nested too deeply",
+    error: "the body must be nested at most 200 levels deep",
     close: 1008,
   },
   { frame: "x".repeat(BODY_BYTES + 1), shown: "xxx…, 65,537 bytes where 65,536 are allowed", close: 1009 },

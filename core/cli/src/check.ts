@@ -1,4 +1,4 @@
-import type { LoadedConfig } from "@claudeway/config";
+import { type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import type { CheckedPlugin } from "@claudeway/core/host";
 import {
   checkFolder,
@@ -35,13 +35,7 @@ export async function checkAll(
   plugins.catch(() => undefined);
   const checks: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["configuration", () => file ?? "no file; flags and variables only"],
-    [
-      "keys",
-      () =>
-        loaded.generated
-          ? "none given; one will be generated at each start"
-          : loaded.keys.map(({ id }) => id).join(", "),
-    ],
+    ["keys", () => describeKeys(loaded)],
     ["plugins", async () => (await plugins).map(({ name }) => name).join(", ") || "none"],
     ["claude", () => checkClaude(loaded, childEnvironment(env, secrets))],
     [
@@ -56,6 +50,12 @@ export async function checkAll(
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
   return lines;
+}
+
+function describeKeys({ generated, keys }: LoadedConfig): string {
+  if (generated) return "none given; one will be generated at each start";
+  const ids = keys.map(({ id }) => id).join(", ");
+  return [ids, ...shortSecretWarnings(keys)].join("; ");
 }
 
 export function formatChecks(lines: readonly CheckLine[]): string {

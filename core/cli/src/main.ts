@@ -111,7 +111,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   service.ready(`Listening on ${gateway.address.url}`);
   const [admin] = keys;
   if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
-  process.stdout.write(banner(VERSION, gateway));
+  process.stdout.write(banner(VERSION, gateway, keys));
 }
 
 async function listen(

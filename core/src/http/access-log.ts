@@ -3,6 +3,7 @@ import { redactTokens } from "../approvals/links.js";
 import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { AuditLog } from "../ports/audit.js";
+import type { ClientAddresses } from "./client-address.js";
 import type { GatewayMiddleware } from "./context.js";
 import { pathOf } from "./target.js";
 
@@ -14,12 +15,17 @@ interface Listeners {
   readonly audit: AuditLog;
 }
 
-/** Names every request; when its answer is out, or its client gone, tells that it is completed. */
-export function completedRequests(to: Listeners): GatewayMiddleware {
+interface Naming extends Listeners {
+  readonly addresses: ClientAddresses;
+}
+
+/** Names every request and where it comes from; when its answer is out, or its client gone, tells that it is completed. */
+export function completedRequests({ addresses, ...to }: Naming): GatewayMiddleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
     const id = randomUUID();
     ctx.state.requestId = id;
+    ctx.state.clientAddress = addresses.of(ctx.req);
     ctx.set("x-request-id", id);
     const method = ctx.method;
     const path = redactTokens(pathOf(ctx.originalUrl));

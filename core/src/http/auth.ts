@@ -1,7 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { isShortSecret } from "@claudeway/config";
 import { GatewayError } from "../errors.js";
 import type { Caller } from "../ports/turns.js";
+import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import type { GuessThrottle } from "./guesses.js";
 
 export interface Key {
   /** A safe folder name. */
@@ -9,28 +12,51 @@ export interface Key {
   readonly secret: string;
 }
 
+interface KnownKey {
+  readonly digest: Buffer;
+  readonly caller: Caller;
+  /** Its secret could be found by trying. */
+  readonly short: boolean;
+}
+
 /** Who holds which key. The first key is the admin's. */
 export class Keyring {
-  readonly #keys: readonly { readonly digest: Buffer; readonly caller: Caller }[];
+  readonly #keys: readonly KnownKey[];
 
   constructor(keys: readonly Key[]) {
     this.#keys = keys.map(({ id, secret }, index) => ({
       digest: digestOf(secret),
       caller: Object.freeze({ keyId: id, admin: index === 0 }),
+      short: isShortSecret(secret),
     }));
+  }
+
+  /** Whether a key has a secret that somebody could find by trying. */
+  get hasShortSecrets(): boolean {
+    return this.#keys.some(({ short }) => short);
   }
 
   /** The caller with this secret. Takes the same time whichever key it is, and whether there is one. */
   find(secret: string): Caller | undefined {
+    return this.#find(secret)?.caller;
+  }
+
+  /** The same, of keys whose secret nobody finds by trying. */
+  findLong(secret: string): Caller | undefined {
+    const key = this.#find(secret);
+    return key?.short ? undefined : key?.caller;
+  }
+
+  #find(secret: string): KnownKey | undefined {
     const digest = digestOf(secret);
-    let found: Caller | undefined;
-    for (const key of this.#keys) if (timingSafeEqual(key.digest, digest)) found = key.caller;
+    let found: KnownKey | undefined;
+    for (const key of this.#keys) if (timingSafeEqual(key.digest, digest)) found = key;
     return found;
   }
 
   /** The caller of an `Authorization: Bearer` header (RFC 6750). Throws UNAUTHORIZED. */
   authenticate(header: string | undefined): Caller {
-    const secret = /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
+    const secret = bearerOf(header);
     const caller = secret === undefined ? undefined : this.find(secret);
     if (caller !== undefined) return caller;
     const problem = header === undefined ? "no key" : secret === undefined ? "no Bearer key" : "unknown key";
@@ -40,15 +66,53 @@ export class Keyring {
   }
 }
 
+/** The secret of an `Authorization: Bearer` header. */
+export function bearerOf(header: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
+}
+
+/** Lets callers in by their keys, and slows down whoever tries keys that could be found by trying. */
+export class Doorkeeper {
+  readonly #slow: boolean;
+
+  constructor(
+    readonly keyring: Keyring,
+    private readonly guesses: GuessThrottle,
+  ) {
+    this.#slow = keyring.hasShortSecrets;
+  }
+
+  /**
+   * The caller of an `Authorization: Bearer` header that came from this address. Throws UNAUTHORIZED, or TOO_MANY_REQUESTS
+   * after wrong keys; whoever has a long secret never waits.
+   */
+  authenticate(header: string | undefined, address: string): Caller {
+    if (!this.#slow) return this.keyring.authenticate(header);
+    const who = `key ${networkOf(address)}`;
+    const known = this.keyring.findLong(bearerOf(header) ?? "");
+    if (known !== undefined) return known;
+    this.guesses.check(who);
+    try {
+      return this.keyring.authenticate(header);
+    } catch (error) {
+      if (header !== undefined) this.guesses.failed(who);
+      throw error;
+    }
+  }
+}
+
 /** Who gets in. */
 export type Access = "key" | "admin" | "none";
 
 /** Lets nobody pass without a key where one is asked for; puts the caller on the request's state. */
-export function authenticate(keyring: Keyring, accessTo: (ctx: GatewayContext) => Access): GatewayMiddleware {
+export function authenticate(
+  doorkeeper: Doorkeeper,
+  accessTo: (ctx: GatewayContext) => Access,
+): GatewayMiddleware {
   return async (ctx, next) => {
     const access = accessTo(ctx);
     if (access !== "none") {
-      const caller = keyring.authenticate(ctx.get("authorization") || undefined);
+      const caller = doorkeeper.authenticate(ctx.get("authorization") || undefined, ctx.state.clientAddress);
       ctx.state.caller = caller;
       if (access === "admin" && !caller.admin)
         throw new GatewayError("FORBIDDEN", "this takes the admin's key");

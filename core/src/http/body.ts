@@ -1,29 +1,46 @@
-import { type Checked, type SchemaName, type SchemaTypes, validate } from "@claudeway/schemas";
+import { type SchemaName, type SchemaTypes, validate } from "@claudeway/schemas";
 import bodyParser from "koa-bodyparser";
 import { GatewayError, messageOf } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import { type BodyBound, IncomingRequest } from "./incoming.js";
+import { JsonShape } from "./json-shape.js";
+
+/** More than any body that gets so far: what a body may be is bounded while it comes. */
+const UNBOUNDED = String(Number.MAX_SAFE_INTEGER);
+
+/** Bounds each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE where too much is read at once. */
+export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
+  return async (ctx, next) => {
+    const { req } = ctx;
+    if (!(req instanceof IncomingRequest && req.hasBody)) return next();
+    const exceeded = req.bound(boundOf(ctx));
+    // A route may read in a way that never hears of it.
+    await Promise.race([next(), exceeded]);
+  };
+}
 
 /**
- * Parses JSON bodies of up to `limitBytes`. Throws UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, and BAD_REQUEST for what
- * is no UTF-8 or no JSON. A request without a body has `{}`.
+ * Parses JSON bodies. Throws UNSUPPORTED_MEDIA_TYPE, and BAD_REQUEST for what is no UTF-8, no JSON, or made of too much. A
+ * request without a body has `{}`.
  */
-export function jsonBody(limitBytes: number): GatewayMiddleware {
+export function jsonBody(): GatewayMiddleware {
   const parse = bodyParser({
     enableTypes: ["json"],
-    jsonLimit: String(limitBytes),
+    jsonLimit: UNBOUNDED,
     // What is no object is for the schema to refuse: it says so in plainer words.
     strict: false,
     onerror: (error) => {
-      throw toBodyError(error, limitBytes);
+      throw toBodyError(error);
     },
   });
   return async (ctx, next) => {
-    if (!hasBody(ctx)) {
+    const { req } = ctx;
+    if (!(req instanceof IncomingRequest && req.hasBody)) {
       ctx.request.body = {};
       return next();
     }
     refuseOtherTypes(ctx);
-    const isUtf8 = watchEncoding(ctx);
+    const isUtf8 = watchBody(req);
     return parse(ctx, () => {
       if (!isUtf8()) throw new GatewayError("BAD_REQUEST", "the body is not valid UTF-8");
       return next();
@@ -38,23 +55,9 @@ export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Nam
 
 /** The same for JSON that came another way. */
 export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown): SchemaTypes[Name] {
-  const checked = checkBody(schema, value);
+  const checked = validate(schema, value);
   if (!checked.ok) throw new GatewayError("BAD_REQUEST", checked.message);
   return checked.value;
-}
-
-function checkBody<Name extends SchemaName>(schema: Name, body: unknown): Checked<SchemaTypes[Name]> {
-  try {
-    return validate(schema, body);
-  } catch (error) {
-    // Checking goes down level by level, and the stack ends somewhere.
-    if (error instanceof RangeError) return { ok: false, message: "the body is nested too deeply" };
-    throw error;
-  }
-}
-
-function hasBody(ctx: GatewayContext): boolean {
-  return ctx.get("transfer-encoding") !== "" || (ctx.request.length ?? 0) > 0;
 }
 
 function refuseOtherTypes(ctx: GatewayContext): void {
@@ -71,8 +74,12 @@ function refuseOtherTypes(ctx: GatewayContext): void {
   }
 }
 
-/** The parser replaces bytes that are no UTF-8 without a word; this tells whether there were any. */
-function watchEncoding(ctx: GatewayContext): () => boolean {
+/**
+ * Refuses what is made of too much while it comes. The parser replaces bytes that are no UTF-8 without a word; the answer
+ * tells whether there were any.
+ */
+function watchBody(request: IncomingRequest): () => boolean {
+  const shape = new JsonShape();
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let valid = true;
   const decode = (chunk: Uint8Array | undefined) => {
@@ -82,18 +89,19 @@ function watchEncoding(ctx: GatewayContext): () => boolean {
       valid = false;
     }
   };
-  ctx.req.on("data", decode);
+  request.on("data", (chunk: Buffer) => {
+    decode(chunk);
+    const problem = shape.take(chunk);
+    if (problem !== undefined) request.refuse(new GatewayError("BAD_REQUEST", problem));
+  });
   return () => {
     decode(undefined);
     return valid;
   };
 }
 
-function toBodyError(error: Error & { readonly status?: number }, limitBytes: number): Error {
-  if (error.status === 413) {
-    return new GatewayError("PAYLOAD_TOO_LARGE", `the body is larger than ${limitBytes} bytes`);
-  }
-  if (error.status !== 400) return error;
+function toBodyError(error: Error & { readonly status?: number }): Error {
+  if (error.status !== 400 || error instanceof GatewayError) return error;
   if (messageOf(error).includes("forbidden prototype property")) {
     return new GatewayError("BAD_REQUEST", "the body has a property __proto__, which no body may have");
   }

@@ -5,6 +5,10 @@ import type { Caller } from "../ports/turns.js";
 export interface GatewayState {
   /** Names the request in logs; sent as `X-Request-Id`. */
   requestId: string;
+  /** Where the request comes from, past the proxies that are trusted. */
+  clientAddress: string;
+  /** Where no key is needed: who sends it has proved who they are. */
+  known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
 }

@@ -142,7 +142,7 @@ function requestInfo(ctx: GatewayContext): RequestInfo {
     method: ctx.method,
     path: redactTokens(ctx.path),
     keyId: callerOf(ctx).keyId,
-    remoteAddress: ctx.req.socket.remoteAddress ?? "",
+    remoteAddress: ctx.state.clientAddress,
     headers: shownHeaders(ctx),
   };
 }

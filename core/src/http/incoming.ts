@@ -1,8 +1,94 @@
 import { IncomingMessage } from "node:http";
-import type { GatewayError } from "../errors.js";
+import { GatewayError } from "../errors.js";
+import type { ByteBudget } from "./byte-budget.js";
 
-/** A request as the gateway's server makes it. */
+/** What a body may be. */
+export interface BodyBound {
+  readonly limitBytes: number;
+  /** What all the bodies share that are being read. */
+  readonly budget: ByteBudget;
+}
+
+/** A request as the gateway's server makes it: however its body is read, it can be bounded. */
 export class IncomingRequest extends IncomingMessage {
   /** Why it is refused before anything else of it is looked at. */
   refusal: GatewayError | undefined;
+  #received = 0;
+  #bound: BodyBound | undefined;
+  /** Bytes that are taken from the budget. */
+  #held = 0;
+  #problem: GatewayError | undefined;
+  #onProblem: (problem: GatewayError) => void = () => undefined;
+
+  get hasBody(): boolean {
+    return this.headers["transfer-encoding"] !== undefined || declaredBytes(this) > 0;
+  }
+
+  /**
+   * Bounds the body. Throws PAYLOAD_TOO_LARGE or UNAVAILABLE where that is clear at once; what is too much later, or
+   * `refuse`d, breaks off whoever reads it, and rejects the answer.
+   */
+  bound(bound: BodyBound): Promise<never> {
+    if (declaredBytes(this) > bound.limitBytes) throw tooLarge(bound);
+    this.#bound = bound;
+    this.once("end", () => this.#giveBack()).once("close", () => this.#giveBack());
+    this.#check(this.#received);
+    if (this.#problem !== undefined) throw this.#problem;
+    return new Promise((_resolve, reject) => {
+      this.#onProblem = reject;
+    });
+  }
+
+  /** Reads no more of the body. The connection stays, for the answer. */
+  refuse(problem: GatewayError): void {
+    if (this.#problem !== undefined) return;
+    this.#problem = problem;
+    this.#giveBack();
+    this.#onProblem(problem);
+    this.destroy(problem);
+  }
+
+  /** Called by Node's parser with each piece of the body, and with null at its end. */
+  override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
+    if (chunk !== null) {
+      this.#received += chunk.length;
+      this.#check(chunk.length);
+    }
+    // What still comes is thrown away, until the server hangs up.
+    return this.#problem !== undefined || super.push(chunk, encoding);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (this.#problem === undefined) super._destroy(error, callback);
+    // Node's own would take the connection along. An error that nobody listens for would end the process.
+    else process.nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
+  }
+
+  #check(more: number): void {
+    const bound = this.#bound;
+    if (bound === undefined || this.#problem !== undefined) return;
+    if (this.#received > bound.limitBytes) this.refuse(tooLarge(bound));
+    else if (bound.budget.take(more)) this.#held += more;
+    else this.refuse(tooMany());
+  }
+
+  #giveBack(): void {
+    this.#bound?.budget.give(this.#held);
+    this.#held = 0;
+  }
+}
+
+/** How long a request says that its body is; 0 where it says nothing. Node has checked that it is a number. */
+function declaredBytes({ headers }: IncomingMessage): number {
+  return Number(headers["content-length"] ?? 0);
+}
+
+function tooLarge({ limitBytes }: BodyBound): GatewayError {
+  return new GatewayError("PAYLOAD_TOO_LARGE", `the body is larger than ${limitBytes} bytes`);
+}
+
+function tooMany(): GatewayError {
+  return new GatewayError("UNAVAILABLE", "too many bodies are being read at once; try again", {
+    headers: { "retry-after": "1" },
+  });
 }

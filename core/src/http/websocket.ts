@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
-import { type WebSocket, WebSocketServer } from "ws";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
 import { GatewayError, messageOf } from "../errors.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
@@ -12,17 +12,23 @@ import type { Caller } from "../ports/turns.js";
 import type { Tasks } from "../tasks.js";
 import type { Frame } from "../turns/stream.js";
 import type { Turn } from "../turns/turn.js";
-import type { Keyring } from "./auth.js";
+import type { Doorkeeper } from "./auth.js";
 import { checkedAs } from "./body.js";
+import type { ByteBudget } from "./byte-budget.js";
+import type { ClientAddresses } from "./client-address.js";
 import { shownHeaders } from "./dispatch.js";
 import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
+import { JsonShape } from "./json-shape.js";
 import { checkHttp, lingerOn } from "./server.js";
 import { pathOf } from "./target.js";
 import type { UpgradeListener } from "./upgrade.js";
 
 export interface TaskSocketOptions {
-  readonly keyring: Keyring;
+  readonly doorkeeper: Doorkeeper;
+  readonly addresses: ClientAddresses;
   readonly tasks: Tasks;
+  /** What a key's messages may hold that are being read. */
+  readonly budgetOf: (keyId: string) => ByteBudget;
   /** Asks the plugins; throws what refuses the request. */
   readonly admit: (request: RequestInfo) => Promise<void>;
   readonly completed: (request: CompletedRequest) => void;
@@ -36,6 +42,8 @@ const PATH = "/task/ws";
 const FIRST_MESSAGE_MS = 30_000;
 /** A peer that has not answered a ping by the time of the next one has gone. */
 const PING_MS = 30_000;
+/** Whatever is longer than this is no interrupt, and not worth a parser's time. */
+const MAX_INTERRUPT_BYTES = 1024;
 /** What may wait in a socket before its reader is given time, in bytes. */
 const HIGH_WATER = 64 * 1024;
 
@@ -77,10 +85,13 @@ export class TaskSockets {
     let caller: Caller | undefined;
     try {
       checkHttp(request);
-      caller = options.keyring.authenticate(request.headers.authorization);
+      const address = options.addresses.of(request);
+      caller = options.doorkeeper.authenticate(request.headers.authorization, address);
       const { path } = info();
       if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; there is ${PATH}`);
-      await options.admit(requestInfo(request, info(), caller));
+      const { keyId } = caller;
+      const headers = shownHeaders(request);
+      await options.admit({ ...info(), keyId, remoteAddress: address, headers });
       const turnId = this.options.tasks.newId();
       try {
         await this.#accept(request, socket, head, { caller, turnId });
@@ -163,7 +174,7 @@ class TaskSocket {
     });
     client.on("message", (data, isBinary) => {
       clearTimeout(late);
-      void this.#take(data.toString(), isBinary);
+      void this.#take(data, isBinary);
     });
     // A frame that is too large or malformed: ws closes the socket with the code that says so.
     client.on("error", (error) => this.options.log.debug({ reason: error.message }, "a WebSocket broke"));
@@ -174,14 +185,15 @@ class TaskSocket {
     });
   }
 
-  async #take(text: string, isBinary: boolean): Promise<void> {
+  async #take(data: RawData, isBinary: boolean): Promise<void> {
+    const bytes = bytesOf(data);
     if (this.#begun) {
-      if (!isBinary && isInterrupt(text)) this.#stop("interrupted");
+      if (!isBinary && isInterrupt(bytes)) this.#stop("interrupted");
       return;
     }
     this.#begun = true;
     try {
-      const task = readTask(text, isBinary);
+      const task = readTask(bytes, isBinary);
       this.#detach = task.detach;
       this.#turn = await this.options.tasks.start(this.who.caller, task, {
         id: this.who.turnId,
@@ -235,10 +247,17 @@ class TaskSocket {
   }
 }
 
-function readTask(text: string, isBinary: boolean): TaskRequest {
+function readTask(bytes: Buffer, isBinary: boolean): TaskRequest {
   if (isBinary)
     throw new GatewayError("BAD_REQUEST", "the first message is binary; it takes a task as JSON text");
-  return checkedAs("task-request", parseJson(text));
+  const problem = new JsonShape().take(bytes);
+  if (problem !== undefined) throw new GatewayError("BAD_REQUEST", problem);
+  return checkedAs("task-request", parseJson(bytes.toString()));
+}
+
+function bytesOf(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data;
 }
 
 function parseJson(text: string): unknown {
@@ -249,20 +268,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isInterrupt(text: string): boolean {
+function isInterrupt(bytes: Buffer): boolean {
+  if (bytes.length > MAX_INTERRUPT_BYTES) return false;
   try {
-    return validate("event-interrupt", JSON.parse(text)).ok;
+    return validate("event-interrupt", JSON.parse(bytes.toString())).ok;
   } catch {
     // Whatever else a client sends while its turn runs is harmless.
     return false;
   }
-}
-
-function requestInfo(
-  request: IncomingMessage,
-  info: { readonly id: string; readonly method: string; readonly path: string },
-  caller: Caller,
-): RequestInfo {
-  const headers = shownHeaders(request);
-  return { ...info, keyId: caller.keyId, remoteAddress: request.socket.remoteAddress ?? "", headers };
 }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Hook } from "tapable";
 import type { Caller } from "../ports/turns.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
-import type { Hooks } from "./hooks.js";
+import type { Hooks, RequestInfo } from "./hooks.js";
 
 /** A JSON Schema (2020-12) of an object. */
 export interface JSONSchema {
@@ -37,6 +37,16 @@ export interface MountOptions {
   /** Who gets in: any key (the default), only the admin's, or everybody. */
   readonly auth?: "key" | "admin" | "none";
   /**
+   * The largest body of these routes, in bytes, however they read it. Unless given: 8 KiB where they are for everybody, else
+   * `limits.body_bytes`.
+   */
+  readonly bodyBytes?: number;
+  /**
+   * Where they are for everybody: whether a request has proved by something else than a key who it comes from, such as the
+   * cookie of a login. Others that are refused again and again have to wait, before their body is read. Must answer at once.
+   */
+  isKnown?(headers: RequestInfo["headers"]): boolean;
+  /**
    * What the API document says of these routes; what the gateway knows of them (who gets in, its own errors) is added.
    * Under `x-components` it may bring `schemas` and `securitySchemes` along. Without it only the paths are told.
    */
@@ -47,6 +57,8 @@ export interface MountOptions {
 export interface RouteState {
   /** Who asks; undefined only where `auth` is `"none"`. */
   readonly caller?: Caller;
+  /** Where the request comes from, past the proxies of `trusted_proxies`. */
+  readonly clientAddress?: string;
 }
 
 /** What a route finds on `ctx` beside Koa's own. */

@@ -11,6 +11,8 @@ export interface Mount {
   /** Calls what is the plugin's own. */
   readonly enter: TapOwner["enter"];
   readonly auth: NonNullable<MountOptions["auth"]>;
+  readonly bodyBytes?: MountOptions["bodyBytes"] | undefined;
+  readonly isKnown?: MountOptions["isKnown"] | undefined;
   /** What the API document says of them; paths are below the prefix. */
   readonly openapi: PathsObject;
   /** False while the plugin restarts or after it failed to: answer 503, don't call the router. */

@@ -48,9 +48,10 @@ export class PluginResources {
         checkMount(prefix, router, options);
         this.#checkOwnPrefixes(prefix);
         claim(prefix);
-        const { auth = "key", openapi = {} } = options;
+        const { auth = "key", openapi = {}, bodyBytes, isKnown } = options;
+        const { plugin, enter } = owner;
         this.#mounts.push(
-          Object.freeze({ prefix, plugin: owner.plugin, router, auth, openapi, enter: owner.enter }),
+          Object.freeze({ prefix, plugin, router, auth, openapi, bodyBytes, isKnown, enter }),
         );
       },
       onDispose: (dispose: () => void | Promise<void>) => {
@@ -144,5 +145,13 @@ function checkMount(prefix: string, router: Mount["router"], options: MountOptio
     throw new TypeError(
       `mount ${prefix}: auth is ${JSON.stringify(options.auth)}; it takes "key", "admin" or "none"`,
     );
+  }
+  const { bodyBytes, isKnown } = options;
+  if (bodyBytes !== undefined && !(Number.isSafeInteger(bodyBytes) && bodyBytes >= 1)) {
+    const got = JSON.stringify(bodyBytes);
+    throw new TypeError(`mount ${prefix}: bodyBytes must be a whole number of bytes from 1, got ${got}`);
+  }
+  if (isKnown !== undefined && typeof isKnown !== "function") {
+    throw new TypeError(`mount ${prefix}: isKnown must be a function, got ${typeof isKnown}`);
   }
 }

@@ -1,9 +1,7 @@
 import type { Approvals, GatewayControl, LedgerView, SessionsView, TurnRunner } from "@claudeway/core";
 import Router from "@koa/router";
-import { AdminSessions } from "./access/admin-sessions.js";
+import type { AdminSessions } from "./access/admin-sessions.js";
 import { adminOnly } from "./access/guard.js";
-import type { Proxies } from "./access/proxies.js";
-import { LoginThrottle } from "./access/throttle.js";
 import type { Feed } from "./live/feed.js";
 import { approvalRoutes } from "./routes/approvals.js";
 import { eventRoutes } from "./routes/events.js";
@@ -21,21 +19,19 @@ export interface AdminParts {
   readonly turns: TurnRunner;
   readonly approvals: Approvals;
   readonly feed: Feed;
-  readonly sessionSecs: number;
-  readonly proxies: Proxies;
+  readonly logins: AdminSessions;
 }
 
 /** The admin API, below `/admin`. */
 export function adminRouter(parts: AdminParts): Router {
-  const { control, ledger, feed, proxies } = parts;
+  const { control, ledger, feed, logins } = parts;
   const router = new Router();
-  const logins = new AdminSessions(parts.sessionSecs);
   router.use((ctx, next) => {
     // Never kept, never shown in another site's page.
     ctx.set({ "cache-control": "no-store", "cross-origin-resource-policy": "same-origin" });
     return next();
   });
-  loginRoutes(router, { control, sessions: logins, throttle: new LoginThrottle(), proxies });
+  loginRoutes(router, { control, sessions: logins });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
   sessionRoutes(router, { ...parts, prompts: feed.prompts });

@@ -1,6 +1,7 @@
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
-import { Proxies } from "./access/proxies.js";
+import { AdminSessions } from "./access/admin-sessions.js";
+import { tokenIn } from "./access/guard.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS } from "./openapi/paths.js";
@@ -10,7 +11,6 @@ import { pageRouter } from "./pages/router.js";
 /** The `[plugins.dashboard]` section, checked and with its defaults. */
 export interface DashboardConfig {
   readonly session_secs: number;
-  readonly trusted_proxies: readonly string[];
 }
 
 export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">({
@@ -21,11 +21,14 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
   async apply(kernel, config) {
     const feed = new Feed(kernel);
     const { control, sessions, ledger, turns, approvals } = kernel;
-    const { session_secs: sessionSecs, trusted_proxies } = config;
-    const proxies = new Proxies(trusted_proxies);
-    const parts = { control, sessions, ledger, turns, approvals, feed, sessionSecs, proxies };
+    const logins = new AdminSessions(config.session_secs);
+    const parts = { control, sessions, ledger, turns, approvals, feed, logins };
     // Both are for everybody as far as the gateway goes: a browser sends no key, the API looks at its cookie itself.
-    kernel.mount("/admin", adminRouter(parts), { auth: "none", openapi: ADMIN_PATHS });
+    kernel.mount("/admin", adminRouter(parts), {
+      auth: "none",
+      openapi: ADMIN_PATHS,
+      isKnown: (headers) => logins.find(tokenIn({ cookie: String(headers["cookie"] ?? "") })) !== undefined,
+    });
     kernel.mount("/dashboard", pageRouter(await readAssets()), { auth: "none" });
   },
 });

@@ -366,6 +366,12 @@ export interface Config {
    */
   no_permissions_bypass: boolean;
   /**
+   * Addresses or networks of the proxies in front whose `X-Forwarded-For` tells where a request comes from. None by default: on this machine too, whoever gets a shell through Claude could claim any.
+   *
+   * Items: One address or network.
+   */
+  trusted_proxies: string[];
+  /**
    * What a request may be.
    */
   limits: {

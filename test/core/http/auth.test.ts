@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { type Access, authenticate, Keyring } from "#core/http/auth.js";
+import { type Access, authenticate, Doorkeeper, Keyring } from "#core/http/auth.js";
 import { callerOf } from "#core/http/context.js";
+import { GuessThrottle } from "#core/http/guesses.js";
 import { answering, type Served, serve } from "./kit.js";
 
 const KEYS = [
@@ -56,7 +57,7 @@ describe("authenticate", () => {
   let served: Served;
   before(async () => {
     served = await serve(
-      authenticate(new Keyring(KEYS), (ctx): Access => {
+      authenticate(new Doorkeeper(new Keyring(KEYS), new GuessThrottle()), (ctx): Access => {
         if (ctx.path === "/open") return "none";
         return ctx.path === "/admin" ? "admin" : "key";
       }),

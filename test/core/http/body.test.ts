@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { bodyAs, jsonBody } from "#core/http/body.js";
+import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
+import { ByteBudget } from "#core/http/byte-budget.js";
 import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 
@@ -14,7 +15,8 @@ describe("bodies", () => {
   let served: Served;
   before(async () => {
     served = await serve(
-      jsonBody(LIMIT),
+      boundBodies(() => ({ limitBytes: LIMIT, budget: new ByteBudget(10 * LIMIT) })),
+      jsonBody(),
       answering((ctx) =>
         ctx.path === "/task" ? bodyAs(ctx, "task-request") : { body: parsed(ctx.request) },
       ),
@@ -84,9 +86,10 @@ describe("bodies", () => {
     expect(await send('{"prompt":false}', "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
   });
 
-  it("that go deeper than the stack are the client's fault, not ours", async () => {
+  it("that are nested more deeply than anything is are the client's fault, not ours", async () => {
     const deep = `{"prompt":${"[".repeat(40_000)}${"]".repeat(40_000)}}`;
-    expect(await send(deep, "/task")).to.equal(refusal(400, "BAD_REQUEST", "the body is nested too deeply"));
+    const error = "the body must be nested at most 200 levels deep";
+    expect(await send(deep, "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
     expect(served.logged).to.deep.equal([]);
   });
 });

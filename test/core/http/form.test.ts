@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { expect } from "chai";
+import { boundBodies } from "#core/http/body.js";
+import { ByteBudget } from "#core/http/byte-budget.js";
 import { readForm } from "#core/http/form.js";
 import { type Served, serve } from "./kit.js";
 
@@ -9,9 +11,13 @@ describe("a form", () => {
   /** One connection for all that is sent. */
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   before(async () => {
-    served = await serve(async (ctx) => {
-      ctx.body = Object.fromEntries(await readForm(ctx));
-    });
+    const budget = new ByteBudget(1_000_000);
+    served = await serve(
+      boundBodies(() => ({ limitBytes: 65_536, budget })),
+      async (ctx) => {
+        ctx.body = Object.fromEntries(await readForm(ctx));
+      },
+    );
   });
   after(async () => {
     agent.destroy();
@@ -37,7 +43,7 @@ describe("a form", () => {
   it("that is too large is refused, and its connection is good for the next one", async () => {
     expect(await send(`a=${"x".repeat(70_000)}`)).to.deep.include({
       status: 413,
-      body: { error: "the form is larger than 65536 bytes", code: "PAYLOAD_TOO_LARGE" },
+      body: { error: "the body is larger than 65536 bytes", code: "PAYLOAD_TOO_LARGE" },
     });
     expect(await send("a=1")).to.deep.equal({ status: 200, body: { a: "1" }, reused: true });
   });

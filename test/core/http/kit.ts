@@ -38,6 +38,7 @@ async function serveApp(fill: (app: Koa<GatewayState>) => unknown): Promise<Serv
   app.on("error", () => undefined);
   app.use(async (ctx, next) => {
     ctx.state.requestId = "request-1";
+    ctx.state.clientAddress = ctx.req.socket.remoteAddress ?? "";
     await next();
   });
   app.use(errorResponses(log));

@@ -34,7 +34,7 @@ const TOLD: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Told>> = {
     example: "this Idempotency-Key was used with another body",
   },
   PAYLOAD_TOO_LARGE: {
-    when: "The body is larger than the gateway takes.",
+    when: "The body is larger than the gateway takes there.",
     example: "the body is larger than 10485760 bytes",
   },
   UNSUPPORTED_MEDIA_TYPE: {
@@ -46,15 +46,15 @@ const TOLD: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Told>> = {
     example: "request header fields too large",
   },
   TOO_MANY_REQUESTS: {
-    when: "A plugin's limit.",
-    example: "60 requests a minute",
+    when: "A plugin's limit, or too many refused attempts from this address.",
+    example: "too many refused attempts; try again in 4 s",
   },
   INTERNAL_ERROR: {
     when: "A defect of the gateway or of a plugin. The log has the details under `id`.",
     example: "internal error; quote 9b2f5c0e-6a54-4b0e-8b39-64a1a1b0e0c7",
   },
   UNAVAILABLE: {
-    when: "The queue is full, the gateway is shutting down, or a plugin that has a say in it is just being restarted.",
+    when: "The queue is full, too many bodies are being read at once, the gateway is shutting down, or a plugin that has a say in it is just being restarted.",
     example: "the gateway is shutting down",
   },
 };

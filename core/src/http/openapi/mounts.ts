@@ -61,7 +61,9 @@ function completeOperation(operation: Part, { mount, method, path }: Place): Par
     "HEADERS_TOO_LARGE",
     "UNAVAILABLE",
     "INTERNAL_ERROR",
-    ...("requestBody" in operation ? (["BAD_REQUEST", "PAYLOAD_TOO_LARGE"] as const) : []),
+    ...("requestBody" in operation
+      ? (["BAD_REQUEST", "PAYLOAD_TOO_LARGE", "TOO_MANY_REQUESTS"] as const)
+      : []),
     ...(mount.auth === "none"
       ? []
       : (["UNAUTHORIZED", "FORBIDDEN", "TOO_MANY_REQUESTS", "refusal"] as const)),

@@ -30,7 +30,7 @@ export function approvalPage(router: Router<GatewayState>, approvalService: Appr
     const approval = await approvalService.behindLink(ctx.params["token"] ?? "");
     if (approval === undefined) return answer(ctx, 404, unusablePage());
     const form = await readForm(ctx);
-    const from = ctx.req.socket.remoteAddress;
+    const from = ctx.state.clientAddress;
     try {
       const decision = decisionOf(approval, form);
       const decided = await approvalService.decide(approval.id, decision, {

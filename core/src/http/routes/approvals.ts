@@ -26,7 +26,7 @@ export function approvalRoutes(router: Router<GatewayState>, approvalService: Ap
     ctx.body = { grants: found.grants.map(grantView), total: found.total, ...page } satisfies GrantList;
   });
   router.delete("/approvals/grants/:id", async (ctx) => {
-    const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
+    const decider = deciderOf(callerOf(ctx), ctx.state.clientAddress);
     const { id } = await approvalService.revoke(idOf(ctx, "grant"), decider);
     ctx.body = { revoked: true, id } satisfies GrantRevoked;
   });
@@ -36,7 +36,7 @@ export function approvalRoutes(router: Router<GatewayState>, approvalService: Ap
   router.post("/approvals/:id", async (ctx) => {
     const { decision, message, updated_input: updatedInput, scope } = bodyAs(ctx, "approval-decide-request");
     const { id } = await visible(ctx, approvalService);
-    const decider = deciderOf(callerOf(ctx), ctx.req.socket.remoteAddress);
+    const decider = deciderOf(callerOf(ctx), ctx.state.clientAddress);
     ctx.body = viewOf(await approvalService.decide(id, { decision, message, updatedInput, scope }, decider));
   });
 }

@@ -50,8 +50,7 @@ export function sessionRoutes(
       idOf(ctx, "session"),
       bodyAs(ctx, "approve-request"),
     ];
-    const begin = (turn: string) =>
-      sessions.approve(caller, id, tool_use_ids, turn, ctx.req.socket.remoteAddress);
+    const begin = (turn: string) => sessions.approve(caller, id, tool_use_ids, turn, ctx.state.clientAddress);
     await answerWithResult(ctx, await entrance.enter(ctx, { detach: false }, begin));
   });
   router.delete("/session/:id", async (ctx) => {

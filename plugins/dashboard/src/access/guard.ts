@@ -1,9 +1,15 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { type GatewayControl, Refusal } from "@claudeway/core";
 import type { RouterMiddleware } from "@koa/router";
 import type { AdminSession, AdminSessions } from "./admin-sessions.js";
 import { type Context, isUnsafe, refuseOtherSites } from "./request.js";
 
 export const COOKIE = "claudeway_admin";
+
+/** The token of a login in a request's cookies; empty where there is none. */
+export function tokenIn({ cookie }: Pick<IncomingHttpHeaders, "cookie">): string {
+  return /(?:^|; *)claudeway_admin=([\w-]+)/.exec(cookie ?? "")?.[1] ?? "";
+}
 
 /** Lets the admin pass: with the cookie of a login, or with the admin's key as a Bearer token. */
 export function adminOnly(control: GatewayControl, sessions: AdminSessions): RouterMiddleware {
@@ -41,7 +47,7 @@ function bearer(ctx: Context, control: GatewayControl) {
 }
 
 function loggedIn(ctx: Context, sessions: AdminSessions): AdminSession {
-  const session = sessions.find(ctx.cookies.get(COOKIE) ?? "");
+  const session = sessions.find(tokenIn(ctx.headers));
   if (session === undefined) throw new Refusal(401, "not logged in, or the login has ended");
   return session;
 }

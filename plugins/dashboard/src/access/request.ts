@@ -1,4 +1,4 @@
-import { Refusal } from "@claudeway/core";
+import { Refusal, type RouteState } from "@claudeway/core";
 import type { RouterContext } from "@koa/router";
 
 export type Context = RouterContext;
@@ -42,6 +42,12 @@ export function isBehindTls(ctx: Context): boolean {
 
 function lastOf(list: string): string {
   return list.slice(list.lastIndexOf(",") + 1).trim();
+}
+
+/** Where a request comes from, as the gateway knows it. */
+export function clientAddressOf(ctx: Context): string | undefined {
+  const { clientAddress }: RouteState = ctx.state;
+  return clientAddress;
 }
 
 /** The body of a request with JSON, as the gateway has parsed it. */

@@ -8,8 +8,7 @@ import {
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import { adminId } from "../access/guard.js";
-import type { Proxies } from "../access/proxies.js";
-import { bodyOf } from "../access/request.js";
+import { bodyOf, clientAddressOf } from "../access/request.js";
 import { matching, oneOf, param, wholeNumber } from "../query.js";
 import { UUID } from "./sessions.js";
 
@@ -24,12 +23,11 @@ const STATUSES = [
 export interface ApprovalParts {
   readonly approvals: Approvals;
   readonly control: GatewayControl;
-  readonly proxies: Proxies;
 }
 
 /** `/approvals…`: what waits for a decision, of every key, and what was decided by whom. */
 export function approvalRoutes(router: Router, parts: ApprovalParts): void {
-  const { approvals: approvalService, control, proxies } = parts;
+  const { approvals: approvalService, control } = parts;
   router.get("/approvals", async (ctx) => {
     const found = await approvalService.list({
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -47,7 +45,7 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
   });
   router.post("/approvals/:id", async (ctx) => {
     const who = adminId(control);
-    const decider = { channel: "admin", who, keyId: who, from: proxies.addressOf(ctx) };
+    const decider = { channel: "admin", who, keyId: who, from: clientAddressOf(ctx) };
     ctx.body = approvalView(await approvalService.decide(param(ctx, "id"), decisionIn(bodyOf(ctx)), decider));
   });
 }

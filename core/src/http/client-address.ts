@@ -1,0 +1,40 @@
+import type { IncomingMessage } from "node:http";
+import { isIPv6 } from "node:net";
+import proxyAddr from "proxy-addr";
+
+/** Longer than any address; what a client makes up is remembered. */
+const MAX_ADDRESS = 64;
+
+/** Where requests come from, past the proxies that are trusted to say so. */
+export class ClientAddresses {
+  readonly #trusted: ((address: string, hop: number) => boolean) | undefined;
+
+  /** @param proxies addresses, or networks such as `172.16.0.0/12`; the configuration has checked them */
+  constructor(proxies: readonly string[]) {
+    if (proxies.length > 0) this.#trusted = proxyAddr.compile([...proxies]);
+  }
+
+  /**
+   * The address of the connection; from a trusted proxy, the last one of `X-Forwarded-For` that is no trusted proxy's. Each
+   * of them adds the one that it saw at the end; what stands before could be anybody's invention.
+   */
+  of(request: IncomingMessage): string {
+    const address =
+      this.#trusted === undefined ? request.socket.remoteAddress : proxyAddr(request, this.#trusted);
+    return plain(address ?? "").slice(0, MAX_ADDRESS);
+  }
+}
+
+/** An address without the form that IPv6 gives to one of IPv4. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
+/** Who counts as one: an address of IPv4, a network of 64 bits of IPv6, which a household has. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = [], tail = []] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  const groups = [...head, ...zeros, ...tail].slice(0, 4);
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":");
+}

@@ -1,0 +1,80 @@
+import { GatewayError } from "../errors.js";
+
+/** Failures that cost nothing but the mistake. */
+const FREE_FAILURES = 3;
+const FIRST_WAIT_MS = 1000;
+const MAX_WAIT_MS = 60_000;
+/** After so long without another one, failures are forgotten. */
+const FORGOTTEN_MS = 15 * 60_000;
+const MAX_REMEMBERED = 10_000;
+/** Attempts of one side that may be under way at once: what they are is known only when they are over. */
+const MAX_AT_ONCE = 32;
+
+interface Failures {
+  readonly count: number;
+  readonly at: number;
+}
+
+/** Slows down whoever guesses, place by place and address by address: after three, 1 s, 2 s, 4 s … a minute in between. */
+export class GuessThrottle {
+  readonly #failures = new Map<string, Failures>();
+  readonly #underWay = new Map<string, number>();
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /** Milliseconds until `who` may try again; 0: now. */
+  waitMs(who: string): number {
+    const failures = this.#recent(who);
+    if (failures === undefined || failures.count < FREE_FAILURES) return 0;
+    const wait = Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures.count - FREE_FAILURES));
+    return Math.max(0, failures.at + wait - this.now());
+  }
+
+  /** Throws TOO_MANY_REQUESTS while `who` has to wait. */
+  check(who: string): void {
+    const waitMs = this.waitMs(who);
+    if (waitMs > 0) throw tooMany(Math.ceil(waitMs / 1000));
+  }
+
+  /**
+   * Begins an attempt of which only its end tells whether it was a guess: call the answer then, with whether it failed.
+   * Throws TOO_MANY_REQUESTS while `who` has to wait, and for too many at once: one at a time after three failures.
+   */
+  begin(who: string): (failed: boolean) => void {
+    this.check(who);
+    const underWay = this.#underWay.get(who) ?? 0;
+    const most = (this.#recent(who)?.count ?? 0) < FREE_FAILURES ? MAX_AT_ONCE : 1;
+    if (underWay >= most) throw tooMany(1);
+    this.#underWay.set(who, underWay + 1);
+    return (failed) => {
+      const left = (this.#underWay.get(who) ?? 1) - 1;
+      if (left === 0) this.#underWay.delete(who);
+      else this.#underWay.set(who, left);
+      if (failed) this.failed(who);
+    };
+  }
+
+  failed(who: string): void {
+    const count = (this.#recent(who)?.count ?? 0) + 1;
+    // The latest goes to the end, so that the first in the map is the one to forget.
+    this.#failures.delete(who);
+    this.#failures.set(who, { count, at: this.now() });
+    const [oldest] = this.#failures.keys();
+    if (this.#failures.size > MAX_REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
+  }
+
+  succeeded(who: string): void {
+    this.#failures.delete(who);
+  }
+
+  #recent(who: string): Failures | undefined {
+    const failures = this.#failures.get(who);
+    return failures !== undefined && this.now() - failures.at < FORGOTTEN_MS ? failures : undefined;
+  }
+}
+
+function tooMany(seconds: number): GatewayError {
+  return new GatewayError("TOO_MANY_REQUESTS", `too many refused attempts; try again in ${seconds} s`, {
+    headers: { "retry-after": String(seconds) },
+  });
+}

@@ -1,0 +1,77 @@
+/** Levels of lists and objects in a body. What the API takes has a few. */
+const MAX_LEVELS = 200;
+/** Items of lists and objects, in all. A parser takes a microsecond and more for each, and nobody else is served meanwhile. */
+const MAX_ITEMS = 50_000;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Bounds what JSON is made of, piece by piece, before any of it is parsed. What is no JSON is counted all the same. */
+export class JsonShape {
+  #levels = 0;
+  #items = 0;
+  #inString = false;
+  /** The piece before ended with a backslash that takes the next character along. */
+  #escaped = false;
+
+  /** What is wrong so far, in words. */
+  take(piece: Buffer): string | undefined {
+    let at = 0;
+    while (at < piece.length) {
+      at = this.#inString ? this.#endOfString(piece, at) : this.#startOfString(piece, at);
+      if (this.#levels > MAX_LEVELS) return `the body must be nested at most ${MAX_LEVELS} levels deep`;
+      if (this.#items > MAX_ITEMS)
+        return `the body must have at most ${MAX_ITEMS} items in its lists and objects`;
+    }
+    return undefined;
+  }
+
+  /** Stops early where there is too much of something. */
+  #startOfString(piece: Buffer, from: number): number {
+    let levels = this.#levels;
+    let items = this.#items;
+    let at = from;
+    for (; at < piece.length && levels <= MAX_LEVELS && items <= MAX_ITEMS; at++) {
+      const byte = piece[at];
+      if (byte === QUOTE) {
+        this.#inString = true;
+        at++;
+        break;
+      }
+      if (byte === COMMA) items++;
+      else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+        levels++;
+        items++;
+      } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) levels--;
+    }
+    this.#levels = levels;
+    this.#items = items;
+    return at;
+  }
+
+  #endOfString(piece: Buffer, from: number): number {
+    const start = this.#escaped ? from + 1 : from;
+    this.#escaped = false;
+    for (let at = start; ; at = at + 1) {
+      const quote = piece.indexOf(QUOTE, at);
+      const end = quote === -1 ? piece.length : quote;
+      let slashes = 0;
+      while (end - slashes > at && piece[end - slashes - 1] === BACKSLASH) slashes++;
+      const isEscaped = slashes % 2 === 1;
+      if (quote === -1) {
+        this.#escaped = isEscaped;
+        return piece.length;
+      }
+      if (!isEscaped) {
+        this.#inString = false;
+        return quote + 1;
+      }
+      at = quote;
+    }
+  }
+}

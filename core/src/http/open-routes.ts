@@ -1,0 +1,65 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { bearerOf, type Keyring } from "./auth.js";
+import { networkOf } from "./client-address.js";
+import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import { toGatewayError } from "./errors.js";
+import type { GuessThrottle } from "./guesses.js";
+import { IncomingRequest } from "./incoming.js";
+
+/** Routes that need no key. */
+export interface OpenRoutes {
+  /** Names them in the count of refusals. */
+  readonly prefix: string;
+  readonly isKnown?: ((headers: IncomingHttpHeaders) => boolean) | undefined;
+}
+
+export interface OpenRoutesOptions {
+  readonly keyring: Keyring;
+  readonly guesses: GuessThrottle;
+  /** Undefined: the request's route needs a key. */
+  readonly openRoutes: (ctx: GatewayContext) => OpenRoutes | undefined;
+}
+
+/** What the sender did wrong; 409 and 410 are another's doing. */
+const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 413, 415]);
+
+/**
+ * Slows down strangers who are refused again and again where no key is needed, before what they send is read. Whoever has
+ * proved who they are does not wait.
+ */
+export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOptions): GatewayMiddleware {
+  return async (ctx, next) => {
+    const routes = openRoutes(ctx);
+    if (routes === undefined || !mayBeGuess(ctx)) return next();
+    if (isKnown(ctx, routes, keyring)) {
+      ctx.state.known = true;
+      return next();
+    }
+    const who = `${routes.prefix} ${networkOf(ctx.state.clientAddress)}`;
+    const end = guesses.begin(who);
+    ctx.state.known = keyring.find(bearerOf(ctx.headers.authorization) ?? "") !== undefined;
+    let failed = false;
+    try {
+      await next();
+      failed = REFUSED.has(ctx.status);
+    } catch (error) {
+      failed = REFUSED.has(toGatewayError(error)?.status ?? 500);
+      throw error;
+    } finally {
+      // A route that lets somebody in names them.
+      const isIn = ctx.state.caller !== undefined;
+      end(failed && !isIn);
+      if (isIn && !failed) guesses.succeeded(who);
+    }
+  };
+}
+
+function mayBeGuess({ req, headers }: GatewayContext): boolean {
+  return headers.authorization !== undefined || (req instanceof IncomingRequest && req.hasBody);
+}
+
+function isKnown({ headers }: GatewayContext, { isKnown: proved }: OpenRoutes, keyring: Keyring): boolean {
+  const secret = bearerOf(headers.authorization);
+  if (secret !== undefined) return keyring.findLong(secret) !== undefined;
+  return proved?.(headers) ?? false;
+}
