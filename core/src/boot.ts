@@ -113,7 +113,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const written = (session: string, since: Date, before: SessionTotals | undefined) =>
     source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
     Promise.resolve(undefined);
-  const lost = await bookLostTurns({ ledger, audit, log }, written);
+  const lost = await bookLostTurns({ ledger, audit, log }, source, written);
 
   // With a part of this gateway's own: the guard of one that was killed must not end the children of the next one.
   const marker = `${installation}.${randomUUID()}`;

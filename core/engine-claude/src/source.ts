@@ -1,12 +1,18 @@
 import type { LoadedConfig } from "@claudeway/config";
-import type { EngineSource, ProcessGuard, SessionTotals, TurnUsage } from "@claudeway/core/ports";
+import type {
+  EngineSource,
+  ProcessGuard,
+  SessionTotals,
+  TurnUsage,
+  WrittenUsage,
+} from "@claudeway/core/ports";
 import type { Logger } from "pino";
 import { afterLoss } from "./bases.js";
 import { ClaudeEngine } from "./claude.js";
 import { findClaude, versionOf } from "./executable.js";
 import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
-import { totalsOf } from "./usage.js";
+import { estimatedUsage, most, reportedUsage, totalsOf } from "./usage.js";
 import { writtenSince } from "./written-usage.js";
 
 /** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
@@ -30,7 +36,7 @@ export async function claudeSource(
       idleMs: idle_secs * 1000,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
-  return { claude, guard, open, endLeftovers, writtenSince };
+  return { claude, guard, open, endLeftovers, totalsAfterLoss, usageAfterLoss, writtenSince };
 }
 
 /** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
@@ -40,4 +46,9 @@ async function endLeftovers(installation: string): Promise<void> {
 
 function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals {
   return afterLoss(before, totalsOf(delivered));
+}
+
+/** What was heard of a message that broke off was not written down, and what was written may not have been heard. */
+function usageAfterLoss(recorded: TurnUsage, { used, totals }: WrittenUsage): TurnUsage {
+  return totals === undefined ? estimatedUsage(most(totalsOf(recorded), used)) : reportedUsage(used);
 }

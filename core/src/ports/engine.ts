@@ -227,6 +227,8 @@ export interface EngineSource {
   open(marker: string, guard?: ProcessGuard): Engine;
   /** What the totals of a session may stand at after a turn that was lost: `delivered` is what it had used. */
   totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals;
+  /** What a turn that was lost has used: as `recorded` while it ran, and as the CLI itself wrote down. */
+  usageAfterLoss(recorded: TurnUsage, written: WrittenUsage): TurnUsage;
   /** Ends what a gateway of this installation left running when it was killed. */
   endLeftovers(installation: string): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { TurnResponse } from "@claudeway/schemas";
-import type { SessionTotals, WrittenUsage } from "../ports/engine.js";
+import type { EngineSource, SessionTotals, WrittenUsage } from "../ports/engine.js";
 import type { Ledger, TurnRecord } from "../ports/ledger.js";
 import type { TurnInfo, TurnOutcome, TurnUsage } from "../ports/turns.js";
 import type { Records } from "./request.js";
@@ -48,6 +48,7 @@ export type WrittenSince = (
  */
 export async function bookLostTurns(
   { ledger, audit, log }: Records,
+  engine: Pick<EngineSource, "totalsAfterLoss" | "usageAfterLoss">,
   writtenSince: WrittenSince = async () => undefined,
 ): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];
@@ -56,8 +57,9 @@ export async function bookLostTurns(
     const before = (await ledger.sessions.get(sessionId))?.cliTotals;
     const since = await beginOf(open, ledger);
     const written = since && (await writtenSince(before?.session ?? sessionId, since, before));
-    if (written !== undefined) await ledger.turns.recordUsage(id, usageOf(open, written));
-    const totalsAfter = (delivered: TurnUsage) => written?.totals ?? afterLoss(before, totalsOf(delivered));
+    if (written !== undefined) await ledger.turns.recordUsage(id, engine.usageAfterLoss(open.usage, written));
+    const totalsAfter = (delivered: TurnUsage) =>
+      written?.totals ?? engine.totalsAfterLoss(before, delivered);
     const at = new Date().toISOString();
     const undecided = await ledger.approvals.pending({ turnId: id });
     const respond = (turn: TurnRecord) => lostResponse(turn, undecided);
@@ -83,11 +85,6 @@ async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger)
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: LOOKED_AT });
   const ends = turns.map(({ ended }) => (ended === undefined ? 0 : Date.parse(ended.at)));
   return new Date(Math.max(Date.parse(createdAt), ...ends));
-}
-
-/** What was heard of a message that broke off was not written down, and what was written may not have been heard. */
-function usageOf({ usage }: TurnRecord, { used, totals }: WrittenUsage): TurnUsage {
-  return totals === undefined ? estimatedUsage(most(totalsOf(usage), used)) : reportedUsage(used);
 }
 
 function outcomeOf(turn: TurnRecord, response: TurnResponse): TurnOutcome {

@@ -135,6 +135,7 @@ function sourceOf(engine: ScriptedEngine): EngineSource {
     open: () => engine,
     endLeftovers: async () => {},
     totalsAfterLoss: () => ({ bases: [] }),
+    usageAfterLoss: (recorded) => recorded,
   };
 }
 

@@ -36,6 +36,7 @@ export function bootScripted(
         open: () => engine,
         endLeftovers: async () => {},
         totalsAfterLoss: () => ({ bases: [] }),
+        usageAfterLoss: (recorded) => recorded,
       }),
     },
   });
