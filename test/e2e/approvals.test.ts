@@ -219,7 +219,7 @@ describe("approvals, decided live", function () {
     const approved = await gateway.request(`/session/${session.id}/approve`, {
       body: { tool_use_ids: [denial?.tool_use_id] },
     });
-    expect(approved.body["approved"]).to.deep.equal([{ tool_use_id: denial?.tool_use_id, ran: false }]);
+    expect(approved.status).to.equal(403);
     expect(read(session, "FORBIDDEN.txt")).to.equal(undefined);
   });
 

@@ -16,7 +16,13 @@ const CALL: PreToolUseHookInput = {
 };
 
 function asking(decider: CallDecider): Asking {
-  return new Asking({ decider, owed: [], grants: new Grants([]), interrupt: async () => undefined });
+  return new Asking({
+    decider,
+    owed: [],
+    workdir: "/srv",
+    grants: new Grants([]),
+    interrupt: async () => undefined,
+  });
 }
 
 describe("the hook of a process", () => {

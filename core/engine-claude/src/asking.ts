@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import type {
   CanUseTool,
   HookCallback,
@@ -8,7 +9,7 @@ import type {
   SyncHookJSONOutput,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "@claudeway/core/ports";
-import { isObject } from "@claudeway/schemas";
+import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
@@ -26,6 +27,8 @@ export interface AskingOptions {
   readonly owed: readonly string[];
   /** Ends the CLI's running turn. */
   readonly interrupt: () => Promise<void>;
+  /** The turn's working directory. */
+  readonly workdir: string;
   /** Approved calls: without a decider they run, with one that is its to say. */
   readonly grants: Grants;
 }
@@ -75,8 +78,13 @@ export class Asking {
   readonly #open = new Map<string, Promise<unknown>>();
   /** Whom to tell that a call is asked about. */
   readonly #asked = new Map<string, () => void>();
+  /** Where the shell stood for each call for which that was not the working directory. */
+  readonly #elsewhere = new Map<string, string>();
+  readonly #homes: readonly string[];
 
-  constructor(private readonly parts: AskingOptions) {}
+  constructor(private readonly parts: AskingOptions) {
+    this.#homes = spellings(parts.workdir);
+  }
 
   /** Takes any message of the CLI's. */
   take(message: SDKMessage): void {
@@ -90,6 +98,12 @@ export class Asking {
     this.#asked.set(toolUseId, () => clearTimeout(timer));
   }
 
+  /** A denied call, with the folder that it was made in where that has to be said. */
+  withFolder(denial: PermissionDenial): PermissionDenial {
+    const cwd = this.#elsewhere.get(denial.tool_use_id);
+    return cwd === undefined ? denial : { ...denial, cwd };
+  }
+
   /** The turn is over: its process may run another one, and nothing is to be done to that. */
   close(): void {
     for (const settled of this.#asked.values()) settled();
@@ -99,12 +113,17 @@ export class Asking {
   /** What the CLI is told of a call; nothing: its own rules go on to decide. */
   async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();
+    if (!this.#homes.includes(input.cwd)) this.#elsewhere.set(input.tool_use_id, input.cwd);
     if (this.parts.owed.includes(input.tool_use_id)) {
       await this.parts.interrupt().catch(() => undefined);
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
     }
     if (this.parts.decider === undefined) {
-      const granted = this.parts.grants.take(input.tool_name, input.tool_input);
+      const granted = this.parts.grants.take(
+        input.tool_name,
+        input.tool_input,
+        this.#elsewhere.get(input.tool_use_id),
+      );
       if (granted) return answerOf({ answer: "allow" });
       const needsPermission = await this.parts.needsPermission?.(this.#callOf(input, signal));
       return needsPermission === true ? NEEDS_PERMISSION : {};
@@ -117,7 +136,9 @@ export class Asking {
     this.#open.set(call.toolUseId, deciding);
     try {
       const answer = await deciding;
-      if (answer.answer === "allow") this.parts.grants.take(call.tool, answer.input ?? call.input);
+      if (answer.answer === "allow") {
+        this.parts.grants.take(call.tool, answer.input ?? call.input, this.#elsewhere.get(call.toolUseId));
+      }
       return answer;
     } finally {
       this.#open.delete(call.toolUseId);
@@ -129,7 +150,7 @@ export class Asking {
       toolUseId: input.tool_use_id,
       tool: input.tool_name,
       input: isObject(input.tool_input) ? input.tool_input : { input: input.tool_input },
-      cwd: input.cwd,
+      cwd: this.#elsewhere.get(input.tool_use_id) ?? this.parts.workdir,
       agentId: input.agent_id,
       signal,
       untilLast: () => this.#untilLast(input),
@@ -148,6 +169,16 @@ export class Asking {
     await Promise.allSettled(others.map(([, deciding]) => deciding));
     await this.#messages.untilAlone();
     return true;
+  }
+}
+
+/** A folder as it is named, and as the CLI tells where its shell stands. */
+function spellings(folder: string): string[] {
+  try {
+    return [folder, realpathSync(folder)];
+  } catch {
+    // It is gone: the turn fails by that.
+    return [folder];
   }
 }
 

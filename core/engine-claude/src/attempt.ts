@@ -49,6 +49,7 @@ export class Attempt implements TurnHearer {
         decider: turn.decider,
         needsPermission: turn.needsPermission,
         owed: turn.owed.map(({ toolUseId }) => toolUseId),
+        workdir: turn.plan.workdir,
         grants: this.grants,
         interrupt: () => child.interrupt(),
       });

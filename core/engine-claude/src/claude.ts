@@ -172,7 +172,7 @@ export class ClaudeEngine implements Engine {
       error: report.error,
       usage: reportedUsage(used, reading.cut),
       unreported: estimatedUsage(unreported),
-      denials: report.denials,
+      denials: report.denials.map((denial) => attempt.asking?.withFolder(denial) ?? denial),
       ran: grants.ran,
       exitCode: 0,
       model: reading.model,

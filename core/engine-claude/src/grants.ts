@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { GrantedCall } from "@claudeway/core/ports";
 
-/** Lets calls through that a person approved: the same tool with the same input, each once, and nothing else. */
+/** Lets calls through that a person approved: the same tool with the same input in the same folder, each once. */
 export class Grants {
   readonly #open: GrantedCall[];
   readonly #ran: string[] = [];
@@ -15,10 +15,14 @@ export class Grants {
     return this.#ran;
   }
 
-  /** Takes one approved call that is this one, which then counts as run. False: there is none left. */
-  take(tool: string, input: unknown): boolean {
+  /**
+   * Takes one approved call that is this one, which then counts as run. False: there is none left.
+   * @param cwd where the shell stands, if that is not the turn's working directory
+   */
+  take(tool: string, input: unknown, cwd: string | undefined): boolean {
     const index = this.#open.findIndex(
-      (approved) => tool === approved.tool && isDeepStrictEqual(approved.input, input),
+      (approved) =>
+        tool === approved.tool && cwd === approved.cwd && isDeepStrictEqual(approved.input, input),
     );
     const [call] = index === -1 ? [] : this.#open.splice(index, 1);
     if (call === undefined) return false;

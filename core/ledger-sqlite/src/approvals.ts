@@ -25,11 +25,11 @@ export class ApprovalTable {
   constructor(private readonly database: Database) {}
 
   ask(approval: Approval): void {
-    const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, deciders } = approval;
+    const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, cwd, deciders } = approval;
     this.database.run(
-      `INSERT INTO approvals (id, session_id, turn_id, key_id, kind, tool_use_id, tool, input, workdir, deciders, status,
+      `INSERT INTO approvals (id, session_id, turn_id, key_id, kind, tool_use_id, tool, input, workdir, cwd, deciders, status,
          asked_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
       id,
       sessionId,
       turnId,
@@ -39,6 +39,7 @@ export class ApprovalTable {
       tool,
       JSON.stringify(input),
       workdir,
+      cwd ?? null,
       deciders === undefined ? null : JSON.stringify(deciders),
       toMs(approval.askedAt),
       toMs(approval.expiresAt),
@@ -140,6 +141,7 @@ function toApproval(row: Row): Approval {
     tool: text(row, "tool"),
     input,
     workdir: text(row, "workdir"),
+    cwd: maybeText(row, "cwd"),
     status,
     parked: integer(row, "parked") === 1,
     askedAt: instant(row, "asked_at"),

@@ -2,21 +2,22 @@ import type { GrantFilter, GrantPage, Instant, PageQuery, SessionGrant } from "@
 import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
-import { instant, integer, maybeInteger, text, toMs } from "./rows.js";
+import { instant, integer, maybeInteger, maybeText, text, toMs } from "./rows.js";
 import type { SqlValue } from "./sqlite.js";
 
 export class GrantTable {
   constructor(private readonly database: Database) {}
 
-  add({ id, sessionId, keyId, tool, input, approvalId, by, at }: SessionGrant): void {
+  add({ id, sessionId, keyId, tool, input, cwd, approvalId, by, at }: SessionGrant): void {
     this.database.run(
-      `INSERT INTO grants (id, session_id, key_id, tool, input, approval_id, given_by, at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO grants (id, session_id, key_id, tool, input, cwd, approval_id, given_by, at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       sessionId,
       keyId,
       tool,
       JSON.stringify(input),
+      cwd ?? null,
       approvalId,
       JSON.stringify(by),
       toMs(at),
@@ -76,6 +77,7 @@ function toGrant(row: Row): SessionGrant {
     keyId: text(row, "key_id"),
     tool: text(row, "tool"),
     input,
+    cwd: maybeText(row, "cwd"),
     approvalId: text(row, "approval_id"),
     by,
     at: instant(row, "at"),

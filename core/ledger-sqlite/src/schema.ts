@@ -94,8 +94,14 @@ CREATE TABLE grants (
 CREATE INDEX grants_by_session ON grants (session_id, tool) WHERE revoked_at IS NULL;
 `;
 
+const VERSION_3 = `
+-- Where the shell stood: relative paths in a call count from there.
+ALTER TABLE approvals ADD COLUMN cwd TEXT;
+ALTER TABLE grants ADD COLUMN cwd TEXT;
+`;
+
 /** Every version's step from the one before, oldest first. A step that was released never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3];
 
 /** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {

@@ -84,6 +84,7 @@ export class ApprovalService implements Approvals {
       tool: call.tool,
       input: call.input,
       workdir: call.workdir,
+      cwd: call.cwd,
       status: "pending",
       parked: false,
       askedAt: new Date(now).toISOString(),
@@ -168,10 +169,10 @@ export class ApprovalService implements Approvals {
     for (const { id } of await this.parts.ledger.approvals.pending({ turnId })) await this.withdraw(id);
   }
 
-  /** Whether exactly this call was allowed for the rest of the session. */
-  async isGranted(sessionId: string, call: Pick<ToolCall, "tool" | "input">): Promise<boolean> {
+  /** Whether exactly this call, in this folder, was allowed for the rest of the session. */
+  async isGranted(sessionId: string, call: Pick<ToolCall, "tool" | "input" | "cwd">): Promise<boolean> {
     const grants = await this.parts.ledger.approvals.grantsFor(sessionId, call.tool);
-    return grants.some((grant) => isSameCall(grant, call));
+    return grants.some((grant) => grant.cwd === call.cwd && isSameCall(grant, call));
   }
 
   grants(query: GrantFilter & PageQuery): Promise<GrantPage> {
@@ -196,8 +197,8 @@ export class ApprovalService implements Approvals {
     const updatedInput = withAnswers(approval, decision.updatedInput);
     const turn = await this.parts.ledger.turns.get(approval.turnId);
     if (turn === undefined) throw alreadyDecided(approval);
-    const { toolUseId, tool, workdir } = approval;
-    const call = { toolUseId, tool, workdir, input: updatedInput };
+    const { toolUseId, tool, workdir, cwd } = approval;
+    const call = { toolUseId, tool, workdir, cwd, input: updatedInput };
     const verdict = await verdictOf(this.parts.kernel, call, turn, this.parts.log);
     if (verdict.verdict === "deny") {
       throw new GatewayError("FORBIDDEN", `updated_input: is denied: ${verdict.message}`);
@@ -206,7 +207,7 @@ export class ApprovalService implements Approvals {
   }
 
   async #grant(approval: Approval, { updatedInput, by, at }: DecisionRecord): Promise<void> {
-    const { id: approvalId, sessionId, keyId, tool } = approval;
+    const { id: approvalId, sessionId, keyId, tool, cwd } = approval;
     const input = updatedInput ?? approval.input;
     const grant = {
       id: randomUUID(),
@@ -214,6 +215,7 @@ export class ApprovalService implements Approvals {
       keyId,
       tool,
       input,
+      cwd,
       approvalId,
       by,
       at,

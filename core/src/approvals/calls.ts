@@ -4,6 +4,7 @@ import type { Approval, AskTerms, ToolCall } from "../ports/approvals.js";
 import type { AskedCall, CallAnswer, CallDecider, GrantedCall } from "../ports/engine.js";
 import type { TurnEvent, TurnInfo } from "../ports/turns.js";
 import type { ApprovalService } from "./approval-service.js";
+import { keyMayDecide } from "./deciding.js";
 import { isSameCall, refusalOf, verdictOf } from "./verdict.js";
 
 export interface TurnCallsOptions {
@@ -41,6 +42,8 @@ export class TurnCalls implements CallDecider {
   #parking: Approval | undefined;
   #delivered = false;
   readonly #granted: GrantedCall[];
+  /** Calls that a rule refused, or that are for others to decide than the key. */
+  readonly #closed = new Set<string>();
 
   constructor(private readonly options: TurnCallsOptions) {
     this.#granted = [...options.granted];
@@ -49,6 +52,11 @@ export class TurnCalls implements CallDecider {
   /** The request that the CLI was told to keep a call for. */
   get parking(): Approval | undefined {
     return this.#parking;
+  }
+
+  /** Ids of the calls that the key may not approve after the fact, by `toolUseId`. */
+  get closed(): ReadonlySet<string> {
+    return this.#closed;
   }
 
   async decide(call: AskedCall): Promise<CallAnswer> {
@@ -62,12 +70,14 @@ export class TurnCalls implements CallDecider {
         { err: error, turn_id: this.options.turn.id },
         "a tool call could not be decided",
       );
+      this.#closed.add(call.toolUseId);
       return { answer: "deny", message: BROKEN };
     }
   }
 
   async #deliver(asked: AskedCall, continues: Approval): Promise<CallAnswer> {
     this.#delivered = true;
+    if (!keyMayDecide(continues.deciders)) this.#closed.add(asked.toolUseId);
     const answer = await this.#unlessRefused(asked, answerOf(continues));
     await this.options.deliver();
     this.options.tell({ type: "permission_resolved", approval: continues });
@@ -85,6 +95,7 @@ export class TurnCalls implements CallDecider {
     const call = { toolUseId, tool, input: answer.input ?? input, workdir, cwd, agentId };
     const message = await refusalOf(kernel, call, turn, log);
     if (message === undefined) return answer;
+    this.#closed.add(toolUseId);
     log.warn(
       { turn_id: turn.id, tool, tool_use_id: toolUseId },
       `a call that was allowed is denied: ${message}`,
@@ -97,7 +108,10 @@ export class TurnCalls implements CallDecider {
     const { toolUseId, tool, input, cwd, agentId } = asked;
     const call = { toolUseId, tool, input, workdir, cwd, agentId };
     const verdict = await verdictOf(kernel, call, turn, log);
-    if (verdict.verdict === "deny") return { answer: "deny", message: verdict.message };
+    if (verdict.verdict === "deny") {
+      this.#closed.add(toolUseId);
+      return { answer: "deny", message: verdict.message };
+    }
     // Only a person can answer a question, whatever the rules say of asking it.
     const isQuestion = tool === "AskUserQuestion";
     if (verdict.verdict === "allow" && !isQuestion) return { answer: "allow" };
@@ -113,13 +127,14 @@ export class TurnCalls implements CallDecider {
 
   /** What the key approved after the fact counts where the key may decide at all. */
   #takeGranted(call: ToolCall, { deciders }: AskTerms): boolean {
-    if (deciders !== undefined && !deciders.includes("key")) return false;
-    const index = this.#granted.findIndex((granted) => isSameCall(granted, call));
+    if (!keyMayDecide(deciders)) return false;
+    const index = this.#granted.findIndex((granted) => isIn(granted.cwd, call) && isSameCall(granted, call));
     return index !== -1 && this.#granted.splice(index, 1).length > 0;
   }
 
   async #ask(asked: AskedCall, call: ToolCall, terms: AskTerms): Promise<CallAnswer> {
     const { approvalService, turn, tell, slot } = this.options;
+    if (!keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
     const { approval, settled } = await approvalService.ask(call, turn, terms);
     tell({ type: "permission_request", approval });
     slot.hold();
@@ -165,6 +180,11 @@ export class TurnCalls implements CallDecider {
       wait.end();
     }
   }
+}
+
+/** Whether a call is made where it was approved: a folder, or by default the working directory. */
+function isIn(folder: string | undefined, { cwd, workdir }: ToolCall): boolean {
+  return (folder ?? workdir) === cwd;
 }
 
 type Waited = "park" | { readonly approval: Approval; readonly late?: string };

@@ -14,6 +14,11 @@ export function mayDecide({ deciders, keyId }: Approval, decider: Decider): bool
   return deciders.includes(decider.channel) || (decider.keyId === keyId && deciders.includes("key"));
 }
 
+/** Whether the key whose turn it is may decide, as far as the plugin that asks has a say in that. */
+export function keyMayDecide(deciders: Approval["deciders"]): boolean {
+  return deciders === undefined || deciders.includes("key");
+}
+
 /** CONFLICT that says who was first. */
 export function alreadyDecided({ id, status, decision }: Approval): GatewayError {
   const by = decision === undefined ? "" : ` by ${describeDecider(decision.by)} at ${decision.at}`;

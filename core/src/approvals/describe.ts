@@ -4,10 +4,20 @@ import { spellHidden } from "./shown.js";
 /**
  * What a person has to see of a call before deciding, for channels that ask: a command, a path and its change as lines
  * that begin with - and +, a question with its options, or the whole input as JSON; then all else that the call sets.
+ * First of all the folder that the shell stands in, where that is not the turn's working directory.
  * Plain text, whole, with hidden characters spelled out; cut and escape it for where it goes.
  */
-export function describeCall({ tool, input }: Pick<Approval, "tool" | "input">): string {
-  return spellHidden(tool === "AskUserQuestion" ? describeQuestions(input) : describeInput(tool, input));
+export function describeCall(
+  call: Pick<Approval, "tool" | "input"> & Partial<Pick<Approval, "workdir" | "cwd">>,
+): string {
+  const { tool, input } = call;
+  if (tool === "AskUserQuestion") return spellHidden(describeQuestions(input));
+  return spellHidden([...elsewhere(call), describeInput(tool, input)].join("\n"));
+}
+
+/** The same command is another one in another folder. */
+function elsewhere({ workdir, cwd }: Partial<Pick<Approval, "workdir" | "cwd">>): string[] {
+  return cwd === undefined || workdir === undefined || cwd === workdir ? [] : [`in ${cwd}:`];
 }
 
 function describeInput(tool: string, input: Approval["input"]): string {

@@ -15,13 +15,13 @@ input[type=text] { font: inherit; width: 100%; box-sizing: border-box }
 
 /** The page on which a request can be decided. It works without a script, and nothing on it decides by being looked at. */
 export function requestPage(approval: Approval, problem?: string): string {
-  const { tool, workdir, expiresAt, kind } = approval;
+  const { tool, workdir, cwd = workdir, expiresAt, kind } = approval;
   return page(
     kind === "question" ? "Claude asks" : `Claude wants to use ${tool}`,
     [
       problem === undefined ? "" : `<p class="error" role="alert">${text(problem)}</p>`,
       kind === "question" ? "" : `<pre>${escapeHtml(showInput(approval.input).text)}</pre>`,
-      `<p>In <code>${text(workdir)}</code>. Without a decision it is denied at ${text(expiresAt)}.</p>`,
+      `<p>In <code>${text(cwd)}</code>. Without a decision it is denied at ${text(expiresAt)}.</p>`,
       `<form method="post">`,
       kind === "question" ? questionFields(approval) : toolFields(),
       `<button name="decision" value="allow">${kind === "question" ? "Answer" : "Allow"}</button>`,

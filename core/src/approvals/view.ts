@@ -1,5 +1,6 @@
 import type { Approval as ApprovalView, Grant, PermissionDenial } from "@claudeway/schemas";
 import type { Approval, SessionGrant } from "../ports/approvals.js";
+import { keyMayDecide } from "./deciding.js";
 
 /** A request as the API shows it. */
 export function viewOf(approval: Approval): ApprovalView {
@@ -14,6 +15,7 @@ export function viewOf(approval: Approval): ApprovalView {
     tool: approval.tool,
     input: { ...approval.input },
     workdir: approval.workdir,
+    ...(approval.cwd === undefined ? {} : { cwd: approval.cwd }),
     status: approval.status,
     parked: approval.parked,
     asked_at: approval.askedAt,
@@ -34,18 +36,35 @@ export function viewOf(approval: Approval): ApprovalView {
 }
 
 /** A call that did not run since nobody decided on it, as answers list it. */
-export function denialOf({ tool, toolUseId, input }: Approval): PermissionDenial {
-  return { tool_name: tool, tool_use_id: toolUseId, tool_input: { ...input } };
+export function denialOf({ tool, toolUseId, input, workdir, cwd, deciders }: Approval): PermissionDenial {
+  return {
+    tool_name: tool,
+    tool_use_id: toolUseId,
+    tool_input: { ...input },
+    ...(cwd === undefined || cwd === workdir ? {} : { cwd }),
+    ...(keyMayDecide(deciders) ? {} : { approvable: false }),
+  };
 }
 
 /** A call that was allowed for the rest of its session, as the API shows it. */
-export function grantView({ id, sessionId, keyId, tool, input, approvalId, by, at }: SessionGrant): Grant {
+export function grantView({
+  id,
+  sessionId,
+  keyId,
+  tool,
+  input,
+  cwd,
+  approvalId,
+  by,
+  at,
+}: SessionGrant): Grant {
   return {
     id,
     session_id: sessionId,
     key_id: keyId,
     tool,
     input: { ...input },
+    ...(cwd === undefined ? {} : { cwd }),
     approval_id: approvalId,
     granted_by: `${by.channel} ${by.who}`,
     granted_at: at,

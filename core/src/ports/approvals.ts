@@ -52,6 +52,8 @@ export interface Approval {
   readonly input: Readonly<Record<string, unknown>>;
   /** The turn's working directory. */
   readonly workdir: string;
+  /** Where the CLI's shell stood, which relative paths count from; not known of a request from an earlier version. */
+  readonly cwd?: string | undefined;
   readonly status: ApprovalStatus;
   /** True: its turn is not held any more; the decision will resume it. */
   readonly parked: boolean;
@@ -102,7 +104,7 @@ export interface ApprovalPage extends PageQuery {
   readonly total: number;
 }
 
-/** A call that was allowed for the rest of its session: the same tool with the same input runs unasked. */
+/** A call that was allowed for the rest of its session: the same tool with the same input, in the same folder, runs unasked. */
 export interface SessionGrant {
   /** A UUID. */
   readonly id: string;
@@ -110,6 +112,8 @@ export interface SessionGrant {
   readonly keyId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** Where the CLI's shell has to stand. */
+  readonly cwd?: string | undefined;
   /** The request on which it was given. */
   readonly approvalId: string;
   readonly by: Decider;

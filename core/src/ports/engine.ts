@@ -25,11 +25,13 @@ export interface SpawnOptions {
 /** Why a running turn is ended from outside. */
 export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown";
 
-/** One tool call that a person let through: the same tool with the same input, once. */
+/** One tool call that a person let through: the same tool with the same input in the same folder, once. */
 export interface GrantedCall {
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
+  /** Where the CLI's shell has to stand, if that is not the turn's working directory. */
+  readonly cwd?: string | undefined;
 }
 
 /** A call that the CLI is about to make, and asks about. */

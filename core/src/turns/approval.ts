@@ -9,14 +9,15 @@ const TURNS_LOOKED_AT = 20;
 
 /**
  * The calls with these ids that the session's turns were denied. Throws BAD_REQUEST for an id that was not denied
- * there, and CONFLICT for one that was approved before and has run.
+ * there, FORBIDDEN for one that a rule refused or others have to decide, and CONFLICT for one that was approved before
+ * and has run.
  */
 export async function approvedCalls(
   ledger: Ledger,
   sessionId: string,
   ids: readonly string[],
 ): Promise<GrantedCall[]> {
-  const { denied, ran } = await decisionsOf(ledger, sessionId);
+  const { denied, ran, closed } = await decisionsOf(ledger, sessionId);
   return [...new Set(ids)].map((id) => {
     const call = denied.get(id);
     if (call === undefined) {
@@ -24,6 +25,12 @@ export async function approvedCalls(
       throw new GatewayError(
         "BAD_REQUEST",
         `tool_use_ids: ${id} was not denied in this session; denied were: ${known}`,
+      );
+    }
+    if (closed.has(id)) {
+      throw new GatewayError(
+        "FORBIDDEN",
+        `tool_use_ids: ${id} was refused by a rule, or is for others to decide; its key may not approve it`,
       );
     }
     if (ran.has(id))
@@ -34,9 +41,13 @@ export async function approvedCalls(
 
 /** Asks the model to make the approved calls again; one JSON object a line, so that nothing is left to its memory. */
 export function approvalPrompt(granted: readonly GrantedCall[]): string {
-  const calls = granted.map(({ tool, input }) => JSON.stringify({ tool, input }));
+  const calls = granted.map(({ tool, input, cwd }) => JSON.stringify({ tool, input, cwd }));
+  const elsewhere = granted.some(({ cwd }) => cwd !== undefined);
   return [
     "The user has approved the following tool calls, which were denied before.",
+    ...(elsewhere
+      ? ["Where a call has a cwd, it counts in that folder alone: go there first, with cd."]
+      : []),
     "Make each of them again now, once, with exactly this input, and then go on with the task:",
     ...calls,
   ].join("\n");
@@ -45,6 +56,7 @@ export function approvalPrompt(granted: readonly GrantedCall[]): string {
 async function decisionsOf(ledger: Ledger, sessionId: string) {
   const denied = new Map<string, GrantedCall>();
   const ran = new Set<string>();
+  const closed = new Set<string>();
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: TURNS_LOOKED_AT });
   let approvalLost = false;
   for (const { id, route, ended } of turns) {
@@ -52,10 +64,12 @@ async function decisionsOf(ledger: Ledger, sessionId: string) {
     // What an approval let run before the gateway died, nobody knows: no call from before it may run a second time.
     if (approvalLost) for (const call of response?.permission_denials ?? []) ran.add(call.tool_use_id);
     approvalLost ||= ended?.end === "lost" && route === APPROVE_ROUTE;
-    for (const { tool_use_id, tool_name, tool_input } of response?.permission_denials ?? []) {
-      denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input });
+    for (const { tool_use_id, tool_name, tool_input, cwd, approvable } of response?.permission_denials ??
+      []) {
+      denied.set(tool_use_id, { toolUseId: tool_use_id, tool: tool_name, input: tool_input, cwd });
+      if (approvable === false) closed.add(tool_use_id);
     }
     for (const call of response?.approved ?? []) if (call.ran) ran.add(call.tool_use_id);
   }
-  return { denied, ran };
+  return { denied, ran, closed };
 }

@@ -60,6 +60,8 @@ interface TurnCourse {
   readonly result: EngineResult | undefined;
   /** Of the whole turn, also before it was parked. */
   readonly usage: TurnUsage;
+  /** Denied calls that its key may not approve; undefined where nobody but the key has a say. */
+  readonly closed: ReadonlySet<string> | undefined;
   /** Milliseconds that it ran and waited, since it was parked if it was. */
   readonly ranMs: number;
   readonly waitedMs: number;
@@ -86,10 +88,13 @@ export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
 /** The answer as clients get it. */
 function toResponse(
   { info, granted = [], continues }: TurnRequest,
-  { ending, result, usage, workdirRecreated }: TurnCourse,
+  { ending, result, usage, closed, workdirRecreated }: TurnCourse,
   durationMs: number,
 ): TurnResponse {
-  const denials = [...deniedBefore(continues), ...(result?.denials ?? [])];
+  const denials = [
+    ...deniedBefore(continues),
+    ...(result?.denials ?? []).map((denial) => marked(denial, closed)),
+  ];
   const ran = new Set(result?.ran);
   return {
     session_id: info.sessionId,
@@ -113,6 +118,10 @@ function toResponse(
 function deniedBefore(continues: ContinuedTurn | undefined): readonly PermissionDenial[] {
   const denials = continues?.parked.response.permission_denials ?? [];
   return denials.filter(({ tool_use_id }) => tool_use_id !== continues?.parked.toolUseId);
+}
+
+function marked(denial: PermissionDenial, closed: ReadonlySet<string> | undefined): PermissionDenial {
+  return closed?.has(denial.tool_use_id) === true ? { ...denial, approvable: false } : denial;
 }
 
 /** A turn's line in the audit log. */

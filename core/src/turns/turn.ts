@@ -276,6 +276,7 @@ export class Turn {
       ending,
       result,
       usage: continues === undefined ? used : addUsage(continues.usage, used),
+      closed: this.#calls?.closed,
       ranMs: this.#slot?.ranMs ?? 0,
       waitedMs: this.#waitedMs + (this.#slot?.queuedMs ?? 0),
       workdirRecreated: this.#workdirRecreated,

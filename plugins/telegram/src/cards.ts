@@ -36,7 +36,7 @@ export function callCard(approval: Approval, options: CardOptions): Card {
   const html = [
     `🔐 <b>${line(say("mayUse", { tool: approval.tool }), MAX_NAME)}</b>`,
     callHtml(approval, MAX_CALL, say),
-    `<i>${line(`${approval.keyId} · ${approval.workdir}`, MAX_OPTION)}</i>`,
+    `<i>${line(`${approval.keyId} · ${approval.cwd ?? approval.workdir}`, MAX_OPTION)}</i>`,
     ...verdictHtml(verdict),
   ].join("\n");
   const rows: readonly Action[][] = [["a", "d"], ["s"]];
@@ -100,7 +100,7 @@ function questionHtml(
   return [asked, ...lines].join("\n");
 }
 
-function callHtml(call: Pick<Approval, "tool" | "input">, most: number, say: Say): string {
+function callHtml(call: Parameters<typeof describeCall>[0], most: number, say: Say): string {
   const text = describeCall(call);
   const shown = plainHtml(text, most);
   const hidden = text.length - plainLength(shown);

@@ -130,6 +130,10 @@ export interface Approval {
    */
   workdir: string;
   /**
+   * Where the shell stands, which relative paths in the call count from; missing where that is not known.
+   */
+  cwd?: string;
+  /**
    * Where it stands; `withdrawn`: its turn ended otherwise.
    */
   status: "pending" | "allowed" | "denied" | "expired" | "withdrawn";
@@ -642,6 +646,10 @@ export interface Grant {
     [k: string]: unknown;
   };
   /**
+   * Where the shell has to stand.
+   */
+  cwd?: string;
+  /**
    * The request on which it was given.
    */
   approval_id: string;
@@ -715,6 +723,14 @@ export interface PermissionDenial {
   tool_input: {
     [k: string]: unknown;
   };
+  /**
+   * Where the shell stood, if that was not the turn's working directory.
+   */
+  cwd?: string;
+  /**
+   * A rule refused the call, or it is for others than its key to decide: `/session/:id/approve` does not take it.
+   */
+  approvable?: false;
 }
 
 /**

@@ -173,7 +173,7 @@ const SESSIONS = {
       operationId: "approveToolCalls",
       summary: "Lets denied tool calls run, exactly those and once",
       description:
-        "Asks the model to go on. A call runs if it is the same tool with the same input; `approved` says which did.",
+        "Asks the model to go on. A call runs if it is the same tool with the same input in the same folder; `approved` says which did.",
       tag: "sessions",
       parameters: ["SessionId", "IdempotencyKey"],
       requestBody: body("approve-request", { approve: EXAMPLES.approveRequest }),

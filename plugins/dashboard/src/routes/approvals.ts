@@ -62,6 +62,7 @@ function approvalView(approval: Approval) {
     tool: approval.tool,
     input: approval.input,
     workdir: approval.workdir,
+    cwd: approval.cwd ?? approval.workdir,
     status: approval.status,
     parked: approval.parked,
     asked_at: approval.askedAt,

@@ -128,6 +128,8 @@ export interface Approval {
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly workdir: string;
+  /** Where the shell stands. */
+  readonly cwd: string;
   readonly status: string;
   readonly parked: boolean;
   readonly asked_at: string;
