@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
-import { startTimeOf } from "#engine-claude/reaper.js";
+import { startTimeOf } from "#engine-claude/proc.js";
 import { bash, Conversation } from "./conversation.js";
 import { KEYS, TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";

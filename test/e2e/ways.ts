@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { startTimeOf } from "#engine-claude/reaper.js";
+import { startTimeOf } from "#engine-claude/proc.js";
 import { type Conversation, type Place, PROMPTS } from "./conversation.js";
 import type { TestGateway } from "./gateway.js";
 import type { FiledTurn } from "./ledger-file.js";

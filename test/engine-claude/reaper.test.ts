@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { expect } from "chai";
 import { MARKER_VARIABLE } from "#core/installation.js";
-import { endMarked, findMarked, startTimeOf } from "#engine-claude/reaper.js";
+import { startTimeOf } from "#engine-claude/proc.js";
+import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { eventually } from "../e2e/poll.js";
 
 describe("the reaper", () => {
@@ -15,7 +16,7 @@ describe("the reaper", () => {
   beforeEach(() => {
     prefix = randomUUID();
   });
-  afterEach(() => endMarked(prefix, { graceMs: 0 }));
+  afterEach(() => endMarked(prefix, 0));
 
   /** Starts a process and waits until it says that it is there. */
   async function start(script: string, marker = `${prefix}.1`): Promise<ChildProcess> {
@@ -68,7 +69,7 @@ describe("the reaper", () => {
   it("kills one that will not go", async () => {
     const child = await start(`process.on("SIGTERM", () => {})`);
     const exit = once(child, "exit");
-    expect(await endMarked(prefix, { graceMs: 100 })).to.equal(1);
+    expect(await endMarked(prefix, 100)).to.equal(1);
     expect(await exit).to.deep.equal([null, "SIGKILL"]);
   });
 

@@ -1,5 +1,6 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
@@ -17,6 +18,7 @@ export interface LauncherOptions {
 /** Starts processes of the CLI, each with the hook that it asks about its calls, where it has to. */
 export class Launcher {
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
+  readonly #adopted = new AdoptedProcesses();
 
   constructor(private readonly options: LauncherOptions) {}
 
@@ -58,6 +60,6 @@ export class Launcher {
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
     const { executable, installation, guard } = this.options;
-    return new ClaudeProcess(spawn, options, executable, installation, guard);
+    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard);
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
+import { AdoptedProcesses } from "./adopted.js";
 import { postureOptions } from "./options.js";
 import { ClaudeProcess } from "./process.js";
 
@@ -16,7 +17,13 @@ export async function askLogin(
   // Without it the CLI first looks around on the network, which takes long where there is none.
   const quiet = { ...env, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
   const plan = { command: executable, args: [], env: quiet, cwd: tmpdir(), options: {} };
-  const child = new ClaudeProcess(plan, postureOptions("deny"), executable, randomUUID());
+  const child = new ClaudeProcess(
+    plan,
+    postureOptions("deny"),
+    executable,
+    randomUUID(),
+    new AdoptedProcesses(),
+  );
   try {
     const { apiProvider, apiKeySource, tokenSource, subscriptionType } = await child.account(TIMEOUT_MS);
     if (apiProvider !== undefined && apiProvider !== "firstParty") return apiProvider;

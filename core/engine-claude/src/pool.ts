@@ -217,12 +217,13 @@ function closing(): Error {
 }
 
 /**
- * A process's resident memory, from /proc/PID/statm (proc(5): the second field, in pages); 0 where that is not known.
- * Read at once: this file is in memory, and a thread for it costs more than the look.
+ * A process's resident memory, from `VmRSS` in /proc/PID/status (proc(5)); 0 where that is not known. Read at once: this
+ * file is in memory, and a thread for it costs more than the look.
  */
 function residentBytes(pid: number | undefined): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1] ?? 0) * 4096;
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+    return Number(kilobytes ?? 0) * 1024;
   } catch {
     return 0;
   }

@@ -13,9 +13,12 @@ import {
 } from "@anthropic-ai/claude-agent-sdk";
 import { markedEnvironment, messageOf } from "@claudeway/core/host";
 import type { ChildNote, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import type { AdoptedProcesses } from "./adopted.js";
 import { MessageQueue } from "./input.js";
+import { startTimeOf } from "./proc.js";
+import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
-import { endMarked, findMarked, startTimeOf } from "./reaper.js";
+import { endAll } from "./reaper.js";
 
 /** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
 const CLEAN_END_MS = 2000;
@@ -58,6 +61,7 @@ export class ClaudeProcess {
     options: Options,
     executable: string,
     installation: string,
+    private readonly adopted: AdoptedProcesses,
     /** Is told when the child has been started, and when it has gone. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
   ) {
@@ -166,13 +170,14 @@ export class ClaudeProcess {
   }
 
   async #end(how: "clean" | "now"): Promise<void> {
+    const tree = this.#note && new ProcessTree(this.#note, this.marker, this.adopted);
     // What a tool started with an environment of its own is known by its relatives, as long as they live.
-    const known = await findMarked(this.marker);
+    tree?.look();
     this.#input.close();
     if (this.#child !== undefined && how === "clean") {
       await Promise.race([this.exited, sleep(CLEAN_END_MS, undefined, { ref: false })]);
     }
-    await endMarked(this.marker, { known });
+    if (tree !== undefined) await endAll(() => tree.look());
     // Where there is no /proc, the process group is all that can be reached.
     if (this.#isRunning()) this.#killGroup();
     this.#query.close();

@@ -41,7 +41,7 @@ export async function claudeSource(
 
 /** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
 async function endLeftovers(installation: string): Promise<void> {
-  await endMarked(installation, { graceMs: 0 });
+  await endMarked(installation, 0);
 }
 
 function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals {

@@ -6,4 +6,4 @@ import { endMarked } from "./reaper.js";
  */
 const [prefix] = process.argv.slice(2);
 if (!prefix) throw new Error("sweep must be given the prefix of the markers to end");
-await endMarked(prefix, { graceMs: 0 });
+await endMarked(prefix, 0);

@@ -1,0 +1,102 @@
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { MARKER_VARIABLE } from "@claudeway/core/host";
+
+/*
+ * What /proc says of processes; see proc(5). Read synchronously: the kernel makes these files as they are read, in a few
+ * microseconds, and a thread of the pool costs more than that. Where there is no /proc, nothing is found.
+ */
+
+/** A process, told apart from a later one with the same pid by its start time. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks since boot: field 22 of /proc/PID/stat. */
+  readonly startTime: number;
+}
+
+export interface ProcessEntry extends ProcessId {
+  readonly parent: number;
+  /** The pid of the process that made the session, alive or not. */
+  readonly session: number;
+  readonly zombie: boolean;
+}
+
+/** Grows to what the largest file needed. */
+let buffer = Buffer.allocUnsafe(64 * 1024);
+
+/** The start time of a process, or undefined when it is gone or there is no /proc. */
+export function startTimeOf(pid: number): number | undefined {
+  return readStat(pid)?.startTime;
+}
+
+/** Reads /proc/PID/stat; the command in parentheses may hold spaces and parentheses of its own. */
+export function readStat(pid: number): ProcessEntry | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const startTime = Number(rest[15]);
+  return { pid, zombie: state === "Z", parent: Number(parent), session: Number(session), startTime };
+}
+
+/** Every process of the machine. */
+export function readProcessTable(): ProcessEntry[] {
+  return numbersIn("/proc")
+    .map(readStat)
+    .filter((entry) => entry !== undefined);
+}
+
+/**
+ * The markers that a process carries: its own gateway's, and those of gateways around that. Undefined where its
+ * environment is empty or can't be read; it is empty for a moment while a process starts another program.
+ */
+export function readMarkers(pid: number): readonly string[] | undefined {
+  const environment = read(`/proc/${pid}/environ`);
+  if (!environment) return undefined;
+  const name = `${MARKER_VARIABLE}=`;
+  const line = environment.split("\0").find((entry) => entry.startsWith(name));
+  return line === undefined ? [] : line.slice(name.length).split(",");
+}
+
+/** The children of a process, of all its threads; none where it is gone. */
+export function childrenOf(pid: number): number[] {
+  return numbersIn(`/proc/${pid}/task`).flatMap((thread) => childrenOfThread(pid, thread) ?? []);
+}
+
+/** In the order in which they became its children. Undefined where the thread is gone, or the kernel does not tell. */
+export function childrenOfThread(pid: number, thread: number): number[] | undefined {
+  const list = read(`/proc/${pid}/task/${thread}/children`);
+  return list?.split(" ").filter(Boolean).map(Number);
+}
+
+function numbersIn(folder: string): number[] {
+  try {
+    return readdirSync(folder)
+      .map(Number)
+      .filter((number) => number > 0);
+  } catch {
+    // It is gone, or there is no /proc.
+    return [];
+  }
+}
+
+/** A whole file; undefined where it is gone or another user's. */
+function read(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return undefined;
+  }
+  try {
+    let length = 0;
+    for (;;) {
+      const more = readSync(file, buffer, length, buffer.length - length, null);
+      length += more;
+      if (more === 0) return buffer.toString("latin1", 0, length);
+      if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
+    }
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(file);
+  }
+}
