@@ -30,6 +30,7 @@ import { TaskSockets } from "./http/websocket.js";
 import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
+import { LedgerWatch } from "./ledger-watch.js";
 import { ModelCatalogue } from "./models.js";
 import type { AuditLog } from "./ports/audit.js";
 import type { ApprovalMode, Engine, SpawnPlan } from "./ports/engine.js";
@@ -70,6 +71,7 @@ export class Gateway {
   readonly sessions: Sessions;
   readonly #tasks: Tasks;
   readonly #workdirs: Workdirs;
+  readonly #ledgerWatch: LedgerWatch;
   readonly #guesses = new GuessThrottle();
   readonly #doorkeeper: Doorkeeper;
   readonly #addresses: ClientAddresses;
@@ -94,6 +96,7 @@ export class Gateway {
       sessions: ledger.sessions,
     });
     const order = new SessionOrder(config.engine.max_queued);
+    this.#ledgerWatch = new LedgerWatch(ledger, log);
     this.#queue = new TurnQueue({
       maxRunning: config.engine.max_running,
       maxQueued: config.engine.max_queued,
@@ -110,6 +113,7 @@ export class Gateway {
       approvalService,
       passParked: (sessionId, withdraw) => this.#parked.pass(sessionId, withdraw),
       workdirs: this.#workdirs,
+      checkLedger: () => this.#ledgerWatch.check(),
       closing: this.#shutdown.signal,
       log,
     });
@@ -187,7 +191,8 @@ export class Gateway {
         ),
       log,
     );
-    healthRoutes(router, { version: this.options.version, ledger, draining, log });
+    const checkLedger = () => this.#ledgerWatch.check();
+    healthRoutes(router, { version: this.options.version, ledger, checkLedger, draining, log });
     modelRoutes(router, models);
     taskRoutes(router, this.#tasks, entrance);
     sessionRoutes(router, this.sessions, entrance);
@@ -267,6 +272,7 @@ export class Gateway {
     });
     const address = listenAddress(host, this.#server);
     this.#address = address;
+    this.#ledgerWatch.start();
     this.parts.kernel.tell("listening", address);
     return address;
   }
@@ -304,6 +310,7 @@ export class Gateway {
     }, LAST_ANSWERS_MS);
     await closed;
     clearTimeout(hangUp);
+    this.#ledgerWatch.stop();
   }
 }
 

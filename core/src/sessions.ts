@@ -45,6 +45,7 @@ export class Sessions {
   constructor(private readonly parts: SessionParts) {}
 
   async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
+    this.parts.turns.checkLedger();
     const id = randomUUID();
     const workdir = await this.parts.workdirs.ofSession(id, request.workdir, caller.keyId);
     await this.parts.ledger.sessions.create({

@@ -35,6 +35,8 @@ export interface OpenedDatabase {
   readonly database: Database;
   /** True: the gateway that had it before was killed, or the machine went down. */
   readonly afterCrash: boolean;
+  /** Throws a LedgerError where the file that was opened is no longer in its place. */
+  checkFile(): void;
   /** Checkpoints, closes and unlocks. */
   close(): void;
 }
@@ -91,6 +93,7 @@ function closable(database: Database, lock: LedgerLock): OpenedDatabase {
   return {
     database,
     afterCrash: lock.afterCrash,
+    checkFile: fileCheck(database.file),
     close() {
       try {
         leaveOneFile(database);
@@ -99,6 +102,17 @@ function closable(database: Database, lock: LedgerLock): OpenedDatabase {
         lock.release();
       }
     },
+  };
+}
+
+/** Deleting a file that is open keeps it, without a name, until it is closed: SQLite goes on as if nothing had happened. */
+function fileCheck(file: string): () => void {
+  const { dev, ino } = statSync(file);
+  return () => {
+    const now = statSync(file, { throwIfNoEntry: false });
+    if (now === undefined) throw new LedgerError(`ledger ${file} was removed while it was open`);
+    if (now.ino !== ino || now.dev !== dev)
+      throw new LedgerError(`ledger ${file} was replaced by another file while it was open`);
   };
 }
 

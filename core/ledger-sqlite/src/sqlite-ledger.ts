@@ -30,11 +30,12 @@ export interface LedgerTables {
   readonly idempotency: IdempotencyTable;
   readonly approvals: ApprovalTable;
   readonly grants: GrantTable;
+  checkFile(): void;
   close(): void;
 }
 
 export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<LedgerTables> {
-  const { database, afterCrash, close } = openDatabase(
+  const { database, afterCrash, checkFile, close } = openDatabase(
     await loadSqlite(sqlite),
     join(dataDir, "ledger.sqlite"),
   );
@@ -51,6 +52,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
     idempotency: new IdempotencyTable(database),
     approvals: new ApprovalTable(database),
     grants: new GrantTable(database),
+    checkFile,
     close,
   };
 }
@@ -61,7 +63,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const tables = await openTables(options);
-  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, close } = tables;
+  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants } = tables;
   idempotency.forgetUnbegun();
   let open = true;
   /** SQLite answers at once; callers must not get used to that, so every method is a promise. */
@@ -130,10 +132,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       grants: async((query) => grants.list(query)),
       revoke: async((grantId, at) => grants.revoke(grantId, at)),
     },
+    checkFile: async(() => tables.checkFile()),
     async close() {
       if (!open) return;
       open = false;
-      close();
+      tables.close();
     },
   };
 }

@@ -31,6 +31,8 @@ export interface Ledger {
   readonly prices: PriceBook;
   readonly idempotency: IdempotencyBook;
   readonly approvals: ApprovalBook;
+  /** Rejects with a LedgerError where the file that was opened is no longer in its place. */
+  checkFile(): Promise<void>;
   /** Lets go of the file, so that another gateway may open it. A second call does nothing. */
   close(): Promise<void>;
 }

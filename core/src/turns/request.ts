@@ -59,6 +59,8 @@ export interface TurnContext {
   /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
   readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
   readonly workdirs: Workdirs;
+  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  readonly checkLedger: () => void;
   /** Aborted when the gateway closes. */
   readonly closing: AbortSignal;
   readonly log: Logger;

@@ -33,6 +33,12 @@ export class RunningTurns {
   /** Throws UNAVAILABLE once no more turns may begin. */
   checkOpen(): void {
     if (this.#closed) throw shuttingDown();
+    this.checkLedger();
+  }
+
+  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  checkLedger(): void {
+    this.context.checkLedger();
   }
 
   /** Tells of every turn that has parked and is not here any more. */

@@ -16,7 +16,13 @@ describe("GET /ready", () => {
     const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
     const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });
     const router = new Router<GatewayState>();
-    healthRoutes(router, { version: "1.0.0", ledger, draining: () => false, log });
+    healthRoutes(router, {
+      version: "1.0.0",
+      ledger,
+      checkLedger: () => undefined,
+      draining: () => false,
+      log,
+    });
     served = await serveRoutes(router);
     expect(await (await fetch(`${served.url}/ready`)).json()).to.deep.equal({ status: "ready" });
     await ledger.close();

@@ -8,6 +8,8 @@ import type { GatewayState } from "../context.js";
 export interface HealthParts {
   readonly version: string;
   readonly ledger: Pick<Ledger, "turns">;
+  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  readonly checkLedger: () => void;
   /** Whether new turns are refused because the gateway is shutting down. */
   readonly draining: () => boolean;
   readonly log: Logger;
@@ -23,6 +25,7 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
   });
   router.get("/ready", async (ctx) => {
     if (draining()) throw notReady("draining", "the gateway is shutting down");
+    parts.checkLedger();
     await askLedger(parts);
     ctx.body = { status: "ready" } satisfies Ready;
   });

@@ -1,0 +1,53 @@
+import type { Logger } from "pino";
+import { GatewayError } from "./errors.js";
+import type { Ledger } from "./ports/ledger.js";
+
+/** How often the ledger is looked at, in ms. */
+const LOOK_EVERY_MS = 5000;
+/** Seconds after which a client may try again: somebody has to put the file back. */
+const RETRY_SECS = 60;
+const REMOVED =
+  "the ledger's file is gone; nothing new is begun until it is back or the gateway is restarted";
+
+/**
+ * Notices when the ledger's file is removed or replaced while the gateway runs: what is written then is gone with the
+ * process, though every write succeeds.
+ */
+export class LedgerWatch {
+  #timer: NodeJS.Timeout | undefined;
+  #isGone = false;
+
+  constructor(
+    private readonly ledger: Pick<Ledger, "checkFile">,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Throws UNAVAILABLE while the file is gone. */
+  check(): void {
+    if (!this.#isGone) return;
+    throw new GatewayError("UNAVAILABLE", REMOVED, {
+      headers: { "retry-after": String(RETRY_SECS) },
+      details: { reason: "ledger_unavailable" },
+    });
+  }
+
+  async #look(): Promise<void> {
+    const problem = await this.ledger.checkFile().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const isGone = problem !== undefined;
+    if (isGone === this.#isGone) return;
+    this.#isGone = isGone;
+    if (isGone) this.log.error({ err: problem }, REMOVED);
+    else this.log.info("the ledger's file is back");
+  }
+}
