@@ -232,7 +232,7 @@ describe("dashboard: the admin API", () => {
   it("the pages come compressed, cached by content, and with a policy that allows nothing else", async () => {
     const page = await gateway.fetch("/dashboard/", { key: null });
     expect(page.headers.get("content-security-policy")).to.include(
-      "default-src 'none'; script-src 'self'; style-src 'self'",
+      "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'",
     );
     expect(page.headers.get("cache-control")).to.equal("no-cache");
     const html = await page.text();

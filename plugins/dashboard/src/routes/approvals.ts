@@ -11,6 +11,7 @@ import { adminId } from "../access/guard.js";
 import { bodyOf, clientAddressOf } from "../access/request.js";
 import { matching, oneOf, param, wholeNumber } from "../query.js";
 import { UUID } from "./sessions.js";
+import type { Page } from "./views.js";
 
 const STATUSES = [
   "pending",
@@ -36,7 +37,7 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
       sessionId: matching(ctx, "session_id", UUID, "a session's id"),
     });
     const { approvals, total, page, limit } = found;
-    ctx.body = { approvals: approvals.map(approvalView), total, page, limit };
+    ctx.body = { approvals: approvals.map(approvalView), total, page, limit } satisfies ApprovalPage;
   });
   router.get("/approvals/:id", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
@@ -69,6 +70,12 @@ function approvalView(approval: Approval) {
     expires_at: approval.expiresAt,
     decision: decision === undefined ? null : decisionView(decision),
   };
+}
+
+export type ApprovalView = ReturnType<typeof approvalView>;
+
+export interface ApprovalPage extends Page {
+  readonly approvals: readonly ApprovalView[];
 }
 
 function decisionView({ by, at, decision, message, updatedInput, scope }: NonNullable<Approval["decision"]>) {

@@ -61,3 +61,5 @@ function meOf(control: GatewayControl, expiresAt: number | undefined) {
     expires_at: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
   };
 }
+
+export type Me = ReturnType<typeof meOf>;

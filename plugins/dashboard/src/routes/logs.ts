@@ -1,7 +1,7 @@
 import { type GatewayControl, Refusal } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { Context } from "../access/request.js";
-import { LEVELS } from "../logs/entries.js";
+import { LEVELS, type LogEntry } from "../logs/entries.js";
 import { logFolders } from "../logs/files.js";
 import { searchLogs } from "../logs/search.js";
 import { matching, oneOf, text, wholeNumber } from "../query.js";
@@ -26,8 +26,23 @@ export function logRoutes(router: Router, control: GatewayControl): void {
       before: cursorIn(ctx),
     });
     const cursor = before === undefined ? null : Buffer.from(JSON.stringify(before)).toString("base64url");
-    ctx.body = { entries, total: entries.length, read_bytes: readBytes, before: cursor, folders };
+    ctx.body = {
+      entries,
+      total: entries.length,
+      read_bytes: readBytes,
+      before: cursor,
+      folders,
+    } satisfies LogPage;
   });
+}
+
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  readonly total: number;
+  readonly read_bytes: number;
+  /** Where the next page begins; null: there is none. */
+  readonly before: string | null;
+  readonly folders: readonly string[];
 }
 
 function thisMonth(): string {

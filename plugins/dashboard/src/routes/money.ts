@@ -55,6 +55,8 @@ async function keysOf(ledger: LedgerView, control: GatewayControl) {
   });
 }
 
+export type KeyUse = Awaited<ReturnType<typeof keysOf>>[number];
+
 function periodView(period: CostPeriod) {
   return {
     period: period.period,
@@ -69,6 +71,8 @@ function periodView(period: CostPeriod) {
     }),
   };
 }
+
+export type Period = ReturnType<typeof periodView>;
 
 const COLUMNS = ["period_utc", "of", "name", "requests", "cost_usd"] as const;
 

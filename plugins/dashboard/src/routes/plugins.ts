@@ -66,7 +66,9 @@ function pluginView(status: PluginStatus) {
   };
 }
 
-function neverOn(name: string): ReturnType<typeof pluginView> {
+export type PluginView = ReturnType<typeof pluginView>;
+
+function neverOn(name: string): PluginView {
   return {
     name,
     version: null,

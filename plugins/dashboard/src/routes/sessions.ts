@@ -4,12 +4,22 @@ import {
   Refusal,
   type SessionRecord,
   type SessionsView,
+  type TurnRecord,
   type TurnRunner,
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { LatestPrompts } from "../live/prompts.js";
 import { matching, param, text, wholeNumber } from "../query.js";
-import { answerView, costOf, promptView, sessionView, turnView, waitingIn } from "./views.js";
+import {
+  answerView,
+  costOf,
+  type Page,
+  promptView,
+  type SessionView,
+  sessionView,
+  turnView,
+  waitingIn,
+} from "./views.js";
 
 export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const ID_PREFIX = /^[0-9a-f][0-9a-f-]{3,35}$/;
@@ -24,7 +34,7 @@ export interface SessionParts {
 
 /** `/sessions…` and `/turns…`: every key's conversations. */
 export function sessionRoutes(router: Router, parts: SessionParts): void {
-  const { sessions, ledger, turns, approvals, prompts } = parts;
+  const { sessions, ledger, turns, approvals } = parts;
   router.get("/sessions", async (ctx) => {
     const query = {
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -46,33 +56,18 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     const busy = new Set(running.map(({ sessionId }) => sessionId));
     const { page, limit } = query;
     const views = found.sessions.map((session) => sessionView(session, busy.has(session.id)));
-    ctx.body = { sessions: views, total: found.total, page, limit, models };
+    ctx.body = { sessions: views, total: found.total, page, limit, models } satisfies SessionPage;
   });
   router.get("/sessions/:id", async (ctx) => {
-    const session = await find(sessions, param(ctx, "id"));
-    const running = (await ledger.running()).some(({ sessionId }) => sessionId === session.id);
-    const byModel = (await sessions.byModel(session.id)).map(({ model, requests, tokens, ...totals }) => {
-      return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
-    });
-    const { systemPrompt, kind } = session;
-    ctx.body = {
-      ...sessionView(session, running),
-      kind,
-      system_prompt: systemPrompt ?? null,
-      by_model: byModel,
-    };
+    ctx.body = await sessionDetail(await find(sessions, param(ctx, "id")), parts);
   });
   router.get("/sessions/:id/turns", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
     const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
     const found = await sessions.turns(session.id, query);
     const waiting = await waitingIn(approvals);
-    const views = found.turns.map(async (turn) => {
-      const prompt = promptView(prompts.of(turn.id));
-      const answer = answerView(await ledger.response(turn.id));
-      return { ...turnView(turn, waiting.turnIds.has(turn.id)), prompt, answer };
-    });
-    ctx.body = { turns: await Promise.all(views), total: found.total, ...query };
+    const views = found.turns.map((turn) => answeredTurn(turn, waiting.turnIds.has(turn.id), parts));
+    ctx.body = { turns: await Promise.all(views), total: found.total, ...query } satisfies TurnPage;
   });
   router.post("/sessions/:id/interrupt", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
@@ -99,6 +94,38 @@ function turnRoutes(router: Router, { ledger, approvals, prompts }: SessionParts
     const answer = (await ledger.response(turn.id)) ?? null;
     ctx.body = { ...turnView(turn, waits), prompt: prompts.of(turn.id) ?? null, answer };
   });
+}
+
+async function sessionDetail(session: SessionRecord, { ledger, sessions }: SessionParts) {
+  const running = (await ledger.running()).some(({ sessionId }) => sessionId === session.id);
+  const byModel = (await sessions.byModel(session.id)).map(({ model, requests, tokens, ...totals }) => {
+    return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
+  });
+  const { systemPrompt, kind } = session;
+  return {
+    ...sessionView(session, running),
+    kind,
+    system_prompt: systemPrompt ?? null,
+    by_model: byModel,
+  };
+}
+
+async function answeredTurn(turn: TurnRecord, waits: boolean, { prompts, ledger }: SessionParts) {
+  const prompt = promptView(prompts.of(turn.id));
+  const answer = answerView(await ledger.response(turn.id));
+  return { ...turnView(turn, waits), prompt, answer };
+}
+
+export type SessionDetail = Awaited<ReturnType<typeof sessionDetail>>;
+
+export interface SessionPage extends Page {
+  readonly sessions: readonly SessionView[];
+  /** Every model that a session was started with. */
+  readonly models: readonly string[];
+}
+
+export interface TurnPage extends Page {
+  readonly turns: readonly Awaited<ReturnType<typeof answeredTurn>>[];
 }
 
 async function find(sessions: SessionsView, id: string): Promise<SessionRecord> {

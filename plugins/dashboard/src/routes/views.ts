@@ -24,6 +24,15 @@ export function sessionView(session: SessionRecord, running: boolean) {
   };
 }
 
+export type SessionView = ReturnType<typeof sessionView>;
+
+/** What a page of any list says of itself. */
+export interface Page {
+  readonly total: number;
+  readonly page: number;
+  readonly limit: number;
+}
+
 /** A turn without its prompt and answer. `waits`: it is held for a person's decision. */
 export function turnView(turn: TurnRecord, waits = false) {
   const { ended, usage } = turn;
@@ -46,6 +55,8 @@ export function turnView(turn: TurnRecord, waits = false) {
     cost_estimated: usage.estimated,
   };
 }
+
+export type TurnView = ReturnType<typeof turnView>;
 
 /** How many calls wait for a person's decision, and the turns of the latest hundred of them. */
 export async function waitingIn(approvalService: Approvals) {
