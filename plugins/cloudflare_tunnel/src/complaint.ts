@@ -1,6 +1,7 @@
 const STAMP = /^\d{4}-\d\d-\d\dT\S+ (INF|WRN|ERR|FTL|DBG) /;
-/** Hints that follow an error; cloudflared logs some of them as errors too. */
-const ADVICE = /^(?:\s|\d+\. |Please |If |See |For example|https?:\/\/)/;
+/** What cloudflared logs as an error and is none: hints that follow one, and that it was given no configuration. */
+const ADVICE =
+  /^(?:\s|\d+\. |Please |If |See |For example|https?:\/\/|Configuration file \/dev\/null was empty)/;
 const MAX_LENGTH = 300;
 
 /**

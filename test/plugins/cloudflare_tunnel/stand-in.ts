@@ -125,6 +125,7 @@ export const SAYS = {
     `2026-08-20T10:00:02Z INF Updated to new configuration config=${JSON.stringify(JSON.stringify({ ingress, "warp-routing": { enabled: false } }))} version=${version}`,
   noInternet:
     'failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel": dial tcp: lookup api.trycloudflare.com: no such host',
+  emptyConfig: "2026-08-20T10:00:00Z ERR Configuration file /dev/null was empty",
   badToken: "Provided Tunnel token is not valid.",
   usage: "See 'cloudflared tunnel run --help'.",
   /** The DNS that leads to Cloudflare is blocked: the reason, advice with the stamp of an error, and again at the end. */

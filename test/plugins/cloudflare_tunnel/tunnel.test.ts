@@ -145,7 +145,8 @@ describe("cloudflare_tunnel", () => {
     const reason = "Incorrect Usage: flag provided but not defined: -x";
     await start(
       { tunnel_token: TOKEN },
-      { lines: [SAYS.badToken, SAYS.usage], exit: 255 },
+      { lines: [SAYS.emptyConfig, SAYS.badToken, SAYS.usage], exit: 255 },
+      { lines: [SAYS.emptyConfig], exit: 3 },
       { lines: [SAYS.starting, ...SAYS.noEdge], exit: 1 },
       { lines: [...SAYS.noEdge, "Could not lookup srv records"], exit: 1 },
       { lines: [reason, "", "NAME:", "   cloudflared tunnel run - Proxy a local web server"], exit: 1 },
@@ -153,8 +154,9 @@ describe("cloudflare_tunnel", () => {
     );
     await says("the tunnel stands");
     const ends = running.complaints().map((line) => line.replace(/; next try.*/, ""));
-    expect(ends.slice(0, 4)).to.deep.equal([
+    expect(ends.slice(0, 5)).to.deep.equal([
       `cloudflared ended with exit code 255: ${SAYS.badToken}`,
+      "cloudflared ended with exit code 3",
       `cloudflared ended with exit code 1: ${SAYS.noEdge[0].replace(/^\S+ ERR /, "")}`,
       "cloudflared ended with exit code 1: Could not lookup srv records",
       `cloudflared ended with exit code 1: ${reason}`,
