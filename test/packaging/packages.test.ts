@@ -41,6 +41,22 @@ describe("the packages", function () {
     }
   });
 
+  it("say where they come from, and where faults are reported", () => {
+    for (const { folder: home } of packed) {
+      const manifest: unknown = JSON.parse(readFileSync(join(ROOT, home, "package.json"), "utf8"));
+      expect(manifest, home).to.deep.include({
+        repository: {
+          type: "git",
+          url: "git+https://github.com/claudeway/claudeway.git",
+          directory: home,
+        },
+        bugs: "https://github.com/claudeway/claudeway/issues",
+        homepage: "https://github.com/claudeway/claudeway#readme",
+      });
+      expect(manifest, home).to.have.property("keywords").that.includes("claude");
+    }
+  });
+
   it("carry the project's licence", () => {
     const licence = readFileSync(join(ROOT, "LICENSE"), "utf8");
     for (const { folder: home } of packed) {
