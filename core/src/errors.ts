@@ -19,6 +19,11 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
+/** False for what has no status of its own: a failure on Claude's side is an answer. */
+export function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(ERROR_STATUS, code);
+}
+
 /** An error that is meant for the client: its message is shown, so it never holds a secret. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";

@@ -1,5 +1,12 @@
 /** The API that plugins are written against. */
-export type { ApprovedCall, AuditLine, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
+export type {
+  ApprovedCall,
+  AuditLine,
+  FailureCode,
+  PermissionDenial,
+  Tokens,
+  TurnResponse,
+} from "@claudeway/schemas";
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
 export { type ErrorCode, Refusal, type RefusalOptions } from "./errors.js";

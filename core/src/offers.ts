@@ -83,6 +83,7 @@ function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
         timeoutSecs = DEFAULT_TIMEOUT_SECS,
         verbatim = false,
         withdrawPending = false,
+        restartConversation = false,
       } = request;
       const body = {
         prompt,
@@ -91,6 +92,7 @@ function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
         stream: "text",
         detach: true,
         withdraw_pending: withdrawPending,
+        restart_conversation: restartConversation,
       } as const;
       return handleOf(await sessions.prompt(asCaller(keyId), sessionId, body, randomUUID()));
     },

@@ -89,6 +89,7 @@ export class Sessions {
       plan: { ...planOf(session), ...promptOf(request) },
       route: "POST /session/:id",
       withdrawPending: request.withdraw_pending,
+      restartConversation: request.restart_conversation,
     });
   }
 

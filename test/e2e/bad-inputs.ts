@@ -52,7 +52,8 @@ export const BODY_BYTES = 65_536;
 
 const SEND = 'send "Authorization: Bearer <secret>"';
 const NEW_TASK = "takes prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream or detach";
-const NEW_TURN = "takes prompt, timeout_secs, verbatim, stream, detach or withdraw_pending";
+const NEW_TURN =
+  "takes prompt, timeout_secs, verbatim, stream, detach, restart_conversation or withdraw_pending";
 const PROMPT = "takes a string that is not empty";
 const MODEL = "takes the name or alias of a model, such as sonnet";
 const SECS = "takes a number greater than 0, at most 86400";
@@ -155,6 +156,9 @@ const FIELDS: readonly BadInput[] = [
   }),
   bad("POST /session/{session}", 400, `model: unknown field; ${NEW_TURN}`, {
     body: { ...HI, model: "opus" },
+  }),
+  bad("POST /session/{session}", 400, "restart_conversation: is 1; takes true or false", {
+    body: { ...HI, restart_conversation: 1 },
   }),
   bad("POST /session/{session}", 400, "withdraw_pending: is null; takes true or false", {
     body: { ...HI, withdraw_pending: null },

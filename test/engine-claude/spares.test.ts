@@ -47,6 +47,7 @@ describe("spares", () => {
       },
       spawn: { command: "claude", args: [], env: {}, cwd: "/srv", options: {} },
       resume: false,
+      restart: false,
       totals: undefined,
       granted: [],
     });

@@ -60,7 +60,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   [
     "session-turn-request",
     { prompt: "hi", modle: "opus" },
-    "modle: unknown field; takes prompt, timeout_secs, verbatim, stream, detach or withdraw_pending",
+    "modle: unknown field; takes prompt, timeout_secs, verbatim, stream, detach, restart_conversation or withdraw_pending",
   ],
   [
     "session-start-request",

@@ -63,6 +63,7 @@ export class Accounts {
     account.tell = (killed) =>
       turn.tell({
         ...(session !== undefined && { session }),
+        ...(cleared === undefined && { answered: true }),
         ...afterReport(reported, account.startedFrom, killed),
       });
     account.tell(false);

@@ -72,9 +72,10 @@ export class ClaudeEngine implements Engine {
     if (stop.aborted) return NEVER_STARTED;
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
-    if (turn.continues !== undefined) return CONVERSATION_LOST;
+    const isLoss = turn.totals?.answered === true && !turn.restart;
+    if (turn.continues !== undefined || isLoss) return CONVERSATION_LOST;
     if (stop.aborted) return NEVER_STARTED;
-    // The session's first turn died before its transcript was written: begin again under the same id.
+    // Also where the session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
     if (second !== "no conversation") return second;
     throw new Error(`the CLI neither resumes nor begins session ${turn.info.sessionId}`);

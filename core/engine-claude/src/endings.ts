@@ -47,11 +47,13 @@ export const NEVER_STARTED: EngineResult = Object.freeze({
   model: undefined,
 });
 
-/** The result of a parked turn whose conversation is gone. */
+/** The result of a turn whose conversation is gone: nothing was run. */
 export const CONVERSATION_LOST: EngineResult = Object.freeze({
   ...NEVER_STARTED,
   end: "failed",
-  error: "the CLI has lost the conversation that the call was made in",
+  error:
+    "the conversation is lost: Claude's transcript of this session is gone; restart_conversation: true begins a new one",
+  code: "CONVERSATION_LOST",
 });
 
 /** How a process ended, in words. */

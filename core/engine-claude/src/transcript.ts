@@ -36,12 +36,15 @@ export class Transcript {
     this.#driver = env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
   }
 
-  /** Marks where the conversation stands now; what it returns tells whether no other program has gone on with it since. */
+  /**
+   * Marks where the conversation stands now; what it returns tells whether it is still there, and no other program has
+   * gone on with it since.
+   */
   mark(): () => boolean {
     const before = sizeOf(this.#path);
     return () => {
       const size = sizeOf(this.#path);
-      return size === before || !this.#isByOthers(textFrom(this.#path, before, size));
+      return size === before || (size > before && !this.#isByOthers(textFrom(this.#path, before, size)));
     };
   }
 

@@ -64,6 +64,8 @@ export interface PromptRequest {
   readonly verbatim?: boolean;
   /** True: a call that waits for a decision is withdrawn; without it, the prompt is refused with CONFLICT. */
   readonly withdrawPending?: boolean;
+  /** True: where the conversation is lost (`CONVERSATION_LOST`), a new one begins under the session's id. */
+  readonly restartConversation?: boolean;
 }
 
 /** A turn that was begun by a plugin. */

@@ -1,4 +1,4 @@
-import type { PermissionDenial } from "@claudeway/schemas";
+import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
 /** What `claude` starts with. Two turns share a live process only when these are equal. */
@@ -89,6 +89,8 @@ export interface EngineTurn {
   readonly spawn: SpawnPlan;
   /** True where an earlier turn of this session may have left a conversation to resume. */
   readonly resume: boolean;
+  /** True: where that conversation is lost, a new one begins under the same id. */
+  readonly restart: boolean;
   /** What the totals of the session's next process may start from; undefined for a new conversation. */
   readonly totals: SessionTotals | undefined;
   /** Calls that may run although the approval mode denies them. */
@@ -109,6 +111,8 @@ export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 
 /** The cumulative totals of a session's CLI, kept between its processes. */
 export interface SessionTotals {
+  /** True: the CLI has come to the end of a turn in this conversation, so that losing it loses something. */
+  readonly answered?: boolean;
   /** The CLI's own id of the session; only there where it is another one than ours: after `/clear`. */
   readonly session?: string;
   /**
@@ -161,6 +165,8 @@ export interface EngineResult {
   readonly deferred: string | undefined;
   /** The CLI's own message where `end` is "failed". */
   readonly error: string | null;
+  /** What went wrong, where `end` is "failed" and it has a name. */
+  readonly code?: FailureCode;
   readonly usage: TurnUsage;
   /** What was delivered beside that and is in no report of the CLI's; its price is to be learned. */
   readonly unreported?: TurnUsage;

@@ -36,6 +36,8 @@ export interface TurnRequest {
   readonly granted?: readonly GrantedCall[];
   /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
   readonly continues?: ContinuedTurn;
+  /** True: where the session's conversation is lost, a new one begins. */
+  readonly restartConversation?: boolean;
   /** True: what the session waits for is withdrawn. */
   readonly withdrawPending?: boolean;
 }

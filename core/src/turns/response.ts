@@ -1,4 +1,4 @@
-import type { PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { FailureCode, PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import { denialOf } from "../approvals/view.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { Approval } from "../ports/approvals.js";
@@ -13,6 +13,8 @@ export interface Ending {
   readonly end: TurnEnd;
   readonly message: string | null;
   readonly error: GatewayError | undefined;
+  /** What kept Claude from answering. */
+  readonly code?: FailureCode | undefined;
 }
 
 /** What to say of a turn that was ended from outside. */
@@ -41,6 +43,7 @@ export function endingOfResult(result: EngineResult, stopped: StopReason | undef
     end: result.end === "completed" ? "completed" : "failed",
     message: result.error,
     error: undefined,
+    code: result.end === "failed" ? result.code : undefined,
   };
 }
 
@@ -110,7 +113,7 @@ function toResponse(
     }),
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(workdirRecreated ? { workdir_recreated: true } : {}),
-    ...(ending.error ? { code: ending.error.code } : {}),
+    ...codeOf(ending),
   };
 }
 
@@ -122,6 +125,11 @@ function deniedBefore(continues: ContinuedTurn | undefined): readonly Permission
 
 function marked(denial: PermissionDenial, closed: ReadonlySet<string> | undefined): PermissionDenial {
   return closed?.has(denial.tool_use_id) === true ? { ...denial, approvable: false } : denial;
+}
+
+function codeOf({ error, code }: Ending): Pick<TurnResponse, "code"> {
+  const told = error?.code ?? code;
+  return told === undefined ? {} : { code: told };
 }
 
 /** A turn's line in the audit log. */

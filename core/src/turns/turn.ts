@@ -129,7 +129,7 @@ export class Turn {
   }
 
   async #execute(slot: TurnSlot): Promise<EngineResult> {
-    const { granted = [], continues } = this.request;
+    const { granted = [], continues, restartConversation: restart = false } = this.request;
     const plan = this.#plan;
     const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
@@ -144,6 +144,7 @@ export class Turn {
       plan,
       spawn,
       resume: totals !== undefined,
+      restart,
       totals,
       granted,
       approvalMode,

@@ -1,6 +1,6 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import { LRUCache } from "lru-cache";
-import { GatewayError } from "../errors.js";
+import { GatewayError, isErrorCode } from "../errors.js";
 import type { StopReason } from "../ports/engine.js";
 import type { Ledger } from "../ports/ledger.js";
 import type { RunningTurns } from "./running.js";
@@ -119,7 +119,7 @@ function storedView(
   const { code, error } = response;
   // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so it
   // is no error but the answer.
-  const failed = code !== undefined && code !== "UNAVAILABLE";
+  const failed = isErrorCode(code) && code !== "UNAVAILABLE";
   const details = code === "INTERNAL_ERROR" ? { id } : {};
   const failure = failed ? new GatewayError(code, error ?? code, { details }) : undefined;
   return {

@@ -16,7 +16,7 @@ export interface FetchOptions {
 export interface TurnOptions
   extends Pick<FetchOptions, "key" | "headers" | "signal">,
     Partial<Omit<TaskRequest, "prompt">>,
-    Partial<Pick<SessionTurnRequest, "withdraw_pending">> {
+    Partial<Pick<SessionTurnRequest, "restart_conversation" | "withdraw_pending">> {
   /** A session's id; without it, the turn is a one-shot task. */
   readonly session?: string;
 }

@@ -584,6 +584,11 @@ export interface TextEvent {
 }
 
 /**
+ * What kept Claude from answering, for programs: the HTTP status is 200, and `success` false.
+ */
+export type FailureCode = "CONVERSATION_LOST";
+
+/**
  * A page of the calls that run unasked in a session, the newest first.
  */
 export interface GrantList {
@@ -865,6 +870,10 @@ export interface SessionTurnRequest {
    */
   detach: boolean;
   /**
+   * True: where the conversation is lost, a new one begins under the session's id; without it the answer has the code CONVERSATION_LOST. Changes nothing otherwise.
+   */
+  restart_conversation: boolean;
+  /**
    * True: a call of this session that waits for a decision is withdrawn, and its turn ends; without it the prompt is refused.
    */
   withdraw_pending: boolean;
@@ -1027,7 +1036,10 @@ export interface TurnResponse {
    * True: the session's folder was gone, and the turn began in an empty one; only for a folder that the gateway made.
    */
   workdir_recreated?: boolean;
-  code?: ErrorCode;
+  /**
+   * What went wrong, for programs; absent where there is nothing to tell beside `error`.
+   */
+  code?: ErrorCode | FailureCode;
 }
 
 /**
@@ -1078,6 +1090,7 @@ export interface SchemaTypes {
   "event-permission-resolved": PermissionResolvedEvent;
   "event-queued": QueuedEvent;
   "event-text": TextEvent;
+  "failure-code": FailureCode;
   "grant-list": GrantList;
   "grant-revoked": GrantRevoked;
   "grant": Grant;
@@ -1122,6 +1135,7 @@ export const SCHEMA_NAMES = [
   "event-permission-resolved",
   "event-queued",
   "event-text",
+  "failure-code",
   "grant-list",
   "grant-revoked",
   "grant",
