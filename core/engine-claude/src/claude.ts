@@ -131,6 +131,7 @@ export class ClaudeEngine implements Engine {
     const child = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
     child.reader.own(this.#ownerOf(turn.info.sessionId));
     const hook = this.#launcher.hookOf(child);
+    this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
     const attempt = new Attempt({ turn, launchSpec, child, hook, resume, listener, log: this.options.log });
     const reported = attempt.begin();
     const note = await child.note();
@@ -149,7 +150,8 @@ export class ClaudeEngine implements Engine {
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
   #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
     const { reading, grants } = attempt;
-    const { turn, launchSpec, child, hook } = attempt.parts;
+    const { turn, child, hook } = attempt.parts;
+    const launchSpec = this.#specAfter(attempt);
     const { sessionId, kind } = turn.info;
     // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
@@ -178,6 +180,13 @@ export class ClaudeEngine implements Engine {
       exitCode: 0,
       model: reading.model,
     };
+  }
+
+  /** What the process could be started with after the turn: `/model` may have changed that. */
+  #specAfter({ parts: { turn, child, launchSpec } }: Attempt): LaunchSpec | undefined {
+    const model = this.#launcher.modelsOf(child)?.model;
+    if (model === undefined || launchSpec === undefined) return launchSpec;
+    return this.#launcher.launchSpecOf({ ...turn, plan: { ...turn.plan, model } });
   }
 
   async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {

@@ -2,6 +2,7 @@ import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
+import { ModelWatch } from "./model-watch.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
 import type { LaunchSpec } from "./spares.js";
@@ -19,24 +20,36 @@ export interface LauncherOptions {
 export class Launcher {
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   readonly #adopted = new AdoptedProcesses();
+  readonly #models = new WeakMap<ClaudeProcess, ModelWatch>();
 
   constructor(private readonly options: LauncherOptions) {}
 
   /** A process for a turn, with the CLI's session resumed or begun. */
   start(terms: ProcessTerms, resume: boolean): ClaudeProcess {
     const { approvalMode, owed, spawn } = terms;
-    const options = sessionOptions(terms, resume);
+    const models = new ModelWatch();
     // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
-    if (approvalMode === "bypass" && owed.length === 0) return this.#process(spawn, options);
-    const hook = new CallHook(approvalMode === "ask");
-    const child = this.#process(spawn, { ...options, ...hook.options() });
-    this.#hooks.set(child, hook);
+    const asks = approvalMode !== "bypass" || owed.length > 0;
+    const hook = asks ? new CallHook(approvalMode === "ask") : undefined;
+    const { hooks, ...asking } = hook?.options() ?? {};
+    const child = this.#process(spawn, {
+      ...sessionOptions(terms, resume),
+      ...asking,
+      hooks: { ...hooks, ...models.hooks() },
+    });
+    this.#models.set(child, models);
+    if (hook !== undefined) this.#hooks.set(child, hook);
     return child;
   }
 
   /** A process that runs no turn. */
   startIdle(spawn: SpawnPlan): ClaudeProcess {
     return this.#process(spawn, postureOptions("deny"));
+  }
+
+  /** What tells of the model that a process goes on with. */
+  modelsOf(child: ClaudeProcess): ModelWatch | undefined {
+    return this.#models.get(child);
   }
 
   /** What a process asks about its calls; undefined: it asks about none. */

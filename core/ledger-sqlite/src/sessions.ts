@@ -39,7 +39,7 @@ export class SessionTable {
         at,
         at,
       );
-      if (session.kind === "session") this.#count(session.keyId, session.model, 1);
+      if (session.kind === "session") count(this.database, session.keyId, session.model, 1);
     });
   }
 
@@ -80,13 +80,20 @@ export class SessionTable {
       const session = this.get(id);
       if (session === undefined) return false;
       this.database.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
-      if (session.kind === "session") this.#count(session.keyId, session.model, -1);
+      if (session.kind === "session") count(this.database, session.keyId, session.model, -1);
       return true;
     });
   }
 
   setCliTotals(id: string, cliTotals: SessionTotals): void {
     this.database.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
+  }
+
+  setModel(id: string, model: string): void {
+    this.database.transaction(() => {
+      const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", id);
+      if (session !== undefined) changeModel(this.database, integer(session, "seq"), model);
+    });
   }
 
   models(): string[] {
@@ -103,16 +110,28 @@ export class SessionTable {
     );
     return rows.map(modelTotals);
   }
+}
 
-  #count(keyId: string, model: string, difference: 1 | -1): void {
-    this.database.run(
-      `INSERT INTO session_counts (key_id, model, sessions) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions`,
-      keyId,
-      model,
-      difference,
-    );
-  }
+/** Gives a session another model; the caller has the transaction. */
+export function changeModel(database: Database, seq: number, model: string): void {
+  const session = database.one("SELECT * FROM sessions WHERE seq = ?", seq);
+  if (session === undefined || text(session, "model") === model) return;
+  database.run("UPDATE sessions SET model = ? WHERE seq = ?", model, seq);
+  const isListed = text(session, "kind") === "session" && session["deleted_at"] === null;
+  if (!isListed) return;
+  const keyId = text(session, "key_id");
+  count(database, keyId, text(session, "model"), -1);
+  count(database, keyId, model, 1);
+}
+
+function count(database: Database, keyId: string, model: string, difference: 1 | -1): void {
+  database.run(
+    `INSERT INTO session_counts (key_id, model, sessions) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions`,
+    keyId,
+    model,
+    difference,
+  );
 }
 
 interface Filtered {

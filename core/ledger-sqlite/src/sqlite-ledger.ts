@@ -84,6 +84,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       touch: async((id, at) => sessions.touch(id, at)),
       delete: async((id, at) => sessions.delete(id, at)),
       setCliTotals: async((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
+      setModel: async((id, model) => sessions.setModel(id, model)),
       models: async(() => sessions.models()),
       byModel: async((id) => sessions.byModel(id)),
     },

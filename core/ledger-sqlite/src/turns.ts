@@ -17,6 +17,7 @@ import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
+import { changeModel } from "./sessions.js";
 import { sharesToJson } from "./share-json.js";
 import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { TotalsTable } from "./totals.js";
@@ -192,7 +193,7 @@ export class TurnTable {
   }
 
   /** Every number that a turn's end changes; the caller has the transaction. */
-  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, sinceParked }: TurnEnding): void {
+  #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, model, sinceParked }: TurnEnding): void {
     const before = bookedOf(turn);
     const now = book(sinceParked ?? outcome.usage, outcome.model);
     const booked = before === undefined ? now : join(before, now);
@@ -220,6 +221,7 @@ export class TurnTable {
     const rest = before === undefined ? booked : restOf(booked, before);
     this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
     this.#keepTotals(sessionSeq, cliTotals);
+    if (model !== undefined) changeModel(this.database, sessionSeq, model);
     this.prices.learn(booked);
   }
 

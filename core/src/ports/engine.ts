@@ -143,6 +143,8 @@ export interface EngineListener {
   process(child: ChildNote): void;
   /** The calls in `owed` have been settled: the CLI will not ask about them any more. */
   settledOwed(): void;
+  /** The session goes on with another model: its user has said `/model`. */
+  model(model: string): void;
   /** What is known of the session's totals changed: with the result, and when the process has ended. */
   totals(totals: SessionTotals): void;
 }

@@ -112,7 +112,9 @@ export interface SessionBook {
   delete(id: string, at: Instant): Promise<boolean>;
   /** Where a turn ends at the same moment, pass the totals to `turns.end` instead: one transaction. */
   setCliTotals(id: string, totals: SessionTotals): Promise<void>;
-  /** The models that listed sessions were started with, sorted. */
+  /** The session's turns go to another model from now on. Where a turn ends at the same moment, see `TurnEnding`. */
+  setModel(id: string, model: string): Promise<void>;
+  /** The models of the listed sessions, sorted. */
   models(): Promise<readonly string[]>;
   /** What the session used, model by model; empty where there is none. */
   byModel(id: string): Promise<readonly ModelTotalsRow[]>;
@@ -166,6 +168,8 @@ export interface TurnEnding {
   readonly at: Instant;
   /** The session's totals as of this end, if they changed. */
   readonly cliTotals?: SessionTotals | undefined;
+  /** The model that the session goes on with, if it changed. */
+  readonly model?: string | undefined;
   /** Of a turn that was parked: what it has used since. What it had used before is booked. */
   readonly sinceParked?: TurnUsage | undefined;
 }

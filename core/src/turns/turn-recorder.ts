@@ -11,6 +11,7 @@ import { addUsage } from "./usage.js";
 /** One turn's pages in the ledger and its line in the audit log. */
 export class TurnRecorder {
   #totals: SessionTotals | undefined;
+  #model: string | undefined;
   #ended = false;
 
   constructor(
@@ -59,6 +60,12 @@ export class TurnRecorder {
       this.#inBackground(this.books.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
   }
 
+  /** The session goes on with another model: kept with the turn's end, or by itself after it. */
+  model(model: string): void {
+    this.#model = model;
+    if (this.#ended) this.#inBackground(this.books.ledger.sessions.setModel(this.turn.info.sessionId, model));
+  }
+
   /** All that the turn used, with learned prices where the CLI named none. */
   async priced({ usage, unreported }: Pick<EngineResult, "usage" | "unreported">): Promise<TurnUsage> {
     const { prices } = this.books.ledger;
@@ -74,7 +81,7 @@ export class TurnRecorder {
    */
   async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<TurnOutcome> {
     const at = new Date().toISOString();
-    const ending = { at, cliTotals: this.#totals, sinceParked };
+    const ending = { at, cliTotals: this.#totals, model: this.#model, sinceParked };
     const stands = await this.books.ledger.turns.end(this.turn.info.id, outcome, ending);
     this.#ended = true;
     if (!stands) return this.#standing();

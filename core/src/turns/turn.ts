@@ -182,6 +182,7 @@ export class Turn {
       text: (delta) => this.#tell({ type: "text", delta }),
       usage: (usage) => this.#recorder.usage(usage),
       process: (child) => this.#recorder.process(child),
+      model: (model) => this.#recorder.model(model),
       totals: (totals) => this.#recorder.totals(totals),
     };
   }

@@ -896,7 +896,7 @@ export interface Session {
    */
   last_used: string;
   /**
-   * The model, as it was asked for.
+   * The model, as it was asked for: at the start, or by `/model` since.
    */
   model: string;
   /**
