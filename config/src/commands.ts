@@ -1,7 +1,15 @@
 import { either, nearest } from "@claudeway/schemas";
 import { ConfigError } from "./errors.js";
 
-export type CommandName = "serve" | "check" | "init" | "create-plugin" | "backup" | "restore" | "help";
+export type CommandName =
+  | "serve"
+  | "check"
+  | "init"
+  | "create-plugin"
+  | "backup"
+  | "restore"
+  | "login"
+  | "help";
 
 interface CommandForm {
   /** How its one argument is written in its usage; undefined: it has none. */
@@ -30,13 +38,13 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   "create-plugin": {
     argument: "<name>",
     takes: "the name of the plugin",
-    summary: "in ./<name>",
+    summary: "./<name>",
     help: "Writes a new plugin into ./<name>, with its configuration, build and tests.",
   },
   backup: {
     argument: "<file>",
     takes: "the file to write",
-    summary: "to a file",
+    summary: "to file",
     help: "Copies the ledger, and what plugins keep, to a file, also while the gateway runs.",
   },
   restore: {
@@ -44,6 +52,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     takes: "the file that backup wrote",
     summary: "from it",
     help: "Makes a data folder of a file that backup wrote.",
+  },
+  login: {
+    takes: "no arguments",
+    summary: "Claude",
+    help: "Runs the Claude CLI's own login, with the configuration folder that the gateway uses.",
   },
   help: { takes: "no arguments", help: "Lists the commands and flags." },
 };

@@ -52,7 +52,7 @@ export type Settings = Omit<Config, "keys" | "plugins">;
 
 /** A configuration that passed every check which needs nothing but itself. */
 export interface LoadedConfig extends PluginChoices {
-  readonly command: "serve" | "check" | "backup" | "restore";
+  readonly command: "serve" | "check" | "backup" | "restore" | "login";
   readonly args: readonly string[];
   readonly force: boolean;
   /** Absolute path of the file that was read. */

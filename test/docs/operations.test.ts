@@ -1,23 +1,35 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import { load as parseYaml } from "js-yaml";
 import { isObject, schemaOf } from "#schemas/index.js";
+import { debianProgram, INSTALL_TIMEOUT_MS } from "../debian.js";
 import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
+import { temporaryFolder } from "../temporary.js";
 import { blocksOf } from "./blocks.js";
+import { hadolintProgram } from "./hadolint.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const PAGE = new URL("docs/operations.md", ROOT);
-const FILES = ["claudeway.service", "Dockerfile", "compose.yaml", "nginx.conf", "Caddyfile"];
+const FILES = [
+  "claudeway.service",
+  "claudeway.sh",
+  "run-as.conf",
+  "Dockerfile",
+  "compose.yaml",
+  "nginx.conf",
+  "Caddyfile",
+];
 const read = (path: string) => readFileSync(new URL(path, ROOT), "utf8");
 const deploy = (name: string) => read(`deploy/${name}`);
 const run = promisify(execFile);
 
 /** Flags of the programs that the page uses besides the gateway. */
 const OTHERS_FLAGS =
-  /^--(system|home-dir|shell|now|build|detach|rm|entrypoint|prefix|quiet|pipe|wait|collect|uid|working-directory|property|setenv|no-audit|no-fund|omit|ignore-scripts|no-install-recommends|interval|timeout|start-period)$/;
+  /^--(system|home-dir|shell|now|build|detach|rm|entrypoint|prefix|quiet|pty|pipe|wait|collect|uid|working-directory|property|value|setenv|no-audit|no-fund|omit|ignore-scripts|no-install-recommends|interval|timeout|start-period)$/;
 
 const settingsOf = (name: "config" | "command-line") => {
   const { properties } = schemaOf(name);
@@ -25,6 +37,11 @@ const settingsOf = (name: "config" | "command-line") => {
     isObject(value) ? [{ key, value }] : [],
   );
 };
+
+/** What a unit sets, the last time. */
+function setting(unit: string, name: string): string {
+  return [...unit.matchAll(new RegExp(`^${name}=(.*)$`, "gm"))].at(-1)?.[1] ?? "";
+}
 
 describe("docs/operations.md and deploy/", () => {
   const page = read("docs/operations.md");
@@ -55,24 +72,36 @@ describe("docs/operations.md and deploy/", () => {
     }
   });
 
-  it("has a unit that systemd takes, or where there is none, one whose lines are settings", async () => {
-    const unit = deploy("claudeway.service");
-    for (const line of unit.split("\n"))
-      expect(line).to.match(/^$|^#|^\[(Unit|Service|Install)\]$|^[A-Z][A-Za-z]+=\S/);
-    const gateway = await TestGateway.start();
-    try {
-      const file = join(gateway.dir, "claudeway.service");
-      const here = unit
-        .replaceAll("/usr/bin/node", process.execPath)
-        .replace("file:///opt/claudeway", ROOT.href.replace(/\/$/, ""));
-      writeFileSync(file, here.replaceAll("/opt/claudeway/", ROOT.pathname));
-      const { stderr } = await run("systemd-analyze", ["verify", file]).catch((error: unknown) => {
-        if (isObject(error) && error["code"] === "ENOENT") return { stderr: "" };
-        throw error;
-      });
-      expect(stderr).to.equal("");
-    } finally {
-      await gateway.dispose();
+  it("has a unit that systemd takes, with and without the drop-in for run_as", async () => {
+    const systemd = await debianProgram({ names: ["systemd-analyze"], package: "systemd" });
+    const dir = temporaryFolder("claudeway-unit-");
+    const here = deploy("claudeway.service")
+      .replaceAll("/usr/bin/node", process.execPath)
+      .replace("file:///opt/claudeway", ROOT.href.replace(/\/$/, ""))
+      .replaceAll("/opt/claudeway/", ROOT.pathname);
+    const file = join(dir, "claudeway.service");
+    writeFileSync(file, here);
+    expect((await run(systemd, ["verify", file])).stderr).to.equal("");
+    const { stdout } = await run(systemd, ["security", "--offline=true", "--no-pager", file]);
+    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1]);
+    expect(exposure, stdout).to.be.at.most(3.0);
+    mkdirSync(join(dir, "claudeway.service.d"));
+    writeFileSync(join(dir, "claudeway.service.d", "run-as.conf"), deploy("run-as.conf"));
+    expect((await run(systemd, ["verify", file])).stderr).to.equal("");
+  }).timeout(INSTALL_TIMEOUT_MS);
+
+  it("has a file for the image that hadolint finds nothing in", async function () {
+    // Its package on PyPI brings the program for this platform alone.
+    if (process.platform !== "linux" || process.arch !== "x64") this.skip();
+    const hadolint = await hadolintProgram();
+    await run(hadolint, [fileURLToPath(new URL("deploy/Dockerfile", ROOT))]);
+  }).timeout(INSTALL_TIMEOUT_MS);
+
+  it("lets no secret into the image or into git", () => {
+    for (const file of [".dockerignore", ".gitignore"]) {
+      expect(read(file), file)
+        .to.match(/^(\*\*\/)?claudeway\.toml$/m)
+        .and.match(/^(\*\*\/)?\.env$/m);
     }
   });
 
@@ -90,24 +119,50 @@ describe("docs/operations.md and deploy/", () => {
     expect([claudeway["ports"]].flat()).to.deep.equal(["127.0.0.1:3000:3000"]);
     expect(image)
       .to.match(/^EXPOSE 3000$/m)
-      .and.match(/^USER node$/m)
+      .and.match(/^USER 1000:1000$/m)
       .and.match(/PORT=3000$/m);
-    expect(image.indexOf("USER node")).to.be.lessThan(image.indexOf("ENTRYPOINT"));
+    expect(image.indexOf("USER 1000")).to.be.lessThan(image.indexOf("ENTRYPOINT"));
   });
 
-  it("runs its commands as the unit runs the gateway", () => {
+  it("has a script that runs commands as the unit runs the gateway", async () => {
+    const dir = temporaryFolder("claudeway-script-");
     const unit = deploy("claudeway.service");
-    const [by = ""] = blocksOf(PAGE).flatMap(({ text }) => (text.startsWith("claudeway() {") ? [text] : []));
-    const told = (name: string, at: string) => new RegExp(`${name}=(\\S+)`).exec(at)?.[1];
-    const folder = told("WorkingDirectory", unit);
-    expect(told("--uid", by)).to.equal(told("User", unit));
-    expect(told("--working-directory", by)).to.equal(folder);
-    expect(told("EnvironmentFile", by)).to.equal(told("EnvironmentFile", unit));
-    expect(told("CLAUDE_CONFIG_DIR", by)).to.equal(told("CLAUDE_CONFIG_DIR", unit));
-    expect(unit).to.contain(/\S+\/node \S+\.js/.exec(by)?.[0]);
-    // Where the flags of the unit lead, the defaults lead too.
+    const programs = {
+      systemctl: `case "$*" in
+cat*) cat <<'UNIT'\n${unit}\nUNIT\n;;
+*=EnvironmentFiles*) echo "/etc/claudeway/environment (ignore_errors=no)" ;;
+*=User*) echo ${setting(unit, "User")} ;;
+*=WorkingDirectory*) echo ${setting(unit, "WorkingDirectory")} ;;
+esac`,
+      "systemd-run": 'printf "%s\\n" "$@"',
+    };
+    for (const [name, script] of Object.entries(programs)) {
+      writeFileSync(join(dir, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    }
+    const env = { ...process.env, PATH: `${dir}:${process.env["PATH"]}` };
+    const script = fileURLToPath(new URL("deploy/claudeway.sh", ROOT));
+    const { stdout } = await run("sh", [script, "backup", "a b"], { env });
+    const args = stdout.trim().split("\n");
+    for (const { 1: line } of unit.matchAll(/^Environment=(.*)$/gm))
+      expect(args).to.include(`--setenv=${line}`);
+    expect(args).to.include(`--uid=${setting(unit, "User")}`);
+    expect(args).to.include(`--working-directory=${setting(unit, "WorkingDirectory")}`);
+    expect(args).to.include(`--property=EnvironmentFile=${setting(unit, "EnvironmentFile")}`);
+    const [program = "", main = ""] = setting(unit, "ExecStart").split(" ");
+    expect(args.slice(-4)).to.deep.equal([program, main, "backup", "a b"]);
+  });
+
+  it("leaves every setting of the unit to the environment file", () => {
+    const unit = deploy("claudeway.service");
+    expect(setting(unit, "ExecStart")).to.match(/claudeway\.js --force$/);
+    const variables = settingsOf("config").map(({ value }) => value["x-env"]);
+    for (const { 1: name } of unit.matchAll(/^Environment=([A-Z_]+)=/gm)) {
+      expect([...variables, "HOME", "CLAUDE_CONFIG_DIR"], name).to.include(name);
+    }
+    // Where the unit's folders lead, the defaults lead too.
     const { value } = settingsOf("config").find(({ key }) => key === "data_dir") ?? {};
-    expect(unit).to.contain(`--data-dir ${join(folder ?? "", String(value?.["default"]))} `);
+    const folder = join(setting(unit, "WorkingDirectory"), String(value?.["default"]));
+    expect(unit).to.contain(`\nEnvironment=DATA_DIR=${folder}\n`);
   });
 
   it("gives what runs longer than the gateway's grace", () => {
@@ -136,7 +191,7 @@ describe("docs/operations.md and deploy/", () => {
       const lines = blocksOf(PAGE)
         .filter(({ language }) => language === "sh")
         .flatMap(({ text }) => text.split("\n"))
-        .filter((line) => line.startsWith("claudeway "));
+        .filter((line) => line.startsWith("claudeway ") && line !== "claudeway login");
       expect(lines).to.have.length(5);
       for (const line of new Set(lines)) {
         const [, ...args] = line.replaceAll("/var/", `${gateway.dir}/var/`).split(" ");

@@ -2,9 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join, posix, relative, resolve } from "node:path";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import { makeFolder } from "@claudeway/core/host";
-import { readBackup, type StoredFile, writeBackup } from "@claudeway/ledger-sqlite";
+import { LEDGER_FILE, readBackup, type StoredFile, writeBackup } from "@claudeway/ledger-sqlite";
 
-const LEDGER = "ledger.sqlite";
 /** Without it, the links that were sent before would no longer open. */
 const LINK_KEY = "link-key";
 const PLUGINS = "plugins";
@@ -22,7 +21,7 @@ export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: s
   if (existsSync(target)) throw new ConfigError(`backup: ${name} is there already; takes a file that is not`);
   if (!existsSync(dirname(target))) throw new ConfigError(`backup: there is no folder ${dirname(name)}`);
   const files = storedFiles(config.data_dir);
-  await writeBackup(join(config.data_dir, LEDGER), target, files);
+  await writeBackup(join(config.data_dir, LEDGER_FILE), target, files);
   const { size } = statSync(target);
   return `${name}: the ledger and ${files.length} ${files.length === 1 ? "file" : "files"} beside it, ${size} bytes\n`;
 }
@@ -36,7 +35,7 @@ export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: 
     throw new ConfigError(`restore: ${dataDir} is not empty; move it away first`);
   }
   makeFolder(dataDir);
-  await readBackup(source, join(dataDir, LEDGER), (file) => keep(dataDir, file));
+  await readBackup(source, join(dataDir, LEDGER_FILE), (file) => keep(dataDir, file));
   return `${dataDir}: restored from ${name}\n`;
 }
 

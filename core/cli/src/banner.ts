@@ -1,4 +1,5 @@
 import { type ApiKey, shortSecretWarnings } from "@claudeway/config";
+
 import type { RunningGateway } from "@claudeway/core/host";
 
 /** What an operator has to know of a gateway that has just started, in plain lines. */
@@ -16,21 +17,6 @@ export function banner(
     ...shortSecretWarnings(keys).map((warning) => `  Warning: ${warning}`),
     `  Plugins: ${on.map(({ name }) => name).join(", ") || "none"}`,
     ...on.flatMap(({ notices }) => notices.map((notice) => `  ${notice}`)),
-    "",
-  ].join("\n");
-}
-
-/** The generated key, shown this once, with a line to try it with. */
-export function generatedKey({ secret }: ApiKey, url: string): string {
-  return [
-    "No API keys configured; generated one for this run:",
-    "",
-    `  ${secret}`,
-    "",
-    `  curl ${url}/task -H "Authorization: Bearer ${secret}" -H "Content-Type: application/json" -d '{"prompt": "Hello"}'`,
-    "",
-    "Set your own with --keys or WRAPPER_KEYS.",
-    "",
     "",
   ].join("\n");
 }

@@ -15,6 +15,8 @@ import {
   tryAddress,
 } from "@claudeway/core/host";
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
+import { ledgerHolder } from "@claudeway/ledger-sqlite";
+import { listensOn } from "./port-owner.js";
 
 /** One thing that was looked at: what was found, or why the gateway would not start. */
 export interface CheckLine {
@@ -101,7 +103,7 @@ async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Pr
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
   const login = await askLogin(path, env);
   if (login !== undefined) return login;
-  throw new Error(`claude is not logged in: run ${path} and type /login, or set ANTHROPIC_API_KEY`);
+  throw new Error("claude is not logged in: run `claudeway login`, or set ANTHROPIC_API_KEY");
 }
 
 function describeFolder(folder: NamedFolder): string {
@@ -109,11 +111,14 @@ function describeFolder(folder: NamedFolder): string {
 }
 
 async function checkPort(loaded: LoadedConfig): Promise<string> {
-  const { host, port } = loaded.config;
+  const { host, port, data_dir } = loaded.config;
   try {
     await tryAddress(host, port);
     return port === 0 ? "any free one" : `${host}:${port} is free`;
   } catch (error) {
+    const pid = ledgerHolder(data_dir);
+    if (pid !== undefined && listensOn(pid, port))
+      return `${host}:${port} is this gateway's own (pid ${pid})`;
     throw explainListening(error, loaded);
   }
 }

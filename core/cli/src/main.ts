@@ -16,10 +16,12 @@ import {
 } from "@claudeway/core/host";
 import type { Logger } from "pino";
 import { backup, restore } from "./backup.js";
-import { banner, generatedKey } from "./banner.js";
+import { banner } from "./banner.js";
 import { checkAll, formatChecks } from "./check.js";
 import { createPlugin } from "./create-plugin.js";
 import { DISTRIBUTION } from "./distribution.js";
+import { tellGeneratedKey } from "./generated-key.js";
+import { logIn } from "./login-command.js";
 import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
@@ -44,6 +46,7 @@ export async function main(
     else if (loaded.command === "create-plugin") await create(loaded);
     else if (loaded.command === "backup") await say(backup(loaded, process.cwd()));
     else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
+    else if (loaded.command === "login") process.exitCode = await logIn(loaded, process.env);
   } catch (error) {
     process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
     process.exitCode = statusOf(error, command);
@@ -110,7 +113,9 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   const gateway = await starting;
   service.ready(`Listening on ${gateway.address.url}`);
   const [admin] = keys;
-  if (generated && admin !== undefined) process.stderr.write(generatedKey(admin, gateway.address.url));
+  if (generated && admin !== undefined) {
+    tellGeneratedKey(admin, { url: gateway.address.url, dataDir: config.data_dir, log });
+  }
   process.stdout.write(banner(VERSION, gateway, keys));
 }
 

@@ -1,4 +1,5 @@
 /** SQLite as the ledger, files as the audit log. */
 export { openAudit } from "./audit-files.js";
 export { readBackup, type StoredFile, writeBackup } from "./backup.js";
+export { LEDGER_FILE, ledgerHolder } from "./lock.js";
 export { openLedger } from "./sqlite-ledger.js";

@@ -1,7 +1,11 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { LedgerError } from "@claudeway/core/host";
 import { explainSqlite } from "./errors.js";
 import type { SqliteConnection, SqliteModule } from "./sqlite.js";
+
+/** The ledger's file, in the data folder. */
+export const LEDGER_FILE = "ledger.sqlite";
 
 /** Held as long as a gateway has the ledger open. */
 export interface LedgerLock {
@@ -58,9 +62,20 @@ function isBusy(error: unknown): boolean {
 }
 
 function holder(pidFile: string): string {
+  const pid = readPid(pidFile);
+  return pid === undefined ? "" : ` (pid ${pid})`;
+}
+
+/** The process that has, or had before a crash, the ledger in this data folder; undefined where none has, or it can't be told. */
+export function ledgerHolder(dataDir: string): number | undefined {
+  return readPid(join(dataDir, `${LEDGER_FILE}.pid`));
+}
+
+function readPid(pidFile: string): number | undefined {
   try {
-    return ` (pid ${Number.parseInt(readFileSync(pidFile, "utf8"), 10)})`;
+    const pid = Number.parseInt(readFileSync(pidFile, "utf8"), 10);
+    return Number.isNaN(pid) ? undefined : pid;
   } catch {
-    return "";
+    return undefined;
   }
 }

@@ -5,6 +5,7 @@ import { ApprovalTable } from "./approvals.js";
 import type { Database } from "./database.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
+import { LEDGER_FILE } from "./lock.js";
 import { openDatabase } from "./open.js";
 import { PriceTable } from "./prices.js";
 import { SessionTable } from "./sessions.js";
@@ -37,7 +38,7 @@ export interface LedgerTables {
 export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<LedgerTables> {
   const { database, afterCrash, checkFile, close } = openDatabase(
     await loadSqlite(sqlite),
-    join(dataDir, "ledger.sqlite"),
+    join(dataDir, LEDGER_FILE),
   );
   const prices = new PriceTable(database);
   const totals = new TotalsTable(database);

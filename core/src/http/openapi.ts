@@ -8,7 +8,7 @@ import type { Part } from "./openapi/types.js";
 export interface OpenapiOptions {
   readonly version: string;
   readonly mounts: readonly DocumentedMount[];
-  /** Where clients find the gateway; by default wherever they found this document. */
+  /** Where clients find the gateway; by default beside this document, below whatever prefix a proxy serves both. */
   readonly url?: string;
 }
 
@@ -27,7 +27,7 @@ const TAGS = {
 } as const;
 
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */
-export function openapiDocument({ version, mounts, url = "/" }: OpenapiOptions): Part {
+export function openapiDocument({ version, mounts, url = "./" }: OpenapiOptions): Part {
   const plugins = pluginParts(mounts);
   const paths = { ...OWN_PATHS, ...plugins.paths };
   const responses = errorResponseComponents();

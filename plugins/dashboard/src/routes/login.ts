@@ -45,13 +45,11 @@ function keyIn(body: unknown): string {
   return key;
 }
 
-// Written out: Koa's own way would refuse `Secure` on the plain connection from the proxy.
+// Written out: Koa's own way would refuse `Secure` on the plain connection from the proxy. Without a path the browser takes
+// that of the request, as it sees it: /admin, below whatever prefix a proxy serves the gateway, and nothing else of the host.
 function setCookie(ctx: Context, token: string, maxAgeSecs: number): void {
   const secure = isBehindTls(ctx) ? "; Secure" : "";
-  ctx.set(
-    "set-cookie",
-    `${COOKIE}=${token}; Path=/; Max-Age=${maxAgeSecs}; HttpOnly; SameSite=Strict${secure}`,
-  );
+  ctx.set("set-cookie", `${COOKIE}=${token}; Max-Age=${maxAgeSecs}; HttpOnly; SameSite=Strict${secure}`);
 }
 
 function meOf(control: GatewayControl, expiresAt: number | undefined) {

@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { LoadedConfig } from "@claudeway/config";
+import { childEnvironment, KnownSecrets } from "@claudeway/core/host";
+import { findClaude } from "@claudeway/engine-claude";
+
+/**
+ * `claudeway login`: the CLI's own login, of the CLI that the gateway runs and with the environment that it gets, above all
+ * with the same `CLAUDE_CONFIG_DIR`. Resolves to the status that the CLI ended with.
+ */
+export async function logIn(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Promise<number> {
+  const { config, origins } = loaded;
+  const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
+  const given = childEnvironment(env, new KnownSecrets(loaded));
+  if (given["ANTHROPIC_API_KEY"] !== undefined) {
+    process.stderr.write("claudeway: ANTHROPIC_API_KEY is set, and wins over a login\n");
+  }
+  const child = spawn(path, ["auth", "login"], { env: given, stdio: "inherit" });
+  // Ctrl-C is the CLI's to follow; this program ends with it.
+  const leaveToClaude = () => undefined;
+  process.on("SIGINT", leaveToClaude);
+  try {
+    const [code] = await once(child, "exit");
+    return typeof code === "number" ? code : 1;
+  } finally {
+    process.off("SIGINT", leaveToClaude);
+  }
+}

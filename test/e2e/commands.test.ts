@@ -1,0 +1,101 @@
+import { execFile } from "node:child_process";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findClaude } from "@claudeway/engine-claude";
+import { expect } from "chai";
+import { listeningPort } from "./address.js";
+import { cliEnvironment, runToEnd, TestGateway } from "./gateway.js";
+
+describe("claudeway check beside the gateway that runs", () => {
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await TestGateway.start();
+  });
+  after(() => gateway.dispose());
+
+  const check = async (port: string) => {
+    const env = { ...cliEnvironment(gateway.model, gateway.dir), CLAUDE_WORKDIR: gateway.workdir };
+    const { stdout } = await runToEnd(["check", "--host", "127.0.0.1", "--port", port], gateway.dir, env);
+    return stdout.split("\n").find((line) => / port /.test(line));
+  };
+
+  it("knows the port for its own", async () => {
+    const { port } = new URL(gateway.url);
+    expect(await check(port)).to.match(
+      new RegExp(`^ok +port +127\\.0\\.0\\.1:${port} is this gateway's own \\(pid ${gateway.pid}\\)$`),
+    );
+  });
+
+  it("refuses another program's", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    try {
+      const port = String(await listeningPort(other));
+      expect(await check(port)).to.match(new RegExp(`^FAIL port +--port: is ${port}, which is in use on`));
+    } finally {
+      other.close();
+    }
+  });
+});
+
+describe("a gateway without keys, and without a terminal", () => {
+  it("writes the generated key to a file of its user's alone, which the log names", async () => {
+    const gateway = await TestGateway.start();
+    try {
+      await gateway.stop();
+      const file = join(gateway.dataDir, "generated-key");
+      writeFileSync(file, "sk-of-an-earlier-start\n", { mode: 0o644 });
+      await gateway.launch({ env: { WRAPPER_KEYS: undefined } });
+      const secret = readFileSync(file, "utf8").trim();
+      expect(secret).to.match(/^sk-[0-9a-f]{64}$/);
+      expect(statSync(file).mode & 0o777).to.equal(0o600);
+      expect(gateway.stderr).to.contain(`"file":"${file}"`);
+      expect(gateway.stdout + gateway.stderr).not.to.contain(secret);
+      expect((await gateway.request("/sessions", { key: secret })).status).to.equal(200);
+    } finally {
+      await gateway.dispose();
+    }
+  });
+});
+
+describe("claudeway login", () => {
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await TestGateway.start();
+    await gateway.stop();
+  });
+  after(() => gateway.dispose());
+
+  const SCRIPT = `#!/bin/sh
+if [ "$1" = --version ]; then echo "9.9.9 (Claude Code)"; exit 0; fi
+echo "$@ in $CLAUDE_CONFIG_DIR, keys: \${WRAPPER_KEYS:-none}"
+exit 3
+`;
+
+  it("runs the login of the gateway's CLI in the gateway's environment, and ends as that does", async () => {
+    const claude = join(gateway.dir, "claude-script");
+    writeFileSync(claude, SCRIPT);
+    chmodSync(claude, 0o755);
+    const env = {
+      CLAUDE_BIN: claude,
+      CLAUDE_CONFIG_DIR: "/somewhere/claude",
+      WRAPPER_KEYS: "admin:sk-verysecret",
+      ANTHROPIC_API_KEY: undefined,
+    };
+    expect(await runToEnd(["login"], gateway.dir, env)).to.deep.equal({
+      code: 3,
+      stdout: "auth login in /somewhere/claude, keys: none\n",
+      stderr: "",
+    });
+    const { stderr } = await runToEnd(["login"], gateway.dir, { ...env, ANTHROPIC_API_KEY: "sk-ant-x" });
+    expect(stderr).to.equal("claudeway: ANTHROPIC_API_KEY is set, and wins over a login\n");
+  });
+
+  it("is a command that the CLI has", async () => {
+    const { path } = findClaude(undefined);
+    const env = { ...process.env, ...cliEnvironment(gateway.model, gateway.dir) };
+    const { stdout } = await promisify(execFile)(path, ["auth", "login", "--help"], { env });
+    expect(stdout).to.contain("Usage: claude auth login");
+  });
+});

@@ -1,0 +1,138 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { debianProgram } from "../debian.js";
+import { listeningPort } from "./address.js";
+
+const DEPLOY = new URL("../../deploy/", import.meta.url);
+const START_MS = 20_000;
+
+export type ProxyName = "nginx" | "caddy";
+
+export interface ProxyOptions {
+  /** A folder that the proxy may fill. */
+  readonly dir: string;
+  /** Where the gateway listens. */
+  readonly gatewayPort: number;
+  /** Where the gateway is to be found on the proxy's host: `/` or, say, `/claude/`. */
+  readonly path?: string;
+}
+
+/** A proxy that runs with the file that is shipped, with other names, ports and folders. */
+export interface RunningProxy {
+  /** As in https://localhost:1234, without the path. */
+  readonly url: string;
+  /** Of the certificate that it shows. */
+  readonly certificate: string;
+  /** What it has printed. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts the proxy from Debian's package, as its file in deploy/ has it. */
+export async function startProxy(name: ProxyName, options: ProxyOptions): Promise<RunningProxy> {
+  const port = await freePort();
+  mkdirSync(options.dir, { recursive: true });
+  const certificateFile = await makeCertificate(options.dir);
+  const { program, args } = name === "nginx" ? await nginx(options, port) : await caddy(options, port);
+  const child = spawn(program, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, HOME: options.dir, XDG_DATA_HOME: options.dir, XDG_CONFIG_HOME: options.dir },
+  });
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (printed += String(text)));
+  const stop = () => end(child);
+  if (!(await listens(port, child))) {
+    await stop();
+    throw new Error(`${name} does not listen: ${printed}`);
+  }
+  const certificate = readFileSync(certificateFile, "utf8");
+  return { url: `https://localhost:${port}`, certificate, log: () => printed, stop };
+}
+
+async function nginx({ dir, gatewayPort, path = "/" }: ProxyOptions, port: number) {
+  const site = readFileSync(new URL("nginx.conf", DEPLOY), "utf8")
+    .replace(/(?<=^ *)listen 443 ssl/m, `listen 127.0.0.1:${port} ssl`)
+    .replace("claude.example.com;", "localhost;")
+    .replace("/etc/ssl/claude.example.com.pem", join(dir, "cert.pem"))
+    .replace("/etc/ssl/private/claude.example.com.key", join(dir, "key.pem"))
+    .replace("location / {", `location ${path} {`)
+    .replace("http://127.0.0.1:3000;", `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`);
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `${kind}_temp_path ${join(dir, kind)};`,
+  );
+  const file = join(dir, "nginx.conf");
+  writeFileSync(
+    file,
+    [
+      "daemon off;",
+      ...(process.getuid?.() === 0 ? ["user root;"] : []),
+      `pid ${join(dir, "nginx.pid")};`,
+      "error_log stderr info;",
+      "events {}",
+      "http {",
+      "access_log off;",
+      ...temporary,
+      site,
+      "}",
+    ].join("\n"),
+  );
+  const program = await debianProgram({ names: ["nginx", "/usr/sbin/nginx"], package: "nginx-light" });
+  return { program, args: ["-p", dir, "-c", file] };
+}
+
+async function caddy({ dir, gatewayPort, path = "/" }: ProxyOptions, port: number) {
+  const shipped = readFileSync(new URL("Caddyfile", DEPLOY), "utf8")
+    .replace("claude.example.com {", `https://localhost:${port} {\n\ttls ${dir}/cert.pem ${dir}/key.pem`)
+    .replace("127.0.0.1:3000", `127.0.0.1:${gatewayPort}`);
+  const site =
+    path === "/"
+      ? shipped
+      : shipped.replace(/^\t(reverse_proxy .*)$/m, `\thandle_path ${path}* {\n\t\t$1\n\t}`);
+  const file = join(dir, "Caddyfile");
+  writeFileSync(file, `{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n${site}`);
+  const program = await debianProgram({ names: ["caddy"], package: "caddy" });
+  return { program, args: ["run", "--adapter", "caddyfile", "--config", file] };
+}
+
+async function makeCertificate(dir: string): Promise<string> {
+  const openssl = await debianProgram({ names: ["openssl"], package: "openssl" });
+  const [key, cert] = [join(dir, "key.pem"), join(dir, "cert.pem")];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const form = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", cert];
+  await promisify(execFile)(openssl, ["req", ...form, ...subject]);
+  return cert;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  const port = await listeningPort(server);
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function listens(port: number, child: ChildProcess): Promise<boolean> {
+  const deadline = Date.now() + START_MS;
+  while (child.exitCode === null && Date.now() < deadline) {
+    const socket = connect(port, "127.0.0.1");
+    const open = await Promise.race([
+      once(socket, "connect").then(() => true),
+      once(socket, "error").then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (open) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
