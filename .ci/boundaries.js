@@ -10,7 +10,7 @@ const RULES = [
   },
   {
     room: /^core\/(engine|ledger)-[^/]+\/src\//,
-    forbidden: /^@claudeway\/(?!(core\/ports|core\/host|config|schemas)$)|^claudeway$/,
+    forbidden: /^@claudeway\/(?!(core\/(ports|host|marker)|config|schemas)$)|^claudeway$/,
   },
   { room: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
   { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },

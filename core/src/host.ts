@@ -7,7 +7,6 @@ export { selectionOf } from "./control.js";
 export { messageOf } from "./errors.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";
-export { MARKER_VARIABLE, markedEnvironment } from "./installation.js";
 export type { CallWatch, TapOwner } from "./kernel/calling/guard.js";
 export type { MeterLimits } from "./kernel/calling/meter.js";
 export type { Approvals, PluginServices, PluginStatus, ReloadReport } from "./kernel/capabilities.js";

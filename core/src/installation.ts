@@ -12,12 +12,3 @@ export function installationId(dataDir: string): string {
   if (/^[0-9a-f-]{36}$/.test(id)) return id;
   throw new Error(`${file}: is no installation id; remove it to have a new one made`);
 }
-
-/** The variable that every child carries, and hands down to all that it starts. */
-export const MARKER_VARIABLE = "CLAUDEWAY_PROCESS";
-
-/** The variable with this marker. A gateway that runs inside a tool call of another one keeps that one's marker too. */
-export function markedEnvironment(marker: string): Readonly<Record<string, string>> {
-  const outer = process.env[MARKER_VARIABLE];
-  return { [MARKER_VARIABLE]: outer === undefined ? marker : `${outer},${marker}` };
-}

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { markedEnvironment } from "./installation.js";
 import type {
   Approvals,
   Capabilities,
@@ -9,6 +8,7 @@ import type {
   TurnHandle,
   TurnRunner,
 } from "./kernel/capabilities.js";
+import { markedEnvironment } from "./marker.js";
 import type { Ledger } from "./ports/ledger.js";
 import type { Caller } from "./ports/turns.js";
 import type { Sessions } from "./sessions.js";

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { expect } from "chai";
-import { markedEnvironment } from "#core/installation.js";
+import { markedEnvironment } from "#core/marker.js";
 import { AdoptedProcesses } from "#engine-claude/adopted.js";
 import { startTimeOf } from "#engine-claude/proc.js";
 import { ProcessTree } from "#engine-claude/process-tree.js";

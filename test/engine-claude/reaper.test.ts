@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { expect } from "chai";
-import { MARKER_VARIABLE } from "#core/installation.js";
+import { MARKER_VARIABLE } from "#core/marker.js";
 import { startTimeOf } from "#engine-claude/proc.js";
 import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { eventually } from "../e2e/poll.js";
@@ -81,4 +83,21 @@ describe("the reaper", () => {
     expect(await startTimeOf(process.pid)).to.be.above(0);
     expect(await startTimeOf(2 ** 22 + 1)).to.equal(undefined);
   });
+
+  it("is all that the sweep of a killed gateway imports, so that it begins early", () => {
+    const sources = [...importedBy(createRequire(import.meta.url).resolve("#engine-claude/sweep.js"))];
+    const names = sources.map((source) => source.replace(/^.*\//, ""));
+    expect(names.sort()).to.deep.equal(["marker.js", "proc.js", "reaper.js", "sweep.js"]);
+  });
 });
+
+/** A module's path and those of all that it imports; what comes with Node is left out. */
+function importedBy(path: string, found = new Set<string>()): Set<string> {
+  if (found.has(path)) return found;
+  found.add(path);
+  const { resolve } = createRequire(path);
+  for (const [, name = ""] of readFileSync(path, "utf8").matchAll(/from "([^"]+)"/g)) {
+    if (!name.startsWith("node:")) importedBy(resolve(name), found);
+  }
+  return found;
+}

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
-import { MARKER_VARIABLE } from "@claudeway/core/host";
+import { MARKER_VARIABLE } from "@claudeway/core/marker";
 
 /*
  * What /proc says of processes; see proc(5). Read synchronously: the kernel makes these files as they are read, in a few

@@ -11,7 +11,8 @@ import {
   type SDKUserMessage,
   type SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
-import { markedEnvironment, messageOf } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/core/host";
+import { markedEnvironment } from "@claudeway/core/marker";
 import type { ChildNote, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
 import type { AdoptedProcesses } from "./adopted.js";
 import { MessageQueue } from "./input.js";
