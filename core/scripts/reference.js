@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ERROR_STATUS } from "../dist/errors.js";
+import { ERROR_STATUS } from "../../schemas/dist/index.js";
 import { DEFAULT_LIMITS } from "../dist/kernel/kernel.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { openapiDocument } from "@claudeway/schemas/openapi";
 import type { Logger } from "pino";
 import type { Gateway } from "./gateway.js";
-import { openapiDocument } from "./http/openapi.js";
 import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";

@@ -2,6 +2,7 @@
 export type {
   ApprovedCall,
   AuditLine,
+  ErrorCode,
   FailureCode,
   PermissionDenial,
   Tokens,
@@ -9,7 +10,7 @@ export type {
 } from "@claudeway/schemas";
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
-export { type ErrorCode, Refusal, type RefusalOptions } from "./errors.js";
+export { Refusal, type RefusalOptions } from "./errors.js";
 export type {
   ApprovalDesk,
   Approvals,

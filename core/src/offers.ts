@@ -59,7 +59,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
   };
 }
 
-/** The desk without what is between it and the turns. */
+/** The approval service without what is between it and the turns. */
 function approvalsOf(approvalService: Approvals): Approvals {
   return {
     list: (query) => approvalService.list(query),

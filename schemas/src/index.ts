@@ -1,6 +1,8 @@
 /**
  * The JSON Schemas of everything that crosses Claudeway's edges, the types generated from them, and their validators.
  */
+
+export { ERROR_STATUS } from "./error-status.js";
 export { type ExplainContext, type ExplainOptions, explain } from "./explain.js";
 export * from "./generated/types.js";
 export { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";

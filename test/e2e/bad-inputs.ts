@@ -1,4 +1,4 @@
-import { ERROR_STATUS } from "#core/errors.js";
+import { ERROR_STATUS } from "@claudeway/schemas";
 
 /** What is sent beside method and path. */
 export interface Sent {

@@ -1,6 +1,6 @@
+import { ERROR_STATUS } from "@claudeway/schemas";
+import { openapiDocument } from "@claudeway/schemas/openapi";
 import type WebSocket from "ws";
-import { ERROR_STATUS } from "#core/errors.js";
-import { openapiDocument } from "#core/http/openapi.js";
 import { EventParser, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 

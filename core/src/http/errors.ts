@@ -1,9 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ErrorResponse } from "@claudeway/schemas";
+import { ERROR_STATUS, type ErrorCode } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
-import { ERROR_STATUS, type ErrorCode, GatewayError, isRefusal, refusalToError } from "../errors.js";
+import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
 /** Turns whatever a route throws into the one error shape. A defect of ours is logged, the client gets an id. */

@@ -93,7 +93,7 @@ export interface TurnRunner {
   follow(turnId: string): TurnHandle | undefined;
 }
 
-/** The desk where tool calls wait for a decision. */
+/** Where tool calls wait for a decision. */
 export interface Approvals {
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;

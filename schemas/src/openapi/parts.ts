@@ -1,5 +1,5 @@
-import type { SchemaName } from "@claudeway/schemas";
-import { schemaOf } from "@claudeway/schemas";
+import type { SchemaName } from "../json-schema.js";
+import { schemaOf } from "../json-schema.js";
 import { type Part, ref } from "./types.js";
 
 /** Headers of answers, by name. */

@@ -1,5 +1,4 @@
-import { isObject } from "@claudeway/schemas";
-import type { Mount } from "../../kernel/routes.js";
+import { isObject } from "../json-schema.js";
 import { errorsOf } from "./errors.js";
 import { METHODS, type Method, type Part } from "./types.js";
 
@@ -11,7 +10,23 @@ export interface PluginParts {
 }
 
 /** A mount as the document needs it. */
-export type DocumentedMount = Pick<Mount, "prefix" | "plugin" | "auth" | "openapi" | "router">;
+export interface DocumentedMount {
+  /** `/reports`: no slash at the end. */
+  readonly prefix: string;
+  /** Whose routes these are. */
+  readonly plugin: string;
+  /** Who gets in: any key, only the admin's, or everybody. */
+  readonly auth: "key" | "admin" | "none";
+  /** Path items, by the path below the prefix; may be empty. */
+  readonly openapi: Readonly<Record<string, Part>>;
+  /** The routes themselves, for a mount that does not describe them. */
+  readonly router: { readonly stack: readonly DocumentedRoute[] };
+}
+
+interface DocumentedRoute {
+  readonly path: string | RegExp;
+  readonly methods: readonly string[];
+}
 
 /** The paths of every mount. A plugin may say what it likes: what is no path is left out and harms nothing else. */
 export function pluginParts(mounts: readonly DocumentedMount[]): PluginParts {

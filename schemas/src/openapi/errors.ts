@@ -1,4 +1,5 @@
-import { ERROR_STATUS, type ErrorCode } from "../../errors.js";
+import { ERROR_STATUS } from "../error-status.js";
+import type { ErrorCode } from "../generated/types.js";
 import { type Part, ref } from "./types.js";
 
 interface Told {

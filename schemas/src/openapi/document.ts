@@ -1,9 +1,9 @@
-import { errorResponseComponents } from "./openapi/errors.js";
-import { type DocumentedMount, pluginParts } from "./openapi/mounts.js";
-import { OWN_PATHS } from "./openapi/operations.js";
-import { HEADERS, PARAMETERS } from "./openapi/parts.js";
-import { reachable, schemaComponents } from "./openapi/schemas.js";
-import type { Part } from "./openapi/types.js";
+import { errorResponseComponents } from "./errors.js";
+import { type DocumentedMount, pluginParts } from "./mounts.js";
+import { OWN_PATHS } from "./operations.js";
+import { HEADERS, PARAMETERS } from "./parts.js";
+import { reachable, schemaComponents } from "./schemas.js";
+import type { Part } from "./types.js";
 
 export interface OpenapiOptions {
   readonly version: string;

@@ -1,4 +1,5 @@
-import { isObject, SCHEMA_NAMES, schemaOf } from "@claudeway/schemas";
+import { SCHEMA_NAMES } from "../generated/types.js";
+import { isObject, schemaOf } from "../json-schema.js";
 import type { Part } from "./types.js";
 
 const REFERENCE = "#/components/schemas/";
