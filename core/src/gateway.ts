@@ -25,7 +25,7 @@ import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
-import { TurnEntrance } from "./http/start-turn.js";
+import { TurnStarter } from "./http/start-turn.js";
 import { TaskSockets } from "./http/websocket.js";
 import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
@@ -183,7 +183,7 @@ export class Gateway {
     const draining = () => this.#closing !== undefined;
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
-    const entrance = new TurnEntrance(ledger, views, log);
+    const starter = new TurnStarter(ledger, views, log);
     const models = new ModelCatalogue(
       async () =>
         engine.models(
@@ -194,8 +194,8 @@ export class Gateway {
     const checkLedger = () => this.#ledgerWatch.check();
     healthRoutes(router, { version: this.options.version, ledger, checkLedger, draining, log });
     modelRoutes(router, models);
-    taskRoutes(router, this.#tasks, entrance);
-    sessionRoutes(router, this.sessions, entrance);
+    taskRoutes(router, this.#tasks, starter);
+    sessionRoutes(router, this.sessions, starter);
     turnRoutes(router, views);
     approvalRoutes(router, this.parts.approvalService);
     return router;

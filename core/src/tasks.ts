@@ -1,5 +1,4 @@
 import type { TaskRequest } from "@claudeway/schemas";
-import type { TurnIds } from "./http/start-turn.js";
 import type { Engine } from "./ports/engine.js";
 import type { Caller } from "./ports/turns.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -7,7 +6,7 @@ import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
 
 /** One-shot tasks: a prompt, an answer, and a session that is only kept to be approved in. */
-export class Tasks implements TurnIds {
+export class Tasks {
   constructor(
     private readonly parts: {
       readonly engine: Engine;
@@ -16,14 +15,18 @@ export class Tasks implements TurnIds {
     },
   ) {}
 
-  /** The id for the next task: that of a session that a process was started ahead for, where there is one. */
-  newId(): string {
-    return this.parts.engine.taskId();
-  }
-
-  /** Lets go of a process that was started ahead for this id, unless a turn has begun that may want it. */
-  abandon(id: string): void {
-    if (this.parts.turns.get(id) === undefined) this.parts.engine.abandon(id);
+  /**
+   * Reserves the id for the next task while `use` runs: that of a process that was started ahead, where there is one. The
+   * process is let go of afterwards, unless a turn runs under the id that may want it.
+   */
+  async withId<T>(use: (id: string) => Promise<T>): Promise<T> {
+    const { engine, turns } = this.parts;
+    const id = engine.taskId();
+    try {
+      return await use(id);
+    } finally {
+      if (turns.get(id) === undefined) engine.abandon(id);
+    }
   }
 
   /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is refused. */

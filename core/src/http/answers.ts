@@ -1,10 +1,10 @@
 import type { TextMode } from "../turns/stream.js";
 import type { GatewayContext } from "./context.js";
 import { sendEvents } from "./sse.js";
-import type { Entered } from "./start-turn.js";
+import type { StartedTurn } from "./start-turn.js";
 
 /** Waits for a turn and answers with its result, or throws what ended it. */
-export async function answerWithResult(ctx: GatewayContext, { view, detach }: Entered): Promise<void> {
+export async function answerWithResult(ctx: GatewayContext, { view, detach }: StartedTurn): Promise<void> {
   ctx.set("x-turn-id", view.id);
   if (!detach) stopWhenClientGoes(ctx, view);
   const { response, error, queuedMs } = await view.answer;
@@ -17,7 +17,7 @@ export async function answerWithResult(ctx: GatewayContext, { view, detach }: En
 /** Answers with a turn's events as they happen, from the one after `after` on. */
 export function answerWithEvents(
   ctx: GatewayContext,
-  { view, detach }: Entered,
+  { view, detach }: StartedTurn,
   { mode, after = 0 }: { readonly mode: TextMode; readonly after?: number },
 ): void {
   ctx.set("x-turn-id", view.id);
@@ -25,7 +25,7 @@ export function answerWithEvents(
   sendEvents(ctx, view.stream, { mode, after });
 }
 
-function stopWhenClientGoes({ res }: GatewayContext, view: Entered["view"]): void {
+function stopWhenClientGoes({ res }: GatewayContext, view: StartedTurn["view"]): void {
   const stop = () => {
     if (!res.writableFinished) view.stop("disconnected");
   };

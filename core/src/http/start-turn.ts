@@ -8,7 +8,7 @@ import type { TurnView, TurnViews } from "../turns/view.js";
 import { callerOf, type GatewayContext } from "./context.js";
 
 /** A turn that a request asked for, new or known before. */
-export interface Entered {
+export interface StartedTurn {
   readonly view: TurnView;
   /** True: the turn runs on when this client goes away. */
   readonly detach: boolean;
@@ -17,18 +17,8 @@ export interface Entered {
 /** Begins the turn with this id. */
 export type BeginTurn = (turnId: string) => Promise<Turn>;
 
-/** Where the ids of turns come from. */
-export interface TurnIds {
-  /** The id of a turn that is to be begun. */
-  newId(): string;
-  /** No turn was begun under it. */
-  abandon(id: string): void;
-}
-
-const RANDOM_IDS: TurnIds = { newId: randomUUID, abandon: () => undefined };
-
-/** Where requests that start a turn come in; one that was sent before with the same `Idempotency-Key` joins its turn. */
-export class TurnEntrance {
+/** Starts the turns that requests ask for; one that was sent before with the same `Idempotency-Key` joins its turn. */
+export class TurnStarter {
   /** Turns that are claimed but have not begun: a second request must wait to join them. */
   readonly #beginning = new Map<string, Promise<TurnView>>();
 
@@ -38,29 +28,13 @@ export class TurnEntrance {
     private readonly log: Logger,
   ) {}
 
-  async enter(
+  /** Starts the turn under `turnId`, unless the request was sent before: then its turn is picked up. */
+  async start(
     ctx: GatewayContext,
     body: { readonly detach: boolean },
     begin: BeginTurn,
-    ids: TurnIds = RANDOM_IDS,
-  ): Promise<Entered> {
-    const turnId = ids.newId();
-    let begun: string | undefined;
-    try {
-      const entered = await this.#enter(ctx, body, begin, turnId);
-      begun = entered.view.id;
-      return entered;
-    } finally {
-      if (begun !== turnId) ids.abandon(turnId);
-    }
-  }
-
-  async #enter(
-    ctx: GatewayContext,
-    body: { readonly detach: boolean },
-    begin: BeginTurn,
-    turnId: string,
-  ): Promise<Entered> {
+    turnId: string = randomUUID(),
+  ): Promise<StartedTurn> {
     const idempotencyKey = keyOf(ctx);
     if (idempotencyKey === undefined) {
       const turn = await begin(turnId);

@@ -92,12 +92,8 @@ export class TaskSockets {
       const { keyId } = caller;
       const headers = shownHeaders(request);
       await options.admit({ ...info(), keyId, remoteAddress: address, headers });
-      const turnId = this.options.tasks.newId();
-      try {
-        await this.#accept(request, socket, head, { caller, turnId });
-      } finally {
-        this.options.tasks.abandon(turnId);
-      }
+      const user = caller;
+      await options.tasks.withId((turnId) => this.#accept(request, socket, head, { caller: user, turnId }));
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, id);

@@ -7,6 +7,7 @@ import type { ParkedTurn, TurnOutcome } from "../ports/turns.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import type { RunningTurns } from "./running.js";
+import { NO_USAGE } from "./usage.js";
 
 export interface ParkedTurnsOptions {
   readonly books: Records;
@@ -101,18 +102,11 @@ export class ParkedTurns {
     const { ledger, audit } = this.options.books;
     const outcome = withdrawnOutcome(turn, why);
     const at = new Date().toISOString();
-    if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NOTHING }))) return;
+    if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;
     audit.turn(auditLine(turn, outcome, at));
     this.options.kernel.tell("afterExecute", turn, outcome);
   }
 }
-
-const NOTHING = {
-  tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
-  costUsd: 0,
-  estimated: false,
-  byModel: {},
-};
 
 function asParked(turn: TurnRecord | undefined): Parked | undefined {
   return turn?.parked === undefined ? undefined : { ...turn, parked: turn.parked };

@@ -6,14 +6,10 @@ import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 import { pageOf } from "../query.js";
-import type { TurnEntrance } from "../start-turn.js";
+import type { TurnStarter } from "../start-turn.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
-export function sessionRoutes(
-  router: Router<GatewayState>,
-  sessions: Sessions,
-  entrance: TurnEntrance,
-): void {
+export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, starter: TurnStarter): void {
   router.post("/session/start", async (ctx) => {
     const session = await sessions.start(callerOf(ctx), bodyAs(ctx, "session-start-request"));
     const { id: session_id, workdir, createdAt: created_at } = session;
@@ -29,12 +25,12 @@ export function sessionRoutes(
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
     await answerWithResult(
       ctx,
-      await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn)),
+      await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn)),
     );
   });
   router.post("/session/:id/stream", async (ctx) => {
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
-    const entered = await entrance.enter(ctx, body, (turn) => sessions.prompt(caller, id, body, turn));
+    const entered = await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn));
     answerWithEvents(ctx, entered, { mode: body.stream });
   });
   router.post("/session/:id/interrupt", async (ctx) => {
@@ -51,7 +47,7 @@ export function sessionRoutes(
       bodyAs(ctx, "approve-request"),
     ];
     const begin = (turn: string) => sessions.approve(caller, id, tool_use_ids, turn, ctx.state.clientAddress);
-    await answerWithResult(ctx, await entrance.enter(ctx, { detach: false }, begin));
+    await answerWithResult(ctx, await starter.start(ctx, { detach: false }, begin));
   });
   router.delete("/session/:id", async (ctx) => {
     const session_id = idOf(ctx, "session");
