@@ -22,6 +22,7 @@ const CHAPTERS = {
   "ports/approvals": "Approvals",
   "approvals/describe": "Showing calls to people",
   "approvals/shown": "Characters that do not show",
+  "repositories/commands": "Commands that run git",
   errors: "Refusals",
   "kernel/capabilities": "What the scope offers",
   "turns/stream": "Streams",

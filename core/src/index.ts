@@ -103,4 +103,5 @@ export type {
   TurnPlan,
   TurnUsage,
 } from "./ports/turns.js";
+export { mayRunRepositoryCode } from "./repositories/commands.js";
 export type { Frame, TextMode } from "./turns/stream.js";

@@ -2,6 +2,7 @@ import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
+import { withGuardedGit } from "./git-environment.js";
 import { ModelWatch } from "./model-watch.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
@@ -32,7 +33,8 @@ export class Launcher {
     const asks = approvalMode !== "bypass" || owed.length > 0;
     const hook = asks ? new CallHook(approvalMode === "ask") : undefined;
     const { hooks, ...asking } = hook?.options() ?? {};
-    const child = this.#process(spawn, {
+    const guarded = approvalMode === "bypass" ? spawn : { ...spawn, env: withGuardedGit(spawn.env) };
+    const child = this.#process(guarded, {
       ...sessionOptions(terms, resume),
       ...asking,
       hooks: { ...hooks, ...models.hooks() },
@@ -44,7 +46,7 @@ export class Launcher {
 
   /** A process that runs no turn. */
   startIdle(spawn: SpawnPlan): ClaudeProcess {
-    return this.#process(spawn, postureOptions("deny"));
+    return this.#process({ ...spawn, env: withGuardedGit(spawn.env) }, postureOptions("deny"));
   }
 
   /** What tells of the model that a process goes on with. */

@@ -5,6 +5,7 @@ import type { Approval } from "../ports/approvals.js";
 import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../ports/engine.js";
 import type { SessionRecord } from "../ports/ledger.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
+import { runsRepositoryCode } from "../repositories/commands.js";
 import { readsOthersFolder } from "../unasked-reads.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
@@ -169,7 +170,8 @@ export class Turn {
   readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {
     const { workdirs, log } = this.context;
     try {
-      return await readsOthersFolder(call, this.#plan.workdir, this.info.sessionId, workdirs);
+      if (await readsOthersFolder(call, this.#plan.workdir, this.info.sessionId, workdirs)) return true;
+      return await runsRepositoryCode(call);
     } catch (error) {
       log.error({ err: error, turn_id: this.info.id, tool: call.tool }, "a tool call could not be checked");
       return true;

@@ -2,7 +2,8 @@ import { linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { RuleConfig } from "#plugins/approval/rules/index.js";
-import { Folders, OTHER, verdictOf } from "./folders.js";
+import { RUN_FILES } from "#plugins/approval/rules/run-files.js";
+import { Folders, MINE, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: ways around", () => {
   const folders = new Folders();
@@ -106,6 +107,30 @@ describe("approval: ways around", () => {
         expect(await write(path, "Edit(./**)"), path).to.equal("ask");
       for (const path of [".claude/settings.json", ".mcp.json", ".vscode/tasks.json", ".envrc", "a/.bashrc"])
         expect(await write(path, "Edit(./**)"), path).to.equal("ask");
+    });
+
+    it("nor what makes a folder a bare repository, whichever part comes last", async () => {
+      for (const path of ["HEAD", "sub/HEAD", "sub/head"])
+        expect(await write(path, "Edit(./**)"), path).to.equal("ask");
+      expect(await write("bare/config", "Edit(./**)"), "no repository").to.equal("allow");
+      folders.write(`tasks/${MINE}/bare/HEAD`, "ref: refs/heads/main");
+      for (const path of ["bare/config", "bare/commondir", "bare/objects/x", "bare/refs/heads/main"])
+        expect(await write(path, "Edit(./**)"), path).to.equal("ask");
+      expect(await write("bare/notes.txt", "Edit(./**)")).to.equal("allow");
+      expect(await write("src/objects/x.ts", "Edit(./**)")).to.equal("allow");
+    });
+
+    for (const [name, source] of RUN_FILES) {
+      it(`nor ${name}: ${source}`, async () => {
+        for (const path of [name, `a/b/${name}`, `${name}/x`, name.toUpperCase()])
+          expect(await write(path, "Edit(./**)"), path).to.equal("ask");
+        expect(await write(`${name}x`, "Edit(./**)")).to.equal("allow");
+        expect(await write(`a/${name}`, `Edit(**/${name})`), "by its name").to.equal("allow");
+      });
+    }
+
+    it("names a page for each of them", () => {
+      for (const [name, source] of RUN_FILES) expect(source, name).to.match(/^https:\/\/\S+( \(.*\))?$/);
     });
 
     it("its name does", async () => {

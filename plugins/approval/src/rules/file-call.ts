@@ -1,3 +1,5 @@
+import { lstat } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
 import { firstMatch } from "./first-match.js";
 import type { Ground } from "./ground.js";
 import { isWithin } from "./links.js";
@@ -17,13 +19,15 @@ export async function decideFileCall(
   ground: Ground,
 ): Promise<Ruling> {
   const place = await findPlace(reach, ground);
+  const makesRepository =
+    reach.kind === "write" && place !== undefined && (await completesRepository(place.real));
   const message = place && refusalOf(place, reach, ground);
   if (message !== undefined) return { verdict: "deny", message };
   return firstMatch(rules, {
     tool,
     matchOf: (rule) => matchOf(rule, place, reach, ground),
     otherwise: reach.kind === "read" && place !== undefined && isInside(place, ground) ? "allow" : "ask",
-    doubtful: place === undefined,
+    doubtful: place === undefined || makesRepository,
   });
 }
 
@@ -31,6 +35,30 @@ async function findPlace({ path }: FileReach, { cwd, links }: Ground): Promise<P
   if (path === undefined) return undefined;
   await links.follow(readingsOf(path, cwd));
   return placeOf(path, cwd, links);
+}
+
+/**
+ * Whether a file is a part of a folder that is a bare repository, or that lacks only such parts: its settings, its objects
+ * and references. `HEAD` itself is among the files that others run.
+ */
+async function completesRepository(path: string): Promise<boolean> {
+  const folders = [dirname(path)];
+  for (const name of ["objects", "refs"]) {
+    const at = path.lastIndexOf(`${sep}${name}${sep}`);
+    if (at !== -1) folders.push(path.slice(0, at));
+  }
+  const isPart =
+    folders.length > 1 || ["config", "commondir", "config.worktree"].includes(basename(path).toLowerCase());
+  if (!isPart) return false;
+  const heads = await Promise.all(
+    folders.map((folder) =>
+      lstat(join(folder, "HEAD")).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return heads.includes(true);
 }
 
 function refusalOf(place: Place, { tree }: FileReach, { bounds }: Ground): string | undefined {

@@ -3,6 +3,7 @@ import { join, normalize, sep } from "node:path";
 import { type Glob, globMatches, hasWildcard, toGlob } from "./glob.js";
 import { isWithin, type Links } from "./links.js";
 import type { Place } from "./paths.js";
+import { runNamesIn } from "./run-files.js";
 import type { Match } from "./types.js";
 
 /** A path with wildcards, taken apart: a folder without any, then one glob a segment; `**` is any number of them. */
@@ -19,14 +20,6 @@ export interface Origin {
   readonly workdir: string;
   readonly links: Links;
 }
-
-/** What git, shells, editors and the CLI itself read and run without being told; the CLI guards much the same names. */
-const RUN_BY_OTHERS = new Set(
-  (
-    ".git .husky .claude .vscode .idea .devcontainer .gitconfig .gitmodules .mcp.json .claude.json .envrc .npmrc " +
-    ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .zshrc .zshenv .zprofile .zlogin .zlogout .ripgreprc"
-  ).split(" "),
-);
 
 const UNKNOWN = /[?[\]{}!\\]/;
 
@@ -85,7 +78,7 @@ export function stumblesOnRunFiles(
   const base = links.real(baseOf(pattern, workdir));
   if (base === undefined) return true;
   const named = pattern.globs.map((glob) => (glob === "**" || hasWildcard(glob) ? "" : (glob[0] ?? "")));
-  return below(real, base).some((name) => RUN_BY_OTHERS.has(name.toLowerCase()) && !named.includes(name));
+  return runNamesIn(below(real, base)).some((name) => !named.includes(name));
 }
 
 /** Whether the pattern names the place by any of its names, or a folder that it is in; `maybe`: something in it. */

@@ -1,3 +1,4 @@
+import { mayRunRepositoryCode } from "@claudeway/core";
 import { firstMatch } from "./first-match.js";
 import type { Ground } from "./ground.js";
 import { foldersOf, mentionsIn, trespassOf } from "./mentions.js";
@@ -44,7 +45,10 @@ export async function decideShellCall(
     });
   });
   const ruling = strictest(rulings);
-  return ruling.verdict === "allow" ? (touchesRefused(mentions.places, rules, ground) ?? ruling) : ruling;
+  if (ruling.verdict !== "allow") return ruling;
+  // What the repository's settings name runs with it: nobody has allowed that.
+  if (await mayRunRepositoryCode(command, ground.cwd)) return { verdict: "ask" };
+  return touchesRefused(mentions.places, rules, ground) ?? ruling;
 }
 
 function unreadable({ tool }: ToolCall): Parameters<typeof firstMatch>[1] {
