@@ -1,4 +1,4 @@
-import { childrenOfThread, type ProcessEntry, readMarkers, readStat, startTimeOf } from "./proc.js";
+import { type ProcessEntry, pidsIn, readChildren, readMarkers, readStat, startTimeOf } from "./proc.js";
 
 /** A process that the kernel gave to another parent when its own had gone, or a child of that parent from the start. */
 export interface AdoptedProcess extends ProcessEntry {
@@ -25,38 +25,55 @@ const MAX_LOOKS = 5;
  * those before it, and everything behind it is new. A pid that passed to another process is behind it too.
  */
 export class AdoptedProcesses {
-  readonly #lists = new Map<number, readonly AdoptedProcess[]>();
+  readonly #lists = new Map<number, List>();
 
   /** Looks again; false where the kernel does not tell what there is to know. */
   refresh(): boolean {
     const ancestors = ancestorsOf(process.pid);
     for (const known of this.#lists.keys()) if (!ancestors.includes(known)) this.#lists.delete(known);
-    for (const parent of ancestors) if (!this.#refreshList(parent)) return false;
-    return true;
+    return ancestors.every((parent) => this.#refreshList(parent));
   }
 
-  /** As of the last `refresh`. */
+  /** Those that may have been started by the gateway, as of the last `refresh`. */
   *[Symbol.iterator](): IterableIterator<AdoptedProcess> {
-    for (const list of this.#lists.values()) yield* list;
+    for (const { young } of this.#lists.values()) yield* young;
   }
 
   /** Reads until nothing is new: one that was read may have been followed by its own orphan. */
   #refreshList(parent: number): boolean {
+    let list = this.#lists.get(parent) ?? NO_LIST;
     for (let look = 0; look < MAX_LOOKS; look++) {
       // The kernel gives orphans to a process's first thread.
-      const pids = childrenOfThread(parent, parent);
-      if (pids === undefined) return false;
-      const before = this.#lists.get(parent) ?? [];
-      const known = stillThere(before, pids, startTimeOf);
+      const text = readChildren(parent, parent);
+      if (text === undefined) return false;
+      const last = list.all.at(-1);
+      if (text === list.text && (last === undefined || startTimeOf(last.pid) === last.startTime)) break;
+      const pids = pidsIn(text);
+      const known = stillThere(list.all, pids, startTimeOf);
       const found = pids.slice(known.length).map(readAdopted);
-      this.#lists.set(parent, [...known, ...found.filter((entry) => entry !== undefined)]);
+      const all = [...known, ...found.filter((entry) => entry !== undefined)];
+      list = { text, all, young: all.filter(isYoung) };
       if (found.length === 0) break;
     }
-    for (const entry of this.#lists.get(parent) ?? []) {
-      if (isUncertain(entry)) entry.markers = readMarkers(entry.pid);
-    }
+    this.#lists.set(parent, list);
+    for (const entry of list.young) if (isUncertain(entry)) entry.markers = readMarkers(entry.pid);
     return true;
   }
+}
+
+/** The children of one process. */
+interface List {
+  /** As the kernel told it. */
+  readonly text: string;
+  readonly all: readonly AdoptedProcess[];
+  readonly young: readonly AdoptedProcess[];
+}
+
+const NO_LIST: List = { text: "", all: [], young: [] };
+
+/** What is older than the gateway was not started by it. */
+function isYoung({ startTime }: AdoptedProcess): boolean {
+  return startTime >= (OWN_START ?? 0);
 }
 
 /** Whether it may be in the middle of an exec, so that what it carries was not seen. */
@@ -91,9 +108,8 @@ export function stillThere<Known extends { readonly pid: number; readonly startT
 function readAdopted(pid: number): AdoptedProcess | undefined {
   const entry = readStat(pid);
   if (entry === undefined) return undefined;
-  // What is older than the gateway was not started by it.
-  const markers = entry.startTime < (OWN_START ?? 0) ? [] : readMarkers(pid);
-  return { ...entry, markers, seenAt: performance.now() };
+  const adopted = { ...entry, markers: undefined, seenAt: performance.now() };
+  return isYoung(adopted) ? { ...adopted, markers: readMarkers(pid) } : adopted;
 }
 
 /** The parents of a process, up to pid 1; in a container, up to what is outside it. */

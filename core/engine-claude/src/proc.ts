@@ -58,13 +58,20 @@ export function readMarkers(pid: number): readonly string[] | undefined {
 
 /** The children of a process, of all its threads; none where it is gone. */
 export function childrenOf(pid: number): number[] {
-  return numbersIn(`/proc/${pid}/task`).flatMap((thread) => childrenOfThread(pid, thread) ?? []);
+  return numbersIn(`/proc/${pid}/task`).flatMap((thread) => pidsIn(readChildren(pid, thread) ?? ""));
 }
 
-/** In the order in which they became its children. Undefined where the thread is gone, or the kernel does not tell. */
-export function childrenOfThread(pid: number, thread: number): number[] | undefined {
-  const list = read(`/proc/${pid}/task/${thread}/children`);
-  return list?.split(" ").filter(Boolean).map(Number);
+/**
+ * The children of one thread, as the kernel tells them: pids in the order in which they became its children. Undefined
+ * where the thread is gone, or the kernel does not tell.
+ */
+export function readChildren(pid: number, thread: number): string | undefined {
+  return read(`/proc/${pid}/task/${thread}/children`);
+}
+
+/** The pids in what `readChildren` says. */
+export function pidsIn(text: string): number[] {
+  return text.split(" ").filter(Boolean).map(Number);
 }
 
 function numbersIn(folder: string): number[] {
