@@ -1,20 +1,24 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseAnswer, type RawAnswer } from "./wire.js";
 
 /** A connection to the gateway's port that behaves as badly as its test wants. */
 export class RawClient {
   received = "";
+  /** The same, where it is no text. */
+  bytes = Buffer.alloc(0);
   /** Resolves when the gateway has hung up, or the client has. */
   readonly closed: Promise<void>;
   readonly #socket: Socket;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.setEncoding("utf8");
-    socket.on("data", (text: string) => {
-      this.received += text;
+    const decoder = new StringDecoder("utf8");
+    socket.on("data", (chunk: Buffer) => {
+      this.received += decoder.write(chunk);
+      this.bytes = Buffer.concat([this.bytes, chunk]);
     });
     // Being reset is one of the ways to be hung up on.
     socket.on("error", () => undefined);

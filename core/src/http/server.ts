@@ -140,6 +140,9 @@ export function checkHttp(request: IncomingMessage): void {
     throw new GatewayError("HEADERS_TOO_LARGE", `there are more than ${MAX_HEADERS} header fields`);
   }
   request.url = normalTarget(request.url ?? "/");
+  if (httpVersion === "1.0" && headers["transfer-encoding"] !== undefined) {
+    throw new GatewayError("BAD_REQUEST", "Transfer-Encoding: must come with HTTP/1.1");
+  }
   if (httpVersion === "1.1" && headers.host === undefined) {
     throw new GatewayError("BAD_REQUEST", "Host: is missing; HTTP/1.1 takes one");
   }

@@ -117,6 +117,7 @@ export class TaskSockets {
       this.#server.once("headers", nameTurn).once("wsClientError", noteProblem);
       this.#server.handleUpgrade(request, socket, head, (client) => {
         const conversation = new TaskSocket(client, who, this.options);
+        conversation.boundBytes(socket);
         client.once("close", () => resolve());
         conversation.open();
       });
@@ -179,6 +180,27 @@ class TaskSocket {
       clearInterval(pings);
       if (!this.#detach) this.#stop("disconnected");
     });
+  }
+
+  /** What has come of a message counts until it is whole: the protocol bounds each of them, this bounds all of a key's. */
+  boundBytes(socket: Duplex): void {
+    const budget = this.options.budgetOf(this.who.caller.keyId);
+    let held = 0;
+    const giveBack = () => {
+      budget.give(held);
+      held = 0;
+    };
+    const onData = (chunk: Buffer) => {
+      if (budget.take(chunk.length)) {
+        held += chunk.length;
+        return;
+      }
+      socket.off("data", onData);
+      this.#fail("too many bodies are being read at once; try again");
+      lingerOn(socket);
+    };
+    socket.on("data", onData).once("close", giveBack);
+    this.client.on("message", giveBack).on("ping", giveBack).on("pong", giveBack);
   }
 
   async #take(data: RawData, isBinary: boolean): Promise<void> {
