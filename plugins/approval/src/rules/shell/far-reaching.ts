@@ -1,5 +1,6 @@
 import type { Value } from "./pattern.js";
 import { type Options, PROGRAMS } from "./programs.js";
+import { bareName } from "./words.js";
 
 /** Whether a command has arguments with which its program does more than its name says. */
 export function reachesFar(name: string, args: readonly Value[]): boolean {
@@ -11,6 +12,11 @@ export function reachesFar(name: string, args: readonly Value[]): boolean {
 export function runsFurther(name: string, args: readonly Value[]): boolean {
   const { runs } = PROGRAMS.get(name) ?? {};
   return runs !== undefined && hasAny(runs, args);
+}
+
+/** Whether there are arguments with which it would. */
+export function canRunFurther(name: Value): boolean {
+  return name !== undefined && PROGRAMS.get(bareName(name))?.runs !== undefined;
 }
 
 function hasAny(

@@ -1,4 +1,13 @@
-import { type Command, forEachChild, type ParsedScript, parse, type SyntaxNode, type Word } from "unbash";
+import {
+  type Command,
+  type CommandArgument,
+  forEachChild,
+  type ParsedScript,
+  parse,
+  type SyntaxNode,
+  type Word,
+} from "unbash";
+import { canRunFurther } from "./far-reaching.js";
 import type { Value } from "./pattern.js";
 import { isPlain } from "./plain.js";
 import { isUnderstood } from "./understood.js";
@@ -111,9 +120,15 @@ function addCommand(command: Command, found: Found, depth: number): void {
   const { name, args } = command;
   if (name === undefined && given.length === 0) return;
   const values = name === undefined ? [] : [name, ...args].map(fixedValue);
-  const sources = name === undefined ? [] : sourcesIn(values);
+  const isRead = name === undefined || !args.some((arg, at) => hidesOption(arg, values, at + 1));
+  const sources = !isRead ? undefined : name === undefined ? [] : sourcesIn(values);
   found.commands.push({ values, nested: depth > 0, unread: sources === undefined, possible: [], given });
   for (const source of sources ?? []) collect(source, found, depth + 1);
+}
+
+/** An option whose value only running would tell, of a program that may be told by it to run another one. */
+function hidesOption(arg: CommandArgument, values: readonly Value[], at: number): boolean {
+  return values[at] === undefined && /^["']?-/.test(arg.text) && canRunFurther(values[0]);
 }
 
 /** `PAGER='rm x' man ls` and `ed <<< '!rm x'` hand a command to the program that runs. */

@@ -1,4 +1,11 @@
-import type { ArithmeticExpression, Command, ParameterOperation, SyntaxNode, Word } from "unbash";
+import type {
+  ArithmeticExpression,
+  Command,
+  CommandArgument,
+  ParameterOperation,
+  SyntaxNode,
+  Word,
+} from "unbash";
 import type { Value } from "./pattern.js";
 import { bareName, fixedValue } from "./words.js";
 
@@ -12,7 +19,7 @@ const PLAIN_OPERAND = /^[\w./:@%+,=*? -]*$/;
 /** Operators of `[[`, and of `[` in zsh, whose operands are arithmetic: `a[$(rm x)]` runs what is in it. */
 const COUNTING = new Set(["-eq", "-ne", "-lt", "-le", "-gt", "-ge"]);
 /** Operators whose operand is the name of a variable, with an index perhaps. */
-const NAMING = new Set(["-v", "-R", "-o"]);
+const NAMING = new Set(["-v", "-R"]);
 
 /** Variables whose values shells, loaders and programs take for code, options that hold some, or files of it. */
 const EVALUATED =
@@ -20,12 +27,14 @@ const EVALUATED =
 
 /** Builtins that are given names of variables: with an index, or as a reference, a name is more than that. */
 const NAMERS = new Set(
-  "declare typeset local export readonly integer float private nameref read unset getopts mapfile readarray vared getln".split(
+  "declare typeset local export readonly private nameref read unset getopts mapfile readarray vared getln".split(
     " ",
   ),
 );
 const ALWAYS_MORE = new Set([
   "let",
+  "integer",
+  "float",
   "enable",
   "emulate",
   "zmodload",
@@ -43,6 +52,9 @@ const ALWAYS_MORE = new Set([
   "zpty",
   "r",
 ]);
+
+/** Builtins whose argument zsh takes for arithmetic. */
+const COUNTERS = new Set(["shift", "return", "exit", "logout", "bye", "break", "continue"]);
 
 /**
  * Whether what a part of a script does can be told from it: nothing in it is evaluated a second time, as arithmetic,
@@ -65,6 +77,7 @@ export function isUnderstood(node: SyntaxNode): boolean {
     case "TestBinary":
       return !COUNTING.has(node.operator) || [node.left, node.right].every(isNumber);
     case "TestUnary":
+      if (node.operator === "-t") return isNumber(node.operand);
       return !NAMING.has(node.operator) || NAME.test(fixedValue(node.operand) ?? "");
     case "Assignment":
       return (node.index === undefined || NUMBER.test(node.index.text)) && isSettable(node.name);
@@ -131,6 +144,10 @@ function isNumber(word: Word): boolean {
   return NUMBER.test(fixedValue(word) ?? "") || NUMERIC.test(word.text.replace(/^"(.*)"$/, "$1"));
 }
 
+function isCount(arg: CommandArgument): boolean {
+  return arg.type === "Word" && isNumber(arg);
+}
+
 function isSettable(name: Value): boolean {
   return name !== undefined && NAME.test(name) && !EVALUATED.test(name);
 }
@@ -149,12 +166,15 @@ function isUnderstoodCommand({ name, args }: Command): boolean {
   if (bare === "set")
     return values.every((value) => value !== undefined && !/^-[a-zA-Z]*x|xtrace/i.test(value));
   if (bare === "test" || bare === "[") return isPlainTest(args);
+  if (COUNTERS.has(bare)) return args.every(isCount);
+  if (bare === "repeat") return args[0] !== undefined && isCount(args[0]);
+  if (bare === "jobs") return values.every((value) => /^(?:-[lnprs]+|%?\w+)$/.test(value ?? ""));
   if (bare === "wait") return values.every((value) => value !== undefined && !value.startsWith("-"));
   if (bare === "env") return values.every((value) => !EVALUATED.test(/^(\w+)=/.exec(value ?? "")?.[1] ?? ""));
   return true;
 }
 
-function isPlainName(arg: Command["args"][number]): boolean {
+function isPlainName(arg: CommandArgument): boolean {
   if (arg.type === "Assignment") return true;
   const value = fixedValue(arg);
   // `-i` is arithmetic, `-n` a reference to another name; `-a` with an index is seen by that.
@@ -166,20 +186,22 @@ function isPlainName(arg: Command["args"][number]): boolean {
 
 /** `printf -v` sets a name; in zsh a number is arithmetic. */
 function isPlainPrinting(values: readonly Value[]): boolean {
-  if (values.some((value) => value !== undefined && /^-[a-zA-Z]*[vPzC]/.test(value))) return false;
+  if (values.some((value) => value !== undefined && /^-[a-zA-Z]*[vPzCfu]/.test(value))) return false;
   const format = values.find((value) => value !== "--");
-  if (format !== undefined && !/%[^s%]*[diouxXeEfFgGaAcn*]/.test(format)) return true;
+  if (format === undefined) return values.length === 0;
+  if (!/%[^s%]*[diouxXeEfFgGaAcn*]/.test(format)) return true;
   return values.slice(1).every((value) => value !== undefined && !/[$`[]/.test(value));
 }
 
-function isPlainTest(args: Command["args"]): boolean {
+function isPlainTest(args: readonly CommandArgument[]): boolean {
   const values = args.map(fixedValue);
   return args.every((arg, at) => {
     const value = values[at];
     if (value !== undefined && NAMING.has(value)) return NAME.test(values[at + 1] ?? "");
+    if (values[at - 1] === "-t") return isCount(arg);
     const counted = [values[at - 1], values[at + 1]].some(
       (other) => other !== undefined && COUNTING.has(other),
     );
-    return !counted || arg.type === "Assignment" || isNumber(arg);
+    return !counted || isCount(arg);
   });
 }
