@@ -19,6 +19,8 @@ interface Account {
 export interface TurnAccount {
   /** The session's totals before the turn. */
   readonly before: SessionTotals | undefined;
+  /** Whether the CLI is in plan mode after it, as far as it has said. */
+  readonly planMode: boolean | undefined;
   /** What the turn's own stream has told. */
   readonly delivered: DeliveredUsage;
   /** Hears the session's totals after the turn: at once, and again when its process is killed after it. */
@@ -60,10 +62,12 @@ export class Accounts {
     account.reported = reported;
     if (cleared !== undefined) account.startedFrom = NO_TOTALS;
     const session = cleared ?? turn.before?.session;
+    const planMode = turn.planMode ?? turn.before?.planMode ?? false;
     account.tell = (killed) =>
       turn.tell({
         ...(session !== undefined && { session }),
         ...(cleared === undefined && { answered: true }),
+        ...(planMode && { planMode }),
         ...afterReport(reported, account.startedFrom, killed),
       });
     account.tell(false);

@@ -39,6 +39,8 @@ export interface AskingOptions {
  */
 export class CallHook {
   #asking: Asking | undefined;
+  /** Calls that change nothing and were allowed: the CLI asks about them once more in plan mode. */
+  readonly #allowed = new Set<string>();
 
   /** @param decided whether every call is decided on, and none left to the CLI's own rules */
   constructor(private readonly decided: boolean) {}
@@ -61,14 +63,27 @@ export class CallHook {
       extraArgs: { "await-initialize": null },
     };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return this.decided ? { ...everyCall, canUseTool: REFUSE } : everyCall;
+    return this.decided ? { ...everyCall, canUseTool: this.#inPlanMode } : everyCall;
   }
 
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
     if (input.hook_event_name !== "PreToolUse") return {};
-    if (this.#asking !== undefined) return this.#asking.answer(input, signal);
+    if (this.#asking !== undefined) {
+      const answer = await this.#asking.answer(input, signal);
+      if (isAllowed(answer) && UNCHANGING.has(input.tool_name)) this.#allowed.add(input.tool_use_id);
+      return answer;
+    }
     return this.decided ? answerOf({ answer: "deny", message: "No turn is running." }) : {};
   };
+
+  /**
+   * Asked after the hook has allowed a call, and then only in plan mode: there the plan itself and questions go on as they
+   * were decided, and everything that would change something is refused until a person lets the session leave the mode.
+   */
+  readonly #inPlanMode: CanUseTool = async (_tool, input, { toolUseID }) =>
+    this.#allowed.delete(toolUseID)
+      ? { behavior: "allow", updatedInput: input }
+      : { behavior: "deny", message: PLAN_MODE };
 }
 
 /** Puts a turn's tool calls to whoever decides. */
@@ -182,7 +197,14 @@ function spellings(folder: string): string[] {
   }
 }
 
-const REFUSE: CanUseTool = async () => ({ behavior: "deny", message: "Nobody decided on this call." });
+/** What plan mode is for: asking, and showing the plan to whoever lets it be carried out. */
+const UNCHANGING: ReadonlySet<string> = new Set(["ExitPlanMode", "AskUserQuestion"]);
+const PLAN_MODE =
+  "The session is in plan mode, where nothing is changed. It leaves that mode when ExitPlanMode is allowed.";
+
+function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
+  return said?.hookEventName === "PreToolUse" && said.permissionDecision === "allow";
+}
 
 /** With nobody to ask, the CLI denies such a call and lists it. */
 const NEEDS_PERMISSION: SyncHookJSONOutput = {

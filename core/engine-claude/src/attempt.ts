@@ -97,6 +97,7 @@ export class Attempt implements TurnHearer {
     const { turn, listener } = this.parts;
     return {
       before: turn.totals,
+      planMode: this.reading.planMode,
       delivered: this.reading.delivered,
       tell: (totals) => listener.totals(totals),
     };

@@ -14,6 +14,8 @@ export function postureOptions(approvalMode: ApprovalMode): Options {
 export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "owed" | "spawn"> {
   /** The CLI's own id of the session. */
   readonly sessionId: string;
+  /** The session's last process was in plan mode. */
+  readonly planMode: boolean;
   readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd">;
 }
 
@@ -22,6 +24,7 @@ export function termsOf(turn: EngineTurn): ProcessTerms {
   const { model, systemPrompt, maxBudgetUsd } = plan;
   return {
     sessionId: cliSessionOf(turn),
+    planMode: turn.totals?.planMode === true,
     approvalMode,
     owed,
     spawn,
@@ -37,8 +40,11 @@ export function cliSessionOf({ info, totals }: Pick<EngineTurn, "info" | "totals
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
 export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
   const { sessionId, plan, spawn, approvalMode } = terms;
+  // Only where calls are asked about can anybody let a session leave the mode.
+  const staysInPlanMode = resume && terms.planMode && approvalMode === "ask";
   return {
     ...postureOptions(approvalMode),
+    ...(staysInPlanMode ? { permissionMode: "plan" } : {}),
     ...(resume ? { resume: sessionId } : { sessionId }),
     model: plan.model,
     systemPrompt: plan.systemPrompt ?? { type: "preset", preset: "claude_code" },

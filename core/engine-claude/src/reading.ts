@@ -1,4 +1,5 @@
 import type {
+  PermissionMode,
   SDKAssistantMessage,
   SDKMessage,
   SDKPartialAssistantMessage,
@@ -42,6 +43,7 @@ export class TurnReading {
   #text = "";
   #model: string | undefined;
   #newMessage = false;
+  #planMode: boolean | undefined;
 
   constructor(private readonly listener: EngineListener) {}
 
@@ -52,6 +54,11 @@ export class TurnReading {
   /** The model of the main agent's messages. */
   get model(): string | undefined {
     return this.#model;
+  }
+
+  /** Whether the CLI is in plan mode; undefined where it has not said. */
+  get planMode(): boolean | undefined {
+    return this.#planMode;
   }
 
   get delivered(): DeliveredUsage {
@@ -71,6 +78,9 @@ export class TurnReading {
       this.#takeWhole(message);
     } else if (message.type === "system" && message.subtype === "status") {
       this.#asked = message.status !== null;
+      this.#noteMode(message.permissionMode);
+    } else if (message.type === "system" && message.subtype === "init") {
+      this.#noteMode(message.permissionMode);
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
@@ -87,6 +97,10 @@ export class TurnReading {
     this.#asked = false;
     if (this.#text === "" && report.text !== "") this.#tellText(report.text);
     return report;
+  }
+
+  #noteMode(mode: PermissionMode | undefined): void {
+    if (mode !== undefined) this.#planMode = mode === "plan";
   }
 
   /** Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing. */

@@ -113,6 +113,8 @@ export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 export interface SessionTotals {
   /** True: the CLI has come to the end of a turn in this conversation, so that losing it loses something. */
   readonly answered?: boolean;
+  /** True: the CLI is in plan mode, where nothing is changed; a process that resumes has to be told. */
+  readonly planMode?: boolean;
   /** The CLI's own id of the session; only there where it is another one than ours: after `/clear`. */
   readonly session?: string;
   /**
