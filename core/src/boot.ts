@@ -20,6 +20,7 @@ import type { AuditLog } from "./ports/audit.js";
 import type { EngineSource, SessionTotals } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
 import type { KnownSecrets } from "./secrets.js";
+import { logStart, StartTimes } from "./start-times.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
@@ -96,24 +97,27 @@ export async function boot(options: BootOptions): Promise<RunningGateway> {
 async function open(options: BootOptions, opened: Opened): Promise<RunningGateway> {
   const { loaded, version, env, cwd, secrets, log, read, distribution, selection = selectionOf } = options;
   const { config } = loaded;
+  const times = new StartTimes();
   const kernel = new Kernel({ ...options.kernel, log, cwd, secrets, reservedPrefixes: OWN_PREFIXES });
-  const source = await checkFirst(options, kernel);
+  const source = await times.step("checks", (inside) => checkFirst(options, kernel, inside));
   for (const warning of shortSecretWarnings(loaded.keys)) log.warn(warning);
   const { claude } = source;
   const approvalMode = chooseApprovalMode(config.no_permissions_bypass, env);
   prepareFolders(foldersOf(loaded));
 
-  const ledger = await distribution.openLedger({ dataDir: config.data_dir });
+  const ledger = await times.step("ledger", () => distribution.openLedger({ dataDir: config.data_dir }));
   opened.add("ledger", () => ledger.close());
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());
-  await source.endLeftovers(installation);
-  await writeMissingLines({ ledger, audit, log });
-  const written = (session: string, since: Date, before: SessionTotals | undefined) =>
-    source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
-    Promise.resolve(undefined);
-  const lost = await bookLostTurns({ ledger, audit, log }, source, written);
+  const lost = await times.step("what an earlier run left", async () => {
+    await source.endLeftovers(installation);
+    await writeMissingLines({ ledger, audit, log });
+    const written = (session: string, since: Date, before: SessionTotals | undefined) =>
+      source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
+      Promise.resolve(undefined);
+    return bookLostTurns({ ledger, audit, log }, source, written);
+  });
 
   // With a part of this gateway's own: the guard of one that was killed must not end the children of the next one.
   const marker = `${installation}.${randomUUID()}`;
@@ -173,11 +177,16 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       marker,
     }),
   );
-  await kernel.enable(selection(loaded));
+  await times.step(
+    "plugins",
+    () => kernel.enable(selection(loaded)),
+    () => kernel.status().map(({ name, startedMs }) => ({ name, ms: startedMs, steps: [] })),
+  );
   opened.add("gateway", () => gateway.close());
-  await approvalService.recover();
-  const address = await gateway.listen();
-  await gateway.recover();
+  await times.step("approvals that wait", () => approvalService.recover());
+  const address = await times.step("port", () => gateway.listen());
+  await times.step("turns that go on", () => gateway.recover());
+  logStart(times.end("start"), log);
   for (const { turn, outcome } of lost) kernel.tell("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -193,12 +202,19 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
 async function checkFirst(
   { loaded, env, secrets, log, distribution, selection = selectionOf }: BootOptions,
   kernel: Kernel,
+  times: StartTimes,
 ): Promise<EngineSource> {
-  const source = await distribution.findEngine(loaded, childEnvironment(env, secrets), log);
+  const source = await times.step("Claude CLI", () =>
+    distribution.findEngine(loaded, childEnvironment(env, secrets), log),
+  );
   await tryAddress(loaded.config.host, loaded.config.port);
-  await kernel.check(selection(loaded)).catch((error: unknown) => {
-    throw new ConfigError(messageOf(error), { cause: error });
-  });
+  const check = () =>
+    kernel.check(selection(loaded)).catch((error: unknown) => {
+      throw new ConfigError(messageOf(error), { cause: error });
+    });
+  await times.step("imports of plugins", check, (plugins) =>
+    plugins.map(({ name, importMs }) => ({ name, ms: importMs, steps: [] })),
+  );
   return source;
 }
 

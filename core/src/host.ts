@@ -10,7 +10,7 @@ export { explainListening, tryAddress } from "./http/address.js";
 export type { CallWatch, TapOwner } from "./kernel/calling/guard.js";
 export type { MeterLimits } from "./kernel/calling/meter.js";
 export type { Approvals, PluginServices, PluginStatus, ReloadReport } from "./kernel/capabilities.js";
-export { oneLine } from "./kernel/faults.js";
+export { describeFault, oneLine } from "./kernel/faults.js";
 export type { KernelLimits } from "./kernel/instance.js";
 export { Kernel } from "./kernel/kernel.js";
 export { type LoadedPlugin, PluginLoader, type PluginSource } from "./kernel/loading/loader.js";

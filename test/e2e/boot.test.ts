@@ -145,27 +145,27 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
   [
     "a slip in a plugin's name",
     { args: ["--enable-plugin", "demmo"] },
-    "plugin demmo: there is no such plugin; did you mean demo? takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)",
+    "plugin demmo: there is no such plugin; did you mean demo? takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a slip in a section's name",
     { file: "[plugins.demmo]\n" },
-    "plugins.demmo: no such plugin; did you mean demo? there are NAMES; one from a package or a path is switched on with --enable-plugin",
+    "plugins.demmo: no such plugin; did you mean demo? there are NAMES; one from a package or a path is switched on with --enable-plugin [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a plugin's path that leads nowhere",
     { args: ["--enable-plugin", `${FIXTURES}goood`] },
-    `plugin ${FIXTURES}goood: no file or folder at ${FIXTURES}goood; did you mean ${FIXTURES}good?`,
+    `plugin ${FIXTURES}goood: no file or folder at ${FIXTURES}goood; did you mean ${FIXTURES}good? [CW_PLUGIN_NOT_FOUND]`,
   ],
   [
     "a package that is not installed",
     { args: ["--enable-plugin", "claudeway-plugin-nowhere"] },
-    "plugin claudeway-plugin-nowhere: is not installed (npm install claudeway-plugin-nowhere); takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)",
+    "plugin claudeway-plugin-nowhere: is not installed (npm install claudeway-plugin-nowhere); takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a setting that a plugin does not have",
     { file: "[plugins.demo]\nenabled = true\nlatency = 5\n" },
-    "plugins.demo.latency: unknown setting; did you mean latency_ms?",
+    "plugins.demo.latency: unknown setting; did you mean latency_ms? [CW_PLUGIN_CONFIG_INVALID]",
   ],
 ];
 
@@ -173,15 +173,24 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
 const BROKEN: readonly (readonly [string, RegExp])[] = [
   [
     "throws-at-import",
-    /^plugin \S+\/throws-at-import: importing \S+\/index\.js failed: no licence file in this folder$/,
+    /^plugin \S+\/throws-at-import: importing \S+\/index\.js failed: no licence file in this folder \[CW_PLUGIN_IMPORT_FAILED\]$/,
   ],
-  ["throws-in-apply", /^plugin throws_in_apply: did not start: the folder is not writable$/],
-  ["hangs-in-apply", /^plugin hangs_in_apply: did not start: apply is not done after 10 s$/],
+  [
+    "throws-in-apply",
+    /^plugin throws_in_apply: did not start: the folder is not writable \[CW_PLUGIN_START_FAILED\]$/,
+  ],
+  [
+    "hangs-in-apply",
+    /^plugin hangs_in_apply: did not start: apply is not done after 10 s \[CW_PLUGIN_START_TIMEOUT\]$/,
+  ],
   ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
-  ["wrong-version", /^plugin \S+\/wrong-version: apiVersion is "1"; this gateway takes 1$/],
+  [
+    "wrong-version",
+    /^plugin \S+\/wrong-version: apiVersion is "1"; this gateway takes 1 \[CW_PLUGIN_API_VERSION\]$/,
+  ],
   [
     "newer-version",
-    /^plugin \S+\/newer-version: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/,
+    /^plugin \S+\/newer-version: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway \[CW_PLUGIN_API_VERSION\]$/,
   ],
 ];
 

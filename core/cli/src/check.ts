@@ -4,11 +4,11 @@ import {
   checkFolder,
   childEnvironment,
   chooseApprovalMode,
+  describeFault,
   explainListening,
   foldersOf,
   Kernel,
   KnownSecrets,
-  messageOf,
   type NamedFolder,
   openLog,
   selectionOf,
@@ -71,7 +71,7 @@ async function lineOf(name: string, check: () => Promise<string> | string): Prom
   try {
     return { name, ok: true, text: await check() };
   } catch (error) {
-    return { name, ok: false, text: messageOf(error).split("\n", 1)[0] ?? "" };
+    return { name, ok: false, text: describeFault(error).split("\n", 1)[0] ?? "" };
   }
 }
 

@@ -8,9 +8,9 @@ import {
 import {
   type BootOptions,
   boot,
+  describeFault,
   explainListening,
   KnownSecrets,
-  messageOf,
   openLog,
   type RunningGateway,
 } from "@claudeway/core/host";
@@ -48,7 +48,7 @@ export async function main(
     else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
     else if (loaded.command === "login") process.exitCode = await logIn(loaded, process.env);
   } catch (error) {
-    process.stderr.write(`claudeway: ${messageOf(error).split("\n")[0]}\n`);
+    process.stderr.write(`claudeway: ${describeFault(error).split("\n")[0]}\n`);
     process.exitCode = statusOf(error, command);
   }
 }

@@ -148,6 +148,8 @@ export interface PluginStatus {
   /** Milliseconds that its start took. */
   readonly startedMs: number;
   readonly lastError: string | null;
+  /** docs/plugin-faults.md explains each. */
+  readonly lastErrorCode: string | null;
   /** Milliseconds that requests and turns spent in its taps. */
   readonly tapMs: number;
   /** Throws, rejections, missed deadlines and wrong answers of its taps. */

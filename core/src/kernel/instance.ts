@@ -1,11 +1,12 @@
 import type { Logger } from "pino";
 import { messageOf } from "../errors.js";
 import { CallsInFlight } from "./calling/calls.js";
-import { inWords, within } from "./calling/deadline.js";
+import { DeadlineError, inWords, within } from "./calling/deadline.js";
 import type { CallWatch, TapOwner } from "./calling/guard.js";
 import { Meter, type MeterLimits } from "./calling/meter.js";
 import type { TapGroup } from "./calling/taps.js";
 import type { PluginServices } from "./capabilities.js";
+import type { PluginFaultCode } from "./fault-codes.js";
 import { PluginError } from "./faults.js";
 import type { CheckedPlugin } from "./loading/selection.js";
 import type { Mount } from "./routes.js";
@@ -80,9 +81,15 @@ export class Instance implements TapOwner, TapGroup {
     } catch (error) {
       instance.#state = "stopped";
       await instance.#resources.dispose(options.limits.disposeMs);
-      throw new PluginError(checked.name, `plugin ${checked.name}: did not start: ${messageOf(error)}`, {
-        cause: error,
-      });
+      const code = error instanceof DeadlineError ? "CW_PLUGIN_START_TIMEOUT" : "CW_PLUGIN_START_FAILED";
+      throw new PluginError(
+        checked.name,
+        code,
+        `plugin ${checked.name}: did not start: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
     instance.startedMs = Math.round(performance.now() - started);
     return instance;
@@ -120,7 +127,9 @@ export class Instance implements TapOwner, TapGroup {
   async stop(): Promise<void> {
     const late = () => new Error(`calls are still in flight after ${inWords(this.deadlineMs)}`);
     await within(this.calls.idle(), this.deadlineMs, late).catch((error: unknown) => {
+      const code: PluginFaultCode = "CW_PLUGIN_STOP_TIMEOUT";
       this.#log.warn(
+        { code },
         `plugin ${this.plugin}: is taken down although ${messageOf(error)}; they are turned away`,
       );
     });
@@ -130,7 +139,7 @@ export class Instance implements TapOwner, TapGroup {
 
   async #apply(): Promise<void> {
     const { applyMs } = this.options.limits;
-    const late = () => new Error(`apply is not done after ${inWords(applyMs)}`);
+    const late = () => new DeadlineError(`apply is not done after ${inWords(applyMs)}`);
     const applying = this.#callApply();
     try {
       await within(applying, applyMs, late, this.options.signal);

@@ -168,7 +168,8 @@ export class Kernel {
   reconfigure(name: string, section: PluginSection): Promise<void> {
     return this.#enqueue(async () => {
       const entry = this.#known(name);
-      if (entry.state === "off") throw new PluginError(name, `plugin ${name}: is off; enable it first`);
+      if (entry.state === "off")
+        throw new PluginError(name, "CW_PLUGIN_NOT_ON", `plugin ${name}: is off; enable it first`);
       const checked = configure(entry.checked, section);
       await (entry.state === "on" ? this.#registry.replace(entry, checked) : this.#registry.start(checked));
     });
@@ -249,6 +250,7 @@ export class Kernel {
     if (entry?.state !== "on" || entry.checked.plugin === plugin) return;
     throw new PluginError(
       name,
+      "CW_PLUGIN_NAME_TAKEN",
       `plugin ${name}: two plugins have this name: ${entry.checked.source} and ${source}`,
     );
   }
@@ -261,6 +263,7 @@ export class Kernel {
     const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
     throw new PluginError(
       name,
+      "CW_PLUGIN_NOT_ON",
       `plugin ${name}: has never been on;${hint} there are: ${names.join(", ") || "none"}`,
     );
   }

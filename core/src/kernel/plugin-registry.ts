@@ -8,7 +8,7 @@ import { createHooks, type Hooks } from "./hooks.js";
 import { Instance, type KernelLimits, type StartOptions } from "./instance.js";
 import type { CheckedPlugin } from "./loading/selection.js";
 import { isAtOrBelow, RouteTable } from "./routes.js";
-import type { PluginEntry } from "./status.js";
+import { lastErrorOf, NO_ERROR, type PluginEntry } from "./status.js";
 
 export interface PluginRegistryOptions {
   readonly log: Logger;
@@ -60,9 +60,9 @@ export class PluginRegistry {
     const before = this.#entries.get(checked.name);
     try {
       const instance = await this.#startInstance(checked);
-      this.#show({ checked, instance, state: "on", lastError: null });
+      this.#show({ checked, instance, state: "on", ...NO_ERROR });
     } catch (error) {
-      this.#show({ checked, instance: before?.instance, state: "failed", lastError: messageOf(error) });
+      this.#show({ checked, instance: before?.instance, state: "failed", ...lastErrorOf(error) });
       throw error;
     }
   }
@@ -72,8 +72,10 @@ export class PluginRegistry {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.state === "off") return;
     const { checked, instance } = entry;
-    const lastError = entry.lastError ?? instance?.meter.lastError ?? null;
-    this.#show({ checked, instance: undefined, state: "off", lastError });
+    const { meter } = instance ?? {};
+    const lastError = entry.lastError ?? meter?.lastError ?? null;
+    const lastErrorCode = entry.lastErrorCode ?? meter?.lastErrorCode ?? null;
+    this.#show({ checked, instance: undefined, state: "off", lastError, lastErrorCode });
     await instance?.stop();
     this.options.log.info(`plugin ${name}: off`);
   }
@@ -99,9 +101,9 @@ export class PluginRegistry {
   async #swap(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
     try {
       const instance = await this.#startInstance(checked);
-      this.#show({ checked, instance, state: "on", lastError: null });
+      this.#show({ checked, instance, state: "on", ...NO_ERROR });
     } catch (error) {
-      this.#show({ ...entry, lastError: messageOf(error) });
+      this.#show({ ...entry, ...lastErrorOf(error) });
       throw error;
     }
     await entry.instance?.stop();
@@ -115,19 +117,19 @@ export class PluginRegistry {
     try {
       await this.start(checked);
     } catch (error) {
-      await this.#startAgain(entry, messageOf(error));
+      await this.#startAgain(entry, error);
       throw error;
     }
   }
 
-  async #startAgain(entry: PluginEntry, reason: string): Promise<void> {
+  async #startAgain(entry: PluginEntry, reason: unknown): Promise<void> {
     try {
       const instance = await this.#startInstance(entry.checked);
-      this.#show({ ...entry, instance, lastError: reason });
+      this.#show({ ...entry, instance, ...lastErrorOf(reason) });
     } catch (error) {
-      const lastError = `${reason}; and with its old configuration: ${messageOf(error)}`;
+      const lastError = `${messageOf(reason)}; and with its old configuration: ${messageOf(error)}`;
       // Its taps stay behind, held: leaving out a plugin that guards something would open a door.
-      this.#show({ ...entry, state: "failed", lastError });
+      this.#show({ ...entry, state: "failed", ...lastErrorOf(error), lastError });
       this.options.log.error(
         `plugin ${entry.checked.name}: has failed; what it decides on is refused: ${lastError}`,
       );

@@ -3,7 +3,8 @@ import { inWords, within } from "./calling/deadline.js";
 import type { TapOwner } from "./calling/guard.js";
 import { createScopedHooks, type RecordedTap } from "./calling/taps.js";
 import type { Capabilities, PluginServices } from "./capabilities.js";
-import { oneLine } from "./faults.js";
+import type { PluginFaultCode } from "./fault-codes.js";
+import { oneLine, PluginError } from "./faults.js";
 import type { MountOptions, Need, PluginScope } from "./plugin.js";
 import { checkPrefix, type Mount } from "./routes.js";
 
@@ -112,8 +113,9 @@ export class PluginResources {
     try {
       await within(Promise.resolve(dispose()), deadlineMs, late);
     } catch (error) {
+      const code: PluginFaultCode = "CW_PLUGIN_DISPOSE_FAILED";
       this.#log.error(
-        { err: error },
+        { err: error, code },
         `plugin ${this.#plugin}: a disposer failed; what it held may be left behind`,
       );
     }
@@ -121,7 +123,9 @@ export class PluginResources {
 
   #checkOpen(what: string): void {
     if (this.#sealed) {
-      throw new Error(
+      throw new PluginError(
+        this.#plugin,
+        "CW_PLUGIN_LATE_REGISTRATION",
         `plugin ${this.#plugin}: ${what}: comes too late, apply has ended; register while it runs`,
       );
     }

@@ -1,4 +1,7 @@
+import { messageOf } from "../errors.js";
 import type { PluginStatus } from "./capabilities.js";
+import type { PluginFaultCode } from "./fault-codes.js";
+import { PluginError } from "./faults.js";
 import type { Instance } from "./instance.js";
 import { maskSecrets } from "./loading/secrets.js";
 import type { CheckedPlugin } from "./loading/selection.js";
@@ -11,9 +14,24 @@ export interface PluginEntry {
   readonly state: "on" | "off" | "failed";
   /** Why it failed, or why a change of it did while the old one runs on. */
   readonly lastError: string | null;
+  readonly lastErrorCode: PluginFaultCode | null;
 }
 
-export function describePlugin({ checked, instance, state, lastError }: PluginEntry): PluginStatus {
+/** What a plugin's entry says of an error. */
+export function lastErrorOf(error: unknown): Pick<PluginEntry, "lastError" | "lastErrorCode"> {
+  const lastErrorCode = error instanceof PluginError ? error.code : "CW_PLUGIN_START_FAILED";
+  return { lastError: messageOf(error), lastErrorCode };
+}
+
+export const NO_ERROR = { lastError: null, lastErrorCode: null } as const;
+
+export function describePlugin({
+  checked,
+  instance,
+  state,
+  lastError,
+  lastErrorCode,
+}: PluginEntry): PluginStatus {
   const { meter } = instance ?? {};
   return {
     name: checked.name,
@@ -24,6 +42,7 @@ export function describePlugin({ checked, instance, state, lastError }: PluginEn
     config: maskSecrets(checked.config, checked.plugin.configSchema),
     startedMs: instance?.startedMs ?? 0,
     lastError: lastError ?? meter?.lastError ?? null,
+    lastErrorCode: lastErrorCode ?? meter?.lastErrorCode ?? null,
     tapMs: Math.round((meter?.tapMs ?? 0) * 100) / 100,
     faults: meter?.faults ?? 0,
     dropped: meter?.dropped ?? 0,

@@ -111,6 +111,7 @@ describe("a plan that a plugin returns", () => {
         lastError:
           'plugin broken: tap "odd" on beforeExecute: answered a plan whose model is null; ' +
           "it takes a string that is not empty",
+        lastErrorCode: "CW_PLUGIN_ANSWER_INVALID",
       });
     } finally {
       await gateway.close();

@@ -59,7 +59,11 @@ describe("whom an error that nobody caught is blamed on", () => {
     expect(kernel.blame(error, "exception"), "nobody knows it yet").to.equal(false);
     await kernel.enable({ plugins: [fixture("good")] });
     expect(kernel.blame(error, "exception")).to.equal(true);
-    expect(kernel.status()[0]).to.include({ faults: 1, lastError: "plugin good: nobody caught: x" });
+    expect(kernel.status()[0]).to.include({
+      faults: 1,
+      lastError: "plugin good: nobody caught: x",
+      lastErrorCode: "CW_PLUGIN_UNCAUGHT",
+    });
     await kernel.disable("good");
     for (let n = 0; n < 100; n += 1) expect(kernel.blame(error, "exception")).to.equal(true);
     expect(complaints()).to.deep.equal(Array(11).fill("plugin good: nobody caught: x"));

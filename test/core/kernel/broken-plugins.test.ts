@@ -17,37 +17,73 @@ import {
 } from "./kit.js";
 
 /** Each broken plugin, the name that the error carries, and its one line. */
-const BROKEN: readonly [fixture: string, line: RegExp][] = [
-  ["throws-at-import", /^plugin \S+: importing \S+index\.js failed: no licence file in this folder$/],
+const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
+  [
+    "throws-at-import",
+    "CW_PLUGIN_IMPORT_FAILED",
+    /^plugin \S+: importing \S+index\.js failed: no licence file in this folder$/,
+  ],
   [
     "hangs-at-import",
+    "CW_PLUGIN_IMPORT_TIMEOUT",
     /^plugin \S+: importing \S+ failed: not done after 100 ms; does a top-level await never end\?$/,
   ],
-  ["throws-in-apply", /^plugin throws_in_apply: did not start: the folder is not writable$/],
-  ["hangs-in-apply", /^plugin hangs_in_apply: did not start: apply is not done after 150 ms$/],
-  ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
-  ["wrong-version", /^plugin \S+: apiVersion is "1"; this gateway takes 1$/],
-  ["newer-version", /^plugin \S+: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/],
+  [
+    "throws-in-apply",
+    "CW_PLUGIN_START_FAILED",
+    /^plugin throws_in_apply: did not start: the folder is not writable$/,
+  ],
+  [
+    "hangs-in-apply",
+    "CW_PLUGIN_START_TIMEOUT",
+    /^plugin hangs_in_apply: did not start: apply is not done after 150 ms$/,
+  ],
+  [
+    "bad-schema",
+    "CW_PLUGIN_SCHEMA_INVALID",
+    /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /,
+  ],
+  ["wrong-version", "CW_PLUGIN_API_VERSION", /^plugin \S+: apiVersion is "1"; this gateway takes 1$/],
+  [
+    "newer-version",
+    "CW_PLUGIN_API_VERSION",
+    /^plugin \S+: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/,
+  ],
   [
     "no-default",
+    "CW_PLUGIN_INVALID",
     /^plugin \S+: exports no plugin; its default export has to be what definePlugin\(\) returns$/,
   ],
   [
     "bad-name",
+    "CW_PLUGIN_INVALID",
     /^plugin \S+: name is "Bad Name"; takes lower case letters, digits and underscores, a letter first$/,
   ],
-  ["unknown-need", /^plugin \S+: needs "root"; this gateway offers /],
-  ["not-built", /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/],
+  ["unknown-need", "CW_PLUGIN_INVALID", /^plugin \S+: needs "root"; this gateway offers /],
+  [
+    "not-built",
+    "CW_PLUGIN_ENTRY_MISSING",
+    /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/,
+  ],
   [
     "missing-dependency",
+    "CW_PLUGIN_DEPENDENCY_MISSING",
     /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from \S+; are its packages installed \(npm install\)\?$/,
   ],
-  ["taken-prefix", /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/],
-  ["same-name", /^plugin good: two plugins have this name: \S+good and \S+same-name$/],
+  [
+    "taken-prefix",
+    "CW_PLUGIN_START_FAILED",
+    /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/,
+  ],
+  [
+    "same-name",
+    "CW_PLUGIN_NAME_TAKEN",
+    /^plugin good: two plugins have this name: \S+good and \S+same-name$/,
+  ],
 ];
 
 describe("broken plugins", () => {
-  for (const [name, line] of BROKEN) {
+  for (const [name, code, line] of BROKEN) {
     it(`${name}: stops the boot with one line and leaves nothing behind`, async () => {
       const { kernel } = createKernel({ limits: { importMs: 100 } });
       const disposed: string[] = [];
@@ -58,6 +94,7 @@ describe("broken plugins", () => {
         });
       });
       const error = await rejection(kernel.enable({ plugins: [before, fixture("good"), fixture(name)] }));
+      expect(error).to.include({ code });
       expect(error).to.be.instanceOf(PluginError);
       expect(error).to.have.property("message").that.matches(line).and.does.not.include("\n");
       expect(Object.values(kernel.hooks).filter((hook) => hook.isUsed())).to.deep.equal([]);

@@ -83,6 +83,7 @@ describe("deciding taps", () => {
     expect(kernel.status()[0]).to.include({
       faults: 3,
       lastError: 'plugin broken: tap "odd" on request: null',
+      lastErrorCode: "CW_PLUGIN_TAP_FAILED",
     });
     expect(complaints(), "whoever asked logs them").to.deep.equal([]);
   });
@@ -96,6 +97,7 @@ describe("deciding taps", () => {
     const started = performance.now();
     const fault = await rejection(kernel.hooks.beforeExecute.promise(PLAN, TURN));
     expect(fault).to.be.instanceOf(PluginFault);
+    expect(fault).to.include({ code: "CW_PLUGIN_TAP_TIMEOUT" });
     expect(fault)
       .to.have.property("message")
       .that.matches(/on beforeExecute: no answer after 80 ms$/);

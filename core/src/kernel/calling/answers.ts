@@ -10,6 +10,11 @@ import type { TurnPlan } from "../../ports/turns.js";
  * the types, and a plan with a hole in it would break far from here: after the model was paid.
  */
 
+/** A tap answered what its hook does not accept. */
+export class AnswerError extends Error {
+  override readonly name = "AnswerError";
+}
+
 /** Throws where a tap's answer is none that its hook takes; else gives the answer that goes on. */
 export type AnswerCheck<R> = (answer: R) => R;
 
@@ -28,7 +33,7 @@ export function isSoundRefusal(value: unknown): value is Refusal {
 
 export function checkRefusal(answer: Refusal): Refusal {
   if (isSoundRefusal(answer)) return answer;
-  throw new Error(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
+  throw new AnswerError(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
 }
 
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
@@ -36,10 +41,10 @@ const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
 /** Throws where a plugin's answer is none: what only looks like "allow" must not let anything through. */
 export function checkVerdict(answer: Verdict): Verdict {
   if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
-    throw new Error('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
+    throw new AnswerError('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
   }
   if (answer.verdict === "deny" && typeof answer.message !== "string") {
-    throw new Error("denied without a message; the model needs one");
+    throw new AnswerError("denied without a message; the model needs one");
   }
   if (answer.verdict === "ask") checkTerms(answer);
   return answer;
@@ -49,7 +54,7 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
   for (const name of ["liveWaitSecs", "expiresSecs", "maxHoldSecs"] as const) {
     const secs = terms[name];
     if (secs !== undefined && !(typeof secs === "number" && secs >= 0 && Number.isFinite(secs))) {
-      throw new Error(`asked with ${name} ${JSON.stringify(secs)}; it takes a number of seconds`);
+      throw new AnswerError(`asked with ${name} ${JSON.stringify(secs)}; it takes a number of seconds`);
     }
   }
   const { deciders } = terms;
@@ -57,7 +62,7 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
     deciders !== undefined &&
     !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))
   ) {
-    throw new Error("asked with deciders that are no list of names");
+    throw new AnswerError("asked with deciders that are no list of names");
   }
 }
 
@@ -150,13 +155,13 @@ function orNothing({ takes, fits }: Field): Field {
  */
 function checkedCopy<T extends object>(answer: T, given: T, fields: Fields<T>, within = ""): T {
   if (answer === given) return given;
-  if (!isObject(answer)) throw new Error(`answered ${kindOf(answer)}; it takes a plan or nothing`);
-  if (isRefusal(answer)) throw new Error("returned a Refusal; on this hook it is thrown");
+  if (!isObject(answer)) throw new AnswerError(`answered ${kindOf(answer)}; it takes a plan or nothing`);
+  if (isRefusal(answer)) throw new AnswerError("returned a Refusal; on this hook it is thrown");
   const copy = { ...answer };
   for (const [name, { takes, fits }] of Object.entries<Field>(fields)) {
     const found: unknown = Reflect.get(copy, name);
     if (found !== Reflect.get(given, name) && !fits(found)) {
-      throw new Error(`answered a plan whose ${within}${name} is ${foundIn(found)}; it takes ${takes}`);
+      throw new AnswerError(`answered a plan whose ${within}${name} is ${foundIn(found)}; it takes ${takes}`);
     }
   }
   return Object.freeze(copy);

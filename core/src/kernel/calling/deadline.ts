@@ -1,3 +1,8 @@
+/** Something took longer than it may. */
+export class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+}
+
 /**
  * The outcome of `work`, or a rejection with `late()` when it takes longer than `ms`, or with the signal's reason when
  * that aborts first. The work itself can't be stopped: what it does afterwards is handed to nobody, a late rejection

@@ -1,9 +1,10 @@
 import { GatewayError } from "../../errors.js";
 import type { PluginServices } from "../capabilities.js";
+import type { PluginFaultCode } from "../fault-codes.js";
 import { describeSite, PluginFault, type TapSite } from "../faults.js";
 import type { Answer } from "../plugin.js";
-import { type AnswerCheck, isSoundRefusal } from "./answers.js";
-import { inWords, isThenable, within } from "./deadline.js";
+import { type AnswerCheck, AnswerError, isSoundRefusal } from "./answers.js";
+import { DeadlineError, inWords, isThenable, within } from "./deadline.js";
 import type { Meter } from "./meter.js";
 
 /** Whose tap it is, and whether it may still run. */
@@ -87,8 +88,8 @@ async function settleTap<R>(
 
 function failureOf({ meter }: TapOwner, site: TapSite, error: unknown): Error {
   if (isSoundRefusal(error)) return error;
-  const fault = new PluginFault(site, error);
-  meter.countFault(fault.message);
+  const fault = new PluginFault(site, codeOf(error), error);
+  meter.countFault(fault.message, fault.code);
   return fault;
 }
 
@@ -103,7 +104,7 @@ export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): vo
     else meter.freePlace();
   } catch (error) {
     meter.freePlace();
-    meter.reportFault(site, error);
+    meter.reportFault(site, codeOf(error), error);
   }
   meter.tapMs += noteHeld(owner, site, started);
 }
@@ -117,7 +118,7 @@ export async function awaitTap(owner: TapOwner, site: TapSite, call: () => unkno
       await within(given, owner.deadlineMs, () => lateError("not done", owner.deadlineMs));
     }
   } catch (error) {
-    owner.meter.reportFault(site, error);
+    owner.meter.reportFault(site, codeOf(error), error);
   }
 }
 
@@ -138,13 +139,13 @@ function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknow
   };
   const timer = setTimeout(() => {
     close();
-    meter.reportFault(site, lateError("not done", owner.deadlineMs));
+    meter.reportFault(site, "CW_PLUGIN_TAP_TIMEOUT", lateError("not done", owner.deadlineMs));
   }, owner.deadlineMs);
   // A tap that hangs must not keep a process alive that is otherwise done.
   timer.unref();
   Promise.resolve(given).then(close, (error: unknown) => {
     close();
-    meter.reportFault(site, error);
+    meter.reportFault(site, codeOf(error), error);
   });
 }
 
@@ -164,6 +165,11 @@ function noteHeld({ meter }: TapOwner, site: TapSite, started: number): number {
   return heldMs;
 }
 
+function codeOf(error: unknown): PluginFaultCode {
+  if (error instanceof DeadlineError) return "CW_PLUGIN_TAP_TIMEOUT";
+  return error instanceof AnswerError ? "CW_PLUGIN_ANSWER_INVALID" : "CW_PLUGIN_TAP_FAILED";
+}
+
 function lateError(what: string, deadlineMs: number): Error {
-  return new Error(`${what} after ${inWords(deadlineMs)}`);
+  return new DeadlineError(`${what} after ${inWords(deadlineMs)}`);
 }

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { messageOf } from "../../errors.js";
+import type { PluginFaultCode } from "../fault-codes.js";
 import { describeSite, oneLine, type TapSite } from "../faults.js";
 import { inWords } from "./deadline.js";
 
@@ -55,6 +56,7 @@ export class Meter {
   /** The longest that one call of it held the event loop, in ms; 0 while none went over the limit. */
   blockedMs = 0;
   lastError: string | null = null;
+  lastErrorCode: PluginFaultCode | null = null;
   #inFlight = 0;
   readonly #faultLines: LineBudget;
   readonly #dropLines: LineBudget;
@@ -68,26 +70,30 @@ export class Meter {
   }
 
   /** Counts a fault without logging it: whoever gets the error does that. */
-  countFault(message: string): void {
+  countFault(message: string, code: PluginFaultCode): void {
     this.faults += 1;
     this.lastError = message;
+    this.lastErrorCode = code;
   }
 
   /** Counts and logs a fault of a tap that no caller will hear of. */
-  reportFault(site: TapSite, error: unknown): void {
-    this.#report(describeSite(site), error, site);
+  reportFault(site: TapSite, code: PluginFaultCode, error: unknown): void {
+    this.#report(describeSite(site), error, { ...site, code });
   }
 
   /** Counts and logs what the plugin's code threw where nobody caught it. */
   reportUncaught(plugin: string, error: unknown): void {
-    this.#report(`plugin ${plugin}: nobody caught`, error, { plugin });
+    this.#report(`plugin ${plugin}: nobody caught`, error, { plugin, code: "CW_PLUGIN_UNCAUGHT" });
   }
 
   /** Notes how long a call held the event loop. `what` names it in the log, `plugin x: tap "y" on event`. */
   noteHeld(what: string, ms: number): void {
     if (ms <= this.limits.blockedMs) return;
     this.blockedMs = Math.max(this.blockedMs, Math.round(ms));
-    this.log.warn(`${what} blocked the whole gateway for ${inWords(ms)}`);
+    this.log.warn(
+      { code: "CW_PLUGIN_BLOCKED" satisfies PluginFaultCode },
+      `${what} blocked the whole gateway for ${inWords(ms)}`,
+    );
   }
 
   /** Takes a place for a telling call; false: none is free and the call is dropped. */
@@ -99,7 +105,11 @@ export class Meter {
     this.dropped += 1;
     if (this.#dropLines.take() !== undefined) {
       const inFlight = `${this.limits.tellingInFlight} calls in flight`;
-      this.log.warn(site, `${describeSite(site)}: has ${inFlight}, more are dropped; ${this.dropped} so far`);
+      const code: PluginFaultCode = "CW_PLUGIN_EVENTS_DROPPED";
+      this.log.warn(
+        { ...site, code },
+        `${describeSite(site)}: has ${inFlight}, more are dropped; ${this.dropped} so far`,
+      );
     }
     return false;
   }
@@ -108,12 +118,19 @@ export class Meter {
     this.#inFlight -= 1;
   }
 
-  #report(where: string, error: unknown, fields: object): void {
+  #report(
+    where: string,
+    error: unknown,
+    { code, ...fields }: { readonly code: PluginFaultCode } & Partial<TapSite>,
+  ): void {
     const message = `${where}: ${oneLine(messageOf(error))}`;
-    this.countFault(message);
+    this.countFault(message, code);
     const heldBack = this.#faultLines.take();
     if (heldBack !== undefined) {
-      this.log.error({ err: error, ...fields, ...(heldBack > 0 && { linesHeldBack: heldBack }) }, message);
+      this.log.error(
+        { err: error, code, ...fields, ...(heldBack > 0 && { linesHeldBack: heldBack }) },
+        message,
+      );
     }
   }
 }

@@ -3,7 +3,8 @@ import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "../../errors.js";
 import type { KnownSecrets } from "../../secrets.js";
-import { inWords, within } from "../calling/deadline.js";
+import { DeadlineError, inWords, within } from "../calling/deadline.js";
+import type { PluginFaultCode } from "../fault-codes.js";
 import { PluginError } from "../faults.js";
 import type { AnyPlugin } from "../plugin.js";
 import { firstPartyNames, isFirstPartyName, locatePlugin, type SearchPlaces } from "./locate.js";
@@ -25,11 +26,13 @@ export interface LoadedPlugin {
   readonly version: string | undefined;
   /** Real path of the folder, or file, that its code is in; undefined for one that was handed over. */
   readonly home: string | undefined;
+  /** How long it took to find and import it, in ms; next to nothing where it was imported before. */
+  readonly importMs: number;
   readonly checkConfig: ConfigCheck;
 }
 
-type PluginOrigin = Pick<LoadedPlugin, "version" | "home">;
-const NOWHERE: PluginOrigin = { version: undefined, home: undefined };
+type PluginOrigin = Pick<LoadedPlugin, "version" | "home" | "importMs">;
+const NOWHERE: PluginOrigin = { version: undefined, home: undefined, importMs: 0 };
 
 export interface LoaderOptions {
   /** Paths are relative to it, and packages are found from it; by default the process's own. */
@@ -62,11 +65,17 @@ export class PluginLoader {
   /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
     if (typeof source !== "string") return this.#inspect(source, source);
+    const started = performance.now();
     const { file, home, version } = await locatePlugin(source, this.#places);
-    const from = { version, home: await realpath(home) };
-    const loaded = this.#inspect(await this.#import(source, file), source, from);
+    const module = await this.#import(source, file);
+    const from = { version, home: await realpath(home), importMs: performance.now() - started };
+    const loaded = this.#inspect(module, source, from);
     if (isFirstPartyName(source) && loaded.plugin.name !== source) {
-      throw new PluginError(source, `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`);
+      throw new PluginError(
+        source,
+        "CW_PLUGIN_NAME_TAKEN",
+        `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`,
+      );
     }
     return loaded;
   }
@@ -90,7 +99,7 @@ export class PluginLoader {
   async #import(source: string, file: string): Promise<unknown> {
     // A top-level await in the plugin may never end, and nothing can end it.
     const late = () =>
-      new Error(`not done after ${inWords(this.#importMs)}; does a top-level await never end?`);
+      new DeadlineError(`not done after ${inWords(this.#importMs)}; does a top-level await never end?`);
     try {
       const loading: Promise<unknown> = import(pathToFileURL(file).href);
       return pluginExport(await within(loading, this.#importMs, late));
@@ -98,6 +107,7 @@ export class PluginLoader {
       const hint = isMissingPackage(error) ? "; are its packages installed (npm install)?" : "";
       throw new PluginError(
         source,
+        importCode(error),
         `plugin ${source}: importing ${file} failed: ${messageOf(error)}${hint}`,
         {
           cause: error,
@@ -105,6 +115,11 @@ export class PluginLoader {
       );
     }
   }
+}
+
+function importCode(error: unknown): PluginFaultCode {
+  if (error instanceof DeadlineError) return "CW_PLUGIN_IMPORT_TIMEOUT";
+  return isMissingPackage(error) ? "CW_PLUGIN_DEPENDENCY_MISSING" : "CW_PLUGIN_IMPORT_FAILED";
 }
 
 function isMissingPackage(error: unknown): boolean {

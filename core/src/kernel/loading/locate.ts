@@ -83,7 +83,11 @@ async function locatePath(source: string, path: string): Promise<PluginFile> {
   if (kind === "file") return { file: path, home: path, version: undefined };
   const guess = nearest(basename(path), await listFolder(dirname(path)));
   const hint = guess === undefined ? "" : `; did you mean ${join(dirname(source), guess)}?`;
-  throw new PluginError(source, `plugin ${source}: no file or folder at ${path}${hint}`);
+  throw new PluginError(
+    source,
+    "CW_PLUGIN_NOT_FOUND",
+    `plugin ${source}: no file or folder at ${path}${hint}`,
+  );
 }
 
 async function refuseUnknown(source: string, places: SearchPlaces): Promise<never> {
@@ -96,6 +100,7 @@ async function refuseUnknown(source: string, places: SearchPlaces): Promise<neve
   const names = firstParty.length === 0 ? "" : `${firstParty.join(", ")}, `;
   throw new PluginError(
     source,
+    "CW_PLUGIN_NOT_FOUND",
     `plugin ${source}: ${problem}${hint}${hint === "" ? ";" : ""} takes ${names}${TAKES}`,
   );
 }
@@ -127,7 +132,11 @@ async function entryOf(source: string, folder: string): Promise<PluginFile> {
   const entry = entryName(exports) ?? asString(main) ?? "index.js";
   const file = join(folder, entry);
   if ((await kindOf(file)) !== "file") {
-    throw new PluginError(source, `plugin ${source}: its entry file ${file} is missing; is it built?`);
+    throw new PluginError(
+      source,
+      "CW_PLUGIN_ENTRY_MISSING",
+      `plugin ${source}: its entry file ${file} is missing; is it built?`,
+    );
   }
   return { file, home: folder, version: asString(version) };
 }
@@ -138,9 +147,14 @@ async function readManifest(source: string, folder: string): Promise<Record<stri
     const manifest: unknown = JSON.parse(await readFile(file, "utf8"));
     return isObject(manifest) ? manifest : {};
   } catch (error) {
-    throw new PluginError(source, `plugin ${source}: ${file} can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new PluginError(
+      source,
+      "CW_PLUGIN_MANIFEST_UNREADABLE",
+      `plugin ${source}: ${file} can't be read: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

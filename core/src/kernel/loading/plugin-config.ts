@@ -23,7 +23,11 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
     const config = copySection(plugin, section);
     delete config[OWN_KEY];
     if (validate(config)) return deepFreeze(config);
-    throw new PluginError(plugin, explain(validate.errors, { schema, value: config, path, noun: "setting" }));
+    throw new PluginError(
+      plugin,
+      "CW_PLUGIN_CONFIG_INVALID",
+      explain(validate.errors, { schema, value: config, path, noun: "setting" }),
+    );
   };
 }
 
@@ -32,6 +36,7 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
   if (isObject(properties) && OWN_KEY in properties) {
     throw new PluginError(
       plugin,
+      "CW_PLUGIN_SCHEMA_INVALID",
       `plugin ${plugin}: its configSchema has "${OWN_KEY}", the kernel's own key; take another name`,
     );
   }
@@ -50,6 +55,7 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
   } catch (error) {
     throw new PluginError(
       plugin,
+      "CW_PLUGIN_SCHEMA_INVALID",
       `plugin ${plugin}: its configSchema is no JSON Schema 2020-12: ${messageOf(error)}`,
       { cause: error },
     );
@@ -72,12 +78,22 @@ function closed(schema: JSONSchema): JSONSchema {
 }
 
 function copySection(plugin: string, section: PluginSection): Record<string, unknown> {
-  if (!isObject(section)) throw new PluginError(plugin, `plugins.${plugin}: takes a section of settings`);
+  if (!isObject(section))
+    throw new PluginError(
+      plugin,
+      "CW_PLUGIN_CONFIG_INVALID",
+      `plugins.${plugin}: takes a section of settings`,
+    );
   try {
     return structuredClone<Record<string, unknown>>(section);
   } catch (error) {
-    throw new PluginError(plugin, `plugins.${plugin}: takes plain data: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new PluginError(
+      plugin,
+      "CW_PLUGIN_CONFIG_INVALID",
+      `plugins.${plugin}: takes plain data: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }

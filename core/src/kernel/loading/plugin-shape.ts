@@ -12,7 +12,9 @@ const NAME = /^[a-z][a-z0-9_]{0,63}$/;
  */
 export function checkPlugin(value: unknown, source: string): AnyPlugin {
   if (isPlugin(value)) return value;
-  throw new PluginError(source, `plugin ${source}: ${problemOf(value)}`);
+  const problem = problemOf(value);
+  const code = problem?.startsWith("apiVersion") ? "CW_PLUGIN_API_VERSION" : "CW_PLUGIN_INVALID";
+  throw new PluginError(source, code, `plugin ${source}: ${problem}`);
 }
 
 function isPlugin(value: unknown): value is AnyPlugin {

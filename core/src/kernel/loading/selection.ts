@@ -82,10 +82,15 @@ async function meansStranger(
 }
 
 function isEnabled(name: string, section: PluginSection): boolean {
-  if (!isObject(section)) throw new PluginError(name, `plugins.${name}: takes a section of settings`);
+  if (!isObject(section))
+    throw new PluginError(name, "CW_PLUGIN_CONFIG_INVALID", `plugins.${name}: takes a section of settings`);
   const { enabled = false } = section;
   if (typeof enabled === "boolean") return enabled;
-  throw new PluginError(name, `plugins.${name}.enabled: is ${JSON.stringify(enabled)}; takes true or false`);
+  throw new PluginError(
+    name,
+    "CW_PLUGIN_CONFIG_INVALID",
+    `plugins.${name}.enabled: is ${JSON.stringify(enabled)}; takes true or false`,
+  );
 }
 
 /** One plugin that was named twice counts once; two plugins of one name are an error. */
@@ -97,6 +102,7 @@ function withoutTwins(loaded: readonly LoadedPlugin[]): LoadedPlugin[] {
     if (other !== undefined && other.plugin !== one.plugin) {
       throw new PluginError(
         name,
+        "CW_PLUGIN_NAME_TAKEN",
         `plugin ${name}: two plugins have this name: ${other.source} and ${one.source}`,
       );
     }
@@ -126,5 +132,9 @@ function refuseName(where: string, name: string, known: readonly string[]): neve
   const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
   const there = known.length === 0 ? "none is installed" : `there are ${known.join(", ")}`;
   const elsewhere = "one from a package or a path is switched on with --enable-plugin";
-  throw new PluginError(name, `${where}: no such plugin;${hint} ${there}; ${elsewhere}`);
+  throw new PluginError(
+    name,
+    "CW_PLUGIN_NOT_FOUND",
+    `${where}: no such plugin;${hint} ${there}; ${elsewhere}`,
+  );
 }

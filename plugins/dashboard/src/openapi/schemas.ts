@@ -202,6 +202,7 @@ export const SCHEMAS: Part = named({
     config: { ...ANYTHING, description: "Secrets masked." },
     started_ms: MS,
     last_error: { type: ["string", "null"] },
+    last_error_code: { type: ["string", "null"] },
     tap_ms: MS,
     faults: COUNT,
     dropped: COUNT,
