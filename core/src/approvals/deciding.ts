@@ -31,6 +31,9 @@ export function describeDecider({ channel, who, from }: Decider): string {
   return `${channel} ${who}${from === undefined ? "" : ` from ${from}`}`;
 }
 
+/** Characters that the model is told with a denial. */
+const MAX_MESSAGE = 10_000;
+
 /** Throws BAD_REQUEST for what can't be decided about this request. */
 export function checkDecision(
   { kind }: Approval,
@@ -39,6 +42,9 @@ export function checkDecision(
   if (decision === "deny" && updatedInput !== undefined) throw bad("updated_input: goes with allow only");
   if (decision === "deny" && scope === "session") throw bad('scope: "session" goes with allow only');
   if (decision === "allow" && message !== undefined) throw bad("message: goes with deny only");
+  if (message !== undefined && (message === "" || message.length > MAX_MESSAGE)) {
+    throw bad(`message: must be 1 to ${MAX_MESSAGE} characters, got ${message.length}`);
+  }
   if (kind !== "question" || decision === "deny") return;
   if (scope === "session") throw bad('scope: a question is answered once; it takes "once"');
   if (updatedInput === undefined) {

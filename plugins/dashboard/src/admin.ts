@@ -28,7 +28,11 @@ export function adminRouter(parts: AdminParts): Router {
   const router = new Router();
   router.use((ctx, next) => {
     // Never kept, never shown in another site's page.
-    ctx.set({ "cache-control": "no-store", "cross-origin-resource-policy": "same-origin" });
+    ctx.set({
+      "cache-control": "no-store",
+      "cross-origin-resource-policy": "same-origin",
+      "x-content-type-options": "nosniff",
+    });
     return next();
   });
   loginRoutes(router, { control, sessions: logins });

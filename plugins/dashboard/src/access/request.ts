@@ -22,7 +22,8 @@ export function refuseOtherSites(ctx: Context, publicUrl: string | undefined): v
 
 function isOwnOrigin(origin: string, ctx: Context, publicUrl: string | undefined): boolean {
   const host = hostOf(origin);
-  if (host === undefined) return false;
+  // That of `file://` is empty, and so is what no proxy has said.
+  if (host === undefined || host === "") return false;
   // A page can't set these headers on a request to another site without that one's consent.
   const own = [ctx.get("host"), lastOf(ctx.get("x-forwarded-host")), hostOf(publicUrl ?? "")];
   return own.includes(host);
