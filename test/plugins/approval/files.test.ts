@@ -160,7 +160,12 @@ describe("approval: rules for files", () => {
       expect(await folders.call("mcp__files__read", { options: [{ path }] }, rules)).to.include({
         verdict: "deny",
       });
-      expect(await folders.call("mcp__files__read", { path: "ledger" }, rules)).to.include({
+      for (const named of ["ledger", "src/../ledger", `around/${OTHER}/notes.txt`]) {
+        expect(await folders.call("mcp__files__read", { path: named }, rules), named).to.include({
+          verdict: "deny",
+        });
+      }
+      expect(await folders.call("mcp__files__read", { path: "notes.txt" }, rules)).to.include({
         verdict: "allow",
       });
       expect(await folders.call("mcp__files__read", { path: "./ledger" }, rules)).to.include({

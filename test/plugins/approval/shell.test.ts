@@ -118,6 +118,21 @@ describe("approval: rules for commands", () => {
     expect(await call({ shell: "zsh" })).to.equal("ask");
   });
 
+  it("asks for a field that is not known, whatever a rule allows", async () => {
+    const ledger = folders.path("gateway/data/ledger.sqlite");
+    for (const more of [
+      { _simulatedSedEdit: { filePath: ledger, newContent: "" } },
+      { shell: "zsh" },
+      { cwd: "/" },
+    ]) {
+      const input = { command: "git status", ...more };
+      expect(
+        await verdictOf(folders.call("Bash", input, [{ allow: "Bash" }])),
+        JSON.stringify(more),
+      ).to.equal("ask");
+    }
+  });
+
   it("never lets a rule leave the sandbox", async () => {
     const input = { command: "git status", dangerouslyDisableSandbox: true };
     expect(await folders.call("Bash", input, [{ allow: "Bash" }])).to.deep.equal({ verdict: "ask" });

@@ -41,6 +41,9 @@ describe("approval: rules for other tools", () => {
     expect(await verdict("Agent", { prompt: "a", subagent_type: "Explore" })).to.equal("allow");
     expect(await verdict("Agent", { prompt: "a", isolation: "remote" })).to.equal("ask");
     expect(await verdict("Agent", { prompt: "a", mode: "bypassPermissions" })).to.equal("ask");
+    for (const more of [{ team_name: "t", name: "n" }, { cwd: "/" }, { permissions: "all" }]) {
+      expect(await verdict("Agent", { prompt: "a", ...more }), JSON.stringify(more)).to.equal("ask");
+    }
   });
 
   describe("WebFetch", () => {

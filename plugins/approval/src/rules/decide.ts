@@ -98,9 +98,9 @@ function asTheCliReads(name: string): string {
   return name.trim().replace(/^\//, "").toLowerCase();
 }
 
-/** A text that is a path, or a URL of one. */
+/** A text that may be a path, a bare name too, or a URL of one. What stands in several words, or lines, is prose. */
 function pathIn(text: string): string[] {
-  if (/^[~./][^\n]*$/.test(text)) return [text];
+  if (/^(?:[~./][^\n]*|[^\n]*\/[^\n]*|\S{1,255})$/.test(text) && !/^file:/i.test(text)) return [text];
   return /^file:/i.test(text) && URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];
 }
 

@@ -10,7 +10,14 @@ import { NOTHING, readScript, type Script, type SimpleCommand } from "./shell/sc
 import type { Match, Ruling, ToolCall } from "./types.js";
 
 /** Fields of the Bash tool that change nothing about what is run, or that are looked at here. */
-const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout"];
+const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout", "timeout_ms"];
+
+/** Those that are known besides; what another one does, a newer CLI knows, and it may be more than to run the command. */
+const KNOWN_FIELDS: readonly string[] = [
+  ...HARMLESS_FIELDS,
+  "run_in_background",
+  "dangerouslyDisableSandbox",
+];
 
 /**
  * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
@@ -41,7 +48,7 @@ export async function decideShellCall(
       matchOf: (rule) => matchOf(rule, one, unread, isPlain, call.tool),
       // What is nested is run by a command that is decided itself, and allowed only if it is named whole.
       otherwise: one.nested ? "allow" : "ask",
-      doubtful: doubtful || call.input["dangerouslyDisableSandbox"] === true,
+      doubtful: doubtful || isUnusual(call.input),
     });
   });
   const ruling = strictest(rulings);
@@ -81,6 +88,13 @@ function matchOf(
 function namesWhole({ verdict, pattern: { scope } }: Rule, command: SimpleCommand): boolean {
   return (
     verdict === "allow" && scope.kind === "shell" && scope.shell.literal && allowCovers(scope.shell, command)
+  );
+}
+
+function isUnusual(input: ToolCall["input"]): boolean {
+  return (
+    input["dangerouslyDisableSandbox"] === true ||
+    Object.keys(input).some((field) => !KNOWN_FIELDS.includes(field) && input[field] !== false)
   );
 }
 

@@ -131,7 +131,26 @@ function hasWholeBraces(segment: string): boolean {
   return segment.split("{").length === segment.split("}").length;
 }
 
+/** What says nothing of where a subagent runs, and with which permissions. */
+const OF_THE_TASK: readonly string[] = [
+  ...[
+    "description",
+    "prompt",
+    "subagent_type",
+    "model",
+    "effort",
+    "run_in_background",
+    "resume",
+    "max_turns",
+    "mode",
+  ],
+];
+
 /** A subagent's own calls are decided one by one; elsewhere than here they are not. */
-function startsHere({ isolation, mode }: ToolCall["input"]): boolean {
-  return isolation === undefined && (mode === undefined || mode === "default" || mode === "plan");
+function startsHere(input: ToolCall["input"]): boolean {
+  const { mode } = input;
+  const isKnown = Object.entries(input).every(
+    ([field, value]) => value === undefined || OF_THE_TASK.includes(field),
+  );
+  return isKnown && (mode === undefined || mode === "default" || mode === "plan");
 }
