@@ -17,7 +17,7 @@ import { Kernel, type KernelOptions } from "./kernel/kernel.js";
 import type { PluginSelection } from "./kernel/loading/selection.js";
 import { createPluginServices } from "./offers.js";
 import type { AuditLog } from "./ports/audit.js";
-import type { EngineSource, SessionTotals } from "./ports/engine.js";
+import type { EngineSource, SessionTotals, SpawnPlan } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
 import type { KnownSecrets } from "./secrets.js";
 import { logStart, StartTimes } from "./start-times.js";
@@ -102,7 +102,9 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const source = await times.step("checks", (inside) => checkFirst(options, kernel, inside));
   for (const warning of shortSecretWarnings(loaded.keys)) log.warn(warning);
   const { claude } = source;
-  const approvalMode = chooseApprovalMode(config.no_permissions_bypass, env);
+  // By what the CLI runs as and with, which a plugin may have chosen.
+  const approvalModeOf = (plan: Pick<SpawnPlan, "env" | "uid">) =>
+    chooseApprovalMode(config.no_permissions_bypass, plan.env, plan.uid);
   prepareFolders(foldersOf(loaded));
 
   const ledger = await times.step("ledger", () => distribution.openLedger({ dataDir: config.data_dir }));
@@ -148,7 +150,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       version,
       loaded,
       spawn,
-      approvalMode: () => approvalModeNow(approvalMode, kernel),
+      approvalMode: (plan) => approvalModeNow(approvalModeOf(plan), kernel),
       workdirs: workdirLimits(loaded, env),
     },
     { kernel, engine, ledger, audit, approvalService, log },
@@ -194,7 +196,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     closing ??= opened.close();
     return closing;
   };
-  const shown = kernel.approving === "now" ? ASKING : approvalMode;
+  const plan = spawn(config.workdir);
+  // A plugin that has no plan for the base folder has one for each turn.
+  const planned = await kernel.hooks.spawn.promise(plan).catch(() => plan);
+  const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
   return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
 }
 

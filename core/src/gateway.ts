@@ -50,7 +50,7 @@ export interface GatewayOptions {
   /** What the CLI starts with unless a plugin says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls are treated at the moment. */
-  readonly approvalMode: () => ApprovalMode;
+  readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
 }
 

@@ -12,6 +12,8 @@ export interface SpawnPlan {
   readonly cwd: string;
   /** Further options of the CLI's session. */
   readonly options: SpawnOptions;
+  /** The id of the user that `command` makes the CLI run as; not given: the gateway's own. */
+  readonly uid?: number | undefined;
 }
 
 export interface SpawnOptions {

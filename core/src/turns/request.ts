@@ -55,8 +55,8 @@ export interface TurnContext {
   readonly order: (sessionId: string, stop: AbortSignal, again: boolean) => Promise<() => void>;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
-  /** How tool calls are treated at the moment. */
-  readonly approvalMode: () => ApprovalMode;
+  /** How tool calls of a CLI that starts so are treated at the moment. */
+  readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;
   /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
   readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;

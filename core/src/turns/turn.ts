@@ -138,7 +138,7 @@ export class Turn {
     const { cliTotals: totals } = session;
     const owed = await this.#recorder.owed();
     // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
-    const approvalMode = continues === undefined ? this.context.approvalMode() : "ask";
+    const approvalMode = continues === undefined ? this.context.approvalMode(spawn) : "ask";
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
     const turn = {
       info: this.info,

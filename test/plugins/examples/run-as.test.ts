@@ -19,14 +19,16 @@ describe("the example run_as", () => {
     if (process.getuid?.() !== 0) this.skip();
     const open = temporaryFolder("claudeway-open-");
     chmodSync(open, 0o755);
-    for (const name of ["claude", "tmp", "work"]) mkdirSync(join(open, name));
+    for (const name of ["claude", "tmp"]) mkdirSync(join(open, name));
     const group = execFileSync("id", ["-gn", USER], { encoding: "utf8" }).trim();
     execFileSync("chown", ["-R", `${USER}:${group}`, open]);
+    // As systemd makes it, for a service that is root.
+    execFileSync("install", ["-d", "-m", "0711", "-o", "root", join(open, "work")]);
     const gateway = await TestGateway.start({
       args: ["--enable-plugin", FOLDER, "--claude-bin", reachableClaude(open)],
       config: `[plugins.run_as]\nuser = "${USER}"\ngroup = "${group}"\n`,
       env: {
-        IS_SANDBOX: "1",
+        IS_SANDBOX: undefined,
         HOME: open,
         TMPDIR: join(open, "tmp"),
         CLAUDE_CONFIG_DIR: join(open, "claude"),
@@ -35,8 +37,17 @@ describe("the example run_as", () => {
       },
     });
     try {
-      const { body } = await gateway.request("/task", { body: { prompt: "[[bash id -un]]" } });
+      // The CLI refuses the bypass to root, and is not root here.
+      expect(gateway.stdout).to.include("Permissions: bypassed");
+      const { body } = await gateway.request("/task", {
+        body: { prompt: "[[bash id -un; touch in-the-base]]" },
+      });
       expect(body, gateway.stderr).to.include({ error: null, result: `Bash answered: ${USER}` });
+      const { body: session } = await gateway.request("/session/start", { body: {} });
+      const { body: turn } = await gateway.request(`/session/${session["session_id"]}`, {
+        body: { prompt: "[[bash touch here && stat -c %U .]]" },
+      });
+      expect(turn, gateway.stderr).to.include({ error: null, result: `Bash answered: ${USER}` });
       expect(gateway.stdout).to.include(`run_as: the CLI runs as ${USER}`);
     } finally {
       await gateway.dispose();
@@ -60,6 +71,14 @@ describe("the example run_as", () => {
     } finally {
       await gateway.close();
     }
+  });
+
+  it("does not start as a user that there is not", async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const plugins = [[plugin, { user: "nobody-at-all" }]] as const;
+    expect(await rejectionMessage(createTestGateway({ plugins }))).to.match(
+      /plugins\.run_as\.user must be a user of this machine, got "nobody-at-all"/,
+    );
   });
 
   it("takes one of the two", async () => {

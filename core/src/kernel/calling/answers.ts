@@ -129,12 +129,18 @@ const TURN_PLAN: Fields<TurnPlan> = {
   maxBudgetUsd: orNothing(MONEY),
 };
 
+const USER_ID: Field = {
+  takes: "the id of a user, a whole number from 0 on",
+  fits: (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
+};
+
 const SPAWN_PLAN: Fields<SpawnPlan> = {
   command: NAME,
   args: STRINGS,
   env: VARIABLES,
   cwd: FOLDER,
   options: OBJECT,
+  uid: orNothing(USER_ID),
 };
 
 const SPAWN_OPTIONS: Fields<SpawnOptions> = {

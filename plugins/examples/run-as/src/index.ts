@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { lchownSync, lstatSync } from "node:fs";
+import { sep } from "node:path";
 import { definePlugin, type SpawnPlan } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
@@ -19,10 +22,11 @@ export interface RunAsConfig {
 }
 
 /** Waterfall: puts another program before the CLI. */
-export default definePlugin<RunAsConfig>({
+export default definePlugin<RunAsConfig, "control">({
   name: "run_as",
   apiVersion: 1,
   configSchema,
+  needs: ["control"],
   apply(kernel, { user, group = user, container }) {
     if (container !== undefined) {
       kernel.hooks.spawn.tap("container", (plan) => inContainer(plan, container));
@@ -30,16 +34,46 @@ export default definePlugin<RunAsConfig>({
     } else if (user !== undefined) {
       if (process.getuid?.() !== 0)
         throw new Error("plugins.run_as.user: only root can run the CLI as somebody else");
-      kernel.hooks.spawn.tap("user", (plan) => asUser(plan, user, group));
+      const account = { user, group, uid: idOf(user, "-u"), gid: idOf(user, "-g") };
+      const { workdirs } = kernel.control.paths;
+      kernel.hooks.spawn.tap("user", (plan) => {
+        handOver(plan.cwd, workdirs, account);
+        return asUser(plan, account);
+      });
       kernel.notice(`run_as: the CLI runs as ${user}`);
     }
   },
 });
 
+interface Account {
+  readonly user: string;
+  readonly group: string | undefined;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function idOf(user: string, which: "-u" | "-g"): number {
+  try {
+    return Number(
+      execFileSync("id", [which, "--", user], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+    );
+  } catch (cause) {
+    const shown = JSON.stringify(user);
+    throw new Error(`plugins.run_as.user must be a user of this machine, got ${shown}`, { cause });
+  }
+}
+
+/** A folder that the gateway made is root's, and the CLI is to write there. One that a caller named stays whose it is. */
+function handOver(folder: string, workdirs: string, { uid, gid }: Account): void {
+  if (folder !== workdirs && !folder.startsWith(workdirs + sep)) return;
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory() && found.uid === 0) lchownSync(folder, uid, gid);
+}
+
 /** `setpriv` becomes the CLI: the pid stays the same, so the gateway can end it. */
-function asUser({ command, args, ...plan }: SpawnPlan, user: string, group = user): SpawnPlan {
+function asUser({ command, args, ...plan }: SpawnPlan, { user, group = user, uid }: Account): SpawnPlan {
   const drop = [`--reuid=${user}`, `--regid=${group}`, "--init-groups", "--no-new-privs", "--"];
-  return { ...plan, command: "setpriv", args: [...drop, command, ...args] };
+  return { ...plan, uid, command: "setpriv", args: [...drop, command, ...args] };
 }
 
 /** Variables go in by their names alone: their values would be seen in the list of processes. */
