@@ -33,9 +33,9 @@ const CHAPTERS = {
 };
 
 const KINDS = {
-  AsyncSeriesBailHook: "deciding, the first answer wins",
-  AsyncSeriesWaterfallHook: "deciding, each tap gets what the one before returned",
-  AsyncParallelHook: "telling",
+  AsyncSeriesBailHook: "interceptor, the first answer wins",
+  AsyncSeriesWaterfallHook: "interceptor, each tap gets what the one before returned",
+  AsyncParallelHook: "observer",
   AsyncSeriesHook: "awaited",
 };
 
@@ -186,7 +186,7 @@ function hookTable() {
 
 /** Without its kind, which has a column of its own. */
 function summaryOf(comment) {
-  const said = plain(comment).replace(/^(Deciding|Telling|Awaited)[.,] (and )?/, "");
+  const said = plain(comment).replace(/^(Interceptor|Observer|Awaited)[.,] (and )?/, "");
   return (said.charAt(0).toUpperCase() + said.slice(1)).replaceAll("|", "\\|");
 }
 

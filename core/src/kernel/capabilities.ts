@@ -154,7 +154,7 @@ export interface PluginStatus {
   readonly tapMs: number;
   /** Throws, rejections, missed deadlines and wrong answers of its taps. */
   readonly faults: number;
-  /** Telling calls that it missed because too many were in flight. */
+  /** Observer calls that it missed because too many were in flight. */
   readonly dropped: number;
   /** The longest that one call held the whole gateway up, in ms; 0 while none went over the limit. */
   readonly blockedMs: number;

@@ -53,35 +53,35 @@ export interface ListenAddress {
  */
 export function createHooks() {
   return Object.freeze({
-    /** Deciding. A request was authenticated; return or throw a `Refusal` to turn it away, the first one wins. */
+    /** Interceptor. A request was authenticated; return or throw a `Refusal` to turn it away, the first one wins. */
     request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
-    /** Deciding. Returns the turn to run; `throw new Refusal(status, reason)` refuses it. */
+    /** Interceptor. Returns the turn to run; `throw new Refusal(status, reason)` refuses it. */
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
-    /** Deciding. Returns what `claude` starts with. */
+    /** Interceptor. Returns what `claude` starts with. */
     spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
     /**
-     * Deciding, and its being tapped at all makes turns ask: whether a tool call runs, is put to a person, or is denied.
+     * Interceptor. Decides each tool call: allow, deny, or ask a person. Tapping it switches turns to ask mode.
      * The first answer counts; none, or a tap that breaks, is deny. It is called again when a person has allowed the call,
      * maybe hours later: "deny" stands above that.
      */
     approve: new AsyncSeriesBailHook<[ToolCall, TurnInfo], Verdict>(["call", "turn"]),
-    /** Telling. A call waits for a person's decision; it is in the ledger. */
+    /** Observer. A call waits for a person's decision; it is in the ledger. */
     approvalRequested: new AsyncParallelHook<[Approval]>(["approval"]),
-    /** Telling. A call was decided, has expired or was withdrawn. */
+    /** Observer. A call was decided, has expired or was withdrawn. */
     approvalDecided: new AsyncParallelHook<[Approval]>(["approval"]),
-    /** Telling. A turn's stream as it happens. */
+    /** Observer. A turn's stream as it happens. */
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
-    /** Telling. A turn ended, in whatever way. */
+    /** Observer. A turn ended, in whatever way. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
-    /** Telling. A request was answered, or its client went away. */
+    /** Observer. A request was answered, or its client went away. */
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
-    /** Telling. The port is open. */
+    /** Observer. The port is open. */
     listening: new AsyncParallelHook<[ListenAddress]>(["address"]),
-    /** Telling. The address that the world sees; undefined: it is gone. */
+    /** Observer. The public address; undefined: it is gone. */
     publicUrl: new AsyncParallelHook<[string | undefined]>(["url"]),
-    /** Telling. A session was started. */
+    /** Observer. A session was started. */
     sessionStart: new AsyncParallelHook<[SessionInfo]>(["session"]),
-    /** Telling. A session was deleted. */
+    /** Observer. A session was deleted. */
     sessionEnd: new AsyncParallelHook<[SessionInfo]>(["session"]),
     /** Awaited, within a deadline: the last chance to tidy while the gateway still answers. */
     closing: new AsyncSeriesHook<[]>([]),

@@ -42,7 +42,7 @@ export interface KernelOptions {
 }
 
 /** What each observer hook is called with. */
-export interface TellingCalls {
+export interface ObserverCalls {
   approvalRequested: Parameters<Hooks["approvalRequested"]["promise"]>;
   approvalDecided: Parameters<Hooks["approvalDecided"]["promise"]>;
   event: Parameters<Hooks["event"]["promise"]>;
@@ -54,7 +54,7 @@ export interface TellingCalls {
   sessionEnd: Parameters<Hooks["sessionEnd"]["promise"]>;
 }
 
-interface TellingHook<Args extends readonly unknown[]> {
+interface ObserverHook<Args extends readonly unknown[]> {
   isUsed(): boolean;
   callAsync(...args: [...Args, () => void]): void;
 }
@@ -114,9 +114,9 @@ export class Kernel {
   }
 
   /** Calls a observer hook: never throws, never waits, and is next to free where nobody tapped. */
-  tell<Name extends keyof TellingCalls>(name: Name, ...args: TellingCalls[Name]): void {
-    const telling: { [N in keyof TellingCalls]: TellingHook<TellingCalls[N]> } = this.hooks;
-    const hook: TellingHook<TellingCalls[Name]> = telling[name];
+  tell<Name extends keyof ObserverCalls>(name: Name, ...args: ObserverCalls[Name]): void {
+    const observers: { [N in keyof ObserverCalls]: ObserverHook<ObserverCalls[N]> } = this.hooks;
+    const hook: ObserverHook<ObserverCalls[Name]> = observers[name];
     if (hook.isUsed()) hook.callAsync(...args, nobodyWaits);
   }
 

@@ -152,7 +152,7 @@ describe("what taps are given", () => {
     });
   }
 
-  it("can't be changed by a telling tap, which would change what others are told", async () => {
+  it("can't be changed by an observer tap, which would change what others are told", async () => {
     const { kernel, complaints } = createKernel();
     const heard: unknown[] = [];
     const forging = plugin("forging", ({ hooks }) =>
@@ -185,7 +185,7 @@ describe("what taps are given", () => {
     expect(frozen).to.deep.equal([true]);
   });
 
-  it("is the client's answer too: a telling tap neither forges nor bills it", async () => {
+  it("is the client's answer too: an observer tap neither forges nor bills it", async () => {
     const forging = plugin("forging", ({ hooks }) =>
       hooks.afterExecute.tap(
         "forge",

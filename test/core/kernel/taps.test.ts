@@ -15,7 +15,7 @@ import {
   TURN,
 } from "./kit.js";
 
-describe("deciding taps", () => {
+describe("interceptor taps", () => {
   it("are asked in the order of the plugins; each gets what the one before made of it", async () => {
     const { kernel } = createKernel();
     const add = (name: string) =>
@@ -166,7 +166,7 @@ describe("deciding taps", () => {
   });
 });
 
-describe("telling taps", () => {
+describe("observer taps", () => {
   it("cost nothing where nobody tapped", () => {
     const { kernel } = createKernel();
     let called = false;

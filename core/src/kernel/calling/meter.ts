@@ -5,7 +5,7 @@ import { describeSite, oneLine, type TapSite } from "../faults.js";
 import { inWords } from "./deadline.js";
 
 export interface MeterLimits {
-  /** Telling calls that one plugin may have in flight. */
+  /** Observer calls that one plugin may have in flight. */
   readonly tellingInFlight: number;
   /** A tap that holds the event loop longer than this, in ms, is named in the log. */
   readonly blockedMs: number;
@@ -51,7 +51,7 @@ export class Meter {
   tapMs = 0;
   /** Throws, rejections, missed deadlines and wrong answers of its taps. */
   faults = 0;
-  /** Telling calls that it did not get because too many were in flight. */
+  /** Observer calls that it did not get because too many were in flight. */
   dropped = 0;
   /** The longest that one call of it held the event loop, in ms; 0 while none went over the limit. */
   blockedMs = 0;
@@ -96,7 +96,7 @@ export class Meter {
     );
   }
 
-  /** Takes a place for a telling call; false: none is free and the call is dropped. */
+  /** Takes a place for an observer call; false: none is free and the call is dropped. */
   takePlace(site: TapSite): boolean {
     if (this.#inFlight < this.limits.tellingInFlight) {
       this.#inFlight += 1;

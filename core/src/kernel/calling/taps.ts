@@ -47,7 +47,7 @@ export function composeHooks(groups: readonly TapGroup[]): Hooks {
     }
   }
   freezeArguments(hooks);
-  countDecidingCalls(hooks, groups);
+  countInterceptorCalls(hooks, groups);
   return hooks;
 }
 
@@ -69,15 +69,15 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     approve: recorder.bail<[ToolCall, TurnInfo], Verdict>("approve", checkVerdict, (hooks, name, ask) =>
       hooks.approve.tapAsync(name, (call, turn, done) => ask([call, turn], done)),
     ),
-    approvalRequested: recorder.telling("approvalRequested", (hooks) => hooks.approvalRequested),
-    approvalDecided: recorder.telling("approvalDecided", (hooks) => hooks.approvalDecided),
-    event: recorder.telling("event", (hooks) => hooks.event),
-    afterExecute: recorder.telling("afterExecute", (hooks) => hooks.afterExecute),
-    requestCompleted: recorder.telling("requestCompleted", (hooks) => hooks.requestCompleted),
-    listening: recorder.telling("listening", (hooks) => hooks.listening),
-    publicUrl: recorder.telling("publicUrl", (hooks) => hooks.publicUrl),
-    sessionStart: recorder.telling("sessionStart", (hooks) => hooks.sessionStart),
-    sessionEnd: recorder.telling("sessionEnd", (hooks) => hooks.sessionEnd),
+    approvalRequested: recorder.observer("approvalRequested", (hooks) => hooks.approvalRequested),
+    approvalDecided: recorder.observer("approvalDecided", (hooks) => hooks.approvalDecided),
+    event: recorder.observer("event", (hooks) => hooks.event),
+    afterExecute: recorder.observer("afterExecute", (hooks) => hooks.afterExecute),
+    requestCompleted: recorder.observer("requestCompleted", (hooks) => hooks.requestCompleted),
+    listening: recorder.observer("listening", (hooks) => hooks.listening),
+    publicUrl: recorder.observer("publicUrl", (hooks) => hooks.publicUrl),
+    sessionStart: recorder.observer("sessionStart", (hooks) => hooks.sessionStart),
+    sessionEnd: recorder.observer("sessionEnd", (hooks) => hooks.sessionEnd),
     closing: recorder.awaited("closing", (hooks) => hooks.closing),
   });
 }
@@ -94,7 +94,7 @@ type TapFunction<Args extends readonly unknown[], R> = (...args: Args) => Answer
 /** Asks a interceptor tap; `done` hears what came of it. */
 type Ask<Args extends readonly unknown[], R> = (args: Args, done: Done<R>) => void;
 /** Adds to a set what asks a interceptor tap. */
-type AddDeciding<Args extends readonly unknown[], R> = (
+type AddInterceptor<Args extends readonly unknown[], R> = (
   hooks: Hooks,
   name: string,
   ask: Ask<Args, R>,
@@ -109,10 +109,10 @@ class TapRecorder {
   bail<Args extends readonly unknown[], R>(
     hook: HookName,
     check: AnswerCheck<R>,
-    add: AddDeciding<Args, R>,
+    add: AddInterceptor<Args, R>,
   ): ScopedHook<Args, R> {
     return this.#scoped<Args, R>(hook, (site, fn) =>
-      deciding(site, add, (args, done) => askTap(this.owner, site, () => fn(...args), check, done)),
+      interceptor(site, add, (args, done) => askTap(this.owner, site, () => fn(...args), check, done)),
     );
   }
 
@@ -120,10 +120,10 @@ class TapRecorder {
   waterfall<T extends object, Rest extends readonly unknown[]>(
     hook: HookName,
     check: PlanCheck<T>,
-    add: AddDeciding<readonly [T, ...Rest], T>,
+    add: AddInterceptor<readonly [T, ...Rest], T>,
   ): ScopedHook<readonly [T, ...Rest], T> {
     return this.#scoped<readonly [T, ...Rest], T>(hook, (site, fn) =>
-      deciding(site, add, (args, done) =>
+      interceptor(site, add, (args, done) =>
         askTap(
           this.owner,
           site,
@@ -135,7 +135,7 @@ class TapRecorder {
     );
   }
 
-  telling<Args extends readonly unknown[]>(
+  observer<Args extends readonly unknown[]>(
     hook: HookName,
     select: (hooks: Hooks) => SyncTappable<Args>,
   ): ScopedHook<Args, void> {
@@ -174,9 +174,9 @@ class TapRecorder {
   }
 }
 
-function deciding<Args extends readonly unknown[], R>(
+function interceptor<Args extends readonly unknown[], R>(
   site: TapSite,
-  add: AddDeciding<Args, R>,
+  add: AddInterceptor<Args, R>,
   ask: Ask<Args, R>,
 ): Pick<RecordedTap, "decides" | "install" | "hold"> {
   return {
@@ -195,7 +195,7 @@ function freezeArguments(hooks: Hooks): void {
 }
 
 /** Lets each plugin know how many calls may still come to its interceptor taps. */
-function countDecidingCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
+function countInterceptorCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
   const running = groups.filter((group) => !group.held);
   const decided = new Set(
     running.flatMap((group) => group.taps.filter((tap) => tap.decides).map((tap) => tap.hook)),

@@ -7,7 +7,7 @@ export interface PromptGuardConfig {
   readonly rules: readonly { readonly pattern: string; readonly reason: string }[];
 }
 
-/** Deciding: refuses prompts before they cost anything. */
+/** An interceptor: refuses prompts before they cost anything. */
 export default definePlugin<PromptGuardConfig>({
   name: "prompt_guard",
   apiVersion: 1,

@@ -15,7 +15,7 @@ const ANSWER_MS = 2000;
 /** Before the second attempt, in ms; twice as long before each further one. */
 const PAUSE_MS = 100;
 
-/** Telling: no answer waits for it; a delivery that fails is logged with the plugin's name, and counted. */
+/** An observer: no answer waits for it; a delivery that fails is logged with the plugin's name, and counted. */
 export default definePlugin<SignedWebhookConfig>({
   name: "signed_webhook",
   apiVersion: 1,

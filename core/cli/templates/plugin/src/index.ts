@@ -13,28 +13,28 @@ export default definePlugin<HelloWorldConfig>({
     const { hooks, log } = kernel;
     let turns = 0;
 
-    // Deciding, bail: the first tap that returns a Refusal wins; returning nothing lets the request pass.
+    // Interceptor, bail: the first tap that returns a Refusal wins; returning nothing lets the request pass.
     hooks.request.tap("closed", ({ keyId }) => {
       if (config.closed_to.includes(keyId)) return new Refusal(403, "closed to this key");
       return undefined;
     });
 
-    // Deciding, waterfall: the next tap, and at last the turn, gets what this one returns. A Refusal that is thrown
+    // Interceptor, waterfall: the next tap, and at last the turn, gets what this one returns. A Refusal that is thrown
     // refuses the turn; anything else that is thrown is a defect of this plugin, and the client gets a 500.
     hooks.beforeExecute.tap("greet", (plan) => {
       const rules = [plan.systemPrompt, `Begin every answer with: ${config.greeting}`];
       return { ...plan, systemPrompt: rules.filter((rule) => rule !== undefined).join("\n") };
     });
 
-    // Deciding, waterfall: what `claude` starts with: command, arguments, environment, folder, options.
+    // Interceptor, waterfall: what `claude` starts with: command, arguments, environment, folder, options.
     hooks.spawn.tap("mark", (plan) => ({ ...plan, env: { ...plan.env, HELLO: config.greeting } }));
 
-    // Deciding, bail: whether a tool call runs. That it is tapped at all makes turns ask, so it is left out here.
+    // Interceptor, bail: whether a tool call runs. That it is tapped at all makes turns ask, so it is left out here.
     // hooks.approve.tap("reads", ({ tool }) => {
     //   return tool === "Read" ? { verdict: "allow" } : { verdict: "ask", liveWaitSecs: 60 };
     // });
 
-    // Telling: never delays an answer; what it throws is logged with the plugin's name.
+    // Observer: never delays an answer; what it throws is logged with the plugin's name.
     hooks.afterExecute.tap("count", (turn, { end, usage }) => {
       turns++;
       log.info({ turn: turn.id, end, cost: usage.costUsd }, "a turn ended");
