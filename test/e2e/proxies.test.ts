@@ -126,7 +126,7 @@ for (const name of ["nginx", "caddy"] as const) {
           200,
         );
         const document = json(await ask(below, "/claude/openapi.json", { headers: task("").headers }), 200);
-        expect(document["servers"]).to.deep.equal([{ url: "./" }]);
+        expect(document["servers"]).to.deep.equal([{ url: "." }]);
         const base = new URL("./", "https://x/claude/openapi.json").pathname;
         expect(json(await ask(below, `${base}health`), 200)).to.include({ status: "ok" });
       } finally {

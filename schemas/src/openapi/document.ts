@@ -27,7 +27,7 @@ const TAGS = {
 } as const;
 
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */
-export function openapiDocument({ version, mounts, url = "./" }: OpenapiOptions): Part {
+export function openapiDocument({ version, mounts, url = "." }: OpenapiOptions): Part {
   const plugins = pluginParts(mounts);
   const paths = { ...OWN_PATHS, ...plugins.paths };
   const responses = errorResponseComponents();
