@@ -16,7 +16,7 @@ const CORE_OF_TURNS = ["tasks", "sessions", "live", "approve", "approvals-parked
 );
 
 describe("the core of turns", function () {
-  this.timeout(15 * 60_000);
+  this.timeout(40 * 60_000);
   let dir: string;
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), "claudeway-cli-"));
