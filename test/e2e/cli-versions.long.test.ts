@@ -39,11 +39,15 @@ describe("the core of turns", function () {
       const version = await versionOf(findClaude(path), process.env);
       if (tag === OLDEST_VERSION) expect(version).to.equal(tag);
       // The same tests as with the CLI of the SDK: gateways under test inherit the variable.
-      await run(process.execPath, [join(PROJECT, "node_modules/mocha/bin/mocha.js"), ...CORE_OF_TURNS], {
-        cwd: PROJECT,
-        env: { ...process.env, CLAUDE_BIN: path },
-        maxBuffer: 2 ** 24,
-      }).catch((error: unknown) => {
+      await run(
+        process.execPath,
+        [join(PROJECT, "node_modules/mocha/bin/mocha.js"), "--exit", ...CORE_OF_TURNS],
+        {
+          cwd: PROJECT,
+          env: { ...process.env, CLAUDE_BIN: path },
+          maxBuffer: 2 ** 24,
+        },
+      ).catch((error: unknown) => {
         const output = error instanceof Error ? String(Reflect.get(error, "stdout")) : String(error);
         throw new Error(`CLI ${version}: ${output.slice(output.indexOf(" passing"))}`);
       });
