@@ -186,7 +186,9 @@ function settle(config: Settings, cwd: string): Settings {
 
 function settleEngine(engine: Config["engine"]): Config["engine"] {
   const max_running = engine.max_running || 4 * availableParallelism();
-  return { ...engine, max_running, max_processes: engine.max_processes || 2 * max_running };
+  const max_processes = engine.max_processes || 2 * max_running;
+  const max_background = engine.max_background || Math.floor(max_processes / 2);
+  return { ...engine, max_running, max_processes, max_background };
 }
 
 function listSecrets(

@@ -21,6 +21,7 @@ import type { EngineSource, SessionTotals, SpawnPlan } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
 import type { KnownSecrets } from "./secrets.js";
 import { logStart, StartTimes } from "./start-times.js";
+import { loseBackground } from "./turns/background.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
 /** Prefixes that the gateway's own routes take. */
@@ -115,6 +116,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
     await writeMissingLines({ ledger, audit, log });
+    await loseBackground({ ledger, audit, log });
     const written = (session: string, since: Date, before: SessionTotals | undefined) =>
       source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
       Promise.resolve(undefined);

@@ -37,10 +37,12 @@ import type { ApprovalMode, Engine, SpawnPlan } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
+import { Background } from "./turns/background.js";
 import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
 import { TurnQueue } from "./turns/queue.js";
 import { RunningTurns } from "./turns/running.js";
+import { SessionEvents } from "./turns/session-events.js";
 import { TurnViews } from "./turns/view.js";
 import { type WorkdirOptions, Workdirs } from "./workdirs.js";
 
@@ -80,6 +82,7 @@ export class Gateway {
   readonly #server: Server;
   readonly #sockets: TaskSockets;
   readonly #parked: ParkedTurns;
+  readonly #events = new SessionEvents();
   readonly #shutdown = new AbortController();
   #closing: Promise<void> | undefined;
   #address: ListenAddress | undefined;
@@ -102,11 +105,14 @@ export class Gateway {
       maxQueued: config.engine.max_queued,
       maxRunningOf: (keyId) => keyLimits[keyId]?.max_running,
     });
+    const books = { ledger, audit, log };
     this.turns = new RunningTurns({
       kernel,
       engine,
       queue: this.#queue,
-      books: { ledger, audit, log },
+      books,
+      events: this.#events,
+      quiet: (sessionId, stop) => this.turns.quiet(sessionId, stop),
       order: (sessionId, stop, again) => order.enter(sessionId, stop, { again }),
       spawn: options.spawn,
       approvalMode: options.approvalMode,
@@ -117,8 +123,9 @@ export class Gateway {
       closing: this.#shutdown.signal,
       log,
     });
+    engine.listen(new Background({ books, turns: this.turns, events: this.#events }));
     this.#parked = new ParkedTurns({
-      books: { ledger, audit, log },
+      books,
       kernel,
       approvalService,
       turns: this.turns,
@@ -135,6 +142,7 @@ export class Gateway {
       approvalService,
       turns: this.turns,
       parked: this.#parked,
+      events: this.#events,
       workdirs: this.#workdirs,
     });
     this.#sockets = this.#openSockets();
@@ -301,7 +309,11 @@ export class Gateway {
     await this.parts.kernel.tellClosing();
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();
+    // What runs in the background goes now, while its cost and its loss can still be written down.
+    await this.parts.engine.retire("shutdown");
+    await this.turns.drained();
     clearTimeout(grace);
+    this.#events.close();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const hangUp = setTimeout(() => {

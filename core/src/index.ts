@@ -2,8 +2,10 @@
 export type {
   ApprovedCall,
   AuditLine,
+  BackgroundTask,
   ErrorCode,
   FailureCode,
+  LostTask,
   PermissionDenial,
   Tokens,
   TurnResponse,
@@ -99,6 +101,7 @@ export type {
   TurnEnd,
   TurnEvent,
   TurnInfo,
+  TurnOrigin,
   TurnOutcome,
   TurnPlan,
   TurnUsage,

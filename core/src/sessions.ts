@@ -12,6 +12,7 @@ import type { Caller, TurnPlan } from "./ports/turns.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { RunningTurns } from "./turns/running.js";
+import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
 
@@ -22,6 +23,7 @@ export interface SessionParts {
   readonly turns: RunningTurns;
   readonly parked: ParkedTurns;
   readonly approvalService: ApprovalService;
+  readonly events: SessionEvents;
   readonly workdirs: Workdirs;
 }
 
@@ -69,6 +71,18 @@ export class Sessions {
     const mine = session?.keyId === caller.keyId && (tasksToo || session.kind === "session");
     if (session === undefined || !mine) throw new GatewayError("NOT_FOUND", "no such session");
     return session;
+  }
+
+  /** A session as its owner sees it, with what runs in its background. */
+  async view(caller: Caller, id: string): Promise<Session> {
+    const session = await this.owned(caller, id);
+    return { ...viewOf(session), background: [...this.parts.engine.background(session.id)] };
+  }
+
+  /** What happens in a session of the caller, from the event after `after`, or from now on, until `stop` aborts. */
+  async events(caller: Caller, id: string, reading: Parameters<SessionEvents["read"]>[1]) {
+    const session = await this.owned(caller, id);
+    return this.parts.events.read(session.id, reading);
   }
 
   async list(caller: Caller, { page, limit }: SessionListQuery) {
@@ -233,7 +247,7 @@ function infoOf({ id, keyId, model, workdir }: SessionRecord): SessionInfo {
 
 function turnInfo(session: SessionRecord, id: string) {
   const { id: sessionId, kind, keyId } = session;
-  return { id, sessionId, kind, keyId, createdAt: new Date().toISOString() };
+  return { id, sessionId, kind, keyId, origin: "prompt" as const, createdAt: new Date().toISOString() };
 }
 
 function planOf(

@@ -37,7 +37,14 @@ export class Tasks {
   ): Promise<Turn> {
     const workdir = await this.parts.workdirs.ofTask(request.workdir, caller.keyId);
     const turn = this.parts.turns.start({
-      info: { id, sessionId: id, kind: "task", keyId: caller.keyId, createdAt: new Date().toISOString() },
+      info: {
+        id,
+        sessionId: id,
+        kind: "task",
+        keyId: caller.keyId,
+        origin: "prompt",
+        createdAt: new Date().toISOString(),
+      },
       plan: {
         prompt: request.prompt,
         model: request.model,

@@ -1,33 +1,63 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Tokens, TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
-import { Conversation } from "./conversation.js";
+import { readEvents } from "#testing/event-parser.js";
+import { agent, job, notices, openTurns } from "./background-kit.js";
+import { bash, Conversation } from "./conversation.js";
+import { priceOf, sumOfDealt } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
+import { addTokens, NO_TOKENS } from "./ledger-file.js";
+import { eventually } from "./poll.js";
 
 const WORDS = ["alpha", "beta", "gamma", "delta"] as const;
 
-/** A call that starts a job in the background; the job ends after so many ms. */
-function job(ms: number): string {
-  const command = `node -e 'setTimeout(()=>{},${ms})'`;
-  const input = { command, description: "Test job", run_in_background: true };
-  return `[[${JSON.stringify({ tool: "Bash", input })}]]`;
-}
-
-const options = (idleSecs: number) => ({
+const options = (idleSecs: number, backgroundSecs = 3600) => ({
   env: { IS_SANDBOX: "1" },
-  config: `[engine]\nidle_secs = ${idleSecs}\n`,
+  config: `[engine]\nidle_secs = ${idleSecs}\nbackground_secs = ${backgroundSecs}\n`,
   model: { keepRequests: 10_000 },
 });
 
-/** Asks for each word and holds answer and stream against it. */
+/** Asks for each word and holds answer, stream, tokens and cost against what the model dealt for that prompt. */
 async function askAll(talk: Conversation, pauseMs: number): Promise<void> {
   for (const word of WORDS) {
-    const prompt = `[[say ${word}]]`;
-    const events = await talk.gateway.events(`${talk.path}/stream`, { body: { prompt } });
-    const done = JSON.parse(events.at(-1)?.data ?? "{}");
-    const text = events.filter(({ event }) => event === "text").at(-1)?.data;
-    expect({ result: done.result, text }, prompt).to.deep.equal({ result: word, text: word });
+    await ask(talk, word);
     await sleep(pauseMs);
   }
+}
+
+async function ask(talk: Conversation, word: string): Promise<TurnResponse> {
+  const prompt = `[[say ${word}]]`;
+  const before = talk.dealt().length;
+  const events = await talk.gateway.events(`${talk.path}/stream`, { body: { prompt } });
+  const done: TurnResponse = JSON.parse(events.at(-1)?.data ?? "{}");
+  const text = events.filter(({ event }) => event === "text").at(-1)?.data;
+  expect({ result: done.result, text }, prompt).to.deep.equal({ result: word, text: word });
+  const own = sumOfDealt(
+    talk
+      .dealt()
+      .slice(before)
+      .filter(({ kind }) => kind === "turn"),
+  );
+  expect(done.tokens, `the tokens of ${prompt}`).to.deep.equal(own);
+  if (done.cost_estimated !== true)
+    expect(done.cost_usd, `the cost of ${prompt}`).to.be.closeTo(priceOf(own), 1e-9);
+  return done;
+}
+
+/** Waits until nothing runs any more, then holds the session's sums against all that the model dealt to it. */
+async function checkSums(talk: Conversation): Promise<void> {
+  await eventually("the end of all turns", async () => (await openTurns(talk)) === 0 || undefined);
+  const turns = await talk.ledger.turns(talk.id);
+  const all = sumOfDealt(talk.dealt());
+  const added = turns.reduce((sum: Tokens, { tokens }) => addTokens(sum, tokens), NO_TOKENS);
+  expect(added, "the turns' tokens").to.deep.equal(all);
+  expect(
+    turns.reduce((sum, { costUsd }) => sum + costUsd, 0),
+    "the turns' cost",
+  ).to.be.closeTo(priceOf(all), 1e-6);
+  const view = await talk.view();
+  expect(view.tokens).to.deep.equal(all);
+  expect(view.task_count).to.equal(turns.length);
 }
 
 describe("answers beside background work", () => {
@@ -42,21 +72,155 @@ describe("answers beside background work", () => {
         const talk = await Conversation.start(gateway);
         expect((await talk.say(`${job(2500)} [[say started]]`)).body.result).to.equal("started");
         await askAll(talk, pauseMs);
+        await eventually("the background turn", async () => (await notices(talk)).length === 1 || undefined);
+        await checkSums(talk);
       });
     }
   }
-  for (const [how, end] of [
-    ["an orderly restart", "SIGTERM"],
-    ["kill -9", "SIGKILL"],
+
+  it("belong to their prompts where a process is not kept for its background work", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(1, 0));
+    const talk = await Conversation.start(gateway);
+    expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
+    await sleep(2500);
+    const first = await ask(talk, "alpha");
+    expect(first.background_lost?.map(({ kind, reason }) => ({ kind, reason }))).to.deep.equal([
+      { kind: "shell", reason: "idle" },
+    ]);
+    expect(await ask(talk, "beta")).not.to.have.property("background_lost");
+    expect(await notices(talk)).to.have.length(1);
+    await checkSums(talk);
+  });
+
+  for (const [how, end, reason] of [
+    ["an orderly restart", "SIGTERM", "shutdown"],
+    ["kill -9", "SIGKILL", "restart"],
   ] as const) {
-    it(`belong to their prompts after ${how}`, async function () {
+    it(`belong to their prompts after ${how}, and tell what was lost`, async function () {
       this.timeout(120_000);
       gateway = await TestGateway.start(options(60));
       const talk = await Conversation.start(gateway);
       expect((await talk.say(`${job(20_000)} [[say started]]`)).body.result).to.equal("started");
+      expect((await talk.view()).background?.map(({ kind }) => kind)).to.deep.equal(["shell"]);
       await gateway.stop(end);
       await gateway.launch();
-      await askAll(talk, 0);
+      expect((await talk.view()).background).to.deep.equal([]);
+      const first = await ask(talk, "alpha");
+      expect(first.background_lost?.map(({ kind, reason }) => ({ kind, reason }))).to.deep.equal([
+        { kind: "shell", reason },
+      ]);
+      for (const word of WORDS.slice(1))
+        expect(await ask(talk, word)).not.to.have.property("background_lost");
+      expect(await notices(talk), "background turns").to.have.length(1);
+      await checkSums(talk);
     });
   }
+
+  it("belong to their prompts when a job ends during one", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    await talk.say(`${job(1500)} [[say started]]`);
+    expect((await talk.say("[[slow 400]] [[words 6]]")).body.result).to.equal(
+      "word1 word2 word3 word4 word5 word6",
+    );
+    await askAll(talk, 0);
+    await checkSums(talk);
+  });
+
+  it("belong to their prompts when three jobs end at once", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    await talk.say(`[[both ${job(1500)} ${job(1500)} ${job(1500)}]] [[say started]]`);
+    await sleep(1300);
+    await askAll(talk, 100);
+    await eventually("three background turns", async () => (await notices(talk)).length === 3 || undefined);
+    await checkSums(talk);
+  });
+
+  it("belong to their prompts beside an asynchronous subagent, whose cost is the background turn's", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    const slow = `${bash("node -e 'setTimeout(()=>{},1500)'")} [[words 7]]`;
+    const started = await talk.say(`${agent(slow, true)} [[say started]]`);
+    expect(started.body.result).to.equal("started");
+    await askAll(talk, 700);
+    const [turn] = await eventually("the background turn", async () => {
+      const ended = (await notices(talk)).filter((one) => one.end !== null);
+      return ended.length === 1 ? ended : undefined;
+    });
+    const background = talk.dealt().filter(({ kind }) => kind === "subagent" || kind === "notice");
+    expect(turn?.tokens).to.deep.equal(sumOfDealt(background));
+    await checkSums(talk);
+  });
+
+  it("belong to their prompts beside a foreground subagent", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    expect((await talk.say(`${agent("[[words 7]]", false)} [[say started]]`)).body.result).to.equal(
+      "started",
+    );
+    await askAll(talk, 0);
+    expect(await notices(talk)).to.deep.equal([]);
+    await checkSums(talk);
+  });
+
+  it("wait for a background turn that runs, whose answer is its own", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},1500)'")} [[say built]]]]`;
+    await talk.say(`${job(500)} [[say started]] ${work}`);
+    await eventually("a background turn", async () => (await openTurns(talk)) === 1 || undefined);
+    await ask(talk, "alpha");
+    const [turn] = await notices(talk);
+    expect(turn?.end).to.equal("completed");
+    const { body } = await gateway.request<{ origin: string; result: TurnResponse }>(`/turns/${turn?.id}`);
+    expect([body.origin, body.result.result]).to.deep.equal(["background", "built"]);
+    await checkSums(talk);
+  });
+
+  it("come after a background turn that is interrupted", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
+    await talk.say(`${job(500)} [[say started]] ${work}`);
+    await eventually("its tool call", async () =>
+      talk.dealt().some(({ kind, end }) => kind === "notice" && end === "finished") ? true : undefined,
+    );
+    const waiting = ask(talk, "alpha");
+    await sleep(300);
+    const { body } = await gateway.request(`${talk.path}/interrupt`, { body: {} });
+    expect(body["interrupted"]).to.equal(true);
+    await waiting;
+    expect((await notices(talk)).map(({ end }) => end)).to.deep.equal(["interrupted"]);
+    await askAll(talk, 0);
+    await checkSums(talk);
+  });
+
+  it("are told, with all that happens, to whoever listens to the session", async function () {
+    this.timeout(120_000);
+    gateway = await TestGateway.start(options(60));
+    const talk = await Conversation.start(gateway);
+    const listening = new AbortController();
+    const response = await gateway.fetch(`${talk.path}/events`, { signal: listening.signal });
+    const seen: string[] = [];
+    const reading = (async () => {
+      for await (const { event, data } of readEvents(response)) {
+        const { origin } = JSON.parse(data);
+        seen.push(origin === undefined ? event : `${event} ${origin}`);
+      }
+    })().catch(() => undefined);
+    await talk.say(`${job(500)} [[say started]]`);
+    await eventually("the background turn's end", async () => seen.includes("done background") || undefined);
+    listening.abort();
+    await reading;
+    expect(seen).to.include.members(["turn prompt", "text", "background", "done prompt", "turn background"]);
+    expect(seen.indexOf("done prompt")).to.be.lessThan(seen.indexOf("turn background"));
+  });
 });

@@ -64,7 +64,7 @@ export async function watched(response: Response, asked: Asked, contract: Contra
     if (wrong !== undefined) fail(asked, `${response.status}: ${wrong}`);
   }
   return type === "text/event-stream" && "contentSchema" in (schema?.node ?? {})
-    ? withCheckedEvents(response, asked, contract)
+    ? withCheckedEvents(response, asked, contract, JSON.stringify(schema?.node).includes("SessionEvent"))
     : response;
 }
 
@@ -112,7 +112,12 @@ async function checkError(response: Response, asked: Asked, contract: Contract):
   if (response.status === 405 && !response.headers.has("allow")) fail(asked, "405 without Allow");
 }
 
-function withCheckedEvents(response: Response, asked: Asked, contract: Contract): Response {
+function withCheckedEvents(
+  response: Response,
+  asked: Asked,
+  contract: Contract,
+  ofSession: boolean,
+): Response {
   if (response.body === null) return response;
   const parser = new EventParser();
   const decoder = new TextDecoder();
@@ -120,23 +125,29 @@ function withCheckedEvents(response: Response, asked: Asked, contract: Contract)
   const checking = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       for (const event of parser.push(decoder.decode(chunk, { stream: true }))) {
-        if (last?.event === "done") fail(asked, `the event ${event.event} after done`);
+        if (last?.event === "done" && !ofSession) fail(asked, `the event ${event.event} after done`);
         last = event;
-        checkEvent(event, asked, contract);
+        checkEvent(event, asked, contract, ofSession);
       }
       controller.enqueue(chunk);
     },
     flush() {
-      if (last !== undefined && last.event !== "done") fail(asked, `the last event is ${last.event}`);
+      if (last !== undefined && last.event !== "done" && !ofSession)
+        fail(asked, `the last event is ${last.event}`);
     },
   });
   const { status, statusText, headers } = response;
   return new Response(response.body.pipeThrough(checking), { status, statusText, headers });
 }
 
-function checkEvent({ event, data }: ServerEvent, asked: Asked, contract: Contract): void {
-  const value = { event, data: event === "text" ? data : JSON.parse(data) };
-  const problem = contract.check(contract.component("StreamEvent"), value);
+function checkEvent(
+  { event, data }: ServerEvent,
+  asked: Asked,
+  contract: Contract,
+  ofSession: boolean,
+): void {
+  const value = { event, data: event === "text" && !ofSession ? data : JSON.parse(data) };
+  const problem = contract.check(contract.component(ofSession ? "SessionEvent" : "StreamEvent"), value);
   if (problem !== undefined) fail(asked, `the event ${event}: ${problem}`);
 }
 

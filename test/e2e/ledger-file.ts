@@ -5,6 +5,7 @@ import { loadSqlite, type SqliteConnection, type SqlValue } from "#ledger-sqlite
 /** A turn as it stands in the file. */
 export interface FiledTurn {
   readonly id: string;
+  readonly origin: string;
   /** Null while it runs. */
   readonly end: string | null;
   readonly pid: number | null;
@@ -44,6 +45,7 @@ export class LedgerFile {
     );
     return rows.map((row) => ({
       id: String(row["id"]),
+      origin: String(row["origin"]),
       end: row["end"] === null ? null : String(row["end"]),
       pid: row["pid"] === null ? null : Number(row["pid"]),
       marker: row["marker"] === null ? null : String(row["marker"]),

@@ -3,10 +3,11 @@ import { pino } from "pino";
 import { ProcessPool } from "#engine-claude/pool.js";
 
 const log = pino({ level: "silent" });
+const BACKGROUND = { backgroundMs: 0, maxBackground: 0, maxBackgroundPerKey: 0 };
 
 describe("the pool of processes", () => {
   it("turns away all who wait for room when it closes, and none waits for good", async () => {
-    const pool = new ProcessPool({ maxProcesses: 1, idleMs: 1000, maxMemoryBytes: 0 }, log);
+    const pool = new ProcessPool({ maxProcesses: 1, idleMs: 1000, maxMemoryBytes: 0, ...BACKGROUND }, log);
     const broken = () => {
       throw new Error("none is started in this test");
     };

@@ -6,11 +6,12 @@ import { ProcessPool } from "#engine-claude/pool.js";
 import { PrewarmedProcesses } from "#engine-claude/spares.js";
 
 const log = pino({ level: "silent" });
+const BACKGROUND = { backgroundMs: 0, maxBackground: 0, maxBackgroundPerKey: 0 };
 
 describe("spares", () => {
   /** Asks for a spare of what a process is started with; resolves to whether one was begun. */
   async function begun(fingerprint: string): Promise<boolean> {
-    const pool = new ProcessPool({ maxProcesses: 2, idleMs: 1000, maxMemoryBytes: 0 }, log);
+    const pool = new ProcessPool({ maxProcesses: 2, idleMs: 1000, maxMemoryBytes: 0, ...BACKGROUND }, log);
     const spares = new PrewarmedProcesses(pool, 1, () => true, log);
     let starts = 0;
     const start = () => {

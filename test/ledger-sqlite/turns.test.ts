@@ -43,6 +43,7 @@ describe("ledger: turns", () => {
     const usage = usageOf("m", tokens(0), 0);
     const begun: TurnRecord = {
       ...turn,
+      origin: "prompt",
       process: undefined,
       usage: { ...usage, byModel: {} },
       parked: undefined,

@@ -29,6 +29,8 @@ export interface AskingOptions {
   readonly interrupt: () => Promise<void>;
   /** The turn's working directory. */
   readonly workdir: string;
+  /** False: the turn can't be parked, so that its calls are held until they are decided. */
+  readonly parks?: boolean;
   /** Approved calls: without a decider they run, with one that is its to say. */
   readonly grants: Grants;
 }
@@ -41,6 +43,8 @@ export class CallHook {
   #asking: Asking | undefined;
   /** Calls that change nothing and were allowed: the CLI asks about them once more in plan mode. */
   readonly #allowed = new Set<string>();
+  /** Who answers for each subagent that runs: the turn that launched it, also when that is over. */
+  readonly #agents = new Map<string, Asking>();
 
   /** @param decided whether every call is decided on, and none left to the CLI's own rules */
   constructor(private readonly decided: boolean) {}
@@ -48,6 +52,21 @@ export class CallHook {
   /** Who answers from now on; undefined: nobody. */
   serve(asking: Asking | undefined): void {
     this.#asking = asking;
+  }
+
+  /** This turn is over; another one may have begun. */
+  leave(asking: Asking): void {
+    if (this.#asking === asking) this.#asking = undefined;
+  }
+
+  /** Hears every message of the CLI's. */
+  hear(message: SDKMessage): void {
+    if (message.type !== "system") return;
+    if (message.subtype === "task_notification") this.#agents.delete(message.task_id);
+    if (message.subtype !== "task_started" || message.task_type !== "local_agent") return;
+    const { task_id, parent_task_id } = message;
+    const asking = (parent_task_id && this.#agents.get(parent_task_id)) || this.#asking;
+    if (asking !== undefined) this.#agents.set(task_id, asking);
   }
 
   options(): Options {
@@ -68,8 +87,9 @@ export class CallHook {
 
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
     if (input.hook_event_name !== "PreToolUse") return {};
-    if (this.#asking !== undefined) {
-      const answer = await this.#asking.answer(input, signal);
+    const asking = (input.agent_id && this.#agents.get(input.agent_id)) || this.#asking;
+    if (asking !== undefined) {
+      const answer = await asking.answer(input, signal);
       if (isAllowed(answer) && UNCHANGING.has(input.tool_name)) this.#allowed.add(input.tool_use_id);
       return answer;
     }
@@ -167,6 +187,7 @@ export class Asking {
       input: isObject(input.tool_input) ? input.tool_input : { input: input.tool_input },
       cwd: this.#elsewhere.get(input.tool_use_id) ?? this.parts.workdir,
       agentId: input.agent_id,
+      held: input.agent_id !== undefined || this.parts.parks === false,
       signal,
       untilLast: () => this.#untilLast(input),
     };
@@ -177,7 +198,7 @@ export class Asking {
    * message's last call may be, and only when every other one is settled; and not while a subagent needs the process.
    */
   async #untilLast({ tool_use_id: id, agent_id }: PreToolUseHookInput): Promise<boolean> {
-    if (agent_id !== undefined) return false;
+    if (agent_id !== undefined || this.parts.parks === false) return false;
     const calls = await this.#messages.siblingsOf(id, MESSAGE_END_MS);
     if (calls?.at(-1) !== id) return false;
     const others = [...this.#open].filter(([other]) => other !== id && calls.includes(other));

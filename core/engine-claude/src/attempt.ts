@@ -77,6 +77,14 @@ export class Attempt implements TurnHearer {
     this.reading.take(message);
   }
 
+  /** The turn is over: what it launched into the background asks through it yet. */
+  close(): void {
+    const { child, hook } = this.parts;
+    child.reader.release();
+    this.asking?.close();
+    if (this.asking !== undefined) hook?.leave(this.asking);
+  }
+
   finish(result: SDKResultMessage): void {
     this.asking?.take(result);
     if (this.#awaitsOwed) this.#send();

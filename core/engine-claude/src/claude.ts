@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import type {
+  BackgroundTask,
   Engine,
   EngineListener,
   EngineResult,
   EngineTurn,
   ModelName,
+  SessionListener,
   SpawnPlan,
+  TaskLoss,
 } from "@claudeway/core/ports";
 import type { Logger } from "pino";
 import { Accounts } from "./accounts.js";
@@ -16,8 +19,8 @@ import { Launcher, type LauncherOptions } from "./launcher.js";
 import { cliSessionOf, termsOf } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
-import type { BackgroundHearer, ReaderOwner } from "./reader.js";
 import type { TurnReport } from "./reading.js";
+import { SessionProcess } from "./session-process.js";
 import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
 import { Transcript } from "./transcript.js";
 import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
@@ -30,14 +33,8 @@ export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
 
 const MODELS_TIMEOUT_MS = 20_000;
 
-/** What the CLI does by itself is nobody's yet: what it costs is in the next report's totals. */
-const UNHEARD: BackgroundHearer = {
-  take: () => undefined,
-  finish: () => undefined,
-  end: () => undefined,
-  about: () => undefined,
-  fold: () => undefined,
-};
+/** Where nobody has set himself up to hear of it. */
+const UNHEARD: SessionListener = { began: () => undefined, tasks: () => undefined, lost: () => undefined };
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
@@ -45,6 +42,9 @@ export class ClaudeEngine implements Engine {
   readonly #spares: PrewarmedProcesses;
   readonly #accounts = new Accounts();
   readonly #launcher: Launcher;
+  readonly #processes = new WeakMap<ClaudeProcess, SessionProcess>();
+  #sessions: SessionListener = UNHEARD;
+  readonly #background = new Map<string, readonly BackgroundTask[]>();
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
@@ -93,6 +93,14 @@ export class ClaudeEngine implements Engine {
     }
   }
 
+  listen(listener: SessionListener): void {
+    this.#sessions = listener;
+  }
+
+  background(sessionId: string): readonly BackgroundTask[] {
+    return this.#background.get(sessionId) ?? [];
+  }
+
   get processes(): number {
     return this.#pool.count;
   }
@@ -103,17 +111,17 @@ export class ClaudeEngine implements Engine {
 
   abandon(taskId: string): void {
     if (!this.#pool.keeps(taskId)) return;
-    this.#ends(this.#pool.release(taskId));
+    this.#ends(this.#pool.release(taskId, "room"));
     this.#spares.makeSoon();
   }
 
   release(sessionId: string): Promise<void> {
-    return this.#pool.release(sessionId);
+    return this.#pool.release(sessionId, "interrupted");
   }
 
-  async retire(): Promise<void> {
+  async retire(why: TaskLoss = "replaced"): Promise<void> {
     this.#spares.forget();
-    await this.#pool.releaseAll();
+    await this.#pool.releaseAll(why);
   }
 
   async close(): Promise<void> {
@@ -129,7 +137,7 @@ export class ClaudeEngine implements Engine {
   ): Promise<EngineResult | "no conversation"> {
     const launchSpec = this.#launcher.launchSpecOf(turn);
     const child = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
-    child.reader.own(this.#ownerOf(turn.info.sessionId));
+    const session = this.#sessionOf(child, turn);
     const hook = this.#launcher.hookOf(child);
     this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
     const attempt = new Attempt({ turn, launchSpec, child, hook, resume, listener, log: this.options.log });
@@ -138,32 +146,48 @@ export class ClaudeEngine implements Engine {
     if (note !== undefined) listener.process(note);
 
     const report = await untilReported(child, reported, stop);
-    child.reader.release();
+    attempt.close();
     if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
     if (report.noConversation && resume) {
-      await this.#pool.end(turn.info.sessionId, child, "now");
+      await this.#pool.end(turn.info.sessionId, child, "now", "died");
       return "no conversation";
     }
-    return this.#endWithReport(attempt, report, stop.aborted);
+    return this.#endWithReport(attempt, session, report, stop.aborted);
   }
 
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
-  #endWithReport(attempt: Attempt, report: TurnReport, stopped: boolean): EngineResult {
+  #endWithReport(
+    attempt: Attempt,
+    session: SessionProcess,
+    report: TurnReport,
+    stopped: boolean,
+  ): EngineResult {
     const { reading, grants } = attempt;
-    const { turn, child, hook } = attempt.parts;
+    const { turn, child } = attempt.parts;
     const launchSpec = this.#specAfter(attempt);
-    const { sessionId, kind } = turn.info;
+    const { sessionId, kind, keyId } = turn.info;
     // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
     const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
-    const { used, unreported } = this.#accounts.settle(child, report.totals, attempt.account(), cleared);
-    attempt.asking?.close();
-    hook?.serve(undefined);
+    const { used, unreported, split } = session.settle(report.totals, attempt.account(), cleared);
+    const usage = reportedUsage(used, reading.cut);
+    const { tasks } = child.reader;
     const keeps = launchSpec !== undefined && kind === "session" && !stopped && report.deferred === undefined;
     const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
-      ? this.#pool.keep(sessionId, launchSpec.fingerprint, child, transcript.mark())
-      : this.#pool.end(sessionId, child, "clean");
+      ? this.#pool.keep({
+          sessionId,
+          keyId,
+          fingerprint: launchSpec.fingerprint,
+          child,
+          isCurrent: transcript.mark(),
+        })
+      : this.#pool.end(
+          sessionId,
+          child,
+          "clean",
+          kind === "task" ? "task" : stopped ? "interrupted" : "replaced",
+        );
     this.#ends(after);
     if (launchSpec !== undefined && kind === "task") this.#spares.asked(launchSpec);
     return {
@@ -173,10 +197,12 @@ export class ClaudeEngine implements Engine {
       deferred: report.deferred,
       text: report.text,
       error: report.error,
-      usage: reportedUsage(used, reading.cut),
+      usage: split ? { ...usage, estimated: true } : usage,
       unreported: estimatedUsage(unreported),
       denials: report.denials.map((denial) => attempt.asking?.withFolder(denial) ?? denial),
       ran: grants.ran,
+      agents: keeps ? tasks.agents : [],
+      ...(kind === "task" && { lost: child.lostTasks }),
       exitCode: 0,
       model: reading.model,
     };
@@ -192,8 +218,7 @@ export class ClaudeEngine implements Engine {
   async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {
     const { reading, grants } = attempt;
     const { turn, child } = attempt.parts;
-    attempt.asking?.close();
-    await this.#pool.end(turn.info.sessionId, child, "now");
+    await this.#pool.end(turn.info.sessionId, child, "now", stopped ? "interrupted" : "died");
     const exit = await child.exited;
     this.#accounts.lose(child, attempt.account());
     return {
@@ -219,7 +244,7 @@ export class ClaudeEngine implements Engine {
     const { sessionId } = turn.info;
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.continues === undefined ? launchSpec : undefined;
-    if (shared === undefined) await this.#pool.release(sessionId);
+    if (shared === undefined) await this.#pool.release(sessionId, "replaced");
     const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint, stop));
     return kept ?? this.#pool.start(begin, stop);
   }
@@ -232,16 +257,32 @@ export class ClaudeEngine implements Engine {
     return child;
   }
 
-  #ownerOf(sessionId: string): ReaderOwner {
-    const { log } = this.options;
-    return {
-      begin: () => UNHEARD,
-      tasksChanged: () => undefined,
-      lostResults: (missed) =>
-        log.error({ session_id: sessionId, missed }, "the CLI's results skip numbers: an answer was lost"),
-      stray: ({ user_message_uuids: prompts }) =>
-        log.warn({ session_id: sessionId, prompts }, "the CLI answered a prompt that no turn waits for"),
-    };
+  /** The process as the one of the turn's session. */
+  #sessionOf(child: ClaudeProcess, turn: EngineTurn): SessionProcess {
+    const known = this.#processes.get(child);
+    if (known !== undefined) {
+      known.serve(turn);
+      return known;
+    }
+    const made = new SessionProcess(turn, {
+      child,
+      hook: this.#launcher.hookOf(child),
+      accounts: this.#accounts,
+      sessions: {
+        began: (own) => this.#sessions.began(own),
+        tasks: (sessionId, running) => {
+          if (running.length > 0) this.#background.set(sessionId, running);
+          else this.#background.delete(sessionId);
+          this.#sessions.tasks(sessionId, running);
+        },
+        lost: (sessionId, tasks) => this.#sessions.lost(sessionId, tasks),
+      },
+      changed: () => this.#pool.touch(turn.info.sessionId),
+      log: this.options.log,
+    });
+    child.reader.own(made);
+    this.#processes.set(child, made);
+    return made;
   }
 
   /** In the background: nobody waits for it. */

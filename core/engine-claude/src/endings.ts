@@ -1,7 +1,6 @@
 import { NO_USAGE } from "@claudeway/core/host";
 import type { EngineResult } from "@claudeway/core/ports";
 import type { ClaudeProcess, ProcessExit } from "./process.js";
-import type { TurnReport } from "./reading.js";
 
 /** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
 const INTERRUPT_GRACE_MS = 2500;
@@ -9,11 +8,11 @@ const INTERRUPT_GRACE_MS = 2500;
 const INTERRUPT_EVERY_MS = 250;
 
 /** Waits for the turn's report. When `stop` aborts, the CLI is interrupted, and ended if that doesn't help. */
-export async function untilReported(
+export async function untilReported<Report>(
   child: ClaudeProcess,
-  reported: Promise<TurnReport | undefined>,
+  reported: Promise<Report>,
   stop: AbortSignal,
-): Promise<TurnReport | undefined> {
+): Promise<Report> {
   let grace: NodeJS.Timeout | undefined;
   let again: NodeJS.Timeout | undefined;
   // A CLI that can't be interrupted any more is ended by the timer.

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { unlessAborted } from "@claudeway/core/host";
+import type { TaskLoss } from "@claudeway/core/ports";
 import type { Logger } from "pino";
 import type { ClaudeProcess } from "./process.js";
 
@@ -8,19 +9,31 @@ export interface PoolLimits {
   readonly maxProcesses: number;
   /** How long a process is kept between turns, in ms; 0: not at all. */
   readonly idleMs: number;
+  /** How long a process is kept for what runs in its background, in ms; 0: no longer than others. */
+  readonly backgroundMs: number;
+  /** How many processes are kept for that at once, in all and of one key. */
+  readonly maxBackground: number;
+  readonly maxBackgroundPerKey: number;
   /** A process with more resident memory than this, in bytes, is not kept; 0: no limit. */
   readonly maxMemoryBytes: number;
 }
 
-/** A process that waits for its session's next turn. */
-interface IdleProcess {
+/** A process that may be kept for its session's next turn. */
+export interface KeptProcess {
   readonly sessionId: string;
+  /** Whose session it is; undefined where nobody's yet. */
+  readonly keyId: string | undefined;
   /** What it was started with; a turn that asks for anything else does not get it. */
   readonly fingerprint: string;
   /** False: the session has gone on elsewhere, and the process knows nothing of it. Not there: it has had no turn yet. */
-  readonly isCurrent: (() => boolean) | undefined;
+  readonly isCurrent?: (() => boolean) | undefined;
   readonly child: ClaudeProcess;
-  readonly timer: NodeJS.Timeout;
+}
+
+interface IdleProcess extends KeptProcess {
+  timer: NodeJS.Timeout;
+  /** Since when it is kept for what runs in its background (`performance.now()`); undefined where nothing does. */
+  busySince: number | undefined;
 }
 
 /** A process that has not answered for this long is hung, in ms. */
@@ -89,7 +102,7 @@ export class ProcessPool {
       if (this.#idle.get(sessionId) !== idle || (usable && child.reader.isBusy)) continue;
       this.#unkeep(sessionId);
       if (usable) return child;
-      const ending = this.end(sessionId, child, fits ? "now" : "clean");
+      const ending = this.end(sessionId, child, fits ? "now" : "clean", fits ? "died" : "replaced");
       if (isCurrent !== undefined) await ending;
       // One that has had no turn saves nothing: nobody has to wait for it.
       else ending.catch((error: unknown) => this.log.error({ err: error }, "a process did not end"));
@@ -100,25 +113,36 @@ export class ProcessPool {
   }
 
   /** Keeps a process for its session's next turn, or ends it cleanly where it can't be kept. */
-  async keep(
-    sessionId: string,
-    fingerprint: string,
-    child: ClaudeProcess,
-    isCurrent?: () => boolean,
-  ): Promise<void> {
-    if (this.#closed || this.limits.idleMs === 0 || !this.#live.has(child)) {
-      return this.end(sessionId, child, "clean");
+  async keep(kept: KeptProcess): Promise<void> {
+    const { sessionId, child } = kept;
+    const busySince = isBusy(child) ? performance.now() : undefined;
+    const idle = { ...kept, busySince, timer: setTimeout(() => undefined, 0) };
+    const ends = this.limits.idleMs === 0 && !this.#isHeld(idle);
+    if (this.#closed || ends || !this.#live.has(child)) {
+      clearTimeout(idle.timer);
+      return this.end(sessionId, child, "clean", this.#closed ? "shutdown" : this.#reasonOf(idle));
     }
-    const timer = setTimeout(() => this.#retire(sessionId), this.limits.idleMs);
     // Before anything is waited for: the session's next turn may come with the answer of this one.
-    this.#idle.set(sessionId, { sessionId, fingerprint, isCurrent, child, timer });
+    this.#idle.set(sessionId, idle);
+    this.#wait(idle);
     this.#admit();
-    if (this.#isTooLarge(child) && this.#idle.get(sessionId)?.child === child) await this.#retire(sessionId);
+    if (this.#isTooLarge(child) && this.#idle.get(sessionId)?.child === child)
+      await this.#retire(sessionId, "memory");
+  }
+
+  /** What runs in the background of the session's process has changed. */
+  touch(sessionId: string): void {
+    const idle = this.#idle.get(sessionId);
+    if (idle === undefined) return;
+    if (!isBusy(idle.child)) idle.busySince = undefined;
+    else idle.busySince ??= performance.now();
+    this.#wait(idle);
+    this.#admit();
   }
 
   /** Ends a session's process; the session's next turn waits for it. */
-  end(sessionId: string, child: ClaudeProcess, how: "clean" | "now"): Promise<void> {
-    const ending = child.end(how).finally(() => {
+  end(sessionId: string, child: ClaudeProcess, how: "clean" | "now", why: TaskLoss): Promise<void> {
+    const ending = child.end(how, why).finally(() => {
       if (this.#leaving.get(sessionId) === ending) this.#leaving.delete(sessionId);
     });
     this.#leaving.set(sessionId, ending);
@@ -126,19 +150,19 @@ export class ProcessPool {
   }
 
   /** Ends the process that a session keeps, if any, and waits for one that is on its way out. */
-  async release(sessionId: string): Promise<void> {
-    await this.#retire(sessionId);
+  async release(sessionId: string, why: TaskLoss): Promise<void> {
+    await this.#retire(sessionId, why);
     await this.#leaving.get(sessionId);
   }
 
-  async releaseAll(): Promise<void> {
-    await Promise.all([...this.#idle.keys()].map((sessionId) => this.#retire(sessionId)));
+  async releaseAll(why: TaskLoss): Promise<void> {
+    await Promise.all([...this.#idle.keys()].map((sessionId) => this.#retire(sessionId, why)));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.releaseAll();
-    await Promise.all([...this.#live].map((child) => child.end("now")));
+    await this.releaseAll("shutdown");
+    await Promise.all([...this.#live].map((child) => child.end("now", "shutdown")));
     await Promise.all(this.#leaving.values());
   }
 
@@ -177,21 +201,54 @@ export class ProcessPool {
       this.#count++;
       this.#waiting.shift()?.();
     }
-    const [oldest] = this.#idle.keys();
-    if (this.#waiting.length > 0 && oldest !== undefined) void this.#retire(oldest);
+    if (this.#waiting.length === 0) return;
+    const oldest = [...this.#idle.values()].find((idle) => !this.#isHeld(idle));
+    if (oldest !== undefined) void this.#retire(oldest.sessionId, "room");
   }
 
   #gone(child: ClaudeProcess): void {
     if (!this.#live.delete(child)) return;
     // What the tools of an idle one started may have outlived it.
-    for (const idle of this.#idle.values()) if (idle.child === child) void this.#retire(idle.sessionId);
+    for (const idle of this.#idle.values())
+      if (idle.child === child) void this.#retire(idle.sessionId, "died");
     this.#count--;
     this.#admit();
   }
 
-  async #retire(sessionId: string): Promise<void> {
+  async #retire(sessionId: string, why: TaskLoss): Promise<void> {
     const idle = this.#unkeep(sessionId);
-    if (idle !== undefined) await this.end(sessionId, idle.child, "clean");
+    if (idle !== undefined) await this.end(sessionId, idle.child, "clean", why);
+  }
+
+  /** Ends an idle process after its time; one that is held, when it may not be held any longer. */
+  #wait(idle: IdleProcess): void {
+    const { idleMs, backgroundMs } = this.limits;
+    const { busySince } = idle;
+    const held = busySince !== undefined && this.#isHeld(idle);
+    const ms = held ? Math.max(1, busySince + backgroundMs - performance.now()) : idleMs;
+    clearTimeout(idle.timer);
+    idle.timer = setTimeout(() => {
+      if (this.#isHeld(idle)) this.#wait(idle);
+      else void this.#retire(idle.sessionId, this.#reasonOf(idle));
+    }, ms);
+  }
+
+  /** Why an idle process is ended that nobody else needs the room of. */
+  #reasonOf({ busySince }: IdleProcess): TaskLoss {
+    return busySince === undefined || this.limits.backgroundMs === 0 ? "idle" : "limit";
+  }
+
+  /** Whether it is kept for what runs in its background, beyond its idle time and whoever needs room. */
+  #isHeld({ busySince, keyId, child }: IdleProcess): boolean {
+    const { backgroundMs, maxBackground, maxBackgroundPerKey } = this.limits;
+    if (busySince === undefined || performance.now() - busySince >= backgroundMs || backgroundMs === 0)
+      return false;
+    // Those that were first are held.
+    const before = [...this.#idle.values()].filter(
+      (other) => other.child !== child && other.busySince !== undefined && other.busySince < busySince,
+    );
+    const ofKey = before.filter((other) => other.keyId === keyId);
+    return before.length < maxBackground && ofKey.length < maxBackgroundPerKey;
   }
 
   #unkeep(sessionId: string): IdleProcess | undefined {
@@ -210,6 +267,11 @@ export class ProcessPool {
     this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
     return true;
   }
+}
+
+/** Whether anything goes on in a process that runs no turn for a client. */
+function isBusy({ reader }: ClaudeProcess): boolean {
+  return reader.isBusy || reader.tasks.running.length > 0;
 }
 
 function closing(): Error {

@@ -13,7 +13,7 @@ import {
 } from "@anthropic-ai/claude-agent-sdk";
 import { messageOf } from "@claudeway/core/host";
 import { markedEnvironment } from "@claudeway/core/marker";
-import type { ChildNote, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import type { ChildNote, LostTask, ProcessGuard, SpawnPlan, TaskLoss } from "@claudeway/core/ports";
 import type { AdoptedProcesses } from "./adopted.js";
 import { MessageQueue } from "./input.js";
 import { startTimeOf } from "./proc.js";
@@ -51,6 +51,7 @@ export class ClaudeProcess {
   #note: ChildNote | undefined;
   #stderr = "";
   #ending: Promise<void> | undefined;
+  #lost: readonly LostTask[] = [];
 
   /**
    * @param plan what the spawn hook made of the command
@@ -74,6 +75,7 @@ export class ClaudeProcess {
     this.#exit = { resolve };
     void this.exited.then(() => {
       this.#hasGone = true;
+      if (this.#ending === undefined) this.#lose("died");
       for (const tell of this.#whenGone) tell();
     });
     this.#query = query({
@@ -102,6 +104,11 @@ export class ClaudeProcess {
   /** The child's pid, once it has been started. */
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** What ran in the background when the process was ended, or ended by itself; empty while it runs. */
+  get lostTasks(): readonly LostTask[] {
+    return this.#lost;
   }
 
   /** Whether the process is alive and well: it has to answer within `ms`. */
@@ -164,10 +171,17 @@ export class ClaudeProcess {
   /**
    * Ends the process and all that it started; resolves when nothing is left. A clean end lets the CLI save its totals;
    * otherwise it is told to go at once.
+   *
+   * @param why what work that it has in the background is lost for
    */
-  end(how: "clean" | "now"): Promise<void> {
+  end(how: "clean" | "now", why: TaskLoss = "died"): Promise<void> {
+    if (this.#ending === undefined) this.#lose(why);
     this.#ending ??= this.#end(how);
     return this.#ending;
+  }
+
+  #lose(reason: TaskLoss): void {
+    this.#lost = this.reader.tasks.running.map((task) => ({ ...task, reason }));
   }
 
   async #end(how: "clean" | "now"): Promise<void> {

@@ -21,10 +21,16 @@ export interface BackgroundHearer extends TurnHearer {
 
 /** Whoever the process works for. */
 export interface ReaderOwner {
+  /** Any message of the CLI's. */
+  heard(message: SDKMessage): void;
+  /** A subagent that was launched into the background has said something: it belongs to no turn that runs. */
+  agentSaid(message: SDKMessage): void;
   /** The CLI begins a turn by itself. */
   begin(): BackgroundHearer;
   /** What runs in the background has changed. */
   tasksChanged(): void;
+  /** The CLI has come to rest: it runs no turn of its own. */
+  rested(): void;
   /** The CLI numbers its results; `missed` of them never came. */
   lostResults(missed: number): void;
   /** A result of a prompt that nobody waits for any more. */
@@ -101,10 +107,12 @@ export class ProcessReader {
   }
 
   take(message: SDKMessage): void {
+    this.#owner?.heard(message);
     if (this.tasks.take(message)) this.#owner?.tasksChanged();
     const uuids = uuidsIn(message);
     if (this.#served?.uuid !== undefined && uuids.includes(this.#served.uuid)) this.#takeUp(this.#served);
     if (message.type === "result") this.#finish(message, uuids);
+    else if (this.tasks.isAgent(launchOf(message))) this.#owner?.agentSaid(message);
     else this.#give(message);
     if (isIdle(message)) this.tasks.settle();
     this.#settle();
@@ -191,6 +199,7 @@ export class ProcessReader {
 
   #tellQuiet(): void {
     this.#stopWaiting();
+    this.#owner?.rested();
     for (const resolve of this.#quiet.splice(0)) resolve();
   }
 }
@@ -207,6 +216,12 @@ function uuidsIn(message: SDKMessage): readonly string[] {
 
 function textsIn(values: readonly unknown[]): string[] {
   return values.filter((value) => typeof value === "string");
+}
+
+/** The call that launched the subagent whose message it is; null: it is the main agent's, or nobody's. */
+function launchOf(message: SDKMessage): string | null {
+  const isSpoken = message.type === "stream_event" || message.type === "assistant" || message.type === "user";
+  return isSpoken ? message.parent_tool_use_id : null;
 }
 
 function isInit(message: SDKMessage): boolean {

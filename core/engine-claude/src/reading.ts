@@ -28,6 +28,8 @@ export interface TurnReport {
   readonly deferred: string | undefined;
   /** The session was not there to be resumed. */
   readonly noConversation: boolean;
+  /** The model was not asked. */
+  readonly isEmpty: boolean;
 }
 
 /** Reads the messages of one turn: tells text and usage as they come, and what was delivered when it ends. */
@@ -176,5 +178,6 @@ function toReport(message: SDKResultMessage): TurnReport {
     sessionId: message.session_id,
     deferred: message.subtype === "success" ? message.deferred_tool_use?.id : undefined,
     noConversation: errors.some((error) => error.includes("No conversation found")),
+    isEmpty: message.num_turns === 0,
   };
 }

@@ -24,6 +24,7 @@ export async function claudeSource(
   const executable = findClaude(config.claude_bin, origins["claude_bin"]);
   const claude = { ...executable, version: await versionOf(executable, env) };
   const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
+  const { background_secs, max_background, max_background_per_key } = config.engine;
   const guard = (marker: string) => new OrphanGuard(marker, log);
   const open = (marker: string, watch?: ProcessGuard) =>
     new ClaudeEngine({
@@ -34,6 +35,9 @@ export async function claudeSource(
       spares,
       maxProcesses: max_processes,
       idleMs: idle_secs * 1000,
+      backgroundMs: background_secs * 1000,
+      maxBackground: max_background,
+      maxBackgroundPerKey: max_background_per_key,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
   return { claude, guard, open, endLeftovers, totalsAfterLoss, usageAfterLoss, writtenSince };

@@ -85,9 +85,9 @@ export class PrewarmedProcesses {
       const id = randomUUID();
       const child = await this.pool.start(() => launchSpec.start(id));
       if (await child.answers(READY_MS)) {
-        await this.pool.keep(id, launchSpec.fingerprint, child);
+        await this.pool.keep({ sessionId: id, keyId: undefined, fingerprint: launchSpec.fingerprint, child });
         this.#ready.push(id);
-      } else await this.pool.end(id, child, "now");
+      } else await this.pool.end(id, child, "now", "died");
     } catch (error) {
       if (!this.#closed) this.log.warn({ err: error }, "no process could be started ahead");
     } finally {

@@ -1,4 +1,8 @@
-import type { SDKBackgroundTasksChangedMessage, SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+import type {
+  SDKBackgroundTasksChangedMessage,
+  SDKMessage,
+  SDKTaskStartedMessage,
+} from "@anthropic-ai/claude-agent-sdk";
 import type { BackgroundTask } from "@claudeway/core/ports";
 
 type TaskEntry = SDKBackgroundTasksChangedMessage["tasks"][number];
@@ -10,6 +14,8 @@ const KINDS: Readonly<Record<string, string>> = {
   local_workflow: "workflow",
   mcp_task: "mcp",
 };
+
+const SUBAGENT = "local_agent";
 
 /** How a background task ended, as the CLI reports it. */
 export interface TaskNotice {
@@ -25,10 +31,22 @@ export class BackgroundTasks {
   #running: ReadonlyMap<string, BackgroundTask> = new Map();
   /** Notices about which no turn has begun, by run; about those of a dead process, by task. */
   readonly #pending = new Map<string, TaskNotice>();
+  /** Subagents that were launched into the background: the call that each was launched with, by task. */
+  readonly #agents = new Map<string, string>();
 
   /** What runs at the moment, the oldest first. */
   get running(): readonly BackgroundTask[] {
     return [...this.#running.values()];
+  }
+
+  /** The subagents among them. */
+  get agents(): readonly string[] {
+    return this.running.filter(({ kind }) => kind === KINDS[SUBAGENT]).map(({ id }) => id);
+  }
+
+  /** Whether what was launched with this call is, or was, a subagent in the background. */
+  isAgent(toolUseId: string | null): boolean {
+    return toolUseId !== null && [...this.#agents.values()].includes(toolUseId);
   }
 
   /** Whether the CLI is about to begin a turn of its own. */
@@ -39,6 +57,7 @@ export class BackgroundTasks {
   /** Takes any message of the CLI's. True: what runs has changed. */
   take(message: SDKMessage): boolean {
     if (message.type !== "system") return false;
+    if (message.subtype === "task_started") this.#noteAgent(message);
     if (message.subtype === "background_tasks_changed") {
       const before = this.#running;
       const tasks = message.tasks.filter(({ ambient }) => ambient !== true);
@@ -59,13 +78,29 @@ export class BackgroundTasks {
   heard(runId: string | undefined): TaskNotice | undefined {
     const found = [...this.#pending].find(([, notice]) => notice.runId === runId);
     if (found === undefined) return undefined;
-    this.#pending.delete(found[0]);
-    return found[1];
+    const [key, notice] = found;
+    this.#pending.delete(key);
+    // Whatever it had to say has been said.
+    this.#agents.delete(notice.taskId);
+    return notice;
   }
 
   /** The CLI has nothing more to begin: the notices that are left were heard in turns of others. */
   settle(): void {
     this.#pending.clear();
+  }
+
+  #noteAgent({
+    task_type,
+    task_id,
+    tool_use_id,
+    is_backgrounded,
+    parent_task_id,
+  }: SDKTaskStartedMessage): void {
+    if (task_type !== SUBAGENT || tool_use_id === undefined) return;
+    // What a subagent in the background waits for runs there too.
+    const isInBackground = parent_task_id !== undefined && this.#agents.has(parent_task_id);
+    if (is_backgrounded === true || isInBackground) this.#agents.set(task_id, tool_use_id);
   }
 }
 

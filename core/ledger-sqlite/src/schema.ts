@@ -100,8 +100,17 @@ ALTER TABLE approvals ADD COLUMN cwd TEXT;
 ALTER TABLE grants ADD COLUMN cwd TEXT;
 `;
 
+const VERSION_4 = `
+-- Who began the turn: a client, or the CLI by itself.
+ALTER TABLE turns ADD COLUMN origin TEXT NOT NULL DEFAULT 'prompt';
+-- What the CLI runs in the session's background, and what of that was ended without an answer having told of it.
+ALTER TABLE sessions ADD COLUMN background TEXT;
+ALTER TABLE sessions ADD COLUMN background_lost TEXT;
+CREATE INDEX sessions_background ON sessions (seq) WHERE background IS NOT NULL;
+`;
+
 /** Every version's step from the one before, oldest first. A step that was released never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {

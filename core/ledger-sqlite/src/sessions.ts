@@ -1,5 +1,7 @@
 import type {
+  BackgroundTask,
   Instant,
+  LostTask,
   ModelTotalsRow,
   NewSession,
   PageQuery,
@@ -93,6 +95,49 @@ export class SessionTable {
     this.database.transaction(() => {
       const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", id);
       if (session !== undefined) changeModel(this.database, integer(session, "seq"), model);
+    });
+  }
+
+  setBackground(id: string, running: readonly BackgroundTask[]): void {
+    const json = running.length === 0 ? null : JSON.stringify(running);
+    this.database.run("UPDATE sessions SET background = ? WHERE id = ?", json, id);
+  }
+
+  addLost(id: string, lost: readonly LostTask[]): void {
+    this.database.transaction(() => {
+      const json = JSON.stringify([...this.lost(id), ...lost]);
+      this.database.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
+    });
+  }
+
+  lost(id: string): LostTask[] {
+    const row = this.database.one("SELECT background_lost FROM sessions WHERE id = ?", id);
+    const json = row === undefined ? undefined : maybeText(row, "background_lost");
+    if (json === undefined) return [];
+    // What stands there is what `addLost` was given.
+    const lost: LostTask[] = JSON.parse(json);
+    return lost;
+  }
+
+  forgetLost(id: string, told: readonly LostTask[]): void {
+    this.database.transaction(() => {
+      const left = this.lost(id).slice(told.length);
+      const json = left.length === 0 ? null : JSON.stringify(left);
+      this.database.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
+    });
+  }
+
+  loseBackground(): { readonly id: string; readonly lost: readonly LostTask[] }[] {
+    return this.database.transaction(() => {
+      const rows = this.database.all("SELECT id, background FROM sessions WHERE background IS NOT NULL");
+      return rows.map((row) => {
+        const id = text(row, "id");
+        const running: BackgroundTask[] = JSON.parse(text(row, "background"));
+        const lost = running.map((task): LostTask => ({ ...task, reason: "restart" }));
+        this.addLost(id, lost);
+        this.setBackground(id, []);
+        return { id, lost };
+      });
     });
   }
 

@@ -21,6 +21,7 @@ export function toTurn(row: Row): TurnRecord {
     sessionId: text(row, "session_id"),
     kind: text(row, "kind") === "task" ? "task" : "session",
     keyId: text(row, "key_id"),
+    origin: text(row, "origin") === "background" ? "background" : "prompt",
     createdAt: instant(row, "created_at"),
     route: text(row, "route"),
     model: text(row, "model"),

@@ -47,8 +47,9 @@ export class TurnTable {
         seq,
       );
       this.database.run(
-        `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
+           origin)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         turn.id,
         seq,
         turn.keyId,
@@ -57,6 +58,7 @@ export class TurnTable {
         turn.prompt.bytes,
         Buffer.from(turn.prompt.sha256, "hex"),
         at,
+        turn.origin ?? "prompt",
       );
     });
   }

@@ -164,9 +164,10 @@ export class ApprovalService implements Approvals {
     return this.#end(id, "withdrawn");
   }
 
-  /** Withdraws all that a turn still waits for. */
-  async withdrawAll(turnId: string): Promise<void> {
-    for (const { id } of await this.parts.ledger.approvals.pending({ turnId })) await this.withdraw(id);
+  /** Withdraws all that a turn still waits for, but for these. */
+  async withdrawAll(turnId: string, except: ReadonlySet<string> = new Set()): Promise<void> {
+    for (const { id } of await this.parts.ledger.approvals.pending({ turnId }))
+      if (!except.has(id)) await this.withdraw(id);
   }
 
   /** Whether exactly this call, in this folder, was allowed for the rest of the session. */

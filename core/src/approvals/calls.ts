@@ -44,6 +44,8 @@ export class TurnCalls implements CallDecider {
   readonly #granted: GrantedCall[];
   /** Calls that a rule refused, or that are for others to decide than the key. */
   readonly #closed = new Set<string>();
+  /** Requests that wait, and the subagent whose call each is. */
+  readonly #waiting = new Map<string, string | undefined>();
 
   constructor(private readonly options: TurnCallsOptions) {
     this.#granted = [...options.granted];
@@ -57,6 +59,12 @@ export class TurnCalls implements CallDecider {
   /** Ids of the calls that the key may not approve after the fact, by `toolUseId`. */
   get closed(): ReadonlySet<string> {
     return this.#closed;
+  }
+
+  /** The requests that wait for calls of these subagents. */
+  askedBy(agents: readonly string[]): ReadonlySet<string> {
+    const waiting = [...this.#waiting].filter(([, agent]) => agent !== undefined && agents.includes(agent));
+    return new Set(waiting.map(([id]) => id));
   }
 
   async decide(call: AskedCall): Promise<CallAnswer> {
@@ -138,10 +146,13 @@ export class TurnCalls implements CallDecider {
     const { approval, settled } = await approvalService.ask(call, turn, terms);
     tell({ type: "permission_request", approval });
     slot.hold();
-    const outcome = await this.#wait(asked, approval, settled, terms).catch(async (error: unknown) => {
-      await slot.release();
-      throw error;
-    });
+    this.#waiting.set(approval.id, asked.agentId);
+    const outcome = await this.#wait(asked, approval, settled, terms)
+      .catch(async (error: unknown) => {
+        await slot.release();
+        throw error;
+      })
+      .finally(() => this.#waiting.delete(approval.id));
     if (outcome === "park") {
       this.#parking = approval;
       slot.leave();
@@ -162,16 +173,16 @@ export class TurnCalls implements CallDecider {
     { liveWaitSecs = DEFAULT_LIVE_WAIT_SECS, maxHoldSecs = DEFAULT_MAX_HOLD_SECS }: AskTerms,
   ): Promise<Waited> {
     const { approvalService, closing } = this.options;
-    const isSubagent = asked.agentId !== undefined;
+    const isHeld = asked.held ?? asked.agentId !== undefined;
     const wait = new Wait(asked.signal);
     try {
-      const live = isSubagent
+      const live = isHeld
         ? wait.within(maxHoldSecs * 1000, settled)
         : wait.within(liveWaitSecs * 1000, settled, closing);
       const decided = await live;
       if (decided === "gone") return { approval: await approvalService.withdraw(id) };
       if (decided !== "late") return { approval: decided };
-      if (isSubagent) return { approval: await approvalService.expire(id), late: HELD_TOO_LONG };
+      if (isHeld) return { approval: await approvalService.expire(id), late: HELD_TOO_LONG };
       const place = await Promise.race([settled, wait.gone, asked.untilLast()]);
       if (place === "gone") return { approval: await approvalService.withdraw(id) };
       if (place === false) return { approval: await approvalService.expire(id), late: EARLIER };

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Frame, ReadOptions, TurnStream } from "../turns/stream.js";
+import type { ReadOptions, TurnStream } from "../turns/stream.js";
 import type { GatewayContext } from "./context.js";
 
 /** A comment after this many ms without an event keeps proxies from hanging up. */
@@ -14,13 +14,18 @@ export function sendEvents(
   stream: TurnStream,
   options: Omit<ReadOptions, "heartbeatMs">,
 ): void {
+  sendFrames(ctx, stream.read({ ...options, heartbeatMs: HEARTBEAT_MS }));
+}
+
+/** Answers with whatever frames come, as server-sent events; null is a comment. */
+export function sendFrames(ctx: GatewayContext, frames: AsyncIterable<SentFrame | null>): void {
   ctx.set({
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
     "x-accel-buffering": "no",
   });
   ctx.status = 200;
-  ctx.body = Readable.from(encode(stream.read({ ...options, heartbeatMs: HEARTBEAT_MS })), {
+  ctx.body = Readable.from(encode(frames), {
     objectMode: false,
     highWaterMark: 16_384,
   });
@@ -28,11 +33,18 @@ export function sendEvents(
   ctx.flushHeaders();
 }
 
-async function* encode(frames: AsyncIterable<Frame | null>): AsyncGenerator<string, void> {
+/** One event. A text goes as it is, anything else as JSON. */
+interface SentFrame {
+  readonly id: number;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+async function* encode(frames: AsyncIterable<SentFrame | null>): AsyncGenerator<string, void> {
   for await (const frame of frames) yield frame === null ? ":\n\n" : encodeFrame(frame);
 }
 
-function encodeFrame({ id, event, data }: Frame): string {
+function encodeFrame({ id, event, data }: SentFrame): string {
   const text = typeof data === "string" ? data : JSON.stringify(data);
   // A line break of any kind ends a `data:` line; the reader joins the lines with \n again.
   const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);

@@ -42,6 +42,8 @@ export interface AskedCall extends GrantedCall {
   readonly cwd: string;
   /** Set where a subagent makes the call. */
   readonly agentId: string | undefined;
+  /** The call can't be kept over the end of its process: it waits for as long as it is held. */
+  readonly held?: boolean;
   /** Aborted when the CLI does not wait for an answer any more. */
   readonly signal: AbortSignal;
   /**
@@ -137,6 +139,56 @@ export interface BackgroundTask {
   readonly since: string;
 }
 
+/** Why background work was ended before its end. */
+export type TaskLoss =
+  /** It ran for longer than `[engine] background_secs`, or more of it than is allowed at once. */
+  | "limit"
+  /** Its process waited for the session's next turn for too long. */
+  | "idle"
+  | "memory"
+  /** Its process made room for another one's. */
+  | "room"
+  /** The session's next turn needed another process: another model, say. */
+  | "replaced"
+  /** The turn was ended, and all that it had started. */
+  | "interrupted"
+  /** A one-shot task's process ends with its answer. */
+  | "task"
+  | "shutdown"
+  /** The gateway was killed. */
+  | "restart"
+  /** The CLI ended by itself, or was killed. */
+  | "died";
+
+/** Background work that was ended before its end. */
+export interface LostTask extends BackgroundTask {
+  readonly reason: TaskLoss;
+}
+
+/**
+ * A turn that the CLI has begun by itself, since something that it ran in the background has ended, or was lost. It runs
+ * already.
+ */
+export interface OwnTurn {
+  /** The latest turn of its process. */
+  readonly after: Pick<EngineTurn, "info" | "plan" | "approvalMode">;
+  /** Hears the turn from its beginning to its end; to be called once. Aborting the signal ends the turn. */
+  run(terms: OwnTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
+}
+
+/** Who decides on the tool calls of a turn that the CLI has begun by itself. */
+export type OwnTurnTerms = Pick<EngineTurn, "decider" | "needsPermission">;
+
+/** Hears what happens in sessions beside the turns that are run. */
+export interface SessionListener {
+  /** The CLI has begun a turn by itself. */
+  began(turn: OwnTurn): void;
+  /** What runs in the background of a session from now on. */
+  tasks(sessionId: string, running: readonly BackgroundTask[]): void;
+  /** Background work was ended. */
+  lost(sessionId: string, tasks: readonly LostTask[]): void;
+}
+
 /** What a running turn tells as it goes. */
 export interface EngineListener {
   /** New text of the answer. */
@@ -180,6 +232,10 @@ export interface EngineResult {
   /** Which of the granted calls were let run, by `toolUseId`. */
   readonly ran: readonly string[];
   readonly exitCode: number | null;
+  /** Subagents that go on in the background, by the CLI's own id. */
+  readonly agents?: readonly string[];
+  /** What was running in the background and was ended with the turn's process. */
+  readonly lost?: readonly LostTask[];
   /** The model that answered, as far as it is known. */
   readonly model: string | undefined;
 }
@@ -193,6 +249,10 @@ export interface ModelName {
 export interface Engine {
   /** Aborting the signal (its reason is a StopReason) ends the turn, and all that it started, within 5 s. */
   run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
+  /** Who hears what happens beside the turns that are run; to be called once, before the first. */
+  listen(listener: SessionListener): void;
+  /** What runs in the background of a session, the oldest first. */
+  background(sessionId: string): readonly BackgroundTask[];
   /** The models that the CLI offers. Rejects where it can't tell. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
   /** How many processes of the CLI there are. */
@@ -204,7 +264,7 @@ export interface Engine {
   /** The session is gone: ends the process that it keeps. */
   release(sessionId: string): Promise<void>;
   /** What processes start with has changed: ends those that are idle. */
-  retire(): Promise<void>;
+  retire(why?: TaskLoss): Promise<void>;
   /** Ends every process. */
   close(): Promise<void>;
 }

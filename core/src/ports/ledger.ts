@@ -9,7 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
-import type { ChildNote, SessionTotals } from "./engine.js";
+import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { PageQuery } from "./page.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
@@ -114,6 +114,16 @@ export interface SessionBook {
   setCliTotals(id: string, totals: SessionTotals): Promise<void>;
   /** The session's turns go to another model from now on. Where a turn ends at the same moment, see `TurnEnding`. */
   setModel(id: string, model: string): Promise<void>;
+  /** What the CLI runs in the session's background from now on. */
+  setBackground(id: string, running: readonly BackgroundTask[]): Promise<void>;
+  /** Background work of the session was ended: its next answer is to tell. */
+  addLost(id: string, lost: readonly LostTask[]): Promise<void>;
+  /** What was ended, and no answer has told. */
+  lost(id: string): Promise<readonly LostTask[]>;
+  /** An answer has told these, the first of `lost`. */
+  forgetLost(id: string, told: readonly LostTask[]): Promise<void>;
+  /** Right after opening: what a dead gateway left running in the background is lost. */
+  loseBackground(): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
   /** The models of the listed sessions, sorted. */
   models(): Promise<readonly string[]>;
   /** What the session used, model by model; empty where there is none. */

@@ -16,9 +16,16 @@ export interface TurnInfo {
   readonly sessionId: string;
   readonly kind: "task" | "session";
   readonly keyId: string;
+  /**
+   * `background`: the CLI began the turn by itself, since something that it ran in the background had ended. Not there:
+   * `prompt`.
+   */
+  readonly origin?: TurnOrigin;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }
+
+export type TurnOrigin = "prompt" | "background";
 
 /** What a turn is about to do; `beforeExecute` may return another one. */
 export interface TurnPlan {

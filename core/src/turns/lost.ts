@@ -68,8 +68,8 @@ export async function bookLostTurns(
     const outcome = outcomeOf(turn, respond(turn));
     audit.turn(auditLine(turn, outcome, at));
     log.warn({ turn_id: id, key_id: turn.keyId }, "a turn was lost when the gateway ended");
-    const { kind, keyId, createdAt } = turn;
-    lost.push({ turn: { id, sessionId, kind, keyId, createdAt }, outcome });
+    const { kind, keyId, origin = "prompt", createdAt } = turn;
+    lost.push({ turn: { id, sessionId, kind, keyId, origin, createdAt }, outcome });
   }
   await audit.flush();
   return lost;

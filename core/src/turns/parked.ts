@@ -79,9 +79,9 @@ export class ParkedTurns {
         return;
       this.#gone.set(turnId, approval.id);
       const { parked, usage, route } = turn;
-      const { id, sessionId, kind, keyId, createdAt } = turn;
+      const { id, sessionId, kind, keyId, origin = "prompt", createdAt } = turn;
       turns.start({
-        info: { id, sessionId, kind, keyId, createdAt },
+        info: { id, sessionId, kind, keyId, origin, createdAt },
         plan: { ...parked.plan, prompt: "" },
         route,
         continues: { parked, approval, usage },

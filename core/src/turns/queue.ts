@@ -180,6 +180,14 @@ function moveTo(waiter: Waiter, position: number): void {
   waiter.moved(position);
 }
 
+/** For turns that run already: there is always a place. */
+export const UNQUEUED: Pick<TurnQueue, "enter" | "enterAgain"> = {
+  enter: async () => NO_PLACE,
+  enterAgain: async () => NO_PLACE,
+};
+
+const NO_PLACE: Place = { leave: () => undefined };
+
 /** What a client meets where so many turns wait already. */
 export function queueFull(size: number): GatewayError {
   return new GatewayError("UNAVAILABLE", `the queue is full (${size} turns wait); try again later`, {

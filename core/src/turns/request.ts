@@ -4,11 +4,12 @@ import type { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Approval } from "../ports/approvals.js";
 import type { AuditLog } from "../ports/audit.js";
-import type { ApprovalMode, Engine, GrantedCall, SpawnPlan } from "../ports/engine.js";
+import type { ApprovalMode, Engine, GrantedCall, OwnTurn, SpawnPlan } from "../ports/engine.js";
 import type { Ledger } from "../ports/ledger.js";
 import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
+import type { SessionEvents } from "./session-events.js";
 
 /** Where turns are written down. */
 export interface Records {
@@ -38,6 +39,8 @@ export interface TurnRequest {
   readonly continues?: ContinuedTurn;
   /** True: where the session's conversation is lost, a new one begins. */
   readonly restartConversation?: boolean;
+  /** Set where the CLI has begun the turn by itself: it is followed, not run. */
+  readonly own?: OwnTurn;
   /** True: what the session waits for is withdrawn. */
   readonly withdrawPending?: boolean;
 }
@@ -53,6 +56,10 @@ export interface TurnContext {
    * too many wait; with `again` none is refused.
    */
   readonly order: (sessionId: string, stop: AbortSignal, again: boolean) => Promise<() => void>;
+  /** Waits until the CLI runs no turn of its own in the session. Rejects with the signal's reason. */
+  readonly quiet: (sessionId: string, stop: AbortSignal) => Promise<void>;
+  /** Who listens to sessions. */
+  readonly events: SessionEvents;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
   /** How tool calls of a CLI that starts so are treated at the moment. */

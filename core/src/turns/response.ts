@@ -3,7 +3,7 @@ import { denialOf } from "../approvals/view.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { Approval } from "../ports/approvals.js";
 import type { TurnAuditLine } from "../ports/audit.js";
-import type { EngineResult, StopReason } from "../ports/engine.js";
+import type { EngineResult, LostTask, StopReason } from "../ports/engine.js";
 import type { TurnRecord } from "../ports/ledger.js";
 import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { ContinuedTurn, TurnRequest } from "./request.js";
@@ -70,6 +70,8 @@ interface TurnCourse {
   readonly waitedMs: number;
   /** The session's folder was gone, and was created again for it. */
   readonly workdirRecreated: boolean;
+  /** Background work of the session that was ended, and of which no answer has told. */
+  readonly lost?: readonly LostTask[];
 }
 
 /** What became of a turn. */
@@ -91,7 +93,7 @@ export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
 /** The answer as clients get it. */
 function toResponse(
   { info, granted = [], continues }: TurnRequest,
-  { ending, result, usage, closed, workdirRecreated }: TurnCourse,
+  { ending, result, usage, closed, workdirRecreated, lost = [] }: TurnCourse,
   durationMs: number,
 ): TurnResponse {
   const denials = [
@@ -113,6 +115,7 @@ function toResponse(
     }),
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(workdirRecreated ? { workdir_recreated: true } : {}),
+    ...(lost.length > 0 && { background_lost: [...lost] }),
     ...codeOf(ending),
   };
 }
@@ -141,6 +144,7 @@ export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: strin
     key_id: info.keyId,
     session_id: info.sessionId,
     turn_id: info.id,
+    origin: info.origin ?? "prompt",
     model: outcome.model,
     claude_exit_code: outcome.exitCode,
     duration_ms: outcome.durationMs,
@@ -149,7 +153,7 @@ export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: strin
     tokens: response.tokens,
     cost_usd: response.cost_usd,
     ...(outcome.usage.estimated ? { cost_estimated: true } : {}),
-    message: `${info.kind} ${outcome.end}${response.error === null ? "" : `: ${response.error}`}`,
+    message: `${info.kind} ${info.origin === "background" ? "background turn " : ""}${outcome.end}${response.error === null ? "" : `: ${response.error}`}`,
   };
 }
 

@@ -1,4 +1,5 @@
-import type { StopReason } from "../ports/engine.js";
+import type { OwnTurn, StopReason } from "../ports/engine.js";
+import { unlessAborted } from "../unless-aborted.js";
 import { shuttingDown } from "./queue.js";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";
@@ -15,6 +16,28 @@ export class RunningTurns {
   /** Throws UNAVAILABLE once it is closed. */
   start(request: TurnRequest): Turn {
     this.checkOpen();
+    return this.#add(request);
+  }
+
+  /** Follows a turn that the CLI has begun by itself, also while the gateway closes: it costs money as others do. */
+  follow(request: TurnRequest & { readonly own: OwnTurn }): Turn {
+    return this.#add(request);
+  }
+
+  /** Waits until the CLI runs no turn of its own in the session. Rejects with the signal's reason. */
+  async quiet(sessionId: string, stop: AbortSignal): Promise<void> {
+    for (;;) {
+      const own = this.ofSession(sessionId).filter(({ info }) => info.origin === "background");
+      if (own.length === 0) return;
+      const ended = Promise.all(own.map((turn) => turn.ended));
+      await unlessAborted(
+        ended.then(() => undefined),
+        stop,
+      );
+    }
+  }
+
+  #add(request: TurnRequest): Turn {
     const turn = new Turn(request, this.context);
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(({ outcome }) => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.js";
 import type { Approval } from "../ports/approvals.js";
-import type { ChildNote, EngineResult, SessionTotals } from "../ports/engine.js";
+import type { ChildNote, EngineResult, LostTask, SessionTotals } from "../ports/engine.js";
 import type { SessionRecord, TurnParking } from "../ports/ledger.js";
 import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { Records } from "./request.js";
@@ -87,6 +87,17 @@ export class TurnRecorder {
     if (!stands) return this.#standing();
     this.books.audit.turn(auditLine(this.turn.info, outcome, at));
     return outcome;
+  }
+
+  /** Background work of the session that was ended, and of which no answer has told. */
+  lost(): Promise<readonly LostTask[]> {
+    return this.books.ledger.sessions.lost(this.turn.info.sessionId);
+  }
+
+  /** The turn's answer tells these. */
+  toldLost(told: readonly LostTask[]): void {
+    if (told.length > 0)
+      this.#inBackground(this.books.ledger.sessions.forgetLost(this.turn.info.sessionId, told));
   }
 
   /** The end that the turn had before. */

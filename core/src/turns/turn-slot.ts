@@ -1,7 +1,7 @@
 import type { Place, TurnQueue } from "./queue.js";
 
 export interface CourseOptions {
-  readonly queue: TurnQueue;
+  readonly queue: Pick<TurnQueue, "enter" | "enterAgain">;
   readonly keyId: string;
   /** How long the turn may run, in ms. */
   readonly timeoutMs: number;

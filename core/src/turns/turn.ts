@@ -2,12 +2,20 @@ import { existsSync } from "node:fs";
 import { TurnCalls } from "../approvals/calls.js";
 import { GatewayError } from "../errors.js";
 import type { Approval } from "../ports/approvals.js";
-import type { EngineListener, EngineResult, StopReason, UnaskedCall } from "../ports/engine.js";
+import type {
+  EngineListener,
+  EngineResult,
+  LostTask,
+  OwnTurn,
+  StopReason,
+  UnaskedCall,
+} from "../ports/engine.js";
 import type { SessionRecord } from "../ports/ledger.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import { runsRepositoryCode } from "../repositories/commands.js";
 import { readsOthersFolder } from "../unasked-reads.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
+import { type TurnQueue, UNQUEUED } from "./queue.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
@@ -55,7 +63,8 @@ export class Turn {
     this.stream = new TurnStream(request.continues?.parked.stream);
     this.#recorder = new TurnRecorder(request, context.books);
     this.#plan = request.plan;
-    this.ended = this.#run();
+    context.events.began(request.info);
+    this.ended = request.own === undefined ? this.#run() : this.#follow(request.own);
   }
 
   get info(): TurnInfo {
@@ -96,6 +105,29 @@ export class Turn {
     }
   }
 
+  /** A turn that the CLI has begun by itself is under way: nobody is asked, and nothing waited for. */
+  async #follow(own: OwnTurn): Promise<FinishedTurn> {
+    this.#running = true;
+    const slot = this.#slotIn(UNQUEUED);
+    try {
+      await this.#untilWritten(() => this.#recorder.begin());
+      await slot.begin(false);
+      const { approvalMode } = own.after;
+      if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
+      const terms = {
+        decider: this.#calls,
+        ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
+      };
+      const result = await own.run(terms, this.#listener([]), this.#stop.signal);
+      slot.end();
+      return await this.#finish(endingOfResult(result, this.#stopped), result);
+    } catch (error) {
+      return this.#finish(endingOfError(error, this.#stopped) ?? this.#defect(error), undefined);
+    } finally {
+      slot.end();
+    }
+  }
+
   /** Writes the turn down, lets plugins change or refuse it, and waits for the session's earlier turns. */
   async #begin(line: Promise<unknown>): Promise<void> {
     const { info, withdrawPending = false } = this.request;
@@ -105,21 +137,14 @@ export class Turn {
     if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
     const waiting = performance.now();
     await line;
+    await this.context.quiet(info.sessionId, this.#stop.signal);
     this.#waitedMs = performance.now() - waiting;
     await this.context.passParked(info.sessionId, withdrawPending);
   }
 
   /** Runs the turn when the queue has a place for it. */
   async #admitted(again: boolean): Promise<EngineResult> {
-    const slot = new TurnSlot({
-      queue: this.context.queue,
-      keyId: this.info.keyId,
-      timeoutMs: this.#plan.timeoutMs,
-      onTimeout: () => this.stop("timeout"),
-      moved: (position) => this.#tell({ type: "queued", position }),
-      signal: this.#stop.signal,
-    });
-    this.#slot = slot;
+    const slot = this.#slotIn(this.context.queue);
     await slot.begin(again);
     this.#running = true;
     try {
@@ -127,6 +152,19 @@ export class Turn {
     } finally {
       slot.end();
     }
+  }
+
+  #slotIn(queue: Pick<TurnQueue, "enter" | "enterAgain">): TurnSlot {
+    const slot = new TurnSlot({
+      queue,
+      keyId: this.info.keyId,
+      timeoutMs: this.#plan.timeoutMs,
+      onTimeout: () => this.stop("timeout"),
+      moved: (position) => this.#tell({ type: "queued", position }),
+      signal: this.#stop.signal,
+    });
+    this.#slot = slot;
+    return slot;
   }
 
   async #execute(slot: TurnSlot): Promise<EngineResult> {
@@ -224,10 +262,16 @@ export class Turn {
   async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
     try {
       return await this.#untilWritten(async () => {
-        if (this.#calls !== undefined) await this.context.approvalService.withdrawAll(this.info.id);
+        if (this.#calls !== undefined) {
+          // What subagents that go on have asked about waits yet.
+          const waiting = this.#calls.askedBy(result?.agents ?? []);
+          await this.context.approvalService.withdrawAll(this.info.id, waiting);
+        }
         const priced = await this.#recorder.priced(result ?? { usage: NO_USAGE });
-        const ours = this.#outcomeOf(ending, result, priced);
+        const lost = await this.#lostBefore(result);
+        const ours = this.#outcomeOf(ending, result, priced, lost);
         const outcome = await this.#recorder.end(ours, this.request.continues && priced);
+        this.#recorder.toldLost(lost);
         return { outcome, error: outcome === ours ? ending.error : undefined };
       });
     } catch (error) {
@@ -273,7 +317,12 @@ export class Turn {
   }
 
   /** @param used since the turn was parked, if it was: what it had used before comes on top */
-  #outcomeOf(ending: Ending, result: EngineResult | undefined, used: TurnUsage): TurnOutcome {
+  #outcomeOf(
+    ending: Ending,
+    result: EngineResult | undefined,
+    used: TurnUsage,
+    lost: readonly LostTask[] = [],
+  ): TurnOutcome {
     const { continues } = this.request;
     return toOutcome(this.request, {
       plan: this.#plan,
@@ -284,7 +333,13 @@ export class Turn {
       ranMs: this.#slot?.ranMs ?? 0,
       waitedMs: this.#waitedMs + (this.#slot?.queuedMs ?? 0),
       workdirRecreated: this.#workdirRecreated,
+      lost: [...lost, ...(result?.lost ?? [])],
     });
+  }
+
+  /** What the session's next answer is to tell: a prompt's, that the CLI has answered. */
+  async #lostBefore(result: EngineResult | undefined): Promise<readonly LostTask[]> {
+    return result === undefined || this.request.own !== undefined ? [] : this.#recorder.lost();
   }
 
   #untilWritten<T>(write: () => Promise<T>): Promise<T> {
@@ -294,6 +349,7 @@ export class Turn {
 
   #tell(event: TurnEvent): void {
     this.stream.push(event);
+    this.context.events.told(event, this.info);
     this.context.kernel.tell("event", event, this.info);
   }
 

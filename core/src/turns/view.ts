@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import { GatewayError, isErrorCode } from "../errors.js";
 import type { StopReason } from "../ports/engine.js";
 import type { Ledger } from "../ports/ledger.js";
+import type { TurnInfo, TurnOrigin } from "../ports/turns.js";
 import type { RunningTurns } from "./running.js";
 import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";
@@ -19,6 +20,7 @@ export interface TurnAnswer {
 export interface TurnView {
   readonly id: string;
   readonly sessionId: string;
+  readonly origin: TurnOrigin;
   readonly createdAt: string;
   readonly state: TurnState;
   readonly stream: TurnStream;
@@ -76,11 +78,12 @@ export class TurnViews {
 
   /** A running turn as clients read it; its events are kept for a while when it has ended. */
   follow(turn: Turn): TurnView {
-    const { id, sessionId, createdAt } = turn.info;
+    const { id, sessionId, origin = "prompt", createdAt } = turn.info;
     const answer = this.#answers.get(turn) ?? this.#answerOf(turn);
     return {
       id,
       sessionId,
+      origin,
       createdAt,
       state: turn.running ? "running" : "queued",
       stream: turn.stream,
@@ -90,13 +93,14 @@ export class TurnViews {
   }
 
   #answerOf(turn: Turn): Promise<TurnAnswer> {
-    const { id, sessionId, createdAt, keyId } = turn.info;
+    const { id, sessionId, origin = "prompt", createdAt, keyId } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
       // A parked turn is not over: what becomes of it is in the ledger.
       if (outcome.end !== "parked") {
         const { stream } = turn;
         const { end: state } = outcome;
-        this.#ended.set(id, { id, sessionId, createdAt, keyId, state, stream, answer, stop: doNothing });
+        const ended = { id, sessionId, origin, createdAt, keyId, state, stream, answer, stop: doNothing };
+        this.#ended.set(id, ended);
       }
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
     });
@@ -110,8 +114,9 @@ function storedView(
   {
     id,
     sessionId,
+    origin = "prompt",
     createdAt,
-  }: { readonly id: string; readonly sessionId: string; readonly createdAt: string },
+  }: Pick<TurnInfo, "id" | "sessionId" | "origin" | "createdAt">,
   state: TurnState,
   response: TurnResponse,
 ): TurnView {
@@ -125,6 +130,7 @@ function storedView(
   return {
     id,
     sessionId,
+    origin,
     createdAt,
     state,
     stream,

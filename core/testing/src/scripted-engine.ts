@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { Engine, EngineListener, EngineResult, EngineTurn, ModelName } from "@claudeway/core/ports";
+import type {
+  BackgroundTask,
+  Engine,
+  EngineListener,
+  EngineResult,
+  EngineTurn,
+  ModelName,
+} from "@claudeway/core/ports";
 import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
 import { Performance } from "./performance.js";
 import { ECHO, type Script, type ScriptedTurn } from "./script.js";
@@ -39,6 +46,12 @@ export class ScriptedEngine implements Engine {
     } finally {
       this.#running--;
     }
+  }
+
+  listen(): void {}
+
+  background(): readonly BackgroundTask[] {
+    return [];
   }
 
   async models(): Promise<readonly ModelName[]> {

@@ -16,7 +16,7 @@ export interface AnswersOptions {
   readonly ledger: Pick<LedgerView, "response">;
   readonly scope: Pick<PluginScope, "log" | "signal">;
   /** An answer is shown whose turn was denied calls. */
-  readonly denied: (turn: ShownTurn, response: TurnResponse) => void;
+  readonly denied: (turn: Omit<ShownTurn, "messageId">, response: TurnResponse) => void;
 }
 
 /** A turn whose answer belongs in this chat. */
@@ -50,7 +50,7 @@ export class Answers {
   /** Shows a running turn as it grows, to its end. Rejects only when the plugin is switched off. */
   async follow(handle: TurnHandle, turn: ShownTurn): Promise<void> {
     const { scope, state } = this.options;
-    const answer = this.#growing(turn);
+    const answer = this.#growing(turn, turn.messageId);
     const stop = () => answer.stop();
     scope.signal.addEventListener("abort", stop, { once: true });
     this.#shown.add(turn.turnId);
@@ -70,7 +70,13 @@ export class Answers {
 
   /** Shows the answer of a turn that has ended. */
   async show(response: TurnResponse, turn: ShownTurn): Promise<void> {
-    await this.#finish(this.#growing(turn), response, turn);
+    await this.#finish(this.#growing(turn, turn.messageId), response, turn);
+  }
+
+  /** What Claude says of its own accord, when something in the background has ended. */
+  async tell(response: TurnResponse, turn: Omit<ShownTurn, "messageId">): Promise<void> {
+    const { state } = this.options;
+    await this.#finish(this.#growing(turn, state.lastOf(turn.key)), response, turn);
   }
 
   /** A turn that was parked has ended, or is parked again. False: it is none of ours. */
@@ -104,11 +110,11 @@ export class Answers {
     await this.goneOn({ ...turn, sessionId: response.session_id }, response);
   }
 
-  #growing(turn: ShownTurn): GrowingAnswer {
+  #growing(turn: Pick<ShownTurn, "key">, replyTo: number | undefined): GrowingAnswer {
     const { chat, state, say, intervalMs, scope } = this.options;
     return new GrowingAnswer({
       chat,
-      place: placeOf(turn.key, turn.messageId),
+      place: placeOf(turn.key, replyTo),
       intervalMs,
       scope,
       fileCaption: say("restOfAnswer"),
@@ -132,10 +138,16 @@ export class Answers {
     }
   }
 
-  async #finish(answer: GrowingAnswer, response: TurnResponse, turn: ShownTurn): Promise<void> {
+  /** `turn` has no `messageId` where nobody asked; such a turn is never parked. */
+  async #finish(
+    answer: GrowingAnswer,
+    response: TurnResponse,
+    turn: Omit<ShownTurn, "messageId"> & Partial<ShownTurn>,
+  ): Promise<void> {
     const { state, scope, denied } = this.options;
     const { turnId, key, messageId } = turn;
-    if (response.pending_approval !== undefined) state.setParked(turnId, { turnId, key, messageId });
+    if (response.pending_approval !== undefined && messageId !== undefined)
+      state.setParked(turnId, { turnId, key, messageId });
     try {
       await answer.finish(this.#textOf(response));
     } catch (error) {

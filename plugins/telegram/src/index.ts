@@ -128,6 +128,9 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       const shown = { turnId, sessionId, keyId };
       const after = async (): Promise<void> => {
         await denials.approvedElsewhere(keyId, response);
+        const key = state.keyOfSession(sessionId);
+        if (turn.origin === "background" && key !== undefined)
+          return answers.tell(response, { ...shown, key });
         if (await answers.goneOn(shown, response)) return;
         if (response.permission_denials !== undefined) await denials.denied(shown, response);
       };

@@ -218,6 +218,10 @@ export interface AuditLine {
    */
   turn_id?: string;
   /**
+   * Turns: `background` if the CLI began it by itself.
+   */
+  origin?: "prompt" | "background";
+  /**
    * Turns: the model that answered, else the one asked for.
    */
   model?: string;
@@ -266,6 +270,28 @@ export interface AuditLine {
    * Requests: the HTTP status; 499 where the client left before its answer began.
    */
   status?: number;
+}
+
+/**
+ * Something that the CLI runs between turns: a command, a subagent.
+ */
+export interface BackgroundTask {
+  /**
+   * The CLI's own id of it.
+   */
+  id: string;
+  /**
+   * `shell`, `subagent`, `workflow`, `mcp`, or what else the CLI calls it.
+   */
+  kind: string;
+  /**
+   * What it is, as the model described it.
+   */
+  description: string;
+  /**
+   * When it was begun, UTC.
+   */
+  since: string;
 }
 
 /**
@@ -416,6 +442,18 @@ export interface Config {
      * How long a session's process is kept alive after a turn, in seconds; 0: a new one for every turn.
      */
     idle_secs: number;
+    /**
+     * How long a session's process is kept for commands and subagents that run in its background, in seconds; 0: no longer than others.
+     */
+    background_secs: number;
+    /**
+     * How many processes are kept for background work at once; 0: half of `max_processes`. Those that began first are; any other is ended like an idle one.
+     */
+    max_background: number;
+    /**
+     * How many of them may be one key's.
+     */
+    max_background_per_key: number;
     /**
      * How many processes are started ahead for one-shot tasks.
      */
@@ -687,6 +725,42 @@ export interface Health {
 }
 
 /**
+ * Background work that was ended before its end.
+ */
+export interface LostTask {
+  /**
+   * The CLI's own id of it.
+   */
+  id: string;
+  /**
+   * `shell`, `subagent`, `workflow`, `mcp`, or what else the CLI calls it.
+   */
+  kind: string;
+  /**
+   * What it is, as the model described it.
+   */
+  description: string;
+  /**
+   * When it was begun, UTC.
+   */
+  since: string;
+  /**
+   * Why: `background_secs` or a cap on such processes (`limit`); its process was idle for too long, too large, made room for another one or was replaced by one for other settings; its turn was interrupted; it was a one-shot task's; the gateway was stopped, or killed; the CLI ended.
+   */
+  reason:
+    | "limit"
+    | "idle"
+    | "memory"
+    | "room"
+    | "replaced"
+    | "interrupted"
+    | "task"
+    | "shutdown"
+    | "restart"
+    | "died";
+}
+
+/**
  * A model that a request can name.
  */
 export interface Model {
@@ -772,6 +846,165 @@ export interface SessionDeleted {
    */
   session_id: string;
 }
+
+/**
+ * What happens in a session, as `event:` and `data:` in server-sent events.
+ */
+export type SessionEvent =
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "turn";
+      /**
+       * The turn.
+       */
+      data: {
+        /**
+         * The turn that it is of.
+         */
+        turn_id: string;
+        /**
+         * `background`: the CLI began the turn by itself, since something that it ran in the background had ended.
+         */
+        origin: "prompt" | "background";
+        /**
+         * When it began, UTC.
+         */
+        created_at: string;
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "queued";
+      /**
+       * Where the turn stands.
+       */
+      data: {
+        /**
+         * The turn that it is of.
+         */
+        turn_id: string;
+        /**
+         * The place in the queue; 1 is next.
+         */
+        position: number;
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "text";
+      /**
+       * The piece.
+       */
+      data: {
+        /**
+         * The turn that it is of.
+         */
+        turn_id: string;
+        /**
+         * What is new.
+         */
+        text: string;
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "permission_request";
+      data: Approval;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "permission_resolved";
+      data: Approval;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "permission_denied";
+      /**
+       * The turn's denied calls.
+       */
+      data: {
+        /**
+         * The turn that it is of.
+         */
+        turn_id: string;
+        /**
+         * The denied calls.
+         */
+        denials: PermissionDenial[];
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "done";
+      /**
+       * The turn and its answer.
+       */
+      data: {
+        /**
+         * The turn that it is of.
+         */
+        turn_id: string;
+        /**
+         * `background`: the CLI began the turn by itself, since something that it ran in the background had ended.
+         */
+        origin: "prompt" | "background";
+        response: TurnResponse;
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "background";
+      /**
+       * What runs now.
+       */
+      data: {
+        /**
+         * All of it.
+         */
+        background: BackgroundTask[];
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "background_lost";
+      /**
+       * What was ended.
+       */
+      data: {
+        /**
+         * What was ended.
+         */
+        background_lost: LostTask[];
+      };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "missed";
+      /**
+       * Nothing.
+       */
+      data: {};
+    };
 
 /**
  * The answer to an interrupt.
@@ -913,6 +1146,10 @@ export interface Session {
    */
   cost_usd: number | null;
   /**
+   * What the CLI runs in its background at the moment.
+   */
+  background?: BackgroundTask[];
+  /**
    * True: the cost of one of its turns or more is an estimate.
    */
   cost_estimated?: boolean;
@@ -1037,6 +1274,10 @@ export interface TurnResponse {
    */
   workdir_recreated?: boolean;
   /**
+   * Background work of the session that was ended since its last answer; absent if there was none.
+   */
+  background_lost?: LostTask[];
+  /**
    * What went wrong, for programs; absent where there is nothing to tell beside `error`.
    */
   code?: ErrorCode | FailureCode;
@@ -1054,6 +1295,10 @@ export interface TurnStatus {
    * The Claude session that the turn runs in.
    */
   session_id: string;
+  /**
+   * `background`: the CLI began the turn by itself, since something that it ran in the background had ended.
+   */
+  origin: "prompt" | "background";
   /**
    * When the turn arrived, in UTC.
    */
@@ -1078,6 +1323,7 @@ export interface SchemaTypes {
   "approve-request": ApproveRequest;
   "approved-call": ApprovedCall;
   "audit-line": AuditLine;
+  "background-task": BackgroundTask;
   "command-line": CommandLine;
   "config": Config;
   "error-code": ErrorCode;
@@ -1095,12 +1341,14 @@ export interface SchemaTypes {
   "grant-revoked": GrantRevoked;
   "grant": Grant;
   "health": Health;
+  "lost-task": LostTask;
   "model": Model;
   "models-response": ModelsResponse;
   "permission-denial": PermissionDenial;
   "plugin-section": PluginSection;
   "ready": Ready;
   "session-deleted": SessionDeleted;
+  "session-event": SessionEvent;
   "session-interrupted": SessionInterrupted;
   "session-list": SessionList;
   "session-start-request": SessionStartRequest;
@@ -1123,6 +1371,7 @@ export const SCHEMA_NAMES = [
   "approve-request",
   "approved-call",
   "audit-line",
+  "background-task",
   "command-line",
   "config",
   "error-code",
@@ -1140,12 +1389,14 @@ export const SCHEMA_NAMES = [
   "grant-revoked",
   "grant",
   "health",
+  "lost-task",
   "model",
   "models-response",
   "permission-denial",
   "plugin-section",
   "ready",
   "session-deleted",
+  "session-event",
   "session-interrupted",
   "session-list",
   "session-start-request",

@@ -123,6 +123,35 @@ const stream = [
   "",
 ].join("\n\n");
 
+const TURN_ID = "0b9a5c6e-6c39-4e1f-9a0e-0f6f9d3f3c11";
+
+const noticed = {
+  session_id: SESSION_ID,
+  result: "The build has finished.",
+  success: true,
+  duration_ms: 214,
+  tokens: { input: 48, output: 4, cache_read: 2000, cache_write: 100 },
+  cost_usd: 0.000586,
+  error: null,
+};
+
+const sessionStream = [
+  { id: 1796000000000000, event: "background", data: { background: [] } },
+  {
+    id: 1796000000000001,
+    event: "turn",
+    data: { turn_id: TURN_ID, origin: "background", created_at: "2030-01-01T10:00:00.000Z" },
+  },
+  { id: 1796000000000002, event: "text", data: { turn_id: TURN_ID, text: noticed.result } },
+  {
+    id: 1796000000000003,
+    event: "done",
+    data: { turn_id: TURN_ID, origin: "background", response: noticed },
+  },
+]
+  .map(({ id, event, data }) => `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  .join("");
+
 export const EXAMPLES = {
   health: { status: "ok", version: "0.1.0", uptime_secs: 86 },
   ready: { status: "ready" },
@@ -156,6 +185,7 @@ export const EXAMPLES = {
   turn: {
     turn_id: TASK_ID,
     session_id: TASK_ID,
+    origin: "prompt",
     created_at: "2026-03-02T16:19:10.402Z",
     state: "completed",
     result: denied,
@@ -163,11 +193,13 @@ export const EXAMPLES = {
   running: {
     turn_id: TASK_ID,
     session_id: TASK_ID,
+    origin: "prompt",
     created_at: "2026-03-02T16:19:10.402Z",
     state: "running",
     result: null,
   },
   stream,
+  sessionStream,
   approval,
   approvals: { approvals: [approval], total: 1, page: 1, limit: 20 },
   decide: { decision: "allow", scope: "session" },

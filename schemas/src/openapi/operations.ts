@@ -157,6 +157,26 @@ const SESSIONS = {
       errors: ["NOT_FOUND", "CONFLICT"],
     }),
   },
+  "/session/{session_id}/events": {
+    get: keyed({
+      operationId: "streamSessionEvents",
+      summary: "Streams what happens in a session, prompted or not",
+      description:
+        "From now on, or from `Last-Event-ID` on: turns of clients, and those that the CLI begins by itself when something that it ran in the background has ended. It ends when the gateway does. Leaving interrupts nothing.",
+      tag: "sessions",
+      parameters: [
+        "SessionId",
+        {
+          name: "Last-Event-ID",
+          in: "header",
+          description: "The id of the last event that was read; the stream goes on after it.",
+          schema: { type: "string", pattern: "^[0-9]{1,16}$" },
+        },
+      ],
+      ok: answer("The session's events as they happen.", events(EXAMPLES.sessionStream, "session-event")),
+      errors: ["NOT_FOUND"],
+    }),
+  },
   "/session/{session_id}/interrupt": {
     post: keyed({
       operationId: "interruptSession",

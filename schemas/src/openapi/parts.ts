@@ -91,15 +91,19 @@ export function schemaRef(schema: SchemaName): Part {
 }
 
 /** `text/event-stream` (WHATWG HTML, "Server-sent events"). */
-export function events(example: string): Part {
+export function events(example: string, schema: "stream-event" | "session-event" = "stream-event"): Part {
+  const title = String(schemaOf(schema)["title"]);
+  const text =
+    schema === "stream-event"
+      ? "the data of a `text` event is the bare text, that of all others is JSON"
+      : "the data is JSON";
   return {
     "text/event-stream": {
       schema: {
         type: "string",
-        description:
-          "Events with `id`, `event` and `data`. Read as `{event, data}` each is a `StreamEvent`; the data of a `text` event is the bare text, that of all others is JSON. Lines that begin with a colon are comments that keep proxies awake.",
+        description: `Events with \`id\`, \`event\` and \`data\`. Read as \`{event, data}\` each is a \`${title}\`; ${text}. Lines that begin with a colon are comments that keep proxies awake.`,
         contentMediaType: "text/event-stream",
-        contentSchema: { type: "array", items: schemaRef("stream-event") },
+        contentSchema: { type: "array", items: schemaRef(schema) },
       },
       examples: { stream: { value: example } },
     },

@@ -35,7 +35,7 @@ describe("a turn that was lost when a gateway died", () => {
     }
     expect(told).to.have.length(1);
     const [[turn, outcome] = []] = told;
-    expect(turn).to.deep.equal(TURN);
+    expect(turn).to.deep.equal({ ...TURN, origin: "prompt" });
     expect(outcome).to.deep.include({ end: "lost", model: "sonnet" });
     expect(outcome?.response).to.deep.include({ success: false, code: "UNAVAILABLE" });
   });

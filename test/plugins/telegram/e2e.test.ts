@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
@@ -26,7 +27,11 @@ describe("telegram and slack, end to end", function () {
     await gateway.dispose();
   });
 
-  async function start(more: string, args: readonly string[] = []): Promise<void> {
+  async function start(
+    more: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const config = `${telegramSection(api, "poll_timeout_secs = 5\n")}
 [plugins.slack]
 enabled = true
@@ -34,7 +39,7 @@ webhook_url = "${slack.url()}"
 interval_ms = 50
 public_url = "https://claude.example.org"
 ${more}`;
-    gateway = await TestGateway.start({ config, args });
+    gateway = await TestGateway.start({ config, args, env });
   }
 
   const shows = (part: string) => eventually(`a message with ${part}`, () => api.find(part), 60_000);
@@ -92,6 +97,29 @@ ${more}`;
       "utf8",
     );
     expect(log).to.contain('"key_id":"telegram"');
+  });
+
+  it("what ends in the background is told in its topic, and each prompt gets its own answer", async () => {
+    await start("", [], { IS_SANDBOX: "1" });
+    const command = "node -e 'setTimeout(()=>{},3000)'";
+    const input = { command, description: "Test job", run_in_background: true };
+    const job = `[[${JSON.stringify({ tool: "Bash", input })}]]`;
+    api.write(`${job} [[say started]] [[noticed [[say the build finished]]]]`, { thread: 3 });
+    await shows("started");
+    for (const word of ["alpha", "beta", "gamma", "delta"]) {
+      api.write(`[[say ${word}]]`, { thread: 3 });
+      await shows(word);
+      await sleep(1000);
+    }
+    expect((await shows("the build finished")).thread).to.equal(3);
+    const told = api.texts(3).map((text) => text.trim());
+    expect(told.filter((text) => text !== "the build finished")).to.deep.equal([
+      "started",
+      "alpha",
+      "beta",
+      "gamma",
+      "delta",
+    ]);
   });
 
   it("denied calls are approved by a press; many messages in topics keep order and sessions; Slack is told", async () => {

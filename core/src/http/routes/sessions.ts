@@ -1,11 +1,13 @@
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import { type Sessions, viewOf } from "../../sessions.js";
+import { GatewayError } from "../../errors.js";
+import type { Sessions } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
-import { callerOf, type GatewayState } from "../context.js";
+import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 import { pageOf } from "../query.js";
+import { HEARTBEAT_MS, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
 /** `/session…` and `/sessions`: conversations that are kept. */
@@ -19,7 +21,13 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
     ctx.body = (await sessions.list(callerOf(ctx), pageOf(ctx))) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {
-    ctx.body = viewOf(await sessions.owned(callerOf(ctx), idOf(ctx, "session")));
+    ctx.body = await sessions.view(callerOf(ctx), idOf(ctx, "session"));
+  });
+  router.get("/session/:id/events", async (ctx) => {
+    const gone = new AbortController();
+    ctx.res.once("close", () => gone.abort());
+    const reading = { after: lastEventId(ctx), heartbeatMs: HEARTBEAT_MS, stop: gone.signal };
+    sendFrames(ctx, await sessions.events(callerOf(ctx), idOf(ctx, "session"), reading));
   });
   router.post("/session/:id", async (ctx) => {
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
@@ -54,4 +62,15 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
     await sessions.delete(callerOf(ctx), session_id);
     ctx.body = { deleted: true, session_id } satisfies SessionDeleted;
   });
+}
+
+/** Where the reader was; undefined: it wants what happens from now on. */
+function lastEventId(ctx: GatewayContext): number | undefined {
+  const id = ctx.get("last-event-id");
+  if (id === "") return undefined;
+  if (/^\d{1,16}$/.test(id) && Number.isSafeInteger(Number(id))) return Number(id);
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `Last-Event-ID must be the id of an event, got ${JSON.stringify(id)}`,
+  );
 }

@@ -15,6 +15,7 @@ export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void
     ctx.body = {
       turn_id: view.id,
       session_id: view.sessionId,
+      origin: view.origin,
       created_at: view.createdAt,
       state: view.state,
       result: ended ? (await view.answer).response : null,

@@ -37,6 +37,7 @@ const TURN = {
   session_id: ID,
   key_id: TEXT,
   kind: { enum: ["session", "task"] },
+  origin: { enum: ["prompt", "background"] },
   route: TEXT,
   created_at: TIME,
   state: {
@@ -89,6 +90,7 @@ const LOG_LINE = {
 const LOG_DETAILS = {
   session_id: TEXT,
   turn_id: TEXT,
+  origin: { enum: ["prompt", "background"] },
   approval_id: TEXT,
   decided_by: TEXT,
   request_id: TEXT,

@@ -42,6 +42,7 @@ export function turnView(turn: TurnRecord, waits = false) {
     session_id: turn.sessionId,
     key_id: turn.keyId,
     kind: turn.kind,
+    origin: turn.origin ?? "prompt",
     route: turn.route,
     created_at: turn.createdAt,
     state: ended?.end ?? (turn.parked === undefined ? going : "parked"),

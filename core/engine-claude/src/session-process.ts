@@ -1,0 +1,248 @@
+import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type {
+  EngineResult,
+  EngineTurn,
+  SessionListener,
+  SessionTotals,
+  TotalsByModel,
+} from "@claudeway/core/ports";
+import type { Logger } from "pino";
+import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
+import type { CallHook } from "./asking.js";
+import { describe, lastLine } from "./endings.js";
+import { LateListener } from "./late-listener.js";
+import { OwnAttempt } from "./own-turn.js";
+import type { ClaudeProcess } from "./process.js";
+import type { BackgroundHearer, ReaderOwner } from "./reader.js";
+import { TurnReading, type TurnReport } from "./reading.js";
+import { takeShare } from "./split.js";
+import { add, estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
+
+export interface SessionProcessParts {
+  readonly child: ClaudeProcess;
+  readonly hook: CallHook | undefined;
+  readonly accounts: Accounts;
+  readonly sessions: SessionListener;
+  /** Something goes on in the process beside a client's turn, or does not any more. */
+  readonly changed: () => void;
+  readonly log: Logger;
+}
+
+/**
+ * A process as the one of its session: begins the turns that the CLI has begun by itself, and tells what each turn used
+ * where several did so at once.
+ */
+export class SessionProcess implements ReaderOwner {
+  /** The latest turn. */
+  #after: EngineTurn;
+  /** Turns of the CLI's own that went on as the answer to a prompt: the report is of both. */
+  readonly #folded: OwnAttempt[] = [];
+  /** What subagents in the background used, beside turns that have been told theirs. */
+  #carried: TotalsByModel = NO_TOTALS;
+  /** What they were delivered since the last report. */
+  #agents = new TurnReading(new LateListener());
+  #agentsRan = false;
+  /** What was told last of the session's totals. */
+  #totals: SessionTotals | undefined;
+
+  constructor(
+    turn: EngineTurn,
+    private readonly parts: SessionProcessParts,
+  ) {
+    this.#after = turn;
+    void parts.child.exited.then(() => this.#close());
+  }
+
+  /** The session's next turn runs in the process. */
+  serve(turn: EngineTurn): void {
+    this.#after = turn;
+  }
+
+  /** What a turn used, by the totals that its process reported; see Accounts. */
+  settle(
+    totals: TotalsByModel,
+    turn: TurnAccount,
+    cleared: string | undefined,
+  ): SettledTurn & { split: boolean } {
+    const tell = (now: SessionTotals) => {
+      this.#totals = now;
+      turn.tell(now);
+    };
+    const settled = this.parts.accounts.settle(this.parts.child, totals, { ...turn, tell }, cleared);
+    const split = this.#folded.length > 0 || this.#isShared();
+    if (!split) return { ...settled, split };
+    const { share, rest } = takeShare(settled.used, turn.delivered.totals());
+    this.#carried = add(this.#carried, this.#settleFolded(rest));
+    this.#beginInterval();
+    return { used: share, unreported: settled.unreported, split };
+  }
+
+  begin(): BackgroundHearer {
+    const { child, hook, sessions } = this.parts;
+    const attempt = new OwnAttempt({
+      after: this.#after,
+      child,
+      hook,
+      over: (over, how) => this.#over(over, how),
+    });
+    this.parts.changed();
+    sessions.began(attempt);
+    return attempt;
+  }
+
+  heard(message: SDKMessage): void {
+    this.parts.hook?.hear(message);
+  }
+
+  agentSaid(message: SDKMessage): void {
+    this.#agents.take(message);
+  }
+
+  tasksChanged(): void {
+    const { child, sessions } = this.parts;
+    this.#agentsRan ||= child.reader.tasks.agents.length > 0;
+    this.parts.changed();
+    sessions.tasks(this.#after.info.sessionId, child.reader.tasks.running);
+  }
+
+  rested(): void {
+    this.parts.changed();
+  }
+
+  lostResults(missed: number): void {
+    const { sessionId: session_id } = this.#after.info;
+    this.parts.log.error({ session_id, missed }, "the CLI's results skip numbers: an answer was lost");
+  }
+
+  stray({ user_message_uuids: prompts }: SDKResultMessage): void {
+    const { sessionId: session_id } = this.#after.info;
+    this.parts.log.warn({ session_id, prompts }, "the CLI answered a prompt that no turn waits for");
+  }
+
+  #over(attempt: OwnAttempt, how: TurnReport | "died" | "folded"): void {
+    if (how === "folded") this.#folded.push(attempt);
+    else if (how === "died") void this.#die(attempt);
+    else attempt.settle(this.#resultOf(attempt, how));
+  }
+
+  #resultOf(attempt: OwnAttempt, report: TurnReport): EngineResult {
+    const { reading } = attempt;
+    const { used, unreported } = report.isEmpty
+      ? { used: NO_TOTALS, unreported: NO_TOTALS }
+      : this.parts.accounts.settle(this.parts.child, report.totals, this.#accountOf(attempt), undefined);
+    const all = report.isEmpty ? used : this.#takeCarried(used);
+    return {
+      end: report.ok ? "completed" : attempt.stopped ? "stopped" : "failed",
+      deferred: undefined,
+      text: report.text || attempt.summary,
+      error: report.error,
+      usage: reportedUsage(all, reading.cut),
+      unreported: estimatedUsage(unreported),
+      denials: report.denials,
+      ran: [],
+      exitCode: 0,
+      model: reading.model,
+    };
+  }
+
+  /** The process ended in the middle of the turn. */
+  async #die(attempt: OwnAttempt): Promise<void> {
+    const { child, accounts } = this.parts;
+    const { reading } = attempt;
+    // Whatever it had started in tool calls goes with it.
+    await child.end("now");
+    const exit = await child.exited;
+    accounts.lose(child, this.#accountOf(attempt));
+    attempt.settle({
+      end: attempt.stopped ? "stopped" : "failed",
+      deferred: undefined,
+      text: reading.text || attempt.summary,
+      error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
+      usage: estimatedUsage(add(this.#takeCarried(NO_TOTALS), reading.delivered.totals())),
+      denials: [],
+      ran: [],
+      exitCode: exit.code,
+      model: reading.model,
+    });
+  }
+
+  #settleFolded(used: TotalsByModel): TotalsByModel {
+    let left = used;
+    for (const attempt of this.#folded.splice(0)) {
+      const { share, rest } = takeShare(left, attempt.reading.delivered.totals());
+      left = rest;
+      attempt.settle({
+        end: "completed",
+        deferred: undefined,
+        text: attempt.reading.text || attempt.summary,
+        error: null,
+        usage: { ...reportedUsage(share), estimated: true },
+        denials: [],
+        ran: [],
+        exitCode: 0,
+        model: attempt.reading.model,
+      });
+    }
+    return left;
+  }
+
+  #accountOf({ after, reading, listener }: OwnAttempt): TurnAccount {
+    return {
+      before: this.#totals ?? after.totals,
+      planMode: reading.planMode,
+      delivered: reading.delivered,
+      tell: (totals) => {
+        this.#totals = totals;
+        listener.totals(totals);
+      },
+    };
+  }
+
+  /** Whether a subagent in the background may have used some of what the next report tells. */
+  #isShared(): boolean {
+    return this.#agentsRan || this.parts.child.reader.tasks.agents.length > 0;
+  }
+
+  #takeCarried(used: TotalsByModel): TotalsByModel {
+    const all = add(used, this.#carried);
+    this.#carried = NO_TOTALS;
+    this.#beginInterval();
+    return all;
+  }
+
+  #beginInterval(): void {
+    this.#agents = new TurnReading(new LateListener());
+    this.#agentsRan = this.parts.child.reader.tasks.agents.length > 0;
+  }
+
+  /** What nobody will tell any more. */
+  #close(): void {
+    const { child, sessions } = this.parts;
+    const { sessionId } = this.#after.info;
+    for (const attempt of this.#folded.splice(0)) attempt.settle(brokenOff(attempt));
+    const unbooked = add(this.#carried, this.#agents.delivered.totals());
+    if (Object.keys(unbooked).length > 0) {
+      const attempt = new OwnAttempt({ after: this.#after, child, hook: undefined, over: () => undefined });
+      sessions.began(attempt);
+      attempt.settle({ ...brokenOff(attempt), usage: estimatedUsage(unbooked) });
+    }
+    if (child.lostTasks.length === 0) return;
+    sessions.tasks(sessionId, []);
+    sessions.lost(sessionId, child.lostTasks);
+  }
+}
+
+/** A turn of which the CLI will not tell the end. */
+function brokenOff({ reading, summary }: OwnAttempt): EngineResult {
+  return {
+    end: "failed",
+    deferred: undefined,
+    text: reading.text || summary,
+    error: "the process ended before the background work did",
+    usage: estimatedUsage(reading.delivered.totals()),
+    denials: [],
+    ran: [],
+    exitCode: null,
+    model: reading.model,
+  };
+}

@@ -1,0 +1,65 @@
+import { randomUUID } from "node:crypto";
+import type { BackgroundTask, LostTask, OwnTurn, SessionListener } from "../ports/engine.js";
+import type { Records } from "./request.js";
+import type { RunningTurns } from "./running.js";
+import type { SessionEvents } from "./session-events.js";
+
+/** The "route" of turns that the CLI begins by itself. */
+export const BACKGROUND_ROUTE = "background";
+/** Such a turn names no timeout of its own, in ms. */
+const TIMEOUT_MS = 600_000;
+
+export interface BackgroundParts {
+  readonly books: Records;
+  readonly turns: RunningTurns;
+  readonly events: SessionEvents;
+}
+
+/** Makes turns of what the CLI begins by itself, and writes down what it runs in the background. */
+export class Background implements SessionListener {
+  constructor(private readonly parts: BackgroundParts) {}
+
+  began(own: OwnTurn): void {
+    const { info, plan } = own.after;
+    const { sessionId, kind, keyId } = info;
+    const createdAt = new Date().toISOString();
+    this.parts.turns.follow({
+      info: { id: randomUUID(), sessionId, kind, keyId, origin: "background", createdAt },
+      plan: { ...plan, prompt: "", timeoutMs: TIMEOUT_MS },
+      route: BACKGROUND_ROUTE,
+      own,
+    });
+  }
+
+  tasks(sessionId: string, running: readonly BackgroundTask[]): void {
+    const { books, events } = this.parts;
+    events.tasks(sessionId, running);
+    this.#write(sessionId, books.ledger.sessions.setBackground(sessionId, running));
+  }
+
+  lost(sessionId: string, tasks: readonly LostTask[]): void {
+    const { books, events } = this.parts;
+    logLost(books, sessionId, tasks);
+    events.lost(sessionId, tasks);
+    // A one-shot task's own answer tells of it.
+    const untold = tasks.filter(({ reason }) => reason !== "task");
+    if (untold.length > 0) this.#write(sessionId, books.ledger.sessions.addLost(sessionId, untold));
+  }
+
+  #write(sessionId: string, write: Promise<void>): void {
+    write.catch((error: unknown) => {
+      const { log } = this.parts.books;
+      log.error({ err: error, session_id: sessionId }, "the ledger did not take a note of background work");
+    });
+  }
+}
+
+/** After a start: what the gateway before this one left running is lost. */
+export async function loseBackground(books: Records): Promise<void> {
+  for (const { id, lost } of await books.ledger.sessions.loseBackground()) logLost(books, id, lost);
+}
+
+function logLost({ log }: Records, sessionId: string, tasks: readonly LostTask[]): void {
+  for (const { id: task_id, kind, reason } of tasks)
+    log.warn({ session_id: sessionId, task_id, kind, reason }, "background work was ended before its end");
+}

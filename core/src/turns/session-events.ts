@@ -1,0 +1,177 @@
+import { viewOf } from "../approvals/view.js";
+import type { BackgroundTask, LostTask } from "../ports/engine.js";
+import type { TurnEvent, TurnInfo } from "../ports/turns.js";
+import { weightOf } from "./weight.js";
+
+/** One thing to send. */
+export interface SessionFrame {
+  readonly id: number;
+  readonly event: string;
+  readonly data: unknown;
+}
+
+/** How much of a session's past is kept for readers that come back, in bytes and in events. */
+const KEPT_BYTES = 1024 * 1024;
+const KEPT_EVENTS = 5000;
+/** A session's events are kept for this long after its last reader has left, in ms. */
+const KEPT_MS = 10 * 60 * 1000;
+
+/**
+ * What happens in sessions, prompted or not, for whoever wants to hear of it. Nothing is kept of a session that nobody
+ * listens to.
+ */
+export class SessionEvents {
+  readonly #feeds = new Map<string, Feed>();
+
+  /** A turn has begun. */
+  began({ id: turn_id, sessionId, origin = "prompt", createdAt: created_at }: TurnInfo): void {
+    this.#push(sessionId, "turn", { turn_id, origin, created_at });
+  }
+
+  told(event: TurnEvent, turn: TurnInfo): void {
+    if (!this.#feeds.has(turn.sessionId)) return;
+    this.#push(turn.sessionId, event.type, dataOf(event, turn));
+  }
+
+  tasks(sessionId: string, background: readonly BackgroundTask[]): void {
+    this.#push(sessionId, "background", { background });
+  }
+
+  lost(sessionId: string, background_lost: readonly LostTask[]): void {
+    this.#push(sessionId, "background_lost", { background_lost });
+  }
+
+  /**
+   * Yields what happens from now on, or from the event after `after`; `null` after so many ms without any. Ends when
+   * `stop` aborts.
+   */
+  async *read(
+    sessionId: string,
+    {
+      after,
+      heartbeatMs,
+      stop,
+    }: { readonly after?: number | undefined; readonly heartbeatMs: number; readonly stop: AbortSignal },
+  ): AsyncGenerator<SessionFrame | null, void> {
+    const feed = this.#feeds.get(sessionId) ?? new Feed();
+    this.#feeds.set(sessionId, feed);
+    feed.enter();
+    try {
+      yield* feed.read(after, heartbeatMs, stop);
+    } finally {
+      feed.leave(() => this.#feeds.delete(sessionId));
+    }
+  }
+
+  /** Nothing happens any more: ends every reader. */
+  close(): void {
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
+  }
+
+  #push(sessionId: string, event: string, data: unknown): void {
+    this.#feeds.get(sessionId)?.push(event, data);
+  }
+}
+
+/** The latest events of one session. */
+class Feed {
+  readonly #frames: { readonly frame: SessionFrame; readonly bytes: number }[] = [];
+  #bytes = 0;
+  /** Ids go on where those of an earlier feed, or gateway, cannot have come: a reader that comes back is told so. */
+  #nextId = Date.now() * 1000;
+  readonly #firstId = this.#nextId;
+  #readers = 0;
+  #forget: NodeJS.Timeout | undefined;
+  readonly #wake = new Set<() => void>();
+  #closed = false;
+
+  enter(): void {
+    this.#readers++;
+    clearTimeout(this.#forget);
+  }
+
+  leave(forget: () => void): void {
+    this.#readers--;
+    if (this.#readers > 0) return;
+    this.#forget = setTimeout(forget, KEPT_MS);
+    this.#forget.unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#forget);
+    this.#closed = true;
+    for (const wake of this.#wake) wake();
+  }
+
+  push(event: string, data: unknown): void {
+    const bytes = weightOf(data);
+    this.#frames.push({ frame: { id: this.#nextId++, event, data }, bytes });
+    this.#bytes += bytes;
+    while (this.#bytes > KEPT_BYTES || this.#frames.length > KEPT_EVENTS) {
+      const oldest = this.#frames.shift();
+      if (oldest === undefined) break;
+      this.#bytes -= oldest.bytes;
+    }
+    for (const wake of this.#wake) wake();
+  }
+
+  async *read(
+    after: number | undefined,
+    heartbeatMs: number,
+    stop: AbortSignal,
+  ): AsyncGenerator<SessionFrame | null> {
+    const known = after === undefined || (after >= this.#firstId - 1 && after < this.#nextId);
+    let cursor = known && after !== undefined ? after + 1 : this.#nextId;
+    if (!known) yield this.#missed(cursor);
+    while (!stop.aborted) {
+      const oldest = this.#nextId - this.#frames.length;
+      if (cursor < oldest) {
+        cursor = oldest;
+        yield this.#missed(cursor);
+      } else if (cursor < this.#nextId) {
+        const next = this.#frames[cursor - oldest];
+        cursor++;
+        if (next !== undefined) yield next.frame;
+      } else if (this.#closed) return;
+      else if (!(await this.#more(heartbeatMs, stop))) yield null;
+    }
+  }
+
+  #missed(cursor: number): SessionFrame {
+    return { id: cursor - 1, event: "missed", data: {} };
+  }
+
+  /** True when something came, or when it is over; false when it is time for a heartbeat. */
+  #more(heartbeatMs: number, stop: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (came: boolean) => {
+        clearTimeout(timer);
+        this.#wake.delete(wake);
+        stop.removeEventListener("abort", wake);
+        resolve(came);
+      };
+      const wake = () => settle(true);
+      const timer = setTimeout(settle, heartbeatMs, false);
+      this.#wake.add(wake);
+      stop.addEventListener("abort", wake, { once: true });
+      if (stop.aborted) wake();
+    });
+  }
+}
+
+function dataOf(event: TurnEvent, { id: turn_id, origin = "prompt" }: TurnInfo): unknown {
+  switch (event.type) {
+    case "text":
+      return { turn_id, text: event.delta };
+    case "queued":
+      return { turn_id, position: event.position };
+    case "permission_request":
+    case "permission_resolved":
+      return viewOf(event.approval);
+    case "permission_denied":
+      return { turn_id, denials: event.denials };
+    case "done":
+      return { turn_id, origin, response: event.response };
+  }
+}

@@ -1,0 +1,75 @@
+import { expect } from "chai";
+import { asking, decide, newSession, onlyPending, prompt, read, startAsking } from "./approval-kit.js";
+import { agent, job } from "./background-kit.js";
+import { bash } from "./conversation.js";
+import { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+describe("approvals of what goes on in the background", () => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.dispose());
+
+  /** Agents are launched, and jobs run, unasked. */
+  const RULE = "^(Agent|Task)|setTimeout";
+  const slow = bash("node -e 'setTimeout(()=>{},1500)'");
+
+  it("rules decide an asynchronous subagent's calls, the rest is asked, for the turn that launched it", async function () {
+    this.timeout(60_000);
+    gateway = await startAsking({ allow: RULE });
+    const session = await newSession(gateway);
+    const work = `${slow} [[write late.txt from-the-subagent]] [[say subdone]]`;
+    const answer = await prompt(gateway, session, `${agent(work, true)} [[say launched]]`);
+    expect(answer.body.result).to.equal("launched");
+    const approval = await onlyPending(gateway, session);
+    expect(approval.tool).to.equal("Write");
+    expect(approval.turn_id, "the turn that launched it").to.equal(answer.headers.get("x-turn-id"));
+    expect(read(session, "late.txt")).to.equal(undefined);
+    // Another turn of the session is none of it.
+    expect((await prompt(gateway, session, "[[say alpha]]")).body.result).to.equal("alpha");
+    expect((await onlyPending(gateway, session)).id).to.equal(approval.id);
+    expect((await decide(gateway, approval.id, { decision: "allow" })).status).to.equal(200);
+    await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
+  });
+
+  it("a call that was asked about before the main turn ended waits on", async function () {
+    this.timeout(60_000);
+    gateway = await startAsking();
+    const session = await newSession(gateway);
+    const work = `[[write late.txt from-the-subagent]] [[say subdone]]`;
+    const running = prompt(gateway, session, `${agent(work, true)} [[slow 300]] [[words 8]]`);
+    const approval = await onlyPending(gateway, session);
+    expect((await running).body.result).to.contain("word8");
+    expect((await onlyPending(gateway, session)).id).to.equal(approval.id);
+    await decide(gateway, approval.id, { decision: "allow" });
+    await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
+  });
+
+  it("holds such a call for as long as it may be held, and denies it then", async function () {
+    this.timeout(60_000);
+    gateway = await startAsking({ allow: RULE, max_hold_secs: 2 });
+    const session = await newSession(gateway);
+    const work = `[[write late.txt x]] [[say subdone]]`;
+    await prompt(gateway, session, `${agent(work, true)} [[say launched]]`);
+    const approval = await onlyPending(gateway, session);
+    const state = await eventually("its end", async () => {
+      const { body } = await gateway.request<{ status: string }>(`/approvals/${approval.id}`);
+      return body.status === "pending" ? undefined : body.status;
+    });
+    expect(state).to.equal("expired");
+    expect(read(session, "late.txt")).to.equal(undefined);
+  });
+
+  it("asks about the calls of a turn that the CLI began by itself, for that turn", async function () {
+    this.timeout(60_000);
+    gateway = await TestGateway.start(asking({ allow: RULE, live_wait_secs: 1, max_hold_secs: 60 }));
+    const session = await newSession(gateway);
+    const work = "[[noticed [[write late.txt noticed]] [[say built]]]]";
+    const answer = await prompt(gateway, session, `${job(500)} [[say started]] ${work}`);
+    expect(answer.body.result).to.equal("started");
+    const approval = await onlyPending(gateway, session);
+    const { body } = await gateway.request<{ origin: string; state: string }>(`/turns/${approval.turn_id}`);
+    expect([body.origin, body.state]).to.deep.equal(["background", "running"]);
+    await decide(gateway, approval.id, { decision: "allow" });
+    await eventually("the file", () => read(session, "late.txt") === "noticed");
+  });
+});
