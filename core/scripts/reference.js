@@ -24,6 +24,7 @@ const CHAPTERS = {
   "approvals/shown": "Characters that do not show",
   "repositories/commands": "Commands that run git",
   errors: "Refusals",
+  "http/pages": "Pages and their files",
   "kernel/capabilities": "What the scope offers",
   "turns/stream": "Streams",
   "ports/ledger": "Sessions, turns and money",

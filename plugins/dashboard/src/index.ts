@@ -1,12 +1,11 @@
-import { definePlugin } from "@claudeway/core";
+import { definePlugin, pageRouter } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { AdminSessions } from "./access/admin-sessions.js";
 import { tokenIn } from "./access/guard.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS } from "./openapi/paths.js";
-import { readAssets } from "./pages/assets.js";
-import { pageRouter } from "./pages/router.js";
+import { builtPages } from "./pages/assets.js";
 
 /** The `[plugins.dashboard]` section, checked and with its defaults. */
 export interface DashboardConfig {
@@ -29,6 +28,6 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
       openapi: ADMIN_PATHS,
       isKnown: (headers) => logins.find(tokenIn({ cookie: String(headers["cookie"] ?? "") })) !== undefined,
     });
-    kernel.mount("/dashboard", pageRouter(await readAssets()), { auth: "none" });
+    kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none" });
   },
 });

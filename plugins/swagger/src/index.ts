@@ -1,8 +1,8 @@
-import { definePlugin } from "@claudeway/core";
+import { definePlugin, pageRouter } from "@claudeway/core";
 import Router from "@koa/router";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { DOCUMENT, PAGE } from "./openapi.js";
-import { pageRouter } from "./page.js";
+import { PAGES } from "./pages.js";
 
 /** The `[plugins.swagger]` section, checked and with its defaults. */
 export interface SwaggerConfig {
@@ -21,7 +21,7 @@ export default definePlugin<SwaggerConfig, "control">({
       ctx.body = kernel.control.openapi();
     });
     // The page holds nothing of this gateway, and a browser can't send a key with it: it asks for one where need be.
-    kernel.mount("/docs", pageRouter(), { auth: "none", openapi: PAGE });
+    kernel.mount("/docs", pageRouter(PAGES), { auth: "none", openapi: PAGE });
     kernel.mount("/openapi.json", document, { auth: config.public ? "none" : "key", openapi: DOCUMENT });
   },
 });
