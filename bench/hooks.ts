@@ -23,7 +23,7 @@ const LARGE_SPAWN = {
 
 /** One call of each kind of hook, as the gateway makes it. */
 const CALLED: Readonly<Record<string, (kernel: Kernel) => unknown>> = {
-  event: (kernel) => kernel.tell("event", { type: "text", delta: "word " }, TURN),
+  event: (kernel) => kernel.notify("event", { type: "text", delta: "word " }, TURN),
   request: ({ hooks }) =>
     hooks.request.promise({ id: "r", method: "GET", path: "/", keyId: "k", remoteAddress: "", headers: {} }),
   beforeExecute: ({ hooks }) => hooks.beforeExecute.promise(PLAN, TURN),

@@ -191,7 +191,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const address = await times.step("port", () => gateway.listen());
   await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
-  for (const { turn, outcome } of lost) kernel.tell("afterExecute", turn, outcome);
+  for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
     if (closing !== undefined) void gateway.close();

@@ -111,7 +111,7 @@ export class Control implements GatewayControl {
     this.#publicUrl = url;
     this.parts.log.info(url === undefined ? "the public address is gone" : `public address: ${url}`);
     if (url !== undefined) this.parts.showPublicUrl(url);
-    this.parts.kernel.tell("publicUrl", url);
+    this.parts.kernel.notify("publicUrl", url);
   }
 
   publicUrl(): string | undefined {

@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
 import { messageOf } from "./errors.js";
-import { completedRequests, tellCompleted } from "./http/access-log.js";
+import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
 import { boundBodies, jsonBody } from "./http/body.js";
 import { ByteBudget } from "./http/byte-budget.js";
@@ -105,12 +105,12 @@ export class Gateway {
       maxQueued: config.engine.max_queued,
       maxRunningOf: (keyId) => keyLimits[keyId]?.max_running,
     });
-    const books = { ledger, audit, log };
+    const records = { ledger, audit, log };
     this.turns = new RunningTurns({
       kernel,
       engine,
       queue: this.#queue,
-      books,
+      records,
       events: this.#events,
       quiet: (sessionId, stop) => this.turns.quiet(sessionId, stop),
       order: (sessionId, stop, again) => order.enter(sessionId, stop, { again }),
@@ -123,9 +123,9 @@ export class Gateway {
       closing: this.#shutdown.signal,
       log,
     });
-    engine.listen(new Background({ books, turns: this.turns, events: this.#events }));
+    engine.listen(new Background({ records, turns: this.turns, events: this.#events }));
     this.#parked = new ParkedTurns({
-      books,
+      records,
       kernel,
       approvalService,
       turns: this.turns,
@@ -221,7 +221,7 @@ export class Gateway {
         this.turns.checkOpen();
         return admitRequest(kernel, request);
       },
-      completed: (request) => tellCompleted(request, { kernel, audit }),
+      completed: (request) => notifyCompleted(request, { kernel, audit }),
       limitBytes: this.#config.limits.body_bytes,
       log,
     });
@@ -281,7 +281,7 @@ export class Gateway {
     const address = listenAddress(host, this.#server);
     this.#address = address;
     this.#ledgerWatch.start();
-    this.parts.kernel.tell("listening", address);
+    this.parts.kernel.notify("listening", address);
     return address;
   }
 
@@ -306,7 +306,7 @@ export class Gateway {
     this.#queue.close();
     // What waits for a person and can be parked is: it goes on with the next start.
     this.#shutdown.abort();
-    await this.parts.kernel.tellClosing();
+    await this.parts.kernel.notifyClosing();
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();
     // What runs in the background goes now, while its cost and its loss can still be written down.

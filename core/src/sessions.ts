@@ -61,7 +61,7 @@ export class Sessions {
       createdAt: new Date().toISOString(),
     });
     const session = await this.owned(caller, id);
-    this.parts.kernel.tell("sessionStart", infoOf(session));
+    this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
   }
 
@@ -215,7 +215,7 @@ export class Sessions {
     await this.#withdraw(session.id, "the session was deleted");
     await this.parts.engine.release(session.id);
     if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
-    this.parts.kernel.tell("sessionEnd", infoOf(session));
+    this.parts.kernel.notify("sessionEnd", infoOf(session));
   }
 
   /** Ends the turn that is parked. False: none is. */

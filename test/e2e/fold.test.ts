@@ -45,7 +45,7 @@ describe("a prompt that the CLI takes up into a turn of its own", () => {
       approvalMode: "bypass",
       decider: undefined,
       continues: undefined,
-      owed: [],
+      unresolved: [],
       granted: [],
       info: {
         id: randomUUID(),
@@ -160,7 +160,7 @@ function listenerOf(texts: string[]): EngineListener {
     text: (delta) => void texts.push(delta),
     usage: () => undefined,
     process: () => undefined,
-    settledOwed: () => undefined,
+    settledUnresolved: () => undefined,
     totals: () => undefined,
     model: () => undefined,
   };

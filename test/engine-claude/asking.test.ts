@@ -18,7 +18,7 @@ const CALL: PreToolUseHookInput = {
 function asking(decider: CallDecider): Asking {
   return new Asking({
     decider,
-    owed: [],
+    unresolved: [],
     workdir: "/srv",
     grants: new Grants([]),
     interrupt: async () => undefined,

@@ -35,7 +35,7 @@ describe("spares", () => {
       approvalMode: "deny",
       decider: undefined,
       continues: undefined,
-      owed: [],
+      unresolved: [],
       info: { id: "t", sessionId: "s", kind: "task", keyId: "k", createdAt: "2030-01-01T00:00:00.000Z" },
       plan: {
         prompt: "a long prompt",

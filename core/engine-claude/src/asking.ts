@@ -24,7 +24,7 @@ export interface AskingOptions {
   /** Without a decider: whether a call needs permission, although the CLI's own rules may let it run. */
   readonly needsPermission?: EngineTurn["needsPermission"];
   /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
-  readonly owed: readonly string[];
+  readonly unresolved: readonly string[];
   /** Ends the CLI's running turn. */
   readonly interrupt: () => Promise<void>;
   /** The turn's working directory. */
@@ -149,7 +149,7 @@ export class Asking {
   async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();
     if (!this.#homes.includes(input.cwd)) this.#elsewhere.set(input.tool_use_id, input.cwd);
-    if (this.parts.owed.includes(input.tool_use_id)) {
+    if (this.parts.unresolved.includes(input.tool_use_id)) {
       await this.parts.interrupt().catch(() => undefined);
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
     }

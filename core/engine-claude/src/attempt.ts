@@ -35,20 +35,20 @@ export class Attempt implements TurnHearer {
   readonly grants: Grants;
   readonly asking: Asking | undefined;
   /** A call that the CLI kept from a turn that is over comes first, with a result of its own. */
-  #awaitsOwed: boolean;
+  #awaitsUnresolved: boolean;
   #report: (report: TurnReport | undefined) => void = () => undefined;
 
   constructor(readonly parts: AttemptParts) {
     const { turn, child, hook, resume, listener } = parts;
     this.reading = new TurnReading(listener);
     this.grants = new Grants(turn.granted);
-    this.#awaitsOwed = turn.owed.length > 0 && resume;
+    this.#awaitsUnresolved = turn.unresolved.length > 0 && resume;
     this.asking =
       hook &&
       new Asking({
         decider: turn.decider,
         needsPermission: turn.needsPermission,
-        owed: turn.owed.map(({ toolUseId }) => toolUseId),
+        unresolved: turn.unresolved.map(({ toolUseId }) => toolUseId),
         workdir: turn.plan.workdir,
         grants: this.grants,
         interrupt: () => child.interrupt(),
@@ -62,11 +62,11 @@ export class Attempt implements TurnHearer {
       this.#report = resolve;
     });
     this.parts.child.reader.serve(this);
-    if (!this.#awaitsOwed) this.#send();
+    if (!this.#awaitsUnresolved) this.#send();
     else {
-      for (const { toolUseId, certain } of this.parts.turn.owed)
+      for (const { toolUseId, certain } of this.parts.turn.unresolved)
         this.asking?.ifNotAsked(toolUseId, certain ? KEPT_CALL_MS : MAYBE_KEPT_CALL_MS, () => {
-          if (this.#awaitsOwed) this.#send();
+          if (this.#awaitsUnresolved) this.#send();
         });
     }
     return reported;
@@ -87,7 +87,7 @@ export class Attempt implements TurnHearer {
 
   finish(result: SDKResultMessage): void {
     this.asking?.take(result);
-    if (this.#awaitsOwed) this.#send();
+    if (this.#awaitsUnresolved) this.#send();
     else this.#report(this.reading.finish(result));
   }
 
@@ -114,8 +114,8 @@ export class Attempt implements TurnHearer {
   /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
   #send(): void {
     const { turn, child, listener } = this.parts;
-    if (this.#awaitsOwed) listener.settledOwed();
-    this.#awaitsOwed = false;
+    if (this.#awaitsUnresolved) listener.settledUnresolved();
+    this.#awaitsUnresolved = false;
     if (turn.continues !== undefined) {
       this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
       return;

@@ -23,8 +23,8 @@ export class LateListener implements EngineListener {
     this.#tell((listener) => listener.process(child));
   }
 
-  settledOwed(): void {
-    this.#tell((listener) => listener.settledOwed());
+  settledUnresolved(): void {
+    this.#tell((listener) => listener.settledUnresolved());
   }
 
   model(model: string): void {

@@ -27,10 +27,10 @@ export class Launcher {
 
   /** A process for a turn, with the CLI's session resumed or begun. */
   start(terms: ProcessTerms, resume: boolean): ClaudeProcess {
-    const { approvalMode, owed, spawn } = terms;
+    const { approvalMode, unresolved, spawn } = terms;
     const models = new ModelWatch();
     // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
-    const asks = approvalMode !== "bypass" || owed.length > 0;
+    const asks = approvalMode !== "bypass" || unresolved.length > 0;
     const hook = asks ? new CallHook(approvalMode === "ask") : undefined;
     const { hooks, ...asking } = hook?.options() ?? {};
     const guarded = approvalMode === "bypass" ? spawn : { ...spawn, env: withGuardedGit(spawn.env) };
@@ -64,8 +64,8 @@ export class Launcher {
    * turn: nothing of that is in it.
    */
   launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
-    const { plan, spawn, approvalMode, owed } = turn;
-    if (owed.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
+    const { plan, spawn, approvalMode, unresolved } = turn;
+    if (unresolved.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
     const terms = termsOf(turn);
     return {
       fingerprint: JSON.stringify([plan.model, plan.systemPrompt, approvalMode, spawn]),

@@ -11,7 +11,7 @@ export function postureOptions(approvalMode: ApprovalMode): Options {
 }
 
 /** What a process has to know of a turn when it is started: not its prompt. */
-export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "owed" | "spawn"> {
+export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresolved" | "spawn"> {
   /** The CLI's own id of the session. */
   readonly sessionId: string;
   /** The session's last process was in plan mode. */
@@ -20,13 +20,13 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "owed" |
 }
 
 export function termsOf(turn: EngineTurn): ProcessTerms {
-  const { approvalMode, owed, spawn, plan } = turn;
+  const { approvalMode, unresolved, spawn, plan } = turn;
   const { model, systemPrompt, maxBudgetUsd } = plan;
   return {
     sessionId: cliSessionOf(turn),
     planMode: turn.totals?.planMode === true,
     approvalMode,
-    owed,
+    unresolved,
     spawn,
     plan: { model, systemPrompt, maxBudgetUsd },
   };

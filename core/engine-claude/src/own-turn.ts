@@ -52,7 +52,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
       new Asking({
         decider: after.approvalMode === "ask" ? { decide: (call) => this.#decide(call) } : undefined,
         needsPermission: (call) => this.#needsPermission(call),
-        owed: [],
+        unresolved: [],
         grants: this.#grants,
         interrupt: () => child.interrupt(),
         workdir: after.plan.workdir,

@@ -103,7 +103,7 @@ export class ApprovalTable {
     return rows.map(toApproval);
   }
 
-  owed(sessionId: string): Approval[] {
+  unresolved(sessionId: string): Approval[] {
     const sql = "SELECT * FROM approvals WHERE session_id = ? AND owed = 1 ORDER BY seq";
     return this.database.all(sql, sessionId).map(toApproval);
   }

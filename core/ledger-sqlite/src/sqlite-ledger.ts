@@ -131,7 +131,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       expiring: async((by) => approvals.expiring(by)),
       nextExpiry: async(() => approvals.nextExpiry()),
       pending: async((of) => approvals.pending(of)),
-      owed: async((sessionId) => approvals.owed(sessionId)),
+      unresolved: async((sessionId) => approvals.unresolved(sessionId)),
       delivered: async((id) => approvals.delivered(id)),
       grant: async((grant) => grants.add(grant)),
       grantsFor: async((sessionId, tool) => grants.of(sessionId, tool)),

@@ -100,7 +100,7 @@ export class ApprovalService implements Approvals {
       throw error;
     }
     await this.#expiry.schedule();
-    this.parts.kernel.tell("approvalRequested", approval);
+    this.parts.kernel.notify("approvalRequested", approval);
     return { approval, settled };
   }
 
@@ -252,7 +252,7 @@ export class ApprovalService implements Approvals {
     this.parts.audit.approval(decisionLine(approval, new Date().toISOString()));
     this.#waiting.get(approval.id)?.(approval);
     this.#waiting.delete(approval.id);
-    this.parts.kernel.tell("approvalDecided", approval);
+    this.parts.kernel.notify("approvalDecided", approval);
     for (const listener of this.#settled) listener(approval);
   }
 }

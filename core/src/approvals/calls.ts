@@ -17,7 +17,7 @@ export interface TurnCallsOptions {
   readonly approvalService: ApprovalService;
   readonly kernel: Kernel;
   readonly log: Logger;
-  readonly tell: (event: TurnEvent) => void;
+  readonly emit: (event: TurnEvent) => void;
   /** The turn's place and time, given back while a person is asked. */
   readonly slot: { hold(): void; release(): Promise<void>; leave(): void };
   /** Called right before the CLI is told what became of the call that the turn was parked for. */
@@ -88,7 +88,7 @@ export class TurnCalls implements CallDecider {
     if (!keyMayDecide(continues.deciders)) this.#closed.add(asked.toolUseId);
     const answer = await this.#unlessRefused(asked, answerOf(continues));
     await this.options.deliver();
-    this.options.tell({ type: "permission_resolved", approval: continues });
+    this.options.emit({ type: "permission_resolved", approval: continues });
     return answer;
   }
 
@@ -141,10 +141,10 @@ export class TurnCalls implements CallDecider {
   }
 
   async #ask(asked: AskedCall, call: ToolCall, terms: AskTerms): Promise<CallAnswer> {
-    const { approvalService, turn, tell, slot } = this.options;
+    const { approvalService, turn, emit, slot } = this.options;
     if (!keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
     const { approval, settled } = await approvalService.ask(call, turn, terms);
-    tell({ type: "permission_request", approval });
+    emit({ type: "permission_request", approval });
     slot.hold();
     this.#waiting.set(approval.id, asked.agentId);
     const outcome = await this.#wait(asked, approval, settled, terms)
@@ -158,7 +158,7 @@ export class TurnCalls implements CallDecider {
       slot.leave();
       return { answer: "defer" };
     }
-    tell({ type: "permission_resolved", approval: outcome.approval });
+    emit({ type: "permission_resolved", approval: outcome.approval });
     await slot.release();
     // While it waited for its place, the turn may have been ended.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };

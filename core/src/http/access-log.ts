@@ -33,16 +33,16 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
       const durationMs = Math.round(performance.now() - startedAt);
       const keyId = ctx.state.caller?.keyId ?? null;
       const status = ctx.headerSent ? ctx.status : CLIENT_LEFT;
-      tellCompleted({ id, method, path, status, durationMs, keyId }, to);
+      notifyCompleted({ id, method, path, status, durationMs, keyId }, to);
     });
     await next();
   };
 }
 
 /** Writes a request's audit line and tells the plugins. */
-export function tellCompleted(request: CompletedRequest, { kernel, audit }: Listeners): void {
+export function notifyCompleted(request: CompletedRequest, { kernel, audit }: Listeners): void {
   writeLine(request, audit);
-  kernel.tell("requestCompleted", request);
+  kernel.notify("requestCompleted", request);
 }
 
 function writeLine({ method, path, status, durationMs, keyId }: CompletedRequest, audit: AuditLog): void {

@@ -113,15 +113,15 @@ export class Kernel {
     this.#registry.offer(offers);
   }
 
-  /** Calls a observer hook: never throws, never waits, and is next to free where nobody tapped. */
-  tell<Name extends keyof ObserverCalls>(name: Name, ...args: ObserverCalls[Name]): void {
+  /** Calls an observer hook: never throws, never waits, and is next to free where nobody tapped. */
+  notify<Name extends keyof ObserverCalls>(name: Name, ...args: ObserverCalls[Name]): void {
     const observers: { [N in keyof ObserverCalls]: ObserverHook<ObserverCalls[N]> } = this.hooks;
     const hook: ObserverHook<ObserverCalls[Name]> = observers[name];
     if (hook.isUsed()) hook.callAsync(...args, nobodyWaits);
   }
 
   /** Gives plugins the last chance to tidy, within a deadline. Never rejects. */
-  async tellClosing(): Promise<void> {
+  async notifyClosing(): Promise<void> {
     const { closingMs } = this.#limits;
     const late = () => new Error(`taps on closing are not done after ${inWords(closingMs)}`);
     await within(this.hooks.closing.promise(), closingMs, late).catch((error: unknown) => {

@@ -87,7 +87,7 @@ export interface EngineTurn {
   /** The call that this turn was parked for: the session is resumed without a prompt, and the CLI asks about it again. */
   readonly continues: string | undefined;
   /** Calls that the CLI has kept from parked turns that ended otherwise: they must not run. */
-  readonly owed: readonly UnresolvedCall[];
+  readonly unresolved: readonly UnresolvedCall[];
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
   readonly spawn: SpawnPlan;
@@ -198,7 +198,7 @@ export interface EngineListener {
   /** The process that runs the turn. */
   process(child: ChildNote): void;
   /** The calls in `owed` have been settled: the CLI will not ask about them any more. */
-  settledOwed(): void;
+  settledUnresolved(): void;
   /** The session goes on with another model: its user has said `/model`. */
   model(model: string): void;
   /** What is known of the session's totals changed: with the result, and when the process has ended. */

@@ -343,7 +343,7 @@ export interface ApprovalBook {
    * Of the session, the calls that the CLI will ask about again, or may: what was decided was told to a process that
    * ended without a result.
    */
-  owed(sessionId: string): Promise<readonly Approval[]>;
+  unresolved(sessionId: string): Promise<readonly Approval[]>;
   /** The CLI has heard the answer of a parked call. */
   delivered(id: string): Promise<void>;
 

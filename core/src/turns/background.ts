@@ -10,7 +10,7 @@ export const BACKGROUND_ROUTE = "background";
 const TIMEOUT_MS = 600_000;
 
 export interface BackgroundParts {
-  readonly books: Records;
+  readonly records: Records;
   readonly turns: RunningTurns;
   readonly events: SessionEvents;
 }
@@ -32,31 +32,31 @@ export class Background implements SessionListener {
   }
 
   tasks(sessionId: string, running: readonly BackgroundTask[]): void {
-    const { books, events } = this.parts;
+    const { records, events } = this.parts;
     events.tasks(sessionId, running);
-    this.#write(sessionId, books.ledger.sessions.setBackground(sessionId, running));
+    this.#write(sessionId, records.ledger.sessions.setBackground(sessionId, running));
   }
 
   lost(sessionId: string, tasks: readonly LostTask[]): void {
-    const { books, events } = this.parts;
-    logLost(books, sessionId, tasks);
+    const { records, events } = this.parts;
+    logLost(records, sessionId, tasks);
     events.lost(sessionId, tasks);
     // A one-shot task's own answer tells of it.
     const untold = tasks.filter(({ reason }) => reason !== "task");
-    if (untold.length > 0) this.#write(sessionId, books.ledger.sessions.addLost(sessionId, untold));
+    if (untold.length > 0) this.#write(sessionId, records.ledger.sessions.addLost(sessionId, untold));
   }
 
   #write(sessionId: string, write: Promise<void>): void {
     write.catch((error: unknown) => {
-      const { log } = this.parts.books;
+      const { log } = this.parts.records;
       log.error({ err: error, session_id: sessionId }, "the ledger did not take a note of background work");
     });
   }
 }
 
 /** After a start: what the gateway before this one left running is lost. */
-export async function loseBackground(books: Records): Promise<void> {
-  for (const { id, lost } of await books.ledger.sessions.loseBackground()) logLost(books, id, lost);
+export async function loseBackground(records: Records): Promise<void> {
+  for (const { id, lost } of await records.ledger.sessions.loseBackground()) logLost(records, id, lost);
 }
 
 function logLost({ log }: Records, sessionId: string, tasks: readonly LostTask[]): void {

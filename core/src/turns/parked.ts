@@ -10,7 +10,7 @@ import type { RunningTurns } from "./running.js";
 import { NO_USAGE } from "./usage.js";
 
 export interface ParkedTurnsOptions {
-  readonly books: Records;
+  readonly records: Records;
   readonly kernel: Kernel;
   readonly approvalService: ApprovalService;
   readonly turns: RunningTurns;
@@ -32,12 +32,12 @@ export class ParkedTurns {
 
   /** After a start: turns whose call was decided, or has expired, go on. */
   async recover(): Promise<void> {
-    for (const { id } of await this.options.books.ledger.turns.parked()) await this.goOn(id);
+    for (const { id } of await this.options.records.ledger.turns.parked()) await this.goOn(id);
   }
 
   /** The turn of a session that is parked, if there is one. */
   async ofSession(sessionId: string): Promise<Parked | undefined> {
-    const [turn] = await this.options.books.ledger.turns.parked(sessionId);
+    const [turn] = await this.options.records.ledger.turns.parked(sessionId);
     return turn === undefined ? undefined : asParked(turn);
   }
 
@@ -66,9 +66,9 @@ export class ParkedTurns {
 
   /** Lets a parked turn go on if its call is settled; does nothing where it runs, waits or has ended. */
   async goOn(turnId: string): Promise<void> {
-    const { books, approvalService, turns, closing } = this.options;
+    const { records, approvalService, turns, closing } = this.options;
     try {
-      const turn = asParked(await books.ledger.turns.get(turnId));
+      const turn = asParked(await records.ledger.turns.get(turnId));
       if (turn === undefined) this.#gone.delete(turnId);
       const approval = turn === undefined ? undefined : await approvalService.get(turn.parked.approvalId);
       if (turn === undefined || approval === undefined || approval.status === "pending") return;
@@ -87,7 +87,7 @@ export class ParkedTurns {
         continues: { parked, approval, usage },
       });
     } catch (error) {
-      books.log.error(
+      records.log.error(
         { err: error, turn_id: turnId },
         "a parked turn could not go on; the next start tries again",
       );
@@ -99,12 +99,12 @@ export class ParkedTurns {
   }
 
   async #end(turn: Parked, why: string): Promise<void> {
-    const { ledger, audit } = this.options.books;
+    const { ledger, audit } = this.options.records;
     const outcome = withdrawnOutcome(turn, why);
     const at = new Date().toISOString();
     if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;
     audit.turn(auditLine(turn, outcome, at));
-    this.options.kernel.tell("afterExecute", turn, outcome);
+    this.options.kernel.notify("afterExecute", turn, outcome);
   }
 }
 

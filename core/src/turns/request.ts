@@ -50,7 +50,7 @@ export interface TurnContext {
   readonly kernel: Kernel;
   readonly queue: TurnQueue;
   readonly engine: Engine;
-  readonly books: Records;
+  readonly records: Records;
   /**
    * Waits until the session's earlier turns are over; resolves to what lets the next one go. Rejects with UNAVAILABLE where
    * too many wait; with `again` none is refused.

@@ -28,7 +28,7 @@ export class SessionEvents {
     this.#push(sessionId, "turn", { turn_id, origin, created_at });
   }
 
-  told(event: TurnEvent, turn: TurnInfo): void {
+  turnEvent(event: TurnEvent, turn: TurnInfo): void {
     if (!this.#feeds.has(turn.sessionId)) return;
     this.#push(turn.sessionId, event.type, dataOf(event, turn));
   }

@@ -1,6 +1,6 @@
 import type { Place, TurnQueue } from "./queue.js";
 
-export interface CourseOptions {
+export interface TurnSlotOptions {
   readonly queue: Pick<TurnQueue, "enter" | "enterAgain">;
   readonly keyId: string;
   /** How long the turn may run, in ms. */
@@ -23,7 +23,7 @@ export class TurnSlot {
   #again: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(private readonly options: CourseOptions) {}
+  constructor(private readonly options: TurnSlotOptions) {}
 
   get ranMs(): number {
     const now = this.#runningSince === undefined ? 0 : performance.now() - this.#runningSince;

@@ -25,7 +25,7 @@ import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
 /** A turn whose end is in the books. */
-interface BookedTurn {
+interface RecordedTurn {
   readonly outcome: TurnOutcome;
   readonly error: GatewayError | undefined;
 }
@@ -61,7 +61,7 @@ export class Turn {
     private readonly context: TurnContext,
   ) {
     this.stream = new TurnStream(request.continues?.parked.stream);
-    this.#recorder = new TurnRecorder(request, context.books);
+    this.#recorder = new TurnRecorder(request, context.records);
     this.#plan = request.plan;
     context.events.began(request.info);
     this.ended = request.own === undefined ? this.#run() : this.#follow(request.own);
@@ -160,7 +160,7 @@ export class Turn {
       keyId: this.info.keyId,
       timeoutMs: this.#plan.timeoutMs,
       onTimeout: () => this.stop("timeout"),
-      moved: (position) => this.#tell({ type: "queued", position }),
+      moved: (position) => this.#emit({ type: "queued", position }),
       signal: this.#stop.signal,
     });
     this.#slot = slot;
@@ -174,7 +174,7 @@ export class Turn {
     await this.#restoreWorkdir(session);
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
     const { cliTotals: totals } = session;
-    const owed = await this.#recorder.owed();
+    const unresolved = await this.#recorder.unresolved();
     // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
     const approvalMode = continues === undefined ? this.context.approvalMode(spawn) : "ask";
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
@@ -190,9 +190,9 @@ export class Turn {
       decider: this.#calls,
       ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
       continues: continues?.parked.toolUseId,
-      owed: owed.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
+      unresolved: unresolved.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
-    return this.context.engine.run(turn, this.#listener(owed), this.#stop.signal);
+    return this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
   }
 
   /** Gives the session the folder back that the gateway made for it; one that its caller named is the caller's. */
@@ -216,10 +216,10 @@ export class Turn {
     }
   };
 
-  #listener(owed: readonly Approval[]): EngineListener {
+  #listener(unresolved: readonly Approval[]): EngineListener {
     return {
-      settledOwed: () => this.#recorder.settledOwed(owed),
-      text: (delta) => this.#tell({ type: "text", delta }),
+      settledUnresolved: () => this.#recorder.settledUnresolved(unresolved),
+      text: (delta) => this.#emit({ type: "text", delta }),
       usage: (usage) => this.#recorder.usage(usage),
       process: (child) => this.#recorder.process(child),
       model: (model) => this.#recorder.model(model),
@@ -239,7 +239,7 @@ export class Turn {
       approvalService,
       kernel,
       log,
-      tell: (event) => this.#tell(event),
+      emit: (event) => this.#emit(event),
       slot,
       deliver: async () => {
         await this.#recorder.unpark();
@@ -251,15 +251,15 @@ export class Turn {
 
   /** Records the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
   async #finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
-    const { outcome, error } = await this.#book(ending, result);
+    const { outcome, error } = await this.#record(ending, result);
     const { permission_denials: denials } = outcome.response;
-    if (denials !== undefined) this.#tell({ type: "permission_denied", denials });
-    this.#tell({ type: "done", response: outcome.response });
-    this.context.kernel.tell("afterExecute", this.info, outcome);
+    if (denials !== undefined) this.#emit({ type: "permission_denied", denials });
+    this.#emit({ type: "done", response: outcome.response });
+    this.context.kernel.notify("afterExecute", this.info, outcome);
     return { outcome, error };
   }
 
-  async #book(ending: Ending, result: EngineResult | undefined): Promise<BookedTurn> {
+  async #record(ending: Ending, result: EngineResult | undefined): Promise<RecordedTurn> {
     try {
       return await this.#untilWritten(async () => {
         if (this.#calls !== undefined) {
@@ -302,8 +302,8 @@ export class Turn {
     } catch (error) {
       return this.#finish(this.#defect(error), result);
     }
-    this.#tell({ type: "permission_denied", denials: response.permission_denials ?? [] });
-    this.#tell({ type: "done", response });
+    this.#emit({ type: "permission_denied", denials: response.permission_denials ?? [] });
+    this.#emit({ type: "done", response });
     return { outcome: { ...outcome, response, end: "parked" }, error: undefined };
   }
 
@@ -312,7 +312,7 @@ export class Turn {
     const { continues } = this.request;
     if (continues === undefined || this.#delivered || !this.context.closing.aborted) return undefined;
     const outcome = answerSoFar(continues);
-    this.#tell({ type: "done", response: outcome.response });
+    this.#emit({ type: "done", response: outcome.response });
     return { outcome, error: undefined };
   }
 
@@ -347,10 +347,10 @@ export class Turn {
     return untilWritten(write, this.#giveUp.signal, log.child({ turn_id: this.info.id }));
   }
 
-  #tell(event: TurnEvent): void {
+  #emit(event: TurnEvent): void {
     this.stream.push(event);
-    this.context.events.told(event, this.info);
-    this.context.kernel.tell("event", event, this.info);
+    this.context.events.turnEvent(event, this.info);
+    this.context.kernel.notify("event", event, this.info);
   }
 
   #defect(error: unknown): Ending {

@@ -37,7 +37,7 @@ export class ScriptedEngine implements Engine {
     if (stop.aborted) return NEVER_STARTED;
     this.#running++;
     try {
-      if (turn.owed.length > 0) listener.settledOwed();
+      if (turn.unresolved.length > 0) listener.settledUnresolved();
       const performance = await this.#performanceOf(turn);
       if (performance === undefined) return CONVERSATION_LOST;
       const result = await performance.goOn(turn, listener, stop);

@@ -117,7 +117,7 @@ describe("a parked turn's money", () => {
   it("a turn that was going on when a gateway died is lost, with both parts", () => {
     const { turn, approval } = parkedTurn(usageOf("sonnet", tokens(10, 20), 0.5));
     expect(tables.approvals.get(approval.id)).to.include({ parked: true });
-    expect(tables.approvals.owed(turn.sessionId)).to.have.length(1);
+    expect(tables.approvals.unresolved(turn.sessionId)).to.have.length(1);
     tables.turns.unpark(turn.id);
     tables.turns.recordUsage(turn.id, usageOf("sonnet", tokens(1, 1), null, true));
     const lost = tables.turns.markLost(turn.id, {
@@ -133,7 +133,7 @@ describe("a parked turn's money", () => {
       }),
     });
     expect(lost?.usage.tokens).to.deep.equal(tokens(11, 21));
-    expect(tables.approvals.owed(turn.sessionId), "the CLI may not have heard").to.have.length(1);
+    expect(tables.approvals.unresolved(turn.sessionId), "the CLI may not have heard").to.have.length(1);
     expect(tables.totals.overview().tokens).to.deep.equal(tokens(11, 21));
     for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
   });

@@ -162,7 +162,7 @@ describe("what taps are given", () => {
       hooks.event.tap("hear", (event) => void heard.push(event)),
     );
     await kernel.enable({ plugins: [forging, listening] });
-    kernel.tell("event", { ...EVENT }, TURN);
+    kernel.notify("event", { ...EVENT }, TURN);
     expect(heard).to.deep.equal([EVENT]);
     expect(complaints()).to.have.length(1);
     expect(complaints()[0]).to.match(
@@ -181,7 +181,7 @@ describe("what taps are given", () => {
       ),
     );
     await kernel.enable({ plugins: [listening] });
-    Reflect.apply(kernel.tell, kernel, ["approvalRequested", { id: "a1", input }]);
+    Reflect.apply(kernel.notify, kernel, ["approvalRequested", { id: "a1", input }]);
     expect(frozen).to.deep.equal([true]);
   });
 
@@ -220,7 +220,7 @@ describe("what a tap throws", () => {
       });
       await kernel.enable({ plugins: [throwing] });
       expect(await rejection(kernel.hooks.spawn.promise(SPAWN))).to.be.instanceOf(PluginFault);
-      kernel.tell("event", EVENT, TURN);
+      kernel.notify("event", EVENT, TURN);
       expect(complaints()[0]).to.match(/^plugin throwing: tap "hear" on event: /);
       expect(kernel.status()[0]).to.include({ faults: 2 });
     });

@@ -163,7 +163,7 @@ describe("broken plugins", () => {
       }),
     );
     await kernel.enable({ plugins: [fixture("throws-telling"), after] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(told).to.equal(1);
     await pause(120);
     expect(complaints()).to.deep.equal([
@@ -178,7 +178,7 @@ describe("broken plugins", () => {
   it("blocks: two seconds of holding the event loop are named afterwards", async () => {
     const { kernel, complaints } = createKernel();
     await kernel.enable({ plugins: [fixture("blocks")] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(complaints()).to.have.length(1);
     expect(complaints()[0]).to.match(
       /^plugin blocks: tap "busy" on event blocked the whole gateway for 2(\.\d)? s$/,
@@ -190,7 +190,7 @@ describe("broken plugins", () => {
   it("blocks: what stays below the limit is not named", async () => {
     const { kernel, complaints } = createKernel();
     await kernel.enable({ plugins: [fixture("blocks")], sections: { blocks: { ms: 30 } } });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(complaints()).to.deep.equal([]);
     expect(kernel.status()[0]).to.include({ blockedMs: 0 });
   });

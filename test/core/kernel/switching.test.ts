@@ -237,7 +237,7 @@ describe("switching plugins off and on", () => {
     const before = kernel.hooks;
     await kernel.disable("p");
     await before.listening.promise({ host: "::", port: 1, url: "http://[::1]:1" });
-    kernel.tell("listening", { host: "::", port: 1, url: "http://[::1]:1" });
+    kernel.notify("listening", { host: "::", port: 1, url: "http://[::1]:1" });
     expect(heard).to.equal(0);
   });
 

@@ -173,7 +173,7 @@ describe("observer taps", () => {
     kernel.hooks.event.promise = async () => {
       called = true;
     };
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(called).to.equal(false);
   });
 
@@ -184,7 +184,7 @@ describe("observer taps", () => {
       scope.hooks.event.tap("hear", (...args) => void heard.push(args)),
     );
     await kernel.enable({ plugins: [listener] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(heard).to.deep.equal([[EVENT, TURN]]);
   });
 
@@ -207,7 +207,7 @@ describe("observer taps", () => {
       }),
     );
     await kernel.enable({ plugins: [slow, quick] });
-    for (let round = 0; round < 10; round += 1) kernel.tell("event", EVENT, TURN);
+    for (let round = 0; round < 10; round += 1) kernel.notify("event", EVENT, TURN);
     expect(begun).to.equal(3);
     expect(heard, "the others hear everything").to.equal(10);
     expect(kernel.status().map(({ dropped }) => dropped)).to.deep.equal([7, 0]);
@@ -215,12 +215,12 @@ describe("observer taps", () => {
       'plugin slow: tap "wait" on event: has 3 calls in flight, more are dropped; 1 so far',
     ]);
     await pause(160);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(complaints()).to.have.length(2);
     expect(complaints()[1]).to.match(/8 so far$/);
     gate.resolve();
     await pause(0);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(begun, "a place that is free again is used").to.equal(4);
   });
 
@@ -234,9 +234,9 @@ describe("observer taps", () => {
       }),
     );
     await kernel.enable({ plugins: [hanging] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     await pause(110);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(begun).to.equal(2);
     expect(complaints()).to.deep.equal(['plugin hanging: tap "never" on event: not done after 80 ms']);
     expect(kernel.status()[0]).to.include({ faults: 1, dropped: 0 });
@@ -252,7 +252,7 @@ describe("observer taps", () => {
       }),
     );
     await kernel.enable({ plugins: [shaky] });
-    for (let round = 0; round < 10; round += 1) kernel.tell("event", EVENT, TURN);
+    for (let round = 0; round < 10; round += 1) kernel.notify("event", EVENT, TURN);
     expect(call).to.equal(10);
     expect(kernel.status()[0]).to.include({ faults: 5, dropped: 0 });
   });
@@ -270,12 +270,12 @@ describe("observer taps", () => {
       }),
     );
     await kernel.enable({ plugins: [slow] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     await pause(220);
-    kernel.tell("event", EVENT, TURN);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     await pause(80);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(running.size).to.equal(2);
     expect(kernel.status()[0]).to.include({ dropped: 1 });
   });
@@ -289,13 +289,13 @@ describe("observer taps", () => {
     );
     await kernel.enable({ plugins: [broken] });
     const errors = () => lines.filter(({ hook }) => hook === "event");
-    for (let round = 0; round < 500; round += 1) kernel.tell("event", EVENT, TURN);
+    for (let round = 0; round < 500; round += 1) kernel.notify("event", EVENT, TURN);
     expect(errors()).to.have.length(10);
     expect(errors()[0]).to.include({ plugin: "broken", tap: "always", hook: "event" });
     await pause(110);
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(errors().at(-1)).to.include({ linesHeldBack: 490 });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(errors().at(-1)).to.not.have.property("linesHeldBack");
     expect(kernel.status()[0]).to.include({ faults: 502 });
   });
@@ -309,7 +309,7 @@ describe("observer taps", () => {
       scope.hooks.event.tapPromise("never", () => new Promise(() => {})),
     );
     await kernel.enable({ plugins: [hanging] });
-    kernel.tell("event", EVENT, TURN);
+    kernel.notify("event", EVENT, TURN);
     expect(timers()).to.equal(before);
     await kernel.close();
     expect(timers()).to.equal(before);
@@ -332,7 +332,7 @@ describe("taps on closing", () => {
       scope.hooks.closing.tap("last", () => void heard.push("last"));
     });
     await kernel.enable({ plugins: [tidy] });
-    await kernel.tellClosing();
+    await kernel.notifyClosing();
     expect(heard).to.deep.equal(["flushed", "last"]);
     expect(complaints()).to.deep.equal([
       'plugin tidy: tap "break" on closing: disk full',
@@ -345,7 +345,7 @@ describe("taps on closing", () => {
     const hanging = plugin("p", (scope) => scope.hooks.closing.tapPromise("hang", () => pause(1000)));
     await kernel.enable({ plugins: [hanging] });
     const started = performance.now();
-    await kernel.tellClosing();
+    await kernel.notifyClosing();
     expect(performance.now() - started).to.be.below(900);
     expect(complaints()).to.deep.equal(["taps on closing are not done after 60 ms"]);
   });

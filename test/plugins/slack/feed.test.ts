@@ -43,9 +43,9 @@ describe("slack", () => {
   const { tell } = {
     tell: {
       finished: (more = {}, response = {}) =>
-        running.kernel.tell("afterExecute", turnOf(), outcomeOf(more, response)),
-      asked: (more: Partial<Approval> = {}) => running.kernel.tell("approvalRequested", approvalOf(more)),
-      decided: (more: Partial<Approval> = {}) => running.kernel.tell("approvalDecided", approvalOf(more)),
+        running.kernel.notify("afterExecute", turnOf(), outcomeOf(more, response)),
+      asked: (more: Partial<Approval> = {}) => running.kernel.notify("approvalRequested", approvalOf(more)),
+      decided: (more: Partial<Approval> = {}) => running.kernel.notify("approvalDecided", approvalOf(more)),
     },
   };
 
@@ -75,9 +75,9 @@ describe("slack", () => {
     await start({ interval_ms: 10 });
     tell.finished({ end: "timeout" }, { success: false, error: "ran past 120 s" });
     await arrived(1);
-    running.kernel.tell("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
+    running.kernel.notify("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
     await arrived(2);
-    running.kernel.tell("requestCompleted", {
+    running.kernel.notify("requestCompleted", {
       id: "r1",
       method: "POST",
       path: "/task",
@@ -138,7 +138,7 @@ describe("slack", () => {
     tell.decided({ status: "expired" });
     await arrived(2);
     const { response } = outcomeOf({}, { success: false, pending_approval: { id: "a" } as never });
-    running.kernel.tell("event", { type: "done", response }, turnOf());
+    running.kernel.notify("event", { type: "done", response }, turnOf());
     await arrived(3);
     expect(textOf(server.posted[2]?.payload)).to.contain("Parked until somebody decides");
     expect(textOf(server.posted[0]?.payload)).to.contain("Denied by Ada (@ada) (telegram)");
@@ -244,7 +244,7 @@ describe("slack", () => {
       expect(notice).to.contain(`answered ${status} ${body}; is webhook_url still right?`);
       expect(server.attempts).to.equal(1);
       server.always = undefined;
-      await running.kernel.tellClosing();
+      await running.kernel.notifyClosing();
       expect(textOf(server.posted[0]?.payload)).to.contain("Request finished");
     });
   }
@@ -296,12 +296,12 @@ describe("slack", () => {
     await arrived(1);
     tell.asked();
     tell.finished();
-    await running.kernel.tellClosing();
+    await running.kernel.notifyClosing();
     expect(server.posted).to.have.length(3);
     server.always = "hang";
     tell.finished();
     const began = performance.now();
-    await running.kernel.tellClosing();
+    await running.kernel.notifyClosing();
     await running.kernel.close();
     expect(performance.now() - began).to.be.below(4500);
   });

@@ -92,14 +92,14 @@ describe("telegram's buttons", () => {
       decision: { decision: "deny", by, at: "2030-01-01" },
     } as const;
     bot.approvalService.approvals.set("a1", decided);
-    bot.running.kernel.tell("approvalDecided", decided);
+    bot.running.kernel.notify("approvalDecided", decided);
     await settled(shown);
     expect(shown.html).to.contain("❌ Denied by admin (dashboard)");
     bot.api.next("sendMessage", { status: 500 });
     const late = bot.ask({ id: "a2" });
     await sleep(20);
     bot.approvalService.approvals.set("a2", { ...late, status: "expired" });
-    bot.running.kernel.tell("approvalDecided", { ...late, status: "expired" });
+    bot.running.kernel.notify("approvalDecided", { ...late, status: "expired" });
     await bot.shows("Expired: nobody decided");
     expect(bot.api.shown.every(({ buttons }) => buttons.length === 0)).to.equal(true);
   });
@@ -236,7 +236,7 @@ describe("telegram's buttons", () => {
     bot = await (await TestBot.start()).ready();
     const outcome = outcomeOf({}, { permission_denials: [DENIAL] });
     bot.turns.responses.set(turnOf().id, outcome.response);
-    bot.running.kernel.tell("afterExecute", turnOf(), outcome);
+    bot.running.kernel.notify("afterExecute", turnOf(), outcome);
     const shown = await bot.shows("Tool calls denied: 1");
     expect(shown.html).to.contain("rm -rf build");
     bot.turns.script = () => ({ pieces: ["it ran"] });
@@ -259,7 +259,7 @@ describe("telegram's buttons", () => {
     expect(shown.thread).to.equal(7);
     const { sessionId = "" } = bot.turns.ran[0] ?? {};
     const approved = [{ tool_use_id: "toolu_1", tool_name: "Bash", ran: true }];
-    bot.running.kernel.tell(
+    bot.running.kernel.notify(
       "afterExecute",
       turnOf({ sessionId }),
       outcomeOf({}, { approved: approved as never }),
@@ -275,7 +275,7 @@ describe("telegram's buttons", () => {
     const shown = await bot.shows("May Claude");
     bot.api.pressButton(shown, "Deny");
     await settled(shown);
-    bot.running.kernel.tell("afterExecute", turnOf(), outcomeOf({}, { permission_denials: [DENIAL] }));
+    bot.running.kernel.notify("afterExecute", turnOf(), outcomeOf({}, { permission_denials: [DENIAL] }));
     await sleep(150);
     expect(bot.api.find("Tool calls denied")).to.equal(undefined);
   });
@@ -302,24 +302,24 @@ describe("telegram's buttons", () => {
       await TestBot.start({ events: ["failures", "sessions", "approvals"], feed_topic: 3 })
     ).ready();
     const { kernel } = bot.running;
-    kernel.tell("afterExecute", turnOf(), outcomeOf());
-    kernel.tell(
+    kernel.notify("afterExecute", turnOf(), outcomeOf());
+    kernel.notify(
       "afterExecute",
       turnOf({ keyId: "telegram" }),
       outcomeOf({ end: "failed" }, { error: "own" }),
     );
-    kernel.tell(
+    kernel.notify(
       "afterExecute",
       turnOf(),
       outcomeOf({ end: "timeout" }, { success: false, error: "<b>late</b>" }),
     );
-    kernel.tell("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
-    kernel.tell(
+    kernel.notify("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
+    kernel.notify(
       "event",
       { type: "done", response: outcomeOf({}, { pending_approval: { id: "a" } as never }).response },
       turnOf(),
     );
-    kernel.tell("approvalDecided", { ...bot.ask({ id: "a9" }), status: "expired" });
+    kernel.notify("approvalDecided", { ...bot.ask({ id: "a9" }), status: "expired" });
     const shown = await bot.shows("Request timed out");
     expect(shown).to.include({ thread: 3, silent: true });
     for (const part of [

@@ -30,7 +30,7 @@ export class TestBot {
   /** Starts it, also once more on what it remembers. */
   async launch(config: Partial<TelegramConfig> = {}): Promise<void> {
     this.running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000 } });
-    this.approvalService.decided = (approval) => this.running.kernel.tell("approvalDecided", approval);
+    this.approvalService.decided = (approval) => this.running.kernel.notify("approvalDecided", approval);
     this.running.kernel.offer(this.#offers);
     const section = {
       bot_token: TOKEN,
@@ -68,7 +68,7 @@ export class TestBot {
   ask(more: Partial<Approval> = {}): Approval {
     const approval = approvalOf(more);
     this.approvalService.approvals.set(approval.id, approval);
-    this.running.kernel.tell("approvalRequested", approval);
+    this.running.kernel.notify("approvalRequested", approval);
     return approval;
   }
 
