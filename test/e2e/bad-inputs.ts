@@ -310,6 +310,12 @@ const HEADERS: readonly BadInput[] = [
     400,
     'Last-Event-ID: is "-1"; it takes the id of an event',
   ),
+  header(
+    "GET /session/{session}/events",
+    "Last-Event-ID: x",
+    400,
+    'Last-Event-ID must be the id of an event, got "x"',
+  ),
   header("POST /task", "Expect: cake", 400, 'Expect: is "cake"; takes 100-continue', HI),
   bad("GET /sessions", 431, "there are more than 200 header fields", {
     headers: Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`x-${index}`, "1"])),
