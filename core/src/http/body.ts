@@ -10,12 +10,14 @@ const UNBOUNDED = String(Number.MAX_SAFE_INTEGER);
 
 /** Bounds each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE where too much is read at once. */
 export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const { req } = ctx;
     if (!(req instanceof IncomingRequest && req.hasBody)) return next();
-    const exceeded = req.bound(boundOf(ctx));
-    // A route may read in a way that never hears of it.
-    await Promise.race([next(), exceeded]);
+    return new Promise<void>((resolve, reject) => {
+      // A route may read in a way that never hears of it.
+      req.bound(boundOf(ctx), reject);
+      next().then(resolve, reject);
+    });
   };
 }
 

@@ -18,7 +18,7 @@ export class IncomingRequest extends IncomingMessage {
   /** Bytes that are taken from the budget. */
   #held = 0;
   #problem: GatewayError | undefined;
-  #onProblem: (problem: GatewayError) => void = () => undefined;
+  #onProblem: ((problem: GatewayError) => void) | undefined;
 
   get hasBody(): boolean {
     return this.headers["transfer-encoding"] !== undefined || declaredBytes(this) > 0;
@@ -26,17 +26,16 @@ export class IncomingRequest extends IncomingMessage {
 
   /**
    * Bounds the body. Throws PAYLOAD_TOO_LARGE or UNAVAILABLE where that is clear at once; what is too much later, or
-   * `refuse`d, breaks off whoever reads it, and rejects the answer.
+   * `refuse`d, breaks off whoever reads it, and is told to `onProblem`.
    */
-  bound(bound: BodyBound): Promise<never> {
-    if (declaredBytes(this) > bound.limitBytes) throw tooLarge(bound);
+  bound(bound: BodyBound, onProblem: (problem: GatewayError) => void): void {
+    if (Math.max(declaredBytes(this), this.#received) > bound.limitBytes) throw tooLarge(bound);
+    this.#onProblem = onProblem;
+    // All of it is here: nothing more has to be waited for.
+    if (this.complete) return;
     this.#bound = bound;
-    this.once("end", () => this.#giveBack()).once("close", () => this.#giveBack());
     this.#check(this.#received);
     if (this.#problem !== undefined) throw this.#problem;
-    return new Promise((_resolve, reject) => {
-      this.#onProblem = reject;
-    });
   }
 
   /** Reads no more of the body. The connection stays, for the answer. */
@@ -44,13 +43,14 @@ export class IncomingRequest extends IncomingMessage {
     if (this.#problem !== undefined) return;
     this.#problem = problem;
     this.#giveBack();
-    this.#onProblem(problem);
+    this.#onProblem?.(problem);
     this.destroy(problem);
   }
 
   /** Called by Node's parser with each piece of the body, and with null at its end. */
   override push(chunk: Uint8Array | null, encoding?: BufferEncoding): boolean {
-    if (chunk !== null) {
+    if (chunk === null) this.#giveBack();
+    else {
       this.#received += chunk.length;
       this.#check(chunk.length);
     }
@@ -59,6 +59,7 @@ export class IncomingRequest extends IncomingMessage {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#giveBack();
     if (this.#problem === undefined) super._destroy(error, callback);
     // Node's own would take the connection along. An error that nobody listens for would end the process.
     else process.nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
@@ -73,6 +74,7 @@ export class IncomingRequest extends IncomingMessage {
   }
 
   #giveBack(): void {
+    if (this.#held === 0) return;
     this.#bound?.budget.give(this.#held);
     this.#held = 0;
   }

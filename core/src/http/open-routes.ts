@@ -29,8 +29,9 @@ const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 413, 415]);
  */
 export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOptions): GatewayMiddleware {
   return async (ctx, next) => {
+    if (ctx.state.caller !== undefined || !mayBeGuess(ctx)) return next();
     const routes = openRoutes(ctx);
-    if (routes === undefined || !mayBeGuess(ctx)) return next();
+    if (routes === undefined) return next();
     if (isKnown(ctx, routes, keyring)) {
       ctx.state.known = true;
       return next();

@@ -112,7 +112,7 @@ function refuseTunnels(server: Server, exchanges: Exchanges): void {
 
 /** Refuses what `checkHttp` does, and hangs up: who gets that wrong may get the next request's beginning wrong. */
 export function refuseBadHttp(): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const refusal = ctx.req instanceof IncomingRequest ? ctx.req.refusal : undefined;
     if (refusal === undefined) return next();
     ctx.set("connection", "close");
