@@ -1,7 +1,7 @@
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway } from "@claudeway/testing";
 import Router from "@koa/router";
-import { toMessages } from "../../plugins/telegram/dist/html.js";
+import { toMessages } from "#plugins/telegram/html.js";
 
 /*
  * The gateway of `bench/health.ts`, in a process of its own: with the dashboard, rules, and a route that renders text as
