@@ -239,12 +239,10 @@ describe("a start that is refused", () => {
     expect(code).to.equal(1);
   });
 
-  it("a missing login, which names the program to log in with", async () => {
+  it("a missing login, which names the command to log in with", async () => {
     const home = { HOME: dir, CLAUDE_CONFIG_DIR: join(dir, "claude"), ANTHROPIC_API_KEY: undefined };
     const { stdout } = await runToEnd(["check", "--port", "0"], dir, home);
-    expect(stdout).to.match(
-      /^FAIL login +claude is not logged in: run \/\S+\/claude and type \/login, or set/m,
-    );
+    expect(stdout).to.match(/^FAIL login +claude is not logged in: run `claudeway login`, or set/m);
     expect(stdout).to.match(/^ok +permissions +[a-z]/m);
     const demo = await runToEnd(["check", "--port", "0", "--enable-plugin", "demo"], dir, home);
     expect(demo.stdout).to.match(/^ok +login +not needed: the plugin demo answers instead of Claude$/m);
