@@ -49,9 +49,9 @@ import { type WorkdirOptions, Workdirs } from "./workdirs.js";
 export interface GatewayOptions {
   readonly version: string;
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
-  /** What the CLI starts with unless a plugin says otherwise. */
+  /** The spawn plan that the `spawn` hook starts from. */
   readonly spawn: (workdir: string) => SpawnPlan;
-  /** How tool calls are treated at the moment. */
+  /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
 }
@@ -65,7 +65,21 @@ export interface GatewayParts {
   readonly log: Logger;
 }
 
-/** The HTTP gateway: a Koa chain in front of the turns. It uses its parts; whoever made them closes them. */
+/** Bytes of a request body on a route without a key, unless the route's plugin sets its own limit. */
+const OPEN_BODY_BYTES = 8 * 1024;
+/** Bytes of the form behind a signed approval link. It must fit a denial reason of 10,000 characters. */
+const FORM_BYTES = 64 * 1024;
+/** Bytes of bodies being read at once, shared by all requests without a key. */
+const KEYLESS_BUDGET_BYTES = 4 * 1024 * 1024;
+/** Bytes of bodies being read at once, for each key. */
+const KEY_BUDGET_BYTES = 64 * 1024 * 1024;
+/** How long the last answers may still be sent after the last turn has ended, in ms. */
+const LAST_ANSWERS_MS = 1000;
+
+/**
+ * The HTTP gateway. It wires the Koa chain to the turns: request → `TurnStarter` → `Tasks` or `Sessions` →
+ * `RunningTurns` → `Turn`. It does not own its parts: the caller that made them closes them.
+ */
 export class Gateway {
   readonly #queue: TurnQueue;
   readonly keyring: Keyring;
@@ -77,13 +91,15 @@ export class Gateway {
   readonly #guesses = new GuessThrottle();
   readonly #doorkeeper: Doorkeeper;
   readonly #addresses: ClientAddresses;
-  readonly #strangersBytes = new ByteBudget(STRANGERS_BYTES);
-  readonly #callersBytes = new Map<string, ByteBudget>();
+  readonly #keylessBudget = new ByteBudget(KEYLESS_BUDGET_BYTES);
+  readonly #keyBudgets = new Map<string, ByteBudget>();
   readonly #server: Server;
   readonly #sockets: TaskSockets;
   readonly #parked: ParkedTurns;
   readonly #events = new SessionEvents();
+  /** Aborted when closing begins: turns that wait for a person park, and parked turns no longer resume. */
   readonly #shutdown = new AbortController();
+  /** Set by the first `close()`. */
   #closing: Promise<void> | undefined;
   #address: ListenAddress | undefined;
 
@@ -112,12 +128,12 @@ export class Gateway {
       queue: this.#queue,
       records,
       events: this.#events,
-      quiet: (sessionId, stop) => this.turns.quiet(sessionId, stop),
-      order: (sessionId, stop, again) => order.enter(sessionId, stop, { again }),
+      waitForOwnTurns: (sessionId, stop) => this.turns.waitForOwnTurns(sessionId, stop),
+      waitForEarlierTurns: (sessionId, stop, resumed) => order.enter(sessionId, stop, { again: resumed }),
       spawn: options.spawn,
       approvalMode: options.approvalMode,
       approvalService,
-      passParked: (sessionId, withdraw) => this.#parked.pass(sessionId, withdraw),
+      checkParked: (sessionId, withdraw) => this.#parked.check(sessionId, withdraw),
       workdirs: this.#workdirs,
       checkLedger: () => this.#ledgerWatch.check(),
       closing: this.#shutdown.signal,
@@ -154,12 +170,12 @@ export class Gateway {
     return this.options.loaded.config;
   }
 
-  /** The way of every request, from top to bottom. */
+  /** The middleware that every request passes, from top to bottom. */
   #chain(): Koa<GatewayState> {
     const { kernel, audit, log } = this.parts;
     const parseJson = jsonBody();
     const routes = this.#routes();
-    // Takes forms, where everything else takes JSON.
+    // Mounted before the JSON parser: this page posts a form.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
     const app = new Koa<GatewayState>();
@@ -209,7 +225,9 @@ export class Gateway {
     return router;
   }
 
-  /** The WebSocket beside the chain: what Koa does for a request, it does for an upgrade. */
+  /**
+   * WebSocket upgrades bypass Koa, so this repeats the chain's steps for them: authentication, limits, plugin hooks.
+   */
   #openSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
     return new TaskSockets({
@@ -243,32 +261,32 @@ export class Gateway {
     const own = this.parts.kernel.routes.match(ctx.path)?.bodyBytes;
     if (caller === undefined && !known) {
       const limitBytes = own ?? (isLinkPath(ctx.path) ? FORM_BYTES : OPEN_BODY_BYTES);
-      return { limitBytes, budget: this.#strangersBytes };
+      return { limitBytes, budget: this.#keylessBudget };
     }
     const limitBytes = own ?? this.#config.limits.body_bytes;
     return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
   }
 
-  /** What one key's bodies may hold that are being read. */
+  /** The budget of bytes for the bodies of one key that are being read. */
   #budgetOf(keyId: string): ByteBudget {
-    const known = this.#callersBytes.get(keyId);
+    const known = this.#keyBudgets.get(keyId);
     if (known !== undefined) return known;
-    const budget = new ByteBudget(Math.max(CALLERS_BYTES, 2 * this.#config.limits.body_bytes));
-    this.#callersBytes.set(keyId, budget);
+    const budget = new ByteBudget(Math.max(KEY_BUDGET_BYTES, 2 * this.#config.limits.body_bytes));
+    this.#keyBudgets.set(keyId, budget);
     return budget;
   }
 
-  /** How many turns run and wait. */
+  /** How many turns run and how many are queued. */
   load(): Pick<Load, "running" | "queued"> {
     return { running: this.#queue.running, queued: this.#queue.queued };
   }
 
-  /** Where it listens, once the port is open. */
+  /** The listening address; undefined until the port is open. */
   get address(): ListenAddress | undefined {
     return this.#address;
   }
 
-  /** Opens the port. Rejects with Node's error when it can't. */
+  /** Opens the port. Rejects with Node's error if that fails. */
   async listen(): Promise<ListenAddress> {
     const { host, port } = this.#config;
     await new Promise<void>((resolve, reject) => {
@@ -285,15 +303,15 @@ export class Gateway {
     return address;
   }
 
-  /** Lets the turns go on that waited for a decision when the gateway before this one ended, and have it. */
+  /** Resumes turns that the previous gateway left parked and whose call has been decided or has expired. */
   recover(): Promise<void> {
     return this.#parked.recover();
   }
 
   /**
-   * Drains: refuses new turns, lets running ones finish for a grace time, then ends them. Until then everything else is
-   * answered, so that a turn can be followed, interrupted or decided about. Resolves when every answer has been sent. A
-   * second call cuts the grace short.
+   * Drains: refuses new turns, lets running turns finish within the grace time, then ends them. Other routes keep
+   * working meanwhile, so that clients can follow, interrupt and approve. Resolves when every answer has been sent. A
+   * second call cuts the grace time short.
    */
   close(): Promise<void> {
     if (this.#closing === undefined) this.#closing = this.#close();
@@ -304,12 +322,12 @@ export class Gateway {
   async #close(): Promise<void> {
     this.turns.close();
     this.#queue.close();
-    // What waits for a person and can be parked is: it goes on with the next start.
+    // Parks the turns that wait for a person, where the call can be parked; the next start resumes them.
     this.#shutdown.abort();
     await this.parts.kernel.notifyClosing();
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();
-    // What runs in the background goes now, while its cost and its loss can still be written down.
+    // Ends background work now, while its cost and its loss can still be recorded.
     await this.parts.engine.retire("shutdown");
     await this.turns.drained();
     clearTimeout(grace);
@@ -326,17 +344,6 @@ export class Gateway {
   }
 }
 
-/** Bytes of a body where no key is needed, unless its plugin says otherwise. */
-const OPEN_BODY_BYTES = 8 * 1024;
-/** Bytes of the form behind a signed link: a reason of 10,000 characters takes some. */
-const FORM_BYTES = 64 * 1024;
-/** Bytes of bodies that are being read: of all who need no key, and of each key. */
-const STRANGERS_BYTES = 4 * 1024 * 1024;
-const CALLERS_BYTES = 64 * 1024 * 1024;
-
-/** How long the last answers may take to be sent after the last turn has ended, in ms. */
-const LAST_ANSWERS_MS = 1000;
-
 function listenAddress(host: string, server: Server): ListenAddress {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
@@ -345,7 +352,7 @@ function listenAddress(host: string, server: Server): ListenAddress {
   return { host, port: address.port, url: `http://${bracketed}:${address.port}` };
 }
 
-/** A reader that leaves in the middle of an answer is no fault of ours; anything else that breaks an answer is told. */
+/** A client that disconnects during its answer is logged at debug; any other stream failure is an error. */
 function logStreamError(error: NodeJS.ErrnoException, log: Logger): void {
   const left = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE"].includes(error.code ?? "");
   if (left) log.debug({ reason: messageOf(error) }, "a client left before the end of its answer");

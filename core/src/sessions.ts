@@ -97,7 +97,7 @@ export class Sessions {
   async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id);
     await this.#admitWorkdir(session);
-    if (!request.withdraw_pending) await this.parts.parked.pass(session.id, false);
+    if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
     return this.parts.turns.start({
       info: turnInfo(session, turnId),
       plan: { ...planOf(session), ...promptOf(request) },
@@ -194,7 +194,9 @@ export class Sessions {
     return turn;
   }
 
-  /** Ends the session's running turn, or the one that is parked; those that wait behind it go on. False: there was none. */
+  /**
+   * Ends the session's running turn, or the one that is parked; those that wait behind it go on. False: there was none.
+   */
   async interrupt(caller: Caller, id: string): Promise<boolean> {
     const session = await this.owned(caller, id);
     const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running);

@@ -4,7 +4,7 @@ import type { Approval, ToolCall, Verdict } from "../ports/approvals.js";
 import type { SpawnPlan } from "../ports/engine.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../ports/turns.js";
 
-/** A request that was let in, before its route runs. */
+/** An authenticated request, before its route runs. */
 export interface RequestInfo {
   /** Names the request in the log; the client gets it when something breaks. */
   readonly id: string;
@@ -12,9 +12,9 @@ export interface RequestInfo {
   /** Path without the query string. */
   readonly path: string;
   readonly keyId: string;
-  /** The peer's address, as the socket tells it. */
+  /** The client's address: the socket's peer, or what a trusted proxy reports. */
   readonly remoteAddress: string;
-  /** Names in lower case; `authorization` and `cookie` are left out. */
+  /** Names in lower case, without `authorization` and `cookie`. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
@@ -27,11 +27,11 @@ export interface CompletedRequest {
   /** 499 where the client left before its answer began. */
   readonly status: number;
   readonly durationMs: number;
-  /** Null: nobody was authenticated. */
+  /** Null if the request was not authenticated. */
   readonly keyId: string | null;
 }
 
-/** A session that has begun or ended. */
+/** A session that was started or deleted. */
 export interface SessionInfo {
   readonly id: string;
   readonly keyId: string;
@@ -43,47 +43,48 @@ export interface SessionInfo {
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
-  /** With a host that a browser on this machine can open. */
+  /** A URL that a browser on this machine can open. */
   readonly url: string;
 }
 
 /**
- * Every hook of the gateway. Interceptor hooks (bail, waterfall) are awaited tap by tap, each within a deadline, and a
- * tap that breaks refuses the one request or turn. Observer hooks (parallel) never delay or fail an answer.
+ * Every hook of the gateway, in the order in which a request meets them. Interceptor hooks (bail, waterfall) are
+ * awaited tap by tap, each within a deadline; a tap that fails refuses that one request or turn. Observer hooks
+ * (parallel) never delay or fail an answer: core calls them with `Kernel.notify`.
  */
 export function createHooks() {
   return Object.freeze({
-    /** Interceptor. A request was authenticated; return or throw a `Refusal` to turn it away, the first one wins. */
+    /** Interceptor. A request was authenticated. Return or throw a `Refusal` to refuse it; the first refusal wins. */
     request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
-    /** Interceptor. Returns the turn to run; `throw new Refusal(status, reason)` refuses it. */
+    /** Interceptor. Returns the plan of the turn to run; `throw new Refusal(status, reason)` refuses the turn. */
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
-    /** Interceptor. Returns what `claude` starts with. */
+    /** Interceptor. Returns the command, environment and options that the CLI is started with. */
     spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
     /**
      * Interceptor. Decides each tool call: allow, deny, or ask a person. Tapping it switches turns to ask mode.
-     * The first answer counts; none, or a tap that breaks, is deny. It is called again when a person has allowed the call,
-     * maybe hours later: "deny" stands above that.
+     * The first answer counts. No answer, or a tap that fails, denies the call. The hook runs again after a person has
+     * allowed the call, possibly hours later: a "deny" then overrides the person.
      */
     approve: new AsyncSeriesBailHook<[ToolCall, TurnInfo], Verdict>(["call", "turn"]),
-    /** Observer. A call waits for a person's decision; it is in the ledger. */
+    /** Observer. A call waits for a person's decision; it is already in the ledger. */
     approvalRequested: new AsyncParallelHook<[Approval]>(["approval"]),
     /** Observer. A call was decided, has expired or was withdrawn. */
     approvalDecided: new AsyncParallelHook<[Approval]>(["approval"]),
-    /** Observer. A turn's stream as it happens. */
+    /** Observer. Every event of every turn, as it is streamed. */
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
-    /** Observer. A turn ended, in whatever way. */
+    /** Observer. A turn ended, for whatever reason, and is recorded. Not called when a turn parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
     /** Observer. A request was answered, or its client went away. */
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
     /** Observer. The port is open. */
     listening: new AsyncParallelHook<[ListenAddress]>(["address"]),
-    /** Observer. The public address; undefined: it is gone. */
+    /** Observer. The public URL changed; undefined if there is none any more. */
     publicUrl: new AsyncParallelHook<[string | undefined]>(["url"]),
     /** Observer. A session was started. */
     sessionStart: new AsyncParallelHook<[SessionInfo]>(["session"]),
     /** Observer. A session was deleted. */
     sessionEnd: new AsyncParallelHook<[SessionInfo]>(["session"]),
-    /** Awaited, within a deadline: the last chance to tidy while the gateway still answers. */
+    /** Awaited, within a deadline. The last chance to clean up while the gateway still answers requests. */
     closing: new AsyncSeriesHook<[]>([]),
   });
 }

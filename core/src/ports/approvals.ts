@@ -7,55 +7,60 @@ export interface ToolCall {
   readonly input: Readonly<Record<string, unknown>>;
   /** The turn's working directory, absolute. */
   readonly workdir: string;
-  /** Where the CLI's shell stands at the moment, which relative paths count from; not known of a call from before. */
+  /**
+   * The current directory of the CLI's shell, which relative paths start from. Unknown for calls of earlier versions.
+   */
   readonly cwd?: string | undefined;
-  /** Set where a subagent makes the call. */
+  /** Set if a subagent makes the call. */
   readonly agentId?: string | undefined;
 }
 
-/** How a call waits for a person, as the plugin that wants one asked says it. */
+/** How a call waits for a person; set by the plugin whose verdict is "ask". */
 export interface AskTerms {
-  /** How long the turn is held, in seconds, before it parks (default: 60). */
+  /** How long the turn and its process are held, in seconds, before the turn parks (default: 60). */
   readonly liveWaitSecs?: number | undefined;
   /** After how many seconds an undecided call is denied (default: 24 h). */
   readonly expiresSecs?: number | undefined;
-  /** How long a call is held that can't be parked, in seconds (default: 600). */
+  /** How long a call that can't be parked is held, in seconds (default: 600). */
   readonly maxHoldSecs?: number | undefined;
   /**
-   * Who may decide: `key` (whose turn it is), `admin`, `link`, or the names of plugins that are channels.
-   * Not set: all of them.
+   * Who may decide: `key` (the turn's own key), `admin`, `link`, or names of plugins that offer a channel. If unset,
+   * all of them may.
    */
   readonly deciders?: readonly string[] | undefined;
 }
 
-/** What the `approve` hook answers. */
+/** What a tap of the `approve` hook answers. */
 export type Verdict =
   | { readonly verdict: "allow" }
   | ({ readonly verdict: "ask" } & AskTerms)
   /** The model reads the message. */
   | { readonly verdict: "deny"; readonly message: string };
 
-/** `withdrawn`: the turn ended otherwise, or a new prompt took its place. */
+/** `withdrawn`: the turn ended for another reason, or a new prompt replaced it. */
 export type ApprovalStatus = "pending" | "allowed" | "denied" | "expired" | "withdrawn";
 
-/** A tool call that waits, or waited, for a person's decision. */
+/** A request for a person's decision on one tool call: pending, or settled in one of four ways. */
 export interface Approval {
   /** A UUID. */
   readonly id: string;
   readonly sessionId: string;
   readonly turnId: string;
   readonly keyId: string;
-  /** `question`: an AskUserQuestion, whose decision carries the answers. */
+  /** `question`: an AskUserQuestion call; its decision carries the answers. */
   readonly kind: "tool" | "question";
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
   /** The turn's working directory. */
   readonly workdir: string;
-  /** Where the CLI's shell stood, which relative paths count from; not known of a request from an earlier version. */
+  /**
+   * The current directory of the CLI's shell, which relative paths start from. Unknown for requests of earlier
+   * versions.
+   */
   readonly cwd?: string | undefined;
   readonly status: ApprovalStatus;
-  /** True: its turn is not held any more; the decision will resume it. */
+  /** True: its turn has parked, and the decision resumes it. */
   readonly parked: boolean;
   /** ISO 8601, UTC. */
   readonly askedAt: string;
@@ -68,23 +73,23 @@ export interface Approval {
 /** What a person decides. */
 export interface Decision {
   readonly decision: "allow" | "deny";
-  /** With "deny": what the model is told. */
+  /** With "deny": the message that the model reads. */
   readonly message?: string | undefined;
-  /** With "allow": the input to run with instead. Of a question: the answers, as `{answers: {question: label}}`. */
+  /** With "allow": the input to run with instead. For a question: the answers, as `{answers: {question: label}}`. */
   readonly updatedInput?: Readonly<Record<string, unknown>> | undefined;
-  /** `session`: this exact call is allowed again in this session without asking. */
+  /** `session`: allow this exact call again in this session without asking. */
   readonly scope?: "once" | "session" | undefined;
 }
 
-/** Who decides, and through what. */
+/** Who decides, and through which channel. */
 export interface Decider {
-  /** `key`, `admin`, `link`, or the name of the plugin whose channel it came through. */
+  /** `key`, `admin`, `link`, or the name of the plugin that offers the channel. */
   readonly channel: string;
-  /** A key id, or a person's name in that channel. */
+  /** A key id, or the person's name in that channel. */
   readonly who: string;
-  /** Set where the decider is a key: it must own the request, or be the admin's. */
+  /** Set if the decider is a key. It must own the request, or be the admin's key. */
   readonly keyId?: string | undefined;
-  /** Where from: an address, a chat. */
+  /** The origin of the decision: an address, or a chat. */
   readonly from?: string | undefined;
 }
 
@@ -104,7 +109,7 @@ export interface ApprovalPage extends PageQuery {
   readonly total: number;
 }
 
-/** A call that was allowed for the rest of its session: the same tool with the same input, in the same folder, runs unasked. */
+/** A call that was allowed for the rest of its session: the same tool with the same input in the same directory. */
 export interface SessionGrant {
   /** A UUID. */
   readonly id: string;
@@ -112,9 +117,9 @@ export interface SessionGrant {
   readonly keyId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** Where the CLI's shell has to stand. */
+  /** The directory that the CLI's shell must be in. */
   readonly cwd?: string | undefined;
-  /** The request on which it was given. */
+  /** The request whose decision granted it. */
   readonly approvalId: string;
   readonly by: Decider;
   readonly at: string;
@@ -127,7 +132,7 @@ export interface GrantFilter {
 }
 
 export interface GrantPage extends PageQuery {
-  /** The newest first, without those that were revoked. */
+  /** Newest first, without revoked ones. */
   readonly grants: readonly SessionGrant[];
   readonly total: number;
 }

@@ -10,26 +10,26 @@ export type TurnAuditLine = With<
 /** The line of a tool call that was decided, has expired or was withdrawn. */
 export type ApprovalAuditLine = With<"session_id" | "turn_id" | "approval_id"> & { key_id: string };
 
-/** The line of a request that was let in and answered. */
+/** The line of an authenticated request that was answered. */
 export type RequestAuditLine = With<"method" | "path" | "status"> & { key_id: string };
 
-/** The line of a request that nobody was authenticated for. */
+/** The line of a request that was not authenticated. */
 export type RefusedAuditLine = With<"method" | "path" | "status">;
 
 /**
- * The files `<dir>/<key_id>/YYYY-MM.log`, one JSON object a line, in the month of the line's own UTC timestamp.
- * Writing a line never waits, throws or fails a turn: what can't be written is counted, the count is logged, and put
- * into the file once that can be written again.
+ * Writes `<dir>/<key_id>/YYYY-MM.log`: one JSON object a line, filed by the month of the line's UTC timestamp. The
+ * writing methods never block, throw or fail a turn. Lines that can't be written are counted. The count is logged, and
+ * is written to the file once the file can be written again.
  */
 export interface AuditLog {
   turn(line: TurnAuditLine): void;
   approval(line: ApprovalAuditLine): void;
   request(line: RequestAuditLine): void;
-  /** Goes to the folder `_unauthorized`, capped in rate and size; what is left out is counted there. */
+  /** Writes to the folder `_unauthorized`, which is capped in rate and size. Dropped lines are counted there. */
   refused(line: RefusedAuditLine): void;
-  /** The ids of the turns whose lines are among the last of that key's in a month, which `YYYY-MM` names. */
+  /** The ids of the turns among the last lines of a key's file for one month, `YYYY-MM`. */
   latestTurns(keyId: string, month: string): Promise<ReadonlySet<string>>;
-  /** Resolves when every line so far is in its file or was given up. */
+  /** Resolves when every line so far has been written or dropped. */
   flush(): Promise<void>;
   /** Flushes; later lines are ignored. */
   close(): Promise<void>;

@@ -1,18 +1,18 @@
 import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
-/** What `claude` starts with. Two turns share a live process only when these are equal. */
+/** How the CLI is started. Two turns share a live process only if their plans are equal. */
 export interface SpawnPlan {
-  /** The program; by default the CLI itself. */
+  /** The program to run; by default the CLI itself. */
   readonly command: string;
   /** Arguments that go before the CLI's own: with `command: "sudo"`, say `["-u", "claude", "/usr/bin/claude"]`. */
   readonly args: readonly string[];
-  /** The whole environment of the child. The gateway's secrets are not in it. */
+  /** The complete environment of the child, without the gateway's secrets. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   /** Further options of the CLI's session. */
   readonly options: SpawnOptions;
-  /** The id of the user that `command` makes the CLI run as; not given: the gateway's own. */
+  /** The id of the user that `command` runs the CLI as; by default the gateway's own. */
   readonly uid?: number | undefined;
 }
 
@@ -27,39 +27,39 @@ export interface SpawnOptions {
 /** Why a running turn is ended from outside. */
 export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown";
 
-/** One tool call that a person let through: the same tool with the same input in the same folder, once. */
+/** A denied call that its key approved afterwards: the same tool with the same input in the same directory, once. */
 export interface GrantedCall {
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
-  /** Where the CLI's shell has to stand, if that is not the turn's working directory. */
+  /** The directory that the CLI's shell must be in, if that is not the turn's working directory. */
   readonly cwd?: string | undefined;
 }
 
-/** A call that the CLI is about to make, and asks about. */
+/** A tool call that the CLI is about to make and asks the gateway about. */
 export interface AskedCall extends GrantedCall {
-  /** Where the CLI's shell stands. */
+  /** The current directory of the CLI's shell. */
   readonly cwd: string;
-  /** Set where a subagent makes the call. */
+  /** Set if a subagent makes the call. */
   readonly agentId: string | undefined;
-  /** The call can't be kept over the end of its process: it waits for as long as it is held. */
+  /** True: the call can't be parked, because the CLI can't keep it after its process ends. */
   readonly held?: boolean;
-  /** Aborted when the CLI does not wait for an answer any more. */
+  /** Aborted when the CLI no longer waits for an answer. */
   readonly signal: AbortSignal;
   /**
-   * Resolves when every other call of its message is settled: true if this is the last one of them, which the CLI can
-   * keep over the end of its process. At once with false if it is not.
+   * Whether this call can be parked. The CLI can keep only the last call of a message after its process ends, and only
+   * once the message's other calls are settled. Resolves to true at that point, or to false at once for any other call.
    */
   untilLast(): Promise<boolean>;
 }
 
-/** `defer` ends the turn; the CLI keeps the call, and asks again when the session is resumed. */
+/** `defer` parks: the turn ends, the CLI keeps the call, and it asks again when the session is resumed. */
 export type CallAnswer =
   | { readonly answer: "allow"; readonly input?: Readonly<Record<string, unknown>> }
   | { readonly answer: "deny"; readonly message: string }
   | { readonly answer: "defer" };
 
-/** A call that the CLI's own rules are about to decide on. */
+/** A tool call that the CLI's own rules are about to decide on. */
 export type UnaskedCall = Pick<AskedCall, "tool" | "input" | "cwd">;
 
 /** Decides on every tool call of a turn. Never rejects. */
@@ -67,35 +67,44 @@ export interface CallDecider {
   decide(call: AskedCall): Promise<CallAnswer>;
 }
 
-/** Every tool call runs; calls that need permission are denied and listed; or every call is put to a `CallDecider`. */
+/**
+ * How tool calls are treated. `bypass`: every call runs. `deny`: calls that need permission are denied and listed in
+ * the answer. `ask`: a `CallDecider` decides every call.
+ */
 export type ApprovalMode = "bypass" | "deny" | "ask";
 
-/** A call that the CLI kept, and that is not to run any more. */
+/** A call that the CLI kept from a parked turn and that must not run any more. */
 export interface UnresolvedCall {
   readonly toolUseId: string;
-  /** False: its process was told what became of it, and may have heard that before it ended. */
+  /** False: the CLI may have settled the call already, since an answer was sent to a process that then ended. */
   readonly certain: boolean;
 }
 
-/** What the engine is given to run. */
+/** What the engine needs to run one turn. */
 export interface EngineTurn {
   readonly approvalMode: ApprovalMode;
-  /** Given in the approval mode "ask". */
+  /** Set in the approval mode "ask". */
   readonly decider: CallDecider | undefined;
-  /** In the approval mode "deny": whether a call needs permission, although the CLI may let it run unasked. Never rejects. */
+  /**
+   * Set in the approval mode "deny". True for a call that needs permission although the CLI would let it run unasked.
+   * Never rejects.
+   */
   readonly needsPermission?: (call: UnaskedCall) => Promise<boolean>;
-  /** The call that this turn was parked for: the session is resumed without a prompt, and the CLI asks about it again. */
+  /**
+   * For a parked turn that resumes, the `toolUseId` of its call: the session is resumed without a prompt, and the CLI
+   * asks about that call again.
+   */
   readonly continues: string | undefined;
-  /** Calls that the CLI has kept from parked turns that ended otherwise: they must not run. */
+  /** Calls that the CLI has kept from parked turns that ended for another reason: they must not run. */
   readonly unresolved: readonly UnresolvedCall[];
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
   readonly spawn: SpawnPlan;
-  /** True where an earlier turn of this session may have left a conversation to resume. */
+  /** True if an earlier turn of this session may have left a conversation to resume. */
   readonly resume: boolean;
-  /** True: where that conversation is lost, a new one begins under the same id. */
+  /** True: if that conversation is lost, start a new one under the same id. */
   readonly restart: boolean;
-  /** What the totals of the session's next process may start from; undefined for a new conversation. */
+  /** The session's CLI totals before this turn; undefined for a new conversation. */
   readonly totals: SessionTotals | undefined;
   /** Calls that may run although the approval mode denies them. */
   readonly granted: readonly GrantedCall[];
@@ -107,50 +116,52 @@ export interface ModelTotals {
   readonly output: number;
   readonly cacheRead: number;
   readonly cacheWrite: number;
-  /** USD; null where the tokens were seen, but nobody told their price. */
+  /** USD; null if the tokens were seen but no price was reported. */
   readonly costUsd: number | null;
 }
 
 export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 
-/** The cumulative totals of a session's CLI, kept between its processes. */
+/**
+ * The cumulative totals that a session's CLI reports, kept between its processes. A turn's cost is a difference of two.
+ */
 export interface SessionTotals {
-  /** True: the CLI has come to the end of a turn in this conversation, so that losing it loses something. */
+  /** True: the CLI has completed a turn in this conversation, so that losing the conversation matters. */
   readonly answered?: boolean;
-  /** True: the CLI is in plan mode, where nothing is changed; a process that resumes has to be told. */
+  /** True: the CLI is in plan mode, where it changes nothing. A process that resumes must be started in that mode. */
   readonly planMode?: boolean;
-  /** The CLI's own id of the session; only there where it is another one than ours: after `/clear`. */
+  /** The CLI's own id of the session, set only if it differs from ours: after `/clear`. */
   readonly session?: string;
   /**
-   * What the totals of its next process may start from, the likeliest first; which it was, that process's first report
-   * tells. (It starts from what the last process saved when it ended; see bases.ts.)
+   * The totals that the session's next process may start from, likeliest first. That process's first report shows which
+   * one applies: it starts from what the last process saved when it ended.
    */
   readonly bases: readonly TotalsByModel[];
 }
 
-/** Something that the CLI runs on between turns: a shell command, a subagent. */
+/** Work that the CLI keeps running between turns: a shell command, a subagent. */
 export interface BackgroundTask {
   /** The CLI's own id of it. */
   readonly id: string;
-  /** `shell`, `subagent`, `workflow`, `mcp`, or what else the CLI calls it. */
+  /** `shell`, `subagent`, `workflow`, `mcp`, or the CLI's own name for any other kind. */
   readonly kind: string;
   readonly description: string;
   /** ISO 8601, UTC. */
   readonly since: string;
 }
 
-/** Why background work was ended before its end. */
+/** Why background work was stopped before it finished. */
 export type TaskLoss =
-  /** It ran for longer than `[engine] background_secs`, or more of it than is allowed at once. */
+  /** It ran longer than `[engine] background_secs`, or more of it ran at once than is allowed. */
   | "limit"
-  /** Its process waited for the session's next turn for too long. */
+  /** Its process was idle for too long. */
   | "idle"
   | "memory"
-  /** Its process made room for another one's. */
+  /** Its process was ended to start one for another session. */
   | "room"
-  /** The session's next turn needed another process: another model, say. */
+  /** The session's next turn needed a different process, for example for another model. */
   | "replaced"
-  /** The turn was ended, and all that it had started. */
+  /** Its turn was ended from outside, with everything that the turn had started. */
   | "interrupted"
   /** A one-shot task's process ends with its answer. */
   | "task"
@@ -160,83 +171,82 @@ export type TaskLoss =
   /** The CLI ended by itself, or was killed. */
   | "died";
 
-/** Background work that was ended before its end. */
+/** Background work that was stopped before it finished. */
 export interface LostTask extends BackgroundTask {
   readonly reason: TaskLoss;
 }
 
 /**
- * A turn that the CLI has begun by itself, since something that it ran in the background has ended, or was lost. It runs
- * already.
+ * A turn that the CLI began by itself because background work finished or was lost. It is already running.
  */
 export interface OwnTurn {
   /** The latest turn of its process. */
   readonly after: Pick<EngineTurn, "info" | "plan" | "approvalMode">;
-  /** Hears the turn from its beginning to its end; to be called once. Aborting the signal ends the turn. */
+  /** Reports the turn from its beginning to its end. To be called once. Aborting the signal ends the turn. */
   run(terms: OwnTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
 }
 
-/** Who decides on the tool calls of a turn that the CLI has begun by itself. */
+/** How the tool calls of a turn that the CLI began by itself are decided. */
 export type OwnTurnTerms = Pick<EngineTurn, "decider" | "needsPermission">;
 
-/** Hears what happens in sessions beside the turns that are run. */
+/** Receives what happens in sessions outside `Engine.run`. */
 export interface SessionListener {
-  /** The CLI has begun a turn by itself. */
+  /** The CLI began a turn by itself. */
   began(turn: OwnTurn): void;
-  /** What runs in the background of a session from now on. */
+  /** The background work of a session changed; `running` is all of it. */
   tasks(sessionId: string, running: readonly BackgroundTask[]): void;
-  /** Background work was ended. */
+  /** Background work was stopped before it finished. */
   lost(sessionId: string, tasks: readonly LostTask[]): void;
 }
 
-/** What a running turn tells as it goes. */
+/** Receives the progress of one running turn. */
 export interface EngineListener {
   /** New text of the answer. */
   text(delta: string): void;
-  /** What was delivered so far; called on every message that carries usage. */
+  /** The turn's usage so far; called on every message that carries usage. */
   usage(usage: TurnUsage): void;
   /** The process that runs the turn. */
   process(child: ChildNote): void;
-  /** The calls in `owed` have been settled: the CLI will not ask about them any more. */
+  /** The calls in `EngineTurn.unresolved` are settled: the CLI will not ask about them any more. */
   settledUnresolved(): void;
-  /** The session goes on with another model: its user has said `/model`. */
+  /** The session continues with another model: its user ran `/model`. */
   model(model: string): void;
-  /** What is known of the session's totals changed: with the result, and when the process has ended. */
+  /** The session's CLI totals changed. Called with the result, and again if the process then ends by a kill. */
   totals(totals: SessionTotals): void;
 }
 
-/** Enough to find a child again, and to be sure that it is ours. */
+/** Identifies a child process: enough to find it again and to be sure that it is ours. */
 export interface ChildNote {
   readonly pid: number;
-  /** Clock ticks since boot, field 22 of /proc/PID/stat; 0 where there is no /proc. */
+  /** Clock ticks since boot, field 22 of /proc/PID/stat; 0 without /proc. */
   readonly startTime: number;
   /** The value of `CLAUDEWAY_PROCESS` in the child's environment. */
   readonly marker: string;
 }
 
 export interface EngineResult {
-  /** `parked`: the CLI keeps the call that was deferred. */
+  /** `parked`: the decider deferred a call, and the CLI keeps it. */
   readonly end: "completed" | "failed" | "stopped" | "parked";
-  /** The CLI's result text; of a turn without a result, the text so far. */
+  /** The CLI's result text; without a result, the text so far. */
   readonly text: string;
-  /** Where `end` is "parked": the call's `toolUseId`. */
+  /** If `end` is "parked": the call's `toolUseId`. */
   readonly deferred: string | undefined;
-  /** The CLI's own message where `end` is "failed". */
+  /** If `end` is "failed": the CLI's own message. */
   readonly error: string | null;
-  /** What went wrong, where `end` is "failed" and it has a name. */
+  /** If `end` is "failed": the code of the failure, if it has one. */
   readonly code?: FailureCode;
   readonly usage: TurnUsage;
-  /** What was delivered beside that and is in no report of the CLI's; its price is to be learned. */
+  /** Usage that was streamed but that the CLI's report does not contain. Its price must be estimated. */
   readonly unreported?: TurnUsage;
   readonly denials: readonly PermissionDenial[];
-  /** Which of the granted calls were let run, by `toolUseId`. */
+  /** The `toolUseId`s of the granted calls that ran. */
   readonly ran: readonly string[];
   readonly exitCode: number | null;
-  /** Subagents that go on in the background, by the CLI's own id. */
+  /** Subagents that keep running in the background, by the CLI's own id. */
   readonly agents?: readonly string[];
-  /** What was running in the background and was ended with the turn's process. */
+  /** Background work that was stopped with the turn's process. */
   readonly lost?: readonly LostTask[];
-  /** The model that answered, as far as it is known. */
+  /** The model that answered, if known. */
   readonly model: string | undefined;
 }
 
@@ -245,40 +255,40 @@ export interface ModelName {
   readonly name: string;
 }
 
-/** What runs turns. It never rejects for what happens on the CLI's side: that is a result. */
+/** Runs turns. A failure on the CLI's side is a result, not a rejection. */
 export interface Engine {
-  /** Aborting the signal (its reason is a StopReason) ends the turn, and all that it started, within 5 s. */
+  /** Runs one turn. Aborting the signal (its reason is a StopReason) ends it, with all that it started, within 5 s. */
   run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
-  /** Who hears what happens beside the turns that are run; to be called once, before the first. */
+  /** Sets the listener for what happens outside `run`. To be called once, before the first turn. */
   listen(listener: SessionListener): void;
-  /** What runs in the background of a session, the oldest first. */
+  /** The background work of a session, oldest first. */
   background(sessionId: string): readonly BackgroundTask[];
-  /** The models that the CLI offers. Rejects where it can't tell. */
+  /** The models that the CLI offers. Rejects if the CLI does not answer. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
-  /** How many processes of the CLI there are. */
+  /** How many CLI processes are alive. */
   readonly processes: number;
-  /** The id for the next one-shot task: one that a process was started ahead for, if there is such a process. */
+  /** The id for the next one-shot task: that of a prewarmed process, if there is one. */
   taskId(): string;
-  /** No process is going to be asked for under this id of a task: ends the one that was started ahead for it, if any. */
+  /** Gives a task id back that no turn will use: ends the process that was prewarmed for it, if any. */
   abandon(taskId: string): void;
-  /** The session is gone: ends the process that it keeps. */
+  /** Ends the process that is kept for a session. */
   release(sessionId: string): Promise<void>;
-  /** What processes start with has changed: ends those that are idle. */
+  /** Ends the idle processes, for example because spawn plans have changed. */
   retire(why?: TaskLoss): Promise<void>;
   /** Ends every process. */
   close(): Promise<void>;
 }
 
-/** What a CLI wrote down of a part of its session. */
+/** Usage that the CLI recorded in its own transcript for a part of a session. */
 export interface WrittenUsage {
   readonly used: TotalsByModel;
-  /** The session's totals after it, where the CLI saved them. */
+  /** The session's totals afterwards, if the CLI saved them. */
   readonly totals?: SessionTotals;
 }
 
-/** An engine that was found to be there, and is not running yet. */
+/** An engine that was found and checked, but not started. */
 export interface EngineSource {
-  /** The CLI that it runs. */
+  /** The CLI that the engine runs. */
   readonly claude: {
     /** Absolute path. */
     readonly path: string;
@@ -286,8 +296,9 @@ export interface EngineSource {
     readonly version: string;
   };
   /**
-   * What the CLI itself wrote down of a session since then, in the environment `env`: nobody may have heard it.
-   * `session`: the CLI's own id of it. `before`: what is known of its totals as of then. Never rejects.
+   * The usage that the CLI itself recorded for a session since `since`, which the gateway may not have received before
+   * it was killed. `session` is the CLI's own id, `env` the CLI's environment, `before` the session's totals at
+   * `since`. Never rejects.
    */
   writtenSince?(
     session: string,
@@ -295,24 +306,24 @@ export interface EngineSource {
     since: Date,
     before: SessionTotals | undefined,
   ): Promise<WrittenUsage | undefined>;
-  /** Watches over processes whose marker begins with `marker`: when the gateway is killed, they end. */
+  /** Starts a guard that ends the processes whose marker begins with `marker` when the gateway is killed. */
   guard?(marker: string): ProcessGuard;
-  /** `marker` begins the marker of every process that the engine starts; `guard` is told of each. */
+  /** Starts the engine. `marker` is the prefix of its processes' markers; each process is registered with `guard`. */
   open(marker: string, guard?: ProcessGuard): Engine;
-  /** What the totals of a session may stand at after a turn that was lost: `delivered` is what it had used. */
+  /** The session's possible totals after a lost turn that had used `delivered`. */
   totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals;
-  /** What a turn that was lost has used: as `recorded` while it ran, and as the CLI itself wrote down. */
+  /** The usage of a lost turn, from what was `recorded` while it ran and what the CLI itself recorded. */
   usageAfterLoss(recorded: TurnUsage, written: WrittenUsage): TurnUsage;
-  /** Ends what a gateway of this installation left running when it was killed. */
+  /** Ends the processes that a killed gateway of this installation left running. */
   endLeftovers(installation: string): Promise<void>;
 }
 
-/** Ends what the gateway leaves behind when it is killed. */
+/** Ends the gateway's child processes if the gateway is killed. */
 export interface ProcessGuard {
   /** A process was started, as the leader of a process group. */
   began(child: Pick<ChildNote, "pid" | "startTime">): void;
-  /** That process has gone. */
+  /** That process has ended. */
   ended(child: Pick<ChildNote, "pid">): void;
-  /** The gateway has ended its children itself: ends the guard, and resolves when it has gone. */
+  /** Ends the guard, once the gateway has ended its children itself. Resolves when the guard has ended. */
   close(): Promise<void>;
 }

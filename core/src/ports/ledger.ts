@@ -14,16 +14,20 @@ import type { PageQuery } from "./page.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
- * What the gateway remembers: sessions, turns, what they cost, and which request asked for which turn. A method
- * resolves when its change would survive a kill of the gateway. Every method rejects with a LedgerError when the
- * ledger is closed or its file fails.
+ * The gateway's persistent state: sessions, turns, costs, approvals, and idempotency keys. A method resolves when its
+ * change would survive a kill of the gateway. Every method rejects with a LedgerError if the ledger is closed or its
+ * file fails.
+ *
+ * How a dollar gets here: the engine reports a `TurnUsage`; `prices.price` adds learned prices where the CLI reported
+ * none; `turns.end` adds the result to the totals of the session, the key, the model and the period, in one
+ * transaction.
  */
 
 /** ISO 8601, UTC, milliseconds: `2026-03-12T10:00:00.000Z`. */
 export type Instant = string;
 
 export interface Ledger {
-  /** True: the gateway that had the ledger before was killed, or the machine went down. */
+  /** True: the previous gateway did not close the ledger. It was killed, or the machine went down. */
   readonly afterCrash: boolean;
   readonly sessions: SessionBook;
   readonly turns: TurnBook;
@@ -31,9 +35,9 @@ export interface Ledger {
   readonly prices: PriceBook;
   readonly idempotency: IdempotencyBook;
   readonly approvals: ApprovalBook;
-  /** Rejects with a LedgerError where the file that was opened is no longer in its place. */
+  /** Rejects with a LedgerError if the file that was opened is no longer in its place. */
   checkFile(): Promise<void>;
-  /** Lets go of the file, so that another gateway may open it. A second call does nothing. */
+  /** Releases the file, so that another gateway may open it. A second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -42,17 +46,19 @@ export interface Totals {
   readonly tokens: Tokens;
   /** USD: the sum over the turns whose price is known. */
   readonly costUsd: number;
-  /** How many of the turns never reported: their tokens are those that were delivered. Counted by main model. */
+  /** How many of the turns ended without a report: their tokens are those that were streamed. Counted by main model. */
   readonly estimated: number;
-  /** How many of the turns are not in `costUsd`, or not wholly, because a price was not known. Counted by main model. */
+  /**
+   * How many of the turns are missing from `costUsd`, wholly or in part, for lack of a price. Counted by main model.
+   */
   readonly unpriced: number;
 }
 
 export interface ModelTotalsRow extends Totals {
   readonly model: string;
-  /** Turns of which this is the main model: over all models they add up to the number of turns. */
+  /** Turns whose main model this is. Over all models these add up to the number of turns. */
   readonly requests: number;
-  /** Turns that used this model at all, a subagent's share too. */
+  /** Turns that used this model at all, including in a subagent. */
   readonly turns: number;
 }
 
@@ -62,32 +68,32 @@ export interface NewSession {
   /** The Claude session's own UUID. */
   readonly id: string;
   readonly keyId: string;
-  /** A one-shot task has a session too, which no list shows. */
+  /** A one-shot task has a session too, which lists leave out. */
   readonly kind: "session" | "task";
-  /** A name or alias as it goes to the CLI. */
+  /** A name or alias, passed to the CLI unchanged. */
   readonly model: string;
   readonly systemPrompt: string | undefined;
   /** Absolute path. */
   readonly workdir: string;
-  /** True: the gateway made the workdir, and removes it with the session. */
+  /** True: the gateway made the workdir and removes it with the session. */
   readonly ownsWorkdir: boolean;
   readonly createdAt: Instant;
 }
 
 export interface SessionRecord extends NewSession {
   readonly lastUsed: Instant;
-  /** Turns that began, the running one too. */
+  /** Turns that began, including a running one. */
   readonly taskCount: number;
   /** Over the turns that ended. */
   readonly totals: Totals;
-  /** What the session's CLI last said it had cost in all. */
+  /** The cumulative totals that the session's CLI last reported. */
   readonly cliTotals: SessionTotals | undefined;
 }
 
 export interface SessionFilter {
   readonly keyId?: string | undefined;
   readonly model?: string | undefined;
-  /** How the id begins: four characters or more, so that few sessions have to be looked at. */
+  /** The beginning of the id, at least four characters, so that few sessions have to be examined. */
   readonly idPrefix?: string | undefined;
 }
 
@@ -98,41 +104,46 @@ export interface SessionPage extends PageQuery {
 }
 
 export interface SessionBook {
-  /** Rejects if the id is taken, also by a deleted session. */
+  /** Rejects if the id exists, even for a deleted session. */
   create(session: NewSession): Promise<void>;
-  /** Undefined: there is none, or it was deleted. */
+  /** Undefined if the session does not exist or was deleted. */
   get(id: string): Promise<SessionRecord | undefined>;
-  /** Newest first; without tasks and deleted ones. */
+  /** Newest first, without tasks and deleted sessions. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
-  /** How many there are; without tasks and deleted ones. */
+  /** The number of sessions, without tasks and deleted ones. */
   count(filter?: SessionFilter): Promise<number>;
-  /** Sets `lastUsed`, never back. */
+  /** Sets `lastUsed`; an earlier time is ignored. */
   touch(id: string, at: Instant): Promise<void>;
-  /** False: there is none, or it was deleted before. Its turns and all totals stay; a running turn may still end. */
+  /**
+   * False if the session does not exist or was deleted before. Its turns and all totals are kept, and a running turn
+   * may still end.
+   */
   delete(id: string, at: Instant): Promise<boolean>;
-  /** Where a turn ends at the same moment, pass the totals to `turns.end` instead: one transaction. */
+  /** If a turn ends at the same moment, pass the totals to `turns.end` instead, for a single transaction. */
   setCliTotals(id: string, totals: SessionTotals): Promise<void>;
-  /** The session's turns go to another model from now on. Where a turn ends at the same moment, see `TurnEnding`. */
+  /**
+   * Sets the model of the session's further turns. If a turn ends at the same moment, use `TurnEnding.model` instead.
+   */
   setModel(id: string, model: string): Promise<void>;
-  /** What the CLI runs in the session's background from now on. */
+  /** Records what the CLI runs in the session's background now. */
   setBackground(id: string, running: readonly BackgroundTask[]): Promise<void>;
-  /** Background work of the session was ended: its next answer is to tell. */
+  /** Adds background work that was stopped, for the session's next answer to report. */
   addLost(id: string, lost: readonly LostTask[]): Promise<void>;
-  /** What was ended, and no answer has told. */
+  /** Stopped background work that no answer has reported yet. */
   lost(id: string): Promise<readonly LostTask[]>;
-  /** An answer has told these, the first of `lost`. */
-  forgetLost(id: string, told: readonly LostTask[]): Promise<void>;
-  /** Right after opening: what a dead gateway left running in the background is lost. */
+  /** Removes tasks that an answer has reported: the first entries of `lost`. */
+  forgetLost(id: string, reported: readonly LostTask[]): Promise<void>;
+  /** Called right after opening. Marks as lost what a killed gateway left running in the background. */
   loseBackground(): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
-  /** The models of the listed sessions, sorted. */
+  /** The distinct models of the sessions that `list` shows, sorted. */
   models(): Promise<readonly string[]>;
-  /** What the session used, model by model; empty where there is none. */
+  /** The session's totals by model; empty if the session does not exist. */
   byModel(id: string): Promise<readonly ModelTotalsRow[]>;
 }
 
 // ---- turns
 
-/** What is kept of a prompt: never its text. */
+/** What is stored of a prompt. Its text never is. */
 export interface PromptMark {
   /** Length in UTF-8. */
   readonly bytes: number;
@@ -141,7 +152,7 @@ export interface PromptMark {
 }
 
 export interface NewTurn extends TurnInfo {
-  /** The route that it came in by, such as `POST /session/:id`. */
+  /** The route that started the turn, such as `POST /session/:id`. */
   readonly route: string;
   /** The model asked for. */
   readonly model: string;
@@ -149,9 +160,9 @@ export interface NewTurn extends TurnInfo {
 }
 
 export interface TurnRecord extends NewTurn {
-  /** The process that runs, or ran, the turn. */
+  /** The process that runs or ran the turn. */
   readonly process: ChildNote | undefined;
-  /** While the turn runs, what was delivered so far. */
+  /** While the turn runs, its usage so far. */
   readonly usage: TurnUsage;
   /** Undefined while the turn runs, or is parked. */
   readonly ended: EndedTurn | undefined;
@@ -162,7 +173,7 @@ export interface TurnRecord extends NewTurn {
 export interface EndedTurn {
   readonly end: TurnEnd;
   readonly at: Instant;
-  /** The model that answered, as far as known, else the one asked for. */
+  /** The model that answered, if known; otherwise the requested model. */
   readonly model: string;
   readonly durationMs: number;
   readonly queuedMs: number;
@@ -176,67 +187,73 @@ export interface TurnPage extends PageQuery {
 
 export interface TurnEnding {
   readonly at: Instant;
-  /** The session's totals as of this end, if they changed. */
+  /** The session's CLI totals as of this end, if they changed. */
   readonly cliTotals?: SessionTotals | undefined;
-  /** The model that the session goes on with, if it changed. */
+  /** The model for the session's further turns, if it changed. */
   readonly model?: string | undefined;
-  /** Of a turn that was parked: what it has used since. What it had used before is booked. */
+  /** For a turn that was parked: its usage since then. Earlier usage is already recorded. */
   readonly sinceParked?: TurnUsage | undefined;
 }
 
-/** A turn that is about to wait for a person without a process. */
+/** What is recorded when a turn parks: it then waits for a person without a process. */
 export interface TurnParking extends Pick<TurnEnding, "at" | "cliTotals"> {
   readonly parked: ParkedTurn;
-  /** What it has used since it began, or since it was parked before. */
+  /** The turn's usage since it began, or since it was last parked. */
   readonly usage: TurnUsage;
-  /** The model that answered, as far as known, else the one asked for. */
+  /** The model that answered, if known; otherwise the requested model. */
   readonly model: string;
 }
 
 export interface TurnLoss {
   readonly at: Instant;
-  /** Makes the answer that is kept, from what was delivered. */
+  /** Makes the answer to store from what was delivered. */
   respond(turn: TurnRecord): TurnResponse;
-  /** Makes the session's totals as of this end, from what was delivered since the turn was last parked. */
+  /** Makes the session's CLI totals as of this end from what was delivered since the turn was last parked. */
   totalsAfter?(delivered: TurnUsage): SessionTotals;
 }
 
 export interface TurnBook {
-  /** Rejects if the id is taken or the session never was. */
+  /** Records a new turn. Rejects if the id exists or the session never existed. */
   begin(turn: NewTurn): Promise<void>;
   noteProcess(turnId: string, child: ChildNote): Promise<void>;
-  /** What was delivered so far. Does nothing after the end. */
+  /** Replaces the usage so far of a running turn. Does nothing after its end. */
   recordUsage(turnId: string, usage: TurnUsage): Promise<void>;
   /**
-   * Records the turn: its end, its answer, every total, the session's totals, in one transaction. The first end stands;
-   * false says that this was a later one and changed nothing. Rejects where there is no such turn.
+   * Records a turn's end, its answer, all totals and the session's CLI totals in one transaction. The first end counts:
+   * false means that the turn had ended before and nothing was changed. Rejects if the turn does not exist.
    */
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Promise<boolean>;
   /**
-   * Records what the turn has used so far, and leaves it open: it counts as a request when it ends. Its approval is parked
-   * with it, in one transaction. Rejects where the turn has ended.
+   * Records the turn's usage so far and parks it with its approval, in one transaction. The turn stays open and counts
+   * as a request when it ends. Rejects if the turn has ended.
    */
   park(turnId: string, parking: TurnParking): Promise<void>;
   /**
-   * The CLI has asked again and is about to be answered: the turn runs, and a gateway that dies now loses it. The call
-   * stays owed until the CLI has come to a result.
+   * Called when the CLI has asked about the parked call again, before it gets the answer. The turn counts as running
+   * from now on, so a gateway that is killed loses it. The call stays unresolved until the CLI has come to a result.
    */
   unpark(turnId: string): Promise<void>;
-  /** Turns that wait for a person, oldest first; of one session, or of all. */
+  /** Parked turns, oldest first, of one session or of all. */
   parked(sessionId?: string): Promise<readonly TurnRecord[]>;
   /**
-   * Ends a turn that was running when a gateway died: books what was delivered, at the learned price, as estimated.
-   * Undefined: it had ended before.
+   * Ends a turn that was running when a gateway was killed. Records what was delivered as estimated usage, at the
+   * learned price. Undefined if the turn had ended before.
    */
   markLost(turnId: string, lost: TurnLoss): Promise<TurnRecord | undefined>;
   get(turnId: string): Promise<TurnRecord | undefined>;
-  /** The answer of a turn that ended, or is parked. */
+  /** The answer of a turn that has ended or is parked. */
   response(turnId: string): Promise<TurnResponse | undefined>;
-  /** The latest first. */
+  /** Latest first. */
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
-  /** Turns that have not ended and are not parked, oldest first: right after opening, those that a dead gateway left. */
+  /**
+   * Turns that have not ended and are not parked, oldest first. Right after opening, these are the turns that a killed
+   * gateway left behind.
+   */
   running(): Promise<readonly TurnRecord[]>;
-  /** The last turn that ended and those that did so within so many ms before it, in that order. Reads every turn. */
+  /**
+   * The turn that ended last and those that ended within `withinMs` before it, in the order of their ends. Scans all
+   * turns.
+   */
   endedLast(withinMs: number): Promise<readonly TurnRecord[]>;
 }
 
@@ -245,7 +262,7 @@ export interface TurnBook {
 export interface Overview extends Totals {
   /** Turns that ended. */
   readonly requests: number;
-  /** The dearest first. */
+  /** Most expensive first. */
   readonly byModel: readonly ModelTotalsRow[];
 }
 
@@ -258,12 +275,12 @@ export interface KeyTotals extends Totals {
 export type CostGrouping = "daily" | "weekly" | "monthly";
 
 export interface CostPeriod extends Totals {
-  /** UTC: `2026-03-12`, an ISO week `2026-W11`, or `2026-03`. A turn counts where it ended. */
+  /** UTC: `2026-03-12`, an ISO week `2026-W11`, or `2026-03`. A turn counts in the period in which it ended. */
   readonly period: string;
   readonly requests: number;
-  /** The dearest first. */
+  /** Most expensive first. */
   readonly byModel: readonly ModelTotalsRow[];
-  /** The dearest first. */
+  /** Most expensive first. */
   readonly byKey: readonly KeyCost[];
 }
 
@@ -274,10 +291,10 @@ export interface KeyCost {
   readonly costUsd: number;
 }
 
-/** Sums that were kept as turns ended: reading them takes the same time however many turns there were. */
+/** Running sums that are updated as turns end. The cost of reading them does not depend on the number of turns. */
 export interface TotalsBook {
   overview(): Promise<Overview>;
-  /** Every key that ever ended a turn, by id. */
+  /** The totals of every key that has ended a turn, by id. */
   byKey(): Promise<readonly KeyTotals[]>;
   /** The latest `limit` periods that have turns (default: 30 days, 26 weeks or 24 months), oldest first. */
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
@@ -286,12 +303,12 @@ export interface TotalsBook {
 // ---- prices
 
 export interface PriceBook {
-  /** USD at the price learned from that model's earlier turns; null where there were none. */
+  /** USD at the price learned from the model's earlier turns; null if there are none. */
   estimateCost(model: string, tokens: Tokens): Promise<number | null>;
   /**
-   * The usage with a learned price in every share that has none; `costUsd` stays null where one is not known.
+   * The usage with a learned price for every model's share that has none. `costUsd` stays null if a price is not known.
    *
-   * @param beside usage of the same turn: the price that its process told counts, too
+   * @param beside more usage of the same turn; prices that the CLI reported in it are learned from, too
    */
   price(usage: TurnUsage, beside?: TurnUsage): Promise<TurnUsage>;
 }
@@ -300,58 +317,60 @@ export interface PriceBook {
 
 export interface IdempotencyClaim {
   readonly keyId: string;
-  /** With its parameters filled in: a key is good for one thing. */
+  /** The route with its parameters filled in: an idempotency key is valid for one route. */
   readonly route: string;
   readonly idempotencyKey: string;
   /** Any digest of the body. */
   readonly bodyHash: string;
-  /** The turn that is going to be begun. */
+  /** The turn that the request will begin. */
   readonly turnId: string;
   readonly at: Instant;
 }
 
 export interface IdempotencyBook {
   /**
-   * "new": go on and begin that turn. A turn's id: the same request came before, within 24 h, and this is its turn.
-   * "conflict": the key was used with another body. A claim whose turn a dead gateway never began is forgotten.
+   * "new": begin the turn. A turn's id: the same request came within the last 24 h and began that turn. "conflict": the
+   * key was used with another body. A claim whose turn never began because the gateway was killed is dropped.
    */
   claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | { readonly turnId: string }>;
-  /** Gives a claim back whose turn was never begun (queue full, say). */
+  /** Gives back a claim whose turn was never begun, for example because the queue was full. */
   release(claim: IdempotencyClaim): Promise<void>;
-  /** What was claimed turned out to be part of another turn: the same request is answered with that one. */
+  /** Points the claim at another turn that the request turned out to belong to: repeats are answered with that turn. */
   redirect(claim: IdempotencyClaim, turnId: string): Promise<void>;
 }
 
 // ---- approvals
 
-/** Requests for a person's decision, and what was allowed for the rest of a session. */
+/** Requests for a person's decision, and grants for the rest of a session. */
 export interface ApprovalBook {
-  /** Writes a pending request down. Rejects if this call of the session was asked about before. */
+  /** Records a pending request. Rejects if this call of the session was asked about before. */
   ask(approval: Approval): Promise<void>;
-  /** Settles a pending request; the first one does, and false says that this was a later one and changed nothing. */
+  /**
+   * Settles a pending request. The first call counts: false means that it was settled before and nothing was changed.
+   */
   settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Promise<boolean>;
   get(id: string): Promise<Approval | undefined>;
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
-  /** Pending ones that expire by then, the soonest first. */
+  /** Pending requests that expire by then, soonest first. */
   expiring(by: Instant): Promise<readonly Approval[]>;
-  /** When the next pending one expires. */
+  /** When the next pending request expires. */
   nextExpiry(): Promise<Instant | undefined>;
-  /** Pending ones of a turn, or of every turn that has ended. */
+  /** Pending requests of one turn, or of all turns that have ended. */
   pending(of: { readonly turnId: string } | "ended turns"): Promise<readonly Approval[]>;
   /**
-   * Of the session, the calls that the CLI will ask about again, or may: what was decided was told to a process that
-   * ended without a result.
+   * Parked calls of the session that the CLI asks about again when it resumes, or may ask about: the decision may have
+   * gone to a process that ended without a result.
    */
   unresolved(sessionId: string): Promise<readonly Approval[]>;
-  /** The CLI has heard the answer of a parked call. */
+  /** Marks a parked call as resolved: the CLI has received its answer. */
   delivered(id: string): Promise<void>;
 
   grant(grant: SessionGrant): Promise<void>;
-  /** Those of a session for a tool. */
+  /** The valid grants of a session for one tool. */
   grantsFor(sessionId: string, tool: string): Promise<readonly SessionGrant[]>;
   grantById(id: string): Promise<SessionGrant | undefined>;
   grants(query: GrantFilter & PageQuery): Promise<GrantPage>;
-  /** False: it was revoked before. */
+  /** False if the grant was revoked before. */
   revoke(grantId: string, at: Instant): Promise<boolean>;
 }

@@ -1,24 +1,23 @@
 import type { PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "./approvals.js";
 
-/** Who asks: resolved once, at the edge, and carried along. */
+/** The authenticated caller of a request; resolved once, at the HTTP edge. */
 export interface Caller {
   readonly keyId: string;
-  /** The first configured key. */
+  /** True for the first configured key. */
   readonly admin: boolean;
 }
 
-/** What is fixed about a turn from its first moment on. */
+/** The facts of a turn that never change. */
 export interface TurnInfo {
-  /** A UUID; the id of a one-shot task's Claude session too. */
+  /** A UUID. For a one-shot task it is also the id of the Claude session. */
   readonly id: string;
   /** The Claude session's own UUID. */
   readonly sessionId: string;
   readonly kind: "task" | "session";
   readonly keyId: string;
   /**
-   * `background`: the CLI began the turn by itself, since something that it ran in the background had ended. Not there:
-   * `prompt`.
+   * `background`: the CLI began the turn by itself because background work had ended. Defaults to `prompt`.
    */
   readonly origin?: TurnOrigin;
   /** ISO 8601, UTC. */
@@ -27,73 +26,75 @@ export interface TurnInfo {
 
 export type TurnOrigin = "prompt" | "background";
 
-/** What a turn is about to do; `beforeExecute` may return another one. */
+/** What a turn will run; `beforeExecute` may return a changed plan. */
 export interface TurnPlan {
   readonly prompt: string;
-  /** A name or alias that goes to the CLI as it is. */
+  /** A name or alias, passed to the CLI unchanged. */
   readonly model: string;
   readonly systemPrompt: string | undefined;
   /** Absolute path of an existing folder. */
   readonly workdir: string;
-  /** How long the turn may run, in ms; time in the queue or waiting for a person does not count. */
+  /** How long the turn may run, in ms. Time in the queue and time waiting for a person do not count. */
   readonly timeoutMs: number;
-  /** True: slash commands and `@file` mentions in the prompt are text. */
+  /** True: slash commands and `@file` mentions in the prompt are treated as plain text. */
   readonly verbatim: boolean;
-  /** The CLI stops the turn when it has cost this much, in USD. */
+  /** The CLI stops the turn once it has cost this much, in USD. */
   readonly maxBudgetUsd: number | undefined;
 }
 
 /** Tokens and money of one model within one turn. */
 export interface ModelShare {
   readonly tokens: Tokens;
-  /** USD; null where no price is known. */
+  /** USD; null if no price is known. */
   readonly costUsd: number | null;
 }
 
-/** What a turn used. */
+/** The tokens and money that a turn used. */
 export interface TurnUsage {
   readonly tokens: Tokens;
-  /** USD; null where only an estimate was possible and no price is known yet. */
+  /** USD; null if the CLI reported no cost and no price has been learned yet. */
   readonly costUsd: number | null;
-  /** True where the process never reported: the tokens are those that were delivered, the price is learned. */
+  /**
+   * True if the CLI never reported: the tokens are those that were streamed, the price is learned from earlier turns.
+   */
   readonly estimated: boolean;
   readonly byModel: Readonly<Record<string, ModelShare>>;
 }
 
-/** What a parked turn goes on with once its call is decided. The prompt is the CLI's, not kept here. */
+/** What is stored to resume a parked turn once its call is decided. The prompt is only in the CLI's transcript. */
 export interface ParkedTurn {
   readonly approvalId: string;
-  /** The call that the CLI asks about again. */
+  /** The call that the CLI asks about again when it resumes. */
   readonly toolUseId: string;
-  /** What is left of the turn's time is in `timeoutMs`. */
+  /** `timeoutMs` is the time that the turn has left. */
   readonly plan: Omit<TurnPlan, "prompt">;
-  /** What its caller was answered. */
+  /** The answer that its caller received when the turn parked. */
   readonly response: TurnResponse;
-  /** Where its stream stood: the text, and the id of the last event. */
+  /** The state of its stream: the text so far, and the id of the last event. */
   readonly stream: { readonly text: string; readonly lastId: number };
   readonly ranMs: number;
   readonly queuedMs: number;
 }
 
-/** How a turn ended. `refused` never reached the engine; `lost` was running when a gateway died. */
+/** How a turn ended. `refused`: it never reached the engine. `lost`: it was running when the gateway was killed. */
 export type TurnEnd = "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";
 
-/** The end of a turn, told to `afterExecute`, to the ledger and to the audit log. */
+/** How a turn ended, as passed to `afterExecute`, the ledger and the audit log. */
 export interface TurnOutcome {
   readonly end: TurnEnd;
   readonly response: TurnResponse;
   readonly usage: TurnUsage;
   /** Milliseconds that the turn ran, without the queue. */
   readonly durationMs: number;
-  /** Milliseconds that it waited for its place. */
+  /** Milliseconds that it waited for the session's earlier turns and in the queue. */
   readonly queuedMs: number;
-  /** 0 after a result, else the code of the process that ended without one, null if it was killed or never began. */
+  /** 0 after a result; otherwise the exit code of the process. Null if the process was killed or never started. */
   readonly exitCode: number | null;
-  /** The model that answered, as far as known, else the one asked for. */
+  /** The model that answered, if known; otherwise the requested model. */
   readonly model: string;
 }
 
-/** What a turn's stream carries, in order. Ids count up from 1 within a turn. */
+/** The events of a turn's stream. In the stream they are numbered from 1, per turn. */
 export type TurnEvent =
   | { readonly type: "queued"; readonly position: number }
   | { readonly type: "text"; readonly delta: string }

@@ -14,15 +14,17 @@ export interface ParkedTurnsOptions {
   readonly kernel: Kernel;
   readonly approvalService: ApprovalService;
   readonly turns: RunningTurns;
-  /** Aborted when the gateway closes: what is decided from then on waits for the next start. */
+  /** Aborted when the gateway closes: turns decided after that resume at the next start. */
   readonly closing: AbortSignal;
 }
 
 type Parked = TurnRecord & { readonly parked: ParkedTurn };
 
-/** The turns that wait for a person without a process: they go on when their call is decided, or end without it. */
+/** Parked turns: they wait for a person without a process. They resume when their call is settled, or are withdrawn. */
 export class ParkedTurns {
-  /** The last request that each turn has gone on after: a turn that could not be booked must not begin over and over. */
+  /**
+   * The approval that each turn last resumed for, so that a turn that could not be recorded is not resumed in a loop.
+   */
   readonly #gone = new Map<string, string>();
 
   constructor(private readonly options: ParkedTurnsOptions) {
@@ -30,19 +32,21 @@ export class ParkedTurns {
     options.turns.onParked((turnId) => void this.goOn(turnId));
   }
 
-  /** After a start: turns whose call was decided, or has expired, go on. */
+  /** Called once after a start. Resumes the turns whose call was decided or has expired. */
   async recover(): Promise<void> {
     for (const { id } of await this.options.records.ledger.turns.parked()) await this.goOn(id);
   }
 
-  /** The turn of a session that is parked, if there is one. */
+  /** The session's parked turn, if there is one. */
   async ofSession(sessionId: string): Promise<Parked | undefined> {
     const [turn] = await this.options.records.ledger.turns.parked(sessionId);
     return turn === undefined ? undefined : asParked(turn);
   }
 
-  /** Throws CONFLICT, which names the request, where a session waits for a decision; with `withdraw` that is the end of it. */
-  async pass(sessionId: string, withdraw: boolean): Promise<void> {
+  /**
+   * Throws CONFLICT with the approval's id if the session has a parked turn. With `withdraw` it ends that turn instead.
+   */
+  async check(sessionId: string, withdraw: boolean): Promise<void> {
     const turn = await this.ofSession(sessionId);
     if (turn === undefined) return;
     if (withdraw && (await this.withdraw(turn, "a new prompt took its place"))) return;
@@ -56,7 +60,7 @@ export class ParkedTurns {
     );
   }
 
-  /** Ends a parked turn. False: its call has been decided, and it is going on. */
+  /** Ends a parked turn. False: its call has been decided already, and the turn resumes. */
   async withdraw(turn: Parked, why: string): Promise<boolean> {
     const { status } = await this.options.approvalService.withdraw(turn.parked.approvalId);
     if (status !== "withdrawn") return false;
@@ -64,7 +68,7 @@ export class ParkedTurns {
     return true;
   }
 
-  /** Lets a parked turn go on if its call is settled; does nothing where it runs, waits or has ended. */
+  /** Resumes a parked turn if its call is settled. Does nothing if it runs, still waits or has ended. */
   async goOn(turnId: string): Promise<void> {
     const { records, approvalService, turns, closing } = this.options;
     try {
@@ -74,7 +78,7 @@ export class ParkedTurns {
       if (turn === undefined || approval === undefined || approval.status === "pending") return;
       if (approval.status === "withdrawn")
         return await this.#end(turn, "the gateway ended while it was withdrawn");
-      // From here to the start nothing is awaited: of two who come here, one starts it.
+      // No await between here and `start`, so that of two concurrent calls only one starts the turn.
       if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.get(turnId) === approval.id)
         return;
       this.#gone.set(turnId, approval.id);

@@ -11,71 +11,76 @@ import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
 
-/** Where turns are written down. */
+/** Where turns are recorded, and the log for failures of that. */
 export interface Records {
   readonly ledger: Ledger;
   readonly audit: AuditLog;
   readonly log: Logger;
 }
 
-/** A parked turn whose request is settled, and that goes on. */
+/** A parked turn that resumes because its approval is settled. */
 export interface ContinuedTurn {
   readonly parked: ParkedTurn;
   readonly approval: Approval;
-  /** What the turn has used so far; it is booked. */
+  /** Usage before the turn was parked; already recorded. */
   readonly usage: TurnUsage;
 }
 
-/** A prompt on its way in. */
+/** What a turn is started with: a prompt, a parked turn that resumes, or a turn that the CLI began by itself. */
 export interface TurnRequest {
   readonly info: TurnInfo;
-  /** What the caller asks for; `beforeExecute` may make something else of it. */
+  /** What the caller asked for; `beforeExecute` may replace it. */
   readonly plan: TurnPlan;
   /** Which route or plugin it came through, as in `POST /task`. */
   readonly route: string;
   /** Calls that may run although the approval mode denies them. */
   readonly granted?: readonly GrantedCall[];
-  /** Set where a parked turn goes on: the plan is the rest of its own then, and its prompt is with the CLI. */
+  /** Set for a parked turn that resumes. `plan` then has the time that is left, and an empty prompt: the CLI has it. */
   readonly continues?: ContinuedTurn;
-  /** True: where the session's conversation is lost, a new one begins. */
+  /** True: if the session's conversation is lost, start a new one under the same id. */
   readonly restartConversation?: boolean;
-  /** Set where the CLI has begun the turn by itself: it is followed, not run. */
+  /** Set for a turn that the CLI began by itself: it is followed, not run. */
   readonly own?: OwnTurn;
-  /** True: what the session waits for is withdrawn. */
+  /** True: withdraw the approval that the session is waiting for, if any. */
   readonly withdrawPending?: boolean;
 }
 
-/** What a turn needs around it. */
+/** The parts of the gateway that a turn uses. */
 export interface TurnContext {
   readonly kernel: Kernel;
   readonly queue: TurnQueue;
   readonly engine: Engine;
   readonly records: Records;
   /**
-   * Waits until the session's earlier turns are over; resolves to what lets the next one go. Rejects with UNAVAILABLE where
-   * too many wait; with `again` none is refused.
+   * Waits for the session's earlier turns. Resolves to a function that lets the next turn go; call it at the end of
+   * this one. Rejects with UNAVAILABLE if too many turns wait, but never for a `resumed` turn, or with the signal's
+   * reason.
    */
-  readonly order: (sessionId: string, stop: AbortSignal, again: boolean) => Promise<() => void>;
-  /** Waits until the CLI runs no turn of its own in the session. Rejects with the signal's reason. */
-  readonly quiet: (sessionId: string, stop: AbortSignal) => Promise<void>;
-  /** Who listens to sessions. */
+  readonly waitForEarlierTurns: (
+    sessionId: string,
+    stop: AbortSignal,
+    resumed: boolean,
+  ) => Promise<() => void>;
+  /** Waits until no turn that the CLI began by itself runs in the session. Rejects with the signal's reason. */
+  readonly waitForOwnTurns: (sessionId: string, stop: AbortSignal) => Promise<void>;
+  /** Receives the events of all turns, for clients that follow a session. */
   readonly events: SessionEvents;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
   readonly spawn: (workdir: string) => SpawnPlan;
-  /** How tool calls of a CLI that starts so are treated at the moment. */
+  /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;
-  /** Throws CONFLICT where the session waits for a decision, unless that is to be withdrawn. */
-  readonly passParked: (sessionId: string, withdraw: boolean) => Promise<void>;
+  /** Throws CONFLICT if the session has a parked turn. With `withdraw` it ends that turn instead. */
+  readonly checkParked: (sessionId: string, withdraw: boolean) => Promise<void>;
   readonly workdirs: Workdirs;
-  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
   /** Aborted when the gateway closes. */
   readonly closing: AbortSignal;
   readonly log: Logger;
 }
 
-/** What a turn's caller gets: of a turn that parks, the answer so far. */
+/** What a turn's caller gets. For a turn that parks, the answer so far. */
 export type TurnResult = TurnOutcome | (Omit<TurnOutcome, "end"> & { readonly end: "parked" });
 
 /** The end of a turn: its outcome, and the error that a client waiting for it gets instead of an answer. */

@@ -4,7 +4,7 @@ import { shuttingDown } from "./queue.js";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";
 
-/** The turns that have begun and not ended. */
+/** The turns that have begun and have not ended or parked. */
 export class RunningTurns {
   readonly #turns = new Map<string, Turn>();
   #parked: (turnId: string) => void = () => undefined;
@@ -13,19 +13,21 @@ export class RunningTurns {
 
   constructor(private readonly context: TurnContext) {}
 
-  /** Throws UNAVAILABLE once it is closed. */
+  /** Starts a turn. Throws UNAVAILABLE once the gateway closes. */
   start(request: TurnRequest): Turn {
     this.checkOpen();
     return this.#add(request);
   }
 
-  /** Follows a turn that the CLI has begun by itself, also while the gateway closes: it costs money as others do. */
+  /**
+   * Follows a turn that the CLI began by itself. Allowed while the gateway closes: it costs money and must be recorded.
+   */
   follow(request: TurnRequest & { readonly own: OwnTurn }): Turn {
     return this.#add(request);
   }
 
-  /** Waits until the CLI runs no turn of its own in the session. Rejects with the signal's reason. */
-  async quiet(sessionId: string, stop: AbortSignal): Promise<void> {
+  /** Waits until no turn that the CLI began by itself runs in the session. Rejects with the signal's reason. */
+  async waitForOwnTurns(sessionId: string, stop: AbortSignal): Promise<void> {
     for (;;) {
       const own = this.ofSession(sessionId).filter(({ info }) => info.origin === "background");
       if (own.length === 0) return;
@@ -48,7 +50,7 @@ export class RunningTurns {
     return turn;
   }
 
-  /** Lets no more turns begin. */
+  /** Refuses new turns from now on. */
   close(): void {
     this.#closed = true;
   }
@@ -59,12 +61,12 @@ export class RunningTurns {
     this.checkLedger();
   }
 
-  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   checkLedger(): void {
     this.context.checkLedger();
   }
 
-  /** Tells of every turn that has parked and is not here any more. */
+  /** Calls the listener with the id of each turn that parked, after its removal from this collection. */
   onParked(listener: (turnId: string) => void): void {
     this.#parked = listener;
   }

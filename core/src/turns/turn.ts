@@ -24,36 +24,40 @@ import { TurnSlot } from "./turn-slot.js";
 import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
-/** A turn whose end is in the books. */
+/** A turn whose end is in the ledger, or could not be written. */
 interface RecordedTurn {
   readonly outcome: TurnOutcome;
   readonly error: GatewayError | undefined;
 }
 
 /**
- * One prompt, from its arrival to its end: the only way to the CLI, whoever asks.
+ * One prompt, from its arrival to its end. HTTP routes, plugins and the CLI's own background turns all run through this
+ * class.
  *
- *   beforeExecute → the session's order → the queue → spawn → engine ⇄ (approve → desk) → books → afterExecute
+ *   beforeExecute → earlier turns of the session → queue → spawn → engine ⇄ (approve → ApprovalService)
+ *     → ledger and audit log → afterExecute
  *
- * A turn that parks ends here without an end of its own; when its call is decided, another one of these goes on with it.
+ * A turn that parks leaves this object without an outcome in the ledger. When its call is decided, `ParkedTurns` starts
+ * another `Turn` with the same id and `request.continues` set.
  */
 export class Turn {
   readonly stream: TurnStream;
   /** Never rejects. */
   readonly ended: Promise<FinishedTurn>;
   readonly #stop = new AbortController();
-  /** Aborted when the gateway waits no longer: what can't be written then is not. */
+  /** Aborted at shutdown: ledger writes are then tried once more and no longer retried. */
   readonly #giveUp = new AbortController();
   readonly #recorder: TurnRecorder;
-  /** What the caller asks for, and from `beforeExecute` on what plugins made of it. */
+  /** The caller's plan; after `beforeExecute`, the plan that the plugins returned. */
   #plan: TurnPlan;
   #stopped: StopReason | undefined;
+  /** Milliseconds spent waiting for the session's earlier turns; time in the queue is in `#slot`. */
   #waitedMs = 0;
   #slot: TurnSlot | undefined;
   #running = false;
   #calls: TurnCalls | undefined;
   #workdirRecreated = false;
-  /** Whether the CLI has heard what became of the call that the turn was parked for. */
+  /** Whether the decision on the parked call has been passed to the CLI. */
   #delivered = false;
 
   constructor(
@@ -71,7 +75,7 @@ export class Turn {
     return this.request.info;
   }
 
-  /** True from its admission on. */
+  /** True once the queue has admitted the turn. It stays true after the end. */
   get running(): boolean {
     return this.#running;
   }
@@ -84,28 +88,28 @@ export class Turn {
   }
 
   async #run(): Promise<FinishedTurn> {
-    const again = this.request.continues !== undefined;
-    // Now, not after the plugins: one that is slow over a turn must not let a later one pass it.
-    const line = this.context.order(this.info.sessionId, this.#stop.signal, again);
-    line.catch(() => undefined);
+    const resumed = this.request.continues !== undefined;
+    // Join the session's order before plugins run, so that a slow plugin cannot let a later turn overtake.
+    const earlierTurns = this.context.waitForEarlierTurns(this.info.sessionId, this.#stop.signal, resumed);
+    earlierTurns.catch(() => undefined);
     try {
-      await (again ? line : this.#begin(line));
-      const result = await this.#admitted(again);
+      await (resumed ? earlierTurns : this.#begin(earlierTurns));
+      const result = await this.#admitted(resumed);
       if (result.end === "parked") return await this.#park(result);
       return this.#stayParked() ?? (await this.#finish(endingOfResult(result, this.#stopped), result));
     } catch (error) {
       const ending = () => endingOfError(error, this.#stopped) ?? this.#defect(error);
       return this.#stayParked() ?? (await this.#finish(ending(), undefined));
     } finally {
-      // Not before the turn is booked: the next one begins where its totals stand.
-      line.then(
+      // Only after the turn is recorded: the session's next turn starts from the totals that this one wrote.
+      earlierTurns.then(
         (leave) => leave(),
         () => undefined,
       );
     }
   }
 
-  /** A turn that the CLI has begun by itself is under way: nobody is asked, and nothing waited for. */
+  /** Follows a turn that the CLI began by itself. It is already running: no `beforeExecute`, no order, no queue. */
   async #follow(own: OwnTurn): Promise<FinishedTurn> {
     this.#running = true;
     const slot = this.#slotIn(UNQUEUED);
@@ -128,24 +132,24 @@ export class Turn {
     }
   }
 
-  /** Writes the turn down, lets plugins change or refuse it, and waits for the session's earlier turns. */
-  async #begin(line: Promise<unknown>): Promise<void> {
+  /** Records the turn, lets plugins change or refuse it, and waits for the session's earlier turns. */
+  async #begin(earlierTurns: Promise<unknown>): Promise<void> {
     const { info, withdrawPending = false } = this.request;
     await this.#recorder.begin();
     this.#plan = await this.context.kernel.hooks.beforeExecute.promise(this.#plan, info);
     const { workdir } = this.#plan;
     if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
     const waiting = performance.now();
-    await line;
-    await this.context.quiet(info.sessionId, this.#stop.signal);
+    await earlierTurns;
+    await this.context.waitForOwnTurns(info.sessionId, this.#stop.signal);
     this.#waitedMs = performance.now() - waiting;
-    await this.context.passParked(info.sessionId, withdrawPending);
+    await this.context.checkParked(info.sessionId, withdrawPending);
   }
 
-  /** Runs the turn when the queue has a place for it. */
-  async #admitted(again: boolean): Promise<EngineResult> {
+  /** Runs the turn when the queue has a place for it. `resumed`: it had a place before it was parked. */
+  async #admitted(resumed: boolean): Promise<EngineResult> {
     const slot = this.#slotIn(this.context.queue);
-    await slot.begin(again);
+    await slot.begin(resumed);
     this.#running = true;
     try {
       return await this.#execute(slot);
@@ -175,7 +179,7 @@ export class Turn {
     const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
-    // A parked call waits for its own decision, whatever has become of the plugin that asked for it.
+    // A parked call still needs its own decision, even if the plugin that asked for it is off by now.
     const approvalMode = continues === undefined ? this.context.approvalMode(spawn) : "ask";
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
     const turn = {
@@ -195,13 +199,15 @@ export class Turn {
     return this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
   }
 
-  /** Gives the session the folder back that the gateway made for it; one that its caller named is the caller's. */
+  /**
+   * Recreates the session's working directory if the gateway made it. A directory that the caller named is not touched.
+   */
   async #restoreWorkdir({ id, ownsWorkdir, workdir }: SessionRecord): Promise<void> {
     const { workdirs, engine } = this.context;
     const { workdir: path } = this.#plan;
     const isOurs = path === workdirs.base || (ownsWorkdir && path === workdir);
     this.#workdirRecreated = isOurs && (await workdirs.recreate(path));
-    // The session's process would go on in the folder that is gone.
+    // A live process would keep the deleted directory as its working directory.
     if (this.#workdirRecreated || !existsSync(path)) await engine.release(id);
   }
 
@@ -227,7 +233,7 @@ export class Turn {
     };
   }
 
-  /** Who decides on the turn's tool calls. */
+  /** Makes the decider for the turn's tool calls. */
   #callsOf(slot: TurnSlot): TurnCalls {
     const { approvalService, kernel, log, closing } = this.context;
     const { granted = [], continues } = this.request;
@@ -249,7 +255,9 @@ export class Turn {
     });
   }
 
-  /** Records the turn, tells its end to all who listen, and only then lets the answer go. Never rejects. */
+  /**
+   * Records the turn, notifies streams and plugins of its end, and only then resolves with the answer. Never rejects.
+   */
   async #finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
     const { outcome, error } = await this.#record(ending, result);
     const { permission_denials: denials } = outcome.response;
@@ -263,7 +271,7 @@ export class Turn {
     try {
       return await this.#untilWritten(async () => {
         if (this.#calls !== undefined) {
-          // What subagents that go on have asked about waits yet.
+          // Requests of subagents that keep running in the background stay pending.
           const waiting = this.#calls.askedBy(result?.agents ?? []);
           await this.context.approvalService.withdrawAll(this.info.id, waiting);
         }
@@ -275,13 +283,13 @@ export class Turn {
         return { outcome, error: outcome === ours ? ending.error : undefined };
       });
     } catch (error) {
-      // An answer that is not in the books is not given: the client would count on it.
+      // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
       const defect = this.#defect(error);
       return { outcome: this.#outcomeOf(defect, result, result?.usage ?? NO_USAGE), error: defect.error };
     }
   }
 
-  /** Answers the caller for now. The request is in the books as parked before anybody hears of it. */
+  /** Answers the caller for now. The turn is recorded as parked before any event is sent. */
   async #park(result: EngineResult): Promise<FinishedTurn> {
     const pending = this.#calls?.parking;
     if (pending === undefined || pending.toolUseId !== result.deferred) {
@@ -291,7 +299,7 @@ export class Turn {
     const usage = await this.#recorder.priced(result);
     const outcome = this.#outcomeOf({ ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
-    // With the two events that are told below.
+    // Counts the two events that are emitted below.
     const stream = { text: this.stream.text, lastId: this.stream.lastId + 2 };
     const timeLeftMs = this.#slot?.timeLeftMs ?? 0;
     const plan = this.#plan;
@@ -307,7 +315,7 @@ export class Turn {
     return { outcome: { ...outcome, response, end: "parked" }, error: undefined };
   }
 
-  /** A gateway that closes before the CLI has heard of the decision leaves the turn as it was, to the next one. */
+  /** At shutdown, a resumed turn whose decision has not reached the CLI stays parked, for the next start to resume. */
   #stayParked(): FinishedTurn | undefined {
     const { continues } = this.request;
     if (continues === undefined || this.#delivered || !this.context.closing.aborted) return undefined;
@@ -316,7 +324,7 @@ export class Turn {
     return { outcome, error: undefined };
   }
 
-  /** @param used since the turn was parked, if it was: what it had used before comes on top */
+  /** @param used usage since the turn was last parked, or since it began; earlier usage is added here */
   #outcomeOf(
     ending: Ending,
     result: EngineResult | undefined,
@@ -337,7 +345,7 @@ export class Turn {
     });
   }
 
-  /** What the session's next answer is to tell: a prompt's, that the CLI has answered. */
+  /** Lost background work that this answer must report: only a prompt's answer does, and only if the engine ran. */
   async #lostBefore(result: EngineResult | undefined): Promise<readonly LostTask[]> {
     return result === undefined || this.request.own !== undefined ? [] : this.#recorder.lost();
   }
