@@ -1,22 +1,22 @@
 import type { Kernel } from "./kernel/kernel.js";
 import type { ApprovalMode } from "./ports/engine.js";
 
-/** How tool calls are treated, and why, if that is not what was asked for. */
+/** The configured approval mode, and the reason if it differs from what was asked for. */
 export interface ApprovalModeChoice {
   readonly approvalMode: ApprovalMode;
   /** One plain line for the banner. */
   readonly line: string;
 }
 
-/** What `--no-permissions-bypass` and the rest say stands aside while a plugin has a say in tool calls. */
+/** Applies while a plugin taps `approve`; `--no-permissions-bypass` and the environment then have no effect. */
 export const ASKING: ApprovalModeChoice = {
   approvalMode: "ask",
   line: "every tool call is decided by a plugin's rules, or by a person whom it asks.",
 };
 
 /**
- * How tool calls are treated at the moment. A plugin that had a say and is off leaves the calls denied: what somebody
- * relied on being asked about never runs unasked.
+ * The approval mode at the moment. Once a plugin has tapped `approve`, switching it off makes the mode "deny", so that
+ * calls that someone expected to be asked about never run unasked.
  */
 export function approvalModeNow(
   { approvalMode }: ApprovalModeChoice,

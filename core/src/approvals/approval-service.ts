@@ -36,9 +36,9 @@ export interface ApprovalServiceParts {
 
 const DEFAULT_EXPIRES_SECS = 24 * 60 * 60;
 
-/** Where tool calls wait for a person. What it says is in the ledger first. */
+/** Holds the tool calls that wait for a person. Every state is recorded in the ledger before it is announced. */
 export class ApprovalService implements Approvals {
-  /** Who waits for a request's end in this process. */
+  /** Callbacks that wait for a request to be settled in this process, by request id. */
   readonly #waiting = new Map<string, (approval: Approval) => void>();
   readonly #settled = new Set<(approval: Approval) => void>();
   readonly #expiry: Expiry;
@@ -51,14 +51,14 @@ export class ApprovalService implements Approvals {
     });
   }
 
-  /** Settles what a gateway that died left open: requests of turns that ended, and those that have expired meanwhile. */
+  /** Settles what a killed gateway left open: requests of ended turns, and requests that have expired since. */
   async recover(): Promise<void> {
     for (const { id } of await this.parts.ledger.approvals.pending("ended turns")) await this.withdraw(id);
     await this.#expireDue();
     await this.#expiry.schedule();
   }
 
-  /** Tells of every request that is settled, after the ledger has it. */
+  /** Calls the listener with every request that is settled, after the ledger has recorded it. */
   onSettled(listener: (approval: Approval) => void): void {
     this.#settled.add(listener);
   }
@@ -67,7 +67,7 @@ export class ApprovalService implements Approvals {
     this.#expiry.close();
   }
 
-  /** Puts a call to whoever decides; `settled` resolves with the request as it is when it is not pending any more. */
+  /** Records a request for a decision on a call and announces it. `settled` resolves once it is no longer pending. */
   async ask(
     call: ToolCall,
     turn: TurnInfo,
@@ -136,7 +136,7 @@ export class ApprovalService implements Approvals {
     try {
       if (decision.decision === "allow" && decision.scope === "session") await this.#grant(settled, record);
     } finally {
-      // It stands: whoever waits goes on, whatever became of the grant.
+      // The decision is recorded, so the waiting turn continues even if the grant could not be.
       this.#announce(settled);
     }
     return settled;
@@ -148,23 +148,23 @@ export class ApprovalService implements Approvals {
     return `${LINK_PATH}/${this.parts.links.sign(id, Date.parse(approval.expiresAt))}`;
   }
 
-  /** The request that a link's token is for; undefined where the token is not good, or not any more. */
+  /** The request that a link's token is for; undefined if the token is invalid or has expired. */
   async behindLink(token: string): Promise<Approval | undefined> {
     const id = this.parts.links.verify(token);
     return id === undefined ? undefined : this.get(id);
   }
 
-  /** Nobody decided in time. Resolves to the request as it stands: a decision that came first counts. */
+  /** Expires a pending request. Resolves to the request's final state: a decision that came first counts. */
   expire(id: string): Promise<Approval> {
     return this.#end(id, "expired");
   }
 
-  /** Its turn has ended otherwise. */
+  /** Withdraws a pending request because its turn has ended for another reason. */
   withdraw(id: string): Promise<Approval> {
     return this.#end(id, "withdrawn");
   }
 
-  /** Withdraws all that a turn still waits for, but for these. */
+  /** Withdraws all pending requests of a turn except these. */
   async withdrawAll(turnId: string, except: ReadonlySet<string> = new Set()): Promise<void> {
     for (const { id } of await this.parts.ledger.approvals.pending({ turnId }))
       if (!except.has(id)) await this.withdraw(id);
@@ -180,7 +180,7 @@ export class ApprovalService implements Approvals {
     return this.parts.ledger.approvals.grants(query);
   }
 
-  /** Takes a grant back; it holds for calls from now on. Throws NOT_FOUND, also where it is another key's. */
+  /** Revokes a grant for all later calls. Throws NOT_FOUND, also for a grant of another key. */
   async revoke(id: string, decider: Decider): Promise<SessionGrant> {
     const grant = await this.parts.ledger.approvals.grantById(id);
     const theirs = decider.channel === "admin" || grant?.keyId === decider.keyId;
@@ -191,7 +191,9 @@ export class ApprovalService implements Approvals {
     return { ...grant, revokedAt: at };
   }
 
-  /** A changed input must not get past what the plugins deny. */
+  /**
+   * Checks a decision. A changed input goes through the `approve` hook again, so that it can't bypass a plugin's deny.
+   */
   async #checked(approval: Approval, decision: Decision): Promise<Decision> {
     checkDecision(approval, decision);
     if (decision.decision === "deny" || decision.updatedInput === undefined) return decision;
@@ -238,7 +240,7 @@ export class ApprovalService implements Approvals {
     for (const { id } of due) await this.expire(id);
   }
 
-  /** Undefined: somebody else was first. */
+  /** Undefined if the request was settled before. */
   async #settle(
     id: string,
     status: "allowed" | "denied" | "expired" | "withdrawn",

@@ -12,17 +12,17 @@ export interface TurnCallsOptions {
   readonly workdir: string;
   /** The request that the turn was parked for, now settled. */
   readonly continues: Approval | undefined;
-  /** Denied calls that the key has approved since; see `POST /session/:id/approve`. */
+  /** Denied calls that the key approved afterwards; see `POST /session/:id/approve`. */
   readonly granted: readonly GrantedCall[];
   readonly approvalService: ApprovalService;
   readonly kernel: Kernel;
   readonly log: Logger;
   readonly emit: (event: TurnEvent) => void;
-  /** The turn's place and time, given back while a person is asked. */
+  /** The turn's slot in the queue, released while a person is asked. */
   readonly slot: { hold(): void; release(): Promise<void>; leave(): void };
-  /** Called right before the CLI is told what became of the call that the turn was parked for. */
+  /** Called right before the decision on the parked call is passed to the CLI. */
   readonly deliver: () => Promise<void>;
-  /** Aborted when the gateway closes: what can park is not held any longer. */
+  /** Aborted when the gateway closes: calls that can be parked then park at once. */
   readonly closing: AbortSignal;
 }
 
@@ -37,31 +37,31 @@ const EXPIRED = "Nobody decided on this call before it expired, so it was not ru
 const WITHDRAWN = "This call was withdrawn, so it was not run.";
 const BROKEN = "The gateway could not have this call decided, so it was not run.";
 
-/** Decides on the tool calls of one turn: by the plugins' rules, or by a person, live first and then parked. */
+/** Decides the tool calls of one turn by the plugins' rules, or by a person: first live, then parked. */
 export class TurnCalls implements CallDecider {
   #parking: Approval | undefined;
   #delivered = false;
   readonly #granted: GrantedCall[];
-  /** Calls that a rule refused, or that are for others to decide than the key. */
+  /** `toolUseId`s of calls that a rule denied, or that someone other than the key must decide. */
   readonly #closed = new Set<string>();
-  /** Requests that wait, and the subagent whose call each is. */
+  /** Pending requests, each with the subagent that made the call. */
   readonly #waiting = new Map<string, string | undefined>();
 
   constructor(private readonly options: TurnCallsOptions) {
     this.#granted = [...options.granted];
   }
 
-  /** The request that the CLI was told to keep a call for. */
+  /** The request whose call the CLI was told to keep; the turn parks for it. */
   get parking(): Approval | undefined {
     return this.#parking;
   }
 
-  /** Ids of the calls that the key may not approve after the fact, by `toolUseId`. */
+  /** The `toolUseId`s of the calls that the key may not approve afterwards. */
   get closed(): ReadonlySet<string> {
     return this.#closed;
   }
 
-  /** The requests that wait for calls of these subagents. */
+  /** The ids of the pending requests for calls of these subagents. */
   askedBy(agents: readonly string[]): ReadonlySet<string> {
     const waiting = [...this.#waiting].filter(([, agent]) => agent !== undefined && agents.includes(agent));
     return new Set(waiting.map(([id]) => id));
@@ -93,8 +93,8 @@ export class TurnCalls implements CallDecider {
   }
 
   /**
-   * While a person thought about it, the world went on: a path may be a link to somewhere else by now, or a rule may have
-   * come. What would be denied now does not run, whoever allowed it then.
+   * Asks the plugins again before an allowed call runs. Since the person was asked, a path may have become a link to
+   * somewhere else, or a rule may have been added. A deny now overrides the earlier decision.
    */
   async #unlessRefused(asked: AskedCall, answer: CallAnswer): Promise<CallAnswer> {
     if (answer.answer !== "allow") return answer;
@@ -120,7 +120,7 @@ export class TurnCalls implements CallDecider {
       this.#closed.add(toolUseId);
       return { answer: "deny", message: verdict.message };
     }
-    // Only a person can answer a question, whatever the rules say of asking it.
+    // Only a person can answer a question, even if a rule allows the call.
     const isQuestion = tool === "AskUserQuestion";
     if (verdict.verdict === "allow" && !isQuestion) return { answer: "allow" };
     const terms: AskTerms = verdict.verdict === "ask" ? verdict : {};
@@ -133,7 +133,7 @@ export class TurnCalls implements CallDecider {
     return this.#ask(asked, call, terms);
   }
 
-  /** What the key approved after the fact counts where the key may decide at all. */
+  /** Whether the key approved this call afterwards, and may decide it at all. Each approval is used once. */
   #takeGranted(call: ToolCall, { deciders }: AskTerms): boolean {
     if (!keyMayDecide(deciders)) return false;
     const index = this.#granted.findIndex((granted) => isIn(granted.cwd, call) && isSameCall(granted, call));
@@ -160,12 +160,12 @@ export class TurnCalls implements CallDecider {
     }
     emit({ type: "permission_resolved", approval: outcome.approval });
     await slot.release();
-    // While it waited for its place, the turn may have been ended.
+    // The turn may have been ended while it waited for its slot.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
     return this.#unlessRefused(asked, answerOf(outcome.approval, outcome.late));
   }
 
-  /** Live first; then the last call of its message parks, and any other is denied. */
+  /** Waits live first. After that, the last call of a message parks, and any other call is denied. */
   async #wait(
     asked: AskedCall,
     { id }: Approval,
@@ -193,14 +193,14 @@ export class TurnCalls implements CallDecider {
   }
 }
 
-/** Whether a call is made where it was approved: a folder, or by default the working directory. */
+/** Whether a call is made in the directory it was approved for; by default the working directory. */
 function isIn(folder: string | undefined, { cwd, workdir }: ToolCall): boolean {
   return (folder ?? workdir) === cwd;
 }
 
 type Waited = "park" | { readonly approval: Approval; readonly late?: string };
 
-/** Waiting for a decision until the CLI does not want it any more. */
+/** Waits for a decision until the CLI no longer needs it. */
 class Wait {
   readonly gone: Promise<"gone">;
   readonly #ended = new AbortController();
@@ -230,7 +230,7 @@ class Wait {
   }
 }
 
-/** What the CLI is told of a settled request. `late` says why nobody's decision was waited for any longer. */
+/** The answer to the CLI for a settled request. `late` is the message if no decision came in time. */
 function answerOf({ status, decision }: Approval, late = EXPIRED): CallAnswer {
   switch (status) {
     case "allowed":

@@ -3,23 +3,23 @@ import { GatewayError } from "../errors.js";
 import type { Approval, Decider, Decision } from "../ports/approvals.js";
 import type { Caller } from "../ports/turns.js";
 
-/** Who decides when a key does; `from` is the address that it came from. */
+/** The decider for a decision by a key; `from` is the client's address. */
 export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {
   return { channel: admin ? "admin" : "key", who: keyId, keyId, from };
 }
 
-/** Whether the configuration lets this decider decide. A key that is the admin's too may do what either may. */
+/** Whether the request allows this decider. The admin's key may also decide what its own key may. */
 export function mayDecide({ deciders, keyId }: Approval, decider: Decider): boolean {
   if (deciders === undefined) return true;
   return deciders.includes(decider.channel) || (decider.keyId === keyId && deciders.includes("key"));
 }
 
-/** Whether the key whose turn it is may decide, as far as the plugin that asks has a say in that. */
+/** Whether the asking plugin allows the turn's own key to decide. */
 export function keyMayDecide(deciders: Approval["deciders"]): boolean {
   return deciders === undefined || deciders.includes("key");
 }
 
-/** CONFLICT that says who was first. */
+/** A CONFLICT error that names who decided first. */
 export function alreadyDecided({ id, status, decision }: Approval): GatewayError {
   const by = decision === undefined ? "" : ` by ${describeDecider(decision.by)} at ${decision.at}`;
   return new GatewayError("CONFLICT", `this was decided before: ${status}${by}`, {
@@ -31,10 +31,10 @@ export function describeDecider({ channel, who, from }: Decider): string {
   return `${channel} ${who}${from === undefined ? "" : ` from ${from}`}`;
 }
 
-/** Characters that the model is told with a denial. */
+/** Characters of the message that the model reads with a denial. */
 const MAX_MESSAGE = 10_000;
 
-/** Throws BAD_REQUEST for what can't be decided about this request. */
+/** Throws BAD_REQUEST if the decision is not possible for this request. */
 export function checkDecision(
   { kind }: Approval,
   { decision, updatedInput, message, scope }: Decision,
@@ -52,7 +52,7 @@ export function checkDecision(
   }
 }
 
-/** The input that a call is to run with: of a question, its own with the answers. Throws BAD_REQUEST. */
+/** The input that a call will run with. For a question: its own input plus the answers. Throws BAD_REQUEST. */
 export function withAnswers(
   { kind, input }: Approval,
   updated: Readonly<Record<string, unknown>>,

@@ -2,10 +2,10 @@ import type { Approval } from "../ports/approvals.js";
 import { spellHidden } from "./shown.js";
 
 /**
- * What a person has to see of a call before deciding, for channels that ask: a command, a path and its change as lines
- * that begin with - and +, a question with its options, or the whole input as JSON; then all else that the call sets.
- * First of all the folder that the shell stands in, where that is not the turn's working directory.
- * Plain text, whole, with hidden characters spelled out; cut and escape it for where it goes.
+ * What a channel must show of a call before a person decides: a command, a path and its change as lines that begin with
+ * - and +, a question with its options, or the whole input as JSON; then every other option of the call. If the shell
+ * is not in the turn's working directory, its directory comes first. The result is plain text, uncut, with hidden
+ * characters spelled out. The channel cuts and escapes it.
  */
 export function describeCall(
   call: Pick<Approval, "tool" | "input"> & Partial<Pick<Approval, "workdir" | "cwd">>,
@@ -15,14 +15,14 @@ export function describeCall(
   return spellHidden([...elsewhere(call), describeInput(tool, input)].join("\n"));
 }
 
-/** The same command is another one in another folder. */
+/** Names the shell's directory if it differs: the same command does something else in another directory. */
 function elsewhere({ workdir, cwd }: Partial<Pick<Approval, "workdir" | "cwd">>): string[] {
   return cwd === undefined || workdir === undefined || cwd === workdir ? [] : [`in ${cwd}:`];
 }
 
 function describeInput(tool: string, input: Approval["input"]): string {
   if (tool === "Bash" && typeof input["command"] === "string") {
-    // The description is what Claude says of its command: it changes nothing.
+    // The description is Claude's own comment on its command and has no effect.
     const { command: _command, description: _description, ...options } = input;
     return withOptions([input["command"]], options);
   }
@@ -43,7 +43,7 @@ function describeChange(file: string, change: Approval["input"]): string {
     : withOptions([file], change);
 }
 
-/** Whatever else a call says changes what it does: every occurrence instead of one, or no sandbox. */
+/** Adds the call's other options, since they change what it does: all occurrences instead of one, or no sandbox. */
 function withOptions(lines: readonly string[], options: Approval["input"]): string {
   const set = Object.entries(options).filter(([, value]) => value !== false);
   return [...lines, ...(set.length === 0 ? [] : [JSON.stringify(Object.fromEntries(set), null, 2)])].join(

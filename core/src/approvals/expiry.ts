@@ -1,26 +1,26 @@
 import type { Logger } from "pino";
 
-/** Timers of Node's take no more than this, in ms. */
+/** The longest delay that Node's timers support, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** After a failure of the ledger. */
+/** Delay before the next try after a ledger failure, in ms. */
 const RETRY_MS = 5000;
 
 export interface ExpiryParts {
-  /** When the next one expires. */
+  /** When the next pending request expires. */
   readonly next: () => Promise<string | undefined>;
-  /** Expires all that is due. */
+  /** Expires all requests that are due. */
   readonly expire: () => Promise<void>;
   readonly log: Logger;
 }
 
-/** One timer for the request that expires soonest. */
+/** Keeps one timer, for the request that expires soonest. */
 export class Expiry {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(private readonly parts: ExpiryParts) {}
 
-  /** Sets the timer anew; to be called when there is a new request. */
+  /** Resets the timer. To be called for every new request. */
   async schedule(): Promise<void> {
     const next = await this.parts.next();
     clearTimeout(this.#timer);
@@ -37,7 +37,7 @@ export class Expiry {
     clearTimeout(this.#timer);
     if (this.#closed) return;
     this.#timer = setTimeout(() => void this.#fire(), Math.min(Math.max(ms, 1), MAX_TIMER_MS));
-    // A request that waits for days must not keep a gateway alive that is otherwise done.
+    // A request that waits for days must not keep the process alive.
     this.#timer.unref();
   }
 

@@ -3,17 +3,17 @@ import { join } from "node:path";
 import { readOrCreate } from "../read-or-create.js";
 
 const KEY_BYTES = 32;
-/** Below this path, the next segment is a token. */
+/** The path of link pages; the segment after it is a token. */
 export const LINK_PATH = "/approvals/link";
 
 /**
- * Signs the links on which a request can be decided. A token names one request and the moment at which it expires; that
- * it decides once is the approval service's doing, which takes one decision for a request.
+ * Signs links to pages on which a request can be decided. A token names one request and its expiry time. A link works
+ * once because `ApprovalService` accepts one decision for each request.
  */
 export class LinkSigner {
   constructor(private readonly key: Buffer) {}
 
-  /** With the key of a data folder: made once. */
+  /** Uses the key in the data folder, which is made on the first start. */
   static open(dataDir: string): LinkSigner {
     const file = join(dataDir, "link-key");
     const key = readOrCreate(file, () => randomBytes(KEY_BYTES));
@@ -27,14 +27,14 @@ export class LinkSigner {
     return `${claim}.${this.#mac(claim)}`;
   }
 
-  /** The request that a token is for; undefined where it is none, was altered, or has expired. */
+  /** The id of the request that a token is for; undefined if the token is malformed, altered or expired. */
   verify(token: string, now = Date.now()): string | undefined {
     const [, claim, approvalId, expires, mac] =
       /^(([0-9a-f-]{36})\.([0-9a-z]{1,9}))\.([\w-]{43})$/.exec(token) ?? [];
     if (claim === undefined || approvalId === undefined || expires === undefined || mac === undefined) {
       return undefined;
     }
-    // Compared as text: more than one text stands for the same bytes, and only the one that was signed is taken.
+    // Compared as text: base64 has several spellings of the same bytes, and only the signed spelling is valid.
     if (!timingSafeEqual(Buffer.from(this.#mac(claim)), Buffer.from(mac))) return undefined;
     return Number.parseInt(expires, 36) * 1000 > now ? approvalId : undefined;
   }
@@ -44,19 +44,19 @@ export class LinkSigner {
   }
 }
 
-/** Whether a path is that of a link's page: what lies around it takes a key. */
+/** Whether a path belongs to a link's page, which needs no key; the paths around it do. */
 export function isLinkPath(path: string): boolean {
   return LINK_PAGE.test(path);
 }
 
 const LINK_PAGE = new RegExp(`^${LINK_PATH}/[^/]+/?$`);
 
-/** Up to what ends a path, or the JSON text that it stands in. */
+/** Matches up to the end of the path, or of the JSON string that contains it. */
 const TOKEN_IN_PATH = new RegExp(`${LINK_PATH}/[^/?#"\\\\\\s]+`, "gi");
 
 const TOKEN = /[0-9a-f-]{36}\.[0-9a-z]{1,9}\.[\w-]{43}/g;
 
-/** A path, or a text with paths in it, as logs may show it: without the tokens of links. */
+/** Removes the tokens of links from a path, or from a text with paths in it, for logs. */
 export function redactTokens(text: string): string {
   return text.replace(TOKEN_IN_PATH, `${LINK_PATH}/[token]`).replace(TOKEN, "[token]");
 }

@@ -13,7 +13,7 @@ button { font: inherit; padding: .5rem 1.2rem; margin: 1rem .6rem 0 0 }
 input[type=text] { font: inherit; width: 100%; box-sizing: border-box }
 .error { font-weight: bold }`;
 
-/** The page on which a request can be decided. It works without a script, and nothing on it decides by being looked at. */
+/** The page on which a request can be decided. It works without scripts, and viewing it decides nothing. */
 export function requestPage(approval: Approval, problem?: string): string {
   const { tool, workdir, cwd = workdir, expiresAt, kind } = approval;
   return page(
@@ -38,7 +38,7 @@ export function decidedPage({ status }: Approval): string {
   );
 }
 
-/** A link decides once, and a request is decided once. */
+/** The page for a request that is already settled. */
 export function spentPage({ status, decision }: Approval): string {
   const by = decision === undefined ? "" : ` by ${decision.by.channel} ${decision.by.who} at ${decision.at}`;
   return page(
@@ -51,7 +51,7 @@ export function unusablePage(): string {
   return page("Link not valid", "<p>This link is not valid, or has expired.</p>");
 }
 
-/** What a form of `requestPage` decides. Throws BAD_REQUEST. */
+/** The decision in a submitted form of `requestPage`. Throws BAD_REQUEST. */
 export function decisionOf(approval: Approval, form: URLSearchParams): Decision {
   const decision = form.get("decision");
   const message = form.get("message")?.trim();

@@ -1,30 +1,31 @@
 import { createHash } from "node:crypto";
 
-/** A call's input as a person reads it: nothing in it is hidden, and what is left out is named. */
+/** A call's input for a person to read: hidden characters are spelled out, and omissions are stated. */
 export interface ShownInput {
-  /** Plain text, to be escaped for wherever it goes. */
+  /** Plain text. Escape it for its destination. */
   readonly text: string;
-  /** Of the whole, in characters. */
+  /** Length of the whole text, in characters. */
   readonly length: number;
-  /** Of the whole, in hex; set where the text is cut. */
+  /** SHA-256 of the whole text, in hex; set if the text is cut. */
   readonly sha256: string | undefined;
 }
 
-/** What a page shows of an input before it cuts it, in characters; each value gets an equal part of that. */
+/** The most that a page shows of an input, in characters; each value gets an equal part. */
 const LONGEST = 4000;
-/** But no less than this: in a call with many values, each of them shows. */
+/** The least that is shown of each value, so that every value shows in a call with many. */
 const LEAST = 200;
-/** Of a cut text, this much is its end: what matters may well stand there. */
+/** How much of a cut text's end is shown, in characters: the important part may be there. */
 const TAIL = 1000;
 
-// Controls but tab and line feed, invisible and bidirectional characters, private use, lone surrogates, blanks other than
+// Controls but tab and line feed, invisible and bidirectional characters, private use, lone surrogates, blanks other
+// than
 // the space, fillers that count as letters, the blank braille pattern, tags.
 const HIDDEN =
   /(?![\t\n])[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}|[\u115f\u1160\u3164\uffa0]/gu;
 
 /**
- * Shows an input line by line, as `name: value`; strings as they are written, everything else as JSON. No value can hide
- * another one by its length, nor pass its own lines off as other values: a text of several lines is set in.
+ * Shows an input line by line as `name: value`: strings verbatim, everything else as JSON. No value can hide another by
+ * its length, or pass its own lines off as other values: texts of several lines are indented.
  */
 export function showInput(input: Readonly<Record<string, unknown>>, longest = LONGEST): ShownInput {
   const values = Object.entries(input).map(([name, value]): [string, string] => [
@@ -48,7 +49,7 @@ export function showText(whole: string, longest = LONGEST): ShownInput {
   return { text, length: whole.length, sha256 };
 }
 
-/** Spells out what can't be seen, or changes how its neighbours are seen. */
+/** Spells out characters that are invisible, or that change how their neighbours are displayed. */
 export function spellHidden(text: string): string {
   return text.replace(HIDDEN, (char) => `⟨U+${codeOf(char)}⟩`);
 }
@@ -57,7 +58,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** A text of several lines stands below its name. */
+/** Puts a text of several lines below its name, indented. */
 function setIn(text: string): string {
   return text.includes("\n") ? `\n${text}`.replaceAll("\n", "\n    ") : text;
 }

@@ -5,15 +5,15 @@ import type { Hooks } from "../kernel/hooks.js";
 import type { ToolCall, Verdict } from "../ports/approvals.js";
 import type { TurnInfo } from "../ports/turns.js";
 
-/** What the model is told where nobody answered for a call. */
+/** The message for the model if no plugin answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";
 
-/** Where the hooks are as they are at the moment. */
+/** Gives the current hooks. */
 interface DecidingKernel {
   readonly hooks: Pick<Hooks, "approve">;
 }
 
-/** What the plugins say of a call. No answer, and one that broke, is deny. Never rejects. */
+/** The plugins' verdict on a call. No answer, or a tap that fails, is a deny. Never rejects. */
 export async function verdictOf(
   kernel: DecidingKernel,
   call: ToolCall,
@@ -23,7 +23,7 @@ export async function verdictOf(
   return (await answered(kernel, call, turn, log)) ?? { verdict: "deny", message: UNDECIDED };
 }
 
-/** Why a call that a person has allowed must not run all the same: a plugin denies it. Never rejects. */
+/** The reason if a plugin denies a call that a person has allowed; undefined if it may run. Never rejects. */
 export async function refusalOf(
   kernel: DecidingKernel,
   call: ToolCall,
@@ -52,7 +52,7 @@ async function answered(
   }
 }
 
-/** Whether two calls are one and the same: the tool and its whole input. */
+/** Whether two calls have the same tool and the same input. */
 export function isSameCall(
   a: Pick<ToolCall, "tool" | "input">,
   b: Pick<ToolCall, "tool" | "input">,

@@ -35,7 +35,7 @@ export function viewOf(approval: Approval): ApprovalView {
   };
 }
 
-/** A call that did not run since nobody decided on it, as answers list it. */
+/** A call that did not run for lack of a decision, as answers list it. */
 export function denialOf({ tool, toolUseId, input, workdir, cwd, deciders }: Approval): PermissionDenial {
   return {
     tool_name: tool,

@@ -4,7 +4,7 @@ import type { Ledger } from "../ports/ledger.js";
 
 export const APPROVE_ROUTE = "POST /session/:id/approve";
 
-/** How far back the denied calls of a session are looked for, in turns. */
+/** How many of a session's latest turns are searched for denied calls. */
 const TURNS_LOOKED_AT = 20;
 
 /**
@@ -61,7 +61,7 @@ async function decisionsOf(ledger: Ledger, sessionId: string) {
   let approvalLost = false;
   for (const { id, route, ended } of turns) {
     const response = await ledger.turns.response(id);
-    // What an approval let run before the gateway died, nobody knows: no call from before it may run a second time.
+    // It is unknown which approved calls ran before the gateway was killed, so no earlier call may run a second time.
     if (approvalLost) for (const call of response?.permission_denials ?? []) ran.add(call.tool_use_id);
     approvalLost ||= ended?.end === "lost" && route === APPROVE_ROUTE;
     for (const { tool_use_id, tool_name, tool_input, cwd, approvable } of response?.permission_denials ??

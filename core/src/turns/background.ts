@@ -6,7 +6,7 @@ import type { SessionEvents } from "./session-events.js";
 
 /** The "route" of turns that the CLI begins by itself. */
 export const BACKGROUND_ROUTE = "background";
-/** Such a turn names no timeout of its own, in ms. */
+/** The timeout of such turns, which no request sets, in ms. */
 const TIMEOUT_MS = 600_000;
 
 export interface BackgroundParts {
@@ -15,7 +15,7 @@ export interface BackgroundParts {
   readonly events: SessionEvents;
 }
 
-/** Makes turns of what the CLI begins by itself, and writes down what it runs in the background. */
+/** Turns what the CLI begins by itself into turns, and records what it runs in the background. */
 export class Background implements SessionListener {
   constructor(private readonly parts: BackgroundParts) {}
 
@@ -41,9 +41,9 @@ export class Background implements SessionListener {
     const { records, events } = this.parts;
     logLost(records, sessionId, tasks);
     events.lost(sessionId, tasks);
-    // A one-shot task's own answer tells of it.
-    const untold = tasks.filter(({ reason }) => reason !== "task");
-    if (untold.length > 0) this.#write(sessionId, records.ledger.sessions.addLost(sessionId, untold));
+    // A one-shot task's own answer reports these.
+    const unreported = tasks.filter(({ reason }) => reason !== "task");
+    if (unreported.length > 0) this.#write(sessionId, records.ledger.sessions.addLost(sessionId, unreported));
   }
 
   #write(sessionId: string, write: Promise<void>): void {
@@ -54,7 +54,7 @@ export class Background implements SessionListener {
   }
 }
 
-/** After a start: what the gateway before this one left running is lost. */
+/** Called once after a start: marks the previous gateway's background work as lost. */
 export async function loseBackground(records: Records): Promise<void> {
   for (const { id, lost } of await records.ledger.sessions.loseBackground()) logLost(records, id, lost);
 }

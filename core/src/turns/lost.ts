@@ -5,21 +5,24 @@ import type { TurnInfo, TurnOutcome, TurnUsage } from "../ports/turns.js";
 import type { Records } from "./request.js";
 import { auditLine, lostResponse } from "./response.js";
 
-/** A turn that was running when a gateway died, as plugins are told of it. */
+/** A turn that was running when a gateway was killed, as passed to `afterExecute`. */
 export interface LostTurn {
   readonly turn: TurnInfo;
   readonly outcome: TurnOutcome;
 }
 
-/** How long before its last turn's end a gateway that was killed may have ended turns whose lines it had not written, in ms. */
+/**
+ * How long before its last turn's end a gateway that was killed may have ended turns whose lines it had not written, in
+ * ms.
+ */
 const UNWRITTEN_MS = 10_000;
-/** How many of the session's latest turns and approvals are looked at. */
+/** How many of the session's latest turns and approvals are read. */
 const LOOKED_AT = 100;
 
-/** Writes the audit lines that a gateway did not get to which was killed: of turns that it had just ended. */
+/** Writes the audit lines of turns that a killed gateway had just ended but not yet logged. */
 export async function writeMissingLines({ ledger, audit }: Records): Promise<void> {
   if (!ledger.afterCrash) return;
-  /** The turns in each file that is concerned: it is read once. */
+  /** The turns in each affected audit file, so that it is read once. */
   const files = new Map<string, ReadonlySet<string>>();
   for (const turn of await ledger.turns.endedLast(UNWRITTEN_MS)) {
     const response = await ledger.turns.response(turn.id);
@@ -35,7 +38,7 @@ export async function writeMissingLines({ ledger, audit }: Records): Promise<voi
   await audit.flush();
 }
 
-/** Finds what the CLI wrote down of a session since then; see EngineSource. */
+/** See `EngineSource.writtenSince`. */
 export type WrittenSince = (
   session: string,
   since: Date,
@@ -43,8 +46,8 @@ export type WrittenSince = (
 ) => Promise<WrittenUsage | undefined>;
 
 /**
- * Records the turns that were running when a gateway died: what they were delivered, once, as lost. That is what the gateway
- * had heard, and what the CLI wrote down besides: it may have gone on for a while. Resolves to those.
+ * Records the turns that were running when a gateway was killed as lost. Their usage is what the gateway had received
+ * plus what the CLI itself recorded, since the CLI may have continued for a while. Resolves to these turns.
  */
 export async function bookLostTurns(
   { ledger, audit, log }: Records,
@@ -76,8 +79,8 @@ export async function bookLostTurns(
 }
 
 /**
- * From when on the session's messages are this turn's: since it began, and the one before it had ended. Undefined for one
- * that was parked: what it used before that is booked, and is not told apart from what came after.
+ * The time from which the session's messages belong to this turn: its begin, or the end of the turn before it if that
+ * is later. Undefined for a turn that was parked, whose recorded usage can't be told apart from what came after.
  */
 async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
   const { approvals } = await ledger.approvals.list({ sessionId, page: 1, limit: LOOKED_AT });

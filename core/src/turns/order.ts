@@ -1,19 +1,19 @@
 import { unlessAborted } from "../unless-aborted.js";
 import { queueFull } from "./queue.js";
 
-/** The turns of a session run one at a time, in the order in which they came. */
+/** Runs the turns of a session one at a time, in the order of their arrival. */
 export class SessionOrder {
-  /** The end of each session's line. */
+  /** For each session, a promise that resolves when its last turn so far has left. */
   readonly #tails = new Map<string, Promise<void>>();
   #waiting = 0;
 
-  /** @param maxWaiting how many turns may wait for earlier ones, over all sessions */
+  /** @param maxWaiting how many turns may wait, over all sessions */
   constructor(private readonly maxWaiting: number) {}
 
   /**
-   * Waits for the session's earlier turns; resolves to what lets the next one go.
-   * Rejects with the signal's reason when that aborts first; the line goes on without this one. Rejects with UNAVAILABLE
-   * where too many wait, unless the turn was let in before (`again`: it was parked).
+   * Waits for the session's earlier turns. Resolves to a function that lets the next turn go. Rejects with the signal's
+   * reason if that aborts first; later turns then no longer wait for this one. Rejects with UNAVAILABLE if too many
+   * turns wait, unless the turn was admitted before (`again`: it was parked).
    */
   async enter(
     sessionId: string,

@@ -5,10 +5,10 @@ import type { ParkedTurn, TurnOutcome, TurnPlan } from "../ports/turns.js";
 import type { ContinuedTurn, TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
 
-/** A resumed turn has to start a process: what was left of its time may be less than that takes, in ms. */
+/** The least time that a resumed turn gets, in ms, since starting a process may need more than was left. */
 const MIN_TIME_LEFT_MS = 30_000;
 
-/** How a turn ends for now: its caller is answered, and it goes on when somebody has decided. */
+/** The interim ending of a turn that parks: its caller is answered, and the turn resumes after the decision. */
 export const PARKED: Omit<Ending, "end"> = Object.freeze({
   message: "a tool call waits for a decision; the turn goes on when it is decided",
   error: undefined,
@@ -24,7 +24,7 @@ export function parkedResponse(response: TurnResponse, pending: Approval): TurnR
   };
 }
 
-/** What is kept of a turn that parks, to go on with it. */
+/** What is stored of a turn that parks, to resume it. */
 export function toPark({
   pending,
   plan,
@@ -49,12 +49,12 @@ export function toPark({
   };
 }
 
-/** The prompt is in the CLI's own transcript and nowhere else. */
+/** Leaves the prompt out: it is stored in the CLI's own transcript only. */
 function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
   return { ...plan, timeoutMs: Math.max(timeLeftMs, MIN_TIME_LEFT_MS) };
 }
 
-/** What a turn that stays parked answers: what it answered when it was. */
+/** The answer of a turn that stays parked: the same as when it parked. */
 export function answerSoFar({ parked, usage }: ContinuedTurn): TurnResult {
   const { response, ranMs: durationMs, queuedMs } = parked;
   const { model } = parked.plan;

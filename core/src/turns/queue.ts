@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.js";
 
-/** A running turn's place; leaving twice is harmless. */
+/** A running turn's place. Leaving twice is harmless. */
 export interface Place {
   leave(): void;
 }
@@ -10,28 +10,28 @@ export interface QueueLimits {
   readonly maxRunning: number;
   /** How many more may wait. */
   readonly maxQueued: number;
-  /** How many turns of one key run at once, where that is less. */
+  /** How many turns of one key run at once, if that is fewer. */
   readonly maxRunningOf?: (keyId: string) => number | undefined;
 }
 
 interface Waiter {
   readonly keyId: string;
-  /** It has had a place before: nothing may refuse it any more. */
+  /** True: the turn had a place before and can't be refused. */
   readonly again: boolean;
   admit(place: Place): void;
   refuse(error: unknown): void;
   moved(position: number): void;
-  /** What it was told last. */
+  /** The last position that was reported. */
   position: number;
 }
 
 /**
- * Admission: so many turns run, so many wait. Keys take turns: whoever floods the queue waits behind everybody else's
- * next one. Within a key, first come first served.
+ * Limits how many turns run and how many wait. Keys are served round-robin, so a key that floods the queue delays only
+ * itself. Within a key, turns are served in the order of their arrival.
  */
 export class TurnQueue {
   readonly #running = new Map<string, number>();
-  /** Keys that wait, the one to be served next first. */
+  /** The waiting turns of each key; the key to be served next comes first. */
   readonly #lines = new Map<string, Waiter[]>();
   #closed = false;
 
@@ -46,8 +46,8 @@ export class TurnQueue {
   }
 
   /**
-   * Waits for a place. `moved` is told the position in the queue, from 1, whenever it changes; far back, by a tenth.
-   * Rejects with UNAVAILABLE when the queue is full or closed, and with the signal's reason when it aborts.
+   * Waits for a place. `moved` is called with the position in the queue, from 1, when it changes; far back, only when
+   * it changes by a tenth. Rejects with UNAVAILABLE if the queue is full or closed, and with the signal's reason.
    */
   enter(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
     if (this.#closed) return Promise.reject(shuttingDown());
@@ -57,7 +57,7 @@ export class TurnQueue {
   }
 
   /**
-   * The same for a turn that had a place and gave it back while it waited for a person: it goes before its key's others,
+   * The same for a turn that gave its place back while it waited for a person. It goes ahead of its key's other turns,
    * and neither a full queue nor a shutdown refuses it.
    */
   enterAgain(keyId: string, signal: AbortSignal, moved: (position: number) => void): Promise<Place> {
@@ -90,18 +90,18 @@ export class TurnQueue {
       };
       const leave = () => {
         this.#remove(waiter);
-        this.#tellPositions();
+        this.#reportPositions();
         waiter.refuse(signal.reason);
       };
       signal.addEventListener("abort", leave, { once: true });
       const line = this.#lines.get(keyId) ?? [];
       const ahead = again ? line.filter((other) => other.again) : line;
       this.#lines.set(keyId, [...ahead, waiter, ...line.slice(ahead.length)]);
-      this.#tellPositions();
+      this.#reportPositions();
     });
   }
 
-  /** Refuses whoever waits and whoever comes; running turns keep their places, and get those back that they gave. */
+  /** Refuses waiting and new turns. Running turns keep their places, and can still re-enter. */
   close(): void {
     this.#closed = true;
     for (const waiter of [...this.#lines.values()].flat()) {
@@ -131,7 +131,7 @@ export class TurnQueue {
     };
   }
 
-  /** Admits as many as there is room for. A key that was served goes behind the others. */
+  /** Admits as many turns as there are free places. A key that was served goes behind the others. */
   #admit(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#remove(next);
@@ -142,7 +142,7 @@ export class TurnQueue {
       }
       next.admit(this.#place(next.keyId));
     }
-    this.#tellPositions();
+    this.#reportPositions();
   }
 
   #next(): Waiter | undefined {
@@ -156,8 +156,8 @@ export class TurnQueue {
     else this.#lines.set(waiter.keyId, rest);
   }
 
-  /** The order of service, if nobody comes or goes: one of each key, round after round. */
-  #tellPositions(): void {
+  /** Reports each waiting turn's position: the order of service is one turn of each key, round after round. */
+  #reportPositions(): void {
     let position = 0;
     const longest = Math.max(0, ...[...this.#lines.values()].map((line) => line.length));
     for (let round = 0; round < longest; round++) {
@@ -170,8 +170,8 @@ export class TurnQueue {
 }
 
 /**
- * Whoever is far back is told when that has changed by a tenth: to tell everybody of every step would cost the square of
- * the queue's length, in time and in what streams keep.
+ * Reports a position far back only when it changes by a tenth. Reporting every step to every waiter would cost the
+ * square of the queue's length, in time and in stream memory.
  */
 function moveTo(waiter: Waiter, position: number): void {
   const step = Math.max(1, Math.floor(waiter.position / 10));
@@ -180,7 +180,7 @@ function moveTo(waiter: Waiter, position: number): void {
   waiter.moved(position);
 }
 
-/** For turns that run already: there is always a place. */
+/** A queue that always has a place, for turns that are already running. */
 export const UNQUEUED: Pick<TurnQueue, "enter" | "enterAgain"> = {
   enter: async () => NO_PLACE,
   enterAgain: async () => NO_PLACE,
@@ -188,14 +188,14 @@ export const UNQUEUED: Pick<TurnQueue, "enter" | "enterAgain"> = {
 
 const NO_PLACE: Place = { leave: () => undefined };
 
-/** What a client meets where so many turns wait already. */
+/** The error for a turn that meets a full queue. */
 export function queueFull(size: number): GatewayError {
   return new GatewayError("UNAVAILABLE", `the queue is full (${size} turns wait); try again later`, {
     headers: { "retry-after": "5" },
   });
 }
 
-/** What a client meets whose turn would begin while the gateway drains. */
+/** The error for a turn that would begin while the gateway drains. */
 export function shuttingDown(): GatewayError {
   return new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
     headers: { "retry-after": "10" },

@@ -8,16 +8,16 @@ import type { TurnRecord } from "../ports/ledger.js";
 import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { ContinuedTurn, TurnRequest } from "./request.js";
 
-/** How a turn ended, and what a client that waits for it is told instead of an answer, if anything. */
+/** How a turn ended, with the error that a waiting client gets instead of an answer, if any. */
 export interface Ending {
   readonly end: TurnEnd;
   readonly message: string | null;
   readonly error: GatewayError | undefined;
-  /** What kept Claude from answering. */
+  /** The code of what kept Claude from answering. */
   readonly code?: FailureCode | undefined;
 }
 
-/** What to say of a turn that was ended from outside. */
+/** The endings of turns that were ended from outside. */
 const STOPPED: Readonly<Record<StopReason, Ending>> = {
   timeout: {
     end: "timeout",
@@ -47,7 +47,7 @@ export function endingOfResult(result: EngineResult, stopped: StopReason | undef
   };
 }
 
-/** The ending of a turn that never got to the engine, or that broke; undefined says that it is a defect. */
+/** The ending of a turn that failed before or outside the engine; undefined if the error is a defect of the gateway. */
 export function endingOfError(error: unknown, stopped: StopReason | undefined): Ending | undefined {
   if (stopped !== undefined && error === stopped) return STOPPED[stopped];
   if (isRefusal(error)) return { end: "refused", message: error.reason, error: refusalToError(error) };
@@ -55,26 +55,26 @@ export function endingOfError(error: unknown, stopped: StopReason | undefined): 
   return undefined;
 }
 
-/** A turn's course, as far as its outcome tells of it. */
+/** The facts about a turn that its outcome is made from. */
 interface TurnCourse {
   readonly plan: TurnPlan;
   readonly ending: Ending;
-  /** Undefined where it never got to the engine. */
+  /** Undefined if the turn never reached the engine. */
   readonly result: EngineResult | undefined;
-  /** Of the whole turn, also before it was parked. */
+  /** The usage of the whole turn, including before it was parked. */
   readonly usage: TurnUsage;
-  /** Denied calls that its key may not approve; undefined where nobody but the key has a say. */
+  /** Denied calls that the key may not approve; undefined if only the key decides. */
   readonly closed: ReadonlySet<string> | undefined;
-  /** Milliseconds that it ran and waited, since it was parked if it was. */
+  /** Milliseconds that it ran and waited; for a parked turn, since it was parked. */
   readonly ranMs: number;
   readonly waitedMs: number;
-  /** The session's folder was gone, and was created again for it. */
+  /** True: the session's working directory was missing and was recreated. */
   readonly workdirRecreated: boolean;
-  /** Background work of the session that was ended, and of which no answer has told. */
+  /** Background work of the session that was stopped and that no answer has reported yet. */
   readonly lost?: readonly LostTask[];
 }
 
-/** What became of a turn. */
+/** Makes the outcome of a turn. */
 export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
   const { plan, ending, result, usage, ranMs, waitedMs } = slot;
   const before = request.continues?.parked;
@@ -158,8 +158,8 @@ export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: strin
 }
 
 /**
- * The answer that is kept of a turn that was running when a gateway died. The calls that waited for a decision are
- * listed as denied: none of them has run, and each can be approved yet.
+ * The answer that is stored for a turn that was running when a gateway was killed. Calls that waited for a decision are
+ * listed as denied: none of them has run, and each can still be approved.
  */
 export function lostResponse(
   { sessionId, usage, ended }: TurnRecord,

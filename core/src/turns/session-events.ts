@@ -3,22 +3,22 @@ import type { BackgroundTask, LostTask } from "../ports/engine.js";
 import type { TurnEvent, TurnInfo } from "../ports/turns.js";
 import { weightOf } from "./weight.js";
 
-/** One thing to send. */
+/** One event to send. */
 export interface SessionFrame {
   readonly id: number;
   readonly event: string;
   readonly data: unknown;
 }
 
-/** How much of a session's past is kept for readers that come back, in bytes and in events. */
+/** How much of a session's history is kept for readers that reconnect, in bytes and in events. */
 const KEPT_BYTES = 1024 * 1024;
 const KEPT_EVENTS = 5000;
 /** A session's events are kept for this long after its last reader has left, in ms. */
 const KEPT_MS = 10 * 60 * 1000;
 
 /**
- * What happens in sessions, prompted or not, for whoever wants to hear of it. Nothing is kept of a session that nobody
- * listens to.
+ * The live events of sessions, from prompts and from background turns. Events of a session are kept only while it has
+ * readers, and for a while afterwards.
  */
 export class SessionEvents {
   readonly #feeds = new Map<string, Feed>();
@@ -42,7 +42,7 @@ export class SessionEvents {
   }
 
   /**
-   * Yields what happens from now on, or from the event after `after`; `null` after so many ms without any. Ends when
+   * Yields events from now on, or from the event after `after`; `null` after `heartbeatMs` without an event. Ends when
    * `stop` aborts.
    */
   async *read(
@@ -63,7 +63,7 @@ export class SessionEvents {
     }
   }
 
-  /** Nothing happens any more: ends every reader. */
+  /** Ends every reader. */
   close(): void {
     for (const feed of this.#feeds.values()) feed.close();
     this.#feeds.clear();
@@ -78,7 +78,7 @@ export class SessionEvents {
 class Feed {
   readonly #frames: { readonly frame: SessionFrame; readonly bytes: number }[] = [];
   #bytes = 0;
-  /** Ids go on where those of an earlier feed, or gateway, cannot have come: a reader that comes back is told so. */
+  /** Starts above any id of an earlier feed or gateway, so that a reconnecting reader notices the gap. */
   #nextId = Date.now() * 1000;
   readonly #firstId = this.#nextId;
   #readers = 0;
@@ -142,7 +142,7 @@ class Feed {
     return { id: cursor - 1, event: "missed", data: {} };
   }
 
-  /** True when something came, or when it is over; false when it is time for a heartbeat. */
+  /** True if there is an event or the feed is over; false when a heartbeat is due. */
   #more(heartbeatMs: number, stop: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (came: boolean) => {

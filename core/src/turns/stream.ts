@@ -3,10 +3,10 @@ import { viewOf } from "../approvals/view.js";
 import type { TurnEvent } from "../ports/turns.js";
 import { weightOf } from "./weight.js";
 
-/** How a reader wants text: all of it so far, or only what is new. */
+/** How a reader gets text: all of it so far, or only what is new. */
 export type TextMode = "text" | "delta";
 
-/** One thing to send. `id` is that of the last event that it covers. */
+/** One frame to send. `id` is the id of the last event that it covers. */
 export interface Frame {
   readonly id: number;
   readonly event: TurnEvent["type"];
@@ -26,41 +26,42 @@ export interface ReadOptions {
   readonly mode: TextMode;
   /** The id of the last event that the reader has seen; 0 for none. */
   readonly after: number;
-  /** After this many ms without an event, `null` is yielded: time for a comment that keeps proxies awake. */
+  /** After this many ms without an event, `null` is yielded, for a comment that keeps proxies from disconnecting. */
   readonly heartbeatMs: number;
 }
 
-/** "Text so far" grows with every token; sending it more often than this helps nobody and costs the square. */
+/** "Text so far" grows with every token. Sending it more often than this has no use and costs quadratic bandwidth. */
 const TEXT_INTERVAL_MS = 50;
 
-/** What an event of text takes beside its characters, in bytes: its entry, and its piece of the text until that is joined. */
+/** Memory of a text event beyond its characters, in bytes: its entry, and its piece of text until pieces are joined. */
 const TEXT_EVENT_BYTES = 120;
 
 /**
  * The events of one turn, from the first to `done`, for any number of readers, each at its own speed.
  *
- * The text is kept once; an event of it is only an offset. A reader pulls: what gathered while it was busy comes as one
- * frame, so a slow one costs no memory, and one that comes back with an id goes on from there.
+ * The text is stored once, and a text event is only an offset into it. Readers pull: what accumulated while a reader
+ * was busy comes as one frame, so a slow reader costs no memory. A reader that reconnects with an id continues from
+ * there.
  */
 export class TurnStream {
   readonly #entries: Entry[] = [];
-  /** How many events of before the turn was parked the first entry stands for, beside itself. */
+  /** How many further events, from before the turn was parked, the first entry represents. */
   readonly #skipped: number;
-  /** Set where only the result is known any more: the ids that readers have are of events that nobody kept. */
+  /** True if only the result is known: readers may hold ids of events that were not kept. */
   #resultOnly = false;
   #text = "";
-  /** What the events take that are no text. */
+  /** Memory of the events other than text. */
   #otherBytes = 0;
   #changed = deferred();
   #done = false;
 
-  /** @param before where the stream stood when the turn was parked: it goes on from there */
+  /** @param before the state of the stream when the turn was parked; it continues from there */
   constructor(before?: { readonly text: string; readonly lastId: number }) {
     this.#skipped = before === undefined ? 0 : before.lastId - 1;
     if (before !== undefined) this.push({ type: "text", delta: before.text });
   }
 
-  /** Of a turn that is only in the ledger: one event with all its text, and the end. */
+  /** The stream of a turn that is only in the ledger: one event with all its text, and the end. */
   static ofEnded(response: TurnResponse): TurnStream {
     const stream = new TurnStream();
     const { result, permission_denials: denials } = response;
@@ -76,7 +77,7 @@ export class TurnStream {
     return this.#text;
   }
 
-  /** About how much memory it takes, in bytes: rather too much than too little. */
+  /** An estimate of its memory, in bytes; errs on the high side. */
   get bytes(): number {
     return weightOf(this.#text) + TEXT_EVENT_BYTES * this.#entries.length + this.#otherBytes;
   }
@@ -85,7 +86,7 @@ export class TurnStream {
     return this.#entries.length + this.#skipped;
   }
 
-  /** Appends an event; after `done` there is none. */
+  /** Appends an event. No event may follow `done`. */
   push(event: TurnEvent): void {
     if (this.#done) return;
     const entry = this.#toEntry(event);
@@ -121,7 +122,7 @@ export class TurnStream {
     }
   }
 
-  /** For a reader that had some of what nobody kept: all the text again, or no more of it, and the end. */
+  /** For a reader that had seen events that were not kept: in text mode all the text again, then the end. */
   *#ending(mode: TextMode, after: number): Generator<Frame, void> {
     let id = after;
     for (let cursor = 0; cursor < this.#entries.length; ) {
@@ -131,7 +132,7 @@ export class TurnStream {
     }
   }
 
-  /** The frame that starts at an entry: a run of text becomes one. */
+  /** The frame that starts at an entry; consecutive text events become one frame. */
   #frameAt(cursor: number, mode: TextMode): Frame {
     const entry = this.#entries[cursor];
     if (entry === undefined) throw new RangeError(`no event at ${cursor}`);
@@ -146,7 +147,7 @@ export class TurnStream {
     return { id, event: "text", data: this.#text.slice(from, end) };
   }
 
-  /** Where the text ends that was there before an entry. */
+  /** The length of the text before an entry. */
   #textBefore(cursor: number): number {
     for (let index = cursor - 1; index >= 0; index--) {
       const entry = this.#entries[index];
@@ -172,7 +173,7 @@ export class TurnStream {
     }
   }
 
-  /** True when something came, false when it is time for a heartbeat. */
+  /** True if there is an event, false when a heartbeat is due. */
   async #waitForMore(heartbeatMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const heartbeat = new Promise<false>((resolve) => {

@@ -8,7 +8,7 @@ import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { addUsage } from "./usage.js";
 
-/** One turn's pages in the ledger and its line in the audit log. */
+/** Records one turn in the ledger and in the audit log. */
 export class TurnRecorder {
   #totals: SessionTotals | undefined;
   #model: string | undefined;
@@ -19,7 +19,7 @@ export class TurnRecorder {
     private readonly records: Records,
   ) {}
 
-  /** Writes the turn down before anything is done for it. A one-shot task gets its session here. */
+  /** Records the turn before anything else is done. For a one-shot task, this also creates its session. */
   async begin(): Promise<void> {
     const { info, plan, route } = this.turn;
     if (info.kind === "task" && (await this.records.ledger.sessions.get(info.sessionId)) === undefined) {
@@ -37,7 +37,7 @@ export class TurnRecorder {
     await this.records.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan.prompt) });
   }
 
-  /** The turn's session as it is now. NOT_FOUND: it was deleted. */
+  /** The turn's session as it is now. Throws NOT_FOUND if it was deleted. */
   async session(): Promise<SessionRecord> {
     const session = await this.records.ledger.sessions.get(this.turn.info.sessionId);
     if (session === undefined) throw new GatewayError("NOT_FOUND", "no such session");
@@ -48,26 +48,26 @@ export class TurnRecorder {
     this.#inBackground(this.records.ledger.turns.noteProcess(this.turn.info.id, child));
   }
 
-  /** Comes twice for a message of the model, and is written each time: what is not written dies with the gateway. */
+  /** Called twice for each message of the model. Written each time, since a kill loses what is not written. */
   usage(usage: TurnUsage): void {
     this.#inBackground(this.records.ledger.turns.recordUsage(this.turn.info.id, usage));
   }
 
-  /** Keeps the session's totals: with the turn's end, or by themselves when the process ends after it. */
+  /** Records the session's CLI totals with the turn's end, or separately if they change after it. */
   totals(totals: SessionTotals): void {
     this.#totals = totals;
     if (this.#ended)
       this.#inBackground(this.records.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
   }
 
-  /** The session goes on with another model: kept with the turn's end, or by itself after it. */
+  /** Records the session's new model with the turn's end, or separately if it changes after it. */
   model(model: string): void {
     this.#model = model;
     if (this.#ended)
       this.#inBackground(this.records.ledger.sessions.setModel(this.turn.info.sessionId, model));
   }
 
-  /** All that the turn used, with learned prices where the CLI named none. */
+  /** The turn's whole usage, with learned prices where the CLI reported none. */
   async priced({ usage, unreported }: Pick<EngineResult, "usage" | "unreported">): Promise<TurnUsage> {
     const { prices } = this.records.ledger;
     const reported = await prices.price(usage);
@@ -76,33 +76,33 @@ export class TurnRecorder {
   }
 
   /**
-   * Writes the end of the turn, with all totals, and its audit line. `sinceParked`: see `TurnEnding`.
+   * Records the end of the turn with all totals, and writes its audit line. `sinceParked`: see `TurnEnding`.
    *
-   * @returns the end that stands in the books: another one where the turn had ended before
+   * @returns the recorded outcome: an earlier one if the turn had ended before
    */
   async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<TurnOutcome> {
     const at = new Date().toISOString();
     const ending = { at, cliTotals: this.#totals, model: this.#model, sinceParked };
-    const stands = await this.records.ledger.turns.end(this.turn.info.id, outcome, ending);
+    const isFirst = await this.records.ledger.turns.end(this.turn.info.id, outcome, ending);
     this.#ended = true;
-    if (!stands) return this.#standing();
+    if (!isFirst) return this.#recordedOutcome();
     this.records.audit.turn(auditLine(this.turn.info, outcome, at));
     return outcome;
   }
 
-  /** Background work of the session that was ended, and of which no answer has told. */
+  /** Background work of the session that was stopped and that no answer has reported yet. */
   lost(): Promise<readonly LostTask[]> {
     return this.records.ledger.sessions.lost(this.turn.info.sessionId);
   }
 
-  /** The turn's answer tells these. */
-  toldLost(told: readonly LostTask[]): void {
-    if (told.length > 0)
-      this.#inBackground(this.records.ledger.sessions.forgetLost(this.turn.info.sessionId, told));
+  /** Marks these as reported by the turn's answer. */
+  reportedLost(reported: readonly LostTask[]): void {
+    if (reported.length > 0)
+      this.#inBackground(this.records.ledger.sessions.forgetLost(this.turn.info.sessionId, reported));
   }
 
-  /** The end that the turn had before. */
-  async #standing(): Promise<TurnOutcome> {
+  /** The outcome that was recorded earlier. */
+  async #recordedOutcome(): Promise<TurnOutcome> {
     const { id } = this.turn.info;
     const { turns } = this.records.ledger;
     const turn = await turns.get(id);
@@ -114,30 +114,30 @@ export class TurnRecorder {
     return { ...ended, response, usage: turn.usage };
   }
 
-  /** Records what the turn used so far; it stays open. */
+  /** Records the turn as parked, with its usage so far. It stays open. */
   async park(parking: Omit<TurnParking, "at" | "cliTotals">): Promise<void> {
     const at = new Date().toISOString();
     await this.records.ledger.turns.park(this.turn.info.id, { ...parking, at, cliTotals: this.#totals });
     this.#ended = true;
   }
 
-  /** The CLI is about to hear what became of the call that the turn was parked for. */
+  /** Records that the decision on the parked call is about to reach the CLI. */
   async unpark(): Promise<void> {
     await this.records.ledger.turns.unpark(this.turn.info.id);
   }
 
-  /** The calls that the CLI kept from the session's earlier turns, which ended without them. */
+  /** The calls that the CLI kept from earlier turns of the session, which ended without resolving them. */
   async unresolved(): Promise<readonly Approval[]> {
     const unresolved = await this.records.ledger.approvals.unresolved(this.turn.info.sessionId);
     return unresolved.filter(({ turnId }) => turnId !== this.turn.info.id);
   }
 
-  /** The CLI has been told that these are not to run. */
+  /** Marks these as settled: the CLI knows that they must not run. */
   settledUnresolved(unresolved: readonly Approval[]): void {
     for (const { id } of unresolved) this.#inBackground(this.records.ledger.approvals.delivered(id));
   }
 
-  /** What is lost with such a write is found again at the turn's end: it is logged, and the turn goes on. */
+  /** Logs a failed write and lets the turn continue: the data is written again at the turn's end. */
   #inBackground(write: Promise<void>): void {
     write.catch((error: unknown) => {
       this.records.log.error(

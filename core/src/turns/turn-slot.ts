@@ -6,12 +6,12 @@ export interface TurnSlotOptions {
   /** How long the turn may run, in ms. */
   readonly timeoutMs: number;
   readonly onTimeout: () => void;
-  /** Hears of the position in the queue. */
+  /** Called with the position in the queue when it changes. */
   readonly moved: (position: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** A turn's place in the queue and its time: both are given back while a person is asked. */
+/** A turn's place in the queue and its clock. The place is free and the clock is stopped while a person is asked. */
 export class TurnSlot {
   #place: Place | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export class TurnSlot {
     return Math.max(0, this.options.timeoutMs - this.ranMs);
   }
 
-  /** Waits for a place and lets the time run. `again`: the turn has had a place before. */
+  /** Waits for a place and starts the clock. `again`: the turn has had a place before. */
   async begin(again: boolean): Promise<void> {
     const { queue, keyId, signal, moved } = this.options;
     const arrived = performance.now();
@@ -49,21 +49,21 @@ export class TurnSlot {
     this.#run();
   }
 
-  /** A person is asked: the place is free for others, and the time stands still. */
+  /** A person is asked: frees the place and stops the clock. */
   hold(): void {
     this.#holds++;
     if (this.#holds === 1) this.#rest();
   }
 
-  /** The call that `hold` was for is settled; resolves when the turn has its place again. */
+  /** Ends one `hold` because its call is settled. Resolves when the turn has its place again. */
   async release(): Promise<void> {
     this.#holds--;
-    // One after the other: a call that comes and goes while the place is waited for must not take a second one.
+    // Serialised, so that a call that is held and released meanwhile does not take a second place.
     this.#again = this.#again.then(() => this.#resume());
     await this.#again;
   }
 
-  /** The call that `hold` was for is to be parked: the turn ends soon and needs no place for that, but it has a time. */
+  /** Ends one `hold` because its call parks. The turn ends soon, so it takes no place; the clock runs on. */
   leave(): void {
     this.#holds--;
     if (this.#holds === 0 && !this.#ended) this.#run();
@@ -80,7 +80,7 @@ export class TurnSlot {
       await this.begin(true);
       if (this.#holds > 0 || this.#ended) this.#rest();
     } catch {
-      // The turn is being ended: whoever aborted the signal sees to it.
+      // The turn is being ended: `stop` handles that.
     }
   }
 

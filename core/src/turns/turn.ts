@@ -279,7 +279,7 @@ export class Turn {
         const lost = await this.#lostBefore(result);
         const ours = this.#outcomeOf(ending, result, priced, lost);
         const outcome = await this.#recorder.end(ours, this.request.continues && priced);
-        this.#recorder.toldLost(lost);
+        this.#recorder.reportedLost(lost);
         return { outcome, error: outcome === ours ? ending.error : undefined };
       });
     } catch (error) {

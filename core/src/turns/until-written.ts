@@ -9,12 +9,12 @@ const MAX_WAIT_MS = 2000;
 const SAY_EVERY_MS = 60_000;
 
 /**
- * Writes to the ledger until it takes it: what keeps it from that (a full disk) may pass, and an answer that is not in
- * the books is never given. Resolves to what `write` resolves to.
+ * Retries a ledger write until it succeeds. The cause of a failure, such as a full disk, may pass, and an answer must
+ * not be sent before it is recorded. Resolves to what `write` resolves to.
  *
- * @param write everything or nothing is written
- * @param giveUp when it aborts, there is one more try
- * @throws what `write` rejects with at that try, or at any time where waiting does not help
+ * @param write must be atomic
+ * @param giveUp after it aborts, there is one last try
+ * @throws the error of that last try, or at any time an error that waiting can't fix
  */
 export async function untilWritten<T>(write: () => Promise<T>, giveUp: AbortSignal, log: Logger): Promise<T> {
   let saidAt = Number.NEGATIVE_INFINITY;

@@ -8,7 +8,7 @@ import type { RunningTurns } from "./running.js";
 import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";
 
-/** The end of a turn as its caller gets it: the answer, or the error that stands in for it. */
+/** The end of a turn as its caller gets it: the answer, or the error that replaces it. */
 export interface TurnAnswer {
   readonly response: TurnResponse;
   readonly error: GatewayError | undefined;
@@ -42,7 +42,7 @@ export type TurnState =
 /** How much of ended turns is kept for readers that come back, and for how long. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 const KEPT_MS = 10 * 60 * 1000;
-/** What a view takes beside its stream. */
+/** The memory of a view beyond its stream. */
 const VIEW_BYTES = 2048;
 
 /** Finds turns again: the running ones, those that ended a short while ago with all their events, and all others. */
@@ -122,7 +122,8 @@ function storedView(
 ): TurnView {
   const stream = TurnStream.ofEnded(response);
   const { code, error } = response;
-  // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so it
+  // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so
+  // it
   // is no error but the answer.
   const failed = isErrorCode(code) && code !== "UNAVAILABLE";
   const details = code === "INTERNAL_ERROR" ? { id } : {};

@@ -4,7 +4,7 @@ const FIELD_BYTES = 24;
 const STRING_BYTES = 24;
 const BYTES_PER_CHARACTER = 2;
 
-/** About how much memory plain data takes, in bytes: rather too much than too little. */
+/** An estimate of the memory of plain data, in bytes; errs on the high side. */
 export function weightOf(value: unknown): number {
   let bytes = 0;
   // Not by recursion: what a model nests deeper than the stack must not end its turn.
