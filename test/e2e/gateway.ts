@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   type ScriptedModel,
@@ -222,7 +222,9 @@ export class TestGateway {
   /** What runs of this gateway's children and all that they started, by pid. */
   async children(): Promise<number[]> {
     const installation = readInstallation(this.dataDir);
-    return installation === undefined ? [] : (await findMarked(installation)).map(({ pid }) => pid);
+    // The look is synchronous: who looks again and again must let others have their turn.
+    await setImmediate();
+    return installation === undefined ? [] : findMarked(installation).map(({ pid }) => pid);
   }
 
   /** Ends everything; rejects if the gateway left a process behind. */
