@@ -54,7 +54,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a command like none",
     { argv: ["fly"] },
-    "fly: unknown command; takes serve, check, init, create-plugin, backup or restore",
+    "fly: unknown command; takes serve, check, init, create-plugin, backup, restore or login",
   ],
   ["too many arguments", { argv: ["check", "a", "b"] }, "check: has 2 arguments; takes no arguments"],
   [
@@ -65,7 +65,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a key that slipped out of its flag",
     { argv: ["--keys", "a:hunter2,", "b:hunter3"] },
-    "command line: a word that belongs to no flag and is no command; takes serve, check, init, create-plugin, backup or restore",
+    "command line: a word that belongs to no flag and is no command; takes serve, check, init, create-plugin, backup, restore or login",
   ],
   // The environment.
   ["a port in words", { env: { PORT: "abc" } }, `PORT: is "abc"; ${PORT}`],
