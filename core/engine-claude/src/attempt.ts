@@ -8,7 +8,7 @@ import { Grants } from "./grants.js";
 import { userMessage } from "./options.js";
 import type { ClaudeProcess } from "./process.js";
 import type { TurnHearer } from "./reader.js";
-import { TurnReading, type TurnReport } from "./reading.js";
+import { lacksConversation, TurnReading, type TurnReport } from "./reading.js";
 import type { LaunchSpec } from "./spares.js";
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
@@ -87,7 +87,8 @@ export class Attempt implements TurnHearer {
 
   finish(result: SDKResultMessage): void {
     this.asking?.take(result);
-    if (this.#awaitsUnresolved) this.#send();
+    // Without a conversation there is no call to settle either: the process ends.
+    if (this.#awaitsUnresolved && !lacksConversation(result)) this.#send();
     else this.#report(this.reading.finish(result));
   }
 
@@ -114,7 +115,8 @@ export class Attempt implements TurnHearer {
   /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
   #send(): void {
     const { turn, child, listener } = this.parts;
-    if (this.#awaitsUnresolved) listener.settledUnresolved();
+    // Also where a new conversation begins: it has none of these calls.
+    if (turn.unresolved.length > 0) listener.settledUnresolved();
     this.#awaitsUnresolved = false;
     if (turn.continues !== undefined) {
       this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));

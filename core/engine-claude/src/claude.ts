@@ -147,7 +147,7 @@ export class ClaudeEngine implements Engine {
 
     const report = await untilReported(child, reported, stop);
     attempt.close();
-    if (report === undefined) return this.#endWithoutReport(attempt, stop.aborted);
+    if (report === undefined) return this.#endWithoutReport(attempt, session, stop.aborted);
     if (report.noConversation && resume) {
       await this.#pool.end(turn.info.sessionId, child, "now", "died");
       return "no conversation";
@@ -215,12 +215,16 @@ export class ClaudeEngine implements Engine {
     return this.#launcher.launchSpecOf({ ...turn, plan: { ...turn.plan, model } });
   }
 
-  async #endWithoutReport(attempt: Attempt, stopped: boolean): Promise<EngineResult> {
+  async #endWithoutReport(
+    attempt: Attempt,
+    session: SessionProcess,
+    stopped: boolean,
+  ): Promise<EngineResult> {
     const { reading, grants } = attempt;
     const { turn, child } = attempt.parts;
     await this.#pool.end(turn.info.sessionId, child, "now", stopped ? "interrupted" : "died");
     const exit = await child.exited;
-    this.#accounts.lose(child, attempt.account());
+    session.lose(attempt.account());
     return {
       end: stopped ? "stopped" : "failed",
       deferred: undefined,

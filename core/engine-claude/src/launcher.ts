@@ -5,7 +5,7 @@ import { CallHook } from "./asking.js";
 import { withGuardedGit } from "./git-environment.js";
 import { ModelWatch } from "./model-watch.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
-import { ClaudeProcess } from "./process.js";
+import { ClaudeProcess, type StartQuery } from "./process.js";
 import type { LaunchSpec } from "./spares.js";
 
 export interface LauncherOptions {
@@ -15,6 +15,8 @@ export interface LauncherOptions {
   readonly installation: string;
   /** Is told of each process. */
   readonly guard?: Pick<ProcessGuard, "began" | "ended">;
+  /** What starts the CLI; the SDK's `query` if not given. */
+  readonly query?: StartQuery;
 }
 
 /** Starts processes of the CLI, each with the hook that it asks about its calls, where it has to. */
@@ -74,7 +76,7 @@ export class Launcher {
   }
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
-    const { executable, installation, guard } = this.options;
-    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard);
+    const { executable, installation, guard, query } = this.options;
+    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard, query);
   }
 }

@@ -8,6 +8,7 @@ import {
   type Options,
   type Query,
   query,
+  type SDKMessage,
   type SDKUserMessage,
   type SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
@@ -28,6 +29,16 @@ const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
 
+/** What a process needs of the SDK's `Query`. */
+export type CliQuery = AsyncIterable<SDKMessage> &
+  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close">;
+
+/** Starts a CLI and speaks with it, as the SDK's `query` does. */
+export type StartQuery = (params: {
+  readonly prompt: AsyncIterable<SDKUserMessage>;
+  readonly options: Options;
+}) => CliQuery;
+
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -41,7 +52,7 @@ export class ClaudeProcess {
   /** Resolves when the child has gone; a child that could not be started counts as gone. */
   readonly exited: Promise<ProcessExit>;
   readonly marker: string;
-  readonly #query: Query;
+  readonly #query: CliQuery;
   readonly reader = new ProcessReader();
   readonly #input = new MessageQueue();
   readonly #exit: { resolve: (exit: ProcessExit) => void };
@@ -66,6 +77,7 @@ export class ClaudeProcess {
     private readonly adopted: AdoptedProcesses,
     /** Is told when the child has been started, and when it has gone. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
+    startQuery: StartQuery = query,
   ) {
     this.marker = `${installation}.${randomUUID()}`;
     let resolve: (exit: ProcessExit) => void = () => undefined;
@@ -78,7 +90,7 @@ export class ClaudeProcess {
       if (this.#ending === undefined) this.#lose("died");
       for (const tell of this.#whenGone) tell();
     });
-    this.#query = query({
+    this.#query = startQuery({
       prompt: this.#input,
       options: {
         ...options,

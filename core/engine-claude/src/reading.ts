@@ -161,6 +161,13 @@ export class TurnReading {
   }
 }
 
+/** Whether the CLI says that the session was not there to be resumed. */
+export function lacksConversation(message: SDKResultMessage): boolean {
+  return (
+    message.subtype !== "success" && message.errors.some((error) => error.includes("No conversation found"))
+  );
+}
+
 function toReport(message: SDKResultMessage): TurnReport {
   const ok = message.subtype === "success" && !message.is_error;
   const text = message.subtype === "success" ? message.result : "";
@@ -177,7 +184,7 @@ function toReport(message: SDKResultMessage): TurnReport {
     totals: totalsAsReported(message.modelUsage),
     sessionId: message.session_id,
     deferred: message.subtype === "success" ? message.deferred_tool_use?.id : undefined,
-    noConversation: errors.some((error) => error.includes("No conversation found")),
+    noConversation: lacksConversation(message),
     isEmpty: message.num_turns === 0,
   };
 }

@@ -68,13 +68,20 @@ export class SessionProcess implements ReaderOwner {
       this.#totals = now;
       turn.tell(now);
     };
-    const settled = this.parts.accounts.settle(this.parts.child, totals, { ...turn, tell }, cleared);
+    const account = { ...turn, before: this.#totals ?? turn.before, tell };
+    const settled = this.parts.accounts.settle(this.parts.child, totals, account, cleared);
     const split = this.#folded.length > 0 || this.#isShared();
     if (!split) return { ...settled, split };
     const { share, rest } = takeShare(settled.used, turn.delivered.totals());
     this.#carried = add(this.#carried, this.#settleFolded(rest));
     this.#beginInterval();
     return { used: share, unreported: settled.unreported, split };
+  }
+
+  /** The process has ended without a report of the turn. */
+  lose(turn: TurnAccount): void {
+    // A turn of the CLI's own may have come between what the turn knew when it began and its prompt.
+    this.parts.accounts.lose(this.parts.child, { ...turn, before: this.#totals ?? turn.before });
   }
 
   begin(): BackgroundHearer {

@@ -1,0 +1,157 @@
+import { randomUUID } from "node:crypto";
+import { pino } from "pino";
+import type {
+  BackgroundTask,
+  ChildNote,
+  EngineListener,
+  EngineResult,
+  EngineTurn,
+  LostTask,
+  OwnTurnTerms,
+  SessionTotals,
+} from "#core/ports/engine.js";
+import type { TurnUsage } from "#core/ports/turns.js";
+import { ClaudeEngine, type ClaudeEngineOptions } from "#engine-claude/claude.js";
+import type { StartQuery } from "#engine-claude/process.js";
+
+/** What was heard of a turn. */
+export interface Ran {
+  readonly result: EngineResult;
+  readonly text: string;
+  /** Everything that was told of the session's totals. */
+  readonly totals: readonly SessionTotals[];
+  readonly usages: readonly TurnUsage[];
+  readonly models: readonly string[];
+  readonly settledUnresolved: boolean;
+  readonly child: ChildNote | undefined;
+}
+
+export interface TurnParts extends Partial<Omit<EngineTurn, "info" | "plan" | "spawn">> {
+  readonly session?: string;
+  readonly kind?: EngineTurn["info"]["kind"];
+  readonly model?: string;
+  readonly maxBudgetUsd?: number;
+}
+
+export interface StageParts {
+  readonly query: StartQuery;
+  /** What runs in the place of the CLI. */
+  readonly program: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly workdir: string;
+  readonly options?: Partial<ClaudeEngineOptions>;
+}
+
+/** An engine with those who hear of it. */
+export class Stage {
+  readonly engine: ClaudeEngine;
+  /** Turns that the CLI began by itself. */
+  readonly own: Promise<Ran>[] = [];
+  readonly tasks: (readonly BackgroundTask[])[] = [];
+  readonly lost: LostTask[] = [];
+  /** Lines of the log from the level "warn" on. */
+  readonly warnings: string[] = [];
+  terms: OwnTurnTerms = { decider: undefined };
+  readonly stopOwn = new AbortController();
+
+  constructor(private readonly parts: StageParts) {
+    const log = pino({ level: "warn" }, { write: (line: string) => void this.warnings.push(line) });
+    this.engine = new ClaudeEngine({
+      executable: parts.program,
+      installation: `unit-${randomUUID()}`,
+      spares: 0,
+      maxProcesses: 4,
+      idleMs: 60_000,
+      backgroundMs: 60_000,
+      maxBackground: 4,
+      maxBackgroundPerKey: 4,
+      maxMemoryBytes: 0,
+      query: parts.query,
+      log,
+      ...parts.options,
+    });
+    this.engine.listen({
+      began: (turn) =>
+        void this.own.push(hear((listener) => turn.run(this.terms, listener, this.stopOwn.signal))),
+      tasks: (_session, running) => void this.tasks.push(running),
+      lost: (_session, tasks) => void this.lost.push(...tasks),
+    });
+  }
+
+  turn(prompt: string, more: TurnParts = {}): EngineTurn {
+    const { session = randomUUID(), kind = "session", model = "sonnet", maxBudgetUsd, ...rest } = more;
+    const { program, env, workdir } = this.parts;
+    return {
+      approvalMode: "bypass",
+      decider: undefined,
+      continues: undefined,
+      unresolved: [],
+      granted: [],
+      resume: false,
+      restart: false,
+      totals: undefined,
+      info: {
+        id: randomUUID(),
+        sessionId: session,
+        kind,
+        keyId: "admin",
+        createdAt: new Date().toISOString(),
+      },
+      plan: {
+        prompt,
+        verbatim: false,
+        model,
+        systemPrompt: undefined,
+        maxBudgetUsd,
+        timeoutMs: 60_000,
+        workdir,
+      },
+      spawn: { command: program, args: [], env, cwd: workdir, options: {} },
+      ...rest,
+    };
+  }
+
+  /** Runs a turn; `at` is told of each piece of its text, and may stop it. */
+  run(
+    turn: EngineTurn,
+    at: (text: string, stop: (why: string) => void, child: ChildNote | undefined) => void = () => undefined,
+  ): Promise<Ran> {
+    const stop = new AbortController();
+    return hear(
+      (listener) => this.engine.run(turn, listener, stop.signal),
+      (text, child) => at(text, (why) => stop.abort(why), child),
+    );
+  }
+
+  async ownTurns(count: number): Promise<Ran[]> {
+    while (this.own.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+    return Promise.all(this.own);
+  }
+}
+
+async function hear(
+  run: (listener: EngineListener) => Promise<EngineResult>,
+  at: (text: string, child: ChildNote | undefined) => void = () => undefined,
+): Promise<Ran> {
+  const totals: SessionTotals[] = [];
+  const usages: TurnUsage[] = [];
+  const models: string[] = [];
+  let [text, settledUnresolved] = ["", false];
+  let child: ChildNote | undefined;
+  const result = await run({
+    text: (delta) => {
+      text += delta;
+      at(text, child);
+    },
+    usage: (usage) => void usages.push(usage),
+    process: (note) => {
+      child = note;
+    },
+    settledUnresolved: () => {
+      settledUnresolved = true;
+    },
+    totals: (now) => void totals.push(now),
+    model: (model) => void models.push(model),
+  });
+  return { result, text, totals, usages, models, settledUnresolved, child };
+}
