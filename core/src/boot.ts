@@ -24,7 +24,7 @@ import { logStart, StartTimes } from "./start-times.js";
 import { loseBackground } from "./turns/background.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
-/** Prefixes that the gateway's own routes take. */
+/** Prefixes of the gateway's own routes. */
 export const OWN_PREFIXES = [
   "/health",
   "/ready",
@@ -80,7 +80,7 @@ export interface BootOptions {
   /** Which plugins are on; by default those that the configuration names. */
   readonly selection?: (loaded: LoadedConfig) => PluginSelection;
   readonly kernel?: Pick<KernelOptions, "limits" | "watch">;
-  /** Called when the world can reach the gateway under an address, and when that changes. */
+  /** Called when the gateway gets a public URL, and when that changes. */
   readonly showPublicUrl?: (url: string) => void;
 }
 

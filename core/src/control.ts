@@ -23,7 +23,7 @@ export interface ControlParts {
   readonly selection: (loaded: LoadedConfig) => PluginSelection;
   readonly secrets: KnownSecrets;
   readonly log: Logger;
-  /** Shows the operator the address that the world sees. */
+  /** Shows the operator the public URL. */
   readonly showPublicUrl: (url: string) => void;
 }
 

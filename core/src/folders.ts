@@ -68,7 +68,9 @@ export function prepareFolders(folders: readonly NamedFolder[]): void {
   }
 }
 
-/** Looks whether `prepareFolders` would succeed, as far as that can be told. True: the folder is there already. */
+/**
+ * Checks whether `prepareFolders` would succeed, as far as possible without trying. True if the folder exists already.
+ */
 export function checkFolder(folder: NamedFolder): boolean {
   const [first = folder.path] = missingFrom(folder.path);
   const isThere = existsSync(folder.path);

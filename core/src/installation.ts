@@ -4,7 +4,7 @@ import { readOrCreate } from "./read-or-create.js";
 
 /**
  * The id of the gateway that keeps its ledger in this folder: a UUID, made once.
- * Every child carries it, so that after a crash the next start can tell its leftovers from everything else.
+ * Every child process carries it, so that after a crash the next start recognises what the gateway left behind.
  */
 export function installationId(dataDir: string): string {
   const file = join(dataDir, "installation");

@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 import { makeFolder } from "./make-folder.js";
 
 /**
- * What a file holds that is made once and then kept, readable by the owner only; `make` is asked for it where there is no
- * such file. It is whole or not there, even after a power failure. Whoever calls holds the ledger's lock: no other process
- * makes the file at the same time. Throws as the file system does.
+ * Reads a file, or creates it with the content of `make` if it does not exist, readable by its owner only. The file is
+ * complete or missing, even after a power failure. The caller must hold the ledger's lock, so that no other process
+ * creates the file at the same time. Throws file system errors.
  */
 export function readOrCreate(path: string, make: () => string | Buffer): Buffer {
   if (!existsSync(path)) {

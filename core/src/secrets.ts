@@ -1,7 +1,7 @@
-/** Anything shorter is a word in other texts: it is a secret only where it stands for itself. */
+/** A shorter secret may occur as a word in other texts, so it is redacted only where it is a value by itself. */
 const MIN_ANYWHERE = 8;
 
-/** What a source of secrets tells. */
+/** The secrets of one source. */
 export interface Secrets {
   /** The secrets themselves. */
   readonly secrets: readonly string[];
@@ -33,7 +33,7 @@ export class KnownSecrets {
     this.#shortWords = wordsIn(inJson(this.#short));
   }
 
-  /** All that are long enough to be told from words. */
+  /** The secrets that are too long to be ordinary words. */
   get values(): readonly string[] {
     return [...this.#values];
   }
@@ -48,7 +48,7 @@ export class KnownSecrets {
     return this.#names;
   }
 
-  /** Takes them out of JSON text. */
+  /** Removes the secrets from JSON text. */
   readonly redact = (json: string): string => {
     const clean = this.#written.reduce((text, secret) => text.replaceAll(secret, "[secret]"), json);
     return this.#shortWords === undefined ? clean : clean.replace(this.#shortWords, "[secret]");
@@ -62,7 +62,7 @@ function inJson(secrets: ReadonlySet<string>): string[] {
     .sort((one, other) => other.length - one.length);
 }
 
-/** Where they stand for themselves: not in a longer word, not as the name of a field, nor as a number or `true`. */
+/** Matches secrets as whole values: not in a longer word, as the name of a field, as a number or as `true`. */
 function wordsIn(secrets: readonly string[]): RegExp | undefined {
   if (secrets.length === 0) return undefined;
   const any = secrets.map((secret) => secret.replace(/[^A-Za-z0-9]/g, "\\$&")).join("|");

@@ -1,6 +1,6 @@
 import { inWords } from "./kernel/calling/deadline.js";
 
-/** A start that takes longer than this is worth a look, in ms: what took so long is then logged for everybody. */
+/** A start that takes longer than this, in ms, logs the duration of its steps at warn. */
 const SLOW_MS = 5_000;
 
 /** A step of the start, and how long it took. */

@@ -38,7 +38,9 @@ export const SESSION_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 /** Errors that a path itself causes, whoever follows it. */
 const BAD_PATH = ["ENOENT", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EACCES", "EPERM"];
 
-/** The folders that Claude works in: the base folder, those that callers name, and one for each session that names none. */
+/**
+ * The folders that Claude works in: the base folder, those that callers name, and one for each session that names none.
+ */
 export class Workdirs {
   constructor(private readonly options: WorkdirOptions) {}
 
@@ -85,7 +87,7 @@ export class Workdirs {
 
   /**
    * Checks a folder that was admitted before, or that a plugin chose: a link may have replaced it since. Throws
-   * BAD_REQUEST where nobody could name it now. A folder that is gone passes: the engine reports that.
+   * BAD_REQUEST if it would be refused now. A missing folder passes: the engine reports that.
    */
   async admit(path: string, { keyId, sessionId }: Occupant): Promise<void> {
     if (path === this.options.base) return;

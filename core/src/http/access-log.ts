@@ -7,7 +7,7 @@ import type { ClientAddresses } from "./client-address.js";
 import type { GatewayMiddleware } from "./context.js";
 import { pathOf } from "./target.js";
 
-/** What is told of a request whose client left before its answer began (nginx has the same); it is never sent. */
+/** The logged status of a request whose client disconnected before its answer began, as in nginx; it is never sent. */
 const CLIENT_LEFT = 499;
 
 interface Listeners {
@@ -19,7 +19,7 @@ interface Naming extends Listeners {
   readonly addresses: ClientAddresses;
 }
 
-/** Names every request and where it comes from; when its answer is out, or its client gone, tells that it is completed. */
+/** Gives every request an id and a client address, and reports it once it was answered or its client disconnected. */
 export function completedRequests({ addresses, ...to }: Naming): GatewayMiddleware {
   return async (ctx, next) => {
     const startedAt = performance.now();
@@ -39,7 +39,7 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
   };
 }
 
-/** Writes a request's audit line and tells the plugins. */
+/** Writes a request's audit line and notifies the plugins. */
 export function notifyCompleted(request: CompletedRequest, { kernel, audit }: Listeners): void {
   writeLine(request, audit);
   kernel.notify("requestCompleted", request);

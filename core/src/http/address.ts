@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 
-/** Listens and hangs up again: better known before anything is opened. Rejects with Node's error where it can't. */
+/** Checks that the address can be listened on, before anything is opened. Rejects with Node's error if it can't. */
 export async function tryAddress(host: string, port: number): Promise<void> {
   const server = createServer();
   server.listen(port, host);

@@ -29,7 +29,7 @@ function stopWhenClientGoes({ res }: GatewayContext, view: StartedTurn["view"]):
   const stop = () => {
     if (!res.writableFinished) view.stop("disconnected");
   };
-  // The client may have left while the turn began, and nothing tells of that any more.
+  // The client may have disconnected while the turn began; no event reports that any more.
   if (res.destroyed) stop();
   else res.once("close", stop);
 }

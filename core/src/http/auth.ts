@@ -15,11 +15,11 @@ export interface Key {
 interface KnownKey {
   readonly digest: Buffer;
   readonly caller: Caller;
-  /** Its secret could be found by trying. */
+  /** True if its secret is short enough to be guessed. */
   readonly short: boolean;
 }
 
-/** Who holds which key. The first key is the admin's. */
+/** The configured keys. The first key is the admin's. */
 export class Keyring {
   readonly #keys: readonly KnownKey[];
 
@@ -31,17 +31,17 @@ export class Keyring {
     }));
   }
 
-  /** Whether a key has a secret that somebody could find by trying. */
+  /** Whether any key has a secret that could be guessed. */
   get hasShortSecrets(): boolean {
     return this.#keys.some(({ short }) => short);
   }
 
-  /** The caller with this secret. Takes the same time whichever key it is, and whether there is one. */
+  /** The caller with this secret. Constant time, whether or not a key matches. */
   find(secret: string): Caller | undefined {
     return this.#find(secret)?.caller;
   }
 
-  /** The same, of keys whose secret nobody finds by trying. */
+  /** The same, only among keys whose secrets are too long to be guessed. */
   findLong(secret: string): Caller | undefined {
     const key = this.#find(secret);
     return key?.short ? undefined : key?.caller;
@@ -71,7 +71,7 @@ export function bearerOf(header: string | undefined): string | undefined {
   return /^Bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }
 
-/** Lets callers in by their keys, and slows down whoever tries keys that could be found by trying. */
+/** Authenticates callers by their keys, and throttles addresses that try wrong keys. */
 export class Doorkeeper {
   readonly #slow: boolean;
 
@@ -83,8 +83,8 @@ export class Doorkeeper {
   }
 
   /**
-   * The caller of an `Authorization: Bearer` header that came from this address. Throws UNAUTHORIZED, or TOO_MANY_REQUESTS
-   * after wrong keys; whoever has a long secret never waits.
+   * The caller of an `Authorization: Bearer` header that came from this address. Throws UNAUTHORIZED, or
+   * TOO_MANY_REQUESTS after wrong keys. A caller with a long secret is never throttled.
    */
   authenticate(header: string | undefined, address: string): Caller {
     if (!this.#slow) return this.keyring.authenticate(header);
@@ -101,10 +101,10 @@ export class Doorkeeper {
   }
 }
 
-/** Who gets in. */
+/** Which authentication a route requires. */
 export type Access = "key" | "admin" | "none";
 
-/** Lets nobody pass without a key where one is asked for; puts the caller on the request's state. */
+/** Refuses requests without a valid key on routes that require one, and sets `ctx.state.caller`. */
 export function authenticate(
   doorkeeper: Doorkeeper,
   accessTo: (ctx: GatewayContext) => Access,

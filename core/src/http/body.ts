@@ -22,14 +22,14 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
 }
 
 /**
- * Parses JSON bodies. Throws UNSUPPORTED_MEDIA_TYPE, and BAD_REQUEST for what is no UTF-8, no JSON, or made of too much. A
- * request without a body has `{}`.
+ * Parses JSON bodies. Throws UNSUPPORTED_MEDIA_TYPE, and BAD_REQUEST if the body is not UTF-8, not JSON, or has too
+ * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
   const parse = bodyParser({
     enableTypes: ["json"],
     jsonLimit: UNBOUNDED,
-    // What is no object is for the schema to refuse: it says so in plainer words.
+    // A body that is not an object is refused by the schema, with a clearer message.
     strict: false,
     onerror: (error) => {
       throw toBodyError(error);
@@ -77,8 +77,8 @@ function refuseOtherTypes(ctx: GatewayContext): void {
 }
 
 /**
- * Refuses what is made of too much while it comes. The parser replaces bytes that are no UTF-8 without a word; the answer
- * tells whether there were any.
+ * Refuses a body with too many levels or items while it arrives. The returned function says whether there were bytes
+ * that are not UTF-8, since the parser replaces those silently.
  */
 function watchBody(request: IncomingRequest): () => boolean {
   const shape = new JsonShape();

@@ -1,10 +1,10 @@
-/** Bytes that several may hold, and not more than so many in all. */
+/** A shared limit on bytes held at once. */
 export class ByteBudget {
   #held = 0;
 
   constructor(private readonly bytes: number) {}
 
-  /** False: there is no room for so many more, and none were taken. */
+  /** Reserves bytes. False if that many are not free; none are reserved then. */
   take(bytes: number): boolean {
     if (this.#held + bytes > this.bytes) return false;
     this.#held += bytes;

@@ -5,7 +5,7 @@ import proxyAddr from "proxy-addr";
 /** Longer than any address; what a client makes up is remembered. */
 const MAX_ADDRESS = 64;
 
-/** Where requests come from, past the proxies that are trusted to say so. */
+/** Finds the address of a request's client behind trusted proxies. */
 export class ClientAddresses {
   readonly #trusted: ((address: string, hop: number) => boolean) | undefined;
 
@@ -15,8 +15,8 @@ export class ClientAddresses {
   }
 
   /**
-   * The address of the connection; from a trusted proxy, the last one of `X-Forwarded-For` that is no trusted proxy's. Each
-   * of them adds the one that it saw at the end; what stands before could be anybody's invention.
+   * The address of the connection. If that is a trusted proxy, the last address in `X-Forwarded-For` that is not a
+   * trusted proxy's: each proxy appends the address that it saw, and any client can make up the addresses before it.
    */
   of(request: IncomingMessage): string {
     const address =

@@ -5,7 +5,7 @@ import type { Caller } from "../ports/turns.js";
 export interface GatewayState {
   /** Names the request in logs; sent as `X-Request-Id`. */
   requestId: string;
-  /** Where the request comes from, past the proxies that are trusted. */
+  /** The client's address, behind any trusted proxies. */
   clientAddress: string;
   /** Where no key is needed: who sends it has proved who they are. */
   known?: boolean;

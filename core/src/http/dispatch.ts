@@ -9,7 +9,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { Mount } from "../kernel/routes.js";
 import { callerOf, type GatewayContext, type GatewayMiddleware, type GatewayState } from "./context.js";
 
-/** What a router tells of its routes. */
+/** The part of a router that lists its routes. */
 interface RouteList {
   readonly stack: readonly {
     readonly path: string | RegExp;
@@ -20,7 +20,7 @@ interface RouteList {
 
 const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
-/** Asks the plugins whether an authenticated request may go on. */
+/** Runs the `request` hook for authenticated requests. */
 export function requestHook(kernel: Kernel): GatewayMiddleware {
   return async (ctx, next) => {
     if (ctx.state.caller !== undefined) {
@@ -57,7 +57,10 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
   };
 }
 
-/** Answers 405 where a path that is some route's own (`/session/start`) would pass for an id on another (`/session/:id`). */
+/**
+ * Answers 405 where a path that is some route's own (`/session/start`) would pass for an id on another
+ * (`/session/:id`).
+ */
 export function ownPathsFirst({ stack }: RouteList): GatewayMiddleware {
   const methods = new Map<string, Set<string>>();
   for (const layer of stack) {
@@ -130,7 +133,7 @@ function refuseMethodBut(methods: ReadonlySet<string>, method: string): never {
   });
 }
 
-/** The headers that plugins see: not those that let somebody in. */
+/** The headers that plugins see, without credentials. */
 export function shownHeaders({ headers }: Pick<IncomingMessage, "headers">): IncomingHttpHeaders {
   const shown = Object.entries(headers).filter(([name]) => !HIDDEN_HEADERS.has(name));
   return Object.freeze(Object.fromEntries(shown));

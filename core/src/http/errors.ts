@@ -7,7 +7,7 @@ import { redactTokens } from "../approvals/links.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
-/** Turns whatever a route throws into the one error shape. A defect of ours is logged, the client gets an id. */
+/** Turns anything that a route throws into an error answer. For a defect of the gateway the client gets only an id. */
 export function errorResponses(log: Logger): GatewayMiddleware {
   return async (ctx, next) => {
     try {
@@ -45,7 +45,7 @@ function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError
   return internalError(id);
 }
 
-/** What a client is told of a defect of ours; `id` finds it in the log. */
+/** The error that a client gets for a defect of the gateway; `id` finds it in the log. */
 export function internalError(id: string): GatewayError {
   return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`, { details: { id } });
 }
@@ -66,7 +66,7 @@ export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): vo
   answerOnSocket(new GatewayError(code, message), socket);
 }
 
-/** Answers where there is no response to write to, as the last thing on the connection. */
+/** Answers on a bare socket, for requests without a response object, and closes the connection. */
 export function answerOnSocket(error: GatewayError, socket: Duplex): void {
   const { status } = error;
   const body = JSON.stringify(errorView(error));

@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors.js";
 import type { GatewayContext } from "./context.js";
 
-/** The fields of a form (`application/x-www-form-urlencoded`). Throws where it is none. */
+/** The fields of a form. Throws if the body is not `application/x-www-form-urlencoded`. */
 export async function readForm(ctx: GatewayContext): Promise<URLSearchParams> {
   if (!ctx.is("application/x-www-form-urlencoded")) {
     throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", "takes application/x-www-form-urlencoded");

@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.js";
 
-/** Failures that cost nothing but the mistake. */
+/** Failures before any delay. */
 const FREE_FAILURES = 3;
 const FIRST_WAIT_MS = 1000;
 const MAX_WAIT_MS = 60_000;
@@ -15,7 +15,9 @@ interface Failures {
   readonly at: number;
 }
 
-/** Slows down whoever guesses, place by place and address by address: after three, 1 s, 2 s, 4 s … a minute in between. */
+/**
+ * Slows down whoever guesses, place by place and address by address: after three, 1 s, 2 s, 4 s … a minute in between.
+ */
 export class GuessThrottle {
   readonly #failures = new Map<string, Failures>();
   readonly #underWay = new Map<string, number>();
@@ -37,7 +39,7 @@ export class GuessThrottle {
   }
 
   /**
-   * Begins an attempt of which only its end tells whether it was a guess: call the answer then, with whether it failed.
+   * Begins an attempt whose outcome is known only later. Call the returned function at its end, with whether it failed.
    * Throws TOO_MANY_REQUESTS while `who` has to wait, and for too many at once: one at a time after three failures.
    */
   begin(who: string): (failed: boolean) => void {

@@ -8,7 +8,7 @@ export function isId(text: string): boolean {
   return UUID.test(text);
 }
 
-/** The id of a path, `:id`. Throws NOT_FOUND where it is none: nothing can be there. */
+/** The `:id` of a path. Throws NOT_FOUND if it does not have the form of an id. */
 export function idOf(
   ctx: GatewayContext & { readonly params: Readonly<Record<string, string>> },
   what: "session" | "turn" | "approval" | "grant",

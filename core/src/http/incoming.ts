@@ -2,10 +2,10 @@ import { IncomingMessage } from "node:http";
 import { GatewayError } from "../errors.js";
 import type { ByteBudget } from "./byte-budget.js";
 
-/** What a body may be. */
+/** The limits of a body. */
 export interface BodyBound {
   readonly limitBytes: number;
-  /** What all the bodies share that are being read. */
+  /** The budget that the bodies being read share. */
   readonly budget: ByteBudget;
 }
 
@@ -15,7 +15,7 @@ export class IncomingRequest extends IncomingMessage {
   refusal: GatewayError | undefined;
   #received = 0;
   #bound: BodyBound | undefined;
-  /** Bytes that are taken from the budget. */
+  /** Bytes reserved from the budget. */
   #held = 0;
   #problem: GatewayError | undefined;
   #onProblem: ((problem: GatewayError) => void) | undefined;
@@ -61,7 +61,7 @@ export class IncomingRequest extends IncomingMessage {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#giveBack();
     if (this.#problem === undefined) super._destroy(error, callback);
-    // Node's own would take the connection along. An error that nobody listens for would end the process.
+    // Node's own `_destroy` would close the connection. An error without a listener would end the process.
     else process.nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
   }
 

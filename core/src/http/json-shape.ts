@@ -1,6 +1,6 @@
-/** Levels of lists and objects in a body. What the API takes has a few. */
+/** Levels of lists and objects in a body. Valid bodies have a few. */
 const MAX_LEVELS = 200;
-/** Items of lists and objects, in all. A parser takes a microsecond and more for each, and nobody else is served meanwhile. */
+/** Items of all lists and objects. Parsing each takes a microsecond or more and blocks all other requests. */
 const MAX_ITEMS = 50_000;
 
 const QUOTE = 0x22;
@@ -11,12 +11,12 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Bounds what JSON is made of, piece by piece, before any of it is parsed. What is no JSON is counted all the same. */
+/** Limits the levels and items of JSON, chunk by chunk, before it is parsed. Invalid JSON is counted the same way. */
 export class JsonShape {
   #levels = 0;
   #items = 0;
   #inString = false;
-  /** The piece before ended with a backslash that takes the next character along. */
+  /** True if the previous chunk ended with a backslash, which escapes the next character. */
   #escaped = false;
 
   /** What is wrong so far, in words. */

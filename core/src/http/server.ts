@@ -21,17 +21,19 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 200;
 /** How often connections are looked through for slow requests, in ms, unless a limit is shorter than that. */
 const CHECK_MS = 5_000;
-/** A client that takes nothing of its answer for so long is hung up on, in ms. */
+/** A client that reads nothing of its answer for this long is disconnected, in ms. */
 const STALLED_MS = 120_000;
 /** How long what still comes from a client that has had its answer is read and thrown away, in ms. */
 const LINGER_MS = 1_000;
-/** The share of the files that the process may open which connections may take; the CLI and the ledger need some too. */
+/**
+ * The share of the files that the process may open which connections may take; the CLI and the ledger need some too.
+ */
 const SHARE_OF_FILES = 0.9;
 
 /** What the server hands requests on to. */
 export interface Handlers {
   readonly request: RequestListener;
-  /** Takes WebSocket handshakes, after the answers to what was sent before; without it they are plain requests. */
+  /** Handles WebSocket handshakes, once earlier requests are answered. Without it, handshakes are plain requests. */
   readonly webSocket?: UpgradeListener;
 }
 
@@ -59,7 +61,8 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
     },
     begin,
   );
-  // Node's own count drops the rest without a word, or says something else, by its version; ours is in `checkHttp`, and how
+  // Node's own count drops the rest without a word, or says something else, by its version; ours is in `checkHttp`, and
+  // how
   // many there can be is bounded by their size.
   server.maxHeadersCount = 0;
   server.maxConnections = connectionLimit(limits.connections);
@@ -79,7 +82,7 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
 function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, socket: Duplex) => void {
   const refused = new WeakSet<Duplex>();
   return (error, socket) => {
-    // Each further piece of what can't be read is told again.
+    // Node reports every further piece of an unparsable request.
     if (refused.has(socket)) return;
     if (error.code === "ECONNRESET" || !socket.writable || !exchanges.canAnswer(socket)) {
       socket.destroy();
@@ -101,7 +104,7 @@ export function lingerOn(socket: Duplex, over: () => boolean = () => false): voi
   socket.once("close", stop);
 }
 
-/** Nobody is told where to connect: this is no proxy. */
+/** Refuses CONNECT requests: the gateway is not a proxy. */
 function refuseTunnels(server: Server, exchanges: Exchanges): void {
   server.on("connect", async (_request, socket) => {
     await exchanges.answered(socket);
@@ -131,8 +134,8 @@ function problemOf(request: IncomingMessage): GatewayError | undefined {
 }
 
 /**
- * Refuses what Node lets pass but is no request of HTTP/1.1 (RFC 9112, 3.2; RFC 9110, 7.2 and 10.1.1), or too much, and
- * leaves the target of others in its normal form. Throws BAD_REQUEST or HEADERS_TOO_LARGE.
+ * Refuses requests that Node accepts but that are not valid HTTP/1.1 (RFC 9112, 3.2; RFC 9110, 7.2 and 10.1.1) or are
+ * too large, and normalises the target of all others. Throws BAD_REQUEST or HEADERS_TOO_LARGE.
  */
 export function checkHttp(request: IncomingMessage): void {
   const { httpVersion, headers, rawHeaders } = request;
@@ -155,7 +158,7 @@ export function checkHttp(request: IncomingMessage): void {
 
 const HOST = /^(?:[A-Za-z0-9._~%!$'()*+;=-]*|\[[0-9A-Fa-f:.]+\])(?::\d*)?$/;
 
-/** A proxy in front may have gone by the other one of two, or by its own reading of one that is none. */
+/** Refuses repeated or invalid Host headers, which a proxy in front may have interpreted differently. */
 function checkHost(host: string, rawHeaders: readonly string[]): void {
   if (!HOST.test(host)) {
     throw new GatewayError(
@@ -178,7 +181,7 @@ function connectionLimit(configured: number): number {
   return Math.min(configured, Math.floor(openFilesLimit() * SHARE_OF_FILES));
 }
 
-/** How many files this process may have open (Node has raised that to the hard limit); Infinity where nobody tells. */
+/** How many files this process may have open (Node has raised that to the hard limit); Infinity if unknown. */
 function openFilesLimit(): number {
   try {
     const limit = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];

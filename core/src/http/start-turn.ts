@@ -84,7 +84,7 @@ export class TurnStarter {
   }
 }
 
-/** The same for every way to write the path that the router takes: in capitals, percent-encoded, with a slash at its end. */
+/** The route in one spelling, since the router also accepts capitals, percent-encoding and a trailing slash. */
 function routeOf({ method, path }: GatewayContext): string {
   const segments = path.split("/").map((segment) => encodeURIComponent(decoded(segment)));
   return `${method} ${segments.join("/").toLowerCase().replace(/\/$/, "")}`;
@@ -94,7 +94,7 @@ function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    // No encoding of anything: it stands for itself, and no id looks like that.
+    // Not valid percent-encoding: kept as it is, and no id looks like that.
     return segment;
   }
 }

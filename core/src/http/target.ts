@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors.js";
 
-/** Bytes of a request target. Nothing that the API takes in one is a tenth as long. */
+/** Bytes of a request target. No valid request needs a tenth of that. */
 const MAX_TARGET_BYTES = 8192;
 /** Koa reads the query in a time that grows with the square of its parameters. */
 const MAX_PARAMETERS = 100;

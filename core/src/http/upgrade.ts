@@ -14,9 +14,10 @@ export function asksForWebSocket({ headers }: IncomingMessage): boolean {
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /**
- * Hands WebSocket handshakes on. A request that offers another protocol, as `curl --http2` does with h2c, is answered as
- * if it didn't (RFC 9110, 7.8): Node takes every such request off its server where anybody listens for WebSockets; here it
- * is put back, without the offer. Either waits for the answers to what was sent before it on its connection.
+ * Passes WebSocket handshakes on. A request that offers another protocol, as `curl --http2` does with h2c, is answered
+ * as if it had not (RFC 9110, 7.8). Node detaches every upgrade request from its server once there is a WebSocket
+ * listener, so it is put back here without the offer. Both wait for the answers to earlier requests on their
+ * connection.
  */
 export function takeUpgrades(server: Server, exchanges: Exchanges, webSocket?: UpgradeListener): void {
   server.on("upgrade", async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -39,7 +40,7 @@ async function finishAnswers(server: Server, exchanges: Exchanges, socket: Duple
   socket.on("drain", onDrain).on("timeout", onTimeout).on("error", onError);
   await exchanges.answered(socket);
   socket.off("drain", onDrain).off("timeout", onTimeout);
-  // An error that comes before anybody else listens would end the process.
+  // An error without a listener would end the process.
   if (!socket.destroyed) socket.off("error", onError);
 }
 

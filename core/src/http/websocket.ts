@@ -42,7 +42,7 @@ const PATH = "/task/ws";
 const FIRST_MESSAGE_MS = 30_000;
 /** A peer that has not answered a ping by the time of the next one has gone. */
 const PING_MS = 30_000;
-/** Whatever is longer than this is no interrupt, and not worth a parser's time. */
+/** A longer message can't be an interrupt and is not parsed. */
 const MAX_INTERRUPT_BYTES = 1024;
 /** What may wait in a socket before its reader is given time, in bytes. */
 const HIGH_WATER = 64 * 1024;
@@ -59,10 +59,10 @@ export class TaskSockets {
     });
   }
 
-  /** Takes a handshake, and the connection with it. */
+  /** Handles a handshake, and owns its connection from then on. */
   readonly upgrade: UpgradeListener = (request, socket, head) => void this.#upgrade(request, socket, head);
 
-  /** Hangs up on whoever is still there. */
+  /** Closes all sockets. */
   close(): void {
     for (const client of this.#server.clients) client.terminate();
     this.#server.close();
@@ -104,7 +104,7 @@ export class TaskSockets {
     }
   }
 
-  /** Resolves when the socket has closed. Throws BAD_REQUEST where the handshake is none. */
+  /** Resolves when the socket has closed. Throws BAD_REQUEST if the handshake is invalid. */
   async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: SocketUser): Promise<void> {
     let problem: string | undefined;
     // The handshake's own headers are the last ones that there are: the turn is named in them.
@@ -182,7 +182,9 @@ class TaskSocket {
     });
   }
 
-  /** What has come of a message counts until it is whole: the protocol bounds each of them, this bounds all of a key's. */
+  /**
+   * What has come of a message counts until it is whole: the protocol bounds each of them, this bounds all of a key's.
+   */
   boundBytes(socket: Duplex): void {
     const budget = this.options.budgetOf(this.who.caller.keyId);
     let held = 0;

@@ -19,7 +19,7 @@ import type { ListenAddress } from "./hooks.js";
 
 /** Sessions of every key, to be read. */
 export interface SessionsView {
-  /** Undefined: there is none, or it was deleted. */
+  /** Undefined if the session does not exist or was deleted. */
   get(id: string): Promise<SessionRecord | undefined>;
   /** Newest first. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
@@ -37,11 +37,11 @@ export interface LedgerView {
   /** What every key that ever ended a turn has used in all, by id. */
   byKey(): Promise<readonly KeyTotals[]>;
   /**
-   * What was used in the latest `limit` days, weeks or months that have turns (unless given: 30, 26 or 24), oldest first.
-   * Today's is the last one only if a turn has ended today: look at its `period`.
+   * What was used in the latest `limit` days, weeks or months that have turns (unless given: 30, 26 or 24), oldest
+   * first. Today's is the last one only if a turn has ended today: look at its `period`.
    */
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
-  /** Undefined: there is none. */
+  /** Undefined if the turn does not exist. */
   turn(id: string): Promise<TurnRecord | undefined>;
   /** Turns that have begun, not ended, and are not parked, oldest first. */
   running(): Promise<readonly TurnRecord[]>;
@@ -82,25 +82,27 @@ export interface TurnHandle {
 /** Sessions and prompts in the name of a key id, on the same path that requests take. */
 export interface TurnRunner {
   startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
-  /** Rejects with NOT_FOUND where the session is not this key's, with CONFLICT while a call of it waits for a decision. */
+  /**
+   * Rejects with NOT_FOUND where the session is not this key's, with CONFLICT while a call of it waits for a decision.
+   */
   prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
   /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
   /** False: no turn was running. */
   interrupt(keyId: string, sessionId: string): Promise<boolean>;
   endSession(keyId: string, sessionId: string): Promise<void>;
-  /** A turn that runs at the moment, to be followed; whoever's it is. */
+  /** A running turn to follow, of any key. */
   follow(turnId: string): TurnHandle | undefined;
 }
 
-/** Where tool calls wait for a decision. */
+/** Access to the tool calls that wait for a decision. */
 export interface Approvals {
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
   get(id: string): Promise<Approval | undefined>;
   /**
-   * Decides, if nobody has yet. Resolves to the request as it is decided; rejects with CONFLICT, which names who was
-   * first, and with FORBIDDEN where the configuration does not let this decider decide.
+   * Decides a pending request. Resolves to the decided request. Rejects with CONFLICT, which names who decided first,
+   * and with FORBIDDEN if the request does not allow this decider.
    */
   decide(id: string, decision: Decision, decider: Decider): Promise<Approval>;
   /** Path and query of a signed page on which this one request can be decided, once. */
@@ -176,11 +178,11 @@ export interface GatewayControl {
   load(): Load;
   /** The gateway's own paths and every plugin's, as an OpenAPI 3.1 document. */
   openapi(): Readonly<Record<string, unknown>>;
-  /** The caller who holds this secret. Takes the same time whether there is one or not. */
+  /** The caller with this secret, if any. Constant time. */
   authenticate(secret: string): Caller | undefined;
   /** Ids of the configured keys, the admin's first, and how safe their secrets are. */
   keys(): readonly { readonly id: string; readonly generated: boolean; readonly secretLength: number }[];
-  /** Tells everybody the address that the world sees; undefined: it is gone. */
+  /** Announces the public URL; undefined if there is none any more. */
   announcePublicUrl(url: string | undefined): void;
   publicUrl(): string | undefined;
   /** Where the gateway listens; undefined until the port is open (see the hook `listening`). */
@@ -208,7 +210,7 @@ export interface PluginServices extends Capabilities {
   childMark(plugin: string): Readonly<Record<string, string>>;
 }
 
-/** Stands in for the offers of a kernel that nobody has given any: whatever is used of them throws. */
+/** The default services of a kernel that was offered none: every use throws. */
 export const NO_SERVICES: PluginServices = {
   get sessions() {
     return notOffered("sessions");

@@ -4,13 +4,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** The gateway's own code: this package, and in a checkout those beside it. */
 const CORE = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
 
-/** How an error went by everybody. */
+/** How an error came to be uncaught. */
 export type Uncaught = "exception" | "rejection";
 
 /**
  * Which of these places (folders, or files) holds the code that set going what ended in this error: the outermost frame
- * of its stack that lies in one of them. Undefined: none does, or, for an exception, the gateway itself is further out: it
- * was interrupted in what it did. A promise that is rejected interrupts nobody.
+ * of its stack that lies in one of them. Undefined: none does, or, for an exception, the gateway itself is further out:
+ * it was interrupted in what it did. A promise that is rejected interrupts nobody.
  */
 export function placeToBlame(
   error: unknown,

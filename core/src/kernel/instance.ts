@@ -12,7 +12,7 @@ import type { CheckedPlugin } from "./loading/selection.js";
 import type { Mount } from "./routes.js";
 import { PluginResources } from "./scope.js";
 
-/** How long a plugin may take for what, in ms, and how much it may have in flight. */
+/** The deadlines of a plugin's steps, in ms, and the limits on its calls in flight. */
 export interface KernelLimits extends MeterLimits {
   /** The import of its module. */
   readonly importMs: number;
@@ -31,7 +31,7 @@ export interface StartOptions {
   readonly limits: KernelLimits;
   /** Aborts a start that is under way. */
   readonly signal: AbortSignal;
-  /** Throws where the prefix is taken by somebody else. */
+  /** Throws if another plugin has the prefix. */
   readonly claim: (prefix: string) => void;
   readonly offers: PluginServices;
   readonly watch: CallWatch | undefined;

@@ -90,8 +90,8 @@ export class Kernel {
   }
 
   /**
-   * The hooks as they are now; not to be kept, since every change makes a new set. A interceptor hook's promise rejects
-   * with a `Refusal`, a `PluginFault` or, while a plugin that decides is away, a `GatewayError` (`UNAVAILABLE`).
+   * The current hooks. Do not keep them: every change makes a new set. An interceptor hook's promise rejects with a
+   * `Refusal`, a `PluginFault` or, while a deciding plugin is not running, a `GatewayError` (`UNAVAILABLE`).
    */
   get hooks(): Hooks {
     return this.#registry.hooks;
@@ -102,25 +102,25 @@ export class Kernel {
     return this.#registry.routes;
   }
 
-  /** Whether a plugin has a say in tool calls: now, not any more, or not since the start. */
+  /** Whether a plugin taps `approve`: now, only earlier since the start, or never. */
   get approving(): "now" | "before" | "never" {
     if (this.hooks.approve.isUsed()) return "now";
     return this.#registry.hasApproved ? "before" : "never";
   }
 
-  /** Says what plugins get: to be called once, before any is switched on. */
+  /** Sets the services for plugins. To be called once, before any plugin is switched on. */
   offer(offers: PluginServices): void {
     this.#registry.offer(offers);
   }
 
-  /** Calls an observer hook: never throws, never waits, and is next to free where nobody tapped. */
+  /** Calls an observer hook. Never throws, never waits, and costs almost nothing without taps. */
   notify<Name extends keyof ObserverCalls>(name: Name, ...args: ObserverCalls[Name]): void {
     const observers: { [N in keyof ObserverCalls]: ObserverHook<ObserverCalls[N]> } = this.hooks;
     const hook: ObserverHook<ObserverCalls[Name]> = observers[name];
     if (hook.isUsed()) hook.callAsync(...args, nobodyWaits);
   }
 
-  /** Gives plugins the last chance to tidy, within a deadline. Never rejects. */
+  /** Runs the `closing` hook, the plugins' last chance to clean up, within a deadline. Never rejects. */
   async notifyClosing(): Promise<void> {
     const { closingMs } = this.#limits;
     const late = () => new Error(`taps on closing are not done after ${inWords(closingMs)}`);
@@ -140,9 +140,9 @@ export class Kernel {
   }
 
   /**
-   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. One that
-   * the kernel knows is found by its own name again, wherever it came from, and may have a section unnamed. A plugin
-   * that was on before gets its old place in the order of taps; new ones follow in the order of the selection.
+   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. One
+   * that the kernel knows is found by its own name again, wherever it came from, and may have a section unnamed. A
+   * plugin that was on before gets its old place in the order of taps; new ones follow in the order of the selection.
    */
   enable(selection: PluginSelection): Promise<void> {
     return this.#enqueue(async () => {
@@ -164,7 +164,9 @@ export class Kernel {
     });
   }
 
-  /** Gives a plugin that is on, or has failed, another configuration. Rejects with a `PluginError`, the old one kept. */
+  /**
+   * Gives a plugin that is on, or has failed, another configuration. Rejects with a `PluginError`, the old one kept.
+   */
   reconfigure(name: string, section: PluginSection): Promise<void> {
     return this.#enqueue(async () => {
       const entry = this.#known(name);
@@ -184,8 +186,8 @@ export class Kernel {
   }
 
   /**
-   * Names the plugin whose own code ended in an error that nobody caught (in a timer, an event of a socket, a promise that
-   * nobody awaited), counts it as its fault and logs it. False: no plugin is to blame, as far as the error tells.
+   * Attributes an uncaught error (in a timer, a socket event, an unawaited promise) to the plugin whose code caused it,
+   * and counts and logs it as that plugin's fault. False if the error's stack points to no plugin.
    */
   blame(error: unknown, uncaught: Uncaught): boolean {
     const { entries } = this.#registry;

@@ -20,7 +20,10 @@ export interface PluginRegistryOptions {
   readonly watch: CallWatch | undefined;
 }
 
-/** The plugins that the kernel knows, and the hooks and routes of those that are on. One change at a time, please. */
+/**
+ * The plugins that the kernel knows, and the hooks and routes of those that are on. Not re-entrant; `Kernel`
+ * serialises.
+ */
 export class PluginRegistry {
   readonly routes = new RouteTable();
   /** In the order that taps are called in. */
@@ -32,7 +35,7 @@ export class PluginRegistry {
 
   constructor(readonly options: PluginRegistryOptions) {}
 
-  /** Says what plugins get; holds for those that start from now on. */
+  /** Sets the services for plugins that start from now on. */
   offer(offers: PluginServices): void {
     this.#offers = this.options.watch?.outside(offers) ?? offers;
   }
@@ -42,7 +45,7 @@ export class PluginRegistry {
     return this.#hooks;
   }
 
-  /** Whether a plugin has ever had a say in tool calls. */
+  /** Whether a plugin has ever tapped `approve`. */
   get hasApproved(): boolean {
     return this.#hasApproved;
   }
@@ -145,7 +148,7 @@ export class PluginRegistry {
     return instance;
   }
 
-  /** Throws where the prefix is taken; a plugin may take the one of the instance of it that it is about to replace. */
+  /** Throws if the prefix is in use. A new instance may claim the prefixes of the one that it replaces. */
   #claimPrefix(prefix: string, name: string): void {
     // The gateway's own routes are found in capitals too.
     const plain = prefix.toLowerCase();
@@ -162,7 +165,7 @@ export class PluginRegistry {
     this.#compose();
   }
 
-  /** Taps and routes change in one step: nobody sees the one without the other. */
+  /** Changes taps and routes in one step, so that no request sees only one of the two changed. */
   #compose(): void {
     const instances = this.entries.flatMap(({ instance }) => instance ?? []);
     this.#hooks = composeHooks(instances);

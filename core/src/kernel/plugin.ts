@@ -37,13 +37,14 @@ export interface MountOptions {
   /** Who gets in: any key (the default), only the admin's, or everybody. */
   readonly auth?: "key" | "admin" | "none";
   /**
-   * The largest body of these routes, in bytes, however they read it. Unless given: 8 KiB where they are for everybody, else
-   * `limits.body_bytes`.
+   * The largest body of these routes, in bytes, however they read it. Unless given: 8 KiB where they are for everybody,
+   * else `limits.body_bytes`.
    */
   readonly bodyBytes?: number;
   /**
-   * Where they are for everybody: whether a request has proved by something else than a key who it comes from, such as the
-   * cookie of a login. Others that are refused again and again have to wait, before their body is read. Must answer at once.
+   * Where they are for everybody: whether a request has proved by something else than a key who it comes from, such as
+   * the cookie of a login. Others that are refused again and again have to wait, before their body is read. Must answer
+   * at once.
    */
   isKnown?(headers: RequestInfo["headers"]): boolean;
   /**
@@ -57,13 +58,13 @@ export interface MountOptions {
 export interface RouteState {
   /** Who asks; undefined only where `auth` is `"none"`. */
   readonly caller?: Caller;
-  /** Where the request comes from, past the proxies of `trusted_proxies`. */
+  /** The client's address, behind the proxies of `trusted_proxies`. */
   readonly clientAddress?: string;
 }
 
 /** What a route finds on `ctx` beside Koa's own. */
 export interface RouteContext {
-  /** `body` is the JSON that was sent, checked by nobody; undefined where something else was, or nothing. */
+  /** `body` is the parsed JSON, not validated; undefined if something other than JSON was sent, or nothing. */
   readonly request?: Request & { readonly body?: unknown };
 }
 
@@ -84,11 +85,14 @@ export interface PluginScope {
    * at any time: the answer takes it back.
    */
   notice(line: string): () => void;
-  /** A folder of the plugin's own, below the data folder, that outlives restarts. Made, with mode 0700, when asked for. */
+  /**
+   * A folder of the plugin's own, below the data folder, that outlives restarts. Made, with mode 0700, when asked for.
+   */
   readonly storage: string;
   /**
    * Variables for the environment of a program that the plugin starts. Whatever bears them, and all that it starts, is
-   * ended at the gateway's next start, should a crash leave it behind (on Linux). Ending it before that is the plugin's.
+   * ended at the gateway's next start, should a crash leave it behind (on Linux). Ending it before that is the
+   * plugin's.
    */
   readonly childMark: Readonly<Record<string, string>>;
   /** Every key's sessions, to be read. */
@@ -114,13 +118,15 @@ export interface SetupTerminal {
   readonly signal: AbortSignal;
 }
 
-/** How a plugin helps with its section when `claudeway init` asks for it. Its required settings are asked for anyway. */
+/**
+ * How a plugin helps with its section when `claudeway init` asks for it. Its required settings are asked for anyway.
+ */
 export interface PluginSetup<Config> {
   /** Settings that are worth a question though they are not required; no answer leaves them out. */
   readonly ask?: readonly (keyof Config & string)[];
   /**
-   * Finds a required setting from the answers so far and the defaults, where nobody knows it by heart. Undefined, or an
-   * error, whose message is shown: then it is asked for like the others.
+   * Finds a required setting that users don't know by heart, from the answers so far and the defaults. If it is
+   * undefined, or rejects with an error, whose message is shown, the setting is asked for like the others.
    */
   find?(
     setting: keyof Config & string,

@@ -50,7 +50,7 @@ export class RouteTable {
 // Segments of nothing but dots never arrive: clients take them for ways up.
 const PREFIX = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
-/** Throws where `prefix` is none: it takes one or more plain segments and no slash at the end. */
+/** Throws unless `prefix` has one or more plain segments and no trailing slash. */
 export function checkPrefix(prefix: string): void {
   if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
     throw new TypeError(`prefix ${JSON.stringify(prefix)} is no path such as "/reports"`);

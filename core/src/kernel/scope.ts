@@ -12,14 +12,14 @@ export interface HoldingsOptions {
   readonly owner: TapOwner;
   /** Names the plugin on every line. */
   readonly log: Logger;
-  /** Throws where the prefix is taken by somebody else. */
+  /** Throws if another plugin has the prefix. */
   readonly claim: (prefix: string) => void;
   /** What the gateway has for plugins, and which of it this one asked for. */
   readonly offers: PluginServices;
   readonly needs: readonly Need[];
 }
 
-/** All that one plugin owns: what it registered while `apply` ran, kept apart until the kernel shows it to the world. */
+/** Everything that one plugin registered while `apply` ran. It takes effect only when the kernel publishes it. */
 export class PluginResources {
   /** What `apply` is given: a plain frozen object without a way back to this one. */
   readonly scope: PluginScope & Partial<Capabilities>;

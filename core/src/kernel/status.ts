@@ -9,7 +9,7 @@ import type { CheckedPlugin } from "./loading/selection.js";
 /** A plugin that the kernel has had to do with. */
 export interface PluginEntry {
   readonly checked: CheckedPlugin;
-  /** The running one; of a failed one that may not be left out, the one that stands in its place. */
+  /** The running instance; for a failed plugin that must not be skipped, the instance that refuses in its place. */
   readonly instance: Instance | undefined;
   readonly state: "on" | "off" | "failed";
   /** Why it failed, or why a change of it did while the old one runs on. */

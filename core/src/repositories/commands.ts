@@ -8,10 +8,10 @@ const MAX_WORDS = 400;
 
 /** Programs that run git. */
 const RUNS_GIT = /git|\bgh\b|\bhub\b|\btig\b/i;
-/** What takes git's environment away, which keeps it from reading repositories that a folder may happen to be. */
+/** Drops git's environment, which keeps git from treating any folder as a repository. */
 const DROPS_ENVIRONMENT = /\benv\s+-|\bexec\s+-\w*c|\b(?:sudo|doas|su|runuser|ssh)\b/;
 
-/** What takes git, or the shell before it, to another folder, */
+/** Changes the directory of git, or of the shell before it, */
 const GOES_ELSEWHERE = /(?:^|[\s;&|(])(?:-C|cd|pushd|popd|chdir)\b|--git-dir|--work-tree/;
 /** and what a folder's name must not hold to be read here, the way back included. */
 const UNREADABLE = /['"\\$`*?{~[]|\b(?:cd|pushd)\s+-|\bpopd\b/;
@@ -26,9 +26,9 @@ export async function runsRepositoryCode({ tool, input, cwd }: UnaskedCall): Pro
 }
 
 /**
- * Whether a shell command has git run where a repository's settings may name a program, or changes what git is told by
- * its environment. By the text: quoted in whatever way, in whatever other command, it is the same name.
- * @param cwd where the shell stands; absolute
+ * Whether a shell command runs git where a repository's settings may name a program, or changes git's environment.
+ * Decided by the text: git's name is the same however it is quoted or nested.
+ * @param cwd the shell's current directory, absolute
  */
 export async function mayRunRepositoryCode(command: string, cwd: string): Promise<boolean> {
   const text = command.replace(/\\\n|['"\\]/g, "");

@@ -14,15 +14,15 @@ interface Repository {
 }
 
 /**
- * Whether git may run a program that a repository names: the one that a folder belongs to, or a submodule of it. Git
- * asks filters, drivers, monitors and hooks even to show what has changed. What can't be told may.
+ * Whether git may run a program that is named by the repository of a folder, or by one of its submodules. Git runs
+ * filters, drivers, monitors and hooks even to show a status. True if it can't be determined.
  */
 export async function mayRunCode(folder: string): Promise<boolean> {
   const seen = new Set<string>();
   try {
     return await mayRun(folder, seen, 0);
   } catch {
-    // A file that may not be read, or is no file: git may read more in it.
+    // The file is unreadable or not a regular file: git may be able to read more of it.
     return true;
   }
 }

@@ -6,7 +6,7 @@ import { GatewayError } from "../../errors.js";
 import type { GatewayContext, GatewayState } from "../context.js";
 import { readForm } from "../form.js";
 
-/** Without a script, without anything from elsewhere, in nobody's frame, and the link leaks to nobody by a referrer. */
+/** No scripts, no external resources, no framing, and no referrer that would leak the link. */
 const HEADERS = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":

@@ -8,14 +8,14 @@ import type { GatewayState } from "../context.js";
 export interface HealthParts {
   readonly version: string;
   readonly ledger: Pick<Ledger, "turns">;
-  /** Throws UNAVAILABLE where what is written to the ledger would be lost. */
+  /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
   /** Whether new turns are refused because the gateway is shutting down. */
   readonly draining: () => boolean;
   readonly log: Logger;
 }
 
-/** `GET /health`: says that the gateway is up; `GET /ready`: says whether it takes turns. Neither needs a key. */
+/** `GET /health`: the gateway is up. `GET /ready`: whether it accepts new turns. Neither needs a key. */
 export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): void {
   const { version, draining } = parts;
   const startedAt = performance.now();

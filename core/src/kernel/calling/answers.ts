@@ -15,7 +15,7 @@ export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-/** Throws where a tap's answer is none that its hook takes; else gives the answer that goes on. */
+/** Throws if a tap's answer is not valid for its hook; otherwise returns the answer to pass on. */
 export type AnswerCheck<R> = (answer: R) => R;
 
 /** A refusal with all that the gateway reads of it; another copy of the package may have made it. */
@@ -38,7 +38,7 @@ export function checkRefusal(answer: Refusal): Refusal {
 
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
 
-/** Throws where a plugin's answer is none: what only looks like "allow" must not let anything through. */
+/** Throws if the answer is not a valid verdict: something that only resembles "allow" must not let a call through. */
 export function checkVerdict(answer: Verdict): Verdict {
   if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
     throw new AnswerError('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');

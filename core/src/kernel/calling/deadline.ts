@@ -5,8 +5,7 @@ export class DeadlineError extends Error {
 
 /**
  * The outcome of `work`, or a rejection with `late()` when it takes longer than `ms`, or with the signal's reason when
- * that aborts first. The work itself can't be stopped: what it does afterwards is handed to nobody, a late rejection
- * included.
+ * that aborts first. The work itself can't be stopped: its later outcome is ignored, even a rejection.
  */
 export function within<T>(
   work: PromiseLike<T>,

@@ -11,15 +11,15 @@ import type { Meter } from "./meter.js";
 export interface TapOwner {
   readonly plugin: string;
   readonly meter: Meter;
-  /** How long a tap may take, in ms. */
+  /** The deadline of one tap call, in ms. */
   readonly deadlineMs: number;
   /** False from the moment that the plugin is taken down. */
   readonly active: boolean;
-  /** Calls the plugin's own code (a tap, a route, a disposer) where somebody wants to hear of it. */
+  /** Wraps calls of the plugin's own code (a tap, a route, a disposer), if a `CallWatch` is set. */
   readonly enter: (<T>(call: () => T) => T) | undefined;
 }
 
-/** Hears when plugins' code runs: a test gateway notes by it whose is what is left behind. */
+/** Observes when plugins' code runs, so that a test gateway can attribute leaked resources. */
 export interface CallWatch {
   /** Calls code of the owner's and gives what it returns or throws. */
   inside<T>(owner: TapOwner, call: () => T): T;
@@ -31,12 +31,12 @@ export interface CallWatch {
 export type Done<R> = (error: Error | null, answer?: R) => void;
 
 /**
- * Calls a interceptor tap. `check` throws where the answer is none that the hook takes, and gives the one that goes on.
+ * Calls an interceptor tap. `check` throws if the answer is not valid for the hook, and returns the answer to pass on.
  * `done` gets the tap's `Refusal`, a `PluginFault` for everything else that goes wrong in the tap, and `UNAVAILABLE`
- * when the plugin has been taken down: a request that it had to decide on never slips past it.
+ * when the plugin has been taken down, so that a request that it had to decide on is never let through.
  *
- * A tap that answers at once is done at once: most taps have nothing to wait for, and a promise and a timer for each
- * would be most of what plugins cost.
+ * A synchronous answer completes synchronously. Most taps have nothing to wait for, and a promise and a timer for each
+ * call would be most of the cost of plugins.
  */
 export function askTap<R>(
   owner: TapOwner,
@@ -67,7 +67,7 @@ export function askTap<R>(
   done(failure, answer);
 }
 
-/** The answer of a tap that takes its time; rejects as `askTap` fails. */
+/** The answer of an asynchronous tap; rejects with the errors that `askTap` describes. */
 async function settleTap<R>(
   owner: TapOwner,
   site: TapSite,
@@ -93,7 +93,7 @@ function failureOf({ meter }: TapOwner, site: TapSite, error: unknown): Error {
   return fault;
 }
 
-/** Calls a observer tap. Never throws and never waits; what goes wrong is logged and counted. */
+/** Calls an observer tap. Never throws and never waits; failures are logged and counted. */
 export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): void {
   const { meter } = owner;
   if (!owner.active || !meter.takePlace(site)) return;
@@ -122,7 +122,7 @@ export async function awaitTap(owner: TapOwner, site: TapSite, call: () => unkno
   }
 }
 
-/** What a client meets while a plugin that has to decide is away. */
+/** 503 while a deciding plugin is not running. */
 export function unavailable(): GatewayError {
   return new GatewayError("UNAVAILABLE", "a plugin that decides on this is not running; try again", {
     headers: { "retry-after": "1" },
@@ -141,7 +141,7 @@ function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknow
     close();
     meter.reportFault(site, "CW_PLUGIN_TAP_TIMEOUT", lateError("not done", owner.deadlineMs));
   }, owner.deadlineMs);
-  // A tap that hangs must not keep a process alive that is otherwise done.
+  // A hanging tap must not keep the process alive.
   timer.unref();
   Promise.resolve(given).then(close, (error: unknown) => {
     close();

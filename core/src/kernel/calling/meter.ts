@@ -47,7 +47,10 @@ class LineBudget {
 
 /** What one running plugin costs and how often it breaks; counted from its start. */
 export class Meter {
-  /** Milliseconds that callers spent in its taps: interceptor taps to their answer, observer taps while they held the loop. */
+  /**
+   * Milliseconds that callers spent in its taps: interceptor taps to their answer, observer taps while they held the
+   * loop.
+   */
   tapMs = 0;
   /** Throws, rejections, missed deadlines and wrong answers of its taps. */
   faults = 0;
@@ -76,12 +79,12 @@ export class Meter {
     this.lastErrorCode = code;
   }
 
-  /** Counts and logs a fault of a tap that no caller will hear of. */
+  /** Counts and logs a fault of a tap that is not reported to any caller. */
   reportFault(site: TapSite, code: PluginFaultCode, error: unknown): void {
     this.#report(describeSite(site), error, { ...site, code });
   }
 
-  /** Counts and logs what the plugin's code threw where nobody caught it. */
+  /** Counts and logs an uncaught error of the plugin's code. */
   reportUncaught(plugin: string, error: unknown): void {
     this.#report(`plugin ${plugin}: nobody caught`, error, { plugin, code: "CW_PLUGIN_UNCAUGHT" });
   }
@@ -96,7 +99,7 @@ export class Meter {
     );
   }
 
-  /** Takes a place for an observer call; false: none is free and the call is dropped. */
+  /** Reserves a place for an observer call. False if none is free; the call is then dropped. */
   takePlace(site: TapSite): boolean {
     if (this.#inFlight < this.limits.tellingInFlight) {
       this.#inFlight += 1;

@@ -25,7 +25,7 @@ export interface RecordedTap {
   readonly decides: boolean;
   /** Adds the tap, guarded, to a set. */
   install(hooks: Hooks): void;
-  /** Adds what stands in for the tap while its plugin is away: what it had to decide on is turned away. */
+  /** Adds a replacement for the tap while its plugin is not running: it refuses what the tap had to decide on. */
   hold(hooks: Hooks): void;
 }
 
@@ -33,7 +33,7 @@ export interface RecordedTap {
 export interface TapGroup {
   readonly taps: readonly RecordedTap[];
   readonly calls: CallsInFlight;
-  /** True while the plugin is away but may not be left out. */
+  /** True while the plugin is not running but its taps must still refuse. */
   readonly held: boolean;
 }
 
@@ -91,9 +91,9 @@ interface AsyncTappable<Args extends readonly unknown[]> {
 }
 type TapFunction<Args extends readonly unknown[], R> = (...args: Args) => Answer<R> | Promise<Answer<R>>;
 
-/** Asks a interceptor tap; `done` hears what came of it. */
+/** Calls an interceptor tap; `done` gets the outcome. */
 type Ask<Args extends readonly unknown[], R> = (args: Args, done: Done<R>) => void;
-/** Adds to a set what asks a interceptor tap. */
+/** Adds an interceptor tap to a set of hooks. */
 type AddInterceptor<Args extends readonly unknown[], R> = (
   hooks: Hooks,
   name: string,
@@ -116,7 +116,7 @@ class TapRecorder {
     );
   }
 
-  /** What the tap before returned, or the hook was called with, goes on where this one returns nothing. */
+  /** If a tap returns nothing, its input is passed on unchanged. */
   waterfall<T extends object, Rest extends readonly unknown[]>(
     hook: HookName,
     check: PlanCheck<T>,
@@ -186,7 +186,7 @@ function interceptor<Args extends readonly unknown[], R>(
   };
 }
 
-/** What a plugin is told is read by others after it: the next plugin, the ledger, the client. */
+/** Freezes the arguments of hooks, since others read them after a plugin: the next plugin, the ledger, the client. */
 function freezeArguments(hooks: Hooks): void {
   const call = (...args: readonly unknown[]): void => {
     for (const arg of args) deepFreeze(arg);
@@ -194,7 +194,7 @@ function freezeArguments(hooks: Hooks): void {
   for (const hook of Object.values(hooks)) if (hook.isUsed()) hook.intercept({ call });
 }
 
-/** Lets each plugin know how many calls may still come to its interceptor taps. */
+/** Counts the interceptor calls in flight for each plugin. */
 function countInterceptorCalls(hooks: Hooks, groups: readonly TapGroup[]): void {
   const running = groups.filter((group) => !group.held);
   const decided = new Set(

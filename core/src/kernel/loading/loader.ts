@@ -43,7 +43,7 @@ export interface LoaderOptions {
   readonly secrets?: KnownSecrets | undefined;
 }
 
-/** Finds plugins by name, package or path and checks that they are ones. */
+/** Finds plugins by name, package or path, and checks that they have a plugin's shape. */
 export class PluginLoader {
   readonly #places: SearchPlaces;
   readonly #importMs: number;
@@ -62,7 +62,7 @@ export class PluginLoader {
     return firstPartyNames(this.#places);
   }
 
-  /** Rejects with a `PluginError` where there is no such plugin, or where it is none that this gateway can run. */
+  /** Rejects with a `PluginError` if the plugin does not exist, or if this gateway can't run it. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
     if (typeof source !== "string") return this.#inspect(source, source);
     const started = performance.now();

@@ -14,7 +14,7 @@ export type ConfigCheck = (section: PluginSection) => Readonly<Record<string, un
 /** The kernel's own key in every section. */
 const OWN_KEY = "enabled";
 
-/** Throws a `PluginError` where the schema is none. */
+/** Throws a `PluginError` if the schema is not a valid JSON Schema. */
 export function compileConfigSchema(plugin: string, configSchema: JSONSchema): ConfigCheck {
   const schema = closed(configSchema);
   const validate = compile(plugin, schema);

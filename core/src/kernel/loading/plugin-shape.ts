@@ -7,8 +7,8 @@ const NO_PLUGIN = "exports no plugin; its default export has to be what definePl
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /**
- * The value as a plugin, or a `PluginError` that says what is wrong with it. A plugin in plain JavaScript, or one that
- * was built against another version, has been checked by nobody before.
+ * The value as a plugin, or a `PluginError` that says what is wrong with it. No compiler has checked a plugin in plain
+ * JavaScript, or one that was built against another version.
  */
 export function checkPlugin(value: unknown, source: string): AnyPlugin {
   if (isPlugin(value)) return value;
