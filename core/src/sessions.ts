@@ -195,7 +195,7 @@ export class Sessions {
   }
 
   /**
-   * Ends the session's running turn, or the one that is parked; those that wait behind it go on. False: there was none.
+   * Ends the session's running or parked turn; turns that wait behind it continue. False if there was none.
    */
   async interrupt(caller: Caller, id: string): Promise<boolean> {
     const session = await this.owned(caller, id);

@@ -3,16 +3,16 @@ import { afterLoss, afterReport, settle } from "./bases.js";
 import type { ClaudeProcess } from "./process.js";
 import { type DeliveredUsage, NO_TOTALS } from "./usage.js";
 
-/** What a process has told so far. */
+/** The totals that one process has reported so far. */
 interface Account {
   /** The totals that it began with. */
   startedFrom: TotalsByModel;
-  /** Its last report: what the next one goes on from. */
+  /** Its last report, which the next one continues from. */
   reported: TotalsByModel;
-  /** What turns were delivered before their report counted it: a subagent may go on beyond the end of a turn. */
+  /** Usage that turns streamed but that no report has counted yet: a subagent may run beyond the end of a turn. */
   ahead: TotalsByModel;
-  /** Tells the session's totals after the last report, by how the process ended. */
-  tell: (killed: boolean) => void;
+  /** Reports the session's totals after the last report, depending on how the process ended. */
+  report: (killed: boolean) => void;
 }
 
 /** One turn's place in the totals of its session. */
@@ -21,21 +21,21 @@ export interface TurnAccount {
   readonly before: SessionTotals | undefined;
   /** Whether the CLI is in plan mode after it, as far as it has said. */
   readonly planMode: boolean | undefined;
-  /** What the turn's own stream has told. */
+  /** The usage in the turn's own stream. */
   readonly delivered: DeliveredUsage;
-  /** Hears the session's totals after the turn: at once, and again when its process is killed after it. */
-  readonly tell: (totals: SessionTotals) => void;
+  /** Called with the session's totals after the turn: at once, and again if its process is killed later. */
+  readonly report: (totals: SessionTotals) => void;
 }
 
 /** What a turn used. */
 export interface SettledTurn {
   /** What its process reported of it, with the CLI's own price. */
   readonly used: TotalsByModel;
-  /** What it was delivered beside that, and that is in no report: nobody tells its price. */
+  /** Usage that was streamed but is in no report, so that its price is unknown. */
   readonly unreported: TotalsByModel;
 }
 
-/** Tells turns' usage from the totals that processes report; see bases.ts. */
+/** Works out the usage of turns from the totals that processes report; see bases.ts. */
 export class Accounts {
   /** What processes began with, where that is known. */
   readonly #saved = new WeakMap<ClaudeProcess, TotalsByModel>();
@@ -63,20 +63,20 @@ export class Accounts {
     if (cleared !== undefined) account.startedFrom = NO_TOTALS;
     const session = cleared ?? turn.before?.session;
     const planMode = turn.planMode ?? turn.before?.planMode ?? false;
-    account.tell = (killed) =>
-      turn.tell({
+    account.report = (killed) =>
+      turn.report({
         ...(session !== undefined && { session }),
         ...(cleared === undefined && { answered: true }),
         ...(planMode && { planMode }),
         ...afterReport(reported, account.startedFrom, killed),
       });
-    account.tell(false);
+    account.report(false);
     return { used, unreported };
   }
 
   /** The turn's process has ended without a report of it. */
   lose(child: ClaudeProcess, turn: TurnAccount): void {
-    turn.tell(afterLoss(this.#before(child, turn), turn.delivered.totals("uncut")));
+    turn.report(afterLoss(this.#before(child, turn), turn.delivered.totals("uncut")));
   }
 
   #startOf(child: ClaudeProcess, cleared: string | undefined): TotalsByModel | undefined {
@@ -84,7 +84,7 @@ export class Accounts {
     return this.#accounts.get(child)?.reported ?? this.#saved.get(child);
   }
 
-  /** What a process began with is told by its first report; from then on the session's totals are its own. */
+  /** A process's first report shows which totals it started from; after that its own totals are the session's. */
   #before(child: ClaudeProcess, { before }: TurnAccount): SessionTotals | undefined {
     const saved = this.#saved.get(child);
     if (saved === undefined || this.#accounts.has(child)) return before;
@@ -98,11 +98,11 @@ export class Accounts {
       startedFrom,
       reported: startedFrom,
       ahead: NO_TOTALS,
-      tell: () => undefined,
+      report: () => undefined,
     };
     this.#accounts.set(child, account);
     void child.exited.then(({ signal }) => {
-      if (signal === "SIGKILL") account.tell(true);
+      if (signal === "SIGKILL") account.report(true);
     });
     return account;
   }

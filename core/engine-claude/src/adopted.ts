@@ -15,9 +15,9 @@ const OWN_START = startTimeOf(process.pid);
 const MAX_LOOKS = 5;
 
 /**
- * The processes whose parent is an ancestor of the gateway. A process whose parents have gone is given to the nearest of
- * those that takes orphans, in the end to pid 1: whatever was started below the gateway and is no descendant of it any
- * more is here, or below one that is here.
+ * The processes whose parent is an ancestor of the gateway. A process whose parents have gone is given to the nearest
+ * of those that takes orphans, in the end to pid 1: whatever was started below the gateway and is no descendant of it
+ * any more is here, or below one that is here.
  *
  * Each is read once and remembered, so that a look costs two or three small files, however many processes there are.
  * The kernel appends a new child to its parent's list. So a list begins with processes that were there before, in their
@@ -27,7 +27,7 @@ const MAX_LOOKS = 5;
 export class AdoptedProcesses {
   readonly #lists = new Map<number, List>();
 
-  /** Looks again; false where the kernel does not tell what there is to know. */
+  /** Looks again. False if the kernel does not provide the information. */
   refresh(): boolean {
     const ancestors = ancestorsOf(process.pid);
     for (const known of this.#lists.keys()) if (!ancestors.includes(known)) this.#lists.delete(known);
@@ -63,7 +63,7 @@ export class AdoptedProcesses {
 
 /** The children of one process. */
 interface List {
-  /** As the kernel told it. */
+  /** As the kernel reported it. */
   readonly text: string;
   readonly all: readonly AdoptedProcess[];
   readonly young: readonly AdoptedProcess[];

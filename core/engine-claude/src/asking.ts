@@ -13,17 +13,17 @@ import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
-/** The CLI gives up on a hook after this long, in seconds: the most that its timer takes. */
+/** The timeout of the CLI's hooks, in seconds: the longest that its timer supports. */
 const HOOK_TIMEOUT_SECS = 2_147_483;
 /** How long the end of a call's message is waited for when it is to be parked, in ms. */
 const MESSAGE_END_MS = 10_000;
 
 export interface AskingOptions {
-  /** Undefined: the CLI's own rules decide on everything but what is owed. */
+  /** If undefined, the CLI's own rules decide every call except the unresolved ones. */
   readonly decider: CallDecider | undefined;
   /** Without a decider: whether a call needs permission, although the CLI's own rules may let it run. */
   readonly needsPermission?: EngineTurn["needsPermission"];
-  /** Calls that the CLI kept from before and that must not run: they are denied, and the turn that they were of ends. */
+  /** Calls that the CLI kept from earlier turns and that must not run: they are denied, and those turns end. */
   readonly unresolved: readonly string[];
   /** Ends the CLI's running turn. */
   readonly interrupt: () => Promise<void>;
@@ -31,35 +31,35 @@ export interface AskingOptions {
   readonly workdir: string;
   /** False: the turn can't be parked, so that its calls are held until they are decided. */
   readonly parks?: boolean;
-  /** Approved calls: without a decider they run, with one that is its to say. */
+  /** Approved calls. Without a decider they run; a decider decides about them itself. */
   readonly grants: Grants;
 }
 
 /**
- * The hook that a process is started with: the CLI asks it about every tool call, before its own rules. The turn that
- * runs answers; between turns nobody does.
+ * The hook that a process is started with: the CLI asks it about every tool call before it applies its own rules. The
+ * running turn answers. Between turns there is no answer.
  */
 export class CallHook {
   #asking: Asking | undefined;
   /** Calls that change nothing and were allowed: the CLI asks about them once more in plan mode. */
   readonly #allowed = new Set<string>();
-  /** Who answers for each subagent that runs: the turn that launched it, also when that is over. */
+  /** The turn that answers for each running subagent: the one that launched it, even after its end. */
   readonly #agents = new Map<string, Asking>();
 
   /** @param decided whether every call is decided on, and none left to the CLI's own rules */
   constructor(private readonly decided: boolean) {}
 
-  /** Who answers from now on; undefined: nobody. */
+  /** Sets the turn that answers from now on; undefined for none. */
   serve(asking: Asking | undefined): void {
     this.#asking = asking;
   }
 
-  /** This turn is over; another one may have begun. */
+  /** Removes a turn that is over, unless another has replaced it. */
   leave(asking: Asking): void {
     if (this.#asking === asking) this.#asking = undefined;
   }
 
-  /** Hears every message of the CLI's. */
+  /** Receives every message of the CLI. */
   hear(message: SDKMessage): void {
     if (message.type !== "system") return;
     if (message.subtype === "task_notification") this.#agents.delete(message.task_id);
@@ -97,8 +97,9 @@ export class CallHook {
   };
 
   /**
-   * Asked after the hook has allowed a call, and then only in plan mode: there the plan itself and questions go on as they
-   * were decided, and everything that would change something is refused until a person lets the session leave the mode.
+   * Asked after the hook has allowed a call, and then only in plan mode: there the plan itself and questions go on as
+   * they were decided, and everything that would change something is refused until a person lets the session leave the
+   * mode.
    */
   readonly #inPlanMode: CanUseTool = async (_tool, input, { toolUseID }) =>
     this.#allowed.delete(toolUseID)
@@ -106,14 +107,14 @@ export class CallHook {
       : { behavior: "deny", message: PLAN_MODE };
 }
 
-/** Puts a turn's tool calls to whoever decides. */
+/** Passes a turn's tool calls to its decider. */
 export class Asking {
   readonly #messages = new CallMessages();
   /** Calls that are being decided, by id. */
   readonly #open = new Map<string, Promise<unknown>>();
-  /** Whom to tell that a call is asked about. */
+  /** Callbacks for when the CLI asks about a call. */
   readonly #asked = new Map<string, () => void>();
-  /** Where the shell stood for each call for which that was not the working directory. */
+  /** The shell's directory for each call that was made outside the working directory. */
   readonly #elsewhere = new Map<string, string>();
   readonly #homes: readonly string[];
 
@@ -121,7 +122,7 @@ export class Asking {
     this.#homes = spellings(parts.workdir);
   }
 
-  /** Takes any message of the CLI's. */
+  /** Receives every message of the CLI. */
   take(message: SDKMessage): void {
     this.#messages.take(message);
   }
@@ -133,7 +134,7 @@ export class Asking {
     this.#asked.set(toolUseId, () => clearTimeout(timer));
   }
 
-  /** A denied call, with the folder that it was made in where that has to be said. */
+  /** A denied call, with its directory if that differs from the working directory. */
   withFolder(denial: PermissionDenial): PermissionDenial {
     const cwd = this.#elsewhere.get(denial.tool_use_id);
     return cwd === undefined ? denial : { ...denial, cwd };
@@ -145,7 +146,7 @@ export class Asking {
     this.#asked.clear();
   }
 
-  /** What the CLI is told of a call; nothing: its own rules go on to decide. */
+  /** The hook's answer about a call. An empty answer leaves the decision to the CLI's own rules. */
   async answer(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     this.#asked.get(input.tool_use_id)?.();
     if (!this.#homes.includes(input.cwd)) this.#elsewhere.set(input.tool_use_id, input.cwd);
@@ -208,7 +209,7 @@ export class Asking {
   }
 }
 
-/** A folder as it is named, and as the CLI tells where its shell stands. */
+/** The spellings of a directory: as it is named, and as the CLI reports the shell's directory. */
 function spellings(folder: string): string[] {
   try {
     return [folder, realpathSync(folder)];
@@ -227,7 +228,7 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
   return said?.hookEventName === "PreToolUse" && said.permissionDecision === "allow";
 }
 
-/** With nobody to ask, the CLI denies such a call and lists it. */
+/** Since there is no one to ask, the CLI denies such a call and lists it. */
 const NEEDS_PERMISSION: SyncHookJSONOutput = {
   hookSpecificOutput: {
     hookEventName: "PreToolUse",

@@ -13,15 +13,17 @@ import type { LaunchSpec } from "./spares.js";
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
-/** The same where it may well have settled the call before it ended: a caller waits for this. Late, it is denied too. */
+/**
+ * The same where it may well have settled the call before it ended: a caller waits for this. Late, it is denied too.
+ */
 const MAYBE_KEPT_CALL_MS = 8_000;
 
 export interface AttemptParts {
   readonly turn: EngineTurn;
-  /** What its process was started with; undefined where that can't be shared with another turn. */
+  /** What its process was started with; undefined if the process can't be shared with other turns. */
   readonly launchSpec: LaunchSpec | undefined;
   readonly child: ClaudeProcess;
-  /** What the process asks about its calls; undefined: it asks about none. */
+  /** The hook for the process's calls; undefined if it asks about none. */
   readonly hook: CallHook | undefined;
   /** The CLI's session was resumed. */
   readonly resume: boolean;
@@ -34,7 +36,7 @@ export class Attempt implements TurnHearer {
   readonly reading: TurnReading;
   readonly grants: Grants;
   readonly asking: Asking | undefined;
-  /** A call that the CLI kept from a turn that is over comes first, with a result of its own. */
+  /** True while the CLI still settles a call of an earlier turn, which gives a result of its own. */
   #awaitsUnresolved: boolean;
   #report: (report: TurnReport | undefined) => void = () => undefined;
 
@@ -56,7 +58,7 @@ export class Attempt implements TurnHearer {
     hook?.serve(this.asking);
   }
 
-  /** Sends the prompt, after what is owed; resolves to the turn's report, or to undefined where the process ends without. */
+  /** Sends the prompt, once unresolved calls are settled. Resolves to the turn's report; undefined if there is none. */
   begin(): Promise<TurnReport | undefined> {
     const reported = new Promise<TurnReport | undefined>((resolve) => {
       this.#report = resolve;
@@ -77,7 +79,7 @@ export class Attempt implements TurnHearer {
     this.reading.take(message);
   }
 
-  /** The turn is over: what it launched into the background asks through it yet. */
+  /** Ends the turn. Subagents that it launched into the background still ask through it. */
   close(): void {
     const { child, hook } = this.parts;
     child.reader.release();
@@ -101,14 +103,14 @@ export class Attempt implements TurnHearer {
     this.#report(undefined);
   }
 
-  /** What the turn was delivered so far, to be settled against the process's totals. */
+  /** The turn's streamed usage so far, to be settled against the process's totals. */
   account(): TurnAccount {
     const { turn, listener } = this.parts;
     return {
       before: turn.totals,
       planMode: this.reading.planMode,
       delivered: this.reading.delivered,
-      tell: (totals) => listener.totals(totals),
+      report: (totals) => listener.totals(totals),
     };
   }
 

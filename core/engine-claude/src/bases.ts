@@ -8,10 +8,10 @@ import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.j
  * (with what a turn in the middle had used in messages that were over; a message that breaks off then is not in them),
  * and nothing when it is killed: the next one starts from what was saved last, or from nothing.
  *
- * So what a process started from is known: nothing, what it reported last, or what the transcript says was saved last
- * (see transcript.ts). Only where the transcript can't be read is it one of a few totals, and the usage seen in the turn's
- * own stream tells which. The stream knows less than the totals (of a subagent's messages not the output, of compaction
- * nothing at all), and also more: a message that an `error` event of a 4xx status broke off is in no total.
+ * So the base of a process is known: nothing, its last report, or what the transcript says was saved last (see
+ * transcript.ts). Only if the transcript can't be read is the base one of several candidates, and the usage in the
+ * turn's own stream shows which. The stream knows less than the totals: it lacks the output of subagents' messages, and
+ * all of compaction. It also knows more: a message that an `error` event of a 4xx status broke off is in no total.
  */
 
 /** Each turn that is lost between two reports doubles them; the likeliest come first. */
@@ -23,15 +23,15 @@ export interface Settled {
   readonly base: TotalsByModel;
 }
 
-/** What a turn's own stream has told: of all messages, and of those alone that did not break off. */
+/** The usage in a turn's own stream: of all messages, and of those that did not break off. */
 export interface Delivered {
   readonly all: TotalsByModel;
   readonly uncut: TotalsByModel;
 }
 
 /**
- * Tells what a turn used from the totals after it. `certain`: where these started from, if that is known; no other base
- * competes with it, unless there is less now than it says.
+ * Works out what a turn used from the totals after it. `certain` is the base of those totals, if known. It is used
+ * instead of all other bases unless the totals are below it.
  */
 export function settle(
   now: TotalsByModel,

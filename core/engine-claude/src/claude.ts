@@ -33,7 +33,7 @@ export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
 
 const MODELS_TIMEOUT_MS = 20_000;
 
-/** Where nobody has set himself up to hear of it. */
+/** The listener until `listen` is called. */
 const UNHEARD: SessionListener = { began: () => undefined, tasks: () => undefined, lost: () => undefined };
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
@@ -289,7 +289,7 @@ export class ClaudeEngine implements Engine {
     return made;
   }
 
-  /** In the background: nobody waits for it. */
+  /** Runs in the background; a failure is logged. */
   #ends(end: Promise<void>): void {
     end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
   }

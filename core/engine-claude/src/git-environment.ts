@@ -1,7 +1,7 @@
 /**
- * What git is told by its environment wherever tool calls are not all let run: a folder is not a repository just because
- * it looks like one, no monitor is asked what has changed, and looking at a repository writes nothing into it (which would
- * run a hook). What the environment says already stays.
+ * Git's environment whenever not every tool call is allowed to run. A folder is not a repository just because it looks
+ * like one, no file system monitor is run, and reading a repository writes nothing into it, which would run a hook.
+ * Variables that are already set are kept.
  */
 export function withGuardedGit(env: Readonly<Record<string, string>>): Record<string, string> {
   const count = Number(env["GIT_CONFIG_COUNT"] ?? 0);

@@ -16,8 +16,8 @@ export class Grants {
   }
 
   /**
-   * Takes one approved call that is this one, which then counts as run. False: there is none left.
-   * @param cwd where the shell stands, if that is not the turn's working directory
+   * Uses up one approval for exactly this call, which then counts as run. False if there is none left.
+   * @param cwd the shell's directory, if it is not the turn's working directory
    */
   take(tool: string, input: unknown, cwd: string | undefined): boolean {
     const index = this.#open.findIndex(

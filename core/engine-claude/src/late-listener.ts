@@ -1,42 +1,42 @@
 import type { ChildNote, EngineListener, SessionTotals, TurnUsage } from "@claudeway/core/ports";
 
-/** Keeps what a listener is to be told until there is one. */
+/** Buffers events until there is a listener. */
 export class LateListener implements EngineListener {
   #listener: EngineListener | undefined;
   #early: ((listener: EngineListener) => void)[] = [];
 
-  /** Tells the listener all so far, and from now on at once. */
+  /** Passes the buffered events to the listener, and further events directly. */
   attach(listener: EngineListener): void {
     this.#listener = listener;
-    for (const tell of this.#early.splice(0)) tell(listener);
+    for (const replay of this.#early.splice(0)) replay(listener);
   }
 
   text(delta: string): void {
-    this.#tell((listener) => listener.text(delta));
+    this.#forward((listener) => listener.text(delta));
   }
 
   usage(usage: TurnUsage): void {
-    this.#tell((listener) => listener.usage(usage));
+    this.#forward((listener) => listener.usage(usage));
   }
 
   process(child: ChildNote): void {
-    this.#tell((listener) => listener.process(child));
+    this.#forward((listener) => listener.process(child));
   }
 
   settledUnresolved(): void {
-    this.#tell((listener) => listener.settledUnresolved());
+    this.#forward((listener) => listener.settledUnresolved());
   }
 
   model(model: string): void {
-    this.#tell((listener) => listener.model(model));
+    this.#forward((listener) => listener.model(model));
   }
 
   totals(totals: SessionTotals): void {
-    this.#tell((listener) => listener.totals(totals));
+    this.#forward((listener) => listener.totals(totals));
   }
 
-  #tell(tell: (listener: EngineListener) => void): void {
-    if (this.#listener === undefined) this.#early.push(tell);
-    else tell(this.#listener);
+  #forward(call: (listener: EngineListener) => void): void {
+    if (this.#listener === undefined) this.#early.push(call);
+    else call(this.#listener);
   }
 }

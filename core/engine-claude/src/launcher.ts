@@ -13,13 +13,13 @@ export interface LauncherOptions {
   readonly executable: string;
   /** The prefix of this gateway's markers; see ClaudeProcess. */
   readonly installation: string;
-  /** Is told of each process. */
+  /** Registers each process. */
   readonly guard?: Pick<ProcessGuard, "began" | "ended">;
   /** What starts the CLI; the SDK's `query` if not given. */
   readonly query?: StartQuery;
 }
 
-/** Starts processes of the CLI, each with the hook that it asks about its calls, where it has to. */
+/** Starts CLI processes, each with a hook for its tool calls if the approval mode needs one. */
 export class Launcher {
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   readonly #adopted = new AdoptedProcesses();
@@ -51,12 +51,12 @@ export class Launcher {
     return this.#process({ ...spawn, env: withGuardedGit(spawn.env) }, postureOptions("deny"));
   }
 
-  /** What tells of the model that a process goes on with. */
+  /** Watches for a changed model of the process. */
   modelsOf(child: ClaudeProcess): ModelWatch | undefined {
     return this.#models.get(child);
   }
 
-  /** What a process asks about its calls; undefined: it asks about none. */
+  /** The hook for the process's calls; undefined if it asks about none. */
   hookOf(child: ClaudeProcess): CallHook | undefined {
     return this.#hooks.get(child);
   }

@@ -7,8 +7,8 @@ interface ModelMessage {
 }
 
 /**
- * Which tool calls stand in which message of the main agent. The CLI asks about a call as soon as it has been streamed, so
- * that how many there are in all is only known when the message is over.
+ * Which tool calls are in which message of the main agent. The CLI asks about a call as soon as it has been streamed,
+ * so the number of calls in a message is known only when the message is over.
  */
 export class CallMessages {
   readonly #messages = new Map<string, ModelMessage>();
@@ -38,7 +38,7 @@ export class CallMessages {
     return this.#until(() => this.#agents.size === 0);
   }
 
-  /** The calls of the message that this one stands in, once that is over; undefined when that is not known within `ms`. */
+  /** The calls of this call's message, once that is over; undefined if it is not over within `ms`. */
   async siblingsOf(toolUseId: string, ms: number): Promise<readonly string[] | undefined> {
     const find = () => [...this.#messages.values()].find(({ calls }) => calls.includes(toolUseId));
     await this.#until(() => find()?.closed === true, ms);

@@ -1,18 +1,18 @@
 import type { HookCallback, Options } from "@anthropic-ai/claude-agent-sdk";
 
-/** Hears of `/model`: a process goes on with another model then than it was started with. */
+/** Detects `/model`, after which a process runs another model than it was started with. */
 export class ModelWatch {
   #model: string | undefined;
-  #tell: ((model: string) => void) | undefined;
+  #notify: ((model: string) => void) | undefined;
 
   /** The model that the session's user has chosen in this process; undefined: the one that it was started with. */
   get model(): string | undefined {
     return this.#model;
   }
 
-  /** Who is told of the next choice. */
-  serve(tell: (model: string) => void): void {
-    this.#tell = tell;
+  /** Sets the callback for the next choice. */
+  serve(notify: (model: string) => void): void {
+    this.#notify = notify;
   }
 
   hooks(): NonNullable<Options["hooks"]> {
@@ -22,9 +22,9 @@ export class ModelWatch {
   readonly #hook: HookCallback = async (input) => {
     // What the CLI changes by itself (a fallback, say) is not the user's choice.
     if (input.hook_event_name !== "PostModelSwitch" || input.source !== "command") return {};
-    // As it was asked for; null stands for "default".
+    // As it was requested; null means "default".
     this.#model = input.requested_model ?? "default";
-    this.#tell?.(this.#model);
+    this.#notify?.(this.#model);
     return {};
   };
 }

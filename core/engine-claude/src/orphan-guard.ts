@@ -5,7 +5,7 @@ import { MARKER_VARIABLE } from "@claudeway/core/marker";
 import type { ChildNote, ProcessGuard } from "@claudeway/core/ports";
 import type { Logger } from "pino";
 
-/** How long a guard that was told to end may take, in ms. */
+/** How long a guard may take to end after `close`, in ms. */
 const END_MS = 1000;
 /** A guard that died is replaced after this long, in ms: twice as long each time, while it does not stay. */
 const FIRST_RESTART_MS = 100;
@@ -58,9 +58,9 @@ signal_all KILL
 `;
 
 /**
- * Ends what a gateway leaves behind when it is killed: a small process in a session of its own, so that no signal to the
- * gateway's process group reaches it. It holds the other end of a pipe, nothing else of the gateway's: no socket, no
- * file, no variable of its environment. A guard that dies is replaced, and `close` ends it. Linux only: elsewhere
+ * Ends what a gateway leaves behind when it is killed: a small process in a session of its own, so that no signal to
+ * the gateway's process group reaches it. It holds the other end of a pipe, nothing else of the gateway's: no socket,
+ * no file, no variable of its environment. A guard that dies is replaced, and `close` ends it. Linux only: elsewhere
  * processes can't be found by their marker, and nothing is started.
  */
 export class OrphanGuard implements ProcessGuard {
@@ -124,7 +124,7 @@ export class OrphanGuard implements ProcessGuard {
     );
     this.#shell = shell;
     const startedAt = performance.now();
-    // Told by its end, too.
+    // Its exit reports this as well.
     shell.stdin.on("error", () => undefined);
     shell.once("error", (error) => this.#gone(shell, error, startedAt));
     shell.once("exit", (code, signal) =>

@@ -20,13 +20,15 @@ import type { TaskNotice } from "./tasks.js";
 export interface OwnAttemptParts {
   readonly after: EngineTurn;
   readonly child: ClaudeProcess;
-  /** What the process asks about its calls; undefined: it asks about none. */
+  /** The hook for the process's calls; undefined if it asks about none. */
   readonly hook: CallHook | undefined;
-  /** The turn has come to its result, to nothing (its process has ended), or went on as the answer to a prompt. */
+  /**
+   * Called at the end of the turn: with its report, when its process ended, or when it became the answer to a prompt.
+   */
   readonly over: (attempt: OwnAttempt, how: TurnReport | "died" | "folded") => void;
 }
 
-/** A turn that the CLI has begun by itself, read from its first message on, whenever somebody takes it over. */
+/** A turn that the CLI began by itself. It is read from its first message on, even before `run` is called. */
 export class OwnAttempt implements BackgroundHearer, OwnTurn {
   readonly listener = new LateListener();
   readonly reading = new TurnReading(this.listener);
@@ -65,7 +67,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
     return this.parts.after;
   }
 
-  /** What the CLI had to say to the model; it may be all that there is. */
+  /** The CLI's notice to the model; there may be nothing else. */
   get summary(): string {
     return this.#notice?.summary ?? "";
   }

@@ -21,11 +21,13 @@ export interface PoolLimits {
 /** A process that may be kept for its session's next turn. */
 export interface KeptProcess {
   readonly sessionId: string;
-  /** Whose session it is; undefined where nobody's yet. */
+  /** The key that owns the session; undefined if it is not assigned yet. */
   readonly keyId: string | undefined;
   /** What it was started with; a turn that asks for anything else does not get it. */
   readonly fingerprint: string;
-  /** False: the session has gone on elsewhere, and the process knows nothing of it. Not there: it has had no turn yet. */
+  /**
+   * False: the session has gone on elsewhere, and the process knows nothing of it. Not there: it has had no turn yet.
+   */
   readonly isCurrent?: (() => boolean) | undefined;
   readonly child: ClaudeProcess;
 }
@@ -40,8 +42,8 @@ interface IdleProcess extends KeptProcess {
 const HUNG_MS = 5000;
 
 /**
- * The processes of one gateway: never more than so many, not even for a moment. Sessions keep theirs between turns; the
- * one that has been idle longest makes room for a new one.
+ * The CLI processes of one gateway, never more than `maxProcesses` at any moment. Sessions keep their processes between
+ * turns. If the pool is full, the longest idle process is ended for a new one.
  */
 export class ProcessPool {
   /** Those that have been started, or are about to be, and have not gone. */
@@ -71,7 +73,7 @@ export class ProcessPool {
     return !this.#closed && this.#waiting.length === 0 && this.#count < this.limits.maxProcesses;
   }
 
-  /** Starts a process when there is room for one; an idle one makes it. Rejects with the signal's reason. */
+  /** Starts a process once the pool is not full; ends an idle one if need be. Rejects with the signal's reason. */
   async start(begin: () => ClaudeProcess, stop?: AbortSignal): Promise<ClaudeProcess> {
     await this.#room(stop);
     try {
@@ -104,7 +106,7 @@ export class ProcessPool {
       if (usable) return child;
       const ending = this.end(sessionId, child, fits ? "now" : "clean", fits ? "died" : "replaced");
       if (isCurrent !== undefined) await ending;
-      // One that has had no turn saves nothing: nobody has to wait for it.
+      // A process without a turn has no totals to save, so its end need not be awaited.
       else ending.catch((error: unknown) => this.log.error({ err: error }, "a process did not end"));
       return undefined;
     }
@@ -167,7 +169,7 @@ export class ProcessPool {
   }
 
   async #room(stop: AbortSignal | undefined): Promise<void> {
-    // Nobody would end what is started now.
+    // A process that is started now would never be ended.
     if (this.#closed) throw closing();
     if (this.#count < this.limits.maxProcesses && this.#waiting.length === 0) {
       this.#count++;
@@ -195,7 +197,7 @@ export class ProcessPool {
     }
   }
 
-  /** Lets those that wait for room start; where there is none, the longest idle process is sent away. */
+  /** Lets waiting starts proceed; if the pool is full, ends the longest idle process. */
   #admit(): void {
     while (this.#waiting.length > 0 && this.#count < this.limits.maxProcesses) {
       this.#count++;
@@ -233,12 +235,12 @@ export class ProcessPool {
     }, ms);
   }
 
-  /** Why an idle process is ended that nobody else needs the room of. */
+  /** The reason for ending an idle process other than a full pool. */
   #reasonOf({ busySince }: IdleProcess): TaskLoss {
     return busySince === undefined || this.limits.backgroundMs === 0 ? "idle" : "limit";
   }
 
-  /** Whether it is kept for what runs in its background, beyond its idle time and whoever needs room. */
+  /** Whether it is kept for its background work, past its idle time and even if the pool is full. */
   #isHeld({ busySince, keyId, child }: IdleProcess): boolean {
     const { backgroundMs, maxBackground, maxBackgroundPerKey } = this.limits;
     if (busySince === undefined || performance.now() - busySince >= backgroundMs || backgroundMs === 0)
@@ -279,8 +281,8 @@ function closing(): Error {
 }
 
 /**
- * A process's resident memory, from `VmRSS` in /proc/PID/status (proc(5)); 0 where that is not known. Read at once: this
- * file is in memory, and a thread for it costs more than the look.
+ * A process's resident memory, from `VmRSS` in /proc/PID/status (proc(5)); 0 where that is not known. Read at once:
+ * this file is in memory, and a thread for it costs more than the look.
  */
 function residentBytes(pid: number | undefined): number {
   try {

@@ -2,8 +2,8 @@ import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { MARKER_VARIABLE } from "@claudeway/core/marker";
 
 /*
- * What /proc says of processes; see proc(5). Read synchronously: the kernel makes these files as they are read, in a few
- * microseconds, and a thread of the pool costs more than that. Where there is no /proc, nothing is found.
+ * What /proc says of processes; see proc(5). Read synchronously: the kernel makes these files as they are read, in a
+ * few microseconds, and a thread of the pool costs more than that. Where there is no /proc, nothing is found.
  */
 
 /** A process, told apart from a later one with the same pid by its start time. */
@@ -62,8 +62,8 @@ export function childrenOf(pid: number): number[] {
 }
 
 /**
- * The children of one thread, as the kernel tells them: pids in the order in which they became its children. Undefined
- * where the thread is gone, or the kernel does not tell.
+ * The children of one thread as the kernel reports them: pids in the order in which they became its children. Undefined
+ * if the thread is gone, or if the kernel does not provide the list.
  */
 export function readChildren(pid: number, thread: number): string | undefined {
   return read(`/proc/${pid}/task/${thread}/children`);

@@ -9,10 +9,10 @@ export interface Look {
 }
 
 /**
- * A child and all that it started, found without reading every process of the machine: its descendants; those that carry
- * its marker and have no parent any more; what was known to belong to it before; and whoever is in a session of these:
- * nobody can join a session from outside, and the child is started in one of its own. (One that has an environment and a
- * session of its own and lost its parent before anybody looked is not found.)
+ * A child and all that it started, found without reading every process of the machine: its descendants; those that
+ * carry its marker and have no parent any more; processes that were known to belong to it; and all members of their
+ * sessions, since a session can't be joined from outside and the child is started in its own. (A process with its own
+ * environment and session that lost its parent before the first look is not found.)
  */
 export class ProcessTree {
   #known: readonly ProcessId[];

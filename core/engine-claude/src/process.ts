@@ -22,7 +22,7 @@ import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
 
-/** After its input has ended, the CLI saves its totals and goes; this long is waited before it is told to, in ms. */
+/** After its input has ended, the CLI saves its totals and exits. It gets this long before it is signalled, in ms. */
 const CLEAN_END_MS = 2000;
 /** Has the CLI say when it has nothing left to do, so that no prompt is sent into a turn that it begins by itself. */
 const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
@@ -75,7 +75,7 @@ export class ClaudeProcess {
     executable: string,
     installation: string,
     private readonly adopted: AdoptedProcesses,
-    /** Is told when the child has been started, and when it has gone. */
+    /** Notified when the child has been started and when it has exited. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
     startQuery: StartQuery = query,
   ) {
@@ -88,7 +88,7 @@ export class ClaudeProcess {
     void this.exited.then(() => {
       this.#hasGone = true;
       if (this.#ending === undefined) this.#lose("died");
-      for (const tell of this.#whenGone) tell();
+      for (const notify of this.#whenGone) notify();
     });
     this.#query = startQuery({
       prompt: this.#input,
@@ -181,8 +181,8 @@ export class ClaudeProcess {
   }
 
   /**
-   * Ends the process and all that it started; resolves when nothing is left. A clean end lets the CLI save its totals;
-   * otherwise it is told to go at once.
+   * Ends the process and everything that it started. Resolves when none of it is left. A clean end lets the CLI save
+   * its totals; otherwise it is signalled at once.
    *
    * @param why what work that it has in the background is lost for
    */
@@ -244,12 +244,12 @@ export class ClaudeProcess {
       this.#exit.resolve({ code, signal });
     });
     child.once("error", (error) => {
-      // Node says ENOENT of the program where it is the folder that has gone.
+      // Node reports ENOENT for the program even if it is the working directory that is missing.
       this.#complain(existsSync(cwd) ? error.message : `the working directory ${cwd} does not exist`);
       if (child.pid === undefined) this.#exit.resolve({ code: null, signal: null });
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#complain(text));
-    // The CLI may go while the SDK still writes: its exit tells, EPIPE adds nothing.
+    // The CLI may exit while the SDK still writes. Its exit is reported elsewhere, so EPIPE adds nothing.
     child.stdin.on("error", (error) => this.#complain(error.message));
     return child;
   }

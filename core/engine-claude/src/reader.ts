@@ -2,26 +2,26 @@ import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sd
 import { isObject } from "@claudeway/schemas";
 import { BackgroundTasks, type TaskNotice } from "./tasks.js";
 
-/** Hears the messages of one turn, and its result. */
+/** Receives the messages of one turn, and its result. */
 export interface TurnHearer {
   /** Any message but the result. */
   take(message: SDKMessage): void;
   finish(result: SDKResultMessage): void;
-  /** The process says nothing any more. `error`: why it broke off. */
+  /** The process's output has ended. `error`: why, if it broke off. */
   end(error: unknown): void;
 }
 
-/** Hears of a turn that the CLI began by itself. */
+/** Receives the messages of a turn that the CLI began by itself. */
 export interface BackgroundHearer extends TurnHearer {
   /** What began it, as soon as that is known. */
   about(notice: TaskNotice): void;
-  /** The CLI has taken a prompt up into this turn: what comes from here on is the answer to that. */
+  /** The CLI has merged a prompt into this turn: further messages answer that prompt. */
   fold(): void;
 }
 
-/** Whoever the process works for. */
+/** The owner of the process. */
 export interface ReaderOwner {
-  /** Any message of the CLI's. */
+  /** Called with every message of the CLI. */
   heard(message: SDKMessage): void;
   /** A subagent that was launched into the background has said something: it belongs to no turn that runs. */
   agentSaid(message: SDKMessage): void;
@@ -33,7 +33,7 @@ export interface ReaderOwner {
   rested(): void;
   /** The CLI numbers its results; `missed` of them never came. */
   lostResults(missed: number): void;
-  /** A result of a prompt that nobody waits for any more. */
+  /** A result of a prompt that no turn waits for any more. */
   stray(result: SDKResultMessage): void;
 }
 
@@ -68,7 +68,7 @@ export class ProcessReader {
   #dueTimer: NodeJS.Timeout | undefined;
   #ended: { readonly error: unknown } | undefined;
 
-  /** Who hears of what is not the served turn's. */
+  /** Sets the receiver for everything outside the served turn. */
   own(owner: ReaderOwner): void {
     this.#owner = owner;
   }
@@ -180,7 +180,7 @@ export class ProcessReader {
     this.#nextResult = result_index + 1;
   }
 
-  /** Tells those who wait when the CLI has come to rest. */
+  /** Resolves the waiting `quiet` calls once the CLI is idle. */
   #settle(): void {
     if (!this.isBusy) this.#tellQuiet();
     else if (this.#ownTurn) this.#stopWaiting();
@@ -209,7 +209,7 @@ function uuidsIn(message: SDKMessage): readonly string[] {
   const fields: unknown = message;
   if (!isObject(fields)) return [];
   const { type, state, command_uuid, user_message_uuid: one, user_message_uuids: all } = fields;
-  // The CLI tells of every prompt that it queues; only with `started` does it take it up.
+  // The CLI reports every prompt that it queues; it begins the prompt only with `started`.
   if (type === "command_lifecycle") return state === "started" ? textsIn([command_uuid]) : [];
   return textsIn([...(Array.isArray(all) ? all : []), one]);
 }
@@ -218,7 +218,7 @@ function textsIn(values: readonly unknown[]): string[] {
   return values.filter((value) => typeof value === "string");
 }
 
-/** The call that launched the subagent whose message it is; null: it is the main agent's, or nobody's. */
+/** The call that launched the subagent of a message; null for the main agent's messages and the CLI's own. */
 function launchOf(message: SDKMessage): string | null {
   const isSpoken = message.type === "stream_event" || message.type === "assistant" || message.type === "user";
   return isSpoken ? message.parent_tool_use_id : null;

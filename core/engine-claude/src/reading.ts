@@ -32,7 +32,7 @@ export interface TurnReport {
   readonly isEmpty: boolean;
 }
 
-/** Reads the messages of one turn: tells text and usage as they come, and what was delivered when it ends. */
+/** Reads the messages of one turn: reports text and usage as they arrive, and the streamed usage at its end. */
 export class TurnReading {
   readonly #delivered = new DeliveredUsage();
   /** The message that each agent streams at the moment; "" is the main one. */
@@ -67,12 +67,12 @@ export class TurnReading {
     return this.#delivered;
   }
 
-  /** Whether a message broke off, perhaps before anything of it came, so that nobody can tell what it cost. */
+  /** Whether a message broke off, possibly before any of it arrived, so that its cost is unknown. */
   get cut(): boolean {
     return this.#delivered.cut || this.#stoppedAgents > 0 || this.#asked;
   }
 
-  /** Takes any message but the result. */
+  /** Reads any message except the result. */
   take(message: SDKMessage): void {
     if (message.type === "stream_event") this.#takeStreamEvent(message);
     else if (message.type === "assistant") {
@@ -92,7 +92,7 @@ export class TurnReading {
     }
   }
 
-  /** Takes the result, and tells its text if nothing was streamed (a slash command answers that way). */
+  /** Reads the result, and emits its text if nothing was streamed, as for a slash command. */
   finish(message: SDKResultMessage): TurnReport {
     const report = toReport(message);
     if (!report.ok) return { ...report, text: this.#text };
@@ -105,7 +105,9 @@ export class TurnReading {
     if (mode !== undefined) this.#planMode = mode === "plan";
   }
 
-  /** Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing. */
+  /**
+   * Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing.
+   */
   #takeWhole({ message: { id, model, usage }, parent_tool_use_id: agent }: SDKAssistantMessage): void {
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");

@@ -10,10 +10,9 @@ const MAX_KILLS = 40;
 
 /**
  * Every live process that carries a marker which starts with `prefix`, or was known before, with all descendants of
- * these and all members of their sessions: one with an environment of its own is still found by those. (One that had
- * such an environment, a session of its own and no parent any more before anybody looked is not found.) It reads every
- * process of the machine: of one child, `ProcessTree` finds the same without that. Linux only: elsewhere the list is
- * empty.
+ * these and all members of their sessions, so that processes with an environment of their own are found too. (A process
+ * with its own environment and session that lost its parent before the first look is not found.) Reads every process of
+ * the machine; for a single child, `ProcessTree` finds the same without that. Linux only: elsewhere the list is empty.
  */
 export function findMarked(prefix: string, known: readonly ProcessId[] = []): ProcessId[] {
   const entries = readProcessTable();
@@ -85,8 +84,8 @@ function signal(target: ProcessId, name: NodeJS.Signals): void {
 }
 
 /**
- * Adds descendants, and who shares a session: a marked process is in a session that was made below us (every child is
- * started in one of its own), and nobody can join a session from outside.
+ * Adds descendants and members of the same sessions. The session of a marked process was created by one of our
+ * children, since each is started in its own, and a session can't be joined from outside.
  */
 function addRelated(pids: Set<number>, entries: readonly ProcessEntry[]): void {
   const own = entries.find(({ pid }) => pid === process.pid)?.session;

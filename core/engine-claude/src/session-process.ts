@@ -29,20 +29,20 @@ export interface SessionProcessParts {
 }
 
 /**
- * A process as the one of its session: begins the turns that the CLI has begun by itself, and tells what each turn used
- * where several did so at once.
+ * A process in its role for one session: starts the turns that the CLI began by itself, and splits usage between turns
+ * that shared one report.
  */
 export class SessionProcess implements ReaderOwner {
   /** The latest turn. */
   #after: EngineTurn;
   /** Turns of the CLI's own that went on as the answer to a prompt: the report is of both. */
   readonly #folded: OwnAttempt[] = [];
-  /** What subagents in the background used, beside turns that have been told theirs. */
+  /** Usage of background subagents that no turn has been charged for yet. */
   #carried: TotalsByModel = NO_TOTALS;
   /** What they were delivered since the last report. */
   #agents = new TurnReading(new LateListener());
   #agentsRan = false;
-  /** What was told last of the session's totals. */
+  /** The session's totals as last reported. */
   #totals: SessionTotals | undefined;
 
   constructor(
@@ -64,11 +64,11 @@ export class SessionProcess implements ReaderOwner {
     turn: TurnAccount,
     cleared: string | undefined,
   ): SettledTurn & { split: boolean } {
-    const tell = (now: SessionTotals) => {
+    const report = (now: SessionTotals) => {
       this.#totals = now;
-      turn.tell(now);
+      turn.report(now);
     };
-    const account = { ...turn, before: this.#totals ?? turn.before, tell };
+    const account = { ...turn, before: this.#totals ?? turn.before, report };
     const settled = this.parts.accounts.settle(this.parts.child, totals, account, cleared);
     const split = this.#folded.length > 0 || this.#isShared();
     if (!split) return { ...settled, split };
@@ -198,14 +198,14 @@ export class SessionProcess implements ReaderOwner {
       before: this.#totals ?? after.totals,
       planMode: reading.planMode,
       delivered: reading.delivered,
-      tell: (totals) => {
+      report: (totals) => {
         this.#totals = totals;
         listener.totals(totals);
       },
     };
   }
 
-  /** Whether a subagent in the background may have used some of what the next report tells. */
+  /** Whether the next report may contain usage of a background subagent. */
   #isShared(): boolean {
     return this.#agentsRan || this.parts.child.reader.tasks.agents.length > 0;
   }
@@ -222,7 +222,7 @@ export class SessionProcess implements ReaderOwner {
     this.#agentsRan = this.parts.child.reader.tasks.agents.length > 0;
   }
 
-  /** What nobody will tell any more. */
+  /** Handles the usage that no further report will contain. */
   #close(): void {
     const { child, sessions } = this.parts;
     const { sessionId } = this.#after.info;
@@ -239,7 +239,7 @@ export class SessionProcess implements ReaderOwner {
   }
 }
 
-/** A turn of which the CLI will not tell the end. */
+/** The result of a turn that the CLI will not report the end of. */
 function brokenOff({ reading, summary }: OwnAttempt): EngineResult {
   return {
     end: "failed",

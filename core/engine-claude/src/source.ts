@@ -15,7 +15,9 @@ import { endMarked } from "./reaper.js";
 import { estimatedUsage, most, reportedUsage, totalsOf } from "./usage.js";
 import { writtenSince } from "./written-usage.js";
 
-/** The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run. */
+/**
+ * The CLI that the configuration names, tried in the environment `env`. Rejects with one line where it can't be run.
+ */
 export async function claudeSource(
   { config, origins }: LoadedConfig,
   env: NodeJS.ProcessEnv,
@@ -43,7 +45,7 @@ export async function claudeSource(
   return { claude, guard, open, endLeftovers, totalsAfterLoss, usageAfterLoss, writtenSince };
 }
 
-/** Killed at once: told to end, a CLI would still save totals of half a turn, and nobody here to see which. */
+/** Kills at once. After TERM, a CLI would still save the totals of half a turn, which no gateway would see. */
 async function endLeftovers(installation: string): Promise<void> {
   await endMarked(installation, 0);
 }

@@ -10,18 +10,20 @@ export interface LaunchSpec {
   readonly start: (sessionId: string) => ClaudeProcess;
 }
 
-/** How many of the latest tasks tell what is asked for most. */
+/** How many of the latest tasks count for what is requested most. */
 const REMEMBERED = 50;
 /** What is started with more than this (a long system prompt, say) is not remembered, in characters. */
 const MAX_REMEMBERED = 128 * 1024;
-/** A spare is made when no task has ended for this long, in ms, and a core is idle: a burst needs the processor itself. */
+/**
+ * A spare is made when no task has ended for this long, in ms, and a core is idle: a burst needs the processor itself.
+ */
 const QUIET_MS = 150;
 /** How long a spare may take until it could begin, in ms. */
 const READY_MS = 30_000;
 
 /**
- * Processes that were started ahead for one-shot tasks. Each waits in the pool under a session id of its own; a task
- * that takes that id for its own finds it there, and nobody ever uses it again.
+ * Processes that were started ahead for one-shot tasks. Each waits in the pool under its own session id. A task that
+ * reserves that id finds the process there. Each id is used once.
  */
 export class PrewarmedProcesses {
   readonly #recent: LaunchSpec[] = [];
@@ -33,7 +35,7 @@ export class PrewarmedProcesses {
   constructor(
     private readonly pool: ProcessPool,
     private readonly count: number,
-    /** Whether the machine can start a process without anybody waiting for it. */
+    /** Whether the machine has a core to spare for starting a process. */
     private readonly isQuiet: () => boolean,
     private readonly log: Logger,
   ) {}

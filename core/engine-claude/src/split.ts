@@ -2,8 +2,8 @@ import type { ModelTotals, TotalsByModel } from "@claudeway/core/ports";
 import { add, subtract } from "./usage.js";
 
 /**
- * What the tokens of a model cost in relation to each other. The CLI tells one sum for what two turns used together; with
- * this it is told apart, and the parts still add up to it.
+ * The relative cost of a model's kinds of tokens. The CLI reports one sum for two turns that ran together. These
+ * weights split it so that the parts still add up to the sum.
  */
 const WEIGHTS = { input: 1, output: 5, cacheRead: 0.1, cacheWrite: 1.25 } as const;
 const COUNTS = ["input", "output", "cacheRead", "cacheWrite"] as const;

@@ -18,8 +18,9 @@ interface CostState {
 
 /**
  * The file in which the CLI keeps a session's conversation, as CLI 2.1.330 writes it. Another CLI may go on with the
- * session (`claude --resume` in a terminal) and write to it too. Where the file can't be found or read, nothing is known
- * of that, and the gateway does without. Read at once: it is a look at most twice a turn, and a thread costs more than it.
+ * session (`claude --resume` in a terminal) and write to it too. Where the file can't be found or read, nothing is
+ * known of that, and the gateway does without. Read at once: it is a look at most twice a turn, and a thread costs more
+ * than it.
  */
 export class Transcript {
   readonly #path: string;
@@ -37,8 +38,8 @@ export class Transcript {
   }
 
   /**
-   * Marks where the conversation stands now; what it returns tells whether it is still there, and no other program has
-   * gone on with it since.
+   * Marks the current end of the conversation. The returned function says whether the conversation still exists and no
+   * other program has continued it since.
    */
   mark(): () => boolean {
     const before = sizeOf(this.#path);

@@ -103,9 +103,8 @@ export class DeliveredUsage {
   }
 
   /**
-   * What was delivered and is not in `used`, the report's share for these messages. What went into a message is told at
-   * its beginning, so the counts say which messages that broke off were left out (the CLI leaves some out and counts
-   * others).
+   * The streamed usage that is not in `used`, the report's share for these messages. A message's input is known at its
+   * beginning, so the counts show which of the messages that broke off were left out. (The CLI counts some of them.)
    *
    * @param ahead what earlier turns of the process were delivered that no report had counted yet
    * @returns the messages that were left out, and what is ahead of the reports now
@@ -124,7 +123,10 @@ export class DeliveredUsage {
   }
 }
 
-/** What went in, by model, that `used` does not cover. Models that have no namesake in it are held against those that have none here. */
+/**
+ * What went in, by model, that `used` does not cover. Models that have no namesake in it are held against those that
+ * have none here.
+ */
 function missingFrom(used: TotalsByModel, delivered: TotalsByModel): TotalsByModel {
   const strangers = Object.entries(used).filter(([model]) => delivered[model] === undefined);
   let spare = sumOf(Object.fromEntries(strangers));
@@ -223,7 +225,7 @@ export function reportedUsage(used: TotalsByModel, cut = false): TurnUsage {
   };
 }
 
-/** The usage of a turn that never reported: what was delivered, at a price that nobody told. */
+/** The usage of a turn without a report: what was streamed, with an unknown price. */
 export function estimatedUsage(delivered: TotalsByModel): TurnUsage {
   return { ...reportedUsage(delivered), estimated: true };
 }

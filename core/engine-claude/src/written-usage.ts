@@ -10,9 +10,10 @@ import { DeliveredUsage, isMessageUsage } from "./usage.js";
 const NO_MODEL = "<synthetic>";
 
 /**
- * What a session's CLI has written down of its messages since `since`, its subagents' too, for when nobody heard what it
- * said: each message that came as far as one of its blocks, with the usage of then. Where the CLI ended by itself after
- * them and saved its totals, these tell, with the price and with what is in no message. Undefined where nothing is found.
+ * The usage that a session's CLI recorded in its transcript since `since`, including subagents, for messages that the
+ * gateway did not receive. It covers each message of which at least one block arrived, with its usage at that point. If
+ * the CLI then ended by itself and saved its totals, those are used: they include the price, and usage outside
+ * messages. Undefined if nothing is found.
  *
  * @param session the CLI's own id of the session
  * @param before what is known of the session's totals before `since`
