@@ -143,7 +143,7 @@ const FIELDS: readonly BadInput[] = [
   bad("POST /task", 400, 'workdir must be in the base folder where it is relative, got "../.."', {
     body: { ...HI, workdir: "../.." },
   }),
-  bad("POST /task", 400, 'workdir: is "/tmp\\u0000"; takes the path of a folder', {
+  bad("POST /task", 400, 'workdir: is "/tmp\\u0000"; takes the path of a folder, at most 4096 characters', {
     body: { ...HI, workdir: "/tmp\u0000" },
   }),
   bad("POST /session/start", 400, "body: is an empty array; takes an object", { body: [] }),

@@ -375,6 +375,12 @@ const BODIES: readonly Attack[] = [
   a("a name of 60,000 letters", post("/task", `{"prompt":"x","${"m".repeat(60_000)}":1}`), 400),
   a("a model of 60,000 letters", post("/session/start", `{"model":"${"m".repeat(60_000)}"}`), 400),
   a("a workdir of 60,000 letters", post("/session/start", `{"workdir":"${"/m".repeat(30_000)}"}`), 400),
+  a("a workdir of 3,000,000 folders", post("/session/start", `{"workdir":"${"/m".repeat(3_000_000)}"}`), 400),
+  a(
+    "a task's workdir of 3,000,000 folders",
+    post("/task", `{"prompt":"x","workdir":"${"/m".repeat(3_000_000)}"}`),
+    400,
+  ),
   a("a workdir that leads up", post("/session/start", '{"workdir":"../../../../etc"}'), 400),
   a("numbers of 60,000 digits", post("/task", `{"prompt":"x","timeout_secs":${"1".repeat(60_000)}}`), 400),
   a("escapes without an end", post("/task", `{"prompt":"${"\\".repeat(60_001)}`), 400),
