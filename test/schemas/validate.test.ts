@@ -55,7 +55,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   [
     "task-request",
     { prompt: "hi", workdir: "/tmp/\0" },
-    'workdir: is "/tmp/\\u0000"; takes the path of a folder',
+    'workdir: is "/tmp/\\u0000"; takes the path of a folder, at most 4096 characters',
   ],
   [
     "session-turn-request",
