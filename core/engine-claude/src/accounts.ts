@@ -58,7 +58,8 @@ export class Accounts {
     const { used, base } = settle(reported, turn.before, seen, this.#startOf(child, cleared));
     const account = this.#accountOf(child, base);
     const { unreported, ahead } = delivered.beside(used, account.ahead);
-    account.ahead = ahead;
+    // After `/clear`, no report counts what came before it any more.
+    account.ahead = cleared === undefined ? ahead : NO_TOTALS;
     account.reported = reported;
     if (cleared !== undefined) account.startedFrom = NO_TOTALS;
     const session = cleared ?? turn.before?.session;

@@ -15,8 +15,10 @@ export function takeShare(
 ): { readonly share: TotalsByModel; readonly rest: TotalsByModel } {
   let share: TotalsByModel = {};
   for (const [model, row] of Object.entries(delivered)) {
-    const name = nameIn(subtract(used, share), model);
-    const whole = name === undefined ? undefined : used[name];
+    // Two models may have one name there: what the first was given is gone.
+    const left = subtract(used, share);
+    const name = nameIn(left, model);
+    const whole = name === undefined ? undefined : left[name];
     if (name !== undefined && whole !== undefined) share = add(share, { [name]: partOf(whole, row) });
   }
   return { share, rest: subtract(used, share) };

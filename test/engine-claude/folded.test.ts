@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { expect } from "chai";
+import { pino } from "pino";
+import type { EngineListener, EngineResult, EngineTurn } from "#core/ports/engine.js";
+import { Accounts } from "#engine-claude/accounts.js";
+import { Attempt } from "#engine-claude/attempt.js";
+import { Launcher } from "#engine-claude/launcher.js";
+import { termsOf } from "#engine-claude/options.js";
+import { SessionProcess } from "#engine-claude/session-process.js";
+import { sumOf } from "#engine-claude/usage.js";
+import { messagesOf, onStage, resultsIn } from "./played.js";
+import { PROGRAM, playing, readRecording, type Step } from "./recorded-cli.js";
+
+const log = pino({ level: "silent" });
+const QUIET: EngineListener = {
+  text: () => undefined,
+  usage: () => undefined,
+  process: () => undefined,
+  settledUnresolved: () => undefined,
+  totals: () => undefined,
+  model: () => undefined,
+};
+
+/** The recorded job, with a prompt that the CLI takes up in the middle of its own turn: that has no result then. */
+function folded(): Step[] {
+  const steps = readRecording("job")[0] ?? [];
+  const [, own] = resultsIn(messagesOf("job"));
+  return steps.filter((step) => !("message" in step && isDeepStrictEqual(step.message, own)));
+}
+
+describe("a prompt that is taken up into a turn of the CLI's own", () => {
+  it("shares the one report with that turn, each what it was delivered", async () => {
+    await onStage([], async (stage) => {
+      const sessionId = randomUUID();
+      const turnOf = (prompt: string) => stage.turn(prompt, { session: sessionId });
+      const launcher = new Launcher({
+        executable: PROGRAM,
+        installation: "unit",
+        query: playing([folded()]),
+      });
+      const first = turnOf("one");
+      const child = launcher.start(termsOf(first), false);
+      const accounts = new Accounts();
+      accounts.open(child, {});
+      const own: Promise<EngineResult>[] = [];
+      const session = new SessionProcess(first, {
+        child,
+        hook: undefined,
+        accounts,
+        log,
+        changed: () => undefined,
+        sessions: {
+          tasks: () => undefined,
+          lost: () => undefined,
+          began: (turn) =>
+            void own.push(turn.run({ decider: undefined }, QUIET, new AbortController().signal)),
+        },
+      });
+      child.reader.own(session);
+      const run = async (turn: EngineTurn) => {
+        const parts = { turn, launchSpec: undefined, child, hook: undefined, resume: false };
+        const attempt = new Attempt({ ...parts, listener: QUIET, log });
+        const report = await attempt.begin();
+        attempt.close();
+        if (report === undefined) throw new Error("no report");
+        return { report, settled: session.settle(report.totals, attempt.account(), undefined) };
+      };
+      try {
+        const before = await run(first);
+        while (own.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+        const { report, settled } = await run(turnOf("two"));
+        const [result] = await Promise.all(own);
+        expect(report.text).to.equal("word1 word2 word3");
+        expect(result).to.include({ end: "completed", text: "done" });
+        expect(result?.usage).to.include({ estimated: true });
+        expect([before.settled.split, settled.split]).to.deep.equal([false, true]);
+        expect(result?.usage.tokens).to.include({ input: 45, cache_read: 2000, cache_write: 100 });
+        expect(sumOf(settled.used)).to.include({ input: 6, cacheRead: 3000, cacheWrite: 110 });
+        const billed = [
+          sumOf(before.settled.used).costUsd,
+          sumOf(settled.used).costUsd,
+          result?.usage.costUsd,
+        ];
+        const total = resultsIn(messagesOf("job")).at(-1)?.total_cost_usd ?? Number.NaN;
+        expect(billed.reduce<number>((sum, usd) => sum + (usd ?? 0), 0)).to.be.closeTo(total, 1e-9);
+      } finally {
+        await child.end("now");
+      }
+    });
+  });
+});
