@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { NO_USAGE } from "#core/turns/usage.js";
 import { messagesOf, onStage, play, resultsIn } from "./played.js";
 import { readRecording, type Step } from "./recorded-cli.js";
-import type { Scenario } from "./scenarios.js";
+import { SCENARIOS, type Scenario } from "./scenarios.js";
 import type { Ran } from "./stage.js";
 
 /** What the CLI said that a process had cost in the end, in USD. */
@@ -231,6 +231,19 @@ describe("the engine, on a recorded CLI with work in the background", () => {
       text: "word1 word2 word3 word4 word5",
     });
     expect(own?.result.usage).to.include({ estimated: true, costUsd: null });
+  });
+
+  it("names the folder of a call that is denied in a turn of the CLI's own", async () => {
+    const steps = readRecording("denied in its own turn")[0] ?? [];
+    const moved = steps.map((step) => {
+      const isWrite = "hook" in step && "tool_name" in step.hook && step.hook.tool_name === "Write";
+      return isWrite ? { hook: { ...step.hook, cwd: "/recorded/sub" } } : step;
+    });
+    await onStage([moved], async (stage) => {
+      const { own } = await SCENARIOS["denied in its own turn"](stage);
+      expect(own?.result.denials.map(({ tool_name }) => tool_name)).to.deep.equal(["Write"]);
+      expect(own?.result.denials[0]?.cwd).to.match(/\/sub$/);
+    });
   });
 
   it("counts from a turn of the CLI's own when the next turn is lost", async () => {

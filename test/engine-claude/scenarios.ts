@@ -171,6 +171,15 @@ export const SCENARIOS = {
     return { first, own, second: await stage.run(stage.turn("[[words 3]]", { session, ...goingOn(first) })) };
   },
 
+  /** A call that needs permission is denied in a turn that the CLI begins by itself. */
+  async "denied in its own turn"(stage: Stage) {
+    const prompt = `${job(300)} [[say started]] [[noticed [[write file text]] [[say done]]]]`;
+    const granted = [{ toolUseId: "any", tool: "Bash", input: jobInput(300) }];
+    const first = await stage.run(stage.turn(prompt, { approvalMode: "deny", granted }));
+    const [own] = await stage.ownTurns(1);
+    return { first, own };
+  },
+
   /** A task's process ends with its answer, and the job with it. */
   async "lost job"(stage: Stage) {
     return stage.run(stage.turn(`${job(60_000)} [[say started]]`, { kind: "task" }));
@@ -205,6 +214,12 @@ export const SCENARIOS = {
 } as const satisfies Readonly<Record<string, (stage: Stage) => Promise<unknown>>>;
 
 export type Scenario = keyof typeof SCENARIOS;
+
+/** The input of the call that `job` makes. */
+function jobInput(ms: number): Readonly<Record<string, unknown>> {
+  const { input }: { input: Readonly<Record<string, unknown>> } = JSON.parse(job(ms).slice(2, -2));
+  return input;
+}
 
 /** A turn of a session that has had this one. */
 function goingOn({ totals }: Ran) {

@@ -8,6 +8,7 @@ import type {
   OwnTurnTerms,
   UnaskedCall,
 } from "@claudeway/core/ports";
+import type { PermissionDenial } from "@claudeway/schemas";
 import { Asking, type CallHook } from "./asking.js";
 import { untilReported } from "./endings.js";
 import { Grants } from "./grants.js";
@@ -74,6 +75,11 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
 
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** A denied call, with the folder it was made in where that is not the working directory. */
+  withFolder(denial: PermissionDenial): PermissionDenial {
+    return this.#asking?.withFolder(denial) ?? denial;
   }
 
   async run(terms: OwnTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {

@@ -145,7 +145,7 @@ export class SessionProcess implements ReaderOwner {
       error: report.error,
       usage: reportedUsage(all, reading.cut),
       unreported: estimatedUsage(unreported),
-      denials: report.denials,
+      denials: report.denials.map((denial) => attempt.withFolder(denial)),
       ran: [],
       exitCode: 0,
       model: reading.model,
