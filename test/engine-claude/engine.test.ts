@@ -46,6 +46,19 @@ describe("the engine, on a recorded CLI", () => {
     expect(first.result).to.include({ end: "completed", error: null, exitCode: 0 });
   });
 
+  it("leaves another prompt's result alone, and says so in the log", async () => {
+    const [, other] = resultsIn(messagesOf("answers"));
+    if (other === undefined) throw new Error("nothing was recorded");
+    const steps = readRecording("answers")[0]?.flatMap((step): Step[] =>
+      isPrompt(step) ? [step, { message: other }] : [step],
+    );
+    await onStage([steps ?? []], async (stage) => {
+      const { result: own } = await stage.run(stage.turn("one"));
+      expect([own.text, own.usage.tokens.input]).to.deep.equal(["word1 word2 word3", 6]);
+      expect(stage.warnings.join("")).to.contain("answered a prompt that no turn waits for");
+    });
+  });
+
   it("takes what an earlier process used out of the next one's report", async () => {
     const { first, second } = await play("resumed");
     expect(second.result.usage.costUsd).to.equal(0.000437);
@@ -215,6 +228,25 @@ describe("the engine, on a recorded CLI with work in the background", () => {
     expect([first, second].map(({ result }) => result.agents?.length)).to.deep.equal([1, 1]);
     expect(billedUsd(first, second, own)).to.be.closeTo(reportedUsd("subagent"), 1e-10);
     expect(second.result.usage.estimated).to.equal(true);
+  });
+
+  it("bills what a subagent had used when its process ended", async () => {
+    const isNotice = (step: Step) =>
+      "message" in step && step.message.type === "system" && step.message.subtype === "task_notification";
+    await onStage([until("subagent", isNotice)], async (stage) => {
+      const session = randomUUID();
+      const first = await stage.run(stage.turn("one", { session }));
+      await stage.run(stage.turn("two", { session, resume: true, totals: first.totals.at(-1) }));
+      await stage.engine.release(session);
+      const [own] = await stage.ownTurns(1);
+      expect(own?.result).to.include({
+        end: "failed",
+        error: "the process ended before the background work did",
+      });
+      expect(own?.result.usage).to.include({ estimated: true, costUsd: null });
+      expect(own?.result.usage.tokens.input).to.be.greaterThan(0);
+      expect(stage.lost.map(({ kind }) => kind)).to.deep.equal(["subagent"]);
+    });
   });
 
   it("bills a subagent within a turn to that turn", async () => {
