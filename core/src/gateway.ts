@@ -252,15 +252,17 @@ export class Gateway {
 
   #openRoutes(ctx: GatewayContext): OpenRoutes | undefined {
     if (this.#accessTo(ctx) !== "none") return undefined;
-    if (isLinkPath(ctx.path)) return { prefix: LINK_PATH };
+    // A link that was signed here proves who its bearer is, as a key does.
+    const isKnown = () => this.parts.approvalService.isSigned(ctx.path);
+    if (isLinkPath(ctx.path)) return { prefix: LINK_PATH, isKnown };
     return this.parts.kernel.routes.match(ctx.path) ?? { prefix: "/" };
   }
 
   #bodyBound(ctx: GatewayContext): BodyBound {
     const { caller, known } = ctx.state;
-    const own = this.parts.kernel.routes.match(ctx.path)?.bodyBytes;
+    const own = isLinkPath(ctx.path) ? FORM_BYTES : this.parts.kernel.routes.match(ctx.path)?.bodyBytes;
     if (caller === undefined && !known) {
-      const limitBytes = own ?? (isLinkPath(ctx.path) ? FORM_BYTES : OPEN_BODY_BYTES);
+      const limitBytes = own ?? OPEN_BODY_BYTES;
       return { limitBytes, budget: this.#keylessBudget };
     }
     const limitBytes = own ?? this.#config.limits.body_bytes;

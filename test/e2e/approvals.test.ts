@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { readEvents } from "#testing/event-parser.js";
@@ -323,7 +323,9 @@ describe("approvals, decided live", function () {
       expect(auditLog).to.match(/"decided_by":"link link from [^"]*127\.0\.0\.1"/);
       const refused = await eventually("the refused line", () => {
         const month = new Date().toISOString().slice(0, 7);
-        const text = readFileSync(join(gateway.logDir, "_unauthorized", `${month}.log`), "utf8");
+        const file = join(gateway.logDir, "_unauthorized", `${month}.log`);
+        if (!existsSync(file)) return undefined;
+        const text = readFileSync(file, "utf8");
         return text.includes("/LINK/") || text.includes("[token]") ? text : undefined;
       });
       const completed = gateway.stdout.split("\n").filter((line) => line.startsWith("completed"));

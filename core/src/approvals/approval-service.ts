@@ -23,7 +23,7 @@ import type { TurnInfo } from "../ports/turns.js";
 import { decisionLine } from "./audit-line.js";
 import { alreadyDecided, checkDecision, mayDecide, withAnswers } from "./deciding.js";
 import { Expiry } from "./expiry.js";
-import { LINK_PATH, type LinkSigner } from "./links.js";
+import { LINK_PATH, type LinkSigner, tokenIn } from "./links.js";
 import { isSameCall, verdictOf } from "./verdict.js";
 
 export interface ApprovalServiceParts {
@@ -146,6 +146,11 @@ export class ApprovalService implements Approvals {
     const approval = await this.get(id);
     if (approval === undefined) throw new GatewayError("NOT_FOUND", "no such approval");
     return `${LINK_PATH}/${this.parts.links.sign(id, Date.parse(approval.expiresAt))}`;
+  }
+
+  /** Whether the path is that of a link that was signed here and has not expired. */
+  isSigned(path: string): boolean {
+    return this.parts.links.verify(tokenIn(path)) !== undefined;
   }
 
   /** The request that a link's token is for; undefined if the token is invalid or has expired. */

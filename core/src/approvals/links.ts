@@ -49,6 +49,11 @@ export function isLinkPath(path: string): boolean {
   return LINK_PAGE.test(path);
 }
 
+/** The token in the path of a link's page. */
+export function tokenIn(path: string): string {
+  return path.slice(LINK_PATH.length + 1).replace(/\/$/, "");
+}
+
 const LINK_PAGE = new RegExp(`^${LINK_PATH}/[^/]+/?$`);
 
 /** Matches up to the end of the path, or of the JSON string that contains it. */
