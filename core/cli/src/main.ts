@@ -37,7 +37,7 @@ export async function main(
     const loaded = loadConfig(sources(argv));
     command = loaded.command;
     // The first questions of a terminal are left like any other command, by Ctrl-C.
-    if (loaded.command !== "serve" || isFirstRun(loaded)) followByDefault(early);
+    if (loaded.command !== "serve" || isFirstRun(loaded)) await followByDefault(early);
     if (loaded.command === "print") process.stdout.write(loaded.text);
     else if (loaded.command === "serve")
       await serve(await withSetup(loaded, argv), () => readAgain(argv), early);
@@ -101,7 +101,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   const secrets = new KnownSecrets(loaded);
   const log = openLog(config.log_level, secrets);
   const service = await ServiceManager.open(process.env, log);
-  const ending = endBeforeStart(early);
+  const ending = await endBeforeStart(early);
   if (ending !== undefined) {
     log.info(`${ending}: ended before the start`);
     return;

@@ -1,10 +1,14 @@
 import { constants } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import type { RunningGateway } from "@claudeway/core/host";
 import { messageOf } from "@claudeway/core/host";
 import type { Logger } from "pino";
 import type { ServiceManager } from "./service-manager.js";
 
-/** The signals that come while the program is loaded. */
+/**
+ * The signals that come while the program is loaded. The event loop hands a signal over: what came while modules were
+ * evaluated is in `seen` only after the loop's next turn, and lost where it is released before.
+ */
 export interface EarlySignals {
   /** In their order. */
   readonly seen: readonly NodeJS.Signals[];
@@ -13,14 +17,17 @@ export interface EarlySignals {
 }
 
 /** Ends the process as a signal would that nothing handles, and leaves the next ones to their default effects. */
-export function followByDefault({ seen: [first], release }: EarlySignals): void {
+export async function followByDefault({ seen, release }: EarlySignals): Promise<void> {
+  await setImmediate();
+  const [first] = seen;
   // Not by sending it again: process 1 of a container has no default effects.
   if (first !== undefined) process.exit(128 + constants.signals[first]);
   release();
 }
 
 /** The early signal that asks for the end. A reload asks for nothing: the start reads the same file. */
-export function endBeforeStart({ seen }: EarlySignals): NodeJS.Signals | undefined {
+export async function endBeforeStart({ seen }: EarlySignals): Promise<NodeJS.Signals | undefined> {
+  await setImmediate();
   return seen.find((signal) => signal !== "SIGHUP");
 }
 
