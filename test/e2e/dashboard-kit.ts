@@ -13,7 +13,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "costs", "plugins"] as const;
 
-/** A gateway with the dashboard, one that asks about tool calls, a stranger's plugin, and a past. */
+/** A gateway with the dashboard, a plugin that asks about tool calls, a third-party plugin, and past turns. */
 export async function startFilled(shape: Shape): Promise<TestGateway> {
   const options = {
     args: ["--enable-plugin", "dashboard,./plugins/asks,./plugins/hello"],
@@ -29,17 +29,17 @@ export async function startFilled(shape: Shape): Promise<TestGateway> {
   };
   const gateway = await TestGateway.start();
   await gateway.stop();
-  // Named by a path that tells nothing of this machine.
+  // Named by a path that reveals nothing about this machine.
   symlinkSync(FIXTURES, join(gateway.dir, "plugins"));
   await fillLedger(gateway.dataDir, shape);
   await gateway.launch(options);
   return gateway;
 }
 
-/** A page of the browser, and all that must not happen on it. */
+/** A browser page, and the problems seen on it. */
 export interface Visit {
   readonly page: Page;
-  /** Errors of scripts, of the console and of the content policy, and requests to elsewhere. */
+  /** Script, console and content-security-policy errors, and requests to other hosts. */
   readonly trouble: string[];
   go(path: string): Promise<void>;
   close(): Promise<void>;
@@ -55,7 +55,7 @@ export async function visit(
   const trouble: string[] = [];
   page.on("pageerror", (error) => trouble.push(String(error)));
   page.on("console", (message) => {
-    // A refused request is what some of the tests are about.
+    // Some tests provoke refused requests.
     if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) trouble.push(message.text());
   });
   page.on("request", (request) => {
@@ -73,14 +73,14 @@ export async function visit(
 }
 
 export async function logInAt({ page }: Visit, key: string = KEYS.admin): Promise<void> {
-  await page.getByLabel("The admin's key").fill(key);
+  await page.getByLabel("Admin key").fill(key);
   await page.getByRole("button", { name: "Log in" }).click();
 }
 
-/** What axe finds that is serious or critical. */
+/** Serious and critical findings of axe. */
 export async function seriousFaults(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
-  // As text: it runs in the page, which knows other names than a test does.
+  // As text: it runs in the page, which has other globals than a test.
   return page.evaluate<string[]>(`axe.run(document).then(({ violations }) => violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ": " + html.slice(0, 200) + " " + failureSummary)))`);
@@ -114,7 +114,7 @@ const AFTER = `export async function retry(run, attempts = 5) {
 }
 `;
 
-/** Has the model change a file of the session's; resolves when that waits for a decision, to what the turn will answer. */
+/** Makes the model edit a file of the session. Resolves to the turn's future response when the edit waits for a decision. */
 export async function askToEdit(gateway: TestGateway, session: { id: string; workdir: string }) {
   const file_path = join(session.workdir, "retry.ts");
   writeFileSync(file_path, BEFORE);
@@ -127,6 +127,6 @@ export async function askToEdit(gateway: TestGateway, session: { id: string; wor
     key: KEYS.bob,
   });
   await eventually("the call waits", () => gateway.stdout.slice(told).includes("link "), 30_000);
-  // In an object: a promise in a promise would be waited for.
+  // Wrapped in an object: a promise of a promise would be awaited.
   return { answer, file: file_path, after: AFTER };
 }

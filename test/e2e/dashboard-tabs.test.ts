@@ -4,7 +4,7 @@ import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
 import { startSession } from "./dashboard-kit.js";
 import { KEYS, TestGateway } from "./gateway.js";
 
-/** A browser opens six connections to a host over HTTP/1.1. */
+/** A browser opens at most six connections to a host over HTTP/1.1. */
 const TABS = 8;
 
 describe("the dashboard in many tabs, over HTTP/1.1", function () {
@@ -43,12 +43,12 @@ describe("the dashboard in many tabs, over HTTP/1.1", function () {
   const live = (page: Page) =>
     page.getByRole("status").getByText("Live", { exact: true }).waitFor({ state: "attached" });
 
-  it("loads them all, each of them live", async () => {
+  it("loads all of them, each one live", async () => {
     for (let tab = 0; tab < TABS; tab++) {
       const page = await open("overview");
       tabs.push(page);
       if (tab === 0) {
-        await page.getByLabel("The admin's key").fill(KEYS.admin);
+        await page.getByLabel("Admin key").fill(KEYS.admin);
         await page.getByRole("button", { name: "Log in" }).click();
       }
       await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
@@ -56,7 +56,7 @@ describe("the dashboard in many tabs, over HTTP/1.1", function () {
     }
   });
 
-  it("shows in each what its own session's turn says", async () => {
+  it("shows the text of its own session's turn in each tab", async () => {
     const sessions = [await startSession(gateway), await startSession(gateway)];
     const turns: Promise<unknown>[] = [];
     for (const [index, { id }] of sessions.entries()) {
@@ -73,7 +73,7 @@ describe("the dashboard in many tabs, over HTTP/1.1", function () {
         .waitFor();
   });
 
-  it("goes on in the others when the tab that came first is closed", async () => {
+  it("keeps the other tabs live when the first one closes", async () => {
     await tabs[0]?.close();
     const session = await startSession(gateway);
     await tabs[5]?.goto(`${gateway.url}/dashboard/#/sessions`);
@@ -83,31 +83,31 @@ describe("the dashboard in many tabs, over HTTP/1.1", function () {
     await tabs[5]?.getByText(later.id.slice(0, 8)).first().waitFor();
   });
 
-  it("says in each that the login has ended, when one logs out", async () => {
+  it("reports the end of the login in every tab when one logs out", async () => {
     await tabs[6]?.getByRole("button", { name: "Log out" }).click();
     for (const page of [tabs[1], tabs[5], tabs[7]]) {
-      await page?.getByText("Your login has ended.").waitFor();
+      await page?.getByText("Your login has expired.").waitFor();
     }
   });
 
-  it("notices a gateway that went away and came back, without the login", async () => {
+  it("notices a restarted gateway that has forgotten the login", async () => {
     const [page] = tabs.slice(5);
-    await page?.getByLabel("The admin's key").fill(KEYS.admin);
+    await page?.getByLabel("Admin key").fill(KEYS.admin);
     await page?.getByRole("button", { name: "Log in" }).click();
     if (page !== undefined) await live(page);
     const { port } = new URL(gateway.url);
     await gateway.stop();
     await page?.getByRole("status").getByText("Connecting", { exact: true }).waitFor({ state: "attached" });
     await gateway.launch({ args: ["--enable-plugin", "dashboard", "--port", port] });
-    await page?.getByLabel("The admin's key").waitFor();
+    await page?.getByLabel("Admin key").waitFor();
   });
 
-  it("shows one with no shared worker the same", async () => {
+  it("works without shared workers", async () => {
     const alone = await browser.newContext();
     await alone.addInitScript("delete globalThis.SharedWorker");
     const page = await alone.newPage();
     await page.goto(`${gateway.url}/dashboard/`);
-    await page.getByLabel("The admin's key").fill(KEYS.admin);
+    await page.getByLabel("Admin key").fill(KEYS.admin);
     await page.getByRole("button", { name: "Log in" }).click();
     await live(page);
     await alone.close();

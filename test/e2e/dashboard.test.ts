@@ -47,31 +47,31 @@ describe("the dashboard in a browser", function () {
     textOf(visited.page.locator("dl div", { has: visited.page.getByText(name, { exact: true }) }));
   const heading = (name: string) => visited.page.getByRole("heading", { level: 1, name });
 
-  it("asks for the key, says when it is the wrong one, and lets the admin in", async () => {
+  it("asks for the key, rejects a wrong one, and lets the admin in", async () => {
     const { page, go } = visited;
     await go("costs");
     await logInAt(visited, "sk-wrong");
-    await page.getByRole("alert").getByText("this is not the admin's key").waitFor();
+    await page.getByRole("alert").getByText("this is not the admin key").waitFor();
     await logInAt(visited, KEYS.bob);
-    await page.getByRole("alert").getByText("this is not the admin's key").waitFor();
+    await page.getByRole("alert").getByText("this is not the admin key").waitFor();
     await logInAt(visited);
     await heading("Costs").waitFor();
     expect(await page.title()).to.equal("Costs · Claudeway");
   });
 
-  it("when the login has ended, says so, and goes on where it was", async () => {
+  it("reports an expired login, and returns to the same page after the next one", async () => {
     const { page, go } = visited;
     await go("sessions?model=haiku");
     await heading("Sessions").waitFor();
     await page.context().clearCookies();
     await go("sessions?model=sonnet");
-    await page.getByText("Your login has ended. Log in again to go on where you were.").waitFor();
+    await page.getByText("Your login has expired. Log in again to continue where you left off.").waitFor();
     await logInAt(visited);
     await heading("Sessions").waitFor();
     expect(await page.getByLabel("Model").inputValue()).to.equal("sonnet");
   });
 
-  it("shows the numbers that are in the books", async () => {
+  it("shows the figures of the ledger", async () => {
     const { page, go } = visited;
     await go("overview");
     await page.getByText("Share by model").waitFor();
@@ -98,7 +98,7 @@ describe("the dashboard in a browser", function () {
     );
   });
 
-  it("draws them: the bars have the colours of their models", async () => {
+  it("draws bars in the colours of their models", async () => {
     const { page, go } = visited;
     await go("costs");
     const canvas = page.locator("canvas");
@@ -116,7 +116,7 @@ describe("the dashboard in a browser", function () {
     expect(seen).to.be.within(2, 4);
   });
 
-  it("sessions: pages, filters, and one is found by its id", async () => {
+  it("pages and filters sessions, and finds one by its id", async () => {
     const { page, go } = visited;
     await go("sessions");
     await page.getByText("30 sessions").waitFor();
@@ -134,11 +134,11 @@ describe("the dashboard in a browser", function () {
     await page.getByText("1 session", { exact: true }).waitFor();
   });
 
-  it("a turn streams in while it runs, and can be interrupted", async () => {
+  it("streams a running turn, and interrupts it", async () => {
     const { page, go } = visited;
     const { id } = await startSession(gateway);
     await go(`sessions/${id}`);
-    await page.getByText("No turn yet.").waitFor();
+    await page.getByText("No turns yet.").waitFor();
     const answer = gateway.request(`/session/${id}`, {
       body: { prompt: "[[slow 100]] [[words 300]]" },
       key: KEYS.bob,
@@ -156,7 +156,7 @@ describe("the dashboard in a browser", function () {
     await page.locator("article").getByText("interrupted").first().waitFor();
   });
 
-  it("a hostile prompt and its answer are text: markup, marks that turn the writing around, a megabyte", async () => {
+  it("shows a hostile prompt and its answer as text: markup, bidirectional marks, a megabyte", async () => {
     const { page, go } = visited;
     const { id } = await startSession(gateway);
     const hostile =
@@ -181,21 +181,21 @@ describe("the dashboard in a browser", function () {
 
     const long = `[[echo]] ${"<b>long</b> ".repeat(87_382)}end`;
     await gateway.request(`/session/${id}`, { body: { prompt: long, verbatim: true }, key: KEYS.bob });
-    // The card of a turn that runs gives way to the one of its answer.
+    // The card of the running turn is replaced by the card of its answer.
     await page.locator("article", { hasText: "completed" }).nth(1).waitFor();
-    const all = page.getByRole("button", { name: /Show all of it \(1\.0 MB\)/ });
+    const all = page.getByRole("button", { name: /Show all \(1\.0 MB\)/ });
     await all.last().click();
     await eventually("all of it", async () => (await shown.first().innerText()).endsWith("end"), 30_000);
     expect((await shown.first().innerText()).length).to.be.greaterThan(1_000_000);
     await all.click();
-    await prompt.first().getByText("The rest is not kept.").waitFor();
+    await prompt.first().getByText("The rest is not stored.").waitFor();
     expect((await prompt.first().locator("pre").innerText()).length).to.equal(200_000);
   });
 
-  it("a waiting call shows as a diff, and what is decided happens and is in the history", async () => {
+  it("shows a pending call as a diff, applies the decision, and lists it in the history", async () => {
     const { page, go } = visited;
     await go("approvals");
-    await page.getByText("Nothing waits for a decision.").waitFor();
+    await page.getByText("No calls are waiting for a decision.").waitFor();
     const { answer, file, after } = await askToEdit(gateway, await startSession(gateway));
     const card = page.getByRole("article", { name: "Edit, asked by bob" });
     await card.waitFor();
@@ -216,18 +216,18 @@ describe("the dashboard in a browser", function () {
     );
   });
 
-  it("a denied one tells the model why", async () => {
+  it("passes the reason of a denial to the model", async () => {
     const { page } = visited;
     const { answer } = await askToEdit(gateway, await startSession(gateway));
     const card = page.getByRole("article", { name: "Edit, asked by bob" });
-    await card.getByLabel("What the model is told").fill("not in March");
+    await card.getByLabel("Reason for a denial").fill("not in March");
     await card.getByRole("button", { name: "Deny" }).click();
     await page.getByText("Edit: denied.").waitFor();
     expect(String((await answer).body["result"])).to.include("not in March");
     await page.getByText("not in March").waitFor();
   });
 
-  it("a plugin is switched off and on, and its routes go and come", async () => {
+  it("disables and enables a plugin, with its routes", async () => {
     const { page, go } = visited;
     await go("plugins");
     const card = page.getByRole("article", { name: "Plugin hello" });
@@ -236,25 +236,25 @@ describe("the dashboard in a browser", function () {
     expect(await textOf(card))
       .to.include('greeting "good day" api_token "***"')
       .and.not.include("not-to-be-shown");
-    await card.getByRole("button", { name: "Switch off" }).click();
+    await card.getByRole("button", { name: "Disable" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
     expect((await gateway.request("/hello")).status).to.equal(200);
-    await card.getByRole("button", { name: "Switch off" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Switch off" }).click();
-    await page.getByText("hello is off until the gateway restarts.").waitFor();
+    await card.getByRole("button", { name: "Disable" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Disable" }).click();
+    await page.getByText("hello is disabled until the gateway restarts.").waitFor();
     expect((await gateway.request("/hello")).status).to.equal(404);
     await card.getByText("--disable-plugin hello").waitFor();
-    await card.getByRole("button", { name: "Switch on" }).click();
-    await page.getByText("hello is on until the gateway restarts.").waitFor();
+    await card.getByRole("button", { name: "Enable" }).click();
+    await page.getByText("hello is enabled until the gateway restarts.").waitFor();
     expect((await gateway.request("/hello")).status).to.equal(200);
     const off = page.getByRole("article", { name: "Plugin demo" });
-    await off.getByText("how to keep it off").click();
+    await off.getByText("how to keep it disabled").click();
     expect(await textOf(off)).to.include("[plugins.demo] enabled = false");
-    await page.getByRole("button", { name: "Reload the edited file" }).click();
-    await page.getByText("Nothing has changed.").waitFor();
+    await page.getByRole("button", { name: "Reload configuration" }).click();
+    await page.getByText("No changes.").waitFor();
   });
 
-  it("logs come in by themselves, rest while paused, and are searched", async () => {
+  it("shows log lines live, pauses, and searches them", async () => {
     const { page, go } = visited;
     await go("logs");
     const line = (text: string) => page.locator("li", { hasText: text }).first();
@@ -264,16 +264,16 @@ describe("the dashboard in a browser", function () {
     await gateway.request("/while-it-rests", { key: KEYS.bob });
     await page.waitForTimeout(2500);
     expect(await line("/while-it-rests").count()).to.equal(0);
-    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Resume" }).click();
     await line("/while-it-rests").waitFor();
     await page.getByLabel("Contains").fill("THAT-IS-NOT");
     await page.getByRole("button", { name: "Search" }).click();
     await page.getByText("1 lines").waitFor();
     await page.getByLabel("Level").selectOption("ERROR");
-    await page.getByText("No such line in this month.").waitFor();
+    await page.getByText("No matching lines this month.").waitFor();
   });
 
-  it("a session is deleted, after a question", async () => {
+  it("deletes a session after confirmation", async () => {
     const { page, go } = visited;
     const { id } = await startSession(gateway);
     await go(`sessions/${id}`);
@@ -283,14 +283,14 @@ describe("the dashboard in a browser", function () {
     expect((await gateway.request(`/session/${id}`, { key: KEYS.bob })).status).to.equal(404);
   });
 
-  it("goes by keyboard alone", async () => {
+  it("works by keyboard alone", async () => {
     const { page, go } = visited;
     await go("overview");
     await heading("Overview").waitFor();
     await page.reload();
     await heading("Overview").waitFor();
     await page.keyboard.press("Tab");
-    expect(await page.evaluate("document.activeElement.textContent")).to.equal("Skip to the page");
+    expect(await page.evaluate("document.activeElement.textContent")).to.equal("Skip to main content");
     await page.keyboard.press("Enter");
     expect(await page.evaluate("document.activeElement.id")).to.equal("main");
     await page.getByRole("link", { name: "Keys" }).focus();
@@ -299,15 +299,15 @@ describe("the dashboard in a browser", function () {
     expect(await page.evaluate("document.activeElement.id")).to.equal("main");
   });
 
-  it("a proxy without its gateway logs nobody out: what was shown stays, and goes on when it is back", async () => {
+  it("keeps the page and the login while a proxy has no gateway, and continues when it is back", async () => {
     const other = await visit(browser, gateway);
     const { page } = other;
-    // What a shared worker asks for can't be answered by the test.
+    // The test cannot intercept a shared worker's requests.
     await page.addInitScript("delete globalThis.SharedWorker");
     const badGateway = () => page.route("**/admin/**", (route) => route.fulfill({ status: 502, body: "" }));
     await badGateway();
     await other.go("overview");
-    await page.getByText("the gateway answered 502").waitFor();
+    await page.getByText("the gateway responded with 502").waitFor();
     await page.unroute("**/admin/**");
     await page.getByRole("button", { name: "Try again" }).click();
     await logInAt(other);
@@ -315,11 +315,11 @@ describe("the dashboard in a browser", function () {
     await badGateway();
     const { id } = await startSession(gateway);
     await page.evaluate(`location.hash = "#/sessions/${id}"`);
-    await page.getByText("The connection to the gateway is lost").waitFor();
-    await page.getByText("the gateway answered 502").first().waitFor();
+    await page.getByText("Connection to the gateway lost").waitFor();
+    await page.getByText("the gateway responded with 502").first().waitFor();
     await page.unroute("**/admin/**");
     await page.getByRole("heading", { name: id }).waitFor();
-    await page.getByText("The connection to the gateway is lost").waitFor({ state: "detached" });
+    await page.getByText("Connection to the gateway lost").waitFor({ state: "detached" });
     await other.close();
   });
 
@@ -328,12 +328,12 @@ describe("the dashboard in a browser", function () {
     { name: "dark, on a phone", colorScheme: "dark", viewport: { width: 360, height: 740 } },
   ] as const;
   for (const { name, ...options } of LOOKS) {
-    it(`axe finds nothing serious, and nothing is wider than the screen: ${name}`, async () => {
+    it(`has no serious axe findings and fits the screen: ${name}`, async () => {
       const session = await startSession(gateway);
       const { answer } = await askToEdit(gateway, session);
       const other = await visit(browser, gateway, options);
       await other.go("overview");
-      await other.page.getByLabel("The admin's key").waitFor();
+      await other.page.getByLabel("Admin key").waitFor();
       expect(await seriousFaults(other.page), "login").to.deep.equal([]);
       await logInAt(other);
       for (const path of [...PAGES, `sessions/${session.id}`]) {

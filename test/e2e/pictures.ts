@@ -36,7 +36,7 @@ try {
   for (const { name, ...options } of LOOKS) {
     const visited = await visit(browser, gateway, options);
     await visited.go("overview");
-    await visited.page.getByLabel("The admin's key").waitFor();
+    await visited.page.getByLabel("Admin key").waitFor();
     await visited.page.screenshot({ path: `${FOLDER}/login-${name}.png` });
     await logInAt(visited);
     for (const path of [...PAGES, `sessions/${session}`]) {

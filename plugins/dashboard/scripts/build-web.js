@@ -1,4 +1,4 @@
-/** Builds the pages into dist/web; does nothing where they are newer than all that they are made of. */
+/** Builds the pages into dist/web, unless they are newer than all of their sources. */
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

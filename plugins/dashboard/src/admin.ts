@@ -27,7 +27,7 @@ export function adminRouter(parts: AdminParts): Router {
   const { control, ledger, feed, logins } = parts;
   const router = new Router();
   router.use((ctx, next) => {
-    // Never kept, never shown in another site's page.
+    // Never cached, never framed by another site.
     ctx.set({
       "cache-control": "no-store",
       "cross-origin-resource-policy": "same-origin",

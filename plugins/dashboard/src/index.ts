@@ -7,7 +7,7 @@ import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS } from "./openapi/paths.js";
 import { builtPages } from "./pages/assets.js";
 
-/** The `[plugins.dashboard]` section, checked and with its defaults. */
+/** The `[plugins.dashboard]` section, validated, with defaults. */
 export interface DashboardConfig {
   readonly session_secs: number;
 }
@@ -22,7 +22,7 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
     const { control, sessions, ledger, turns, approvals } = kernel;
     const logins = new AdminSessions(config.session_secs);
     const parts = { control, sessions, ledger, turns, approvals, feed, logins };
-    // Both are for everybody as far as the gateway goes: a browser sends no key, the API looks at its cookie itself.
+    // The gateway asks for no key on either: a browser sends none, and the API checks its cookie itself.
     kernel.mount("/admin", adminRouter(parts), {
       auth: "none",
       openapi: ADMIN_PATHS,

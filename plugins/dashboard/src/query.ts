@@ -1,10 +1,10 @@
 import { Refusal } from "@claudeway/core";
 import type { Context } from "./access/request.js";
 
-/** A parameter of the query string; undefined where it is missing or empty. */
+/** A query parameter; undefined if missing or empty. */
 export function text(ctx: Context, name: string): string | undefined {
   const given = ctx.query[name];
-  if (Array.isArray(given)) throw new Refusal(400, `${name}: is there more than once`);
+  if (Array.isArray(given)) throw new Refusal(400, `${name} must be given once, got ${given.length} values`);
   return given === "" ? undefined : given;
 }
 
@@ -13,13 +13,13 @@ export function wholeNumber(ctx: Context, name: string, standard: number, most: 
   if (given === undefined) return standard;
   const number = /^\d{1,9}$/.test(given) ? Number(given) : 0;
   if (number >= 1 && number <= most) return number;
-  throw new Refusal(400, `${name}: is ${JSON.stringify(given)}; it takes a whole number from 1 to ${most}`);
+  throw new Refusal(400, `${name} must be an integer from 1 to ${most}, got ${JSON.stringify(given)}`);
 }
 
-export function matching(ctx: Context, name: string, pattern: RegExp, takes: string): string | undefined {
+export function matching(ctx: Context, name: string, pattern: RegExp, allowed: string): string | undefined {
   const given = text(ctx, name);
   if (given === undefined || pattern.test(given)) return given;
-  throw new Refusal(400, `${name}: is ${JSON.stringify(given.slice(0, 80))}; it takes ${takes}`);
+  throw new Refusal(400, `${name} must be ${allowed}, got ${JSON.stringify(given.slice(0, 80))}`);
 }
 
 export function oneOf<Word extends string>(
@@ -30,26 +30,29 @@ export function oneOf<Word extends string>(
   const given = text(ctx, name);
   const word = words.find((one) => one === given);
   if (given === undefined || word !== undefined) return word;
-  throw new Refusal(400, `${name}: is ${JSON.stringify(given.slice(0, 80))}; it takes ${words.join(", ")}`);
+  throw new Refusal(
+    400,
+    `${name} must be ${words.slice(0, -1).join(", ")} or ${words.at(-1)}, got ${JSON.stringify(given.slice(0, 80))}`,
+  );
 }
 
-/** A parameter that may be there several times. */
+/** A query parameter that may be repeated. */
 export function allMatching(
   ctx: Context,
   name: string,
-  { pattern, takes, most }: { readonly pattern: RegExp; readonly takes: string; readonly most: number },
+  { pattern, allowed, most }: { readonly pattern: RegExp; readonly allowed: string; readonly most: number },
 ): string[] {
   const values = [ctx.query[name] ?? []].flat().filter((value) => value !== "");
   const wrong = values.find((value) => !pattern.test(value));
   if (wrong !== undefined) {
-    throw new Refusal(400, `${name}: is ${JSON.stringify(wrong.slice(0, 80))}; it takes ${takes}`);
+    throw new Refusal(400, `${name} must be ${allowed}, got ${JSON.stringify(wrong.slice(0, 80))}`);
   }
   if (values.length > most)
-    throw new Refusal(400, `${name}: is there ${values.length} times; ${most} are the most`);
+    throw new Refusal(400, `${name} must be given at most ${most} times, got ${values.length}`);
   return values;
 }
 
-/** A part of the path. */
+/** A path parameter. */
 export function param(ctx: Context, name: string): string {
   return ctx.params[name] ?? "";
 }

@@ -3,14 +3,14 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   root: import.meta.dirname,
-  // Links are relative, so that a proxy may serve the gateway below a prefix.
+  // Links are relative, so that a proxy can serve the gateway below a prefix.
   base: "./",
   plugins: [svelte()],
   build: {
     outDir: "../dist/web",
     emptyOutDir: true,
     target: "es2022",
-    // Nothing inline: the content security policy allows what the gateway serves as a file, and nothing else.
+    // Nothing inline: the content security policy allows only files that the gateway serves.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

@@ -11,9 +11,9 @@ import { asker, listen, logIn, startWithDashboard } from "./admin.js";
 const BEHIND_PROXY = 'trusted_proxies = ["127.0.0.1"]\n';
 const MINUTE = 60_000;
 
-describe("dashboard: who gets in", () => {
+describe("dashboard: access", () => {
   describe("a login", () => {
-    it("holds for its time and no longer, and a closed one never", () => {
+    it("is valid until it expires or is closed", () => {
       let now = 0;
       const sessions = new AdminSessions(3600, () => now);
       const [one, other] = [sessions.open(), sessions.open()];
@@ -25,14 +25,14 @@ describe("dashboard: who gets in", () => {
       expect(sessions.find(one.token)).to.equal(undefined);
     });
 
-    it("is one of a bounded number", () => {
+    it("ends the oldest when there are too many", () => {
       const sessions = new AdminSessions(3600);
       const first = sessions.open();
       for (let i = 0; i < 1000; i++) sessions.open();
       expect(sessions.find(first.token)).to.equal(undefined);
     });
 
-    it("tells when it ends before its time, and not of another's end", () => {
+    it("signals its own early end, and not that of another", () => {
       const sessions = new AdminSessions(3600);
       const [one, other] = [sessions.open(), sessions.open()];
       sessions.close(one.token);
@@ -54,7 +54,7 @@ describe("dashboard: who gets in", () => {
     const login = (key: unknown, headers: Readonly<Record<string, string>> = {}) =>
       gateway.request("/admin/login", { body: { key }, key: null, headers });
 
-    it("a login's cookie is for no script, no other site and one hour; behind TLS it is Secure", async () => {
+    it("sets an HttpOnly, SameSite cookie for one hour; Secure behind TLS", async () => {
       const plain = await login(KEYS.admin);
       expect(plain.headers.get("set-cookie")).to.match(
         /^claudeway_admin=[\w-]{43}; Max-Age=3600; HttpOnly; SameSite=Strict$/,
@@ -63,7 +63,7 @@ describe("dashboard: who gets in", () => {
       expect(headers.get("set-cookie")).to.match(/; Secure$/);
     });
 
-    it("without a login, with a made-up cookie, or with a wrong key: 401; with another key: 403", async () => {
+    it("answers 401 without a valid login or key, and 403 to another key", async () => {
       for (const path of ["/admin/overview", "/admin/logs", "/admin/events", "/admin/me"]) {
         expect((await gateway.request(path, { key: null })).body).to.include({ code: "UNAUTHORIZED" });
         const made = { cookie: `claudeway_admin=${"A".repeat(43)}` };
@@ -75,13 +75,13 @@ describe("dashboard: who gets in", () => {
       });
     });
 
-    it("the admin's key as a Bearer token works too", async () => {
+    it("accepts the admin key as a Bearer token", async () => {
       const { status, body } = await gateway.request("/admin/overview");
       expect(status).to.equal(200);
       expect(body).to.include({ total_requests: 0, active_sessions: 0, total_cost_usd: 0 });
     });
 
-    it("a login that was ended does not hold", async () => {
+    it("refuses a login after logout", async () => {
       const other = await logIn(gateway);
       const ask = asker(gateway, other);
       expect((await ask("/admin/me")).body).to.include({ key_id: "admin" });
@@ -91,7 +91,7 @@ describe("dashboard: who gets in", () => {
       expect((await asker(gateway, cookie)("/admin/me")).status, "another login").to.equal(200);
     });
 
-    it("a logout ends what that login listens to, at once, and nothing else", async () => {
+    it("ends the event streams of a login at logout, and no others", async () => {
       const other = await logIn(gateway);
       const [feed, kept] = [await listen(gateway, other), await listen(gateway, cookie)];
       await eventually("the first news", () => feed.heard.length > 0);
@@ -103,7 +103,7 @@ describe("dashboard: who gets in", () => {
       await kept.close();
     });
 
-    describe("what another site's page sends is refused", () => {
+    describe("refuses requests from another site's page", () => {
       let tried = 1;
       const foreign = [
         { "sec-fetch-site": "cross-site" },
@@ -124,7 +124,7 @@ describe("dashboard: who gets in", () => {
         });
       }
 
-      it("and its own page's, or a proxy's for it, is not", async () => {
+      it("accepts requests from its own pages, also through a proxy", async () => {
         const { host } = new URL(gateway.url);
         const own = [
           { "sec-fetch-site": "same-origin", origin: "https://whatever.example" },
@@ -134,27 +134,27 @@ describe("dashboard: who gets in", () => {
         for (const headers of own) expect((await login(KEYS.admin, headers)).status).to.equal(200);
       });
 
-      it("nor can a form log in: the body has to be JSON", async () => {
+      it("refuses a form as a login: the body must be JSON", async () => {
         const body = `key=${KEYS.admin}`;
         const headers = { "content-type": "application/x-www-form-urlencoded" };
         expect((await gateway.request("/admin/login", { body, key: null, headers })).status).to.equal(400);
       });
     });
 
-    it("a body without a key is 400 and says so", async () => {
+    it("answers 400 to a body without a key", async () => {
       let bodies = 0;
       for (const key of [undefined, 7, null, ["x"]]) {
         const { status, body } = await login(key, { "x-forwarded-for": `198.51.100.${bodies++}` });
         expect(status).to.equal(400);
-        expect(body).to.include({ error: "key: takes the admin's key" });
+        expect(body).to.include({ error: "key must be the admin key" });
       }
     });
 
-    it("after three wrong keys the right one has to wait too, but not from another address", async () => {
+    it("delays even the right key after three wrong ones, but not from another address", async () => {
       const from = { "x-forwarded-for": "192.0.2.1" };
       for (const key of ["sk-wrong", KEYS.bob, "sk-wrong"]) {
         const { status, body } = await login(key, from);
-        expect([status, body["error"]]).to.deep.equal([401, "this is not the admin's key"]);
+        expect([status, body["error"]]).to.deep.equal([401, "this is not the admin key"]);
       }
       const slowed = await login(KEYS.admin, from);
       expect(slowed.status).to.equal(429);
@@ -164,14 +164,14 @@ describe("dashboard: who gets in", () => {
       expect((await login(KEYS.admin, from)).status).to.equal(200);
     });
 
-    it("a household's IPv6 network waits together, however its addresses are written", async () => {
+    it("delays a /64 IPv6 network as one, however its addresses are written", async () => {
       const from = (address: string) => ({ "x-forwarded-for": address });
       for (const host of ["1", "a:b:c:d", "2"]) await login("sk-wrong", from(`2001:db8::${host}`));
       expect((await login(KEYS.admin, from("2001:db8:0:0:ffff::"))).status).to.equal(429);
       expect((await login(KEYS.admin, from("2001:db8:0:1::1"))).status).to.equal(200);
     });
 
-    it("who changed something is in the log, and who only looked is not", async () => {
+    it("logs changes with their author, and no reads", async () => {
       const ask = asker(gateway, cookie);
       await ask("/admin/plugins/demo/disable", { method: "POST" });
       await ask("/admin/keys");
@@ -189,7 +189,7 @@ describe("dashboard: who gets in", () => {
     let gateway: TestGateway;
     after(() => gateway.dispose());
 
-    it("ends, and with it the feed that it opened", async () => {
+    it("expires, and ends its event stream", async () => {
       gateway = await startWithDashboard("[plugins.dashboard]\nsession_secs = 1\n");
       const cookie = await logIn(gateway);
       const feed = await listen(gateway, cookie);

@@ -1,7 +1,7 @@
 import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { KEYS, type RequestOptions, TestGateway } from "../../e2e/gateway.js";
 
-/** A gateway with the dashboard on, whose every answer is held against the API document. */
+/** A gateway with the dashboard enabled. Every response is validated against the API document. */
 export function startWithDashboard(config = ""): Promise<TestGateway> {
   return TestGateway.start({ args: ["--enable-plugin", "dashboard,swagger"], config });
 }
@@ -13,7 +13,7 @@ export async function logIn(gateway: TestGateway, key: string = KEYS.admin): Pro
   return (answer.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
 }
 
-/** What an answer of the admin API holds; whoever reads it says what is there. */
+/** A response body of the admin API; each test narrows it. */
 export type Body = Record<string, unknown> & {
   readonly [list in ListName]: readonly Record<string, unknown>[];
 };
@@ -28,13 +28,13 @@ type ListName =
   | "plugins"
   | "models_breakdown";
 
-/** Asks the admin API with the cookie of a login. */
+/** Calls the admin API with the cookie of a login. */
 export function asker(gateway: TestGateway, cookie: string) {
   return (path: string, options: RequestOptions = {}) =>
     gateway.request<Body>(path, { key: null, ...options, headers: { cookie, ...options.headers } });
 }
 
-/** Listens to what the dashboard tells, until it is closed. */
+/** Listens to the dashboard's events until closed. */
 export async function listen(gateway: TestGateway, cookie: string, query = "") {
   const ending = new AbortController();
   const { signal } = ending;

@@ -79,7 +79,7 @@ describe("dashboard: the admin API", () => {
     expect(turn["answer"]).to.include({ result: first.body["result"] });
   });
 
-  it("costs as CSV: a line for the whole, each model and each key of each period", async () => {
+  it("exports costs as CSV: per period one line for the total, each model and each key", async () => {
     const answer = await gateway.fetch("/admin/costs.csv?group_by=monthly", {
       key: null,
       headers: { cookie },
@@ -99,7 +99,7 @@ describe("dashboard: the admin API", () => {
     expect(cost("model")).to.be.closeTo(cost("total"), 1e-9);
   });
 
-  it("sessions page, filter by key and model, and are found by how their id begins", async () => {
+  it("pages sessions, filters them by key and model, and finds them by id prefix", async () => {
     const ids = [];
     for (let i = 0; i < 5; i++) ids.push(await startSession(KEYS.admin, "haiku"));
     const page = async (query: string) => (await ask(`/admin/sessions${query}`)).body;
@@ -122,19 +122,19 @@ describe("dashboard: the admin API", () => {
     expect((await page(""))["models"]).to.deep.equal(["sonnet"]);
   });
 
-  it("what a parameter doesn't take is 400 and says what it takes", async () => {
+  it("refuses a bad parameter with 400 and says what is allowed", async () => {
     const wrong = {
-      "/admin/sessions?limit=0": 'limit: is "0"; it takes a whole number from 1 to 1000',
-      "/admin/sessions?page=x": 'page: is "x"; it takes a whole number from 1 to 1000000',
+      "/admin/sessions?limit=0": 'limit must be an integer from 1 to 1000, got "0"',
+      "/admin/sessions?page=x": 'page must be an integer from 1 to 1000000, got "x"',
       "/admin/sessions?search=abc":
-        'search: is "abc"; it takes the beginning of a session\'s id, four characters or more',
-      "/admin/costs?group_by=hourly": 'group_by: is "hourly"; it takes daily, weekly, monthly',
-      "/admin/logs?date=../..": 'date: is "../.."; it takes a month or a day, as 2026-03 or 2026-03-12',
-      "/admin/logs?level=LOUD": 'level: is "LOUD"; it takes INFO, WARN, ERROR',
-      "/admin/logs?key_id=a&key_id=b": "key_id: is there more than once",
+        'search must be the first four or more characters of a session\'s id, got "abc"',
+      "/admin/costs?group_by=hourly": 'group_by must be daily, weekly or monthly, got "hourly"',
+      "/admin/logs?date=../..": 'date must be a month or a day, such as 2026-03 or 2026-03-12, got "../.."',
+      "/admin/logs?level=LOUD": 'level must be INFO, WARN or ERROR, got "LOUD"',
+      "/admin/logs?key_id=a&key_id=b": "key_id must be given once, got 2 values",
       "/admin/approvals?status=lost":
-        'status: is "lost"; it takes pending, allowed, denied, expired, withdrawn',
-      "/admin/logs?before=!": "before: takes what an earlier answer gave",
+        'status must be pending, allowed, denied, expired or withdrawn, got "lost"',
+      "/admin/logs?before=!": "before must be the value from an earlier response",
     };
     for (const [path, error] of Object.entries(wrong)) {
       expect((await ask(path)).body, path).to.include({ error, code: "BAD_REQUEST" });
@@ -145,7 +145,7 @@ describe("dashboard: the admin API", () => {
     expect((await ask("/admin/overview", { method: "PUT" })).status).to.equal(405);
   });
 
-  it("logs: the newest first, by key, with a cursor to the older ones", async () => {
+  it("lists log lines newest first, by key, with a cursor to older ones", async () => {
     const { entries, total, before } = await eventually("lines", async () => {
       const { body } = await ask("/admin/logs?key_id=bob&limit=1");
       return (
@@ -161,7 +161,7 @@ describe("dashboard: the admin API", () => {
     expect((await ask("/admin/logs?key_id=..")).body.entries).to.deep.equal([]);
   });
 
-  it("tells by server-sent events what changes, and a session's text as it comes", async () => {
+  it("streams changes and a session's running text as server-sent events", async () => {
     const id = await startSession(KEYS.bob);
     const feed = await listen(gateway, cookie, `?session=${id}`);
     expect(feed.response.headers.get("content-type")).to.equal("text/event-stream; charset=utf-8");
@@ -181,7 +181,7 @@ describe("dashboard: the admin API", () => {
     await feed.close();
   });
 
-  it("interrupts a running turn in the name of its key", async () => {
+  it("interrupts a running turn on behalf of its key", async () => {
     const id = await startSession(KEYS.bob);
     const answer = gateway.request(`/session/${id}`, {
       body: { prompt: "[[words 2]] [[hang]]" },
@@ -196,7 +196,7 @@ describe("dashboard: the admin API", () => {
     expect((await answer).body).to.include({ success: false });
   });
 
-  it("switches a plugin off and on, by name only, and its routes go and come", async () => {
+  it("disables and enables a plugin by name only, with its routes", async () => {
     const plugins = async () => (await ask("/admin/plugins")).body.plugins;
     const own = (await plugins()).find(({ name }) => name === "dashboard");
     expect(own).to.include({ state: "on", enabled: true, last_error: null });
@@ -218,7 +218,7 @@ describe("dashboard: the admin API", () => {
     }
   });
 
-  it("reads the file again; a broken one is 409 with the line that says where", async () => {
+  it("reloads the file; refuses a broken one with 409 and the place of the error", async () => {
     const { writeFileSync } = await import("node:fs");
     writeFileSync(join(gateway.dir, "claudeway.toml"), "[plugins.demo]\nenabled = 7\n");
     const { status, body } = await ask("/admin/plugins/reload", { method: "POST" });
@@ -229,7 +229,7 @@ describe("dashboard: the admin API", () => {
     expect(report).to.deep.include({ started: ["demo"], failed: [] });
   });
 
-  it("the pages come compressed, cached by content, and with a policy that allows nothing else", async () => {
+  it("serves pages compressed, cached by content, with a strict content security policy", async () => {
     const page = await gateway.fetch("/dashboard/", { key: null });
     const policy = page.headers.get("content-security-policy")?.split("; ");
     const closed = ["default-src", "base-uri", "form-action", "frame-ancestors"].map(

@@ -3,12 +3,12 @@ import { createTestGateway, type FetchOptions, type TestGateway } from "@claudew
 import { expect } from "chai";
 
 const OTHER = "00000000-0000-4000-8000-000000000000";
-/** What a page, a name or a call may try to be in somebody's browser. */
+/** Payloads that a page, a name or a call may try to run in a browser. */
 const MARKUP = `"><img src=x onerror=alert(1)></textarea><script>alert(2)</script>\u202e`;
 
 let link: (id: string) => Promise<string>;
 
-/** Has everything asked about, and gives the links. */
+/** A plugin that asks about every call and collects the links. */
 const asks = definePlugin<object, "approvals">({
   name: "asks",
   apiVersion: 1,
@@ -35,7 +35,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
   });
   after(() => gateway.close());
 
-  /** Each from an address of its own: what slows guesses down is tested elsewhere. */
+  /** Each request from another address, so that rate limiting does not interfere. */
   function ask(path: string, { headers, ...options }: FetchOptions = {}): Promise<Response> {
     tried++;
     const from = `10.${tried >> 8}.${tried & 255}.1`;
@@ -67,7 +67,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       `claudeway_admin=${"x".repeat(7000)}`,
     ];
     for (const one of made) {
-      it(`the cookie ${one.slice(0, 60)} opens nothing`, async () => {
+      it(`refuses the cookie ${one.slice(0, 60)}`, async () => {
         for (const path of [
           "/admin/overview",
           "/admin/sessions",
@@ -91,7 +91,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       ["a list", (key: string) => [key]],
       ["a text", (key: string) => JSON.stringify(key)],
     ] as const) {
-      it(`a login with ${what} is refused`, async () => {
+      it(`refuses a login with ${what}`, async () => {
         const answer = await ask("/admin/login", { body: body(gateway.keys["admin"] ?? "") });
         expect(answer.status).to.equal(400);
         expect(answer.headers.get("set-cookie")).to.equal(null);
@@ -107,19 +107,19 @@ describe("hostile requests to the dashboard and to signed links", () => {
       () => "",
       () => "x".repeat(8000),
     ]) {
-      it(`a login with ${JSON.stringify(change("<key>")).slice(0, 20)} is refused`, async () => {
+      it(`refuses a login with ${JSON.stringify(change("<key>")).slice(0, 20)}`, async () => {
         const answer = await ask("/admin/login", { body: { key: change(gateway.keys["admin"] ?? "") } });
         expect(answer.status).to.equal(401);
       });
     }
 
-    it("another key's holder gets in nowhere", async () => {
+    it("refuses another key everywhere", async () => {
       expect((await ask("/admin/login", { body: { key: gateway.keys["user"] } })).status).to.equal(401);
       for (const path of ["/admin/overview", "/admin/keys", "/admin/events"])
         expect((await ask(path, { key: "user" })).status).to.equal(403);
     });
 
-    it("what is refused says nothing of what there is", async () => {
+    it("reveals nothing in refusals", async () => {
       const one = await (await ask(`/admin/sessions/${OTHER}`)).text();
       const [session] = JSON.parse(
         await (await ask("/admin/sessions", { headers: { cookie } })).text(),
@@ -202,7 +202,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       `before=${Buffer.from('{"__proto__":1,"admin":-1,"constructor":1.5}').toString("base64url")}`,
       `before=${Buffer.from("[".repeat(5000)).toString("base64url")}`,
     ]) {
-      it(`the log is read nowhere else by ${query.slice(0, 60)}`, async () => {
+      it(`reads nothing outside the log folder with ${query.slice(0, 60)}`, async () => {
         const answer = await admin(`/admin/logs?${query}`);
         const text = await answer.text();
         expect([200, 400], text.slice(0, 200)).to.include(answer.status);
@@ -220,7 +220,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       "demo%00",
       "DEMO",
     ]) {
-      it(`no code comes in by the name ${name}`, async () => {
+      it(`loads no code by the name ${name}`, async () => {
         const answer = await admin(`/admin/plugins/${name}/enable`, {
           method: "POST",
           headers: { "sec-fetch-site": "same-origin" },
@@ -252,14 +252,14 @@ describe("hostile requests to the dashboard and to signed links", () => {
       });
     }
 
-    it("a redirect stays on this host", async () => {
+    it("redirects to this host only", async () => {
       for (const path of ["/dashboard", "/dashboard?//evil.example"]) {
         const answer = await fetch(gateway.url + path, { redirect: "manual" });
         expect(answer.headers.get("location")).to.equal("dashboard/");
       }
     });
 
-    it("nothing of it is framed, sniffed, cached or run inline", async () => {
+    it("forbids framing, sniffing, caching and inline scripts", async () => {
       const page = await admin("/dashboard/");
       expect(page.headers.get("content-security-policy"))
         .to.include("frame-ancestors 'none'")
@@ -302,7 +302,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
   describe("with a signed link", () => {
     const form = { "content-type": "application/x-www-form-urlencoded" };
 
-    it("the page shows what is asked, and runs nothing of it", async () => {
+    it("shows the request as text and runs nothing of it", async () => {
       const { path } = await pending();
       const page = await ask(path);
       const html = await page.text();
@@ -372,7 +372,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       });
     }
 
-    it("JSON is no form, and neither is what is too large", async () => {
+    it("refuses JSON and oversized bodies as a form", async () => {
       const { path } = await pending();
       expect((await ask(path, { body: { decision: "allow" } })).status).to.equal(415);
       const large = `decision=allow&message=${"x".repeat(70_000)}`;
@@ -380,7 +380,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       expect((await gateway.approvals.list())[0]?.status).to.equal("pending");
     });
 
-    it("two decisions at once are one", async () => {
+    it("accepts one of two simultaneous decisions", async () => {
       const { path } = await pending();
       const both = await Promise.all(
         ["allow", "deny", "allow", "deny"].map((one) =>
@@ -401,7 +401,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
       expect((await ask(path, { body: "decision=deny", headers: form })).status).to.equal(409);
     });
 
-    it("opens nothing else: neither the API nor the admin's", async () => {
+    it("gives access to nothing else: neither the API nor the admin API", async () => {
       const { path, approval } = await pending();
       const token = path.slice(path.lastIndexOf("/") + 1);
       for (const headers of [
@@ -412,7 +412,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
           expect((await ask(other, { headers: { ...headers } })).status).to.equal(401);
     });
 
-    it("is in no line of any log", async () => {
+    it("never writes a token to a log", async () => {
       const { path } = await pending();
       const token = path.slice(path.lastIndexOf("/") + 1);
       await ask(path);

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { diffLines } from "../../../plugins/dashboard/web/src/lib/diff.js";
 import { runsOf } from "../../../plugins/dashboard/web/src/lib/signs.js";
 
-describe("dashboard: what is shown of a change", () => {
-  it("a diff leads from one text to the other, over as few lines as can be", () => {
+describe("dashboard: showing a change", () => {
+  it("computes a minimal line diff", () => {
     let seed = 7;
     const random = (below: number) => {
       seed = (seed * 1103515245 + 12345) % 2147483648;
@@ -21,12 +21,12 @@ describe("dashboard: what is shown of a change", () => {
     }
   });
 
-  it("of two texts with nothing in common, all goes and all comes", () => {
+  it("replaces everything if the texts have nothing in common", () => {
     const [before, after] = ["a\n".repeat(3000), "b\n".repeat(3000)];
     expect(diffLines(before, after)).to.have.length(6000);
   });
 
-  it("signs that are not seen are shown by their numbers, and emoji stay whole", () => {
+  it("shows invisible characters by code point and keeps emoji whole", () => {
     const shown = (text: string) =>
       runsOf(text)
         .map((run) => (run.hidden ? `[${run.text}]` : run.text))

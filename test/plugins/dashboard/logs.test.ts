@@ -47,7 +47,7 @@ describe("dashboard: reading logs from the end", () => {
   const series = (key: string, from: number, to: number, step = 1): Written[] =>
     Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => line(from + i * step, key));
 
-  it("gives every line once, whatever the chunks cut through", async () => {
+  it("returns every line once, wherever chunks are cut", async () => {
     const texts = Array.from({ length: 3000 }, (_, n) => `${n}:${"ü€𝄞x".repeat((n * 7919) % 40)}`);
     texts[1500] = "long".repeat(60_000);
     const file = join(dir, "lines");
@@ -64,7 +64,7 @@ describe("dashboard: reading logs from the end", () => {
     await handle.close();
   });
 
-  it("pages backwards through several keys in the order of time, nothing twice, nothing left out", async () => {
+  it("pages backwards through several keys in time order, without gaps or duplicates", async () => {
     write("a", series("a", 0, 900, 3));
     write("b", series("b", 1, 900, 3));
     write("_unauthorized", series("_unauthorized", 2, 900, 3));
@@ -103,7 +103,7 @@ describe("dashboard: reading logs from the end", () => {
     expect(await count({ after: line(95, "").timestamp })).to.equal(9);
   });
 
-  it("leaves out what is damaged, and what is not in the folder of a key", async () => {
+  it("skips damaged lines and files outside a key's folder", async () => {
     const file = write(
       "a",
       [line(1, "a"), { no: "line" }, line(2, "a")],
@@ -122,7 +122,7 @@ describe("dashboard: reading logs from the end", () => {
     rmSync(outside, { recursive: true });
   });
 
-  it("no logs yet: an empty page", async () => {
+  it("returns an empty page when there are no logs", async () => {
     expect(await searchLogs(join(dir, "none"), PAGE)).to.deep.equal({
       entries: [],
       readBytes: 0,
@@ -130,7 +130,7 @@ describe("dashboard: reading logs from the end", () => {
     });
   });
 
-  it("of a gigabyte, the newest page takes one chunk; a search that finds nothing stops and can go on", async () => {
+  it("reads one chunk of a gigabyte for the newest page; a search without a match stops and can continue", async () => {
     const file = write("a", []);
     truncateSync(file, 1024 ** 3);
     appendFileSync(

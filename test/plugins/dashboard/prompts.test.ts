@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { LatestPrompts } from "#plugins/dashboard/live/prompts.js";
 
 describe("dashboard: the latest prompts", () => {
-  it("are kept by turn; of a long one its beginning, and how long it is", () => {
+  it("are stored by turn; a long one is cut and its length is stored", () => {
     const prompts = new LatestPrompts();
     prompts.note("short", "hello");
     prompts.note("long", "é".repeat(1_000_000));
@@ -11,7 +11,7 @@ describe("dashboard: the latest prompts", () => {
     expect(prompts.of("never")).to.equal(undefined);
   });
 
-  it("are bounded: the oldest give way", () => {
+  it("are bounded in size: the oldest are dropped", () => {
     const prompts = new LatestPrompts();
     for (let turn = 0; turn < 1000; turn++) prompts.note(`${turn}`, "x".repeat(100_000));
     const kept = Array.from({ length: 1000 }, (_, turn) => prompts.of(`${turn}`) !== undefined);
@@ -19,7 +19,7 @@ describe("dashboard: the latest prompts", () => {
     expect(kept.slice(920).every(Boolean)).to.equal(true);
   });
 
-  it("are bounded in number too: empty ones count", () => {
+  it("are bounded in number, counting empty ones", () => {
     const prompts = new LatestPrompts();
     for (let turn = 0; turn < 100_000; turn++) prompts.note(`${turn}`, "");
     expect(prompts.of("0")).to.equal(undefined);

@@ -2,7 +2,7 @@ import type { TurnHandle } from "@claudeway/core";
 import { expect } from "chai";
 import { FeedReader } from "#plugins/dashboard/live/reader.js";
 
-/** A turn whose text comes at once; `left` is set when nobody reads it any more. */
+/** A turn whose text comes at once; `left` is set when its reader is gone. */
 function turnOf(text: string) {
   const seen = { left: false };
   async function* read() {
@@ -19,8 +19,8 @@ function turnOf(text: string) {
 
 const TEXT = "0123456789".repeat(150_000);
 
-describe("dashboard: a page that listens", () => {
-  it("takes a long text in pieces, one after another, and the whole of it", async () => {
+describe("dashboard: event stream", () => {
+  it("sends a long text in several events, without loss", async () => {
     const reader = new FeedReader(new Set(["session-1"]), undefined);
     const { turn, seen } = turnOf(TEXT);
     const followed = reader.follow(turn);
@@ -39,7 +39,7 @@ describe("dashboard: a page that listens", () => {
     expect(seen.left).to.equal(true);
   });
 
-  it("lets go of the turn when it leaves in the middle of a text", async () => {
+  it("releases the turn when the reader leaves in the middle of a text", async () => {
     const reader = new FeedReader(new Set(["session-1"]), undefined);
     const { turn, seen } = turnOf(TEXT);
     const followed = reader.follow(turn);

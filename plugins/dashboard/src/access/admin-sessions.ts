@@ -1,18 +1,18 @@
 import { createHash, randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 
-/** More logins at once than an operator has; beyond it the oldest one ends. */
+/** Concurrent logins, more than an operator needs; one more ends the oldest. */
 const MOST = 1000;
 
-/** A login that holds. */
+/** A valid login. */
 export interface AdminSession {
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
-  /** Aborted when it ends before that: its owner logs out, or there are too many. */
+  /** Aborted when the login ends early: its owner logs out, or there are too many. */
   readonly ended: AbortSignal;
 }
 
-/** Who is logged in. Tokens are kept as digests only: what a core dump shows logs nobody in. */
+/** Current logins. Stores digests of tokens only, so that a core dump reveals no usable token. */
 export class AdminSessions {
   readonly #sessions = new Map<string, AdminSession & { readonly ending: AbortController }>();
 
@@ -21,12 +21,12 @@ export class AdminSessions {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** A new login, and the token that stands for it. */
+  /** Creates a login and its token. */
   open(): { readonly token: string } & AdminSession {
     this.#forgetExpired();
     const token = randomBytes(32).toString("base64url");
     const ending = new AbortController();
-    // Each of its pages listens; ten would be few.
+    // Each of its pages adds a listener; the default limit of ten is too low.
     setMaxListeners(0, ending.signal);
     const session = { expiresAt: this.now() + this.lifetimeSecs * 1000, ended: ending.signal };
     this.#sessions.set(digestOf(token), { ...session, ending });

@@ -10,21 +10,22 @@ export function isUnsafe(ctx: Context): boolean {
 }
 
 /**
- * Refuses what another site's page sends. A browser names the page's origin on every unsafe request, in `Sec-Fetch-Site`
- * (on https and localhost) or `Origin`; what sends neither is no browser, and has no cookie of a victim's.
+ * Refuses requests from other sites' pages. A browser sends the page's origin with every unsafe request, in
+ * `Sec-Fetch-Site` (on https and localhost) or `Origin`. A client that sends neither is not a browser, and has no
+ * victim's cookie.
  */
 export function refuseOtherSites(ctx: Context, publicUrl: string | undefined): void {
   const site = ctx.get("sec-fetch-site");
   const origin = ctx.get("origin");
   const same = site === "" ? origin === "" || isOwnOrigin(origin, ctx, publicUrl) : site === "same-origin";
-  if (!same) throw new Refusal(403, "this takes requests from the dashboard's own pages only");
+  if (!same) throw new Refusal(403, "requests must come from the dashboard's own pages");
 }
 
 function isOwnOrigin(origin: string, ctx: Context, publicUrl: string | undefined): boolean {
   const host = hostOf(origin);
-  // That of `file://` is empty, and so is what no proxy has said.
+  // The host of `file://` is empty, and so is a header that no proxy has set.
   if (host === undefined || host === "") return false;
-  // A page can't set these headers on a request to another site without that one's consent.
+  // A page cannot set these headers on a cross-site request unless that site consents.
   const own = [ctx.get("host"), lastOf(ctx.get("x-forwarded-host")), hostOf(publicUrl ?? "")];
   return own.includes(host);
 }
@@ -34,8 +35,8 @@ function hostOf(url: string): string | undefined {
 }
 
 /**
- * Whether the browser talks TLS, as the proxy in front says. Whoever makes that up gets a cookie that their own browser
- * keeps to itself, so nobody has to be trusted for it.
+ * Whether the browser uses TLS, according to the proxy in front. A client that forges the header only gets a cookie that
+ * its own browser withholds, so the header needs no trust.
  */
 export function isBehindTls(ctx: Context): boolean {
   return lastOf(ctx.get("x-forwarded-proto")).toLowerCase() === "https";
@@ -45,13 +46,13 @@ function lastOf(list: string): string {
   return list.slice(list.lastIndexOf(",") + 1).trim();
 }
 
-/** Where a request comes from, as the gateway knows it. */
+/** The client's address, as the gateway determined it. */
 export function clientAddressOf(ctx: Context): string | undefined {
   const { clientAddress }: RouteState = ctx.state;
   return clientAddress;
 }
 
-/** The body of a request with JSON, as the gateway has parsed it. */
+/** The JSON body that the gateway has parsed. */
 export function bodyOf(ctx: Context): unknown {
   return "body" in ctx.request ? ctx.request.body : undefined;
 }

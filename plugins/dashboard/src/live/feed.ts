@@ -8,7 +8,7 @@ type FeedScope = Scope<"control" | "turns">;
 
 const SAMPLE_MS = 1000;
 
-/** Tells every browser that listens what has changed. */
+/** Notifies every connected browser of changes. */
 export class Feed {
   readonly prompts = new LatestPrompts();
   readonly #readers = new Set<FeedReader>();
@@ -24,16 +24,16 @@ export class Feed {
     this.#tap();
   }
 
-  /** Adds a browser that listens. The caller sees to it at once that it leaves again. */
+  /** Adds a reader. The caller must make sure that it is removed with `leave`. */
   open(sessions: ReadonlySet<string>, login: AdminSession | undefined): FeedReader {
     const reader = new FeedReader(sessions, login);
     this.#readers.add(reader);
-    reader.tellLoad(this.#control.load());
+    reader.notifyLoad(this.#control.load());
     this.#sampling ??= setInterval(() => void this.#sample(), SAMPLE_MS).unref();
     return reader;
   }
 
-  /** Passes on the text of the turns that run in the sessions whose text is wanted. */
+  /** Forwards the text of running turns to a reader that follows their sessions. */
   async followRunning(reader: FeedReader): Promise<void> {
     const { sessions } = reader;
     for (const turn of sessions.size === 0 ? [] : await this.#ledger.running()) {
@@ -49,8 +49,8 @@ export class Feed {
     this.#sampling = undefined;
   }
 
-  tell(topic: Topic): void {
-    for (const reader of this.#readers) reader.tell(topic);
+  notify(topic: Topic): void {
+    for (const reader of this.#readers) reader.notify(topic);
   }
 
   close(): void {
@@ -59,23 +59,23 @@ export class Feed {
 
   #tap(): void {
     const { hooks } = this.kernel;
-    // A interceptor hook, and nothing is decided: there is no other news of a turn that begins.
+    // An interceptor that decides nothing: no observer hook reports that a turn begins.
     hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
     hooks.afterExecute.tap("feed", () => {
-      this.tell("turns");
-      this.tell("sessions");
+      this.notify("turns");
+      this.notify("sessions");
     });
-    hooks.sessionStart.tap("feed", () => this.tell("sessions"));
-    hooks.sessionEnd.tap("feed", () => this.tell("sessions"));
-    hooks.approvalRequested.tap("feed", () => this.tell("approvals"));
-    hooks.approvalDecided.tap("feed", () => this.tell("approvals"));
-    hooks.publicUrl.tap("feed", () => this.tell("gateway"));
+    hooks.sessionStart.tap("feed", () => this.notify("sessions"));
+    hooks.sessionEnd.tap("feed", () => this.notify("sessions"));
+    hooks.approvalRequested.tap("feed", () => this.notify("approvals"));
+    hooks.approvalDecided.tap("feed", () => this.notify("approvals"));
+    hooks.publicUrl.tap("feed", () => this.notify("gateway"));
     hooks.closing.tap("feed", () => this.close());
   }
 
   #begun({ id, sessionId }: TurnInfo, prompt: string): void {
     this.prompts.note(id, prompt);
-    this.tell("turns");
+    this.notify("turns");
     for (const reader of this.#readers) if (reader.sessions.has(sessionId)) this.#follow(reader, id);
   }
 
@@ -84,7 +84,7 @@ export class Feed {
     if (turn !== undefined) void reader.follow(turn);
   }
 
-  /** What no hook tells: how busy it is, plugins that fail, and what has reached the log files. */
+  /** Polls what no hook reports: load, plugin states, and the size of the log files. */
   async #sample(): Promise<void> {
     const load = this.#control.load();
     const before = this.#samples;
@@ -95,9 +95,9 @@ export class Feed {
       ),
       logs: await this.#logSizes(),
     };
-    if (before.load !== this.#samples.load) for (const reader of this.#readers) reader.tellLoad(load);
-    if (before.plugins !== this.#samples.plugins) this.tell("plugins");
-    if (before.logs !== this.#samples.logs) this.tell("logs");
+    if (before.load !== this.#samples.load) for (const reader of this.#readers) reader.notifyLoad(load);
+    if (before.plugins !== this.#samples.plugins) this.notify("plugins");
+    if (before.logs !== this.#samples.logs) this.notify("logs");
   }
 
   async #logSizes(): Promise<string> {
@@ -106,7 +106,7 @@ export class Feed {
       const files = await monthFiles(logDir, await logFolders(logDir), new Date().toISOString().slice(0, 7));
       return files.map(({ folder, size }) => `${folder}:${size}`).join();
     } catch (error) {
-      this.kernel.log.warn({ err: error }, "the logs can't be looked at");
+      this.kernel.log.warn({ err: error }, "cannot read the log folder");
       return "";
     }
   }

@@ -1,4 +1,4 @@
-/** Longer ones are cut: what a person reads of a prompt. */
+/** Longer prompts are cut. */
 const MAX_PROMPT_CHARS = 200_000;
 const MAX_CHARS = 8_000_000;
 const MAX_PROMPTS = 10_000;
@@ -6,13 +6,13 @@ const MAX_PROMPTS = 10_000;
 /** A prompt, or its beginning. */
 export interface Prompt {
   readonly text: string;
-  /** Of the whole. */
+  /** Length of the whole prompt. */
   readonly chars: number;
 }
 
 /**
- * The prompts of the latest turns, by turn. The ledger keeps none, so they are known of turns that began while the
- * dashboard was on, and forgotten with it. The oldest give way.
+ * The prompts of the latest turns, by turn. The ledger does not store prompts, so only those of turns that began while
+ * the dashboard was on are known. In memory only; the oldest are dropped first.
  */
 export class LatestPrompts {
   readonly #prompts = new Map<string, Prompt>();
@@ -39,7 +39,7 @@ export class LatestPrompts {
   }
 }
 
-/** A part of a string keeps all of it; a copy doesn't. */
+/** A substring keeps its whole string in memory; a copy does not. */
 function copyOf(text: string): string {
   return Buffer.from(text, "utf16le").toString("utf16le");
 }

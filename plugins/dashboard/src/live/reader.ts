@@ -2,56 +2,56 @@ import type { Load, TurnHandle } from "@claudeway/core";
 import type { AdminSession } from "../access/admin-sessions.js";
 import { Wake } from "./wake.js";
 
-/** What a page may have to read again. */
+/** Data that a page may have to reload. */
 export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
 
 const HEARTBEAT_MS = 15_000;
-/** Changes that come close together are told together. */
+/** Changes within this time are sent together. */
 const GATHER_MS = 150;
-/** A longer text goes in several events, each when the one before has been taken: one that waits costs no more. */
+/** Longer text is sent in several events, each after the one before was read: a waiting text costs no more memory. */
 const MAX_CHARS = 256 * 1024;
 
 interface TurnText {
   readonly turn_id: string;
-  /** How many characters came before. */
+  /** Number of characters before this text. */
   readonly at: number;
   readonly text: string;
 }
 
 /**
- * One browser that listens, for all of its tabs. It pulls: while its connection is slow, changes of one kind are one change and text waits in
- * the turn itself, so that it costs no memory.
+ * The connection of one browser, for all of its tabs. It pulls: while the connection is slow, changes of one topic are
+ * merged and text waits in the turn itself, so that it costs no memory.
  */
 export class FeedReader {
   readonly #topics = new Set<Topic>();
   readonly #wake = new Wake();
   readonly #followed = new Set<string>();
   #texts: TurnText[] = [];
-  #taken: (() => void)[] = [];
+  #drained: (() => void)[] = [];
   #load: Load | undefined;
   #closed = false;
   readonly #hurry = () => this.#wake.call();
 
   constructor(
-    /** Those whose running text it wants, by their ids. */
+    /** Ids of the sessions whose running text it receives. */
     readonly sessions: ReadonlySet<string>,
-    /** Undefined: it came with a key. */
+    /** Undefined if it came with a key. */
     private readonly login: AdminSession | undefined,
   ) {
     login?.ended.addEventListener("abort", this.#hurry);
   }
 
-  tell(topic: Topic): void {
+  notify(topic: Topic): void {
     this.#topics.add(topic);
     this.#wake.call();
   }
 
-  tellLoad(load: Load): void {
+  notifyLoad(load: Load): void {
     this.#load = load;
     this.#wake.call();
   }
 
-  /** Passes a turn's text on from now to its end. Never rejects. */
+  /** Forwards a turn's text from now to its end. Never rejects. */
   async follow(turn: TurnHandle): Promise<void> {
     if (this.#closed || this.#followed.has(turn.id)) return;
     this.#followed.add(turn.id);
@@ -74,7 +74,7 @@ export class FeedReader {
     this.#release();
   }
 
-  /** Server-sent events, until it is closed or the login ends. */
+  /** Server-sent events, until the reader is closed or the login ends. */
   async *events(): AsyncGenerator<string, void> {
     yield "retry: 2000\n\n";
     while (!this.#closed) {
@@ -86,13 +86,13 @@ export class FeedReader {
       const called = await this.#wake.wait(Math.min(HEARTBEAT_MS, left));
       if (called) await gather();
       if (this.login?.ended.aborted) continue;
-      const events = this.#take();
+      const events = this.#drain();
       if (events !== "") yield events;
       else if (!called) yield ":\n\n";
     }
   }
 
-  /** How long the login behind it still holds. */
+  /** Milliseconds until the login expires. */
   #leftMs(): number {
     if (this.login === undefined) return Number.POSITIVE_INFINITY;
     return this.login.ended.aborted ? 0 : this.login.expiresAt - Date.now();
@@ -101,10 +101,10 @@ export class FeedReader {
   #hand(text: TurnText): Promise<void> {
     this.#texts.push(text);
     this.#wake.call();
-    return new Promise((resolve) => this.#taken.push(resolve));
+    return new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  #take(): string {
+  #drain(): string {
     const topics = [...this.#topics];
     const [load, texts] = [this.#load, this.#texts];
     this.#topics.clear();
@@ -119,9 +119,9 @@ export class FeedReader {
   }
 
   #release(): void {
-    const taken = this.#taken;
-    this.#taken = [];
-    for (const resolve of taken) resolve();
+    const drained = this.#drained;
+    this.#drained = [];
+    for (const resolve of drained) resolve();
   }
 }
 

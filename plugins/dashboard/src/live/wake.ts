@@ -1,4 +1,4 @@
-/** Lets one waiter sleep until somebody has something for it; a call while nobody waits is not lost. */
+/** Lets one waiter sleep until it is called. A call that comes before the wait is not lost. */
 export class Wake {
   #called = false;
   #resolve: (() => void) | undefined;
@@ -8,7 +8,7 @@ export class Wake {
     this.#resolve?.();
   }
 
-  /** True: it was called; false: `ms` have passed. */
+  /** True if it was called; false after `ms`. */
   async wait(ms: number): Promise<boolean> {
     if (!this.#called) {
       await new Promise<void>((resolve) => {

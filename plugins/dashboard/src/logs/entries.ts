@@ -4,44 +4,44 @@ import type { Line } from "./tail.js";
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** A line of a log, and where it stands. */
+/** A log line and its position. */
 export interface LogEntry extends AuditLine {
-  /** Folder, month and offset: the same line has the same id for good. */
+  /** Folder, month and offset: the id of a line never changes. */
   readonly id: string;
 }
 
 export interface LogFilter {
   readonly level?: Level | undefined;
-  /** Anywhere in the line, whatever the case. */
+  /** Anywhere in the line, case-insensitive. */
   readonly search?: string | undefined;
-  /** The beginning of its timestamp: `2026-03`, `2026-03-12`. */
+  /** Prefix of the timestamp: `2026-03`, `2026-03-12`. */
   readonly date: string;
-  /** Later than this only: ISO 8601, UTC. */
+  /** Only lines later than this: ISO 8601, UTC. */
   readonly after?: string | undefined;
 }
 
-/** Turns lines into the entries that a filter lets through. */
+/** Converts lines to entries and applies a filter. */
 export class LogReader {
   readonly #needle: string | undefined;
   readonly #level: string | undefined;
 
   constructor(private readonly filter: LogFilter) {
     const { search, level } = filter;
-    // As it stands in the file, where a quote has a backslash.
+    // As written in the file, where a quote is escaped.
     this.#needle = search === undefined ? undefined : JSON.stringify(search).slice(1, -1).toLowerCase();
     this.#level = level === undefined ? undefined : `"level":"${level}"`;
   }
 
-  /** Undefined: filtered out, or no line of ours. */
+  /** Undefined if filtered out or malformed. */
   read({ text, offset }: Line, file: string): LogEntry | undefined {
-    // Text is compared before JSON is parsed, which takes ten times as long.
+    // Compare the text before parsing the JSON, which is ten times slower.
     if (this.#level !== undefined && !text.includes(this.#level)) return undefined;
     if (this.#needle !== undefined && !text.toLowerCase().includes(this.#needle)) return undefined;
     const line = parse(text);
     return line !== undefined && this.#wants(line) ? { ...line, id: `${file}:${offset}` } : undefined;
   }
 
-  /** Whether nothing before a line of this time can be wanted. */
+  /** Whether no line before this time can match. */
   isPast(timestamp: string): boolean {
     const { date, after = "" } = this.filter;
     return timestamp < date || timestamp < slackBefore(after);
@@ -54,7 +54,7 @@ export class LogReader {
   }
 }
 
-/** Lines are written in the order in which things ended, which is nearly that of their timestamps. */
+/** Lines are written as things end, which is nearly the order of their timestamps. */
 const SLACK_MS = 10_000;
 
 function slackBefore(timestamp: string): string {
@@ -62,7 +62,7 @@ function slackBefore(timestamp: string): string {
   return Number.isNaN(at) ? "" : new Date(at - SLACK_MS).toISOString();
 }
 
-/** The line, or undefined where it is damaged: cut off by a full disk, say. */
+/** The line, or undefined if it is damaged, for example cut off by a full disk. */
 function parse(text: string): AuditLine | undefined {
   try {
     const line: unknown = JSON.parse(text);

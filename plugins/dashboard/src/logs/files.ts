@@ -9,14 +9,14 @@ export interface LogFile {
   readonly size: number;
 }
 
-/** The folders of the log: keys, and `_unauthorized` for refused requests. */
+/** The log's folders: one per key, and `_unauthorized` for refused requests. */
 export async function logFolders(logDir: string): Promise<string[]> {
   const entries = await readdir(logDir, { withFileTypes: true }).catch(nothingThere);
-  // A link says it is no directory, so nothing outside is read.
+  // A symbolic link is not a directory here, so nothing outside is read.
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** The files of a month that there are. */
+/** The existing files of a month. */
 export async function monthFiles(
   logDir: string,
   folders: readonly string[],
@@ -33,7 +33,7 @@ export async function monthFiles(
 }
 
 function nothingThere(error: NodeJS.ErrnoException): never[] {
-  // Made when the first line is written.
+  // Created with the first line.
   if (error.code === "ENOENT") return [];
   throw error;
 }

@@ -2,26 +2,26 @@ import { type LogEntry, type LogFilter, LogReader } from "./entries.js";
 import { logFolders, monthFiles } from "./files.js";
 import { LogSource, type ReadBudget } from "./source.js";
 
-/** Enough for a search in an instant; what is older takes another request, from where this one stopped. */
+/** Bytes read per request, so that a search is quick. Another request continues where this one stopped. */
 const BUDGET_BYTES = 48 * 1024 * 1024;
 
 export interface LogQuery extends LogFilter {
-  /** Not set: every key's, and refused requests. */
+  /** If not set: all keys, and refused requests. */
   readonly keyId?: string | undefined;
   readonly limit: number;
-  /** Where an earlier answer stopped, folder by folder. */
+  /** Where an earlier response stopped, by folder. */
   readonly before?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface LogPage {
-  /** The newest first. */
+  /** Newest first. */
   readonly entries: readonly LogEntry[];
   readonly readBytes: number;
-  /** What to ask with for older ones; undefined: there are none. */
+  /** Cursor for older entries; undefined if there are none. */
   readonly before: Readonly<Record<string, number>> | undefined;
 }
 
-/** Reads a month's logs from their ends, as far as the page needs. */
+/** Reads a month's logs backwards, as far as the page needs. */
 export async function searchLogs(logDir: string, query: LogQuery): Promise<LogPage> {
   const folders = (await logFolders(logDir)).filter(
     (name) => query.keyId === undefined || name === query.keyId,
@@ -50,7 +50,7 @@ async function merge(sources: readonly LogSource[], limit: number, budget: ReadB
     if (newest?.head === undefined) break;
     entries.push(newest.head);
     await newest.advance();
-    // One that could not read on may hold a newer line than the others have.
+    // A file that ran out of budget may hold a newer line than the others.
     if (budget.left <= 0 && newest.head === undefined && newest.position > 0) break;
   }
   return entries;

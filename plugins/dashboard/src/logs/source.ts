@@ -3,20 +3,20 @@ import type { LogEntry, LogReader } from "./entries.js";
 import type { LogFile } from "./files.js";
 import { type Line, type Lines, readBackwards } from "./tail.js";
 
-/** How many bytes may be read for one answer, over all files together. */
+/** How many bytes one response may read from all files together. */
 export interface ReadBudget {
   left: number;
 }
 
-/** The wanted entries of one file, the newest first. */
+/** The matching entries of one file, newest first. */
 export class LogSource {
   readonly #name: string;
   readonly #chunks: AsyncGenerator<Lines, void>;
   #lines: readonly Line[] = [];
   #next = 0;
-  /** The newest entry that has not been taken. */
+  /** The newest entry that was not returned yet. */
   head: LogEntry | undefined;
-  /** All lines from here on have been dealt with; 0: the file is read to its start. */
+  /** All lines from here on are done; 0 when the whole file is read. */
   position: number;
 
   private constructor(
@@ -37,7 +37,7 @@ export class LogSource {
     return source;
   }
 
-  /** Finds the next head: none is left, or the budget is used up, when there is none. */
+  /** Finds the next head; there is none at the start of the file or when the budget is used up. */
   async advance(): Promise<void> {
     this.head = undefined;
     for (;;) {
@@ -54,7 +54,7 @@ export class LogSource {
     }
   }
 
-  /** Where reading goes on another time: before its head if that is wanted now, else behind it. */
+  /** Where the next request continues: before the head if it is returned now, else after it. */
   get resume(): number {
     return this.head === undefined ? this.position : this.#endOfHead;
   }
@@ -87,7 +87,7 @@ export class LogSource {
   }
 }
 
-/** Every line of ours begins with it; of one that does not, nothing is concluded. */
+/** Every audit line starts with its timestamp; a line that does not proves nothing. */
 function timestampOf({ text }: Line): string {
   return /^\{"timestamp":"([^"]{10,30})"/.exec(text)?.[1] ?? "\uffff";
 }

@@ -1,28 +1,28 @@
 import type { FileHandle } from "node:fs/promises";
 
 const CHUNK_BYTES = 64 * 1024;
-/** No line of ours is near this long; what is gets left out, so that a damaged file costs no memory. */
+/** Audit lines are much shorter; longer ones are skipped, so that a damaged file costs no memory. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** One line of a file, without its line break. */
 export interface Line {
   readonly text: string;
-  /** Where it starts. */
+  /** Offset of its first byte. */
   readonly offset: number;
 }
 
-/** What has been read, of one chunk. */
+/** The lines of one chunk. */
 export interface Lines {
-  /** The last one first. */
+  /** Last line first. */
   readonly lines: readonly Line[];
   readonly bytes: number;
 }
 
-/** The lines of a file that end before `end`, from the last to the first, a chunk at a time. */
+/** The lines of a file before `end`, last to first, one chunk at a time. */
 export async function* readBackwards(file: FileHandle, end: number): AsyncGenerator<Lines, void> {
   let position = end;
-  // The start of a line that ended in a later chunk is yet to come.
+  // The start of a line that ends in a later chunk is still unread.
   let rest: Buffer[] = [];
   let restBytes = 0;
   while (position > 0) {

@@ -1,18 +1,18 @@
 /** A piece of an OpenAPI document. */
 export type Part = Readonly<Record<string, unknown>>;
 
-/** The document calls the dashboard's own schemas by this, so that they are nobody else's. */
+/** Prefix of the dashboard's schemas in the document, so that they collide with no others. */
 const OWN = "Admin";
 
 export const own = (name: string): Part => ({ $ref: `#/components/schemas/${OWN}${name}` });
 export const core = (name: string): Part => ({ $ref: `#/components/schemas/${name}` });
 
-/** The schemas by the names that `own` gives them. */
+/** The schemas under the names that `own` refers to. */
 export function named(schemas: Readonly<Record<string, Part>>): Part {
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [OWN + name, schema]));
 }
 
-/** An object with all of these properties and no others. */
+/** An object with exactly these properties. */
 export function object(
   properties: Part,
   { optional = [] }: { readonly optional?: readonly string[] } = {},
@@ -30,10 +30,10 @@ export const COUNT: Part = { type: "integer", minimum: 0 };
 export const TIME: Part = { type: "string", format: "date-time" };
 export const ID: Part = { type: "string", format: "uuid" };
 export const ANYTHING: Part = { type: "object", additionalProperties: true };
-/** In USD; null where no price is known. */
+/** USD; null if the price is unknown. */
 export const COST: Part = {
   type: ["number", "null"],
   minimum: 0,
-  description: "USD; null where no price is known.",
+  description: "USD; null if the price is unknown.",
 };
 export const MS: Part = { type: "number", minimum: 0, description: "Milliseconds." };

@@ -4,25 +4,30 @@ import { core, FLAG, ID, list, object, own, type Part, TEXT } from "./parts.js";
 import { SCHEMAS } from "./schemas.js";
 
 const EITHER_WAY = [{ adminCookie: [] }, { bearer: [] }];
-/** 400, 401, 403, 404, 409, 429: the code says which, as everywhere. */
+/** 400, 401, 403, 404, 409 or 429; see the response's `code`. */
 const REFUSED: Part = {
-  description: "Refused; the message says why.",
+  description: "Refused; `error` contains the reason.",
   content: { "application/json": { schema: core("ErrorResponse") } },
 };
 
-/** The cookie of a login, or the admin's key as everywhere else. */
+/** A login cookie, or the admin key. */
 const SCHEMES: Part = {
-  adminCookie: { type: "apiKey", in: "cookie", name: COOKIE, description: "What `POST /admin/login` set." },
+  adminCookie: {
+    type: "apiKey",
+    in: "cookie",
+    name: COOKIE,
+    description: "The cookie that `POST /admin/login` sets.",
+  },
 };
 
-interface Told {
+interface Details {
   readonly parameters?: readonly Part[];
   readonly body?: Part;
   readonly security?: readonly Part[];
 }
 
-function operation(operationId: string, summary: string, answer: Part, told: Told = {}): Part {
-  const { parameters = [], body, security = EITHER_WAY } = told;
+function operation(operationId: string, summary: string, answer: Part, details: Details = {}): Part {
+  const { parameters = [], body, security = EITHER_WAY } = details;
   return {
     operationId,
     summary,
@@ -33,7 +38,7 @@ function operation(operationId: string, summary: string, answer: Part, told: Tol
   };
 }
 
-const json = (schema: Part, description = "As it is now."): Part => ({
+const json = (schema: Part, description = "The current state."): Part => ({
   description,
   content: { "application/json": { schema } },
 });
@@ -52,8 +57,8 @@ const whole = (standard: number, maximum: number): Part => ({
   default: standard,
 });
 const paging = (most: number): Part[] => [
-  query("page", whole(1, 1_000_000), "Which page; the newest first."),
-  query("limit", whole(20, most), "How many on a page."),
+  query("page", whole(1, 1_000_000), "Page number; page 1 is the newest."),
+  query("limit", whole(20, most), "Entries per page."),
 ];
 
 const GROUPING = query(
@@ -64,46 +69,43 @@ const GROUPING = query(
 const PERIODS = query(
   "limit",
   { type: "integer", minimum: 1, maximum: 400 },
-  "How many periods, the latest first.",
+  "Number of periods, latest first.",
 );
 
-/** What the API document says of the admin API. */
+/** The admin API in the OpenAPI document. */
 export const ADMIN_PATHS: PathsObject = {
   "/login": {
-    post: operation("adminLogin", "Sets a cookie for an hour", json(own("Me"), "Logged in."), {
+    post: operation("adminLogin", "Log in: set a cookie for an hour", json(own("Me"), "Logged in."), {
       security: [],
-      body: object({ key: { ...TEXT, description: "The admin's." } }),
+      body: object({ key: { ...TEXT, description: "The admin key." } }),
     }),
   },
   "/logout": {
-    post: operation(
-      "adminLogout",
-      "Forgets the login",
-      json(object({ logged_out: { const: true } }), "Logged out."),
-      { security: [] },
-    ),
+    post: operation("adminLogout", "Log out", json(object({ logged_out: { const: true } }), "Logged out."), {
+      security: [],
+    }),
   },
-  "/me": { get: operation("adminMe", "Tells whose login this is", json(own("Me"))) },
+  "/me": { get: operation("adminMe", "Get the current login", json(own("Me"))) },
   "/overview": {
-    get: operation("adminOverview", "Tells what runs, what it costs, what waits", json(own("Overview"))),
+    get: operation("adminOverview", "Get load, cost and pending approvals", json(own("Overview"))),
   },
   "/sessions": {
-    get: operation("adminSessions", "Lists every key's sessions", json(own("SessionPage")), {
+    get: operation("adminSessions", "List the sessions of all keys", json(own("SessionPage")), {
       parameters: [
         ...paging(1000),
-        query("model", TEXT, "Only those of this model."),
-        query("key_id", TEXT, "Only those of this key."),
-        query("search", { type: "string", pattern: "^[0-9a-f][0-9a-f-]{3,35}$" }, "How the id begins."),
+        query("model", TEXT, "Only sessions with this model."),
+        query("key_id", TEXT, "Only sessions of this key."),
+        query("search", { type: "string", pattern: "^[0-9a-f][0-9a-f-]{3,35}$" }, "Prefix of the id."),
       ],
     }),
   },
   "/sessions/{id}": {
-    get: operation("adminSession", "Tells of a session", json(own("SessionDetail")), {
+    get: operation("adminSession", "Get a session", json(own("SessionDetail")), {
       parameters: [inPath("id")],
     }),
     delete: operation(
       "adminDeleteSession",
-      "Deletes a session",
+      "Delete a session",
       json(object({ deleted: { const: true }, session_id: ID }), "Deleted."),
       {
         parameters: [inPath("id")],
@@ -111,15 +113,15 @@ export const ADMIN_PATHS: PathsObject = {
     ),
   },
   "/sessions/{id}/turns": {
-    get: operation("adminSessionTurns", "Lists a session's turns", json(own("TurnPage")), {
+    get: operation("adminSessionTurns", "List a session's turns", json(own("TurnPage")), {
       parameters: [inPath("id"), ...paging(100)],
     }),
   },
   "/sessions/{id}/interrupt": {
     post: operation(
       "adminInterrupt",
-      "Ends a session's running turn",
-      json(object({ session_id: ID, interrupted: FLAG }), "Done, if one ran."),
+      "Interrupt a session's running turn",
+      json(object({ session_id: ID, interrupted: FLAG }), "`interrupted` is false if no turn was running."),
       {
         parameters: [inPath("id")],
       },
@@ -128,80 +130,74 @@ export const ADMIN_PATHS: PathsObject = {
   "/turns": {
     get: operation(
       "adminTurns",
-      "Lists the turns that run or wait",
+      "List running and waiting turns",
       json(object({ turns: list(own("Turn")) })),
     ),
   },
   "/turns/{id}": {
-    get: operation("adminTurn", "Tells of a turn, with its whole answer", json(own("TurnDetail")), {
+    get: operation("adminTurn", "Get a turn with its whole answer", json(own("TurnDetail")), {
       parameters: [inPath("id")],
     }),
   },
   "/approvals": {
-    get: operation(
-      "adminApprovals",
-      "Lists what waits for a decision, and what was decided",
-      json(own("ApprovalPage")),
-      {
-        parameters: [
-          ...paging(100),
-          query("status", { enum: ["pending", "allowed", "denied", "expired", "withdrawn"] }, "Only those."),
-          query("session_id", ID, "Only those of this session."),
-        ],
-      },
-    ),
-  },
-  "/approvals/{id}": {
-    get: operation("adminApproval", "Tells of a request", json(own("Approval")), {
-      parameters: [inPath("id")],
-    }),
-    post: operation(
-      "adminDecide",
-      "Decides a request, if nobody has yet",
-      json(own("Approval"), "Decided."),
-      {
-        parameters: [inPath("id")],
-        body: object(
-          {
-            decision: { enum: ["allow", "deny"] },
-            message: TEXT,
-            updated_input: { type: "object", additionalProperties: true },
-            scope: { enum: ["once", "session"], default: "once" },
-          },
-          { optional: ["message", "updated_input", "scope"] },
-        ),
-      },
-    ),
-  },
-  "/logs": {
-    get: operation("adminLogs", "Lists lines of a month's log, the newest first", json(own("Logs")), {
+    get: operation("adminApprovals", "List approval requests", json(own("ApprovalPage")), {
       parameters: [
-        query("key_id", TEXT, "Only this key's folder."),
+        ...paging(100),
         query(
-          "date",
-          { type: "string", pattern: "^\\d{4}-\\d{2}(-\\d{2})?$" },
-          "A month or a day; this month if not given.",
+          "status",
+          { enum: ["pending", "allowed", "denied", "expired", "withdrawn"] },
+          "Only requests with this status.",
         ),
-        query("after", { type: "string", format: "date-time" }, "Only later lines."),
-        query("level", { enum: ["INFO", "WARN", "ERROR"] }, "Only these."),
-        query("search", { type: "string", maxLength: 200 }, "Anywhere in the line."),
-        query("limit", whole(100, 1000), "How many."),
-        query("before", TEXT, "What an earlier answer gave as `before`."),
+        query("session_id", ID, "Only requests of this session."),
       ],
     }),
   },
-  "/keys": { get: operation("adminKeys", "Lists keys and what they used", json(own("Keys"))) },
+  "/approvals/{id}": {
+    get: operation("adminApproval", "Get an approval request", json(own("Approval")), {
+      parameters: [inPath("id")],
+    }),
+    post: operation("adminDecide", "Decide an approval request", json(own("Approval"), "Decided."), {
+      parameters: [inPath("id")],
+      body: object(
+        {
+          decision: { enum: ["allow", "deny"] },
+          message: TEXT,
+          updated_input: { type: "object", additionalProperties: true },
+          scope: { enum: ["once", "session"], default: "once" },
+        },
+        { optional: ["message", "updated_input", "scope"] },
+      ),
+    }),
+  },
+  "/logs": {
+    get: operation("adminLogs", "List lines of a month's log, newest first", json(own("Logs")), {
+      parameters: [
+        query("key_id", TEXT, "Only lines of this key."),
+        query(
+          "date",
+          { type: "string", pattern: "^\\d{4}-\\d{2}(-\\d{2})?$" },
+          "A month or a day; the current month by default.",
+        ),
+        query("after", { type: "string", format: "date-time" }, "Only later lines."),
+        query("level", { enum: ["INFO", "WARN", "ERROR"] }, "Only lines of this level."),
+        query("search", { type: "string", maxLength: 200 }, "Text to find anywhere in the line."),
+        query("limit", whole(100, 1000), "Number of lines."),
+        query("before", TEXT, "The `before` of an earlier response."),
+      ],
+    }),
+  },
+  "/keys": { get: operation("adminKeys", "List keys and their usage", json(own("Keys"))) },
   "/costs": {
-    get: operation("adminCosts", "Adds money up by day, week or month", json(own("Costs")), {
+    get: operation("adminCosts", "Get cost by day, week or month", json(own("Costs")), {
       parameters: [GROUPING, PERIODS],
     }),
   },
   "/costs.csv": {
     get: operation(
       "adminCostsFile",
-      "The same for a spreadsheet",
+      "Get cost as CSV",
       {
-        description: "A line for the whole, each model and each key of each period.",
+        description: "For each period: one line for the total, one per model, and one per key.",
         content: { "text/csv": { schema: TEXT } },
       },
       { parameters: [GROUPING, PERIODS] },
@@ -210,22 +206,22 @@ export const ADMIN_PATHS: PathsObject = {
   "/plugins": {
     get: operation(
       "adminPlugins",
-      "Lists plugins, on or not",
+      "List plugins, enabled or not",
       json(object({ plugins: list(own("Plugin")) })),
     ),
   },
   "/plugins/reload": {
     post: operation(
       "adminReload",
-      "Reads the configuration again",
-      json(own("Reload"), "What became of it."),
+      "Reload the configuration",
+      json(own("Reload"), "The result of the reload."),
     ),
   },
   "/plugins/{name}/enable": {
     post: operation(
       "adminEnable",
-      "Switches a plugin on until the restart",
-      json(object({ plugin: own("Plugin") }), "It is on."),
+      "Enable a plugin until the gateway restarts",
+      json(object({ plugin: own("Plugin") }), "The plugin is enabled."),
       {
         parameters: [inPath("name", TEXT)],
       },
@@ -234,8 +230,8 @@ export const ADMIN_PATHS: PathsObject = {
   "/plugins/{name}/disable": {
     post: operation(
       "adminDisable",
-      "Switches a plugin off until the restart",
-      json(object({ plugin: own("Plugin") }), "It is off."),
+      "Disable a plugin until the gateway restarts",
+      json(object({ plugin: own("Plugin") }), "The plugin is disabled."),
       {
         parameters: [inPath("name", TEXT)],
       },
@@ -244,14 +240,18 @@ export const ADMIN_PATHS: PathsObject = {
   "/events": {
     get: operation(
       "adminEvents",
-      "Tells what changes, as server-sent events",
+      "Stream changes as server-sent events",
       {
-        description: "`change` (what to read again), `load`, `text` of a session's running turns, `expired`.",
+        description: "`change` (topics to reload), `load`, `text` of a session's running turns, `expired`.",
         content: { "text/event-stream": { schema: TEXT } },
       },
       {
         parameters: [
-          query("session", { type: "array", items: ID, maxItems: 50 }, "Those whose running text is wanted."),
+          query(
+            "session",
+            { type: "array", items: ID, maxItems: 50 },
+            "Sessions whose running text is sent.",
+          ),
         ],
       },
     ),

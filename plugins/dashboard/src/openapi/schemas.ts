@@ -42,7 +42,7 @@ const TURN = {
   created_at: TIME,
   state: {
     type: "string",
-    description: "`running`, `waiting` (held for a decision), `parked`, or how it ended.",
+    description: "`running`, `waiting` (held for a decision), `parked`, or how the turn ended.",
   },
   ended_at: orNull(TIME),
   model: TEXT,
@@ -57,7 +57,7 @@ const TURN = {
 const PROMPT = {
   ...orNull(object({ text: TEXT, chars: COUNT })),
   description:
-    "Its beginning, and how long the whole is. Null: the turn began while the dashboard was off, or too many came after it.",
+    "The beginning of the prompt, and the length of the whole. Null if the turn began while the dashboard was off, or is too old.",
 };
 
 const ANSWER = object({
@@ -80,7 +80,7 @@ const DECISION = object({
 const SHARE = { model: TEXT, request_count: COUNT, cost_usd: COST };
 
 const LOG_LINE = {
-  id: { type: "string", description: "Where the line stands; the same line has the same id for good." },
+  id: { type: "string", description: "Position of the line. The id of a line never changes." },
   timestamp: TIME,
   level: { enum: ["INFO", "WARN", "ERROR"] },
   key_id: { type: ["string", "null"] },
@@ -108,12 +108,12 @@ const LOG_DETAILS = {
   status: COUNT,
 };
 
-/** What the admin API answers. */
+/** Responses of the admin API. */
 export const SCHEMAS: Part = named({
   Me: object({
     key_id: TEXT,
     version: TEXT,
-    expires_at: { ...orNull(TIME), description: "Null: it came with a key." },
+    expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
   }),
   Overview: object({
     uptime_secs: COUNT,
@@ -163,7 +163,7 @@ export const SCHEMAS: Part = named({
     read_bytes: COUNT,
     before: {
       type: ["string", "null"],
-      description: "Given back as `before`, it brings older lines. Null: there are none.",
+      description: "Send it as `before` to get older lines. Null if there are none.",
     },
     folders: list(TEXT),
   }),

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Pages } from "@claudeway/core";
 
-/** Where the build puts the pages. */
+/** Output folder of the build. */
 const FOLDER = fileURLToPath(new URL("./web", new URL("../", import.meta.url)));
 
-/** Nothing but what this gateway serves, nothing inline, and no text that becomes markup. */
+/** Only files that this gateway serves, nothing inline, and no text that becomes markup. */
 const POLICY = [
   "script-src 'self'",
   "worker-src 'self'",
@@ -14,11 +14,11 @@ const POLICY = [
   "img-src 'self' data:",
   "connect-src 'self'",
   "require-trusted-types-for 'script'",
-  // Svelte's own, which takes the constant markup of components, and that of the worker's address.
+  // Svelte's policy, for the constant markup of components, and the policy for the worker's URL.
   "trusted-types svelte-trusted-html claudeway-worker",
 ];
 
-/** The built pages. Rejects where there are none. */
+/** The built pages. Rejects if there are none. */
 export async function builtPages(): Promise<Pages> {
   const entries = await readdir(FOLDER, { withFileTypes: true, recursive: true }).catch(notBuilt);
   const files = entries
@@ -32,5 +32,5 @@ export async function builtPages(): Promise<Pages> {
 }
 
 function notBuilt(error: unknown): never {
-  throw new Error("its pages are not built; run: npm run build", { cause: error });
+  throw new Error("the dashboard's pages are not built; run: npm run build", { cause: error });
 }

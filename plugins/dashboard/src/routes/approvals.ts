@@ -26,7 +26,7 @@ export interface ApprovalParts {
   readonly control: GatewayControl;
 }
 
-/** `/approvals…`: what waits for a decision, of every key, and what was decided by whom. */
+/** `/approvals…`: pending and decided approval requests of all keys. */
 export function approvalRoutes(router: Router, parts: ApprovalParts): void {
   const { approvals: approvalService, control } = parts;
   router.get("/approvals", async (ctx) => {
@@ -41,7 +41,7 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
   });
   router.get("/approvals/:id", async (ctx) => {
     const approval = await approvalService.get(param(ctx, "id"));
-    if (approval === undefined) throw new Refusal(404, "no such request");
+    if (approval === undefined) throw new Refusal(404, "no such approval");
     ctx.body = approvalView(approval);
   });
   router.post("/approvals/:id", async (ctx) => {
@@ -92,14 +92,15 @@ function decisionView({ by, at, decision, message, updatedInput, scope }: NonNul
 
 function decisionIn(body: unknown): Decision {
   const given = asObject(body);
-  if (given === undefined) throw new Refusal(400, "the body takes an object with a decision");
+  if (given === undefined) throw new Refusal(400, "the body must be an object with a decision");
   const { decision, message, updated_input, scope = "once" } = given;
-  if (decision !== "allow" && decision !== "deny") throw new Refusal(400, "decision: takes allow or deny");
-  if (scope !== "once" && scope !== "session") throw new Refusal(400, "scope: takes once or session");
-  if (message !== undefined && typeof message !== "string") throw new Refusal(400, "message: takes text");
+  if (decision !== "allow" && decision !== "deny") throw new Refusal(400, "decision must be allow or deny");
+  if (scope !== "once" && scope !== "session") throw new Refusal(400, "scope must be once or session");
+  if (message !== undefined && typeof message !== "string")
+    throw new Refusal(400, "message must be a string");
   const updatedInput = asObject(updated_input);
   if (updated_input !== undefined && updatedInput === undefined)
-    throw new Refusal(400, "updated_input: takes an object");
+    throw new Refusal(400, "updated_input must be an object");
   return { decision, message, updatedInput, scope };
 }
 

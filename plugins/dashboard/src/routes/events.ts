@@ -5,16 +5,16 @@ import type { Feed } from "../live/feed.js";
 import { allMatching } from "../query.js";
 import { UUID } from "./sessions.js";
 
-/** Sessions whose text one stream carries: more than a person looks at. */
+/** Sessions whose text one stream carries: more than a person watches. */
 const MAX_SESSIONS = 50;
 
-/** `GET /events`: what changes, as server-sent events; with each `session`, the text of its running turns too. */
+/** `GET /events`: changes as server-sent events; with `session`, the text of its running turns too. */
 export function eventRoutes(router: Router, feed: Feed): void {
   router.get("/events", async (ctx) => {
-    const takes = "a session's id";
-    const sessions = allMatching(ctx, "session", { pattern: UUID, takes, most: MAX_SESSIONS });
+    const allowed = "a session's id";
+    const sessions = allMatching(ctx, "session", { pattern: UUID, allowed, most: MAX_SESSIONS });
     const reader = feed.open(new Set(sessions), loginOf(ctx));
-    // Before anything is waited for: a page may be gone by then.
+    // Before the first await: the page may be gone after it.
     ctx.res.once("close", () => feed.leave(reader));
     await feed.followRunning(reader);
     ctx.set({

@@ -9,7 +9,7 @@ export interface LoginParts {
   readonly sessions: AdminSessions;
 }
 
-/** `POST /login`, `POST /logout`, and `GET /me`: whose login this is. */
+/** `POST /login`, `POST /logout`, and `GET /me`, the current login. */
 export function loginRoutes(router: Router, parts: LoginParts): void {
   const { control, sessions } = parts;
   router.post("/login", (ctx) => {
@@ -20,7 +20,7 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     ctx.state["caller"] = { keyId: adminId(control), admin: true };
     ctx.body = meOf(control, expiresAt);
   });
-  // For everybody: whoever has a cookie that is worth nothing any more gets rid of it too.
+  // Not guarded: a browser with an expired cookie can drop it too.
   router.post("/logout", (ctx) => {
     refuseOtherSites(ctx, control.publicUrl());
     sessions.close(tokenIn(ctx.headers));
@@ -32,21 +32,21 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
   });
 }
 
-/** The gateway slows down who is refused again and again. */
+/** The gateway slows down clients that are refused repeatedly. */
 function checkKey(ctx: Context, control: GatewayControl): void {
-  // Another key's secret is as wrong as one that nobody has, and looks the same.
+  // The secret of another key gets the same response as an unknown one.
   if (control.authenticate(keyIn(bodyOf(ctx)))?.admin !== true)
-    throw new Refusal(401, "this is not the admin's key");
+    throw new Refusal(401, "this is not the admin key");
 }
 
 function keyIn(body: unknown): string {
   const key = typeof body === "object" && body !== null && "key" in body ? body.key : undefined;
-  if (typeof key !== "string") throw new Refusal(400, "key: takes the admin's key");
+  if (typeof key !== "string") throw new Refusal(400, "key must be the admin key");
   return key;
 }
 
-// Written out: Koa's own way would refuse `Secure` on the plain connection from the proxy. Without a path the browser takes
-// that of the request, as it sees it: /admin, below whatever prefix a proxy serves the gateway, and nothing else of the host.
+// Written by hand: Koa would refuse `Secure` on the plain connection from the proxy. Without a path, the browser uses the
+// path of the request as it sees it: /admin below the proxy's prefix, and nothing else of the host.
 function setCookie(ctx: Context, token: string, maxAgeSecs: number): void {
   const secure = isBehindTls(ctx) ? "; Secure" : "";
   ctx.set("set-cookie", `${COOKIE}=${token}; Max-Age=${maxAgeSecs}; HttpOnly; SameSite=Strict${secure}`);

@@ -10,16 +10,16 @@ const DATE = /^\d{4}-\d{2}(?:-\d{2})?$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?Z$/;
 const MAX_SEARCH = 200;
 
-/** `GET /logs`: lines of a month, the newest first, read from the ends of the files. */
+/** `GET /logs`: lines of a month, newest first, read backwards from the ends of the files. */
 export function logRoutes(router: Router, control: GatewayControl): void {
   router.get("/logs", async (ctx) => {
     const folders = (await logFolders(control.logDir)).sort();
     const keyId = text(ctx, "key_id");
     const { entries, readBytes, before } = await searchLogs(control.logDir, {
-      // A key that never wrote a line has none; a name that leads elsewhere is no folder there.
+      // A key without lines has no folder; a name with a path in it matches no folder.
       keyId,
-      date: matching(ctx, "date", DATE, "a month or a day, as 2026-03 or 2026-03-12") ?? thisMonth(),
-      after: matching(ctx, "after", INSTANT, "a time in UTC, as 2026-03-12T10:00:00.000Z"),
+      date: matching(ctx, "date", DATE, "a month or a day, such as 2026-03 or 2026-03-12") ?? thisMonth(),
+      after: matching(ctx, "after", INSTANT, "a time in UTC, such as 2026-03-12T10:00:00.000Z"),
       level: oneOf(ctx, "level", LEVELS),
       search: searchIn(ctx),
       limit: wholeNumber(ctx, "limit", 100, 1000),
@@ -40,7 +40,7 @@ export interface LogPage {
   readonly entries: readonly LogEntry[];
   readonly total: number;
   readonly read_bytes: number;
-  /** Where the next page begins; null: there is none. */
+  /** Cursor of the next page; null if there is none. */
   readonly before: string | null;
   readonly folders: readonly string[];
 }
@@ -52,18 +52,18 @@ function thisMonth(): string {
 function searchIn(ctx: Context): string | undefined {
   const search = text(ctx, "search");
   if (search !== undefined && search.length > MAX_SEARCH) {
-    throw new Refusal(400, `search: takes up to ${MAX_SEARCH} characters`);
+    throw new Refusal(400, `search must be at most ${MAX_SEARCH} characters, got ${search.length}`);
   }
   return search;
 }
 
-/** What an earlier answer gave as `before`. */
+/** The `before` of an earlier response. */
 function cursorIn(ctx: Context): Record<string, number> | undefined {
   const given = text(ctx, "before");
   if (given === undefined) return undefined;
   const positions = parse(Buffer.from(given, "base64url").toString());
   if (typeof positions !== "object" || positions === null) {
-    throw new Refusal(400, "before: takes what an earlier answer gave");
+    throw new Refusal(400, "before must be the value from an earlier response");
   }
   const whole = Object.entries(positions).filter(
     ([, position]) => Number.isSafeInteger(position) && position >= 0,

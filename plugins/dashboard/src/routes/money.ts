@@ -9,7 +9,7 @@ const GROUPINGS = ["daily", "weekly", "monthly"] as const satisfies readonly Cos
 const STANDARD_PERIODS: Readonly<Record<CostGrouping, number>> = { daily: 30, weekly: 26, monthly: 24 };
 const MAX_PERIODS = 400;
 
-/** `/keys`, `/costs`, and the same as a file for a spreadsheet. */
+/** `/keys`, `/costs` and `/costs.csv`. */
 export function moneyRoutes(router: Router, ledger: LedgerView, control: GatewayControl): void {
   router.get("/keys", async (ctx) => {
     ctx.body = { keys: await keysOf(ledger, control) };
@@ -35,7 +35,7 @@ function asked(ctx: Context) {
   return { grouping, limit: wholeNumber(ctx, "limit", STANDARD_PERIODS[grouping], MAX_PERIODS) };
 }
 
-/** The configured keys, used or not, and those that used to be. */
+/** Configured keys, used or not, and former keys. */
 async function keysOf(ledger: LedgerView, control: GatewayControl) {
   const used = await ledger.byKey();
   const configured = control.keys().map(({ id }) => id);

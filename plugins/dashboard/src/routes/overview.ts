@@ -9,7 +9,7 @@ export interface OverviewParts {
   readonly approvals: Approvals;
 }
 
-/** `GET /overview`: what runs, what it costs, what waits. */
+/** `GET /overview`: load, cost and pending approvals. */
 export function overviewRoutes(router: Router, parts: OverviewParts): void {
   router.get("/overview", async (ctx) => {
     ctx.body = await overviewOf(parts);

@@ -3,26 +3,26 @@ import type Router from "@koa/router";
 import type { Feed } from "../live/feed.js";
 import { param } from "../query.js";
 
-/** `/plugins…`: what is on, what it costs, and the switch. */
+/** `/plugins…`: states and timings of plugins; enable and disable. */
 export function pluginRoutes(router: Router, control: GatewayControl, feed: Feed): void {
   router.get("/plugins", async (ctx) => {
     ctx.body = { plugins: await list(control) };
   });
   router.post("/plugins/reload", async (ctx) => {
     ctx.body = await telling(() => control.reload());
-    feed.tell("plugins");
+    feed.notify("plugins");
   });
   router.post("/plugins/:name/enable", async (ctx) => {
     const name = await known(control, param(ctx, "name"));
     await telling(() => control.enable(name));
-    feed.tell("plugins");
+    feed.notify("plugins");
     ctx.body = { plugin: find(control, name) };
   });
   router.post("/plugins/:name/disable", async (ctx) => {
     const name = await known(control, param(ctx, "name"));
-    // One that was never on is off already.
+    // A plugin that was never enabled is off already.
     if (find(control, name) !== undefined) await telling(() => control.disable(name));
-    feed.tell("plugins");
+    feed.notify("plugins");
     ctx.body = { plugin: find(control, name) ?? neverOn(name) };
   });
 }
@@ -34,11 +34,11 @@ async function list(control: GatewayControl) {
   return [...seen, ...others.map(neverOn)];
 }
 
-/** By name only: a path or a package would bring code in that the operator has not put on the command line. */
+/** By name only: a path or a package would load code that the operator has not put on the command line. */
 async function known(control: GatewayControl, name: string): Promise<string> {
   const names = [...control.plugins().map((plugin) => plugin.name), ...(await control.available())];
   if (!names.includes(name))
-    throw new Refusal(404, `no such plugin; there are ${[...new Set(names)].join(", ")}`);
+    throw new Refusal(404, `unknown plugin; known plugins: ${[...new Set(names)].join(", ")}`);
   return name;
 }
 
@@ -89,7 +89,7 @@ function neverOn(name: string): PluginView {
   };
 }
 
-/** The kernel's reasons are one line that is meant for the operator. */
+/** The kernel's reasons are one line each, written for the operator. */
 async function telling<T>(change: () => Promise<T>): Promise<T> {
   try {
     return await change();

@@ -32,7 +32,7 @@ export interface SessionParts {
   readonly prompts: LatestPrompts;
 }
 
-/** `/sessions…` and `/turns…`: every key's conversations. */
+/** `/sessions…` and `/turns…`: the conversations of all keys. */
 export function sessionRoutes(router: Router, parts: SessionParts): void {
   const { sessions, ledger, turns, approvals } = parts;
   router.get("/sessions", async (ctx) => {
@@ -41,12 +41,7 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
       limit: wholeNumber(ctx, "limit", 20, 1000),
       model: text(ctx, "model"),
       keyId: text(ctx, "key_id"),
-      idPrefix: matching(
-        ctx,
-        "search",
-        ID_PREFIX,
-        "the beginning of a session's id, four characters or more",
-      ),
+      idPrefix: matching(ctx, "search", ID_PREFIX, "the first four or more characters of a session's id"),
     };
     const [found, models, running] = await Promise.all([
       sessions.list(query),
@@ -82,7 +77,7 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
 }
 
 function turnRoutes(router: Router, { ledger, approvals, prompts }: SessionParts): void {
-  /** Those that run or wait for their place. */
+  /** Running and queued turns. */
   router.get("/turns", async (ctx) => {
     const [running, waiting] = await Promise.all([ledger.running(), waitingIn(approvals)]);
     ctx.body = { turns: running.map((turn) => turnView(turn, waiting.turnIds.has(turn.id))) };

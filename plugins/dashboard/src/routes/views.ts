@@ -1,12 +1,12 @@
 import type { Approvals, SessionRecord, Totals, TurnRecord, TurnResponse } from "@claudeway/core";
 import type { Prompt } from "../live/prompts.js";
 
-/** What the turns of a whole cost: null where no price of any of them is known. */
+/** The cost of several turns: null if no price is known for any of them. */
 export function costOf({ costUsd, unpriced }: Totals): number | null {
   return unpriced > 0 && costUsd === 0 ? null : costUsd;
 }
 
-/** A session as the admin sees it. */
+/** A session as shown to the admin. */
 export function sessionView(session: SessionRecord, running: boolean) {
   const { totals } = session;
   return {
@@ -26,14 +26,14 @@ export function sessionView(session: SessionRecord, running: boolean) {
 
 export type SessionView = ReturnType<typeof sessionView>;
 
-/** What a page of any list says of itself. */
+/** Paging fields of any list. */
 export interface Page {
   readonly total: number;
   readonly page: number;
   readonly limit: number;
 }
 
-/** A turn without its prompt and answer. `waits`: it is held for a person's decision. */
+/** A turn without its prompt and answer. `waits`: held for a person's decision. */
 export function turnView(turn: TurnRecord, waits = false) {
   const { ended, usage } = turn;
   const going = waits ? "waiting" : "running";
@@ -59,21 +59,21 @@ export function turnView(turn: TurnRecord, waits = false) {
 
 export type TurnView = ReturnType<typeof turnView>;
 
-/** How many calls wait for a person's decision, and the turns of the latest hundred of them. */
+/** How many calls wait for a decision, and the turns of the latest hundred of them. */
 export async function waitingIn(approvalService: Approvals) {
   const { approvals, total } = await approvalService.list({ page: 1, limit: 100, status: "pending" });
   return { total, turnIds: new Set(approvals.map(({ turnId }) => turnId)) };
 }
 
-/** Characters of a prompt or an answer that a list of turns carries. */
+/** Characters of a prompt or an answer in a list of turns. */
 const SHOWN_CHARS = 20_000;
 
-/** The prompt of a turn, its text cut; null where it is not known. */
+/** The prompt of a turn, its text cut; null if unknown. */
 export function promptView(prompt: Prompt | undefined) {
   return prompt === undefined ? null : { text: prompt.text.slice(0, SHOWN_CHARS), chars: prompt.chars };
 }
 
-/** The answer of a turn, its text cut; the whole one is at `/turns/:id`. */
+/** The answer of a turn, its text cut; `/turns/:id` has the whole. */
 export function answerView(response: TurnResponse | undefined) {
   if (response === undefined) return null;
   const { result, success, error, permission_denials = [] } = response;

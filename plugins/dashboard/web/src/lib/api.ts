@@ -1,4 +1,4 @@
-/** An answer that is no success, in the gateway's own words. */
+/** An unsuccessful response, with the gateway's message. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -10,12 +10,12 @@ export class ApiError extends Error {
 
 let endLogin = (): void => {};
 
-/** Names what is called when the gateway says that nobody is logged in any more. */
+/** Sets the callback for a login that has expired. */
 export function onLoginEnded(listener: () => void): void {
   endLogin = listener;
 }
 
-/** Where the API is: beside the dashboard, below whatever prefix a proxy serves both. */
+/** URL of the API: next to the dashboard, below the same proxy prefix. */
 export function adminUrl(path: string): string {
   return new URL(`../admin/${path}`, document.baseURI).href;
 }
@@ -33,7 +33,7 @@ export function remove<T>(path: string): Promise<T> {
   return send(path, { method: "DELETE" });
 }
 
-/** A query string of what is set. */
+/** A query string of the parameters that are set. */
 export function queryOf(parameters: Readonly<Record<string, string | number | undefined | null>>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
@@ -49,10 +49,10 @@ export function messageOf(error: unknown): string {
 
 async function send<T>(path: string, init: RequestInit): Promise<T> {
   const response = await fetch(adminUrl(path), init).catch(() => {
-    throw new ApiError(0, "the gateway does not answer");
+    throw new ApiError(0, "the gateway does not respond");
   });
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
   if (response.status === 401 && path !== "login") endLogin();
-  throw new ApiError(response.status, body.error ?? `the gateway answered ${response.status}`);
+  throw new ApiError(response.status, body.error ?? `the gateway responded with ${response.status}`);
 }

@@ -4,7 +4,7 @@ export interface Series {
   readonly values: readonly number[];
 }
 
-/** Periods one after another; of days without a turn there are none in the answer, and they count as zero. */
+/** Consecutive periods. The response omits periods without turns; they count as zero. */
 export function withEmptyDays<T extends { readonly period: string }>(
   data: readonly T[],
   empty: (period: string) => T,
@@ -23,7 +23,7 @@ export function withEmptyDays<T extends { readonly period: string }>(
 
 const MAX_SERIES = 5;
 
-/** What each model cost in each period, the dearest first; what is beyond the fifth is one series. */
+/** Cost per model and period, most expensive first. Models after the fifth share one series. */
 export function byModel(
   data: readonly {
     readonly by_model: readonly { readonly model: string; readonly cost_usd: number | null }[];

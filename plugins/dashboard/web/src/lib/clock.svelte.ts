@@ -1,4 +1,4 @@
-/** The time, to the second: what is shown as "3 min ago" moves on. */
+/** The current time, updated every second, for texts such as "3 min ago". */
 class Clock {
   now = $state(Date.now());
 

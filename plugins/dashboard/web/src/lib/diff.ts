@@ -1,6 +1,6 @@
 import { diffArrays } from "diff";
 
-/** A line of a diff, and where it is before and after. */
+/** A line of a diff, with its line numbers before and after. */
 export interface DiffLine {
   readonly kind: "same" | "gone" | "new";
   readonly text: string;
@@ -8,10 +8,10 @@ export interface DiffLine {
   readonly after: number | undefined;
 }
 
-/** Beyond so many differences the two have nothing to do with each other, and it would take long to find out. */
+/** Texts with more differences are unrelated, and comparing them would be slow. */
 const MAX_EDITS = 600;
 
-/** The shortest way from one text to the other, line by line. */
+/** The shortest edit from one text to the other, line by line. */
 export function diffLines(before: string, after: string): DiffLine[] {
   const [a, b] = [linesOf(before), linesOf(after)];
   const changes = diffArrays(a, b, { maxEditLength: MAX_EDITS }) ?? [

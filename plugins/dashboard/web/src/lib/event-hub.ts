@@ -1,23 +1,23 @@
 import type { Load } from "./types.js";
 
-/** What a page may have to read again. */
+/** Data that a page may have to reload. */
 export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
 
-/** What a tab says of itself, whenever that changes. */
+/** A tab's subscription, sent whenever it changes. */
 export interface Interest {
-  /** Where the events are. */
+  /** URL of the events. */
   readonly url: string;
-  /** False while nobody looks at the tab, and when it goes away. */
+  /** False while the tab is hidden, and when it closes. */
   readonly looking: boolean;
-  /** Whose running text it shows. */
+  /** The session whose running text it shows. */
   readonly session: string | undefined;
 }
 
-/** What a tab is told. */
+/** A message to a tab. */
 export type News =
-  /** From now on nothing is missed; what was shown before may be old, and text comes from its beginning. */
+  /** No events are missed from now on. Data shown before may be stale; text starts again at its beginning. */
   | { readonly kind: "live" }
-  /** The connection broke; the browser tries again by itself, unless it was refused. */
+  /** The connection broke. The browser reconnects by itself unless it was refused. */
   | { readonly kind: "lost"; readonly refused: boolean }
   | { readonly kind: "load"; readonly load: Load }
   | { readonly kind: "change"; readonly topics: readonly Topic[] }
@@ -27,20 +27,20 @@ export type News =
 type Port = Pick<MessagePort, "postMessage" | "onmessage">;
 
 /**
- * The one connection on which a browser hears from the gateway, for all of its tabs: over HTTP/1.1 it opens six to a host,
- * and a stream for each tab would leave the seventh none. It rests while nobody looks at any of them.
+ * The browser's single event connection, shared by all tabs: over HTTP/1.1 a browser opens six connections per host, so
+ * with a stream per tab the seventh would get none. Closed while all tabs are hidden.
  */
 export class EventHub {
   readonly #tabs = new Map<Port, Interest>();
   #source: EventSource | undefined;
   #load: Load | undefined;
 
-  /** Serves a tab: it sends its `Interest`, and gets `News`. */
+  /** Serves a tab: the tab sends its `Interest` and receives `News`. */
   connect(port: Port): void {
-    port.onmessage = ({ data }: MessageEvent<Interest>) => this.#take(port, data);
+    port.onmessage = ({ data }: MessageEvent<Interest>) => this.#update(port, data);
   }
 
-  #take(port: Port, interest: Interest): void {
+  #update(port: Port, interest: Interest): void {
     const before = this.#tabs.get(port);
     if (interest.looking) this.#tabs.set(port, interest);
     else this.#tabs.delete(port);
@@ -48,7 +48,7 @@ export class EventHub {
       this.#close();
       return;
     }
-    // A tab that begins to show a text needs it from its beginning, and the gateway tells that once for each connection.
+    // A tab that starts to show a text needs it from its beginning, which the gateway sends once per connection.
     const newText =
       interest.looking && interest.session !== undefined && interest.session !== before?.session;
     const lessText = before?.session !== undefined && before.session !== interest.session;
@@ -63,12 +63,12 @@ export class EventHub {
       `${url}?${new URLSearchParams([...sessions].map((id) => ["session", id]))}`,
     );
     const on = (event: string, news: (data: string) => News) =>
-      source.addEventListener(event, ({ data }: MessageEvent<string>) => this.#tell(news(data)));
-    source.addEventListener("open", () => this.#tell({ kind: "live" }));
+      source.addEventListener(event, ({ data }: MessageEvent<string>) => this.#broadcast(news(data)));
+    source.addEventListener("open", () => this.#broadcast({ kind: "live" }));
     source.addEventListener("error", () => this.#lost(source));
     source.addEventListener("load", ({ data }: MessageEvent<string>) => {
       this.#load = JSON.parse(data);
-      if (this.#load !== undefined) this.#tell({ kind: "load", load: this.#load });
+      if (this.#load !== undefined) this.#broadcast({ kind: "load", load: this.#load });
     });
     on("change", (data) => ({ kind: "change", topics: JSON.parse(data) }));
     on("text", (data) => ({ kind: "text", ...JSON.parse(data) }));
@@ -81,7 +81,7 @@ export class EventHub {
     this.#source = undefined;
   }
 
-  /** A tab that comes to a connection that is open already. */
+  /** Greets a tab that joins an open connection. */
   #welcome(port: Port): void {
     if (this.#source?.readyState !== EventSource.OPEN) return;
     port.postMessage({ kind: "live" } satisfies News);
@@ -92,10 +92,10 @@ export class EventHub {
     if (source !== this.#source) return;
     const refused = source.readyState === EventSource.CLOSED;
     if (refused) this.#source = undefined;
-    this.#tell({ kind: "lost", refused });
+    this.#broadcast({ kind: "lost", refused });
   }
 
-  #tell(news: News): void {
+  #broadcast(news: News): void {
     for (const port of this.#tabs.keys()) port.postMessage(news);
   }
 }

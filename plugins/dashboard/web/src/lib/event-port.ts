@@ -2,8 +2,8 @@ import workerUrl from "../event-worker.js?sharedworker&url";
 import { EventHub } from "./event-hub.js";
 
 /**
- * A tab's line to the event hub: the one that all tabs share, in a shared worker; where there are none (Chrome on Android)
- * or this one does not load, one of the tab's own. `lost` is called when the shared one turns out not to load.
+ * A tab's port to the event hub, which all tabs share in a shared worker. Without shared workers (Chrome on Android), or
+ * when the worker fails to load, the tab has a hub of its own. `lost` is called when the shared worker fails to load.
  */
 export function openEventPort(lost: (port: MessagePort) => void): MessagePort {
   if (typeof SharedWorker === "undefined") return ownPort();
@@ -18,7 +18,7 @@ function ownPort(): MessagePort {
   return port1;
 }
 
-/** What the browser knows of trusted types; the language's own types know nothing. */
+/** Trusted types, which TypeScript's DOM types lack. */
 interface WithTrustedTypes {
   readonly trustedTypes?: {
     createPolicy(
@@ -28,7 +28,7 @@ interface WithTrustedTypes {
   };
 }
 
-/** The content policy lets only the policies make scripts' addresses that it names; this address is of the build. */
+/** The content security policy names the policies that may create script URLs; this URL comes from the build. */
 function trusted(url: string): string {
   const page: WithTrustedTypes & typeof globalThis = globalThis;
   const policy = page.trustedTypes?.createPolicy("claudeway-worker", { createScriptURL: (made) => made });

@@ -8,13 +8,13 @@ export type { Topic } from "./event-hub.js";
 
 const ALL: readonly Topic[] = ["turns", "sessions", "approvals", "logs", "plugins", "gateway"];
 
-/** What the gateway tells this tab. It rests while nobody looks. */
+/** The gateway's events for this tab. Paused while the tab is hidden. */
 class Feed {
   load = $state.raw<Load | undefined>(undefined);
   live = $state(false);
-  /** Nobody looks: that there is no connection is no trouble. */
+  /** The tab is hidden: a missing connection is expected. */
   resting = $state(document.hidden);
-  /** The running text of the followed session's turns. */
+  /** Running text of the turns of the followed session. */
   texts = $state<Record<string, string>>({});
   #port: MessagePort;
   #wanted = false;
@@ -33,12 +33,12 @@ class Feed {
       this.#say();
     };
     document.addEventListener("visibilitychange", () => look(!document.hidden));
-    // A tab that is closed, or kept for the way back, says nothing any more.
+    // A tab that is closed, or in the back/forward cache, sends nothing more.
     addEventListener("pagehide", () => look(false));
     addEventListener("pageshow", () => look(!document.hidden));
   }
 
-  /** Listens; with a session, to the text of its turns too. */
+  /** Starts listening; with a session, to the text of its turns too. */
   open(session?: string): void {
     if (this.#wanted && this.#session === session) return;
     this.#wanted = true;
@@ -52,7 +52,7 @@ class Feed {
     this.#say();
   }
 
-  /** Calls back when one of the topics changes. Returns what ends it. */
+  /** Calls `listener` when one of the topics changes. Returns a function that unsubscribes. */
   on(topics: readonly Topic[], listener: () => void): () => void {
     const hear = (changed: readonly Topic[]) => {
       if (changed.some((topic) => topics.includes(topic))) listener();
@@ -74,21 +74,21 @@ class Feed {
   }
 
   #hear(news: News): void {
-    // Sent before the gateway's side heard that nobody looks.
+    // Sent before the hub learned that the tab is hidden.
     if (!this.#wanted || this.resting) return;
     if (news.kind === "load") this.load = news.load;
-    else if (news.kind === "change") this.#tell(news.topics);
+    else if (news.kind === "change") this.#notify(news.topics);
     else if (news.kind === "text") this.#append(news);
     else if (news.kind === "expired") login.ended();
     else if (news.kind === "lost") this.#lost(news.refused);
     else {
       this.live = true;
-      // Whatever happened while nobody listened.
-      this.#tell(ALL);
+      // Anything may have changed while disconnected.
+      this.#notify(ALL);
     }
   }
 
-  #tell(topics: readonly Topic[]): void {
+  #notify(topics: readonly Topic[]): void {
     for (const listener of this.#listeners) listener(topics);
   }
 
@@ -96,7 +96,7 @@ class Feed {
     this.texts[turn_id] = (this.texts[turn_id] ?? "").slice(0, at) + text;
   }
 
-  /** A browser tries again by itself, but not after an answer such as 401: then it is asked who we are. */
+  /** The browser reconnects by itself, but not after a response such as 401: then the login is checked. */
   #lost(refused: boolean): void {
     this.live = false;
     if (!refused) return;

@@ -10,9 +10,9 @@ export function compact(value: number): string {
   return value < 10_000 ? NUMBER.format(value) : COMPACT.format(value);
 }
 
-/** Dollars; where it is less than a cent, with the digits that tell. */
+/** Dollars; below one cent, with the significant digits. */
 export function usd(value: number | null): string {
-  if (value === null) return "not known";
+  if (value === null) return "unknown";
   if (value === 0) return "$0";
   const digits = value >= 0.1 ? 2 : value >= 0.01 ? 3 : 5;
   return `$${value.toLocaleString("en", { minimumFractionDigits: Math.min(2, digits), maximumFractionDigits: digits })}`;
@@ -47,13 +47,13 @@ export function utc(instant: string): string {
   return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
 }
 
-/** A period as it is read below an axis: of a day, `29 Oct`. */
+/** A period as an axis label: `29 Oct` for a day. */
 export function periodLabel(period: string): string {
   if (!/^\d{4}-\d\d-\d\d$/.test(period)) return period;
   return DAY.format(Date.parse(period));
 }
 
-/** The first part of an id: enough for the eye, the whole is in the title. */
+/** The first part of an id; the title attribute has the whole. */
 export function shortId(id: string): string {
   return id.slice(0, 8);
 }

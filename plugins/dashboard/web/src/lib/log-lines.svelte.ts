@@ -8,22 +8,22 @@ export interface LogFilter {
   readonly date: string;
 }
 
-/** What is kept on the page. */
+/** Lines kept on the page. */
 const MAX_LINES = 5000;
 const PAGE = 200;
 
-/** Lines of the log, the newest first: new ones come on top, older ones are fetched when asked for. */
+/** Log lines, newest first. New lines are added on top; older ones are fetched on request. */
 export class LogLines {
   entries = $state.raw<readonly LogEntry[]>([]);
   folders = $state.raw<readonly string[]>([]);
   error = $state("");
   busy = $state(false);
-  /** Where the older ones are; null: there are none. */
+  /** Cursor of the older lines; null if there are none. */
   before = $state<string | null>(null);
   searchedBytes = $state(0);
   #filter: LogFilter = { key_id: "", level: "", search: "", date: "" };
 
-  /** Begins anew with another filter. */
+  /** Starts over with another filter. */
   async show(filter: LogFilter): Promise<void> {
     this.#filter = filter;
     this.entries = [];
@@ -36,13 +36,13 @@ export class LogLines {
     return this.#fetch({ before: this.before }, this.#filter);
   }
 
-  /** What has been written since. */
+  /** Fetches lines written since. */
   async newer(): Promise<void> {
     if (this.busy) return;
     const newest = this.entries[0];
     const { before } = this;
     await this.#fetch(newest === undefined ? {} : { after: slackBefore(newest.timestamp) }, this.#filter);
-    // What is older is where it was.
+    // The cursor for older lines is unchanged.
     if (newest !== undefined) this.before = before;
   }
 
@@ -72,7 +72,7 @@ function merged(known: readonly LogEntry[], found: readonly LogEntry[]): LogEntr
   return entries.slice(0, MAX_LINES);
 }
 
-/** Lines of one moment may come one after another: the last seconds are asked for again, and known lines are known. */
+/** Lines with the same timestamp may arrive separately: the last seconds are requested again and duplicates dropped. */
 function slackBefore(timestamp: string): string {
   return new Date(Date.parse(timestamp) - 5000).toISOString();
 }

@@ -1,16 +1,16 @@
 import { ApiError, get, messageOf, onLoginEnded, post } from "./api.js";
 import type { Me } from "./types.js";
 
-/** Who is logged in. */
+/** The login of this browser. */
 class Login {
-  /** Undefined: not known yet; null: nobody. */
+  /** Undefined while unknown; null when not logged in. */
   me = $state.raw<Me | null | undefined>(undefined);
-  /** Why the key is asked for again. */
+  /** Why the user must log in again. */
   reason = $state("");
-  /** Why it could not be found out who is logged in. */
+  /** Why the login could not be checked. */
   trouble = $state("");
 
-  /** Finds out whether the cookie still holds. A gateway that is away, or a proxy without it, says nothing about that. */
+  /** Checks whether the cookie is still valid. An unreachable gateway says nothing about that. */
   async begin(): Promise<void> {
     this.trouble = "";
     try {
@@ -32,7 +32,7 @@ class Login {
   }
 
   ended(): void {
-    if (this.me) this.reason = "Your login has ended. Log in again to go on where you were.";
+    if (this.me) this.reason = "Your login has expired. Log in again to continue where you left off.";
     this.me = null;
   }
 }

@@ -1,4 +1,4 @@
-/** Where in the dashboard we are: `#/sessions/<id>?page=2`. Behind the hash it works below any prefix. */
+/** The current location: `#/sessions/<id>?page=2`. A hash works below any proxy prefix. */
 class Route {
   path = $state("");
   query = $state.raw(new URLSearchParams());
@@ -16,7 +16,7 @@ class Route {
     return this.path.split("/")[1];
   }
 
-  /** Changes parameters of the page that is shown; an empty one is taken out. Going back undoes it. */
+  /** Changes parameters of the current page; an empty value removes one. The browser's back button undoes it. */
   set(parameters: Readonly<Record<string, string | number>>): void {
     const query = new URLSearchParams(this.query);
     for (const [name, value] of Object.entries(parameters)) {

@@ -1,16 +1,16 @@
-/** A run of text, or one sign that would otherwise not be seen. */
+/** A run of text, or one invisible character. */
 export interface Run {
   readonly text: string;
   readonly hidden: boolean;
 }
 
 /**
- * Controls, zero-width signs, tags, and the marks that turn the direction of writing around: whoever decides on a call
- * has to see what is there, not what it pretends to be.
+ * Control and zero-width characters, tags, and marks that change the writing direction: the person who decides on a call
+ * must see what it contains, not what it looks like.
  */
 const HIDDEN = /(?![\ufe0f\t\n])[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
-/** Splits text so that hidden signs can be shown by their numbers. A line break of Windows is one. */
+/** Splits text so that invisible characters can be shown by code point. A Windows line break counts as one. */
 export function runsOf(text: string): Run[] {
   const runs: Run[] = [];
   let from = 0;

@@ -3,7 +3,7 @@ export type Choice = "auto" | "light" | "dark";
 const CHOICES: readonly Choice[] = ["auto", "light", "dark"];
 const STORED = "claudeway-theme";
 
-/** Light or dark, as the system has it unless chosen otherwise. */
+/** Light or dark: the system's choice unless the user picks one. */
 class Theme {
   choice = $state<Choice>("auto");
   #system = $state(matchMedia("(prefers-color-scheme: dark)").matches);
@@ -21,7 +21,7 @@ class Theme {
     return this.choice === "auto" ? this.#system : this.choice === "dark";
   }
 
-  /** Auto, light, dark, and around again. */
+  /** Cycles through auto, light and dark. */
   next(): void {
     this.choice = CHOICES[(CHOICES.indexOf(this.choice) + 1) % CHOICES.length] ?? "auto";
     localStorage.setItem(STORED, this.choice);

@@ -1,4 +1,4 @@
-/** What the admin API answers, as its routes build it. */
+/** Responses of the admin API, typed by its routes. */
 
 import type { TurnPage } from "../../../dist/routes/sessions.js";
 

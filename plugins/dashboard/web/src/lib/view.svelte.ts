@@ -1,12 +1,12 @@
 import { messageOf } from "./api.js";
 import { feed, type Topic } from "./feed.svelte.js";
 
-/** A busy gateway changes all the time; nobody reads faster than this. */
+/** A busy gateway changes constantly; refreshing more often would not help a reader. */
 const MIN_MS = 800;
 
 /**
- * What a page shows: loaded when the page comes up, when something that `load` reads changes, and when the gateway says
- * that one of the topics did. To be made while a component is set up.
+ * The data of a page: loaded when the page opens, when something that `load` reads changes, and when the gateway reports
+ * a change of one of the topics. Must be created during component setup.
  */
 export class View<T> {
   data = $state.raw<T | undefined>(undefined);
