@@ -150,7 +150,7 @@ export class Gateway {
     this.keyring = new Keyring(keys);
     this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
     this.#addresses = new ClientAddresses(config.trusted_proxies);
-    this.#tasks = new Tasks({ engine, turns: this.turns, workdirs: this.#workdirs });
+    this.#tasks = new Tasks({ engine, ledger, turns: this.turns, workdirs: this.#workdirs });
     this.sessions = new Sessions({
       engine,
       kernel,

@@ -1,6 +1,9 @@
-import type { TaskRequest } from "@claudeway/schemas";
+import type { TaskList, TaskRequest } from "@claudeway/schemas";
 import type { Engine } from "./ports/engine.js";
+import type { Ledger } from "./ports/ledger.js";
+import type { PageQuery } from "./ports/page.js";
 import type { Caller } from "./ports/turns.js";
+import { viewOf } from "./sessions.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
@@ -10,6 +13,7 @@ export class Tasks {
   constructor(
     private readonly parts: {
       readonly engine: Engine;
+      readonly ledger: Pick<Ledger, "sessions">;
       readonly turns: RunningTurns;
       readonly workdirs: Workdirs;
     },
@@ -27,6 +31,14 @@ export class Tasks {
     } finally {
       if (turns.get(id) === undefined) engine.abandon(id);
     }
+  }
+
+  /** The caller's tasks, newest first; the admin's key sees those of all keys. */
+  async list({ keyId, admin }: Caller, { page, limit }: PageQuery): Promise<TaskList> {
+    const query = { ...(admin ? {} : { keyId }), page, limit };
+    const { sessions, total } = await this.parts.ledger.sessions.tasks(query);
+    const tasks = sessions.map((task) => ({ ...viewOf(task), key_id: task.keyId }));
+    return { tasks, total, page, limit };
   }
 
   /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is refused. */

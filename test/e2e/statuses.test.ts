@@ -169,6 +169,7 @@ describe("every status of every operation", function () {
       expect(interrupted.body).to.deep.equal({ session_id: id, interrupted: false });
       expect((await gateway.request(`/session/${id}`)).body).to.include({ task_count: 2 });
       expect((await gateway.request("/sessions?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
+      expect((await gateway.request("/tasks?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
       expect((await gateway.request(`/session/${id}`, { method: "DELETE" })).status).to.equal(200);
       const frames = await overSocket({ prompt: "[[words 3]]" });
       expect(frames.at(-1)).to.include({ event: "done" });

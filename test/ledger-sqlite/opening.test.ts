@@ -251,11 +251,15 @@ describe("ledger: opening", () => {
         VALUES ('s', 'ci', 'session', 'sonnet', '/tmp', 0, 1, 1, 1, 5);
         INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at, cost_nano,
           by_model, end, ended_at, answered_by, duration_ms, queued_ms)
-        VALUES ('t', 1, 'ci', 'r', 'sonnet', 1, x'ab', 1, 5, '"m"', 'completed', 2, 'm', 1, 0)`);
+        VALUES ('t', 1, 'ci', 'r', 'sonnet', 1, x'ab', 1, 5, '"m"', 'completed', 2, 'm', 1, 0);
+        INSERT INTO sessions (id, key_id, kind, model, workdir, owns_workdir, created_at, last_used)
+        VALUES ('task', 'ci', 'task', 'sonnet', '/tmp', 0, 1, 1)`);
       database.close();
       const ledger = await openLedger({ dataDir });
       expect((await ledger.sessions.get("s"))?.totals.costUsd).to.equal(5e-9);
       expect((await ledger.turns.get("t"))?.ended?.model).to.equal("m");
+      const tasks = version < 5 ? 1 : 0;
+      expect((await ledger.sessions.tasks({ keyId: "ci", page: 1, limit: 1 })).total).to.equal(tasks);
       await ledger.close();
     }
   });

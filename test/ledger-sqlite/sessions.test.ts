@@ -88,6 +88,25 @@ describe("ledger: sessions", () => {
     }
   });
 
+  it("lists tasks by themselves, the newest first, by key", async () => {
+    const ids: Record<string, string[]> = { admin: [], ci: [] };
+    const all: string[] = [];
+    for (let i = 0; i < 9; i++) {
+      const keyId = i % 3 === 0 ? "admin" : "ci";
+      const task = newSession({ keyId, kind: i === 4 ? "session" : "task" });
+      await ledger.sessions.create(task);
+      if (i === 4) continue;
+      ids[keyId]?.unshift(task.id);
+      all.unshift(task.id);
+    }
+    for (const [keyId, expected] of [...Object.entries(ids), [undefined, all], ["none", []]] as const) {
+      const first = await ledger.sessions.tasks({ keyId, page: 1, limit: 4 });
+      const second = await ledger.sessions.tasks({ keyId, page: 2, limit: 4 });
+      expect([...first.sessions, ...second.sessions].map(({ id }) => id)).to.deep.equal(expected);
+      expect([first.total, second.total]).to.deep.equal([expected.length, expected.length]);
+    }
+  });
+
   it("refuses pages that are none", async () => {
     for (const [page, limit] of [
       [0, 10],

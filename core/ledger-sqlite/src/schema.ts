@@ -109,8 +109,16 @@ ALTER TABLE sessions ADD COLUMN background_lost TEXT;
 CREATE INDEX sessions_background ON sessions (seq) WHERE background IS NOT NULL;
 `;
 
+const VERSION_5 = `
+-- One-shot tasks are listed too. None is ever deleted.
+CREATE INDEX tasks_listed ON sessions (seq) WHERE kind = 'task';
+CREATE INDEX tasks_by_key ON sessions (key_id, seq) WHERE kind = 'task';
+CREATE TABLE task_counts (key_id TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO task_counts SELECT key_id, count(*) FROM sessions WHERE kind = 'task' GROUP BY key_id;
+`;
+
 /** Every version's step from the one before, oldest first. A step that was released never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {

@@ -42,6 +42,7 @@ export class SessionTable {
         at,
       );
       if (session.kind === "session") count(this.database, session.keyId, session.model, 1);
+      else countTask(this.database, session.keyId);
     });
   }
 
@@ -60,6 +61,25 @@ export class SessionTable {
       offsetOf(query),
     );
     return { sessions: rows.map(toSession), total: this.count(query), page, limit };
+  }
+
+  tasks(query: Pick<SessionFilter, "keyId"> & PageQuery): SessionPage {
+    const { page, limit } = checkPage(query);
+    const { keyId } = query;
+    const [index, where, values] =
+      keyId === undefined ? ["tasks_listed", "", []] : ["tasks_by_key", " AND key_id = ?", [keyId]];
+    const rows = this.database.all(
+      `SELECT * FROM sessions INDEXED BY ${index} WHERE kind = 'task'${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offsetOf(query),
+    );
+    const counted = this.database.one(
+      `SELECT coalesce(sum(tasks), 0) AS total FROM task_counts WHERE true${where}`,
+      ...values,
+    );
+    const total = counted === undefined ? 0 : integer(counted, "total");
+    return { sessions: rows.map(toSession), total, page, limit };
   }
 
   count(filter: SessionFilter = {}): number {
@@ -176,6 +196,13 @@ function count(database: Database, keyId: string, model: string, difference: 1 |
     keyId,
     model,
     difference,
+  );
+}
+
+function countTask(database: Database, keyId: string): void {
+  database.run(
+    "INSERT INTO task_counts (key_id, tasks) VALUES (?, 1) ON CONFLICT DO UPDATE SET tasks = tasks + 1",
+    keyId,
   );
 }
 

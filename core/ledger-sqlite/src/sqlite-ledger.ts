@@ -81,6 +81,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       create: async((session) => sessions.create(session)),
       get: async((id) => sessions.get(id)),
       list: async((query) => sessions.list(query)),
+      tasks: async((query) => sessions.tasks(query)),
       count: async((filter) => sessions.count(filter)),
       touch: async((id, at) => sessions.touch(id, at)),
       delete: async((id, at) => sessions.delete(id, at)),

@@ -110,6 +110,8 @@ export interface SessionBook {
   get(id: string): Promise<SessionRecord | undefined>;
   /** Newest first, without tasks and deleted sessions. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
+  /** The sessions of one-shot tasks, newest first. */
+  tasks(query: Pick<SessionFilter, "keyId"> & PageQuery): Promise<SessionPage>;
   /** The number of sessions, without tasks and deleted ones. */
   count(filter?: SessionFilter): Promise<number>;
   /** Sets `lastUsed`; an earlier time is ignored. */

@@ -1168,6 +1168,28 @@ export type StreamEvent =
   | ErrorEvent;
 
 /**
+ * One page of one-shot tasks.
+ */
+export interface TaskList {
+  /**
+   * The tasks of this page.
+   */
+  tasks: Task[];
+  /**
+   * How many there are on all pages.
+   */
+  total: number;
+  /**
+   * The page's number, from 1.
+   */
+  page: number;
+  /**
+   * How many a page holds at most.
+   */
+  limit: number;
+}
+
+/**
  * A one-shot task: one prompt, one answer.
  */
 export interface TaskRequest {
@@ -1203,6 +1225,49 @@ export interface TaskRequest {
    * True: the turn runs on when the client goes away.
    */
   detach: boolean;
+}
+
+/**
+ * A one-shot task and what it used.
+ */
+export interface Task {
+  /**
+   * Its id, which is also that of its turn and of the Claude session.
+   */
+  session_id: string;
+  /**
+   * The key that ran it.
+   */
+  key_id: string;
+  /**
+   * When it came, UTC.
+   */
+  created_at: string;
+  /**
+   * When its last turn began or ended, UTC.
+   */
+  last_used: string;
+  /**
+   * The model, as it was asked for.
+   */
+  model: string;
+  /**
+   * How many turns it had: one, and one for each approval of its calls.
+   */
+  task_count: number;
+  /**
+   * The folder that Claude works in.
+   */
+  workdir: string;
+  tokens: Tokens;
+  /**
+   * What its turns cost together, in USD; null where no price is known.
+   */
+  cost_usd: number | null;
+  /**
+   * True: the cost of one of its turns or more is an estimate.
+   */
+  cost_estimated?: boolean;
 }
 
 /**
@@ -1356,7 +1421,9 @@ export interface SchemaTypes {
   "session-turn-request": SessionTurnRequest;
   "session": Session;
   "stream-event": StreamEvent;
+  "task-list": TaskList;
   "task-request": TaskRequest;
+  "task": Task;
   "tokens": Tokens;
   "turn-response": TurnResponse;
   "turn-status": TurnStatus;
@@ -1404,7 +1471,9 @@ export const SCHEMA_NAMES = [
   "session-turn-request",
   "session",
   "stream-event",
+  "task-list",
   "task-request",
+  "task",
   "tokens",
   "turn-response",
   "turn-status",

@@ -75,6 +75,18 @@ const session = {
   cost_usd: answered.cost_usd,
 };
 
+const listedTask = {
+  session_id: TASK_ID,
+  key_id: "bob",
+  created_at: "2026-03-02T16:19:10.402Z",
+  last_used: "2026-03-02T16:19:12.060Z",
+  model: "haiku",
+  task_count: 1,
+  workdir: "/tmp/claude-tasks",
+  tokens: denied.tokens,
+  cost_usd: denied.cost_usd,
+};
+
 const approval = {
   id: "0d8c8ef0-1d7c-4f0e-9c5a-3b8f6f3d2a10",
   session_id: TASK_ID,
@@ -178,6 +190,7 @@ export const EXAMPLES = {
   answered,
   session,
   sessions: { sessions: [session], total: 1, page: 1, limit: 20 },
+  tasks: { tasks: [listedTask], total: 1, page: 1, limit: 20 },
   interrupted: { session_id: SESSION_ID, interrupted: true },
   deleted: { deleted: true, session_id: SESSION_ID },
   approveRequest: { tool_use_ids: [denial.tool_use_id] },

@@ -72,6 +72,16 @@ const TASKS = {
       errors: ["TIMEOUT", "CONFLICT"],
     }),
   },
+  "/tasks": {
+    get: keyed({
+      operationId: "listTasks",
+      summary: "Lists one-shot tasks, newest first",
+      description: "The caller's own; the admin's key sees those of all keys.",
+      tag: "tasks",
+      parameters: PAGE,
+      ok: answer("One page of tasks.", json("task-list", { tasks: EXAMPLES.tasks })),
+    }),
+  },
   "/task/stream": {
     post: keyed({
       operationId: "streamTask",

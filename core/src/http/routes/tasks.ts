@@ -1,17 +1,22 @@
+import type { TaskList } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
+import { pageOf } from "../query.js";
 import type { TurnStarter } from "../start-turn.js";
 
-/** `POST /task` and `POST /task/stream`: one prompt, one answer, no session to keep. */
+/** `POST /task`, `POST /task/stream`: one prompt, one answer, no session to keep. `GET /tasks`: what ran so. */
 export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: TurnStarter): void {
   router.post("/task", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task" });
     await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, id)));
+  });
+  router.get("/tasks", async (ctx) => {
+    ctx.body = (await tasks.list(callerOf(ctx), pageOf(ctx))) satisfies TaskList;
   });
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
