@@ -41,6 +41,7 @@ import { Background } from "./turns/background.js";
 import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
 import { TurnQueue } from "./turns/queue.js";
+import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
 import { SessionEvents } from "./turns/session-events.js";
 import { TurnViews } from "./turns/view.js";
@@ -95,7 +96,7 @@ export class Gateway {
   readonly #keyBudgets = new Map<string, ByteBudget>();
   readonly #server: Server;
   readonly #sockets: TaskSockets;
-  readonly #parked: ParkedTurns;
+  readonly #resumption: Resumption;
   readonly #events = new SessionEvents();
   /** Aborted when closing begins: turns that wait for a person park, and parked turns no longer resume. */
   readonly #shutdown = new AbortController();
@@ -122,30 +123,30 @@ export class Gateway {
       maxRunningOf: (keyId) => keyLimits[keyId]?.max_running,
     });
     const records = { ledger, audit, log };
+    const parked = new ParkedTurns({ records, kernel, approvalService });
     this.turns = new RunningTurns({
       kernel,
       engine,
       queue: this.#queue,
       records,
       events: this.#events,
-      waitForOwnTurns: (sessionId, stop) => this.turns.waitForOwnTurns(sessionId, stop),
       waitForEarlierTurns: (sessionId, stop, resumed) => order.enter(sessionId, stop, { again: resumed }),
       spawn: options.spawn,
       approvalMode: options.approvalMode,
       approvalService,
-      checkParked: (sessionId, withdraw) => this.#parked.check(sessionId, withdraw),
+      checkParked: (sessionId, withdraw) => parked.check(sessionId, withdraw),
       workdirs: this.#workdirs,
       checkLedger: () => this.#ledgerWatch.check(),
       closing: this.#shutdown.signal,
       log,
     });
     engine.listen(new Background({ records, turns: this.turns, events: this.#events }));
-    this.#parked = new ParkedTurns({
-      records,
-      kernel,
+    this.#resumption = new Resumption({
+      parked,
       approvalService,
       turns: this.turns,
       closing: this.#shutdown.signal,
+      log,
     });
     this.keyring = new Keyring(keys);
     this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
@@ -157,7 +158,8 @@ export class Gateway {
       ledger,
       approvalService,
       turns: this.turns,
-      parked: this.#parked,
+      parked,
+      resumption: this.#resumption,
       events: this.#events,
       workdirs: this.#workdirs,
     });
@@ -307,7 +309,7 @@ export class Gateway {
 
   /** Resumes turns that the previous gateway left parked and whose call has been decided or has expired. */
   recover(): Promise<void> {
-    return this.#parked.recover();
+    return this.#resumption.recover();
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Ledger, SessionRecord } from "./ports/ledger.js";
 import type { Caller, TurnPlan } from "./ports/turns.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
+import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
@@ -22,6 +23,7 @@ export interface SessionParts {
   readonly ledger: Ledger;
   readonly turns: RunningTurns;
   readonly parked: ParkedTurns;
+  readonly resumption: Resumption;
   readonly approvalService: ApprovalService;
   readonly events: SessionEvents;
   readonly workdirs: Workdirs;
@@ -171,7 +173,7 @@ export class Sessions {
     ids: readonly string[],
     decider: Decider,
   ): Promise<Turn | undefined> {
-    const { approvalService, turns, parked } = this.parts;
+    const { approvalService, turns, resumption } = this.parts;
     const pending = await approvalService.list({ sessionId, status: "pending", page: 1, limit: 1000 });
     const waiting = pending.approvals.filter(({ toolUseId }) => ids.includes(toolUseId));
     const [first] = waiting;
@@ -184,7 +186,7 @@ export class Sessions {
       );
     }
     for (const { id } of waiting) await approvalService.decide(id, { decision: "allow" }, decider);
-    await parked.goOn(first.turnId);
+    await resumption.goOn(first.turnId);
     const turn = turns.get(first.turnId);
     if (turn === undefined) {
       throw new GatewayError("UNAVAILABLE", `the turn ${first.turnId} goes on later`, {

@@ -1,40 +1,31 @@
 import type { ApprovalService } from "../approvals/approval-service.js";
 import { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { Approval } from "../ports/approvals.js";
 import type { TurnRecord } from "../ports/ledger.js";
 import type { ParkedTurn, TurnOutcome } from "../ports/turns.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
-import type { RunningTurns } from "./running.js";
 import { NO_USAGE } from "./usage.js";
 
 export interface ParkedTurnsOptions {
   readonly records: Records;
   readonly kernel: Kernel;
   readonly approvalService: ApprovalService;
-  readonly turns: RunningTurns;
-  /** Aborted when the gateway closes: turns decided after that resume at the next start. */
-  readonly closing: AbortSignal;
 }
 
-type Parked = TurnRecord & { readonly parked: ParkedTurn };
+/** A turn that is parked, with what its resumption needs. */
+export type Parked = TurnRecord & { readonly parked: ParkedTurn };
 
-/** Parked turns: they wait for a person without a process. They resume when their call is settled, or are withdrawn. */
+/** The parked turns of the ledger: they wait for a person without a process. */
 export class ParkedTurns {
-  /**
-   * The approval that each turn last resumed for, so that a turn that could not be recorded is not resumed in a loop.
-   */
-  readonly #gone = new Map<string, string>();
+  constructor(private readonly options: ParkedTurnsOptions) {}
 
-  constructor(private readonly options: ParkedTurnsOptions) {
-    options.approvalService.onSettled((approval) => void this.#onSettled(approval));
-    options.turns.onParked((turnId) => void this.goOn(turnId));
+  async ids(): Promise<string[]> {
+    return (await this.options.records.ledger.turns.parked()).map(({ id }) => id);
   }
 
-  /** Called once after a start. Resumes the turns whose call was decided or has expired. */
-  async recover(): Promise<void> {
-    for (const { id } of await this.options.records.ledger.turns.parked()) await this.goOn(id);
+  async get(turnId: string): Promise<Parked | undefined> {
+    return asParked(await this.options.records.ledger.turns.get(turnId));
   }
 
   /** The session's parked turn, if there is one. */
@@ -64,45 +55,12 @@ export class ParkedTurns {
   async withdraw(turn: Parked, why: string): Promise<boolean> {
     const { status } = await this.options.approvalService.withdraw(turn.parked.approvalId);
     if (status !== "withdrawn") return false;
-    await this.#end(turn, why);
+    await this.end(turn, why);
     return true;
   }
 
-  /** Resumes a parked turn if its call is settled. Does nothing if it runs, still waits or has ended. */
-  async goOn(turnId: string): Promise<void> {
-    const { records, approvalService, turns, closing } = this.options;
-    try {
-      const turn = asParked(await records.ledger.turns.get(turnId));
-      if (turn === undefined) this.#gone.delete(turnId);
-      const approval = turn === undefined ? undefined : await approvalService.get(turn.parked.approvalId);
-      if (turn === undefined || approval === undefined || approval.status === "pending") return;
-      if (approval.status === "withdrawn")
-        return await this.#end(turn, "the gateway ended while it was withdrawn");
-      // No await between here and `start`, so that of two concurrent calls only one starts the turn.
-      if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.get(turnId) === approval.id)
-        return;
-      this.#gone.set(turnId, approval.id);
-      const { parked, usage, route } = turn;
-      const { id, sessionId, kind, keyId, origin = "prompt", createdAt } = turn;
-      turns.start({
-        info: { id, sessionId, kind, keyId, origin, createdAt },
-        plan: { ...parked.plan, prompt: "" },
-        route,
-        continues: { parked, approval, usage },
-      });
-    } catch (error) {
-      records.log.error(
-        { err: error, turn_id: turnId },
-        "a parked turn could not go on; the next start tries again",
-      );
-    }
-  }
-
-  async #onSettled({ turnId, status }: Approval): Promise<void> {
-    if (status !== "withdrawn") await this.goOn(turnId);
-  }
-
-  async #end(turn: Parked, why: string): Promise<void> {
+  /** Records the end of a turn whose call was withdrawn, unless it has ended. */
+  async end(turn: Parked, why: string): Promise<void> {
     const { ledger, audit } = this.options.records;
     const outcome = withdrawnOutcome(turn, why);
     const at = new Date().toISOString();

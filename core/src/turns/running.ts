@@ -11,7 +11,14 @@ export class RunningTurns {
   #drained: (() => void) | undefined;
   #closed = false;
 
-  constructor(private readonly context: TurnContext) {}
+  readonly #context: TurnContext;
+
+  constructor(context: Omit<TurnContext, "waitForOwnTurns">) {
+    this.#context = {
+      ...context,
+      waitForOwnTurns: (sessionId, stop) => this.waitForOwnTurns(sessionId, stop),
+    };
+  }
 
   /** Starts a turn. Throws UNAVAILABLE once the gateway closes. */
   start(request: TurnRequest): Turn {
@@ -40,7 +47,7 @@ export class RunningTurns {
   }
 
   #add(request: TurnRequest): Turn {
-    const turn = new Turn(request, this.context);
+    const turn = new Turn(request, this.#context);
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(({ outcome }) => {
       this.#turns.delete(turn.info.id);
@@ -63,7 +70,7 @@ export class RunningTurns {
 
   /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   checkLedger(): void {
-    this.context.checkLedger();
+    this.#context.checkLedger();
   }
 
   /** Calls the listener with the id of each turn that parked, after its removal from this collection. */

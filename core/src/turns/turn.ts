@@ -37,7 +37,7 @@ interface RecordedTurn {
  *   beforeExecute → earlier turns of the session → queue → spawn → engine ⇄ (approve → ApprovalService)
  *     → ledger and audit log → afterExecute
  *
- * A turn that parks leaves this object without an outcome in the ledger. When its call is decided, `ParkedTurns` starts
+ * A turn that parks leaves this object without an outcome in the ledger. When its call is decided, `Resumption` starts
  * another `Turn` with the same id and `request.continues` set.
  */
 export class Turn {
