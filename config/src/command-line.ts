@@ -5,7 +5,7 @@ import { ConfigError } from "./errors.js";
 import { fileSettings, flagSettings, longFlag, type Setting } from "./settings.js";
 import { readText, splitList } from "./text.js";
 
-/** What the arguments say, not yet weighed against the file and the environment. */
+/** The parsed arguments, before they are merged with the file and the environment. */
 export interface Arguments {
   readonly command: CommandName;
   readonly args: readonly string[];
@@ -29,14 +29,14 @@ export function parseArguments(argv: readonly string[]): Arguments {
   };
 }
 
-/** What a setting is called on the command line, by its key. */
+/** The flag of each setting, by the setting's key. */
 export function flagNames(settings: readonly Setting[]): Record<string, string> {
   return Object.fromEntries(
     settings.flatMap(({ key, flag }) => (flag === undefined ? [] : [[key, longFlag(flag)]])),
   );
 }
 
-/** The program as commander knows it; also what the help is made of. */
+/** Builds the commander program that parses the flags and formats the help. */
 export function buildProgram(): Command {
   const program = new Command("claudeway").helpOption(false).exitOverride();
   program.configureOutput({ writeOut: () => {}, writeErr: () => {}, outputError: () => {} });
@@ -48,7 +48,7 @@ export function buildProgram(): Command {
 
 function toOption(flag: string): Option {
   const option = new Option(flag);
-  // Everything that was given is kept: lists may be given in several flags.
+  // All values are kept: a list may be given in several flags.
   return option.required ? option.argParser((text, before: string[] = []) => [...before, text]) : option;
 }
 
@@ -58,18 +58,18 @@ function parseFlags(program: Command, argv: readonly string[]) {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     const last = argv.at(-1) ?? "";
-    throw new ConfigError(`${nameOf(last)}: has no value; see claudeway --help`);
+    throw new ConfigError(`${nameOf(last)} must have a value; see claudeway --help`);
   }
 }
 
 function explainFlag(given: string): string {
-  // What follows the equals sign may be a secret.
+  // The part after the equals sign may be a secret.
   const name = given.replace(/=.*$/s, "");
   const names = Object.values(flagNames([...fileSettings(), ...flagSettings()]));
-  if (names.includes(name)) return `${name}: has a value; takes none`;
+  if (names.includes(name)) return `${name} must not have a value`;
   const meant = nearest(name, names);
   const hint = meant === undefined ? "see claudeway --help" : `did you mean ${meant}?`;
-  return `${nameOf(name)}: unknown flag; ${hint}`;
+  return `unknown flag ${nameOf(name)}; ${hint}`;
 }
 
 function collect(
@@ -87,7 +87,7 @@ function collect(
 function givenFor({ types }: Setting, flag: string, given: Readonly<Record<string, unknown>>): unknown {
   const option = new Option(flag);
   const value = given[option.attributeName()];
-  // Commander tells a `--no-` flag as the opposite of what it names.
+  // Commander reports a `--no-` flag under the positive name, with the value false.
   if (option.negate) return value === false ? true : undefined;
   if (!Array.isArray(value)) return value;
   const texts = value.filter((text) => typeof text === "string");

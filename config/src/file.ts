@@ -4,7 +4,7 @@ import { nameOf } from "@claudeway/schemas";
 import { parse, TomlError } from "smol-toml";
 import { ConfigError } from "./errors.js";
 
-/** A config file as it was read, nothing substituted or checked. */
+/** A config file as read, before substitution and checks. */
 export interface ConfigFile {
   /** Absolute. */
   readonly path: string;
@@ -15,7 +15,7 @@ export interface ConfigFile {
 
 const STANDARD = "./claudeway.toml";
 
-/** Reads the file that was named, or else `./claudeway.toml` if there is one. */
+/** Reads the named file, else `./claudeway.toml` if it exists. */
 export function readConfigFile(named: string | undefined, cwd: string): ConfigFile | undefined {
   const shown = nameOf(named ?? STANDARD);
   const path = resolve(cwd, named ?? STANDARD);
@@ -29,7 +29,7 @@ function readFile(path: string, shown: string, isNamed: boolean): string | undef
   try {
     return bytes === undefined ? undefined : new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new ConfigError(`${where}: is not UTF-8 text`);
+    throw new ConfigError(`${where}: must be UTF-8 text`);
   }
 }
 
@@ -39,8 +39,8 @@ function readBytes(path: string, where: string, isNamed: boolean): Buffer | unde
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" && !isNamed) return undefined;
-    if (code === "ENOENT") throw new ConfigError(`${where}: there is no such file`);
-    if (code === "EISDIR") throw new ConfigError(`${where}: is a folder; takes a file`);
+    if (code === "ENOENT") throw new ConfigError(`${where}: file not found`);
+    if (code === "EISDIR") throw new ConfigError(`${where}: must be a file, got a directory`);
     throw new ConfigError(`${where}: cannot be read (${String(code)})`);
   }
 }
@@ -50,8 +50,8 @@ function parseToml(text: string, shown: string): unknown {
     return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    // Only the first line: the rest shows the file, and with it perhaps a secret.
+    // Only the first line: the rest quotes the file, which may contain secrets.
     const [problem = ""] = error.message.replace("Invalid TOML document: ", "").split("\n");
-    throw new ConfigError(`${shown}:${error.line}:${error.column}: not TOML: ${problem}`);
+    throw new ConfigError(`${shown}:${error.line}:${error.column}: invalid TOML: ${problem}`);
   }
 }

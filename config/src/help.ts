@@ -8,15 +8,15 @@ import { fileSettings, flagSettings, type Setting } from "./settings.js";
 /** The version of the gateway. */
 export const VERSION = readVersion();
 
-/** Of a terminal, in characters. */
+/** The width of a terminal, in characters. */
 const WIDTH = 80;
 
-/** What `--version` prints, the end of the line included. */
+/** The output of `--version`, with its final newline. */
 export function versionText(): string {
   return `claudeway ${VERSION}\n`;
 }
 
-/** What `--help` prints, the end of the last line included: made from the schemas, or of the command that it is given. */
+/** The output of `--help`, with its final newline: of one command, or general help generated from the schemas. */
 export function helpText(command: CommandName): string {
   return command === "serve" || command === "help" ? generalHelp() : commandHelp(command);
 }
@@ -24,7 +24,7 @@ export function helpText(command: CommandName): string {
 function commandHelp(command: CommandName): string {
   const { argument, help } = COMMANDS[command];
   const usage = ["Usage: claudeway", command, "[flags]", ...(argument === undefined ? [] : [argument])];
-  return `${usage.join(" ")}\n\n${help}\n\nThe flags, and the settings that they stand for: claudeway --help\n`;
+  return `${usage.join(" ")}\n\n${help}\n\nAll flags and settings: claudeway --help\n`;
 }
 
 function generalHelp(): string {
@@ -34,7 +34,7 @@ function generalHelp(): string {
   program.configureHelp({
     helpWidth: WIDTH,
     styleTitle: (title) =>
-      title.replace("Options:", "Flags [variable, default]; they win over variables, those over the file:"),
+      title.replace("Options:", "Flags [variable, default]; flags override variables, variables the file:"),
     optionDescription: (option) => describeFlag(option, settings),
   });
   return `${program.helpInformation()}\n${commandLine()}\n`;
@@ -66,7 +66,7 @@ function commandLine(): string {
 }
 
 function readVersion(): string {
-  // All packages of the workspace have one version, and this one's lies beside dist/ wherever it is installed.
+  // All packages of the workspace have the same version, and package.json is always next to dist/.
   const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   const { version } = isObject(manifest) ? manifest : {};
   return typeof version === "string" ? version : "unknown";

@@ -4,19 +4,18 @@ import { splitList } from "./text.js";
 
 /** An API key. */
 export interface ApiKey {
-  /** The name in logs and in money; a folder is named after it. */
+  /** Identifies the key in logs and cost reports, and names its log folder. */
   readonly id: string;
   /** The bearer token. */
   readonly secret: string;
 }
 
-const FORM = "takes id:secret, comma-separated";
 const ID_FORM =
-  "an id takes up to 64 letters, digits, dots, hyphens and underscores, a letter or digit first, no two dots together";
+  'up to 64 letters, digits, dots, hyphens and underscores, begin with a letter or digit, and not contain ".."';
 
 /**
- * Reads `id:secret` entries; `where` names the flag, variable or setting in errors. Entries are named by their number
- * alone: whichever half is wrong, it may be the secret.
+ * Reads `id:secret` entries; `where` names the flag, variable or setting in errors. Errors name an entry by its number
+ * only: the invalid half may be the secret.
  */
 export function parseKeys(given: string | readonly string[], where: string): ApiKey[] {
   const keys = splitList([given].flat().join(",")).map((entry, index) =>
@@ -26,16 +25,16 @@ export function parseKeys(given: string | readonly string[], where: string): Api
   return keys;
 }
 
-/** What one key may do, by its id. */
+/** The limits of each key, by its id. */
 export type KeyLimits = Readonly<Record<string, KeyLimit>>;
 
 export interface KeyLimit {
   readonly max_running?: number;
-  /** Patterns of the folders that the key's callers may name. */
+  /** Patterns of the folders that requests with this key may name. */
   readonly workdirs?: readonly string[];
 }
 
-/** `[keys.<id>]` sections: those that have a secret are keys, and any may have limits. */
+/** Reads `[keys.<id>]` sections: one with a secret defines a key; any may set limits. */
 export function readKeySections(
   sections: Readonly<Record<string, KeyLimit & { readonly secret?: string }>>,
   where: string,
@@ -48,50 +47,48 @@ export function readKeySections(
   return { keys: keys.length === 0 ? undefined : keys, limits: Object.fromEntries(limits) };
 }
 
-/** Throws where a section limits a key that there is not. */
+/** Throws if a section limits an unknown key. */
 export function checkKeyLimits(limits: KeyLimits, keys: readonly ApiKey[], where: string): void {
   const ids = keys.map(({ id }) => id);
   const stray = Object.keys(limits).find((id) => !ids.includes(id));
   if (stray !== undefined) {
-    throw new ConfigError(`${where}.${stray}: there is no such key; there are ${ids.join(", ")}`);
+    throw new ConfigError(`${where}.${stray}: unknown key; known keys: ${ids.join(", ")}`);
   }
 }
 
-/** Characters; the secrets of the forerunner's examples have 15. */
+/** Characters; the secrets in the examples of the predecessor have 15. */
 const MIN_LONG_SECRET = 16;
 
-/** Whether a secret is short enough to be found by trying. */
+/** Whether a secret is short enough for brute force. */
 export function isShortSecret(secret: string): boolean {
   return secret.length < MIN_LONG_SECRET;
 }
 
-/** What to say of keys with short secrets, a line each. */
+/** Warnings about keys with short secrets, one line each. */
 export function shortSecretWarnings(keys: readonly ApiKey[]): string[] {
   return keys
     .filter(({ secret }) => isShortSecret(secret))
     .map(
       ({ id, secret }) =>
-        `the secret of key ${id} has ${secret.length} characters and could be guessed; make one with: openssl rand -hex 32`,
+        `the secret of key ${id} should have at least ${MIN_LONG_SECRET} characters, got ${secret.length}; create one with: openssl rand -hex 32`,
     );
 }
 
-/** The key of a gateway that was given none. */
+/** Generates the key of a gateway that has none configured. */
 export function generateKey(): ApiKey {
   return { id: "default", secret: `sk-${randomBytes(32).toString("hex")}` };
 }
 
 function parseKey(entry: string, where: string): ApiKey {
-  if (entry === "") throw new ConfigError(`${where} is empty; ${FORM}`);
+  if (entry === "") throw new ConfigError(`${where} must be id:secret, got an empty entry`);
   const colon = entry.indexOf(":");
-  if (colon === -1) throw new ConfigError(`${where} has no colon; ${FORM}`);
+  if (colon === -1) throw new ConfigError(`${where} must be id:secret, got no colon`);
   const key = { id: entry.slice(0, colon), secret: entry.slice(colon + 1) };
-  if (key.id === "") throw new ConfigError(`${where} has no id; ${FORM}`);
-  if (key.secret === "") throw new ConfigError(`${where} has no secret; ${FORM}`);
-  if (!isFolderName(key.id)) throw new ConfigError(`${where} has an id that can name no folder; ${ID_FORM}`);
+  if (key.id === "") throw new ConfigError(`${where} must be id:secret, got no id`);
+  if (key.secret === "") throw new ConfigError(`${where} must be id:secret, got no secret`);
+  if (!isFolderName(key.id)) throw new ConfigError(`${where}: the id must have ${ID_FORM}`);
   if (!/^[\x21-\x7e]+$/.test(key.secret)) {
-    throw new ConfigError(
-      `${where} has a secret that no header can carry; a secret takes visible ASCII characters, no spaces`,
-    );
+    throw new ConfigError(`${where}: the secret must consist of visible ASCII characters, without spaces`);
   }
   return key;
 }
@@ -102,14 +99,12 @@ function isFolderName(id: string): boolean {
 
 function refuseTwice(keys: readonly ApiKey[], where: string): void {
   keys.forEach((key, index) => {
-    // Ids name folders, and some file systems do not tell case apart.
+    // Ids name folders, and some file systems are case-insensitive.
     const sameId = keys.findIndex(({ id }) => id.toLowerCase() === key.id.toLowerCase());
     const sameSecret = keys.findIndex(({ secret }) => secret === key.secret);
     const first = Math.min(sameId, sameSecret);
     if (first === index) return;
     const what = first === sameId ? "id" : "secret";
-    throw new ConfigError(
-      `${where}: entries ${first + 1} and ${index + 1} have the same ${what}; each takes its own`,
-    );
+    throw new ConfigError(`${where}: entries ${first + 1} and ${index + 1} must not have the same ${what}`);
   });
 }

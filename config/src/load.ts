@@ -19,18 +19,18 @@ import { fileSettings } from "./settings.js";
 import { readText } from "./text.js";
 import { type Environment, isEveryday, substituteVariables, type UsedVariable } from "./variables.js";
 
-/** What a configuration is made from. */
+/** The inputs of a configuration. */
 export interface Sources {
   /** The arguments, without the programs that run them: `process.argv.slice(2)`. */
   readonly argv: readonly string[];
   readonly env: Environment;
-  /** What relative paths count from. */
+  /** The directory that relative paths start from. */
   readonly cwd: string;
-  /** Stands in for the content of a configuration file, as it is parsed; no file is read then. */
+  /** The parsed content of a configuration file; if set, no file is read. */
   readonly tree?: unknown;
 }
 
-/** Print the text and end. */
+/** Print the text and exit. */
 export interface Print {
   readonly command: "print";
   /** Ends with a newline. */
@@ -43,45 +43,45 @@ export interface StandaloneCommand {
   readonly args: readonly string[];
   /** No questions on the terminal. */
   readonly force: boolean;
-  /** What `--config` named. */
+  /** The value of `--config`. */
   readonly file: string | undefined;
 }
 
-/** The settings, named as in the file; folders are absolute paths, and `engine.max_running` is never 0. */
+/** The settings, named as in the file. Folders are absolute paths, and `engine.max_running` is resolved from 0. */
 export type Settings = Omit<Config, "keys" | "plugins">;
 
-/** A configuration that passed every check which needs nothing but itself. */
+/** A configuration that passed every check that needs no other input. */
 export interface LoadedConfig extends PluginChoices {
   readonly command: "serve" | "check" | "backup" | "restore" | "login";
   readonly args: readonly string[];
   readonly force: boolean;
-  /** Absolute path of the file that was read. */
+  /** The absolute path of the file, if one was read. */
   readonly file: string | undefined;
   readonly config: Settings;
-  /** Where each setting was given, for messages: its flag, its variable, its place in the file; else its flag. */
+  /** The source of each setting, for messages: its flag, variable or place in the file; of a default, its flag. */
   readonly origins: Readonly<Record<string, string>>;
   /** The first is the admin's. */
   readonly keys: readonly ApiKey[];
   /** `[keys.<id>]`, without secrets. */
   readonly keyLimits: KeyLimits;
-  /** True: nobody gave a key, so `keys` holds a new one that has to be printed. */
+  /** True if no key was configured: `keys` has a generated one that must be printed. */
   readonly generated: boolean;
-  /** Names of variables that hold secrets; no child process gets them. */
+  /** Names of variables with secrets; they are removed from the environment of child processes. */
   readonly secretEnv: readonly string[];
-  /** The secrets themselves, never to be shown. */
+  /** The secrets themselves; never print them. */
   readonly secrets: readonly string[];
 }
 
-/** One source of settings, already checked by itself. */
+/** One source of settings, already validated. */
 interface Layer {
   readonly values: Readonly<Record<string, unknown>>;
   readonly keys: readonly ApiKey[] | undefined;
   readonly keyLimits?: KeyLimits;
-  /** What each given setting is called here. */
+  /** The name of each given setting in this source. */
   readonly origins: Readonly<Record<string, string>>;
 }
 
-/** Reads defaults, the file, the environment and the flags, each over the one before; throws a `ConfigError`. */
+/** Merges defaults, file, environment and flags (later sources override earlier ones); throws a `ConfigError`. */
 export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand | Print {
   const given = parseArguments(sources.argv);
   const { command, args, commandLine } = given;
@@ -139,7 +139,7 @@ function readEnvironment(env: Environment): Layer {
   );
 }
 
-/** Checks one source by itself, so that the message can say where the fault is. */
+/** Validates one source on its own, so that an error can name the source. */
 function checkLayer(
   values: unknown,
   names: Readonly<Record<string, string>>,
@@ -149,7 +149,7 @@ function checkLayer(
   if (!checked.ok) throw new ConfigError(`${prefix}${checked.message}`);
   const { keys } = checked.value;
   const { keys: name = "keys" } = names;
-  // What was given, without the defaults: those must not hide what an earlier source says.
+  // Without the defaults, which must not override an earlier source.
   const given = isObject(values) ? values : {};
   return {
     values: given,
@@ -178,7 +178,7 @@ function settle(config: Settings, cwd: string): Settings {
     workdir: resolve(cwd, config.workdir),
     log_dir: resolve(cwd, config.log_dir),
     data_dir: resolve(cwd, config.data_dir),
-    // A bare name is looked for on the PATH.
+    // A bare name is resolved on the PATH.
     ...(claude_bin?.includes("/") ? { claude_bin: resolve(cwd, claude_bin) } : {}),
     engine: settleEngine(engine),
   };
@@ -204,11 +204,11 @@ function listSecrets(
   return { secretEnv: [...new Set(names)], secrets: [...new Set(values)] };
 }
 
-/** `--keys "$MY_KEYS"` leaves the keys in the environment under a name that nobody told us. */
+/** Finds variables that contain a secret: `--keys "$MY_KEYS"` leaves the keys in one whose name is not configured. */
 function variablesWith(secrets: readonly string[], env: Environment): string[] {
-  // A key as short as a word would be found in variables that have nothing to do with it.
-  const telling = secrets.filter((secret) => secret.length >= 8);
+  // A secret as short as a word would match unrelated variables.
+  const distinctive = secrets.filter((secret) => secret.length >= 8);
   return Object.keys(env).filter(
-    (name) => !isEveryday(name) && telling.some((secret) => env[name]?.includes(secret)),
+    (name) => !isEveryday(name) && distinctive.some((secret) => env[name]?.includes(secret)),
   );
 }

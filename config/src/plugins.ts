@@ -1,15 +1,15 @@
 import type { CommandLine, PluginSection } from "@claudeway/schemas";
 
 export interface PluginChoices {
-  /** What to switch on: plugins' names, packages and paths, as the operator wrote them; in the file's order, then the flags'. */
+  /** The enabled plugins: names, packages or paths as configured, first those of the file, then those of the flags. */
   readonly plugins: readonly string[];
-  /** What `--disable-plugin` named: also the plugins' own names, which only loading tells. */
+  /** The values of `--disable-plugin`; they may be plugins' own names, which are known only after loading. */
   readonly disabledPlugins: readonly string[];
-  /** Every section of the file, of plugins that are off too; without `enabled`. */
+  /** Every plugin section of the file, also of disabled plugins, without `enabled`. */
   readonly pluginSections: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** Weighs the file's sections against the flags. */
+/** Merges the plugin sections of the file with the flags; `--disable-plugin` wins. */
 export function choosePlugins(
   sections: Readonly<Record<string, PluginSection>>,
   flags: CommandLine,

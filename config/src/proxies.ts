@@ -1,7 +1,7 @@
 import { isIP, isIPv6 } from "node:net";
 import { ConfigError } from "./errors.js";
 
-/** Throws where one of them is neither an address nor a network. */
+/** Throws if an entry is neither an address nor a network. */
 export function checkProxies(proxies: readonly string[], where: string): void {
   const wrong = proxies.find((proxy) => !isNetwork(proxy));
   if (wrong === undefined) return;

@@ -4,7 +4,7 @@ import { isObject, type JSONSchema, type SchemaName, schemaOf } from "@claudeway
 export interface Setting {
   /** Its name in the file. */
   readonly key: string;
-  /** As commander takes it: `-p, --port <port>`. */
+  /** In commander's syntax: `-p, --port <port>`. */
   readonly flag: string | undefined;
   readonly env: string | undefined;
   /** JSON Schema type names. */
@@ -14,12 +14,12 @@ export interface Setting {
   readonly standard: unknown;
 }
 
-/** What the file may hold and flags and variables may set. */
+/** The settings of the file; flags and variables may set them too. */
 export function fileSettings(): Setting[] {
   return settingsOf("config");
 }
 
-/** What only flags can set. */
+/** The settings that only flags can set. */
 export function flagSettings(): Setting[] {
   return settingsOf("command-line");
 }
@@ -43,7 +43,7 @@ function toSetting(key: string, schema: JSONSchema): Setting {
   };
 }
 
-/** The JSON Schema types that a schema names. */
+/** The JSON Schema types of a schema. */
 export function typesOf({ type }: JSONSchema): string[] {
   return [type].flat().filter((name) => typeof name === "string");
 }

@@ -7,8 +7,8 @@ const WORDS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 /**
- * What a text from a flag or the environment stands for, where one of `types` (of JSON Schema) is wanted. A text that
- * stands for none of them stays what it is, for the check to refuse.
+ * Converts a text from a flag or the environment to one of `types` (of JSON Schema). A text that cannot be converted is
+ * returned unchanged, and validation rejects it.
  */
 export function readText(text: string, types: readonly string[]): unknown {
   if (types.includes("string")) return text;

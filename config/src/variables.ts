@@ -5,11 +5,11 @@ import { readText } from "./text.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A variable that a file's value was taken from. */
+/** A variable that a value of the file was read from. */
 export interface UsedVariable {
   readonly name: string;
   readonly value: string;
-  /** False where all that was made of it is a setting that is no secret, such as a folder. */
+  /** False if the setting is not secret, such as a folder. */
   readonly secret: boolean;
 }
 
@@ -20,21 +20,21 @@ interface Substitution {
   readonly used: UsedVariable[];
 }
 
-/** `$${` stands for a `${` that is meant as it is. */
+/** `$${` is an escaped `${`. */
 const MARK = /\$\$\{|\$\{([^}]*)\}?/g;
 const WHOLE = /^\$\{[^}]*\}$/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Variables that every process lives by: no secrets, and a child without them does not run. */
+/** Variables that every process needs; they are never treated as secrets. */
 const EVERYDAY = new Set(["HOME", "LANG", "LOGNAME", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "TZ", "USER"]);
 
-/** Where in the file a value stands: for the schema, and for people. */
+/** The position of a value in the file: for schema lookups, and for messages. */
 interface Spot {
   readonly path: readonly string[];
   readonly label: string;
 }
 
-/** Puts the environment's values in place of every `${NAME}` in a file's values. `schema` is the file's. */
+/** Replaces every `${NAME}` in the file's values from the environment. `schema` is the file's. */
 export function substituteVariables(
   tree: unknown,
   context: Omit<Substitution, "used">,
@@ -43,7 +43,7 @@ export function substituteVariables(
   return { tree: substitute(tree, { path: [], label: "" }, { ...context, used }), used };
 }
 
-/** True for a variable that is never kept from a child process. */
+/** True for a variable that every child process keeps. */
 export function isEveryday(name: string): boolean {
   return EVERYDAY.has(name);
 }
@@ -69,7 +69,7 @@ function substituteText(text: string, spot: Spot, work: Substitution): unknown {
     return name === undefined ? "${" : lookUp(mark, name, spot, work);
   });
   if (!WHOLE.test(text)) return result;
-  // A variable is always text; the setting may be a number or a switch.
+  // A variable is always text; the setting may be a number or a boolean.
   const types = schemasAt(work.schema, spot.path).flatMap(typesOf);
   return types.length === 0 ? result : readText(result, types);
 }
@@ -78,12 +78,12 @@ function lookUp(mark: string, name: string, { path, label }: Spot, work: Substit
   const where = `${work.file}: ${label}`;
   if (!mark.endsWith("}") || !NAME.test(name)) {
     throw new ConfigError(
-      `${where}: has a \${ that names no variable; takes \${NAME}, or $\${ for the characters themselves`,
+      `${where}: a \${ must name a variable; write \${NAME}, or $\${ for the characters themselves`,
     );
   }
   const value = work.env[name];
   if (value === undefined)
-    throw new ConfigError(`${where}: takes \${${name}}, ${explainUnset(name, work.env)}`);
+    throw new ConfigError(`${where}: uses \${${name}}, ${explainUnset(name, work.env)}`);
   work.used.push({ name, value, secret: mayBeSecret(path, work.schema) && !isEveryday(name) });
   return value;
 }
@@ -93,7 +93,7 @@ function explainUnset(name: string, env: Environment): string {
   return `which is not set in the environment${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }
 
-/** What a plugin takes may be a secret; of our own settings only what is marked. */
+/** Any setting of a plugin may be a secret; of the gateway's own, only those marked as one. */
 function mayBeSecret(path: readonly string[], schema: JSONSchema): boolean {
   const isPluginsOwn = path[0] === "plugins" && path[2] !== "enabled";
   return isPluginsOwn || isMarkedSecret(schema, path);

@@ -3,19 +3,19 @@ import { isObject, type JSONSchema } from "@claudeway/schemas";
 import { stringify } from "smol-toml";
 import type { ApiKey } from "./keys.js";
 
-/** A plugin that a new file switches on. */
+/** A plugin that a new file enables. */
 export interface WrittenPlugin {
   readonly name: string;
-  /** The schema of its section: its other settings go into the file as comments. */
+  /** The schema of its section: its other settings are written as comments. */
   readonly schema: JSONSchema;
   readonly section: Readonly<Record<string, unknown>>;
 }
 
-/** From dist/ as from a packed package the example lies one folder up. */
+/** The example is one folder up, both from dist/ and in a packed package. */
 const EXAMPLE = new URL("../claudeway.example.toml", import.meta.url);
 const WIDTH = 116;
 
-/** A claudeway.toml with all that it may hold: what is given as settings, the rest as comments. */
+/** Formats a claudeway.toml with every setting: those given as settings, the others as comments. */
 export function configText(keys: readonly ApiKey[], plugins: readonly WrittenPlugin[]): string {
   const example = readFileSync(EXAMPLE, "utf8");
   const own =
@@ -31,8 +31,8 @@ export function configText(keys: readonly ApiKey[], plugins: readonly WrittenPlu
   return `${[OPENING, head, ...plugins.map(sectionText)].join("\n\n")}\n`;
 }
 
-const OPENING = `# Claudeway's settings, written by \`claudeway init\`. It holds secrets: keep it readable for this user alone.
-# Lines that begin with # show a setting's default; uncomment what you change. kill -HUP has plugins' sections read again.`;
+const OPENING = `# Claudeway's settings, written by \`claudeway init\`. It contains secrets: keep it readable by this user only.
+# Lines that begin with # show a setting's default; uncomment what you change. kill -HUP reloads the plugins' sections.`;
 
 function sectionText({ name, schema, section }: WrittenPlugin): string {
   const { properties } = schema;
@@ -63,7 +63,7 @@ function settingLine(key: string, value: unknown): string {
   return stringify({ [key]: literal(value) }).trim();
 }
 
-/** What is written is meant as it stands: \${NAME} in it is no variable. */
+/** Escapes \${NAME}, so that it is not read as a variable. */
 function literal(value: unknown): unknown {
   if (typeof value === "string") return value.replaceAll("${", "$${");
   return Array.isArray(value) ? value.map(literal) : value;

@@ -47,7 +47,7 @@ export class Refusal extends Error {
     readonly options: RefusalOptions = {},
   ) {
     if (!Number.isInteger(status) || status < 400 || status > 499) {
-      throw new RangeError(`Refusal: status is ${status}; it takes 400 to 499`);
+      throw new RangeError(`Refusal: status must be from 400 to 499, got ${status}`);
     }
     super(reason);
   }
@@ -79,6 +79,6 @@ export function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {
-    return "something that can't be put into words was thrown";
+    return "a value that cannot be converted to text was thrown";
   }
 }

@@ -17,12 +17,12 @@ export interface NamedFolder {
 
 /** What the file system's errors mean to an operator. */
 const MEANINGS: Readonly<Record<string, string>> = {
-  EEXIST: "which is no folder",
-  ENOTDIR: "which is no folder, or leads through something that is none",
+  EEXIST: "which is not a directory",
+  ENOTDIR: "which is not a directory, or has a parent that is not one",
   EACCES: "where this user may not write",
   EPERM: "where this user may not write",
-  EROFS: "which is on a read-only disk",
-  ENOSPC: "and the disk is full",
+  EROFS: "which is on a read-only file system",
+  ENOSPC: "on a disk that is full",
 };
 
 /** The folders that a gateway writes to. */
@@ -88,14 +88,14 @@ function missingFrom(path: string): string[] {
 }
 
 function refuseUnwritable(path: string): void {
-  if (!statSync(path).isDirectory()) throw Object.assign(new Error("no folder"), { code: "ENOTDIR" });
+  if (!statSync(path).isDirectory()) throw Object.assign(new Error("not a directory"), { code: "ENOTDIR" });
   accessSync(path, constants.W_OK | constants.X_OK);
 }
 
 function explain({ path, where }: NamedFolder, error: unknown): ConfigError {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-  const problem = MEANINGS[code] ?? `which can't be made (${code})`;
+  const problem = MEANINGS[code] ?? `which cannot be created (${code})`;
   return new ConfigError(
-    `${where}: is ${JSON.stringify(path)}, ${problem}; takes the path of a folder that this user may write to`,
+    `${where} must be the path of a directory that this user may write to, got ${JSON.stringify(path)}, ${problem}`,
   );
 }

@@ -10,5 +10,5 @@ export function installationId(dataDir: string): string {
   const file = join(dataDir, "installation");
   const id = readOrCreate(file, randomUUID).toString().trim();
   if (/^[0-9a-f-]{36}$/.test(id)) return id;
-  throw new Error(`${file}: is no installation id; remove it to have a new one made`);
+  throw new Error(`${file}: must be an installation id; remove the file to create a new one`);
 }

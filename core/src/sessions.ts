@@ -159,7 +159,7 @@ export class Sessions {
     const calls = toolUseIds.map((id) => `${sessionId} ${id}`);
     const taken = calls.findIndex((call) => this.#approving.has(call));
     if (taken !== -1) {
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${toolUseIds[taken]} is being approved already`);
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${toolUseIds[taken]} is already being approved`);
     }
     for (const call of calls) this.#approving.add(call);
     return () => {
@@ -182,7 +182,7 @@ export class Sessions {
       const waits = waiting.map(({ toolUseId }) => toolUseId).join(", ");
       throw new GatewayError(
         "BAD_REQUEST",
-        `tool_use_ids: only ${waits} waits for a decision; send these by themselves`,
+        `tool_use_ids must not mix pending and denied calls; pending: ${waits}`,
       );
     }
     for (const { id } of waiting) await approvalService.decide(id, { decision: "allow" }, decider);

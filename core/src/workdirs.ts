@@ -114,7 +114,7 @@ export class Workdirs {
    * goes, never what it leads to.
    */
   async remove(id: string, path: string): Promise<void> {
-    if (basename(path) !== id) throw new Error(`${path} is not a folder that the gateway made`);
+    if (basename(path) !== id) throw new Error(`${path} is not a folder that the gateway created`);
     // The session's last process may still be on its way out, and write.
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
@@ -125,7 +125,7 @@ export class Workdirs {
     const found = await locate(resolve(base, named));
     const { real: realBase } = await locate(base);
     const inBase = isWithin(found.real, realBase);
-    if (!isAbsolute(named) && !inBase) throw refusal("be in the base folder where it is relative", named);
+    if (!isAbsolute(named) && !inBase) throw refusal("be inside the base folder if it is relative", named);
     await this.#refuse(found.real, named, keyId);
     if (found.state === "missing" && inBase) await create(found.real, named);
     // What was checked is what is used: nothing may have been put in its place in between.
@@ -146,14 +146,14 @@ export class Workdirs {
       // The base folder may lie in the data folder; what is below it is for working in.
       const forWork = isWithin(realBase, folder) && isWithin(real, realBase);
       if (isWithin(folder, real) || (isWithin(real, folder) && !forWork)) {
-        throw refusal(`not be, contain, or lie in ${name}`, named);
+        throw refusal(`not be, contain, or be inside ${name}`, named);
       }
     }
     if (configFile !== undefined && isWithin((await locate(configFile)).real, real)) {
       throw refusal("not contain the configuration file", named);
     }
     if ((await this.ownerOf(real)) !== undefined) {
-      throw refusal("not lie in a folder made for another session", named);
+      throw refusal("not be inside a folder created for another session", named);
     }
   }
 }

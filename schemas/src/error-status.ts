@@ -1,6 +1,6 @@
 import type { ErrorCode } from "./generated/types.js";
 
-/** Every error code that a client can meet, with its HTTP status. docs/api.md lists the same ones; a test compares. */
+/** Every error code of the HTTP API, with its status. A test compares the list with docs/api.md. */
 export const ERROR_STATUS = {
   BAD_REQUEST: 400,
   UNAUTHORIZED: 401,

@@ -2,7 +2,7 @@ import type { ErrorObject } from "ajv/dist/2020.js";
 import { isObject, type JSONSchema } from "./json-schema.js";
 import { isMarkedSecret, schemasAt, segmentsOf } from "./locate.js";
 import { nearest } from "./nearest.js";
-import { describe, either, nameOf, takes } from "./words.js";
+import { describe, either, expectation, nameOf } from "./words.js";
 
 /** How an explanation is worded. */
 export interface ExplainOptions {
@@ -23,7 +23,7 @@ export interface ExplainContext extends ExplainOptions {
   readonly value: unknown;
 }
 
-/** What is wrong is the value itself; anything else is worded by ajv. */
+/** Keywords that reject the value itself; ajv words the others. */
 const ABOUT_VALUE = new Set([
   "type",
   "enum",
@@ -44,19 +44,19 @@ const ABOUT_VALUE = new Set([
   "oneOf",
 ]);
 
-/** A body may have any number of unknown fields; a slip is looked for among the first. */
+/** A body may have any number of unknown fields; only the first are searched for a misspelt name. */
 const MAX_NAMES = 50;
 
-/** Names of fields whose values are hidden even where a schema forgot to mark them. */
+/** Values of fields with such names are hidden even where the schema does not mark them as secret. */
 const SECRET_NAME = /(^|[_-])(keys?|secret|token|password|passphrase|credentials?|webhook_url)$/i;
 
 /**
- * What is wrong, in one line: the field, what was found, what it takes, and for a name that is not known the nearest
- * right one. `errors` are ajv's.
+ * Describes the fault in one line: the field, what it must be, what was found, and for an unknown name the nearest known
+ * one. `errors` are ajv's.
  */
 export function explain(errors: readonly ErrorObject[] | null | undefined, context: ExplainContext): string {
   const error = pick(errors ?? []);
-  if (error === undefined) return `${context.path ?? "body"}: is not valid`;
+  if (error === undefined) return `${context.path ?? "body"} is not valid`;
   switch (error.keyword) {
     case "additionalProperties":
     case "unevaluatedProperties":
@@ -68,7 +68,7 @@ export function explain(errors: readonly ErrorObject[] | null | undefined, conte
   }
 }
 
-/** Of several, the one that says most: inside a branch of `anyOf` or `oneOf` the one that got furthest. */
+/** Picks the most specific error: of `anyOf` or `oneOf`, the deepest one of any branch. */
 function pick(errors: readonly ErrorObject[]): ErrorObject | undefined {
   const choice = errors.find((error) => error.keyword === "anyOf" || error.keyword === "oneOf");
   if (choice === undefined) return errors[0];
@@ -96,11 +96,16 @@ function paramsOf(error: ErrorObject): Readonly<Record<string, unknown>> {
 function unknownField(parent: readonly string[], name: string, context: ExplainContext): string {
   const known = knownNames(parent, context);
   const meant = nearest(name, known) ?? nearestBelow(parent, name, known, context);
-  const hint = meant === undefined ? allowed(known) : `did you mean ${nameOf(meant)}?`;
-  return `${label([...parent, name], context)}: unknown ${context.noun ?? "field"}${hint === "" ? "" : `; ${hint}`}`;
+  const noun = context.noun ?? "field";
+  const hint = meant === undefined ? allowed(noun, known) : `; did you mean ${nameOf(meant)}?`;
+  return `unknown ${noun} ${quoteName(label([...parent, name], context))}${hint}`;
 }
 
-/** The name may be right and only its section forgotten. */
+function quoteName(name: string): string {
+  return name.includes('"') ? name : `"${name}"`;
+}
+
+/** Finds a known name whose section was left out. */
 function nearestBelow(
   parent: readonly string[],
   name: string,
@@ -111,8 +116,8 @@ function nearestBelow(
   return section === undefined ? undefined : `${section}.${name}`;
 }
 
-function allowed(names: readonly string[]): string {
-  return names.length === 0 ? "" : `takes ${either(names.map(nameOf))}`;
+function allowed(noun: string, names: readonly string[]): string {
+  return names.length === 0 ? "" : `; known ${noun}s: ${names.map(nameOf).join(", ")}`;
 }
 
 function knownNames(segments: readonly string[], { schema }: ExplainContext): string[] {
@@ -126,38 +131,44 @@ function explainMissing(error: ErrorObject, context: ExplainContext): string {
   const parent = segmentsOf(error.instancePath);
   const { missingProperty } = paramsOf(error);
   const missing = String(missingProperty);
-  // A slip in the name is why it is missing, so that is what to say.
+  // If the name was misspelt, report the misspelling.
   const known = knownNames(parent, context);
   const given = valueAt(context.value, parent);
   const slip = Object.keys(isObject(given) ? given : {})
     .slice(0, MAX_NAMES)
     .find((name) => !known.includes(name) && nearest(name, known) === missing);
   if (slip !== undefined) return unknownField(parent, slip, context);
-  return `${label([...parent, missing], context)}: missing${takesClause([...parent, missing], context)}`;
+  const expected = expectedOf([...parent, missing], context);
+  const clause = expected === undefined ? "" : `; it must be ${expected}`;
+  return `${label([...parent, missing], context)} is missing${clause}`;
 }
 
 function explainValue(error: ErrorObject, context: ExplainContext): string {
   const segments = segmentsOf(error.instancePath);
   const name = label(segments, context);
-  const clause = ABOUT_VALUE.has(error.keyword) ? takesClause(segments, context, error) : "";
-  if (clause === "") return `${name}: ${error.message ?? "is not valid"}`;
+  const expected = ABOUT_VALUE.has(error.keyword) ? expectedOf(segments, context, error) : undefined;
+  if (expected === undefined) return `${name} ${error.message ?? "is not valid"}`;
   const value = valueAt(context.value, segments);
   const found =
-    error.keyword === "uniqueItems"
-      ? "has an item twice"
-      : `is ${describe(value, isHidden(segments, context))}`;
-  return `${name}: ${found}${clause}${meantClause(error, value, segments, context)}`;
+    error.keyword === "uniqueItems" ? "a duplicate item" : describe(value, isHidden(segments, context));
+  return `${name} must be ${expected}, got ${found}${meantClause(error, value, segments, context)}`;
 }
 
-function takesClause(segments: readonly string[], context: ExplainContext, error?: ErrorObject): string {
+function expectedOf(
+  segments: readonly string[],
+  context: ExplainContext,
+  error?: ErrorObject,
+): string | undefined {
   const schemas = schemasAt(context.schema, segments);
-  // In a union each branch has its own constant: all of them are taken.
+  // In a union each branch has its own constant, and all of them are allowed.
   const constants = error?.keyword === "const" ? schemas.filter((schema) => "const" in schema) : [];
   const failed = error?.parentSchema === undefined ? [] : [error.parentSchema];
   const words =
-    constants.length > 1 ? constants.map(takes) : [[...failed, ...schemas].map(takes).find(isText)];
+    constants.length > 1
+      ? constants.map(expectation)
+      : [[...failed, ...schemas].map(expectation).find(isText)];
   const said = [...new Set(words.filter(isText))];
-  return said.length === 0 ? "" : `; takes ${either(said)}`;
+  return said.length === 0 ? undefined : either(said);
 }
 
 function isText(words: string | undefined): words is string {
@@ -194,7 +205,7 @@ function valueAt(value: unknown, segments: readonly string[]): unknown {
   return found;
 }
 
-/** `plugins.telegram.chat_id`, `tool_use_ids[0]`; for the whole value its own name. */
+/** Formats a path as `plugins.telegram.chat_id` or `tool_use_ids[0]`; the whole value has a name of its own. */
 function label(segments: readonly string[], { value, path, names }: ExplainContext): string {
   const text = segments.reduce((name, segment, index) => {
     if (Array.isArray(valueAt(value, segments.slice(0, index)))) return `${name}[${segment}]`;

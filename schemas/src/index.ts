@@ -1,5 +1,5 @@
 /**
- * The JSON Schemas of everything that crosses Claudeway's edges, the types generated from them, and their validators.
+ * JSON Schemas of Claudeway's external formats, with their generated types and validators.
  */
 
 export { ERROR_STATUS } from "./error-status.js";

@@ -1,28 +1,28 @@
 import { readFileSync } from "node:fs";
 import { SCHEMA_NAMES, type SchemaTypes } from "./generated/types.js";
 
-/** A JSON Schema (2020-12) of an object. */
+/** A JSON Schema (2020-12) in its object form. */
 export interface JSONSchema {
   readonly [keyword: string]: unknown;
 }
 
-/** The name of a schema of this package: its file without `.json`. */
+/** The name of a schema of this package: its file name without `.json`. */
 export type SchemaName = keyof SchemaTypes;
 
 const read = new Map<SchemaName, JSONSchema>();
 
-/** The schema of that name, as its file holds it: `$ref`s name files beside it. */
+/** Reads the schema of that name. Its `$ref`s name files in the same folder. */
 export function schemaOf(name: SchemaName): JSONSchema {
   const known = read.get(name);
   if (known !== undefined) return known;
-  // From dist/ as from a packed package the schemas lie one folder up.
+  // The schemas are one folder up, both from dist/ and in a packed package.
   const schema: unknown = JSON.parse(readFileSync(new URL(`../${name}.json`, import.meta.url), "utf8"));
-  if (!isSchema(schema)) throw new Error(`schemas/${name}.json: is no JSON object`);
+  if (!isSchema(schema)) throw new Error(`schemas/${name}.json: must be a JSON object`);
   read.set(name, schema);
   return schema;
 }
 
-/** The schema that a `$ref` between files of this package names. */
+/** The schema that a `$ref` to another file of this package names. */
 export function schemaOfFile(file: string): JSONSchema | undefined {
   const name = SCHEMA_NAMES.find((candidate) => `${candidate}.json` === file);
   return name === undefined ? undefined : schemaOf(name);

@@ -1,6 +1,6 @@
 import { isObject, isSchema, type JSONSchema, schemaOfFile } from "./json-schema.js";
 
-/** A subschema, and the document that its local `$ref`s are meant in. */
+/** A subschema, and the document that its local `$ref`s refer to. */
 interface Place {
   readonly schema: JSONSchema;
   readonly root: JSONSchema;
@@ -18,8 +18,8 @@ export function segmentsOf(pointer: string): string[] {
 }
 
 /**
- * All the subschemas that may apply to what `segments` lead to, `$ref`s followed and the branches of `anyOf` and its
- * like laid side by side: enough to tell what names there are and what a field takes, not to validate.
+ * Lists the subschemas that may apply at the path `segments`. It follows `$ref`s and includes every branch of `anyOf` and
+ * the like: enough to list known names and describe a field, but not to validate.
  */
 export function schemasAt(schema: JSONSchema, segments: readonly string[]): JSONSchema[] {
   return (
@@ -29,7 +29,7 @@ export function schemasAt(schema: JSONSchema, segments: readonly string[]): JSON
   );
 }
 
-/** True if any schema on the way to what `segments` lead to says `"x-secret": true`. */
+/** True if any schema along the path `segments` has `"x-secret": true`. */
 export function isMarkedSecret(schema: JSONSchema, segments: readonly string[]): boolean {
   return placesAlong(schema, segments).some((places) =>
     places.some((place) => place.schema["x-secret"] === true),

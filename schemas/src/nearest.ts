@@ -3,8 +3,8 @@ import { distance } from "fastest-levenshtein";
 const LONGEST = 64;
 
 /**
- * The candidate that `word` was most likely meant to be, or undefined if none is near. Case, hyphens and underscores
- * do not count, two swapped letters count as one slip, and the beginning of a longer name is near to it.
+ * Finds the candidate nearest to `word`, or undefined if none is near. Case, hyphens and underscores are ignored, two
+ * swapped letters count as one edit, and a prefix counts as near.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const given = plain(word);
@@ -21,7 +21,7 @@ function plain(word: string): string {
   return word.toLowerCase().replaceAll(/[-_\s]/g, "");
 }
 
-/** How many slips lie between the two; undefined if that is more than one letter in three. */
+/** Counts the edits between the two; undefined if they exceed one letter in three. */
 function slipsBetween(given: string, wanted: string): number | undefined {
   if (wanted.length > LONGEST) return undefined;
   const edits = distance(given, wanted);

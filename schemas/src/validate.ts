@@ -4,15 +4,15 @@ import { type ExplainOptions, explain } from "./explain.js";
 import { SCHEMA_NAMES, type SchemaTypes } from "./generated/types.js";
 import { type SchemaName, schemaOf } from "./json-schema.js";
 
-/** The value with its defaults filled in, or one line that says what is wrong with it. */
+/** The value with its defaults filled in, or one line that describes the fault. */
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly message: string };
 
-/** What our schemas may say beyond the standard: the flag, the variable, the secrecy, and what a field takes in words. */
+/** Keywords of our own: a setting's flag and variable, whether it is secret, and what it must be, in words. */
 const OWN_KEYWORDS = ["x-flag", "x-env", "x-secret", "x-takes"];
 
-/** An ajv for JSON Schema 2020-12 that fills defaults in and knows the formats and the `x-` keywords. */
+/** Creates an ajv for JSON Schema 2020-12 that fills in defaults and supports the formats and the `x-` keywords. */
 export function createAjv(options: Options = {}): Ajv2020 {
   const ajv = new Ajv2020({ useDefaults: true, verbose: true, allowUnionTypes: true, ...options });
   addFormats.default(ajv);
@@ -22,24 +22,24 @@ export function createAjv(options: Options = {}): Ajv2020 {
 
 let own: Ajv2020 | undefined;
 
-/** Made at the first use, with every schema of this package, so that they can refer to each other. */
+/** Created at the first use, with every schema of this package, so that they can refer to each other. */
 function ajvWithSchemas(): Ajv2020 {
   if (own === undefined) {
-    // That they are good schemas is tested; checking them again would cost every start 60 ms.
+    // A test validates the schemas; validating them again would cost every start 60 ms.
     own = createAjv({ validateSchema: false });
     for (const name of SCHEMA_NAMES) own.addSchema(schemaOf(name));
   }
   return own;
 }
 
-/** Checks a value against one of this package's schemas and fills its defaults in, in a copy. */
+/** Checks a copy of a value against one of this package's schemas, and fills in the defaults. */
 export function validate<Name extends SchemaName>(
   name: Name,
   value: unknown,
   options: ExplainOptions = {},
 ): Checked<SchemaTypes[Name]> {
   const schema = schemaOf(name);
-  // Compiled once: ajv remembers by the schema's identity.
+  // Compiled once: ajv caches by the schema object's identity.
   const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(schema);
   const copy: unknown = structuredClone(value);
   if (isValid(copy)) return { ok: true, value: copy };

@@ -158,7 +158,7 @@ describe("keys", () => {
     expect(own.keys).to.deep.equal([{ id: "ci", secret: "sk-3" }]);
     expect(own.secretEnv).to.include("CI");
     expect(() => loadRun({ file: "[keys.cii]\nmax_running = 2", env: { WRAPPER_KEYS: "ci:2" } })).to.throw(
-      "keys.cii: there is no such key; there are ci",
+      "keys.cii: unknown key; known keys: ci",
     );
   });
 

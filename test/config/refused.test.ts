@@ -3,145 +3,133 @@ import { expect } from "chai";
 import { type Given, refusal } from "./sources.js";
 
 const FILE = "./claudeway.toml";
-const KEYS = "takes id:secret, comma-separated";
+const KEYS = "a comma-separated list of id:secret";
 const ID =
-  "an id takes up to 64 letters, digits, dots, hyphens and underscores, a letter or digit first, no two dots together";
-const PORT = "takes a whole number from 0 to 65535";
+  'the id must have up to 64 letters, digits, dots, hyphens and underscores, begin with a letter or digit, and not contain ".."';
+const PORT = "an integer from 0 to 65535";
 const TOP =
-  "takes keys, claude_bin, workdir, log_dir, data_dir, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine or plugins";
+  "known settings: keys, claude_bin, workdir, log_dir, data_dir, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
 
 /** Each with the one line that says where, what, and what is taken. */
 const REFUSED: readonly (readonly [string, Given, string])[] = [
   // Flags.
-  ["a slip in a flag", { argv: ["--prot=3000"] }, "--prot: unknown flag; did you mean --port?"],
-  ["a flag like none", { argv: ["-x"] }, "-x: unknown flag; see claudeway --help"],
-  ["a flag without its value", { argv: ["--port"] }, "--port: has no value; see claudeway --help"],
-  ["a switch with a value", { argv: ["--force=yes"] }, "--force: has a value; takes none"],
-  ["a port in words", { argv: ["--port", "abc"] }, `--port: is "abc"; ${PORT}`],
-  ["a port over the range", { argv: ["-p", "65536"] }, `--port: is 65536; ${PORT}`],
-  ["a port below it", { argv: ["--port=-1"] }, `--port: is -1; ${PORT}`],
-  ["half a port", { argv: ["--port", "80.5"] }, `--port: is 80.5; ${PORT}`],
-  ["a hexadecimal port", { argv: ["--port", "0x50"] }, `--port: is "0x50"; ${PORT}`],
-  ["the next flag as a value", { argv: ["--port", "--force"] }, `--port: is "--force"; ${PORT}`],
+  ["a slip in a flag", { argv: ["--prot=3000"] }, "unknown flag --prot; did you mean --port?"],
+  ["a flag like none", { argv: ["-x"] }, "unknown flag -x; see claudeway --help"],
+  ["a flag without its value", { argv: ["--port"] }, "--port must have a value; see claudeway --help"],
+  ["a switch with a value", { argv: ["--force=yes"] }, "--force must not have a value"],
+  ["a port in words", { argv: ["--port", "abc"] }, `--port must be ${PORT}, got "abc"`],
+  ["a port over the range", { argv: ["-p", "65536"] }, `--port must be ${PORT}, got 65536`],
+  ["a port below it", { argv: ["--port=-1"] }, `--port must be ${PORT}, got -1`],
+  ["half a port", { argv: ["--port", "80.5"] }, `--port must be ${PORT}, got 80.5`],
+  ["a hexadecimal port", { argv: ["--port", "0x50"] }, `--port must be ${PORT}, got "0x50"`],
+  ["the next flag as a value", { argv: ["--port", "--force"] }, `--port must be ${PORT}, got "--force"`],
   [
     "an unknown log level",
     { argv: ["--log-level", "inof"] },
-    '--log-level: is "inof"; takes trace, debug, info, warn or error; did you mean info?',
+    '--log-level must be trace, debug, info, warn or error, got "inof"; did you mean info?',
   ],
   [
     "an empty host",
     { argv: ["--host", ""] },
-    "--host: is empty; takes a host name or an address, such as 127.0.0.1",
+    '--host must be a host name or an address, such as 127.0.0.1, got ""',
   ],
   [
     "a URL as the host",
     { argv: ["--host", "http://x"] },
-    '--host: is "http://x"; takes a host name or an address, such as 127.0.0.1',
+    '--host must be a host name or an address, such as 127.0.0.1, got "http://x"',
   ],
   [
     "a hole in a list of plugins",
     { argv: ["--enable-plugin", "demo,,swagger"] },
-    "--enable-plugin[1]: is empty; takes the name, package or path of a plugin",
+    '--enable-plugin[1] must be the name, package or path of a plugin, got ""',
   ],
-  [
-    "a file that is not there",
-    { argv: ["--config", "nope.toml"] },
-    "--config: nope.toml: there is no such file",
-  ],
-  ["a folder as the file", { argv: ["--config", "/"] }, "--config: /: is a folder; takes a file"],
+  ["a file that is not there", { argv: ["--config", "nope.toml"] }, "--config: nope.toml: file not found"],
+  ["a folder as the file", { argv: ["--config", "/"] }, "--config: /: must be a file, got a directory"],
   // Commands.
-  ["a slip in a command", { argv: ["chek"] }, "chek: unknown command; did you mean check?"],
+  ["a slip in a command", { argv: ["chek"] }, 'unknown command "chek"; did you mean check?'],
   [
     "a command like none",
     { argv: ["fly"] },
-    "fly: unknown command; takes serve, check, init, create-plugin, backup, restore or login",
+    'unknown command "fly"; known commands: serve, check, init, create-plugin, backup, restore, login',
   ],
-  ["too many arguments", { argv: ["check", "a", "b"] }, "check: has 2 arguments; takes no arguments"],
+  ["too many arguments", { argv: ["check", "a", "b"] }, "check must have no arguments; got 2"],
   [
     "a missing argument",
     { argv: ["create-plugin"] },
-    "create-plugin: has 0 arguments; takes the name of the plugin",
+    "create-plugin must have one argument, the name of the plugin; got 0",
   ],
   [
     "a key that slipped out of its flag",
     { argv: ["--keys", "a:hunter2,", "b:hunter3"] },
-    "command line: a word that belongs to no flag and is no command; takes serve, check, init, create-plugin, backup, restore or login",
+    "command line: an argument (not shown) is neither a flag nor a command; known commands: serve, check, init, create-plugin, backup, restore, login",
   ],
   // The environment.
-  ["a port in words", { env: { PORT: "abc" } }, `PORT: is "abc"; ${PORT}`],
-  ["an empty variable", { env: { PORT: "" } }, `PORT: is empty; ${PORT}`],
-  ["a port with a space", { env: { PORT: "3000 " } }, `PORT: is "3000 "; ${PORT}`],
+  ["a port in words", { env: { PORT: "abc" } }, `PORT must be ${PORT}, got "abc"`],
+  ["an empty variable", { env: { PORT: "" } }, `PORT must be ${PORT}, got ""`],
+  ["a port with a space", { env: { PORT: "3000 " } }, `PORT must be ${PORT}, got "3000 "`],
   [
     "a switch that is neither on nor off",
     { env: { NO_PERMISSIONS_BYPASS: "maybe" } },
-    'NO_PERMISSIONS_BYPASS: is "maybe"; takes true or false',
+    'NO_PERMISSIONS_BYPASS must be true or false, got "maybe"',
   ],
-  [
-    "an empty folder",
-    { env: { CLAUDE_WORKDIR: "" } },
-    "CLAUDE_WORKDIR: is empty; takes the path of a folder",
-  ],
+  ["an empty folder", { env: { CLAUDE_WORKDIR: "" } }, 'CLAUDE_WORKDIR must be the path of a folder, got ""'],
   [
     "a log level in capitals",
     { env: { LOG_LEVEL: "INFO" } },
-    'LOG_LEVEL: is "INFO"; takes trace, debug, info, warn or error; did you mean info?',
+    'LOG_LEVEL must be trace, debug, info, warn or error, got "INFO"; did you mean info?',
   ],
   // Keys, wherever they come from.
-  ["no keys at all", { env: { WRAPPER_KEYS: "" } }, `WRAPPER_KEYS: is empty; ${KEYS}`],
-  ["a secret alone", { env: { WRAPPER_KEYS: "sk-hunter2" } }, `WRAPPER_KEYS: entry 1 has no colon; ${KEYS}`],
-  ["an id alone", { argv: ["--keys", "admin:"] }, `--keys: entry 1 has no secret; ${KEYS}`],
-  ["a secret without an id", { argv: ["--keys", ":hunter2"] }, `--keys: entry 1 has no id; ${KEYS}`],
-  ["a comma at the end", { argv: ["--keys", "a:hunter2,"] }, `--keys: entry 2 is empty; ${KEYS}`],
+  ["no keys at all", { env: { WRAPPER_KEYS: "" } }, `WRAPPER_KEYS must be ${KEYS}, got ""`],
+  [
+    "a secret alone",
+    { env: { WRAPPER_KEYS: "sk-hunter2" } },
+    `WRAPPER_KEYS: entry 1 must be id:secret, got no colon`,
+  ],
+  ["an id alone", { argv: ["--keys", "admin:"] }, `--keys: entry 1 must be id:secret, got no secret`],
+  [
+    "a secret without an id",
+    { argv: ["--keys", ":hunter2"] },
+    `--keys: entry 1 must be id:secret, got no id`,
+  ],
+  [
+    "a comma at the end",
+    { argv: ["--keys", "a:hunter2,"] },
+    `--keys: entry 2 must be id:secret, got an empty entry`,
+  ],
   [
     "two ids that are one folder",
     { argv: ["--keys", "ci:hunter1,b:hunter2,CI:hunter3"] },
-    "--keys: entries 1 and 3 have the same id; each takes its own",
+    "--keys: entries 1 and 3 must not have the same id",
   ],
   [
     "two keys with one secret",
     { file: 'keys = ["a:hunter2", "b:hunter2"]' },
-    `${FILE}: keys: entries 1 and 2 have the same secret; each takes its own`,
+    `${FILE}: keys: entries 1 and 2 must not have the same secret`,
   ],
-  [
-    "an id that climbs",
-    { argv: ["--keys", "..:hunter2"] },
-    `--keys: entry 1 has an id that can name no folder; ${ID}`,
-  ],
-  [
-    "an id with two dots",
-    { argv: ["--keys", "a..b:hunter2"] },
-    `--keys: entry 1 has an id that can name no folder; ${ID}`,
-  ],
-  [
-    "an id with a slash",
-    { argv: ["--keys", "a/b:hunter2"] },
-    `--keys: entry 1 has an id that can name no folder; ${ID}`,
-  ],
-  [
-    "the folder of refused requests",
-    { argv: ["--keys", "_unauthorized:hunter2"] },
-    `--keys: entry 1 has an id that can name no folder; ${ID}`,
-  ],
+  ["an id that climbs", { argv: ["--keys", "..:hunter2"] }, `--keys: entry 1: ${ID}`],
+  ["an id with two dots", { argv: ["--keys", "a..b:hunter2"] }, `--keys: entry 1: ${ID}`],
+  ["an id with a slash", { argv: ["--keys", "a/b:hunter2"] }, `--keys: entry 1: ${ID}`],
+  ["the folder of refused requests", { argv: ["--keys", "_unauthorized:hunter2"] }, `--keys: entry 1: ${ID}`],
   [
     "a secret that no header carries",
     { argv: ["--keys", "a:hunter 2"] },
-    "--keys: entry 1 has a secret that no header can carry; a secret takes visible ASCII characters, no spaces",
+    "--keys: entry 1: the secret must consist of visible ASCII characters, without spaces",
   ],
-  ["a number as keys", { file: "keys = 31337" }, `${FILE}: keys: is a number (not shown); ${KEYS}`],
+  ["a number as keys", { file: "keys = 31337" }, `${FILE}: keys must be ${KEYS}, got a number (not shown)`],
   // The file.
-  ["no TOML", { file: 'port = 3000\nkeys = "a:hunter2' }, `${FILE}:2:8: not TOML: unfinished string`],
+  ["no TOML", { file: 'port = 3000\nkeys = "a:hunter2' }, `${FILE}:2:8: invalid TOML: unfinished string`],
   [
     "a key twice",
     { file: "port = 1\nport = 2" },
-    `${FILE}:2:1: not TOML: trying to redefine an already defined table or value`,
+    `${FILE}:2:1: invalid TOML: trying to redefine an already defined table or value`,
   ],
-  ["no text", { file: Uint8Array.of(0xff, 0xfe, 0x00) }, `${FILE}: is not UTF-8 text`],
-  ["a slip in a setting", { file: "prot = 1" }, `${FILE}: prot: unknown setting; did you mean port?`],
-  ["a setting like none", { file: "zebra = 1" }, `${FILE}: zebra: unknown setting; ${TOP}`],
+  ["no text", { file: Uint8Array.of(0xff, 0xfe, 0x00) }, `${FILE}: must be UTF-8 text`],
+  ["a slip in a setting", { file: "prot = 1" }, `${FILE}: unknown setting "prot"; did you mean port?`],
+  ["a setting like none", { file: "zebra = 1" }, `${FILE}: unknown setting "zebra"; ${TOP}`],
   [
     "a setting with a hyphen",
     { file: 'log-dir = "x"' },
-    `${FILE}: log-dir: unknown setting; did you mean log_dir?`,
+    `${FILE}: unknown setting "log-dir"; did you mean log_dir?`,
   ],
   [
     "a proxy by name",
@@ -171,79 +159,79 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   [
     "a slip in a section",
     { file: "[limits]\nbody_byte = 1" },
-    `${FILE}: limits.body_byte: unknown setting; did you mean body_bytes?`,
+    `${FILE}: unknown setting "limits.body_byte"; did you mean body_bytes?`,
   ],
   [
     "a relative folder of a key",
     { file: '[keys.ci]\nsecret = "1"\nworkdirs = ["srv/a"]' },
-    `${FILE}: keys.ci.workdirs[0]: is a string (not shown); takes an absolute path, where * stands for any name and ** for any folders`,
+    `${FILE}: keys.ci.workdirs[0] must be an absolute path, in which * matches any name and ** any folders, got a string (not shown)`,
   ],
   [
     "a pattern of folders with more than * in it",
     { file: '[keys.ci]\nsecret = "1"\nworkdirs = ["/srv/{a,b}"]' },
-    `${FILE}: keys.ci.workdirs[0]: is a string (not shown); takes an absolute path, where * stands for any name and ** for any folders`,
+    `${FILE}: keys.ci.workdirs[0] must be an absolute path, in which * matches any name and ** any folders, got a string (not shown)`,
   ],
   [
     "a setting outside its section",
     { file: "max_running = 1" },
-    `${FILE}: max_running: unknown setting; did you mean engine.max_running?`,
+    `${FILE}: unknown setting "max_running"; did you mean engine.max_running?`,
   ],
-  ["a port in quotes", { file: 'port = "3000"' }, `${FILE}: port: is "3000"; ${PORT}`],
+  ["a port in quotes", { file: 'port = "3000"' }, `${FILE}: port must be ${PORT}, got "3000"`],
   [
     "a date",
     { file: "host = 2026-01-01" },
-    `${FILE}: host: is a date; takes a host name or an address, such as 127.0.0.1`,
+    `${FILE}: host must be a host name or an address, such as 127.0.0.1, got a date`,
   ],
   [
     "a section that is a value",
     { file: "engine = 3" },
-    `${FILE}: engine: is 3; takes a section, such as [engine]`,
+    `${FILE}: engine must be a section, such as [engine], got 3`,
   ],
   [
     "a plugin that is a value",
     { file: "plugins.demo = true" },
-    `${FILE}: plugins.demo: is true; takes a section, such as [plugins.demo]`,
+    `${FILE}: plugins.demo must be a section, such as [plugins.demo], got true`,
   ],
   [
     "a switch in words",
     { file: '[plugins.demo]\nenabled = "on"' },
-    `${FILE}: plugins.demo.enabled: is "on"; takes true or false`,
+    `${FILE}: plugins.demo.enabled must be true or false, got "on"`,
   ],
   [
     "a time that never comes",
     { file: "[engine]\ngrace_secs = inf" },
-    `${FILE}: engine.grace_secs: is Infinity; takes a number from 0 to 86400`,
+    `${FILE}: engine.grace_secs must be a number from 0 to 86400, got Infinity`,
   ],
   // Variables in the file.
   [
     "a variable that is not set",
     { file: '[plugins.telegram]\nbot_token = "${TG_TOKN}"', env: { TG_TOKEN: "hunter2" } },
-    `${FILE}: plugins.telegram.bot_token: takes \${TG_TOKN}, which is not set in the environment; did you mean TG_TOKEN?`,
+    `${FILE}: plugins.telegram.bot_token: uses \${TG_TOKN}, which is not set in the environment; did you mean TG_TOKEN?`,
   ],
   [
     "one in a list",
     { file: 'keys = ["a:b", "c:${SECRET}"]' },
-    `${FILE}: keys[1]: takes \${SECRET}, which is not set in the environment`,
+    `${FILE}: keys[1]: uses \${SECRET}, which is not set in the environment`,
   ],
   [
     "a variable without a name",
     { file: 'host = "${}"' },
-    `${FILE}: host: has a \${ that names no variable; takes \${NAME}, or $\${ for the characters themselves`,
+    `${FILE}: host: a \${ must name a variable; write \${NAME}, or $\${ for the characters themselves`,
   ],
   [
     "one that does not end",
     { file: 'host = "${HOST"', env: { HOST: "x" } },
-    `${FILE}: host: has a \${ that names no variable; takes \${NAME}, or $\${ for the characters themselves`,
+    `${FILE}: host: a \${ must name a variable; write \${NAME}, or $\${ for the characters themselves`,
   ],
   [
     "a secret where a port belongs",
     { file: 'port = "${TOKEN}"', env: { TOKEN: "hunter2" } },
-    `${FILE}: port: is a string (not shown); ${PORT}`,
+    `${FILE}: port must be ${PORT}, got a string (not shown)`,
   ],
   [
     "an empty variable as keys",
     { file: 'keys = "${KEYS}"', env: { KEYS: "" } },
-    `${FILE}: keys: is empty; ${KEYS}`,
+    `${FILE}: keys must be ${KEYS}, got ""`,
   ],
 ];
 
@@ -258,7 +246,7 @@ describe("a configuration that can't be used", () => {
 
   it("is refused in its file even where a flag wins over it", () => {
     expect(refusal({ file: "port = 70000", argv: ["--port", "1"] })).to.equal(
-      `${FILE}: port: is 70000; ${PORT}`,
+      `${FILE}: port must be ${PORT}, got 70000`,
     );
   });
 });

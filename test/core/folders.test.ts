@@ -12,7 +12,7 @@ describe("the folders of a gateway", () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   const named = (path: string) => ({ name: "data folder", path, where: "--data-dir" });
-  const TAKES = "takes the path of a folder that this user may write to";
+  const WANTED = "the path of a directory that this user may write to";
 
   it("are made with those above them, for this user alone", () => {
     prepareFolders([named(join(dir, "a/b")), named(join(dir, "a/c"))]);
@@ -30,7 +30,7 @@ describe("the folders of a gateway", () => {
     writeFileSync(join(dir, "file"), "");
     const folders = ["there", "new/below", "there/below", "file/below"].map((path) => named(join(dir, path)));
     expect(() => prepareFolders(folders)).to.throw(
-      `--data-dir: is "${dir}/file/below", which is no folder, or leads through something that is none; ${TAKES}`,
+      `--data-dir must be ${WANTED}, got "${dir}/file/below", which is not a directory, or has a parent that is not one`,
     );
     expect(existsSync(join(dir, "new"))).to.equal(false);
     expect(existsSync(join(dir, "there/below"))).to.equal(false);
@@ -43,7 +43,9 @@ describe("the folders of a gateway", () => {
     expect(checkFolder(named(join(dir, "a/b")))).to.equal(false);
     expect(existsSync(join(dir, "a"))).to.equal(false);
     for (const path of ["file", "file/below"]) {
-      expect(() => checkFolder(named(join(dir, path)))).to.throw(/^--data-dir: is ".*", which is no folder/);
+      expect(() => checkFolder(named(join(dir, path)))).to.throw(
+        /^--data-dir must be .*, got ".*", which is not a directory/,
+      );
     }
   });
 });

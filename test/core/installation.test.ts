@@ -36,7 +36,7 @@ describe("installationId", () => {
     for (const content of ["", "hello", "../../../../etc/passwd-0123456789012"]) {
       writeFileSync(join(dir, "installation"), content);
       expect(() => installationId(dir)).to.throw(
-        `${join(dir, "installation")}: is no installation id; remove it to have a new one made`,
+        `${join(dir, "installation")}: must be an installation id; remove the file to create a new one`,
       );
     }
   });

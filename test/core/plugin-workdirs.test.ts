@@ -3,7 +3,7 @@ import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { rejection } from "./kernel/kit.js";
 
-const REFUSED = /^workdir must not be, contain, or lie in the gateway's data folder, got "/;
+const REFUSED = /^workdir must not be, contain, or be inside the gateway's data folder, got "/;
 
 describe("a workdir that a plugin chooses", () => {
   let dataDir = "";

@@ -9,7 +9,7 @@ import { TestGateway } from "../e2e/gateway.js";
 const SHORT = { id: "admin", secret: "sk-secret-key-1" };
 const LONG = { id: "ci", secret: "sk-0123456789abcd" };
 const WARNING =
-  "the secret of key admin has 15 characters and could be guessed; make one with: openssl rand -hex 32";
+  "the secret of key admin should have at least 16 characters, got 15; create one with: openssl rand -hex 32";
 
 describe("a secret shorter than 16 characters", () => {
   it("is warned of, a line each", () => {

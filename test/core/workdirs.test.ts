@@ -56,7 +56,7 @@ describe("Workdirs", () => {
 
   it("a named folder is taken as it is, and is not the gateway's", async () => {
     expect(await workdirs.ofSession("id", dir, "key")).to.deep.equal({ path: dir, made: false });
-    expect(await messageOf(workdirs.remove("id", dir))).to.include("not a folder that the gateway made");
+    expect(await messageOf(workdirs.remove("id", dir))).to.include("not a folder that the gateway created");
     expect(existsSync(dir)).to.equal(true);
   });
 
@@ -67,7 +67,7 @@ describe("Workdirs", () => {
     expect(await workdirs.ofTask("inside", "key")).to.equal(join(base, "inside"));
     for (const named of ["..", "../base-too", "inside/../..", "way-out"]) {
       expect(await messageOf(workdirs.ofTask(named, "key")), named).to.equal(
-        `workdir must be in the base folder where it is relative, got ${JSON.stringify(named)}`,
+        `workdir must be inside the base folder if it is relative, got ${JSON.stringify(named)}`,
       );
     }
   });
@@ -107,7 +107,7 @@ describe("Workdirs", () => {
       symlinkSync(data, join(dir, "link"));
       for (const named of [data, join(data, "sub"), dir, "/", join(dir, "link"), `${dir}/data-too/../data`]) {
         expect(await refusedFor(named, guard(data)), named).to.equal(
-          `workdir must not be, contain, or lie in the data folder, got ${JSON.stringify(named)}`,
+          `workdir must not be, contain, or be inside the data folder, got ${JSON.stringify(named)}`,
         );
       }
       expect(await refusedFor(data, guard(join(dir, "link"))), "guarded by a link").to.contain("must not");
@@ -181,7 +181,7 @@ describe("Workdirs", () => {
 
   it("a relative one is refused in the same words while there is no base folder yet", async () => {
     expect(await messageOf(workdirs.ofTask("..", "key"))).to.equal(
-      'workdir must be in the base folder where it is relative, got ".."',
+      'workdir must be inside the base folder if it is relative, got ".."',
     );
   });
 

@@ -113,15 +113,15 @@ describe("claudeway backup", () => {
     truncateSync(at("copy-1.sqlite"), 8192);
     writeFileSync(at("notes.txt"), "no ledger\n".repeat(1000));
     const refused: readonly (readonly [readonly string[], string | RegExp])[] = [
-      [["backup", "first.sqlite"], "backup: first.sqlite is there already; takes a file that is not"],
-      [["backup", "nowhere/x.sqlite"], "backup: there is no folder nowhere"],
+      [["backup", "first.sqlite"], "backup: first.sqlite already exists; name a new file"],
+      [["backup", "nowhere/x.sqlite"], "backup: directory not found: nowhere"],
       [
         ["backup", "x.sqlite", "--data-dir", "empty"],
         `ledger ${at("empty")}/ledger.sqlite is not there; is this the gateway's data folder?`,
       ],
-      [["backup"], "backup: has 0 arguments; takes the file to write"],
-      [["restore", "first.sqlite"], `restore: ${gateway.dataDir} is not empty; move it away first`],
-      [["restore", "gone.sqlite", "--data-dir", "new"], "restore: there is no file gone.sqlite"],
+      [["backup"], "backup must have one argument, the file to write; got 0"],
+      [["restore", "first.sqlite"], `restore: ${gateway.dataDir} must be empty; move its content away first`],
+      [["restore", "gone.sqlite", "--data-dir", "new"], "restore: file not found: gone.sqlite"],
       [["restore", "notes.txt", "--data-dir", "new"], new RegExp(`^ledger ${at("notes.txt")} is damaged`)],
       [
         ["restore", "copy-1.sqlite", "--data-dir", "new"],
@@ -152,7 +152,7 @@ describe("claudeway backup", () => {
     copy.close();
     const { code, stderr } = await run("restore", "evil.sqlite", "--data-dir", "victim/data");
     expect(code).to.equal(1);
-    expect(stderr).to.contain("a file that does not belong there");
+    expect(stderr).to.contain("contains an unexpected file");
     expect(existsSync(at("victim", "evil"))).to.equal(false);
     expect(existsSync(at("victim", "data", "ledger.sqlite"))).to.equal(false);
   });

@@ -51,33 +51,34 @@ export const SECRET = "sk-requests-0123456789";
 export const BODY_BYTES = 65_536;
 
 const SEND = 'send "Authorization: Bearer <secret>"';
-const NEW_TASK = "takes prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream or detach";
+const NEW_TASK =
+  "known fields: prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream, detach";
 const NEW_TURN =
-  "takes prompt, timeout_secs, verbatim, stream, detach, restart_conversation or withdraw_pending";
-const PROMPT = "takes a string that is not empty";
-const MODEL = "takes the name or alias of a model, such as sonnet";
-const SECS = "takes a number greater than 0, at most 86400";
-const IDS = "takes a list of the tool_use_ids of denied calls, at least one, none twice";
-const STATUSES = "it takes pending, allowed, denied, expired or withdrawn";
+  "known fields: prompt, timeout_secs, verbatim, stream, detach, restart_conversation, withdraw_pending";
+const PROMPT = "a non-empty string";
+const MODEL = "the name or alias of a model, such as sonnet";
+const SECS = "a number greater than 0 and at most 86400";
+const IDS = "a list of at least one tool_use_id of a denied call, without duplicates";
+const STATUSES = "pending, allowed, denied, expired or withdrawn";
 const NOWHERE = "00000000-0000-4000-8000-000000000000";
 const HI = { prompt: "Hi" };
 
 const BODIES: readonly BadInput[] = [
-  bad("POST /task", 400, `prompt: missing; ${PROMPT}`),
-  bad("POST /task", 400, `prompt: missing; ${PROMPT}`, { body: {} }),
-  bad("POST /task", 400, "the body is not JSON: Unexpected end of JSON input", { body: '{"prompt":' }),
-  bad("POST /task", 400, "body: is an array of 1 item; takes an object", { body: "[1]" }),
-  bad("POST /task", 400, "body: is null; takes an object", { body: "null" }),
-  bad("POST /task", 400, 'body: is "Hi"; takes an object', { body: '"Hi"' }),
-  bad("POST /task", 400, "body: is 7; takes an object", { body: "7" }),
+  bad("POST /task", 400, `prompt is missing; it must be ${PROMPT}`),
+  bad("POST /task", 400, `prompt is missing; it must be ${PROMPT}`, { body: {} }),
+  bad("POST /task", 400, "the body must be JSON: Unexpected end of JSON input", { body: '{"prompt":' }),
+  bad("POST /task", 400, "body must be an object, got an array of 1 item", { body: "[1]" }),
+  bad("POST /task", 400, "body must be an object, got null", { body: "null" }),
+  bad("POST /task", 400, 'body must be an object, got "Hi"', { body: '"Hi"' }),
+  bad("POST /task", 400, "body must be an object, got 7", { body: "7" }),
   bad("POST /task", 400, "the body is not valid UTF-8", {
     body: Buffer.from('{"prompt":"\xff"}', "latin1"),
     shown: '{"prompt":"\\xff"}, that byte as it is',
   }),
-  bad("POST /task", 400, "the body has a property __proto__, which no body may have", {
+  bad("POST /task", 400, "the body must not have a property __proto__", {
     body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
   }),
-  bad("POST /task", 400, `prompt: is an array of 1 item; ${PROMPT}`, {
+  bad("POST /task", 400, `prompt must be ${PROMPT}, got an array of 1 item`, {
     body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
     shown: '{"prompt":[[[…]]]}, 200 deep',
   }),
@@ -85,24 +86,24 @@ const BODIES: readonly BadInput[] = [
     body: `{"prompt":${"[".repeat(200)}${"]".repeat(200)}}`,
     shown: '{"prompt":[[[…]]]}, 201 deep',
   }),
-  bad("POST /task", 413, `the body is larger than ${BODY_BYTES} bytes`, {
+  bad("POST /task", 413, `the body must be at most ${BODY_BYTES} bytes`, {
     body: { prompt: "x".repeat(66_000) },
     shown: '{"prompt":"xxx…"}, 66,013 bytes where 65,536 are allowed',
   }),
-  bad("POST /task", 415, "content-type is missing; it takes application/json", {
+  bad("POST /task", 415, "content-type must be application/json, got none", {
     body: HI,
     headers: { "content-type": "" },
     shown: '{"prompt":"Hi"} without Content-Type',
   }),
-  bad("POST /task", 415, "content-type is text/plain; it takes application/json", {
+  bad("POST /task", 415, "content-type must be application/json, got text/plain", {
     body: HI,
     headers: { "content-type": "text/plain" },
   }),
-  bad("POST /task", 415, "content-type is application/x-www-form-urlencoded; it takes application/json", {
+  bad("POST /task", 415, "content-type must be application/json, got application/x-www-form-urlencoded", {
     body: "prompt=Hi",
     headers: { "content-type": "application/x-www-form-urlencoded" },
   }),
-  bad("POST /task", 415, "content-encoding is gzip; send the body as it is", {
+  bad("POST /task", 415, "content-encoding must be identity, got gzip", {
     body: HI,
     headers: { "content-encoding": "gzip" },
   }),
@@ -111,27 +112,29 @@ const BODIES: readonly BadInput[] = [
 const FIELDS: readonly BadInput[] = [
   ...["POST /task", "POST /task/stream", "POST /session/{session}", "POST /session/{session}/stream"].flatMap(
     (request) => [
-      bad(request, 400, `prompt: is empty; ${PROMPT}`, { body: { prompt: "" } }),
-      bad(request, 400, `prompt: is 5; ${PROMPT}`, { body: { prompt: 5 } }),
-      bad(request, 400, 'verbatim: is "yes"; takes true or false', { body: { ...HI, verbatim: "yes" } }),
-      bad(request, 400, `timeout_secs: is 0; ${SECS}`, { body: { ...HI, timeout_secs: 0 } }),
-      bad(request, 400, 'stream: is "sse"; takes text or delta', { body: { ...HI, stream: "sse" } }),
+      bad(request, 400, `prompt must be ${PROMPT}, got ""`, { body: { prompt: "" } }),
+      bad(request, 400, `prompt must be ${PROMPT}, got 5`, { body: { prompt: 5 } }),
+      bad(request, 400, 'verbatim must be true or false, got "yes"', { body: { ...HI, verbatim: "yes" } }),
+      bad(request, 400, `timeout_secs must be ${SECS}, got 0`, { body: { ...HI, timeout_secs: 0 } }),
+      bad(request, 400, 'stream must be text or delta, got "sse"', { body: { ...HI, stream: "sse" } }),
     ],
   ),
-  bad("POST /task", 400, `prompt: is null; ${PROMPT}`, { body: { prompt: null } }),
-  bad("POST /task", 400, `prompt: is an array of 1 item; ${PROMPT}`, {
+  bad("POST /task", 400, `prompt must be ${PROMPT}, got null`, { body: { prompt: null } }),
+  bad("POST /task", 400, `prompt must be ${PROMPT}, got an array of 1 item`, {
     body: { prompt: [{ type: "text" }] },
   }),
-  bad("POST /task", 400, "modle: unknown field; did you mean model?", { body: { ...HI, modle: "opus" } }),
-  bad("POST /task", 400, `zebra: unknown field; ${NEW_TASK}`, { body: { ...HI, zebra: 1 } }),
-  bad("POST /task", 400, `model: is "--help"; ${MODEL}`, { body: { ...HI, model: "--help" } }),
-  bad("POST /task", 400, `model: is empty; ${MODEL}`, { body: { ...HI, model: "" } }),
-  bad("POST /task", 400, `model: is "two words"; ${MODEL}`, { body: { ...HI, model: "two words" } }),
-  bad("POST /task", 400, `timeout_secs: is "60"; ${SECS}`, { body: { ...HI, timeout_secs: "60" } }),
-  bad("POST /task", 400, `timeout_secs: is -1; ${SECS}`, { body: { ...HI, timeout_secs: -1 } }),
-  bad("POST /task", 400, `timeout_secs: is 86401; ${SECS}`, { body: { ...HI, timeout_secs: 86_401 } }),
-  bad("POST /task", 400, "detach: is 1; takes true or false", { body: { ...HI, detach: 1 } }),
-  bad("POST /task", 400, "system_prompt: is empty; takes a text that is not empty, without NUL characters", {
+  bad("POST /task", 400, 'unknown field "modle"; did you mean model?', { body: { ...HI, modle: "opus" } }),
+  bad("POST /task", 400, `unknown field "zebra"; ${NEW_TASK}`, { body: { ...HI, zebra: 1 } }),
+  bad("POST /task", 400, `model must be ${MODEL}, got "--help"`, { body: { ...HI, model: "--help" } }),
+  bad("POST /task", 400, `model must be ${MODEL}, got ""`, { body: { ...HI, model: "" } }),
+  bad("POST /task", 400, `model must be ${MODEL}, got "two words"`, { body: { ...HI, model: "two words" } }),
+  bad("POST /task", 400, `timeout_secs must be ${SECS}, got "60"`, { body: { ...HI, timeout_secs: "60" } }),
+  bad("POST /task", 400, `timeout_secs must be ${SECS}, got -1`, { body: { ...HI, timeout_secs: -1 } }),
+  bad("POST /task", 400, `timeout_secs must be ${SECS}, got 86401`, {
+    body: { ...HI, timeout_secs: 86_401 },
+  }),
+  bad("POST /task", 400, "detach must be true or false, got 1", { body: { ...HI, detach: 1 } }),
+  bad("POST /task", 400, 'system_prompt must be a non-empty string without NUL characters, got ""', {
     body: { ...HI, system_prompt: "" },
   }),
   bad("POST /task", 400, 'workdir must be an existing directory, got "/no/where"', {
@@ -140,66 +143,66 @@ const FIELDS: readonly BadInput[] = [
   bad("POST /task", 400, 'workdir must be an existing directory, got "/etc/hostname"', {
     body: { ...HI, workdir: "/etc/hostname" },
   }),
-  bad("POST /task", 400, 'workdir must be in the base folder where it is relative, got "../.."', {
+  bad("POST /task", 400, 'workdir must be inside the base folder if it is relative, got "../.."', {
     body: { ...HI, workdir: "../.." },
   }),
-  bad("POST /task", 400, 'workdir: is "/tmp\\u0000"; takes the path of a folder, at most 4096 characters', {
+  bad("POST /task", 400, 'workdir must be the path of a folder, at most 4096 characters, got "/tmp\\u0000"', {
     body: { ...HI, workdir: "/tmp\u0000" },
   }),
-  bad("POST /session/start", 400, "body: is an empty array; takes an object", { body: [] }),
-  bad("POST /session/start", 400, "prompt: unknown field; takes model, system_prompt or workdir", {
+  bad("POST /session/start", 400, "body must be an object, got an empty array", { body: [] }),
+  bad("POST /session/start", 400, 'unknown field "prompt"; known fields: model, system_prompt, workdir', {
     body: HI,
   }),
-  bad("POST /session/start", 400, `model: is 4; ${MODEL}`, { body: { model: 4 } }),
+  bad("POST /session/start", 400, `model must be ${MODEL}, got 4`, { body: { model: 4 } }),
   bad("POST /session/start", 400, 'workdir must be an existing directory, got "/no/where"', {
     body: { workdir: "/no/where" },
   }),
-  bad("POST /session/{session}", 400, `model: unknown field; ${NEW_TURN}`, {
+  bad("POST /session/{session}", 400, `unknown field "model"; ${NEW_TURN}`, {
     body: { ...HI, model: "opus" },
   }),
-  bad("POST /session/{session}", 400, "restart_conversation: is 1; takes true or false", {
+  bad("POST /session/{session}", 400, "restart_conversation must be true or false, got 1", {
     body: { ...HI, restart_conversation: 1 },
   }),
-  bad("POST /session/{session}", 400, "withdraw_pending: is null; takes true or false", {
+  bad("POST /session/{session}", 400, "withdraw_pending must be true or false, got null", {
     body: { ...HI, withdraw_pending: null },
   }),
-  bad("POST /session/{session}/approve", 400, `tool_use_ids: missing; ${IDS}`, { body: {} }),
-  bad("POST /session/{session}/approve", 400, `tool_use_ids: is an empty array; ${IDS}`, {
+  bad("POST /session/{session}/approve", 400, `tool_use_ids is missing; it must be ${IDS}`, { body: {} }),
+  bad("POST /session/{session}/approve", 400, `tool_use_ids must be ${IDS}, got an empty array`, {
     body: { tool_use_ids: [] },
   }),
-  bad("POST /session/{session}/approve", 400, `tool_use_ids: has an item twice; ${IDS}`, {
+  bad("POST /session/{session}/approve", 400, `tool_use_ids must be ${IDS}, got a duplicate item`, {
     body: { tool_use_ids: ["a", "a"] },
   }),
-  bad("POST /session/{session}/approve", 400, "tool_use_ids[1]: is 3; takes a string that is not empty", {
+  bad("POST /session/{session}/approve", 400, "tool_use_ids[1] must be a non-empty string, got 3", {
     body: { tool_use_ids: ["a", 3] },
   }),
   bad(
     "POST /session/{session}/approve",
     400,
-    "tool_use_ids: toolu_1 was not denied in this session; denied were: none",
+    "tool_use_ids: toolu_1 was not denied in this session; denied calls: none",
     {
       body: { tool_use_ids: ["toolu_1"] },
     },
   ),
-  bad(`POST /approvals/${NOWHERE}`, 400, "decision: missing; takes allow or deny", { body: {} }),
-  bad(`POST /approvals/${NOWHERE}`, 400, 'decision: is "yes"; takes allow or deny', {
+  bad(`POST /approvals/${NOWHERE}`, 400, "decision is missing; it must be allow or deny", { body: {} }),
+  bad(`POST /approvals/${NOWHERE}`, 400, 'decision must be allow or deny, got "yes"', {
     body: { decision: "yes" },
   }),
   bad(
     `POST /approvals/${NOWHERE}`,
     400,
-    "updated_input: is an array of 1 item; takes an object, the whole input",
+    "updated_input must be an object with the whole input, got an array of 1 item",
     {
       body: { decision: "allow", updated_input: [1] },
     },
   ),
-  bad(`POST /approvals/${NOWHERE}`, 400, 'scope: is "always"; takes once or session', {
+  bad(`POST /approvals/${NOWHERE}`, 400, 'scope must be once or session, got "always"', {
     body: { decision: "allow", scope: "always" },
   }),
   bad(
     `POST /approvals/${NOWHERE}`,
     400,
-    "message: is empty; takes a string that is not empty, of at most 10000 characters",
+    'message must be a non-empty string of at most 10000 characters, got ""',
     {
       body: { decision: "deny", message: "" },
     },
@@ -242,39 +245,39 @@ const PATHS: readonly BadInput[] = [
   bad(`GET /approvals/${NOWHERE}`, 404, "no such approval"),
   bad(`POST /approvals/${NOWHERE}`, 404, "no such approval", { body: { decision: "allow" } }),
   bad(`DELETE /approvals/grants/${NOWHERE}`, 404, "no such grant"),
-  bad("GET /task", 405, "GET is not allowed here; it takes POST"),
-  bad("OPTIONS /task", 405, "OPTIONS is not allowed here; it takes POST"),
-  bad("PUT /session/{session}", 405, "PUT is not allowed here; it takes DELETE, GET, HEAD, POST"),
-  bad("PATCH /turns/{turn}", 405, "PATCH is not allowed here; it takes GET, HEAD"),
-  bad("DELETE /health", 405, "DELETE is not allowed here; it takes GET, HEAD"),
-  bad("POST /models", 405, "POST is not allowed here; it takes GET, HEAD"),
-  bad("POST /approvals", 405, "POST is not allowed here; it takes GET, HEAD"),
-  bad("GET /session/start", 405, "GET is not allowed here; it takes POST"),
-  bad("OPTIONS /session/start", 405, "OPTIONS is not allowed here; it takes POST"),
-  bad("POST /approvals/grants", 405, "POST is not allowed here; it takes GET, HEAD", { body: {} }),
+  bad("GET /task", 405, "the method must be POST, got GET"),
+  bad("OPTIONS /task", 405, "the method must be POST, got OPTIONS"),
+  bad("PUT /session/{session}", 405, "the method must be DELETE, GET, HEAD or POST, got PUT"),
+  bad("PATCH /turns/{turn}", 405, "the method must be GET or HEAD, got PATCH"),
+  bad("DELETE /health", 405, "the method must be GET or HEAD, got DELETE"),
+  bad("POST /models", 405, "the method must be GET or HEAD, got POST"),
+  bad("POST /approvals", 405, "the method must be GET or HEAD, got POST"),
+  bad("GET /session/start", 405, "the method must be POST, got GET"),
+  bad("OPTIONS /session/start", 405, "the method must be POST, got OPTIONS"),
+  bad("POST /approvals/grants", 405, "the method must be GET or HEAD, got POST", { body: {} }),
 ];
 
 const PARAMETERS: readonly BadInput[] = [
-  bad("GET /sessions?page=0", 400, 'page: is "0"; it takes a whole number from 1 to 1000000'),
-  bad("GET /sessions?page=-1", 400, 'page: is "-1"; it takes a whole number from 1 to 1000000'),
-  bad("GET /sessions?page=1.5", 400, 'page: is "1.5"; it takes a whole number from 1 to 1000000'),
-  bad("GET /sessions?page=1&page=2", 400, 'page: is ["1","2"]; it takes a whole number from 1 to 1000000'),
-  bad("GET /sessions?limit=1001", 400, 'limit: is "1001"; it takes a whole number from 1 to 1000'),
-  bad("GET /sessions?limit=", 400, 'limit: is ""; it takes a whole number from 1 to 1000'),
-  bad("GET /sessions?limit=ten", 400, 'limit: is "ten"; it takes a whole number from 1 to 1000'),
-  bad("GET /approvals?status=open", 400, `status: is "open"; ${STATUSES}`),
-  bad("GET /approvals?status=pending&status=denied", 400, "status: is given twice"),
-  bad("GET /approvals?limit=0", 400, 'limit: is "0"; it takes a whole number from 1 to 1000'),
-  bad("GET /approvals/grants?page=x", 400, 'page: is "x"; it takes a whole number from 1 to 1000000'),
-  bad("GET /approvals/grants?session_id=a&session_id=b", 400, "session_id: is given twice"),
-  bad("GET /approvals/grants?session_id=a", 400, 'session_id: is "a"; it takes the id of a session'),
+  bad("GET /sessions?page=0", 400, 'page must be an integer from 1 to 1000000, got "0"'),
+  bad("GET /sessions?page=-1", 400, 'page must be an integer from 1 to 1000000, got "-1"'),
+  bad("GET /sessions?page=1.5", 400, 'page must be an integer from 1 to 1000000, got "1.5"'),
+  bad("GET /sessions?page=1&page=2", 400, 'page must be an integer from 1 to 1000000, got ["1","2"]'),
+  bad("GET /sessions?limit=1001", 400, 'limit must be an integer from 1 to 1000, got "1001"'),
+  bad("GET /sessions?limit=", 400, 'limit must be an integer from 1 to 1000, got ""'),
+  bad("GET /sessions?limit=ten", 400, 'limit must be an integer from 1 to 1000, got "ten"'),
+  bad("GET /approvals?status=open", 400, `status must be ${STATUSES}, got "open"`),
+  bad("GET /approvals?status=pending&status=denied", 400, "status must be given once"),
+  bad("GET /approvals?limit=0", 400, 'limit must be an integer from 1 to 1000, got "0"'),
+  bad("GET /approvals/grants?page=x", 400, 'page must be an integer from 1 to 1000000, got "x"'),
+  bad("GET /approvals/grants?session_id=a&session_id=b", 400, "session_id must be given once"),
+  bad("GET /approvals/grants?session_id=a", 400, 'session_id must be the id of a session, got "a"'),
   bad(`GET /sessions?${"a&".repeat(100)}`, 400, "the query must have at most 100 parameters, got 101", {
     shownRequest: "GET /sessions?a&a&a…, 101 parameters",
   }),
   bad(`GET /sessions?a=${"x".repeat(9000)}`, 431, "the request target must be at most 8192 bytes, got 9012", {
     shownRequest: "GET /sessions?a=xxx…, 9,012 bytes",
   }),
-  bad("GET /turns/{turn}/events?stream=sse", 400, 'stream: is "sse"; it takes text or delta'),
+  bad("GET /turns/{turn}/events?stream=sse", 400, 'stream must be text or delta, got "sse"'),
 ];
 
 const HEADERS: readonly BadInput[] = [
@@ -282,17 +285,17 @@ const HEADERS: readonly BadInput[] = [
     "POST /task",
     "Idempotency-Key: a b",
     400,
-    "Idempotency-Key: takes 1 to 255 visible ASCII characters",
+    "Idempotency-Key must be 1 to 255 visible ASCII characters",
     HI,
   ),
   header(
     "POST /task",
     "Idempotency-Key:",
     400,
-    "Idempotency-Key: takes 1 to 255 visible ASCII characters",
+    "Idempotency-Key must be 1 to 255 visible ASCII characters",
     HI,
   ),
-  bad("POST /task/stream", 400, "Idempotency-Key: takes 1 to 255 visible ASCII characters", {
+  bad("POST /task/stream", 400, "Idempotency-Key must be 1 to 255 visible ASCII characters", {
     body: HI,
     headers: { "idempotency-key": "x".repeat(256) },
     shown: "Idempotency-Key: xxx…, 256 characters",
@@ -302,13 +305,13 @@ const HEADERS: readonly BadInput[] = [
     "GET /turns/{turn}/events",
     "Last-Event-ID: x",
     400,
-    'Last-Event-ID: is "x"; it takes the id of an event',
+    'Last-Event-ID must be the id of an event, got "x"',
   ),
   header(
     "GET /turns/{turn}/events",
     "Last-Event-ID: -1",
     400,
-    'Last-Event-ID: is "-1"; it takes the id of an event',
+    'Last-Event-ID must be the id of an event, got "-1"',
   ),
   header(
     "GET /session/{session}/events",
@@ -316,8 +319,8 @@ const HEADERS: readonly BadInput[] = [
     400,
     'Last-Event-ID must be the id of an event, got "x"',
   ),
-  header("POST /task", "Expect: cake", 400, 'Expect: is "cake"; takes 100-continue', HI),
-  bad("GET /sessions", 431, "there are more than 200 header fields", {
+  header("POST /task", "Expect: cake", 400, 'Expect must be 100-continue, got "cake"', HI),
+  bad("GET /sessions", 431, "the request must have at most 200 header fields", {
     headers: Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`x-${index}`, "1"])),
     shown: "X-0: 1, X-1: 1, … X-199: 1",
   }),
@@ -325,17 +328,17 @@ const HEADERS: readonly BadInput[] = [
     headers: { cookie: "x".repeat(20_000) },
     shown: "Cookie: xxx…, 20,000 bytes",
   }),
-  bad("GET /task/ws", 400, "no WebSocket handshake: Missing or invalid Sec-WebSocket-Key header", {
+  bad("GET /task/ws", 400, "invalid WebSocket handshake: Missing or invalid Sec-WebSocket-Key header", {
     upgrade: true,
     headers: { "sec-websocket-key": "" },
     shown: "a handshake without Sec-WebSocket-Key",
   }),
-  bad("GET /task/ws", 400, "no WebSocket handshake: Missing or invalid Sec-WebSocket-Version header", {
+  bad("GET /task/ws", 400, "invalid WebSocket handshake: Missing or invalid Sec-WebSocket-Version header", {
     upgrade: true,
     headers: { "sec-websocket-version": "7" },
     shown: "a handshake with Sec-WebSocket-Version: 7",
   }),
-  bad("GET /task/stream", 404, "no WebSocket at /task/stream; there is /task/ws", { upgrade: true }),
+  bad("GET /task/stream", 404, "no WebSocket at /task/stream; use /task/ws", { upgrade: true }),
 ];
 
 /** Every kind of request that is refused. */
@@ -359,12 +362,12 @@ export const BAD_BYTES: readonly BadBytes[] = [
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: one\r\n\r\n", 400),
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
   bytes("POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
-  bytes("GET /health HTTP/1.1\r\n\r\n", 400, "Host: is missing; HTTP/1.1 takes one"),
-  bytes("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "Host: must be given once"),
+  bytes("GET /health HTTP/1.1\r\n\r\n", 400, "Host is missing; HTTP/1.1 requires it"),
+  bytes("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "Host must be given once"),
   bytes(
     "GET /health HTTP/1.1\r\nHost: a/b\r\n\r\n",
     400,
-    'Host: must be a host name with or without a port, got "a/b"',
+    'Host must be a host name with or without a port, got "a/b"',
   ),
   bytes(
     "GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -389,12 +392,12 @@ export const BAD_BYTES: readonly BadBytes[] = [
 export const BAD_FRAMES: readonly BadFrame[] = [
   {
     frame: "Hi",
-    error: "the first message is not JSON: Unexpected token 'H', \"Hi\" is not valid JSON",
+    error: "the first message must be JSON: Unexpected token 'H', \"Hi\" is not valid JSON",
     close: 1008,
   },
-  { frame: "{}", error: `prompt: missing; ${PROMPT}`, close: 1008 },
-  { frame: '{"prompt":""}', error: `prompt: is empty; ${PROMPT}`, close: 1008 },
-  { frame: '{"event":"interrupt"}', error: `prompt: missing; ${PROMPT}`, close: 1008 },
+  { frame: "{}", error: `prompt is missing; it must be ${PROMPT}`, close: 1008 },
+  { frame: '{"prompt":""}', error: `prompt must be ${PROMPT}, got ""`, close: 1008 },
+  { frame: '{"event":"interrupt"}', error: `prompt is missing; it must be ${PROMPT}`, close: 1008 },
   {
     frame: '{"prompt":"Hi","workdir":"/no/where"}',
     error: 'workdir must be an existing directory, got "/no/where"',
@@ -403,7 +406,7 @@ export const BAD_FRAMES: readonly BadFrame[] = [
   {
     frame: Buffer.from('{"prompt":"Hi"}'),
     shown: '{"prompt":"Hi"} as a binary message',
-    error: "the first message is binary; it takes a task as JSON text",
+    error: "the first message must be a task as JSON text, got binary data",
     close: 1008,
   },
   {

@@ -21,10 +21,9 @@ interface Start {
   readonly files?: Readonly<Record<string, string>>;
 }
 
-const PORT = "takes a whole number from 0 to 65535";
-const KEYS = "takes id:secret, comma-separated";
-const CLI = "takes the path or name of the Claude CLI";
-const FOLDER = "takes the path of a folder that this user may write to";
+const PORT = "an integer from 0 to 65535";
+const CLI = "the path or name of the Claude CLI";
+const FOLDER = "the path of a directory that this user may write to";
 const SCRIPT = "#!/bin/sh\n";
 /** The status of a start that another one would only repeat; any other fault may be over by then. */
 const CONFIG_FAULT = 78;
@@ -33,62 +32,62 @@ const MAY_PASS = ["a CLI that fails", "throws-in-apply", "hangs-in-apply"];
 
 /** What is wrong, how the command is started, and its one line; DIR stands for the folder that it is started in, NAMES for the plugins. */
 const REFUSED: readonly (readonly [string, Start, string])[] = [
-  ["a slip in a flag", { args: ["--prot", "1"] }, "--prot: unknown flag; did you mean --port?"],
-  ["a flag without its value", { args: ["--keys"] }, "--keys: has no value; see claudeway --help"],
-  ["a port in words", { args: ["--port", "http"] }, `--port: is "http"; ${PORT}`],
-  ["a port over the range", { args: ["-p", "65536"] }, `--port: is 65536; ${PORT}`],
-  ["an unknown word", { args: ["serv"] }, "serv: unknown command; did you mean serve?"],
+  ["a slip in a flag", { args: ["--prot", "1"] }, "unknown flag --prot; did you mean --port?"],
+  ["a flag without its value", { args: ["--keys"] }, "--keys must have a value; see claudeway --help"],
+  ["a port in words", { args: ["--port", "http"] }, `--port must be ${PORT}, got "http"`],
+  ["a port over the range", { args: ["-p", "65536"] }, `--port must be ${PORT}, got 65536`],
+  ["an unknown word", { args: ["serv"] }, 'unknown command "serv"; did you mean serve?'],
   [
     "an unknown log level",
     { args: ["--log-level", "verbose"] },
-    '--log-level: is "verbose"; takes trace, debug, info, warn or error',
+    '--log-level must be trace, debug, info, warn or error, got "verbose"',
   ],
-  ["a file that is not there", { args: ["--config", "x.toml"] }, "--config: x.toml: there is no such file"],
-  ["a port in the environment", { env: { PORT: "3000x" } }, `PORT: is "3000x"; ${PORT}`],
+  ["a file that is not there", { args: ["--config", "x.toml"] }, "--config: x.toml: file not found"],
+  ["a port in the environment", { env: { PORT: "3000x" } }, `PORT must be ${PORT}, got "3000x"`],
   [
     "a switch in the environment",
     { env: { NO_PERMISSIONS_BYPASS: "on" } },
-    'NO_PERMISSIONS_BYPASS: is "on"; takes true or false',
+    'NO_PERMISSIONS_BYPASS must be true or false, got "on"',
   ],
   [
     "keys without secrets",
     { env: { WRAPPER_KEYS: "sk-123" } },
-    `WRAPPER_KEYS: entry 1 has no colon; ${KEYS}`,
+    "WRAPPER_KEYS: entry 1 must be id:secret, got no colon",
   ],
   [
     "two keys with one id",
     { args: ["--keys", "a:hunter1,a:hunter2"] },
-    "--keys: entries 1 and 2 have the same id; each takes its own",
+    "--keys: entries 1 and 2 must not have the same id",
   ],
-  ["no TOML", { file: "port = 3000\nhost =\n" }, "./claudeway.toml:2:7: not TOML: invalid value"],
+  ["no TOML", { file: "port = 3000\nhost =\n" }, "./claudeway.toml:2:7: invalid TOML: invalid value"],
   [
     "a slip in the file",
     { file: "prot = 3000" },
-    "./claudeway.toml: prot: unknown setting; did you mean port?",
+    './claudeway.toml: unknown setting "prot"; did you mean port?',
   ],
-  ["a type in the file", { file: 'port = "3000"' }, `./claudeway.toml: port: is "3000"; ${PORT}`],
+  ["a type in the file", { file: 'port = "3000"' }, `./claudeway.toml: port must be ${PORT}, got "3000"`],
   [
     "a variable that is not set",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is the syntax of the file
     { file: 'keys = ["admin:${NOT_SET_ANYWHERE}"]' },
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
-    "./claudeway.toml: keys[0]: takes ${NOT_SET_ANYWHERE}, which is not set in the environment",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is the syntax of the file
+    "./claudeway.toml: keys[0]: uses ${NOT_SET_ANYWHERE}, which is not set in the environment",
   ],
   // The Claude CLI.
   [
     "a CLI that is not there",
     { args: ["--claude-bin", "./claude"] },
-    `--claude-bin: is "DIR/claude", and there is no such file; ${CLI}`,
+    `--claude-bin must be ${CLI}, got "DIR/claude", which does not exist`,
   ],
   [
     "a CLI that is not on the PATH",
     { env: { CLAUDE_BIN: "claude-not-here" } },
-    `CLAUDE_BIN: is "claude-not-here", and there is no such program on the PATH; ${CLI}`,
+    `CLAUDE_BIN must be ${CLI}, got "claude-not-here", which is not on the PATH`,
   ],
   [
     "a CLI that is no program",
     { file: 'claude_bin = "./notes.txt"', files: { "notes.txt": "" } },
-    `./claudeway.toml: claude_bin: is "DIR/notes.txt", which is no program that this user may run; ${CLI}`,
+    `./claudeway.toml: claude_bin must be ${CLI}, got "DIR/notes.txt", which this user may not execute`,
   ],
   [
     "a CLI that fails",
@@ -109,63 +108,63 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
   [
     "another machine's address",
     { args: ["--host", "203.0.113.7"] },
-    '--host: is "203.0.113.7"; takes an address of this machine, such as 127.0.0.1',
+    '--host must be an address of this machine, such as 127.0.0.1, got "203.0.113.7"',
   ],
   [
     "a name without an address",
     { env: { HOST: "nowhere.invalid" } },
-    'HOST: is "nowhere.invalid"; takes an address of this machine, such as 127.0.0.1',
+    'HOST must be an address of this machine, such as 127.0.0.1, got "nowhere.invalid"',
   ],
   [
     "a file as the data folder",
     { args: ["--data-dir", "f"], files: { f: "" } },
-    `--data-dir: is "DIR/f", which is no folder; ${FOLDER}`,
+    `--data-dir must be ${FOLDER}, got "DIR/f", which is not a directory`,
   ],
   [
     "a data folder below a file",
     { env: { DATA_DIR: "f/data" }, files: { f: "" } },
-    `DATA_DIR: is "DIR/f/data", which is no folder, or leads through something that is none; ${FOLDER}`,
+    `DATA_DIR must be ${FOLDER}, got "DIR/f/data", which is not a directory, or has a parent that is not one`,
   ],
   [
     "a data folder that can't be made",
     { args: ["--data-dir", "/proc/claudeway"] },
-    `--data-dir: is "/proc/claudeway", which can't be made (ENOENT); ${FOLDER}`,
+    `--data-dir must be ${FOLDER}, got "/proc/claudeway", which cannot be created (ENOENT)`,
   ],
   [
     "a file as the log folder",
     { file: 'log_dir = "f"', files: { f: "" } },
-    `./claudeway.toml: log_dir: is "DIR/f", which is no folder; ${FOLDER}`,
+    `./claudeway.toml: log_dir must be ${FOLDER}, got "DIR/f", which is not a directory`,
   ],
   [
     "a file as the base folder",
     { args: ["--workdir", "./f"], files: { f: "" } },
-    `--workdir: is "DIR/f", which is no folder; ${FOLDER}`,
+    `--workdir must be ${FOLDER}, got "DIR/f", which is not a directory`,
   ],
   // Plugins.
   [
     "a slip in a plugin's name",
     { args: ["--enable-plugin", "demmo"] },
-    "plugin demmo: there is no such plugin; did you mean demo? takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
+    'unknown plugin "demmo"; did you mean demo? known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]',
   ],
   [
     "a slip in a section's name",
     { file: "[plugins.demmo]\n" },
-    "plugins.demmo: no such plugin; did you mean demo? there are NAMES; one from a package or a path is switched on with --enable-plugin [CW_PLUGIN_NOT_FOUND]",
+    "plugins.demmo: unknown plugin; did you mean demo? known plugins: NAMES; enable one from a package or a path with --enable-plugin [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a plugin's path that leads nowhere",
     { args: ["--enable-plugin", `${FIXTURES}goood`] },
-    `plugin ${FIXTURES}goood: no file or folder at ${FIXTURES}goood; did you mean ${FIXTURES}good? [CW_PLUGIN_NOT_FOUND]`,
+    `plugin ${FIXTURES}goood: file not found: ${FIXTURES}goood; did you mean ${FIXTURES}good? [CW_PLUGIN_NOT_FOUND]`,
   ],
   [
     "a package that is not installed",
     { args: ["--enable-plugin", "claudeway-plugin-nowhere"] },
-    "plugin claudeway-plugin-nowhere: is not installed (npm install claudeway-plugin-nowhere); takes NAMES, a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
+    "plugin claudeway-plugin-nowhere is not installed (npm install claudeway-plugin-nowhere); known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a setting that a plugin does not have",
     { file: "[plugins.demo]\nenabled = true\nlatency = 5\n" },
-    "plugins.demo.latency: unknown setting; did you mean latency_ms? [CW_PLUGIN_CONFIG_INVALID]",
+    'unknown setting "plugins.demo.latency"; did you mean latency_ms? [CW_PLUGIN_CONFIG_INVALID]',
   ],
 ];
 
@@ -183,14 +182,14 @@ const BROKEN: readonly (readonly [string, RegExp])[] = [
     "hangs-in-apply",
     /^plugin hangs_in_apply: did not start: apply is not done after 10 s \[CW_PLUGIN_START_TIMEOUT\]$/,
   ],
-  ["bad-schema", /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /],
   [
-    "wrong-version",
-    /^plugin \S+\/wrong-version: apiVersion is "1"; this gateway takes 1 \[CW_PLUGIN_API_VERSION\]$/,
+    "bad-schema",
+    /^plugin bad_schema: its configSchema must be a JSON Schema 2020-12: configSchema\S+ must be /,
   ],
+  ["wrong-version", /^plugin \S+\/wrong-version: apiVersion must be 1, got "1" \[CW_PLUGIN_API_VERSION\]$/],
   [
     "newer-version",
-    /^plugin \S+\/newer-version: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway \[CW_PLUGIN_API_VERSION\]$/,
+    /^plugin \S+\/newer-version: apiVersion must be 1, got 2; the plugin needs a newer Claudeway \[CW_PLUGIN_API_VERSION\]$/,
   ],
 ];
 
@@ -260,10 +259,10 @@ describe("a start that is refused", () => {
     const other = createServer().listen(0, "127.0.0.1");
     const port = await listeningPort(other);
     try {
-      const line = `is ${port}, which is in use on 127.0.0.1; takes another one, or 0 for any free one`;
+      const line = `must be a free port, got ${port}, which is in use on 127.0.0.1; use another one, or 0 for any free one`;
       const args = ["--host", "127.0.0.1"];
-      expect(await refusal({ args: [...args, "--port", String(port)] })).to.equal(`--port: ${line}`);
-      expect(await refusal({ args, env: { PORT: String(port) } })).to.equal(`PORT: ${line}`);
+      expect(await refusal({ args: [...args, "--port", String(port)] })).to.equal(`--port ${line}`);
+      expect(await refusal({ args, env: { PORT: String(port) } })).to.equal(`PORT ${line}`);
       expect(existsSync(join(dir, "data"))).to.equal(false);
     } finally {
       other.close();

@@ -145,7 +145,7 @@ describe("the first questions", () => {
 
   it("where the file can't be, says so before it asks", async () => {
     const one = start("init", "--config", "nowhere/x.toml");
-    await one.shows("nowhere/x.toml: there is no folder");
+    await one.shows("nowhere/x.toml: directory not found");
     expect(await one.ended()).to.equal(1);
     expect(one.text).not.to.contain("Which plugins?");
   });
@@ -192,7 +192,7 @@ describe("the first questions", () => {
     expect(await runToEnd(["init"], dir)).to.deep.equal({
       code: 1,
       stdout: "",
-      stderr: "claudeway: init: asks questions; takes a terminal\n",
+      stderr: "claudeway: init: asks questions, so it must run on a terminal\n",
     });
   });
 });

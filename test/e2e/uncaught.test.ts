@@ -23,7 +23,7 @@ describe("what a plugin throws where nobody catches it", () => {
     ["promise", "in a promise"],
     ["forgotten", "in a forgotten promise"],
     ["emitter", "in an event"],
-    ["late", "onDispose: comes too late, apply has ended; register while it runs"],
+    ["late", "onDispose must be registered while apply runs; apply has ended"],
   ] as const;
   it("is named, and the gateway starts all the same", async () => {
     expect(await line("while it starts")).to.deep.include({ level: "error", plugin: "uncaught" });

@@ -33,19 +33,19 @@ describe("a workdir that a caller names", function () {
   after(() => gateway.dispose());
 
   const at = (...names: readonly string[]) => join(gateway.dir, ...names);
-  const DATA = "be, contain, or lie in the gateway's data folder";
-  const OTHERS = "lie in a folder made for another session";
+  const DATA = "be, contain, or be inside the gateway's data folder";
+  const OTHERS = "be inside a folder created for another session";
   const refused: readonly (readonly [string, () => string, string])[] = [
     ["the data folder", () => gateway.dataDir, DATA],
     ["the data folder by `..`", () => `${gateway.workdir}/../data`, DATA],
     ["the data folder through a link", () => join(gateway.workdir, "to-data"), DATA],
-    ["the log folder", () => gateway.logDir, "be, contain, or lie in the gateway's log folder"],
-    ["Claude's configuration folder", () => at("claude"), "be, contain, or lie in Claude's configuration"],
-    ["a folder in it", () => at("claude", "projects"), "be, contain, or lie in Claude's configuration"],
+    ["the log folder", () => gateway.logDir, "be, contain, or be inside the gateway's log folder"],
+    ["Claude's configuration folder", () => at("claude"), "be, contain, or be inside Claude's configuration"],
+    ["a folder in it", () => at("claude", "projects"), "be, contain, or be inside Claude's configuration"],
     ["the folder around them all", () => gateway.dir, DATA],
     ["the root folder", () => "/", DATA],
     ["the root folder through a link", () => at("to-root"), DATA],
-    ["the processes of the machine", () => "/proc/self", "be, contain, or lie in the process table"],
+    ["the processes of the machine", () => "/proc/self", "be, contain, or be inside the process table"],
     ["another session's folder", () => other.workdir, OTHERS],
     ["a folder in another session's", () => join(other.workdir, "sub"), OTHERS],
     ["another session's through a link", () => at("to-other", "sub"), OTHERS],

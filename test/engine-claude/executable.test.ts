@@ -48,7 +48,7 @@ describe("the Claude CLI", () => {
     writeFileSync(join(dir, "file"), "");
     for (const name of ["folder", "file"]) {
       expect(() => findClaude(join(dir, name), "--claude-bin")).to.throw(
-        /^--claude-bin: is ".*", which is no program that this user may run; takes /,
+        /^--claude-bin must be .*, got ".*", which this user may not execute$/,
       );
     }
   });

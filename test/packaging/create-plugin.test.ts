@@ -9,22 +9,23 @@ import { runToEnd } from "../e2e/gateway.js";
 import { ROOT, readManifest, run } from "./packed.js";
 
 const NAME = "turn-counter";
-const TAKES = "takes at most 50 lower case letters, digits and single hyphens or underscores, a letter first";
+const NAME_RULE =
+  "the name must have at most 50 lower-case letters, digits and single hyphens or underscores, and begin with a letter";
 
 /** A name that is refused, and the line that says why. */
 const REFUSED: readonly (readonly [string, string])[] = [
-  ["Turn Counter", `the name is "Turn Counter"; ${TAKES}`],
-  ["../up", `the name is "../up"; ${TAKES}`],
-  ["9lives", `the name is "9lives"; ${TAKES}`],
-  ["two--hyphens", `the name is "two--hyphens"; ${TAKES}`],
-  ["x".repeat(51), `the name is "${"x".repeat(51)}"; ${TAKES}`],
+  ["Turn Counter", `${NAME_RULE}; got "Turn Counter"`],
+  ["../up", `${NAME_RULE}; got "../up"`],
+  ["9lives", `${NAME_RULE}; got "9lives"`],
+  ["two--hyphens", `${NAME_RULE}; got "two--hyphens"`],
+  ["x".repeat(51), `${NAME_RULE}; got "${"x".repeat(51)}"`],
   [
     "claudeway-plugin-x",
-    'claudeway-plugin-x: the package gets "claudeway-plugin-" put before its name; take what follows it',
+    'claudeway-plugin-x: leave out "claudeway-plugin-"; it is added to the name of the package',
   ],
-  ["slack", "slack: a plugin that comes with Claudeway has this name"],
-  ["task", "task: the gateway's own routes are at /task; takes another name"],
-  ["taken", "./taken is there already; takes a new name"],
+  ["slack", "slack: a plugin that comes with Claudeway has this name; choose another name"],
+  ["task", "task: the gateway itself uses /task; choose another name"],
+  ["taken", "./taken already exists; choose another name"],
 ];
 
 describe("claudeway create-plugin", function () {
@@ -44,7 +45,7 @@ describe("claudeway create-plugin", function () {
       expect(await rejectionMessage(createPlugin(name, folder))).to.equal(`create-plugin: ${line}`);
     }
     const { code, stdout, stderr } = await runToEnd(["create-plugin", "taken"], folder);
-    expect(stderr).to.equal("claudeway: create-plugin: ./taken is there already; takes a new name\n");
+    expect(stderr).to.equal("claudeway: create-plugin: ./taken already exists; choose another name\n");
     expect({ code, stdout }).to.deep.equal({ code: 1, stdout: "" });
     expect(readdirSync(folder)).to.have.members(["node_modules", "taken"]);
     expect(readdirSync(join(folder, "taken"))).to.deep.equal([]);

@@ -96,6 +96,6 @@ describe("the generated types", () => {
     writeFileSync(drifted, readFileSync(generated, "utf8").replace("prompt: string", "prompt: number"));
     const { status, stderr } = check(drifted);
     expect(status).to.equal(1);
-    expect(stderr).to.match(/types\.ts: is not what the schemas say; run npm run generate\n$/);
+    expect(stderr).to.match(/types\.ts: out of date; run npm run generate\n$/);
   });
 });

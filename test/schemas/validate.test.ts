@@ -6,87 +6,88 @@ function messageOf(name: SchemaName, value: unknown): string {
   return checked.ok ? "ok" : checked.message;
 }
 
-const NEW_FIELDS = "takes prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream or detach";
+const NEW_FIELDS =
+  "known fields: prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream, detach";
 
 const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
-  ["task-request", {}, "prompt: missing; takes a string that is not empty"],
-  ["task-request", { promt: "hi" }, "promt: unknown field; did you mean prompt?"],
-  ["task-request", { prompt: "hi", timeout: 5 }, "timeout: unknown field; did you mean timeout_secs?"],
+  ["task-request", {}, "prompt is missing; it must be a non-empty string"],
+  ["task-request", { promt: "hi" }, 'unknown field "promt"; did you mean prompt?'],
+  ["task-request", { prompt: "hi", timeout: 5 }, 'unknown field "timeout"; did you mean timeout_secs?'],
   [
     "task-request",
     { prompt: "hi", timeoutSecs: 5 },
-    "timeoutSecs: unknown field; did you mean timeout_secs?",
+    'unknown field "timeoutSecs"; did you mean timeout_secs?',
   ],
-  ["task-request", { prompt: "hi", zebra: 5 }, `zebra: unknown field; ${NEW_FIELDS}`],
-  ["task-request", { prompt: "hi", "a\nb\u2028": 5 }, `"a\\nb\\u2028": unknown field; ${NEW_FIELDS}`],
-  ["task-request", JSON.parse('{"prompt":"hi","__proto__":{}}'), `__proto__: unknown field; ${NEW_FIELDS}`],
-  ["task-request", [], "body: is an empty array; takes an object"],
-  ["task-request", null, "body: is null; takes an object"],
-  ["task-request", "hi", 'body: is "hi"; takes an object'],
-  ["task-request", { prompt: "" }, "prompt: is empty; takes a string that is not empty"],
-  ["task-request", { prompt: null }, "prompt: is null; takes a string that is not empty"],
-  ["task-request", { prompt: ["hi"] }, "prompt: is an array of 1 item; takes a string that is not empty"],
+  ["task-request", { prompt: "hi", zebra: 5 }, `unknown field "zebra"; ${NEW_FIELDS}`],
+  ["task-request", { prompt: "hi", "a\nb\u2028": 5 }, `unknown field "a\\nb\\u2028"; ${NEW_FIELDS}`],
+  ["task-request", JSON.parse('{"prompt":"hi","__proto__":{}}'), `unknown field "__proto__"; ${NEW_FIELDS}`],
+  ["task-request", [], "body must be an object, got an empty array"],
+  ["task-request", null, "body must be an object, got null"],
+  ["task-request", "hi", 'body must be an object, got "hi"'],
+  ["task-request", { prompt: "" }, 'prompt must be a non-empty string, got ""'],
+  ["task-request", { prompt: null }, "prompt must be a non-empty string, got null"],
+  ["task-request", { prompt: ["hi"] }, "prompt must be a non-empty string, got an array of 1 item"],
   [
     "task-request",
     { prompt: "hi", timeout_secs: "ten" },
-    'timeout_secs: is "ten"; takes a number greater than 0, at most 86400',
+    'timeout_secs must be a number greater than 0 and at most 86400, got "ten"',
   ],
   [
     "task-request",
     { prompt: "hi", timeout_secs: 0 },
-    "timeout_secs: is 0; takes a number greater than 0, at most 86400",
+    "timeout_secs must be a number greater than 0 and at most 86400, got 0",
   ],
   [
     "task-request",
     { prompt: "hi", timeout_secs: 1e9 },
-    "timeout_secs: is 1000000000; takes a number greater than 0, at most 86400",
+    "timeout_secs must be a number greater than 0 and at most 86400, got 1000000000",
   ],
   [
     "task-request",
     { prompt: "hi", stream: "detla" },
-    'stream: is "detla"; takes text or delta; did you mean delta?',
+    'stream must be text or delta, got "detla"; did you mean delta?',
   ],
-  ["task-request", { prompt: "hi", verbatim: "yes" }, 'verbatim: is "yes"; takes true or false'],
+  ["task-request", { prompt: "hi", verbatim: "yes" }, 'verbatim must be true or false, got "yes"'],
   [
     "task-request",
     { prompt: "hi", model: "--resume" },
-    'model: is "--resume"; takes the name or alias of a model, such as sonnet',
+    'model must be the name or alias of a model, such as sonnet, got "--resume"',
   ],
   [
     "task-request",
     { prompt: "hi", workdir: "/tmp/\0" },
-    'workdir: is "/tmp/\\u0000"; takes the path of a folder, at most 4096 characters',
+    'workdir must be the path of a folder, at most 4096 characters, got "/tmp/\\u0000"',
   ],
   [
     "session-turn-request",
     { prompt: "hi", modle: "opus" },
-    "modle: unknown field; takes prompt, timeout_secs, verbatim, stream, detach, restart_conversation or withdraw_pending",
+    'unknown field "modle"; known fields: prompt, timeout_secs, verbatim, stream, detach, restart_conversation, withdraw_pending',
   ],
   [
     "session-start-request",
     { system_promt: "x" },
-    "system_promt: unknown field; did you mean system_prompt?",
+    'unknown field "system_promt"; did you mean system_prompt?',
   ],
   [
     "approve-request",
     { tool_use_ids: [] },
-    "tool_use_ids: is an empty array; takes a list of the tool_use_ids of denied calls, at least one, none twice",
+    "tool_use_ids must be a list of at least one tool_use_id of a denied call, without duplicates, got an empty array",
   ],
   [
     "approve-request",
     { tool_use_ids: ["a", "a"] },
-    "tool_use_ids: has an item twice; takes a list of the tool_use_ids of denied calls, at least one, none twice",
+    "tool_use_ids must be a list of at least one tool_use_id of a denied call, without duplicates, got a duplicate item",
   ],
-  ["approve-request", { tool_use_ids: ["a", 3] }, "tool_use_ids[1]: is 3; takes a string that is not empty"],
+  ["approve-request", { tool_use_ids: ["a", 3] }, "tool_use_ids[1] must be a non-empty string, got 3"],
   [
     "stream-event",
     { event: "queued", data: { position: 0 } },
-    "data.position: is 0; takes a whole number of at least 1",
+    "data.position must be an integer of at least 1, got 0",
   ],
   [
     "stream-event",
     { event: "texts", data: "" },
-    'event: is "texts"; takes queued, text, permission_request, permission_resolved, permission_denied, done or error',
+    'event must be queued, text, permission_request, permission_resolved, permission_denied, done or error, got "texts"',
   ],
 ];
 
@@ -131,7 +132,7 @@ describe("validate", () => {
     expect(messageOf("turn-response", answer)).to.equal("ok");
     expect(messageOf("event-done", { event: "done", data: answer })).to.equal("ok");
     expect(messageOf("turn-response", { ...answer, code: "LATE" })).to.match(
-      /^code: is "LATE"; takes BAD_REQUEST, /,
+      /^code must be BAD_REQUEST, .*, got "LATE"$/,
     );
   });
 
@@ -140,7 +141,7 @@ describe("validate", () => {
       prompt: "hi",
       stream: `${"x".repeat(59)}😀${"x".repeat(1e6)}`,
     });
-    expect(message).to.equal(`stream: is "${"x".repeat(59)}…"; takes text or delta`);
+    expect(message).to.equal(`stream must be text or delta, got "${"x".repeat(59)}…"`);
   });
 
   it("keeps every message on one line, whatever the client sends", () => {
@@ -153,7 +154,7 @@ describe("validate", () => {
   it("is quick to refuse a body of a hundred thousand unknown fields", () => {
     const body = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`field_${index}`, 1]));
     const before = performance.now();
-    expect(messageOf("task-request", body)).to.equal("prompt: missing; takes a string that is not empty");
+    expect(messageOf("task-request", body)).to.equal("prompt is missing; it must be a non-empty string");
     expect(performance.now() - before).to.be.lessThan(2000);
   });
 });
@@ -185,30 +186,28 @@ describe("a schema of somebody else's", () => {
 
   it("names the section, the field in it, and the nearest right name", () => {
     expect(says({ bot_tokn: "123:abc" })).to.equal(
-      "plugins.telegram.bot_tokn: unknown setting; did you mean bot_token?",
+      'unknown setting "plugins.telegram.bot_tokn"; did you mean bot_token?',
     );
     expect(says({ mode: { chta: 1 } })).to.equal(
-      "plugins.telegram.mode.chta: unknown setting; did you mean chat?",
+      'unknown setting "plugins.telegram.mode.chta"; did you mean chat?',
     );
-    expect(says({ mode: { chat: "x" } })).to.equal(
-      'plugins.telegram.mode.chat: is "x"; takes a whole number',
-    );
-    expect(says({ mode: 3 })).to.equal("plugins.telegram.mode: is 3; takes a string or an object");
-    expect(says(3)).to.equal("plugins.telegram: is 3; takes an object");
+    expect(says({ mode: { chat: "x" } })).to.equal('plugins.telegram.mode.chat must be an integer, got "x"');
+    expect(says({ mode: 3 })).to.equal("plugins.telegram.mode must be a string or an object, got 3");
+    expect(says(3)).to.equal("plugins.telegram must be an object, got 3");
   });
 
   it("never shows a value that is marked, named like a secret, or known as one", () => {
     expect(says({ hook: "no uri s3cret" })).to.equal(
-      "plugins.telegram.hook: is a string (not shown); takes a string in the form of a uri",
+      "plugins.telegram.hook must be a string in the format uri, got a string (not shown)",
     );
     expect(says({ bot_token: "s3cret" })).to.equal(
-      "plugins.telegram.bot_token: is a string (not shown); takes a string of at least 30 characters",
+      "plugins.telegram.bot_token must be a string of at least 30 characters, got a string (not shown)",
     );
     expect(says({ answers: [{ password: "s3cret" }] })).to.equal(
-      "plugins.telegram.answers[0].password: is a string (not shown); takes x",
+      "plugins.telegram.answers[0].password must be x, got a string (not shown)",
     );
     expect(says({ relay: "user:hunter2@host" })).to.equal(
-      "plugins.telegram.relay: is a string (not shown); takes a string of at most 3 characters",
+      "plugins.telegram.relay must be a string of at most 3 characters, got a string (not shown)",
     );
   });
 
@@ -221,7 +220,7 @@ describe("a schema of somebody else's", () => {
     const isOdd = createAjv().compile(odd);
     expect(isOdd({ user: 1 })).to.equal(false);
     expect(explain(isOdd.errors, { schema: odd, value: { user: 1 } })).to.equal(
-      "body: must have property login when property user is present",
+      "body must have property login when property user is present",
     );
   });
 });

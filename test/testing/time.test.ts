@@ -110,6 +110,6 @@ describe("a test gateway's time", () => {
     await gateway.close();
     expect(Date.now() - before).to.be.below(HOUR_MS);
     gateway = await createTestGateway();
-    expect(await rejectionMessage(gateway.advance(1))).to.match(/^advance: takes a gateway/);
+    expect(await rejectionMessage(gateway.advance(1))).to.match(/^advance requires a gateway/);
   });
 });

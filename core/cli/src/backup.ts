@@ -18,8 +18,8 @@ const MAX_FILE = 256 * 1024 * 1024;
  */
 export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
   const target = resolve(cwd, name);
-  if (existsSync(target)) throw new ConfigError(`backup: ${name} is there already; takes a file that is not`);
-  if (!existsSync(dirname(target))) throw new ConfigError(`backup: there is no folder ${dirname(name)}`);
+  if (existsSync(target)) throw new ConfigError(`backup: ${name} already exists; name a new file`);
+  if (!existsSync(dirname(target))) throw new ConfigError(`backup: directory not found: ${dirname(name)}`);
   const files = storedFiles(config.data_dir);
   await writeBackup(join(config.data_dir, LEDGER_FILE), target, files);
   const { size } = statSync(target);
@@ -30,9 +30,9 @@ export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: s
 export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
   const { data_dir: dataDir } = config;
   const source = resolve(cwd, name);
-  if (!existsSync(source)) throw new ConfigError(`restore: there is no file ${name}`);
+  if (!existsSync(source)) throw new ConfigError(`restore: file not found: ${name}`);
   if (existsSync(dataDir) && readdirSync(dataDir).length > 0) {
-    throw new ConfigError(`restore: ${dataDir} is not empty; move it away first`);
+    throw new ConfigError(`restore: ${dataDir} must be empty; move its content away first`);
   }
   makeFolder(dataDir);
   await readBackup(source, join(dataDir, LEDGER_FILE), (file) => keep(dataDir, file));
@@ -41,9 +41,7 @@ export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: 
 
 function keep(dataDir: string, { path, content }: StoredFile): void {
   if (!RESTORED.test(path) || posix.normalize(path) !== path) {
-    throw new ConfigError(
-      `restore: the backup holds a file that does not belong there: ${JSON.stringify(path)}`,
-    );
+    throw new ConfigError(`restore: the backup contains an unexpected file: ${JSON.stringify(path)}`);
   }
   const target = join(dataDir, path);
   mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
@@ -69,7 +67,7 @@ function readIfThere(file: string): Uint8Array | undefined {
   try {
     const { size } = statSync(file);
     if (size > MAX_FILE)
-      throw new ConfigError(`backup: ${file} has ${size} bytes; takes files up to ${MAX_FILE}`);
+      throw new ConfigError(`backup: ${file} must be at most ${MAX_FILE} bytes, got ${size}`);
     return readFileSync(file);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;

@@ -61,23 +61,23 @@ function canRun(folder: string): boolean {
 async function checkName(name: string, cwd: string): Promise<void> {
   if (name.startsWith(PACKAGE_PREFIX)) {
     throw new ConfigError(
-      `create-plugin: ${name}: the package gets "${PACKAGE_PREFIX}" put before its name; take what follows it`,
+      `create-plugin: ${name}: leave out "${PACKAGE_PREFIX}"; it is added to the name of the package`,
     );
   }
   if (!NAME.test(name) || name.length > LONGEST) {
     const shown = JSON.stringify(name.slice(0, LONGEST + 10));
     throw new ConfigError(
-      `create-plugin: the name is ${shown}; takes at most ${LONGEST} lower case letters, digits and single hyphens or underscores, a letter first`,
+      `create-plugin: the name must have at most ${LONGEST} lower-case letters, digits and single hyphens or underscores, and begin with a letter; got ${shown}`,
     );
   }
   const { underscored, dashed } = formsOf(name);
   if ((await new PluginLoader({ cwd }).names()).includes(underscored)) {
-    throw new ConfigError(`create-plugin: ${name}: a plugin that comes with Claudeway has this name`);
+    throw new ConfigError(
+      `create-plugin: ${name}: a plugin that comes with Claudeway has this name; choose another name`,
+    );
   }
   if (OWN_PREFIXES.includes(`/${dashed}`)) {
-    throw new ConfigError(
-      `create-plugin: ${name}: the gateway's own routes are at /${dashed}; takes another name`,
-    );
+    throw new ConfigError(`create-plugin: ${name}: the gateway itself uses /${dashed}; choose another name`);
   }
 }
 
@@ -87,8 +87,8 @@ async function takeFolder(target: string, name: string): Promise<void> {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "EEXIST")
-      throw new ConfigError(`create-plugin: ./${name} is there already; takes a new name`);
-    throw new ConfigError(`create-plugin: ./${name} can't be made (${String(code)})`);
+      throw new ConfigError(`create-plugin: ./${name} already exists; choose another name`);
+    throw new ConfigError(`create-plugin: cannot create ./${name} (${String(code)})`);
   }
 }
 

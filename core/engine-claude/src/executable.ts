@@ -93,12 +93,12 @@ function findConfigured(configured: string, where: string): string {
   const found = candidates.find(isExecutable);
   if (found !== undefined) return found;
   const problem = candidates.some((candidate) => existsSync(candidate))
-    ? "which is no program that this user may run"
+    ? "which this user may not execute"
     : isPath
-      ? "and there is no such file"
-      : "and there is no such program on the PATH";
+      ? "which does not exist"
+      : "which is not on the PATH";
   throw new ConfigError(
-    `${where}: is ${JSON.stringify(configured)}, ${problem}; takes the path or name of the Claude CLI`,
+    `${where} must be the path or name of the Claude CLI, got ${JSON.stringify(configured)}, ${problem}`,
   );
 }
 

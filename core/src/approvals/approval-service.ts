@@ -121,7 +121,7 @@ export class ApprovalService implements Approvals {
       const { deciders = [] } = approval;
       throw new GatewayError(
         "FORBIDDEN",
-        `this is not for ${decider.channel} to decide; ${deciders.join(", ")} may`,
+        `${decider.channel} may not decide this; allowed deciders: ${deciders.join(", ")}`,
       );
     }
     if (approval.status !== "pending") throw alreadyDecided(approval);
@@ -209,7 +209,7 @@ export class ApprovalService implements Approvals {
     const call = { toolUseId, tool, workdir, cwd, input: updatedInput };
     const verdict = await verdictOf(this.parts.kernel, call, turn, this.parts.log);
     if (verdict.verdict === "deny") {
-      throw new GatewayError("FORBIDDEN", `updated_input: is denied: ${verdict.message}`);
+      throw new GatewayError("FORBIDDEN", `updated_input is denied: ${verdict.message}`);
     }
     return { ...decision, updatedInput };
   }

@@ -22,7 +22,7 @@ export function keyMayDecide(deciders: Approval["deciders"]): boolean {
 /** A CONFLICT error that names who decided first. */
 export function alreadyDecided({ id, status, decision }: Approval): GatewayError {
   const by = decision === undefined ? "" : ` by ${describeDecider(decision.by)} at ${decision.at}`;
-  return new GatewayError("CONFLICT", `this was decided before: ${status}${by}`, {
+  return new GatewayError("CONFLICT", `already decided: ${status}${by}`, {
     details: { approval_id: id },
   });
 }
@@ -39,16 +39,18 @@ export function checkDecision(
   { kind }: Approval,
   { decision, updatedInput, message, scope }: Decision,
 ): void {
-  if (decision === "deny" && updatedInput !== undefined) throw bad("updated_input: goes with allow only");
-  if (decision === "deny" && scope === "session") throw bad('scope: "session" goes with allow only');
-  if (decision === "allow" && message !== undefined) throw bad("message: goes with deny only");
+  if (decision === "deny" && updatedInput !== undefined)
+    throw bad("updated_input is allowed only with decision allow");
+  if (decision === "deny" && scope === "session")
+    throw bad('scope "session" is allowed only with decision allow');
+  if (decision === "allow" && message !== undefined) throw bad("message is allowed only with decision deny");
   if (message !== undefined && (message === "" || message.length > MAX_MESSAGE)) {
-    throw bad(`message: must be 1 to ${MAX_MESSAGE} characters, got ${message.length}`);
+    throw bad(`message must be 1 to ${MAX_MESSAGE} characters, got ${message.length}`);
   }
   if (kind !== "question" || decision === "deny") return;
-  if (scope === "session") throw bad('scope: a question is answered once; it takes "once"');
+  if (scope === "session") throw bad('scope must be "once" for a question, got "session"');
   if (updatedInput === undefined) {
-    throw bad("updated_input: missing; a question takes {answers: {<question>: <label>}}");
+    throw bad("updated_input is missing; for a question it must be {answers: {<question>: <label>}}");
   }
 }
 
@@ -60,13 +62,14 @@ export function withAnswers(
   if (kind !== "question") return updated;
   const { answers } = updated;
   if (!isObject(answers) || !Object.values(answers).every((answer) => typeof answer === "string")) {
-    throw bad("updated_input.answers: takes an object of question and label");
+    throw bad("updated_input.answers must be an object of labels by question");
   }
   const asked = questionsOf(input);
   const missing = asked.find((question) => !Object.hasOwn(answers, question));
-  if (missing !== undefined) throw bad(`updated_input.answers: has none for ${JSON.stringify(missing)}`);
+  if (missing !== undefined)
+    throw bad(`updated_input.answers must answer every question; missing: ${JSON.stringify(missing)}`);
   const unknown = Object.keys(answers).find((question) => !asked.includes(question));
-  if (unknown !== undefined) throw bad(`updated_input.answers: nobody asked ${JSON.stringify(unknown)}`);
+  if (unknown !== undefined) throw bad(`updated_input.answers: unknown question ${JSON.stringify(unknown)}`);
   return { ...input, answers };
 }
 

@@ -17,7 +17,8 @@ export class LinkSigner {
   static open(dataDir: string): LinkSigner {
     const file = join(dataDir, "link-key");
     const key = readOrCreate(file, () => randomBytes(KEY_BYTES));
-    if (key.length !== KEY_BYTES) throw new Error(`${file}: is no key for links; remove it to have one made`);
+    if (key.length !== KEY_BYTES)
+      throw new Error(`${file}: must be a link-signing key; remove the file to create a new one`);
     return new LinkSigner(key);
   }
 

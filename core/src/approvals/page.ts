@@ -56,7 +56,7 @@ export function decisionOf(approval: Approval, form: URLSearchParams): Decision 
   const decision = form.get("decision");
   const message = form.get("message")?.trim();
   if (decision === "deny") return { decision, ...(message ? { message } : {}) };
-  if (decision !== "allow") throw new GatewayError("BAD_REQUEST", "decision: takes allow or deny");
+  if (decision !== "allow") throw new GatewayError("BAD_REQUEST", "decision must be allow or deny");
   if (approval.kind === "question") return { decision, updatedInput: { answers: answersOf(approval, form) } };
   return { decision, scope: form.get("scope") === "session" ? "session" : "once" };
 }

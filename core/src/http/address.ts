@@ -17,19 +17,17 @@ export function explainListening(error: unknown, { config: { host, port }, origi
   switch (error instanceof Error && "code" in error ? error.code : undefined) {
     case "EADDRINUSE":
       return new ConfigError(
-        `${portOrigin}: is ${port}, which is in use on ${host}; takes another one, or 0 for any free one`,
+        `${portOrigin} must be a free port, got ${port}, which is in use on ${host}; use another one, or 0 for any free one`,
       );
     case "EACCES":
-      return new ConfigError(
-        `${portOrigin}: is ${port}, which takes more rights than this user has; takes one from 1024 on`,
-      );
+      return new ConfigError(`${portOrigin} must be at least 1024 for this user, got ${port}`);
     case "EADDRNOTAVAIL":
     case "EAFNOSUPPORT":
     case "EAI_AGAIN":
     case "EINVAL":
     case "ENOTFOUND":
       return new ConfigError(
-        `${hostOrigin}: is ${JSON.stringify(host)}; takes an address of this machine, such as 127.0.0.1`,
+        `${hostOrigin} must be an address of this machine, such as 127.0.0.1, got ${JSON.stringify(host)}`,
       );
     default:
       return error;

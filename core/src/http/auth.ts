@@ -115,7 +115,7 @@ export function authenticate(
       const caller = doorkeeper.authenticate(ctx.get("authorization") || undefined, ctx.state.clientAddress);
       ctx.state.caller = caller;
       if (access === "admin" && !caller.admin)
-        throw new GatewayError("FORBIDDEN", "this takes the admin's key");
+        throw new GatewayError("FORBIDDEN", "the admin's key is required");
     }
     await next();
   };

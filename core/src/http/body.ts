@@ -65,14 +65,11 @@ export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown)
 function refuseOtherTypes(ctx: GatewayContext): void {
   const encoding = ctx.get("content-encoding");
   if (encoding !== "" && encoding !== "identity") {
-    throw new GatewayError(
-      "UNSUPPORTED_MEDIA_TYPE",
-      `content-encoding is ${encoding}; send the body as it is`,
-    );
+    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
   }
   if (ctx.request.is("application/json") === false) {
-    const found = ctx.get("content-type") || "missing";
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-type is ${found}; it takes application/json`);
+    const found = ctx.get("content-type") || "none";
+    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
   }
 }
 
@@ -105,7 +102,7 @@ function watchBody(request: IncomingRequest): () => boolean {
 function toBodyError(error: Error & { readonly status?: number }): Error {
   if (error.status !== 400 || error instanceof GatewayError) return error;
   if (messageOf(error).includes("forbidden prototype property")) {
-    return new GatewayError("BAD_REQUEST", "the body has a property __proto__, which no body may have");
+    return new GatewayError("BAD_REQUEST", "the body must not have a property __proto__");
   }
-  return new GatewayError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
+  return new GatewayError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
@@ -127,9 +128,9 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList, asked = ctx.
 }
 
 function refuseMethodBut(methods: ReadonlySet<string>, method: string): never {
-  const allow = [...methods].sort().join(", ");
-  throw new GatewayError("METHOD_NOT_ALLOWED", `${method} is not allowed here; it takes ${allow}`, {
-    headers: { allow },
+  const allowed = [...methods].sort();
+  throw new GatewayError("METHOD_NOT_ALLOWED", `the method must be ${either(allowed)}, got ${method}`, {
+    headers: { allow: allowed.join(", ") },
   });
 }
 

@@ -4,7 +4,10 @@ import type { GatewayContext } from "./context.js";
 /** The fields of a form. Throws if the body is not `application/x-www-form-urlencoded`. */
 export async function readForm(ctx: GatewayContext): Promise<URLSearchParams> {
   if (!ctx.is("application/x-www-form-urlencoded")) {
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", "takes application/x-www-form-urlencoded");
+    throw new GatewayError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      "content-type must be application/x-www-form-urlencoded",
+    );
   }
   const chunks: Buffer[] = [];
   for await (const chunk of ctx.req) {

@@ -86,7 +86,7 @@ function declaredBytes({ headers }: IncomingMessage): number {
 }
 
 function tooLarge({ limitBytes }: BodyBound): GatewayError {
-  return new GatewayError("PAYLOAD_TOO_LARGE", `the body is larger than ${limitBytes} bytes`);
+  return new GatewayError("PAYLOAD_TOO_LARGE", `the body must be at most ${limitBytes} bytes`);
 }
 
 function tooMany(): GatewayError {

@@ -14,6 +14,6 @@ function wholeNumber(ctx: GatewayContext, name: string, standard: number, most: 
   if (number >= 1 && number <= most) return number;
   throw new GatewayError(
     "BAD_REQUEST",
-    `${name}: is ${JSON.stringify(given)}; it takes a whole number from 1 to ${most}`,
+    `${name} must be an integer from 1 to ${most}, got ${JSON.stringify(given)}`,
   );
 }

@@ -140,19 +140,19 @@ function problemOf(request: IncomingMessage): GatewayError | undefined {
 export function checkHttp(request: IncomingMessage): void {
   const { httpVersion, headers, rawHeaders } = request;
   if (rawHeaders.length > 2 * MAX_HEADERS) {
-    throw new GatewayError("HEADERS_TOO_LARGE", `there are more than ${MAX_HEADERS} header fields`);
+    throw new GatewayError("HEADERS_TOO_LARGE", `the request must have at most ${MAX_HEADERS} header fields`);
   }
   request.url = normalTarget(request.url ?? "/");
   if (httpVersion === "1.0" && headers["transfer-encoding"] !== undefined) {
-    throw new GatewayError("BAD_REQUEST", "Transfer-Encoding: must come with HTTP/1.1");
+    throw new GatewayError("BAD_REQUEST", "Transfer-Encoding is allowed only with HTTP/1.1");
   }
   if (httpVersion === "1.1" && headers.host === undefined) {
-    throw new GatewayError("BAD_REQUEST", "Host: is missing; HTTP/1.1 takes one");
+    throw new GatewayError("BAD_REQUEST", "Host is missing; HTTP/1.1 requires it");
   }
   if (headers.host !== undefined) checkHost(headers.host, rawHeaders);
   const { expect: expected } = headers;
   if (expected !== undefined && expected.toLowerCase() !== "100-continue") {
-    throw new GatewayError("BAD_REQUEST", `Expect: is ${JSON.stringify(expected)}; takes 100-continue`);
+    throw new GatewayError("BAD_REQUEST", `Expect must be 100-continue, got ${JSON.stringify(expected)}`);
   }
 }
 
@@ -163,12 +163,12 @@ function checkHost(host: string, rawHeaders: readonly string[]): void {
   if (!HOST.test(host)) {
     throw new GatewayError(
       "BAD_REQUEST",
-      `Host: must be a host name with or without a port, got ${JSON.stringify(host.slice(0, 80))}`,
+      `Host must be a host name with or without a port, got ${JSON.stringify(host.slice(0, 80))}`,
     );
   }
   const first = rawHeaders.findIndex(isHost);
   if (rawHeaders.findLastIndex(isHost) !== first) {
-    throw new GatewayError("BAD_REQUEST", "Host: must be given once");
+    throw new GatewayError("BAD_REQUEST", "Host must be given once");
   }
 }
 

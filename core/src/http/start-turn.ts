@@ -105,5 +105,5 @@ function keyOf(ctx: GatewayContext): string | undefined {
   const key = ctx.get("idempotency-key");
   if (key === "" && ctx.headers["idempotency-key"] === undefined) return undefined;
   if (KEY.test(key)) return key;
-  throw new GatewayError("BAD_REQUEST", "Idempotency-Key: takes 1 to 255 visible ASCII characters");
+  throw new GatewayError("BAD_REQUEST", "Idempotency-Key must be 1 to 255 visible ASCII characters");
 }

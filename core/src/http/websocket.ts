@@ -88,7 +88,7 @@ export class TaskSockets {
       const address = options.addresses.of(request);
       caller = options.doorkeeper.authenticate(request.headers.authorization, address);
       const { path } = info();
-      if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; there is ${PATH}`);
+      if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; use ${PATH}`);
       const { keyId } = caller;
       const headers = shownHeaders(request);
       await options.admit({ ...info(), keyId, remoteAddress: address, headers });
@@ -125,7 +125,7 @@ export class TaskSockets {
       this.#server.off("headers", nameTurn).off("wsClientError", noteProblem);
     });
     if (problem !== undefined) {
-      throw new GatewayError("BAD_REQUEST", `no WebSocket handshake: ${problem}`, {
+      throw new GatewayError("BAD_REQUEST", `invalid WebSocket handshake: ${problem}`, {
         headers: { "sec-websocket-version": "13" },
       });
     }
@@ -269,7 +269,7 @@ class TaskSocket {
 
 function readTask(bytes: Buffer, isBinary: boolean): TaskRequest {
   if (isBinary)
-    throw new GatewayError("BAD_REQUEST", "the first message is binary; it takes a task as JSON text");
+    throw new GatewayError("BAD_REQUEST", "the first message must be a task as JSON text, got binary data");
   const problem = new JsonShape().take(bytes);
   if (problem !== undefined) throw new GatewayError("BAD_REQUEST", problem);
   return checkedAs("task-request", parseJson(bytes.toString()));
@@ -284,7 +284,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new GatewayError("BAD_REQUEST", `the first message is not JSON: ${messageOf(error)}`);
+    throw new GatewayError("BAD_REQUEST", `the first message must be JSON: ${messageOf(error)}`);
   }
 }
 

@@ -232,7 +232,7 @@ export const NO_SERVICES: PluginServices = {
 };
 
 function notOffered(what: string): never {
-  throw new Error(`this gateway offers no ${what}`);
+  throw new Error(`this gateway does not provide ${what}`);
 }
 
 /** @deprecated The earlier name of `Approvals`. */

@@ -266,7 +266,7 @@ export class Kernel {
     throw new PluginError(
       name,
       "CW_PLUGIN_NOT_ON",
-      `plugin ${name}: has never been on;${hint} there are: ${names.join(", ") || "none"}`,
+      `unknown plugin "${name}";${hint} known plugins: ${names.join(", ") || "none"}`,
     );
   }
 }

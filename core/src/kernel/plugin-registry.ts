@@ -153,10 +153,10 @@ export class PluginRegistry {
     // The gateway's own routes are found in capitals too.
     const plain = prefix.toLowerCase();
     if (this.options.reservedPrefixes.some((own) => isAtOrBelow(plain, own))) {
-      throw new Error(`prefix ${prefix} is taken by the gateway itself; take another`);
+      throw new Error(`prefix ${prefix} is used by the gateway itself; choose another`);
     }
     const holder = this.routes.list().find((mount) => mount.prefix === prefix && mount.plugin !== name);
-    if (holder !== undefined) throw new Error(`prefix ${prefix} is taken by plugin ${holder.plugin}`);
+    if (holder !== undefined) throw new Error(`prefix ${prefix} is already used by plugin ${holder.plugin}`);
   }
 
   /** Notes what became of a plugin and makes it visible. */

@@ -53,7 +53,7 @@ const PREFIX = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 /** Throws unless `prefix` has one or more plain segments and no trailing slash. */
 export function checkPrefix(prefix: string): void {
   if (typeof prefix !== "string" || !PREFIX.test(prefix)) {
-    throw new TypeError(`prefix ${JSON.stringify(prefix)} is no path such as "/reports"`);
+    throw new TypeError(`prefix must be a path such as "/reports", got ${JSON.stringify(prefix)}`);
   }
 }
 

@@ -102,21 +102,21 @@ export class PluginResources {
   /** Aborts the signal, then runs the disposers, last in first out, each within `deadlineMs`. Never rejects. */
   async dispose(deadlineMs: number): Promise<void> {
     this.seal();
-    this.#abort.abort(new Error(`plugin ${this.#plugin} is switched off`));
+    this.#abort.abort(new Error(`plugin ${this.#plugin} is disabled`));
     for (let next = this.#disposers.pop(); next !== undefined; next = this.#disposers.pop()) {
       await this.#runDisposer(next, deadlineMs);
     }
   }
 
   async #runDisposer(dispose: () => void | Promise<void>, deadlineMs: number): Promise<void> {
-    const late = () => new Error(`a disposer is not done after ${inWords(deadlineMs)}`);
+    const late = () => new Error(`a disposer did not finish within ${inWords(deadlineMs)}`);
     try {
       await within(Promise.resolve(dispose()), deadlineMs, late);
     } catch (error) {
       const code: PluginFaultCode = "CW_PLUGIN_DISPOSE_FAILED";
       this.#log.error(
         { err: error, code },
-        `plugin ${this.#plugin}: a disposer failed; what it held may be left behind`,
+        `plugin ${this.#plugin}: a disposer failed; its resources may leak`,
       );
     }
   }
@@ -126,34 +126,34 @@ export class PluginResources {
       throw new PluginError(
         this.#plugin,
         "CW_PLUGIN_LATE_REGISTRATION",
-        `plugin ${this.#plugin}: ${what}: comes too late, apply has ended; register while it runs`,
+        `plugin ${this.#plugin}: ${what} must be registered while apply runs; apply has ended`,
       );
     }
   }
 
   #checkOwnPrefixes(prefix: string): void {
     if (this.#mounts.some((mount) => mount.prefix === prefix)) {
-      throw new Error(`prefix ${prefix} is mounted twice; put both into one router`);
+      throw new Error(`prefix ${prefix} must be mounted once; put all its routes into one router`);
     }
   }
 }
 
 const AUTHS: readonly unknown[] = ["key", "admin", "none", undefined];
 
-// Plugins in plain JavaScript get no help from the types. A wrong `auth` in particular must not open a route.
+// Types do not protect plugins in plain JavaScript. In particular, an invalid `auth` must not open a route.
 function checkMount(prefix: string, router: Mount["router"], options: MountOptions): void {
   if (typeof router !== "object" || router === null || typeof router.routes !== "function") {
-    throw new TypeError(`mount ${prefix} takes a router of @koa/router`);
+    throw new TypeError(`mount ${prefix}: router must be a router of @koa/router`);
   }
   if (!AUTHS.includes(options.auth)) {
     throw new TypeError(
-      `mount ${prefix}: auth is ${JSON.stringify(options.auth)}; it takes "key", "admin" or "none"`,
+      `mount ${prefix}: auth must be "key", "admin" or "none", got ${JSON.stringify(options.auth)}`,
     );
   }
   const { bodyBytes, isKnown } = options;
   if (bodyBytes !== undefined && !(Number.isSafeInteger(bodyBytes) && bodyBytes >= 1)) {
     const got = JSON.stringify(bodyBytes);
-    throw new TypeError(`mount ${prefix}: bodyBytes must be a whole number of bytes from 1, got ${got}`);
+    throw new TypeError(`mount ${prefix}: bodyBytes must be an integer of at least 1, got ${got}`);
   }
   if (isKnown !== undefined && typeof isKnown !== "function") {
     throw new TypeError(`mount ${prefix}: isKnown must be a function, got ${typeof isKnown}`);

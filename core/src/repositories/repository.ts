@@ -73,7 +73,8 @@ async function read(file: string): Promise<string | undefined> {
 async function readBytes(file: string): Promise<Buffer | undefined> {
   const found = await stat(file).catch(unlessMissing);
   if (found === undefined) return undefined;
-  if (!found.isFile() || found.size > MAX_FILE_BYTES) throw new Error(`${file} is no file that is looked at`);
+  if (!found.isFile() || found.size > MAX_FILE_BYTES)
+    throw new Error(`${file} is not one of the checked files`);
   return readFile(file);
 }
 

@@ -24,17 +24,17 @@ export async function approvedCalls(
       const known = [...denied.keys()].join(", ") || "none";
       throw new GatewayError(
         "BAD_REQUEST",
-        `tool_use_ids: ${id} was not denied in this session; denied were: ${known}`,
+        `tool_use_ids: ${id} was not denied in this session; denied calls: ${known}`,
       );
     }
     if (closed.has(id)) {
       throw new GatewayError(
         "FORBIDDEN",
-        `tool_use_ids: ${id} was refused by a rule, or is for others to decide; its key may not approve it`,
+        `tool_use_ids: ${id} was denied by a rule, or is reserved for other deciders; this key may not approve it`,
       );
     }
     if (ran.has(id))
-      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was approved before and has run, or may have`);
+      throw new GatewayError("CONFLICT", `tool_use_ids: ${id} was already approved, and may have run`);
     return call;
   });
 }

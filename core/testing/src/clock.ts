@@ -45,7 +45,7 @@ export class MovableClock {
   /** Throws where another one is installed. */
   static install(): MovableClock {
     if (MovableClock.#installed !== undefined) {
-      throw new Error("controlTime: another test gateway of this process has it; close that first");
+      throw new Error("controlTime: another test gateway of this process controls the time; close it first");
     }
     const clock = new MovableClock();
     MovableClock.#installed = clock;

@@ -97,6 +97,6 @@ export class Requests {
     if (key === null) return {};
     const secret = this.keys[key];
     if (secret !== undefined) return { authorization: `Bearer ${secret}` };
-    throw new Error(`key: there is no ${key} here; there are ${Object.keys(this.keys).join(", ")}`);
+    throw new Error(`unknown key "${key}"; known keys: ${Object.keys(this.keys).join(", ")}`);
   }
 }

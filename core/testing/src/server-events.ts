@@ -27,6 +27,6 @@ function toEvent({ id: given, event, data }: ServerEvent): StreamEvent {
     case "done":
       return { id, event, data: JSON.parse(data) };
     default:
-      throw new Error(`a stream of the gateway has an event of a kind that is not known here: ${event}`);
+      throw new Error(`a stream of the gateway has an unknown event: ${event}`);
   }
 }

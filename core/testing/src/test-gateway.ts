@@ -239,7 +239,8 @@ export class TestGateway {
    */
   async advance(ms: number): Promise<void> {
     const { clock } = this.#gateway;
-    if (clock === undefined) throw new Error("advance: takes a gateway that was made with controlTime: true");
+    if (clock === undefined)
+      throw new Error("advance requires a gateway that was created with controlTime: true");
     await clock.advance(ms);
   }
 

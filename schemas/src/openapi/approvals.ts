@@ -12,13 +12,13 @@ export const APPROVALS = {
     get: keyed({
       operationId: "listApprovals",
       summary: "Lists the tool calls that wait, or waited, for a decision, newest first",
-      description: "The caller's own; the admin's key sees all.",
+      description: "The caller's own; the admin's key lists all.",
       tag: "approvals",
       parameters: [
         {
           name: "status",
           in: "query",
-          description: "Only those that stand there.",
+          description: "Only approvals in this state.",
           schema: { type: "string", enum: ["pending", "allowed", "denied", "expired", "withdrawn"] },
         },
         ...PAGE,
@@ -37,8 +37,8 @@ export const APPROVALS = {
     }),
     post: keyed({
       operationId: "decideApproval",
-      summary: "Decides a tool call that waits",
-      description: "The first decision counts; later ones get 409, which says who was first.",
+      summary: "Decides a pending tool call",
+      description: "The first decision counts; later ones get 409, which names the first.",
       tag: "approvals",
       parameters: [APPROVAL_ID],
       requestBody: body("approval-decide-request", { allow: EXAMPLES.decide, deny: EXAMPLES.deny }),
@@ -49,7 +49,7 @@ export const APPROVALS = {
   "/approvals/grants": {
     get: keyed({
       operationId: "listGrants",
-      summary: "Lists the calls that run unasked for the rest of their session, newest first",
+      summary: "Lists the calls that are allowed for the rest of their session, newest first",
       tag: "approvals",
       parameters: [
         {
@@ -66,10 +66,10 @@ export const APPROVALS = {
   "/approvals/grants/{grant_id}": {
     delete: keyed({
       operationId: "revokeGrant",
-      summary: "Takes a grant back: from now on that call is asked about again",
+      summary: "Revokes a grant: the call is asked about again",
       tag: "approvals",
       parameters: [pathId("grant_id", "The grant's id.")],
-      ok: answer("It is taken back.", json("grant-revoked", { revoked: EXAMPLES.revoked })),
+      ok: answer("The grant is revoked.", json("grant-revoked", { revoked: EXAMPLES.revoked })),
       errors: ["NOT_FOUND"],
     }),
   },
@@ -77,11 +77,11 @@ export const APPROVALS = {
     get: linkPage({
       operationId: "showApproval",
       summary: "Shows a page on which this one request can be decided",
-      description: "What a signed link leads to. To look at it decides nothing.",
+      description: "The target of a signed link. Opening it decides nothing.",
       responses: {
-        "200": page("The request waits."),
+        "200": page("The request is pending."),
         "404": page("The link is not valid, or has expired."),
-        "410": page("It was decided, or has expired."),
+        "410": page("The request was decided or has expired."),
       },
     }),
     post: linkPage({
@@ -97,7 +97,7 @@ export const APPROVALS = {
               required: ["decision"],
               properties: {
                 decision: { enum: ["allow", "deny"], description: "Whether the call runs." },
-                message: { type: "string", description: "With `deny`: what the model is told." },
+                message: { type: "string", description: "With `deny`: the reason, shown to the model." },
               },
             },
           },
@@ -107,7 +107,7 @@ export const APPROVALS = {
         "200": page("It is decided."),
         "404": page("The link is not valid, or has expired."),
         "4XX": {
-          ...page("It could not be decided like this; the page says why."),
+          ...page("The decision was rejected; the page says why."),
           content: { ...html(), "application/json": { schema: schemaRef("error") } },
         },
       },
@@ -115,7 +115,7 @@ export const APPROVALS = {
   },
 } satisfies Record<string, PathItem>;
 
-/** A page that takes a signed link instead of a key. */
+/** A page that is authenticated by a signed link instead of a key. */
 function linkPage(told: Omit<Operation, "tags" | "security" | "parameters">): Operation {
   return {
     ...told,
@@ -126,7 +126,7 @@ function linkPage(told: Omit<Operation, "tags" | "security" | "parameters">): Op
         name: "token",
         in: "path",
         required: true,
-        description: "What the link was signed with.",
+        description: "The signature of the link.",
         schema: { type: "string" },
       },
     ],

@@ -8,22 +8,22 @@ import type { Part } from "./types.js";
 export interface OpenapiOptions {
   readonly version: string;
   readonly mounts: readonly DocumentedMount[];
-  /** Where clients find the gateway; by default beside this document, below whatever prefix a proxy serves both. */
+  /** The URL of the gateway for clients; by default relative to this document, so that a proxy may add a prefix. */
   readonly url?: string;
 }
 
 const DESCRIPTION = `An HTTP gateway for the Claude CLI. JSON in, JSON out.
 
-Every error, of every route, is \`{"error": "...", "code": "..."}\`. Beside those that an operation lists, any request can
-meet 404 \`NOT_FOUND\` (no such route), 405 \`METHOD_NOT_ALLOWED\` (with \`Allow\`), 408 \`TIMEOUT\` (the request itself came
-too slowly) and 400 \`BAD_REQUEST\` (it was no well-formed HTTP).`;
+Every error of every route is \`{"error": "...", "code": "..."}\`. Besides the errors that an operation lists, any request can
+get 404 \`NOT_FOUND\` (no such route), 405 \`METHOD_NOT_ALLOWED\` (with \`Allow\`), 408 \`TIMEOUT\` (the request was sent
+too slowly) and 400 \`BAD_REQUEST\` (malformed HTTP).`;
 
 const TAGS = {
   gateway: "The gateway itself.",
-  tasks: "One prompt, one answer, nothing to keep.",
-  sessions: "Conversations that are kept.",
-  turns: "Prompts on their way, picked up again.",
-  approvals: "Tool calls that wait for a person, where a plugin asks one.",
+  tasks: "One-shot prompts without a session.",
+  sessions: "Conversations of several turns.",
+  turns: "State, result and events of single turns.",
+  approvals: "Tool calls that wait for a person, if a plugin asks one.",
 } as const;
 
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */

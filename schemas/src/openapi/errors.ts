@@ -2,65 +2,65 @@ import { ERROR_STATUS } from "../error-status.js";
 import type { ErrorCode } from "../generated/types.js";
 import { type Part, ref } from "./types.js";
 
-interface Told {
+interface DocumentedError {
   readonly when: string;
-  /** What the gateway says in such a case. */
+  /** An example of its message. */
   readonly example: string;
 }
 
-/** When each error comes. `METHOD_NOT_ALLOWED` is not among them: no operation of the document can give it. */
-const TOLD: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Told>> = {
+/** When each error occurs. No operation of the document can return `METHOD_NOT_ALLOWED`. */
+const DOCUMENTED: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, DocumentedError>> = {
   BAD_REQUEST: {
-    when: "The body is not JSON, or it, a parameter or a header is not as this document says. The message names the field and what it takes.",
-    example: "prompt: missing; takes a string that is not empty",
+    when: "The body is not JSON, or the body, a parameter or a header does not match this document. The message names the field and what it must be.",
+    example: "prompt is missing; it must be a non-empty string",
   },
   UNAUTHORIZED: {
-    when: "No key, or a wrong one.",
+    when: "The key is missing or unknown.",
     example: 'no key: send "Authorization: Bearer <secret>"',
   },
   FORBIDDEN: {
-    when: "A plugin refused it, with its reason, or it takes the admin's key.",
-    example: "this takes the admin's key",
+    when: "A plugin refused the request, with its reason, or the route requires the admin's key.",
+    example: "the admin's key is required",
   },
   NOT_FOUND: {
-    when: "There is no such thing, it was deleted, or it belongs to another key: these look the same.",
+    when: "The resource does not exist, was deleted, or belongs to another key; the response is the same.",
     example: "no such session",
   },
   TIMEOUT: {
-    when: "The turn ran past `timeout_secs`.",
+    when: "The turn exceeded `timeout_secs`.",
     example: "the turn ran past timeout_secs",
   },
   CONFLICT: {
-    when: "It was decided before, or the `Idempotency-Key` was used with another body.",
+    when: "The request was already decided, or the `Idempotency-Key` was used with another body.",
     example: "this Idempotency-Key was used with another body",
   },
   PAYLOAD_TOO_LARGE: {
-    when: "The body is larger than the gateway takes there.",
-    example: "the body is larger than 10485760 bytes",
+    when: "The body exceeds the size limit of the route.",
+    example: "the body must be at most 10485760 bytes",
   },
   UNSUPPORTED_MEDIA_TYPE: {
-    when: "There is a body, and it is not JSON or is compressed.",
-    example: "content-type is text/plain; it takes application/json",
+    when: "The body is not JSON, or is compressed.",
+    example: "content-type must be application/json, got text/plain",
   },
   HEADERS_TOO_LARGE: {
-    when: "The headers are larger than 16 KiB, or the path and query than 8 KiB. The connection is closed.",
+    when: "The headers exceed 16 KiB, or the path and query exceed 8 KiB. The connection is closed.",
     example: "request header fields too large",
   },
   TOO_MANY_REQUESTS: {
-    when: "A plugin's limit, or too many refused attempts from this address.",
+    when: "A limit of a plugin was reached, or there were too many refused attempts from this address.",
     example: "too many refused attempts; try again in 4 s",
   },
   INTERNAL_ERROR: {
-    when: "A defect of the gateway or of a plugin. The log has the details under `id`.",
+    when: "An internal error of the gateway or of a plugin. The log has the details under `id`.",
     example: "internal error; quote 9b2f5c0e-6a54-4b0e-8b39-64a1a1b0e0c7",
   },
   UNAVAILABLE: {
-    when: "The queue is full, too many bodies are being read at once, the gateway is shutting down, or a plugin that has a say in it is just being restarted.",
+    when: "The queue is full, too many bodies are being read at once, the gateway is shutting down, or an interceptor plugin is being restarted.",
     example: "the gateway is shutting down",
   },
 };
 
-export type DocumentedCode = keyof typeof TOLD;
+export type DocumentedCode = keyof typeof DOCUMENTED;
 
 const HEADERS: Partial<Readonly<Record<ErrorCode, Part>>> = {
   UNAUTHORIZED: { "WWW-Authenticate": ref("headers", "WWW-Authenticate") },
@@ -71,7 +71,7 @@ const HEADERS: Partial<Readonly<Record<ErrorCode, Part>>> = {
 /** A plugin may refuse with a status that has no code of its own, such as 402. */
 const REFUSED = "Refused";
 
-/** The responses of an operation that can give these errors; `"refusal"` stands for any other 4xx of a plugin's. */
+/** The responses of an operation that can return these errors; `"refusal"` is any other 4xx of a plugin. */
 export function errorsOf(codes: readonly (DocumentedCode | "refusal")[]): Record<string, Part> {
   return Object.fromEntries(
     codes.map((code) =>
@@ -82,19 +82,19 @@ export function errorsOf(codes: readonly (DocumentedCode | "refusal")[]): Record
   );
 }
 
-/** Every error as a response that operations refer to. */
+/** Every error as a response component that operations refer to. */
 export function errorResponseComponents(): Record<string, Part> {
-  const codes = Object.keys(TOLD) as DocumentedCode[];
+  const codes = Object.keys(DOCUMENTED) as DocumentedCode[];
   return {
-    ...Object.fromEntries(codes.map((code) => [code, responseOf(code, TOLD[code], HEADERS[code])])),
+    ...Object.fromEntries(codes.map((code) => [code, responseOf(code, DOCUMENTED[code], HEADERS[code])])),
     [REFUSED]: responseOf("FORBIDDEN", {
-      when: "A plugin refused it with another status, and its reason.",
+      when: "A plugin refused the request with another status and its reason.",
       example: "the budget of this month is spent",
     }),
   };
 }
 
-function responseOf(code: ErrorCode, { when, example }: Told, headers: Part = {}): Part {
+function responseOf(code: ErrorCode, { when, example }: DocumentedError, headers: Part = {}): Part {
   return {
     description: when,
     headers: { ...headers, "X-Request-Id": ref("headers", "X-Request-Id") },

@@ -1,4 +1,4 @@
-/** What a gateway really answered, with the `demo` plugin on. */
+/** Recorded responses of a gateway with the `demo` plugin. */
 
 const SESSION_ID = "c58c8e6f-adb5-45d2-b926-dc0e58774186";
 const TASK_ID = "a456cf59-85da-47b2-af90-68b7d2997683";

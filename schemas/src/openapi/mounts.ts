@@ -2,24 +2,24 @@ import { isObject } from "../json-schema.js";
 import { errorsOf } from "./errors.js";
 import { METHODS, type Method, type Part } from "./types.js";
 
-/** What plugins say of their routes, brought into the document's form. */
+/** The plugins' own descriptions of their routes, in the form of the document. */
 export interface PluginParts {
   readonly paths: Readonly<Record<string, Part>>;
-  /** Schemas and security schemes that they bring along. */
+  /** The schemas and security schemes that plugins define. */
   readonly components: Readonly<Record<"schemas" | "securitySchemes", Part>>;
 }
 
-/** A mount as the document needs it. */
+/** The properties of a mount that the document uses. */
 export interface DocumentedMount {
-  /** `/reports`: no slash at the end. */
+  /** Such as `/reports`, without a trailing slash. */
   readonly prefix: string;
-  /** Whose routes these are. */
+  /** The plugin that owns the routes. */
   readonly plugin: string;
-  /** Who gets in: any key, only the admin's, or everybody. */
+  /** Who is admitted: any key, only the admin's, or anyone. */
   readonly auth: "key" | "admin" | "none";
   /** Path items, by the path below the prefix; may be empty. */
   readonly openapi: Readonly<Record<string, Part>>;
-  /** The routes themselves, for a mount that does not describe them. */
+  /** The routes themselves, used if the mount has no description. */
   readonly router: { readonly stack: readonly DocumentedRoute[] };
 }
 
@@ -28,20 +28,23 @@ interface DocumentedRoute {
   readonly methods: readonly string[];
 }
 
-/** The paths of every mount. A plugin may say what it likes: what is no path is left out and harms nothing else. */
+/** Collects the paths of every mount. Entries of a plugin that are not valid paths are left out. */
 export function pluginParts(mounts: readonly DocumentedMount[]): PluginParts {
-  const told = mounts.map((mount) => ({
+  const described = mounts.map((mount) => ({
     ...mount,
     openapi: Object.keys(mount.openapi).length > 0 ? mount.openapi : undescribed(mount),
   }));
   return {
-    paths: Object.fromEntries(told.flatMap(pathsOf)),
-    components: { schemas: brought(told, "schemas"), securitySchemes: brought(told, "securitySchemes") },
+    paths: Object.fromEntries(described.flatMap(pathsOf)),
+    components: {
+      schemas: componentsOf(described, "schemas"),
+      securitySchemes: componentsOf(described, "securitySchemes"),
+    },
   };
 }
 
-/** What mounts bring along under `x-components`; the first of a name wins. */
-function brought(mounts: readonly DocumentedMount[], kind: "schemas" | "securitySchemes"): Part {
+/** Collects what mounts define under `x-components`; the first of each name wins. */
+function componentsOf(mounts: readonly DocumentedMount[], kind: "schemas" | "securitySchemes"): Part {
   const found: Record<string, unknown> = {};
   for (const { openapi } of mounts) {
     const parts = openapi["x-components"]?.[kind];
@@ -70,7 +73,7 @@ interface Place {
   readonly path: string;
 }
 
-/** What the gateway knows of an operation of a plugin's stands where the plugin says nothing. */
+/** Completes an operation of a plugin with defaults for what the plugin does not describe. */
 function completeOperation(operation: Part, { mount, method, path }: Place): Part {
   const errors = errorsOf([
     "HEADERS_TOO_LARGE",
@@ -94,21 +97,21 @@ function completeOperation(operation: Part, { mount, method, path }: Place): Par
   };
 }
 
-/** The routes of a mount that says nothing of them. */
+/** Describes the routes of a mount that has no description of its own. */
 function undescribed({ router }: DocumentedMount): DocumentedMount["openapi"] {
   const paths = new Map<string, Record<string, unknown>>();
   for (const { path, methods } of router.stack) {
     if (typeof path !== "string" || !PLAIN.test(path)) continue;
     const names = [...path.matchAll(PARAMETER)].map(([, name = ""]) => name);
-    const told = path.replaceAll(PARAMETER, "{$1}");
+    const template = path.replaceAll(PARAMETER, "{$1}");
     const own = methods.map((name) => name.toLowerCase()).filter((name) => isMethod(name) && name !== "head");
     const item = Object.fromEntries(own.map((method) => [method, undescribedOperation(names)]));
-    paths.set(told, { ...paths.get(told), ...item });
+    paths.set(template, { ...paths.get(template), ...item });
   }
   return Object.fromEntries(paths);
 }
 
-/** A router's path without wildcards and optional parts: only such a one can be told in a document. */
+/** A router path without wildcards and optional parts, which an OpenAPI document cannot express. */
 const PLAIN = /^\/[^*{}()]*$/;
 const PARAMETER = /:(\w+)/g;
 
@@ -121,7 +124,7 @@ function undescribedOperation(names: readonly string[]): Part {
   }));
   return {
     ...(parameters.length > 0 && { parameters }),
-    responses: { default: { description: "The plugin does not say." } },
+    responses: { default: { description: "Not documented by the plugin." } },
   };
 }
 

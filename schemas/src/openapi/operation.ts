@@ -2,7 +2,7 @@ import { type DocumentedCode, errorsOf } from "./errors.js";
 import { type HeaderName, headers, type ParameterName, parameters } from "./parts.js";
 import type { Operation, Part } from "./types.js";
 
-/** What any request can meet, whatever it asks for. */
+/** The errors that any request can get. */
 export const ANY: readonly DocumentedCode[] = [
   "BAD_REQUEST",
   "PAYLOAD_TOO_LARGE",
@@ -10,7 +10,7 @@ export const ANY: readonly DocumentedCode[] = [
   "HEADERS_TOO_LARGE",
 ];
 
-/** What any request with a key can meet. */
+/** The errors that any request with a key can get. */
 const KEYED = [
   ...ANY,
   "UNAUTHORIZED",
@@ -21,17 +21,17 @@ const KEYED = [
   "refusal",
 ] as const;
 
-interface Told extends Omit<Operation, "responses" | "parameters" | "tags"> {
+interface OperationSpec extends Omit<Operation, "responses" | "parameters" | "tags"> {
   readonly tag: "gateway" | "tasks" | "sessions" | "turns" | "approvals";
   readonly parameters?: readonly (ParameterName | Part)[];
-  /** The answer that it is asked for. */
+  /** The successful response. */
   readonly ok: Part;
-  /** What else it can give, beyond what any request with a key can meet. */
+  /** Further errors, beyond those of any request with a key. */
   readonly errors?: readonly DocumentedCode[];
 }
 
-/** An operation that takes a key, with all that this brings along. */
-export function keyed({ tag, ok, errors = [], parameters: names = [], ...rest }: Told): Operation {
+/** An operation that requires a key, with the errors that this implies. */
+export function keyed({ tag, ok, errors = [], parameters: names = [], ...rest }: OperationSpec): Operation {
   const given = names.flatMap((name) => (typeof name === "string" ? parameters(name) : [name]));
   return {
     ...rest,
@@ -41,21 +41,21 @@ export function keyed({ tag, ok, errors = [], parameters: names = [], ...rest }:
   };
 }
 
-/** An operation that is answered by another protocol instead of a 200. */
-export function upgraded(operation: Told): Operation {
+/** An operation that switches protocols instead of answering with 200. */
+export function upgraded(operation: OperationSpec): Operation {
   const { "200": ok, "4XX": refused, ...errors } = keyed(operation).responses;
   return { ...keyed(operation), responses: { "101": ok, ...errors, default: refused } };
 }
 
-/** The answer that an operation is asked for. */
+/** A successful response. */
 export function answer(description: string, content: Part, ...names: readonly HeaderName[]): Part {
   return { description, headers: headers(...names), content };
 }
 
-/** Which part of a list. */
+/** Paging parameters of a list. */
 export const PAGE = [
-  queryNumber("page", "The page, from 1.", 1, 1_000_000),
-  queryNumber("limit", "How many a page holds at most.", 20, 1000),
+  queryNumber("page", "The page number, from 1.", 1, 1_000_000),
+  queryNumber("limit", "The maximum number of items per page.", 20, 1000),
 ];
 
 function queryNumber(name: string, description: string, standard: number, maximum: number): Part {

@@ -6,11 +6,10 @@ import { body, events, json, schemaRef } from "./parts.js";
 import { schemaComponents } from "./schemas.js";
 import { type Part, type PathItem, ref } from "./types.js";
 
-const TURN_ENDED =
-  "The turn has ended. A failure on Claude's side is `success: false`, with its reason in `error`.";
+const TURN_ENDED = "The turn has ended. If Claude failed, `success` is false and `error` has the reason.";
 const STREAM =
-  "The turn's events as they happen. The last is always `done`; where there would have been another status, it carries `code`.";
-const WAITING = "If the client goes away, the turn is interrupted, unless `detach` is true.";
+  "The turn's events as they happen. The last is always `done`; instead of an error status, it has a `code`.";
+const WAITING = "If the client disconnects, the turn is interrupted, unless `detach` is true.";
 
 function turnAnswer(examples: Part): Part {
   return answer(TURN_ENDED, json("turn-response", examples), "X-Turn-Id", "Server-Timing");
@@ -24,11 +23,11 @@ const GATEWAY = {
   "/health": {
     get: {
       operationId: "getHealth",
-      summary: "Says that the gateway is up",
+      summary: "Reports that the gateway is up",
       tags: ["gateway"],
       security: [],
       responses: {
-        "200": answer("It is up.", json("health", { up: EXAMPLES.health })),
+        "200": answer("The gateway is up.", json("health", { up: EXAMPLES.health })),
         ...errorsOf(ANY),
       },
     },
@@ -36,13 +35,13 @@ const GATEWAY = {
   "/ready": {
     get: {
       operationId: "getReady",
-      summary: "Says whether the gateway takes turns",
+      summary: "Reports whether the gateway accepts turns",
       description:
-        "For load balancers. While it drains, the gateway refuses new turns and answers everything else; `reason` says why it is not ready.",
+        "For load balancers. While it drains, the gateway refuses new turns and answers all other requests; `reason` says why it is not ready.",
       tags: ["gateway"],
       security: [],
       responses: {
-        "200": answer("It takes turns.", json("ready", { ready: EXAMPLES.ready })),
+        "200": answer("The gateway accepts turns.", json("ready", { ready: EXAMPLES.ready })),
         ...errorsOf([...ANY, "UNAVAILABLE"]),
       },
     },
@@ -52,7 +51,7 @@ const GATEWAY = {
       operationId: "listModels",
       summary: "Lists the models that the CLI offers",
       description:
-        "Kept for 6 h and served stale while they are asked for again. A request may name any other model that the CLI knows.",
+        "Cached for 6 h and served stale during a refresh. A request may name any other model that the CLI accepts.",
       tag: "gateway",
       ok: answer("The models.", json("models-response", { models: EXAMPLES.models })),
     }),
@@ -63,8 +62,8 @@ const TASKS = {
   "/task": {
     post: keyed({
       operationId: "runTask",
-      summary: "Runs one prompt and waits for its answer",
-      description: `${WAITING} The task's session is not listed, but \`POST /session/{session_id}/approve\` takes its id.`,
+      summary: "Runs one prompt and waits for the response",
+      description: `${WAITING} The task's session is not listed, but \`POST /session/{session_id}/approve\` accepts its id.`,
       tag: "tasks",
       parameters: ["IdempotencyKey"],
       requestBody: body("task-request", { task: EXAMPLES.taskRequest }),
@@ -99,14 +98,14 @@ const TASKS = {
       operationId: "openTaskSocket",
       summary: "Runs one prompt over a WebSocket",
       description:
-        'A WebSocket (RFC 6455). The first text message is a `TaskRequest`. The server sends `StreamEvent`s and closes with 1000 after `done`; what it can\'t take is answered with `{"event": "error", "data": "..."}` and close code 1008. While the turn runs, `{"event": "interrupt"}` ends it; other messages are ignored. The first message has to come within 30 s, and a peer that does not answer a ping within 30 s is hung up on.',
+        'A WebSocket (RFC 6455). The first text message is a `TaskRequest`. The server sends `StreamEvent`s and closes with 1000 after `done`; an invalid first message gets `{"event": "error", "data": "..."}` and close code 1008. While the turn runs, `{"event": "interrupt"}` interrupts it; other messages are ignored. The first message must arrive within 30 s. A peer that does not answer a ping within 30 s is disconnected.',
       tag: "tasks",
       "x-websocket": {
         client: { oneOf: [schemaRef("task-request"), schemaComponents().get("InterruptEvent")] },
         server: schemaRef("stream-event"),
       },
       ok: {
-        description: "The connection is a WebSocket now.",
+        description: "The connection is now a WebSocket.",
         headers: { "X-Turn-Id": ref("headers", "X-Turn-Id") },
       },
       errors: ["NOT_FOUND"],
@@ -128,7 +127,7 @@ const SESSIONS = {
   "/session/{session_id}": {
     get: keyed({
       operationId: "getSession",
-      summary: "Shows a session and what it used so far",
+      summary: "Shows a session and its usage so far",
       tag: "sessions",
       parameters: ["SessionId"],
       ok: answer("The session.", json("session", { session: EXAMPLES.session })),
@@ -136,8 +135,8 @@ const SESSIONS = {
     }),
     post: keyed({
       operationId: "promptSession",
-      summary: "Runs the session's next prompt and waits for its answer",
-      description: `A session's turns run one at a time, in the order in which they came. ${WAITING}`,
+      summary: "Runs the session's next prompt and waits for the response",
+      description: `The turns of a session run one at a time, in order of arrival. ${WAITING}`,
       tag: "sessions",
       parameters: ["SessionId", "IdempotencyKey"],
       requestBody: body("session-turn-request", { turn: EXAMPLES.sessionTurn }),
@@ -148,10 +147,10 @@ const SESSIONS = {
       operationId: "deleteSession",
       summary: "Ends a session",
       description:
-        "Ends its running turn, and removes its workdir if the gateway made it. What it cost stays in the books.",
+        "Ends its running turn, and removes its workdir if the gateway created it. Its costs stay in the ledger.",
       tag: "sessions",
       parameters: ["SessionId"],
-      ok: answer("The session is gone.", json("session-deleted", { deleted: EXAMPLES.deleted })),
+      ok: answer("The session is deleted.", json("session-deleted", { deleted: EXAMPLES.deleted })),
       errors: ["NOT_FOUND"],
     }),
   },
@@ -172,14 +171,14 @@ const SESSIONS = {
       operationId: "streamSessionEvents",
       summary: "Streams what happens in a session, prompted or not",
       description:
-        "From now on, or from `Last-Event-ID` on: turns of clients, and those that the CLI begins by itself when something that it ran in the background has ended. It ends when the gateway does. Leaving interrupts nothing.",
+        "Starts now, or after `Last-Event-ID`: turns of clients, and turns that the CLI begins by itself when background work has ended. The stream ends when the gateway stops. Disconnecting interrupts nothing.",
       tag: "sessions",
       parameters: [
         "SessionId",
         {
           name: "Last-Event-ID",
           in: "header",
-          description: "The id of the last event that was read; the stream goes on after it.",
+          description: "The id of the last event that was read; the stream continues after it.",
           schema: { type: "string", pattern: "^[0-9]{1,16}$" },
         },
       ],
@@ -191,7 +190,7 @@ const SESSIONS = {
     post: keyed({
       operationId: "interruptSession",
       summary: "Ends the session's running turn",
-      description: "The session stays usable; turns that wait behind that one go on.",
+      description: "The session stays usable; turns that wait behind the interrupted one run next.",
       tag: "sessions",
       parameters: ["SessionId"],
       ok: answer("Done.", json("session-interrupted", { interrupted: EXAMPLES.interrupted })),
@@ -201,9 +200,9 @@ const SESSIONS = {
   "/session/{session_id}/approve": {
     post: keyed({
       operationId: "approveToolCalls",
-      summary: "Lets denied tool calls run, exactly those and once",
+      summary: "Lets denied tool calls run: exactly those calls, once",
       description:
-        "Asks the model to go on. A call runs if it is the same tool with the same input in the same folder; `approved` says which did.",
+        "Asks the model to continue. A call runs if it is the same tool with the same input in the same folder; `approved` lists which calls ran.",
       tag: "sessions",
       parameters: ["SessionId", "IdempotencyKey"],
       requestBody: body("approve-request", { approve: EXAMPLES.approveRequest }),
@@ -238,7 +237,7 @@ const TURNS = {
       operationId: "streamTurn",
       summary: "Streams a turn's events, from `Last-Event-ID` on",
       description:
-        "Of a turn that ended long ago there is one `text` event with all its text, and the end. Leaving does not interrupt the turn.",
+        "For a turn that ended long ago: one `text` event with all its text, then `done`. Disconnecting does not interrupt the turn.",
       tag: "turns",
       parameters: [
         "TurnId",
@@ -246,7 +245,7 @@ const TURNS = {
         {
           name: "stream",
           in: "query",
-          description: "What a `text` event carries: all the text so far, or only what is new.",
+          description: "What a `text` event contains: all the text so far, or only the new text.",
           schema: { type: "string", enum: ["text", "delta"], default: "text" },
         },
       ],
@@ -256,7 +255,7 @@ const TURNS = {
   },
 } satisfies Record<string, PathItem>;
 
-/** The gateway's own paths, in reading order. */
+/** The gateway's own paths, in the order of the document. */
 export const OWN_PATHS: Readonly<Record<string, PathItem>> = {
   ...GATEWAY,
   ...TASKS,

@@ -2,24 +2,24 @@ import type { SchemaName } from "../json-schema.js";
 import { schemaOf } from "../json-schema.js";
 import { type Part, ref } from "./types.js";
 
-/** Headers of answers, by name. */
+/** Response headers, by name. */
 export const HEADERS = {
   "X-Request-Id": {
     description:
-      "Names the request in the gateway's log. Absent where the request was refused before it was read.",
+      "The id of the request in the gateway's log. Absent if the request was refused before it was read.",
     schema: { type: "string" },
   },
   "X-Turn-Id": {
-    description: "The turn's id; `GET /turns/{turn_id}` finds it again.",
+    description: "The id of the turn, for `GET /turns/{turn_id}`.",
     required: true,
     schema: { type: "string", format: "uuid" },
   },
   "Server-Timing": {
-    description: "How long the turn waited for its place, and how long it ran, in milliseconds.",
+    description: "How long the turn was queued, and how long it ran, in milliseconds.",
     schema: { type: "string" },
   },
   "Retry-After": {
-    description: "How long to wait before the next try, in seconds.",
+    description: "How long to wait before the next attempt, in seconds.",
     required: true,
     schema: { type: "integer", minimum: 0 },
   },
@@ -30,33 +30,33 @@ export const HEADERS = {
   },
 } as const satisfies Readonly<Record<string, Part>>;
 
-/** Parameters that more than one operation takes, by the name of the component. */
+/** Parameters shared by several operations, by component name. */
 export const PARAMETERS = {
   SessionId: {
     name: "session_id",
     in: "path",
     required: true,
-    description: "The session's id, as `POST /session/start` gave it.",
+    description: "The id of the session, as returned by `POST /session/start`.",
     schema: { type: "string", format: "uuid" },
   },
   TurnId: {
     name: "turn_id",
     in: "path",
     required: true,
-    description: "The turn's id, as `X-Turn-Id` named it.",
+    description: "The id of the turn, as in `X-Turn-Id`.",
     schema: { type: "string", format: "uuid" },
   },
   IdempotencyKey: {
     name: "Idempotency-Key",
     in: "header",
     description:
-      "The same key with the same body gives the same turn for 24 h, also after a restart, and never a second bill. With it the turn runs on when the client goes away.",
+      "For 24 h, also after a restart, the same key with the same body returns the same turn, which is billed once. The turn keeps running if the client disconnects.",
     schema: { type: "string", pattern: "^[!-~]{1,255}$" },
   },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",
-    description: "The id of the last event that was read; the stream goes on after it.",
+    description: "The id of the last event that was read; the stream continues after it.",
     schema: { type: "string", pattern: "^[0-9]{1,9}$", default: "0" },
   },
 } as const satisfies Readonly<Record<string, Part>>;
@@ -73,12 +73,12 @@ export function headers(...names: readonly HeaderName[]): Part {
   return Object.fromEntries(["X-Request-Id" as const, ...names].map((name) => [name, ref("headers", name)]));
 }
 
-/** A body of one of the gateway's schemas. */
+/** A request body with one of the gateway's schemas. */
 export function body(schema: SchemaName, examples: Part, required = true): Part {
   return { required, content: json(schema, examples) };
 }
 
-/** `application/json` of one of the gateway's schemas. */
+/** `application/json` content with one of the gateway's schemas. */
 export function json(schema: SchemaName, examples: Part): Part {
   const named = Object.entries(examples).map(([name, value]) => [name, { value }]);
   return {
@@ -95,13 +95,13 @@ export function events(example: string, schema: "stream-event" | "session-event"
   const title = String(schemaOf(schema)["title"]);
   const text =
     schema === "stream-event"
-      ? "the data of a `text` event is the bare text, that of all others is JSON"
+      ? "the data of a `text` event is the bare text; that of all other events is JSON"
       : "the data is JSON";
   return {
     "text/event-stream": {
       schema: {
         type: "string",
-        description: `Events with \`id\`, \`event\` and \`data\`. Read as \`{event, data}\` each is a \`${title}\`; ${text}. Lines that begin with a colon are comments that keep proxies awake.`,
+        description: `Events with \`id\`, \`event\` and \`data\`. Read as \`{event, data}\` each is a \`${title}\`; ${text}. Lines that begin with a colon are comments that keep the connection open through proxies.`,
         contentMediaType: "text/event-stream",
         contentSchema: { type: "array", items: schemaRef(schema) },
       },

@@ -6,7 +6,7 @@ const REFERENCE = "#/components/schemas/";
 
 let known: ReadonlyMap<string, Part> | undefined;
 
-/** Every schema of the gateway by its title, as the components of an OpenAPI document hold them. */
+/** Every schema of the gateway by its title, in the form of OpenAPI components. */
 export function schemaComponents(): ReadonlyMap<string, Part> {
   if (known !== undefined) return known;
   const titles = new Map(SCHEMA_NAMES.map((name) => [`${name}.json`, String(schemaOf(name)["title"])]));
@@ -19,7 +19,7 @@ export function schemaComponents(): ReadonlyMap<string, Part> {
   return known;
 }
 
-/** The schemas that `from` refers to, directly or through another one, in the order of their titles. */
+/** The schemas that `from` refers to, directly or indirectly, in the order of their titles. */
 export function reachable(from: unknown, all: ReadonlyMap<string, Part>): Record<string, Part> {
   const found = new Map<string, Part>();
   const visit = (node: unknown): void => {
@@ -42,7 +42,7 @@ function titlesIn(node: unknown): string[] {
   return [...own, ...Object.values(node).flatMap(titlesIn)];
 }
 
-/** A schema without what only its file needs, its references between files turned into ones within the document. */
+/** Removes keywords that only the schema's file needs, and turns references between files into references in the document. */
 function withoutOwnWords(node: unknown, titles: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(node)) return node.map((item) => withoutOwnWords(item, titles));
   if (!isObject(node)) return node;
@@ -55,7 +55,7 @@ function withoutOwnWords(node: unknown, titles: ReadonlyMap<string, string>): un
   );
 }
 
-/** The names of properties are no keywords. */
+/** The keys of these objects are property names, not keywords. */
 function ofProperties(properties: unknown, titles: ReadonlyMap<string, string>): unknown {
   if (!isObject(properties)) return properties;
   return Object.fromEntries(

@@ -41,9 +41,9 @@ describe("the file that the first questions write", () => {
   it("has a place, or it is told before anything is asked", () => {
     expect(whyNotWritable(file)).to.equal(undefined);
     expect(whyNotWritable(join(dir, "nowhere/x.toml"))).to.equal(
-      `there is no folder ${join(dir, "nowhere")}`,
+      `directory not found: ${join(dir, "nowhere")}`,
     );
     mkdirSync(file);
-    expect(whyNotWritable(file)).to.equal("is a folder; takes a file");
+    expect(whyNotWritable(file)).to.equal("must be a file, got a directory");
   });
 });

@@ -49,11 +49,11 @@ describe("POST /session/:id/approve", () => {
     const approved = session.approve(["toolu_make"]);
     await eventually("the approved turn to run", () => gateway.ran.length === 2);
     const early = await rejection(session.approve(["toolu_make"]));
-    expect(early).to.include({ status: 409, message: "tool_use_ids: toolu_make is being approved already" });
+    expect(early).to.include({ status: 409, message: "tool_use_ids: toolu_make is already being approved" });
     finish();
     expect(await approved).to.include({ result: "made" });
     const late = await rejection(session.approve(["toolu_make"]));
-    expect(late).to.include({ status: 409 }).and.have.property("message").that.contains("has run");
+    expect(late).to.include({ status: 409 }).and.have.property("message").that.contains("may have run");
     expect(gateway.ran).to.have.length(2);
   });
 
@@ -75,7 +75,7 @@ describe("POST /session/:id/approve", () => {
     const { id } = await gateway.approvals.next();
     const refused = await rejection(session.approve(["toolu_make", "toolu_other"]));
     expect(refused).to.include({ status: 400 });
-    expect(refused).to.have.property("message").that.contains("only toolu_make waits for a decision");
+    expect(refused).to.have.property("message").that.contains("pending: toolu_make");
     expect(await gateway.approvals.list({ status: "pending" })).to.have.length(1);
     await gateway.approvals.decide(id, "allow");
     expect(await turn).to.include({ result: "made" });

@@ -52,7 +52,7 @@ describe("signed links", () => {
     expect(statSync(file).mode & 0o777).to.equal(0o600);
     expect(readFileSync(file)).to.have.length(32);
     writeFileSync(file, "short");
-    expect(() => LinkSigner.open(folder)).to.throw("is no key for links");
+    expect(() => LinkSigner.open(folder)).to.throw("must be a link-signing key");
   });
 
   it("are redacted wherever they turn up", () => {

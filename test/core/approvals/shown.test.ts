@@ -110,7 +110,7 @@ describe("what a person is shown of a call", () => {
       decision: "deny",
       message: "no",
     });
-    expect(() => decisionOf(tool, form(""))).to.throw("takes allow or deny");
+    expect(() => decisionOf(tool, form(""))).to.throw("decision must be allow or deny");
     const options = ["left", "right"].map((label) => ({ label, description: label }));
     const questions = [
       { question: "Which?", multiSelect: true, options },

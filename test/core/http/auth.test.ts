@@ -87,7 +87,7 @@ describe("authenticate", () => {
       `401 ${JSON.stringify({ error: `no key: ${HINT}`, code: "UNAUTHORIZED" })}`,
     );
     expect(await ask("/admin", "sk-bob")).to.equal(
-      '403 {"error":"this takes the admin\'s key","code":"FORBIDDEN"}',
+      '403 {"error":"the admin\'s key is required","code":"FORBIDDEN"}',
     );
   });
 });

@@ -47,12 +47,12 @@ describe("bodies", () => {
 
   it("of exactly the limit are taken, one byte more is too many", async () => {
     expect(await send(`"${"x".repeat(LIMIT - 2)}"`)).to.match(/^200 /);
-    const error = `the body is larger than ${LIMIT} bytes`;
+    const error = `the body must be at most ${LIMIT} bytes`;
     expect(await send(`"${"x".repeat(LIMIT - 1)}"`)).to.equal(refusal(413, "PAYLOAD_TOO_LARGE", error));
   });
 
   it("of another type are refused by the type's name", async () => {
-    const error = "content-type is text/plain; it takes application/json";
+    const error = "content-type must be application/json, got text/plain";
     expect(await send("{}", "/", "text/plain")).to.equal(refusal(415, "UNSUPPORTED_MEDIA_TYPE", error));
   });
 
@@ -71,7 +71,7 @@ describe("bodies", () => {
   });
 
   it("that change the prototype of what they become are refused", async () => {
-    const error = "the body has a property __proto__, which no body may have";
+    const error = "the body must not have a property __proto__";
     expect(await send('{"__proto__":{"admin":true}}')).to.equal(refusal(400, "BAD_REQUEST", error));
   });
 
@@ -82,7 +82,7 @@ describe("bodies", () => {
       timeout_secs: 120,
       detach: false,
     });
-    const error = "prompt: is false; takes a string that is not empty";
+    const error = "prompt must be a non-empty string, got false";
     expect(await send('{"prompt":false}', "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
   });
 

@@ -4,7 +4,7 @@ import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 
 const THROWN: Readonly<Record<string, () => unknown>> = {
-  "/own": () => new GatewayError("CONFLICT", "decided before", { headers: { "x-more": "yes" } }),
+  "/own": () => new GatewayError("CONFLICT", "already decided", { headers: { "x-more": "yes" } }),
   "/refusal": () => new Refusal(403, "not on Sundays"),
   "/limit": () => new Refusal(429, "slow down", { retryAfterSecs: 1.2 }),
   "/limit-past": () => new Refusal(429, "slow down", { retryAfterSecs: -3 }),
@@ -39,7 +39,7 @@ describe("errors", () => {
     const { status, headers, body } = await ask("/own");
     expect({ status, body }).to.deep.equal({
       status: 409,
-      body: { error: "decided before", code: "CONFLICT" },
+      body: { error: "already decided", code: "CONFLICT" },
     });
     expect(headers.get("x-more")).to.equal("yes");
   });
@@ -90,7 +90,7 @@ describe("errors", () => {
 
   const UNPARSED: readonly (readonly [string, string, RegExp])[] = [
     ["nonsense", "x\r\n\r\n", /^HTTP\/1\.1 400 [\s\S]*"not a well-formed HTTP request"/],
-    ["no Host", "GET / HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 [\s\S]*"Host: is missing; HTTP\/1\.1 takes one"/],
+    ["no Host", "GET / HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 [\s\S]*"Host is missing; HTTP\/1\.1 requires it"/],
     [
       "headers without end",
       `GET / HTTP/1.1\r\nA: ${"x".repeat(17_000)}`,

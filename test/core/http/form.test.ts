@@ -43,7 +43,7 @@ describe("a form", () => {
   it("that is too large is refused, and its connection is good for the next one", async () => {
     expect(await send(`a=${"x".repeat(70_000)}`)).to.deep.include({
       status: 413,
-      body: { error: "the body is larger than 65536 bytes", code: "PAYLOAD_TOO_LARGE" },
+      body: { error: "the body must be at most 65536 bytes", code: "PAYLOAD_TOO_LARGE" },
     });
     expect(await send("a=1")).to.deep.equal({ status: 200, body: { a: "1" }, reused: true });
   });
@@ -51,7 +51,10 @@ describe("a form", () => {
   it("takes its own content type", async () => {
     expect(await send("{}", "application/json")).to.deep.include({
       status: 415,
-      body: { error: "takes application/x-www-form-urlencoded", code: "UNSUPPORTED_MEDIA_TYPE" },
+      body: {
+        error: "content-type must be application/x-www-form-urlencoded",
+        code: "UNSUPPORTED_MEDIA_TYPE",
+      },
     });
   });
 });

@@ -46,7 +46,7 @@ describe("plugins' routes", () => {
     expect(await answer("/a/b/nothing")).to.deep.equal([404, none]);
     expect(await answer("/a/b", "PUT")).to.deep.equal([
       405,
-      { error: "PUT is not allowed here; it takes GET, HEAD", code: "METHOD_NOT_ALLOWED" },
+      { error: "the method must be GET or HEAD, got PUT", code: "METHOD_NOT_ALLOWED" },
     ]);
   });
 

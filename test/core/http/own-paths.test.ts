@@ -64,6 +64,6 @@ describe("paths that only look like an id", () => {
   it("session_id of the grants takes an id", async () => {
     const { status, body } = await answer("GET", "/approvals/grants?session_id=x");
     expect(status).to.equal(400);
-    expect(JSON.parse(body).error).to.equal('session_id: is "x"; it takes the id of a session');
+    expect(JSON.parse(body).error).to.equal('session_id must be the id of a session, got "x"');
   });
 });

@@ -122,7 +122,7 @@ describe("what needs no key", () => {
         },
       });
       const refused = await gateway.enable(odd).catch(String);
-      expect(refused).to.match(/bodyBytes must be a whole number of bytes from 1/);
+      expect(refused).to.match(/bodyBytes must be an integer of at least 1/);
     }
   });
 

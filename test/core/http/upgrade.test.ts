@@ -92,7 +92,7 @@ describe("a request that offers another protocol", () => {
     const [answer] = await answers(1);
     expect(answer)
       .to.match(/^HTTP\/1\.1 400 /)
-      .and.include("Expect:");
+      .and.include("Expect must be");
   });
 
   it("is answered after what was sent before it on its connection", async () => {

@@ -20,17 +20,29 @@ const trap = () => {
 };
 
 const TURN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
-  ["a plan with nothing in it", {}, "answered a plan whose prompt is undefined; it takes a string"],
-  ["a list", [PLAN], "answered a list; it takes a plan or nothing"],
-  ["a prompt that is none", { ...PLAN, prompt: 5 }, "prompt is 5; it takes a string"],
-  ["no model", { ...PLAN, model: "" }, "model is an empty string; it takes a string that is not empty"],
-  ["a system prompt of null", { ...PLAN, systemPrompt: null }, "systemPrompt is null; it takes a string, or"],
-  ["a relative folder", { ...PLAN, workdir: "work" }, "workdir is a string; it takes an absolute path"],
-  ["no time", { ...PLAN, timeoutMs: Number.NaN }, "timeoutMs is NaN; it takes milliseconds, more than 0"],
-  ["for good", { ...PLAN, timeoutMs: Number.POSITIVE_INFINITY }, "timeoutMs is Infinity; it takes millisec"],
+  ["a plan with nothing in it", {}, "the plan's prompt must be a string, got undefined"],
+  ["a list", [PLAN], "the answer must be a plan or nothing, got a list"],
+  ["an invalid prompt", { ...PLAN, prompt: 5 }, "prompt must be a string, got 5"],
+  ["no model", { ...PLAN, model: "" }, "model must be a non-empty string, got an empty string"],
+  [
+    "a system prompt of null",
+    { ...PLAN, systemPrompt: null },
+    "systemPrompt must be a string, or nothing, got null",
+  ],
+  ["a relative folder", { ...PLAN, workdir: "work" }, "workdir must be an absolute path, got a string"],
+  ["no time", { ...PLAN, timeoutMs: Number.NaN }, "at most 2147483647, got NaN"],
+  [
+    "for good",
+    { ...PLAN, timeoutMs: Number.POSITIVE_INFINITY },
+    "timeoutMs must be milliseconds, greater than 0 and",
+  ],
   ["a month, which Node's timers take for now", { ...PLAN, timeoutMs: 2 ** 31 }, "at most 2147483647"],
-  ["a flag in words", { ...PLAN, verbatim: "yes" }, "verbatim is a string; it takes true or false"],
-  ["a budget of nothing", { ...PLAN, maxBudgetUsd: 0 }, "maxBudgetUsd is 0; it takes USD, more than 0, or"],
+  ["a flag in words", { ...PLAN, verbatim: "yes" }, "verbatim must be true or false, got a string"],
+  [
+    "a budget of nothing",
+    { ...PLAN, maxBudgetUsd: 0 },
+    "maxBudgetUsd must be USD, greater than 0, or nothing, got 0",
+  ],
   [
     "a getter that throws",
     Object.defineProperty({ ...PLAN }, "prompt", { get: trap, enumerable: true }),
@@ -40,19 +52,19 @@ const TURN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
 ];
 
 const SPAWN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
-  ["a plan with nothing in it", {}, "answered a plan whose command is undefined; it takes a string that"],
-  ["arguments in one", { ...SPAWN, args: "-u claude" }, "args is a string; it takes a list of strings"],
+  ["a plan with nothing in it", {}, "the plan's command must be a non-empty string, got undefined"],
+  ["arguments in one", { ...SPAWN, args: "-u claude" }, "args must be a list of strings, got a string"],
   [
     "a number in the environment",
     { ...SPAWN, env: { PORT: 80 } },
-    "env is an object; it takes an object of str",
+    "env must be an object of strings, got an object",
   ],
-  ["no folder", { ...SPAWN, cwd: undefined }, "cwd is undefined; it takes an absolute path"],
-  ["no options", { ...SPAWN, options: undefined }, "options is undefined; it takes an object"],
+  ["no folder", { ...SPAWN, cwd: undefined }, "cwd must be an absolute path, got undefined"],
+  ["no options", { ...SPAWN, options: undefined }, "options must be an object, got undefined"],
   [
     "half a turn",
     { ...SPAWN, options: { maxTurns: 0.5 } },
-    "options.maxTurns is 0.5; it takes a whole number",
+    "options.maxTurns must be an integer greater than 0, or nothing, got 0.5",
   ],
 ];
 
@@ -108,9 +120,7 @@ describe("a plan that a plugin returns", () => {
       expect(gateway.ran).to.deep.equal([]);
       expect(gateway.plugins()[0]).to.include({
         faults: 1,
-        lastError:
-          'plugin broken: tap "odd" on beforeExecute: answered a plan whose model is null; ' +
-          "it takes a string that is not empty",
+        lastError: `plugin broken: tap "odd" on beforeExecute: the plan's model must be a non-empty string, got null`,
         lastErrorCode: "CW_PLUGIN_ANSWER_INVALID",
       });
     } finally {

@@ -41,25 +41,25 @@ const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
   [
     "bad-schema",
     "CW_PLUGIN_SCHEMA_INVALID",
-    /^plugin bad_schema: its configSchema is no JSON Schema 2020-12: configSchema\S+ must be /,
+    /^plugin bad_schema: its configSchema must be a JSON Schema 2020-12: configSchema\S+ must be /,
   ],
-  ["wrong-version", "CW_PLUGIN_API_VERSION", /^plugin \S+: apiVersion is "1"; this gateway takes 1$/],
+  ["wrong-version", "CW_PLUGIN_API_VERSION", /^plugin \S+: apiVersion must be 1, got "1"$/],
   [
     "newer-version",
     "CW_PLUGIN_API_VERSION",
-    /^plugin \S+: apiVersion is 2; this gateway takes 1: it needs a newer Claudeway$/,
+    /^plugin \S+: apiVersion must be 1, got 2; the plugin needs a newer Claudeway$/,
   ],
   [
     "no-default",
     "CW_PLUGIN_INVALID",
-    /^plugin \S+: exports no plugin; its default export has to be what definePlugin\(\) returns$/,
+    /^plugin \S+: the default export must be the result of definePlugin\(\)$/,
   ],
   [
     "bad-name",
     "CW_PLUGIN_INVALID",
-    /^plugin \S+: name is "Bad Name"; takes lower case letters, digits and underscores, a letter first$/,
+    /^plugin \S+: name must be lower-case letters, digits and underscores, beginning with a letter, got "Bad Name"$/,
   ],
-  ["unknown-need", "CW_PLUGIN_INVALID", /^plugin \S+: needs "root"; this gateway offers /],
+  ["unknown-need", "CW_PLUGIN_INVALID", /^plugin \S+: needs must list only .*, got "root"$/],
   [
     "not-built",
     "CW_PLUGIN_ENTRY_MISSING",
@@ -73,7 +73,7 @@ const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
   [
     "taken-prefix",
     "CW_PLUGIN_START_FAILED",
-    /^plugin taken_prefix: did not start: prefix \/good is taken by plugin good$/,
+    /^plugin taken_prefix: did not start: prefix \/good is already used by plugin good$/,
   ],
   [
     "same-name",
@@ -124,10 +124,10 @@ describe("broken plugins", () => {
     await pause(40);
     expect(refused).to.have.length(3);
     expect(refused[0]).to.equal(
-      'plugin taps_late: tap "late" on event: comes too late, apply has ended; register while it runs',
+      'plugin taps_late: tap "late" on event must be registered while apply runs; apply has ended',
     );
-    expect(refused[1]).to.match(/^plugin taps_late: mount \/late: comes too late/);
-    expect(refused[2]).to.match(/^plugin taps_late: onDispose: comes too late/);
+    expect(refused[1]).to.match(/^plugin taps_late: mount \/late must be registered while/);
+    expect(refused[2]).to.match(/^plugin taps_late: onDispose must be registered while/);
     expect(kernel.hooks.event.isUsed()).to.equal(false);
     expect(kernel.routes.list()).to.deep.equal([]);
   });
@@ -139,7 +139,7 @@ describe("broken plugins", () => {
     expect(error).to.be.instanceOf(PluginFault);
     expect(error).to.have.property(
       "message",
-      'plugin null_answer: tap "nothing" on request: answered null; it takes a Refusal or nothing',
+      'plugin null_answer: tap "nothing" on request: the answer must be a Refusal or nothing, got null',
     );
     expect(error).to.include({ plugin: "null_answer", tap: "nothing", hook: "request" });
     expect(kernel.status()[0]).to.include({ faults: 1 });
@@ -150,7 +150,7 @@ describe("broken plugins", () => {
     await kernel.enable({ plugins: [fixture("empty-plan")] });
     expect(await kernel.hooks.beforeExecute.promise(PLAN, TURN)).to.equal(PLAN);
     expect(await rejectionMessage(kernel.hooks.spawn.promise(SPAWN))).to.equal(
-      'plugin empty_plan: tap "null" on spawn: answered null; it takes a plan or nothing',
+      'plugin empty_plan: tap "null" on spawn: the answer must be a plan or nothing, got null',
     );
   });
 

@@ -112,30 +112,27 @@ describe("plugin loader", () => {
   const unknown: readonly [ref: string, line: RegExp][] = [
     [
       "wether",
-      /^plugin wether: there is no such plugin; did you mean weather\? takes .*weather, a package \(claudeway/,
+      /^unknown plugin "wether"; did you mean weather\? known plugins: .*weather; or name a package \(claudeway/,
     ],
     [
       "qqqqqqq",
-      /^plugin qqqqqqq: there is no such plugin; takes .*weather, a package .* or a path \(\.\/x\)$/,
+      /^unknown plugin "qqqqqqq"; known plugins: .*weather; or name a package .* or a path \(\.\/x\)$/,
     ],
-    ["cloudflare-weather", /^plugin cloudflare-weather: there is no such plugin; takes /],
-    ["left-pad", /^plugin left-pad: there is no such plugin; takes /],
+    ["cloudflare-weather", /^unknown plugin "cloudflare-weather"; known plugins: /],
+    ["left-pad", /^unknown plugin "left-pad"; known plugins: /],
     ["we-ather", /did you mean weather\?/],
     [
       "claudeway-plugin-y",
-      /^plugin claudeway-plugin-y: is not installed \(npm install claudeway-plugin-y\); takes /,
+      /^plugin claudeway-plugin-y is not installed \(npm install claudeway-plugin-y\); known plugins: /,
     ],
     ["claudeway-plugin-sunn", /is not installed .* did you mean claudeway-plugin-sunny\?/],
     ["@acme/claudeway-plugin-rian", /did you mean @acme\/claudeway-plugin-rain\?/],
-    [
-      "./wether.js",
-      /^plugin \.\/wether\.js: no file or folder at \S+wether\.js; did you mean weather\.js\?$/,
-    ],
-    ["/no/such/place", /^plugin \/no\/such\/place: no file or folder at \/no\/such\/place$/],
-    ["./empty", /^plugin \.\/empty: \S+package\.json can't be read: ENOENT/],
+    ["./wether.js", /^plugin \.\/wether\.js: file not found: \S+wether\.js; did you mean weather\.js\?$/],
+    ["/no/such/place", /^plugin \/no\/such\/place: file not found: \/no\/such\/place$/],
+    ["./empty", /^plugin \.\/empty: cannot read \S+package\.json: ENOENT/],
     ["./unbuilt", /^plugin \.\/unbuilt: its entry file \S+dist\/index\.js is missing; is it built\?$/],
-    ["", /^plugin : there is no such plugin; takes /],
-    ["../../../etc/passwd", /no file or folder|importing .* failed/],
+    ["", /^unknown plugin ""; known plugins: /],
+    ["../../../etc/passwd", /file not found|importing .* failed/],
   ];
   for (const [ref, line] of unknown) {
     it(`says what is wrong with "${ref}" in one line`, async () => {
@@ -152,37 +149,37 @@ describe("plugin loader", () => {
   }
 
   const misshapen: readonly [what: string, exported: string, line: RegExp][] = [
-    ["a function", "function apply() {}", /exports no plugin/],
-    ["null", "null", /exports no plugin/],
-    ["a list", "[]", /exports no plugin/],
-    ["an object that is something else", "{ start() {} }", /exports no plugin/],
-    [
-      "no apiVersion",
-      '{ name: "x", configSchema: {}, apply() {} }',
-      /apiVersion is missing; this gateway takes 1/,
-    ],
+    ["a function", "function apply() {}", /the default export must be/],
+    ["null", "null", /the default export must be/],
+    ["a list", "[]", /the default export must be/],
+    ["an object that is something else", "{ start() {} }", /the default export must be/],
+    ["no apiVersion", '{ name: "x", configSchema: {}, apply() {} }', /apiVersion must be 1, got none/],
     [
       "apiVersion 0",
       '{ name: "x", apiVersion: 0, configSchema: {}, apply() {} }',
-      /apiVersion is 0; .* takes 1$/,
+      /apiVersion must be 1, got 0$/,
     ],
-    ["no name", "{ apiVersion: 1, configSchema: {}, apply() {} }", /name is undefined; takes lower case/],
-    ["no apply", '{ name: "x", apiVersion: 1, configSchema: {} }', /has no function apply/],
-    ["no schema", '{ name: "x", apiVersion: 1, apply() {} }', /has no configSchema/],
+    [
+      "no name",
+      "{ apiVersion: 1, configSchema: {}, apply() {} }",
+      /name must be lower-case .*, got undefined/,
+    ],
+    ["no apply", '{ name: "x", apiVersion: 1, configSchema: {} }', /apply must be a function, got undefined/],
+    ["no schema", '{ name: "x", apiVersion: 1, apply() {} }', /configSchema must be a JSON Schema/],
     [
       "a needs that is no list",
       '{ name: "x", apiVersion: 1, configSchema: {}, needs: "turns", apply() {} }',
-      /needs takes/,
+      /needs must be a list/,
     ],
     [
       "exclusive: 1",
       '{ name: "x", apiVersion: 1, configSchema: {}, exclusive: 1, apply() {} }',
-      /exclusive takes true/,
+      /exclusive must be true/,
     ],
     [
       "needsLogin: true",
       '{ name: "x", apiVersion: 1, configSchema: {}, needsLogin: true, apply() {} }',
-      /needsLogin takes false/,
+      /needsLogin must be false/,
     ],
   ];
   for (const [what, exported, line] of misshapen) {

@@ -65,7 +65,7 @@ describe("plugin routes", () => {
     "/a/./b",
   ]) {
     it(`refuses "${prefix}" as a prefix`, () => {
-      expect(() => checkPrefix(prefix)).to.throw(TypeError, "is no path such as");
+      expect(() => checkPrefix(prefix)).to.throw(TypeError, "must be a path such as");
     });
   }
 
@@ -73,7 +73,7 @@ describe("plugin routes", () => {
     const { kernel } = createKernel();
     const greedy = plugin("greedy", (scope) => scope.mount("/", router()));
     expect(await rejectionMessage(kernel.enable({ plugins: [greedy] }))).to.equal(
-      'plugin greedy: did not start: prefix "/" is no path such as "/reports"',
+      'plugin greedy: did not start: prefix must be a path such as "/reports", got "/"',
     );
   });
 
@@ -82,7 +82,7 @@ describe("plugin routes", () => {
     for (const prefix of ["/task", "/task/mine", "/Task", "/SESSION/x"] as const) {
       const taker = plugin("taker", (scope) => scope.mount(prefix, router()));
       expect(await rejectionMessage(kernel.enable({ plugins: [taker] }))).to.equal(
-        `plugin taker: did not start: prefix ${prefix} is taken by the gateway itself; take another`,
+        `plugin taker: did not start: prefix ${prefix} is used by the gateway itself; choose another`,
       );
     }
     await kernel.enable({ plugins: [plugin("other", (scope) => scope.mount("/tasks", router()))] });
@@ -108,15 +108,15 @@ describe("plugin routes", () => {
           plugins: [plugin("p", (scope) => Reflect.apply(scope.mount, scope, ["/p", given, options]))],
         }),
       );
-    expect(await attempt({ auth: "public" })).to.match(/auth is "public"; it takes "key", "admin" or "none"/);
-    expect(await attempt({ auth: null })).to.match(/auth is null/);
-    expect(await attempt({}, {})).to.match(/takes a router/);
+    expect(await attempt({ auth: "public" })).to.match(/auth must be "key", "admin" or "none", got "public"/);
+    expect(await attempt({ auth: null })).to.match(/auth must be .*, got null/);
+    expect(await attempt({}, {})).to.match(/router must be a router/);
     const twice = plugin("p", (scope) => {
       scope.mount("/p", router());
       scope.mount("/p", router());
     });
     expect(await rejectionMessage(kernel.enable({ plugins: [twice] }))).to.match(
-      /prefix \/p is mounted twice/,
+      /prefix \/p must be mounted once/,
     );
   });
 });

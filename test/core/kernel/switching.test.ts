@@ -123,7 +123,7 @@ describe("switching plugins off and on", () => {
     expect(kernel.status()[0]).to.deep.include({ source: fixture("good"), config: { greeting: "hi" } });
     const unknown = { ...sections, godo: {} };
     expect(await rejectionMessage(kernel.enable({ plugins: ["good"], sections: unknown }))).to.match(
-      /^plugins\.godo: no such plugin; did you mean good\?/,
+      /^plugins\.godo: unknown plugin; did you mean good\?/,
     );
   });
 
@@ -141,9 +141,9 @@ describe("switching plugins off and on", () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [marker("reports")] });
     expect(await rejectionMessage(kernel.disable("report"))).to.equal(
-      "plugin report: has never been on; did you mean reports? there are: reports",
+      'unknown plugin "report"; did you mean reports? known plugins: reports',
     );
-    expect(await rejectionMessage(kernel.reconfigure("xyz", {}))).to.match(/there are: reports$/);
+    expect(await rejectionMessage(kernel.reconfigure("xyz", {}))).to.match(/known plugins: reports$/);
     await kernel.disable("reports");
     await kernel.disable("reports");
     expect(await rejectionMessage(kernel.reconfigure("reports", {}))).to.match(/is off; enable it first/);
@@ -172,7 +172,7 @@ describe("switching plugins off and on", () => {
     await kernel.disable("tidy");
     expect(steps).to.deep.equal(["signal", "last", "first"]);
     expect(complaints()).to.deep.equal(
-      Array(3).fill("plugin tidy: a disposer failed; what it held may be left behind"),
+      Array(3).fill("plugin tidy: a disposer failed; its resources may leak"),
     );
     await kernel.disable("tidy");
     expect(steps).to.have.length(3);
@@ -355,7 +355,7 @@ describe("another configuration for a running plugin", () => {
     module.disposed.length = 0;
     await kernel.enable({ plugins: [fixture("good")] });
     expect(await rejectionMessage(kernel.reconfigure("good", { greeting: 5 }))).to.equal(
-      "plugins.good.greeting: is 5; takes a string",
+      "plugins.good.greeting must be a string, got 5",
     );
     expect(module.disposed).to.deep.equal([]);
     expect(kernel.status()[0]).to.deep.include({

@@ -119,11 +119,11 @@ describe("interceptor taps", () => {
   });
 
   const wrong: readonly [what: string, answer: unknown, line: RegExp][] = [
-    ["true", true, /answered a boolean; it takes a Refusal or nothing$/],
-    ["false", false, /answered a boolean/],
-    ["0", 0, /answered a number/],
-    ["an object", { status: 403, reason: "no" }, /answered an object/],
-    ["an error", new Error("no"), /answered an object/],
+    ["true", true, /the answer must be a Refusal or nothing, got a boolean$/],
+    ["false", false, /got a boolean/],
+    ["0", 0, /got a number/],
+    ["an object", { status: 403, reason: "no" }, /got an object/],
+    ["an error", new Error("no"), /got an object/],
   ];
   for (const [what, answer, line] of wrong) {
     it(`become a fault when they answer a request with ${what}`, async () => {
@@ -143,7 +143,9 @@ describe("interceptor taps", () => {
       Reflect.apply(scope.hooks.beforeExecute.tap, undefined, ["odd", () => new Refusal(403, "no")]);
     });
     await kernel.enable({ plugins: [odd] });
-    expect(await rejectionMessage(kernel.hooks.beforeExecute.promise(PLAN, TURN))).to.match(/it is thrown$/);
+    expect(await rejectionMessage(kernel.hooks.beforeExecute.promise(PLAN, TURN))).to.match(
+      /a Refusal must be thrown on this hook, not returned$/,
+    );
   });
 
   it("may be tapped with an asynchronous function either way", async () => {
@@ -396,11 +398,11 @@ describe("the scope", () => {
     const { kernel } = createKernel();
     const nameless = plugin("p", (scope) => Reflect.apply(scope.hooks.event.tap, undefined, [() => {}]));
     expect(await rejectionMessage(kernel.enable({ plugins: [nameless] }))).to.match(
-      /a tap on event takes a name first/,
+      /the first argument of a tap on event must be a name/,
     );
     const empty = plugin("p", (scope) => Reflect.apply(scope.hooks.event.tap, undefined, ["x"]));
     expect(await rejectionMessage(kernel.enable({ plugins: [empty] }))).to.match(
-      /tap "x" on event takes a function/,
+      /tap "x" on event must have a function/,
     );
   });
 

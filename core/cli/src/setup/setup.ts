@@ -36,8 +36,8 @@ export async function init(
   env: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<void> {
-  if (force) throw new ConfigError("init: asks questions; takes no --force");
-  if (!hasTerminal()) throw new ConfigError("init: asks questions; takes a terminal");
+  if (force) throw new ConfigError("init: asks questions, so --force is not allowed");
+  if (!hasTerminal()) throw new ConfigError("init: asks questions, so it must run on a terminal");
   await setUp({ cwd, file, hasKeys: env["WRAPPER_KEYS"] !== undefined });
 }
 

@@ -17,13 +17,13 @@ import { dirname } from "node:path";
 /** Why `replaceFile` could not do its work there, in words that fit after the file's name; undefined: it could. */
 export function whyNotWritable(path: string): string | undefined {
   const folder = dirname(path);
-  if (!existsSync(folder)) return `there is no folder ${folder}`;
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "is a folder; takes a file";
+  if (!existsSync(folder)) return `directory not found: ${folder}`;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "must be a file, got a directory";
   try {
     accessSync(folder, constants.W_OK);
     return undefined;
   } catch {
-    return `nothing can be written in ${folder}`;
+    return `${folder} is not writable`;
   }
 }
 

@@ -66,7 +66,7 @@ function statusOf(ctx: GatewayContext): ApprovalStatus | undefined {
   if (given === undefined || status !== undefined) return status;
   throw new GatewayError(
     "BAD_REQUEST",
-    `status: is ${JSON.stringify(given)}; it takes ${STATUSES.slice(0, -1).join(", ")} or ${STATUSES.at(-1)}`,
+    `status must be ${STATUSES.slice(0, -1).join(", ")} or ${STATUSES.at(-1)}, got ${JSON.stringify(given)}`,
   );
 }
 
@@ -75,12 +75,12 @@ function sessionOf(ctx: GatewayContext): string | undefined {
   if (given === undefined || isId(given)) return given;
   throw new GatewayError(
     "BAD_REQUEST",
-    `session_id: is ${JSON.stringify(given)}; it takes the id of a session`,
+    `session_id must be the id of a session, got ${JSON.stringify(given)}`,
   );
 }
 
 function oneOf(ctx: GatewayContext, name: string): string | undefined {
   const given = ctx.query[name];
-  if (Array.isArray(given)) throw new GatewayError("BAD_REQUEST", `${name}: is given twice`);
+  if (Array.isArray(given)) throw new GatewayError("BAD_REQUEST", `${name} must be given once`);
   return given;
 }

@@ -30,7 +30,7 @@ export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void
 function textMode(ctx: GatewayContext): TextMode {
   const { stream = "text" } = ctx.query;
   if (stream === "text" || stream === "delta") return stream;
-  throw new GatewayError("BAD_REQUEST", `stream: is ${JSON.stringify(stream)}; it takes text or delta`);
+  throw new GatewayError("BAD_REQUEST", `stream must be text or delta, got ${JSON.stringify(stream)}`);
 }
 
 /** Where the reader was; a browser sends it by itself when it connects again. */
@@ -40,6 +40,6 @@ function lastEventId(ctx: GatewayContext): number {
   if (/^\d{1,9}$/.test(id)) return Number(id);
   throw new GatewayError(
     "BAD_REQUEST",
-    `Last-Event-ID: is ${JSON.stringify(id)}; it takes the id of an event`,
+    `Last-Event-ID must be the id of an event, got ${JSON.stringify(id)}`,
   );
 }

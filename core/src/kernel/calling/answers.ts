@@ -6,11 +6,11 @@ import type { SpawnOptions, SpawnPlan } from "../../ports/engine.js";
 import type { TurnPlan } from "../../ports/turns.js";
 
 /*
- * What taps answer, checked where it is still known whose answer it is. A plugin in plain JavaScript gets no help from
- * the types, and a plan with a hole in it would break far from here: after the model was paid.
+ * Checks the answers of taps while it is known which plugin answered. Types do not protect plugins in plain JavaScript,
+ * and an invalid plan would otherwise fail much later, after the model was paid.
  */
 
-/** A tap answered what its hook does not accept. */
+/** A tap's answer is not valid for its hook. */
 export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
@@ -18,7 +18,7 @@ export class AnswerError extends Error {
 /** Throws if a tap's answer is not valid for its hook; otherwise returns the answer to pass on. */
 export type AnswerCheck<R> = (answer: R) => R;
 
-/** A refusal with all that the gateway reads of it; another copy of the package may have made it. */
+/** Whether this is a refusal with every field that the gateway reads; another copy of the package may have created it. */
 export function isSoundRefusal(value: unknown): value is Refusal {
   return (
     isRefusal(value) &&
@@ -33,7 +33,7 @@ export function isSoundRefusal(value: unknown): value is Refusal {
 
 export function checkRefusal(answer: Refusal): Refusal {
   if (isSoundRefusal(answer)) return answer;
-  throw new AnswerError(`answered ${kindOf(answer)}; it takes a Refusal or nothing`);
+  throw new AnswerError(`the answer must be a Refusal or nothing, got ${kindOf(answer)}`);
 }
 
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
@@ -41,10 +41,10 @@ const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
 /** Throws if the answer is not a valid verdict: something that only resembles "allow" must not let a call through. */
 export function checkVerdict(answer: Verdict): Verdict {
   if (typeof answer !== "object" || answer === null || !VERDICTS.includes(answer.verdict)) {
-    throw new AnswerError('answered no verdict; it takes { verdict: "allow" | "ask" | "deny" } or nothing');
+    throw new AnswerError('the answer must be { verdict: "allow" | "ask" | "deny" } or nothing');
   }
   if (answer.verdict === "deny" && typeof answer.message !== "string") {
-    throw new AnswerError("denied without a message; the model needs one");
+    throw new AnswerError("a denial must have a message, which the model reads");
   }
   if (answer.verdict === "ask") checkTerms(answer);
   return answer;
@@ -54,7 +54,7 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
   for (const name of ["liveWaitSecs", "expiresSecs", "maxHoldSecs"] as const) {
     const secs = terms[name];
     if (secs !== undefined && !(typeof secs === "number" && secs >= 0 && Number.isFinite(secs))) {
-      throw new AnswerError(`asked with ${name} ${JSON.stringify(secs)}; it takes a number of seconds`);
+      throw new AnswerError(`${name} must be a number of seconds, got ${JSON.stringify(secs)}`);
     }
   }
   const { deciders } = terms;
@@ -62,11 +62,11 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
     deciders !== undefined &&
     !(Array.isArray(deciders) && deciders.every((one) => typeof one === "string"))
   ) {
-    throw new AnswerError("asked with deciders that are no list of names");
+    throw new AnswerError("deciders must be a list of names");
   }
 }
 
-/** Checks the plan that a tap made of the one it was given. */
+/** Checks the plan that a tap returned for the plan it was given. */
 export type PlanCheck<T> = (answer: T, given: T) => T;
 
 export function checkTurnPlan(answer: TurnPlan, given: TurnPlan): TurnPlan {
@@ -80,42 +80,43 @@ export function checkSpawnPlan(answer: SpawnPlan, given: SpawnPlan): SpawnPlan {
 }
 
 interface Field {
-  readonly takes: string;
+  /** What the field must be, in words. */
+  readonly expected: string;
   fits(value: unknown): boolean;
 }
 type Fields<T> = { readonly [K in keyof Required<T>]: Field };
 
-const STRING: Field = { takes: "a string", fits: (value) => typeof value === "string" };
+const STRING: Field = { expected: "a string", fits: (value) => typeof value === "string" };
 const NAME: Field = {
-  takes: "a string that is not empty",
+  expected: "a non-empty string",
   fits: (value) => typeof value === "string" && value !== "",
 };
 const FOLDER: Field = {
-  takes: "an absolute path",
+  expected: "an absolute path",
   fits: (value) => typeof value === "string" && isAbsolute(value),
 };
 const STRINGS: Field = {
-  takes: "a list of strings",
+  expected: "a list of strings",
   fits: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
 };
 const VARIABLES: Field = {
-  takes: "an object of strings",
+  expected: "an object of strings",
   fits: (value) => isObject(value) && Object.values(value).every((one) => typeof one === "string"),
 };
-const OBJECT: Field = { takes: "an object", fits: isObject };
-const FLAG: Field = { takes: "true or false", fits: (value) => typeof value === "boolean" };
-/** Node calls a timer at once that is set for later than this. */
+const OBJECT: Field = { expected: "an object", fits: isObject };
+const FLAG: Field = { expected: "true or false", fits: (value) => typeof value === "boolean" };
+/** Node fires timers with a longer delay at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MILLISECONDS: Field = {
-  takes: `milliseconds, more than 0 and at most ${MAX_TIMER_MS}`,
+  expected: `milliseconds, greater than 0 and at most ${MAX_TIMER_MS}`,
   fits: (value) => typeof value === "number" && value > 0 && value <= MAX_TIMER_MS,
 };
 const MONEY: Field = {
-  takes: "USD, more than 0",
+  expected: "USD, greater than 0",
   fits: (value) => typeof value === "number" && value > 0 && Number.isFinite(value),
 };
 const COUNT: Field = {
-  takes: "a whole number above 0",
+  expected: "an integer greater than 0",
   fits: (value) => typeof value === "number" && Number.isSafeInteger(value) && value > 0,
 };
 
@@ -130,7 +131,7 @@ const TURN_PLAN: Fields<TurnPlan> = {
 };
 
 const USER_ID: Field = {
-  takes: "the id of a user, a whole number from 0 on",
+  expected: "a user id, an integer of at least 0",
   fits: (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0,
 };
 
@@ -151,29 +152,29 @@ const SPAWN_OPTIONS: Fields<SpawnOptions> = {
   fallbackModel: orNothing(NAME),
 };
 
-function orNothing({ takes, fits }: Field): Field {
-  return { takes: `${takes}, or nothing`, fits: (value) => value === undefined || fits(value) };
+function orNothing({ expected, fits }: Field): Field {
+  return { expected: `${expected}, or nothing`, fits: (value) => value === undefined || fits(value) };
 }
 
 /**
- * A copy: what is read from here on is what was checked, whatever getters or proxies the plugin answered with. What is
- * still as it was given needs no second look.
+ * Returns a copy, so that the values read later are the checked ones even if the plugin answered with getters or proxies.
+ * Unchanged fields are not checked again.
  */
 function checkedCopy<T extends object>(answer: T, given: T, fields: Fields<T>, within = ""): T {
   if (answer === given) return given;
-  if (!isObject(answer)) throw new AnswerError(`answered ${kindOf(answer)}; it takes a plan or nothing`);
-  if (isRefusal(answer)) throw new AnswerError("returned a Refusal; on this hook it is thrown");
+  if (!isObject(answer)) throw new AnswerError(`the answer must be a plan or nothing, got ${kindOf(answer)}`);
+  if (isRefusal(answer)) throw new AnswerError("a Refusal must be thrown on this hook, not returned");
   const copy = { ...answer };
-  for (const [name, { takes, fits }] of Object.entries<Field>(fields)) {
+  for (const [name, { expected, fits }] of Object.entries<Field>(fields)) {
     const found: unknown = Reflect.get(copy, name);
     if (found !== Reflect.get(given, name) && !fits(found)) {
-      throw new AnswerError(`answered a plan whose ${within}${name} is ${foundIn(found)}; it takes ${takes}`);
+      throw new AnswerError(`the plan's ${within}${name} must be ${expected}, got ${foundIn(found)}`);
     }
   }
   return Object.freeze(copy);
 }
 
-/** What was found, in words: never a text itself, it may be a prompt or a secret of the environment. */
+/** Describes a value without showing a text, which may be a prompt or a secret of the environment. */
 function foundIn(value: unknown): string {
   if (value === "") return "an empty string";
   return value === undefined || typeof value === "number" ? String(value) : kindOf(value);

@@ -164,8 +164,9 @@ class TapRecorder {
     guard: (site: TapSite, fn: TapFunction<Args, R>) => Pick<RecordedTap, "decides" | "install" | "hold">,
   ): ScopedHook<Args, R> {
     const add = (name: string, fn: TapFunction<Args, R>): void => {
-      if (typeof name !== "string" || name === "") throw new TypeError(`a tap on ${hook} takes a name first`);
-      if (typeof fn !== "function") throw new TypeError(`tap "${name}" on ${hook} takes a function`);
+      if (typeof name !== "string" || name === "")
+        throw new TypeError(`the first argument of a tap on ${hook} must be a name`);
+      if (typeof fn !== "function") throw new TypeError(`tap "${name}" on ${hook} must have a function`);
       const { enter, plugin } = this.owner;
       const own: TapFunction<Args, R> = enter === undefined ? fn : (...args) => enter(() => fn(...args));
       this.record({ hook, name, ...guard({ plugin, hook, tap: name }, own) });

@@ -27,7 +27,7 @@ const FIRST_PARTY_FOLDER = /^plugin-(.+)$/;
 const FIRST_PARTY_NAME = /^[a-z][a-z0-9_]*$/;
 const PACKAGE_NAME = /^(?:@[a-z0-9][\w.-]*\/)?claudeway-plugin-[\w.-]+$|^@claudeway\/plugin-[\w.-]+$/;
 const PATH = /^(?:\.{0,2}\/|\.{1,2}$)/;
-const TAKES = "a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)";
+const OTHER_FORMS = "a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)";
 
 /** Finds what `--enable-plugin` names: a first-party name, an npm package or a path. Rejects with a `PluginError`. */
 export async function locatePlugin(source: string, places: SearchPlaces): Promise<PluginFile> {
@@ -83,26 +83,18 @@ async function locatePath(source: string, path: string): Promise<PluginFile> {
   if (kind === "file") return { file: path, home: path, version: undefined };
   const guess = nearest(basename(path), await listFolder(dirname(path)));
   const hint = guess === undefined ? "" : `; did you mean ${join(dirname(source), guess)}?`;
-  throw new PluginError(
-    source,
-    "CW_PLUGIN_NOT_FOUND",
-    `plugin ${source}: no file or folder at ${path}${hint}`,
-  );
+  throw new PluginError(source, "CW_PLUGIN_NOT_FOUND", `plugin ${source}: file not found: ${path}${hint}`);
 }
 
 async function refuseUnknown(source: string, places: SearchPlaces): Promise<never> {
   const firstParty = await firstPartyNames(places);
   const guess = nearestSource(source, [...(await installedPackages(places)), ...firstParty]);
-  const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+  const hint = guess === undefined ? ";" : `; did you mean ${guess}?`;
   const problem = PACKAGE_NAME.test(source)
-    ? `is not installed (npm install ${source})`
-    : "there is no such plugin";
-  const names = firstParty.length === 0 ? "" : `${firstParty.join(", ")}, `;
-  throw new PluginError(
-    source,
-    "CW_PLUGIN_NOT_FOUND",
-    `plugin ${source}: ${problem}${hint}${hint === "" ? ";" : ""} takes ${names}${TAKES}`,
-  );
+    ? `plugin ${source} is not installed (npm install ${source})`
+    : `unknown plugin "${source}"`;
+  const known = firstParty.length === 0 ? "" : `known plugins: ${firstParty.join(", ")}; or `;
+  throw new PluginError(source, "CW_PLUGIN_NOT_FOUND", `${problem}${hint} ${known}name ${OTHER_FORMS}`);
 }
 
 /** All packages of plugins look alike in what they begin with, so only the rest of their names is compared. */
@@ -150,7 +142,7 @@ async function readManifest(source: string, folder: string): Promise<Record<stri
     throw new PluginError(
       source,
       "CW_PLUGIN_MANIFEST_UNREADABLE",
-      `plugin ${source}: ${file} can't be read: ${messageOf(error)}`,
+      `plugin ${source}: cannot read ${file}: ${messageOf(error)}`,
       {
         cause: error,
       },

@@ -37,13 +37,13 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
     throw new PluginError(
       plugin,
       "CW_PLUGIN_SCHEMA_INVALID",
-      `plugin ${plugin}: its configSchema has "${OWN_KEY}", the kernel's own key; take another name`,
+      `plugin ${plugin}: its configSchema must not have the property "${OWN_KEY}", which the kernel defines`,
     );
   }
   try {
-    if ("$async" in schema) throw new Error("it has $async; a section is checked at once");
+    if ("$async" in schema) throw new Error("$async is not supported");
     checkAgainstMetaSchema(schema);
-    // An instance of its own: two plugins may use one `$id`, and compiling it twice in one instance throws.
+    // One instance per plugin: two plugins may use the same `$id`, and compiling it twice in one instance throws.
     const ajv = createAjv({
       logger: false,
       validateSchema: false,
@@ -56,7 +56,7 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
     throw new PluginError(
       plugin,
       "CW_PLUGIN_SCHEMA_INVALID",
-      `plugin ${plugin}: its configSchema is no JSON Schema 2020-12: ${messageOf(error)}`,
+      `plugin ${plugin}: its configSchema must be a JSON Schema 2020-12: ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -64,17 +64,17 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
 
 let metaSchema: ReturnType<typeof createAjv> | undefined;
 
-/** In one instance for all plugins: compiling the meta-schema anew would cost each of them 40 ms. */
+/** Uses one instance for all plugins: compiling the meta-schema takes 40 ms. */
 function checkAgainstMetaSchema(schema: JSONSchema): void {
   metaSchema ??= createAjv({ logger: false });
   if (metaSchema.validateSchema(schema) === true) return;
   throw new Error(metaSchema.errorsText(metaSchema.errors, { dataVar: "configSchema" }));
 }
 
-/** Where a schema does not say what becomes of unknown keys, they are refused: a typing error must not be silent. */
+/** Unknown keys are refused unless the schema allows them, so that typing errors are reported. */
 function closed(schema: JSONSchema): JSONSchema {
-  const said = "additionalProperties" in schema || "unevaluatedProperties" in schema;
-  return { type: "object", ...schema, ...(!said && { unevaluatedProperties: false }) };
+  const isExplicit = "additionalProperties" in schema || "unevaluatedProperties" in schema;
+  return { type: "object", ...schema, ...(!isExplicit && { unevaluatedProperties: false }) };
 }
 
 function copySection(plugin: string, section: PluginSection): Record<string, unknown> {
@@ -82,7 +82,7 @@ function copySection(plugin: string, section: PluginSection): Record<string, unk
     throw new PluginError(
       plugin,
       "CW_PLUGIN_CONFIG_INVALID",
-      `plugins.${plugin}: takes a section of settings`,
+      `plugins.${plugin} must be a section of settings`,
     );
   try {
     return structuredClone<Record<string, unknown>>(section);
@@ -90,7 +90,7 @@ function copySection(plugin: string, section: PluginSection): Record<string, unk
     throw new PluginError(
       plugin,
       "CW_PLUGIN_CONFIG_INVALID",
-      `plugins.${plugin}: takes plain data: ${messageOf(error)}`,
+      `plugins.${plugin} must be plain data: ${messageOf(error)}`,
       {
         cause: error,
       },

@@ -3,11 +3,11 @@ import { PluginError } from "../faults.js";
 import { type AnyPlugin, NEEDS } from "../plugin.js";
 
 const API_VERSION = 1;
-const NO_PLUGIN = "exports no plugin; its default export has to be what definePlugin() returns";
+const NO_PLUGIN = "the default export must be the result of definePlugin()";
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /**
- * The value as a plugin, or a `PluginError` that says what is wrong with it. No compiler has checked a plugin in plain
+ * Checks that the value is a plugin, and throws a `PluginError` otherwise. Types do not protect a plugin in plain
  * JavaScript, or one that was built against another version.
  */
 export function checkPlugin(value: unknown, source: string): AnyPlugin {
@@ -25,39 +25,39 @@ function problemOf(value: unknown): string | undefined {
   if (!isObject(value)) return NO_PLUGIN;
   const { apiVersion, name, apply, configSchema, exclusive, needs, needsLogin, setup } = value;
   if (apiVersion === undefined && apply === undefined) return NO_PLUGIN;
-  // First, because a plugin for another version may look different in everything else.
+  // First, because a plugin for another version may differ in every other field.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
   if (typeof name !== "string" || !NAME.test(name)) {
-    return `name is ${JSON.stringify(name)}; takes lower case letters, digits and underscores, a letter first`;
+    return `name must be lower-case letters, digits and underscores, beginning with a letter, got ${JSON.stringify(name)}`;
   }
-  if (typeof apply !== "function") return "has no function apply";
-  if (!isObject(configSchema)) return "has no configSchema; takes a JSON Schema of an object";
-  if (exclusive !== undefined && exclusive !== true) return "exclusive takes true or nothing";
-  if (needsLogin !== undefined && needsLogin !== false) return "needsLogin takes false or nothing";
+  if (typeof apply !== "function") return `apply must be a function, got ${typeof apply}`;
+  if (!isObject(configSchema)) return "configSchema must be a JSON Schema of an object";
+  if (exclusive !== undefined && exclusive !== true) return "exclusive must be true or undefined";
+  if (needsLogin !== undefined && needsLogin !== false) return "needsLogin must be false or undefined";
   return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
 }
 
 function setupProblem(setup: unknown): string | undefined {
   if (setup === undefined) return undefined;
-  if (!isObject(setup)) return "setup takes an object";
+  if (!isObject(setup)) return "setup must be an object";
   const { ask = [], find, test } = setup;
-  if (!Array.isArray(ask)) return "setup.ask takes a list of settings";
+  if (!Array.isArray(ask)) return "setup.ask must be a list of settings";
   const odd = [find, test].some((one) => one !== undefined && typeof one !== "function");
-  return odd ? "setup.find and setup.test take functions" : undefined;
+  return odd ? "setup.find and setup.test must be functions" : undefined;
 }
 
 function versionProblem(version: unknown): string {
-  const found = `apiVersion is ${JSON.stringify(version) ?? "missing"}; this gateway takes ${API_VERSION}`;
+  const found = `apiVersion must be ${API_VERSION}, got ${JSON.stringify(version) ?? "none"}`;
   return typeof version === "number" && version > API_VERSION
-    ? `${found}: it needs a newer Claudeway`
+    ? `${found}; the plugin needs a newer Claudeway`
     : found;
 }
 
 function needsProblem(needs: unknown): string | undefined {
-  if (!Array.isArray(needs)) return "needs takes a list";
+  if (!Array.isArray(needs)) return "needs must be a list";
   const known: readonly unknown[] = NEEDS;
   const unknown: unknown = needs.find((need) => !known.includes(need));
   if (unknown === undefined) return undefined;
-  const offer = known.length === 0 ? "offers nothing beyond the plain scope" : `offers ${known.join(", ")}`;
-  return `needs ${JSON.stringify(unknown)}; this gateway ${offer}`;
+  const allowed = known.length === 0 ? "be empty" : `list only ${known.join(", ")}`;
+  return `needs must ${allowed}, got ${JSON.stringify(unknown)}`;
 }

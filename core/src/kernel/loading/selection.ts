@@ -83,17 +83,17 @@ async function meansStranger(
 
 function isEnabled(name: string, section: PluginSection): boolean {
   if (!isObject(section))
-    throw new PluginError(name, "CW_PLUGIN_CONFIG_INVALID", `plugins.${name}: takes a section of settings`);
+    throw new PluginError(name, "CW_PLUGIN_CONFIG_INVALID", `plugins.${name} must be a section of settings`);
   const { enabled = false } = section;
   if (typeof enabled === "boolean") return enabled;
   throw new PluginError(
     name,
     "CW_PLUGIN_CONFIG_INVALID",
-    `plugins.${name}.enabled: is ${JSON.stringify(enabled)}; takes true or false`,
+    `plugins.${name}.enabled must be true or false, got ${JSON.stringify(enabled)}`,
   );
 }
 
-/** One plugin that was named twice counts once; two plugins of one name are an error. */
+/** Removes plugins that were named twice; two different plugins with one name are an error. */
 function withoutTwins(loaded: readonly LoadedPlugin[]): LoadedPlugin[] {
   const byName = new Map<string, LoadedPlugin>();
   for (const one of loaded) {
@@ -111,7 +111,7 @@ function withoutTwins(loaded: readonly LoadedPlugin[]): LoadedPlugin[] {
   return [...byName.values()];
 }
 
-/** A typing error in the name of a section or of a plugin to leave off must not pass in silence. */
+/** Reports typing errors in the names of sections and of disabled plugins. */
 function checkNames(
   { plugins = [], disabled = [], sections = {} }: PluginSelection,
   known: readonly string[],
@@ -130,11 +130,11 @@ function checkNames(
 function refuseName(where: string, name: string, known: readonly string[]): never {
   const guess = nearest(name, known);
   const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
-  const there = known.length === 0 ? "none is installed" : `there are ${known.join(", ")}`;
-  const elsewhere = "one from a package or a path is switched on with --enable-plugin";
+  const installed = `known plugins: ${known.join(", ") || "none"}`;
+  const elsewhere = "enable one from a package or a path with --enable-plugin";
   throw new PluginError(
     name,
     "CW_PLUGIN_NOT_FOUND",
-    `${where}: no such plugin;${hint} ${there}; ${elsewhere}`,
+    `${where}: unknown plugin;${hint} ${installed}; ${elsewhere}`,
   );
 }
