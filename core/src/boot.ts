@@ -116,10 +116,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
     await writeMissingLines({ ledger, audit, log });
-    await loseBackground({ ledger, audit, log });
     const written = (session: string, since: Date, before: SessionTotals | undefined) =>
       source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
       Promise.resolve(undefined);
+    await loseBackground({ ledger, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
 

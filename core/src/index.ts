@@ -74,6 +74,7 @@ export type {
   SpawnOptions,
   SpawnPlan,
   TotalsByModel,
+  UnreportedMessage,
 } from "./ports/engine.js";
 export type {
   CostGrouping,

@@ -1,16 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { Conversation, type Place } from "./conversation.js";
 import { priceOf, sumOfDealt, sumOfDelivered } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
 import { addTokens, NO_TOKENS } from "./ledger-file.js";
-import {
-  check as checkError,
-  ERROR_PLACES,
-  ERROR_STAGES,
-  prepare as prepareError,
-  STATUSES,
-} from "./mid-stream.js";
+import { forEach, optionsWith } from "./money-kit.js";
 import { GATEWAY_WAYS, inTheMiddle, killChild, SESSION_WAYS, type Way } from "./ways.js";
 
 /*
@@ -37,17 +30,6 @@ const STAGES: readonly Stage[] = [
   "resumed after a kill",
 ];
 const BOTH: readonly Place[] = ["tool call", "message"];
-const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses", import.meta.url));
-
-function optionsWith(graceSecs: number) {
-  return {
-    args: ["--enable-plugin", REFUSES],
-    env: { IS_SANDBOX: "1" },
-    config: `[engine]\ngrace_secs = ${graceSecs}\nmax_running = 8\n`,
-    model: { keepRequests: 10_000 },
-  };
-}
-
 /** A session on its way through the table. */
 interface Case {
   readonly way: string;
@@ -119,20 +101,6 @@ function placesOf(way: Way, stage: Stage): readonly Place[] {
   return doubtful ? way.places : ["tool call"];
 }
 
-/** All that went wrong, so that one run tells of every row. */
-async function forEach<One>(
-  cases: readonly One[],
-  title: (one: One) => string,
-  check: (one: One) => Promise<void>,
-): Promise<void> {
-  const results = await Promise.allSettled(cases.map(check));
-  const wrong = results.flatMap((result, index) => {
-    const one = cases[index];
-    return result.status === "rejected" && one ? [`${title(one)}: ${result.reason}`] : [];
-  });
-  if (wrong.length > 0) throw new Error(`${wrong.length} of ${cases.length}:\n${wrong.join("\n")}`);
-}
-
 describe("money", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.dispose());
@@ -191,31 +159,6 @@ describe("money", () => {
       await turns;
       await gateway.launch();
       await forEach(cases, titleOf, (one) => checkSums(one, false));
-    });
-  }
-});
-
-describe("money of errors in mid stream", () => {
-  let gateway: TestGateway;
-  afterEach(() => gateway.dispose());
-
-  for (const status of STATUSES) {
-    it(`is what was delivered, for ${status} at every place and every stage of a session`, async function () {
-      this.timeout(300_000);
-      gateway = await TestGateway.start(optionsWith(5));
-      const rows = ERROR_STAGES.flatMap((stage) =>
-        Object.keys(ERROR_PLACES).map((place) => ({ status, stage, place })),
-      );
-      const talks = await Promise.all(
-        rows.map(async (row) => ({ row, talk: await prepareError(gateway, row) })),
-      );
-      const isLater = ({ row }: (typeof talks)[number]) => row.stage === "clean end";
-      const title = ({ row }: (typeof talks)[number]) => `${row.status} ${row.place}, ${row.stage}`;
-      const checks = (some: typeof talks) => forEach(some, title, ({ talk, row }) => checkError(talk, row));
-      await checks(talks.filter((one) => !isLater(one)));
-      await gateway.stop();
-      await gateway.launch();
-      await checks(talks.filter(isLater));
     });
   }
 });

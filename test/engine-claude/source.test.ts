@@ -6,8 +6,9 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { NO_USAGE } from "#core/turns/usage.js";
 import { claudeSource } from "#engine-claude/source.js";
-import { reportedUsage } from "#engine-claude/usage.js";
-import { writtenSince } from "#engine-claude/written-usage.js";
+import { Transcript } from "#engine-claude/transcript.js";
+import { DeliveredUsage, reportedUsage } from "#engine-claude/usage.js";
+import { noteWrittenOfTurn, writtenSince } from "#engine-claude/written-usage.js";
 
 const log = pino({ level: "silent" });
 const SESSION = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
@@ -70,6 +71,33 @@ describe("what a CLI wrote down", () => {
     expect((await read())?.totals, "saved before them").to.equal(undefined);
   });
 
+  it("leaves out what another program went on with, such as a terminal", async () => {
+    const of = (entrypoint: string, id: string) =>
+      JSON.stringify({ ...JSON.parse(message(id, 10)), entrypoint });
+    write(`${SESSION}.jsonl`, [of("sdk-ts", "1"), of("cli", "2")]);
+    expect((await read())?.used["sonnet"]?.input).to.equal(10);
+  });
+
+  it("adds messages that were heard and had not been written, and what no turn was charged for", async () => {
+    const used = { input: 7, output: 1, cacheRead: 0, cacheWrite: 0, costUsd: null };
+    const unreported = ["heard", "written"].map((id) => ({ id, model: "sonnet", used }));
+    write(`${SESSION}/subagents/agent.jsonl`, [message("written", 7, "2029-12-31T23:59:59.000Z")]);
+    const before = { bases: [], unreported, carried: { sonnet: { ...used, costUsd: 0.5 } } };
+    const written = await writtenSince(SESSION, { CLAUDE_CONFIG_DIR: dir }, SINCE, before);
+    expect(written?.used["sonnet"]).to.include({ input: 14, output: 3 });
+    expect(written?.carried).to.deep.equal(before.carried);
+  });
+
+  it("completes a turn whose process ended, by its time, and the subagents' messages that it heard", async () => {
+    const transcript = new Transcript(SESSION, { cwd: "/srv", env: { CLAUDE_CONFIG_DIR: dir } });
+    write(`${SESSION}.jsonl`, [message("before", 100, "2029-12-31T23:59:59.000Z"), message("unheard", 10)]);
+    write(`${SESSION}/subagents/agent.jsonl`, [message("heard", 5), message("another turn's", 50)]);
+    const delivered = new DeliveredUsage();
+    delivered.note("heard", "sonnet", { input_tokens: 5, output_tokens: 1 }, "whole");
+    await noteWrittenOfTurn(transcript, delivered, SINCE);
+    expect(delivered.totals()["sonnet"]).to.include({ input: 15, output: 4 });
+  });
+
   it("is nothing where no message is found", async () => {
     expect(await read()).to.equal(undefined);
     rmSync(dir, { recursive: true });
@@ -108,11 +136,28 @@ describe("the source of engines", () => {
       sonnet: { input, output, cacheRead: 0, cacheWrite: 0, costUsd },
     });
     const heard = reportedUsage(row(10, 1, null));
-    const { tokens, costUsd } = source.usageAfterLoss(heard, { used: row(8, 4, null) });
+    const carried = {};
+    const { tokens, costUsd } = source.usageAfterLoss(heard, { used: row(8, 4, null), carried });
     expect([tokens.input, tokens.output, costUsd]).to.deep.equal([10, 4, null]);
     const totals = { bases: [] };
-    expect(source.usageAfterLoss(heard, { used: row(12, 4, 0.5), totals }).costUsd).to.equal(0.5);
+    const saved = source.usageAfterLoss(heard, { used: row(12, 4, 0.5), carried, totals });
+    expect(saved).to.include({ costUsd: 0.5, estimated: false });
     expect(source.totalsAfterLoss(undefined, NO_USAGE)).to.deep.equal({ bases: [{}] });
+  });
+
+  it("adds what subagents had used before the lost turn, which no turn was charged for", async () => {
+    const { source } = await sourceOf("2.1.999");
+    const row = (input: number, costUsd: number | null) => ({
+      sonnet: { input, output: 1, cacheRead: 0, cacheWrite: 0, costUsd },
+    });
+    const carried = row(100, 0.25);
+    const heard = reportedUsage(row(10, null));
+    expect(source.usageAfterLoss(heard, { used: row(8, null), carried }).tokens.input).to.equal(110);
+    const saved = source.usageAfterLoss(heard, { used: row(12, 0.5), carried, totals: { bases: [] } });
+    expect(saved).to.include({ costUsd: 0.75, estimated: true });
+    const before = { bases: [row(1, 1)], unreported: [], carried, planMode: true };
+    const after = source.totalsAfterLoss(before, NO_USAGE);
+    expect(after, "charged once").to.deep.equal({ bases: [row(1, 1)], planMode: true });
   });
 
   it("guards processes until it is closed", async () => {

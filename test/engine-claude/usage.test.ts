@@ -153,6 +153,15 @@ describe("what was delivered beside the report", () => {
     expect(usage.beside({ sonnet: row(11, 40) }, {}).unreported).to.deep.equal({ sonnet: row(26, 1, null) });
   });
 
+  it("is what nothing came of, also under what only the report knows", () => {
+    const usage = broken([["empty", 10, "open"]]);
+    usage.leaveEmpty("empty");
+    expect(usage.beside({ sonnet: row(1600, 17) }, {}).unreported).to.deep.equal({
+      sonnet: row(10, 1, null),
+    });
+    expect(usage.beside({ sonnet: row(10, 1) }, {}).unreported, "counted").to.deep.equal({});
+  });
+
   it("leaves a whole message to the next report, and does not take that for a gap later", () => {
     const { unreported, ahead } = broken([["1", 10, "whole"]]).beside({}, {});
     expect(unreported).to.deep.equal({});

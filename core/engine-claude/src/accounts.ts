@@ -1,7 +1,7 @@
 import type { SessionTotals, TotalsByModel } from "@claudeway/core/ports";
 import { afterLoss, afterReport, settle } from "./bases.js";
 import type { ClaudeProcess } from "./process.js";
-import { type DeliveredUsage, NO_TOTALS } from "./usage.js";
+import { type DeliveredUsage, isPossible, NO_TOTALS, subtract } from "./usage.js";
 
 /** The totals that one process has reported so far. */
 interface Account {
@@ -78,6 +78,13 @@ export class Accounts {
   /** The turn's process has ended without a report of it. */
   lose(child: ClaudeProcess, turn: TurnAccount): void {
     turn.report(afterLoss(this.#before(child, turn), turn.delivered.totals("uncut")));
+  }
+
+  /** What a process used since its last report, by the totals that it saved after that; undefined where it saved none. */
+  sinceReport(child: ClaudeProcess, saved: TotalsByModel): TotalsByModel | undefined {
+    const reported = this.#accounts.get(child)?.reported;
+    const used = reported && subtract(saved, reported);
+    return used && isPossible(used) ? used : undefined;
   }
 
   #startOf(child: ClaudeProcess, cleared: string | undefined): TotalsByModel | undefined {

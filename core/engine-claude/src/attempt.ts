@@ -33,6 +33,7 @@ export interface AttemptParts {
 
 /** One try at a turn, in one process. */
 export class Attempt implements TurnHearer {
+  readonly began = new Date();
   readonly reading: TurnReading;
   readonly grants: Grants;
   readonly asking: Asking | undefined;

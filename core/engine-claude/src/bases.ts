@@ -64,7 +64,18 @@ export function afterReport(now: TotalsByModel, base: TotalsByModel, killed: boo
  */
 export function afterLoss(before: SessionTotals | undefined, delivered: TotalsByModel): SessionTotals {
   const earlier = before?.bases ?? [NO_TOTALS];
-  return { ...before, ...bounded([...earlier.map((base) => add(base, delivered)), ...earlier]) };
+  return {
+    ...withoutUncharged(before),
+    ...bounded([...earlier.map((base) => add(base, delivered)), ...earlier]),
+  };
+}
+
+/** When a turn has been charged for what the session's subagents used. */
+export function withoutUncharged(
+  totals: SessionTotals | undefined,
+): Omit<SessionTotals, "unreported" | "carried" | "bases"> {
+  const { unreported: _unreported, carried: _carried, bases: _bases, ...rest } = totals ?? { bases: [] };
+  return rest;
 }
 
 function bounded(bases: readonly TotalsByModel[]): SessionTotals {

@@ -24,6 +24,7 @@ import { SessionProcess } from "./session-process.js";
 import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
 import { Transcript } from "./transcript.js";
 import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
+import { noteWrittenOfTurn } from "./written-usage.js";
 
 export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
   /** How many processes are started ahead for one-shot tasks. */
@@ -224,6 +225,7 @@ export class ClaudeEngine implements Engine {
     const { turn, child } = attempt.parts;
     await this.#pool.end(turn.info.sessionId, child, "now", stopped ? "interrupted" : "died");
     const exit = await child.exited;
+    await noteWrittenOfTurn(new Transcript(cliSessionOf(turn), turn.spawn), reading.delivered, attempt.began);
     session.lose(attempt.account());
     return {
       end: stopped ? "stopped" : "failed",

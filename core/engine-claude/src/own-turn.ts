@@ -31,6 +31,7 @@ export interface OwnAttemptParts {
 
 /** A turn that the CLI began by itself. It is read from its first message on, even before `run` is called. */
 export class OwnAttempt implements BackgroundHearer, OwnTurn {
+  readonly began = new Date();
   readonly listener = new LateListener();
   readonly reading = new TurnReading(this.listener);
   readonly #grants = new Grants([]);

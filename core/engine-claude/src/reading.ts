@@ -34,9 +34,10 @@ export interface TurnReport {
 
 /** Reads the messages of one turn: reports text and usage as they arrive, and the streamed usage at its end. */
 export class TurnReading {
-  readonly #delivered = new DeliveredUsage();
   /** The message that each agent streams at the moment; "" is the main one. */
   readonly #current = new Map<string, { readonly id: string; readonly model: string }>();
+  /** The messages that are being streamed and have said nothing yet. */
+  readonly #empty = new Set<string>();
   readonly #agents = new Set<string>();
   /** Subagents that were stopped: their last messages may have broken off unseen. */
   #stoppedAgents = 0;
@@ -47,7 +48,11 @@ export class TurnReading {
   #newMessage = false;
   #planMode: boolean | undefined;
 
-  constructor(private readonly listener: EngineListener) {}
+  /** @param delivered what was delivered of the same messages before */
+  constructor(
+    private readonly listener: EngineListener,
+    readonly delivered = new DeliveredUsage(),
+  ) {}
 
   get text(): string {
     return this.#text;
@@ -63,13 +68,9 @@ export class TurnReading {
     return this.#planMode;
   }
 
-  get delivered(): DeliveredUsage {
-    return this.#delivered;
-  }
-
   /** Whether a message broke off, possibly before any of it arrived, so that its cost is unknown. */
   get cut(): boolean {
-    return this.#delivered.cut || this.#stoppedAgents > 0 || this.#asked;
+    return this.delivered.cut || this.#stoppedAgents > 0 || this.#asked;
   }
 
   /** Reads any message except the result. */
@@ -118,7 +119,7 @@ export class TurnReading {
   /** An error ended what this subagent was saying. */
   #doubt(agent: string): void {
     const current = this.#current.get(agent);
-    if (current !== undefined) this.#delivered.doubt(current.id);
+    if (current !== undefined) this.delivered.doubt(current.id);
   }
 
   #takeStreamEvent({ event, parent_tool_use_id }: SDKPartialAssistantMessage): void {
@@ -128,6 +129,7 @@ export class TurnReading {
         const { id, model, usage } = event.message;
         this.#asked = false;
         this.#current.set(agent, { id, model });
+        this.#empty.add(id);
         if (agent === "") {
           this.#model = model;
           this.#newMessage = true;
@@ -139,7 +141,17 @@ export class TurnReading {
         const current = this.#current.get(agent);
         // The CLI ends a message that it breaks off with such an event of its own, which has no reason.
         const state = event.delta.stop_reason === null ? "open" : "closed";
-        if (current !== undefined) this.#note(current.id, current.model, event.usage, state);
+        if (current === undefined) break;
+        this.#empty.delete(current.id);
+        this.#note(current.id, current.model, event.usage, state);
+        break;
+      }
+      case "content_block_start":
+        this.#empty.delete(this.#current.get(agent)?.id ?? "");
+        break;
+      case "message_stop": {
+        const id = this.#current.get(agent)?.id ?? "";
+        if (this.#empty.delete(id)) this.delivered.leaveEmpty(id);
         break;
       }
       case "content_block_delta":
@@ -158,8 +170,8 @@ export class TurnReading {
   }
 
   #note(id: string, model: string, usage: MessageUsage, state: MessageState): void {
-    const isNews = this.#delivered.note(id, model, usage, state);
-    if (isNews) this.listener.usage(estimatedUsage(this.#delivered.totals()));
+    const isNews = this.delivered.note(id, model, usage, state);
+    if (isNews) this.listener.usage(estimatedUsage(this.delivered.totals()));
   }
 }
 

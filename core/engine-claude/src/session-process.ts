@@ -9,14 +9,22 @@ import type {
 import type { Logger } from "pino";
 import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
 import type { CallHook } from "./asking.js";
+import { withoutUncharged } from "./bases.js";
 import { describe, lastLine } from "./endings.js";
 import { LateListener } from "./late-listener.js";
+import { cliSessionOf } from "./options.js";
 import { OwnAttempt } from "./own-turn.js";
 import type { ClaudeProcess } from "./process.js";
 import type { BackgroundHearer, ReaderOwner } from "./reader.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import { takeShare } from "./split.js";
-import { add, estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
+import { isSubagent } from "./tasks.js";
+import { Transcript } from "./transcript.js";
+import { add, covers, DeliveredUsage, estimatedUsage, isEmpty, NO_TOTALS, reportedUsage } from "./usage.js";
+import { noteWritten, noteWrittenOfTurn } from "./written-usage.js";
+
+/** How many messages of subagents are recorded as not charged for; earlier ones are in the transcript, by their time. */
+const MAX_UNREPORTED = 64;
 
 export interface SessionProcessParts {
   readonly child: ClaudeProcess;
@@ -42,6 +50,9 @@ export class SessionProcess implements ReaderOwner {
   /** What they were delivered since the last report. */
   #agents = new TurnReading(new LateListener());
   #agentsRan = false;
+  /** A turn has begun since the last report. */
+  #turnRuns = true;
+  #report: ((totals: SessionTotals) => void) | undefined;
   /** The session's totals as last reported. */
   #totals: SessionTotals | undefined;
 
@@ -56,6 +67,7 @@ export class SessionProcess implements ReaderOwner {
   /** The session's next turn runs in the process. */
   serve(turn: EngineTurn): void {
     this.#after = turn;
+    this.#turnRuns = true;
   }
 
   /** What a turn used, by the totals that its process reported; see Accounts. */
@@ -64,17 +76,16 @@ export class SessionProcess implements ReaderOwner {
     turn: TurnAccount,
     cleared: string | undefined,
   ): SettledTurn & { split: boolean } {
-    const report = (now: SessionTotals) => {
-      this.#totals = now;
-      turn.report(now);
-    };
+    const report = this.#reporting(turn.report);
     const account = { ...turn, before: this.#totals ?? turn.before, report };
     const settled = this.parts.accounts.settle(this.parts.child, totals, account, cleared);
+    this.#turnRuns = false;
     const split = this.#folded.length > 0 || this.#isShared();
     if (!split) return { ...settled, split };
     const { share, rest } = takeShare(settled.used, turn.delivered.totals());
-    this.#carried = add(this.#carried, this.#settleFolded(rest));
-    this.#beginInterval();
+    const left = this.#settleFolded(rest);
+    this.#carried = add(this.#carried, left);
+    this.#beginInterval(left);
     return { used: share, unreported: settled.unreported, split };
   }
 
@@ -92,6 +103,7 @@ export class SessionProcess implements ReaderOwner {
       hook,
       over: (over, how) => this.#over(over, how),
     });
+    this.#turnRuns = true;
     this.parts.changed();
     sessions.began(attempt);
     return attempt;
@@ -102,7 +114,11 @@ export class SessionProcess implements ReaderOwner {
   }
 
   agentSaid(message: SDKMessage): void {
+    const { delivered } = this.#agents;
+    const before = delivered.count;
     this.#agents.take(message);
+    // Until it is over, the CLI has not written it down.
+    if (delivered.count > before) this.#reportUncharged();
   }
 
   tasksChanged(): void {
@@ -134,16 +150,23 @@ export class SessionProcess implements ReaderOwner {
 
   #resultOf(attempt: OwnAttempt, report: TurnReport): EngineResult {
     const { reading } = attempt;
+    const account = this.#accountOf(attempt);
     const { used, unreported } = report.isEmpty
       ? { used: NO_TOTALS, unreported: NO_TOTALS }
-      : this.parts.accounts.settle(this.parts.child, report.totals, this.#accountOf(attempt), undefined);
-    const all = report.isEmpty ? used : this.#takeCarried(used);
+      : this.parts.accounts.settle(this.parts.child, report.totals, account, undefined);
+    this.#turnRuns = false;
+    const carried = report.isEmpty ? NO_TOTALS : this.#takeCarried();
+    if (!report.isEmpty) {
+      const { rest } = takeShare(used, reading.delivered.totals());
+      this.#beginInterval(rest);
+    }
     return {
       end: report.ok ? "completed" : attempt.stopped ? "stopped" : "failed",
       deferred: undefined,
       text: report.text || attempt.summary,
       error: report.error,
-      usage: reportedUsage(all, reading.cut),
+      // What is carried was split from a report by weights.
+      usage: reportedUsage(add(used, carried), reading.cut || !isEmpty(carried)),
       unreported: estimatedUsage(unreported),
       denials: report.denials.map((denial) => attempt.withFolder(denial)),
       ran: [],
@@ -159,13 +182,14 @@ export class SessionProcess implements ReaderOwner {
     // Whatever it had started in tool calls goes with it.
     await child.end("now");
     const exit = await child.exited;
+    await noteWrittenOfTurn(this.#transcript(), reading.delivered, attempt.began);
     accounts.lose(child, this.#accountOf(attempt));
     attempt.settle({
       end: attempt.stopped ? "stopped" : "failed",
       deferred: undefined,
       text: reading.text || attempt.summary,
       error: `the CLI ended without a result (${describe(exit)})${child.complaints && `: ${lastLine(child.complaints)}`}`,
-      usage: estimatedUsage(add(this.#takeCarried(NO_TOTALS), reading.delivered.totals())),
+      usage: estimatedUsage(add(this.#takeCarried(), reading.delivered.totals())),
       denials: [],
       ran: [],
       exitCode: exit.code,
@@ -198,11 +222,30 @@ export class SessionProcess implements ReaderOwner {
       before: this.#totals ?? after.totals,
       planMode: reading.planMode,
       delivered: reading.delivered,
-      report: (totals) => {
-        this.#totals = totals;
-        listener.totals(totals);
-      },
+      report: this.#reporting((totals) => listener.totals(totals)),
     };
+  }
+
+  #reporting(report: (totals: SessionTotals) => void): (totals: SessionTotals) => void {
+    return (totals) => {
+      const unreported = this.#agents.delivered.latest(MAX_UNREPORTED);
+      this.#totals = {
+        ...withoutUncharged(totals),
+        bases: totals.bases,
+        ...(unreported.length > 0 && { unreported }),
+        ...(!isEmpty(this.#carried) && { carried: this.#carried }),
+      };
+      this.#report = report;
+      report(this.#totals);
+    };
+  }
+
+  #reportUncharged(): void {
+    if (this.#report !== undefined && this.#totals !== undefined) this.#reporting(this.#report)(this.#totals);
+  }
+
+  #transcript(): Transcript {
+    return new Transcript(this.#totals?.session ?? cliSessionOf(this.#after), this.#after.spawn);
   }
 
   /** Whether the next report may contain usage of a background subagent. */
@@ -210,16 +253,18 @@ export class SessionProcess implements ReaderOwner {
     return this.#agentsRan || this.parts.child.reader.tasks.agents.length > 0;
   }
 
-  #takeCarried(used: TotalsByModel): TotalsByModel {
-    const all = add(used, this.#carried);
+  #takeCarried(): TotalsByModel {
+    const carried = this.#carried;
     this.#carried = NO_TOTALS;
-    this.#beginInterval();
-    return all;
+    return carried;
   }
 
-  #beginInterval(): void {
-    this.#agents = new TurnReading(new LateListener());
+  /** `counted`: what the last report contained of the background subagents. */
+  #beginInterval(counted: TotalsByModel): void {
+    // A message that was under way keeps its id, and may be told again.
+    this.#agents = new TurnReading(new LateListener(), this.#agents.delivered.uncounted(counted));
     this.#agentsRan = this.parts.child.reader.tasks.agents.length > 0;
+    this.#reportUncharged();
   }
 
   /** Handles the usage that no further report will contain. */
@@ -227,15 +272,43 @@ export class SessionProcess implements ReaderOwner {
     const { child, sessions } = this.parts;
     const { sessionId } = this.#after.info;
     for (const attempt of this.#folded.splice(0)) attempt.settle(brokenOff(attempt));
-    const unbooked = add(this.#carried, this.#agents.delivered.totals());
-    if (Object.keys(unbooked).length > 0) {
+    const { delivered } = this.#agents;
+    const saved = this.#savedSinceReport();
+    const carried = this.#takeCarried();
+    this.#agents = new TurnReading(new LateListener());
+    if (!isEmpty(add(carried, saved ?? delivered.totals()))) {
       const attempt = new OwnAttempt({ after: this.#after, child, hook: undefined, over: () => undefined });
       sessions.began(attempt);
-      attempt.settle({ ...brokenOff(attempt), usage: estimatedUsage(unbooked) });
+      void this.#settleAtEnd(attempt, carried, saved ?? delivered);
     }
     if (child.lostTasks.length === 0) return;
     sessions.tasks(sessionId, []);
     sessions.lost(sessionId, child.lostTasks);
+  }
+
+  /** What subagents used since the last report, where the CLI ended in order and saved it. */
+  #savedSinceReport(): TotalsByModel | undefined {
+    // The usage of a turn that it ended in the middle of is in there too.
+    if (this.#turnRuns || !this.#isShared()) return undefined;
+    const saved = this.#transcript().savedTotals();
+    const used = saved && this.parts.accounts.sinceReport(this.parts.child, saved);
+    return used !== undefined && covers(used, this.#agents.delivered.totals()) ? used : undefined;
+  }
+
+  async #settleAtEnd(
+    attempt: OwnAttempt,
+    carried: TotalsByModel,
+    used: TotalsByModel | DeliveredUsage,
+  ): Promise<void> {
+    const isKnown = !(used instanceof DeliveredUsage);
+    if (!isKnown) await noteWritten(this.#transcript(), used);
+    // A turn that was lost reports the totals itself.
+    if (!this.#turnRuns && this.#totals !== undefined) this.#accountOf(attempt).report(this.#totals);
+    const isCut = this.parts.child.lostTasks.some(isSubagent) || !isEmpty(carried);
+    attempt.settle({
+      ...brokenOff(attempt),
+      usage: isKnown ? reportedUsage(add(carried, used), isCut) : estimatedUsage(add(carried, used.totals())),
+    });
   }
 }
 

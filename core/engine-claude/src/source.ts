@@ -12,7 +12,7 @@ import { ClaudeEngine } from "./claude.js";
 import { findClaude, versionOf } from "./executable.js";
 import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
-import { estimatedUsage, most, reportedUsage, totalsOf } from "./usage.js";
+import { add, estimatedUsage, isEmpty, most, reportedUsage, totalsOf } from "./usage.js";
 import { writtenSince } from "./written-usage.js";
 
 /**
@@ -55,6 +55,7 @@ function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage
 }
 
 /** What was heard of a message that broke off was not written down, and what was written may not have been heard. */
-function usageAfterLoss(recorded: TurnUsage, { used, totals }: WrittenUsage): TurnUsage {
-  return totals === undefined ? estimatedUsage(most(totalsOf(recorded), used)) : reportedUsage(used);
+function usageAfterLoss(recorded: TurnUsage, { used, carried, totals }: WrittenUsage): TurnUsage {
+  if (totals === undefined) return estimatedUsage(add(most(totalsOf(recorded), used), carried));
+  return reportedUsage(add(used, carried), !isEmpty(carried));
 }

@@ -17,6 +17,10 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const SUBAGENT = "local_agent";
 
+export function isSubagent({ kind }: Pick<BackgroundTask, "kind">): boolean {
+  return kind === KINDS[SUBAGENT];
+}
+
 /** How a background task ended, as the CLI reports it. */
 export interface TaskNotice {
   readonly taskId: string;
@@ -41,7 +45,7 @@ export class BackgroundTasks {
 
   /** The subagents among them. */
   get agents(): readonly string[] {
-    return this.running.filter(({ kind }) => kind === KINDS[SUBAGENT]).map(({ id }) => id);
+    return this.running.filter(isSubagent).map(({ id }) => id);
   }
 
   /** Whether what was launched with this call is, or was, a subagent in the background. */

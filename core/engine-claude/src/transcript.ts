@@ -23,18 +23,23 @@ interface CostState {
  * than it.
  */
 export class Transcript {
-  readonly #path: string;
+  readonly path: string;
   readonly #sessionId: string;
   /** What the CLI calls the program that drives it. */
-  readonly #driver: string;
+  readonly driver: string;
 
   constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
     this.#sessionId = sessionId;
     const folder = realPathOf(cwd)
       .replace(/[^a-zA-Z0-9]/g, "-")
       .slice(0, MAX_FOLDER);
-    this.#path = join(claudeFolder(env), "projects", folder, `${sessionId}.jsonl`);
-    this.#driver = env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
+    this.path = join(claudeFolder(env), "projects", folder, `${sessionId}.jsonl`);
+    this.driver = driverOf(env);
+  }
+
+  /** The folder of its subagents' transcripts. */
+  get subagents(): string {
+    return join(this.path.slice(0, -".jsonl".length), "subagents");
   }
 
   /**
@@ -42,17 +47,17 @@ export class Transcript {
    * other program has continued it since.
    */
   mark(): () => boolean {
-    const before = sizeOf(this.#path);
+    const before = sizeOf(this.path);
     return () => {
-      const size = sizeOf(this.#path);
-      return size === before || (size > before && !this.#isByOthers(textFrom(this.#path, before, size)));
+      const size = sizeOf(this.path);
+      return size === before || (size > before && !this.#isByOthers(textFrom(this.path, before, size)));
     };
   }
 
   /** The totals that a CLI goes on from which resumes the session; undefined where that is not known. */
   savedTotals(): TotalsByModel | undefined {
     try {
-      const file = openSync(this.#path, "r");
+      const file = openSync(this.path, "r");
       try {
         return lastSaved(file, this.#sessionId);
       } finally {
@@ -65,8 +70,13 @@ export class Transcript {
 
   /** Every message says which program it came through. */
   #isByOthers(lines: string): boolean {
-    return [...lines.matchAll(/"entrypoint":"([^"]*)"/g)].some(([, program]) => program !== this.#driver);
+    return [...lines.matchAll(/"entrypoint":"([^"]*)"/g)].some(([, program]) => program !== this.driver);
   }
+}
+
+/** What the CLI calls the program that drives it: each message says which program it came through. */
+export function driverOf(env: NodeJS.ProcessEnv): string {
+  return env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
 }
 
 /** How a line begins in which a CLI saved its totals. */

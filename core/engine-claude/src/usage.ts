@@ -1,4 +1,4 @@
-import type { ModelTotals, TotalsByModel, TurnUsage } from "@claudeway/core/ports";
+import type { ModelTotals, TotalsByModel, TurnUsage, UnreportedMessage } from "@claudeway/core/ports";
 import type { Tokens } from "@claudeway/schemas";
 
 export const NO_TOTALS: TotalsByModel = Object.freeze({});
@@ -59,6 +59,8 @@ interface DeliveredMessage {
   readonly state: MessageState;
   /** True: an error followed, so that the CLI may have left it out of its totals. */
   readonly doubtful: boolean;
+  /** True: it is over, and nothing came of it. */
+  readonly empty: boolean;
 }
 
 /** Adds up the usage of one turn's messages as their stream tells it, subagents' messages too. */
@@ -77,15 +79,43 @@ export class DeliveredUsage {
       costUsd: null,
     };
     const later = state === "whole" ? (before?.state ?? state) : state;
-    const doubtful = before?.doubtful ?? false;
-    this.#messages.set(messageId, { model, usage: now, state: later, doubtful });
+    const { doubtful, empty } = before ?? { doubtful: false, empty: false };
+    this.#messages.set(messageId, { model, usage: now, state: later, doubtful, empty });
     return before === undefined || COUNTS.some((count) => now[count] !== known[count]);
+  }
+
+  /** The latest `count` messages. */
+  latest(count: number): readonly UnreportedMessage[] {
+    const latest = [...this.#messages].slice(-count);
+    return latest.map(([id, { model, usage }]) => ({ id, model, used: usage }));
+  }
+
+  get count(): number {
+    return this.#messages.size;
+  }
+
+  /** Messages that an earlier gateway heard. */
+  static of(messages: readonly UnreportedMessage[]): DeliveredUsage {
+    const delivered = new DeliveredUsage();
+    for (const { id, model, used: usage } of messages)
+      delivered.#messages.set(id, { model, usage, state: "whole", doubtful: false, empty: false });
+    return delivered;
+  }
+
+  has(messageId: string): boolean {
+    return this.#messages.has(messageId);
   }
 
   /** The message was followed by an error of its agent. */
   doubt(messageId: string): void {
     const message = this.#messages.get(messageId);
     if (message !== undefined) this.#messages.set(messageId, { ...message, doubtful: true });
+  }
+
+  /** The message is over before anything came of it. */
+  leaveEmpty(messageId: string): void {
+    const message = this.#messages.get(messageId);
+    if (message !== undefined) this.#messages.set(messageId, { ...message, empty: true });
   }
 
   /** Whether a message broke off before the API had told its final counts. */
@@ -105,21 +135,43 @@ export class DeliveredUsage {
   /**
    * The streamed usage that is not in `used`, the report's share for these messages. A message's input is known at its
    * beginning, so the counts show which of the messages that broke off were left out. (The CLI counts some of them.)
+   * A message that ended before any content is never counted. The counts alone do not show that where the report
+   * includes something hidden, such as a compaction.
    *
    * @param ahead what earlier turns of the process were delivered that no report had counted yet
    * @returns the messages that were left out, and what is ahead of the reports now
    */
   beside(used: TotalsByModel, ahead: TotalsByModel): { unreported: TotalsByModel; ahead: TotalsByModel } {
-    let missing = missingFrom(used, add(ahead, this.totals()));
+    const delivered = add(ahead, this.totals());
+    let missing = missingFrom(used, delivered);
     let unreported: TotalsByModel = NO_TOTALS;
-    for (const { model, usage, state, doubtful } of [...this.#messages.values()].reverse()) {
-      const row = missing[model];
-      if (!(doubtful || state === "open") || row === undefined) continue;
-      if (INPUT_COUNTS.some((count) => usage[count] > row[count])) continue;
+    for (const { model, usage, state, doubtful, empty } of [...this.#messages.values()].reverse()) {
+      const row = missing[model] ?? NOTHING;
+      const mayLack = doubtful || state === "open";
+      const fits = mayLack && INPUT_COUNTS.every((count) => usage[count] <= row[count]);
+      if (!fits && (!empty || isSameInput(used[model], delivered[model]))) continue;
       unreported = add(unreported, { [model]: usage });
-      missing = subtract(missing, { [model]: { ...usage, output: 0, costUsd: 0 } });
+      missing = subtract({ ...missing, [model]: lessen(row, usage) }, NO_TOTALS);
     }
     return { unreported, ahead: missing };
+  }
+
+  /**
+   * The latest messages that a report does not contain yet: subagents were still receiving them.
+   *
+   * @param counted the report's share for these messages
+   */
+  uncounted(counted: TotalsByModel): DeliveredUsage {
+    const found = new DeliveredUsage();
+    let missing = missingFrom(counted, this.totals());
+    for (const [id, message] of [...this.#messages].reverse()) {
+      const { model, usage } = message;
+      const row = missing[model];
+      if (row === undefined || INPUT_COUNTS.some((count) => usage[count] > row[count])) continue;
+      found.#messages.set(id, message);
+      missing = subtract({ ...missing, [model]: lessen(row, usage) }, NO_TOTALS);
+    }
+    return found;
   }
 }
 
@@ -140,6 +192,10 @@ function missingFrom(used: TotalsByModel, delivered: TotalsByModel): TotalsByMod
   return missing;
 }
 
+function isSameInput(a: ModelTotals = NOTHING, b: ModelTotals = NOTHING): boolean {
+  return INPUT_COUNTS.every((count) => a[count] === b[count]);
+}
+
 /** The difference, never below zero. */
 function lessen(row: ModelTotals, by: ModelTotals): ModelTotals {
   const rest = combine(row, by, -1);
@@ -148,7 +204,7 @@ function lessen(row: ModelTotals, by: ModelTotals): ModelTotals {
     output: Math.max(0, rest.output),
     cacheRead: Math.max(0, rest.cacheRead),
     cacheWrite: Math.max(0, rest.cacheWrite),
-    costUsd: null,
+    costUsd: 0,
   };
 }
 
@@ -178,6 +234,10 @@ export function add(a: TotalsByModel, b: TotalsByModel): TotalsByModel {
 export function subtract(from: TotalsByModel, what: TotalsByModel): TotalsByModel {
   const difference = Object.entries(merge(from, what, -1));
   return Object.fromEntries(difference.filter(([, row]) => !isNothing(row)));
+}
+
+export function isEmpty(totals: TotalsByModel): boolean {
+  return Object.keys(totals).length === 0;
 }
 
 export function sumOf(totals: TotalsByModel): ModelTotals {

@@ -2,9 +2,9 @@ import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SessionTotals, TotalsByModel, WrittenUsage } from "@claudeway/core/ports";
-import { afterReport, settle } from "./bases.js";
-import { SAVED, totalsIn } from "./transcript.js";
-import { DeliveredUsage, isMessageUsage } from "./usage.js";
+import { afterReport, settle, withoutUncharged } from "./bases.js";
+import { driverOf, SAVED, type Transcript, totalsIn } from "./transcript.js";
+import { DeliveredUsage, isEmpty, isMessageUsage, NO_TOTALS } from "./usage.js";
 
 /** What the CLI calls the author of messages that no model wrote, such as "API Error: …". */
 const NO_MODEL = "<synthetic>";
@@ -24,19 +24,43 @@ export async function writtenSince(
   since: Date,
   before: SessionTotals | undefined,
 ): Promise<WrittenUsage | undefined> {
-  const delivered = new DeliveredUsage();
+  const delivered = DeliveredUsage.of(before?.unreported ?? []);
+  const isWanted = ({ id, at, driver }: MessageMark) =>
+    isOf(driver, driverOf(env)) && (at >= since.getTime() || delivered.has(id));
   let saved: TotalsByModel | undefined;
   for (const path of await transcriptsOf(session, claudeFolder(env))) {
     for await (const line of linesOf(path)) {
       if (line.startsWith(SAVED)) saved = totalsIn(line, session) ?? saved;
-      else if (noteMessage(line, since, delivered)) saved = undefined;
+      else if (noteMessage(line, delivered, isWanted)) saved = undefined;
     }
   }
   const all = delivered.totals();
-  if (Object.keys(all).length === 0) return undefined;
-  if (saved === undefined) return { used: all };
+  const carried = before?.carried ?? NO_TOTALS;
+  if (isEmpty(all) && isEmpty(carried)) return undefined;
+  if (saved === undefined || isEmpty(all)) return { used: all, carried };
   const { used, base } = settle(saved, before, { all, uncut: all });
-  return { used, totals: { ...before, ...afterReport(saved, base, false) } };
+  return { used, carried, totals: { ...withoutUncharged(before), ...afterReport(saved, base, false) } };
+}
+
+/**
+ * Completes `delivered` with what a process that has ended wrote of its subagents' messages, whose output the stream does
+ * not tell.
+ */
+export async function noteWritten(transcript: Transcript, delivered: DeliveredUsage): Promise<void> {
+  for (const path of await subagentsIn(transcript.subagents)) {
+    for await (const line of linesOf(path)) noteMessage(line, delivered, ({ id }) => delivered.has(id));
+  }
+}
+
+/** The same for a turn that it ended in the middle of, with the turn's own messages: a process may end before it tells them. */
+export async function noteWrittenOfTurn(
+  transcript: Transcript,
+  delivered: DeliveredUsage,
+  began: Date,
+): Promise<void> {
+  await noteWritten(transcript, delivered);
+  const isWanted = ({ at, driver }: MessageMark) => isOf(driver, transcript.driver) && at >= began.getTime();
+  for await (const line of linesOf(transcript.path)) noteMessage(line, delivered, isWanted);
 }
 
 /** The session's own file comes last: its end says whether the CLI saved its totals. */
@@ -44,12 +68,15 @@ async function transcriptsOf(session: string, claude: string): Promise<string[]>
   const projects = join(claude, "projects");
   const found: string[] = [];
   for (const project of await namesIn(projects)) {
-    const names = await namesIn(join(projects, project, session, "subagents"));
-    const subagents = names.filter((name) => name.endsWith(".jsonl"));
-    found.push(...subagents.map((name) => join(projects, project, session, "subagents", name)));
+    found.push(...(await subagentsIn(join(projects, project, session, "subagents"))));
     found.push(join(projects, project, `${session}.jsonl`));
   }
   return found;
+}
+
+async function subagentsIn(folder: string): Promise<string[]> {
+  const names = await namesIn(folder);
+  return names.filter((name) => name.endsWith(".jsonl")).map((name) => join(folder, name));
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -72,17 +99,34 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   yield* file.readLines();
 }
 
-/** Whether the line is a model's message of that time or later, which is counted then. */
-function noteMessage(line: string, since: Date, delivered: DeliveredUsage): boolean {
+/** What tells whose a message is. */
+interface MessageMark {
+  readonly id: string;
+  /** When it arrived, in ms since the epoch. */
+  readonly at: number;
+  /** The program that it came through. */
+  readonly driver: unknown;
+}
+
+/** Messages say which program they came through, except those of an old CLI. */
+function isOf(driver: unknown, own: string): boolean {
+  return driver === undefined || driver === own;
+}
+
+/** Whether the line is a model's message that is wanted; it is counted then. */
+function noteMessage(
+  line: string,
+  delivered: DeliveredUsage,
+  isWanted: (mark: MessageMark) => boolean,
+): boolean {
   if (!line.includes('"type":"assistant"')) return false;
   const entry = parse(line);
-  if (entry?.["type"] !== "assistant" || !(Date.parse(String(entry["timestamp"])) >= since.getTime())) {
-    return false;
-  }
+  if (entry?.["type"] !== "assistant") return false;
   const message = recordOf(entry["message"]);
   const { id, model, usage } = message ?? {};
   if (typeof id !== "string" || typeof model !== "string" || model === NO_MODEL) return false;
-  if (!isMessageUsage(usage)) return false;
+  const mark = { id, at: Date.parse(String(entry["timestamp"])), driver: entry["entrypoint"] };
+  if (!isMessageUsage(usage) || !isWanted(mark)) return false;
   delivered.note(id, model, usage, "closed");
   return true;
 }

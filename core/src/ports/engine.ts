@@ -132,11 +132,23 @@ export interface SessionTotals {
   readonly planMode?: boolean;
   /** The CLI's own id of the session, set only if it differs from ours: after `/clear`. */
   readonly session?: string;
+  /** The latest messages of subagents that no report contained: no turn has been charged for them yet. */
+  readonly unreported?: readonly UnreportedMessage[];
+  /** What subagents used that reports contained, and no turn has been charged for yet. */
+  readonly carried?: TotalsByModel;
   /**
    * The totals that the session's next process may start from, likeliest first. That process's first report shows which
    * one applies: it starts from what the last process saved when it ended.
    */
   readonly bases: readonly TotalsByModel[];
+}
+
+/** A message of a subagent, as far as it was heard. */
+export interface UnreportedMessage {
+  /** The API's own id of it. */
+  readonly id: string;
+  readonly model: string;
+  readonly used: ModelTotals;
 }
 
 /** Work that the CLI keeps running between turns: a shell command, a subagent. */
@@ -282,6 +294,8 @@ export interface Engine {
 /** Usage that the CLI recorded in its own transcript for a part of a session. */
 export interface WrittenUsage {
   readonly used: TotalsByModel;
+  /** What was known before and no turn has been charged for: `SessionTotals.carried`. */
+  readonly carried: TotalsByModel;
   /** The session's totals afterwards, if the CLI saved them. */
   readonly totals?: SessionTotals;
 }

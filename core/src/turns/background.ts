@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { BackgroundTask, LostTask, OwnTurn, SessionListener } from "../ports/engine.js";
+import type { WrittenSince } from "./lost.js";
 import type { Records } from "./request.js";
 import type { RunningTurns } from "./running.js";
 import type { SessionEvents } from "./session-events.js";
+import { markOf } from "./turn-recorder.js";
 
 /** The "route" of turns that the CLI begins by itself. */
 export const BACKGROUND_ROUTE = "background";
@@ -54,9 +56,37 @@ export class Background implements SessionListener {
   }
 }
 
-/** Called once after a start: marks the previous gateway's background work as lost. */
-export async function loseBackground(records: Records): Promise<void> {
-  for (const { id, lost } of await records.ledger.sessions.loseBackground()) logLost(records, id, lost);
+/**
+ * Called once after a start, before the lost turns are recorded: marks the previous gateway's background work as lost. What
+ * a subagent used after its turn gets a turn of its own, which is recorded with them.
+ */
+export async function loseBackground(records: Records, writtenSince: WrittenSince): Promise<void> {
+  for (const { id, lost } of await records.ledger.sessions.loseBackground()) {
+    logLost(records, id, lost);
+    await beginLost(id, records, writtenSince);
+  }
+}
+
+async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenSince): Promise<void> {
+  const session = await ledger.sessions.get(id);
+  const { turns } = await ledger.turns.listBySession(id, { page: 1, limit: 1 });
+  const last = turns[0]?.ended;
+  // A turn that is still open gets everything.
+  if (session === undefined || last === undefined) return;
+  const { cliTotals, keyId, kind, model } = session;
+  const written = await writtenSince(cliTotals?.session ?? id, new Date(last.at), cliTotals);
+  if (written === undefined) return;
+  await ledger.turns.begin({
+    id: randomUUID(),
+    sessionId: id,
+    kind,
+    keyId,
+    origin: "background",
+    createdAt: last.at,
+    route: BACKGROUND_ROUTE,
+    model,
+    prompt: markOf(""),
+  });
 }
 
 function logLost({ log }: Records, sessionId: string, tasks: readonly LostTask[]): void {

@@ -79,15 +79,18 @@ export async function bookLostTurns(
 }
 
 /**
- * The time from which the session's messages belong to this turn: its begin, or the end of the turn before it if that
- * is later. Undefined for a turn that was parked, whose recorded usage can't be told apart from what came after.
+ * The time from which the session's messages belong to this turn: the end of the turn before it, since no turn has been
+ * charged for what a subagent used in between; its begin where there is none, or that one is still open. Undefined for a turn that was parked, whose recorded usage can't be told apart from what came after.
  */
 async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
   const { approvals } = await ledger.approvals.list({ sessionId, page: 1, limit: LOOKED_AT });
   if (approvals.some(({ turnId, parked }) => turnId === id && parked)) return undefined;
   const { turns } = await ledger.turns.listBySession(sessionId, { page: 1, limit: LOOKED_AT });
-  const ends = turns.map(({ ended }) => (ended === undefined ? 0 : Date.parse(ended.at)));
-  return new Date(Math.max(Date.parse(createdAt), ...ends));
+  const others = turns.filter((turn) => turn.id !== id);
+  const ends = others.flatMap(({ ended }) => (ended === undefined ? [] : [Date.parse(ended.at)]));
+  const allEnded = ends.length > 0 && ends.length === others.length;
+  const begins = allEnded ? [] : [Date.parse(createdAt)];
+  return new Date(Math.max(...begins, ...ends));
 }
 
 function outcomeOf(turn: TurnRecord, response: TurnResponse): TurnOutcome {

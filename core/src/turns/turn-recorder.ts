@@ -148,6 +148,7 @@ export class TurnRecorder {
   }
 }
 
-function markOf(prompt: string): { readonly bytes: number; readonly sha256: string } {
+/** What is stored of a prompt: never its text. */
+export function markOf(prompt: string): { readonly bytes: number; readonly sha256: string } {
   return { bytes: Buffer.byteLength(prompt), sha256: createHash("sha256").update(prompt).digest("hex") };
 }
