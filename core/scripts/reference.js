@@ -29,6 +29,7 @@ const CHAPTERS = {
   "turns/stream": "Streams",
   "ports/ledger": "Sessions, turns and money",
   "ports/engine": "Claude's processes",
+  "ports/conversations": "What was said",
   "ports/page": "Pages of lists",
   "generated/types": "What clients and the audit log get",
 };
@@ -70,7 +71,7 @@ function page() {
 
 /** What comes with the language, with Node, or from a package that authors know. */
 const KNOWN =
-  /^(Promise|PromiseLike|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
+  /^(Promise|PromiseLike|ReadonlyMap|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
 
 /** Throws where a type is named that the page does not have: an author would have to look into core for it. */
 function checkComplete(declarations) {

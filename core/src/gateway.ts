@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
 import { messageOf } from "./errors.js";
+import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
 import { boundBodies, jsonBody } from "./http/body.js";
@@ -86,6 +87,7 @@ export class Gateway {
   readonly keyring: Keyring;
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
+  readonly history: SessionHistory;
   readonly #tasks: Tasks;
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
@@ -152,7 +154,13 @@ export class Gateway {
     this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
     this.#addresses = new ClientAddresses(config.trusted_proxies);
     this.#tasks = new Tasks({ engine, ledger, turns: this.turns, workdirs: this.#workdirs });
+    this.history = new SessionHistory({
+      engine,
+      ledger,
+      spawn: (workdir) => kernel.hooks.spawn.promise(options.spawn(workdir)),
+    });
     this.sessions = new Sessions({
+      history: this.history,
       engine,
       kernel,
       ledger,

@@ -67,6 +67,7 @@ export type {
   ToolCall,
   Verdict,
 } from "./ports/approvals.js";
+export type { PromptText } from "./ports/conversations.js";
 export type {
   ChildNote,
   ModelTotals,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { SessionHistory } from "./history.js";
 import type {
   Approvals,
   Capabilities,
@@ -22,6 +23,7 @@ const DEFAULT_TIMEOUT_SECS = 600;
 export interface PluginServicesParts extends Pick<Capabilities, "control" | "approvals"> {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
+  readonly history: SessionHistory;
   readonly turns: RunningTurns;
   readonly dataDir: string;
   /** Begins the mark of every child process. */
@@ -30,7 +32,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
 
 /** What the gateway offers to plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
-  const { ledger, sessions, turns, control, approvals, dataDir, marker } = parts;
+  const { ledger, sessions, history, turns, control, approvals, dataDir, marker } = parts;
   return {
     approvals: approvalsOf(approvals),
     control,
@@ -39,6 +41,10 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       get: (id) => ledger.sessions.get(id),
       list: (query) => ledger.sessions.list(query),
       turns: (sessionId, query) => ledger.turns.listBySession(sessionId, query),
+      prompts: async (sessionId, turnIds) => {
+        const session = await ledger.sessions.get(sessionId);
+        return session === undefined ? new Map() : history.prompts(session, turnIds);
+      },
       byModel: (sessionId) => ledger.sessions.byModel(sessionId),
       models: () => ledger.sessions.models(),
     },

@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
-import type { Session, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import type { Session, SessionMessages, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import { GatewayError } from "./errors.js";
+import type { SessionHistory } from "./history.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { Decider } from "./ports/approvals.js";
 import type { Engine, GrantedCall } from "./ports/engine.js";
 import type { Ledger, SessionRecord } from "./ports/ledger.js";
+import type { PageQuery } from "./ports/page.js";
 import type { Caller, TurnPlan } from "./ports/turns.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
@@ -26,13 +28,8 @@ export interface SessionParts {
   readonly resumption: Resumption;
   readonly approvalService: ApprovalService;
   readonly events: SessionEvents;
+  readonly history: SessionHistory;
   readonly workdirs: Workdirs;
-}
-
-/** Which part of a caller's list. */
-export interface SessionListQuery {
-  readonly page: number;
-  readonly limit: number;
 }
 
 /** A turn's timeout where the body of a request can't name one, in seconds. */
@@ -87,7 +84,12 @@ export class Sessions {
     return this.parts.events.read(session.id, reading);
   }
 
-  async list(caller: Caller, { page, limit }: SessionListQuery) {
+  /** What was said in a session, or a one-shot task, of the caller. */
+  async messages(caller: Caller, id: string, query: PageQuery): Promise<SessionMessages> {
+    return this.parts.history.messages(await this.owned(caller, id, true), query);
+  }
+
+  async list(caller: Caller, { page, limit }: PageQuery) {
     const found = await this.parts.ledger.sessions.list({ keyId: caller.keyId, page, limit });
     return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
   }

@@ -35,6 +35,7 @@ describe("sessions", () => {
   describe("of another key", () => {
     const ROUTES: readonly (readonly [string, string, object?])[] = [
       ["GET", ""],
+      ["GET", "/messages"],
       ["POST", "", { prompt: "[[words 3]]" }],
       ["POST", "", { prompt: "" }],
       ["POST", "", { prompt: 7 }],

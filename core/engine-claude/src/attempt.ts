@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { SDKMessage, SDKResultMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, EngineTurn } from "@claudeway/core/ports";
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
@@ -10,6 +10,17 @@ import type { ClaudeProcess } from "./process.js";
 import type { TurnHearer } from "./reader.js";
 import { lacksConversation, TurnReading, type TurnReport } from "./reading.js";
 import type { LaunchSpec } from "./spares.js";
+
+type MessageId = NonNullable<SDKUserMessage["uuid"]>;
+
+/** The id of the turn's prompt in the CLI's transcript: the turn's own, so that it is found there again. */
+function messageIdOf({ id }: EngineTurn["info"]): MessageId {
+  return isMessageId(id) ? id : randomUUID();
+}
+
+function isMessageId(id: string): id is MessageId {
+  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
+}
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
@@ -125,7 +136,7 @@ export class Attempt implements TurnHearer {
       this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
       return;
     }
-    const uuid = randomUUID();
+    const uuid = messageIdOf(turn.info);
     child.reader.expect(uuid);
     child.send(userMessage(turn.plan, turn.approvalMode, uuid));
   }

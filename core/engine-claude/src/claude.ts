@@ -14,6 +14,7 @@ import type {
 import type { Logger } from "pino";
 import { Accounts } from "./accounts.js";
 import { Attempt } from "./attempt.js";
+import { TranscriptConversations } from "./conversations.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
 import { cliSessionOf, termsOf } from "./options.js";
@@ -39,6 +40,7 @@ const UNHEARD: SessionListener = { began: () => undefined, tasks: () => undefine
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
+  readonly conversations = new TranscriptConversations();
   readonly #pool: ProcessPool;
   readonly #spares: PrewarmedProcesses;
   readonly #accounts = new Accounts();

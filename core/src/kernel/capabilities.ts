@@ -1,5 +1,6 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../ports/approvals.js";
+import type { PromptText } from "../ports/conversations.js";
 import type {
   CostGrouping,
   CostPeriod,
@@ -25,6 +26,11 @@ export interface SessionsView {
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
   /** A session's turns, the latest first. */
   turns(sessionId: string, query: PageQuery): Promise<TurnPage>;
+  /**
+   * The prompts of these turns of the session, from the CLI's own transcript, as far as they are found there. Rejects
+   * with UNAVAILABLE while too many transcripts are read.
+   */
+  prompts(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, PromptText>>;
   /** What a session used, model by model. */
   byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
   /** The models that sessions were started with, as they were asked for. */

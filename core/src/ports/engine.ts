@@ -1,4 +1,5 @@
 import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { Conversations } from "./conversations.js";
 import type { TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
 /** How the CLI is started. Two turns share a live process only if their plans are equal. */
@@ -277,6 +278,8 @@ export interface Engine {
   background(sessionId: string): readonly BackgroundTask[];
   /** The models that the CLI offers. Rejects if the CLI does not answer. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
+  /** What the CLI recorded of conversations; absent where that can't be read. */
+  readonly conversations?: Conversations;
   /** How many CLI processes are alive. */
   readonly processes: number;
   /** The id for the next one-shot task: that of a prewarmed process, if there is one. */

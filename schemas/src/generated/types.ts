@@ -476,6 +476,58 @@ export interface Config {
 }
 
 /**
+ * A message of a conversation.
+ */
+export interface ConversationMessage {
+  /**
+   * `user`: a prompt, or results of tool calls.
+   */
+  role: "user" | "assistant";
+  /**
+   * When it was written, UTC.
+   */
+  at: string;
+  /**
+   * The model that wrote it.
+   */
+  model?: string;
+  /**
+   * Its parts.
+   */
+  content: MessageBlock[];
+}
+
+/**
+ * A turn of a conversation with its messages.
+ */
+export interface ConversationTurn {
+  /**
+   * The turn's id; null where the gateway ran no such turn in this session: it came from the session that this one was forked from, or through a terminal.
+   */
+  turn_id: string | null;
+  /**
+   * `background`: the CLI began it by itself.
+   */
+  origin: "prompt" | "background";
+  /**
+   * When its first message was written, UTC.
+   */
+  created_at: string;
+  /**
+   * True: it came from the session that this one was forked from.
+   */
+  forked?: boolean;
+  /**
+   * Its messages, in their order.
+   */
+  messages: ConversationMessage[];
+  /**
+   * True: further messages of the turn were left out, because the page became too large.
+   */
+  truncated?: boolean;
+}
+
+/**
  * The error for programs; each code has exactly one HTTP status.
  */
 export type ErrorCode =
@@ -761,6 +813,105 @@ export interface LostTask {
 }
 
 /**
+ * A part of a message of a conversation.
+ */
+export type MessageBlock =
+  | {
+      /**
+       * What it is.
+       */
+      type: "text";
+      /**
+       * The text, its first 65,536 characters.
+       */
+      text: string;
+      /**
+       * How many characters the text has, where it was cut.
+       */
+      length?: number;
+    }
+  | {
+      /**
+       * What it is.
+       */
+      type: "thinking";
+      /**
+       * The text, its first 65,536 characters.
+       */
+      text: string;
+      /**
+       * How many characters the text has, where it was cut.
+       */
+      length?: number;
+    }
+  | {
+      /**
+       * What it is.
+       */
+      type: "image";
+      /**
+       * Its media type, where it is in the conversation itself.
+       */
+      media_type: string | null;
+    }
+  | {
+      /**
+       * What it is.
+       */
+      type: "document";
+      /**
+       * Its media type, where it is in the conversation itself.
+       */
+      media_type: string | null;
+    }
+  | {
+      /**
+       * What it is.
+       */
+      type: "tool_use";
+      /**
+       * The id of the call.
+       */
+      id: string;
+      /**
+       * The tool.
+       */
+      name: string;
+      /**
+       * Its input; texts in it of more than 16,384 characters are cut.
+       */
+      input: {
+        [k: string]: unknown;
+      };
+      /**
+       * True: a text in `input` was cut, or `input` is left out because it is too large.
+       */
+      cut?: boolean;
+    }
+  | {
+      /**
+       * What it is.
+       */
+      type: "tool_result";
+      /**
+       * The id of the call.
+       */
+      tool_use_id: string;
+      /**
+       * False: the call failed or was refused.
+       */
+      ok: boolean;
+      /**
+       * The text, its first 65,536 characters.
+       */
+      text: string;
+      /**
+       * How many characters the text has, where it was cut.
+       */
+      length?: number;
+    };
+
+/**
  * A model that requests can name.
  */
 export interface Model {
@@ -1038,6 +1189,36 @@ export interface SessionList {
   page: number;
   /**
    * The maximum number of items per page.
+   */
+  limit: number;
+}
+
+/**
+ * One page of a session's conversation, newest turn first.
+ */
+export interface SessionMessages {
+  /**
+   * The session's id.
+   */
+  session_id: string;
+  /**
+   * `none`: nothing was said yet; `missing`: the CLI's transcript is gone; `unreadable`: the gateway may not read it.
+   */
+  transcript: "found" | "none" | "missing" | "unreadable";
+  /**
+   * The turns of this page.
+   */
+  turns: ConversationTurn[];
+  /**
+   * How many turns there are on all pages.
+   */
+  total: number;
+  /**
+   * The page's number, from 1.
+   */
+  page: number;
+  /**
+   * How many turns a page holds at most.
    */
   limit: number;
 }
@@ -1391,6 +1572,8 @@ export interface SchemaTypes {
   "background-task": BackgroundTask;
   "command-line": CommandLine;
   "config": Config;
+  "conversation-message": ConversationMessage;
+  "conversation-turn": ConversationTurn;
   "error-code": ErrorCode;
   "error": ErrorResponse;
   "event-done": DoneEvent;
@@ -1407,6 +1590,7 @@ export interface SchemaTypes {
   "grant": Grant;
   "health": Health;
   "lost-task": LostTask;
+  "message-block": MessageBlock;
   "model": Model;
   "models-response": ModelsResponse;
   "permission-denial": PermissionDenial;
@@ -1416,6 +1600,7 @@ export interface SchemaTypes {
   "session-event": SessionEvent;
   "session-interrupted": SessionInterrupted;
   "session-list": SessionList;
+  "session-messages": SessionMessages;
   "session-start-request": SessionStartRequest;
   "session-started": SessionStarted;
   "session-turn-request": SessionTurnRequest;
@@ -1441,6 +1626,8 @@ export const SCHEMA_NAMES = [
   "background-task",
   "command-line",
   "config",
+  "conversation-message",
+  "conversation-turn",
   "error-code",
   "error",
   "event-done",
@@ -1457,6 +1644,7 @@ export const SCHEMA_NAMES = [
   "grant",
   "health",
   "lost-task",
+  "message-block",
   "model",
   "models-response",
   "permission-denial",
@@ -1466,6 +1654,7 @@ export const SCHEMA_NAMES = [
   "session-event",
   "session-interrupted",
   "session-list",
+  "session-messages",
   "session-start-request",
   "session-started",
   "session-turn-request",

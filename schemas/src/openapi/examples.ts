@@ -164,6 +164,47 @@ const sessionStream = [
   .map(({ id, event, data }) => `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   .join("");
 
+const messages = {
+  session_id: SESSION_ID,
+  transcript: "found",
+  turns: [
+    {
+      turn_id: TURN_ID,
+      origin: "prompt",
+      created_at: "2026-03-02T16:19:10.402Z",
+      messages: [
+        {
+          role: "user",
+          at: "2026-03-02T16:19:10.402Z",
+          content: [{ type: "text", text: "What does the file say?" }],
+        },
+        {
+          role: "assistant",
+          at: "2026-03-02T16:19:11.020Z",
+          model: "claude-haiku-4-5",
+          content: [
+            { type: "tool_use", id: "toolu_demo_0", name: "Read", input: { file_path: "notes.txt" } },
+          ],
+        },
+        {
+          role: "user",
+          at: "2026-03-02T16:19:11.102Z",
+          content: [{ type: "tool_result", tool_use_id: "toolu_demo_0", ok: true, text: "Hi" }],
+        },
+        {
+          role: "assistant",
+          at: "2026-03-02T16:19:11.730Z",
+          model: "claude-haiku-4-5",
+          content: [{ type: "text", text: "It says Hi." }],
+        },
+      ],
+    },
+  ],
+  total: 1,
+  page: 1,
+  limit: 20,
+};
+
 export const EXAMPLES = {
   health: { status: "ok", version: "0.1.0", uptime_secs: 86 },
   ready: { status: "ready" },
@@ -191,6 +232,7 @@ export const EXAMPLES = {
   session,
   sessions: { sessions: [session], total: 1, page: 1, limit: 20 },
   tasks: { tasks: [listedTask], total: 1, page: 1, limit: 20 },
+  messages,
   interrupted: { session_id: SESSION_ID, interrupted: true },
   deleted: { deleted: true, session_id: SESSION_ID },
   approveRequest: { tool_use_ids: [denial.tool_use_id] },

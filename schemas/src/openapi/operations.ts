@@ -166,6 +166,18 @@ const SESSIONS = {
       errors: ["NOT_FOUND", "CONFLICT"],
     }),
   },
+  "/session/{session_id}/messages": {
+    get: keyed({
+      operationId: "listSessionMessages",
+      summary: "Shows what was said in a session, newest turn first",
+      description:
+        "Prompts, the model's messages, tool calls and their results, from the CLI's own transcript; also of a one-shot task. Long texts are cut, and images are named without their data.",
+      tag: "sessions",
+      parameters: ["SessionId", ...PAGE],
+      ok: answer("One page of turns.", json("session-messages", { messages: EXAMPLES.messages })),
+      errors: ["NOT_FOUND"],
+    }),
+  },
   "/session/{session_id}/events": {
     get: keyed({
       operationId: "streamSessionEvents",

@@ -23,6 +23,9 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
   router.get("/session/:id", async (ctx) => {
     ctx.body = await sessions.view(callerOf(ctx), idOf(ctx, "session"));
   });
+  router.get("/session/:id/messages", async (ctx) => {
+    ctx.body = await sessions.messages(callerOf(ctx), idOf(ctx, "session"), pageOf(ctx));
+  });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
     ctx.res.once("close", () => gone.abort());

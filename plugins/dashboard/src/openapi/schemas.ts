@@ -57,7 +57,7 @@ const TURN = {
 const PROMPT = {
   ...orNull(object({ text: TEXT, chars: COUNT })),
   description:
-    "The beginning of the prompt, and the length of the whole. Null if the turn began while the dashboard was off, or is too old.",
+    "The beginning of the prompt, and the length of the whole. Null if it is neither in memory nor in the transcript of the CLI.",
 };
 
 const ANSWER = object({

@@ -8,7 +8,7 @@ import {
   type TurnRunner,
 } from "@claudeway/core";
 import type Router from "@koa/router";
-import type { LatestPrompts } from "../live/prompts.js";
+import type { LatestPrompts, Prompt } from "../live/prompts.js";
 import { matching, param, text, wholeNumber } from "../query.js";
 import {
   answerView,
@@ -61,7 +61,10 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
     const found = await sessions.turns(session.id, query);
     const waiting = await waitingIn(approvals);
-    const views = found.turns.map((turn) => answeredTurn(turn, waiting.turnIds.has(turn.id), parts));
+    const said = await promptsOf(session.id, found.turns, parts);
+    const views = found.turns.map((turn) =>
+      answeredTurn(turn, waiting.turnIds.has(turn.id), said.get(turn.id), parts),
+    );
     ctx.body = { turns: await Promise.all(views), total: found.total, ...query } satisfies TurnPage;
   });
   router.post("/sessions/:id/interrupt", async (ctx) => {
@@ -76,7 +79,8 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
   turnRoutes(router, parts);
 }
 
-function turnRoutes(router: Router, { ledger, approvals, prompts }: SessionParts): void {
+function turnRoutes(router: Router, parts: SessionParts): void {
+  const { ledger, approvals } = parts;
   /** Running and queued turns. */
   router.get("/turns", async (ctx) => {
     const [running, waiting] = await Promise.all([ledger.running(), waitingIn(approvals)]);
@@ -87,7 +91,8 @@ function turnRoutes(router: Router, { ledger, approvals, prompts }: SessionParts
     if (turn === undefined) throw new Refusal(404, "no such turn");
     const waits = (await waitingIn(approvals)).turnIds.has(turn.id);
     const answer = (await ledger.response(turn.id)) ?? null;
-    ctx.body = { ...turnView(turn, waits), prompt: prompts.of(turn.id) ?? null, answer };
+    const prompt = (await promptsOf(turn.sessionId, [turn], parts)).get(turn.id) ?? null;
+    ctx.body = { ...turnView(turn, waits), prompt, answer };
   });
 }
 
@@ -105,8 +110,32 @@ async function sessionDetail(session: SessionRecord, { ledger, sessions }: Sessi
   };
 }
 
-async function answeredTurn(turn: TurnRecord, waits: boolean, { prompts, ledger }: SessionParts) {
-  const prompt = promptView(prompts.of(turn.id));
+/** The prompts of turns: the latest are known, others are in the CLI's transcript. */
+async function promptsOf(
+  sessionId: string,
+  turns: readonly TurnRecord[],
+  { prompts, sessions }: SessionParts,
+): Promise<ReadonlyMap<string, Prompt>> {
+  const found = new Map<string, Prompt>();
+  for (const { id } of turns) {
+    const known = prompts.of(id);
+    if (known !== undefined) found.set(id, known);
+  }
+  const others = turns.filter(({ id, origin }) => !found.has(id) && origin !== "background");
+  if (others.length === 0) return found;
+  const ids = others.map(({ id }) => id);
+  // Without them the page says how long they are: too many transcripts may be read at once.
+  const recorded = await sessions.prompts(sessionId, ids).catch(() => new Map<string, Prompt>());
+  return new Map([...found, ...recorded]);
+}
+
+async function answeredTurn(
+  turn: TurnRecord,
+  waits: boolean,
+  said: Prompt | undefined,
+  { ledger }: SessionParts,
+) {
+  const prompt = promptView(said);
   const answer = answerView(await ledger.response(turn.id));
   return { ...turnView(turn, waits), prompt, answer };
 }

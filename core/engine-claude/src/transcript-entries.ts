@@ -1,0 +1,81 @@
+/** What is read of an entry of a transcript. As CLI 2.1.332 writes it; whatever else a line says is left alone. */
+export interface TranscriptEntry {
+  readonly type: "user" | "assistant";
+  readonly uuid: string;
+  readonly at: string;
+  /** What all entries of a prompt have in common. */
+  readonly promptId: string | undefined;
+  /** Of a message of the model: its own id, which several entries share. */
+  readonly messageId: string | undefined;
+  readonly model: string | undefined;
+  readonly origin: "prompt" | "background";
+  readonly forked: boolean;
+  readonly content: string | readonly Record<string, unknown>[];
+}
+
+/** What the CLI adds as a user's message when a turn is interrupted. */
+const INTERRUPTED = "[Request interrupted by user";
+/** What the CLI calls the author of messages that no model wrote. */
+const NO_MODEL = "<synthetic>";
+
+/** A line's message; undefined where the line is none, is the CLI's own note to the model, or a subagent's. */
+export function entryOf(line: Buffer): TranscriptEntry | undefined {
+  if (!line.includes('"type":"user"') && !line.includes('"type":"assistant"')) return undefined;
+  const entry = parse(line.toString("utf8"));
+  const type = entry?.["type"];
+  if (entry === undefined || (type !== "user" && type !== "assistant")) return undefined;
+  if (entry["isSidechain"] === true || entry["isMeta"] === true || entry["isCompactSummary"] === true)
+    return undefined;
+  const message = recordOf(entry["message"]);
+  const content = contentOf(message?.["content"]);
+  const { uuid, timestamp, promptId } = entry;
+  if (message === undefined || content === undefined) return undefined;
+  if (typeof uuid !== "string" || typeof timestamp !== "string" || Number.isNaN(Date.parse(timestamp)))
+    return undefined;
+  const { id, model } = message;
+  return {
+    type,
+    uuid,
+    at: new Date(timestamp).toISOString(),
+    promptId: typeof promptId === "string" ? promptId : undefined,
+    messageId: typeof id === "string" ? id : undefined,
+    model: typeof model === "string" && model !== NO_MODEL ? model : undefined,
+    origin: recordOf(entry["origin"])?.["kind"] === "task-notification" ? "background" : "prompt",
+    forked: recordOf(entry["forkedFrom"]) !== undefined,
+    content,
+  };
+}
+
+/** Whether a line can be a prompt: a result of a tool call, which may be long, is not even parsed. */
+export function mayBePrompt(line: Buffer): boolean {
+  return line.includes('"type":"user"') && !line.includes('"tool_use_id":"');
+}
+
+/** Whether a user's message begins a turn of its own after the one with the prompt `current`. */
+export function beginsTurn(
+  { type, promptId, content }: TranscriptEntry,
+  current: string | undefined,
+): boolean {
+  if (type !== "user" || (promptId !== undefined && promptId === current)) return false;
+  const first = typeof content === "string" ? content : content[0]?.["text"];
+  return !(typeof first === "string" && first.startsWith(INTERRUPTED));
+}
+
+export function recordOf(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+}
+
+function contentOf(value: unknown): TranscriptEntry["content"] | undefined {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value)) return undefined;
+  return value.map(recordOf).filter((block) => block !== undefined);
+}
+
+/** Undefined for a line that is torn. */
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    return recordOf(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}

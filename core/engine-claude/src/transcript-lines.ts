@@ -1,0 +1,47 @@
+import type { FileHandle } from "node:fs/promises";
+
+/** Read at once, in bytes. */
+const CHUNK_BYTES = 256 * 1024;
+/** A longer line is passed over, in bytes: it holds more than any page may. */
+const MAX_LINE_BYTES = 32 * 1024 * 1024;
+
+/** A line of a transcript, and where it begins and ends in the file. */
+export interface TranscriptLine {
+  readonly start: number;
+  /** After its line break. */
+  readonly end: number;
+  readonly bytes: Buffer;
+}
+
+/** The lines that begin at `from` or later and end at `to` or earlier; one that is still being written is left out. */
+export async function* linesBetween(
+  file: FileHandle,
+  from: number,
+  to: number,
+): AsyncGenerator<TranscriptLine, void> {
+  let pieces: Buffer[] = [];
+  let held = 0;
+  let start = from;
+  for (let at = from; at < to; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(CHUNK_BYTES, to - at)), {
+      position: at,
+    });
+    if (bytesRead === 0) return;
+    const chunk = buffer.subarray(0, bytesRead);
+    let next = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, next)) {
+      const rest = chunk.subarray(next, end);
+      const isWhole = held + rest.length <= MAX_LINE_BYTES;
+      if (isWhole) yield { start, end: at + end + 1, bytes: Buffer.concat([...pieces, rest]) };
+      pieces = [];
+      held = 0;
+      next = end + 1;
+      start = at + next;
+    }
+    const rest = chunk.subarray(next);
+    held += rest.length;
+    if (held <= MAX_LINE_BYTES) pieces.push(rest);
+    else pieces = [];
+    at += bytesRead;
+  }
+}

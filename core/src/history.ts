@@ -1,0 +1,141 @@
+import type { SessionMessages, ConversationTurn as TurnView } from "@claudeway/schemas";
+import { GatewayError } from "./errors.js";
+import type {
+  ConversationPage,
+  ConversationRef,
+  ConversationTurn,
+  PromptText,
+} from "./ports/conversations.js";
+import type { Engine, SpawnPlan } from "./ports/engine.js";
+import type { Ledger, SessionRecord, TurnRecord } from "./ports/ledger.js";
+import type { PageQuery } from "./ports/page.js";
+
+export interface HistoryParts {
+  readonly engine: Pick<Engine, "conversations">;
+  readonly ledger: Pick<Ledger, "turns">;
+  /** What the CLI is started with in a folder: it says where its transcripts are. */
+  readonly spawn: (workdir: string) => Promise<SpawnPlan>;
+}
+
+/** Transcripts that are read at once: each is gone through from its beginning. */
+const MAX_READS = 4;
+/** A page of the ledger, and how many are looked through for the turns of a page of messages. */
+const LEDGER_PAGE = 1000;
+const MAX_LEDGER_PAGES = 20;
+/** The CLI begins a turn by itself a little before the gateway hears of it, in ms. */
+const HEARD_LATE_MS = 2000;
+
+/** What was said in sessions, from the CLI's own record of it: the gateway keeps no prompt. */
+export class SessionHistory {
+  #reading = 0;
+
+  constructor(private readonly parts: HistoryParts) {}
+
+  /** One page of a session's conversation, the latest turn first. */
+  async messages(session: SessionRecord, query: PageQuery): Promise<SessionMessages> {
+    const { conversations } = this.parts.engine;
+    const found = await this.#read(async () =>
+      conversations === undefined ? "unreadable" : conversations.read(await this.refOf(session), query),
+    );
+    const { id: session_id } = session;
+    if (typeof found === "string") {
+      const nothingYet = found === "missing" && session.cliTotals === undefined;
+      return { session_id, transcript: nothingYet ? "none" : found, turns: [], total: 0, ...query };
+    }
+    const turns = await this.#viewsOf(session.id, found.turns);
+    return { session_id, transcript: "found", turns, total: found.total, ...query };
+  }
+
+  /** The prompts of a session's turns, as far as they can be found. */
+  async prompts(
+    session: SessionRecord,
+    turnIds: readonly string[],
+  ): Promise<ReadonlyMap<string, PromptText>> {
+    const { conversations } = this.parts.engine;
+    if (conversations === undefined || turnIds.length === 0) return new Map();
+    return this.#read(async () => conversations.prompts(await this.refOf(session), new Set(turnIds)));
+  }
+
+  /** What the session's CLI calls its conversation, and where it keeps it. */
+  async refOf({ id, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
+    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir) };
+  }
+
+  /** Throws UNAVAILABLE while too many are read. */
+  async #read<T>(read: () => Promise<T>): Promise<T> {
+    if (this.#reading >= MAX_READS) {
+      throw new GatewayError("UNAVAILABLE", "too many conversations are being read at once; try again", {
+        headers: { "retry-after": "1" },
+      });
+    }
+    this.#reading++;
+    try {
+      return await read();
+    } finally {
+      this.#reading--;
+    }
+  }
+
+  async #viewsOf(sessionId: string, turns: ConversationPage["turns"]): Promise<TurnView[]> {
+    const ids = new Map<ConversationTurn, string>();
+    for (const turn of turns) {
+      const known = await this.parts.ledger.turns.get(turn.promptId);
+      if (known?.sessionId === sessionId) ids.set(turn, known.id);
+    }
+    await this.#matchByTime(sessionId, turns, ids);
+    return turns.map((turn) => {
+      const { at: created_at, origin, forked, messages, truncated } = turn;
+      return {
+        turn_id: ids.get(turn) ?? null,
+        origin,
+        created_at,
+        ...(forked && { forked }),
+        messages: [...messages],
+        ...(truncated && { truncated }),
+      };
+    });
+  }
+
+  /** Turns that the CLI began by itself, and prompts that were sent under ids of their own, are found by their time. */
+  async #matchByTime(
+    sessionId: string,
+    turns: ConversationPage["turns"],
+    ids: Map<ConversationTurn, string>,
+  ): Promise<void> {
+    const open = turns.filter((turn) => !turn.forked && !ids.has(turn)).toReversed();
+    const [oldest] = open;
+    if (oldest === undefined) return;
+    const taken = new Set(ids.values());
+    const known = (await this.#turnsSince(sessionId, oldest.at)).filter(({ id }) => !taken.has(id));
+    for (const turn of open) {
+      const at = known.findIndex((candidate) => isAt(candidate, turn));
+      const [match] = at === -1 ? [] : known.splice(at, 1);
+      if (match !== undefined) ids.set(turn, match.id);
+    }
+  }
+
+  /** The session's turns that had not ended then, by their end. */
+  async #turnsSince(sessionId: string, at: string): Promise<TurnRecord[]> {
+    const found: TurnRecord[] = [];
+    for (let page = 1; page <= MAX_LEDGER_PAGES; page++) {
+      const { turns } = await this.parts.ledger.turns.listBySession(sessionId, { page, limit: LEDGER_PAGE });
+      found.push(...turns.filter((turn) => turn.ended?.end !== "refused" && endOf(turn) >= Date.parse(at)));
+      const last = turns.at(-1);
+      if (turns.length < LEDGER_PAGE || (last !== undefined && endOf(last) < Date.parse(at))) break;
+    }
+    return found.sort((a, b) => endOf(a) - endOf(b));
+  }
+}
+
+/** Whether a turn was under way when the CLI recorded this one. */
+function isAt(turn: TurnRecord, { at, origin }: ConversationTurn): boolean {
+  const time = Date.parse(at);
+  const slack = origin === "background" ? HEARD_LATE_MS : 0;
+  return (
+    (turn.origin ?? "prompt") === origin && Date.parse(turn.createdAt) <= time + slack && endOf(turn) >= time
+  );
+}
+
+function endOf({ ended }: TurnRecord): number {
+  return ended === undefined ? Number.POSITIVE_INFINITY : Date.parse(ended.at);
+}

@@ -1,0 +1,47 @@
+import type { ConversationMessage } from "@claudeway/schemas";
+import type { PageQuery } from "./page.js";
+import type { TurnOrigin } from "./turns.js";
+
+/** Names a conversation: what a session's CLI keeps of it. */
+export interface ConversationRef {
+  /** The CLI's own id of the session. */
+  readonly session: string;
+  /** How the session's CLI is started: a `SpawnPlan`, of which this says where the CLI keeps the conversation. */
+  readonly spawn: { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+}
+
+/** A turn as the CLI recorded it. */
+export interface ConversationTurn {
+  /** The id of its prompt's message: the turn's own id, where this version of the gateway sent the prompt. */
+  readonly promptId: string;
+  /** When its prompt was recorded, ISO 8601, UTC. */
+  readonly at: string;
+  readonly origin: TurnOrigin;
+  /** True: it was copied from the conversation that this one was forked from. */
+  readonly forked: boolean;
+  readonly messages: readonly ConversationMessage[];
+  /** True: messages were left out, because the page became too large. */
+  readonly truncated: boolean;
+}
+
+export interface ConversationPage {
+  /** Latest first. */
+  readonly turns: readonly ConversationTurn[];
+  /** How many turns there are on all pages. */
+  readonly total: number;
+}
+
+/** A prompt, or its beginning. */
+export interface PromptText {
+  readonly text: string;
+  /** Length of the whole prompt. */
+  readonly chars: number;
+}
+
+/** Reads what the CLI recorded of conversations. */
+export interface Conversations {
+  /** `missing`: there is no record of it; `unreadable`: the gateway may not read it. Bounded in time and memory. */
+  read(conversation: ConversationRef, query: PageQuery): Promise<ConversationPage | "missing" | "unreadable">;
+  /** The prompts that were sent under these ids, as far as they are found. */
+  prompts(conversation: ConversationRef, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, PromptText>>;
+}
