@@ -243,8 +243,10 @@ describe("a start that is refused", () => {
     const { stdout } = await runToEnd(["check", "--port", "0"], dir, home);
     expect(stdout).to.match(/^FAIL login +claude is not logged in: run `claudeway login`, or set/m);
     expect(stdout).to.match(/^ok +permissions +[a-z]/m);
+    expect(stdout).not.to.include("Plugins may change");
     const demo = await runToEnd(["check", "--port", "0", "--enable-plugin", "demo"], dir, home);
     expect(demo.stdout).to.match(/^ok +login +not needed: the plugin demo answers instead of Claude$/m);
+    expect(demo.stdout).to.match(/^ok +permissions .*\. Plugins may change this when they start: demo\.$/m);
     expect(demo.code).to.equal(0);
   });
 

@@ -24,7 +24,7 @@ describe("claudeway check beside the gateway that runs", () => {
   it("knows the port for its own", async () => {
     const { port } = new URL(gateway.url);
     expect(await check(port)).to.match(
-      new RegExp(`^ok +port +127\\.0\\.0\\.1:${port} is this gateway's own \\(pid ${gateway.pid}\\)$`),
+      new RegExp(`^ok +port +127\\.0\\.0\\.1:${port} is in use by this gateway \\(pid ${gateway.pid}\\)$`),
     );
   });
 
@@ -32,7 +32,9 @@ describe("claudeway check beside the gateway that runs", () => {
     const other = createServer().listen(0, "127.0.0.1");
     try {
       const port = String(await listeningPort(other));
-      expect(await check(port)).to.match(new RegExp(`^FAIL port +--port: is ${port}, which is in use on`));
+      expect(await check(port)).to.match(
+        new RegExp(`^FAIL port +--port must be a free port, got ${port}, which is in use on`),
+      );
     } finally {
       other.close();
     }
@@ -89,7 +91,7 @@ exit 3
       stderr: "",
     });
     const { stderr } = await runToEnd(["login"], gateway.dir, { ...env, ANTHROPIC_API_KEY: "sk-ant-x" });
-    expect(stderr).to.equal("claudeway: ANTHROPIC_API_KEY is set, and wins over a login\n");
+    expect(stderr).to.equal("claudeway: ANTHROPIC_API_KEY is set and overrides a login\n");
   });
 
   it("is a command that the CLI has", async () => {

@@ -162,7 +162,7 @@ describe("a configuration that is read again", () => {
       .slice(before)
       .filter(({ level }) => level !== "info")
       .map(({ msg }) =>
-        msg.replace("SIGHUP: refused, nothing was changed: ", "").replace("./claudeway.toml", "FILE"),
+        msg.replace("SIGHUP: reload refused, nothing was changed: ", "").replace("./claudeway.toml", "FILE"),
       );
   }
 

@@ -32,8 +32,8 @@ describe("as a service of Type=notify", () => {
       await eventually("the watchdog is fed", has("WATCHDOG=1"));
       expect(systemd.received()[0]).to.equal(`READY=1\nSTATUS=Listening on ${gateway.url}`);
       for (const [config, line] of [
-        ["log_level = 3", "SIGHUP: refused"],
-        ["", "SIGHUP: the configuration was read again"],
+        ["log_level = 3", "SIGHUP: reload refused"],
+        ["", "SIGHUP: configuration reloaded"],
       ] as const) {
         const before = systemd.received().length;
         gateway.reload(config);
@@ -70,7 +70,7 @@ describe("as a service of Type=notify", () => {
     expect((await runToEnd([], dir, env)).code).to.equal(78);
     expect(systemd.received()).to.deep.equal([]);
     const gateway = await TestGateway.start({ env: { NOTIFY_SOCKET: join(dir, "nowhere") } });
-    expect(gateway.stderr).to.contain("systemd was not told READY=1");
+    expect(gateway.stderr).to.contain("cannot send READY=1 to systemd");
     await gateway.dispose();
   });
 

@@ -58,13 +58,13 @@ describe("the first questions", () => {
       await choose(one, "demo", "slack");
       await one.shows("webhook_url (optional)");
       await one.type("nonsense", KEY.enter);
-      await one.shows("webhook_url: is");
+      await one.shows("webhook_url must be");
       await one.type("\x15", slack.url(SECRET_PATH), KEY.enter);
       await one.shows("a message was posted to the channel");
       expect(slack.posted.map(({ payload }) => payload.text)).to.deep.equal([
         "Claudeway is set up to post here.",
       ]);
-      await one.shows("Make an API key");
+      await one.shows("Create an API key");
       await one.type(KEY.enter);
       await one.shows("claudeway.toml is written");
       await one.shows("listening on");
@@ -89,7 +89,7 @@ describe("the first questions", () => {
   it("every line that it writes as a comment can be uncommented", async () => {
     const one = start("init");
     await choose(one, "demo", "swagger", "approval", "dashboard");
-    await one.shows("Make an API key");
+    await one.shows("Create an API key");
     await one.type("n");
     await one.shows("is written");
     expect(await one.ended()).to.equal(0);
@@ -110,9 +110,9 @@ describe("the first questions", () => {
     await one.shows("webhook_url (optional)");
     await one.type("http://127.0.0.1:9/services/T/B/x", KEY.enter);
     await one.shows("can't be reached");
-    await one.shows("What now?");
+    await one.shows("What do you want to do?");
     await one.type(KEY.down, KEY.down, KEY.enter);
-    await one.shows("Make an API key");
+    await one.shows("Create an API key");
     await one.type(KEY.enter);
     await one.shows("is written");
     expect(parse(written())["plugins"]).to.equal(undefined);
@@ -132,10 +132,10 @@ describe("the first questions", () => {
           await one.type(slack.url(SECRET_PATH), KEY.enter);
           await eventually("the test message", () => slack.open > 0);
         }
-        if (depth === 3) await one.shows("Make an API key");
+        if (depth === 3) await one.shows("Create an API key");
         await one.type(KEY.interrupt);
         expect(await one.ended(), one.text).to.equal(130);
-        expect(one.text).to.contain("the setup was left; nothing was written");
+        expect(one.text).to.contain("setup cancelled; nothing was written");
         expect(readdirSync(dir), `left at ${depth}`).to.deep.equal([]);
       }
     } finally {
@@ -153,7 +153,7 @@ describe("the first questions", () => {
   it("shows the key unbroken on a narrow terminal", async () => {
     session = TerminalSession.start(["init"], dir, { ...home(), HOME: dir }, 40);
     await choose(session);
-    await session.shows("Make an API key");
+    await session.shows("Create an API key");
     await session.type(KEY.enter);
     expect(await session.ended()).to.equal(0);
     const [, secret = ""] = /^keys = .*?(sk-[0-9a-f]{64})/m.exec(written()) ?? [];
@@ -164,15 +164,15 @@ describe("the first questions", () => {
   it("asks before it replaces a file, and keeps the old one", async () => {
     writeFileSync(file(), "port = 1234\n");
     const refused = start("init");
-    await refused.shows("is there already");
+    await refused.shows("already exists");
     await refused.type(KEY.enter);
     expect(await refused.ended()).to.equal(130);
     expect(written()).to.equal("port = 1234\n");
     const one = start("init");
-    await one.shows("is there already");
+    await one.shows("already exists");
     await one.type("y");
     await choose(one);
-    await one.shows("Make an API key");
+    await one.shows("Create an API key");
     await one.type(KEY.enter);
     await one.shows("is written");
     await one.ended();

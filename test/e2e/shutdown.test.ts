@@ -14,7 +14,7 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 describe("the end of a gateway", () => {
   let gateway: TestGateway;
   afterEach(async () => {
-    expect(gateway.stderr).to.not.include("something was left open");
+    expect(gateway.stderr).to.not.include("open handles remain");
     await gateway.dispose();
   });
 

@@ -54,7 +54,7 @@ describe("claudeway create-plugin", function () {
   it("makes a folder that the gateway runs as it is", async () => {
     const { code, stdout } = await runToEnd(["create-plugin", NAME], folder);
     expect(stdout.split("\n")[0]).to.equal(
-      `${NAME}: made, and ready to run: claudeway --enable-plugin ./${NAME}`,
+      `${NAME}: created and ready to run: claudeway --enable-plugin ./${NAME}`,
     );
     expect(code).to.equal(0);
     expect(readdirSync(folder)).to.have.members(["node_modules", "taken", NAME]);
@@ -73,9 +73,7 @@ describe("claudeway create-plugin", function () {
     const elsewhere = mkdtempSync(join(tmpdir(), "claudeway-elsewhere-"));
     try {
       const { code, stdout } = await runToEnd(["create-plugin", NAME], elsewhere);
-      expect(stdout).to.match(
-        /^turn-counter: made; it runs, as \S+ --enable-plugin \.\/turn-counter, once its packages/,
-      );
+      expect(stdout).to.match(/^turn-counter: created; install its packages, then run: \S+ --enable-plugin/);
       expect(code).to.equal(0);
     } finally {
       rmSync(elsewhere, { recursive: true, force: true });

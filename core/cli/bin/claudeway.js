@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 
-// Installed before anything is imported: loading the program takes half a second, in which a reload would end it.
+// Installed before any import: loading the program takes half a second, during which a SIGHUP would end it.
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"];
 const seen = [];
 const collect = (signal) => seen.push(signal);

@@ -4,17 +4,17 @@ import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import { makeFolder } from "@claudeway/core/host";
 import { LEDGER_FILE, readBackup, type StoredFile, writeBackup } from "@claudeway/ledger-sqlite";
 
-/** Without it, the links that were sent before would no longer open. */
+/** The key that signs links; without it, links that were already sent would no longer open. */
 const LINK_KEY = "link-key";
 const PLUGINS = "plugins";
-/** What a restored file may be called. The installation's id is not among them: a copy is an installation of its own. */
+/** The allowed paths of restored files. The installation id is excluded: a restored copy is a new installation. */
 const RESTORED = /^(?:link-key|plugins(?:\/[^/]+)+)$/;
-/** Bytes. */
+/** In bytes. */
 const MAX_FILE = 256 * 1024 * 1024;
 
 /**
- * `claudeway backup <file>`: writes the ledger and what plugins keep to one file, while the gateway runs or not. Returns
- * the line that says so.
+ * `claudeway backup <file>`: writes the ledger and the plugins' data to one file. The gateway may be running. Returns the
+ * line to print.
  */
 export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
   const target = resolve(cwd, name);
@@ -23,10 +23,10 @@ export async function backup({ config, args: [name = ""] }: LoadedConfig, cwd: s
   const files = storedFiles(config.data_dir);
   await writeBackup(join(config.data_dir, LEDGER_FILE), target, files);
   const { size } = statSync(target);
-  return `${name}: the ledger and ${files.length} ${files.length === 1 ? "file" : "files"} beside it, ${size} bytes\n`;
+  return `${name}: wrote the ledger and ${files.length} other ${files.length === 1 ? "file" : "files"}, ${size} bytes\n`;
 }
 
-/** `claudeway restore <file>`: makes a data folder of a backup, where there is none yet. Returns the line that says so. */
+/** `claudeway restore <file>`: creates a data folder from a backup. Returns the line to print. */
 export async function restore({ config, args: [name = ""] }: LoadedConfig, cwd: string): Promise<string> {
   const { data_dir: dataDir } = config;
   const source = resolve(cwd, name);
@@ -48,7 +48,7 @@ function keep(dataDir: string, { path, content }: StoredFile): void {
   writeFileSync(target, content, { mode: 0o600, flag: "wx" });
 }
 
-/** The small files of a data folder that a new one could not do without. */
+/** The files of a data folder, apart from the ledger, that a restored one needs. */
 function storedFiles(dataDir: string): StoredFile[] {
   return [join(dataDir, LINK_KEY), ...filesBelow(join(dataDir, PLUGINS))].flatMap((file) => {
     const content = readIfThere(file);
@@ -62,7 +62,7 @@ function filesBelow(folder: string): string[] {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** A plugin may take a file away between the look and the reading. */
+/** Returns undefined if a plugin removed the file after it was listed. */
 function readIfThere(file: string): Uint8Array | undefined {
   try {
     const { size } = statSync(file);

@@ -2,7 +2,7 @@ import { type ApiKey, shortSecretWarnings } from "@claudeway/config";
 
 import type { RunningGateway } from "@claudeway/core/host";
 
-/** What an operator has to know of a gateway that has just started, in plain lines. */
+/** The start-up summary for the operator, as plain lines. */
 export function banner(
   version: string,
   { address, claude, approvalMode, kernel }: RunningGateway,

@@ -18,20 +18,20 @@ import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
 import { listensOn } from "./port-owner.js";
 
-/** One thing that was looked at: what was found, or why the gateway would not start. */
+/** The result of one check: what was found, or why the gateway would not start. */
 export interface CheckLine {
   readonly name: string;
   readonly ok: boolean;
   readonly text: string;
 }
 
-/** Looks at all that a start depends on, in the order of a start, and starts nothing. */
+/** Checks everything a start needs, in the order of a start, without starting. */
 export async function checkAll(
   loaded: LoadedConfig,
   env: NodeJS.ProcessEnv,
   cwd: string,
 ): Promise<CheckLine[]> {
-  const { config, file } = loaded;
+  const { file } = loaded;
   const secrets = new KnownSecrets(loaded);
   const plugins = checkPlugins(loaded, secrets, cwd);
   plugins.catch(() => undefined);
@@ -45,7 +45,7 @@ export async function checkAll(
       async () =>
         insteadOfClaude(await plugins.catch(() => [])) ?? checkLogin(loaded, childEnvironment(env, secrets)),
     ],
-    ["permissions", () => chooseApprovalMode(config.no_permissions_bypass, env).line],
+    ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
     ["port", () => checkPort(loaded)],
   ];
@@ -55,7 +55,7 @@ export async function checkAll(
 }
 
 function describeKeys({ generated, keys }: LoadedConfig): string {
-  if (generated) return "none given; one will be generated at each start";
+  if (generated) return "none configured; one will be generated at each start";
   const ids = keys.map(({ id }) => id).join(", ");
   return [ids, ...shortSecretWarnings(keys)].join("; ");
 }
@@ -93,6 +93,17 @@ function insteadOfClaude(plugins: readonly CheckedPlugin[]): string | undefined 
   return found && `not needed: the plugin ${found.name} answers instead of Claude`;
 }
 
+/** Plugins are not started, so a change that they make, such as running the CLI as another user, is unknown here. */
+function describePermissions(
+  { config }: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  plugins: readonly CheckedPlugin[],
+): string {
+  const { line } = chooseApprovalMode(config.no_permissions_bypass, env);
+  const names = plugins.map(({ name }) => name).join(", ");
+  return names === "" ? line : `${line} Plugins may change this when they start: ${names}.`;
+}
+
 async function checkClaude({ config, origins }: LoadedConfig, env: Record<string, string>): Promise<string> {
   const claude = findClaude(config.claude_bin, origins["claude_bin"]);
   return `${await versionOf(claude, env)} (${claude.path})`;
@@ -107,18 +118,18 @@ async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Pr
 }
 
 function describeFolder(folder: NamedFolder): string {
-  return checkFolder(folder) ? folder.path : `${folder.path} (will be made)`;
+  return checkFolder(folder) ? folder.path : `${folder.path} (will be created)`;
 }
 
 async function checkPort(loaded: LoadedConfig): Promise<string> {
   const { host, port, data_dir } = loaded.config;
   try {
     await tryAddress(host, port);
-    return port === 0 ? "any free one" : `${host}:${port} is free`;
+    return port === 0 ? "any free port" : `${host}:${port} is free`;
   } catch (error) {
     const pid = ledgerHolder(data_dir);
     if (pid !== undefined && listensOn(pid, port))
-      return `${host}:${port} is this gateway's own (pid ${pid})`;
+      return `${host}:${port} is in use by this gateway (pid ${pid})`;
     throw explainListening(error, loaded);
   }
 }

@@ -6,21 +6,21 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "@claudeway/config";
 import { OWN_PREFIXES, PluginLoader } from "@claudeway/core/host";
 
-/** A whole package, built and tested with this one; its names stand for those of the new plugin. */
+/** The template: a complete package, built and tested with this one. Its names are replaced by the new plugin's. */
 const TEMPLATE = fileURLToPath(new URL("../templates/plugin", import.meta.url));
 const NAME = /^[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*$/;
 const LONGEST = 50;
 const PACKAGE_PREFIX = "claudeway-plugin-";
 
-/** Files that npm or the linter would take for their own while they are part of the template. */
+/** Files that npm or the linter would interpret if the template had them under their real names. */
 const RENAMED = [
   ["gitignore", ".gitignore"],
   ["biome.template.json", "biome.json"],
 ] as const;
 
 /**
- * Writes a new plugin into the folder `name` below `cwd`, all of it or nothing. Resolves to what to tell; rejects with
- * a `ConfigError` of one line where the name is none, or is taken.
+ * Writes a new plugin into the folder `name` below `cwd`, completely or not at all. Resolves to the text to print; rejects
+ * with a `ConfigError` of one line if the name is invalid or in use.
  */
 export async function createPlugin(name: string, cwd: string): Promise<string> {
   await checkName(name, cwd);
@@ -31,7 +31,7 @@ export async function createPlugin(name: string, cwd: string): Promise<string> {
     await cp(TEMPLATE, draft, { recursive: true });
     for (const [from, to] of RENAMED) await rename(join(draft, from), join(draft, to));
     await fillIn(draft, name);
-    // The empty folder gives way to the finished one.
+    // Replaces the empty folder.
     await rename(draft, target);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
@@ -39,15 +39,15 @@ export async function createPlugin(name: string, cwd: string): Promise<string> {
     throw error;
   }
   return canRun(target)
-    ? `${name}: made, and ready to run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`
-    : `${name}: made; it runs, as claudeway --enable-plugin ./${name}, once its packages are installed\n${toWorkOn(name)}`;
+    ? `${name}: created and ready to run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`
+    : `${name}: created; install its packages, then run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`;
 }
 
 function toWorkOn(name: string): string {
   return `To work on it: cd ${name} && npm install && npm test\n`;
 }
 
-/** Whether what it imports is installed in a folder above: beside a gateway it is, below one that is global it is not. */
+/** Whether its imports are installed in a parent folder, as they are beside a local gateway but not below a global one. */
 function canRun(folder: string): boolean {
   const { resolve } = createRequire(join(folder, "package.json"));
   try {

@@ -2,5 +2,5 @@ import type { Distribution } from "@claudeway/core/host";
 import { claudeSource } from "@claudeway/engine-claude";
 import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
 
-/** What the command ships: the Claude CLI as the engine, SQLite as the ledger, files as the audit log. */
+/** The parts that the command ships: the Claude CLI as the engine, SQLite as the ledger, files as the audit log. */
 export const DISTRIBUTION: Distribution = { findEngine: claudeSource, openLedger, openAudit };

@@ -3,23 +3,23 @@ import { join } from "node:path";
 import type { ApiKey } from "@claudeway/config";
 import type { Logger } from "pino";
 
-/** In the data folder. */
+/** The name of the file in the data folder. */
 export const GENERATED_KEY_FILE = "generated-key";
 
 export interface KeyTelling {
-  /** Where the gateway listens. */
+  /** The URL of the gateway. */
   readonly url: string;
   readonly dataDir: string;
   readonly log: Logger;
 }
 
 /**
- * Shows the key of a gateway that was given none: on a terminal as text, once. What stderr leads to elsewhere is kept by
- * others, a journal say, so the key goes to a file of mode 0600 then, and the log names that. Throws as the file system does.
+ * Shows a generated key. On a terminal it is printed once. Elsewhere stderr may be stored, for instance in a journal, so the
+ * key is written to a file of mode 0600 and the log names the file. Throws errors of the file system.
  */
 export function tellGeneratedKey(key: ApiKey, { url, dataDir, log }: KeyTelling): void {
   const file = join(dataDir, GENERATED_KEY_FILE);
-  // The one of an earlier start opens nothing any more.
+  // A key of an earlier start is no longer valid.
   rmSync(file, { force: true });
   if (process.stderr.isTTY) {
     process.stderr.write(textOf(key, url));

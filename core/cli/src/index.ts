@@ -1,3 +1,3 @@
-/** The command as a function, for programs that bring their own arguments. */
+/** The command as a function, for programs that pass their own arguments. */
 export { DISTRIBUTION } from "./distribution.js";
 export { main } from "./main.js";

@@ -5,18 +5,18 @@ import { childEnvironment, KnownSecrets } from "@claudeway/core/host";
 import { findClaude } from "@claudeway/engine-claude";
 
 /**
- * `claudeway login`: the CLI's own login, of the CLI that the gateway runs and with the environment that it gets, above all
- * with the same `CLAUDE_CONFIG_DIR`. Resolves to the status that the CLI ended with.
+ * `claudeway login`: runs the login of the gateway's CLI in the environment that the gateway gives it, in particular with the
+ * same `CLAUDE_CONFIG_DIR`. Resolves to the exit status of the CLI.
  */
 export async function logIn(loaded: LoadedConfig, env: NodeJS.ProcessEnv): Promise<number> {
   const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
   const given = childEnvironment(env, new KnownSecrets(loaded));
   if (given["ANTHROPIC_API_KEY"] !== undefined) {
-    process.stderr.write("claudeway: ANTHROPIC_API_KEY is set, and wins over a login\n");
+    process.stderr.write("claudeway: ANTHROPIC_API_KEY is set and overrides a login\n");
   }
   const child = spawn(path, ["auth", "login"], { env: given, stdio: "inherit" });
-  // Ctrl-C is the CLI's to follow; this program ends with it.
+  // The CLI handles Ctrl-C; this program ends when the CLI does.
   const leaveToClaude = () => undefined;
   process.on("SIGINT", leaveToClaude);
   try {

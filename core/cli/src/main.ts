@@ -36,7 +36,7 @@ export async function main(
   try {
     const loaded = loadConfig(sources(argv));
     command = loaded.command;
-    // The first questions of a terminal are left like any other command, by Ctrl-C.
+    // Ctrl-C cancels the setup like any other command.
     if (loaded.command !== "serve" || isFirstRun(loaded)) await followByDefault(early);
     if (loaded.command === "print") process.stdout.write(loaded.text);
     else if (loaded.command === "serve")
@@ -53,19 +53,19 @@ export async function main(
   }
 }
 
-/** What a shell answers for a program that SIGINT ended. */
+/** The exit status that a shell reports for a program ended by SIGINT. */
 const INTERRUPTED = 130;
-/** EX_CONFIG of sysexits.h: another start can't succeed before the configuration has been changed. */
+/** EX_CONFIG of sysexits.h: a restart cannot succeed until the configuration is changed. */
 const CONFIG_FAULT = 78;
 
-/** `command` is undefined where the arguments, or the file, did not even say which. */
+/** `command` is undefined if the arguments or the file could not be read. */
 function statusOf(error: unknown, command: string | undefined): number {
   if (error instanceof SetupCancelled) return INTERRUPTED;
   const starting = command === undefined || command === "serve";
   return starting && error instanceof ConfigError ? CONFIG_FAULT : 1;
 }
 
-/** A first start asks before it goes on with what was answered. */
+/** On a first start, runs the setup and continues with its result. */
 async function withSetup(loaded: LoadedConfig, argv: readonly string[]): Promise<LoadedConfig> {
   if (!isFirstRun(loaded)) return loaded;
   await setUp({ cwd: process.cwd(), hasKeys: !loaded.generated });
@@ -92,7 +92,7 @@ function sources(argv: readonly string[]) {
 
 function readAgain(argv: readonly string[]): LoadedConfig {
   const loaded = loadConfig(sources(argv));
-  if (loaded.command !== "serve") throw new ConfigError("the flags are not those of a gateway");
+  if (loaded.command !== "serve") throw new ConfigError("the arguments must be those of serve");
   return loaded;
 }
 
@@ -103,7 +103,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   const service = await ServiceManager.open(process.env, log);
   const ending = await endBeforeStart(early);
   if (ending !== undefined) {
-    log.info(`${ending}: ended before the start`);
+    log.info(`${ending}: stopped before the start`);
     return;
   }
   const starting = listen({ loaded, secrets, log, read });
@@ -138,19 +138,18 @@ async function listen(
 }
 
 /**
- * What a plugin's own timer throws leaves the gateway as it was: it is named, and all goes on. After any other error that
- * nobody caught, nobody knows what state things are in. While the gateway starts, it is looked into when that is over.
+ * Handles uncaught errors. An error from a plugin's own timer is logged with the plugin's name, and the gateway continues.
+ * After any other uncaught error the state is unknown, so the gateway closes. Errors during the start are handled after it.
  */
 function survivePlugins(starting: Promise<RunningGateway>, log: Logger): void {
   process.on("unhandledRejection", async (error) => {
     const gateway = await starting.catch(() => undefined);
-    if (!gateway?.kernel.blame(error, "rejection"))
-      log.error({ err: error }, "a rejected promise that nothing handled");
+    if (!gateway?.kernel.blame(error, "rejection")) log.error({ err: error }, "unhandled promise rejection");
   });
   process.on("uncaughtException", async (error) => {
     const gateway = await starting.catch(() => undefined);
     if (gateway?.kernel.blame(error, "exception")) return;
-    log.fatal({ err: error }, "an error that nothing caught; closing");
+    log.fatal({ err: error }, "uncaught error; closing");
     process.exitCode = 1;
     await gateway?.close();
     leave(log);

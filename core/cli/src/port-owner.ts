@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** The state of a socket that listens, in /proc/net/tcp. */
+/** The state of a listening socket in /proc/net/tcp. */
 const LISTENING = "0A";
 
 /**
- * Whether this process listens on the port, as /proc tells; false where it tells nothing: on other systems than Linux, and
- * of another user's process.
+ * Whether this process listens on the port, according to /proc. False if that is unknown: on systems other than Linux, and
+ * for processes of other users.
  */
 export function listensOn(pid: number, port: number): boolean {
   const sockets = new Set(["tcp", "tcp6"].flatMap((table) => listeningSockets(table, port)));
   return sockets.size > 0 && openFiles(pid).some((target) => sockets.has(target));
 }
 
-/** What a descriptor of each socket leads to that listens on the port. */
+/** The link targets of descriptors of sockets that listen on the port. */
 function listeningSockets(table: string, port: number): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return readTable(table).flatMap((line) => {
@@ -25,7 +25,7 @@ function readTable(name: string): string[] {
   try {
     return readFileSync(`/proc/net/${name}`, "utf8").split("\n");
   } catch {
-    // No such table: no IPv6, or no Linux.
+    // The table is missing: no IPv6, or not Linux.
     return [];
   }
 }
@@ -35,7 +35,7 @@ function openFiles(pid: number): string[] {
   try {
     return readdirSync(folder).map((name) => readlinkSync(`${folder}/${name}`));
   } catch {
-    // Gone, or another user's.
+    // The process has ended, or belongs to another user.
     return [];
   }
 }

@@ -1,12 +1,12 @@
 import { messageOf } from "@claudeway/core/host";
 import type { Logger } from "pino";
 
-/** The parts of `sd_notify(3)` that are used: sends a message to the service manager; negative where it could not. */
+/** `sd_notify(3)`: sends a message to the service manager; negative on failure. */
 export type SendState = (state: string) => number;
 
 /**
- * Tells systemd what the gateway is doing, where it was started as a service of `Type=notify`; does nothing elsewhere.
- * A message that can't be sent is logged: without it a start would time out, and nobody would know why.
+ * Reports the state of the gateway to systemd if it runs as a service of `Type=notify`; does nothing otherwise. A message
+ * that cannot be sent is logged, since without it the start times out.
  */
 export class ServiceManager {
   #watchdog: NodeJS.Timeout | undefined;
@@ -23,12 +23,12 @@ export class ServiceManager {
     try {
       return new ServiceManager(await loadSdNotify(), watchdogIntervalMs(env), log);
     } catch (error) {
-      log.error(`systemd can't be told of the start (sd_notify): ${messageOf(error)}`);
+      log.error(`cannot notify systemd of the start (sd_notify): ${messageOf(error)}`);
       return new ServiceManager(undefined, undefined, log);
     }
   }
 
-  /** The gateway listens. From now on the watchdog is fed, as long as the event loop turns. */
+  /** Reports that the gateway listens. From now on the event loop feeds the watchdog. */
   ready(status: string): void {
     this.#tell(`READY=1\nSTATUS=${status}`);
     if (this.watchdogMs === undefined) return;
@@ -36,26 +36,27 @@ export class ServiceManager {
     this.#watchdog.unref();
   }
 
-  /** Wraps a reload, which succeeds or leaves all as it was. */
+  /** Reports the begin and end of a reload. */
   async reloading(reload: () => Promise<void>): Promise<void> {
-    // systemd 253 takes the time to tell this reload from the one before.
+    // systemd 253 uses the time to distinguish reloads.
     this.#tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
     await reload();
     this.#tell("READY=1");
   }
 
-  /** The gateway drains. The watchdog is fed to the end of the process: a drain may take minutes. */
+  /** Reports that the gateway drains. The watchdog is fed until the process ends: a drain may take minutes. */
   stopping(): void {
     this.#tell("STOPPING=1\nSTATUS=Draining: running turns may finish");
   }
 
   #tell(state: string): void {
     const result = this.send?.(state) ?? 0;
-    if (result < 0) this.log.error(`systemd was not told ${state.split("\n", 1)[0]} (sd_notify: ${result})`);
+    if (result < 0)
+      this.log.error(`cannot send ${state.split("\n", 1)[0]} to systemd (sd_notify: ${result})`);
   }
 }
 
-/** Half of what systemd waits, as sd_watchdog_enabled(3) advises; undefined where no watchdog waits for this process. */
+/** Half of the watchdog's timeout, as sd_watchdog_enabled(3) advises; undefined if this process has no watchdog. */
 export function watchdogIntervalMs(env: NodeJS.ProcessEnv, pid = process.pid): number | undefined {
   const { WATCHDOG_USEC: usec = "", WATCHDOG_PID: forPid = String(pid) } = env;
   if (!/^[1-9]\d*$/.test(usec) || forPid !== String(pid)) return undefined;
@@ -63,8 +64,8 @@ export function watchdogIntervalMs(env: NodeJS.ProcessEnv, pid = process.pid): n
 }
 
 /**
- * systemd's own client library. Node has no datagram sockets in the file system, and a message from a child process, as
- * from systemd-notify(1), would need `NotifyAccess=all`: then every tool that Claude runs could speak for the gateway.
+ * Loads systemd's own client library. Node does not support UNIX datagram sockets, and a message from a child process such
+ * as systemd-notify(1) needs `NotifyAccess=all`, which would let every tool that Claude runs send messages.
  */
 async function loadSdNotify(): Promise<SendState> {
   const { default: koffi } = await import("koffi");

@@ -6,35 +6,35 @@ import type { Logger } from "pino";
 import type { ServiceManager } from "./service-manager.js";
 
 /**
- * The signals that come while the program is loaded. The event loop hands a signal over: what came while modules were
- * evaluated is in `seen` only after the loop's next turn, and lost where it is released before.
+ * Catches signals while the program is being loaded. The event loop delivers signals, so one that arrived while modules were
+ * evaluated is in `seen` only after the next iteration of the loop, and is lost if the handlers are removed before.
  */
 export interface EarlySignals {
-  /** In their order. */
+  /** In order of arrival. */
   readonly seen: readonly NodeJS.Signals[];
-  /** From then on they have their effects again, the default ones or those of other handlers. */
+  /** Removes the handlers. Signals then have their default effects, or those of other handlers. */
   release(): void;
 }
 
-/** Ends the process as a signal would that nothing handles, and leaves the next ones to their default effects. */
+/** Ends the process as an unhandled signal would, and restores the default effects of further signals. */
 export async function followByDefault({ seen, release }: EarlySignals): Promise<void> {
   await setImmediate();
   const [first] = seen;
-  // Not by sending it again: process 1 of a container has no default effects.
+  // The signal is not sent again, because process 1 of a container has no default effects.
   if (first !== undefined) process.exit(128 + constants.signals[first]);
   release();
 }
 
-/** The early signal that asks for the end. A reload asks for nothing: the start reads the same file. */
+/** The early signal that ends the process, if any. A reload is ignored: the start reads the file anyway. */
 export async function endBeforeStart({ seen }: EarlySignals): Promise<NodeJS.Signals | undefined> {
   await setImmediate();
   return seen.find((signal) => signal !== "SIGHUP");
 }
 
 /**
- * The first SIGTERM or SIGINT drains; the second ends the turns at once; the third leaves the rest to the next start.
- * SIGHUP reads the configuration again. A signal that comes while the gateway starts is followed when it has started, so
- * that what plugins have opened by then is tidied up.
+ * The first SIGTERM or SIGINT drains; the second interrupts the running turns; the third exits and leaves the cleanup to
+ * the next start. SIGHUP reloads the configuration. A signal during the start takes effect when the gateway has started,
+ * so that plugins can release what they have opened.
  */
 export function followSignals(
   starting: Promise<RunningGateway>,
@@ -46,7 +46,7 @@ export function followSignals(
   const onEnd = (signal: NodeJS.Signals) => {
     ends++;
     log.info(
-      `${signal}: ${["", "closing; running turns may finish", "ending the running turns"][ends] ?? "gone"}`,
+      `${signal}: ${["", "closing; running turns may finish", "interrupting the running turns"][ends] ?? "gone"}`,
     );
     if (ends > 2) process.exit(1);
     service.stopping();
@@ -65,25 +65,22 @@ export function followSignals(
   process.on("SIGINT", onEnd);
 }
 
-/** The process ends by itself when nothing holds it; what a plugin left behind must not keep it for long. */
+/** The process exits by itself when nothing is open. This limits how long leaked resources of a plugin can delay that. */
 export function leave(log: Logger): void {
   const timer = setTimeout(() => {
-    log.warn(
-      { resources: process.getActiveResourcesInfo() },
-      "something was left open; leaving all the same",
-    );
+    log.warn({ resources: process.getActiveResourcesInfo() }, "open handles remain; exiting anyway");
     process.exit();
   }, 2000);
   timer.unref();
 }
 
-/** Reads the configuration again: a fault in it changes nothing, and is told in one line. */
+/** Reloads the configuration. A fault in it changes nothing and is logged in one line. */
 async function reload({ control }: RunningGateway, log: Logger): Promise<void> {
   try {
-    // The kernel has told each plugin that failed.
+    // The kernel has logged each plugin that failed.
     const { failed, ...report } = await control.reload();
-    log.info({ ...report, failed: failed.length }, "SIGHUP: the configuration was read again");
+    log.info({ ...report, failed: failed.length }, "SIGHUP: configuration reloaded");
   } catch (error) {
-    log.error(`SIGHUP: refused, nothing was changed: ${messageOf(error)}`);
+    log.error(`SIGHUP: reload refused, nothing was changed: ${messageOf(error)}`);
   }
 }

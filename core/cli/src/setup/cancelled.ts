@@ -1,8 +1,8 @@
-/** Somebody left the setup with Ctrl-C. */
+/** The setup was cancelled with Ctrl-C. */
 export class SetupCancelled extends Error {
   override readonly name = "SetupCancelled";
 
   constructor() {
-    super("the setup was left; nothing was written");
+    super("setup cancelled; nothing was written");
   }
 }

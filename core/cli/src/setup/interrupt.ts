@@ -1,6 +1,6 @@
 import { SetupCancelled } from "./cancelled.js";
 
-/** Runs what a terminal waits for, between two questions; Ctrl-C aborts it, and rejects with `SetupCancelled`. */
+/** Runs an operation between two questions; Ctrl-C aborts it and rejects with `SetupCancelled`. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
   let interrupt: () => void = () => undefined;

@@ -4,17 +4,17 @@ import { compileConfigSchema, messageOf } from "@claudeway/core/host";
 import { isObject } from "@claudeway/schemas";
 import type { AnswerCheck, Terminal } from "./terminal.js";
 
-/** One setting of a plugin that is asked for. */
+/** A question for one setting of a plugin. */
 export interface Question {
   readonly plugin: string;
   readonly name: string;
-  /** Of the plugin's section. */
+  /** The schema of the plugin's section. */
   readonly schema: JSONSchema;
-  /** False: an empty answer leaves it out. */
+  /** If false, an empty answer omits the setting. */
   readonly required: boolean;
 }
 
-/** Asks for a setting in the way that its schema calls for; undefined: it is left out. */
+/** Asks for a setting with the prompt that suits its schema. Resolves to undefined if it is omitted. */
 export async function ask(question: Question, terminal: Terminal): Promise<unknown> {
   const { name, required } = question;
   const setting = settingOf(question.schema, name);
@@ -35,7 +35,7 @@ export async function ask(question: Question, terminal: Terminal): Promise<unkno
   return answer === "" ? undefined : readAnswer(answer, setting);
 }
 
-/** The settings that a section can't do without, in the schema's order. */
+/** The required settings of a section, in the schema's order. */
 export function requiredSettings({ required }: JSONSchema): string[] {
   return Array.isArray(required) ? required.filter((name) => typeof name === "string") : [];
 }
@@ -55,7 +55,7 @@ function settingOf({ properties }: JSONSchema, name: string): Record<string, unk
   return isObject(setting) ? setting : {};
 }
 
-/** Holds an answer against the schema of its setting alone: what belongs together is checked when all is there. */
+/** Validates an answer against the schema of its setting only; the whole section is validated at the end. */
 function answerCheck(
   { plugin, name, schema, required }: Question,
   setting: Record<string, unknown>,
@@ -68,7 +68,7 @@ function answerCheck(
     additionalProperties: false,
   });
   return (answer) => {
-    if (answer === "") return required ? `${name} is needed` : undefined;
+    if (answer === "") return required ? `${name} is required` : undefined;
     try {
       check({ [name]: readAnswer(answer, setting) });
       return undefined;

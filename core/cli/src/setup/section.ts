@@ -7,17 +7,17 @@ import type { Terminal } from "./terminal.js";
 
 type Section = Record<string, unknown>;
 
-/** Asks for a plugin's section until it works, or until it is taken as it is; undefined: the plugin stays off. */
+/** Asks for a plugin's section until it works or is kept unchanged. Resolves to undefined if the plugin stays disabled. */
 export async function askSection(loaded: LoadedPlugin, terminal: Terminal): Promise<Section | undefined> {
   for (;;) {
     const section = await fill(loaded, terminal);
     const problem = await tryOut(loaded, section, terminal);
     if (problem === undefined) return section;
     terminal.warn(`${loaded.plugin.name}: ${problem}`);
-    const choice = await terminal.one("What now?", [
+    const choice = await terminal.one("What do you want to do?", [
       { value: "again", label: "Answer again" },
-      { value: "keep", label: "Keep it as it is", hint: "the file can be edited" },
-      { value: "off", label: `Leave ${loaded.plugin.name} off` },
+      { value: "keep", label: "Keep these settings", hint: "you can edit the file later" },
+      { value: "off", label: `Do not enable ${loaded.plugin.name}` },
     ]);
     if (choice === "keep") return section;
     if (choice === "off") return undefined;
@@ -55,7 +55,7 @@ async function find(
   }
 }
 
-/** Why the section does not work; undefined: it does, as far as can be told. */
+/** Tests the section. Resolves to the problem, or to undefined if none was found. */
 async function tryOut(
   { plugin, checkConfig }: LoadedPlugin,
   section: Section,

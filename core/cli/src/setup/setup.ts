@@ -19,18 +19,18 @@ const STANDARD_FILE = "claudeway.toml";
 
 export interface SetupOptions {
   readonly cwd: string;
-  /** The file to write; relative to `cwd`. */
+  /** The file to write, relative to `cwd`. */
   readonly file?: string | undefined;
-  /** True: keys are given elsewhere, so the file needs none. */
+  /** True if keys are configured elsewhere, so that the file needs none. */
   readonly hasKeys: boolean;
 }
 
-/** Whether a start is the first one, with somebody there who can answer. */
+/** Whether this is a first start on a terminal, where a user can answer questions. */
 export function isFirstRun({ file, force, plugins }: LoadedConfig): boolean {
   return file === undefined && !force && plugins.length === 0 && hasTerminal();
 }
 
-/** `claudeway init`. Rejects with `SetupCancelled` on Ctrl-C, and then has written nothing. */
+/** `claudeway init`. Rejects with `SetupCancelled` on Ctrl-C, without writing anything. */
 export async function init(
   { file, force }: StandaloneCommand,
   env: NodeJS.ProcessEnv,
@@ -41,22 +41,19 @@ export async function init(
   await setUp({ cwd, file, hasKeys: env["WRAPPER_KEYS"] !== undefined });
 }
 
-/** Asks what the gateway is to be, tries it, and writes it down. Rejects with `SetupCancelled` on Ctrl-C. */
+/** Asks for the settings, tests them, and writes the file. Rejects with `SetupCancelled` on Ctrl-C. */
 export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions): Promise<void> {
-  // Loaded where somebody is there to read it: every start would pay for it.
+  // Imported only when needed, since it would slow down every start.
   const { terminal } = await import("./terminal.js");
   const path = resolve(cwd, file);
   const trouble = whyNotWritable(path);
   if (trouble !== undefined) {
-    throw new ConfigError(`${file}: ${trouble} (the first questions write it; --force asks none)`);
+    throw new ConfigError(`${file}: ${trouble} (the setup writes this file; --force skips the setup)`);
   }
-  terminal.begin("Claudeway: first questions");
+  terminal.begin("Claudeway setup");
   if (
     existsSync(path) &&
-    !(await terminal.yes(
-      `${file} is there already. Write it anew? (The old one is kept as ${file}.old)`,
-      false,
-    ))
+    !(await terminal.yes(`${file} already exists. Replace it? (The old file is kept as ${file}.old)`, false))
   ) {
     throw new SetupCancelled();
   }
@@ -64,14 +61,14 @@ export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions
   const keys = hasKeys ? [] : await askKeys(terminal);
   replaceFile(path, configText(keys, plugins));
   const [key] = keys;
-  if (key !== undefined) terminal.toCopy(`The key ${key.id}, which stands in ${file}:`, key.secret);
-  terminal.end(`${file} is written. Edit it as you like; \`claudeway init\` asks again.`);
+  if (key !== undefined) terminal.toCopy(`The API key "${key.id}", as written to ${file}:`, key.secret);
+  terminal.end(`${file} is written. You can edit it, or run \`claudeway init\` again.`);
 }
 
 async function askPlugins(loader: PluginLoader, terminal: Terminal): Promise<WrittenPlugin[]> {
   const loaded = await Promise.all((await loader.names()).map((name) => loader.load(name)));
   const chosen = await terminal.several(
-    "Which plugins? (space chooses, enter goes on)",
+    "Which plugins? (space to select, enter to continue)",
     loaded.map(({ plugin }) => ({
       value: plugin.name,
       label: plugin.name,
@@ -88,7 +85,7 @@ async function askPlugins(loader: PluginLoader, terminal: Terminal): Promise<Wri
 
 async function askKeys(terminal: Terminal): Promise<ApiKey[]> {
   const wanted = await terminal.yes(
-    "Make an API key for the file? (Without one, a new one is made at each start)",
+    "Create an API key in the file? (Without one, a new key is generated at each start)",
   );
   return wanted ? [{ ...generateKey(), id: "admin" }] : [];
 }
@@ -106,7 +103,7 @@ function summaryOf({ description }: Readonly<Record<string, unknown>>): string {
     .trim();
 }
 
-/** @clack/prompts ends the process where there is none. */
+/** Checked first, because @clack/prompts ends the process without a terminal. */
 function hasTerminal(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }

@@ -7,7 +7,7 @@ export interface Choice<Value> {
   readonly hint?: string;
 }
 
-/** Says why an answer is none, in one line; undefined: it is one. */
+/** Returns why an answer is invalid, in one line, or undefined if it is valid. */
 export type AnswerCheck = (answer: string) => string | undefined;
 
 /** Questions on a terminal. Every one of them rejects with `SetupCancelled` on Ctrl-C. */
@@ -17,7 +17,7 @@ export const terminal = {
   say: (line: string): void => clack.log.info(line),
   warn: (line: string): void => clack.log.warn(line),
 
-  /** Text to be copied, on a line of its own: a box would break it on a narrow terminal. */
+  /** Prints text for copying on a line of its own: a box would break it on a narrow terminal. */
   toCopy(title: string, text: string): void {
     clack.log.info(title);
     process.stdout.write(`${text}\n`);
@@ -36,7 +36,7 @@ export const terminal = {
     );
   },
 
-  /** What is typed is not shown. */
+  /** Asks for a text without echoing the input. */
   async secret(message: string, check: AnswerCheck): Promise<string> {
     return answered(await clack.password({ message, validate: (answer = "") => check(answer) })) ?? "";
   },
@@ -61,7 +61,7 @@ function answered<Value>(answer: Value): Exclude<Value, symbol> {
   throw new SetupCancelled();
 }
 
-/** Ctrl-C is told by a symbol. */
+/** @clack/prompts returns a symbol on Ctrl-C. */
 function isAnswer<Value>(answer: Value): answer is Exclude<Value, symbol> {
   return typeof answer !== "symbol";
 }

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 
-/** Why `replaceFile` could not do its work there, in words that fit after the file's name; undefined: it could. */
+/** Returns why `replaceFile` would fail, in words that follow the name of the file, or undefined if it would succeed. */
 export function whyNotWritable(path: string): string | undefined {
   const folder = dirname(path);
   if (!existsSync(folder)) return `directory not found: ${folder}`;
@@ -28,15 +28,14 @@ export function whyNotWritable(path: string): string | undefined {
 }
 
 /**
- * Puts the text in the place of the file, readable for this user alone, all of it or nothing. One that was there is kept
- * beside it as `<file>.old`.
+ * Replaces the file atomically; it is readable by this user only. The previous file is kept as `<file>.old`.
  */
 export function replaceFile(path: string, text: string): void {
   const made = `${path}.new-${process.pid}`;
   try {
     const file = openSync(made, "wx", 0o600);
     try {
-      // Of a single write, a full disk may take a part and say nothing.
+      // A single write may be partial on a full disk, without an error.
       writeFileSync(file, text);
       fsyncSync(file);
     } finally {

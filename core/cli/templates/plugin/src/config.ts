@@ -10,7 +10,7 @@
  */
 export interface HelloWorldConfig {
   /**
-   * What Claude is told to begin its answers with.
+   * The greeting that begins each answer of Claude.
    */
   greeting: string;
   /**
