@@ -105,12 +105,12 @@ const FAILING: readonly (readonly [string, string, string | RegExp])[] = [
   [
     "a plugin that refuses its section",
     `${GOOD}[plugins.slack]\nenabled = true\n`,
-    /^plugin slack: did not start: plugins\.slack\.webhook_url is not set/,
+    /^plugin slack: did not start: plugins\.slack: set webhook_url or feeds/,
   ],
   [
     "a tunnel on weak keys",
     `${GOOD}[plugins.cloudflare_tunnel]\nenabled = true\n`,
-    /^plugin cloudflare_tunnel: did not start: .* has \d+ characters; take 32 or more/,
+    /^plugin cloudflare_tunnel: did not start: .* must have at least 32 characters, got \d+/,
   ],
   [
     "a port in use",

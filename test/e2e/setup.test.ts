@@ -60,7 +60,7 @@ describe("the first questions", () => {
       await one.type("nonsense", KEY.enter);
       await one.shows("webhook_url must be");
       await one.type("\x15", slack.url(SECRET_PATH), KEY.enter);
-      await one.shows("a message was posted to the channel");
+      await one.shows("posted a message to the channel");
       expect(slack.posted.map(({ payload }) => payload.text)).to.deep.equal([
         "Claudeway is set up to post here.",
       ]);
@@ -109,7 +109,7 @@ describe("the first questions", () => {
     await choose(one, "slack");
     await one.shows("webhook_url (optional)");
     await one.type("http://127.0.0.1:9/services/T/B/x", KEY.enter);
-    await one.shows("can't be reached");
+    await one.shows("unreachable");
     await one.shows("What do you want to do?");
     await one.type(KEY.down, KEY.down, KEY.enter);
     await one.shows("Create an API key");

@@ -13,7 +13,7 @@ for (const { name, configSchema } of [slack, telegram]) {
     const folder = new URL(`../../plugins/${name}/`, import.meta.url);
     const text = readFileSync(new URL("README.md", folder), "utf8");
 
-    it("has every setting, as the schema describes it", () => {
+    it("lists every setting as the schema describes it", () => {
       const settings = Object.entries(configSchema["properties"] as Readonly<Record<string, Setting>>);
       const rows = settings.map(([key, { description, default: standard }]) => {
         const shown = standard === undefined ? "" : `\`${JSON.stringify(standard).replaceAll(",", ", ")}\``;
@@ -22,7 +22,7 @@ for (const { name, configSchema } of [slack, telegram]) {
       expect(text.match(/^\| `\w+` \|.*$/gm)).to.deep.equal(rows);
     });
 
-    it("shows pictures that there are", () => {
+    it("shows pictures that exist", () => {
       const pictures = [...text.matchAll(/src="([^"]+\.png)"/g)].map(([, path = ""]) => path);
       expect(pictures).to.have.length(7);
       for (const path of pictures) expect(existsSync(new URL(path, folder)), path).to.equal(true);

@@ -5,9 +5,9 @@ import { REPLIES, switchOnAndOff } from "./switching.js";
 
 const ROUNDS = 5;
 
-describe("every plugin that comes with it", () => {
+describe("every first-party plugin", () => {
   for (const name of FIRST_PARTY) {
-    it(`${name}: is on, is used, is off, twice, and leaves nothing`, async () => {
+    it(`${name}: leaves nothing after it is enabled, used and disabled, twice`, async () => {
       const { section = {}, use, end } = await trialOf(name);
       const gateway = await createTestGateway({ replies: REPLIES });
       try {
@@ -28,7 +28,7 @@ describe("every plugin that comes with it", () => {
   }
 
   for (const name of FIRST_PARTY.filter((one) => one !== "demo")) {
-    it(`${name}: goes on and off while turns run, none of which fails`, async () => {
+    it(`${name}: fails no running turn while it is enabled and disabled`, async () => {
       const { failures, turns, leaks } = await switchOnAndOff(name, ROUNDS);
       expect(failures).to.deep.equal([]);
       expect(turns).to.be.at.least(ROUNDS);
@@ -37,7 +37,7 @@ describe("every plugin that comes with it", () => {
   }
 
   for (const name of FIRST_PARTY) {
-    it(`${name}: refuses a setting that it does not know`, async () => {
+    it(`${name}: refuses an unknown setting`, async () => {
       const { section = {}, end } = await trialOf(name);
       try {
         const error = await createTestGateway({ plugins: [[name, { ...section, no_such_setting: 1 }]] }).then(

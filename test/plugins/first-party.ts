@@ -8,10 +8,10 @@ import { BotApiServer, CHAT_ID, TOKEN } from "./telegram/bot-api.js";
 /** The names of all plugins that this repository ships. */
 export const FIRST_PARTY = pluginNames();
 
-/** A plugin's other end of the line, how it is configured for that, and what it is used for a little. */
+/** A plugin's fake peer, its configuration for it, and a short use of the plugin. */
 export interface Trial {
   readonly section?: Readonly<Record<string, unknown>>;
-  /** Rejects where it does not do what it is there for. */
+  /** Rejects if the plugin does not work. */
   use(gateway: TestGateway): Promise<unknown>;
   end?(): Promise<unknown>;
 }
@@ -85,7 +85,7 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
   },
 };
 
-/** Sets up what a plugin is tried with. A plugin that has nothing here has to be given it. */
+/** Sets up the trial of a plugin. Every plugin needs one. */
 export async function trialOf(name: string): Promise<Trial> {
   const trial = TRIALS[name];
   if (trial === undefined) throw new Error(`test/plugins/first-party.ts has no trial of ${name}`);

@@ -2,7 +2,7 @@ import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
 import { NO_SERVICES, type PluginServices } from "#core/kernel/capabilities.js";
 import { temporaryFolder } from "../temporary.js";
 
-/** PluginServices of a gateway that is not there: what a test does not give throws when it is used. */
+/** PluginServices without a gateway: services that a test does not provide throw when used. */
 export function fakeOffers(given: Partial<PluginServices>): PluginServices {
   const offers = Object.create(NO_SERVICES, Object.getOwnPropertyDescriptors(given)) as PluginServices;
   if (given.storage === undefined) {

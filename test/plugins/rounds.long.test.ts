@@ -3,7 +3,7 @@ import { FIRST_PARTY } from "./first-party.js";
 import { switchOnAndOff } from "./switching.js";
 
 const ROUNDS = 200;
-/** Bytes of heap by which 150 rounds may grow it; what Node compiles and caches on the way varies. */
+/** Allowed heap growth over 150 rounds, in bytes; Node's compilation and caches vary. */
 const GROWN_BYTES = 8 * 1024 * 1024;
 
 describe(`${ROUNDS} times on and off`, function () {

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { createTestGateway, type Script, type TestGateway } from "@claudeway/testing";
 import { trialOf } from "./first-party.js";
 
-/** Asks for a tool where the prompt says so. */
+/** Calls a tool if the prompt says so. */
 export const REPLIES: Script = function* ({ prompt }) {
   const [, tool] = /\[\[(\w+)\]\]/.exec(prompt) ?? [];
   if (tool === "write") yield { tool: "Write", input: { file_path: "a.txt", content: "a" } };
@@ -11,11 +11,11 @@ export const REPLIES: Script = function* ({ prompt }) {
   yield `You said: ${prompt}`;
 };
 
-/** What came of switching a plugin on and off, over and over, while turns ran on other routes. */
+/** The result of enabling and disabling a plugin repeatedly while turns ran on other routes. */
 export interface Switching {
-  /** How many turns ran meanwhile. */
+  /** Number of turns that ran meanwhile. */
   readonly turns: number;
-  /** What went wrong with them. */
+  /** Their failures. */
   readonly failures: readonly string[];
   /**
    * Bytes by which the heap has grown, after a collection, from a quarter of the rounds on; without what it grows by as
@@ -26,7 +26,7 @@ export interface Switching {
   readonly ms: number;
 }
 
-/** Rejects where the plugin does not start, or leaves something. */
+/** Rejects if the plugin does not start, or leaves something behind. */
 export async function switchOnAndOff(name: string, rounds: number): Promise<Switching> {
   const { section = {}, end } = await trialOf(name);
   const started = performance.now();
@@ -36,7 +36,7 @@ export async function switchOnAndOff(name: string, rounds: number): Promise<Swit
     let before = weigh(traffic);
     for (let round = 0; round < rounds; round++) {
       if (round === Math.floor(rounds / 4)) before = weigh(traffic);
-      // One turn that begins before, one in between, and one while the plugin goes.
+      // One turn begins before, one in between, and one while the plugin is disabled.
       const turns = [traffic.turn()];
       await gateway.enable([name, section]);
       turns.push(traffic.turn());
@@ -70,7 +70,7 @@ class Traffic {
 
   constructor(private readonly gateway: TestGateway) {}
 
-  /** Runs one to its end. Never rejects. */
+  /** Runs one turn to its end. Never rejects. */
   async turn(): Promise<void> {
     try {
       const { success, error } = await this.gateway.turn("hello");

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import type { Command } from "./command.js";
 import { Lines } from "./lines.js";
 
-/** How cloudflared ended. */
+/** How cloudflared exited. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -10,12 +10,12 @@ export interface Exit {
   readonly startError?: string;
 }
 
-/** How long it may take after TERM, in ms: its own goodbye is set to two seconds. */
+/** Time until KILL after TERM, in ms. Its own grace period is set to two seconds. */
 const TERM_GRACE_MS = 3000;
 
 const LAST_WORDS_MS = 300;
 
-/** One run of cloudflared, in a process group of its own. */
+/** One run of cloudflared, in its own process group. */
 export class Cloudflared {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
@@ -28,7 +28,7 @@ export class Cloudflared {
     this.exited = new Promise((resolve) => {
       child.once("error", (error) => resolve({ code: null, signal: null, startError: codeOf(error) }));
       child.once("exit", (code, signal) => {
-        // Its last words may still be in the pipe; what it left running may hold that open.
+        // Its last output may still be in the pipe, and a child of it may keep the pipe open.
         const late = setTimeout(() => resolve({ code, signal }), LAST_WORDS_MS);
         child.once("close", () => {
           clearTimeout(late);
@@ -42,7 +42,7 @@ export class Cloudflared {
     }
   }
 
-  /** Ends it and what it started: TERM, a grace, KILL. */
+  /** Ends it and its children: TERM, a grace period, KILL. */
   end(): Promise<void> {
     this.#ending ??= this.#end();
     return this.#ending;
@@ -53,7 +53,7 @@ export class Cloudflared {
     const late = setTimeout(() => this.#signal("SIGKILL"), TERM_GRACE_MS);
     await this.exited;
     clearTimeout(late);
-    // What it left in its group ends with it.
+    // End the rest of its process group.
     this.#signal("SIGKILL");
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
@@ -63,7 +63,7 @@ export class Cloudflared {
     try {
       if (this.#child.pid !== undefined) process.kill(-this.#child.pid, signal);
     } catch {
-      // The group is empty: that is what was wanted.
+      // The group is empty already.
     }
   }
 }
@@ -71,8 +71,8 @@ export class Cloudflared {
 let prefix: readonly string[] | undefined;
 
 /**
- * The words before a command that let the kernel end it when the gateway dies, were it by SIGKILL: an open door to a
- * port that anybody may take next must not outlive us. Where there is no such program, the next start ends it.
+ * A command prefix that makes the kernel end the command when the gateway dies, even by SIGKILL: a tunnel to a port that
+ * another program may open next must not outlive the gateway. Without that program, the next start ends it.
  */
 function endedWithUs(): readonly string[] {
   const words = ["setpriv", "--pdeathsig", "KILL", "--"];

@@ -1,7 +1,7 @@
 import type { ListenAddress } from "@claudeway/core";
 import type { TunnelConfig } from "./config.js";
 
-/** What cloudflared is started with. */
+/** The command line and environment of cloudflared. */
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
@@ -9,21 +9,21 @@ export interface Command {
 }
 
 /**
- * Flags of both kinds: nothing from the user's own config file, whose rules could lead elsewhere and whose `loglevel`
- * could hide what is read here; no update that replaces the program; /ready on a port of its choice; a short goodbye.
+ * Flags of both kinds of tunnels: ignore the user's config file, whose rules could lead elsewhere and whose `loglevel`
+ * could hide the output read here; no automatic update; /ready on a free port; a short grace period.
  */
 const COMMON = [
   ...["--config", "/dev/null", "--loglevel", "info"],
   ...["--no-autoupdate", "--metrics", "127.0.0.1:0", "--grace-period", "2s"],
 ];
 
-/** What cloudflared needs of the gateway's environment; the rest is none of its business, secrets above all. */
+/** Environment variables that cloudflared needs. All others, which may be secrets, are withheld. */
 const HANDED_DOWN =
   /^(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|TUNNEL_(TRANSPORT_PROTOCOL|EDGE_IP_VERSION|REGION))$/i;
 
 /**
- * The command line for a quick tunnel to `origin`, or for a named one, whose token goes through the environment: argument
- * lists are everybody's to read.
+ * The command line for a quick tunnel to `origin`, or for a named tunnel. Its token is passed in the environment, because
+ * every user can read argument lists.
  */
 export function commandFor(
   program: string,
@@ -37,7 +37,7 @@ export function commandFor(
   return { program, args: ["tunnel", ...COMMON, "--url", origin], env };
 }
 
-/** The gateway's address for a program on this machine. */
+/** The gateway's URL for a program on this machine. */
 export function originOf({ host, port }: ListenAddress): string {
   if (host === "0.0.0.0") return `http://127.0.0.1:${port}`;
   if (host === "::") return `http://[::1]:${port}`;

@@ -1,18 +1,18 @@
 const STAMP = /^\d{4}-\d\d-\d\dT\S+ (INF|WRN|ERR|FTL|DBG) /;
-/** What cloudflared logs as an error and is none: hints that follow one, and that it was given no configuration. */
+/** Lines that cloudflared logs as errors but that are none: hints after an error, and the missing configuration file. */
 const ADVICE =
   /^(?:\s|\d+\. |Please |If |See |For example|https?:\/\/|Configuration file \/dev\/null was empty)/;
 const MAX_LENGTH = 300;
 
 /**
- * The reason why cloudflared fails, in its own words. What ends it, it prints without a time and level, on one or more
- * lines of which the first is the reason; what it survives, it logs as an error.
+ * The reason why cloudflared fails, in its own words. It prints fatal errors without time and level, on one or more lines,
+ * the first of which is the reason. It logs errors that it survives.
  */
 export class Complaint {
   #text = "";
   #inMessage = false;
 
-  /** Empty: cloudflared has not complained. */
+  /** Empty if cloudflared has reported no error. */
   get text(): string {
     return this.#text;
   }
@@ -28,7 +28,7 @@ export class Complaint {
       this.#text = text.trim().slice(0, MAX_LENGTH);
   }
 
-  /** What went wrong before is settled. */
+  /** Forgets earlier errors. */
   clear(): void {
     this.#text = "";
   }

@@ -1,4 +1,4 @@
-/** The `[plugins.cloudflare_tunnel]` section, checked and with its defaults. */
+/** The `[plugins.cloudflare_tunnel]` section, validated, with defaults. */
 export interface TunnelConfig {
   readonly cloudflared_bin: string;
   readonly tunnel_token?: string;

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What cloudflared says of itself: connected or not; `silent`: it has said nothing for several looks. */
+/** The state that cloudflared reports: connected or not; `silent` after several checks without a response. */
 export type Health = "connected" | "disconnected" | "silent";
 
 const ANSWER_MS = 5000;
 const MAX_SILENT_LOOKS = 3;
 
-/** Looks at cloudflared's /ready every so often, until the signal is aborted. Never rejects. */
+/** Polls cloudflared's /ready until the signal is aborted. Never rejects. */
 export async function watchHealth(
   url: string,
   { everyMs, signal }: { readonly everyMs: number; readonly signal: AbortSignal },
-  tell: (health: Health) => void,
+  report: (health: Health) => void,
 ): Promise<void> {
   let silent = 0;
   while (!signal.aborted) {
@@ -19,14 +19,14 @@ export async function watchHealth(
     const status = await ask(`${url}/ready`, Math.min(everyMs, ANSWER_MS), signal);
     silent = status === undefined ? silent + 1 : 0;
     if (signal.aborted) return;
-    if (status !== undefined) tell(status === 200 ? "connected" : "disconnected");
-    else if (silent === MAX_SILENT_LOOKS) tell("silent");
+    if (status !== undefined) report(status === 200 ? "connected" : "disconnected");
+    else if (silent === MAX_SILENT_LOOKS) report("silent");
   }
 }
 
-/** The status; undefined where none came in time. */
+/** The status; undefined if none came in time. */
 async function ask(url: string, ms: number, signal: AbortSignal): Promise<number | undefined> {
-  // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
+  // Not AbortSignal.any: each one would leave a listener on the plugin's signal, which lives for months.
   const look = new AbortController();
   const abort = () => look.abort();
   const timer = setTimeout(abort, ms);

@@ -10,7 +10,7 @@ export default definePlugin<TunnelConfig, "control">({
   apiVersion: 1,
   configSchema,
   needs: ["control"],
-  // Two connectors of one tunnel would share its requests, and the older one is on its way out.
+  // Two connectors of one tunnel would share its requests, and the older one is about to end.
   exclusive: true,
   setup: {
     ask: ["tunnel_token"],
@@ -23,9 +23,7 @@ export default definePlugin<TunnelConfig, "control">({
   apply(kernel, config) {
     const { control } = kernel;
     if (config.public_url !== undefined && config.tunnel_token === undefined) {
-      throw new Error(
-        "plugins.cloudflare_tunnel.public_url: only a named tunnel has an address of its own; set tunnel_token too",
-      );
+      throw new Error("plugins.cloudflare_tunnel.public_url requires a named tunnel; set tunnel_token too");
     }
     if (!config.allow_weak_keys) refuseWeakKeys(control.keys());
     let tunnel: Tunnel | undefined;

@@ -1,17 +1,17 @@
-/** Longer lines are cut: cloudflared's longest shows a configuration. */
+/** Longer lines are cut. cloudflared's longest line contains a configuration. */
 const MAX_LINE = 256 * 1024;
 
-/** Cuts a stream of text into lines. Holds one line at most, however much comes. */
+/** Splits a stream of text into lines. Buffers at most one line. */
 export class Lines {
   #begun = "";
 
-  constructor(private readonly take: (line: string) => void) {}
+  constructor(private readonly emit: (line: string) => void) {}
 
   push(text: string): void {
     let from = 0;
     for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", from)) {
       this.#add(text.slice(from, end));
-      this.take(this.#begun);
+      this.emit(this.#begun);
       this.#begun = "";
       from = end + 1;
     }

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 
-/** The absolute path of a program that is named by a path, or is to be looked for on the PATH; undefined: there is none. */
+/** The absolute path of a program given as a path, or found on the PATH; undefined if there is none. */
 export async function findProgram(name: string): Promise<string | undefined> {
   const { PATH = "" } = process.env;
   const candidates = name.includes("/")
@@ -15,10 +15,10 @@ export async function findProgram(name: string): Promise<string | undefined> {
 const INSTALL_PAGE =
   "https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/downloads/";
 
-/** What to do where there is no such program. */
+/** The error for a missing program, with its remedy. */
 export function missing(name: string): string {
   const where = name.includes("/") ? "" : " on the PATH";
-  return `there is no program ${name}${where}; install it (${INSTALL_PAGE}) or set cloudflared_bin`;
+  return `no program ${name}${where}; install it (${INSTALL_PAGE}) or set cloudflared_bin`;
 }
 
 async function isProgram(path: string): Promise<boolean> {

@@ -6,29 +6,29 @@ import { addressAmong, type Rule, type Sighting, sightingIn } from "./sighting.j
 
 export interface RunOptions {
   readonly command: Command;
-  /** The gateway's port: a named tunnel may serve several. */
+  /** The gateway's port; a named tunnel may serve several. */
   readonly port: number;
-  /** True: the address comes from the tunnel's rules, or from `publicUrl`; false: from the box of a quick tunnel. */
+  /** True if the URL comes from the tunnel's rules or from `publicUrl`; false if from the output of a quick tunnel. */
   readonly named: boolean;
   readonly publicUrl: string | undefined;
   readonly startMs: number;
   readonly checkMs: number;
   readonly signal: AbortSignal;
-  /** The address, each time that it changes; undefined: the tunnel stands, but nobody can tell its address. */
-  readonly stands: (url: string | undefined) => void;
-  /** It has lost its connection, and tries to get it back by itself. */
+  /** Called with the URL each time that it changes; undefined if the tunnel is up but its URL is unknown. */
+  readonly up: (url: string | undefined) => void;
+  /** Called when cloudflared has lost its connection; it reconnects by itself. */
   readonly lost: () => void;
 }
 
 /** How a run ended. */
 export interface Ended {
-  /** In words that fit after "cloudflared". */
+  /** The reason, phrased to follow "cloudflared". */
   readonly why: string;
-  /** How long the tunnel stood, in ms. */
-  readonly stoodMs: number;
+  /** How long the tunnel was up, in ms. */
+  readonly upMs: number;
 }
 
-/** One run of cloudflared from its start to its end, and what it said in between. */
+/** One run of cloudflared, from start to exit, and its output. */
 export class Run {
   readonly #cloudflared: Cloudflared;
   readonly #over = new AbortController();
@@ -38,35 +38,38 @@ export class Run {
   #isLost = false;
   #rules: readonly Rule[] = [];
   #address: string | undefined;
-  #told: { readonly url: string | undefined; readonly at: number } | undefined;
+  #announced: { readonly url: string | undefined; readonly at: number } | undefined;
 
   constructor(private readonly options: RunOptions) {
     this.#cloudflared = new Cloudflared(options.command, (line) => this.#read(line));
   }
 
-  /** Resolves when nothing of it is left. Never rejects. */
+  /** Resolves when the process and its children are gone. Never rejects. */
   async end(): Promise<Ended> {
     const { signal, startMs } = this.options;
     const stop = () => void this.#cloudflared.end();
     signal.addEventListener("abort", stop, { once: true });
     const late = setTimeout(() => {
-      if (this.#told === undefined) this.#giveUp(`had no tunnel after ${startMs / 1000} s`);
+      if (this.#announced === undefined) this.#giveUp(`had no tunnel after ${startMs / 1000} s`);
     }, startMs);
     const exit = await this.#cloudflared.exited;
     this.#over.abort();
     clearTimeout(late);
     signal.removeEventListener("abort", stop);
     await this.#cloudflared.end();
-    return { why: this.#explain(exit), stoodMs: this.#told === undefined ? 0 : Date.now() - this.#told.at };
+    return {
+      why: this.#explain(exit),
+      upMs: this.#announced === undefined ? 0 : Date.now() - this.#announced.at,
+    };
   }
 
   #read(line: string): void {
     const sighting = sightingIn(line);
     if (sighting === undefined) this.#complaint.read(line);
-    else this.#take(sighting);
+    else this.#handle(sighting);
   }
 
-  #take(sighting: Sighting): void {
+  #handle(sighting: Sighting): void {
     if (sighting.kind === "metrics") this.#watch(sighting.url);
     else {
       if (sighting.kind === "connected") {
@@ -75,21 +78,21 @@ export class Run {
       }
       if (sighting.kind === "rules") this.#rules = sighting.rules;
       if (sighting.kind === "address") this.#address = sighting.url;
-      this.#tell();
+      this.#announce();
     }
   }
 
-  /** A tunnel is up when it is connected; a quick one has an address before. */
-  #tell(): void {
-    const { named, publicUrl, port, stands } = this.options;
-    // One that is being ended may still say where it would have led.
+  /** Announces the tunnel once it is connected; a quick tunnel has its URL before that. */
+  #announce(): void {
+    const { named, publicUrl, port, up } = this.options;
+    // A run that is being ended may still print its URL.
     if (this.#verdict !== undefined) return;
     if (!this.#isConnected || (!named && this.#address === undefined)) return;
     const url = named ? (publicUrl ?? addressAmong(this.#rules, port)) : this.#address;
-    if (this.#told !== undefined && this.#told.url === url && !this.#isLost) return;
+    if (this.#announced !== undefined && this.#announced.url === url && !this.#isLost) return;
     this.#isLost = false;
-    this.#told = { url, at: this.#told?.at ?? Date.now() };
-    stands(url);
+    this.#announced = { url, at: this.#announced?.at ?? Date.now() };
+    up(url);
   }
 
   #watch(metrics: string): void {
@@ -100,13 +103,13 @@ export class Run {
   }
 
   #hear(health: Health): void {
-    if (health === "silent") this.#giveUp("did not answer any more");
-    if (this.#told === undefined) return;
+    if (health === "silent") this.#giveUp("stopped responding");
+    if (this.#announced === undefined) return;
     if (health === "disconnected" && !this.#isLost) {
       this.#isLost = true;
       this.options.lost();
     }
-    if (health === "connected") this.#tell();
+    if (health === "connected") this.#announce();
   }
 
   #giveUp(verdict: string): void {
@@ -116,8 +119,7 @@ export class Run {
 
   #explain({ code, signal, startError }: Exit): string {
     if (startError !== undefined) return `does not start (${startError})`;
-    const how =
-      this.#verdict ?? (signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`);
+    const how = this.#verdict ?? (signal === null ? `exited with code ${code}` : `was ended by ${signal}`);
     const { text } = this.#complaint;
     return text === "" ? how : `${how}: ${text}`;
   }

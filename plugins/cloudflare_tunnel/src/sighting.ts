@@ -1,27 +1,27 @@
-/** What one line of cloudflared's output tells. */
+/** Information from one line of cloudflared's output. */
 export type Sighting =
-  /** The address of a quick tunnel. */
+  /** The URL of a quick tunnel. */
   | { readonly kind: "address"; readonly url: string }
-  /** The rules of a named tunnel, as they are kept in Cloudflare's dashboard. */
+  /** The rules of a named tunnel, from Cloudflare's dashboard. */
   | { readonly kind: "rules"; readonly rules: readonly Rule[] }
-  /** A connection to Cloudflare stands. */
+  /** Connected to Cloudflare. */
   | { readonly kind: "connected" }
-  /** Where cloudflared tells how it is. */
+  /** The address of cloudflared's metrics server. */
   | { readonly kind: "metrics"; readonly url: string };
 
-/** One rule of a named tunnel: which requests go where. */
+/** One routing rule of a named tunnel. */
 export interface Rule {
   readonly hostname: string;
   readonly service: string;
 }
 
-// In a box of its own: an error may name an address of trycloudflare.com too.
+// Inside the box only: an error may name a trycloudflare.com address too.
 const ADDRESS = /\|\s+(https:\/\/[a-z0-9-]+(?:\.[a-z0-9-]+)+)\s+\|/;
 const METRICS = /Starting metrics server on (127\.0\.0\.1:\d+)\/metrics/;
 const CONNECTED = /Registered tunnel connection|Connection \S+ registered/;
 const RULES = /Updated to new configuration.* config="((?:[^"\\]|\\.)*)"/;
 
-/** Reads a line, as cloudflared 2022 to 2026 write them. */
+/** Parses a line of cloudflared, versions 2022 to 2026. */
 export function sightingIn(line: string): Sighting | undefined {
   const address = ADDRESS.exec(line)?.[1];
   if (address !== undefined) return { kind: "address", url: address };
@@ -32,7 +32,7 @@ export function sightingIn(line: string): Sighting | undefined {
   return rules === undefined ? undefined : { kind: "rules", rules: readRules(rules) };
 }
 
-/** The hostname that leads to this port, where exactly one does. */
+/** The hostname that leads to this port, if there is exactly one. */
 export function addressAmong(rules: readonly Rule[], port: number): string | undefined {
   const ours = rules.filter(({ service }) => portOf(service) === port);
   return ours.length === 1 && ours[0] !== undefined ? `https://${ours[0].hostname}` : undefined;
@@ -60,7 +60,7 @@ function parse(text: unknown): unknown {
   try {
     return typeof text === "string" ? JSON.parse(text) : undefined;
   } catch {
-    // Go quotes a few characters in a way of its own; then `public_url` has to say.
+    // Go quotes some characters differently from JSON; then `public_url` must be set.
     return undefined;
   }
 }

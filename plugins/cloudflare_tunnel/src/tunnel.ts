@@ -9,15 +9,15 @@ export interface TunnelOptions {
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal" | "childMark">;
   readonly config: TunnelConfig;
   readonly address: ListenAddress;
-  /** Tells everybody the address that the world sees; undefined: it is gone. */
+  /** Publishes the gateway's public URL; undefined when it is gone. */
   readonly announce: (url: string | undefined) => void;
 }
 
 const MAX_WAIT_MS = 60_000;
-/** A tunnel that stood this long is taken for a good one: what ends it is a new failure. */
+/** A tunnel that was up this long counts as good: its end starts a new series of failures. */
 const STEADY_MS = 60_000;
 
-/** Keeps cloudflared running, and says where it leads, until the plugin is switched off. */
+/** Keeps cloudflared running and publishes its URL, until the plugin is switched off. */
 export class Tunnel {
   #failures = 0;
   #said = "";
@@ -25,7 +25,7 @@ export class Tunnel {
   readonly #ended: Promise<void>;
 
   private constructor(private readonly options: TunnelOptions) {
-    this.#say("info", "cloudflared is starting; the address follows");
+    this.#say("info", "cloudflared is starting; its address follows");
     this.#ended = this.#keepRunning();
   }
 
@@ -33,7 +33,7 @@ export class Tunnel {
     return new Tunnel(options);
   }
 
-  /** Resolves when nothing of cloudflared is left; the scope's signal has to be aborted before. */
+  /** Resolves when cloudflared is gone. Call it after the scope's signal was aborted. */
   close(): Promise<void> {
     return this.#ended;
   }
@@ -42,10 +42,10 @@ export class Tunnel {
     const { scope, announce } = this.options;
     const { signal } = scope;
     while (!signal.aborted) {
-      const { why, stoodMs } = await this.#runOnce();
+      const { why, upMs } = await this.#runOnce();
       announce(undefined);
       if (signal.aborted) return;
-      this.#failures = stoodMs > STEADY_MS ? 1 : this.#failures + 1;
+      this.#failures = upMs > STEADY_MS ? 1 : this.#failures + 1;
       const waitMs = this.#waitMs();
       this.#say("warn", `cloudflared ${this.#withoutToken(why)}`, `; next try in ${waitMs / 1000} s`);
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
@@ -55,8 +55,8 @@ export class Tunnel {
   async #runOnce(): Promise<Ended> {
     const { config, scope, address, announce } = this.options;
     const program = await findProgram(config.cloudflared_bin);
-    if (program === undefined) return { why: `is missing: ${missing(config.cloudflared_bin)}`, stoodMs: 0 };
-    if (scope.signal.aborted) return { why: "was not started", stoodMs: 0 };
+    if (program === undefined) return { why: `is missing: ${missing(config.cloudflared_bin)}`, upMs: 0 };
+    if (scope.signal.aborted) return { why: "was not started", upMs: 0 };
     const run = new Run({
       command: commandFor(program, config, { origin: originOf(address), mark: scope.childMark }),
       port: address.port,
@@ -65,12 +65,12 @@ export class Tunnel {
       startMs: config.start_secs * 1000,
       checkMs: config.check_secs * 1000,
       signal: scope.signal,
-      stands: (url) => {
+      up: (url) => {
         this.#say(...standing(url, address.port));
         announce(url);
       },
       lost: () => {
-        this.#say("warn", "the connection to Cloudflare is lost; cloudflared tries to get it back");
+        this.#say("warn", "lost the connection to Cloudflare; cloudflared is reconnecting");
         announce(undefined);
       },
     });
@@ -82,7 +82,7 @@ export class Tunnel {
     return Math.min(retry_secs * 1000 * 2 ** Math.min(this.#failures - 1, 16), MAX_WAIT_MS);
   }
 
-  /** In the plugin list, and in the log where it is news. `passing` is no news by itself. */
+  /** Shows a line in the plugin list, and logs it if it changed. `passing` alone is not a change. */
   #say(level: "info" | "warn", line: string, passing = ""): void {
     const { log, notice } = this.options.scope;
     this.#withdrawNotice?.();
@@ -98,9 +98,9 @@ export class Tunnel {
 }
 
 function standing(url: string | undefined, port: number): ["info" | "warn", string] {
-  if (url !== undefined) return ["info", `the world reaches this gateway at ${url}`];
+  if (url !== undefined) return ["info", `this gateway is public at ${url}`];
   return [
     "warn",
-    `the tunnel stands, but which of its addresses leads to port ${port} can't be told; set plugins.cloudflare_tunnel.public_url`,
+    `the tunnel is up, but the address that leads to port ${port} is unknown; set plugins.cloudflare_tunnel.public_url`,
   ];
 }

@@ -3,8 +3,8 @@ import type { IncomingWebhookSendArguments } from "@slack/webhook";
 import type { News } from "./news.js";
 
 /*
- * Slack's limits, in characters: 3000 in a section's text, 150 in a header, 75 on a button, 50 blocks. Below them, since
- * Slack counts an escaped `&` as five.
+ * Slack's limits, in characters: 3000 for a section's text, 150 for a header, 75 for a button, 50 blocks. Ours are lower,
+ * because Slack counts an escaped `&` as five.
  */
 const MAX_TITLE = 140;
 const MAX_FACT = 200;
@@ -13,19 +13,19 @@ const MAX_DIGEST = 2800;
 const MAX_LINE = 240;
 const MAX_URL = 3000;
 
-/** What goes to a webhook; `text` is what notifications show, and old clients. */
+/** The body of a webhook request; notifications and old clients show `text`. */
 export type Message = Required<Pick<IncomingWebhookSendArguments, "text" | "blocks">> &
   Pick<IncomingWebhookSendArguments, "unfurl_links" | "unfurl_media">;
 
 type Blocks = Message["blocks"];
 
-/** Where a request can be decided. */
+/** Where a call can be decided. */
 export interface DecideAt {
-  /** The signed page, whole; undefined: nobody knows the gateway's address from outside. */
+  /** URL of the signed page; undefined if the gateway's public address is unknown. */
   readonly url: string | undefined;
 }
 
-/** One event as a message of its own. */
+/** One event as a message. */
 export function toMessage(news: News, decideAt?: DecideAt, lost = 0): Message {
   return message(summaryOf(news), [
     ...lossBlocks(lost),
@@ -36,7 +36,7 @@ export function toMessage(news: News, decideAt?: DecideAt, lost = 0): Message {
   ]);
 }
 
-/** Many events as one message: a line each, and how many did not fit. */
+/** Several events as one message: one line each, and the number of those that did not fit. */
 export function toDigest(news: readonly News[], lost = 0): Message {
   const title = `${news.length} events`;
   const lines: string[] = [];
@@ -56,17 +56,17 @@ export function toDigest(news: readonly News[], lost = 0): Message {
   ]);
 }
 
-/** The same without blocks, for a webhook that does not take them. */
+/** The same message without blocks, for a webhook that refuses them. */
 export function withoutBlocks({ text }: Message): Message {
   return message(text, []);
 }
 
-/** Text without markup, for mrkdwn: nothing in it is a mention, a link or an entity any more. */
+/** Escapes text for mrkdwn, so that it contains no mention, link or entity. */
 export function escapeText(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-/** Escaped, and never longer than `most`, whatever the escaping makes of it. */
+/** Escaped text of at most `most` characters after escaping. */
 function escapeWithin(text: string, most: number): string {
   let escaped = "";
   for (const character of clip(text, most)) {
@@ -77,7 +77,7 @@ function escapeWithin(text: string, most: number): string {
   return escaped;
 }
 
-/** The first characters of a text, never half an emoji. */
+/** The first characters of a text, without splitting an emoji. */
 export function clip(text: string, most: number): string {
   if (text.length <= most) return text;
   const end = /[\ud800-\udbff]/.test(text.charAt(most - 2)) ? most - 2 : most - 1;
@@ -102,14 +102,14 @@ function counted(news: readonly News[]): string {
 }
 
 function lossBlocks(lost: number): Blocks {
-  return lost === 0 ? [] : [section(`⚠️ *Older events dropped: ${lost}*, since Slack did not take them`)];
+  return lost === 0 ? [] : [section(`⚠️ *Older events dropped: ${lost}*, because Slack did not accept them`)];
 }
 
 function decideBlocks({ url }: DecideAt): Blocks {
   if (url === undefined || url.length > MAX_URL) {
     return [
       context(
-        "Decide through the API (`POST /approvals/:id`), the dashboard or Telegram: no public address is set",
+        "No public address is set. Decide through the API (`POST /approvals/:id`), the dashboard or Telegram",
       ),
     ];
   }
@@ -139,7 +139,7 @@ function context(text: string): Blocks[number] {
   return { type: "context", elements: [{ type: "mrkdwn", text, verbatim: true }] };
 }
 
-/** A rich text is shown as it is: nothing in it is markup, so nothing needs escaping. */
+/** Rich text is shown verbatim, without markup, so it needs no escaping. */
 function preformatted(text: string): Blocks[number] {
   const element = { type: "text", text: clip(spellHidden(text), MAX_DETAIL) } as const;
   return { type: "rich_text", elements: [{ type: "rich_text_preformatted", elements: [element] }] };
@@ -156,13 +156,13 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   "`": "\u02cb",
 };
 
-/** One line in mrkdwn that has no markup: Slack knows no way to escape it, so what would be markup looks like itself. */
+/** One line of mrkdwn without markup. Slack cannot escape markup characters, so look-alikes replace them. */
 function inline(text: string, most: number): string {
   const line = escapeWithin(spellHidden(oneLine(text)), most);
   return line.replace(/[*_~`]/g, (sign) => LOOK_ALIKES[sign] ?? sign);
 }
 
-/** One line between backticks; the text's own would end it. */
+/** One line between backticks; backticks in the text would end it. */
 function code(text: string, most = MAX_FACT): string {
   const line = spellHidden(oneLine(text)).replaceAll("`", "\u02cb");
   return escapeWithin(line, Math.min(most, MAX_LINE)) || " ";

@@ -6,24 +6,24 @@ import { Undelivered, type Webhook } from "./webhook.js";
 export interface FeedOptions {
   readonly webhook: Webhook;
   readonly events: readonly EventKind[];
-  /** Undefined: every key's. */
+  /** Undefined for all keys. */
   readonly keyIds: readonly string[] | undefined;
   readonly intervalMs: number;
-  /** How many events may wait. */
+  /** Maximum number of waiting events. */
   readonly backlog: number;
-  /** Where a request can be decided, as of now. */
+  /** Where a call can be decided at the moment. */
   readonly decideAt: (approvalId: string) => Promise<DecideAt>;
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
 const MAX_WAIT_MS = 60_000;
 
-/** One channel: events wait in order and go out one message at a time; those that gather meanwhile share one. */
+/** One channel. Events wait in order and are sent one message at a time; events that gather meanwhile share one. */
 export class Feed {
-  /** Events that were dropped, in all. */
+  /** Total number of dropped events. */
   dropped = 0;
   readonly #waiting: News[] = [];
-  #untold = 0;
+  #unreported = 0;
   #sending: Promise<void> | undefined;
   #failures = 0;
   #withdrawNotice: (() => void) | undefined;
@@ -38,7 +38,7 @@ export class Feed {
     return this.#waiting.length;
   }
 
-  /** Takes an event in, if this channel wants it. Never waits. */
+  /** Queues an event of a wanted kind. Never waits. */
   push(news: News): void {
     const { events, keyIds, scope } = this.options;
     if (scope.signal.aborted || !events.includes(news.kind)) return;
@@ -48,7 +48,7 @@ export class Feed {
     this.#sending ??= this.#sendAll();
   }
 
-  /** Sends what waits without the pauses between messages. Resolves when it is out, or after `ms`. */
+  /** Sends waiting events without pauses. Resolves when they are sent, or after `ms`. */
   async flush(ms: number): Promise<void> {
     this.#hurry = true;
     this.#wake?.();
@@ -60,7 +60,7 @@ export class Feed {
     clearTimeout(timer);
   }
 
-  /** Resolves when nothing of it runs any more. To be called once the scope's signal has been aborted. */
+  /** Resolves when all of its work has ended. Call it after the scope's signal was aborted. */
   async close(): Promise<void> {
     await this.#sending;
     if (this.#waiting.length === 0) return;
@@ -69,89 +69,89 @@ export class Feed {
     );
   }
 
-  /** The oldest gives way, but one that waits for a decision only to others of its kind. */
+  /** Drops the oldest event; a pending decision only if all events are pending decisions. */
   #dropOne(): void {
     const index = this.#waiting.findIndex(({ approvalId }) => approvalId === undefined);
     this.#waiting.splice(Math.max(index, 0), 1);
     this.dropped++;
-    this.#untold++;
-    if (this.#untold === 1) {
+    this.#unreported++;
+    if (this.#unreported === 1) {
       const { scope, webhook, backlog } = this.options;
-      scope.log.warn(`${webhook.name}: ${backlog} events wait; from here on the oldest are dropped`);
+      scope.log.warn(`${webhook.name}: ${backlog} events wait; dropping the oldest`);
     }
   }
 
   async #sendAll(): Promise<void> {
     const { signal } = this.options.scope;
-    // A tick for events that come together to be told together.
+    // One tick, so that simultaneous events share a message.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0 && !signal.aborted) {
-      const taken = this.#take();
-      const lost = this.#untold;
-      this.#untold = 0;
-      const waitMs = await this.#deliver(taken, lost);
+      const batch = this.#nextBatch();
+      const lost = this.#unreported;
+      this.#unreported = 0;
+      const waitMs = await this.#deliver(batch, lost);
       if (this.#waiting.length > 0 || waitMs > this.options.intervalMs) await this.#pause(waitMs);
     }
     this.#sending = undefined;
   }
 
-  /** The next one alone if it waits for a decision, else all up to the next one that does. */
-  #take(): News[] {
+  /** The next event alone if it is a pending decision, else all events up to the next pending decision. */
+  #nextBatch(): News[] {
     const next = this.#waiting.findIndex(({ approvalId }) => approvalId !== undefined);
     return this.#waiting.splice(0, next === -1 ? this.#waiting.length : Math.max(next, 1));
   }
 
   /** Milliseconds to wait before the next message. */
-  async #deliver(taken: readonly News[], lost: number): Promise<number> {
+  async #deliver(batch: readonly News[], lost: number): Promise<number> {
     const { intervalMs } = this.options;
     try {
-      await this.#send(await this.#toMessage(taken, lost));
+      await this.#send(await this.#toMessage(batch, lost));
       this.#succeeded();
       return intervalMs;
     } catch (error) {
-      this.#untold += lost;
-      // Anything else is a defect, of this message at most: the channel goes on.
-      if (!(error instanceof Undelivered) || error.kind === "payload") return this.#giveUp(taken, error);
-      this.#waiting.unshift(...taken);
+      this.#unreported += lost;
+      // Anything else is a defect that affects this message only: the channel continues.
+      if (!(error instanceof Undelivered) || error.kind === "payload") return this.#giveUp(batch, error);
+      this.#waiting.unshift(...batch);
       while (this.#waiting.length > this.options.backlog) this.#dropOne();
       return this.#failed(error);
     }
   }
 
-  /** A message that is not taken may be one whose blocks are not: its text is better than nothing. */
+  /** Slack may refuse a message because of its blocks: then send its plain text. */
   async #send(message: Message): Promise<void> {
     const { webhook, scope } = this.options;
     try {
       await webhook.send(message, scope.signal);
     } catch (error) {
       if (!(error instanceof Undelivered) || error.kind !== "payload") throw error;
-      scope.log.warn(`${webhook.name}: ${error.message}; sent again as plain text`);
+      scope.log.warn(`${webhook.name}: ${error.message}; sending it again as plain text`);
       await webhook.send(withoutBlocks(message), scope.signal);
     }
   }
 
-  async #toMessage(taken: readonly News[], lost: number): Promise<Message> {
-    const [first] = taken;
-    if (first === undefined || taken.length > 1) return toDigest(taken, lost);
+  async #toMessage(batch: readonly News[], lost: number): Promise<Message> {
+    const [first] = batch;
+    if (first === undefined || batch.length > 1) return toDigest(batch, lost);
     if (first.approvalId === undefined) return toMessage(first, undefined, lost);
     return toMessage(first, await this.options.decideAt(first.approvalId), lost);
   }
 
   #succeeded(): void {
-    if (this.#failures > 0) this.options.scope.log.info(`${this.options.webhook.name}: answers again`);
+    if (this.#failures > 0) this.options.scope.log.info(`${this.options.webhook.name}: works again`);
     this.#failures = 0;
     this.#withdrawNotice?.();
     this.#withdrawNotice = undefined;
   }
 
-  /** Slack did not like this very message: it would not like it later either. */
-  #giveUp(taken: readonly News[], error: unknown): number {
-    this.dropped += taken.length;
-    this.#untold += taken.length;
+  /** Slack refused this message: it would refuse it later too. */
+  #giveUp(batch: readonly News[], error: unknown): number {
+    this.dropped += batch.length;
+    this.#unreported += batch.length;
     const { webhook, scope, intervalMs } = this.options;
     scope.log.error(
       { err: error },
-      `${webhook.name}: ${taken.length} events dropped: a message was not taken`,
+      `${webhook.name}: ${batch.length} events dropped: Slack refused the message`,
     );
     return intervalMs;
   }
@@ -171,7 +171,7 @@ export class Feed {
   async #pause(ms: number): Promise<void> {
     const { signal } = this.options.scope;
     if (this.#hurry || signal.aborted) {
-      // In a hurry a webhook that fails is not tried again at once for ever.
+      // A failing webhook must not be retried in a tight loop while flushing.
       if (this.#failures === 0 || signal.aborted) return;
     }
     await new Promise<void>((resolve) => {

@@ -14,14 +14,14 @@ import {
 } from "./news.js";
 import { Webhook } from "./webhook.js";
 
-/** One channel, as `[[plugins.slack.feeds]]` names it. */
+/** One channel of `[[plugins.slack.feeds]]`. */
 export interface FeedConfig {
   readonly webhook_url: string;
   readonly events?: readonly EventKind[];
   readonly key_ids?: readonly string[];
 }
 
-/** The `[plugins.slack]` section, checked and with its defaults. */
+/** The `[plugins.slack]` section, validated, with defaults. */
 export interface SlackConfig {
   readonly webhook_url?: string;
   readonly events: readonly EventKind[];
@@ -33,7 +33,7 @@ export interface SlackConfig {
   readonly backlog: number;
 }
 
-/** How long the last messages may take when the gateway closes. */
+/** Maximum time for the last messages when the gateway closes. */
 const FLUSH_MS = 3000;
 
 export default definePlugin<SlackConfig, "approvals" | "control">({
@@ -48,7 +48,7 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
         const text = "Claudeway is set up to post here.";
         await new Webhook(webhook_url, config.timeout_secs * 1000).send({ text, blocks: [] }, signal);
       }
-      return "a message was posted to the channel";
+      return "posted a message to the channel";
     },
   },
   apply(kernel, config) {
@@ -57,7 +57,7 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
     const decideAt = async (approvalId: string): Promise<DecideAt> => {
       const base = config.public_url ?? control.publicUrl();
       if (base === undefined) return { url: undefined };
-      // A request that was decided meanwhile has no page any more.
+      // A call that was decided meanwhile has no page any more.
       const page = await approvals.link(approvalId).catch(() => undefined);
       return { url: page === undefined ? undefined : base.replace(/\/+$/, "") + page };
     };
@@ -97,6 +97,6 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
 
 function channelsOf({ webhook_url, feeds }: SlackConfig): readonly FeedConfig[] {
   const channels = webhook_url === undefined ? feeds : [{ webhook_url }, ...feeds];
-  if (channels.length === 0) throw new Error("plugins.slack.webhook_url is not set, and there are no feeds");
+  if (channels.length === 0) throw new Error("plugins.slack: set webhook_url or feeds");
   return channels;
 }

@@ -7,21 +7,21 @@ import {
   type TurnOutcome,
 } from "@claudeway/core";
 
-/** What a feed can be asked for, as `events` names it. */
+/** Event kinds of a feed, as named in `events`. */
 export type EventKind = "requests" | "sessions" | "failures" | "approvals";
 
-/** One thing that happened. All texts are plain; escaping is the message's business. */
+/** An event. All texts are plain; the message escapes them. */
 export interface News {
   readonly kind: EventKind;
-  /** Whose doing it was; null: nobody's. */
+  /** The key that caused it; null if none. */
   readonly keyId: string | null;
   readonly symbol: string;
   readonly title: string;
   /** Name and value, shortest first. */
   readonly facts: readonly (readonly [string, string])[];
-  /** Shown as it is, in a block of its own. */
+  /** Shown verbatim, in its own block. */
   readonly detail?: string;
-  /** Set where a decision is waited for. */
+  /** Set for a pending decision. */
   readonly approvalId?: string;
 }
 
@@ -33,7 +33,7 @@ const FAILED: Readonly<Record<Exclude<TurnOutcome["end"], "completed">, string>>
   lost: "Request lost in a crash",
 };
 
-/** A turn that ended. */
+/** A finished turn. */
 export function turnNews(turn: TurnInfo, outcome: TurnOutcome): News {
   const { response, end } = outcome;
   const facts = [
@@ -52,13 +52,13 @@ export function turnNews(turn: TurnInfo, outcome: TurnOutcome): News {
   return response.error === null ? news : { ...news, detail: response.error };
 }
 
-/** A turn that waits for a person, without a process. */
+/** A parked turn. */
 export function parkedNews({ keyId, sessionId }: TurnInfo): News {
   const facts = [
     ["key", keyId],
     ["session", sessionId],
   ] as const;
-  return { kind: "approvals", keyId, symbol: "⏸", title: "Parked until somebody decides", facts };
+  return { kind: "approvals", keyId, symbol: "⏸", title: "Parked until a decision is made", facts };
 }
 
 export function sessionNews(session: SessionInfo, what: "started" | "deleted"): News {
@@ -73,7 +73,7 @@ export function sessionNews(session: SessionInfo, what: "started" | "deleted"): 
   return { kind: "sessions", keyId, symbol, title: `Session ${what}`, facts };
 }
 
-/** Undefined: the request went as it should, or its turn tells of it. */
+/** Undefined if the request succeeded, or if its turn is reported. */
 export function requestNews(request: CompletedRequest): News | undefined {
   if (request.status !== 500) return undefined;
   const { method, path, status, id, keyId } = request;
@@ -86,7 +86,7 @@ export function requestNews(request: CompletedRequest): News | undefined {
     kind: "failures",
     keyId,
     symbol: "🔥",
-    title: "The gateway failed a request (500)",
+    title: "Internal error in a request (500)",
     facts,
     detail: `${method} ${path}`,
   };
@@ -109,8 +109,8 @@ const SETTLED: Readonly<Record<Approval["status"], readonly [symbol: string, tit
   pending: ["🔐", "Still waiting"],
   allowed: ["👍", "Approved"],
   denied: ["👎", "Denied"],
-  expired: ["⌛", "Expired: nobody decided"],
-  withdrawn: ["↩", "Withdrawn: the turn went on without it"],
+  expired: ["⌛", "Expired without a decision"],
+  withdrawn: ["↩", "Withdrawn: the turn continued without it"],
 };
 
 export function decidedNews(approval: Approval): News {
@@ -139,6 +139,6 @@ function seconds(ms: number): string {
 }
 
 function money({ usage }: TurnOutcome): string {
-  if (usage.costUsd === null) return "not known";
+  if (usage.costUsd === null) return "unknown";
   return `${usage.estimated ? "about " : ""}$${usage.costUsd.toFixed(4)}`;
 }

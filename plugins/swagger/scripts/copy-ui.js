@@ -1,4 +1,4 @@
-/** Copies Swagger UI's bundle, its style and their licenses to dist/ui, from where the plugin serves them. */
+/** Copies Swagger UI's bundle, style and licenses to dist/ui, where the plugin serves them. */
 import { cpSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";

@@ -4,7 +4,7 @@ import configSchema from "../config.schema.json" with { type: "json" };
 import { DOCUMENT, PAGE } from "./openapi.js";
 import { PAGES } from "./pages.js";
 
-/** The `[plugins.swagger]` section, checked and with its defaults. */
+/** The `[plugins.swagger]` section, validated, with defaults. */
 export interface SwaggerConfig {
   readonly public: boolean;
 }
@@ -20,7 +20,7 @@ export default definePlugin<SwaggerConfig, "control">({
       ctx.set("cache-control", "no-cache");
       ctx.body = kernel.control.openapi();
     });
-    // The page holds nothing of this gateway, and a browser can't send a key with it: it asks for one where need be.
+    // The page contains no data of this gateway, and a browser cannot send a key for it: the page asks for one if needed.
     kernel.mount("/docs", pageRouter(PAGES), { auth: "none", openapi: PAGE });
     kernel.mount("/openapi.json", document, { auth: config.public ? "none" : "key", openapi: DOCUMENT });
   },

@@ -1,33 +1,33 @@
 import type { PathsObject } from "@claudeway/core";
 
-/** What the document says of the page. */
+/** The page in the OpenAPI document. */
 export const PAGE: PathsObject = {
   "/": {
     get: {
       operationId: "showDocs",
-      summary: "Shows this document with Swagger UI",
+      summary: "Show this document in Swagger UI",
       responses: {
         "200": {
-          description: "The page.",
+          description: "The HTML page.",
           content: { "text/html": { schema: { type: "string" } } },
         },
-        "302": { description: "To `/docs/`, with the slash." },
-        "304": { description: "It is as it was: `ETag` and `If-None-Match`." },
+        "302": { description: "Redirect to `/docs/`." },
+        "304": { description: "Not modified." },
       },
     },
   },
 };
 
-/** What the document says of itself. */
+/** The OpenAPI document's own route. */
 export const DOCUMENT: PathsObject = {
   "/": {
     get: {
       operationId: "getOpenapi",
-      summary: "Gives this document",
-      description: "OpenAPI 3.1, made from the routes that are live at this moment, plugins' too.",
+      summary: "Get this document",
+      description: "OpenAPI 3.1, generated from the current routes, including those of plugins.",
       responses: {
         "200": {
-          description: "The document.",
+          description: "The OpenAPI document.",
           content: {
             "application/json": {
               schema: {

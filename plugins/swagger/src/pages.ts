@@ -10,7 +10,7 @@ export const PAGES: Pages = {
     "/swagger-ui.css": beside("./ui/swagger-ui.css"),
     "/swagger-ui-bundle.js": beside("./ui/swagger-ui-bundle.js"),
   },
-  // Nothing but what this gateway serves, and no inline script or style; Swagger UI's icons are data.
+  // Only files that this gateway serves, and no inline script or style; Swagger UI's icons are data URLs.
   policy: ["script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'"],
 };
 

@@ -1,18 +1,18 @@
-// The document is found beside this page, so that both may be served below any prefix.
+// The document's URL is relative to this page, so that both can be served below any prefix.
 const DOCUMENT = new URL("../openapi.json", document.location.href);
 
 const form = document.querySelector("form");
 const input = document.querySelector("#key");
 const problem = document.querySelector("#problem");
 
-/** Fetches the document, with a key if there is one, and shows it; asks for a key where it takes one. */
+/** Fetches the document, with a key if there is one, and shows it. Asks for a key if one is required. */
 async function load(key) {
   problem.textContent = "";
   try {
     const response = await fetch(DOCUMENT, key ? { headers: { authorization: `Bearer ${key}` } } : {});
     if (response.status === 401) {
       form.hidden = false;
-      if (key) problem.textContent = "This key is not known here.";
+      if (key) problem.textContent = "This key is not valid.";
       input.focus();
       return;
     }
@@ -21,7 +21,7 @@ async function load(key) {
     form.hidden = true;
     show(body, key);
   } catch (error) {
-    problem.textContent = `The API document can't be shown: ${error.message}`;
+    problem.textContent = `Cannot show the API document: ${error.message}`;
   }
 }
 
@@ -31,13 +31,13 @@ function show(spec, key) {
     spec: { ...spec, servers: spec.servers.map((server) => ({ ...server, url: absolute(server.url) })) },
     dom_id: "#ui",
     deepLinking: true,
-    // Without this the document would be sent to a validator on the net.
+    // Without this, Swagger UI would send the document to an online validator.
     validatorUrl: null,
     onComplete: () => key && ui.preauthorizeApiKey("bearer", key),
   });
 }
 
-/** Where a server of the document is, seen from the document. */
+/** Resolves a server URL relative to the document. */
 function absolute(url) {
   return new URL(url, DOCUMENT).href.replace(/\/$/, "");
 }

@@ -15,39 +15,39 @@ export interface AnswersOptions {
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
   readonly scope: Pick<PluginScope, "log" | "signal">;
-  /** An answer is shown whose turn was denied calls. */
+  /** Called when the answer of a turn with denied calls is shown. */
   readonly denied: (turn: Omit<ShownTurn, "messageId">, response: TurnResponse) => void;
 }
 
-/** A turn whose answer belongs in this chat. */
+/** A turn whose answer is shown in this chat. */
 export interface ShownTurn {
   readonly turnId: string;
   readonly sessionId: string;
   readonly keyId: string;
   /** The conversation. */
   readonly key: string;
-  /** The message that asked. */
+  /** The message with the prompt. */
   readonly messageId: number;
 }
 
-/** Shows turns' answers in the chat: growing ones, parked ones, and those that came while the gateway was away. */
+/** Shows answers in the chat: while they grow, after parking, and those that came while the gateway was down. */
 export class Answers {
   /** Turns whose answer is being shown. */
   readonly #shown = new Set<string>();
 
   constructor(private readonly options: AnswersOptions) {}
 
-  /** Whether this turn's answer is being shown, to its end. */
+  /** Whether this turn's answer is being shown. */
   shows(turnId: string): boolean {
     return this.#shown.has(turnId);
   }
 
-  /** Has the turn's answer shown when it ends, also if the gateway goes away before. */
+  /** Shows the turn's answer when it ends, even if the gateway restarts in between. */
   expect({ turnId, key, messageId }: ShownTurn): void {
     this.options.state.setParked(turnId, { turnId, key, messageId });
   }
 
-  /** Shows a running turn as it grows, to its end. Rejects only when the plugin is switched off. */
+  /** Shows the text of a running turn until it ends. Rejects only when the plugin is switched off. */
   async follow(handle: TurnHandle, turn: ShownTurn): Promise<void> {
     const { scope, state } = this.options;
     const answer = this.#growing(turn, turn.messageId);
@@ -55,16 +55,16 @@ export class Answers {
     scope.signal.addEventListener("abort", stop, { once: true });
     this.#shown.add(turn.turnId);
     try {
-      const told = await this.#read(handle, answer);
+      const soFar = await this.#read(handle, answer);
       const response = await untilAborted(handle.answer, scope.signal);
-      await this.#finish(answer, withAll(response, told), turn);
+      await this.#finish(answer, withAll(response, soFar), turn);
     } finally {
       scope.signal.removeEventListener("abort", stop);
       this.#shown.delete(turn.turnId);
       answer.stop();
       await state.saved();
     }
-    // While its parking was shown, it may have been decided, and be over.
+    // It may have been decided and have ended while its parking was shown.
     await this.#catchUpWith(turn);
   }
 
@@ -73,13 +73,13 @@ export class Answers {
     await this.#finish(this.#growing(turn, turn.messageId), response, turn);
   }
 
-  /** What Claude says of its own accord, when something in the background has ended. */
-  async tell(response: TurnResponse, turn: Omit<ShownTurn, "messageId">): Promise<void> {
+  /** Shows what Claude says by itself, after background work has ended. */
+  async showUnprompted(response: TurnResponse, turn: Omit<ShownTurn, "messageId">): Promise<void> {
     const { state } = this.options;
     await this.#finish(this.#growing(turn, state.lastOf(turn.key)), response, turn);
   }
 
-  /** A turn that was parked has ended, or is parked again. False: it is none of ours. */
+  /** A parked turn has ended, or is parked again. False if it does not belong to this chat. */
   async goneOn(
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
     response: TurnResponse,
@@ -96,7 +96,7 @@ export class Answers {
     return true;
   }
 
-  /** After a start: parked turns that ended while nobody was here to tell. */
+  /** After a start: shows parked turns that ended while the plugin was off. */
   async catchUp(): Promise<void> {
     for (const { turnId } of this.options.state.allParked) {
       await this.#catchUpWith({ turnId, sessionId: "", keyId: "" });
@@ -122,23 +122,23 @@ export class Answers {
     });
   }
 
-  /** Resolves to all the text that came. */
+  /** Resolves to all of the text. */
   async #read(handle: TurnHandle, answer: GrowingAnswer): Promise<string> {
     const { scope, say } = this.options;
     const frames = handle.read({ mode: "text" })[Symbol.asyncIterator]();
-    let told = "";
+    let soFar = "";
     for (;;) {
       const { value: frame, done } = await untilAborted(frames.next(), scope.signal);
-      if (done === true || frame?.event === "done") return told;
+      if (done === true || frame?.event === "done") return soFar;
       if (frame?.event === "text" && typeof frame.data === "string") {
-        told = frame.data;
-        answer.show(told);
+        soFar = frame.data;
+        answer.show(soFar);
       } else if (frame?.event === "queued")
         answer.show(`_${say("queued", { position: positionOf(frame.data) })}_`);
     }
   }
 
-  /** `turn` has no `messageId` where nobody asked; such a turn is never parked. */
+  /** `turn` has no `messageId` if it had no prompt; such a turn is never parked. */
   async #finish(
     answer: GrowingAnswer,
     response: TurnResponse,
@@ -152,10 +152,10 @@ export class Answers {
       await answer.finish(this.#textOf(response));
     } catch (error) {
       if (scope.signal.aborted) throw error;
-      scope.log.warn({ err: error, turn_id: turnId }, "an answer could not be shown");
+      scope.log.warn({ err: error, turn_id: turnId }, "could not show an answer");
     }
     if (response.pending_approval !== undefined) return;
-    // Forgotten only now: a gateway that died before would show it after its next start.
+    // Forget it only now: a gateway that dies before this shows it after its next start.
     state.setParked(turnId, undefined);
     if ((response.permission_denials?.length ?? 0) > 0) {
       denied(turn, response);
@@ -171,16 +171,16 @@ export class Answers {
   }
 }
 
-/** A result is the last of a turn's texts only; what was said before its tool calls stays in the chat. */
-function withAll(response: TurnResponse, told: string): TurnResponse {
-  return told.includes(response.result) ? { ...response, result: told } : response;
+/** The result is only the last text of a turn; text before tool calls stays in the chat. */
+function withAll(response: TurnResponse, soFar: string): TurnResponse {
+  return soFar.includes(response.result) ? { ...response, result: soFar } : response;
 }
 
 function positionOf(data: unknown): number {
   return typeof data === "object" && data !== null && "position" in data ? Number(data.position) : 0;
 }
 
-/** Rejects as soon as the signal is aborted, whatever becomes of the promise. */
+/** Rejects as soon as the signal is aborted, without waiting for the promise. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let abort: () => void = () => undefined;

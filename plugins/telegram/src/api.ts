@@ -4,12 +4,12 @@ import type { Telegram as Methods, Opts } from "telegraf/types";
 import { type BotApiAnswer, post } from "./transport.js";
 
 /**
- * Why a call failed. `token`: the bot's token is not taken; `conflict`: somebody else polls with it; `rejected`: this
- * very call is not taken; `busy`: anything that may be over later.
+ * Why a call failed. `token`: the bot token is refused; `conflict`: another program polls with it; `rejected`: this call
+ * is refused; `busy`: anything that may succeed later.
  */
 export type FailureKind = "token" | "conflict" | "rejected" | "busy";
 
-/** A call of the Bot API that failed. The message holds no secret. */
+/** A failed Bot API call. The message contains no secret. */
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
 
@@ -23,12 +23,12 @@ export class ApiFailure extends Error {
 }
 
 export interface CallOptions {
-  /** `once`: a failure is thrown; `persist`: what may be over later is tried again until the plugin is switched off. */
+  /** `once`: throw on failure; `persist`: retry temporary failures until the plugin is switched off. */
   readonly patience?: "once" | "persist";
   readonly timeoutMs?: number;
 }
 
-/** Whether a result is one; what is none counts as no answer. */
+/** Type guard for the result; a result that fails it counts as no answer. */
 export type Check<Result> = (result: unknown) => result is Result;
 
 export interface BotApiOptions {
@@ -43,30 +43,30 @@ const FIRST_WAIT_MS = 500;
 const MAX_WAIT_MS = 60_000;
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** The Bot API with a deadline for each call, and pauses where it asks for them. */
+/** Bot API client with a deadline per call; it pauses when Telegram asks for it. */
 export class BotApi {
   readonly #root: URL;
   #pausedUntil = 0;
 
-  /** Throws where `apiRoot` is no address. */
+  /** Throws if `apiRoot` is not a URL. */
   constructor(private readonly options: BotApiOptions) {
     const { apiRoot } = options;
-    if (!URL.canParse(apiRoot)) throw new Error(`api_root is no address: ${JSON.stringify(apiRoot)}`);
-    // A server may stand behind a path of its own.
+    if (!URL.canParse(apiRoot)) throw new Error(`api_root must be a URL, got ${JSON.stringify(apiRoot)}`);
+    // A server may be below a path.
     this.#root = new URL(apiRoot.endsWith("/") ? apiRoot : `${apiRoot}/`);
   }
 
-  /** Milliseconds until Telegram takes messages again, after a 429. */
+  /** Milliseconds until Telegram accepts messages again, after a 429. */
   get pausedMs(): number {
     return Math.max(0, this.#pausedUntil - Date.now());
   }
 
-  /** Calls a method whose result does not matter. Rejects with an `ApiFailure`. */
+  /** Calls a method and ignores its result. Rejects with an `ApiFailure`. */
   async call<M extends keyof Methods>(method: M, payload: Opts<M>, options?: CallOptions): Promise<void> {
     await this.ask(method, payload, (result): result is unknown => true, options);
   }
 
-  /** Resolves to the result. Rejects with an `ApiFailure`. A message whose answer got lost may be there twice. */
+  /** Resolves to the result. Rejects with an `ApiFailure`. A message may be sent twice if its response was lost. */
   async ask<M extends keyof Methods, Result>(
     method: M,
     payload: Opts<M>,
@@ -78,12 +78,12 @@ export class BotApi {
         if (patience === "persist") await this.#pause(this.pausedMs);
         const result = await this.#askOnce(method, payload, timeoutMs);
         if (check(result)) return result;
-        throw new ApiFailure("busy", `${method}: the answer makes no sense`);
+        throw new ApiFailure("busy", `${method}: unexpected response`);
       } catch (error) {
         const failure = this.#toFailure(error);
         if (failure.kind === "rejected" || patience === "once" || this.options.signal.aborted) throw failure;
         const waitMs = failure.retryAfterMs ?? waitBefore(attempt);
-        this.options.log.debug(`${method}: ${failure.message}; tried again in ${waitMs} ms`);
+        this.options.log.debug(`${method}: ${failure.message}; next try in ${waitMs} ms`);
         await this.#pause(waitMs);
       }
     }
@@ -92,7 +92,7 @@ export class BotApi {
   async #askOnce(method: string, payload: object, timeoutMs: number): Promise<unknown> {
     const { token, signal } = this.options;
     signal.throwIfAborted();
-    // Not AbortSignal.any: each of those leaves something at the plugin's signal, which lives for months.
+    // Not AbortSignal.any: each one would leave a listener on the plugin's signal, which lives for months.
     const call = new AbortController();
     const abort = () => call.abort();
     const timer = setTimeout(abort, timeoutMs);
@@ -122,11 +122,11 @@ export class BotApi {
     });
   }
 
-  /** What the transport throws may tell the address, and the token with it: it is not passed on. */
+  /** Errors of the transport may contain the URL and with it the token, so they are not passed on. */
   #toFailure(error: unknown): ApiFailure {
     if (error instanceof ApiFailure) return error;
     if (this.options.signal.aborted) return new ApiFailure("busy", "the plugin is switched off");
-    return new ApiFailure("busy", "no answer, or none that makes sense");
+    return new ApiFailure("busy", "no response, or an unexpected one");
   }
 }
 
@@ -150,5 +150,5 @@ function retryAfterMs(secs: number | undefined): number {
 }
 
 function movedTo(id: number | undefined): string {
-  return id === undefined ? "" : `; the group has another id now: set chat_id = "${id}"`;
+  return id === undefined ? "" : `; the group has a new id: set chat_id = "${id}"`;
 }

@@ -14,13 +14,13 @@ export interface ApprovalButtonsOptions {
   readonly say: Say;
   readonly approvalService: Approvals;
   readonly board: Board;
-  /** The conversation where sessions from elsewhere are told of. */
+  /** The conversation for approvals of sessions from outside this chat. */
   readonly homeKey: string;
 }
 
 const PENDING_AT_ONCE = 200;
 
-/** What waits at the approval service, a call or a question, decided by button or by a written answer. */
+/** Pending approvals (calls and questions), decided by a button or by a written answer. */
 export class ApprovalButtons {
   readonly #board: Board;
 
@@ -28,7 +28,7 @@ export class ApprovalButtons {
     this.#board = options.board;
   }
 
-  /** A call waits: shows it, once. */
+  /** Shows a pending call, once. */
   asked(approval: Approval): Promise<void> {
     return this.#board.inOrder(approval.id, async () => {
       const { state, approvalService, homeKey } = this.options;
@@ -45,7 +45,7 @@ export class ApprovalButtons {
     });
   }
 
-  /** A call was decided, by anybody anywhere: the buttons go, and the message says who it was. */
+  /** A call was decided, here or elsewhere: removes the buttons and says by whom. */
   decided(approval: Approval): Promise<void> {
     return this.#board.inOrder(approval.id, async () => {
       const { state, say } = this.options;
@@ -59,7 +59,7 @@ export class ApprovalButtons {
     });
   }
 
-  /** After a start: shows what was asked meanwhile, and what was decided. */
+  /** After a start: shows requests and decisions that were missed. */
   async reconcile(): Promise<void> {
     const { approvalService, state } = this.options;
     const { approvals } = await approvalService.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
@@ -72,7 +72,7 @@ export class ApprovalButtons {
     for (const approval of approvals.toReversed()) await this.asked(approval);
   }
 
-  /** Somebody who may pressed a button of this message. */
+  /** An allowed user pressed a button of this message. */
   async pressed(press: CallbackQuery, keyboard: ApprovalKeyboard, action: string): Promise<void> {
     const approval = await this.options.approvalService.get(keyboard.subject.approvalId);
     if (approval === undefined) return this.#board.refuse(press, "staleButton");
@@ -85,7 +85,7 @@ export class ApprovalButtons {
     return this.#pressedOption(press, keyboard, approval, action);
   }
 
-  /** A reply to a question is its answer. False: the message is no question of ours. */
+  /** Treats a reply to a question as its answer. False if the message is not a question of the bot. */
   async answeredByText(messageId: number, text: string, user: User): Promise<boolean> {
     const keyboard = this.options.state.keyboards.find((one) => one.messageId === messageId);
     if (keyboard?.subject.kind !== "approval" || keyboard.verdict !== undefined) return false;
@@ -111,7 +111,7 @@ export class ApprovalButtons {
     await this.#board.say(press, "pressed");
   }
 
-  /** The open question has its answer: goes on to the next one, or decides. */
+  /** Records the answer of the open question, then shows the next one or decides. */
   async #answer(keyboard: ApprovalKeyboard, approval: Approval, answer: string, by: Press): Promise<void> {
     const { ticked: _ticked, ...subject } = keyboard.subject;
     const answered = [...(subject.answered ?? []), answer];
@@ -120,7 +120,7 @@ export class ApprovalButtons {
     const questions = questionsOf(approval);
     if (answered.length >= questions.length) {
       const decision = { decision: "allow", updatedInput: answersOf(questions, answered) } as const;
-      // Where it did not count, the last question stays open.
+      // If the decision did not count, the last question stays open.
       if (!(await this.#decide(approval, by, decision))) this.options.state.setKeyboard(keyboard);
       return;
     }

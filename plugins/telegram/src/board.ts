@@ -14,20 +14,20 @@ export interface BoardOptions {
   readonly scope: Pick<PluginScope, "log">;
 }
 
-/** Who decides; `id` is that of the press, where there was one. */
+/** Who decides; `id` is the id of the button press, if there was one. */
 export interface Press {
   readonly id?: string;
   readonly from: User;
 }
 
-/** Messages with buttons, as both kinds of decisions need them. */
+/** Messages with buttons, shared by both kinds of decisions. */
 export class Board {
-  /** Work on a card goes in order, so that a decision never comes before its question. */
+  /** Work on a card runs in order, so that a decision never precedes its question. */
   readonly #lines = new Map<string, Promise<void>>();
 
   constructor(private readonly options: BoardOptions) {}
 
-  /** Shows a card in a conversation, and remembers it. */
+  /** Shows a card in a conversation, and stores it. */
   async post(keyboard: Keyboard, key: string, { html, keyboard: buttons }: Card): Promise<void> {
     const { chat, state } = this.options;
     const place = placeOf(key, isChain(key) ? state.lastOf(key) : undefined);
@@ -37,7 +37,7 @@ export class Board {
     await state.saved();
   }
 
-  /** The decision is on the message before it is forgotten here. */
+  /** Shows the decision on the message, then forgets the card. */
   async settle(keyboard: Keyboard, { html }: Card): Promise<void> {
     const { chat, state } = this.options;
     state.setKeyboard(keyboard);
@@ -46,19 +46,19 @@ export class Board {
     await state.saved();
   }
 
-  /** A press that counts for nothing. */
+  /** Refuses a button press. */
   refuse(press: CallbackQuery, text: "staleButton" | "alreadyDecided"): Promise<void> {
     const { id, username } = press.from;
-    this.options.scope.log.warn({ user_id: id, username }, `a button press was turned away: ${text}`);
+    this.options.scope.log.warn({ user_id: id, username }, `refused a button press: ${text}`);
     return this.say(press, text);
   }
 
-  /** Shows a person who pressed a button a line. */
+  /** Shows a short notice to the person who pressed a button. */
   async say(by: Press, text: Parameters<Say>[0], values?: Parameters<Say>[1]): Promise<void> {
     if (by.id !== undefined) await this.options.chat.answerPress(by.id, this.options.say(text, values));
   }
 
-  /** Work of one line, one after the other. Settles as the work does. */
+  /** Runs work of one card in sequence. Settles as the work does. */
   inOrder(line: string, work: () => Promise<void>): Promise<void> {
     const before = this.#lines.get(line) ?? Promise.resolve();
     const done = before.then(work, work);
@@ -72,7 +72,7 @@ export class Board {
   }
 }
 
-/** A person as the others in the chat know them. */
+/** A person's name as shown in the chat. */
 export function nameOf({ first_name, last_name, username, id }: User): string {
   const name = [first_name, last_name].filter(Boolean).join(" ").trim().slice(0, 64) || String(id);
   return username === undefined ? name : `${name} (@${username})`;

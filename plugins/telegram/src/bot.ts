@@ -23,16 +23,16 @@ export interface BotOptions {
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
-/** Telegram shows this bot as the author of what an admin of a group writes without a name. */
+/** Telegram's author of messages by anonymous group admins. */
 const ANONYMOUS_ADMIN = 1087968824;
-/** How often a stranger's chat, or an album, gets an answer, and the log a line, in ms. */
+/** Milliseconds between two replies, and log lines, for the same unknown chat, user or album. */
 const ANSWER_EVERY_MS = 600_000;
 const MAX_ANSWERED = 1000;
 
-/** What comes in: only the one chat and those who may are listened to. */
+/** Incoming updates. Accepts only the configured chat and allowed users. */
 export class Bot {
   readonly #telegraf: Telegraf;
-  /** Who was answered, and when: nobody makes the bot talk, or the log grow, as they please. */
+  /** When each sender was last answered, so that a stranger cannot flood the chat or the log. */
   readonly #answered = new Map<string, number>();
   readonly #running = new Set<Promise<void>>();
 
@@ -42,19 +42,19 @@ export class Bot {
     });
     this.#telegraf.on("message", (context) => this.#message(context.message));
     this.#telegraf.on("callback_query", (context) => this.#press(context.callbackQuery));
-    // An error that nobody catches here would set the process's exit code.
+    // An uncaught error here would set the process's exit code.
     this.#telegraf.catch((error) => {
       throw error;
     });
   }
 
-  /** Resolves when the update needs no second delivery; what it set off goes on. */
+  /** Resolves when the update needs no redelivery; the work that it started continues. */
   async handle(update: Update, me: UserFromGetMe): Promise<void> {
     this.#telegraf.botInfo = me;
     await this.#telegraf.handleUpdate(update);
   }
 
-  /** Resolves when nothing of it runs any more. To be called once the plugin's signal has been aborted. */
+  /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
   async close(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -67,7 +67,7 @@ export class Bot {
     const { from, message_id: id } = message;
     if (from === undefined || !this.#mayUse(from)) return this.#turnAwayUser(message);
     // Delivered twice, or again after a restart.
-    if (!state.take(id)) return;
+    if (!state.accept(id)) return;
     const key = keyOf(message, (answered) => state.chainOf(answered));
     const text = "text" in message ? message.text.trim() : "";
     if (text === "") return this.#sayTextOnly(message, key);
@@ -80,8 +80,8 @@ export class Bot {
     }
     const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
     if (answered !== undefined && (await approvals.answeredByText(answered, text, from))) return;
-    // The CLI does not know whose command "/compact@the_bot" is.
-    await conversations.take(
+    // The CLI does not understand "/compact@the_bot".
+    await conversations.accept(
       key,
       id,
       command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""),
@@ -93,10 +93,7 @@ export class Bot {
     const chatId = press.message?.chat.id;
     const here = chatId !== undefined && this.#isHere(chatId);
     if (here && this.#mayUse(press.from)) return this.#inBackground(() => buttons.pressed(press));
-    scope.log.warn(
-      { chat_id: chatId, user_id: press.from.id },
-      "a button press of a stranger was turned away",
-    );
+    scope.log.warn({ chat_id: chatId, user_id: press.from.id }, "refused a button press by an unknown user");
     const text = say(here ? "notForYou" : "otherChat");
     this.#inBackground(async () => {
       await api.call("answerCallbackQuery", { callback_query_id: press.id, text });
@@ -116,7 +113,7 @@ export class Bot {
     if (isService(message) || !this.#isTime(`chat ${message.chat.id}`)) return;
     this.options.scope.log.warn(
       { chat_id: message.chat.id, user_id: message.from?.id },
-      "a message from another chat was turned away; further ones of it are for ten minutes, silently",
+      "refused a message from another chat; not logged again for ten minutes",
     );
     this.#reply(message, "otherChat");
   }
@@ -127,7 +124,7 @@ export class Bot {
     if (!this.#isTime(`user ${message.from?.id}`)) return;
     this.options.scope.log.warn(
       { user_id: message.from?.id },
-      "a message of somebody who is not in allowed_users was turned away; further ones are for ten minutes, silently",
+      "refused a message by a user who is not in allowed_users; not logged again for ten minutes",
     );
     this.#reply(message, anonymous ? "anonymous" : "notForYou");
   }
@@ -162,13 +159,12 @@ export class Bot {
     return true;
   }
 
-  /** Polling goes on meanwhile. */
+  /** Runs work while polling continues. */
   #inBackground(work: () => Promise<void>): void {
     const run = work()
       .catch((error: unknown) => {
         const { scope } = this.options;
-        if (!scope.signal.aborted)
-          scope.log.warn({ err: error }, "something that was asked for in the chat failed");
+        if (!scope.signal.aborted) scope.log.warn({ err: error }, "a request from the chat failed");
       })
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
@@ -181,7 +177,7 @@ function isCommand(name: string): boolean {
   return COMMANDS.includes(name);
 }
 
-/** Kinds of messages that somebody wrote, or made; all others Telegram made. */
+/** Kinds of messages made by a person; Telegram makes all others. */
 const WRITTEN = [
   "text",
   "photo",
@@ -198,7 +194,7 @@ const WRITTEN = [
   "dice",
 ];
 
-/** Telegram brings what is posted in a linked channel into its group by itself: nobody wrote it to the bot. */
+/** Telegram forwards posts of a linked channel to its group by itself: they are not addressed to the bot. */
 function isChannelPost(message: Message): boolean {
   return "is_automatic_forward" in message && message.is_automatic_forward === true;
 }

@@ -13,17 +13,17 @@ export interface ButtonsOptions {
 
 const DATA = /^([\w-]{16}):([adsk]|o\d{1,3})$/;
 
-/** Finds whose button was pressed: each counts once, on its own message. */
+/** Routes a button press to its message. Each button counts once, and only on its own message. */
 export class Buttons {
   constructor(private readonly options: ButtonsOptions) {}
 
-  /** After a start: shows what was asked meanwhile, and what was decided. */
+  /** After a start: shows requests and decisions that were missed. */
   async reconcile(): Promise<void> {
     await this.options.denials.reconcile();
     await this.options.approvals.reconcile();
   }
 
-  /** Somebody who may pressed a button. */
+  /** An allowed user pressed a button. */
   async pressed(press: CallbackQuery): Promise<void> {
     const { state, board, approvals, denials } = this.options;
     const [, token = "", action = ""] = DATA.exec("data" in press ? press.data : "") ?? [];

@@ -11,13 +11,13 @@ export interface Card {
   readonly keyboard: InlineKeyboardMarkup | undefined;
 }
 
-/** What a button of ours does: approve, deny, approve for the session, a question's option, its end. */
+/** What a button does: approve, deny, approve for the session, choose an option, finish a question. */
 export type Action = "a" | "d" | "s" | "k" | `o${number}`;
 
 export interface CardOptions {
   readonly say: Say;
   readonly token: string;
-  /** Set once it is decided: then there are no buttons. */
+  /** Set once decided; then there are no buttons. */
   readonly verdict?: string | undefined;
 }
 
@@ -30,7 +30,7 @@ const MAX_OPTION = 200;
 const MAX_BUTTON = 60;
 const MAX_VERDICT = 300;
 
-/** A tool call that waits for a decision, or was decided. */
+/** A pending or decided tool call. */
 export function callCard(approval: Approval, options: CardOptions): Card {
   const { say, verdict } = options;
   const html = [
@@ -43,7 +43,7 @@ export function callCard(approval: Approval, options: CardOptions): Card {
   return { html, keyboard: verdict === undefined ? actionKeyboard(rows, options) : undefined };
 }
 
-/** Calls that a turn was denied in approval mode 2; a press lets exactly these run. */
+/** Denied calls of a turn in `deny` mode; approving lets exactly these run. */
 export function denialsCard(
   denials: NonNullable<TurnResponse["permission_denials"]>,
   options: CardOptions,
@@ -62,7 +62,7 @@ export function denialsCard(
   return { html, keyboard: verdict === undefined ? actionKeyboard([["a", "d"]], options) : undefined };
 }
 
-/** A question of Claude's: the one that is being answered has its options as buttons. */
+/** A question by Claude: the open one has its options as buttons. */
 export function questionCard(
   approval: Approval,
   answered: readonly string[],
@@ -143,13 +143,13 @@ function optionKeyboard(
   return { inline_keyboard: [...rows, many ? [done, deny] : [deny]] };
 }
 
-/** A button without text is refused. */
+/** Telegram refuses a button without text. */
 function buttonText(label: string): string {
   const clean = spellHidden(label).replace(/\s+/g, " ").trim();
   return Array.from(clean).slice(0, MAX_BUTTON).join("") || "–";
 }
 
-/** One line, escaped, with nothing in it that can't be seen. */
+/** One escaped line without invisible characters. */
 function line(text: string, most: number): string {
   return plainHtml(spellHidden(text).replace(/\s+/g, " ").trim(), most);
 }

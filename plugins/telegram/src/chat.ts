@@ -3,11 +3,11 @@ import type { InlineKeyboardMarkup } from "telegraf/types";
 import { ApiFailure, type BotApi, type CallOptions } from "./api.js";
 import { isObject } from "./shapes.js";
 
-/** Where in the chat something belongs. */
+/** A place in the chat. */
 export interface Place {
-  /** Id of the topic; undefined: General, or a chat without topics. */
+  /** Id of the topic; undefined for General, or a chat without topics. */
   readonly thread?: number | undefined;
-  /** The message that it answers. */
+  /** The message that is replied to. */
   readonly replyTo?: number | undefined;
 }
 
@@ -29,12 +29,12 @@ export class Chat {
     private readonly scope: Pick<PluginScope, "log" | "notice">,
   ) {}
 
-  /** Milliseconds until an answer that grows may show itself: after a 429, or after another one that did. */
+  /** Milliseconds until a growing answer may be updated: after a 429, or after another answer's update. */
   get growthPauseMs(): number {
     return Math.max(this.api.pausedMs, this.#nextGrowthAt - Date.now());
   }
 
-  /** Telegram counts the edits of a whole chat: all answers that grow share one an interval. False: not now. */
+  /** Telegram limits edits per chat, so all growing answers share one edit per interval. False if it is too early. */
   takeGrowth(intervalMs: number): boolean {
     if (this.growthPauseMs > 0) return false;
     this.#nextGrowthAt = Date.now() + intervalMs;
@@ -62,7 +62,7 @@ export class Chat {
     });
   }
 
-  /** Changes a message, its buttons too. False: it is not there any more, or can't be changed. */
+  /** Edits a message and its buttons. False if it is gone or cannot be edited. */
   async edit(messageId: number, html: string, options: MessageOptions = {}): Promise<boolean> {
     const { keyboard = NO_KEYBOARD, patience = "persist" } = options;
     const payload = {
@@ -96,7 +96,7 @@ export class Chat {
     await this.api.call("deleteMessage", { chat_id: this.id, message_id: messageId });
   }
 
-  /** Shows a person who pressed a button a line. Too late is no matter: Telegram forgets presses soon. */
+  /** Shows a short notice to the person who pressed a button. A failure is ignored: Telegram forgets presses soon. */
   async answerPress(pressId: string, text: string): Promise<void> {
     await this.api
       .call("answerCallbackQuery", { callback_query_id: pressId, text: text.slice(0, 200) })
@@ -114,14 +114,12 @@ export class Chat {
     await this.api.call("closeForumTopic", { chat_id: this.id, message_thread_id: thread });
   }
 
-  /** What belongs in a topic that was closed or deleted comes to General: a question must reach somebody. */
+  /** Messages for a closed or deleted topic are sent to General: a question must reach somebody. */
   async #deliver(place: Place, send: (where: Where) => Promise<SentMessage>): Promise<number> {
     try {
       const sent = await send(whereOf(place)).catch((error: unknown) => {
         if (place.thread === undefined || !isTopicGone(error)) throw error;
-        this.scope.log.info(
-          `topic ${place.thread} is closed or deleted; what belongs there comes to General`,
-        );
+        this.scope.log.info(`topic ${place.thread} is closed or deleted; its messages are sent to General`);
         return send({});
       });
       this.#withdrawNotice?.();
@@ -133,10 +131,10 @@ export class Chat {
     }
   }
 
-  /** Stands in the plugin list until a message is taken: the bot may have been removed, muted, or its group moved. */
+  /** Shown in the plugin list until a message succeeds: the bot may be removed or muted, or its group moved. */
   #say(reason: string): void {
     this.#withdrawNotice?.();
-    this.#withdrawNotice = this.scope.notice(`telegram: chat ${this.id} took no message: ${reason}`);
+    this.#withdrawNotice = this.scope.notice(`telegram: chat ${this.id} refused a message: ${reason}`);
   }
 }
 

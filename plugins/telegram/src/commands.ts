@@ -21,11 +21,11 @@ export interface CommandsOptions {
   readonly scope: Pick<PluginScope, "log">;
 }
 
-/** A command as somebody wrote it. */
+/** A command as written in the chat. */
 export interface Command {
   readonly name: string;
   readonly argument: string;
-  /** Of the bot that it is meant for, where it says one. */
+  /** The bot that it names, if any. */
   readonly bot: string | undefined;
 }
 
@@ -34,7 +34,7 @@ type Name = (typeof NAMES)[number];
 
 const MAX_MODEL = 100;
 
-/** What Telegram offers people who type a slash. */
+/** The commands that Telegram suggests after a slash. */
 export function botCommands(say: Say): BotCommand[] {
   const described = {
     new: "helpNew",
@@ -46,17 +46,17 @@ export function botCommands(say: Say): BotCommand[] {
   return NAMES.map((name) => ({ command: name, description: say(described[name]) }));
 }
 
-/** Undefined: the text is none. */
+/** Undefined if the text is not a command. */
 export function parseCommand(text: string): Command | undefined {
   const [, name, bot, argument = ""] = /^\/([A-Za-z]\w*)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
   return name === undefined ? undefined : { name: name.toLowerCase(), bot, argument: argument.trim() };
 }
 
-/** The bot's own commands; what it does not know is a prompt, since the CLI has commands too. */
+/** The bot's own commands. Others are prompts, since the CLI has slash commands too. */
 export class Commands {
   constructor(private readonly options: CommandsOptions) {}
 
-  /** False: it is none of the bot's. */
+  /** False if it is not a command of the bot. */
   async run({ name, argument }: Command, key: string, messageId: number, forum: boolean): Promise<boolean> {
     const known = NAMES.find((one) => one === (name === "start" ? "help" : name));
     if (known === undefined) return false;
@@ -71,7 +71,7 @@ export class Commands {
     return true;
   }
 
-  /** In General a topic of its own, in a topic a new session there, in a plain chat a new chain of replies. */
+  /** In General: a new topic. In a topic: a new session there. In a plain chat: a new reply chain. */
   async #new(key: string, messageId: number, argument: string, forum: boolean): Promise<void> {
     const { state, conversations, config } = this.options;
     const model = argument.slice(0, MAX_MODEL) || config.model;
@@ -86,7 +86,7 @@ export class Commands {
     await conversations.note(key, messageId, "newInTopic", { model });
   }
 
-  /** False: the bot may not make topics. */
+  /** False if the bot may not create topics. */
   async #newTopic(messageId: number, model: string): Promise<boolean> {
     const { chat, state, conversations, say, scope } = this.options;
     const name = say("newTopic", { model, time: new Date().toISOString().slice(5, 16).replace("T", " ") });
@@ -95,7 +95,7 @@ export class Commands {
       state.setConversation(key, { model });
       await chat.send(plainHtml(say("newInTopic", { model }), 1000), placeOf(key));
     } catch (error) {
-      scope.log.warn({ err: error }, "no topic could be made; the session is held in General");
+      scope.log.warn({ err: error }, "could not create a topic; the session is in General");
       return false;
     }
     await conversations.note(topicKey(undefined), messageId, "seeTopic", { name });

@@ -1,9 +1,9 @@
 import type { Language } from "./texts.js";
 
-/** What the feed can be asked for, as `events` names it. */
+/** Event kinds of the feed, as named in `events`. */
 export type EventKind = "requests" | "sessions" | "failures" | "approvals";
 
-/** The `[plugins.telegram]` section, checked and with its defaults. */
+/** The `[plugins.telegram]` section, validated, with defaults. */
 export interface TelegramConfig {
   readonly bot_token: string;
   readonly chat_id: string;

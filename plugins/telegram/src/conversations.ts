@@ -23,16 +23,16 @@ export interface ConversationsOptions {
 const MAX_WAITING = 50;
 const MAX_NOTE = 1000;
 
-/** Conversations: what is written in one is answered in order, each message in its turn. */
+/** Conversations. Messages of one conversation are answered one by one, in order. */
 export class Conversations {
-  /** Messages in each conversation that are not answered yet, the running one first. */
+  /** Unanswered messages by conversation, the running one first. */
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #running = new Set<Promise<void>>();
 
   constructor(private readonly options: ConversationsOptions) {}
 
-  /** Takes a message in; it is answered when those before it are. Resolves when it would survive a kill. */
-  async take(key: string, messageId: number, prompt: string): Promise<void> {
+  /** Queues a message. Resolves when it would survive a kill. */
+  async accept(key: string, messageId: number, prompt: string): Promise<void> {
     const { state } = this.options;
     if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
     const waiting = { key, messageId, prompt };
@@ -42,29 +42,29 @@ export class Conversations {
     await state.saved();
   }
 
-  /** After a start: goes on with what was taken in before. */
+  /** After a start: continues with messages that were queued before. */
   resume(): void {
     for (const waiting of [...this.options.state.waiting]) this.#enqueue(waiting);
   }
 
-  /** How many messages of a conversation are not answered yet. */
+  /** Number of unanswered messages of a conversation. */
   waitingIn(key: string): number {
     return this.#lanes.get(key)?.length ?? 0;
   }
 
-  /** Drops what waits behind the running turn; says how much it was. */
+  /** Drops messages that wait behind the running turn; returns how many. */
   drop(key: string): number {
     const dropped = this.#lanes.get(key)?.splice(1) ?? [];
     for (const { messageId } of dropped) this.options.state.endWaiting(messageId);
     return dropped.length;
   }
 
-  /** Resolves when nothing of it runs any more. To be called once the plugin's signal has been aborted. */
+  /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
   async close(): Promise<void> {
     await Promise.all(this.#running);
   }
 
-  /** Says something of the bot's own. */
+  /** Sends a text of the bot itself. */
   async note(key: string, messageId: number, text: TextKey, values?: Parameters<Say>[1]): Promise<void> {
     const { chat, say, state } = this.options;
     const html = plainHtml(say(text, values), MAX_NOTE);
@@ -87,7 +87,7 @@ export class Conversations {
       try {
         await this.#answer(next);
       } catch (error) {
-        // Switched off: it is still written down, and the next start goes on with it.
+        // Switched off: the message is on disk, and the next start continues with it.
         if (scope.signal.aborted) return;
         await this.#sayFailed(next, error);
       }
@@ -99,7 +99,7 @@ export class Conversations {
 
   async #sayFailed({ key, messageId }: Waiting, error: unknown): Promise<void> {
     const { scope } = this.options;
-    scope.log.warn({ err: error }, "a message could not be answered");
+    scope.log.warn({ err: error }, "could not answer a message");
     await this.note(key, messageId, "failed", { reason: reasonOf(error) }).catch(() => undefined);
   }
 
@@ -108,7 +108,7 @@ export class Conversations {
     const { turns, config, state, answers } = this.options;
     const { key, messageId, prompt } = waiting;
     const sessionId = await this.#sessionOf(key, messageId);
-    // Written down first: a gateway that dies from here on must not run, and bill, it twice.
+    // Save first: a gateway that dies from here on must not run, and bill, it twice.
     state.setWaiting({ ...waiting, begun: true });
     await state.saved();
     const handle = await turns.prompt(config.key_id, sessionId, { prompt, timeoutSecs: config.timeout_secs });
@@ -116,7 +116,7 @@ export class Conversations {
     await answers.follow(handle, { turnId: handle.id, sessionId, keyId: config.key_id, key, messageId });
   }
 
-  /** The gateway went away while this message was being answered. */
+  /** The gateway stopped while this message was being answered. */
   async #pickUp({ key, messageId, turnId }: Waiting): Promise<void> {
     const { turns, answers, ledger, state, config } = this.options;
     const sessionId = state.conversation(key)?.sessionId ?? "";
@@ -129,7 +129,7 @@ export class Conversations {
     await answers.show(response, shown);
   }
 
-  /** The session of a conversation: its own if it is still there, else a new one. */
+  /** The session of a conversation: the existing one, or a new one if it was deleted. */
   async #sessionOf(key: string, messageId: number): Promise<string> {
     const { state, turns, sessions, config } = this.options;
     const { sessionId: known, model = config.model } = state.conversation(key) ?? {};

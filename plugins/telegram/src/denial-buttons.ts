@@ -15,7 +15,7 @@ export interface DenialButtonsOptions {
   readonly ledger: Pick<LedgerView, "response">;
   readonly answers: Answers;
   readonly board: Board;
-  /** The conversation where sessions from elsewhere are told of. */
+  /** The conversation for denials of sessions from outside this chat. */
   readonly homeKey: string;
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
@@ -23,7 +23,7 @@ export interface DenialButtonsOptions {
 const APPROVALS_LOOKED_AT = 200;
 const MAX_DENIED = 500;
 
-/** Calls that a turn was denied where nobody is asked: a press lets exactly these run, once. */
+/** Denied calls of a turn in `deny` mode: approving lets exactly these run, once. */
 export class DenialButtons {
   readonly #board: Board;
   /** Turns whose denials are shown, oldest first. */
@@ -33,13 +33,13 @@ export class DenialButtons {
     this.#board = options.board;
   }
 
-  /** A turn was denied calls: shows them, unless the approval service was asked about them. */
+  /** Shows a turn's denied calls, unless the approval service was asked about them. */
   async denied(
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
     response: TurnResponse,
   ): Promise<void> {
     const { approvalService, state, say, homeKey } = this.options;
-    // Its answer's reader and the hook may both tell of it.
+    // Both the reader of the answer and the hook may report it.
     if (this.#denied.has(turn.turnId)) return;
     this.#denied.add(turn.turnId);
     for (const oldest of this.#denied) {
@@ -64,7 +64,7 @@ export class DenialButtons {
     );
   }
 
-  /** Calls were approved through the API: their buttons go. */
+  /** Removes the buttons of calls that were approved through the API. */
   async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
     const ids = new Set(approved.map(({ tool_use_id: id }) => id));
     for (const keyboard of this.options.state.keyboards) {
@@ -75,7 +75,7 @@ export class DenialButtons {
     }
   }
 
-  /** After a start: what was decided, and not shown any more. */
+  /** After a start: shows decisions that were not shown before the stop. */
   async reconcile(): Promise<void> {
     for (const keyboard of this.options.state.keyboards) {
       const { subject, verdict } = keyboard;
@@ -84,13 +84,13 @@ export class DenialButtons {
     }
   }
 
-  /** Somebody who may pressed a button of this message. */
+  /** An allowed user pressed a button of this message. */
   async pressed(press: CallbackQuery, keyboard: DenialsKeyboard, action: string): Promise<void> {
     const { say, state, turns, answers, scope, homeKey } = this.options;
     if (action !== "a" && action !== "d") return this.#board.refuse(press, "staleButton");
     const who = nameOf(press.from);
     const verdict = say(action === "a" ? "approvedBy" : "deniedBy", { who });
-    // From here on a second press finds it decided, also after a restart.
+    // From here on a second press finds it decided, even after a restart.
     state.setKeyboard({ ...keyboard, verdict });
     await state.saved();
     scope.log.info({ turn_id: keyboard.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
@@ -114,7 +114,7 @@ export class DenialButtons {
     } catch (error) {
       if (scope.signal.aborted) throw error;
       await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
-      // Ran before, or gone: its buttons go. Anything else may work later.
+      // Ran before, or gone: remove its buttons. Any other error may be temporary.
       if (["CONFLICT", "BAD_REQUEST", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
         return this.#settleDenials(keyboard, say("notAllowed", { reason: reasonOf(error) }));
       }

@@ -9,19 +9,19 @@ export interface GrowingAnswerOptions {
   readonly place: Place;
   /** Milliseconds between two edits. */
   readonly intervalMs: number;
-  /** Each message of it, as it is sent. */
+  /** Called with each message as it is sent. */
   readonly sent: (messageId: number) => void;
   readonly scope: Pick<PluginScope, "log" | "signal">;
-  /** What a file with all of an answer is called, that is too long for messages. */
+  /** Name of the file with the whole answer, if it is too long for messages. */
   readonly fileCaption: string;
 }
 
-/** More messages than this would bury the chat: the rest comes as a file. */
+/** Messages per answer; a longer answer is also sent as a file. */
 const MAX_MESSAGES = 8;
-/** While it grows. */
+/** Messages while it grows. */
 const MAX_GROWING = 3;
 
-/** An answer that grows: one message, or as many as it takes, edited at most once an interval. */
+/** A growing answer: one or more messages, edited at most once per interval. */
 export class GrowingAnswer {
   readonly #sent: { readonly id: number; readonly html: string }[] = [];
   #wanted = "";
@@ -31,17 +31,17 @@ export class GrowingAnswer {
   #finished = false;
 
   constructor(private readonly options: GrowingAnswerOptions) {
-    // A quick answer comes whole; a slow one shows itself after half an interval.
+    // A quick answer is sent whole; a slow one appears after half an interval.
     this.#lastAt = Date.now() - options.intervalMs / 2;
   }
 
-  /** Shows the text as it is so far, as soon as the interval lets it. */
+  /** Shows the text so far, as soon as the interval allows. */
   show(markdown: string): void {
     this.#wanted = markdown;
     this.#schedule();
   }
 
-  /** Shows the whole text and resolves when it is there. Rejects with an `ApiFailure`. */
+  /** Shows the whole text and resolves when done. Rejects with an `ApiFailure`. */
   async finish(markdown: string): Promise<void> {
     this.#finished = true;
     clearTimeout(this.#timer);
@@ -57,7 +57,7 @@ export class GrowingAnswer {
     sent(await chat.sendFile("answer.md", markdown, place, fileCaption));
   }
 
-  /** Lets go of timers. What is shown stays as it is. */
+  /** Clears timers and leaves the messages as they are. */
   stop(): void {
     this.#finished = true;
     clearTimeout(this.#timer);
@@ -89,7 +89,7 @@ export class GrowingAnswer {
     return html === undefined ? undefined : { index, html };
   }
 
-  /** One edit or one message; a failure is left to the next one. */
+  /** One edit or one message. A failure is retried by the next step. */
   async #step(): Promise<void> {
     const change = this.#nextChange();
     if (change === undefined || this.options.scope.signal.aborted) return;
@@ -100,13 +100,13 @@ export class GrowingAnswer {
         this.#add(await chat.send(change.html, place, { patience: "once" }), change.html);
       else {
         const there = await chat.edit(before.id, change.html, { patience: "once" });
-        // What somebody deleted meanwhile comes anew with the whole answer.
+        // A deleted message is sent again with the whole answer.
         this.#sent[change.index] = { id: before.id, html: there ? change.html : "" };
         if (!there) this.stop();
       }
     } catch (error) {
       if (!(error instanceof ApiFailure)) throw error;
-      scope.log.debug(`an answer could not be shown growing: ${error.message}`);
+      scope.log.debug(`could not update a growing answer: ${error.message}`);
     } finally {
       this.#lastAt = Date.now();
     }

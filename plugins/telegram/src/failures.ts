@@ -1,10 +1,10 @@
-/** The code that the gateway gave an error of its own, such as CONFLICT. */
+/** The gateway's code of an error, such as CONFLICT. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** What may be told of an error: the gateway's own words, which are meant for people; of others only that it broke. */
+/** The text of an error for the chat: the gateway's own messages are meant for people, others are not shown. */
 export function reasonOf(error: unknown): string {
-  const told = error instanceof Error && (codeOf(error) !== undefined || "reason" in error);
-  return told ? error.message : "something broke; the log has more";
+  const meantForPeople = error instanceof Error && (codeOf(error) !== undefined || "reason" in error);
+  return meantForPeople ? error.message : "internal error; see the log";
 }

@@ -5,12 +5,12 @@ import type { EventKind } from "./config.js";
 import { MAX_CHARACTERS, plainHtml } from "./html.js";
 import type { Say } from "./texts.js";
 
-/** One thing that happened, in a line or two of plain text. */
+/** An event, as one or two lines of plain text. */
 export interface News {
   readonly kind: EventKind;
   readonly title: string;
   readonly facts: readonly string[];
-  /** Shown as it is, below. */
+  /** Shown verbatim below the facts. */
   readonly detail?: string;
 }
 
@@ -24,7 +24,7 @@ export interface FeedOptions {
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
 
-/** A group takes 20 messages a minute; answers and buttons want their share. */
+/** A group allows 20 messages a minute, which the feed shares with answers and buttons. */
 export const FEED_INTERVAL_MS = 5000;
 
 const MAX_WAITING = 300;
@@ -33,7 +33,7 @@ const MAX_FACTS = 300;
 const MAX_DETAIL = 500;
 const ROOM_FOR_NOTES = 300;
 
-/** What happens in the gateway, told in the chat: silently, and many events in one message. */
+/** Posts gateway events to the chat, without a notification sound, several in one message. */
 export class Feed {
   readonly #waiting: string[] = [];
   #lost = 0;
@@ -41,7 +41,7 @@ export class Feed {
 
   constructor(private readonly options: FeedOptions) {}
 
-  /** Takes an event in, if it is wanted. Never waits. */
+  /** Queues an event of a wanted kind. Never waits. */
   push(news: News): void {
     const { events, scope } = this.options;
     if (scope.signal.aborted || !events.includes(news.kind)) return;
@@ -55,7 +55,7 @@ export class Feed {
     });
   }
 
-  /** Resolves when nothing of it runs any more. To be called once the plugin's signal has been aborted. */
+  /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
   async close(): Promise<void> {
     await this.#sending;
   }
@@ -64,16 +64,16 @@ export class Feed {
     const { scope, chat, place, intervalMs } = this.options;
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0 && !scope.signal.aborted) {
-      const html = this.#take();
+      const html = this.#nextMessage();
       await chat.send(html, place, { silent: true }).catch((error: unknown) => {
-        if (!scope.signal.aborted) scope.log.warn({ err: error }, "events could not be told in the chat");
+        if (!scope.signal.aborted) scope.log.warn({ err: error }, "could not post events to the chat");
       });
       await sleep(intervalMs, undefined, { signal: scope.signal }).catch(() => undefined);
     }
   }
 
-  /** As many events as one message holds; how many did not fit is said. */
-  #take(): string {
+  /** As many events as fit in one message, and the number of those that did not. */
+  #nextMessage(): string {
     const { say } = this.options;
     const lines = this.#lost > 0 ? [`⚠️ ${plainHtml(say("newsLostEvents", { count: this.#lost }), 200)}`] : [];
     this.#lost = 0;
@@ -92,7 +92,7 @@ export class Feed {
   }
 }
 
-/** An event as a line or two of Telegram HTML. */
+/** An event as one or two lines of Telegram HTML. */
 export function newsHtml({ title, facts, detail }: News): string {
   const head = `<b>${oneLine(title, MAX_TITLE)}</b>  ${oneLine(facts.join(" · "), MAX_FACTS)}`;
   return detail === undefined ? head : `${head}\n<blockquote>${oneLine(detail, MAX_DETAIL)}</blockquote>`;

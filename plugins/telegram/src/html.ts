@@ -1,36 +1,36 @@
 import { parseMarkdown } from "./markdown.js";
 import { escapeHtml, type Span, type Tag } from "./spans.js";
 
-/** What Telegram takes in one message. It counts what is left of the HTML; we count all of it, to be on the safe side. */
+/** Telegram's limit per message. Telegram counts the text without markup; we count the markup too, to be safe. */
 export const MAX_CHARACTERS = 4096;
 
-/** Of a longer text only this many characters become messages: far more than fit in those that are sent. */
+/** Characters of a text that are rendered: far more than fit in the messages that are sent. */
 export const MAX_RENDERED = 128 * 1024;
 
-// Controls but tab and newline, lone surrogates, and what is no character at all: Telegram refuses or drops them.
+// Control characters except tab and newline, lone surrogates and noncharacters: Telegram refuses or drops them.
 const UNSENDABLE = /(?![\n\t])\p{Cc}|\p{Cs}|[\ufffe\uffff]/gu;
 
 /**
- * The first `MAX_RENDERED` characters of a Markdown text as messages in Telegram HTML, each whole in itself and within the
- * limit. None if there is nothing to see.
+ * The first `MAX_RENDERED` characters of a Markdown text as messages in Telegram HTML. Each message is well-formed and
+ * within the limit. Empty if there is nothing visible.
  */
 export function toMessages(markdown: string, limit = MAX_CHARACTERS): string[] {
   return splitSpans(parseMarkdown(sendable(markdown.slice(0, MAX_RENDERED))), limit);
 }
 
-/** Replaces what can't be sent. */
+/** Replaces characters that cannot be sent. */
 export function sendable(text: string): string {
   return text.replace(UNSENDABLE, "\ufffd");
 }
 
-/** Plain text, escaped, cut where it is too long; never within a character as a reader sees it. */
+/** Plain text, escaped and cut to the limit, never within a grapheme. */
 export function plainHtml(text: string, most: number): string {
   const clean = sendable(text);
   const [first = ""] = splitSpans([{ text: clean, tags: [] }], most);
   return first;
 }
 
-/** Spans as messages: elements that a break runs through are closed before it and opened again behind. */
+/** Spans as messages. Elements that cross a break are closed before it and reopened after it. */
 export function splitSpans(spans: readonly Span[], limit: number): string[] {
   const writer = new Writer(limit);
   for (const { text, tags } of spans) writer.write(text, tags);
@@ -39,7 +39,7 @@ export function splitSpans(spans: readonly Span[], limit: number): string[] {
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 
-/** How finely a text is cut: as little as will do. */
+/** Units in which a text is cut, coarsest first. */
 const CUTS: readonly ((text: string) => Iterable<string>)[] = [
   (text) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [],
   (text) => text.match(/\S+\s*|\s+/g) ?? [],
@@ -47,9 +47,9 @@ const CUTS: readonly ((text: string) => Iterable<string>)[] = [
   (text) => text,
 ];
 
-/** Segmenting takes the square of a text's length: it is done in windows. No character as people see it is longer. */
+/** Segmenting is quadratic in the text's length, so it is done in windows. No real grapheme is longer. */
 const WINDOW = 512;
-/** Of plain letters many are taken at once. */
+/** Plain letters are handled in runs. */
 const RUN = 64;
 const ASCII = /^[ -~]*$/;
 
@@ -58,14 +58,14 @@ function* characters(text: string): Iterable<string> {
     const window = text.slice(start, start + WINDOW);
     const more = start + WINDOW < text.length;
     if (ASCII.test(window)) {
-      // The last one may have an accent behind it.
+      // The last one may be followed by a combining accent.
       const end = more ? window.length - 1 : window.length;
       for (let at = 0; at < end; at += RUN) yield window.slice(at, Math.min(at + RUN, end));
       start += end;
       continue;
     }
     const segments = Array.from(graphemes.segment(window), ({ segment }) => segment);
-    // The last one may go on behind the window.
+    // The last one may continue after the window.
     const last = more && segments.length > 1 ? (segments.pop()?.length ?? 0) : 0;
     yield* segments;
     start += window.length - last;
@@ -80,7 +80,7 @@ class Writer {
 
   constructor(private readonly limit: number) {}
 
-  /** Adds text, from the coarsest cut on that fits. */
+  /** Adds text, cut as coarsely as fits. */
   write(text: string, tags: readonly Tag[], cut = 0): void {
     for (const piece of CUTS[cut]?.(text) ?? []) {
       if (this.#add(piece, tags)) continue;
@@ -97,9 +97,9 @@ class Writer {
     return this.#messages;
   }
 
-  /** False: there is no room. */
+  /** False if it does not fit. */
   #add(piece: string, tags: readonly Tag[]): boolean {
-    // A message does not begin with empty lines.
+    // A message never starts with empty lines.
     if (this.#html === "" && piece.trim() === "" && tags.length === 0) return true;
     const same = commonTags(this.#open, tags);
     const before = closing(this.#open.slice(same)) + opening(tags.slice(same));
@@ -112,7 +112,7 @@ class Writer {
   }
 
   #break(): void {
-    // Telegram refuses a message in which there is nothing to see.
+    // Telegram refuses a message without visible text.
     if (this.#visible) this.#messages.push(this.#html.trimEnd() + closing(this.#open));
     this.#html = "";
     this.#open = [];

@@ -23,9 +23,9 @@ import { textsIn } from "./texts.js";
 export type { EventKind, TelegramConfig } from "./config.js";
 
 /*
- * What comes in: supervise (the long poll) → bot (who may) → commands, conversations (prompts, in their order), buttons.
- * What goes out: answers (of turns, by edits), approval-buttons and denial-buttons (on their board), feed; all through
- * chat (the one chat) and api (retries and pauses). What has to outlive a restart is in state.
+ * Incoming: supervise (long poll) → bot (access check) → commands, conversations (prompts, in order), buttons.
+ * Outgoing: answers (of turns, by edits), approval-buttons and denial-buttons (through board), feed; all through chat
+ * (the configured chat) and api (retries and pauses). `state` stores what must survive a restart.
  */
 
 export default definePlugin<TelegramConfig, "turns" | "approvals">({
@@ -33,11 +33,11 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   apiVersion: 1,
   configSchema,
   needs: ["turns", "approvals"],
-  // Two that poll with one token take turns in being refused.
+  // Telegram refuses one of two programs that poll with the same token.
   exclusive: true,
   setup,
   apply(kernel, config) {
-    // Each answer that grows and each call that is under way listens to it.
+    // Each growing answer and each running call adds a listener.
     setMaxListeners(0, kernel.signal);
     const { hooks, log, signal, turns, approvals: approvalService, ledger, sessions } = kernel;
     const scope = kernel;
@@ -55,7 +55,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
     const intervalMs = config.edit_interval_ms;
     const shared = { chat, state, say, turns, ledger, sessions, scope, config };
 
-    /** What is done on the side; its failures are logged, and it is waited for at the end. */
+    /** Work in the background: failures are logged, and dispose waits for it. */
     const running = new Set<Promise<void>>();
     const inBackground = (what: string, work: Promise<unknown>): void => {
       const run = work
@@ -85,8 +85,8 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       events: config.events,
       intervalMs: FEED_INTERVAL_MS,
     });
-    const tell = (keyId: string | null, news: News | undefined): void => {
-      // What the chat itself does, it sees.
+    const post = (keyId: string | null, news: News | undefined): void => {
+      // The chat already shows its own turns.
       if (news !== undefined && keyId !== config.key_id) feed.push(news);
     };
 
@@ -100,11 +100,11 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       scope,
       connected: (now) => {
         connected = now;
-        inBackground("looking for decisions that are waited for", buttons.reconcile());
+        inBackground("finding pending approvals", buttons.reconcile());
         if (resumed) return;
         resumed = true;
         conversations.resume();
-        inBackground("showing answers that came meanwhile", answers.catchUp());
+        inBackground("showing answers that came while the plugin was off", answers.catchUp());
       },
       handle: async (update) => {
         if (connected !== undefined) await bot.handle(update, connected.me);
@@ -114,37 +114,37 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
     hooks.approvalRequested.tap("ask", (approval) => inBackground("asking", approvals.asked(approval)));
     hooks.approvalDecided.tap("settle", (approval) => {
       inBackground("showing a decision", approvals.decided(approval));
-      if (approval.status === "expired") tell(approval.keyId, expiredNews(approval, say));
+      if (approval.status === "expired") post(approval.keyId, expiredNews(approval, say));
     });
     hooks.event.tap("parked", (event, turn) => {
       if (event.type !== "done" || event.response.pending_approval === undefined) return;
-      tell(turn.keyId, parkedNews(turn, say));
+      post(turn.keyId, parkedNews(turn, say));
     });
-    hooks.afterExecute.tap("tell", (turn, outcome) => {
+    hooks.afterExecute.tap("feed", (turn, outcome) => {
       const { id: turnId, sessionId, keyId } = turn;
       const { response } = outcome;
-      tell(keyId, turnNews(turn, outcome, say));
+      post(keyId, turnNews(turn, outcome, say));
       if (answers.shows(turnId)) return;
       const shown = { turnId, sessionId, keyId };
       const after = async (): Promise<void> => {
         await denials.approvedElsewhere(keyId, response);
         const key = state.keyOfSession(sessionId);
         if (turn.origin === "background" && key !== undefined)
-          return answers.tell(response, { ...shown, key });
+          return answers.showUnprompted(response, { ...shown, key });
         if (await answers.goneOn(shown, response)) return;
         if (response.permission_denials !== undefined) await denials.denied(shown, response);
       };
-      inBackground("showing what became of a turn", after());
+      inBackground("showing the end of a turn", after());
     });
-    hooks.requestCompleted.tap("tell", (request) => tell(request.keyId, requestNews(request, say)));
-    hooks.sessionStart.tap("tell", (session) =>
-      tell(session.keyId, sessionNews(session, "newsStarted", say)),
+    hooks.requestCompleted.tap("feed", (request) => post(request.keyId, requestNews(request, say)));
+    hooks.sessionStart.tap("feed", (session) =>
+      post(session.keyId, sessionNews(session, "newsStarted", say)),
     );
-    hooks.sessionEnd.tap("tell", (session) => tell(session.keyId, sessionNews(session, "newsDeleted", say)));
+    hooks.sessionEnd.tap("feed", (session) => post(session.keyId, sessionNews(session, "newsDeleted", say)));
 
     if (config.allowed_users === undefined) {
       const line =
-        "telegram: allowed_users is not set: everybody in the chat may write, and decides on tool calls";
+        "telegram: allowed_users is not set: every member of the chat can send prompts and decide on tool calls";
       log.warn(line);
       kernel.notice(line);
     }

@@ -6,12 +6,12 @@ const LINKABLE = /^(?:https?:\/\/|tg:\/\/|mailto:)[^\s"<>]+$/i;
 
 const EMPHASIS: Readonly<Record<string, Tag>> = { strong_open: BOLD, em_open: ITALIC, s_open: STRIKE };
 
-/** Whether an address can be opened from a chat. A link to another one (a path, a script) is shown as it is written. */
+/** Whether a URL can be opened from a chat. Links to others (a path, a script) are shown as written. */
 export function isLinkable(url: string): boolean {
   return url.length <= MAX_URL && LINKABLE.test(url);
 }
 
-/** A block's text in its elements. @param around what all of it stands in */
+/** A block's text in its elements. @param around elements that enclose all of it */
 export function inlineSpans(tokens: readonly Token[], around: readonly Tag[]): Span[] {
   const spans: Span[] = [];
   const open = [...around];
@@ -43,7 +43,7 @@ function leaf(token: Token, tags: readonly Tag[]): Span {
   }
 }
 
-/** Telegram lets code stand in a quote and in nothing else: of code in a link the link is kept. */
+/** Telegram allows code inside a quote only: for code in a link, the link is kept. */
 function tagsOfCode(tags: readonly Tag[]): readonly Tag[] {
   return tags.some(isLink) ? tags : [...tags.filter((one) => one === QUOTE), CODE];
 }

@@ -4,32 +4,32 @@ import { BOLD, PRE, QUOTE, type Span } from "./spans.js";
 
 const LANGUAGE = /^[\w+#.-]+/;
 const CHECKBOX = /^\[([ xX])\]\s+/;
-/** The signs of quotes and list items at the beginning of a line. */
+/** Quote and list markers at the start of a line. */
 const CONTAINERS = /^(?:[\s>*+-]|\d{1,9}[.)](?=\s|$))*/;
 
 const parser = new MarkdownIt("default", { html: false, maxNesting: 60 });
-// Both are shown as they are written: a definition would vanish, and who writes an entity to a programmer means it.
+// Both are shown as written: a definition would vanish, and an entity in a text for programmers is meant literally.
 parser.disable(["reference", "entity"]);
 parser.validateLink = isLinkable;
 
-/** Markdown as models write it, as text in Telegram's elements. Of empty lines between blocks, one stays. */
+/** Converts Markdown to text in Telegram's elements. At most one empty line remains between blocks. */
 export function parseMarkdown(markdown: string): Span[] {
   const text = markdown.replace(/\r\n?/g, "\n");
   return new Blocks(text.split("\n")).render(parser.parse(text, {}));
 }
 
-/** Writes blocks one below the other, as far apart as they are in the source. */
+/** Writes blocks below each other, with the source's spacing. */
 class Blocks {
   readonly #spans: Span[] = [];
-  /** The first line behind the last block. */
+  /** The first line after the last block. */
   #line = 0;
-  /** The signs of list items that begin with the next block. */
+  /** Markers of list items that begin with the next block. */
   #marker = "";
   #lists = 0;
   #quotes = 0;
-  /** Whether the last block was in the quote that is open. */
+  /** Whether the last block was in the open quote. */
   #inSameQuote = false;
-  /** The end of the heading or table that is open. */
+  /** The end of the open heading or table. */
   #heading: number | undefined;
   #inTable = false;
 
@@ -83,7 +83,7 @@ class Blocks {
         this.#block(start, end, codeSpans(token));
         break;
       case "table_open": {
-        // Telegram has no tables: one is shown as it was written, in letters of one width.
+        // Telegram has no tables: show the source in a monospaced font.
         const source = this.lines.slice(start, end).join("\n").trimEnd();
         this.#block(start, end, [{ text: source, tags: [PRE] }]);
         this.#inTable = true;
@@ -116,7 +116,7 @@ class Blocks {
     this.#line = end;
   }
 
-  /** The parser leaves out what is nested too deep; it is shown as it was written. */
+  /** The parser skips content that is nested too deep; it is shown as written. */
   #writeSkipped(end: number): void {
     for (let at = this.#line; at < end; at++) {
       const line = this.lines[at] ?? "";

@@ -11,7 +11,7 @@ const ENDS: Readonly<Record<TurnOutcome["end"], TextKey>> = {
   lost: "newsLost",
 };
 
-/** A turn that ended. */
+/** A finished turn. */
 export function turnNews(turn: TurnInfo, outcome: TurnOutcome, say: Say): News {
   const { response, end } = outcome;
   const facts = [turn.keyId, outcome.model, `${(outcome.durationMs / 1000).toFixed(1)} s`, cost(outcome)];
@@ -22,7 +22,7 @@ export function turnNews(turn: TurnInfo, outcome: TurnOutcome, say: Say): News {
   return { kind: "failures", title, facts, ...(response.error === null ? {} : { detail: response.error }) };
 }
 
-/** A turn that waits for a person, without a process. */
+/** A parked turn. */
 export function parkedNews(turn: TurnInfo, say: Say): News {
   return { kind: "approvals", title: `⏸ ${say("newsParked")}`, facts: [turn.keyId, turn.sessionId] };
 }
@@ -43,7 +43,7 @@ export function sessionNews(
   };
 }
 
-/** Undefined: it went as it should, or its turn tells of it. */
+/** Undefined if the request succeeded, or if its turn is reported. */
 export function requestNews(
   { status, method, path, keyId, id }: CompletedRequest,
   say: Say,

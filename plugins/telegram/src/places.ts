@@ -2,11 +2,11 @@ import type { Message } from "telegraf/types";
 import type { Place } from "./chat.js";
 
 /*
- * A conversation is named by where it is held: `t42` is the topic 42, `t0` General, `c42` the chain of replies that
- * began with message 42.
+ * A conversation is named by its place: `t42` is topic 42, `t0` is General, and `c42` is the reply chain that began with
+ * message 42.
  */
 
-/** Topics of a group that has them. */
+/** A topic of a group with topics. */
 export function topicKey(thread: number | undefined): string {
   return `t${thread ?? 0}`;
 }
@@ -19,18 +19,18 @@ export function isChain(key: string): boolean {
   return key.startsWith("c");
 }
 
-/** Where an answer in this conversation goes. */
+/** The place for an answer in this conversation. */
 export function placeOf(key: string, replyTo?: number): Place {
   return { thread: threadOf(key), replyTo };
 }
 
-/** Undefined: General, or a chain of replies. */
+/** Undefined for General and for reply chains. */
 export function threadOf(key: string): number | undefined {
   const thread = isChain(key) ? 0 : Number(key.slice(1));
   return thread === 0 ? undefined : thread;
 }
 
-/** The conversation that a message belongs to; `chainOf` tells where the message that it answers belongs. */
+/** The conversation of a message; `chainOf` returns the conversation of the message that it replies to. */
 export function keyOf(message: Message, chainOf: (messageId: number) => string | undefined): string {
   const { chat } = message;
   if ("is_forum" in chat && chat.is_forum === true) {
@@ -39,6 +39,6 @@ export function keyOf(message: Message, chainOf: (messageId: number) => string |
   }
   const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
   const known = answered === undefined ? undefined : chainOf(answered);
-  // A reply to what nobody remembers begins a chain at the message that it answers.
+  // A reply to a forgotten message starts a chain at that message.
   return known ?? chainKey(answered ?? message.message_id);
 }

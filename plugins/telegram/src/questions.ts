@@ -4,18 +4,18 @@ import type { Approval } from "@claudeway/core";
 export interface Question {
   readonly question: string;
   readonly options: readonly { readonly label: string; readonly description: string }[];
-  /** Several options may be chosen. */
+  /** Several options can be chosen. */
   readonly many: boolean;
 }
 
-/** The questions of an approval, as far as they make sense. */
+/** The well-formed questions of an approval. */
 export function questionsOf({ input }: Pick<Approval, "input">): Question[] {
   const { questions } = input;
   if (!Array.isArray(questions)) return [];
   return questions.flatMap((one: unknown) => toQuestion(one) ?? []);
 }
 
-/** What the approval service takes: each question with its answer. */
+/** The input of the approval service: each question with its answer. */
 export function answersOf(questions: readonly Question[], answered: readonly string[]) {
   return {
     answers: Object.fromEntries(questions.map(({ question }, index) => [question, answered[index] ?? ""])),

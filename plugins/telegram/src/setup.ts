@@ -4,7 +4,7 @@ import { BotApi } from "./api.js";
 import type { TelegramConfig } from "./config.js";
 import { isBot, isObject } from "./shapes.js";
 
-/** How long a message to the bot is waited for, in ms, and how long one poll is held open, in seconds. */
+/** How long to wait for a message to the bot, in ms, and for one poll, in seconds. */
 const MAX_WAIT_MS = 180_000;
 const POLL_SECS = 10;
 const CALL_MS = 15_000;
@@ -12,11 +12,11 @@ const CALL_MS = 15_000;
 interface Found {
   readonly chat: string;
   readonly title: string;
-  /** Who wrote the message, as a person and as `allowed_users` names them. */
+  /** The author's name and the author's id for `allowed_users`. */
   readonly writer: string;
 }
 
-/** Finds the chat by asking for a message in it, asks who may use the bot, and tries token and chat. */
+/** Finds the chat through a message in it, asks who may use the bot, and tests the token and the chat. */
 export const setup: PluginSetup<TelegramConfig> = {
   ask: ["allowed_users"],
   find: async (setting, given, terminal) =>
@@ -41,10 +41,10 @@ function apiFor(
 
 async function findChat(api: BotApi, terminal: SetupTerminal): Promise<string | undefined> {
   const { username } = await api.ask("getMe", {}, isBot);
-  // A webhook that is set keeps polls out.
+  // Telegram refuses polls while a webhook is set.
   await api.call("deleteWebhook", {});
   terminal.say(
-    `Now write a message to @${username}: to the bot itself, or in the group that it is to serve (it has to be a member)`,
+    `Now send a message to @${username}: to the bot itself, or in the group that it will serve (it must be a member)`,
   );
   const deadline = Date.now() + MAX_WAIT_MS;
   for (let offset = 0; Date.now() < deadline && !terminal.signal.aborted; ) {
@@ -52,7 +52,7 @@ async function findChat(api: BotApi, terminal: SetupTerminal): Promise<string | 
     for (const update of updates) offset = Math.max(offset, updateId(update) + 1);
     const found = updates.map(findIn).find((one) => one !== undefined);
     if (found === undefined) continue;
-    // What was read is not to come again when the gateway polls.
+    // Acknowledge what was read, so that the gateway's poll does not get it again.
     await api.ask("getUpdates", { offset, timeout: 0, limit: 1 }, isList);
     terminal.say(`Found: ${found.title} (${found.chat}), written by ${found.writer}`);
     return found.chat;
@@ -81,12 +81,12 @@ function findIn(update: unknown): Found | undefined {
   const chat = "chat" in message ? message.chat : undefined;
   if (!isObject(chat) || !("id" in chat) || typeof chat.id !== "number") return undefined;
   const title = "title" in chat ? chat.title : "first_name" in chat ? chat.first_name : "";
-  const writer = "from" in message ? writerOf(message.from) : "nobody";
+  const writer = "from" in message ? writerOf(message.from) : "unknown";
   return { chat: String(chat.id), title: typeof title === "string" ? title : "", writer };
 }
 
 function writerOf(user: unknown): string {
-  if (!isObject(user) || !("id" in user) || typeof user.id !== "number") return "nobody";
+  if (!isObject(user) || !("id" in user) || typeof user.id !== "number") return "unknown";
   const name = "first_name" in user && typeof user.first_name === "string" ? `${user.first_name}, ` : "";
   return `${name}user id ${user.id}`;
 }

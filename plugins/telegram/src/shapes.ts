@@ -1,6 +1,6 @@
 import type { UserFromGetMe } from "telegraf/types";
 
-/** The rest is telegraf's business, which looks at nothing but the name. */
+/** Only the username is checked; telegraf uses nothing else. */
 export function isBot(result: unknown): result is UserFromGetMe {
   return isObject(result) && "username" in result && typeof result.username === "string";
 }

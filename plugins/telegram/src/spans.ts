@@ -1,10 +1,10 @@
-/** One HTML element that Telegram knows. */
+/** An HTML element that Telegram supports. */
 export interface Tag {
   readonly open: string;
   readonly close: string;
 }
 
-/** A piece of text, not escaped, and the elements that it stands in, outermost first. */
+/** Unescaped text, and the elements that enclose it, outermost first. */
 export interface Span {
   readonly text: string;
   readonly tags: readonly Tag[];
@@ -17,7 +17,7 @@ export const CODE = tag("code");
 export const PRE = tag("pre");
 export const QUOTE = tag("blockquote");
 
-/** Text as Telegram's HTML takes it, in an attribute too. */
+/** Escapes text for Telegram HTML, including attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

@@ -4,23 +4,23 @@ import { join } from "node:path";
 import type { PluginScope } from "@claudeway/core";
 import { isChain } from "./places.js";
 
-/** A topic, or a chain of replies. */
+/** A topic, or a reply chain. */
 export interface Conversation {
   readonly sessionId?: string;
   readonly model: string;
 }
 
-/** A message that is still to be answered. */
+/** An unanswered message. */
 export interface Waiting {
   readonly key: string;
   readonly messageId: number;
   readonly prompt: string;
-  /** Set once its turn was asked for: it must not be asked for again. */
+  /** Set once its turn was started: it must not be started again. */
   readonly begun?: true;
   readonly turnId?: string;
 }
 
-/** A message of ours with buttons. The token is in the buttons' data; only this very message may use it. */
+/** A message with buttons. The buttons' data contains the token, which is valid for this message only. */
 export interface Keyboard {
   readonly token: string;
   readonly messageId: number;
@@ -28,9 +28,9 @@ export interface Keyboard {
     | {
         readonly kind: "approval";
         readonly approvalId: string;
-        /** Of a question: what was answered so far, question by question. */
+        /** For questions: the answers so far, by question. */
         readonly answered?: readonly string[];
-        /** And what is ticked of the one that is being answered. */
+        /** The ticked options of the open question. */
         readonly ticked?: readonly string[];
       }
     | {
@@ -40,7 +40,7 @@ export interface Keyboard {
         readonly turnId: string;
         readonly toolUseIds: readonly string[];
       };
-  /** Set from the decision on, until the message says it. */
+  /** Set from the decision until the message shows it. */
   readonly verdict?: string;
 }
 
@@ -49,7 +49,7 @@ export type KeyboardOf<Kind extends Keyboard["subject"]["kind"]> = Keyboard & {
   readonly subject: Extract<Keyboard["subject"], { readonly kind: Kind }>;
 };
 
-/** Where a turn's later answer belongs: it was parked. */
+/** Where to show the later answer of a parked turn. */
 export interface ParkedAnswer {
   readonly turnId: string;
   readonly key: string;
@@ -58,9 +58,9 @@ export interface ParkedAnswer {
 
 interface Remembered {
   conversations: Record<string, Conversation>;
-  /** Message id and conversation, oldest first; in a plain chat a reply finds its session by it. */
+  /** Message id and conversation, oldest first. In a plain chat, it maps a reply to its session. */
   chain: (readonly [number, string])[];
-  /** Messages that were taken, oldest first: Telegram may deliver one twice. */
+  /** Accepted messages, oldest first: Telegram may deliver one twice. */
   taken: number[];
   waiting: Waiting[];
   keyboards: Keyboard[];
@@ -71,7 +71,7 @@ const MAX_CHAINED = 5000;
 const MAX_TAKEN = 2000;
 const MAX_KEYBOARDS = 500;
 
-/** What the bot must still know after a restart. Changes are in memory at once, on disk when `saved` resolves. */
+/** State that survives a restart. Changes are in memory at once, and on disk when `saved` resolves. */
 export class State {
   readonly #file: string;
   #remembered: Remembered;
@@ -84,7 +84,7 @@ export class State {
     private readonly log: PluginScope["log"],
   ) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // Message and topic ids mean something in their own chat only.
+    // Message and topic ids are valid in their own chat only.
     this.#file = join(folder, `chat${chatId}.json`);
     this.#remembered = this.#read();
   }
@@ -103,7 +103,7 @@ export class State {
     this.#changed();
   }
 
-  /** The conversation that has this session. */
+  /** The conversation of this session. */
   keyOfSession(sessionId: string): string | undefined {
     const entries = Object.entries(this.#remembered.conversations);
     return entries.find(([, conversation]) => conversation.sessionId === sessionId)?.[0];
@@ -113,7 +113,7 @@ export class State {
     return this.#remembered.chain.findLast(([id]) => id === messageId)?.[1];
   }
 
-  /** Notes where a message belongs. A chain of replies is forgotten with its last message: no reply finds it any more. */
+  /** Records the conversation of a message. A reply chain is forgotten with its last message: no reply can find it then. */
   link(messageId: number, key: string): void {
     const { chain, conversations } = this.#remembered;
     chain.push([messageId, key]);
@@ -128,8 +128,8 @@ export class State {
     return this.#remembered.chain.findLast(([, of]) => of === key)?.[0];
   }
 
-  /** False: it was taken before. */
-  take(messageId: number): boolean {
+  /** False if it was accepted before. */
+  accept(messageId: number): boolean {
     const { taken } = this.#remembered;
     if (taken.includes(messageId)) return false;
     taken.push(messageId);
@@ -197,7 +197,7 @@ export class State {
     this.#changed();
   }
 
-  /** Resolves when everything so far would survive a kill. A disk that fails is logged, never thrown. */
+  /** Resolves when all changes so far would survive a kill. Disk errors are logged, never thrown. */
   async saved(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
   }
@@ -208,15 +208,12 @@ export class State {
   }
 
   async #writeAll(): Promise<void> {
-    // Changes that come together are written together.
+    // Simultaneous changes are written together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#dirty) {
       this.#dirty = false;
       await this.#write().catch((error: unknown) => {
-        this.log.error(
-          { err: error },
-          "what the bot remembers can't be written; after a restart it knows less",
-        );
+        this.log.error({ err: error }, "cannot write the bot's state; changes will be lost at a restart");
       });
     }
     this.#writing = undefined;
@@ -254,18 +251,18 @@ export class State {
 
   #setAside(empty: Remembered): Remembered {
     this.log.error(
-      `${this.#file} can't be read; it is kept as ${this.#file}.broken, and the bot begins anew`,
+      `cannot read ${this.#file}; renamed it to ${this.#file}.broken and started with empty state`,
     );
     try {
       renameSync(this.#file, `${this.#file}.broken`);
     } catch {
-      // Then the next write goes over it: there is nothing in it to be saved.
+      // Then the next write replaces it: an unreadable file has nothing to save.
     }
     return empty;
   }
 }
 
-/** The file is ours and written whole or not at all; this tells it from another version's. */
+/** Written atomically by this plugin; the check only detects a file of another version. */
 function isRemembered(value: unknown): value is Remembered {
   if (typeof value !== "object" || value === null || !("version" in value) || value.version !== 1)
     return false;

@@ -4,10 +4,10 @@ import type { BotCommand, Update, UserFromGetMe } from "telegraf/types";
 import { ApiFailure, type BotApi, waitBefore } from "./api.js";
 import { isBot, isObject } from "./shapes.js";
 
-/** What the bot learned of itself and its chat when it got through. */
+/** What the bot learned about itself and its chat when it connected. */
 export interface Connected {
   readonly me: UserFromGetMe;
-  /** Has topics. */
+  /** Whether the chat has topics. */
   readonly forum: boolean;
   readonly title: string;
 }
@@ -18,21 +18,21 @@ export interface SuperviseOptions {
   readonly pollTimeoutSecs: number;
   readonly commands: readonly BotCommand[];
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
-  /** Each time that the bot got through anew. */
+  /** Called each time that the bot connects. */
   connected(connected: Connected): void;
-  /** One update. Resolves when it may be forgotten by Telegram. */
+  /** Handles one update. Resolves when Telegram may forget it. */
   handle(update: Update): Promise<void>;
 }
 
 const MAX_REFUSED_WAIT_MS = 300_000;
 const MAX_SEEN = 1000;
 const POLL_GRACE_MS = 10_000;
-/** A long poll that brings nothing new takes longer than this, or it is none. */
+/** A long poll without updates must take at least this long. */
 const MIN_POLL_MS = 1000;
 
 /**
- * Gets through to Telegram and polls for updates, until the plugin is switched off; whatever fails is waited out, and
- * said in the plugin list. telegraf's own loop is not used: it ends on 401 and 409, and never notices a poll that hangs.
+ * Connects to Telegram and polls for updates until the plugin is switched off. It retries every failure and reports it in
+ * the plugin list. telegraf's own loop is not used: it ends on 401 and 409, and never notices a poll that hangs.
  */
 export class Supervisor {
   readonly #seen = new Set<number>();
@@ -60,7 +60,7 @@ export class Supervisor {
   async #connect(): Promise<void> {
     const { api, chatId, commands, scope } = this.options;
     const me = await api.ask("getMe", {}, isBot);
-    // A webhook that is set keeps polls out. What waits at Telegram is still wanted.
+    // Telegram refuses polls while a webhook is set. Pending updates are kept.
     await api.call("deleteWebhook", {});
     await api.call("setMyCommands", { commands: [...commands] });
     const { forum, title } = await this.#lookAtChat();
@@ -83,7 +83,7 @@ export class Supervisor {
       if (!(error instanceof ApiFailure) || error.kind !== "rejected") throw error;
       throw new ApiFailure(
         "rejected",
-        `chat ${chatId}: ${error.message}; is the bot a member, and chat_id right?`,
+        `chat ${chatId}: ${error.message}; check that the bot is a member and that chat_id is right`,
       );
     }
   }
@@ -95,7 +95,7 @@ export class Supervisor {
       "getUpdates",
       {
         offset: this.#offset,
-        // After a failure it is asked whether all is well again, not waited for something to happen.
+        // After a failure, poll without waiting, to learn at once whether the connection is back.
         timeout: this.#failures > 0 ? 0 : pollTimeoutSecs,
         limit: 100,
         allowed_updates: ["message", "callback_query"],
@@ -109,17 +109,17 @@ export class Supervisor {
       if (scope.signal.aborted) return;
       if (await this.#handle(update)) fresh++;
     }
-    // A server that holds no poll open, or repeats itself, must not be asked as fast as it can answer.
+    // A server that answers polls at once, or repeats itself, must not be polled in a tight loop.
     const restMs = fresh > 0 ? 0 : MIN_POLL_MS - (performance.now() - began);
     if (restMs > 0) await sleep(restMs, undefined, { signal: scope.signal }).catch(() => undefined);
   }
 
-  /** False: it was no new one. */
+  /** False if it was not new. */
   async #handle(update: Update): Promise<boolean> {
     const { log } = this.options.scope;
     const id: unknown = update?.update_id;
     if (typeof id !== "number" || !Number.isSafeInteger(id)) {
-      log.warn("an update without an id was left out");
+      log.warn("skipped an update without an id");
       return false;
     }
     this.#offset = id + 1;
@@ -132,13 +132,13 @@ export class Supervisor {
     try {
       await this.options.handle(update);
     } catch (error) {
-      log.error({ err: error, update_id: id }, "an update broke its handler; it is left out");
+      log.error({ err: error, update_id: id }, "the handler of an update failed; skipped the update");
     }
     return true;
   }
 
   #recovered(): void {
-    this.options.scope.log.info("Telegram answers again");
+    this.options.scope.log.info("connected to Telegram again");
     this.#connected = false;
   }
 
@@ -153,10 +153,10 @@ export class Supervisor {
   }
 
   #explain({ kind, message }: ApiFailure): string {
-    if (kind === "token") return `bot_token is refused (${message}); take a new one from @BotFather`;
+    if (kind === "token") return `bot_token was refused (${message}); get a new one from @BotFather`;
     if (kind === "conflict")
-      return `another program polls with this bot_token (${message}); it waits until that ends`;
-    return `Telegram can't be used: ${message}`;
+      return `another program polls with this bot_token (${message}); waiting until it ends`;
+    return `cannot use Telegram: ${message}`;
   }
 
   #waitMs({ kind, retryAfterMs }: ApiFailure): number {
@@ -171,7 +171,7 @@ export class Supervisor {
   }
 }
 
-/** What is in it is looked at one by one, in `#handle` and in telegraf: one odd update must not hold up the others. */
+/** Items are checked one by one, in `#handle` and in telegraf: one malformed update must not block the others. */
 function isList(result: unknown): result is Update[] {
   return Array.isArray(result);
 }

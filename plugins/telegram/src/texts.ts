@@ -1,4 +1,4 @@
-/** What the bot itself says, in one table: every text in every language. `{name}` stands for a value. */
+/** All texts of the bot, in every language. `{name}` is replaced by a value. */
 const TEXTS = {
   approve: { en: "Approve", tr: "Onayla" },
   deny: { en: "Deny", tr: "Reddet" },
@@ -8,49 +8,49 @@ const TEXTS = {
   mayUse: { en: "May Claude use {tool}?", tr: "Claude {tool} kullanabilir mi?" },
   asks: { en: "Claude asks", tr: "Claude soruyor" },
   orReply: {
-    en: "Or reply to this message with an answer of your own.",
+    en: "Or reply to this message with your own answer.",
     tr: "Ya da bu mesajı yanıtlayarak kendi cevabınızı yazın.",
   },
   wasDenied: { en: "Tool calls denied: {count}", tr: "Reddedilen araç çağrıları: {count}" },
   notShown: {
-    en: "Characters not shown here: {count}. Look at all of it before you approve.",
+    en: "Characters not shown: {count}. Read the whole call before you approve it.",
     tr: "Burada gösterilmeyen karakterler: {count}. Onaylamadan önce tamamına bakın.",
   },
   approvedBy: { en: "Approved by {who}", tr: "Onaylayan: {who}" },
   approvedSessionBy: { en: "Approved for this session by {who}", tr: "Bu oturum için onaylayan: {who}" },
   deniedBy: { en: "Denied by {who}", tr: "Reddeden: {who}" },
   answeredBy: { en: "Answered by {who}", tr: "Cevaplayan: {who}" },
-  expired: { en: "Expired: nobody decided", tr: "Süresi doldu: kimse karar vermedi" },
-  withdrawn: { en: "Withdrawn: the turn went on without it", tr: "Geri çekildi: istek onsuz devam etti" },
+  expired: { en: "Expired without a decision", tr: "Süresi doldu: kimse karar vermedi" },
+  withdrawn: { en: "Withdrawn: the turn continued without it", tr: "Geri çekildi: istek onsuz devam etti" },
   parked: {
-    en: "Waits for a decision. It goes on as soon as somebody decides.",
+    en: "Waiting for a decision. The turn continues when somebody decides.",
     tr: "Karar bekliyor. Biri karar verince devam eder.",
   },
 
   pressed: { en: "Done.", tr: "Tamam." },
   alreadyDecided: {
-    en: "Somebody else was faster: this has been decided.",
+    en: "Somebody else has already decided this.",
     tr: "Biri daha hızlıydı: karar verildi.",
   },
   staleButton: { en: "This button is no longer valid.", tr: "Bu düğme artık geçerli değil." },
   notForYou: {
-    en: "Sorry, you are not among those who may use this bot.",
+    en: "Sorry, you are not allowed to use this bot.",
     tr: "Üzgünüm, bu botu kullanabilenler arasında değilsiniz.",
   },
   anonymous: {
-    en: "Sorry, you write without a name here: switch off “Remain anonymous” in your admin rights.",
+    en: "Sorry, anonymous admins cannot use this bot. Turn off “Remain anonymous” in your admin rights.",
     tr: "Üzgünüm, burada adsız yazıyorsunuz: yönetici haklarınızda “Anonim kal” seçeneğini kapatın.",
   },
   otherChat: { en: "Sorry, this bot belongs to another chat.", tr: "Üzgünüm, bu bot başka bir sohbete ait." },
   notAllowed: { en: "Not possible: {reason}", tr: "Mümkün değil: {reason}" },
 
   help: {
-    en: "Write to Claude: in a group with topics each topic is a session, elsewhere each chain of replies.\n\n/new [model] – a new session\n/stop – stop the running turn and drop what waits\n/status – turns and cost\n/close – delete this session, with its folder if the gateway made it\n/help – this text",
+    en: "Write to Claude. In a group with topics, each topic is a session; elsewhere, each reply chain is a session.\n\n/new [model] – start a new session\n/stop – stop the running turn and drop waiting messages\n/status – show turns and cost\n/close – delete this session, and its folder if the gateway created it\n/help – show this text",
     tr: "Claude'a yazın: konulu gruplarda her konu bir oturumdur, başka yerlerde her yanıt zinciri.\n\n/new [model] – yeni oturum\n/stop – çalışan isteği durdur, bekleyenleri sil\n/status – istekler ve maliyet\n/close – bu oturumu sil; klasörünü geçit oluşturduysa onu da\n/help – bu metin",
   },
-  helpNew: { en: "new session, with a model if you like", tr: "yeni oturum, isterseniz bir modelle" },
+  helpNew: { en: "start a new session, optionally with a model", tr: "yeni oturum, isterseniz bir modelle" },
   helpStop: { en: "stop the running turn", tr: "çalışan isteği durdur" },
-  helpStatus: { en: "turns and cost", tr: "istekler ve maliyet" },
+  helpStatus: { en: "show turns and cost", tr: "istekler ve maliyet" },
   helpClose: { en: "delete this session", tr: "bu oturumu sil" },
   helpHelp: { en: "what this bot can do", tr: "bu bot neler yapabilir" },
 
@@ -69,11 +69,11 @@ const TEXTS = {
   nothingRuns: { en: "Nothing is running here.", tr: "Burada çalışan bir şey yok." },
   closed: { en: "The session is deleted.", tr: "Oturum silindi." },
   noSession: {
-    en: "There is no session here yet: write something.",
+    en: "There is no session here yet. Write a message to start one.",
     tr: "Burada henüz oturum yok: bir şey yazın.",
   },
   sessionGone: {
-    en: "The session was deleted meanwhile; this is a new one.",
+    en: "The session was deleted; this is a new one.",
     tr: "Oturum bu arada silinmiş; bu yeni bir oturum.",
   },
   statusSession: {
@@ -90,14 +90,14 @@ const TEXTS = {
   },
   textOnly: { en: "Sorry, I can only read text.", tr: "Üzgünüm, yalnızca metin okuyabiliyorum." },
   tooMany: {
-    en: "Too many messages wait here already; this one was not taken. Send it again later.",
+    en: "Too many messages are waiting here; this one was not accepted. Send it again later.",
     tr: "Burada zaten çok fazla mesaj bekliyor; bu alınmadı. Daha sonra yeniden gönderin.",
   },
-  queued: { en: "Waits for its turn ({position})…", tr: "Sırasını bekliyor ({position})…" },
+  queued: { en: "Queued ({position})…", tr: "Sırasını bekliyor ({position})…" },
   noText: { en: "(no text)", tr: "(metin yok)" },
   failed: { en: "Failed: {reason}", tr: "Başarısız: {reason}" },
   interrupted: {
-    en: "The gateway was restarted while this ran. Send it again if you still want it.",
+    en: "The gateway was restarted while this ran. Send it again if you still need it.",
     tr: "Bu çalışırken geçit yeniden başlatıldı. Hâlâ istiyorsanız yeniden gönderin.",
   },
   restOfAnswer: { en: "The whole answer", tr: "Cevabın tamamı" },
@@ -108,14 +108,14 @@ const TEXTS = {
   newsInterrupted: { en: "Request interrupted", tr: "İstek durduruldu" },
   newsTimeout: { en: "Request timed out", tr: "İstek zaman aşımına uğradı" },
   newsLost: { en: "Request lost in a crash", tr: "İstek bir çökmede kayboldu" },
-  newsBroken: { en: "The gateway failed a request", tr: "Geçit bir isteği yapamadı" },
+  newsBroken: { en: "Internal error in a request", tr: "Geçit bir isteği yapamadı" },
   newsStarted: { en: "Session started", tr: "Oturum başladı" },
   newsDeleted: { en: "Session deleted", tr: "Oturum silindi" },
-  newsParked: { en: "Parked until somebody decides", tr: "Biri karar verene kadar bekliyor" },
+  newsParked: { en: "Parked until a decision is made", tr: "Biri karar verene kadar bekliyor" },
   newsExpired: { en: "Approval expired", tr: "Onayın süresi doldu" },
   newsMore: { en: "and {count} more", tr: "ve {count} olay daha" },
   newsLostEvents: {
-    en: "Older events dropped: {count}, since Telegram could not be reached",
+    en: "Older events dropped because Telegram was unreachable: {count}",
     tr: "Silinen eski olaylar: {count}; Telegram'a ulaşılamadı",
   },
 } as const;
@@ -124,7 +124,7 @@ export type Language = "en" | "tr";
 export type TextKey = keyof typeof TEXTS;
 export type Say = (key: TextKey, values?: Readonly<Record<string, string | number>>) => string;
 
-/** The bot's texts in a language, plain: escaping is the message's business. */
+/** The bot's texts in one language. Plain text: the message escapes it. */
 export function textsIn(language: Language): Say {
   return (key, values = {}) =>
     TEXTS[key][language].replace(/\{(\w+)\}/g, (slot, name: string) => String(values[name] ?? slot));

@@ -1,7 +1,7 @@
-/** Longest answer that is read, in bytes; a hundred updates, the most that one poll brings, are far below. */
+/** Maximum response size in bytes. A hundred updates, the maximum of one poll, are much smaller. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-/** An answer of the Bot API (https://core.telegram.org/bots/api#making-requests). */
+/** A response of the Bot API (https://core.telegram.org/bots/api#making-requests). */
 export type BotApiAnswer =
   | { readonly ok: true; readonly result: unknown }
   | {
@@ -9,27 +9,27 @@ export type BotApiAnswer =
       readonly code: number;
       readonly description: string;
       readonly retryAfterSecs: number | undefined;
-      /** The group has become another one, with this id. */
+      /** The group has migrated to this id. */
       readonly movedTo: number | undefined;
     };
 
-/** A file to be uploaded, in the form that telegraf's types know. */
+/** A file to upload, in the form of telegraf's types. */
 interface Upload {
   readonly source: Buffer;
   readonly filename: string;
 }
 
 /**
- * Calls a method. Rejects where there is no answer, or one that is none of the Bot API's. Not telegraf's own client: its
- * node-fetch leaves a timer of 500 s behind for every body that breaks off, and takes no deadline.
+ * Calls a method. Rejects if there is no response, or one that is not of the Bot API. telegraf's own client is not used:
+ * its node-fetch leaves a timer of 500 s behind for every aborted body, and has no deadline.
  */
 export async function post(url: URL, payload: object, signal: AbortSignal): Promise<BotApiAnswer> {
-  // The Bot API redirects nobody: what does is another one, and must not be told what people write.
+  // The Bot API never redirects: a server that does is another one, and must not receive what people write.
   const response = await fetch(url, { method: "POST", ...bodyOf(payload), redirect: "error", signal });
   const text = await readAll(response);
   if (response.status >= 500) return refused(response.status, { description: response.statusText });
   const answer: unknown = JSON.parse(text);
-  if (!isRecord(answer)) throw new Error("the answer is no object");
+  if (!isRecord(answer)) throw new Error("the response is not an object");
   if (answer["ok"] === true) return { ok: true, result: answer["result"] };
   return refused(response.status, answer);
 }
@@ -45,7 +45,7 @@ function refused(status: number, answer: Readonly<Record<string, unknown>>): Bot
   };
 }
 
-/** JSON, or a form where a file goes along. */
+/** JSON, or a form when there is a file. */
 function bodyOf(payload: object): Pick<RequestInit, "body" | "headers"> {
   const entries = Object.entries(payload);
   if (!entries.some(([, value]) => isUpload(value))) {
@@ -65,7 +65,7 @@ async function readAll(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.byteLength;
-    if (length > MAX_ANSWER) throw new Error(`the answer is longer than ${MAX_ANSWER} bytes`);
+    if (length > MAX_ANSWER) throw new Error(`the response must be at most ${MAX_ANSWER} bytes`);
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();

@@ -3,24 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findMarked } from "#engine-claude/reaper.js";
 
-/** What one run of the stand-in does, in this order. */
+/** The behaviour of one run of the stand-in, in this order. */
 export interface Behaviour {
-  /** Printed first, as cloudflared prints it. */
+  /** Printed first, in cloudflared's format. */
   readonly lines?: readonly string[];
-  /** Bytes that are printed before the lines: without a newline, or as lines. */
+  /** Bytes to print before the lines: without a newline, or as lines. */
   readonly flood?: { readonly bytes: number; readonly newlines: boolean };
-  /** What /ready answers; "hang": it takes the request and says nothing. None: there is no /ready. */
+  /** The responses of /ready; "hang" accepts the request and never responds. Empty: no /ready. */
   readonly ready?: readonly (number | "hang")[];
-  /** Ends with this code after the lines; otherwise it runs until it is told to end. */
+  /** Exits with this code after the lines; otherwise runs until it is stopped. */
   readonly exit?: number;
   readonly ignoreTerm?: true;
-  /** Printed when it is told to end, before it does. */
+  /** Printed when it is stopped, before it exits. */
   readonly lastLines?: readonly string[];
   /** Starts a program in its own process group that ignores TERM too. */
   readonly child?: true;
 }
 
-/** One start of the stand-in, as it saw it. */
+/** One start of the stand-in, as it recorded it. */
 export interface Start {
   readonly pid: number;
   readonly args: readonly string[];
@@ -61,12 +61,12 @@ const print = (text) => new Promise((done) => process.stderr.write(text, done));
 })();
 `;
 
-/** Stands in for cloudflared: prints what the real one prints, and goes wrong as it is told to. */
+/** A fake cloudflared: prints what the real one prints, and fails on request. */
 export class StandIn {
   readonly dir = mkdtempSync(join(tmpdir(), "claudeway-tunnel-"));
   readonly path = join(this.dir, "cloudflared");
 
-  /** The first run behaves as the first one says, and so on; the last goes for all that follow. */
+  /** Sets the behaviour of each run; the last one applies to all further runs. */
   constructor(...behaviours: readonly Behaviour[]) {
     this.behave(...behaviours);
     this.install();
@@ -94,7 +94,7 @@ export class StandIn {
       .map((line) => JSON.parse(line));
   }
 
-  /** What is left of it and of all that it started. */
+  /** Its remaining processes and their children. */
   async left(): Promise<number[]> {
     return (await findMarked("test.cloudflare_tunnel")).map(({ pid }) => pid);
   }
@@ -104,7 +104,7 @@ export class StandIn {
   }
 }
 
-/** What cloudflared prints, from its sources and from public logs of 2022 to 2026. */
+/** Output of cloudflared, from its sources and from public logs of 2022 to 2026. */
 export const SAYS = {
   thanks:
     "2026-08-20T10:00:00Z INF Thank you for trying Cloudflare Tunnel. Doing so, without a Cloudflare account, is a quick way to experiment and try it out. If you intend to use Tunnels in production you should use a pre-created named tunnel by following: https://developers.cloudflare.com/cloudflare-one/connections/connect-apps",
@@ -128,7 +128,7 @@ export const SAYS = {
   emptyConfig: "2026-08-20T10:00:00Z ERR Configuration file /dev/null was empty",
   badToken: "Provided Tunnel token is not valid.",
   usage: "See 'cloudflared tunnel run --help'.",
-  /** The DNS that leads to Cloudflare is blocked: the reason, advice with the stamp of an error, and again at the end. */
+  /** Blocked DNS: the reason, advice logged as an error, and the reason again at the end. */
   noEdge: [
     '2026-08-20T10:00:00Z ERR edge discovery: error looking up Cloudflare edge IPs: the DNS query failed error="lookup _v2-origintunneld._tcp.argotunnel.com: no such host" event=0',
     "2026-08-20T10:00:00Z ERR Please try the following things to diagnose this issue: event=0",

@@ -38,7 +38,7 @@ describe("a tunnel of the real gateway", () => {
   const tunnelProcess = () => standIn.starts.at(-1)?.pid ?? 0;
   const gone = (pid: number) => eventually("cloudflared gone", () => readProcess(pid, "cmdline") === "");
 
-  it("is on the terminal, in the log, and in the dashboard; ends with the gateway", async () => {
+  it("appears on the terminal, in the log and in the dashboard, and ends with the gateway", async () => {
     const one = await start(SAYS.quick(URL), "");
     await shown(one, URL);
     expect(one.stderr).to.contain(`public address: ${URL}`);
@@ -60,7 +60,7 @@ describe("a tunnel of the real gateway", () => {
     await gone(pid);
   });
 
-  it("is ended by the next start where nothing else could end it", async () => {
+  it("is ended by the next start if nothing else could end it", async () => {
     // Without setpriv on the PATH.
     const bare = mkdtempSync(join(tmpdir(), "claudeway-path-"));
     symlinkSync(process.execPath, join(bare, "node"));
@@ -74,9 +74,9 @@ describe("a tunnel of the real gateway", () => {
     rmSync(bare, { recursive: true });
   });
 
-  it("keeps the token out of every argument list, log and answer", async () => {
+  it("keeps the token out of every argument list, log and response", async () => {
     const rules = [{ hostname: "claude.example.com", service: "http://localhost:1" }];
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the file contains ${NAME} literally
     const section = 'tunnel_token = "${TUNNEL_SECRET}"\npublic_url = "https://claude.example.com"';
     const one = await start([SAYS.registered, SAYS.rules(rules)], section, { TUNNEL_SECRET: TOKEN });
     await shown(one, "https://claude.example.com");
@@ -94,11 +94,11 @@ describe("a tunnel of the real gateway", () => {
     expect(readProcess(tunnelProcess(), "environ")).to.contain(TOKEN).and.not.contain(SECRET);
   });
 
-  it("does not start on a weak key, and a missing cloudflared keeps nobody from starting", async () => {
+  it("refuses a weak key, and lets the gateway start without cloudflared", async () => {
     standIn = new StandIn({});
     const refused = await TestGateway.start({ args: ["--enable-plugin", "cloudflare_tunnel"] }).catch(String);
     expect(refused).to.contain(
-      `the secret of key admin has ${KEYS.admin.length} characters; take 32 or more`,
+      `the secret of key admin must have at least 32 characters, got ${KEYS.admin.length}`,
     );
     standIn.uninstall();
     const config = `[plugins.cloudflare_tunnel]\nenabled = true\ncloudflared_bin = "${standIn.path}"\n`;

@@ -49,7 +49,7 @@ describe("cloudflare_tunnel", () => {
     standIn.remove();
   });
 
-  /** Switches the plugin on; cloudflared does, run by run, what is said. */
+  /** Enables the plugin; cloudflared behaves as given, run by run. */
   async function start(config: Readonly<Record<string, unknown>>, ...behaviours: Behaviour[]): Promise<void> {
     standIn = new StandIn(...behaviours);
     await enable(config);
@@ -65,10 +65,10 @@ describe("cloudflare_tunnel", () => {
     eventually(`${url} announced`, () => announced.filter((one) => one === url).length >= times);
   const says = (words: string) => eventually(`"${words}" in: ${said()}`, () => said().includes(words));
 
-  it("opens a quick tunnel to the gateway and tells its address", async () => {
+  it("opens a quick tunnel to the gateway and publishes its URL", async () => {
     await start({}, { lines: SAYS.quick(URL) });
     await announces(URL);
-    expect(said()).to.equal(`cloudflare_tunnel: the world reaches this gateway at ${URL}`);
+    expect(said()).to.equal(`cloudflare_tunnel: this gateway is public at ${URL}`);
     const [{ args = [] } = {}] = standIn.starts;
     expect(args.join(" ")).to.match(
       /^tunnel --config \/dev\/null --loglevel info --no-autoupdate .*--url http:\/\/127\.0\.0\.1:3777$/,
@@ -78,7 +78,7 @@ describe("cloudflare_tunnel", () => {
     expect(await standIn.left()).to.deep.equal([]);
   });
 
-  it("opens a named tunnel with its token in the environment alone, and finds its address in its rules", async () => {
+  it("opens a named tunnel with its token in the environment only, and finds its URL in its rules", async () => {
     const rules = [
       { hostname: "other.example.com", service: "http://localhost:8080" },
       { hostname: "claude.example.com", originRequest: {}, service: "http://localhost:3777" },
@@ -90,14 +90,14 @@ describe("cloudflare_tunnel", () => {
     );
     await announces("https://claude.example.com");
     const [{ args = [], env = {} } = {}] = standIn.starts;
-    // The user's own config file could make it silent, or lead elsewhere.
+    // The user's config file could silence it, or route elsewhere.
     expect(args.join(" ")).to.match(/^tunnel --config \/dev\/null --loglevel info --no-autoupdate .* run$/);
     expect(env["TUNNEL_TOKEN"]).to.equal(TOKEN);
     expect(everyArgumentList()).to.contain("cloudflared").and.not.contain(TOKEN);
     expect(JSON.stringify([running.lines, running.kernel.status()])).not.to.contain(TOKEN);
   });
 
-  it("takes a named tunnel's address from the configuration, and asks for it where it can't tell", async () => {
+  it("reads a named tunnel's URL from the configuration, and asks for it if it is unknown", async () => {
     const rules = [{ hostname: "a.example.com", service: "http://localhost:3777" }];
     const both = [...rules, { hostname: "b.example.com", service: "http://127.0.0.1:3777" }];
     const lines = [SAYS.registeredIn2022, SAYS.rules(both)];
@@ -111,7 +111,7 @@ describe("cloudflare_tunnel", () => {
     expect(announced).to.deep.equal(["https://b.example.com", undefined]);
   });
 
-  it("starts a cloudflared that died again, later each time, and says why it died", async () => {
+  it("restarts a cloudflared that exited, with growing pauses, and reports the reason", async () => {
     const again = "https://second-try.trycloudflare.com";
     await start(
       {},
@@ -122,11 +122,11 @@ describe("cloudflare_tunnel", () => {
     await announces(again);
     expect(announced).to.deep.equal([URL, undefined, again]);
     const [first, second] = running.complaints();
-    expect(first).to.equal(`cloudflared ended with exit code 1: ${SAYS.noInternet}; next try in 0.05 s`);
-    expect(second).to.match(/^cloudflared ended with exit code 1; next try in 0\.1 s$/);
+    expect(first).to.equal(`cloudflared exited with code 1: ${SAYS.noInternet}; next try in 0.05 s`);
+    expect(second).to.match(/^cloudflared exited with code 1; next try in 0\.1 s$/);
   });
 
-  it("announces a quick tunnel once it is connected, not while it tries again and again", async () => {
+  it("announces a quick tunnel once it is connected, not while it retries", async () => {
     const unconnected = SAYS.quick("https://unconnected.trycloudflare.com").slice(0, -1);
     await start(
       { start_secs: 1 },
@@ -141,7 +141,7 @@ describe("cloudflare_tunnel", () => {
     );
   });
 
-  it("gives the reason, not the advice that follows it", async () => {
+  it("reports the reason, not the advice that follows it", async () => {
     const reason = "Incorrect Usage: flag provided but not defined: -x";
     await start(
       { tunnel_token: TOKEN },
@@ -152,21 +152,21 @@ describe("cloudflare_tunnel", () => {
       { lines: [reason, "", "NAME:", "   cloudflared tunnel run - Proxy a local web server"], exit: 1 },
       { lines: [SAYS.registered, SAYS.rules([])] },
     );
-    await says("the tunnel stands");
+    await says("the tunnel is up");
     const ends = running.complaints().map((line) => line.replace(/; next try.*/, ""));
     expect(ends.slice(0, 5)).to.deep.equal([
-      `cloudflared ended with exit code 255: ${SAYS.badToken}`,
-      "cloudflared ended with exit code 3",
-      `cloudflared ended with exit code 1: ${SAYS.noEdge[0].replace(/^\S+ ERR /, "")}`,
-      "cloudflared ended with exit code 1: Could not lookup srv records",
-      `cloudflared ended with exit code 1: ${reason}`,
+      `cloudflared exited with code 255: ${SAYS.badToken}`,
+      "cloudflared exited with code 3",
+      `cloudflared exited with code 1: ${SAYS.noEdge[0].replace(/^\S+ ERR /, "")}`,
+      "cloudflared exited with code 1: Could not lookup srv records",
+      `cloudflared exited with code 1: ${reason}`,
     ]);
   });
 
-  it("forgets what went wrong before the tunnel stood", async () => {
+  it("forgets errors from before the tunnel was up", async () => {
     await start({}, { lines: [SAYS.noEdge[0], ...SAYS.quick(URL)], exit: 7 }, { lines: SAYS.quick(URL) });
     await announces(URL, 2);
-    expect(running.complaints()[0]).to.match(/^cloudflared ended with exit code 7; next try/);
+    expect(running.complaints()[0]).to.match(/^cloudflared exited with code 7; next try/);
   });
 
   it("does not repeat a token that cloudflared repeats", async () => {
@@ -175,21 +175,21 @@ describe("cloudflare_tunnel", () => {
     expect(JSON.stringify(running.lines)).not.to.contain(TOKEN);
   });
 
-  it("ends one that hangs at its start and ignores TERM, and starts another", async () => {
+  it("kills one that hangs at its start and ignores TERM, and starts another", async () => {
     await start({ start_secs: 0.3 }, { ignoreTerm: true, child: true }, { lines: SAYS.quick(URL) });
     await announces(URL);
     expect(running.complaints()[0]).to.contain("had no tunnel after 0.3 s");
     expect(await standIn.left()).to.have.length(1);
   });
 
-  it("announces no address of one that it has given up", async () => {
+  it("announces no URL of a run that it has given up", async () => {
     const late = "https://too-late.trycloudflare.com";
     await start({ start_secs: 1 }, { lastLines: SAYS.quick(late) }, { lines: SAYS.quick(URL) });
     await announces(URL);
     expect(announced).to.deep.equal([URL]);
   });
 
-  it("notices when the connection is lost and back, and when cloudflared answers no more", async () => {
+  it("notices a lost connection, its return, and an unresponsive cloudflared", async () => {
     await start(
       {},
       { lines: SAYS.quick(URL), ready: [200, 503, 503, 200, "hang"] },
@@ -198,12 +198,12 @@ describe("cloudflare_tunnel", () => {
     await announces(URL, 3);
     expect(announced).to.deep.equal([URL, undefined, URL, undefined, URL]);
     expect(running.complaints().join("\n"))
-      .to.contain("connection to Cloudflare is lost")
-      .and.contain("did not answer any more");
+      .to.contain("lost the connection to Cloudflare")
+      .and.contain("stopped responding");
   });
 
   for (const newlines of [true, false]) {
-    it(`holds little of a flood of output, ${newlines ? "in lines" : "in one line"}`, async () => {
+    it(`buffers little of a flood of output, ${newlines ? "in lines" : "in one line"}`, async () => {
       const bytes = 100_000_000;
       await start({}, { flood: { bytes, newlines }, lines: SAYS.quick(URL) });
       const before = heldBytes();
@@ -219,7 +219,7 @@ describe("cloudflare_tunnel", () => {
     });
   }
 
-  it("leaves nothing when it is switched off, though cloudflared and its child ignore TERM", async () => {
+  it("leaves no process when it is switched off, though cloudflared and its child ignore TERM", async () => {
     await start({}, { lines: SAYS.quick(URL), ignoreTerm: true, child: true });
     await announces(URL);
     expect(await standIn.left()).to.have.length(2);
@@ -227,19 +227,19 @@ describe("cloudflare_tunnel", () => {
     expect(await standIn.left()).to.deep.equal([]);
   });
 
-  it("says where to get a cloudflared that is missing, and takes it when it comes", async () => {
+  it("says where to get a missing cloudflared, and uses it once installed", async () => {
     standIn = new StandIn({ lines: SAYS.quick(URL) });
     standIn.uninstall();
     await enable({});
     await says("https://developers.cloudflare.com/");
-    expect(said()).to.contain(`there is no program ${standIn.path}; install it`);
+    expect(said()).to.contain(`no program ${standIn.path}; install it`);
     expect(running.kernel.status()[0]?.state).to.equal("on");
     standIn.install();
     await announces(URL);
     expect(running.complaints(), "the same complaint is told once").to.have.length(1);
   });
 
-  it("hands cloudflared what it needs of the environment, and nothing else", async () => {
+  it("passes cloudflared only the environment variables that it needs", async () => {
     process.env["CLAUDEWAY_TEST_SECRET"] = "hunter2hunter2";
     process.env["HTTPS_PROXY"] = "http://proxy.example:8080";
     try {
@@ -254,17 +254,17 @@ describe("cloudflare_tunnel", () => {
     expect(JSON.stringify(env)).not.to.contain("hunter2");
   });
 
-  describe("before it opens the gateway to the world", () => {
+  describe("before it exposes the gateway to the internet", () => {
     const REFUSED = [
       ["a generated key", { id: "default", generated: true, secretLength: 67 }, "its key was generated"],
       [
         "a short key",
         { id: "ci", generated: false, secretLength: 31 },
-        "the secret of key ci has 31 characters; take 32 or more",
+        "the secret of key ci must have at least 32 characters, got 31",
       ],
     ] as const;
     for (const [what, key, words] of REFUSED) {
-      it(`refuses ${what}, unless it is allowed`, async () => {
+      it(`refuses ${what} unless allowed`, async () => {
         standIn = new StandIn({ lines: SAYS.quick(URL) });
         keys = [...STRONG, key];
         expect(await rejectionMessage(enable({})))
@@ -285,14 +285,14 @@ describe("cloudflare_tunnel", () => {
   });
 });
 
-/** What can be reached: what only awaits collection is left out, since when that comes is up to Node. */
+/** Reachable memory only: Node decides when to collect the rest. */
 function heldBytes(): number {
   collect();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
 
-/** The argument lists of every process on this machine. */
+/** The argument lists of all processes on this machine. */
 function everyArgumentList(): string {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

@@ -31,7 +31,7 @@ const HOSTILE: readonly (readonly [what: string, text: string])[] = [
 
 describe("slack messages", () => {
   for (const [what, text] of HOSTILE) {
-    it(`hold ${what} in names, paths, commands, reasons and results without breaking out or over the limits`, () => {
+    it(`show ${what} in names, paths, commands, reasons and results, escaped and within the limits`, () => {
       const messages = [
         toMessage(askedNews(approvalOf({ tool: text, input: { command: text }, keyId: text })), {
           url: undefined,
@@ -68,7 +68,7 @@ describe("slack messages", () => {
         ),
       ];
       for (const message of messages) {
-        // The payload as Slack reads it.
+        // The payload as Slack parses it.
         const payload: Payload = JSON.parse(JSON.stringify(message));
         expect(complaint(payload)).to.equal(undefined);
         for (const shown of mrkdwnOf(payload)) {
@@ -83,7 +83,7 @@ describe("slack messages", () => {
     });
   }
 
-  it("show a command that hides something as what it is", () => {
+  it("show the hidden parts of a command", () => {
     const message = toMessage(askedNews(approvalOf({ input: { command: "ls \u202e# fr- mr" } })));
     expect(JSON.stringify(message)).to.contain("ls ⟨U+202E⟩# fr- mr");
   });
@@ -94,7 +94,7 @@ describe("slack messages", () => {
     expect(text).to.contain("/w/a.ts\\n- one\\n- two\\n+ three");
   });
 
-  it("show what else a call says, since it changes what it does", () => {
+  it("show all arguments of a call, because they change what it does", () => {
     const edit = { file_path: "/w/a.ts", old_string: "one", new_string: "two", replace_all: true };
     expect(JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }))))).to.contain(
       "replace_all",
@@ -112,7 +112,7 @@ describe("slack messages", () => {
       .and.not.contain("timeout");
   });
 
-  it("escape what Slack reads as markup", () => {
+  it("escape Slack's markup", () => {
     expect(escapeText("<!here> & co")).to.equal("&lt;!here&gt; &amp; co");
   });
 });
@@ -126,7 +126,7 @@ function decidedBy(who: string) {
   });
 }
 
-/** Every text in which Slack looks for markup. */
+/** Every text that Slack parses for markup. */
 function mrkdwnOf({ text, blocks }: Payload, without?: string): string[] {
   const parts = blocks
     .filter(({ type }) => type !== without)

@@ -71,7 +71,7 @@ describe("slack", () => {
     expect(text).not.to.contain("done", "results stay out of the channel");
   });
 
-  it("posts failures with their reason, sessions, and requests that broke", async () => {
+  it("posts failures with their reason, sessions, and internal errors", async () => {
     await start({ interval_ms: 10 });
     tell.finished({ end: "timeout" }, { success: false, error: "ran past 120 s" });
     await arrived(1);
@@ -92,7 +92,7 @@ describe("slack", () => {
     expect(texts[2]).to.contain("POST /task");
   });
 
-  it("sends each feed what it asked for", async () => {
+  it("filters events per feed", async () => {
     await start({
       events: ["failures"],
       feeds: [
@@ -115,7 +115,7 @@ describe("slack", () => {
     expect(textOf(server.posted.find(({ path }) => path.includes("all"))?.payload)).to.contain("2 events");
   });
 
-  it("puts the signed page behind a button, and says where else where there is no address", async () => {
+  it("links the signed page with a button, or names alternatives if there is no public URL", async () => {
     await start();
     tell.asked();
     await arrived(1);
@@ -130,7 +130,7 @@ describe("slack", () => {
     );
   });
 
-  it("says who decided, what expired and what is parked", async () => {
+  it("posts who decided, what expired and what is parked", async () => {
     await start({ interval_ms: 10 });
     const by = { channel: "telegram", who: "Ada (@ada)" };
     tell.decided({ status: "denied", decision: { decision: "deny", by, at: "2030-01-01T00:00:00.000Z" } });
@@ -140,12 +140,12 @@ describe("slack", () => {
     const { response } = outcomeOf({}, { success: false, pending_approval: { id: "a" } as never });
     running.kernel.notify("event", { type: "done", response }, turnOf());
     await arrived(3);
-    expect(textOf(server.posted[2]?.payload)).to.contain("Parked until somebody decides");
+    expect(textOf(server.posted[2]?.payload)).to.contain("Parked until a decision is made");
     expect(textOf(server.posted[0]?.payload)).to.contain("Denied by Ada (@ada) (telegram)");
     expect(textOf(server.posted[1]?.payload)).to.contain("Expired");
   });
 
-  it("makes a burst one digest, about one message an interval, decisions apart and in order", async () => {
+  it("merges a burst into one digest per interval, with decisions separate and in order", async () => {
     await start({ interval_ms: 100 });
     for (let n = 0; n < 200; n++) tell.finished();
     tell.asked();
@@ -168,7 +168,7 @@ describe("slack", () => {
     ["a cut connection", "cut"],
     ["half an answer", "half"],
   ] as const) {
-    it(`tries again after ${what}, and loses nothing`, async () => {
+    it(`retries after ${what}, and loses nothing`, async () => {
       await start();
       server.next(behaviour, behaviour);
       tell.finished();
@@ -178,7 +178,7 @@ describe("slack", () => {
     });
   }
 
-  it("waits as long as 429 says, and what comes meanwhile becomes one message", async () => {
+  it("waits as long as a 429 asks for, and merges events meanwhile", async () => {
     await start();
     server.next({ status: 429, retryAfter: 1, body: "rate_limited" });
     const began = performance.now();
@@ -191,7 +191,7 @@ describe("slack", () => {
     expect(server.attempts).to.equal(2);
   });
 
-  it("keeps a bounded backlog, drops the oldest but no request for a decision, and tells how many", async () => {
+  it("bounds the backlog: drops the oldest, except pending decisions, and reports how many", async () => {
     await start({ backlog: 10 });
     server.always = { status: 503 };
     tell.asked();
@@ -203,16 +203,16 @@ describe("slack", () => {
     expect(texts[0]).to.contain("Older events dropped").and.contain("May Claude use Bash?");
     expect(Number(/dropped: (\d+)/.exec(texts[0] ?? "")?.[1])).to.equal(51);
     expect(texts[1]).to.contain("9 events");
-    expect(running.complaints().some((line) => line.includes("the oldest are dropped"))).to.equal(true);
+    expect(running.complaints().some((line) => line.includes("dropping the oldest"))).to.equal(true);
   });
 
-  it("shows in the plugin list that the webhook is refused, without its secret", async () => {
+  it("shows a refused webhook in the plugin list, without its secret", async () => {
     await start();
     server.always = { status: 404, body: "no_service" };
     tell.finished();
     const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
     expect(notice).to.match(
-      /^slack: 127\.0\.0\.1:\d+\/services\/T000\/B000\/\*\*\*: answered 404 no_service/,
+      /^slack: 127\.0\.0\.1:\d+\/services\/T000\/B000\/\*\*\*: responded with 404 no_service/,
     );
     expect(JSON.stringify([running.kernel.status(), running.lines])).not.to.contain("secret");
     tell.finished();
@@ -220,7 +220,7 @@ describe("slack", () => {
     expect(server.attempts).to.equal(1, "a refused webhook is left alone for a while");
   });
 
-  it("keeps the secret of a short webhook too: other services put it right behind the host", async () => {
+  it("hides the secret of a short webhook too, as other services use them", async () => {
     await start({ webhook_url: server.url("/hooks/secret") });
     server.always = { status: 404, body: "no_service" };
     tell.finished();
@@ -236,12 +236,12 @@ describe("slack", () => {
     [404, "channel_not_found"],
     [410, "channel_is_archived"],
   ] as const) {
-    it(`keeps what waits, and says so, where ${status} ${body} means that the webhook is gone`, async () => {
+    it(`keeps waiting events, and says so, when ${status} ${body} means that the webhook is gone`, async () => {
       await start();
       server.always = { status, body };
       tell.finished();
       const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
-      expect(notice).to.contain(`answered ${status} ${body}; is webhook_url still right?`);
+      expect(notice).to.contain(`responded with ${status} ${body}; check webhook_url`);
       expect(server.attempts).to.equal(1);
       server.always = undefined;
       await running.kernel.notifyClosing();
@@ -249,7 +249,7 @@ describe("slack", () => {
     });
   }
 
-  it("waits after a 429 without Retry-After, or with a senseless one", async () => {
+  it("waits after a 429 without a valid Retry-After", async () => {
     await start();
     server.next({ status: 429 }, { status: 429, retryAfter: -5 });
     const began = performance.now();
@@ -259,7 +259,7 @@ describe("slack", () => {
     expect(server.attempts).to.equal(3);
   });
 
-  it("follows no redirect: what it posts is for Slack only", async () => {
+  it("follows no redirect: events are for Slack only", async () => {
     await start();
     server.next({ status: 307, location: server.url("/elsewhere") });
     tell.finished();
@@ -267,15 +267,15 @@ describe("slack", () => {
     expect(server.posted.map(({ path }) => path)).to.deep.equal(["/services/T000/B000/secret"]);
   });
 
-  it("takes a page for no answer of Slack's", async () => {
+  it("does not accept an HTML page as Slack's answer", async () => {
     await start();
     server.always = { status: 200, body: "<html>sign in to the network</html>" };
     tell.finished();
     const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
-    expect(notice).to.contain("answered with a page");
+    expect(notice).to.contain("responded with an HTML page");
   });
 
-  it("sends the plain text where blocks are not taken, and goes on where nothing is", async () => {
+  it("sends plain text when blocks are refused, and continues when that is refused too", async () => {
     await start();
     server.next({ status: 400, body: "invalid_blocks" });
     tell.finished();
@@ -290,7 +290,7 @@ describe("slack", () => {
     expect(textOf(posted[1]?.payload)).to.contain("Older events dropped: 1").and.contain("Request finished");
   });
 
-  it("posts what waits when the gateway closes, and is bounded in that", async () => {
+  it("posts waiting events when the gateway closes, within a time limit", async () => {
     await start({ interval_ms: 60_000 });
     tell.finished();
     await arrived(1);
@@ -321,7 +321,7 @@ describe("slack", () => {
     );
   });
 
-  it("does not start without a webhook, and takes the forerunner's section", async () => {
+  it("does not start without a webhook, and accepts the section of the previous version", async () => {
     const refused = (section: object) =>
       rejectionMessage(
         createKernel().kernel.check({ plugins: [slack], sections: { slack: { ...section } } }),
@@ -331,7 +331,7 @@ describe("slack", () => {
     const { kernel } = createKernel();
     kernel.offer(fakeOffers(offers));
     const nowhere = kernel.enable({ plugins: [slack] });
-    expect(await rejectionMessage(nowhere)).to.contain("plugins.slack.webhook_url is not set");
+    expect(await rejectionMessage(nowhere)).to.contain("plugins.slack: set webhook_url or feeds");
     const section = { webhook_url: "https://hooks.slack.com/services/T00/B00/xyz" };
     await running.kernel.enable({ plugins: [slack], sections: { slack: section } });
     expect(JSON.stringify(running.kernel.status()[0]?.config)).not.to.contain("hooks.slack.com");

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
-/** How the next request is answered. */
+/** The response to the next request. */
 export type Behaviour =
   | {
       readonly status: number;
@@ -30,11 +30,11 @@ interface Block {
   readonly elements?: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Slack's end of an incoming webhook: takes what Slack takes, and fails as it is told to. */
+/** A fake Slack webhook: accepts what Slack accepts, and fails on request. */
 export class SlackServer {
-  /** Messages that were taken, in order. */
+  /** Accepted messages, in order. */
   readonly posted: Posted[] = [];
-  /** What came, also what was not taken. */
+  /** All requests, including refused ones. */
   attempts = 0;
   /** Requests whose client still waits. */
   open = 0;
@@ -55,7 +55,7 @@ export class SlackServer {
     return `http://127.0.0.1:${address.port}${path}`;
   }
 
-  /** The next requests are answered like this, then as usual. */
+  /** Sets the responses to the next requests; then as usual. */
   next(...behaviours: Behaviour[]): void {
     this.#behaviours.push(...behaviours);
   }
@@ -93,7 +93,7 @@ export class SlackServer {
   }
 }
 
-/** What Slack would not take, in its own words. */
+/** Slack's error for a message that it would refuse. */
 export function complaint({ text, blocks }: Payload): string | undefined {
   if (typeof text !== "string" || text.length > 40_000) return "msg_too_long";
   if (text === "" && blocks.length === 0) return "no_text";

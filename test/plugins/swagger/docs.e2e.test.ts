@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { BROWSER_TIMEOUT_MS, launchChromium } from "../../e2e/chromium.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
 
-/** A page, what it asked for, and what it was refused or complained about. */
+/** A page, its requests, and its errors. */
 interface Visit {
   readonly page: Page;
   readonly requests: readonly string[];
@@ -39,13 +39,13 @@ describe("swagger's page", function () {
     return { page, requests, complaints };
   }
 
-  it("shows every operation, asks nobody but the gateway, and breaks no rule of its policy", async () => {
+  it("shows every operation, contacts only the gateway, and violates no policy", async () => {
     const { page, requests, complaints } = await visit(`${open.url}/docs`);
     await page.locator(".opblock").first().waitFor();
     const { body } = await open.request<{ paths: Record<string, object> }>("/openapi.json", { key: null });
     const operations = Object.values(body.paths).flatMap(Object.keys);
     expect(await page.locator(".opblock").count()).to.equal(operations.length);
-    // What is drawn late counts too.
+    // Late rendering counts too.
     for (const id of ["tasks-streamTask", "tasks-openTaskSocket", "sessions-approveToolCalls"]) {
       await page.locator(`#operations-${id} .opblock-summary-control`).click();
       await page.locator(`#operations-${id} .responses-table`).first().waitFor();
@@ -57,7 +57,7 @@ describe("swagger's page", function () {
     await page.close();
   });
 
-  it("tries an operation out at the gateway, with the key that was given", async () => {
+  it("tries an operation at the gateway with the given key", async () => {
     const { page, complaints } = await visit(`${open.url}/docs/`);
     await page.locator("button.authorize").first().click();
     await page.locator(".auth-container input").fill(KEYS.bob);
@@ -74,11 +74,11 @@ describe("swagger's page", function () {
     await page.close();
   });
 
-  it("asks for a key where the document takes one, and keeps it for what is tried out", async () => {
+  it("asks for a key if the document requires one, and uses it for requests", async () => {
     const { page } = await visit(`${closed.url}/docs`);
     await page.locator("#key").fill("sk-wrong");
     await page.getByRole("button", { name: "Show the API" }).click();
-    await page.getByText("This key is not known here.").waitFor();
+    await page.getByText("This key is not valid.").waitFor();
     expect(await page.locator(".opblock").count()).to.equal(0);
     await page.locator("#key").fill(KEYS.bob);
     await page.getByRole("button", { name: "Show the API" }).click();
@@ -104,26 +104,26 @@ describe("swagger's page", function () {
     }
   });
 
-  it("redirects /docs to /docs/, below whatever prefix", async () => {
+  it("redirects /docs to /docs/ below any prefix", async () => {
     const response = await fetch(`${open.url}/docs?x=1`, { redirect: "manual" });
     expect(response.status).to.equal(302);
     expect(response.headers.get("location")).to.equal("docs/");
   });
 
-  it("is compressed, and sent again only when it has changed", async () => {
+  it("is compressed, and resent only when changed", async () => {
     const first = await open.fetch("/docs/swagger-ui-bundle.js", { headers: { "accept-encoding": "gzip" } });
     expect(first.headers.get("content-encoding")).to.equal("gzip");
     expect(Number(first.headers.get("content-length"))).to.be.lessThan(600_000);
     const etag = first.headers.get("etag") ?? "";
     await first.arrayBuffer();
     const again = await open.fetch("/docs/swagger-ui-bundle.js", {
-      // With If-None-Match alone, fetch adds a header that forbids the answer from a cache.
+      // With If-None-Match alone, fetch adds a header that forbids cached responses.
       headers: { "if-none-match": etag, "cache-control": "max-age=0" },
     });
     expect(again.status).to.equal(304);
   });
 
-  it("gives the document to nobody without a key when it is not public", async () => {
+  it("requires a key for the document when it is not public", async () => {
     const refused = await closed.request("/openapi.json", { key: null });
     expect(refused.status).to.equal(401);
     expect((await closed.request("/openapi.json", { key: KEYS.bob })).status).to.equal(200);

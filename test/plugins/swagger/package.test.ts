@@ -8,7 +8,7 @@ import { expect } from "chai";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("swagger's package", () => {
-  it("holds the bundle, the style and their licenses", async function () {
+  it("contains the bundle, the style and their licenses", async function () {
     this.timeout(60_000);
     const { stdout } = await promisify(execFile)("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: join(ROOT, "plugins/swagger"),
@@ -31,7 +31,7 @@ describe("swagger's package", () => {
     expect(paths.filter((path) => path.startsWith("no-scarf") || path.startsWith("src"))).to.deep.equal([]);
   });
 
-  it("brings no script that reports installations, neither to whoever installs it nor to whoever works on it", () => {
+  it("has no script that reports installations, for users or for contributors", () => {
     const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8"));
     const scarf = Object.entries(packages).filter(([path]) => path.endsWith("node_modules/@scarf/scarf"));
     expect(scarf).to.deep.equal([

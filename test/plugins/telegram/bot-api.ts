@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { complainAboutHtml, visibleText } from "./telegram-html.js";
 
-/** How the next call of a method is answered. */
+/** The response to the next call of a method. */
 export type Behaviour =
   | {
       readonly status: number;
@@ -15,9 +15,9 @@ export type Behaviour =
   | "half"
   | "garbage"
   | "page"
-  /** A poll that is not held open. */
+  /** A poll that returns at once. */
   | "nothing"
-  /** What was asked for is done, but the answer gets lost. */
+  /** The call is executed, but the response gets lost. */
   | "done, cut";
 
 export interface Button {
@@ -84,20 +84,20 @@ allowed_users = [1001]
 ${more}`;
 }
 
-/** Telegram's Bot API with one group: speaks the protocol, keeps its rules, and fails as it is told to. */
+/** A fake Bot API with one group. It enforces Telegram's rules, and fails on request. */
 export class BotApiServer {
   readonly shown: Shown[] = [];
   readonly presses: { readonly id: string; readonly text: string }[] = [];
   readonly topics = new Map<number, { readonly name: string; closed: boolean }>();
-  /** Every call that came, by method. */
+  /** All calls, by method. */
   readonly calls: string[] = [];
   commands: readonly { readonly command: string; readonly description: string }[] = [];
   forum = true;
   token = TOKEN;
   mayMakeTopics = true;
-  /** What is sent to a topic that is not there: what Telegram says of it. */
+  /** Telegram's error for messages to a missing topic. */
   readonly gone = new Map<number, string>();
-  /** The path that the server stands behind. */
+  /** The path below which the server listens. */
   root = "";
   #nextId = 1000;
   #nextUpdate = 500;
@@ -122,7 +122,7 @@ export class BotApiServer {
     return `http://127.0.0.1:${address.port}`;
   }
 
-  /** Whether somebody polls at the moment. */
+  /** Whether a client is polling. */
   get polled(): boolean {
     return this.#poll !== undefined;
   }
@@ -135,7 +135,7 @@ export class BotApiServer {
     return this.calls.filter((one) => one === method).length;
   }
 
-  /** Somebody writes; gives the message's id. */
+  /** A user writes a message; returns its id. */
   write(
     text: string,
     more: {
@@ -166,7 +166,7 @@ export class BotApiServer {
     return id;
   }
 
-  /** Somebody presses a button; gives the press's id. */
+  /** A user presses a button; returns the press's id. */
   press(
     data: string,
     messageId: number | undefined,
@@ -326,7 +326,7 @@ export class BotApiServer {
 
   #base(payload: Payload) {
     const { message_thread_id: thread } = payload;
-    // A form has it as text.
+    // In a form, it is text.
     const given = payload["reply_parameters"];
     const reply: unknown = typeof given === "string" ? JSON.parse(given) : given;
     const complaint = thread === undefined ? undefined : this.gone.get(Number(thread));

@@ -18,7 +18,7 @@ describe("telegram's buttons", () => {
   const answerTo = (press: string) => eventually("an answer to the press", () => bot.api.answerTo(press));
   const settled = (shown: Shown) => eventually("no buttons", () => shown.buttons.length === 0);
 
-  it("show command, key and folder, and let a press approve, once, and say who it was", async () => {
+  it("show command, key and folder; a press approves once and the message says by whom", async () => {
     bot = await (await TestBot.start({ allowed_users: [ADA.id, BOB.id] })).ready();
     bot.ask();
     const shown = await bot.shows("May Claude use Bash?");
@@ -69,7 +69,7 @@ describe("telegram's buttons", () => {
     expect(second.html).to.contain("Bu oturum için onaylayan: Ada L");
   });
 
-  it("stand under all that a call says, since it changes what it does", async () => {
+  it("show all arguments of a call, because they change what it does", async () => {
     bot = await (await TestBot.start()).ready();
     const input = { file_path: "/w/a.ts", old_string: "one", new_string: "two", replace_all: true };
     bot.ask({ id: "a1", tool: "Edit", input });
@@ -81,7 +81,7 @@ describe("telegram's buttons", () => {
       .and.not.contain("harmless");
   });
 
-  it("go where it was decided elsewhere, has expired, or was withdrawn; in order even when that is at once", async () => {
+  it("disappear when the call is decided elsewhere, expires or is withdrawn, even at once", async () => {
     bot = await (await TestBot.start()).ready();
     const by = { channel: "dashboard", who: "admin" };
     const asked = bot.ask({ id: "a1" });
@@ -100,11 +100,11 @@ describe("telegram's buttons", () => {
     await sleep(20);
     bot.approvalService.approvals.set("a2", { ...late, status: "expired" });
     bot.running.kernel.notify("approvalDecided", { ...late, status: "expired" });
-    await bot.shows("Expired: nobody decided");
+    await bot.shows("Expired without a decision");
     expect(bot.api.shown.every(({ buttons }) => buttons.length === 0)).to.equal(true);
   });
 
-  it("count one press of two at once, and tell the slower one", async () => {
+  it("count one of two simultaneous presses, and inform the slower person", async () => {
     bot = await (await TestBot.start()).ready();
     bot.ask();
     const shown = await bot.shows("May Claude");
@@ -113,13 +113,13 @@ describe("telegram's buttons", () => {
     const answers = [await answerTo(first), await answerTo(second)];
     expect(answers).to.include("Done.");
     expect(answers.filter((text) => text !== "Done.")[0]).to.match(
-      /Somebody else was faster|no longer valid/,
+      /Somebody else has already decided|no longer valid/,
     );
     await settled(shown);
     expect(shown.html.match(/(Approved|Denied) by/g)).to.have.length(1);
   });
 
-  it("say why where the desk does not let this channel decide", async () => {
+  it("say why if this channel may not decide", async () => {
     bot = await (await TestBot.start()).ready();
     bot.approvalService.forbid = true;
     bot.ask();
@@ -129,7 +129,7 @@ describe("telegram's buttons", () => {
     expect(shown.buttons).not.to.deep.equal([]);
   });
 
-  it("turn away forged, old and foreign presses politely, log them, and do nothing", async () => {
+  it("refuse forged, old and foreign presses, log them, and do nothing", async () => {
     bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
     bot.ask();
     const shown = await bot.shows("May Claude");
@@ -145,19 +145,21 @@ describe("telegram's buttons", () => {
       [bot.api.press(good, other), "no longer valid"],
       [bot.api.press(good, undefined), "belongs to another chat"],
       [bot.api.press(good, shown.id, { chatId: -100999 }), "belongs to another chat"],
-      [bot.api.press(good, shown.id, { from: BOB }), "not among those"],
+      [bot.api.press(good, shown.id, { from: BOB }), "not allowed to use this bot"],
       [bot.api.press("", shown.id), "no longer valid"],
     ];
     for (const [press, answer] of presses) expect(await answerTo(press)).to.contain(answer);
     expect([...bot.approvalService.approvals.values()].every(({ status }) => status === "pending")).to.equal(
       true,
     );
-    expect(bot.complaints.filter((line) => line.includes("turned away"))).to.have.length(presses.length);
+    expect(bot.complaints.filter((line) => line.includes("refused a button press"))).to.have.length(
+      presses.length,
+    );
     bot.api.press(good, shown.id);
     await settled(shown);
   });
 
-  it("still work after a restart; what was asked or decided meanwhile is shown then", async () => {
+  it("work after a restart, which also shows missed requests and decisions", async () => {
     bot = await (await TestBot.start()).ready();
     bot.ask({ id: "a1" });
     const first = await bot.shows("May Claude use Bash?");
@@ -181,7 +183,7 @@ describe("telegram's buttons", () => {
     expect(bot.approvalService.approvals.get("a1")?.status).to.equal("allowed");
   });
 
-  it("stand in the topic of the session that asks", async () => {
+  it("appear in the topic of the session that asks", async () => {
     bot = await (await TestBot.start({ feed_topic: 3 })).ready();
     bot.api.write("hi", { thread: 7 });
     await bot.shows("you said: hi");
@@ -191,7 +193,7 @@ describe("telegram's buttons", () => {
     expect((await bot.shows("use Write?")).thread).to.equal(3);
   });
 
-  it("give a question's options, one or many, and take a written answer", async () => {
+  it("offer a question's options, single or multiple choice, and accept a written answer", async () => {
     bot = await (await TestBot.start()).ready();
     const questions = [
       { question: "Which way?", options: [{ label: "left", description: "the sea" }, { label: "right" }] },
@@ -232,7 +234,7 @@ describe("telegram's buttons", () => {
     expect(bot.turns.ran).to.deep.equal([]);
   });
 
-  it("approve denied calls of posture 2: exactly these run, once, and the answer is shown", async () => {
+  it("approve denied calls in deny mode: exactly these run, once, and the answer is shown", async () => {
     bot = await (await TestBot.start()).ready();
     const outcome = outcomeOf({}, { permission_denials: [DENIAL] });
     bot.turns.responses.set(turnOf().id, outcome.response);
@@ -248,10 +250,10 @@ describe("telegram's buttons", () => {
     expect(bot.turns.approved).to.deep.equal([["toolu_1"]]);
     expect(bot.turns.ran[0]?.keyId).to.equal("alice");
     expect(await answerTo(first)).to.equal("Done.");
-    expect(await answerTo(second)).to.match(/Somebody else was faster|no longer valid/);
+    expect(await answerTo(second)).to.match(/Somebody else has already decided|no longer valid/);
   });
 
-  it("stand under the denials of the chat's own turns too, once; and go when they are approved through the API", async () => {
+  it("appear once under denials of the chat's own turns; disappear when approved through the API", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: ["tried"], response: { permission_denials: [DENIAL] } });
     bot.api.write("go", { thread: 7 });
@@ -269,7 +271,7 @@ describe("telegram's buttons", () => {
     expect(bot.api.shown.filter(({ html }) => html.includes("Tool calls denied"))).to.have.length(1);
   });
 
-  it("do not offer again what the desk was asked about", async () => {
+  it("are not shown for calls that the approval service was asked about", async () => {
     bot = await (await TestBot.start()).ready();
     bot.ask();
     const shown = await bot.shows("May Claude");
@@ -280,14 +282,14 @@ describe("telegram's buttons", () => {
     expect(bot.api.find("Tool calls denied")).to.equal(undefined);
   });
 
-  it("show the answer of a turn that was parked when it comes, also after a restart", async () => {
+  it("lead to the answer of a parked turn, even after a restart", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({
       pieces: ["so far"],
       response: { success: false, pending_approval: { id: "a" } as never },
     });
     bot.api.write("go", { thread: 7 });
-    await bot.shows("Waits for a decision");
+    await bot.shows("Waiting for a decision");
     const [turnId = "", response] = [...bot.turns.responses][0] ?? [];
     await bot.stop();
     const { pending_approval: _pending, ...rest } = response ?? outcomeOf().response;
@@ -297,7 +299,7 @@ describe("telegram's buttons", () => {
     expect(shown.thread).to.equal(7);
   });
 
-  it("tell requests, failures, sessions, parked and expired approvals of others, by kind, together", async () => {
+  it("accompany a feed of requests, failures, sessions, parked and expired approvals, by kind", async () => {
     bot = await (
       await TestBot.start({ events: ["failures", "sessions", "approvals"], feed_topic: 3 })
     ).ready();
@@ -325,7 +327,7 @@ describe("telegram's buttons", () => {
     for (const part of [
       "&lt;b&gt;late",
       "Session started",
-      "Parked until somebody decides",
+      "Parked until a decision is made",
       "Approval expired",
     ]) {
       expect(shown.html).to.contain(part);
@@ -333,7 +335,7 @@ describe("telegram's buttons", () => {
     expect(bot.api.texts().join()).not.to.match(/Request finished|own/);
   });
 
-  it("hold hostile tools, commands, paths, questions and people", async () => {
+  it("survive hostile tools, commands, paths, questions and names", async () => {
     bot = await (await TestBot.start()).ready();
     let asked = 0;
     for (const [what, text] of HOSTILE) {
@@ -352,7 +354,7 @@ describe("telegram's buttons", () => {
         if (shown.buttons[0] !== undefined)
           bot.api.press(shown.buttons[0].callback_data, shown.id, { from: name });
         await settled(shown).catch(() => expect.fail(`${what}: ${shown.html.slice(0, 200)}`));
-        // What can't be seen is written out, so that nothing looks like something else.
+        // Invisible characters are written out, so that nothing looks like something else.
         expect(shown.html).not.to.match(/[\u202a-\u202e\u2066-\u2069\u200b]/);
       }
     }
@@ -360,6 +362,6 @@ describe("telegram's buttons", () => {
       true,
     );
     bot.ask({ id: "long", tool: "Bash", input: { command: `echo ok ${" ".repeat(5000)}; rm -rf /` } });
-    await bot.shows("Characters not shown here");
+    await bot.shows("Characters not shown");
   }).timeout(180_000);
 });

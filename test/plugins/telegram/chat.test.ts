@@ -13,7 +13,7 @@ describe("telegram's chat", () => {
     await bot.dispose();
   });
 
-  it("registers its commands in the language that is set", async () => {
+  it("registers its commands in the configured language", async () => {
     bot = await (await TestBot.start({ language: "tr" })).ready();
     expect(bot.api.commands.map(({ command }) => command)).to.deep.equal([
       "new",
@@ -42,7 +42,7 @@ describe("telegram's chat", () => {
     expect(bot.turns.ran[0]?.keyId).to.equal("telegram");
   });
 
-  it("streams by editing one message, at most once an interval, and ends with the whole text", async () => {
+  it("streams by editing one message, at most once per interval, and ends with the whole text", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: Array.from({ length: 80 }, (_, n) => `**w${n}** `), everyMs: 10 });
     bot.api.write("go", { thread: 7 });
@@ -69,7 +69,7 @@ describe("telegram's chat", () => {
     expect(bot.api.count("editMessageText")).to.equal(2);
   });
 
-  it("lets all answers that grow share one edit an interval, and each have some", async () => {
+  it("shares one edit per interval among all growing answers, fairly", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: Array.from({ length: 60 }, (_, n) => `w${n} `), everyMs: 20 });
     const threads = [1, 2, 3, 4, 5, 6];
@@ -87,7 +87,7 @@ describe("telegram's chat", () => {
     for (const { edits } of bot.api.shown) expect(edits.length).to.be.at.least(2);
   });
 
-  it("shows an answer anew whose message was deleted while it grew", async () => {
+  it("sends an answer again if its message was deleted while it grew", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: Array.from({ length: 40 }, (_, n) => `w${n} `), everyMs: 10 });
     bot.api.write("go", { thread: 7 });
@@ -99,7 +99,7 @@ describe("telegram's chat", () => {
   });
 
   for (const complaint of ["message thread not found", "TOPIC_CLOSED"]) {
-    it(`brings to General what belongs in a topic of which Telegram says ${complaint}`, async () => {
+    it(`sends to General what belongs in a topic for which Telegram says ${complaint}`, async () => {
       bot = await (await TestBot.start({ feed_topic: 3 })).ready();
       bot.api.write("hi", { thread: 7 });
       await bot.shows("you said: hi");
@@ -122,7 +122,7 @@ describe("telegram's chat", () => {
     ["the bot was removed", 403, "Forbidden: bot was kicked from the supergroup chat"],
     ["the bot was muted", 400, "Bad Request: not enough rights to send text messages to the chat"],
   ] as const) {
-    it(`says in the plugin list that ${what}, until a message is taken again`, async () => {
+    it(`shows in the plugin list that ${what}, until a message succeeds`, async () => {
       bot = await (await TestBot.start()).ready();
       bot.api.always.set("sendMessage", { status, description });
       bot.api.write("hello", { thread: 7 });
@@ -181,7 +181,7 @@ describe("telegram's chat", () => {
     expect(sessions[3]).not.to.equal(sessions[0]);
   });
 
-  it("makes a topic for /new, with a model; without the right to, a session in General", async () => {
+  it("creates a topic for /new, with a model; without the right to, a session in General", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.write("/new opus");
     const greeting = await bot.shows("New session with opus");
@@ -200,7 +200,7 @@ describe("telegram's chat", () => {
     expect([...bot.turns.sessions.values()].map(({ model }) => model)).to.include("haiku");
   });
 
-  it("stops the running turn with /stop and drops what waits", async () => {
+  it("interrupts the running turn with /stop and drops waiting messages", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = (prompt) => ({ pieces: Array(prompt === "slow" ? 500 : 1).fill("z "), everyMs: 10 });
     bot.api.write("slow", { thread: 7 });
@@ -217,7 +217,7 @@ describe("telegram's chat", () => {
     expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["slow"]);
   });
 
-  it("tells turns and cost with /status, deletes with /close, explains itself with /help", async () => {
+  it("shows turns and cost with /status, deletes with /close, shows help with /help", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.write("/status", { thread: 7 });
     await bot.shows("There is no session here yet");
@@ -242,24 +242,24 @@ describe("telegram's chat", () => {
     expect(bot.api.texts(9)).to.deep.equal([]);
   });
 
-  it("begins anew where the session was deleted meanwhile, and says so", async () => {
+  it("starts a new session if the old one was deleted, and says so", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.write("one", { thread: 7 });
     await bot.shows("you said: one");
     bot.turns.sessions.clear();
     bot.api.write("two", { thread: 7 });
-    await bot.shows("The session was deleted meanwhile");
+    await bot.shows("The session was deleted; this is a new one");
     await bot.shows("you said: two");
   });
 
-  it("says what failed, in the gateway's words, and goes on", async () => {
+  it("reports a failure in the gateway's words, and continues", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.refuse = new CodedError("UNAVAILABLE", "256 prompts wait already");
     bot.api.write("one", { thread: 7 });
     await bot.shows("Failed: 256 prompts wait already");
     bot.turns.refuse = new Error("ECONNREFUSED /secret/path");
     bot.api.write("two", { thread: 7 });
-    await bot.shows("Failed: something broke");
+    await bot.shows("Failed: internal error; see the log");
     bot.turns.refuse = undefined;
     bot.turns.script = () => ({
       pieces: ["half an ans"],
@@ -281,7 +281,7 @@ describe("telegram's chat", () => {
     expect(bot.api.texts(8).filter((text) => text.includes("only read text"))).to.have.length(1);
   });
 
-  it("takes nothing for a prompt that nobody wrote: service messages, and posts of a linked channel", async () => {
+  it("ignores service messages and posts of a linked channel", async () => {
     bot = await (await TestBot.start()).ready();
     const telegram = { id: 777000, first_name: "Telegram" };
     bot.api.write("a post", { thread: 7, from: telegram, extra: { is_automatic_forward: true } });
@@ -298,7 +298,7 @@ describe("telegram's chat", () => {
     expect(bot.api.texts()).to.have.length(1);
   });
 
-  it("takes a message that is delivered twice once", async () => {
+  it("runs a message that is delivered twice only once", async () => {
     bot = await (await TestBot.start()).ready();
     const id = bot.api.write("once", { thread: 7 });
     await bot.shows("you said: once");
@@ -318,7 +318,7 @@ describe("telegram's chat", () => {
     expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["once", "last"]);
   });
 
-  it("goes on with its sessions, and with what it had taken in, after a restart", async () => {
+  it("continues its sessions and queued messages after a restart", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.write("one", { thread: 7 });
     await bot.shows("you said: one");
@@ -337,7 +337,7 @@ describe("telegram's chat", () => {
     expect(new Set(bot.turns.ran.map(({ sessionId }) => sessionId)).size).to.equal(1);
   });
 
-  it("listens to nobody in another chat, answers there once, and logs it", async () => {
+  it("ignores other chats, answers there once, and logs it", async () => {
     bot = await (await TestBot.start()).ready();
     for (let n = 0; n < 20; n++) bot.api.write(`let me in ${n}`, { chatId: -100999, from: BOB });
     bot.api.write("/close", { chatId: 42, from: ADA });
@@ -351,7 +351,7 @@ describe("telegram's chat", () => {
     expect(bot.complaints.filter((line) => line.includes("another chat"))).to.have.length(2);
   });
 
-  it("listens to nobody but allowed_users, where they are given, and warns where they are not", async () => {
+  it("ignores users who are not in allowed_users, and warns if it is not set", async () => {
     bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
     expect(bot.notices.join()).not.to.contain("allowed_users");
     bot.api.write("mine", { from: BOB, thread: 7 });
@@ -359,12 +359,12 @@ describe("telegram's chat", () => {
     bot.api.write("anonymous", { from: { id: 1087968824, first_name: "Group", is_bot: true }, thread: 7 });
     bot.api.write("hers", { thread: 7 });
     await bot.shows("you said: hers");
-    await bot.shows("you are not among those who may use this bot");
-    await bot.shows("switch off “Remain anonymous”");
+    await bot.shows("you are not allowed to use this bot");
+    await bot.shows("Turn off “Remain anonymous”");
     expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["hers"]);
     await bot.stop();
     await bot.launch();
-    expect(bot.notices.join()).to.contain("allowed_users is not set: everybody in the chat");
+    expect(bot.notices.join()).to.contain("allowed_users is not set: every member of the chat");
     expect(bot.complaints.join()).to.contain("allowed_users is not set");
   });
 
@@ -397,7 +397,7 @@ describe("telegram's chat", () => {
     expect(tookMs).to.be.below(12_000);
   }).timeout(40_000);
 
-  it("takes in so much, and says no to more", async () => {
+  it("limits the number of waiting messages, and refuses more", async () => {
     bot = await (await TestBot.start()).ready();
     // The first one runs until it is stopped.
     bot.turns.script = () => ({ pieces: ["x"], everyMs: 600_000 });
@@ -410,7 +410,7 @@ describe("telegram's chat", () => {
     await bot.shows("Waiting messages dropped: 49.");
   });
 
-  it("holds hostile prompts, results, models and names", async () => {
+  it("survives hostile prompts, results, models and names", async () => {
     bot = await (await TestBot.start({ allowed_users: [ADA.id] })).ready();
     bot.turns.script = (prompt) => ({ pieces: [prompt], response: { success: false, error: prompt } });
     const failures: string[] = [];

@@ -44,7 +44,7 @@ timeout_secs = 0.5
 `;
   }
 
-  /** Turns of a session over HTTP, one after the other, for as long as the channels fail. */
+  /** Runs turns of a session over HTTP in sequence, for as long as the channels fail. */
   async function turnsBeside(): Promise<void> {
     const { body } = await gateway.request<{ session_id: string }>("/session/start", { body: {} });
     while (!over) {
@@ -60,7 +60,7 @@ timeout_secs = 0.5
     }
   }
 
-  /** What the plugin list says of a plugin. */
+  /** A plugin's notices in the plugin list. */
   async function listed(name: string): Promise<{ state: string; notices: string }> {
     const { body } = await gateway.request<{ plugins: { name: string; state: string }[] }>("/admin/plugins");
     const plugin = body.plugins.find((one) => one.name === name);
@@ -86,10 +86,10 @@ timeout_secs = 0.5
     ["a cut connection", "cut"],
   ];
   for (const [what, behaviour] of FAULTS) {
-    it(`Telegram answers with ${what}: the message comes all the same, the turn runs once`, async () => {
+    it(`delivers the message and runs the turn once when Telegram answers with ${what}`, async () => {
       const word = `through-${what.replace(/\W+/g, "-")}`;
       api.next("sendMessage", behaviour);
-      // A poll that hangs is given up after its own time and ten seconds more.
+      // A hanging poll is abandoned ten seconds after its own timeout.
       if (behaviour !== "hang") api.next("getUpdates", behaviour);
       api.write(`[[say ${word}]]`, { thread: 7 });
       await eventually(word, () => api.find(word), WAIT_MS);
@@ -97,7 +97,7 @@ timeout_secs = 0.5
     });
   }
 
-  it("another program polls (409), the token is refused (401): the list says so, and it comes back", async () => {
+  it("lists a 409 (another poller) or 401 (refused token), and recovers", async () => {
     api.always.set("getUpdates", {
       status: 409,
       description: "Conflict: terminated by other getUpdates request",
@@ -105,13 +105,13 @@ timeout_secs = 0.5
     await says("telegram", /another program polls/);
     api.always.clear();
     api.token = "123456:another";
-    await says("telegram", /bot_token is refused/);
+    await says("telegram", /bot_token was refused/);
     api.token = TOKEN;
     api.write("[[say back again]]", { thread: 8 });
     await eventually("the answer", () => api.find("back again"), WAIT_MS);
   });
 
-  it("an update that comes twice runs one turn", async () => {
+  it("runs one turn for an update that is delivered twice", async () => {
     const update = {
       message: {
         message_id: 77,
@@ -134,7 +134,7 @@ timeout_secs = 0.5
     expect(gateway.model.requests().filter(({ prompt }) => prompt.includes("only-once"))).to.have.length(1);
   });
 
-  it("Slack answers with 500, 429, a hang, half an answer, a cut: what was to be told is told", async () => {
+  it("delivers all events to Slack through 500, 429, hangs, partial and cut responses", async () => {
     slack.next({ status: 500 }, { status: 429, retryAfter: 1 }, "hang", "half", "cut");
     const [attempts, posted] = [slack.attempts, slack.posted.length];
     const { status } = await gateway.request("/task", { body: { prompt: "[[say for the feed]]" } });
@@ -145,7 +145,7 @@ timeout_secs = 0.5
     expect((await listed("slack")).state).to.equal("on");
   });
 
-  it("Slack is down: the list says so, and it comes back", async () => {
+  it("lists an outage of Slack, and recovers", async () => {
     slack.always = { status: 500 };
     await says("slack", /slack: /);
     slack.always = undefined;
@@ -153,7 +153,7 @@ timeout_secs = 0.5
     await eventually("posts again", () => slack.posted.length > posted, WAIT_MS);
   });
 
-  it("turns over HTTP never noticed", () => {
+  it("never affects turns over HTTP", () => {
     expect(turns.length).to.be.greaterThan(5);
     expect(turns.filter(({ problem }) => problem !== undefined)).to.deep.equal([]);
     expect(gateway.stdout + gateway.stderr).not.to.contain("test-token");

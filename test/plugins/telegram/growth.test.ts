@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { MAX_RENDERED, toMessages } from "#plugins/telegram/html.js";
 import { parseMarkdown } from "#plugins/telegram/markdown.js";
 
-/** What Markdown is made of, and what parsers stumble over. */
+/** Elements of Markdown, and input that trips parsers. */
 const PIECES =
   "[x] |[|](http://a)|](|![|*|**|_|~~|`|``|> |- |1. |\n|\n\n|    |<|<http://a>|http://a |x|\\|&amp;|# |---\n|```\n|~~~\n|*a |a**|_a|]|(|)|[a]: b\n|\n> |\n- |  - |<!--|é"
     .split("|")
@@ -10,9 +10,9 @@ const PIECES =
 
 const SMALL = 16_000;
 const FACTOR = 4;
-/** Four times the text may cost this many times the work: what is quadratic costs sixteen times as much. */
+/** Allowed growth of work for four times the text. Quadratic work grows sixteenfold. */
 const MAX_GROWTH = 9;
-/** What takes less than this is too quick to be told from noise, in ms of processor time. */
+/** Measurements below this are noise, in ms of processor time. */
 const NOISE_MS = 40;
 const TRIES = 4;
 
@@ -23,7 +23,7 @@ function cpuMs(text: string): number {
   return (user + system) / 1000;
 }
 
-/** How many times the work of a small text a larger one of its kind costs; the least of several measurements. */
+/** Ratio of the work for a larger text to that for a small one; the minimum of several measurements. */
 function growthOf(make: (length: number) => string): number {
   const [small, large] = [make(SMALL), make(SMALL * FACTOR)];
   let growth = Number.POSITIVE_INFINITY;
@@ -36,7 +36,7 @@ function growthOf(make: (length: number) => string): number {
 
 const repeat = (piece: string, length: number) => piece.repeat(Math.ceil(length / piece.length));
 
-/** Numbers from 0 to below `limit`, the same ones in each run. */
+/** Pseudo-random numbers from 0 to below `limit`, the same in each run. */
 function sequence(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {
@@ -71,12 +71,12 @@ describe("telegram's Markdown", function () {
     ["definitions", (n) => repeat("[a]: b 'c\n", n)],
   ];
   for (const [what, make] of KNOWN) {
-    it(`costs work in proportion to its length: ${what}`, () => {
+    it(`renders in linear time: ${what}`, () => {
       expect(growthOf(make)).to.be.at.most(MAX_GROWTH);
     });
   }
 
-  it("costs work in proportion to its length, whatever its pieces", () => {
+  it("renders any mix of elements in linear time", () => {
     const seed = Number(process.env["FUZZ_SEED"] ?? 1);
     const next = sequence(seed);
     for (let i = 0; i < 60; i++) {
@@ -91,7 +91,7 @@ describe("telegram's Markdown", function () {
     }
   });
 
-  it("is rendered up to a limit: the rest of a longer answer comes as a file", () => {
+  it("renders up to a limit, and sends a longer answer as a file", () => {
     const text = "word ".repeat(MAX_RENDERED);
     expect(toMessages(text).join("").length).to.be.at.most(MAX_RENDERED);
   });

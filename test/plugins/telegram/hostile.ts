@@ -1,4 +1,4 @@
-/** Inputs that break bots: each goes through prompts, results, paths and names. */
+/** Inputs that break bots. Each is used as a prompt, result, path and name. */
 export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["html", "<b>bold</i><script>alert(1)</script>"],
   ["an unclosed tag", "a < b <pre> <code class='x'>"],

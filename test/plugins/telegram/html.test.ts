@@ -64,7 +64,7 @@ describe("telegram's HTML", () => {
   }
 
   for (const [what, text] of HOSTILE) {
-    it(`holds ${what}, in messages that Telegram accepts, with nothing lost`, () => {
+    it(`renders ${what} in messages that Telegram accepts, without loss`, () => {
       for (const markdown of [
         text,
         `**${text}**`,
@@ -79,7 +79,7 @@ describe("telegram's HTML", () => {
           expect(complainAboutHtml(html), html.slice(0, 200)).to.equal(undefined);
           expect(visibleText(html).trim()).not.to.equal("");
         }
-        // Addresses of links and the names of languages are not text.
+        // Link URLs and language names are not text.
         if (/\]\(|```"/.test(text)) continue;
         const letters = (value: string) => value.replace(/[^\p{L}\p{N}]/gu, "");
         const expected = letters(markdown.startsWith("[") ? text : markdown);
@@ -88,7 +88,7 @@ describe("telegram's HTML", () => {
     });
   }
 
-  it("breaks no family of emoji, no letter with its accents and no flag", () => {
+  it("never splits an emoji sequence, an accented letter or a flag", () => {
     const units = ["👩‍👩‍👧‍👦", "🇹🇷", "é", "👍🏽", "क्षि"];
     for (const unit of units) {
       const messages = toMessages(unit.repeat(6000));
@@ -97,7 +97,7 @@ describe("telegram's HTML", () => {
     }
   });
 
-  it("closes and opens elements where a text is split, and splits at lines", () => {
+  it("closes and reopens elements at a split, and splits at lines", () => {
     const lines = Array.from({ length: 400 }, (_, n) => `line ${n} < & > "quoted"`);
     const messages = toMessages(`intro\n\`\`\`sh\n${lines.join("\n")}\n\`\`\`\n**end**`);
     expect(messages.length).to.be.above(2);
@@ -112,7 +112,7 @@ describe("telegram's HTML", () => {
     ).to.have.length(400);
   });
 
-  it("is empty where there is nothing to see", () => {
+  it("is empty if there is nothing visible", () => {
     for (const nothing of ["", " \n\t", "\u200b\u200d", "\u2800", "``` \n```"]) {
       expect(toMessages(nothing), JSON.stringify(nothing)).to.deep.equal([]);
     }
@@ -120,7 +120,7 @@ describe("telegram's HTML", () => {
 });
 
 describe("telegram's texts", () => {
-  it("are all there in both languages, with the same values in them", () => {
+  it("exist in both languages, with the same placeholders", () => {
     for (const [key, { en, tr }] of Object.entries(ALL_TEXTS)) {
       const slots = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
       expect(slots(tr), key).to.deep.equal(slots(en));

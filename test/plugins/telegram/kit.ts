@@ -4,15 +4,15 @@ import { createKernel, type TestKernel } from "../../core/kernel/kit.js";
 import { eventually } from "../../e2e/poll.js";
 import { approvalOf, fakeOffers } from "../offers.js";
 import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
-import { MemoryDesk, offersOf, ScriptedTurns } from "./scripted-turns.js";
+import { MemoryApprovals, offersOf, ScriptedTurns } from "./scripted-turns.js";
 
 export const EDIT_MS = 60;
 
-/** The plugin in a kernel of its own, with turns and desk in memory, in front of a Bot API of ours. */
+/** The plugin in its own kernel, with turns and approvals in memory, and a fake Bot API. */
 export class TestBot {
   running: TestKernel = createKernel();
   readonly turns = new ScriptedTurns();
-  readonly approvalService = new MemoryDesk();
+  readonly approvalService = new MemoryApprovals();
   readonly #offers = fakeOffers(offersOf(this.turns, this.approvalService));
 
   private constructor(readonly api: BotApiServer) {}
@@ -27,7 +27,7 @@ export class TestBot {
     return bot;
   }
 
-  /** Starts it, also once more on what it remembers. */
+  /** Starts it, or restarts it with its saved state. */
   async launch(config: Partial<TelegramConfig> = {}): Promise<void> {
     this.running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000 } });
     this.approvalService.decided = (approval) => this.running.kernel.notify("approvalDecided", approval);
@@ -59,12 +59,12 @@ export class TestBot {
     await this.api.close();
   }
 
-  /** A visible message with this in it. */
+  /** A visible message that contains this text. */
   shows(part: string, ms?: number): Promise<Shown> {
     return eventually(`a message with ${JSON.stringify(part)}`, () => this.api.find(part), ms);
   }
 
-  /** Has a call wait for a decision. */
+  /** Makes a call wait for a decision. */
   ask(more: Partial<Approval> = {}): Approval {
     const approval = approvalOf(more);
     this.approvalService.approvals.set(approval.id, approval);

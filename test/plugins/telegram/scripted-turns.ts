@@ -7,7 +7,7 @@ import { outcomeOf } from "../offers.js";
 type Response = Awaited<TurnHandle["answer"]>;
 type Session = Awaited<ReturnType<TurnRunner["startSession"]>>;
 
-/** What a prompt is answered with: text that grows piece by piece, then the answer. */
+/** The script for a prompt: text that grows piece by piece, then the answer. */
 export interface Script {
   readonly pieces?: readonly string[];
   /** Before each piece, in ms. */
@@ -24,10 +24,10 @@ export class CodedError extends Error {
   }
 }
 
-/** Sessions and turns in memory; what a prompt does, its test says. */
+/** Sessions and turns in memory; the test scripts each prompt. */
 export class ScriptedTurns {
   script: (prompt: string) => Script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
-  /** Every prompt, in the order in which its turn began. */
+  /** Every prompt, in the order in which the turns began. */
   readonly ran: { readonly sessionId: string; readonly prompt: string; readonly keyId: string }[] = [];
   readonly approved: string[][] = [];
   readonly sessions = new Map<string, Session>();
@@ -128,8 +128,8 @@ function sessionOf(keyId: string, model: string, workdir: string): Session {
   };
 }
 
-/** A desk in memory, with the rule that matters: the first decision counts. */
-export class MemoryDesk implements Approvals {
+/** An approval service in memory, with the important rule: the first decision counts. */
+export class MemoryApprovals implements Approvals {
   readonly approvals = new Map<string, Approval>();
   decided: (approval: Approval) => void = () => undefined;
   forbid = false;
@@ -168,8 +168,8 @@ export class MemoryDesk implements Approvals {
   }
 }
 
-/** What the plugin is offered, all of it in memory. */
-export function offersOf(turns: ScriptedTurns, approvalService: MemoryDesk): Partial<PluginServices> {
+/** The plugin's services, all in memory. */
+export function offersOf(turns: ScriptedTurns, approvalService: MemoryApprovals): Partial<PluginServices> {
   return {
     get turns() {
       return turns.runner;

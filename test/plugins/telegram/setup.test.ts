@@ -24,10 +24,10 @@ describe("telegram's setup", () => {
   const find = () =>
     telegram.setup?.find?.("chat_id", given(), terminal()) ?? Promise.reject(new Error("no find"));
 
-  it("finds the chat by a message in it, and has nothing told twice", async () => {
+  it("finds the chat through a message in it, and acknowledges the update", async () => {
     const chat = find();
     await eventually("a poll", () => server.polled);
-    expect(said[0]).to.contain("write a message to @");
+    expect(said[0]).to.contain("send a message to @");
     server.write("hello");
     expect(await chat).to.equal(String(CHAT_ID));
     expect(said[1]).to.equal(`Found: Claude (${CHAT_ID}), written by Ada, user id 1001`);
@@ -39,18 +39,18 @@ describe("telegram's setup", () => {
     expect(telegram.setup?.ask).to.deep.equal(["allowed_users"]);
   });
 
-  it("finds nothing but the chat", async () => {
+  it("finds only the chat", async () => {
     expect(await telegram.setup?.find?.("bot_token", given(), terminal())).to.equal(undefined);
     expect(server.calls).to.deep.equal([]);
   });
 
-  it("says that a token is wrong, without repeating it", async () => {
+  it("reports a wrong token without repeating it", async () => {
     server.token = "1:another";
     const message = await rejectionMessage(find());
     expect(message).to.contain("401").and.not.contain(TOKEN);
   });
 
-  it("ends when the setup is left", async () => {
+  it("ends when the setup is aborted", async () => {
     const chat = find();
     await eventually("a poll", () => server.polled);
     abort.abort();

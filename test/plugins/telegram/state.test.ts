@@ -3,13 +3,13 @@ import { pino } from "pino";
 import { State } from "#plugins/telegram/state.js";
 import { temporaryFolder } from "../../temporary.js";
 
-describe("what telegram remembers", () => {
-  it("stays small over eight thousand chains of replies, and keeps the newest and the topics", async () => {
+describe("telegram's state", () => {
+  it("stays small over eight thousand reply chains, and keeps the newest ones and the topics", async () => {
     const folder = temporaryFolder("telegram-state");
     const state = State.open(folder, "-1", pino({ level: "silent" }));
     state.setConversation("t7", { model: "sonnet", sessionId: "in-a-topic" });
     for (let id = 1; id <= 8000; id++) {
-      state.take(id);
+      state.accept(id);
       state.link(id, `c${id}`);
       state.setConversation(`c${id}`, { model: "sonnet", sessionId: `s${id}` });
     }

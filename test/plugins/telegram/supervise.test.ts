@@ -22,9 +22,9 @@ describe("telegram's connection", () => {
       ["a cut connection", "cut"],
     ];
     for (const [what, behaviour] of troubles) {
-      // A poll that hangs is given up after its own time and ten seconds.
+      // A hanging poll is abandoned ten seconds after its own timeout.
       if (method === "getUpdates" && behaviour === "hang") continue;
-      it(`lives through ${what} at ${method}, and answers`, async () => {
+      it(`survives ${what} at ${method}, and answers`, async () => {
         bot = await TestBot.start({}, ({ api }) => api.next(method, behaviour));
         bot.api.write("hello", { thread: 7 });
         await bot.shows("you said: hello", 20_000);
@@ -33,19 +33,19 @@ describe("telegram's connection", () => {
     }
   }
 
-  it("gives up a poll that hangs", async () => {
+  it("abandons a poll that hangs", async () => {
     bot = await TestBot.start({ poll_timeout_secs: 1 }, ({ api }) => api.next("getUpdates", "hang"));
     bot.api.write("hello", { thread: 7 });
     await bot.shows("you said: hello", 25_000);
   }).timeout(40_000);
 
-  it("says in the plugin list that the token is refused, without it, and goes on with one that is not", async () => {
+  it("shows a refused token in the plugin list, without the secret, and recovers with a valid one", async () => {
     bot = await TestBot.start({}, ({ api }) => {
       api.token = "123456:another";
     });
     const notice = await eventually("a notice", () => bot.notices.find((line) => line.includes("bot_token")));
     expect(notice).to.equal(
-      "telegram: bot_token is refused (answered 401 Unauthorized); take a new one from @BotFather",
+      "telegram: bot_token was refused (answered 401 Unauthorized); get a new one from @BotFather",
     );
     expect(bot.running.kernel.status()[0]?.state).to.equal("on");
     bot.api.token = TOKEN;
@@ -58,7 +58,7 @@ describe("telegram's connection", () => {
     expect(JSON.stringify([bot.running.kernel.status(), bot.running.lines])).not.to.contain("test-token");
   });
 
-  it("says that another program polls, waits, and goes on when that has ended", async () => {
+  it("reports another polling program, waits, and continues when it ends", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.always.set("getUpdates", {
       status: 409,
@@ -75,7 +75,7 @@ describe("telegram's connection", () => {
     await bot.shows("you said: after", 20_000);
   });
 
-  it("does not ask as fast as it is answered where a poll is not held open", async () => {
+  it("does not poll in a tight loop when polls return at once", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.always.set("getUpdates", "nothing");
     bot.api.write("hello", { thread: 7 });
@@ -88,7 +88,7 @@ describe("telegram's connection", () => {
     await bot.shows("you said: after");
   });
 
-  it("takes a server behind a path, and follows no redirect", async () => {
+  it("supports a server below a path, and follows no redirect", async () => {
     const elsewhere = await BotApiServer.start();
     const root = "/telegram/api";
     bot = await TestBot.start({}, ({ api }) => {
@@ -101,16 +101,16 @@ describe("telegram's connection", () => {
     expect(elsewhere.calls).to.deep.equal([]);
   });
 
-  it("says that the chat is not there", async () => {
+  it("reports a missing chat", async () => {
     bot = await TestBot.start({ chat_id: "-100777" });
     const notice = await eventually("a notice", () => bot.notices.find((line) => line.includes("-100777")));
-    expect(notice).to.contain("chat not found").and.contain("chat_id right?");
+    expect(notice).to.contain("chat not found").and.contain("chat_id is right");
   });
 
-  it("starts, and lets the gateway alone, where Telegram can't be reached; and comes up later", async () => {
+  it("starts without Telegram, does not disturb the gateway, and connects later", async () => {
     bot = await TestBot.start({}, ({ api }) => api.always.set("*", "cut"));
     expect(bot.running.kernel.status()[0]).to.include({ state: "on", lastError: null });
-    await eventually("a notice", () => bot.notices.some((line) => line.includes("can't be used")));
+    await eventually("a notice", () => bot.notices.some((line) => line.includes("cannot use Telegram")));
     const approval = bot.ask();
     bot.api.always.clear();
     await bot.shows("May Claude use Bash?", 20_000);
@@ -118,7 +118,7 @@ describe("telegram's connection", () => {
     expect(bot.complaints.length).to.be.below(5);
   });
 
-  it("sends what is asked for once more where an answer got lost, and never runs a turn again", async () => {
+  it("resends after a lost response, and never runs a turn again", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.next("sendMessage", "done, cut");
     bot.api.write("hello", { thread: 7 });
@@ -126,7 +126,7 @@ describe("telegram's connection", () => {
     expect(bot.turns.ran).to.have.length(1);
   });
 
-  it("falls back to plain text where Telegram does not take the markup", async () => {
+  it("falls back to plain text when Telegram refuses the markup", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: ["**a** & <b>"] });
     bot.api.next("sendMessage", { status: 400, description: "Bad Request: can't parse entities: whatever" });
@@ -135,7 +135,7 @@ describe("telegram's connection", () => {
     expect(shown.html).to.equal("a & <b>");
   });
 
-  it("ends everything that it started when it is switched off, at once, whatever is under way", async () => {
+  it("ends everything that it started at once when it is switched off", async () => {
     bot = await (await TestBot.start({ poll_timeout_secs: 50 })).ready();
     bot.turns.script = () => ({ pieces: Array(200).fill("z "), everyMs: 20 });
     bot.api.write("slow", { thread: 7 });
@@ -152,7 +152,7 @@ describe("telegram's connection", () => {
     expect(bot.complaints.filter((line) => !line.includes("allowed_users"))).to.deep.equal([]);
   });
 
-  it("lets go of the poll before it begins another when it is configured anew", async () => {
+  it("ends its poll before it starts another after a reconfiguration", async () => {
     bot = await (await TestBot.start()).ready();
     const section = { bot_token: TOKEN, chat_id: "-1001234567890", api_root: bot.api.url, language: "tr" };
     await bot.running.kernel.reconfigure("telegram", section);
@@ -162,7 +162,7 @@ describe("telegram's connection", () => {
     expect(bot.notices.some((line) => line.includes("another program polls"))).to.equal(false);
   });
 
-  it("takes the forerunner's section, and refuses what is none", async () => {
+  it("accepts the section of the previous version, and refuses invalid ones", async () => {
     bot = await TestBot.start();
     const check = (section: object) =>
       bot.running.kernel.reconfigure("telegram", { ...section }).then(

@@ -2,7 +2,7 @@ const TAGS = /<(\/?)([a-z]+)((?:\s[^<>]*)?)>|[<>]/g;
 const ENTITY = /&(?:lt|gt|amp|quot);/g;
 const KNOWN = ["b", "i", "s", "u", "a", "code", "pre", "blockquote"];
 
-/** What Telegram says of HTML that it does not take; undefined: it takes it. */
+/** Telegram's error for HTML that it refuses; undefined if it accepts it. */
 export function complainAboutHtml(html: string): string | undefined {
   if (!html.isWellFormed()) return "strings must be encoded in UTF-8";
   if (html.replace(ENTITY, "").includes("&")) return "an entity is broken";
@@ -38,7 +38,7 @@ function isAttributeOf(name: string, attributes: string): boolean {
   return attributes === "" || (name === "code" && /^ class="language-[\w+#.-]+"$/.test(attributes));
 }
 
-/** What is left of it to be read. */
+/** The unparsed rest. */
 export function visibleText(html: string): string {
   const text = html.replace(/<[^>]*>/g, "");
   return text

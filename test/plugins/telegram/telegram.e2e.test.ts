@@ -22,7 +22,7 @@ describe("telegram and slack, end to end", function () {
   });
 
   afterEach(async () => {
-    // Also where the gateway did not start, or left something behind.
+    // Even if the gateway did not start, or left something behind.
     await Promise.allSettled([api.close(), slack.close()]);
     await gateway.dispose();
   });
@@ -57,14 +57,14 @@ ${more}`;
       .filter((path) => path.endsWith(name))
       .map((path) => readFileSync(join(gateway.workdir, path), "utf8"));
 
-  it("asked, parked, gateway killed and started, button pressed: the file is there once, the message says who", async () => {
+  it("runs a call once when it is approved after parking, a kill and a restart, and says by whom", async () => {
     await start("[plugins.approval]\nenabled = true\nlive_wait_secs = 1\n");
     api.write("[[say first]] [[write phone.txt from-the-phone]]", { thread: 7 });
     const card = await shows("May Claude use Write?");
     expect(card.thread).to.equal(7);
-    await shows("Waits for a decision");
+    await shows("Waiting for a decision");
     await posts("May Claude use Write?");
-    await posts("Parked until somebody decides");
+    await posts("Parked until a decision is made");
     const page = slack.posted.map(({ payload }) => textOf(payload)).join();
     expect(page).to.contain('"url":"https://claude.example.org/');
     const storage = join(gateway.dataDir, "plugins", "telegram");
@@ -89,7 +89,7 @@ ${more}`;
     expect(api.shown.filter(({ html }) => html.includes("May Claude use Write?"))).to.have.length(1);
     await posts("Approved by Ada L (@ada) (telegram)");
 
-    // The session is the same one.
+    // It is the same session.
     api.write("[[recall]]", { thread: 7 });
     await shows("I remember 1 earlier prompt");
     const log = readFileSync(
@@ -99,7 +99,7 @@ ${more}`;
     expect(log).to.contain('"key_id":"telegram"');
   });
 
-  it("what ends in the background is told in its topic, and each prompt gets its own answer", async () => {
+  it("reports the end of background work in its topic, and gives each prompt its own answer", async () => {
     await start("", [], { IS_SANDBOX: "1" });
     const command = "node -e 'setTimeout(()=>{},3000)'";
     const input = { command, description: "Test job", run_in_background: true };
@@ -122,7 +122,7 @@ ${more}`;
     ]);
   });
 
-  it("denied calls are approved by a press; many messages in topics keep order and sessions; Slack is told", async () => {
+  it("approves denied calls by a press, keeps order and sessions in many topics, and posts to Slack", async () => {
     await start("", ["--no-permissions-bypass"]);
     api.write("[[write denied.txt now]]", { thread: 1 });
     const card = await shows("Tool calls denied: ");
@@ -133,7 +133,7 @@ ${more}`;
     expect(files("denied.txt")).to.deep.equal(["now"]);
 
     await talkInTopics(api, { topics: 4, messages: 3 });
-    // A request from elsewhere is told in both channels.
+    // A request from outside is reported in both channels.
     const { status } = await gateway.request("/task", { body: { prompt: "[[say over http]]" } });
     expect(status).to.equal(200);
     await posts("admin");

@@ -3,8 +3,8 @@ import { eventually } from "../../e2e/poll.js";
 import type { BotApiServer } from "./bot-api.js";
 
 /**
- * Writes into many topics at once, the messages of one without waiting for answers; each must be answered in its order,
- * and in a session that remembers all earlier ones of its topic and nothing else.
+ * Writes into many topics at once, without waiting for answers. Each message must be answered in order, in a session that
+ * remembers all earlier messages of its topic and nothing else.
  */
 export async function talkInTopics(
   api: BotApiServer,
