@@ -32,6 +32,8 @@ export interface KeyLimit {
   readonly max_running?: number;
   /** Patterns of the folders that requests with this key may name. */
   readonly workdirs?: readonly string[];
+  /** The fields of requests that widen what Claude may do and that the key may send. */
+  readonly allow?: readonly ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[];
 }
 
 /** Reads `[keys.<id>]` sections: one with a secret defines a key; any may set limits. */

@@ -19,6 +19,7 @@ const CHAPTERS = {
   "kernel/plugin": "A plugin and its scope",
   "kernel/hooks": "What hooks are called with",
   "ports/turns": "Turns",
+  "ports/options": "Options of turns",
   "ports/approvals": "Approvals",
   "approvals/describe": "Showing calls to people",
   "approvals/shown": "Characters that do not show",

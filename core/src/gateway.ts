@@ -38,6 +38,7 @@ import type { ApprovalMode, Engine, SpawnPlan } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
+import { allowedFields, OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
 import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
@@ -153,7 +154,17 @@ export class Gateway {
     this.keyring = new Keyring(keys);
     this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
     this.#addresses = new ClientAddresses(config.trusted_proxies);
-    this.#tasks = new Tasks({ engine, ledger, turns: this.turns, workdirs: this.#workdirs });
+    const optionReader = new OptionReader({
+      allowed: allowedFields(keyLimits),
+      workdirs: this.#workdirs,
+    });
+    this.#tasks = new Tasks({
+      engine,
+      ledger,
+      turns: this.turns,
+      workdirs: this.#workdirs,
+      options: optionReader,
+    });
     this.history = new SessionHistory({
       engine,
       ledger,
@@ -170,6 +181,7 @@ export class Gateway {
       resumption: this.#resumption,
       events: this.#events,
       workdirs: this.#workdirs,
+      options: optionReader,
     });
     this.#sockets = this.#openSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };

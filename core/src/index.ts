@@ -1,12 +1,17 @@
 /** The API that plugins are written against. */
 export type {
+  Agent,
+  Agents,
   ApprovedCall,
   AuditLine,
   BackgroundTask,
   ErrorCode,
   FailureCode,
   LostTask,
+  McpServer,
+  McpServers,
   PermissionDenial,
+  Thinking,
   Tokens,
   TurnResponse,
 } from "@claudeway/schemas";
@@ -96,6 +101,7 @@ export type {
   TurnPage,
   TurnRecord,
 } from "./ports/ledger.js";
+export type { Effort, TurnOptions } from "./ports/options.js";
 export type { PageQuery } from "./ports/page.js";
 export type {
   Caller,

@@ -11,6 +11,7 @@ import type { Engine, GrantedCall } from "./ports/engine.js";
 import type { Ledger, SessionRecord } from "./ports/ledger.js";
 import type { PageQuery } from "./ports/page.js";
 import type { Caller, TurnPlan } from "./ports/turns.js";
+import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
@@ -30,6 +31,7 @@ export interface SessionParts {
   readonly events: SessionEvents;
   readonly history: SessionHistory;
   readonly workdirs: Workdirs;
+  readonly options: OptionReader;
 }
 
 /** A turn's timeout where the body of a request can't name one, in seconds. */
@@ -48,6 +50,7 @@ export class Sessions {
   async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
     this.parts.turns.checkLedger();
     const id = randomUUID();
+    const options = await this.parts.options.read(request, caller.keyId);
     const workdir = await this.parts.workdirs.ofSession(id, request.workdir, caller.keyId);
     await this.parts.ledger.sessions.create({
       id,
@@ -55,6 +58,7 @@ export class Sessions {
       kind: "session",
       model: request.model,
       systemPrompt: request.system_prompt,
+      options,
       workdir: workdir.path,
       ownsWorkdir: workdir.made,
       createdAt: new Date().toISOString(),
@@ -101,10 +105,11 @@ export class Sessions {
   async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
     const session = await this.owned(caller, id);
     await this.#admitWorkdir(session);
+    const options = await this.parts.options.read(request, session.keyId, session.options);
     if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
     return this.parts.turns.start({
       info: turnInfo(session, turnId),
-      plan: { ...planOf(session), ...promptOf(request) },
+      plan: { ...planOf(session), ...promptOf(request), options },
       route: "POST /session/:id",
       withdrawPending: request.withdraw_pending,
       restartConversation: request.restart_conversation,
@@ -258,11 +263,20 @@ function turnInfo(session: SessionRecord, id: string) {
 
 function planOf(
   session: SessionRecord,
-): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd"> {
-  const { model, systemPrompt, workdir } = session;
-  return { model, systemPrompt, workdir, maxBudgetUsd: undefined };
+): Pick<TurnPlan, "model" | "systemPrompt" | "workdir" | "maxBudgetUsd" | "options"> {
+  const { model, systemPrompt, workdir, options } = session;
+  return { model, systemPrompt, workdir, maxBudgetUsd: undefined, options };
 }
 
-function promptOf(request: SessionTurnRequest): Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
-  return { prompt: request.prompt, timeoutMs: request.timeout_secs * 1000, verbatim: request.verbatim };
+function promptOf(
+  request: SessionTurnRequest,
+): Partial<TurnPlan> & Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
+  const { prompt, timeout_secs, verbatim, model, system_prompt } = request;
+  return {
+    prompt,
+    timeoutMs: timeout_secs * 1000,
+    verbatim,
+    ...(model !== undefined && { model }),
+    ...(system_prompt !== undefined && { systemPrompt: system_prompt }),
+  };
 }

@@ -4,6 +4,7 @@ import type { Ledger } from "./ports/ledger.js";
 import type { PageQuery } from "./ports/page.js";
 import type { Caller } from "./ports/turns.js";
 import { viewOf } from "./sessions.js";
+import type { OptionReader } from "./turn-options.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
@@ -16,6 +17,7 @@ export class Tasks {
       readonly ledger: Pick<Ledger, "sessions">;
       readonly turns: RunningTurns;
       readonly workdirs: Workdirs;
+      readonly options: OptionReader;
     },
   ) {}
 
@@ -47,6 +49,7 @@ export class Tasks {
     request: TaskRequest,
     { id, route }: { readonly id: string; readonly route: string },
   ): Promise<Turn> {
+    const options = await this.parts.options.read(request, caller.keyId);
     const workdir = await this.parts.workdirs.ofTask(request.workdir, caller.keyId);
     const turn = this.parts.turns.start({
       info: {
@@ -65,6 +68,7 @@ export class Tasks {
         timeoutMs: request.timeout_secs * 1000,
         verbatim: request.verbatim,
         maxBudgetUsd: undefined,
+        options,
       },
       route,
     });

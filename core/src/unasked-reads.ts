@@ -19,16 +19,21 @@ const ROAMING = ["Glob", "Bash", "PowerShell", "Monitor", "LSP"];
  */
 export async function readsOthersFolder(
   call: UnaskedCall,
-  workdir: string,
+  /** The workdir, then the folders beside it. */
+  folders: readonly [string, ...(readonly string[])],
   sessionId: string,
   workdirs: Workdirs,
 ): Promise<boolean> {
   const { tool, input, cwd } = call;
+  const [workdir] = folders;
   for (const field of FILE_FIELDS) {
     const path = input[field];
     if (typeof path === "string" && (await isOthers(resolve(cwd, path), sessionId, workdirs))) return true;
   }
-  if (ROAMING.includes(tool)) return holdsOthers(workdir, sessionId, workdirs);
+  if (ROAMING.includes(tool)) {
+    for (const folder of folders) if (await holdsOthers(folder, sessionId, workdirs)) return true;
+    return false;
+  }
   if (!SEARCHES.includes(tool)) return false;
   const { path = "." } = input;
   const folder = typeof path === "string" ? resolve(cwd, path) : workdir;

@@ -26,6 +26,9 @@ export interface WorkdirOptions {
   };
 }
 
+/** The field of a request that names a folder. */
+export type FolderField = "workdir" | "additional_dirs";
+
 /** Who is going to work in a folder. */
 export interface Occupant {
   readonly keyId: string;
@@ -51,6 +54,11 @@ export class Workdirs {
   /** A task's folder: the named one, or the base folder itself, created if need be. Throws BAD_REQUEST. */
   async ofTask(named: string | undefined, keyId: string): Promise<string> {
     return named === undefined ? this.baseFolder() : this.#named(named, keyId);
+  }
+
+  /** A folder beside the workdir that a caller names; what holds for a workdir holds for it. Throws BAD_REQUEST. */
+  async additional(named: string, keyId: string): Promise<string> {
+    return this.#named(named, keyId, "additional_dirs");
   }
 
   /** The base folder, created if need be. */
@@ -89,11 +97,11 @@ export class Workdirs {
    * Checks a folder that was admitted before, or that a plugin chose: a link may have replaced it since. Throws
    * BAD_REQUEST if it would be refused now. A missing folder passes: the engine reports that.
    */
-  async admit(path: string, { keyId, sessionId }: Occupant): Promise<void> {
+  async admit(path: string, { keyId, sessionId }: Occupant, field: FolderField = "workdir"): Promise<void> {
     if (path === this.options.base) return;
     const { real } = await locate(path);
     if ((await this.ownerOf(real)) === sessionId) return;
-    await this.#refuse(real, path, keyId);
+    await this.#refuse(real, path, keyId, field);
   }
 
   /** The session that a folder was made for, if the path is or lies in one. @param real with every link followed */
@@ -120,24 +128,25 @@ export class Workdirs {
   }
 
   /** A folder that the caller names: absolute, or below the base folder, where it is created if it is missing. */
-  async #named(named: string, keyId: string): Promise<string> {
+  async #named(named: string, keyId: string, field: FolderField = "workdir"): Promise<string> {
     const { base } = this.options;
     const found = await locate(resolve(base, named));
     const { real: realBase } = await locate(base);
     const inBase = isWithin(found.real, realBase);
-    if (!isAbsolute(named) && !inBase) throw refusal("be inside the base folder if it is relative", named);
-    await this.#refuse(found.real, named, keyId);
-    if (found.state === "missing" && inBase) await create(found.real, named);
+    if (!isAbsolute(named) && !inBase)
+      throw refusal("be inside the base folder if it is relative", named, field);
+    await this.#refuse(found.real, named, keyId, field);
+    if (found.state === "missing" && inBase) await create(found.real, named, field);
     // What was checked is what is used: nothing may have been put in its place in between.
     const real = await realpath(found.real).catch(() => undefined);
-    if (real !== found.real || !(await stat(real)).isDirectory()) throw noDirectory(named);
+    if (real !== found.real || !(await stat(real)).isDirectory()) throw noDirectory(named, field);
     return real;
   }
 
-  async #refuse(real: string, named: string, keyId: string): Promise<void> {
+  async #refuse(real: string, named: string, keyId: string, field: FolderField): Promise<void> {
     const patterns = this.options.allowed(keyId);
     if (patterns !== undefined && !(await matchesAny(real, patterns))) {
-      throw refusal(`match [keys.${keyId}] workdirs (${patterns.join(", ")})`, named);
+      throw refusal(`match [keys.${keyId}] workdirs (${patterns.join(", ")})`, named, field);
     }
     const { base, guarded, configFile } = this.options;
     const { real: realBase } = await locate(base);
@@ -146,23 +155,23 @@ export class Workdirs {
       // The base folder may lie in the data folder; what is below it is for working in.
       const forWork = isWithin(realBase, folder) && isWithin(real, realBase);
       if (isWithin(folder, real) || (isWithin(real, folder) && !forWork)) {
-        throw refusal(`not be, contain, or be inside ${name}`, named);
+        throw refusal(`not be, contain, or be inside ${name}`, named, field);
       }
     }
     if (configFile !== undefined && isWithin((await locate(configFile)).real, real)) {
-      throw refusal("not contain the configuration file", named);
+      throw refusal("not contain the configuration file", named, field);
     }
     if ((await this.ownerOf(real)) !== undefined) {
-      throw refusal("not be inside a folder created for another session", named);
+      throw refusal("not be inside a folder created for another session", named, field);
     }
   }
 }
 
-async function create(path: string, named: string): Promise<void> {
+async function create(path: string, named: string, field: FolderField): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw BAD_PATH.includes(codeOf(error)) ? noDirectory(named) : error;
+    throw BAD_PATH.includes(codeOf(error)) ? noDirectory(named, field) : error;
   }
 }
 
@@ -175,10 +184,10 @@ async function matchesAny(real: string, patterns: readonly string[]): Promise<bo
   return false;
 }
 
-function noDirectory(named: string): GatewayError {
-  return refusal("be an existing directory", named);
+function noDirectory(named: string, field: FolderField): GatewayError {
+  return refusal("be an existing directory", named, field);
 }
 
-function refusal(must: string, named: string): GatewayError {
-  return new GatewayError("BAD_REQUEST", `workdir must ${must}, got ${JSON.stringify(named)}`);
+function refusal(must: string, named: string, field: FolderField): GatewayError {
+  return new GatewayError("BAD_REQUEST", `${field} must ${must}, got ${JSON.stringify(named)}`);
 }

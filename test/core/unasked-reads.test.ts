@@ -30,7 +30,7 @@ describe("unasked reads", () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   const reads = (workdir: string, tool: string, input: Readonly<Record<string, unknown>>, cwd = workdir) =>
-    readsOthersFolder({ tool, input, cwd: join(dir, cwd) }, join(dir, workdir), OWN, workdirs);
+    readsOthersFolder({ tool, input, cwd: join(dir, cwd) }, [join(dir, workdir)], OWN, workdirs);
 
   it("stop at other sessions' folders in a workdir around the base folder", async () => {
     expect(await reads("area", "Read", { file_path: `work/${OTHER}/a.txt` })).to.equal(true);

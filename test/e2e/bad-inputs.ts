@@ -1,4 +1,10 @@
-import { ERROR_STATUS } from "@claudeway/schemas";
+import { ERROR_STATUS, isObject, type SchemaName, schemaOf } from "@claudeway/schemas";
+
+function namesOf(name: SchemaName): string {
+  const { properties } = schemaOf(name);
+  const names = isObject(properties) ? Object.keys(properties) : [];
+  return names.join(", ");
+}
 
 /** What is sent beside method and path. */
 export interface Sent {
@@ -51,10 +57,9 @@ export const SECRET = "sk-requests-0123456789";
 export const BODY_BYTES = 65_536;
 
 const SEND = 'send "Authorization: Bearer <secret>"';
-const NEW_TASK =
-  "known fields: prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream, detach";
-const NEW_TURN =
-  "known fields: prompt, timeout_secs, verbatim, stream, detach, restart_conversation, withdraw_pending";
+const NEW_TASK = `known fields: ${namesOf("task-request")}`;
+const NEW_TURN = `known fields: ${namesOf("session-turn-request")}`;
+const NEW_SESSION = `known fields: ${namesOf("session-start-request")}`;
 const PROMPT = "a non-empty string";
 const MODEL = "the name or alias of a model, such as sonnet";
 const SECS = "a number greater than 0 and at most 86400";
@@ -149,16 +154,28 @@ const FIELDS: readonly BadInput[] = [
   bad("POST /task", 400, 'workdir must be the path of a folder, at most 4096 characters, got "/tmp\\u0000"', {
     body: { ...HI, workdir: "/tmp\u0000" },
   }),
+  bad("POST /task", 400, 'effort must be low, medium, high, xhigh or max, got "hihg"; did you mean high?', {
+    body: { ...HI, effort: "hihg" },
+  }),
+  bad("POST /task", 400, 'permission_mode must be default or plan, got "bypassPermissions"', {
+    body: { ...HI, permission_mode: "bypassPermissions" },
+  }),
+  bad("POST /task", 400, "max_turns must be an integer from 1 to 100000, got 0", {
+    body: { ...HI, max_turns: 0 },
+  }),
+  bad("POST /task", 403, 'tools must be allowed for the key: [keys.admin] allow must contain "tools"', {
+    body: { ...HI, tools: ["Read"] },
+  }),
   bad("POST /session/start", 400, "body must be an object, got an empty array", { body: [] }),
-  bad("POST /session/start", 400, 'unknown field "prompt"; known fields: model, system_prompt, workdir', {
+  bad("POST /session/start", 400, `unknown field "prompt"; ${NEW_SESSION}`, {
     body: HI,
   }),
   bad("POST /session/start", 400, `model must be ${MODEL}, got 4`, { body: { model: 4 } }),
   bad("POST /session/start", 400, 'workdir must be an existing directory, got "/no/where"', {
     body: { workdir: "/no/where" },
   }),
-  bad("POST /session/{session}", 400, `unknown field "model"; ${NEW_TURN}`, {
-    body: { ...HI, model: "opus" },
+  bad("POST /session/{session}", 400, `unknown field "workdir"; ${NEW_TURN}`, {
+    body: { ...HI, workdir: "/srv" },
   }),
   bad("POST /session/{session}", 400, "restart_conversation must be true or false, got 1", {
     body: { ...HI, restart_conversation: 1 },

@@ -1,13 +1,26 @@
 import { expect } from "chai";
-import { createAjv, explain, type SchemaName, type TaskRequest, validate } from "#schemas/index.js";
+import {
+  createAjv,
+  explain,
+  isObject,
+  type SchemaName,
+  schemaOf,
+  type TaskRequest,
+  validate,
+} from "#schemas/index.js";
 
 function messageOf(name: SchemaName, value: unknown): string {
   const checked = validate(name, value);
   return checked.ok ? "ok" : checked.message;
 }
 
-const NEW_FIELDS =
-  "known fields: prompt, model, system_prompt, workdir, timeout_secs, verbatim, stream, detach";
+const NEW_FIELDS = `known fields: ${namesOf("task-request")}`;
+
+function namesOf(name: SchemaName): string {
+  const { properties } = schemaOf(name);
+  const names = isObject(properties) ? Object.keys(properties) : [];
+  return names.join(", ");
+}
 
 const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   ["task-request", {}, "prompt is missing; it must be a non-empty string"],
@@ -58,11 +71,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
     { prompt: "hi", workdir: "/tmp/\0" },
     'workdir must be the path of a folder, at most 4096 characters, got "/tmp/\\u0000"',
   ],
-  [
-    "session-turn-request",
-    { prompt: "hi", modle: "opus" },
-    'unknown field "modle"; known fields: prompt, timeout_secs, verbatim, stream, detach, restart_conversation, withdraw_pending',
-  ],
+  ["session-turn-request", { prompt: "hi", modle: "opus" }, 'unknown field "modle"; did you mean model?'],
   [
     "session-start-request",
     { system_promt: "x" },

@@ -70,7 +70,7 @@ export class Launcher {
     if (unresolved.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
     const terms = termsOf(turn);
     return {
-      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, approvalMode, spawn]),
+      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, terms.plan.options, approvalMode, spawn]),
       start: (sessionId) => this.start({ ...terms, sessionId }, false),
     };
   }

@@ -1,5 +1,11 @@
-import type { Options, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { ApprovalMode, EngineTurn, SpawnOptions, TurnPlan } from "@claudeway/core/ports";
+import type {
+  AgentDefinition,
+  McpServerConfig,
+  Options,
+  SDKUserMessage,
+} from "@anthropic-ai/claude-agent-sdk";
+import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/core/ports";
+import type { Agents, McpServers } from "@claudeway/schemas";
 
 /** The SDK's options that hold for every process of a approval mode. */
 export function postureOptions(approvalMode: ApprovalMode): Options {
@@ -16,19 +22,21 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
   readonly sessionId: string;
   /** The session's last process was in plan mode. */
   readonly planMode: boolean;
-  readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd">;
+  readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd"> & {
+    readonly options: TurnOptions;
+  };
 }
 
 export function termsOf(turn: EngineTurn): ProcessTerms {
   const { approvalMode, unresolved, spawn, plan } = turn;
-  const { model, systemPrompt, maxBudgetUsd } = plan;
+  const { model, systemPrompt, maxBudgetUsd, options = {} } = plan;
   return {
     sessionId: cliSessionOf(turn),
     planMode: turn.totals?.planMode === true,
     approvalMode,
     unresolved,
     spawn,
-    plan: { model, systemPrompt, maxBudgetUsd },
+    plan: { model, systemPrompt, maxBudgetUsd, options },
   };
 }
 
@@ -42,15 +50,75 @@ export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
   const { sessionId, plan, spawn, approvalMode } = terms;
   // Only where calls are asked about can anybody let a session leave the mode.
   const staysInPlanMode = resume && terms.planMode && approvalMode === "ask";
+  const isPlanMode = staysInPlanMode || plan.options.permissionMode === "plan";
   return {
     ...postureOptions(approvalMode),
-    ...(staysInPlanMode ? { permissionMode: "plan" } : {}),
+    ...(isPlanMode ? { permissionMode: "plan" } : {}),
     ...(resume ? { resume: sessionId } : { sessionId }),
     model: plan.model,
-    systemPrompt: plan.systemPrompt ?? { type: "preset", preset: "claude_code" },
+    systemPrompt: systemPromptOf(plan.systemPrompt, plan.options.appendSystemPrompt),
     ...(plan.maxBudgetUsd === undefined ? {} : { maxBudgetUsd: plan.maxBudgetUsd }),
-    ...spawnOptions(spawn.options),
+    ...turnOptions(plan.options),
+    ...limits(plan.options, spawn.options),
   };
+}
+
+function systemPromptOf(
+  own: string | undefined,
+  append: string | undefined,
+): NonNullable<Options["systemPrompt"]> {
+  // Without `snapshot: false` the CLI repeats the system prompt of the conversation's first turn, whatever it is given.
+  if (own !== undefined) {
+    return { type: "custom", prompt: append === undefined ? own : `${own}\n\n${append}`, snapshot: false };
+  }
+  if (append !== undefined) return { type: "preset", preset: "claude_code", append, snapshot: false };
+  return { type: "preset", preset: "claude_code" };
+}
+
+/** The SDK's options that only a turn sets. */
+function turnOptions(options: TurnOptions): Options {
+  const { effort, thinking, tools, mcpServers, agents } = options;
+  return {
+    ...(effort !== undefined && { effort }),
+    ...(thinking !== undefined && { thinking }),
+    ...(tools !== undefined && { tools: [...tools] }),
+    // On the command line, other users of the machine could read the servers' headers.
+    ...(mcpServers !== undefined && { mcpServers: serversOf(mcpServers), mcpServersDelivery: "initialize" }),
+    ...(agents !== undefined && { agents: agentsOf(agents) }),
+  };
+}
+
+/** The SDK's options that both a turn and the `spawn` hook set: the stricter limit, and all tools and folders. */
+function limits(turn: TurnOptions, spawn: SpawnOptions): Options {
+  const fallbackModel = turn.fallbackModel ?? spawn.fallbackModel;
+  const maxTurns = Math.min(turn.maxTurns ?? Infinity, spawn.maxTurns ?? Infinity);
+  const allowedTools = joined(spawn.allowedTools, turn.allowedTools);
+  const disallowedTools = joined(spawn.disallowedTools, turn.disallowedTools);
+  const additionalDirectories = joined(spawn.additionalDirectories, turn.additionalDirs);
+  return {
+    ...(fallbackModel !== undefined && { fallbackModel }),
+    ...(Number.isFinite(maxTurns) && { maxTurns }),
+    ...(allowedTools && { allowedTools }),
+    ...(disallowedTools && { disallowedTools }),
+    ...(additionalDirectories && { additionalDirectories }),
+  };
+}
+
+function joined(
+  one: readonly string[] | undefined,
+  other: readonly string[] | undefined,
+): string[] | undefined {
+  return one === undefined && other === undefined
+    ? undefined
+    : [...new Set([...(one ?? []), ...(other ?? [])])];
+}
+
+export function serversOf(servers: McpServers): Record<string, McpServerConfig> {
+  return structuredClone(servers);
+}
+
+function agentsOf(agents: Agents): Record<string, AgentDefinition> {
+  return structuredClone(agents);
 }
 
 /**
@@ -72,13 +140,3 @@ export function userMessage(
 }
 
 const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };
-
-function spawnOptions(options: SpawnOptions): Options {
-  const { allowedTools, disallowedTools, additionalDirectories, ...rest } = options;
-  return {
-    ...rest,
-    ...(allowedTools && { allowedTools: [...allowedTools] }),
-    ...(disallowedTools && { disallowedTools: [...disallowedTools] }),
-    ...(additionalDirectories && { additionalDirectories: [...additionalDirectories] }),
-  };
-}

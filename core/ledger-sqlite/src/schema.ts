@@ -117,8 +117,23 @@ CREATE TABLE task_counts (key_id TEXT PRIMARY KEY, tasks INTEGER NOT NULL) STRIC
 INSERT INTO task_counts SELECT key_id, count(*) FROM sessions WHERE kind = 'task' GROUP BY key_id;
 `;
 
+const VERSION_6 = `
+-- What a session's turns ask of the CLI unless they say otherwise, and what its owner calls it.
+ALTER TABLE sessions ADD COLUMN options TEXT;
+ALTER TABLE sessions ADD COLUMN title TEXT;
+-- What its caller noted on a turn: pairs of texts.
+ALTER TABLE turns ADD COLUMN metadata TEXT;
+`;
+
 /** Every version's step from the one before, oldest first. A step that was released never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+export const MIGRATIONS: readonly string[] = [
+  VERSION_1,
+  VERSION_2,
+  VERSION_3,
+  VERSION_4,
+  VERSION_5,
+  VERSION_6,
+];
 
 /** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {

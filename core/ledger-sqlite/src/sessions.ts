@@ -9,6 +9,7 @@ import type {
   SessionPage,
   SessionRecord,
   SessionTotals,
+  TurnOptions,
 } from "@claudeway/core/ports";
 import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
@@ -29,13 +30,14 @@ export class SessionTable {
     this.database.transaction(() => {
       this.database.run(
         `INSERT INTO sessions
-           (id, key_id, kind, model, system_prompt, workdir, owns_workdir, created_at, last_used)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (id, key_id, kind, model, system_prompt, options, workdir, owns_workdir, created_at, last_used)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         session.id,
         session.keyId,
         session.kind,
         session.model,
         session.systemPrompt ?? null,
+        session.options === undefined ? null : JSON.stringify(session.options),
         session.workdir,
         session.ownsWorkdir ? 1 : 0,
         at,
@@ -249,6 +251,7 @@ function toSession(row: Row): SessionRecord {
     kind: text(row, "kind") === "task" ? "task" : "session",
     model: text(row, "model"),
     systemPrompt: maybeText(row, "system_prompt"),
+    ...toOptions(maybeText(row, "options")),
     workdir: text(row, "workdir"),
     ownsWorkdir: integer(row, "owns_workdir") === 1,
     createdAt: instant(row, "created_at"),
@@ -257,6 +260,13 @@ function toSession(row: Row): SessionRecord {
     totals: totals(row),
     cliTotals: toCliTotals(maybeText(row, "cli_totals")),
   };
+}
+
+/** The column has what `create` and `update` were given. */
+function toOptions(json: string | undefined): Pick<SessionRecord, "options"> {
+  if (json === undefined) return {};
+  const options: TurnOptions = JSON.parse(json);
+  return { options };
 }
 
 /** What stands there is what `setCliTotals` and `end` were given; a change of its shape is a migration. */

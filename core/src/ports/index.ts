@@ -4,5 +4,6 @@ export type * from "./audit.js";
 export type * from "./conversations.js";
 export type * from "./engine.js";
 export type * from "./ledger.js";
+export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./turns.js";

@@ -10,6 +10,7 @@ import type {
   SessionGrant,
 } from "./approvals.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
+import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
@@ -73,6 +74,8 @@ export interface NewSession {
   /** A name or alias, passed to the CLI unchanged. */
   readonly model: string;
   readonly systemPrompt: string | undefined;
+  /** What its turns ask of the CLI unless they say otherwise. */
+  readonly options?: TurnOptions | undefined;
   /** Absolute path. */
   readonly workdir: string;
   /** True: the gateway made the workdir and removes it with the session. */

@@ -1,5 +1,6 @@
 import type { PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "./approvals.js";
+import type { TurnOptions } from "./options.js";
 
 /** The authenticated caller of a request; resolved once, at the HTTP edge. */
 export interface Caller {
@@ -40,6 +41,8 @@ export interface TurnPlan {
   readonly verbatim: boolean;
   /** The CLI stops the turn once it has cost this much, in USD. */
   readonly maxBudgetUsd: number | undefined;
+  /** Further options of the CLI. What widens what Claude may do is narrowed by the approval mode afterwards. */
+  readonly options?: TurnOptions | undefined;
 }
 
 /** Tokens and money of one model within one turn. */

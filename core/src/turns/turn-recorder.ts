@@ -29,6 +29,7 @@ export class TurnRecorder {
         kind: "task",
         model: plan.model,
         systemPrompt: plan.systemPrompt,
+        options: plan.options,
         workdir: plan.workdir,
         ownsWorkdir: false,
         createdAt: info.createdAt,

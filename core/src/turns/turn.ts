@@ -13,6 +13,7 @@ import type {
 import type { SessionRecord } from "../ports/ledger.js";
 import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import { runsRepositoryCode } from "../repositories/commands.js";
+import { narrowed } from "../turn-options.js";
 import { readsOthersFolder } from "../unasked-reads.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import { type TurnQueue, UNQUEUED } from "./queue.js";
@@ -137,8 +138,10 @@ export class Turn {
     const { info, withdrawPending = false } = this.request;
     await this.#recorder.begin();
     this.#plan = await this.context.kernel.hooks.beforeExecute.promise(this.#plan, info);
-    const { workdir } = this.#plan;
+    const { workdir, options } = this.#plan;
     if (workdir !== this.request.plan.workdir) await this.context.workdirs.admit(workdir, info);
+    for (const dir of options?.additionalDirs ?? [])
+      await this.context.workdirs.admit(dir, info, "additional_dirs");
     const waiting = performance.now();
     await earlierTurns;
     await this.context.waitForOwnTurns(info.sessionId, this.#stop.signal);
@@ -184,7 +187,7 @@ export class Turn {
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
     const turn = {
       info: this.info,
-      plan,
+      plan: { ...plan, options: narrowed(plan.options ?? {}, approvalMode) },
       spawn,
       resume: totals !== undefined,
       restart,
@@ -214,7 +217,9 @@ export class Turn {
   readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {
     const { workdirs, log } = this.context;
     try {
-      if (await readsOthersFolder(call, this.#plan.workdir, this.info.sessionId, workdirs)) return true;
+      const { workdir, options } = this.#plan;
+      const folders = [workdir, ...(options?.additionalDirs ?? [])] as const;
+      if (await readsOthersFolder(call, folders, this.info.sessionId, workdirs)) return true;
       return await runsRepositoryCode(call);
     } catch (error) {
       log.error({ err: error, turn_id: this.info.id, tool: call.tool }, "a tool call could not be checked");

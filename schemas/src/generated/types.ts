@@ -2,6 +2,83 @@
 // A property with a default is required here: the types describe values as `validate` returns them.
 
 /**
+ * A subagent, with the Agent SDK's field names.
+ */
+export interface Agent {
+  /**
+   * When the model should use it.
+   */
+  description: string;
+  /**
+   * Its system prompt.
+   */
+  prompt: string;
+  /**
+   * Its tools; by default, those of the turn.
+   *
+   * @maxItems 200
+   *
+   * Items: The name of a tool.
+   */
+  tools?: string[];
+  /**
+   * Tools that are removed from it.
+   *
+   * @maxItems 200
+   *
+   * Items: The name of a tool.
+   */
+  disallowedTools?: string[];
+  /**
+   * Its model; by default, that of the turn.
+   */
+  model?: string;
+  /**
+   * How much effort it puts into its response.
+   */
+  effort?: "low" | "medium" | "high" | "xhigh" | "max";
+  /**
+   * How many requests to the model it may make.
+   */
+  maxTurns?: number;
+  /**
+   * True: it runs in the background.
+   */
+  background?: boolean;
+  /**
+   * Skills that it starts with.
+   *
+   * @maxItems 100
+   *
+   * Items: The name of a skill.
+   */
+  skills?: string[];
+  /**
+   * How its tool calls are treated; ignored in the approval modes deny and ask.
+   */
+  permissionMode?: "default" | "acceptEdits" | "bypassPermissions" | "plan" | "dontAsk";
+  /**
+   * MCP servers of its own; needs `mcp_servers` to be allowed too; ignored in the approval modes deny and ask.
+   *
+   * @maxItems 32
+   *
+   * Items: The name of one of the turn's servers, or servers.
+   */
+  mcpServers?: (string | McpServers)[];
+  /**
+   * Where it keeps a memory of its own; ignored in the approval modes deny and ask.
+   */
+  memory?: "user" | "project" | "local";
+}
+
+/**
+ * Subagents by name.
+ */
+export interface Agents {
+  [k: string]: Agent;
+}
+
+/**
  * Decides a pending tool call.
  */
 export interface ApprovalDecideRequest {
@@ -361,6 +438,12 @@ export interface Config {
            * Items: A folder such as `/srv/a`; with `/**` also everything below it.
            */
           workdirs?: string[];
+          /**
+           * The request fields that widen what Claude may do and that requests with this key may use; by default, none. `mcp_servers` with a command runs that command.
+           *
+           * Items: A field of requests.
+           */
+          allow?: ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[];
         };
       };
   /**
@@ -813,6 +896,74 @@ export interface LostTask {
 }
 
 /**
+ * An MCP server, with the Agent SDK's field names.
+ */
+export type McpServer =
+  | {
+      /**
+       * A program that the CLI starts.
+       */
+      type?: "stdio";
+      /**
+       * The program. The CLI runs it.
+       */
+      command: string;
+      /**
+       * Its arguments.
+       *
+       * @maxItems 100
+       *
+       * Items: An argument.
+       */
+      args?: string[];
+      /**
+       * Variables of its environment.
+       */
+      env?: {
+        [k: string]: string;
+      };
+      /**
+       * How long one call of its tools may take, in milliseconds.
+       */
+      timeout?: number;
+      /**
+       * True: its tools are always in the prompt, without a tool search.
+       */
+      alwaysLoad?: boolean;
+    }
+  | {
+      /**
+       * The transport.
+       */
+      type: "http" | "sse";
+      /**
+       * The server's URL; the CLI connects to it, the gateway never does.
+       */
+      url: string;
+      /**
+       * Headers of every request to it.
+       */
+      headers?: {
+        [k: string]: string;
+      };
+      /**
+       * How long one call of its tools may take, in milliseconds.
+       */
+      timeout?: number;
+      /**
+       * True: its tools are always in the prompt, without a tool search.
+       */
+      alwaysLoad?: boolean;
+    };
+
+/**
+ * MCP servers by name; their tools are named mcp__<server>__<tool>.
+ */
+export interface McpServers {
+  [k: string]: McpServer;
+}
+
+/**
  * A part of a message of a conversation.
  */
 export type MessageBlock =
@@ -1239,6 +1390,57 @@ export interface SessionStartRequest {
    * The folder that Claude works in; by default, one is created for the session.
    */
   workdir?: string;
+  /**
+   * Added to the end of the system prompt, the CLI's own or `system_prompt`.
+   */
+  append_system_prompt?: string;
+  /**
+   * The models to try, in order, if the model is overloaded or unavailable; comma-separated.
+   */
+  fallback_model?: string;
+  /**
+   * How much effort the model puts into its response; by default, the model's own.
+   */
+  effort?: "low" | "medium" | "high" | "xhigh" | "max";
+  thinking?: Thinking;
+  /**
+   * The available built-in tools; an empty list removes all. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: The name of a built-in tool.
+   */
+  tools?: string[];
+  /**
+   * Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  allowed_tools?: string[];
+  /**
+   * Tools that are removed, and calls that are denied, whatever else allows them.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  disallowed_tools?: string[];
+  mcp_servers?: McpServers;
+  agents?: Agents;
+  /**
+   * Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key.
+   *
+   * @maxItems 32
+   *
+   * Items: An existing folder: absolute, or relative to the base folder.
+   */
+  additional_dirs?: string[];
+  /**
+   * `plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway.
+   */
+  permission_mode?: "default" | "plan";
 }
 
 /**
@@ -1291,6 +1493,69 @@ export interface SessionTurnRequest {
    * True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused.
    */
   withdraw_pending: boolean;
+  /**
+   * The model for this turn; by default, the session's.
+   */
+  model?: string;
+  /**
+   * Replaces the system prompt for this turn; by default, the session's.
+   */
+  system_prompt?: string;
+  /**
+   * Added to the end of the system prompt, the CLI's own or `system_prompt`.
+   */
+  append_system_prompt?: string;
+  /**
+   * The models to try, in order, if the model is overloaded or unavailable; comma-separated.
+   */
+  fallback_model?: string;
+  /**
+   * How much effort the model puts into its response; by default, the model's own.
+   */
+  effort?: "low" | "medium" | "high" | "xhigh" | "max";
+  thinking?: Thinking;
+  /**
+   * The available built-in tools; an empty list removes all. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: The name of a built-in tool.
+   */
+  tools?: string[];
+  /**
+   * Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  allowed_tools?: string[];
+  /**
+   * Tools that are removed, and calls that are denied, whatever else allows them.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  disallowed_tools?: string[];
+  mcp_servers?: McpServers;
+  agents?: Agents;
+  /**
+   * Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key.
+   *
+   * @maxItems 32
+   *
+   * Items: An existing folder: absolute, or relative to the base folder.
+   */
+  additional_dirs?: string[];
+  /**
+   * `plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway.
+   */
+  permission_mode?: "default" | "plan";
+  /**
+   * How many requests to the model the turn may make; the turn fails beyond that.
+   */
+  max_turns?: number;
 }
 
 /**
@@ -1406,6 +1671,61 @@ export interface TaskRequest {
    * True: the turn keeps running when the client disconnects.
    */
   detach: boolean;
+  /**
+   * Added to the end of the system prompt, the CLI's own or `system_prompt`.
+   */
+  append_system_prompt?: string;
+  /**
+   * The models to try, in order, if the model is overloaded or unavailable; comma-separated.
+   */
+  fallback_model?: string;
+  /**
+   * How much effort the model puts into its response; by default, the model's own.
+   */
+  effort?: "low" | "medium" | "high" | "xhigh" | "max";
+  thinking?: Thinking;
+  /**
+   * The available built-in tools; an empty list removes all. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: The name of a built-in tool.
+   */
+  tools?: string[];
+  /**
+   * Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  allowed_tools?: string[];
+  /**
+   * Tools that are removed, and calls that are denied, whatever else allows them.
+   *
+   * @maxItems 200
+   *
+   * Items: A tool, or calls of it such as `Bash(git log:*)`.
+   */
+  disallowed_tools?: string[];
+  mcp_servers?: McpServers;
+  agents?: Agents;
+  /**
+   * Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key.
+   *
+   * @maxItems 32
+   *
+   * Items: An existing folder: absolute, or relative to the base folder.
+   */
+  additional_dirs?: string[];
+  /**
+   * `plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway.
+   */
+  permission_mode?: "default" | "plan";
+  /**
+   * How many requests to the model the turn may make; the turn fails beyond that.
+   */
+  max_turns?: number;
 }
 
 /**
@@ -1450,6 +1770,41 @@ export interface Task {
    */
   cost_estimated?: boolean;
 }
+
+/**
+ * Whether and how much the model thinks before it responds, with the Agent SDK's field names; models support these settings to different extents.
+ */
+export type Thinking =
+  | {
+      /**
+       * The model decides.
+       */
+      type: "adaptive";
+      /**
+       * How its thoughts are shown.
+       */
+      display?: "summarized" | "omitted";
+    }
+  | {
+      /**
+       * Up to a number of tokens.
+       */
+      type: "enabled";
+      /**
+       * How many tokens.
+       */
+      budgetTokens?: number;
+      /**
+       * How its thoughts are shown.
+       */
+      display?: "summarized" | "omitted";
+    }
+  | {
+      /**
+       * Not at all.
+       */
+      type: "disabled";
+    };
 
 /**
  * The tokens used by a turn, or by all turns of a session.
@@ -1562,6 +1917,8 @@ export interface TurnStatus {
 
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
+  "agent": Agent;
+  "agents": Agents;
   "approval-decide-request": ApprovalDecideRequest;
   "approval-decision": ApprovalDecision;
   "approval-list": ApprovalList;
@@ -1590,6 +1947,8 @@ export interface SchemaTypes {
   "grant": Grant;
   "health": Health;
   "lost-task": LostTask;
+  "mcp-server": McpServer;
+  "mcp-servers": McpServers;
   "message-block": MessageBlock;
   "model": Model;
   "models-response": ModelsResponse;
@@ -1609,6 +1968,7 @@ export interface SchemaTypes {
   "task-list": TaskList;
   "task-request": TaskRequest;
   "task": Task;
+  "thinking": Thinking;
   "tokens": Tokens;
   "turn-response": TurnResponse;
   "turn-status": TurnStatus;
@@ -1616,6 +1976,8 @@ export interface SchemaTypes {
 
 /** Every schema, by the name of its file. */
 export const SCHEMA_NAMES = [
+  "agent",
+  "agents",
   "approval-decide-request",
   "approval-decision",
   "approval-list",
@@ -1644,6 +2006,8 @@ export const SCHEMA_NAMES = [
   "grant",
   "health",
   "lost-task",
+  "mcp-server",
+  "mcp-servers",
   "message-block",
   "model",
   "models-response",
@@ -1663,6 +2027,7 @@ export const SCHEMA_NAMES = [
   "task-list",
   "task-request",
   "task",
+  "thinking",
   "tokens",
   "turn-response",
   "turn-status",

@@ -4,6 +4,7 @@ import { isRefusal, type Refusal } from "../../errors.js";
 import type { Verdict } from "../../ports/approvals.js";
 import type { SpawnOptions, SpawnPlan } from "../../ports/engine.js";
 import type { TurnPlan } from "../../ports/turns.js";
+import { isTurnOptions } from "../../turn-options.js";
 
 /*
  * Checks the answers of taps while it is known which plugin answered. Types do not protect plugins in plain JavaScript,
@@ -120,6 +121,11 @@ const COUNT: Field = {
   fits: (value) => typeof value === "number" && Number.isSafeInteger(value) && value > 0,
 };
 
+const OPTIONS: Field = {
+  expected: "options as a request may have them, folders as absolute paths",
+  fits: isTurnOptions,
+};
+
 const TURN_PLAN: Fields<TurnPlan> = {
   prompt: STRING,
   model: NAME,
@@ -128,6 +134,7 @@ const TURN_PLAN: Fields<TurnPlan> = {
   timeoutMs: MILLISECONDS,
   verbatim: FLAG,
   maxBudgetUsd: orNothing(MONEY),
+  options: orNothing(OPTIONS),
 };
 
 const USER_ID: Field = {

@@ -1,0 +1,26 @@
+import type { Agents, McpServers, Thinking } from "@claudeway/schemas";
+
+export type Effort = "low" | "medium" | "high" | "xhigh" | "max";
+
+/** What a turn may ask of the CLI beside its prompt, model and system prompt. What is not set is as the CLI has it. */
+export interface TurnOptions {
+  /** Added to the end of the system prompt. */
+  readonly appendSystemPrompt?: string | undefined;
+  /** Models to try where the model is overloaded or unavailable, comma-separated. */
+  readonly fallbackModel?: string | undefined;
+  readonly effort?: Effort | undefined;
+  readonly thinking?: Thinking | undefined;
+  /** The built-in tools that there are; undefined: the CLI's own choice. */
+  readonly tools?: readonly string[] | undefined;
+  /** Tools that run without being asked about; where calls are denied or asked about they only limit `tools`. */
+  readonly allowedTools?: readonly string[] | undefined;
+  readonly disallowedTools?: readonly string[] | undefined;
+  readonly mcpServers?: McpServers | undefined;
+  readonly agents?: Agents | undefined;
+  /** Absolute paths of existing folders. */
+  readonly additionalDirs?: readonly string[] | undefined;
+  /** `plan`: nothing is changed. `default`, or undefined: as the gateway's approval mode says. */
+  readonly permissionMode?: "default" | "plan" | undefined;
+  /** How often the model may be asked. */
+  readonly maxTurns?: number | undefined;
+}

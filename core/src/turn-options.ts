@@ -1,0 +1,177 @@
+import { isAbsolute } from "node:path";
+import type { KeyLimits } from "@claudeway/config";
+import {
+  type Agents,
+  isObject,
+  type SessionStartRequest,
+  type SessionTurnRequest,
+  type TaskRequest,
+  validate,
+} from "@claudeway/schemas";
+import { GatewayError } from "./errors.js";
+import type { ApprovalMode } from "./ports/engine.js";
+import type { TurnOptions } from "./ports/options.js";
+import type { Workdirs } from "./workdirs.js";
+
+/** The fields of a request that this file reads. */
+export type OptionFields = Pick<
+  TaskRequest & SessionTurnRequest & SessionStartRequest,
+  | "append_system_prompt"
+  | "fallback_model"
+  | "effort"
+  | "thinking"
+  | "tools"
+  | "allowed_tools"
+  | "disallowed_tools"
+  | "mcp_servers"
+  | "agents"
+  | "additional_dirs"
+  | "permission_mode"
+  | "max_turns"
+>;
+
+/** Each option's field in requests. */
+const FIELDS = {
+  appendSystemPrompt: "append_system_prompt",
+  fallbackModel: "fallback_model",
+  effort: "effort",
+  thinking: "thinking",
+  tools: "tools",
+  allowedTools: "allowed_tools",
+  disallowedTools: "disallowed_tools",
+  mcpServers: "mcp_servers",
+  agents: "agents",
+  additionalDirs: "additional_dirs",
+  permissionMode: "permission_mode",
+  maxTurns: "max_turns",
+} as const satisfies { readonly [K in keyof TurnOptions]-?: keyof OptionFields };
+
+/** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
+export type WideningField = "mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs";
+
+/** What a key may ask for beside what narrows. */
+export type AllowedFields = (keyId: string) => readonly WideningField[];
+
+export function allowedFields(limits: KeyLimits): AllowedFields {
+  return (keyId) => limits[keyId]?.allow ?? [];
+}
+
+/** Reads the options of requests, and holds them against what their key may ask for. */
+export class OptionReader {
+  constructor(
+    private readonly parts: {
+      readonly allowed: AllowedFields;
+      readonly workdirs: Pick<Workdirs, "additional">;
+    },
+  ) {}
+
+  /**
+   * The options of a request on top of its session's `defaults`. Throws FORBIDDEN where the key may not send one of
+   * them, BAD_REQUEST where a folder is refused.
+   */
+  async read(fields: OptionFields, keyId: string, defaults: TurnOptions = {}): Promise<TurnOptions> {
+    const dirs: string[] = [];
+    this.#check({ ...defaults, ...optionsOf(fields) }, keyId);
+    for (const dir of fields.additional_dirs ?? [])
+      dirs.push(await this.parts.workdirs.additional(dir, keyId));
+    return {
+      ...defaults,
+      ...optionsOf(fields),
+      ...(fields.additional_dirs !== undefined && { additionalDirs: dirs }),
+    };
+  }
+
+  /** Throws FORBIDDEN where the key may not use one of the options. */
+  #check(options: TurnOptions, keyId: string): void {
+    const allowed = this.parts.allowed(keyId);
+    const missing = wideningFields(options).find((field) => !allowed.includes(field));
+    if (missing === undefined) return;
+    throw new GatewayError(
+      "FORBIDDEN",
+      `${missing} must be allowed for the key: [keys.${keyId}] allow must contain "${missing}"`,
+    );
+  }
+}
+
+function optionsOf(fields: OptionFields): TurnOptions {
+  const entries = Object.entries(FIELDS).flatMap(([option, field]) => {
+    const value = fields[field];
+    return value === undefined ? [] : [[option, value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Whether a plugin's value has the shape of options: that of the fields of a request. */
+export function isTurnOptions(value: unknown): value is TurnOptions {
+  if (!isObject(value)) return false;
+  const fields = Object.entries(value).map(([option, setting]) => [fieldOf(option) ?? option, setting]);
+  const { additional_dirs: dirs = [], ...rest } = Object.fromEntries(fields);
+  const isAbsoluteList =
+    Array.isArray(dirs) && dirs.every((dir) => typeof dir === "string" && isAbsolute(dir));
+  return isAbsoluteList && validate("session-turn-request", { ...rest, prompt: "-" }).ok;
+}
+
+function fieldOf(option: string): string | undefined {
+  return Object.entries(FIELDS).find(([name]) => name === option)?.[1];
+}
+
+/** The fields of these options that widen what Claude may do. Agents with MCP servers of their own count as both. */
+function wideningFields(options: TurnOptions): WideningField[] {
+  const agentServers = Object.values(options.agents ?? {}).some(({ mcpServers }) => mcpServers !== undefined);
+  const present: Readonly<Record<WideningField, boolean>> = {
+    mcp_servers: options.mcpServers !== undefined || agentServers,
+    agents: options.agents !== undefined,
+    tools: options.tools !== undefined,
+    allowed_tools: options.allowedTools !== undefined,
+    additional_dirs: options.additionalDirs !== undefined,
+  };
+  return WIDENING.filter((field) => present[field]);
+}
+
+const WIDENING: readonly WideningField[] = [
+  "mcp_servers",
+  "agents",
+  "tools",
+  "allowed_tools",
+  "additional_dirs",
+];
+
+/**
+ * What is left of the options where calls are denied or asked about: nothing in them may let a call run unasked. Throws
+ * FORBIDDEN for MCP servers that are programs: starting one runs a command.
+ */
+export function narrowed(options: TurnOptions, mode: ApprovalMode): TurnOptions {
+  if (mode === "bypass") return options;
+  refusePrograms(options, mode);
+  const { allowedTools, agents, ...rest } = options;
+  return {
+    ...rest,
+    ...(agents !== undefined && { agents: narrowedAgents(agents) }),
+    ...(allowedTools !== undefined && { tools: limitedTools(allowedTools, options.tools) }),
+  };
+}
+
+function refusePrograms({ mcpServers = {} }: TurnOptions, mode: ApprovalMode): void {
+  const program = Object.entries(mcpServers).find(([, server]) => "command" in server);
+  if (program === undefined) return;
+  throw new GatewayError(
+    "FORBIDDEN",
+    `mcp_servers.${program[0]} must be an http or sse server: a stdio server runs a command, ` +
+      `and in the approval mode "${mode}" no command runs unasked`,
+  );
+}
+
+function narrowedAgents(agents: Agents): Agents {
+  return Object.fromEntries(
+    Object.entries(agents).map(
+      ([name, { permissionMode: _mode, mcpServers: _servers, memory: _memory, ...agent }]) => [name, agent],
+    ),
+  );
+}
+
+/** The built-in tools that the rules name, such as Bash in `Bash(git log:*)`; of `tools`, if given, those among them. */
+function limitedTools(rules: readonly string[], tools: readonly string[] | undefined): readonly string[] {
+  const named = new Set(rules.map((rule) => rule.replace(/\(.*$/s, "").trim()));
+  const builtIn = [...named].filter((name) => !name.startsWith("mcp__"));
+  return tools === undefined ? builtIn : tools.filter((tool) => named.has(tool));
+}
