@@ -1,18 +1,10 @@
-import { type ChildProcess, execFile, fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { median } from "../median.js";
+import { fire, type Round, type Served, type Shot, serve, stop } from "./load.js";
 import { RUNGS, type Rung } from "./rungs.js";
 
-const SERVER = fileURLToPath(new URL("./server.ts", import.meta.url));
-const AUTOCANNON = createRequire(import.meta.url).resolve("autocannon/autocannon.js");
-const CONNECTIONS = 10;
-const SECONDS = 1;
 const BODY = JSON.stringify({ prompt: "What is the capital of France? Answer in one word.", model: "haiku" });
 
 /** What one rung of the ladder costs, medians over the rounds. */
@@ -25,36 +17,24 @@ export interface RungCost {
   readonly requestsPerSec: number;
 }
 
-interface Served {
-  readonly rung: Rung;
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly secret: string;
-}
-
-interface Round {
-  readonly cpuUs: number;
-  readonly requestsPerSec: number;
-}
-
 /** Measures all rungs in alternating rounds, each server in a process of its own. */
 export async function climb(rounds: number): Promise<RungCost[]> {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-bench-"));
   const served = await Promise.all(RUNGS.map((rung) => serve(rung, folder)));
   try {
     // The first round warms the compiler up and is thrown away.
-    for (const one of served) await measure(one);
+    for (const one of served) await fire(one, echo(one));
     const results: Round[][] = [];
     for (let round = 0; round < rounds; round++) {
       const row: Round[] = [];
-      for (const one of served) row.push(await measure(one));
+      for (const one of served) row.push(await fire(one, echo(one)));
       results.push(row);
       process.stderr.write(".");
     }
     process.stderr.write("\n");
     return RUNGS.map((rung, index) => costOf(rung, index, results));
   } finally {
-    for (const { child } of served) await stop(child);
+    for (const one of served) await stop(one);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -72,50 +52,7 @@ function costOf(rung: Rung, index: number, results: readonly (readonly Round[])[
   };
 }
 
-async function serve(rung: Rung, folder: string): Promise<Served> {
-  const child = fork(SERVER, [rung, folder], { execArgv: ["--import=tsx"] });
-  const failed = once(child, "exit").then(([code]) => Promise.reject(new Error(`${rung}: exit ${code}`)));
-  // It ends some day in any case.
-  failed.catch(() => undefined);
-  const [{ url, secret }] = await Promise.race([once(child, "message"), failed]);
-  return { rung, child, url, secret };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = once(child, "exit");
-  child.disconnect();
-  await ended;
-}
-
-async function measure({ rung, child, url, secret }: Served): Promise<Round> {
-  const before = await cpuOf(child);
-  const result = await fire(url, secret);
-  const used = (await cpuOf(child)) - before;
-  const requests = result["2xx"];
-  if (requests === 0 || result.non2xx > 0) throw new Error(`${rung}: ${JSON.stringify(result)}`);
-  return { cpuUs: used / requests, requestsPerSec: result.requests.average };
-}
-
-async function cpuOf(child: ChildProcess): Promise<number> {
-  const told = once(child, "message");
-  child.send("cpu");
-  const [{ cpu }] = await told;
-  return cpu.user + cpu.system;
-}
-
-interface Fired {
-  readonly "2xx": number;
-  readonly non2xx: number;
-  readonly requests: { readonly average: number };
-}
-
-/** The load comes from a process of its own. */
-async function fire(url: string, secret: string): Promise<Fired> {
-  const headers = [`authorization=Bearer ${secret}`, "content-type=application/json"];
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    ...[AUTOCANNON, "--json", "-c", String(CONNECTIONS), "-d", String(SECONDS), "-m", "POST"],
-    ...headers.flatMap((header) => ["-H", header]),
-    ...["-b", BODY, `${url}/bench/echo`],
-  ]);
-  return JSON.parse(stdout);
+function echo({ secret }: Served): Shot {
+  const headers = { authorization: `Bearer ${secret}`, "content-type": "application/json" };
+  return { method: "POST", path: "/bench/echo", headers, body: BODY, status: 200 };
 }

@@ -12,5 +12,9 @@ export const RUNGS = [
 
 export type Rung = (typeof RUNGS)[number];
 
+/** What the plain requests are measured on. */
+export const BARE = "bare Koa";
+export const GATEWAY = "the whole gateway";
+
 export const SECRET = "sk-bench-0123456789abcdef";
 export const LIMIT_BYTES = 1024 * 1024;

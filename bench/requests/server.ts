@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway } from "@claudeway/testing";
@@ -18,7 +19,8 @@ import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
 import { Kernel } from "#core/kernel/kernel.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { listeningPort } from "../../test/e2e/address.js";
-import { LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
+import { bareRoutes } from "./bare.js";
+import { BARE, GATEWAY, LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
 
 /*
  * One rung of the ladder, in a process of its own: listens, tells its port, and how much processor time it has used.
@@ -37,13 +39,15 @@ process.send?.(await start(rung));
 async function start(name: string): Promise<Serving> {
   if (name === "node:http") return listen(createServer(bareNode));
   if (name === "Koa") return listen(createServer(bareKoa().callback()));
-  if (name === "the whole gateway") return wholeGateway();
+  if (name === BARE) return listen(createServer(bareRoutes().callback()));
+  if (name === GATEWAY) return wholeGateway();
   return listen(createHttpServer({ request: chainTo(name).callback() }, LIMITS));
 }
 
 interface Serving {
   readonly url: string;
   readonly secret: string;
+  readonly session: string;
 }
 
 function bareNode(request: IncomingMessage, response: ServerResponse): void {
@@ -125,13 +129,15 @@ async function wholeGateway(): Promise<Serving> {
   const gateway = await createTestGateway({
     plugins: [echo],
     config: { log_level: "info" },
+    checkLeaks: false,
   });
   process.on("disconnect", () => void gateway.close().then(() => process.exit()));
-  return { url: gateway.url, secret: gateway.keys["admin"] ?? "" };
+  const { id: session } = await gateway.session({ key: "admin" });
+  return { url: gateway.url, secret: gateway.keys["admin"] ?? "", session };
 }
 
 async function listen(server: Server): Promise<Serving> {
   process.on("disconnect", () => process.exit());
   server.listen(0, "127.0.0.1");
-  return { url: `http://127.0.0.1:${await listeningPort(server)}`, secret: SECRET };
+  return { url: `http://127.0.0.1:${await listeningPort(server)}`, secret: SECRET, session: randomUUID() };
 }

@@ -25,6 +25,20 @@ export class GatewayError extends Error {
   }
 }
 
+/**
+ * An answer to a mistake of the client. It has no stack trace: none is ever read, and capturing one would cost a large part
+ * of the answer.
+ */
+export function clientError(...args: ConstructorParameters<typeof GatewayError>): GatewayError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new GatewayError(...args);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 // Two copies of this package may be loaded (a plugin's own beside the gateway's), so `instanceof` can't be asked.
 const REFUSAL = Symbol.for("claudeway.Refusal");
 

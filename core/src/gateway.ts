@@ -13,14 +13,21 @@ import { boundBodies, jsonBody } from "./http/body.js";
 import { ByteBudget } from "./http/byte-budget.js";
 import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
-import { admitRequest, notAllowed, ownPathsFirst, pluginRoutes, requestHook } from "./http/dispatch.js";
+import {
+  admitRequest,
+  notAllowed,
+  ownPathsFirst,
+  pluginRoutes,
+  requestHook,
+  routesWhere,
+} from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
 import type { BodyBound } from "./http/incoming.js";
-import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
+import { mayBeGuess, type OpenRoutes, slowStrangers } from "./http/open-routes.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
-import { healthRoutes } from "./http/routes/health.js";
+import { type HealthParts, healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
@@ -197,6 +204,8 @@ export class Gateway {
     const { kernel, audit, log } = this.parts;
     const parseJson = jsonBody();
     const routes = this.#routes();
+    const probes = new Router<GatewayState>();
+    healthRoutes(probes, this.#health());
     // Mounted before the JSON parser: this page posts a form.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
@@ -205,6 +214,8 @@ export class Gateway {
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
     app.use(errorResponses(log));
     app.use(refuseBadHttp());
+    // Probes come every few seconds, and need nothing of what follows.
+    app.use(routesWhere((ctx) => isProbe(ctx) && !mayBeGuess(ctx), probes));
     app.use(authenticate(this.#doorkeeper, (ctx) => this.#accessTo(ctx)));
     app.use(
       slowStrangers({
@@ -217,16 +228,25 @@ export class Gateway {
     app.use(boundBodies((ctx) => this.#bodyBound(ctx)));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
-    app.use(page.routes());
+    app.use(routesWhere((ctx) => isLinkPath(ctx.path), page));
     app.use(parseJson);
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
     return app;
   }
 
+  #health(): HealthParts {
+    return {
+      version: this.options.version,
+      ledger: this.parts.ledger,
+      checkLedger: () => this.#ledgerWatch.check(),
+      draining: () => this.#closing !== undefined,
+      log: this.parts.log,
+    };
+  }
+
   #routes(): Router<GatewayState> {
     const { engine, kernel, ledger, log } = this.parts;
-    const draining = () => this.#closing !== undefined;
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
     const starter = new TurnStarter(ledger, views, log);
@@ -237,8 +257,7 @@ export class Gateway {
         ),
       log,
     );
-    const checkLedger = () => this.#ledgerWatch.check();
-    healthRoutes(router, { version: this.options.version, ledger, checkLedger, draining, log });
+    healthRoutes(router, this.#health());
     modelRoutes(router, models);
     taskRoutes(router, this.#tasks, starter);
     sessionRoutes(router, this.sessions, starter);
@@ -268,7 +287,7 @@ export class Gateway {
   }
 
   #accessTo(ctx: GatewayContext): Access {
-    if (ctx.path === "/health" || ctx.path === "/ready" || isLinkPath(ctx.path)) return "none";
+    if (isProbe(ctx) || isLinkPath(ctx.path)) return "none";
     return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
   }
 
@@ -366,6 +385,10 @@ export class Gateway {
     clearTimeout(hangUp);
     this.#ledgerWatch.stop();
   }
+}
+
+function isProbe({ path }: GatewayContext): boolean {
+  return path === "/health" || path === "/ready";
 }
 
 function listenAddress(host: string, server: Server): ListenAddress {

@@ -8,5 +8,5 @@ export * from "./generated/types.js";
 export { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";
 export { isMarkedSecret, schemasAt } from "./locate.js";
 export { nearest } from "./nearest.js";
-export { type Checked, createAjv, validate } from "./validate.js";
+export { type Checked, createAjv, validate, validateInPlace } from "./validate.js";
 export { either, nameOf, quote } from "./words.js";

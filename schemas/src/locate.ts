@@ -36,7 +36,24 @@ export function isMarkedSecret(schema: JSONSchema, segments: readonly string[]):
   );
 }
 
+/** Ways into each schema that were followed before: clients make the same mistakes again and again. */
+const followed = new WeakMap<JSONSchema, Map<string, Place[][]>>();
+/** Ways that are kept of one schema. Any number of fields may be unknown. */
+const MAX_WAYS = 500;
+
 function placesAlong(schema: JSONSchema, segments: readonly string[]): Place[][] {
+  const ways = followed.get(schema) ?? new Map<string, Place[][]>();
+  followed.set(schema, ways);
+  const name = segments.join("\n");
+  const known = ways.get(name);
+  if (known !== undefined) return known;
+  const way = follow(schema, segments);
+  if (ways.size >= MAX_WAYS) ways.clear();
+  ways.set(name, way);
+  return way;
+}
+
+function follow(schema: JSONSchema, segments: readonly string[]): Place[][] {
   let places = expand([{ schema, root: schema }]);
   const way = [places];
   for (const segment of segments) {
@@ -62,11 +79,11 @@ function besides({ schema, root }: Place): Place[] {
   const conditionals = CONDITIONALS.map((keyword) => schema[keyword]);
   const inline = [...branches, ...conditionals].filter(isSchema).map((branch) => ({ schema: branch, root }));
   const { $ref: ref } = schema;
-  const target = typeof ref === "string" ? follow(ref, root) : undefined;
+  const target = typeof ref === "string" ? followRef(ref, root) : undefined;
   return target === undefined ? inline : [target, ...inline];
 }
 
-function follow(ref: string, root: JSONSchema): Place | undefined {
+function followRef(ref: string, root: JSONSchema): Place | undefined {
   const [file = "", pointer = ""] = ref.split("#");
   const document = file === "" ? root : schemaOfFile(file);
   if (document === undefined) return undefined;

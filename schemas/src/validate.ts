@@ -38,10 +38,18 @@ export function validate<Name extends SchemaName>(
   value: unknown,
   options: ExplainOptions = {},
 ): Checked<SchemaTypes[Name]> {
+  return validateInPlace(name, structuredClone(value), options);
+}
+
+/** The same in the value itself, for one that the caller has to itself: the copy would cost more than the check. */
+export function validateInPlace<Name extends SchemaName>(
+  name: Name,
+  value: unknown,
+  options: ExplainOptions = {},
+): Checked<SchemaTypes[Name]> {
   const schema = schemaOf(name);
   // Compiled once: ajv caches by the schema object's identity.
   const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(schema);
-  const copy: unknown = structuredClone(value);
-  if (isValid(copy)) return { ok: true, value: copy };
-  return { ok: false, message: explain(isValid.errors, { ...options, schema, value: copy }) };
+  if (isValid(value)) return { ok: true, value };
+  return { ok: false, message: explain(isValid.errors, { ...options, schema, value }) };
 }

@@ -26,6 +26,19 @@ describe("ledger: sessions", () => {
     removeFolders();
   });
 
+  it("shows each write to the next read, however often it was read before", async () => {
+    const session = newSession();
+    await ledger.sessions.create(session);
+    const read = () => ledger.sessions.get(session.id);
+    expect(await read()).to.equal(await read());
+    await ledger.sessions.setModel(session.id, "haiku");
+    expect(await read()).to.include({ model: "haiku", taskCount: 0 });
+    await ledger.turns.begin(newTurn(session));
+    expect(await read()).to.include({ taskCount: 1 });
+    await ledger.sessions.delete(session.id, NOON);
+    expect(await read()).to.equal(undefined);
+  });
+
   it("gives back what it was given, also after a restart", async () => {
     const session = newSession({
       systemPrompt: "Be brief.\n\u2028'; DROP TABLE sessions; --",

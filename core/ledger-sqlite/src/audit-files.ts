@@ -35,8 +35,10 @@ export function openAudit(options: AuditOptions): AuditLog {
   const { redact } = options.secrets ?? new KnownSecrets();
   let isOpen = true;
 
-  const write = (folder: string, line: AuditLine): void => {
-    if (isOpen) writer.add(folder, monthOf(line), `${redact(JSON.stringify(line))}\n`);
+  const write = (folder: string, line: AuditLine): void =>
+    writeJson(folder, monthOf(line), JSON.stringify(line));
+  const writeJson = (folder: string, month: string, json: string): void => {
+    if (isOpen) writer.add(folder, month, `${redact(json)}\n`);
   };
   const notice = (message: string): AuditLine => {
     return { timestamp: new Date(now()).toISOString(), level: "WARN", key_id: null, message };
@@ -47,9 +49,12 @@ export function openAudit(options: AuditOptions): AuditLog {
     approval: (line) => write(line.key_id, line),
     request: (line) => write(line.key_id, line),
     refused(line) {
-      const kept = { ...line, path: shorten(line.path), message: shorten(line.message) };
-      for (const said of cap.admit(monthOf(kept), Buffer.byteLength(JSON.stringify(kept)) + 1)) {
-        write(UNAUTHORIZED, said === "line" ? kept : notice(said.notice));
+      const month = monthOf(line);
+      if (!cap.passes(month)) return;
+      const json = JSON.stringify({ ...line, path: shorten(line.path), message: shorten(line.message) });
+      for (const said of cap.admit(Buffer.byteLength(json) + 1)) {
+        if (said === "line") writeJson(UNAUTHORIZED, month, json);
+        else write(UNAUTHORIZED, notice(said.notice));
       }
     },
     async latestTurns(keyId, month) {

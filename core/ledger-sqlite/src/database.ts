@@ -8,6 +8,7 @@ export class Database {
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #connection: SqliteConnection;
   #inTransaction = false;
+  #writes = 0;
 
   constructor(
     sqlite: SqliteModule,
@@ -16,13 +17,23 @@ export class Database {
     this.#connection = this.#explaining(() => new sqlite.DatabaseSync(file));
   }
 
+  /**
+   * Grows with everything that may have changed a row. Nobody else writes to the file, so what was read at one count holds
+   * as long as the count stays the same.
+   */
+  get writes(): number {
+    return this.#writes;
+  }
+
   /** Runs statements that take no values and return nothing. */
   exec(sql: string): void {
+    this.#writes += 1;
     this.#explaining(() => this.#connection.exec(sql));
   }
 
   /** Returns how many rows changed. */
   run(sql: string, ...values: SqlValue[]): number {
+    this.#writes += 1;
     return this.#explaining(() => Number(this.#prepared(sql).run(...values).changes));
   }
 
@@ -58,6 +69,7 @@ export class Database {
   }
 
   #rollback(): void {
+    this.#writes += 1;
     try {
       this.#connection.exec("ROLLBACK");
     } catch {

@@ -28,14 +28,16 @@ export class RefusedCap {
     this.#filledAt = now();
   }
 
-  /** What to write for one refused request of that month, whose line has so many bytes. */
-  admit(month: string, lineBytes: number): Admitted[] {
+  /** Whether one more refused request of that month may be written, asked before its line is made: most are left out. */
+  passes(month: string): boolean {
     if (month !== this.#month) this.#startMonth(month);
-    const full = this.#bytes > MONTH_BYTES;
-    if (full || !this.#takeToken()) {
-      this.#suppressed += 1;
-      return [];
-    }
+    const passes = this.#bytes <= MONTH_BYTES && this.#takeToken();
+    if (!passes) this.#suppressed += 1;
+    return passes;
+  }
+
+  /** What to write for a request that passed, whose line has so many bytes. */
+  admit(lineBytes: number): Admitted[] {
     if (this.#bytes + lineBytes + 2 * NOTICE_BYTES > MONTH_BYTES) return this.#closeMonth();
     const left = this.takeSuppressed();
     this.#bytes += lineBytes + (left === undefined ? 0 : NOTICE_BYTES);

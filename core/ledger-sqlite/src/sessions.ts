@@ -20,9 +20,17 @@ import { modelTotals } from "./totals.js";
 /** A UUID's first characters are as good as random: one session in 65,536 begins with the same four. */
 const MIN_PREFIX = 4;
 
+/** Sessions that are kept as they were read, and the longest system prompt of one, in characters. */
+const MAX_READ = 1000;
+const MAX_READ_PROMPT = 4096;
+
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
 
 export class SessionTable {
+  /** Sessions as they were read since anything was written: clients ask for the same ones again and again. */
+  readonly #read = new Map<string, SessionRecord>();
+  #readAt = 0;
+
   constructor(private readonly database: Database) {}
 
   create(session: NewSession): void {
@@ -49,8 +57,21 @@ export class SessionTable {
   }
 
   get(id: string): SessionRecord | undefined {
+    this.#forgetOutdated();
+    const read = this.#read.get(id);
+    if (read !== undefined) return read;
     const row = this.database.one("SELECT * FROM sessions WHERE id = ? AND deleted_at IS NULL", id);
-    return row === undefined ? undefined : toSession(row);
+    if (row === undefined) return undefined;
+    const session = Object.freeze(toSession(row));
+    if ((session.systemPrompt?.length ?? 0) <= MAX_READ_PROMPT) this.#read.set(id, session);
+    return session;
+  }
+
+  #forgetOutdated(): void {
+    const { writes } = this.database;
+    if (writes === this.#readAt && this.#read.size < MAX_READ) return;
+    this.#read.clear();
+    this.#readAt = writes;
   }
 
   list(query: SessionFilter & PageQuery): SessionPage {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isShortSecret } from "@claudeway/config";
-import { GatewayError } from "../errors.js";
+import { clientError } from "../errors.js";
 import type { Caller } from "../ports/turns.js";
 import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
@@ -19,9 +19,19 @@ interface KnownKey {
   readonly short: boolean;
 }
 
-/** The configured keys. The first key is the admin's. */
+/** Spellings of `Authorization` headers that are remembered. Clients of one key mostly have one. */
+const MAX_ACCEPTED = 1000;
+
+/** The configured keys. The first key is the admin's. Other keys need another keyring, which remembers nothing. */
 export class Keyring {
   readonly #keys: readonly KnownKey[];
+  /**
+   * `Authorization` headers that were accepted, so that the next request with one costs no digest. They hold no secret
+   * that the configuration does not hold too. A lookup answers sooner for a header that is here, but whoever sends one is
+   * let in anyway. Keys with a secret that could be guessed are left out: while guesses are throttled, the time would tell
+   * the right one.
+   */
+  readonly #accepted = new Map<string, KnownKey>();
 
   constructor(keys: readonly Key[]) {
     this.#keys = keys.map(({ id, secret }, index) => ({
@@ -56,14 +66,38 @@ export class Keyring {
 
   /** The caller of an `Authorization: Bearer` header (RFC 6750). Throws UNAUTHORIZED. */
   authenticate(header: string | undefined): Caller {
-    const secret = bearerOf(header);
-    const caller = secret === undefined ? undefined : this.find(secret);
+    const caller = this.#callerOf(header)?.caller;
     if (caller !== undefined) return caller;
-    const problem = header === undefined ? "no key" : secret === undefined ? "no Bearer key" : "unknown key";
-    throw new GatewayError("UNAUTHORIZED", `${problem}: send "Authorization: Bearer <secret>"`, {
+    throw clientError("UNAUTHORIZED", `${problemOf(header)}: send "Authorization: Bearer <secret>"`, {
       headers: { "www-authenticate": "Bearer" },
     });
   }
+
+  /** The caller of a header whose key is too long to be guessed. */
+  acceptLong(header: string | undefined): Caller | undefined {
+    const key = this.#callerOf(header);
+    return key?.short ? undefined : key?.caller;
+  }
+
+  #callerOf(header: string | undefined): KnownKey | undefined {
+    if (header === undefined) return undefined;
+    const accepted = this.#accepted.get(header);
+    if (accepted !== undefined) return accepted;
+    const secret = bearerOf(header);
+    const key = secret === undefined ? undefined : this.#find(secret);
+    if (key !== undefined && !key.short) this.#remember(header, key);
+    return key;
+  }
+
+  #remember(header: string, key: KnownKey): void {
+    if (this.#accepted.size >= MAX_ACCEPTED) this.#accepted.clear();
+    this.#accepted.set(header, key);
+  }
+}
+
+function problemOf(header: string | undefined): string {
+  if (header === undefined) return "no key";
+  return bearerOf(header) === undefined ? "no Bearer key" : "unknown key";
 }
 
 /** The secret of an `Authorization: Bearer` header. */
@@ -89,7 +123,7 @@ export class Doorkeeper {
   authenticate(header: string | undefined, address: string): Caller {
     if (!this.#slow) return this.keyring.authenticate(header);
     const who = `key ${networkOf(address)}`;
-    const known = this.keyring.findLong(bearerOf(header) ?? "");
+    const known = this.keyring.acceptLong(header);
     if (known !== undefined) return known;
     this.guesses.check(who);
     try {
@@ -109,15 +143,13 @@ export function authenticate(
   doorkeeper: Doorkeeper,
   accessTo: (ctx: GatewayContext) => Access,
 ): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const access = accessTo(ctx);
-    if (access !== "none") {
-      const caller = doorkeeper.authenticate(ctx.get("authorization") || undefined, ctx.state.clientAddress);
-      ctx.state.caller = caller;
-      if (access === "admin" && !caller.admin)
-        throw new GatewayError("FORBIDDEN", "the admin's key is required");
-    }
-    await next();
+    if (access === "none") return next();
+    const caller = doorkeeper.authenticate(ctx.headers.authorization || undefined, ctx.state.clientAddress);
+    ctx.state.caller = caller;
+    if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
+    return next();
   };
 }
 

@@ -1,12 +1,13 @@
-import { type SchemaName, type SchemaTypes, validate } from "@claudeway/schemas";
-import bodyParser from "koa-bodyparser";
-import { GatewayError, messageOf } from "../errors.js";
+import { isUtf8 } from "node:buffer";
+import { type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
+import bourne from "@hapi/bourne";
+import { clientError, GatewayError, messageOf } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 import { JsonShape } from "./json-shape.js";
 
-/** More than any body that gets so far: what a body may be is bounded while it comes. */
-const UNBOUNDED = String(Number.MAX_SAFE_INTEGER);
+/** A byte order mark, which some clients begin with; JSON must not (RFC 8259, 8.1), but parsers may ignore it. */
+const BOM = "\uFEFF";
 
 /** Bounds each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE where too much is read at once. */
 export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
@@ -26,83 +27,82 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
-  const parse = bodyParser({
-    enableTypes: ["json"],
-    jsonLimit: UNBOUNDED,
-    // A body that is not an object is refused by the schema, with a clearer message.
-    strict: false,
-    onerror: (error) => {
-      throw toBodyError(error);
-    },
-  });
   return async (ctx, next) => {
     const { req } = ctx;
-    if (!(req instanceof IncomingRequest && req.hasBody)) {
-      ctx.request.body = {};
-      return next();
-    }
-    refuseOtherTypes(ctx);
-    const isUtf8 = watchBody(req);
-    return parse(ctx, () => {
-      if (!isUtf8()) throw new GatewayError("BAD_REQUEST", "the body is not valid UTF-8");
-      return next();
-    });
+    if (req instanceof IncomingRequest && req.hasBody) {
+      refuseOtherTypes(ctx);
+      ctx.request.rawBody = await readText(req);
+      ctx.request.body = parseJson(ctx.request.rawBody);
+    } else ctx.request.body = {};
+    return next();
   };
 }
 
-/** The body as its schema says, defaults filled in. Throws BAD_REQUEST that names the field. */
+/** The body as text. Throws BAD_REQUEST if it has too many levels or items, is not UTF-8, or ends too soon. */
+async function readText(request: IncomingRequest): Promise<string> {
+  const bytes = await readBytes(request);
+  if (!isUtf8(bytes)) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
+  const text = bytes.toString("utf8");
+  return text.startsWith(BOM) ? text.slice(BOM.length) : text;
+}
+
+function readBytes(request: IncomingRequest): Promise<Buffer> {
+  const shape = new JsonShape();
+  const chunks: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    if (request.destroyed) throw tooSoon();
+    request.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      const problem = shape.take(chunk);
+      if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
+    });
+    request.once("end", () => {
+      const [first = Buffer.alloc(0)] = chunks;
+      resolve(chunks.length < 2 ? first : Buffer.concat(chunks));
+    });
+    request.once("error", (error) => reject(error instanceof GatewayError ? error : tooSoon()));
+    request.once("close", () => request.readableEnded || reject(tooSoon()));
+  });
+}
+
+function tooSoon(): GatewayError {
+  return clientError("BAD_REQUEST", "the body must be as long as it was announced, got less");
+}
+
+/** A body that is not an object is refused by its schema, with a clearer message. */
+function parseJson(text: string): unknown {
+  if (text === "") return text;
+  try {
+    return bourne.parse(text);
+  } catch (error) {
+    throw clientError(
+      "BAD_REQUEST",
+      messageOf(error).includes("forbidden prototype property")
+        ? "the body must not have a property __proto__"
+        : `the body must be JSON: ${messageOf(error)}`,
+    );
+  }
+}
+
+/** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
 export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Name): SchemaTypes[Name] {
   return checkedAs(schema, ctx.request.body);
 }
 
 /** The same for JSON that came another way. */
 export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown): SchemaTypes[Name] {
-  const checked = validate(schema, value);
-  if (!checked.ok) throw new GatewayError("BAD_REQUEST", checked.message);
+  const checked = validateInPlace(schema, value);
+  if (!checked.ok) throw clientError("BAD_REQUEST", checked.message);
   return checked.value;
 }
 
 function refuseOtherTypes(ctx: GatewayContext): void {
   const encoding = ctx.get("content-encoding");
   if (encoding !== "" && encoding !== "identity") {
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
+    throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
   }
   if (ctx.request.is("application/json") === false) {
     const found = ctx.get("content-type") || "none";
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
+    throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
   }
-}
-
-/**
- * Refuses a body with too many levels or items while it arrives. The returned function says whether there were bytes
- * that are not UTF-8, since the parser replaces those silently.
- */
-function watchBody(request: IncomingRequest): () => boolean {
-  const shape = new JsonShape();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let valid = true;
-  const decode = (chunk: Uint8Array | undefined) => {
-    try {
-      decoder.decode(chunk, { stream: chunk !== undefined });
-    } catch {
-      valid = false;
-    }
-  };
-  request.on("data", (chunk: Buffer) => {
-    decode(chunk);
-    const problem = shape.take(chunk);
-    if (problem !== undefined) request.refuse(new GatewayError("BAD_REQUEST", problem));
-  });
-  return () => {
-    decode(undefined);
-    return valid;
-  };
-}
-
-function toBodyError(error: Error & { readonly status?: number }): Error {
-  if (error.status !== 400 || error instanceof GatewayError) return error;
-  if (messageOf(error).includes("forbidden prototype property")) {
-    return new GatewayError("BAD_REQUEST", "the body must not have a property __proto__");
-  }
-  return new GatewayError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }

@@ -1,6 +1,15 @@
 import type Koa from "koa";
 import type { Caller } from "../ports/turns.js";
 
+declare module "koa" {
+  interface Request {
+    /** What `jsonBody` parsed; a plugin's route that is sent something else has none. */
+    body?: unknown;
+    /** The text of the same. */
+    rawBody: string;
+  }
+}
+
 /** What the gateway knows of a request; one object per request. */
 export interface GatewayState {
   /** Names the request in logs; sent as `X-Request-Id`. */

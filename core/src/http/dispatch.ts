@@ -4,7 +4,7 @@ import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
-import { GatewayError } from "../errors.js";
+import { clientError, GatewayError } from "../errors.js";
 import type { RequestInfo } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Mount } from "../kernel/routes.js";
@@ -24,9 +24,9 @@ const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", 
 /** Runs the `request` hook for authenticated requests. */
 export function requestHook(kernel: Kernel): GatewayMiddleware {
   return async (ctx, next) => {
-    if (ctx.state.caller !== undefined) {
+    // What the taps read is made for them alone.
+    if (ctx.state.caller !== undefined && kernel.hooks.request.isUsed())
       await admitRequest(kernel, requestInfo(ctx));
-    }
     await next();
   };
 }
@@ -37,25 +37,38 @@ export async function admitRequest(kernel: Kernel, request: RequestInfo): Promis
   if (refusal !== undefined) throw refusal;
 }
 
+/** Hands requests for these paths to a router: asking a router that has no route costs as much as a route. */
+export function routesWhere(
+  isFor: (ctx: GatewayContext) => boolean,
+  router: Router<GatewayState>,
+): GatewayMiddleware {
+  const routes = middlewareOf(router);
+  return (ctx, next) => (isFor(ctx) ? routes(ctx, next) : next());
+}
+
 /** Hands requests below a plugin's prefix to that plugin. */
 export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const { path } = ctx;
     const mount = kernel.routes.match(path);
-    if (mount === undefined) return next();
-    if (!mount.running) {
-      throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, {
-        headers: { "retry-after": "5" },
-      });
-    }
-    const route = () =>
-      belowPrefix(ctx, mount.prefix, () =>
-        enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),
-      );
-    // A plugin may take forms or raw bodies too: those it reads itself.
-    if (ctx.is("application/json")) await parseJson(ctx, route);
-    else await route();
+    return mount === undefined ? next() : toPlugin(ctx, mount, parseJson);
   };
+}
+
+async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMiddleware): Promise<void> {
+  const { path } = ctx;
+  if (!mount.running) {
+    throw new GatewayError("UNAVAILABLE", `the plugin ${mount.plugin} is not running`, {
+      headers: { "retry-after": "5" },
+    });
+  }
+  const route = () =>
+    belowPrefix(ctx, mount.prefix, () =>
+      enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),
+    );
+  // A plugin may take forms or raw bodies too: those it reads itself.
+  if (ctx.is("application/json")) await parseJson(ctx, route);
+  else await route();
 }
 
 /**
@@ -77,7 +90,8 @@ export function ownPathsFirst({ stack }: RouteList): GatewayMiddleware {
 
 /** As the router reads a path: in whatever case, with or without a slash at its end. */
 function canonicalPath(path: string): string {
-  return path.toLowerCase().replace(/\/$/, "");
+  const lower = path.toLowerCase();
+  return lower.endsWith("/") ? lower.slice(0, -1) : lower;
 }
 
 /** Answers 405 with `Allow` where the path is right and the method isn't, else 404. */
@@ -122,14 +136,13 @@ async function refuseMethod(ctx: GatewayContext, router: RouteList, asked = ctx.
   const methods = new Set(
     router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),
   );
-  if (methods.size === 0)
-    throw new GatewayError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(asked)}`);
+  if (methods.size === 0) throw clientError("NOT_FOUND", `no route ${ctx.method} ${redactTokens(asked)}`);
   return refuseMethodBut(methods, ctx.method);
 }
 
 function refuseMethodBut(methods: ReadonlySet<string>, method: string): never {
   const allowed = [...methods].sort();
-  throw new GatewayError("METHOD_NOT_ALLOWED", `the method must be ${either(allowed)}, got ${method}`, {
+  throw clientError("METHOD_NOT_ALLOWED", `the method must be ${either(allowed)}, got ${method}`, {
     headers: { allow: allowed.join(", ") },
   });
 }

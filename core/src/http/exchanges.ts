@@ -1,51 +1,83 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { IncomingRequest } from "./incoming.js";
 
 interface Exchange {
-  readonly request: IncomingMessage;
+  readonly request: IncomingRequest;
   readonly response: ServerResponse;
+}
+
+interface Connection {
+  /** In the order of the requests. */
+  open: Exchange[];
+  /** Called when nothing is open any more. */
+  answered: (() => void) | undefined;
 }
 
 /** The requests of each connection that are not over: there are several where a client sends ahead (pipelining). */
 export class Exchanges {
-  readonly #open = new WeakMap<Duplex, readonly Exchange[]>();
-  /** What Node has taken off a connection until the answers before it are out: nothing can come behind. */
-  readonly #waiting = new WeakMap<Duplex, () => void>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
 
-  begin(request: IncomingMessage, response: ServerResponse): void {
+  begin(request: IncomingRequest, response: ServerResponse): void {
     const { socket } = request;
-    this.#open.set(socket, [...this.#of(socket), { request, response }]);
+    const connection = this.#of(socket);
+    connection.open.push({ request, response });
     response.once("close", () => {
-      this.#open.set(socket, this.#of(socket));
-      if (socket.destroyed || !this.any(socket)) this.#waiting.get(socket)?.();
+      forgetOver(connection);
+      if (socket.destroyed || connection.open.length === 0) connection.answered?.();
+      request.whenOver?.();
     });
   }
 
   any(socket: Duplex): boolean {
-    return this.#of(socket).length > 0;
+    return this.#openOf(socket).length > 0;
   }
 
   /** The response that is written to the socket now. */
   current(socket: Duplex): ServerResponse | undefined {
-    return this.#of(socket)[0]?.response;
+    return this.#openOf(socket)[0]?.response;
   }
 
-  /** Resolves when nothing on this connection waits for its answer any more, or the connection is over. */
+  /**
+   * Resolves when nothing on this connection waits for its answer any more, or the connection is over. Called once Node has
+   * taken its hands off the connection, so that nothing can come behind.
+   */
   async answered(socket: Duplex): Promise<void> {
     if (socket.destroyed || !this.any(socket)) return;
-    await new Promise<void>((resolve) => this.#waiting.set(socket, resolve));
+    const connection = this.#of(socket);
+    await new Promise<void>((resolve) => {
+      connection.answered = resolve;
+    });
   }
 
   /** Whether what is written to the socket now is the answer to what could not be read, and to nothing else. */
   canAnswer(socket: Duplex): boolean {
-    const [first, second] = this.#of(socket);
+    const [first, second] = this.#openOf(socket);
     if (first === undefined) return true;
     return second === undefined && !first.request.complete && !first.response.headersSent;
   }
 
-  #of(socket: Duplex): readonly Exchange[] {
-    return (this.#open.get(socket) ?? []).filter(
-      ({ request, response }) => !(request.complete && response.writableFinished),
-    );
+  #openOf(socket: Duplex): readonly Exchange[] {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return [];
+    forgetOver(connection);
+    return connection.open;
   }
+
+  #of(socket: Duplex): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = { open: [], answered: undefined };
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+}
+
+function forgetOver(connection: Connection): void {
+  // Mostly there is one, and it is over.
+  if (connection.open.some(isOver)) connection.open = connection.open.filter((exchange) => !isOver(exchange));
+}
+
+function isOver({ request, response }: Exchange): boolean {
+  return request.complete && response.writableFinished;
 }

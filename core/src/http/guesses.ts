@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { clientError, type GatewayError } from "../errors.js";
 
 /** Failures before any delay. */
 const FREE_FAILURES = 3;
@@ -76,7 +76,7 @@ export class GuessThrottle {
 }
 
 function tooMany(seconds: number): GatewayError {
-  return new GatewayError("TOO_MANY_REQUESTS", `too many refused attempts; try again in ${seconds} s`, {
+  return clientError("TOO_MANY_REQUESTS", `too many refused attempts; try again in ${seconds} s`, {
     headers: { "retry-after": String(seconds) },
   });
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { clientError } from "../errors.js";
 import type { GatewayContext } from "./context.js";
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -15,5 +15,5 @@ export function idOf(
 ): string {
   const { id } = ctx.params;
   if (id !== undefined && isId(id)) return id;
-  throw new GatewayError("NOT_FOUND", `no such ${what}`);
+  throw clientError("NOT_FOUND", `no such ${what}`);
 }

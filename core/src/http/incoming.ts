@@ -13,6 +13,8 @@ export interface BodyBound {
 export class IncomingRequest extends IncomingMessage {
   /** Why it is refused before anything else of it is looked at. */
   refusal: GatewayError | undefined;
+  /** Called once its answer was sent or its client has gone. `Exchanges` listens for that anyway. */
+  whenOver: (() => void) | undefined;
   #received = 0;
   #bound: BodyBound | undefined;
   /** Bytes reserved from the budget. */

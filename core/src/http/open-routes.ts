@@ -28,10 +28,18 @@ const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 413, 415]);
  * proved who they are does not wait.
  */
 export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOptions): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     if (ctx.state.caller !== undefined || !mayBeGuess(ctx)) return next();
     const routes = openRoutes(ctx);
     if (routes === undefined) return next();
+    return slowDown(ctx, next, routes);
+  };
+
+  async function slowDown(
+    ctx: GatewayContext,
+    next: () => Promise<unknown>,
+    routes: OpenRoutes,
+  ): Promise<unknown> {
     if (isKnown(ctx, routes, keyring)) {
       ctx.state.known = true;
       return next();
@@ -52,10 +60,11 @@ export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOption
       end(failed && !isIn);
       if (isIn && !failed) guesses.succeeded(who);
     }
-  };
+  }
 }
 
-function mayBeGuess({ req, headers }: GatewayContext): boolean {
+/** Whether it sends what could be a guess: credentials, or a body. */
+export function mayBeGuess({ req, headers }: GatewayContext): boolean {
   return headers.authorization !== undefined || (req instanceof IncomingRequest && req.hasBody);
 }
 

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { clientError } from "../errors.js";
 import type { GatewayContext } from "./context.js";
 
 /** Which part of a list: `?page` (1 unless given) and `?limit` (20). Throws BAD_REQUEST. */
@@ -12,7 +12,7 @@ function wholeNumber(ctx: GatewayContext, name: string, standard: number, most: 
   if (given === undefined) return standard;
   const number = typeof given === "string" && /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
   if (number >= 1 && number <= most) return number;
-  throw new GatewayError(
+  throw clientError(
     "BAD_REQUEST",
     `${name} must be an integer from 1 to ${most}, got ${JSON.stringify(given)}`,
   );

@@ -46,7 +46,8 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
     // Taken now: a request that a route gives up reading has none any more.
     const { socket } = request;
     // Who is answered already (too large, no key) has no reason to go on sending.
-    response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
+    if (request.hasBody)
+      response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
     request.refusal = problemOf(request);
     handlers.request(request, response);
   };

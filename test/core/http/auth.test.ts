@@ -1,3 +1,5 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
 import { expect } from "chai";
 import { type Access, authenticate, Doorkeeper, Keyring } from "#core/http/auth.js";
 import { callerOf } from "#core/http/context.js";
@@ -52,6 +54,66 @@ describe("Keyring", () => {
     });
   }
 });
+
+describe("a header that was accepted", () => {
+  const LONG = "sk-bob-0123456789abcdef0123456789abcdef";
+  const keyring = () =>
+    new Keyring([
+      { id: "boss", secret: "sk-boss" },
+      { id: "bob", secret: LONG },
+    ]);
+
+  it("costs no digest when it comes again", () => {
+    const keys = keyring();
+    expect(digestsIn(() => keys.authenticate(`Bearer ${LONG}`))).to.equal(1);
+    expect(digestsIn(() => keys.authenticate(`Bearer ${LONG}`))).to.equal(0);
+    expect(keys.authenticate(`Bearer ${LONG}`)).to.include({ keyId: "bob" });
+  });
+
+  it("is unknown to the next keyring, where its key is gone", () => {
+    keyring().authenticate(`Bearer ${LONG}`);
+    const next = new Keyring([{ id: "boss", secret: "sk-boss" }]);
+    expect(() => next.authenticate(`Bearer ${LONG}`)).to.throw("unknown key");
+  });
+
+  it("is compared in full every time where its secret could be guessed", () => {
+    const keys = keyring();
+    for (let time = 0; time < 3; time++)
+      expect(digestsIn(() => keys.authenticate("Bearer sk-boss"))).to.equal(1);
+  });
+
+  it("is compared in full every time while it is wrong", () => {
+    const keys = keyring();
+    const refused = () => expect(() => keys.authenticate("Bearer sk-nobody")).to.throw("unknown key");
+    for (let time = 0; time < 3; time++) expect(digestsIn(refused)).to.equal(1);
+  });
+
+  it("is forgotten where a client spells it in too many ways", () => {
+    const keys = keyring();
+    const spelled = (spaces: number) => `Bearer${" ".repeat(spaces)}${LONG}`;
+    for (let spaces = 1; spaces <= 1001; spaces++) keys.authenticate(spelled(spaces));
+    expect(digestsIn(() => keys.authenticate(spelled(1)))).to.equal(1);
+    expect(digestsIn(() => keys.authenticate(spelled(1001)))).to.equal(0);
+  });
+});
+
+/** How many digests `run` computes. */
+function digestsIn(run: () => void): number {
+  const { createHash } = crypto;
+  let count = 0;
+  crypto.createHash = (...args) => {
+    count++;
+    return createHash(...args);
+  };
+  syncBuiltinESMExports();
+  try {
+    run();
+  } finally {
+    crypto.createHash = createHash;
+    syncBuiltinESMExports();
+  }
+  return count;
+}
 
 describe("authenticate", () => {
   let served: Served;
