@@ -1,3 +1,4 @@
+export { createAjv } from "./ajv.js";
 /**
  * JSON Schemas of Claudeway's external formats, with their generated types and validators.
  */
@@ -8,5 +9,5 @@ export * from "./generated/types.js";
 export { isObject, type JSONSchema, type SchemaName, schemaOf } from "./json-schema.js";
 export { isMarkedSecret, schemasAt } from "./locate.js";
 export { nearest } from "./nearest.js";
-export { type Checked, createAjv, validate, validateInPlace } from "./validate.js";
+export { type Checked, validate, validateInPlace } from "./validate.js";
 export { either, nameOf, quote } from "./words.js";

@@ -1,5 +1,8 @@
-import { Ajv2020, type Options } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { ValidateFunction } from "ajv/dist/2020.js";
+import { createAjv } from "./ajv.js";
 import { type ExplainOptions, explain } from "./explain.js";
 import { SCHEMA_NAMES, type SchemaTypes } from "./generated/types.js";
 import { type SchemaName, schemaOf } from "./json-schema.js";
@@ -9,27 +12,24 @@ export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly message: string };
 
-/** Keywords of our own: a setting's flag and variable, whether it is secret, and what it must be, in words. */
-const OWN_KEYWORDS = ["x-flag", "x-env", "x-secret", "x-takes"];
+const require = createRequire(import.meta.url);
+const validators = new Map<SchemaName, ValidateFunction>();
 
-/** Creates an ajv for JSON Schema 2020-12 that fills in defaults and supports the formats and the `x-` keywords. */
-export function createAjv(options: Options = {}): Ajv2020 {
-  const ajv = new Ajv2020({ useDefaults: true, verbose: true, allowUnionTypes: true, ...options });
-  addFormats.default(ajv);
-  ajv.addVocabulary(OWN_KEYWORDS);
-  return ajv;
+/** The check of a schema: the one that `npm run generate` compiled, or else compiled now. */
+function validatorOf(name: SchemaName): ValidateFunction {
+  const known = validators.get(name);
+  if (known !== undefined) return known;
+  const file = fileURLToPath(new URL(`../generated/${name}.cjs`, import.meta.url));
+  const validator: ValidateFunction = existsSync(file) ? require(file) : compileWithAll(name);
+  validators.set(name, validator);
+  return validator;
 }
 
-let own: Ajv2020 | undefined;
-
-/** Created at the first use, with every schema of this package, so that they can refer to each other. */
-function ajvWithSchemas(): Ajv2020 {
-  if (own === undefined) {
-    // A test validates the schemas; validating them again would cost every start 60 ms.
-    own = createAjv({ validateSchema: false });
-    for (const name of SCHEMA_NAMES) own.addSchema(schemaOf(name));
-  }
-  return own;
+/** Compiles with every schema of this package, so that they can refer to each other. A test validates the schemas. */
+function compileWithAll(name: SchemaName): ValidateFunction {
+  const ajv = createAjv({ validateSchema: false });
+  for (const one of SCHEMA_NAMES) ajv.addSchema(schemaOf(one));
+  return ajv.compile(schemaOf(name));
 }
 
 /** Checks a copy of a value against one of this package's schemas, and fills in the defaults. */
@@ -47,9 +47,11 @@ export function validateInPlace<Name extends SchemaName>(
   value: unknown,
   options: ExplainOptions = {},
 ): Checked<SchemaTypes[Name]> {
-  const schema = schemaOf(name);
-  // Compiled once: ajv caches by the schema object's identity.
-  const isValid = ajvWithSchemas().compile<SchemaTypes[Name]>(schema);
-  if (isValid(value)) return { ok: true, value };
-  return { ok: false, message: explain(isValid.errors, { ...options, schema, value }) };
+  const validator = validatorOf(name);
+  if (isValid<SchemaTypes[Name]>(validator, value)) return { ok: true, value };
+  return { ok: false, message: explain(validator.errors, { ...options, schema: schemaOf(name), value }) };
+}
+
+function isValid<T>(validator: ValidateFunction, value: unknown): value is T {
+  return validator(value) === true;
 }

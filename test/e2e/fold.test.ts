@@ -12,6 +12,7 @@ import { Attempt } from "#engine-claude/attempt.js";
 import { findClaude } from "#engine-claude/executable.js";
 import { Launcher } from "#engine-claude/launcher.js";
 import { termsOf } from "#engine-claude/options.js";
+import { loadSdk } from "#engine-claude/sdk.js";
 import { SessionProcess } from "#engine-claude/session-process.js";
 import { job } from "./background-kit.js";
 import { bash } from "./conversation.js";
@@ -72,6 +73,7 @@ describe("a prompt that the CLI takes up into a turn of its own", () => {
 
   it("is answered for itself, and each of the two is billed what it was dealt", async function () {
     this.timeout(60_000);
+    await loadSdk();
     const launcher = new Launcher({
       executable: findClaude(undefined, undefined).path,
       installation: randomUUID(),

@@ -15,13 +15,9 @@ import {
   type RunningGateway,
 } from "@claudeway/core/host";
 import type { Logger } from "pino";
-import { backup, restore } from "./backup.js";
 import { banner } from "./banner.js";
-import { checkAll, formatChecks } from "./check.js";
-import { createPlugin } from "./create-plugin.js";
 import { DISTRIBUTION } from "./distribution.js";
 import { tellGeneratedKey } from "./generated-key.js";
-import { logIn } from "./login-command.js";
 import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
@@ -44,9 +40,9 @@ export async function main(
     else if (loaded.command === "init") await init(loaded, process.env, process.cwd());
     else if (loaded.command === "check") await check(loaded);
     else if (loaded.command === "create-plugin") await create(loaded);
-    else if (loaded.command === "backup") await say(backup(loaded, process.cwd()));
-    else if (loaded.command === "restore") await say(restore(loaded, process.cwd()));
-    else if (loaded.command === "login") process.exitCode = await logIn(loaded, process.env);
+    else if (loaded.command === "backup") await backUp(loaded);
+    else if (loaded.command === "restore") await restoreBackup(loaded);
+    else if (loaded.command === "login") await logInTo(loaded);
   } catch (error) {
     process.stderr.write(`claudeway: ${describeFault(error).split("\n")[0]}\n`);
     process.exitCode = statusOf(error, command);
@@ -73,17 +69,30 @@ async function withSetup(loaded: LoadedConfig, argv: readonly string[]): Promise
 }
 
 async function check(loaded: LoadedConfig): Promise<void> {
+  const { checkAll, formatChecks } = await import("./check.js");
   const lines = await checkAll(loaded, process.env, process.cwd());
   process.stdout.write(formatChecks(lines));
   if (lines.some(({ ok }) => !ok)) process.exitCode = 1;
 }
 
 async function create({ args: [name = ""] }: StandaloneCommand): Promise<void> {
+  const { createPlugin } = await import("./create-plugin.js");
   process.stdout.write(await createPlugin(name, process.cwd()));
 }
 
-async function say(text: Promise<string>): Promise<void> {
-  process.stdout.write(await text);
+async function backUp(loaded: LoadedConfig): Promise<void> {
+  const { backup } = await import("./backup.js");
+  process.stdout.write(await backup(loaded, process.cwd()));
+}
+
+async function restoreBackup(loaded: LoadedConfig): Promise<void> {
+  const { restore } = await import("./backup.js");
+  process.stdout.write(await restore(loaded, process.cwd()));
+}
+
+async function logInTo(loaded: LoadedConfig): Promise<void> {
+  const { logIn } = await import("./login-command.js");
+  process.exitCode = await logIn(loaded, process.env);
 }
 
 function sources(argv: readonly string[]) {

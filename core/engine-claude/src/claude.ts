@@ -21,6 +21,7 @@ import { cliSessionOf, termsOf } from "./options.js";
 import { type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 import type { TurnReport } from "./reading.js";
+import { loadSdk } from "./sdk.js";
 import { SessionProcess } from "./session-process.js";
 import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
 import { Transcript } from "./transcript.js";
@@ -73,6 +74,7 @@ export class ClaudeEngine implements Engine {
 
   async #run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     if (stop.aborted) return NEVER_STARTED;
+    await loadSdk();
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
     const isLoss = turn.totals?.answered === true && !turn.restart;
@@ -85,6 +87,7 @@ export class ClaudeEngine implements Engine {
   }
 
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
+    await loadSdk();
     const child = await this.#pool.start(() => this.#launcher.startIdle(spawn));
     try {
       return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { AdoptedProcesses } from "./adopted.js";
 import { postureOptions } from "./options.js";
 import { ClaudeProcess } from "./process.js";
+import { loadSdk } from "./sdk.js";
 
 const TIMEOUT_MS = 60_000;
 
@@ -17,6 +18,7 @@ export async function askLogin(
   // Without it the CLI first looks around on the network, which takes long where there is none.
   const quiet = { ...env, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
   const plan = { command: executable, args: [], env: quiet, cwd: tmpdir(), options: {} };
+  await loadSdk();
   const child = new ClaudeProcess(
     plan,
     postureOptions("deny"),

@@ -2,15 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type AccountInfo,
-  type ModelInfo,
-  type Options,
-  type Query,
-  query,
-  type SDKMessage,
-  type SDKUserMessage,
-  type SpawnOptions as SdkSpawnOptions,
+import type {
+  AccountInfo,
+  ModelInfo,
+  Options,
+  Query,
+  SDKMessage,
+  SDKUserMessage,
+  SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
 import { messageOf } from "@claudeway/core/host";
 import { markedEnvironment } from "@claudeway/core/marker";
@@ -21,6 +20,7 @@ import { startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
+import { sdkQuery } from "./sdk.js";
 
 /** After its input has ended, the CLI saves its totals and exits. It gets this long before it is signalled, in ms. */
 const CLEAN_END_MS = 2000;
@@ -77,7 +77,7 @@ export class ClaudeProcess {
     private readonly adopted: AdoptedProcesses,
     /** Notified when the child has been started and when it has exited. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
-    startQuery: StartQuery = query,
+    startQuery: StartQuery = sdkQuery(),
   ) {
     this.marker = `${installation}.${randomUUID()}`;
     let resolve: (exit: ProcessExit) => void = () => undefined;

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
+import type { RawData, WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
 import { GatewayError, messageOf } from "../errors.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
@@ -49,23 +49,28 @@ const HIGH_WATER = 64 * 1024;
 
 /** `GET /task/ws` (RFC 6455): the first text message is a task, the answer its events. */
 export class TaskSockets {
-  readonly #server: WebSocketServer;
+  #server: WebSocketServer | undefined;
 
-  constructor(private readonly options: TaskSocketOptions) {
-    this.#server = new WebSocketServer({
-      noServer: true,
-      maxPayload: options.limitBytes,
-      clientTracking: true,
-    });
-  }
+  constructor(private readonly options: TaskSocketOptions) {}
 
   /** Handles a handshake, and owns its connection from then on. */
   readonly upgrade: UpgradeListener = (request, socket, head) => void this.#upgrade(request, socket, head);
 
   /** Closes all sockets. */
   close(): void {
-    for (const client of this.#server.clients) client.terminate();
-    this.#server.close();
+    for (const client of this.#server?.clients ?? []) client.terminate();
+    this.#server?.close();
+  }
+
+  /** Loads the package with the first handshake: most gateways have none. */
+  async #open(): Promise<WebSocketServer> {
+    const { WebSocketServer } = await import("ws");
+    this.#server ??= new WebSocketServer({
+      noServer: true,
+      maxPayload: this.options.limitBytes,
+      clientTracking: true,
+    });
+    return this.#server;
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -112,17 +117,19 @@ export class TaskSockets {
     const noteProblem = (error: Error) => {
       problem = error.message;
     };
+    const server = await this.#open();
     const closed = new Promise<void>((resolve) => {
       socket.once("close", () => resolve());
-      this.#server.once("headers", nameTurn).once("wsClientError", noteProblem);
-      this.#server.handleUpgrade(request, socket, head, (client) => {
+      if (socket.destroyed) resolve();
+      server.once("headers", nameTurn).once("wsClientError", noteProblem);
+      server.handleUpgrade(request, socket, head, (client) => {
         const conversation = new TaskSocket(client, who, this.options);
         conversation.boundBytes(socket);
         client.once("close", () => resolve());
         conversation.open();
       });
       // The handshake was made or refused at once; the next one has its own turn.
-      this.#server.off("headers", nameTurn).off("wsClientError", noteProblem);
+      server.off("headers", nameTurn).off("wsClientError", noteProblem);
     });
     if (problem !== undefined) {
       throw new GatewayError("BAD_REQUEST", `invalid WebSocket handshake: ${problem}`, {

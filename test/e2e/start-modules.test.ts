@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+/** Writes down what was imported and required, when the gateway ends. */
+const RECORDER = `
+import { writeFileSync } from "node:fs";
+import Module, { register } from "node:module";
+import { MessageChannel } from "node:worker_threads";
+const { port1, port2 } = new MessageChannel();
+const imported = [];
+port1.on("message", (url) => imported.push(url)).unref();
+register("./hook.mjs", import.meta.url, { data: port2, transferList: [port2] });
+process.on("exit", () =>
+  writeFileSync(process.env.LOADED, JSON.stringify([...imported, ...Object.keys(Module._cache)])));
+`;
+const HOOK = `
+let port;
+export const initialize = (data) => { port = data; };
+export const load = (url, context, next) => { port.postMessage(url); return next(url, context); };
+`;
+
+describe("a start", () => {
+  let folder = "";
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "claudeway-modules-"));
+    writeFileSync(join(folder, "recorder.mjs"), RECORDER);
+    writeFileSync(join(folder, "hook.mjs"), HOOK);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
+    this.timeout(60_000);
+    const loaded = join(folder, "loaded.json");
+    const gateway = await TestGateway.start({
+      env: { NODE_OPTIONS: `--import ${join(folder, "recorder.mjs")}`, LOADED: loaded },
+    });
+    await gateway.request("/health", { key: null });
+    await gateway.request("/task", { body: {} });
+    await gateway.dispose();
+    const files: string[] = await eventually("the list", () => JSON.parse(readFileSync(loaded, "utf8")));
+    expect(files.some((file) => file.endsWith("/core/dist/gateway.js"))).to.equal(true);
+    const packages = files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
+    expect(packages).to.include.members(["koa", "@koa/router", "pino"]);
+    expect(packages).not.to.include.members(["@anthropic-ai/claude-agent-sdk"]);
+    expect(packages).not.to.include.members(["ws"]);
+    expect(packages).not.to.include.members(["@clack/prompts"]);
+    const ofAjv = files.filter((file) => /\/node_modules\/ajv\/(?!dist\/runtime\/)/.test(file));
+    expect(ofAjv).to.deep.equal([]);
+  });
+});
