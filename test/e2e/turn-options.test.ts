@@ -1,9 +1,14 @@
 import { mkdirSync, realpathSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
+import { listeningPort } from "./address.js";
 import { Conversation } from "./conversation.js";
+import { LedgerFile } from "./ledger-file.js";
 import { startMcpServer, type TestMcpServer } from "./mcp-server.js";
 import { ALLOW_ALL, type Asked, OptionsGateway, toolNames } from "./options-kit.js";
+import { eventually } from "./poll.js";
 import { readProcess } from "./processes.js";
 
 /** One option, and what must be seen at the model API when it is set; `before`: what must be seen when it is not. */
@@ -13,6 +18,8 @@ interface OptionCase {
   readonly beside?: Readonly<Record<string, unknown>>;
   readonly prompt?: string;
   readonly seen: (asked: Asked) => unknown;
+  /** Whether a live process can be given it, and whether it can go on without it afterwards. */
+  readonly keeps?: readonly [boolean, boolean];
   readonly with: unknown;
   readonly without: unknown;
 }
@@ -44,6 +51,7 @@ describe("options of turns", function () {
   const cases = (): Readonly<Record<string, OptionCase>> => ({
     model: {
       fields: { model: "haiku" },
+      keeps: [true, true],
       seen: (asked) => /haiku/.test(first(asked)?.model ?? ""),
       with: true,
       without: false,
@@ -75,6 +83,7 @@ describe("options of turns", function () {
     },
     effort: {
       fields: { effort: "low" },
+      keeps: [true, false],
       seen: (asked) => first(asked)?.output_config?.["effort"],
       with: "low",
       without: "medium",
@@ -100,6 +109,7 @@ describe("options of turns", function () {
       without: [true, true],
     },
     mcp_servers: {
+      keeps: [true, true],
       fields: {
         mcp_servers: {
           sums: { type: "http", url: mcp.url, headers: { authorization: SECRET_HEADER }, alwaysLoad: true },
@@ -129,6 +139,7 @@ describe("options of turns", function () {
     },
     permission_mode: {
       fields: { permission_mode: "plan" },
+      keeps: [true, true],
       prompt: BASH,
       seen: ({ answer }) => answer.body.permission_denials?.map(({ tool_name }) => tool_name) ?? [],
       with: ["Bash"],
@@ -177,11 +188,17 @@ describe("options of turns", function () {
     });
 
     it(`${name}: of a session's turn holds for that turn alone`, async () => {
-      const { fields, beside: more, prompt = "[[say hi]]", seen, with: set, without } = caseOf(name);
-      const { path } = await Conversation.start(kit.gateway, more);
-      expect(seen(await kit.ask(path, { prompt })), "before").to.deep.equal(without);
-      expect(seen(await kit.ask(path, { prompt, ...fields })), "with it").to.deep.equal(set);
-      expect(seen(await kit.ask(path, { prompt })), "after").to.deep.equal(without);
+      const found = caseOf(name);
+      const { fields, beside: more, prompt = "[[say hi]]", seen, with: set, without } = found;
+      const { keeps = [false, false] } = found;
+      const talk = await Conversation.start(kit.gateway, more);
+      expect(seen(await kit.ask(talk.path, { prompt })), "before").to.deep.equal(without);
+      const before = (await talk.ended()).pid;
+      expect(seen(await kit.ask(talk.path, { prompt, ...fields })), "with it").to.deep.equal(set);
+      const during = (await talk.ended()).pid;
+      expect(seen(await kit.ask(talk.path, { prompt })), "after").to.deep.equal(without);
+      const after = (await talk.ended()).pid;
+      expect([during === before, after === during], "the process is kept").to.deep.equal(keeps);
     });
 
     if (name === "max_turns") continue;
@@ -192,6 +209,31 @@ describe("options of turns", function () {
       expect(seen(await kit.ask(path, { prompt })), "second").to.deep.equal(set);
     });
   }
+
+  it("mcp_servers: of a session's start can be left out of a turn", async () => {
+    const { fields, prompt, seen } = caseOf("mcp_servers");
+    const talk = await Conversation.start(kit.gateway, fields);
+    expect(seen(await kit.ask(talk.path, { prompt }))).to.equal(true);
+    const { pid } = await talk.ended();
+    expect(seen(await kit.ask(talk.path, { prompt, mcp_servers: {} }))).to.equal(false);
+    expect(seen(await kit.ask(talk.path, { prompt }))).to.equal(true);
+    expect((await talk.ended()).pid, "in the same process").to.equal(pid);
+  });
+
+  it("a turn whose MCP server never answers ends when its time is over", async () => {
+    const silent = createServer(() => undefined);
+    silent.listen(0, "127.0.0.1");
+    const url = `http://127.0.0.1:${await listeningPort(silent)}/mcp`;
+    const talk = await Conversation.start(kit.gateway);
+    await talk.say("[[say hi]]");
+    const { status } = await kit.gateway.request(talk.path, {
+      body: { prompt: "[[say hi]]", timeout_secs: 3, mcp_servers: { silent: { type: "http", url } } },
+    });
+    expect(status).to.equal(408);
+    silent.close();
+    silent.closeAllConnections();
+    expect((await talk.say("[[recall]]")).body.success).to.equal(true);
+  });
 
   it("allowed_tools: reach the CLI", async () => {
     const talk = await Conversation.start(kit.gateway, { allowed_tools: ["Bash(git log:*)"] });
@@ -223,5 +265,69 @@ describe("options of turns", function () {
       append_system_prompt: "More words.",
     });
     expect(text(sent[0]?.system)).to.include("Own words.\\n\\nMore words.");
+  });
+});
+
+describe("options of turns, on a prewarmed process", function () {
+  this.timeout(300_000);
+  let kit: OptionsGateway;
+  let mcp: TestMcpServer;
+  before(async () => {
+    mcp = await startMcpServer();
+    kit = await OptionsGateway.start({ config: `[engine]\nspares = 1\n${ALLOW_ALL}` });
+    const { answer } = await kit.ask("/task", { prompt: "[[say hi]]" });
+    const [turn] = await new LedgerFile(kit.gateway.dataDir).turns(answer.body.session_id);
+    last = turn?.pid;
+  });
+  after(async () => {
+    await kit.dispose();
+    mcp.close();
+  });
+
+  /** The process of the last task, which may still be on its way out. */
+  let last: number | null | undefined;
+
+  /** A task, and whether it ran in the process that had been started ahead; again if that was not ready in time. */
+  async function prewarmed(body: object, tries = 5): Promise<Asked & { readonly was: boolean }> {
+    const asked = await attempt(body);
+    return asked.was || tries === 1 ? asked : prewarmed(body, tries - 1);
+  }
+
+  async function attempt(body: object): Promise<Asked & { readonly was: boolean }> {
+    const pid = await eventually("a spare process", async () => {
+      const [only, ...more] = await kit.gateway.children();
+      return more.length === 0 && only !== last ? only : undefined;
+    });
+    // It is handed out once it has answered.
+    await sleep(1000);
+    const asked = await kit.ask("/task", body);
+    const [turn] = await new LedgerFile(kit.gateway.dataDir).turns(asked.answer.body.session_id);
+    last = turn?.pid;
+    return { ...asked, was: turn?.pid === pid };
+  }
+
+  it("what can change on a live process is changed there", async () => {
+    const servers = { sums: { type: "http", url: mcp.url, alwaysLoad: true } };
+    const add = '[[{"tool": "mcp__sums__add", "input": {"a": 2, "b": 40}}]] [[say done]]';
+    const model = await prewarmed({ prompt: "[[say hi]]", model: "haiku" });
+    expect([model.was, /haiku/.test(model.sent[0]?.model ?? "")]).to.deep.equal([true, true]);
+    const effort = await prewarmed({ prompt: "[[say hi]]", effort: "low" });
+    expect([effort.was, effort.sent[0]?.output_config?.["effort"]]).to.deep.equal([true, "low"]);
+    const plan = await prewarmed({ prompt: BASH, permission_mode: "plan" });
+    expect([plan.was, plan.answer.body.permission_denials?.length]).to.deep.equal([true, 1]);
+    const server = await prewarmed({ prompt: add, mcp_servers: servers });
+    expect(server.was).to.equal(true);
+    expect(JSON.stringify(server.sent.at(-1)?.messages.at(-1))).to.include("the sum is 42");
+    const plain = await prewarmed({ prompt: "[[say hi]]" });
+    expect([plain.was, /sonnet/.test(plain.sent[0]?.model ?? "")]).to.deep.equal([true, true]);
+    expect(plain.sent[0]?.output_config?.["effort"]).to.equal("medium");
+  });
+
+  it("what cannot starts another one", async () => {
+    const { was, sent } = await prewarmed({
+      prompt: "[[say hi]]",
+      append_system_prompt: "Answer in rhymes.",
+    });
+    expect([was, JSON.stringify(sent[0]?.system).includes("Answer in rhymes.")]).to.deep.equal([false, true]);
   });
 });

@@ -52,12 +52,12 @@ describe("processes between turns", () => {
     );
   });
 
-  it("are replaced where the turn wants another model", async () => {
+  it("are replaced where the turn wants other tools", async () => {
     await onStage([fresh(), fresh()], async (stage) => {
       const session = randomUUID();
       const one = await stage.run(stage.turn("one", { session }));
-      const more = { session, model: "opus", resume: true, totals: one.totals.at(-1) };
-      const other = await stage.run(stage.turn("two", more));
+      const turn = stage.turn("two", { session, resume: true, totals: one.totals.at(-1) });
+      const other = await stage.run({ ...turn, plan: { ...turn.plan, options: { tools: ["Read"] } } });
       expect(other.result.end).to.equal("completed");
       expect(other.child?.pid).not.to.equal(one.child?.pid);
       expect(stage.engine.processes).to.equal(1);

@@ -77,6 +77,10 @@ function recording(processes: Step[][]): StartQuery {
         return running.interrupt();
       },
       mcpServerStatus: () => running.mcpServerStatus(),
+      setModel: (model) => running.setModel(model),
+      setPermissionMode: (mode) => running.setPermissionMode(mode),
+      setMcpServers: (servers) => running.setMcpServers(servers),
+      applyFlagSettings: (settings) => running.applyFlagSettings(settings),
       supportedModels: () => running.supportedModels(),
       initializationResult: () => running.initializationResult(),
       close: () => running.close(),

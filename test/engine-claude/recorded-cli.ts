@@ -114,6 +114,18 @@ class PlayedCli implements CliQuery {
     return [];
   }
 
+  async setModel() {}
+
+  async setPermissionMode() {
+    return undefined;
+  }
+
+  async setMcpServers() {
+    return { added: [], removed: [], errors: {} };
+  }
+
+  async applyFlagSettings() {}
+
   async supportedModels() {
     return [{ value: "sonnet", displayName: "Sonnet", description: "as recorded" }];
   }

@@ -120,7 +120,8 @@ export class Attempt implements TurnHearer {
     const { turn, listener } = this.parts;
     return {
       before: turn.totals,
-      planMode: this.reading.planMode,
+      // The mode that a turn asks for is the turn's, not the session's.
+      planMode: turn.plan.options?.permissionMode === "plan" ? undefined : this.reading.planMode,
       delivered: this.reading.delivered,
       report: (totals) => listener.totals(totals),
     };

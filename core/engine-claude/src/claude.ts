@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
+import { unlessAborted } from "@claudeway/core/host";
 import type {
   BackgroundTask,
   Engine,
@@ -17,8 +18,9 @@ import { Attempt } from "./attempt.js";
 import { TranscriptConversations } from "./conversations.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
+import { liveSettings } from "./live-settings.js";
 import { cliSessionOf, termsOf } from "./options.js";
-import { type PoolLimits, ProcessPool } from "./pool.js";
+import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 import type { TurnReport } from "./reading.js";
 import { loadSdk } from "./sdk.js";
@@ -169,8 +171,7 @@ export class ClaudeEngine implements Engine {
     stopped: boolean,
   ): EngineResult {
     const { reading, grants } = attempt;
-    const { turn, child } = attempt.parts;
-    const launchSpec = this.#specAfter(attempt);
+    const { turn, child, launchSpec } = attempt.parts;
     const { sessionId, kind, keyId } = turn.info;
     // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
@@ -214,13 +215,6 @@ export class ClaudeEngine implements Engine {
     };
   }
 
-  /** What the process could be started with after the turn: `/model` may have changed that. */
-  #specAfter({ parts: { turn, child, launchSpec } }: Attempt): LaunchSpec | undefined {
-    const model = this.#launcher.modelsOf(child)?.model;
-    if (model === undefined || launchSpec === undefined) return launchSpec;
-    return this.#launcher.launchSpecOf({ ...turn, plan: { ...turn.plan, model } });
-  }
-
   async #endWithoutReport(
     attempt: Attempt,
     session: SessionProcess,
@@ -256,8 +250,33 @@ export class ClaudeEngine implements Engine {
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.continues === undefined ? launchSpec : undefined;
     if (shared === undefined) await this.#pool.release(sessionId, "replaced");
-    const kept = shared && (await this.#pool.take(sessionId, shared.fingerprint, stop));
+    const kept = shared && (await this.#takeKept(turn, shared, stop));
     return kept ?? this.#pool.start(begin, stop);
+  }
+
+  /** The session's live process with the turn's settings. Undefined: there is none that can have them. */
+  async #takeKept(
+    turn: EngineTurn,
+    { fingerprint }: LaunchSpec,
+    stop: AbortSignal,
+  ): Promise<ClaudeProcess | undefined> {
+    const { sessionId } = turn.info;
+    const wanted = liveSettings(turn.plan.model, turn.plan.options ?? {});
+    const settingsOf = (child: ClaudeProcess) => this.#launcher.settingsOf(child);
+    const suits = (kept: KeptProcess) =>
+      kept.fingerprint === fingerprint && settingsOf(kept.child)?.canBecome(wanted) === true;
+    const child = await this.#pool.take(sessionId, suits, stop);
+    if (child === undefined) return undefined;
+    try {
+      const change = settingsOf(child)?.become(wanted, turn, (make) => child.change(make));
+      await unlessAborted(change ?? Promise.resolve(), stop);
+      return child;
+    } catch (error) {
+      await this.#pool.end(sessionId, child, stop.aborted ? "now" : "clean", "replaced");
+      if (stop.aborted) throw stop.reason;
+      this.options.log.warn({ err: error }, "a process could not be given a turn's settings and is replaced");
+      return undefined;
+    }
   }
 
   /** A process of the turn's own; of a session that is resumed, the totals that it goes on from are noted. */

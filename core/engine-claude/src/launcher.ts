@@ -3,6 +3,7 @@ import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports"
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
 import { withGuardedGit } from "./git-environment.js";
+import { fixedOptions, liveSettings, ProcessSettings } from "./live-settings.js";
 import { ModelWatch } from "./model-watch.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess, type StartQuery } from "./process.js";
@@ -24,6 +25,7 @@ export class Launcher {
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
   readonly #adopted = new AdoptedProcesses();
   readonly #models = new WeakMap<ClaudeProcess, ModelWatch>();
+  readonly #settings = new WeakMap<ClaudeProcess, ProcessSettings>();
 
   constructor(private readonly options: LauncherOptions) {}
 
@@ -42,6 +44,8 @@ export class Launcher {
       hooks: { ...hooks, ...models.hooks() },
     });
     this.#models.set(child, models);
+    const { model, options } = terms.plan;
+    this.#settings.set(child, new ProcessSettings(liveSettings(model, options), models));
     if (hook !== undefined) this.#hooks.set(child, hook);
     return child;
   }
@@ -56,6 +60,11 @@ export class Launcher {
     return this.#models.get(child);
   }
 
+  /** The settings of the process that can change while it lives. */
+  settingsOf(child: ClaudeProcess): ProcessSettings | undefined {
+    return this.#settings.get(child);
+  }
+
   /** The hook for the process's calls; undefined if it asks about none. */
   hookOf(child: ClaudeProcess): CallHook | undefined {
     return this.#hooks.get(child);
@@ -68,10 +77,11 @@ export class Launcher {
   launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
     const { plan, spawn, approvalMode, unresolved } = turn;
     if (unresolved.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
-    const terms = termsOf(turn);
+    const { plan: own, ...terms } = termsOf(turn);
+    const options = fixedOptions(own.options);
     return {
-      fingerprint: JSON.stringify([plan.model, plan.systemPrompt, terms.plan.options, approvalMode, spawn]),
-      start: (sessionId) => this.start({ ...terms, sessionId }, false),
+      fingerprint: JSON.stringify([own.systemPrompt, options, approvalMode, spawn]),
+      start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),
     };
   }
 

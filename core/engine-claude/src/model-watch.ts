@@ -10,6 +10,11 @@ export class ModelWatch {
     return this.#model;
   }
 
+  /** The process was given another model since. */
+  forget(): void {
+    this.#model = undefined;
+  }
+
   /** Sets the callback for the next choice. */
   serve(notify: (model: string) => void): void {
     this.#notify = notify;

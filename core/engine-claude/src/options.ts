@@ -2,6 +2,7 @@ import type {
   AgentDefinition,
   McpServerConfig,
   Options,
+  PermissionMode,
   SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/core/ports";
@@ -48,8 +49,7 @@ export function cliSessionOf({ info, totals }: Pick<EngineTurn, "info" | "totals
 /** The SDK's options of a session; `resume` forgets model, system prompt and permission mode, so all are always passed. */
 export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
   const { sessionId, plan, spawn, approvalMode } = terms;
-  // Only where calls are asked about can anybody let a session leave the mode.
-  const staysInPlanMode = resume && terms.planMode && approvalMode === "ask";
+  const staysInPlanMode = resume && ownMode(approvalMode, terms.planMode) === "plan";
   const isPlanMode = staysInPlanMode || plan.options.permissionMode === "plan";
   return {
     ...postureOptions(approvalMode),
@@ -61,6 +61,17 @@ export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
     ...turnOptions(plan.options),
     ...limits(plan.options, spawn.options),
   };
+}
+
+/** The mode of a turn that asks for none. */
+export function ownModeOf({ approvalMode, totals }: EngineTurn): PermissionMode {
+  return ownMode(approvalMode, totals?.planMode === true);
+}
+
+function ownMode(approvalMode: ApprovalMode, planMode: boolean): PermissionMode {
+  // Only where calls are asked about can anybody let a session leave the mode.
+  if (planMode && approvalMode === "ask") return "plan";
+  return approvalMode === "bypass" ? "bypassPermissions" : "default";
 }
 
 function systemPromptOf(

@@ -93,12 +93,16 @@ export class ProcessPool {
    * runs a turn of its own, and for a process that is on its way out, so that what it saves is there for the next.
    * Rejects with the signal's reason.
    */
-  async take(sessionId: string, fingerprint: string, stop: AbortSignal): Promise<ClaudeProcess | undefined> {
+  async take(
+    sessionId: string,
+    suits: (kept: KeptProcess) => boolean,
+    stop: AbortSignal,
+  ): Promise<ClaudeProcess | undefined> {
     await this.#leaving.get(sessionId);
     for (let idle = this.#idle.get(sessionId); idle !== undefined; idle = this.#idle.get(sessionId)) {
       const { child, isCurrent } = idle;
       await unlessAborted(child.reader.quiet(), stop);
-      const fits = idle.fingerprint === fingerprint && isCurrent?.() !== false;
+      const fits = suits(idle) && isCurrent?.() !== false;
       const usable = fits && (await child.answers(HUNG_MS));
       // Meanwhile it may have been sent away, or have begun another turn of its own.
       if (this.#idle.get(sessionId) !== idle || (usable && child.reader.isBusy)) continue;

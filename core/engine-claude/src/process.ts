@@ -16,6 +16,7 @@ import { markedEnvironment } from "@claudeway/core/marker";
 import type { ChildNote, LostTask, ProcessGuard, SpawnPlan, TaskLoss } from "@claudeway/core/ports";
 import type { AdoptedProcesses } from "./adopted.js";
 import { MessageQueue } from "./input.js";
+import type { LiveCli } from "./live-settings.js";
 import { startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
@@ -26,12 +27,15 @@ import { sdkQuery } from "./sdk.js";
 const CLEAN_END_MS = 2000;
 /** Has the CLI say when it has nothing left to do, so that no prompt is sent into a turn that it begins by itself. */
 const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
+/** How long the CLI may take to change a setting, in ms: it waits 30 s for an MCP server. */
+const CHANGE_MS = 40_000;
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
 
 /** What a process needs of the SDK's `Query`. */
 export type CliQuery = AsyncIterable<SDKMessage> &
-  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close">;
+  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close"> &
+  LiveCli;
 
 /** Starts a CLI and speaks with it, as the SDK's `query` does. */
 export type StartQuery = (params: {
@@ -149,6 +153,11 @@ export class ClaudeProcess {
   /** Asks the CLI to end the running turn, its tools' processes with it. */
   async interrupt(): Promise<void> {
     await this.#query.interrupt();
+  }
+
+  /** Changes a setting of the running CLI; rejects if the CLI refuses, has not answered in time, or has exited. */
+  async change(make: (cli: LiveCli) => Promise<unknown>): Promise<void> {
+    await this.#answerWithin(make(this.#query), CHANGE_MS);
   }
 
   /** The models that the account may use; rejects when the CLI has not answered in time, or has gone. */

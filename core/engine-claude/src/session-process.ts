@@ -220,7 +220,7 @@ export class SessionProcess implements ReaderOwner {
   #accountOf({ after, reading, listener }: OwnAttempt): TurnAccount {
     return {
       before: this.#totals ?? after.totals,
-      planMode: reading.planMode,
+      planMode: after.plan.options?.permissionMode === "plan" ? undefined : reading.planMode,
       delivered: reading.delivered,
       report: this.#reporting((totals) => listener.totals(totals)),
     };

@@ -5,6 +5,7 @@ import type { ClaudeProcess } from "./process.js";
 
 /** What a process is started with. Two turns may use the same one, or one started ahead, only if theirs are equal. */
 export interface LaunchSpec {
+  /** What can't change while the process lives. */
   readonly fingerprint: string;
   /** Starts it, with the CLI's session under this id. */
   readonly start: (sessionId: string) => ClaudeProcess;
