@@ -1,8 +1,8 @@
 /**
- * Writes docs/plugin-reference.md from the type declarations that core is published with; with `--check` it writes
- * nothing and exits with 1 if the page is not what it would write. To be run after the build.
+ * Writes docs/reference, one page per chapter, from the type declarations that core is published with. With `--check`, it
+ * writes nothing and exits with 1 if a page differs. Run it after the build.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERROR_STATUS } from "../../schemas/dist/index.js";
@@ -12,27 +12,27 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
 const TESTING = join(ROOT, "core/testing/dist");
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
-const PAGE = join(ROOT, "docs/plugin-reference.md");
+const FOLDER = join(ROOT, "docs/reference");
 
-/** What the modules of the author's API are about, in the order of the page. */
+/** The modules of the author's API: the page and the title of each, in the order of the index. */
 const CHAPTERS = {
-  "kernel/plugin": "A plugin and its scope",
-  "kernel/hooks": "What hooks are called with",
-  "ports/turns": "Turns",
-  "ports/options": "Options of turns",
-  "ports/approvals": "Approvals",
-  "approvals/describe": "Showing calls to people",
-  "approvals/shown": "Characters that do not show",
-  "repositories/commands": "Commands that run git",
-  errors: "Refusals",
-  "http/pages": "Pages and their files",
-  "kernel/capabilities": "What the scope offers",
-  "turns/stream": "Streams",
-  "ports/ledger": "Sessions, turns and money",
-  "ports/engine": "Claude's processes",
-  "ports/conversations": "What was said",
-  "ports/page": "Pages of lists",
-  "generated/types": "What clients and the audit log get",
+  "kernel/plugin": ["plugin", "A plugin and its scope"],
+  "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
+  "kernel/capabilities": ["scope", "Parts of the scope"],
+  "ports/turns": ["turns", "Turns"],
+  "ports/options": ["turn-options", "Options of turns"],
+  "turns/stream": ["streams", "Streams"],
+  "ports/approvals": ["approvals", "Approvals"],
+  "approvals/describe": ["describe-call", "Showing calls to people"],
+  "approvals/shown": ["invisible-characters", "Invisible characters"],
+  "repositories/commands": ["git-commands", "Commands that run git"],
+  errors: ["refusals", "Refusals"],
+  "http/pages": ["pages", "Pages and their files"],
+  "ports/ledger": ["ledger", "Sessions, turns and cost"],
+  "ports/engine": ["engine", "Claude's processes"],
+  "ports/conversations": ["conversations", "Transcripts of conversations"],
+  "ports/page": ["paging", "Pages of lists"],
+  "generated/types": ["messages", "Messages of clients and the audit log"],
 };
 
 const KINDS = {
@@ -42,39 +42,56 @@ const KINDS = {
   AsyncSeriesHook: "awaited",
 };
 
-function page() {
+/** Every page by its name in the folder. */
+function pages() {
   const core = exportsOf(DIST, "index.d.ts");
   const testing = exportsOf(TESTING, "index.d.ts");
   const missing = [...core.keys()].filter((name) => !(name in CHAPTERS));
   if (missing.length > 0)
     throw new Error(`CHAPTERS in core/scripts/reference.js lacks ${missing.join(", ")}`);
   checkComplete([...core.values(), ...testing.values()].flat());
-  return [
-    "# Plugin reference",
-    "Made by `npm run reference` from the declarations of `@claudeway/core`; the guide is [plugin-guide.md](plugin-guide.md).",
-    "## Hooks",
-    hookTable(),
-    "## Limits",
-    "What a plugin may take, and what happens then: see the guide.",
-    limitTable(),
-    "## Error codes",
-    "What a client can meet; a `Refusal` takes the code of its status, and `FORBIDDEN` where there is none.",
-    table(
-      ["code", "status"],
-      Object.entries(ERROR_STATUS).map(([code, status]) => [`\`${code}\``, String(status)]),
-    ),
-    ...Object.entries(CHAPTERS).flatMap(([module, title]) => chapter(title, core.get(module) ?? [])),
-    ...chapter("`@claudeway/testing`", [...testing.values()].flat()),
-  ]
-    .join("\n\n")
-    .concat("\n");
+  const chapters = [
+    ["hooks", "Hooks", [hookTable()]],
+    [
+      "limits",
+      "Limits",
+      [
+        "What a plugin may use, and what happens beyond it: see [the guide](../plugin-guide.md).",
+        limitTable(),
+      ],
+    ],
+    ["error-codes", "Error codes", [ERROR_CODES, errorTable()]],
+    ...Object.entries(CHAPTERS).map(([module, [slug, title]]) => [
+      slug,
+      title,
+      blocks(core.get(module) ?? []),
+    ]),
+    ["testing", "`@claudeway/testing`", blocks([...testing.values()].flat())],
+  ];
+  const links = chapters.map(([slug, title]) => `- [${title}](${slug}.md)`);
+  return new Map([
+    ["README.md", pageOf("Plugin reference", [GENERATED, links.join("\n")])],
+    ...chapters.map(([slug, title, parts]) => [
+      `${slug}.md`,
+      pageOf(title, ["[Plugin reference](README.md)", ...parts]),
+    ]),
+  ]);
 }
 
-/** What comes with the language, with Node, or from a package that authors know. */
+const GENERATED =
+  "Generated by `npm run reference` from the declarations of `@claudeway/core`. To learn how to write a plugin, read the [plugin guide](../plugin-guide.md).";
+const ERROR_CODES =
+  "The error codes that clients can get. A `Refusal` gets the code of its status, or `FORBIDDEN` if the status has none.";
+
+function pageOf(title, parts) {
+  return [`# ${title}`, ...parts].join("\n\n").concat("\n");
+}
+
+/** Types of the language, of Node, and of packages that authors know. */
 const KNOWN =
   /^(Promise|PromiseLike|ReadonlyMap|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
 
-/** Throws where a type is named that the page does not have: an author would have to look into core for it. */
+/** Throws if a declaration names a type that is on no page: authors would have to read core's source. */
 function checkComplete(declarations) {
   const declared = new Set(declarations.map((text) => DECLARED.exec(text)?.[1]));
   const missing = declarations.flatMap((text) => {
@@ -101,11 +118,16 @@ function parametersOf(text, named) {
   );
 }
 
-function chapter(title, declarations) {
-  return [`## ${title}`, ...declarations.map((text) => `\`\`\`ts\n${text}\n\`\`\``)];
+function blocks(declarations) {
+  return declarations.map((text) => `\`\`\`ts\n${text}\n\`\`\``);
 }
 
-/** The declarations that an entry file exports, by the module that they stand in. */
+function errorTable() {
+  const rows = Object.entries(ERROR_STATUS).map(([code, status]) => [`\`${code}\``, String(status)]);
+  return table(["code", "status"], rows);
+}
+
+/** The declarations that an entry file exports, by module. */
 function exportsOf(dist, entry) {
   const found = new Map();
   const text = readFileSync(join(dist, entry), "utf8");
@@ -213,14 +235,23 @@ function plain(comment) {
   return comment.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim();
 }
 
-const wanted = page();
-const name = relative(process.cwd(), PAGE);
+const wanted = pages();
+const name = relative(process.cwd(), FOLDER);
+const textOf = (file) =>
+  existsSync(join(FOLDER, file)) ? readFileSync(join(FOLDER, file), "utf8") : undefined;
+const present = existsSync(FOLDER) ? readdirSync(FOLDER) : [];
+const stale = [
+  ...[...wanted].filter(([file, text]) => textOf(file) !== text).map(([file]) => file),
+  ...present.filter((file) => !wanted.has(file)),
+];
 if (!process.argv.includes("--check")) {
-  writeFileSync(PAGE, wanted);
+  rmSync(FOLDER, { recursive: true, force: true });
+  mkdirSync(FOLDER);
+  for (const [file, text] of wanted) writeFileSync(join(FOLDER, file), text);
   process.stdout.write(`${name}: written\n`);
-} else if (readFileSync(PAGE, "utf8") !== wanted) {
-  process.stderr.write(`${name}: is not what the declarations say; run npm run reference\n`);
+} else if (stale.length > 0) {
+  process.stderr.write(`${name}: ${stale.join(", ")} out of date; run: npm run reference\n`);
   process.exitCode = 1;
 } else {
-  process.stdout.write(`${name}: is what the declarations say\n`);
+  process.stdout.write(`${name}: up to date\n`);
 }

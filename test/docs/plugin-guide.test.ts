@@ -27,7 +27,7 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     const closed = await open({ from: 0, to: 0 });
     expect(await rejection(closed.turn("hello"))).to.include({
       status: 403,
-      message: "prompts are taken from 0 to 0 o'clock",
+      message: "prompts are accepted from 0 to 0 o'clock",
     });
     expect(await (await open({ from: 0, to: 24 })).turn("hello")).to.include({ success: true });
   },
