@@ -117,7 +117,7 @@ describe("claudeway backup", () => {
       [["backup", "nowhere/x.sqlite"], "backup: directory not found: nowhere"],
       [
         ["backup", "x.sqlite", "--data-dir", "empty"],
-        `ledger ${at("empty")}/ledger.sqlite is not there; is this the gateway's data folder?`,
+        `ledger not found: ${at("empty")}/ledger.sqlite; check that this is the data folder of a gateway`,
       ],
       [["backup"], "backup must have one argument, the file to write; got 0"],
       [["restore", "first.sqlite"], `restore: ${gateway.dataDir} must be empty; move its content away first`],

@@ -293,8 +293,8 @@ describe("audit log", () => {
       const notices = lines.filter((line) => line.method === undefined).map((line) => line.message);
       expect(notices).to.have.length(10);
       expect(notices.slice(0, 2)).to.deep.equal([
-        "refused requests left out here, because there were too many: 950",
-        "refused requests left out here, because there were too many: 90",
+        "refused requests omitted here, because there were too many: 950",
+        "refused requests omitted here, because there were too many: 90",
       ]);
       await audit.close();
       expect(read("_unauthorized").at(-1)?.message).to.match(/too many: 90$/);
@@ -324,7 +324,7 @@ describe("audit log", () => {
       expect(statSync(file).size).to.be.within(10 * 1024 * 1024 - 4096, 10 * 1024 * 1024);
       const march = read("_unauthorized");
       expect(
-        march.filter((line) => line.message.startsWith("refused requests are left out from here on")),
+        march.filter((line) => line.message.startsWith("further refused requests are omitted")),
       ).to.have.length(1);
       now = Date.parse("2026-04-01T00:00:00.000Z");
       audit.refused(refusedLine({ timestamp: "2026-04-01T00:00:00.000Z" }));
@@ -332,7 +332,7 @@ describe("audit log", () => {
       expect(statSync(file).size).to.be.at.most(10 * 1024 * 1024);
       const april = read("_unauthorized", "2026-04").map((line) => line.message);
       expect(april).to.have.length(2);
-      expect(april[0]).to.match(/^refused requests left out here, because there were too many: \d{4,}$/);
+      expect(april[0]).to.match(/^refused requests omitted here, because there were too many: \d{4,}$/);
     });
 
     it("keeps 512 characters of what a stranger sent", async () => {

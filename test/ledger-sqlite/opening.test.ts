@@ -197,14 +197,14 @@ describe("ledger: opening", () => {
     connection.exec("PRAGMA user_version = 99");
     connection.close();
     expect(await refusal(newer)).to.include(
-      `was written by a newer Claudeway (version 99; this one knows up to ${MIGRATIONS.length})`,
+      `was written by a newer Claudeway (version 99; this one supports up to ${MIGRATIONS.length})`,
     );
 
     const foreign = newFolder();
     const other = new sqlite.DatabaseSync(join(foreign, "ledger.sqlite"));
     other.exec("CREATE TABLE notes (text)");
     other.close();
-    expect(await refusal(foreign)).to.match(/is a SQLite file, but no ledger of Claudeway$/);
+    expect(await refusal(foreign)).to.match(/is a SQLite file, but not a ledger of Claudeway$/);
   });
 
   it("says so when the folder can't be written, or is none", async () => {
@@ -215,7 +215,7 @@ describe("ledger: opening", () => {
     chmodSync(dataDir, 0o555);
     await withoutRights(async () => {
       expect(await refusal(dataDir)).to.match(/^ledger/);
-      expect(await refusal(join(dataDir, "new"))).to.match(/^ledger: can't write to .*new: EACCES/);
+      expect(await refusal(join(dataDir, "new"))).to.match(/^ledger: cannot write to .*new: EACCES/);
     });
     chmodSync(dataDir, 0o755);
     expect(await refusal(join(dataDir, "ledger.sqlite", "x"))).to.match(/ENOTDIR/);
@@ -269,7 +269,7 @@ describe("ledger: opening", () => {
     try {
       process.env["CLAUDEWAY_SQLITE"] = "mysql";
       expect(await refusal(newFolder())).to.equal(
-        'CLAUDEWAY_SQLITE is "mysql"; it takes auto, builtin or package',
+        'CLAUDEWAY_SQLITE must be auto, builtin or package, got "mysql"',
       );
       process.env["CLAUDEWAY_SQLITE"] = "package";
       expect(await loadSqlite()).to.equal(await import("@photostructure/sqlite"));

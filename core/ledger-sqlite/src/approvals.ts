@@ -46,7 +46,7 @@ export class ApprovalTable {
     );
   }
 
-  /** The whole of "exactly one decision" is in this condition. */
+  /** This condition guarantees exactly one decision per request. */
   settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): boolean {
     const json = decision === undefined ? null : JSON.stringify(decision);
     return (
@@ -124,10 +124,11 @@ function filtered({ keyId, sessionId, status }: ApprovalFilter): { where: string
   };
 }
 
-/** The JSON in a row is what `ask` and `settle` were given. */
+/** The JSON in a row was written by `ask` and `settle`. */
 function toApproval(row: Row): Approval {
   const status = text(row, "status");
-  if (!isStatus(status)) throw new TypeError(`ledger: an approval is ${JSON.stringify(status)}`);
+  if (!isStatus(status))
+    throw new TypeError(`ledger: unknown status of an approval: ${JSON.stringify(status)}`);
   const input: Approval["input"] = JSON.parse(text(row, "input"));
   const deciders: Approval["deciders"] = parse(maybeText(row, "deciders"));
   const decision: Approval["decision"] = parse(maybeText(row, "decision"));

@@ -9,22 +9,22 @@ import { LossReport, type WarnLogger } from "./loss-report.js";
 import { RefusedCap } from "./refused-cap.js";
 
 export interface AuditOptions {
-  /** Made with mode 0700 when the first line comes. */
+  /** The folder of the log; created with mode 0700 on the first line. */
   readonly dir: string;
   readonly log: WarnLogger;
-  /** Taken out of every line: a client may put its key anywhere, into the path say. */
+  /** Removed from every line: a client may put its key anywhere, for instance into the path. */
   readonly secrets?: KnownSecrets;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** The least time between two warnings about lines that were lost, in ms (default: a minute). */
+  /** The minimum time between two warnings about lost lines, in ms (default: one minute). */
   readonly warnEveryMs?: number;
-  /** Bytes that may wait to be written (default: 8 MiB); lines that come when it is full are lost. */
+  /** The size of the write queue, in bytes (default: 8 MiB); lines that exceed it are lost. */
   readonly queueBytes?: number;
 }
 
-/** How much of a file its last lines are looked for in: as much as may have waited to be written, in bytes. */
+/** How much of the end of a file is searched for its last lines, in bytes: the size of the write queue. */
 const END_BYTES = 8 * 1024 * 1024;
-/** Characters of a refused request's path and message that are kept: they are a stranger's. */
+/** The maximum length of path and message of a refused request, which an unauthenticated client controls. */
 const STRANGERS_TEXT = 512;
 
 export function openAudit(options: AuditOptions): AuditLog {
@@ -85,7 +85,7 @@ function turnsIn(lines: string): Set<string> {
   );
 }
 
-/** The turn whose end a line tells; undefined for any other line, and for one that was cut off. */
+/** The id of the turn whose end a line records; undefined for any other line, and for a truncated one. */
 function turnIn(line: string): string | undefined {
   try {
     const { turn_id, claude_exit_code }: Partial<AuditLine> = JSON.parse(line);
@@ -95,7 +95,7 @@ function turnIn(line: string): string | undefined {
   }
 }
 
-/** The last part of a file; "" where there is none. */
+/** The last part of a file; "" if the file is missing. */
 async function readEnd(path: string): Promise<string> {
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);

@@ -5,13 +5,13 @@ import { makeFolder } from "@claudeway/core/host";
 import type { AuditLine } from "@claudeway/schemas";
 import type { LossReport } from "./loss-report.js";
 
-/** The folder of requests that nobody was authenticated for; no key may have this id. */
+/** The folder of unauthenticated requests; no key may have this id. */
 export const UNAUTHORIZED = "_unauthorized";
 
 export interface AuditWriterOptions {
   readonly dir: string;
   readonly losses: LossReport;
-  /** Bytes that may wait. */
+  /** The size of the queue, in bytes. */
   readonly queueBytes: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -25,30 +25,30 @@ interface Batch {
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const NEWLINE = 0x0a;
-/** How long lines are gathered that go in one write, in ms: a burst of turns would take four calls of the system for each. */
+/** How long lines are collected for one write, in ms: separate writes need four system calls each. */
 const GATHER_MS = 20;
-/** Files whose end is remembered; any other is looked at before it is written to. */
+/** The number of files whose end is remembered; any other file is inspected before a write. */
 const MAX_WHOLE = 1000;
 
-/** Appends lines to the files of the log folder, in order, with one write at a time and a bounded queue before it. */
+/** Appends lines to the files of the log folder, in order, with one write at a time and a bounded queue. */
 export class AuditWriter {
   #waiting = new Map<string, Batch>();
   #waitingBytes = 0;
   #writing: Promise<void> | undefined;
-  /** Ends the gathering. */
+  /** Ends the current collection of lines. */
   #hurry: () => void = () => undefined;
-  /** Files whose last line is known to be whole, since it was written here. */
+  /** Files whose last line is complete because this writer wrote it. */
   readonly #whole = new Set<string>();
-  /** Lines that a folder lost since its last successful write. */
+  /** The number of lines that each folder lost since its last successful write. */
   readonly #lost = new Map<string, number>();
 
   constructor(private readonly options: AuditWriterOptions) {}
 
-  /** `line` ends in its newline. */
+  /** Queues a line, which must end with a newline. */
   add(folder: string, month: string, line: string): void {
     const bytes = Buffer.byteLength(line);
     if (this.#waitingBytes + bytes > this.options.queueBytes) {
-      this.#lose(folder, 1, "they come faster than they can be written");
+      this.#lose(folder, 1, "the write queue is full");
       return;
     }
     this.#waitingBytes += bytes;
@@ -95,7 +95,7 @@ export class AuditWriter {
     try {
       const path = join(await this.#prepareFolder(folder), `${month}.log`);
       await this.#append(path, `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
-      // More may have been lost while this was written.
+      // More lines may have been lost during the write.
       this.#lost.set(folder, (this.#lost.get(folder) ?? 0) - lost);
     } catch (error) {
       this.#lose(folder, lines.length, error instanceof Error ? error.message : String(error));
@@ -105,7 +105,7 @@ export class AuditWriter {
   }
 
   async #append(path: string, text: string): Promise<void> {
-    // A line that was cut off (disk full, kill) must not swallow the next one.
+    // A truncated line (disk full, kill) must not merge with the next one.
     const whole = this.#whole.delete(path);
     await append(path, text, !whole);
     if (this.#whole.size >= MAX_WHOLE) this.#whole.clear();
@@ -124,15 +124,16 @@ export class AuditWriter {
     return `${JSON.stringify(line)}\n`;
   }
 
-  /** Makes the folder where it is missing. A name that leads elsewhere, and a link, are refused. */
+  /** Creates the folder if it is missing. Refuses a name that leaves the log folder, and a symbolic link. */
   async #prepareFolder(folder: string): Promise<string> {
     const base = resolve(this.options.dir);
     const path = resolve(base, folder);
     if (dirname(path) !== base || basename(path) !== folder) {
-      throw new Error(`${JSON.stringify(folder)} is no name for a folder`);
+      throw new Error(`${JSON.stringify(folder)} is not a valid folder name`);
     }
     makeFolder(path);
-    if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder of ours`);
+    if (!(await lstat(path)).isDirectory())
+      throw new Error(`${path} must be a directory, not a link or a file`);
     return path;
   }
 }

@@ -6,19 +6,19 @@ import { createPrivate } from "./lock.js";
 import { integer, type Row, text } from "./rows.js";
 import { loadSqlite } from "./sqlite.js";
 
-/** A small file that is kept beside the ledger. */
+/** A small file that is stored beside the ledger. */
 export interface StoredFile {
-  /** Relative to the data folder, with slashes. */
+  /** The path relative to the data folder, with slashes. */
   readonly path: string;
   readonly content: Uint8Array;
 }
 
-/** Holds those files in a backup; no ledger has it. */
+/** The table of these files in a backup; a ledger does not have it. */
 const TABLE = "backup_file";
 
 /**
- * Writes a backup of a ledger that may be in use: one SQLite file, whole or not there at all, readable for this user
- * alone, as the ledger was at one moment after the call. Rejects with a LedgerError; a file that is there is not replaced.
+ * Writes a backup of a ledger, which may be in use, as one SQLite file that is readable by this user only. The backup is a
+ * consistent snapshot and is written completely or not at all. Existing files are not replaced. Rejects with a LedgerError.
  */
 export async function writeBackup(
   ledger: string,
@@ -26,15 +26,15 @@ export async function writeBackup(
   files: readonly StoredFile[],
 ): Promise<void> {
   if (!existsSync(ledger))
-    throw new LedgerError(`ledger ${ledger} is not there; is this the gateway's data folder?`);
+    throw new LedgerError(`ledger not found: ${ledger}; check that this is the data folder of a gateway`);
   const made = `${target}.new-${process.pid}`;
   try {
-    // First, so that what SQLite writes into is nobody else's to read.
+    // Created first, so that no other user can read what SQLite writes.
     createPrivate(made);
     await copyLedger(ledger, made);
     await addFiles(made, files);
     sync(made);
-    // Unlike a rename, a link never takes the place of a file.
+    // Unlike a rename, a link never replaces a file.
     linkSync(made, target);
   } finally {
     rmSync(made, { force: true });
@@ -42,8 +42,8 @@ export async function writeBackup(
 }
 
 /**
- * Makes a ledger of a backup, where there is none; `keep` gets the files that were kept beside it, before the ledger is in
- * its place. Rejects with a LedgerError where it is no backup, or a damaged one.
+ * Creates a ledger from a backup. `keep` receives the files that were stored beside it, before the ledger is in place.
+ * Rejects with a LedgerError if the file is not a backup, or is damaged.
  */
 export async function readBackup(
   source: string,
@@ -97,11 +97,11 @@ async function openChecked(made: string, source: string): Promise<Database> {
     refuseDamaged(copy, source);
     const found = copy.one("SELECT count(*) AS n FROM sqlite_schema WHERE name = ?", TABLE);
     if (found === undefined || integer(found, "n") === 0)
-      throw new LedgerError(`${source} is no backup of a ledger`);
+      throw new LedgerError(`${source} is not a backup of a ledger`);
     return copy;
   } catch (error) {
     copy.close();
-    // SQLite names the copy; the operator knows the backup.
+    // SQLite names the temporary copy; the operator knows the backup.
     throw error instanceof LedgerError ? new LedgerError(error.message.replaceAll(made, source)) : error;
   }
 }
@@ -114,7 +114,7 @@ function refuseDamaged(copy: Database, shown: string): void {
 
 function fileOf(row: Row): StoredFile {
   const { content } = row;
-  if (!(content instanceof Uint8Array)) throw new LedgerError("a file in the backup has no content");
+  if (!(content instanceof Uint8Array)) throw new LedgerError("a file in the backup must have content");
   return { path: text(row, "path"), content };
 }
 

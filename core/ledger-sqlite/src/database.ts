@@ -3,7 +3,7 @@ import type { Row } from "./rows.js";
 import { toRow } from "./rows.js";
 import type { SqliteConnection, SqliteModule, SqliteStatement, SqlValue } from "./sqlite.js";
 
-/** One connection: statements are prepared once, rows are plain objects, errors name the file. */
+/** One connection. Statements are prepared once, rows are plain objects, and errors name the file. */
 export class Database {
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #connection: SqliteConnection;
@@ -18,20 +18,20 @@ export class Database {
   }
 
   /**
-   * Grows with everything that may have changed a row. Nobody else writes to the file, so what was read at one count holds
-   * as long as the count stays the same.
+   * Counts every operation that may have changed a row. No other process writes to the file, so values read at one count are
+   * valid as long as the count stays the same.
    */
   get writes(): number {
     return this.#writes;
   }
 
-  /** Runs statements that take no values and return nothing. */
+  /** Runs statements without parameters and results. */
   exec(sql: string): void {
     this.#writes += 1;
     this.#explaining(() => this.#connection.exec(sql));
   }
 
-  /** Returns how many rows changed. */
+  /** Returns the number of changed rows. */
   run(sql: string, ...values: SqlValue[]): number {
     this.#writes += 1;
     return this.#explaining(() => Number(this.#prepared(sql).run(...values).changes));
@@ -46,7 +46,7 @@ export class Database {
     return this.#explaining(() => this.#prepared(sql).all(...values)).map(toRow);
   }
 
-  /** All of `work` or nothing of it. Within a transaction, `work` is a part of that one. */
+  /** Runs `work` in a transaction. Inside a transaction, `work` becomes part of it. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
     this.run("BEGIN IMMEDIATE");
@@ -73,7 +73,7 @@ export class Database {
     try {
       this.#connection.exec("ROLLBACK");
     } catch {
-      // SQLite has rolled back by itself (disk full, I/O error); what the work threw says why.
+      // SQLite has already rolled back (disk full, I/O error); the error of `work` has the reason.
     }
   }
 

@@ -1,24 +1,24 @@
 import { LedgerError } from "@claudeway/core/host";
 
-export const DAMAGED = "is damaged; put a backup in its place, or move it away to start with an empty one";
+export const DAMAGED = "is damaged; replace it with a backup, or move it away to start with an empty ledger";
 
 /** SQLite's primary result codes that have a plain meaning, see https://sqlite.org/rescode.html. */
 const MEANINGS: Readonly<Record<number, string>> = {
-  3: "may not be read or written by this user",
+  3: "cannot be read or written by this user",
   5: "is being written to by another program",
   6: "is being written to by another program",
-  8: "can't be written: the file or its folder is read-only",
-  10: "can't be read or written: the disk reports an error",
+  8: "cannot be written: the file or its folder is read-only",
+  10: "cannot be read or written: the disk reports an error",
   11: DAMAGED,
-  13: "can't be written: the disk is full",
-  14: "can't be opened: check that its folder exists and belongs to this user",
+  13: "cannot be written: the disk is full",
+  14: "cannot be opened: check that its folder exists and belongs to this user",
   26: DAMAGED,
 };
 
-/** Busy, locked, read-only, I/O error, full, can't be opened: what an operator can put right while the gateway runs. */
+/** Busy, locked, read-only, I/O error, full, cannot open: faults that an operator can fix while the gateway runs. */
 const PASSING: ReadonlySet<number> = new Set([5, 6, 8, 10, 13, 14]);
 
-/** Turns what SQLite threw into a LedgerError that names the file; anything else is a defect and passes as it is. */
+/** Converts an error of SQLite to a LedgerError that names the file. Any other error is a defect and is returned unchanged. */
 export function explainSqlite(error: unknown, file: string): unknown {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
   const code = error.errcode & 0xff;
@@ -27,8 +27,8 @@ export function explainSqlite(error: unknown, file: string): unknown {
   return new LedgerError(`ledger ${file} ${said}`, { cause: error }, PASSING.has(code));
 }
 
-/** The same for the file system's errors. */
+/** The same for errors of the file system. */
 export function explainFile(error: unknown, what: string): LedgerError {
   const said = error instanceof Error ? error.message : String(error);
-  return new LedgerError(`ledger: can't ${what}: ${said}`, { cause: error });
+  return new LedgerError(`ledger: cannot ${what}: ${said}`, { cause: error });
 }

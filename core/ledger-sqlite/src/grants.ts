@@ -67,7 +67,7 @@ export class GrantTable {
   }
 }
 
-/** The JSON in a row is what `add` was given. */
+/** The JSON in a row was written by `add`. */
 function toGrant(row: Row): SessionGrant {
   const input: SessionGrant["input"] = JSON.parse(text(row, "input"));
   const by: SessionGrant["by"] = JSON.parse(text(row, "given_by"));

@@ -2,7 +2,7 @@ import type { IdempotencyClaim } from "@claudeway/core/ports";
 import type { Database } from "./database.js";
 import { text, toMs } from "./rows.js";
 
-/** How long a key stands for its turn, in ms. */
+/** How long a key refers to its turn, in ms. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
 export class IdempotencyTable {
@@ -56,7 +56,7 @@ export class IdempotencyTable {
     );
   }
 
-  /** Claims whose turn was never begun: right after opening, nobody is going to begin it any more. */
+  /** Claims whose turn was never begun: after a restart, no caller will begin it. */
   forgetUnbegun(): void {
     this.database.run(
       "DELETE FROM idempotency WHERE NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)",

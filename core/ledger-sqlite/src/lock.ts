@@ -4,20 +4,20 @@ import { LedgerError } from "@claudeway/core/host";
 import { explainSqlite } from "./errors.js";
 import type { SqliteConnection, SqliteModule } from "./sqlite.js";
 
-/** The ledger's file, in the data folder. */
+/** The name of the ledger's file in the data folder. */
 export const LEDGER_FILE = "ledger.sqlite";
 
-/** Held as long as a gateway has the ledger open. */
+/** The lock that a gateway holds while it has the ledger open. */
 export interface LedgerLock {
-  /** True: the gateway that had the ledger before was killed, or the machine went down. */
+  /** True if the previous gateway was killed or the machine crashed. */
   readonly afterCrash: boolean;
   release(): void;
 }
 
 /**
- * Takes the ledger for this process. The lock is a write transaction on a file of its own, never committed: the
- * kernel ends it with the process, however that dies, so that it can't be stale. (A lock on the ledger itself would
- * keep an online backup out.) The pid beside it only tells who it is.
+ * Locks the ledger for this process. The lock is an uncommitted write transaction on a separate file. The operating system
+ * ends it with the process, so it can never be stale. (A lock on the ledger itself would block online backups.) The pid
+ * file only identifies the holder.
  */
 export function lockLedger(sqlite: SqliteModule, file: string): LedgerLock {
   const lockFile = `${file}.lock`;
@@ -36,8 +36,8 @@ export function lockLedger(sqlite: SqliteModule, file: string): LedgerLock {
 }
 
 /**
- * Makes an empty file that only this user may read. An existing one isn't even opened: closing it would let go of
- * every lock that this process has on it, see "POSIX advisory locks are broken" in https://sqlite.org/lockingv3.html.
+ * Creates an empty file that only this user may read. An existing file is not even opened: closing it would release every
+ * lock that this process has on it, see "POSIX advisory locks are broken" in https://sqlite.org/lockingv3.html.
  */
 export function createPrivate(file: string): void {
   if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
@@ -47,7 +47,7 @@ function beginOnly(sqlite: SqliteModule, lockFile: string, pidFile: string, file
   let connection: SqliteConnection | undefined;
   try {
     connection = new sqlite.DatabaseSync(lockFile);
-    // No journal on disk: one that a killed gateway left would have to be played back before anybody gets the lock.
+    // No journal on disk: the journal of a killed gateway would have to be rolled back before anyone can lock.
     connection.exec("PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE");
     return connection;
   } catch (error) {
@@ -66,7 +66,7 @@ function holder(pidFile: string): string {
   return pid === undefined ? "" : ` (pid ${pid})`;
 }
 
-/** The process that has, or had before a crash, the ledger in this data folder; undefined where none has, or it can't be told. */
+/** The process that holds the ledger of this data folder, or held it before a crash; undefined if there is none or unknown. */
 export function ledgerHolder(dataDir: string): number | undefined {
   return readPid(join(dataDir, `${LEDGER_FILE}.pid`));
 }

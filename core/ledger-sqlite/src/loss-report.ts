@@ -1,9 +1,9 @@
-/** As much of pino as is needed. */
+/** The part of pino's interface that is used. */
 export interface WarnLogger {
   warn(fields: object, message: string): void;
 }
 
-/** Counts lines that were lost and says so at once, then at most once an interval, with the count since the last time. */
+/** Counts lost lines and logs them: the first loss at once, then at most once per interval with the count since. */
 export class LossReport {
   #lost = 0;
   #reason = "";
@@ -20,7 +20,7 @@ export class LossReport {
     if (this.#timer === undefined) this.#say();
   }
 
-  /** Says what has not been said yet. */
+  /** Logs losses that have not been logged yet. */
   close(): void {
     clearTimeout(this.#timer);
     if (this.#lost > 0) this.#warn();

@@ -1,13 +1,13 @@
 /*
- * Money is kept in whole nanodollars (1e-9 USD): integers add up without drift. List prices are whole nanodollars a
- * token (3e-6 USD is 3000), so a turn's price loses nothing but the float noise it came with; a price that is no whole
- * number is rounded once a turn, by at most half a nanodollar. A sum stays exact up to 2^53, nine million USD.
+ * Money is stored as an integer number of nanodollars (1e-9 USD), so that sums do not drift. List prices are integers of
+ * nanodollars per token (3e-6 USD is 3000), so only floating-point noise is lost. Other prices are rounded once per turn, by
+ * at most half a nanodollar. Sums are exact up to 2^53 nanodollars, nine million USD.
  */
 const NANO = 1e9;
 
 export function nanoOf(usd: number): number {
   const nano = Math.round(usd * NANO);
-  if (!Number.isSafeInteger(nano)) throw new RangeError(`ledger: ${usd} USD can't be booked`);
+  if (!Number.isSafeInteger(nano)) throw new RangeError(`ledger: cannot record a cost of ${usd} USD`);
   return nano;
 }
 

@@ -9,17 +9,16 @@ import { integer, text } from "./rows.js";
 import { migrate } from "./schema.js";
 import type { SqliteModule } from "./sqlite.js";
 
-/** Bytes; a bigger file is read through only after a crash. */
+/** In bytes; a larger file is checked completely only after a crash. */
 const CHECK_ALWAYS_BELOW = 64 * 1024 * 1024;
 
-/** Bytes: SQLite's page, the least that it ever writes of a ledger. */
+/** In bytes: SQLite's page size, the minimum size of a ledger. */
 const SMALLEST = 4096;
 
 /*
- * WAL with synchronous=NORMAL: a commit is in the operating system's hands before the statement returns, so that it
- * outlives a kill of the gateway; fsync comes with the checkpoints. When the machine loses power, the last commits
- * (at most since the last checkpoint) may be gone, the file stays whole. FULL would have every write of every turn
- * wait for the disk, with the event loop waiting too.
+ * WAL with synchronous=NORMAL: a commit is passed to the operating system before the statement returns, so it survives a
+ * kill of the gateway; fsync runs at checkpoints. After a power failure, commits since the last checkpoint may be lost, but
+ * the file stays consistent. With FULL, every write of every turn would block the event loop until the disk is done.
  */
 const SETTINGS = `
 PRAGMA busy_timeout = 2000;
@@ -33,15 +32,15 @@ PRAGMA journal_size_limit = 67108864;
 
 export interface OpenedDatabase {
   readonly database: Database;
-  /** True: the gateway that had it before was killed, or the machine went down. */
+  /** True if the previous gateway was killed or the machine crashed. */
   readonly afterCrash: boolean;
-  /** Throws a LedgerError where the file that was opened is no longer in its place. */
+  /** Throws a LedgerError if the opened file was removed or replaced. */
   checkFile(): void;
   /** Checkpoints, closes and unlocks. */
   close(): void;
 }
 
-/** Opens the ledger's file, making it and its folder where they are missing; checked, migrated, and ours alone. */
+/** Opens the ledger's file: creates it and its folder if they are missing, locks, checks and migrates it. */
 export function openDatabase(sqlite: SqliteModule, file: string): OpenedDatabase {
   const lock = prepare(sqlite, file);
   let database: Database | undefined;
@@ -70,11 +69,11 @@ function prepare(sqlite: SqliteModule, file: string): LedgerLock {
   }
 }
 
-/** SQLite takes a file that is shorter than a page for an empty one, and would start anew in it. */
+/** SQLite treats a file shorter than a page as empty and would overwrite it. */
 function refuseStump(file: string): void {
   const { size } = statSync(file);
   if (size > 0 && size < SMALLEST)
-    throw new LedgerError(`ledger ${file} ${DAMAGED} (it has ${size} bytes only)`);
+    throw new LedgerError(`ledger ${file} ${DAMAGED} (it has only ${size} bytes)`);
 }
 
 function check(database: Database, afterCrash: boolean): void {
@@ -105,7 +104,7 @@ function closable(database: Database, lock: LedgerLock): OpenedDatabase {
   };
 }
 
-/** Deleting a file that is open keeps it, without a name, until it is closed: SQLite goes on as if nothing had happened. */
+/** A deleted file exists without a name until it is closed, so SQLite does not notice the deletion. */
 function fileCheck(file: string): () => void {
   const { dev, ino } = statSync(file);
   return () => {
@@ -117,13 +116,13 @@ function fileCheck(file: string): () => void {
 }
 
 /**
- * Brings all of the WAL into the ledger's own file and removes it, so that a ledger at rest is one file. The last close
- * would do so too, but the package's connections stay until their statements are collected.
+ * Checkpoints the WAL and removes it, so that a closed ledger is one file. Closing the last connection would do the same,
+ * but connections of the package @photostructure/sqlite stay open until their statements are garbage-collected.
  */
 function leaveOneFile(database: Database): void {
   try {
     database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE");
   } catch {
-    // Somebody else reads the file, a backup perhaps: the next opener finds the WAL and goes on with it.
+    // Another program, perhaps a backup, reads the file. The next start uses the remaining WAL.
   }
 }

@@ -1,19 +1,19 @@
 import type { Tokens } from "@claudeway/schemas";
 
-/** What one turn used of a model, and what that cost, in nanodollars. */
+/** The tokens of one turn with a model, and their cost in nanodollars. */
 export interface PriceSample {
   readonly tokens: Tokens;
   readonly costNano: number;
 }
 
-/** Nanodollars a token. */
+/** In nanodollars per token. */
 export type Prices = Tokens;
 
 type Vector = readonly number[];
 
 /**
- * What the four kinds of token cost in relation to an input token, on the price list. It stands in wherever the
- * samples don't tell the kinds apart.
+ * The list prices of the four kinds of token relative to an input token. Used where the samples do not determine the
+ * prices.
  */
 const LIST_RATIOS: Vector = [1, 5, 0.1, 1.25];
 
@@ -21,9 +21,8 @@ const LIST_RATIOS: Vector = [1, 5, 0.1, 1.25];
 const RANK_TOLERANCE = 1e-10;
 
 /**
- * The prices behind samples whose cost is the sum of tokens times price. Where the samples tell all kinds of token
- * apart, these are exact; otherwise, of all prices that fit, those nearest to the list's ratios. Never negative.
- * Undefined without samples.
+ * Fits prices to samples whose cost is the sum of tokens times price. If the samples determine all prices, the result is
+ * exact; otherwise it is the solution nearest to the list's ratios. Never negative. Undefined without samples.
  */
 export function fitPrices(samples: readonly PriceSample[]): Prices | undefined {
   const rows = samples.map(({ tokens }) =>
@@ -41,8 +40,8 @@ export function costOf(tokens: Tokens, prices: Prices): number {
 }
 
 /**
- * How far each kind is from its listed ratio (1 = `scale` times the list): the least squares solution that is nearest
- * to `scale`. A kind that comes out negative (the costs are no plain sum, then) is put on the list and the others are
+ * Fits the factor of each kind over its listed ratio (1 = `scale` times the list): the least-squares solution nearest to
+ * `scale`. A kind with a negative result (the costs are then not a plain sum) is fixed to the list, and the others are
  * fitted again.
  */
 function fitNear(rows: readonly Vector[], costs: Vector, scale: number): Vector {
@@ -59,9 +58,9 @@ function fitNear(rows: readonly Vector[], costs: Vector, scale: number): Vector 
 }
 
 /**
- * The shortest x with the least |rows·x - wanted|, by one-sided Jacobi (Hestenes): pairs of columns are turned until
- * all are orthogonal; their lengths are the singular values then. Works on the samples themselves, since squaring them
- * would halve the digits.
+ * The shortest x with minimal |rows·x - wanted|, by the one-sided Jacobi method (Hestenes): pairs of columns are rotated
+ * until all are orthogonal; their lengths are then the singular values. Works on the samples directly, because the normal
+ * equations would halve the precision.
  */
 function solveNearest(rows: readonly Vector[], wanted: Vector): Vector {
   const columns = LIST_RATIOS.map((_, kind) => rows.map((row) => at(row, kind)));
@@ -81,7 +80,7 @@ function solveNearest(rows: readonly Vector[], wanted: Vector): Vector {
   return x;
 }
 
-/** One sweep over all pairs; false when nothing was left to turn. */
+/** Runs one sweep over all pairs; returns false if no pair needed a rotation. */
 function orthogonalize(columns: number[][], turns: number[][]): boolean {
   let turned = false;
   for (let i = 0; i < columns.length; i++) {
@@ -112,7 +111,7 @@ function toVector(tokens: Tokens): Vector {
   return [tokens.input, tokens.output, tokens.cache_read, tokens.cache_write];
 }
 
-/** From factors over the list's ratios to prices. */
+/** Converts factors over the list's ratios to prices. */
 function toPrices(factors: Vector): Prices {
   const [input = 0, output = 0, cache_read = 0, cache_write = 0] = factors.map(
     (f, kind) => f * at(LIST_RATIOS, kind),

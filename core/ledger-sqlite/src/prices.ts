@@ -6,17 +6,17 @@ import { costOf, fitPrices } from "./price-fit.js";
 import { integer, tokens as tokensOf } from "./rows.js";
 import { type Booked, hasTokens } from "./shares.js";
 
-/** Turns of a model that are remembered, the latest: enough to tell four kinds of token apart, and soon up to date. */
+/** The number of recent turns kept per model: enough to fit four prices, few enough to follow price changes. */
 const SAMPLES = 64;
 
-/** Learns from turns that told their cost what a model's tokens cost. */
+/** Learns the token prices of models from turns with a reported cost. */
 export class PriceTable {
-  /** How many samples each model has had, so that the oldest is replaced. */
+  /** The number of samples recorded per model, used to replace the oldest. */
   readonly #seen = new Map<string, number>();
 
   constructor(private readonly database: Database) {}
 
-  /** The caller has the transaction. */
+  /** Must run in the caller's transaction. */
   learn(booked: Booked): void {
     if (booked.estimated || booked.unpriced) return;
     for (const { model, tokens, costNano, priced } of booked.shares) {
@@ -37,7 +37,7 @@ export class PriceTable {
     }
   }
 
-  /** @param share what the same turn used of the model, at a price that its process told */
+  /** @param share the usage of the model by the same turn, at a cost that its process reported */
   estimateCost(model: string, tokens: Tokens, share?: ModelShare): number | null {
     if (!hasTokens(tokens)) return 0;
     const rows = this.database.all("SELECT * FROM price_samples WHERE model = ?", model);
@@ -77,7 +77,7 @@ export class PriceTable {
   }
 }
 
-/** Null where a part of the tokens has no price. */
+/** Null if a part of the tokens has no price. */
 function sumOf(usage: TurnUsage, shares: readonly ModelShare[]): number | null {
   if (shares.length === 0) return hasTokens(usage.tokens) ? null : 0;
   let nano = 0;

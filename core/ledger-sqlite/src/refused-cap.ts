@@ -2,18 +2,18 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { UNAUTHORIZED } from "./audit-writer.js";
 
-/** Lines a second, in the long run. */
+/** The average number of lines per second. */
 const RATE = 10;
-/** Lines that may come at once. */
+/** The number of lines allowed in a burst. */
 const BURST = 50;
-/** Bytes a month, with room kept for the notices. */
+/** In bytes per month, including the notices. */
 const MONTH_BYTES = 10 * 1024 * 1024;
 const NOTICE_BYTES = 512;
 
-/** What to write: the line itself, or a notice of ours. */
+/** What to write: the line itself, or a notice. */
 export type Admitted = "line" | { readonly notice: string };
 
-/** Keeps strangers from filling the disk with refused requests. */
+/** Limits the log of refused requests, so that unauthenticated clients cannot fill the disk. */
 export class RefusedCap {
   #tokens = BURST;
   #filledAt: number;
@@ -28,7 +28,7 @@ export class RefusedCap {
     this.#filledAt = now();
   }
 
-  /** Whether one more refused request of that month may be written, asked before its line is made: most are left out. */
+  /** Whether another refused request of the month may be written. Checked before its line is formatted: most are omitted. */
   passes(month: string): boolean {
     if (month !== this.#month) this.#startMonth(month);
     const passes = this.#bytes <= MONTH_BYTES && this.#takeToken();
@@ -36,7 +36,7 @@ export class RefusedCap {
     return passes;
   }
 
-  /** What to write for a request that passed, whose line has so many bytes. */
+  /** What to write for an admitted request with a line of this size. */
   admit(lineBytes: number): Admitted[] {
     if (this.#bytes + lineBytes + 2 * NOTICE_BYTES > MONTH_BYTES) return this.#closeMonth();
     const left = this.takeSuppressed();
@@ -44,19 +44,21 @@ export class RefusedCap {
     return left === undefined ? ["line"] : [{ notice: left }, "line"];
   }
 
-  /** A notice of how many lines were left out since the last one; undefined if none. */
+  /** A notice with the number of lines omitted since the last notice; undefined if there are none. */
   takeSuppressed(): string | undefined {
     const count = this.#suppressed;
     if (count === 0) return undefined;
     this.#suppressed = 0;
-    return `refused requests left out here, because there were too many: ${count}`;
+    return `refused requests omitted here, because there were too many: ${count}`;
   }
 
   #closeMonth(): Admitted[] {
     this.#bytes = Number.POSITIVE_INFINITY;
     this.#suppressed += 1;
     return [
-      { notice: `refused requests are left out from here on: this month has its ${MONTH_BYTES} bytes` },
+      {
+        notice: `further refused requests are omitted: the limit of ${MONTH_BYTES} bytes per month is reached`,
+      },
     ];
   }
 
@@ -64,7 +66,7 @@ export class RefusedCap {
     this.#month = month;
     try {
       const { size } = statSync(join(this.dir, UNAUTHORIZED, `${month}.log`));
-      // A file that was closed already, before a restart, is not closed again.
+      // A file that was already closed before a restart is not closed again.
       this.#bytes = size + 2 * NOTICE_BYTES > MONTH_BYTES ? Number.POSITIVE_INFINITY : size;
     } catch {
       this.#bytes = 0;
@@ -73,7 +75,7 @@ export class RefusedCap {
 
   #takeToken(): boolean {
     const now = this.now();
-    // A clock that was set back gives nothing, and takes nothing away.
+    // If the clock was set back, the allowance does not change.
     this.#tokens = Math.min(BURST, this.#tokens + (Math.max(0, now - this.#filledAt) * RATE) / 1000);
     this.#filledAt = now;
     if (this.#tokens < 1) return false;

@@ -2,11 +2,11 @@ import type { Instant, Totals } from "@claudeway/core/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { usdOf } from "./money.js";
 
-/** A row as SQLite returns it: what is in it is checked as it is read. */
+/** A row as SQLite returns it; its values are checked when they are read. */
 export type Row = Readonly<Record<string, unknown>>;
 
 export function toRow(value: unknown): Row {
-  if (!isRow(value)) throw new TypeError("ledger: a row is no object");
+  if (!isRow(value)) throw new TypeError("ledger: a row must be an object");
   return value;
 }
 
@@ -34,7 +34,7 @@ export function maybeInteger(row: Row, column: string): number | undefined {
   return row[column] === null ? undefined : integer(row, column);
 }
 
-/** Bytes, in hex. */
+/** Bytes as hexadecimal text. */
 export function hex(row: Row, column: string): string {
   const value = row[column];
   if (!(value instanceof Uint8Array)) throw wrongType(row, column, "bytes");
@@ -48,7 +48,7 @@ export function instant(row: Row, column: string): Instant {
 /** Milliseconds since 1970. */
 export function toMs(at: Instant): number {
   const ms = Date.parse(at);
-  if (Number.isNaN(ms)) throw new RangeError(`ledger: ${JSON.stringify(at)} is no time`);
+  if (Number.isNaN(ms)) throw new RangeError(`ledger: ${JSON.stringify(at)} is not a valid time`);
   return ms;
 }
 
@@ -71,5 +71,5 @@ export function totals(row: Row): Totals {
 }
 
 function wrongType(row: Row, column: string, wanted: string): TypeError {
-  return new TypeError(`ledger: column ${column} holds ${typeof row[column]} where ${wanted} belongs`);
+  return new TypeError(`ledger: column ${column} must be ${wanted}, got ${typeof row[column]}`);
 }

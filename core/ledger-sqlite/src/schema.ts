@@ -2,10 +2,10 @@ import { LedgerError } from "@claudeway/core/host";
 import type { Database } from "./database.js";
 import { integer } from "./rows.js";
 
-/** "Clwy": tells a ledger from any other SQLite file. */
+/** "Clwy": distinguishes a ledger from other SQLite files. */
 const APPLICATION_ID = 0x436c7779;
 
-/** Columns that everything which is added up has in common; times are ms since 1970, money is in nanodollars. */
+/** The columns of all usage totals. Times are ms since 1970; money is in nanodollars. */
 const USED = `
   input INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,
   cache_read INTEGER NOT NULL DEFAULT 0, cache_write INTEGER NOT NULL DEFAULT 0,
@@ -125,7 +125,7 @@ ALTER TABLE sessions ADD COLUMN title TEXT;
 ALTER TABLE turns ADD COLUMN metadata TEXT;
 `;
 
-/** Every version's step from the one before, oldest first. A step that was released never changes. */
+/** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
   VERSION_2,
@@ -135,13 +135,13 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_6,
 ];
 
-/** Brings the file to the latest version, each step in a transaction. Refuses what is no ledger, or a newer one. */
+/** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */
 export function migrate(database: Database, migrations: readonly string[] = MIGRATIONS): void {
   const version = versionOf(database);
   if (version > migrations.length) {
     throw new LedgerError(
-      `ledger ${database.file} was written by a newer Claudeway (version ${version}; this one knows up to ` +
-        `${migrations.length}): upgrade, or go back to a backup`,
+      `ledger ${database.file} was written by a newer Claudeway (version ${version}; this one supports up to ` +
+        `${migrations.length}): upgrade, or restore a backup`,
     );
   }
   for (const [step, sql] of migrations.entries()) {
@@ -158,7 +158,7 @@ function versionOf(database: Database): number {
   const empty = database.one("SELECT 1 FROM sqlite_schema LIMIT 1") === undefined;
   if (version === 0 && empty) return 0;
   if (pragma(database, "application_id") !== APPLICATION_ID) {
-    throw new LedgerError(`${database.file} is a SQLite file, but no ledger of Claudeway`);
+    throw new LedgerError(`${database.file} is a SQLite file, but not a ledger of Claudeway`);
   }
   return version;
 }

@@ -17,10 +17,10 @@ import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
 import { modelTotals } from "./totals.js";
 
-/** A UUID's first characters are as good as random: one session in 65,536 begins with the same four. */
+/** The first characters of a UUID are random: one session in 65,536 begins with the same four. */
 const MIN_PREFIX = 4;
 
-/** Sessions that are kept as they were read, and the longest system prompt of one, in characters. */
+/** The size of the cache of sessions, and the maximum length of a cached system prompt, in characters. */
 const MAX_READ = 1000;
 const MAX_READ_PROMPT = 4096;
 
@@ -157,7 +157,7 @@ export class SessionTable {
     const row = this.database.one("SELECT background_lost FROM sessions WHERE id = ?", id);
     const json = row === undefined ? undefined : maybeText(row, "background_lost");
     if (json === undefined) return [];
-    // What stands there is what `addLost` was given.
+    // Written by `addLost`.
     const lost: LostTask[] = JSON.parse(json);
     return lost;
   }
@@ -200,7 +200,7 @@ export class SessionTable {
   }
 }
 
-/** Gives a session another model; the caller has the transaction. */
+/** Changes the model of a session. Must run in the caller's transaction. */
 export function changeModel(database: Database, seq: number, model: string): void {
   const session = database.one("SELECT * FROM sessions WHERE seq = ?", seq);
   if (session === undefined || text(session, "model") === model) return;
@@ -235,7 +235,7 @@ interface Filtered {
   readonly values: string[];
 }
 
-/** The planner is told which index: a page must never cost a walk over all sessions. */
+/** Names the index explicitly, so that a page never scans all sessions. */
 function filtered({ keyId, model, idPrefix }: SessionFilter): Filtered {
   const conditions = [
     ...(keyId === undefined ? [] : [{ sql: " AND key_id = ?", values: [keyId] }]),
@@ -257,10 +257,12 @@ function indexFor({ keyId, model }: Omit<SessionFilter, "idPrefix">): string {
   return model === undefined ? "sessions_listed" : "sessions_by_model";
 }
 
-/** Ids that begin so stand between these two. Throws a RangeError where that would be too many. */
+/** The bounds of ids with this prefix. Throws a RangeError if the prefix is too short. */
 function rangeOf(prefix: string): [string, string] {
   if (prefix.length < MIN_PREFIX) {
-    throw new RangeError(`idPrefix is ${JSON.stringify(prefix)}; it takes ${MIN_PREFIX} characters or more`);
+    throw new RangeError(
+      `idPrefix must have at least ${MIN_PREFIX} characters, got ${JSON.stringify(prefix)}`,
+    );
   }
   return [prefix, `${prefix}\u{10ffff}`];
 }
@@ -283,14 +285,14 @@ function toSession(row: Row): SessionRecord {
   };
 }
 
-/** The column has what `create` and `update` were given. */
+/** Written by `create` and `update`. */
 function toOptions(json: string | undefined): Pick<SessionRecord, "options"> {
   if (json === undefined) return {};
   const options: TurnOptions = JSON.parse(json);
   return { options };
 }
 
-/** What stands there is what `setCliTotals` and `end` were given; a change of its shape is a migration. */
+/** Written by `setCliTotals` and `end`; a change of its shape needs a migration. */
 function toCliTotals(json: string | undefined): SessionTotals | undefined {
   if (json === undefined) return undefined;
   const totals: SessionTotals = JSON.parse(json);

@@ -11,13 +11,13 @@ type ShareTuple = readonly [
   priced: boolean,
 ];
 
-/** The shares of a turn as its row keeps them; of a turn with one model, only the model's name. */
+/** The shares of a turn as stored in its row; for a turn with one model, only the model's name. */
 export function sharesToJson({ shares }: Booked): string {
   const [main, ...others] = shares;
   return JSON.stringify(others.length === 0 ? main.model : shares.map(toTuple));
 }
 
-/** `whole` is what the row says of the turn. */
+/** `whole` is the usage in the turn's row. */
 export function sharesFromJson(json: string, whole: Omit<Booked, "mainModel" | "shares">): readonly Share[] {
   const kept: string | readonly ShareTuple[] = JSON.parse(json);
   if (typeof kept !== "string") return kept.map(fromTuple);

@@ -2,32 +2,32 @@ import type { ModelShare, TurnUsage } from "@claudeway/core/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { nanoOf, usdOf } from "./money.js";
 
-/** What one model had of a turn, as it is booked. */
+/** The recorded usage of one model in a turn. */
 export interface Share {
   readonly model: string;
   readonly tokens: Tokens;
   readonly costNano: number;
-  /** False: the price is not known, and `costNano` is 0. */
+  /** If false, the price is unknown and `costNano` is 0. */
   readonly priced: boolean;
 }
 
-/** A turn's usage as it is booked: the shares add up to the whole, to the last token and nanodollar. */
+/** The recorded usage of a turn. The shares add up to the whole exactly. */
 export interface Booked {
   readonly tokens: Tokens;
   readonly costNano: number;
   readonly estimated: boolean;
-  /** True: a part of the price is not known and not in `costNano`. */
+  /** True if a part of the price is unknown and not in `costNano`. */
   readonly unpriced: boolean;
   readonly mainModel: string;
-  /** The main model's comes first, and is there also when nothing was used. */
+  /** The shares, beginning with the main model's, which exists even if nothing was used. */
   readonly shares: readonly [Share, ...Share[]];
 }
 
 const NO_TOKENS: Tokens = { input: 0, output: 0, cache_read: 0, cache_write: 0 };
 
 /**
- * Splits a turn's usage among its models. `model` is the one that answered or was asked for; what the models' shares
- * leave of the whole (all of it, where there are none) is the main model's.
+ * Splits a turn's usage among its models. `model` is the one that answered or was requested. Usage that no share covers
+ * (all of it, if there are no shares) is assigned to the main model.
  */
 export function book(usage: TurnUsage, model: string): Booked {
   const mainModel = mainModelOf(usage, model);
@@ -49,12 +49,12 @@ export function book(usage: TurnUsage, model: string): Booked {
   return { tokens, costNano, estimated, unpriced, mainModel, shares: [main, ...others] };
 }
 
-/** Two parts of one turn together; `first` is the earlier one and names the turn's model. */
+/** Adds two parts of one turn; `first` is the earlier one and has the turn's model. */
 export function join(first: Booked, second: Booked): Booked {
   return sumUp(first.mainModel, first, second, 1);
 }
 
-/** What of a whole turn is not in a part of it yet; it still has all the models and flags of the whole. */
+/** Subtracts a part from the whole turn; the result keeps all models and flags of the whole. */
 export function restOf(whole: Booked, part: Booked): Booked {
   const rest = sumUp(whole.mainModel, whole, part, -1);
   return { ...rest, estimated: whole.estimated, unpriced: whole.unpriced };
@@ -84,7 +84,7 @@ function sumUp(mainModel: string, a: Booked, b: Booked, sign: 1 | -1): Booked {
   };
 }
 
-/** The usage as a caller gets it back. */
+/** The usage in the form of the public interface. */
 export function toUsage(whole: Omit<Booked, "mainModel" | "shares">, shares: readonly Share[]): TurnUsage {
   return {
     tokens: whole.tokens,
@@ -105,7 +105,7 @@ export function hasTokens(tokens: Tokens): boolean {
   return tokens.input + tokens.output + tokens.cache_read + tokens.cache_write > 0;
 }
 
-/** `asked` may be an alias that no share is named by: then the dearest share's model counts as the turn's. */
+/** `asked` may be an alias that matches no share: then the model of the most expensive share is the turn's. */
 function mainModelOf({ byModel }: TurnUsage, asked: string): string {
   if (Object.hasOwn(byModel, asked)) return asked;
   const shares = Object.entries(byModel).sort(([, a], [, b]) => weight(b) - weight(a));
@@ -113,7 +113,7 @@ function mainModelOf({ byModel }: TurnUsage, asked: string): string {
 }
 
 function weight({ tokens, costUsd }: ModelShare): number {
-  // Money decides; where none is known, output does, which every model charges most for.
+  // Compares cost; if unknown, output tokens, which are the most expensive ones of every model.
   return (costUsd ?? 0) + tokens.output * 1e-9;
 }
 

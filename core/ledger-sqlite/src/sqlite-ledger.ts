@@ -14,13 +14,13 @@ import { TotalsTable } from "./totals.js";
 import { TurnTable } from "./turns.js";
 
 export interface LedgerOptions {
-  /** The folder of `ledger.sqlite`; made with mode 0700 where it is missing. */
+  /** The folder of `ledger.sqlite`; created with mode 0700 if missing. */
   readonly dataDir: string;
-  /** For tests: which implementation of SQLite (default: Node's own where it has one). */
+  /** For tests: the implementation of SQLite (default: Node's own if available). */
   readonly sqlite?: SqliteSource;
 }
 
-/** The ledger as it is inside, synchronous: a benchmark fills it through here, with many turns in one transaction. */
+/** The synchronous ledger; a benchmark uses it to write many turns in one transaction. */
 export interface LedgerTables {
   readonly database: Database;
   readonly afterCrash: boolean;
@@ -59,15 +59,15 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
 }
 
 /**
- * Opens the ledger for this process alone. Rejects with a LedgerError, in one line that an operator can act on: in use
- * by another gateway, damaged, written by a newer version, or a folder that can't be written.
+ * Opens the ledger for this process exclusively. Rejects with a LedgerError of one line: in use by another gateway, damaged,
+ * written by a newer version, or in a folder that is not writable.
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const tables = await openTables(options);
   const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants } = tables;
   idempotency.forgetUnbegun();
   let open = true;
-  /** SQLite answers at once; callers must not get used to that, so every method is a promise. */
+  /** Every method returns a promise, although SQLite is synchronous, so that another ledger may be asynchronous. */
   const async =
     <Args extends unknown[], Result>(call: (...args: Args) => Result) =>
     async (...args: Args): Promise<Result> => {

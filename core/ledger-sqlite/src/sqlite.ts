@@ -1,8 +1,8 @@
 import { LedgerError } from "@claudeway/core/host";
 
 /*
- * The `node:sqlite` interface, as narrow as the ledger needs it. Node's own module implements it, and for Nodes that
- * don't have that one yet, the package @photostructure/sqlite. Both write the same files.
+ * The part of the `node:sqlite` interface that the ledger uses. Node's own module implements it; for versions of Node
+ * without it, the package @photostructure/sqlite does. Both use the same file format.
  */
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
@@ -23,13 +23,13 @@ export interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteConnection;
 }
 
-/** Which implementation: "auto" takes Node's own where it is there. */
+/** The implementation of SQLite; "auto" uses Node's own if available. */
 export type SqliteSource = "auto" | "builtin" | "package";
 
-/** Loads SQLite. `CLAUDEWAY_SQLITE` (builtin, package) decides where the caller leaves it to "auto". */
+/** Loads SQLite. If the caller passes "auto", `CLAUDEWAY_SQLITE` (builtin, package) decides. */
 export async function loadSqlite(source: SqliteSource = "auto"): Promise<SqliteModule> {
   const wanted = source === "auto" ? sourceFromEnvironment() : source;
-  // Undefined where Node has no such module, or (22.5 to 22.12) hides it behind a flag.
+  // Undefined if Node has no such module, or (22.5 to 22.12) requires a flag.
   const builtin = wanted === "package" ? undefined : process.getBuiltinModule("node:sqlite");
   if (isSqliteModule(builtin)) return builtin;
   if (wanted === "builtin") throw new LedgerError(`Node ${process.version} has no built-in SQLite`);
@@ -37,14 +37,14 @@ export async function loadSqlite(source: SqliteSource = "auto"): Promise<SqliteM
   return packaged;
 }
 
-/** Found once: to look for it again, the folder of the packages has to be readable still. */
+/** Resolved once: a later lookup would need the package folder to be still readable. */
 let packaged: Promise<SqliteModule> | undefined;
 
 function sourceFromEnvironment(): SqliteSource {
   const { CLAUDEWAY_SQLITE: value } = process.env;
   if (value === undefined || value === "" || value === "auto") return "auto";
   if (value === "builtin" || value === "package") return value;
-  throw new LedgerError(`CLAUDEWAY_SQLITE is ${JSON.stringify(value)}; it takes auto, builtin or package`);
+  throw new LedgerError(`CLAUDEWAY_SQLITE must be auto, builtin or package, got ${JSON.stringify(value)}`);
 }
 
 function isSqliteModule(value: unknown): value is SqliteModule {

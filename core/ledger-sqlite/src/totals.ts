@@ -46,15 +46,15 @@ WHERE seq = ?`;
 export interface BookedTo {
   readonly sessionSeq: number;
   readonly keyId: string;
-  /** When the turn ended, ms since 1970. */
+  /** When the turn ended, in ms since 1970. */
   readonly ms: number;
 }
 
-/** The sums: a turn is added to its session and to its day, week, month and all of time when it ends. */
+/** The totals: when a turn ends, it is added to its session and to its day, week, month and all time. */
 export class TotalsTable {
   constructor(private readonly database: Database) {}
 
-  /** `ahead`: of a turn that is parked, which counts as a turn when it ends. The caller has the transaction. */
+  /** `ahead`: usage of a parked turn, which is counted as a turn when it ends. Must run in the caller's transaction. */
   add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): void {
     const count = ahead === "ahead" ? amountsOf : countsOf;
     const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
@@ -70,7 +70,7 @@ export class TotalsTable {
 
   overview(): Overview {
     const all = this.database.one(`SELECT ${SUMS} FROM totals WHERE grain = 'all'`);
-    if (all === undefined) throw new TypeError("ledger: a sum without a row");
+    if (all === undefined) throw new TypeError("ledger: a sum returned no row");
     const byModel = this.database.all(
       `SELECT model, ${SUMS} FROM totals WHERE grain = 'all' GROUP BY model ORDER BY sum(cost_nano) DESC, model`,
     );
@@ -102,7 +102,7 @@ export class TotalsTable {
     });
   }
 
-  /** The latest periods that have turns, the latest first. */
+  /** The latest periods with turns, latest first. */
   #latest(grain: Grain, limit: number): string[] {
     const rows = this.database.all(
       "SELECT DISTINCT period FROM totals WHERE grain = ? ORDER BY period DESC LIMIT ?",
@@ -112,7 +112,7 @@ export class TotalsTable {
     return rows.map((row) => text(row, "period"));
   }
 
-  /** Sums since a period, oldest first. In the order of the groups, which for keys is that of the table: no sorting. */
+  /** Totals since a period, oldest first. Uses the order of the primary key, so that nothing is sorted. */
   #sums(grain: Grain, since: string, groups: string, sums: string): Row[] {
     return this.database.all(
       `SELECT ${groups}, ${sums} FROM totals WHERE grain = ? AND period >= ? GROUP BY ${groups} ORDER BY ${groups}`,
@@ -163,7 +163,7 @@ function byPeriod(rows: readonly Row[]): Map<string, Row[]> {
   return periods;
 }
 
-/** The values of COUNTED for one model's share: the turn itself counts with its main model only. */
+/** The values of COUNTED for one model's share; the turn itself is counted only with its main model. */
 function countsOf({ model, tokens, costNano }: Omit<Share, "priced">, booked: Booked): SqlValue[] {
   const main = model === booked.mainModel ? 1 : 0;
   return [
@@ -179,7 +179,7 @@ function countsOf({ model, tokens, costNano }: Omit<Share, "priced">, booked: Bo
   ];
 }
 
-/** The same without the turn itself: tokens and money only. */
+/** The same without counting the turn: tokens and money only. */
 function amountsOf({ tokens, costNano }: Omit<Share, "priced">): SqlValue[] {
   return [0, 0, tokens.input, tokens.output, tokens.cache_read, tokens.cache_write, costNano, 0, 0];
 }

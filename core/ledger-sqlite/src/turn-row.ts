@@ -13,7 +13,7 @@ const ENDS: Readonly<Record<TurnEnd, true>> = {
   lost: true,
 };
 
-/** A row of `turns`, joined with its session's `session_id` and `kind`. */
+/** A row of `turns`, joined with `session_id` and `kind` of its session. */
 export function toTurn(row: Row): TurnRecord {
   const pid = maybeInteger(row, "pid");
   return {
@@ -36,16 +36,16 @@ export function toTurn(row: Row): TurnRecord {
   };
 }
 
-/** What of an open turn is in the totals already, from the times that it was parked. */
+/** The usage of an open turn that is already in the totals because the turn was parked. */
 export function bookedOf(row: Row): Booked | undefined {
   const json = maybeText(row, "booked");
   if (json === undefined) return undefined;
-  // What stands there is what `park` wrote.
+  // Written by `park`.
   const booked: Booked = JSON.parse(json);
   return booked;
 }
 
-/** What an open turn was delivered since it was parked, or since it began. */
+/** The usage of an open turn since it was last parked, or since it began. */
 export function usageOf(row: Row): TurnRecord["usage"] {
   const whole = {
     tokens: tokens(row),
@@ -74,7 +74,7 @@ function parkedOf(row: Row): ParkedTurn | undefined {
 function endOf(row: Row): EndedTurn | undefined {
   const end = maybeText(row, "end");
   if (end === undefined) return undefined;
-  if (!isEnd(end)) throw new TypeError(`ledger: a turn ended as ${JSON.stringify(end)}`);
+  if (!isEnd(end)) throw new TypeError(`ledger: unknown end of a turn: ${JSON.stringify(end)}`);
   return {
     end,
     at: instant(row, "ended_at"),

@@ -39,7 +39,7 @@ export class TurnTable {
     const at = toMs(turn.createdAt);
     this.database.transaction(() => {
       const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", turn.sessionId);
-      if (session === undefined) throw new LedgerError(`ledger: there is no session ${turn.sessionId}`);
+      if (session === undefined) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
       const seq = integer(session, "seq");
       this.database.run(
         "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE seq = ?",
@@ -84,9 +84,9 @@ export class TurnTable {
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): boolean {
     return this.database.transaction(() => {
       const turn = this.#find(turnId);
-      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
       if (hasEnded(turn)) return false;
-      // A result says that the CLI has heard what it was told of the call that it kept; without one, nobody knows.
+      // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
       if (outcome.exitCode === 0 && turn["parked"] === null) this.#heardOfAll(turnId);
       this.#book(turn, outcome, ending);
       return true;
@@ -96,7 +96,7 @@ export class TurnTable {
   markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): TurnRecord | undefined {
     return this.database.transaction(() => {
       const turn = this.get(turnId);
-      if (turn === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+      if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
       if (turn.ended !== undefined) return undefined;
       const sinceParked = this.prices.price({ ...this.#usageSinceParked(turnId), estimated: true });
       const usage = this.#wholeUsage(turnId, sinceParked);
@@ -156,7 +156,7 @@ export class TurnTable {
       turnId,
     );
     if (row === undefined) return this.get(turnId)?.parked?.response;
-    // What stands there is what `end` was given.
+    // Written by `end`.
     const response: TurnResponse = JSON.parse(text(row, "json"));
     return response;
   }
@@ -189,12 +189,12 @@ export class TurnTable {
     return this.database.one(`${SELECT} WHERE t.id = ?`, turnId);
   }
 
-  /** The CLI keeps no call of this turn any more. */
+  /** Records that the CLI no longer keeps a call of this turn. */
   #heardOfAll(turnId: string): void {
     this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
   }
 
-  /** Every number that a turn's end changes; the caller has the transaction. */
+  /** Updates every total that the end of a turn changes. Must run in the caller's transaction. */
   #book(turn: Row, outcome: TurnOutcome, { at, cliTotals, model, sinceParked }: TurnEnding): void {
     const before = bookedOf(turn);
     const now = book(sinceParked ?? outcome.usage, outcome.model);
@@ -235,7 +235,7 @@ export class TurnTable {
 
   #usageSinceParked(turnId: string): TurnUsage {
     const row = this.#find(turnId);
-    if (row === undefined) throw new LedgerError(`ledger: there is no turn ${turnId}`);
+    if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
     return usageOf(row);
   }
 
@@ -248,7 +248,7 @@ export class TurnTable {
   }
 }
 
-/** The values of USED of a turn that has used nothing. */
+/** The values of USED for a turn without usage. */
 const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
 
 function hasEnded(turn: Row): boolean {
