@@ -1,22 +1,22 @@
 import type { Kernel } from "./kernel/kernel.js";
 import type { ApprovalMode } from "./ports/engine.js";
 
-/** The configured approval mode, and the reason if it differs from what was asked for. */
+/** The approval mode, and the reason if it differs from the configured one. */
 export interface ApprovalModeChoice {
   readonly approvalMode: ApprovalMode;
-  /** One plain line for the banner. */
+  /** One line for the banner. */
   readonly line: string;
 }
 
 /** Applies while a plugin taps `approve`; `--no-permissions-bypass` and the environment then have no effect. */
 export const ASKING: ApprovalModeChoice = {
   approvalMode: "ask",
-  line: "every tool call is decided by a plugin's rules, or by a person whom it asks.",
+  line: "every tool call is decided by a plugin's rules, or by a person.",
 };
 
 /**
- * The approval mode at the moment. Once a plugin has tapped `approve`, switching it off makes the mode "deny", so that
- * calls that someone expected to be asked about never run unasked.
+ * The current approval mode. Once a plugin has tapped `approve`, disabling it makes the mode "deny", so that calls
+ * that required a decision never run without one.
  */
 export function approvalModeNow(
   { approvalMode }: ApprovalModeChoice,
@@ -45,6 +45,6 @@ export function chooseApprovalMode(
   }
   return {
     approvalMode: "bypass",
-    line: "bypassed. Every tool call runs, unasked (--no-permissions-bypass changes that).",
+    line: "bypassed. Every tool call runs without asking (--no-permissions-bypass changes that).",
   };
 }

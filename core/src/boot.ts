@@ -63,7 +63,7 @@ export interface AuditOptions {
   /** Folder of the files. */
   readonly dir: string;
   readonly log: Logger;
-  /** Taken out of every line. */
+  /** Removed from every line. */
   readonly secrets: KnownSecrets;
 }
 
@@ -85,7 +85,7 @@ export interface BootOptions {
   readonly showPublicUrl?: (url: string) => void;
 }
 
-/** Opens everything, in the order of dependence. When a step fails, the ones before are undone, and it rejects. */
+/** Opens everything in the order of dependencies. If a step fails, undoes the earlier ones and rejects. */
 export async function boot(options: BootOptions): Promise<RunningGateway> {
   const opened = new Opened(options.log);
   try {
@@ -104,7 +104,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const source = await times.step("checks", (inside) => checkFirst(options, kernel, inside));
   for (const warning of shortSecretWarnings(loaded.keys)) log.warn(warning);
   const { claude } = source;
-  // By what the CLI runs as and with, which a plugin may have chosen.
+  // Depends on the user and the environment of the CLI, which a plugin may change.
   const approvalModeOf = (plan: Pick<SpawnPlan, "env" | "uid">) =>
     chooseApprovalMode(config.no_permissions_bypass, plan.env, plan.uid);
   prepareFolders(foldersOf(loaded));
@@ -124,14 +124,14 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
 
-  // With a part of this gateway's own: the guard of one that was killed must not end the children of the next one.
+  // Unique per start: the guard of a killed gateway must not end the children of the next one.
   const marker = `${installation}.${randomUUID()}`;
   const guard = source.guard?.(marker);
   if (guard !== undefined) opened.add("guard of child processes", () => guard.close());
   opened.add("plugins", () => kernel.close());
   const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
-  // As it is now: the Agent SDK adds variables of its own, and a process is matched by what it was started with.
+  // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
   const inherited = { ...env };
   const spawn = (workdir: string) => ({
     command: claude.path,
@@ -201,13 +201,13 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     return closing;
   };
   const plan = spawn(config.workdir);
-  // A plugin that has no plan for the base folder has one for each turn.
+  // A plugin without a plan for the base folder may have one for each turn.
   const planned = await kernel.hooks.spawn.promise(plan).catch(() => plan);
   const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
   return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
 }
 
-/** What can be found out without opening or making anything. Rejects with the first problem, mostly a ConfigError. */
+/** Runs the checks that open and create nothing. Rejects with the first problem, usually a ConfigError. */
 async function checkFirst(
   { loaded, env, secrets, log, distribution, selection = selectionOf }: BootOptions,
   kernel: Kernel,
@@ -227,7 +227,7 @@ async function checkFirst(
   return source;
 }
 
-/** What has been opened, to be closed in the opposite order. */
+/** Opened resources, closed in the reverse order. */
 class Opened {
   readonly #closers: { readonly what: string; readonly close: () => Promise<void> }[] = [];
   #closed: Promise<void> | undefined;

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { isEveryday } from "@claudeway/config";
 import type { KnownSecrets } from "./secrets.js";
 
-/** Variables by which a service manager speaks to this process alone; no child process gets them. */
+/** Variables of the service manager for this process only; child processes do not get them. */
 const FOR_THIS_PROCESS: ReadonlySet<string> = new Set(["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"]);
 
 /**
- * The environment that the CLI is started with: the gateway's own, without what is the gateway's secret.
- * Variables that are named as secret (`WRAPPER_KEYS`, and those in the config file) are left out, and those whose value
- * contains a secret (or is one, of those that are as short as a word), whatever their name; only PATH, HOME and their like always pass. What a service manager says to
- * the gateway itself is left out too.
+ * The environment of the CLI: the gateway's own without its secrets. It omits variables known as secret
+ * (`WRAPPER_KEYS`, and those used in the config file), and variables whose value contains a secret (or equals a short
+ * one), whatever their name; PATH, HOME and the like are always kept. Variables of the service manager are omitted
+ * too.
  */
 export function childEnvironment(
   from: NodeJS.ProcessEnv,
@@ -26,7 +26,7 @@ export function childEnvironment(
   return kept;
 }
 
-/** The folder that the CLI keeps its settings, its login and its transcripts in. */
+/** The folder of the CLI's settings, login and transcripts. */
 export function claudeFolder(env: NodeJS.ProcessEnv): string {
   return env["CLAUDE_CONFIG_DIR"] || join(env["HOME"] || homedir(), ".claude");
 }

@@ -17,9 +17,9 @@ export interface ControlParts {
   readonly kernel: Kernel;
   readonly gateway: Gateway;
   readonly engine: Engine;
-  /** Reads the configuration again, from the same flags and variables. Throws a ConfigError. */
+  /** Reloads the configuration, with the same flags and variables. Throws a ConfigError. */
   readonly read: () => LoadedConfig;
-  /** Which plugins a configuration switches on. */
+  /** The plugins that a configuration enables. */
   readonly selection: (loaded: LoadedConfig) => PluginSelection;
   readonly secrets: KnownSecrets;
   readonly log: Logger;
@@ -27,7 +27,7 @@ export interface ControlParts {
   readonly showPublicUrl: (url: string) => void;
 }
 
-/** The gateway as plugins that need "control" see it. */
+/** The `control` service for plugins. */
 export class Control implements GatewayControl {
   #loaded: LoadedConfig;
   #publicUrl: string | undefined;
@@ -69,9 +69,9 @@ export class Control implements GatewayControl {
 
   async reload(): Promise<ReloadReport> {
     const loaded = this.parts.read();
-    // Without a file everything would be off, approvals too: hardly what somebody wants who has lost it.
+    // Without a file every plugin would be disabled, approvals too, which is unlikely to be wanted.
     if (this.#loaded.file !== undefined && loaded.file === undefined) {
-      throw new ConfigError(`${this.#loaded.file} is gone; plugins stay as they are`);
+      throw new ConfigError(`${this.#loaded.file} is missing; plugins are unchanged`);
     }
     this.parts.secrets.add(loaded);
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
@@ -85,7 +85,7 @@ export class Control implements GatewayControl {
     const changed = changedSettings(this.parts.loaded, loaded);
     if (changed.length === 0) return;
     this.parts.log.warn(
-      `the configuration was read again; what it changes beside plugins takes a restart: ${changed.join(", ")}`,
+      `the configuration was reloaded; restart the gateway to apply changes of: ${changed.join(", ")}`,
     );
   }
 
@@ -109,7 +109,9 @@ export class Control implements GatewayControl {
   announcePublicUrl(url: string | undefined): void {
     if (url === this.#publicUrl) return;
     this.#publicUrl = url;
-    this.parts.log.info(url === undefined ? "the public address is gone" : `public address: ${url}`);
+    this.parts.log.info(
+      url === undefined ? "the public address is no longer available" : `public address: ${url}`,
+    );
     if (url !== undefined) this.parts.showPublicUrl(url);
     this.parts.kernel.notify("publicUrl", url);
   }
@@ -122,24 +124,24 @@ export class Control implements GatewayControl {
     return this.parts.gateway.address;
   }
 
-  /** The sections of the configuration, for what they configure: what is on is said by name. */
+  /** The sections of the configuration without `enabled`; enabled plugins are listed by name. */
   #sections(): NonNullable<PluginSelection["sections"]> {
     return this.#loaded.pluginSections;
   }
 }
 
-/** The names of the settings that two configurations have different, plugins aside. */
+/** The names of the settings that differ between two configurations, apart from plugins. */
 function changedSettings(before: LoadedConfig, after: LoadedConfig): string[] {
   const [one, other] = [settingsOf(before), settingsOf(after)];
   return Object.keys({ ...one, ...other }).filter((name) => !isDeepStrictEqual(one[name], other[name]));
 }
 
 function settingsOf({ config, keys, keyLimits, generated }: LoadedConfig): Record<string, unknown> {
-  // A gateway that was given no key makes another one each time.
+  // A gateway without a configured key generates a new one each time.
   return { ...config, keys: { given: generated ? [] : keys, keyLimits } };
 }
 
-/** What the configuration switches on. */
+/** The plugins that the configuration enables. */
 export function selectionOf({ plugins, disabledPlugins, pluginSections }: LoadedConfig): PluginSelection {
   return { plugins, disabled: disabledPlugins, sections: pluginSections };
 }

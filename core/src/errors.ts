@@ -1,11 +1,11 @@
 import { ERROR_STATUS, type ErrorCode, type ErrorResponse } from "@claudeway/schemas";
 
-/** False for what has no status of its own: a failure on Claude's side is an answer. */
+/** False for codes without an HTTP status: a failure on Claude's side is a normal response. */
 export function isErrorCode(code: string | undefined): code is ErrorCode {
   return code !== undefined && Object.hasOwn(ERROR_STATUS, code);
 }
 
-/** An error that is meant for the client: its message is shown, so it never holds a secret. */
+/** An error for the client. Its message is shown, so it must not contain secrets. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly status: number;
@@ -16,7 +16,7 @@ export class GatewayError extends Error {
     readonly options: {
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
-      /** Further fields of the answer. */
+      /** Further fields of the response. */
       readonly details?: Pick<ErrorResponse, "approval_id" | "id" | "reason">;
     } = {},
   ) {
@@ -39,7 +39,7 @@ export function clientError(...args: ConstructorParameters<typeof GatewayError>)
   }
 }
 
-// Two copies of this package may be loaded (a plugin's own beside the gateway's), so `instanceof` can't be asked.
+// Two copies of this package may be loaded (a plugin's own and the gateway's), so `instanceof` does not work.
 const REFUSAL = Symbol.for("claudeway.Refusal");
 
 export interface RefusalOptions {
@@ -48,8 +48,8 @@ export interface RefusalOptions {
 }
 
 /**
- * What a plugin throws (or returns from the `request` hook) to refuse something, with a reason that the client reads.
- * `status` is a 4xx; anything else is a defect of the plugin and throws a RangeError.
+ * Thrown by a plugin (or returned from the `request` hook) to refuse something, with a reason for the client. `status`
+ * must be a 4xx; anything else throws a RangeError.
  */
 export class Refusal extends Error {
   override readonly name = "Refusal";
@@ -83,12 +83,12 @@ export function refusalToError(refusal: Refusal): GatewayError {
   });
 }
 
-/** A plugin that works a time out may be late with it, or divide by nothing; clients take whole seconds only. */
+/** Rounds and clamps: a plugin may compute a time in the past or Infinity, and `Retry-After` is an integer. */
 function wholeSeconds(secs: number): string {
   return Number.isFinite(secs) ? String(Math.max(0, Math.ceil(secs))) : "1";
 }
 
-/** The message of anything thrown, also of what a plugin's author never meant to be read. */
+/** The message of any thrown value, whatever a plugin threw. */
 export function messageOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);

@@ -5,17 +5,17 @@ import { claudeFolder } from "./child-environment.js";
 import { makeFolder } from "./make-folder.js";
 import type { WorkdirOptions } from "./workdirs.js";
 
-/** A folder that has to be there. */
+/** A folder that must exist. */
 export interface NamedFolder {
-  /** What it is for, in words. */
+  /** Its purpose, in words. */
   readonly name: string;
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
-  /** The flag, variable or setting that named it, for messages. */
+  /** The flag, variable or setting that it comes from, for messages. */
   readonly where: string;
 }
 
-/** What the file system's errors mean to an operator. */
+/** File system errors in words for an operator. */
 const MEANINGS: Readonly<Record<string, string>> = {
   EEXIST: "which is not a directory",
   ENOTDIR: "which is not a directory, or has a parent that is not one",
@@ -43,15 +43,15 @@ export function workdirLimits(
     { name: "the gateway's data folder", path: data_dir },
     { name: "the gateway's log folder", path: log_dir },
     { name: "Claude's configuration folder", path: resolve(claudeFolder(env)) },
-    // A process shows its environment there, and a link to its folder and to the root.
+    // It exposes environments of processes, and links to their directories and to the root.
     { name: "the process table", path: "/proc" },
   ];
   return { base, guarded, configFile: file };
 }
 
 /**
- * Makes folders where they are missing, for this user alone, and sees to it that they can be written to. Throws a
- * ConfigError that says which can't be, and then has made none.
+ * Creates missing folders, accessible by this user only, and checks that all are writable. On failure, removes those
+ * it created and throws a ConfigError that names the folder.
  */
 export function prepareFolders(folders: readonly NamedFolder[]): void {
   const made: string[] = [];
@@ -82,7 +82,7 @@ export function checkFolder(folder: NamedFolder): boolean {
   return isThere;
 }
 
-/** The folders that have to be made for this one, the uppermost first. */
+/** The missing parents of this folder and the folder itself, topmost first. */
 function missingFrom(path: string): string[] {
   return existsSync(path) ? [] : [...missingFrom(dirname(path)), path];
 }

@@ -83,7 +83,7 @@ const FORM_BYTES = 64 * 1024;
 const KEYLESS_BUDGET_BYTES = 4 * 1024 * 1024;
 /** Bytes of bodies being read at once, for each key. */
 const KEY_BUDGET_BYTES = 64 * 1024 * 1024;
-/** How long the last answers may still be sent after the last turn has ended, in ms. */
+/** How long the last responses may still be sent after the last turn has ended, in ms. */
 const LAST_ANSWERS_MS = 1000;
 
 /**
@@ -293,7 +293,7 @@ export class Gateway {
 
   #openRoutes(ctx: GatewayContext): OpenRoutes | undefined {
     if (this.#accessTo(ctx) !== "none") return undefined;
-    // A link that was signed here proves who its bearer is, as a key does.
+    // A valid signed link authenticates its bearer, like a key.
     const isKnown = () => this.parts.approvalService.isSigned(ctx.path);
     if (isLinkPath(ctx.path)) return { prefix: LINK_PATH, isKnown };
     return this.parts.kernel.routes.match(ctx.path) ?? { prefix: "/" };
@@ -402,6 +402,6 @@ function listenAddress(host: string, server: Server): ListenAddress {
 /** A client that disconnects during its answer is logged at debug; any other stream failure is an error. */
 function logStreamError(error: NodeJS.ErrnoException, log: Logger): void {
   const left = ["ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET", "EPIPE"].includes(error.code ?? "");
-  if (left) log.debug({ reason: messageOf(error) }, "a client left before the end of its answer");
-  else log.error({ err: error }, "an answer broke off");
+  if (left) log.debug({ reason: messageOf(error) }, "a client disconnected before the end of its response");
+  else log.error({ err: error }, "a response failed");
 }

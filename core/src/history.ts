@@ -13,19 +13,19 @@ import type { PageQuery } from "./ports/page.js";
 export interface HistoryParts {
   readonly engine: Pick<Engine, "conversations">;
   readonly ledger: Pick<Ledger, "turns">;
-  /** What the CLI is started with in a folder: it says where its transcripts are. */
+  /** The launch spec of the CLI in a folder, which determines where its transcripts are. */
   readonly spawn: (workdir: string) => Promise<SpawnPlan>;
 }
 
-/** Transcripts that are read at once: each is gone through from its beginning. */
+/** The number of transcripts that may be read at once: each is read from its beginning. */
 const MAX_READS = 4;
-/** A page of the ledger, and how many are looked through for the turns of a page of messages. */
+/** The size of a page of the ledger, and the number of pages searched for the turns of a page of messages. */
 const LEDGER_PAGE = 1000;
 const MAX_LEDGER_PAGES = 20;
-/** The CLI begins a turn by itself a little before the gateway hears of it, in ms. */
+/** How long the CLI may begin a turn by itself before the gateway receives its first message, in ms. */
 const HEARD_LATE_MS = 2000;
 
-/** What was said in sessions, from the CLI's own record of it: the gateway keeps no prompt. */
+/** The conversations of sessions, read from the CLI's own transcripts: the gateway stores no prompts. */
 export class SessionHistory {
   #reading = 0;
 
@@ -56,12 +56,12 @@ export class SessionHistory {
     return this.#read(async () => conversations.prompts(await this.refOf(session), new Set(turnIds)));
   }
 
-  /** What the session's CLI calls its conversation, and where it keeps it. */
+  /** The CLI's own id of the session's conversation, and its location. */
   async refOf({ id, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
     return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir) };
   }
 
-  /** Throws UNAVAILABLE while too many are read. */
+  /** Throws UNAVAILABLE while too many are being read. */
   async #read<T>(read: () => Promise<T>): Promise<T> {
     if (this.#reading >= MAX_READS) {
       throw new GatewayError("UNAVAILABLE", "too many conversations are being read at once; try again", {
@@ -96,7 +96,7 @@ export class SessionHistory {
     });
   }
 
-  /** Turns that the CLI began by itself, and prompts that were sent under ids of their own, are found by their time. */
+  /** Turns that the CLI began by itself, and prompts with their own ids, are matched by time. */
   async #matchByTime(
     sessionId: string,
     turns: ConversationPage["turns"],
@@ -114,7 +114,7 @@ export class SessionHistory {
     }
   }
 
-  /** The session's turns that had not ended then, by their end. */
+  /** The session's turns that had not ended at that time, ordered by their end. */
   async #turnsSince(sessionId: string, at: string): Promise<TurnRecord[]> {
     const found: TurnRecord[] = [];
     for (let page = 1; page <= MAX_LEDGER_PAGES; page++) {
@@ -127,7 +127,7 @@ export class SessionHistory {
   }
 }
 
-/** Whether a turn was under way when the CLI recorded this one. */
+/** Whether a turn was running when the CLI recorded this prompt. */
 function isAt(turn: TurnRecord, { at, origin }: ConversationTurn): boolean {
   const time = Date.parse(at);
   const slack = origin === "background" ? HEARD_LATE_MS : 0;

@@ -1,4 +1,7 @@
-/** What a program needs that puts a gateway together: the command, engines, ledgers and the test kit. No part of the plugin API. */
+/**
+ * The API for programs that assemble a gateway: the command, engines, ledgers and the test kit. Not part of the plugin
+ * API.
+ */
 export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";

@@ -1,4 +1,4 @@
-/** The API that plugins are written against. */
+/** The plugin API. */
 export type {
   Agent,
   Agents,

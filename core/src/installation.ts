@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { readOrCreate } from "./read-or-create.js";
 
 /**
- * The id of the gateway that keeps its ledger in this folder: a UUID, made once.
- * Every child process carries it, so that after a crash the next start recognises what the gateway left behind.
+ * The id of the gateway with its ledger in this folder: a UUID, created once. Every child process has it in its
+ * environment, so that the next start after a crash recognises leftover processes.
  */
 export function installationId(dataDir: string): string {
   const file = join(dataDir, "installation");

@@ -1,8 +1,8 @@
-/** What went wrong with the ledger, in one line that an operator can act on. */
+/** A fault of the ledger, as one line for the operator. */
 export class LedgerError extends Error {
   override readonly name = "LedgerError";
 
-  /** @param mayPass true: the same call may succeed later, when somebody has made room, say */
+  /** @param mayPass true if the same call may succeed later, for instance after disk space was freed */
   constructor(
     message: string,
     options?: ErrorOptions,

@@ -2,16 +2,16 @@ import type { Logger } from "pino";
 import { GatewayError } from "./errors.js";
 import type { Ledger } from "./ports/ledger.js";
 
-/** How often the ledger is looked at, in ms. */
+/** The interval of checks of the ledger file, in ms. */
 const LOOK_EVERY_MS = 5000;
-/** Seconds after which a client may try again: somebody has to put the file back. */
+/** Seconds after which a client may retry: the file must be restored first. */
 const RETRY_SECS = 60;
 const REMOVED =
-  "the ledger's file is gone; nothing new is begun until it is back or the gateway is restarted";
+  "the ledger's file is missing; no new turn begins until it is restored or the gateway is restarted";
 
 /**
- * Notices when the ledger's file is removed or replaced while the gateway runs: what is written then is gone with the
- * process, though every write succeeds.
+ * Detects when the ledger's file is removed or replaced while the gateway runs. Writes would then succeed, but be lost
+ * with the process.
  */
 export class LedgerWatch {
   #timer: NodeJS.Timeout | undefined;
@@ -30,7 +30,7 @@ export class LedgerWatch {
     clearInterval(this.#timer);
   }
 
-  /** Throws UNAVAILABLE while the file is gone. */
+  /** Throws UNAVAILABLE while the file is missing. */
   check(): void {
     if (!this.#isGone) return;
     throw new GatewayError("UNAVAILABLE", REMOVED, {
@@ -48,6 +48,6 @@ export class LedgerWatch {
     if (isGone === this.#isGone) return;
     this.#isGone = isGone;
     if (isGone) this.log.error({ err: problem }, REMOVED);
-    else this.log.info("the ledger's file is back");
+    else this.log.info("the ledger's file is available again");
   }
 }

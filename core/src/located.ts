@@ -4,11 +4,11 @@ import { basename, dirname, join, sep } from "node:path";
 /** A path with its links followed, as far as it exists. */
 export interface Located {
   readonly real: string;
-  /** `blocked`: something is there that leads nowhere. */
+  /** `blocked`: the path contains something that cannot be followed. */
   readonly state: "there" | "missing" | "blocked";
 }
 
-/** Follows every link of an absolute path; what does not exist yet counts as it is written. */
+/** Resolves every link of an absolute path; parts that do not exist yet are kept unchanged. */
 export async function locate(path: string): Promise<Located> {
   const missing: string[] = [];
   for (let at = path; ; at = dirname(at)) {
@@ -25,7 +25,7 @@ export async function locate(path: string): Promise<Located> {
   }
 }
 
-/** Whether an absolute path is a folder or lies in it. */
+/** Whether an absolute path is the folder or inside it. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }

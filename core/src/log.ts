@@ -2,12 +2,11 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { redactTokens } from "./approvals/links.js";
 import type { KnownSecrets } from "./secrets.js";
 
-/** How each line begins. */
+/** The beginning of each line. */
 const LEVEL = /^\{"level":"\w+"/;
 
 /**
- * The operator's log: JSON lines, on stderr unless told otherwise, with every known secret, and the tokens of links,
- * taken out of every line.
+ * The operator's log: JSON lines, on stderr by default. Known secrets and tokens of links are removed from every line.
  */
 export function openLog(
   level: string,
@@ -22,7 +21,7 @@ export function openLog(
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
         streamWrite: (line) => {
-          // The level is pino's own word: a secret may be as short as one.
+          // The level is a word of pino's; a short secret may equal it and must not be replaced there.
           const level = LEVEL.exec(line)?.[0] ?? "";
           return level + secrets.redact(redactTokens(line.slice(level.length)));
         },

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Makes a folder, with those above it, that only this user may enter. Not with Node's own `recursive`: that one tries
- * for ever where the file system makes no folders (`/proc/x`).
+ * Creates a folder and its parents, accessible by this user only. Does not use Node's `recursive` option, which loops
+ * forever where the file system cannot create folders (`/proc/x`).
  */
 export function makeFolder(path: string): void {
   if (isFolder(path)) return;
@@ -12,7 +12,7 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another process may have made it in between.
+    // Another process may have created it in the meantime.
     if (!isFolder(path)) throw error;
   }
 }
@@ -29,7 +29,7 @@ function statOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
-    // A file where a folder should be (ENOTDIR), or no right to look: making the folder says which.
+    // A file instead of a folder (ENOTDIR), or missing permission: creating the folder reports which.
     return undefined;
   }
 }

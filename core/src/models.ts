@@ -2,17 +2,17 @@ import type { Logger } from "pino";
 import type { ModelName } from "./ports/engine.js";
 
 const FRESH_MS = 6 * 60 * 60 * 1000;
-/** After a failure the CLI is not asked again at every request. */
+/** The delay after a failure before the CLI is asked again. */
 const RETRY_MS = 60 * 1000;
 
-/** What is offered while the CLI can't tell: the aliases that every version of it knows. */
+/** The list while the CLI cannot provide one: the aliases that every version supports. */
 const BUILT_IN: readonly ModelName[] = [
   { id: "sonnet", name: "Claude Sonnet" },
   { id: "opus", name: "Claude Opus" },
   { id: "haiku", name: "Claude Haiku" },
 ];
 
-/** The models that the CLI offers: kept for 6 h, served stale while they are asked for again. */
+/** The models that the CLI offers: cached for 6 h, served stale during a refresh. */
 export class ModelCatalogue {
   #models: readonly ModelName[] | undefined;
   #askAgainAt = 0;
@@ -24,7 +24,7 @@ export class ModelCatalogue {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Waits for the CLI only when nothing is known yet. */
+  /** Waits for the CLI only if nothing is cached yet. */
   async list(): Promise<readonly ModelName[]> {
     if (this.now() >= this.#askAgainAt) this.#asking ??= this.#refresh();
     if (this.#models === undefined) await this.#asking;
@@ -37,7 +37,7 @@ export class ModelCatalogue {
       this.#askAgainAt = this.now() + FRESH_MS;
     } catch (error) {
       this.#askAgainAt = this.now() + RETRY_MS;
-      this.log.warn({ err: error }, "the CLI did not name its models");
+      this.log.warn({ err: error }, "the CLI did not list its models");
     } finally {
       this.#asking = undefined;
     }

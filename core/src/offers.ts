@@ -16,7 +16,7 @@ import type { Sessions } from "./sessions.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 
-/** Between the comments of a stream that is silent. Plugins have no proxy to keep awake; a reader takes a number. */
+/** The heartbeat interval of a silent stream. Plugins have no proxy to keep open, but a reader requires a number. */
 const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
 
@@ -26,11 +26,11 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly history: SessionHistory;
   readonly turns: RunningTurns;
   readonly dataDir: string;
-  /** Begins the mark of every child process. */
+  /** The prefix of the mark of every child process. */
   readonly marker: string;
 }
 
-/** What the gateway offers to plugins. */
+/** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
   const { ledger, sessions, history, turns, control, approvals, dataDir, marker } = parts;
   return {
@@ -65,7 +65,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
   };
 }
 
-/** The approval service without what is between it and the turns. */
+/** The approval service, without its internal interface to the turns. */
 function approvalsOf(approvalService: Approvals): Approvals {
   return {
     list: (query) => approvalService.list(query),
@@ -123,7 +123,7 @@ function handleOf(turn: Turn): TurnHandle {
   };
 }
 
-/** A plugin acts as a key id; it is nobody's admin. */
+/** A plugin acts as a key, never as the admin. */
 function asCaller(keyId: string): Caller {
   return { keyId, admin: false };
 }

@@ -4,7 +4,7 @@ import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
 const REMOVED =
-  "the ledger's file is gone; nothing new is begun until it is back or the gateway is restarted";
+  "the ledger's file is missing; no new turn begins until it is restored or the gateway is restarted";
 
 describe("the ledger's file", () => {
   let gateway: TestGateway;
@@ -64,7 +64,7 @@ describe("the ledger's file", () => {
     renameSync(`${file}.away`, file);
     await gateway.advance(60_000);
     expect((await answers("/task", { prompt: "Hi" }))[0]).to.equal(200);
-    expect(said()).to.deep.equal([REMOVED, "the ledger's file is back"]);
+    expect(said()).to.deep.equal([REMOVED, "the ledger's file is available again"]);
     expect(existsSync(file)).to.equal(true);
   });
 });

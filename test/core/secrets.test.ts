@@ -69,14 +69,14 @@ describe("secrets that the configuration holds", () => {
 });
 
 describe("a configuration that is read again", () => {
-  it("says what of it takes a restart, and nothing where nothing does", async () => {
+  it("names the settings that need a restart, if any", async () => {
     await using gateway = await createTestGateway();
     const warnings = () => gateway.logs.filter(({ level }) => level === "warn").map(({ msg }) => msg);
     await gateway.reload({});
     expect(warnings()).to.deep.equal([]);
     await gateway.reload({ port: 4000, keys: "admin:another-secret", limits: { header_secs: 7 } });
     expect(warnings()).to.have.length(1);
-    expect(warnings()[0]).to.match(/takes a restart: port, limits, keys$/);
+    expect(warnings()[0]).to.match(/to apply changes of: port, limits, keys$/);
     expect(warnings()[0]).to.not.include("another");
   });
 });

@@ -197,14 +197,14 @@ describe("approvals, parked", function () {
     const [one, two] = [await newSession(gateway), await newSession(gateway)];
     const first = await park(gateway, one, "[[write a.txt A]]");
     const { result } = await turnIn(gateway, first.turnId, "completed");
-    expect(result?.result).to.include("before it expired");
+    expect(result?.result).to.include("expired without a decision");
     expect((await gateway.request(`/approvals/${first.approval.id}`)).body).to.include({ status: "expired" });
     const second = await park(gateway, two, "[[write a.txt A]]");
     await gateway.stop("SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, 6500));
     await gateway.launch(asking({ live_wait_secs: 0.2 }));
     expect((await turnIn(gateway, second.turnId, "completed")).result?.result).to.include(
-      "before it expired",
+      "expired without a decision",
     );
     expect([read(one, "a.txt"), read(two, "a.txt")]).to.deep.equal([undefined, undefined]);
   });

@@ -219,7 +219,7 @@ describe("several calls in one message", function () {
       const { body } = await prompt(gateway, session, "[[subagent [[write s.txt S]]]]");
       expect(Date.now() - began).to.be.greaterThan(3000);
       expect(body).not.to.have.property("pending_approval");
-      expect(body.result).to.include("Nobody decided on this call in time");
+      expect(body.result).to.include("There was no decision on this call in time");
       expect(read(session, "s.txt")).to.equal(undefined);
     });
   });

@@ -180,7 +180,7 @@ const BROKEN: readonly (readonly [string, RegExp])[] = [
   ],
   [
     "hangs-in-apply",
-    /^plugin hangs_in_apply: did not start: apply is not done after 10 s \[CW_PLUGIN_START_TIMEOUT\]$/,
+    /^plugin hangs_in_apply: did not start: apply did not finish within 10 s \[CW_PLUGIN_START_TIMEOUT\]$/,
   ],
   [
     "bad-schema",

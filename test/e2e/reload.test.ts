@@ -97,7 +97,7 @@ const BROKEN: readonly (readonly [string, string, string | RegExp])[] = [
   ],
   ["bytes that are no text", "BYTES", "FILE: must be UTF-8 text"],
   ["a folder in its place", "FOLDER", "FILE: must be a file, got a directory"],
-  ["no file any more", "GONE", /^\S+\/claudeway\.toml is gone; plugins stay as they are$/],
+  ["no file any more", "GONE", /^\S+\/claudeway\.toml is missing; plugins are unchanged$/],
 ];
 
 /** What can only be told by starting it: the plugin stays off, or as it was, and the others follow the file. */

@@ -110,7 +110,7 @@ describe("POST /task with the bypass", () => {
       });
       expect(body).to.include({ success: true, error: null }).and.not.have.property("permission_denials");
       expect(readFileSync(join(workdir, "where.txt"), "utf8")).to.equal(`${workdir}\n`);
-      expect(gateway.stdout).to.include("Permissions: bypassed. Every tool call runs, unasked");
+      expect(gateway.stdout).to.include("Permissions: bypassed. Every tool call runs without asking");
     } finally {
       await gateway.dispose();
     }

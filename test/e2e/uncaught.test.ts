@@ -33,7 +33,7 @@ describe("what a plugin throws where nobody catches it", () => {
     it(`is named, and the gateway goes on: ${way}`, async () => {
       await gateway.request(`/uncaught/${way}`);
       expect(await line(text)).to.deep.include({ level: "error", plugin: "uncaught" });
-      expect((await line(text))["msg"]).to.match(/^plugin uncaught: nobody caught: /);
+      expect((await line(text))["msg"]).to.match(/^plugin uncaught: uncaught error: /);
       const { status, body } = await gateway.request("/task", { body: { prompt: "go on" } });
       expect([status, body["success"]]).to.deep.equal([200, true]);
     });

@@ -88,7 +88,7 @@ describe("a test gateway's time", () => {
     await gateway.advance(24 * HOUR_MS);
     expect(await gateway.approvals.list()).to.have.nested.property("[0].status", "expired");
     const answer = await (await gateway.fetch(`/turns/${pending?.turn_id}`)).json();
-    expect(answer).to.have.nested.property("result.result").that.contains("before it expired");
+    expect(answer).to.have.nested.property("result.result").that.contains("expired without a decision");
   });
 
   it("ends a turn that runs past its time", async () => {

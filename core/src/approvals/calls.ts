@@ -30,12 +30,12 @@ const DEFAULT_LIVE_WAIT_SECS = 60;
 const DEFAULT_MAX_HOLD_SECS = 600;
 
 const EARLIER =
-  "Nobody decided on this call in time, so it was not run. " +
-  "If you still need it, make it again on its own: one tool call in a message, so that it can wait for a decision.";
-const HELD_TOO_LONG = "Nobody decided on this call in time, so it was not run.";
-const EXPIRED = "Nobody decided on this call before it expired, so it was not run.";
+  "There was no decision on this call in time, so it was not run. " +
+  "If you still need it, repeat it as the only tool call of a message, so that it can wait for a decision.";
+const HELD_TOO_LONG = "There was no decision on this call in time, so it was not run.";
+const EXPIRED = "This call expired without a decision, so it was not run.";
 const WITHDRAWN = "This call was withdrawn, so it was not run.";
-const BROKEN = "The gateway could not have this call decided, so it was not run.";
+const BROKEN = "The gateway could not get a decision on this call, so it was not run.";
 
 /** Decides the tool calls of one turn by the plugins' rules, or by a person: first live, then parked. */
 export class TurnCalls implements CallDecider {
@@ -51,7 +51,7 @@ export class TurnCalls implements CallDecider {
     this.#granted = [...options.granted];
   }
 
-  /** The request whose call the CLI was told to keep; the turn parks for it. */
+  /** The request whose call the CLI keeps; the turn parks for it. */
   get parking(): Approval | undefined {
     return this.#parking;
   }
@@ -106,7 +106,7 @@ export class TurnCalls implements CallDecider {
     this.#closed.add(toolUseId);
     log.warn(
       { turn_id: turn.id, tool, tool_use_id: toolUseId },
-      `a call that was allowed is denied: ${message}`,
+      `an allowed call is denied after all: ${message}`,
     );
     return { answer: "deny", message };
   }

@@ -46,7 +46,7 @@ export class Expiry {
       await this.parts.expire();
       await this.schedule();
     } catch (error) {
-      this.parts.log.error({ err: error }, "requests that are due could not be expired; trying again");
+      this.parts.log.error({ err: error }, "due approval requests could not be expired; trying again");
       this.#arm(RETRY_MS);
     }
   }

@@ -13,7 +13,7 @@ export const LINK_PATH = "/approvals/link";
 export class LinkSigner {
   constructor(private readonly key: Buffer) {}
 
-  /** Uses the key in the data folder, which is made on the first start. */
+  /** Uses the key in the data folder, which is created on the first start. */
   static open(dataDir: string): LinkSigner {
     const file = join(dataDir, "link-key");
     const key = readOrCreate(file, () => randomBytes(KEY_BYTES));

@@ -48,7 +48,7 @@ export function spentPage({ status, decision }: Approval): string {
 }
 
 export function unusablePage(): string {
-  return page("Link not valid", "<p>This link is not valid, or has expired.</p>");
+  return page("Invalid link", "<p>This link is invalid or has expired.</p>");
 }
 
 /** The decision in a submitted form of `requestPage`. Throws BAD_REQUEST. */
@@ -85,7 +85,7 @@ function toolFields(): string {
     `<label><input type="radio" name="scope" value="once" checked> this once</label>`,
     `<label><input type="radio" name="scope" value="session"> exactly this call, for the rest of the session</label>`,
     `</fieldset>`,
-    `<label>If denied, tell Claude why <input type="text" name="message" maxlength="10000"></label>`,
+    `<label>If denied, the reason for Claude <input type="text" name="message" maxlength="10000"></label>`,
   ].join("\n");
 }
 

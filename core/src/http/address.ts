@@ -2,7 +2,9 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 
-/** Checks that the address can be listened on, before anything is opened. Rejects with Node's error if it can't. */
+/**
+ * Checks that the gateway can listen on the address, before anything is opened. Rejects with Node's error otherwise.
+ */
 export async function tryAddress(host: string, port: number): Promise<void> {
   const server = createServer();
   server.listen(port, host);
@@ -11,7 +13,7 @@ export async function tryAddress(host: string, port: number): Promise<void> {
   await once(server, "close");
 }
 
-/** What Node said about an address, in one line for the operator; any other error as it is. */
+/** Converts Node's error about an address to one line for the operator; any other error is returned unchanged. */
 export function explainListening(error: unknown, { config: { host, port }, origins }: LoadedConfig): unknown {
   const { host: hostOrigin = "--host", port: portOrigin = "--port" } = origins;
   switch (error instanceof Error && "code" in error ? error.code : undefined) {

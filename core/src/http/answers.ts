@@ -29,7 +29,7 @@ function stopWhenClientGoes({ res }: GatewayContext, view: StartedTurn["view"]):
   const stop = () => {
     if (!res.writableFinished) view.stop("disconnected");
   };
-  // The client may have disconnected while the turn began; no event reports that any more.
+  // The client may have disconnected while the turn began; there is no event for that.
   if (res.destroyed) stop();
   else res.once("close", stop);
 }

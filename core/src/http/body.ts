@@ -9,13 +9,13 @@ import { JsonShape } from "./json-shape.js";
 /** A byte order mark, which some clients begin with; JSON must not (RFC 8259, 8.1), but parsers may ignore it. */
 const BOM = "\uFEFF";
 
-/** Bounds each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE where too much is read at once. */
+/** Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once. */
 export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
   return (ctx, next) => {
     const { req } = ctx;
     if (!(req instanceof IncomingRequest && req.hasBody)) return next();
     return new Promise<void>((resolve, reject) => {
-      // A route may read in a way that never hears of it.
+      // A route may read the body in a way that misses the error.
       req.bound(boundOf(ctx), reject);
       next().then(resolve, reject);
     });
@@ -89,7 +89,7 @@ export function bodyAs<Name extends SchemaName>(ctx: GatewayContext, schema: Nam
   return checkedAs(schema, ctx.request.body);
 }
 
-/** The same for JSON that came another way. */
+/** The same for JSON from another source. */
 export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown): SchemaTypes[Name] {
   const checked = validateInPlace(schema, value);
   if (!checked.ok) throw clientError("BAD_REQUEST", checked.message);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import proxyAddr from "proxy-addr";
 
-/** Longer than any address; what a client makes up is remembered. */
+/** Longer than any address. Clients can forge addresses, and they are kept in memory. */
 const MAX_ADDRESS = 64;
 
 /** Finds the address of a request's client behind trusted proxies. */
@@ -25,12 +25,12 @@ export class ClientAddresses {
   }
 }
 
-/** An address without the form that IPv6 gives to one of IPv4. */
+/** Converts an IPv4-mapped IPv6 address to IPv4. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
-/** Who counts as one: an address of IPv4, a network of 64 bits of IPv6, which a household has. */
+/** The unit that limits apply to: an IPv4 address, or an IPv6 /64 network, the usual size for one household. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = [], tail = []] = address.split("::").map((part) => (part === "" ? [] : part.split(":")));

@@ -10,13 +10,13 @@ declare module "koa" {
   }
 }
 
-/** What the gateway knows of a request; one object per request. */
+/** The state of a request; one object per request. */
 export interface GatewayState {
-  /** Names the request in logs; sent as `X-Request-Id`. */
+  /** The id of the request in logs; sent as `X-Request-Id`. */
   requestId: string;
   /** The client's address, behind any trusted proxies. */
   clientAddress: string;
-  /** Where no key is needed: who sends it has proved who they are. */
+  /** On routes without a key: true if the sender is authenticated by other means. */
   known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
@@ -25,7 +25,7 @@ export interface GatewayState {
 export type GatewayContext = Koa.ParameterizedContext<GatewayState>;
 export type GatewayMiddleware = Koa.Middleware<GatewayState>;
 
-/** The authenticated caller. Throws where a route forgot to ask for one. */
+/** The authenticated caller. Throws if the route does not authenticate. */
 export function callerOf(ctx: { readonly state: GatewayState }): Caller {
   if (ctx.state.caller === undefined) throw new Error("the route does not authenticate");
   return ctx.state.caller;

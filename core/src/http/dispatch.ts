@@ -31,7 +31,7 @@ export function requestHook(kernel: Kernel): GatewayMiddleware {
   };
 }
 
-/** Throws what a plugin refuses the request with, or what broke in one. */
+/** Throws the refusal or the fault of a plugin. */
 export async function admitRequest(kernel: Kernel, request: RequestInfo): Promise<void> {
   const refusal = await kernel.hooks.request.promise(request);
   if (refusal !== undefined) throw refusal;
@@ -46,7 +46,7 @@ export function routesWhere(
   return (ctx, next) => (isFor(ctx) ? routes(ctx, next) : next());
 }
 
-/** Hands requests below a plugin's prefix to that plugin. */
+/** Passes requests below a plugin's prefix to that plugin. */
 export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): GatewayMiddleware {
   return (ctx, next) => {
     const { path } = ctx;
@@ -66,15 +66,12 @@ async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMid
     belowPrefix(ctx, mount.prefix, () =>
       enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),
     );
-  // A plugin may take forms or raw bodies too: those it reads itself.
+  // Only JSON is parsed here; a plugin may read forms or raw bodies itself.
   if (ctx.is("application/json")) await parseJson(ctx, route);
   else await route();
 }
 
-/**
- * Answers 405 where a path that is some route's own (`/session/start`) would pass for an id on another
- * (`/session/:id`).
- */
+/** Answers 405 if a fixed path (`/session/start`) would otherwise match as an id of another route (`/session/:id`). */
 export function ownPathsFirst({ stack }: RouteList): GatewayMiddleware {
   const methods = new Map<string, Set<string>>();
   for (const layer of stack) {
@@ -88,13 +85,13 @@ export function ownPathsFirst({ stack }: RouteList): GatewayMiddleware {
   };
 }
 
-/** As the router reads a path: in whatever case, with or without a slash at its end. */
+/** Matches like the router: case-insensitive, with or without a trailing slash. */
 function canonicalPath(path: string): string {
   const lower = path.toLowerCase();
   return lower.endsWith("/") ? lower.slice(0, -1) : lower;
 }
 
-/** Answers 405 with `Allow` where the path is right and the method isn't, else 404. */
+/** Answers 405 with `Allow` if only the method does not match, else 404. */
 export function notAllowed(router: RouteList): GatewayMiddleware {
   return (ctx) => refuseMethod(ctx, router);
 }
@@ -103,7 +100,7 @@ function enterMount({ enter }: Mount, call: () => Promise<unknown>): Promise<unk
   return enter === undefined ? call() : enter(call);
 }
 
-/** A plugin's routes are written as if its prefix weren't there. */
+/** Removes the prefix, which a plugin's routes do not contain. */
 async function belowPrefix(
   ctx: GatewayContext,
   prefix: string,
@@ -120,7 +117,7 @@ async function belowPrefix(
 
 const MIDDLEWARE = new WeakMap<Router, GatewayMiddleware>();
 
-/** A router as middleware of the gateway's, composed once. */
+/** Composes a router as middleware of the gateway, once. */
 function middlewareOf(router: Router): GatewayMiddleware {
   const known = MIDDLEWARE.get(router);
   if (known !== undefined) return known;
@@ -131,7 +128,7 @@ function middlewareOf(router: Router): GatewayMiddleware {
   return middleware;
 }
 
-/** `asked` is the path as the client knows it. */
+/** `asked` is the path as the client sent it. */
 async function refuseMethod(ctx: GatewayContext, router: RouteList, asked = ctx.path): Promise<never> {
   const methods = new Set(
     router.stack.filter((layer) => layer.match(ctx.path)).flatMap((layer) => layer.methods),

@@ -7,7 +7,7 @@ import { redactTokens } from "../approvals/links.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
-/** Turns anything that a route throws into an error answer. For a defect of the gateway the client gets only an id. */
+/** Converts any error of a route to a response. For a defect of the gateway, the client gets only an id. */
 export function errorResponses(log: Logger): GatewayMiddleware {
   return async (ctx, next) => {
     try {
@@ -25,12 +25,12 @@ export function sendError(ctx: GatewayContext, error: GatewayError): void {
   ctx.body = errorView(error);
 }
 
-/** An error as clients read it. */
+/** The body of an error response. */
 function errorView({ message, code, options }: GatewayError): ErrorResponse {
   return { error: message, code, ...options.details };
 }
 
-/** The error that a client may see, or undefined for a defect of ours. */
+/** The error that a client may see, or undefined for a defect of the gateway. */
 export function toGatewayError(thrown: unknown): GatewayError | undefined {
   if (thrown instanceof GatewayError) return thrown;
   return isRefusal(thrown) ? refusalToError(thrown) : undefined;
@@ -40,12 +40,12 @@ function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError
   const id = ctx.state.requestId;
   log.error(
     { err: thrown, request_id: id, method: ctx.method, path: redactTokens(ctx.path) },
-    "a request broke",
+    "a request failed with an internal error",
   );
   return internalError(id);
 }
 
-/** The error that a client gets for a defect of the gateway; `id` finds it in the log. */
+/** The error for a defect of the gateway; the log has the details under `id`. */
 export function internalError(id: string): GatewayError {
   return new GatewayError("INTERNAL_ERROR", `internal error; quote ${id}`, { details: { id } });
 }
@@ -56,7 +56,7 @@ const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "TIMEOUT",
 };
 
-/** Answers what Node refuses before Koa sees it, in the same shape. */
+/** Answers requests that Node refuses before Koa sees them, in the same format. */
 export function answerUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const code = PARSER_ERRORS[error.code ?? ""] ?? "BAD_REQUEST";
   const message =

@@ -14,7 +14,7 @@ interface Connection {
   answered: (() => void) | undefined;
 }
 
-/** The requests of each connection that are not over: there are several where a client sends ahead (pipelining). */
+/** The unfinished requests of each connection; there are several if the client uses pipelining. */
 export class Exchanges {
   readonly #connections = new WeakMap<Duplex, Connection>();
 
@@ -33,7 +33,7 @@ export class Exchanges {
     return this.#openOf(socket).length > 0;
   }
 
-  /** The response that is written to the socket now. */
+  /** The response that is being written to the socket. */
   current(socket: Duplex): ServerResponse | undefined {
     return this.#openOf(socket)[0]?.response;
   }
@@ -50,7 +50,7 @@ export class Exchanges {
     });
   }
 
-  /** Whether what is written to the socket now is the answer to what could not be read, and to nothing else. */
+  /** Whether the current response on the socket is the one to the unreadable request, and no other. */
   canAnswer(socket: Duplex): boolean {
     const [first, second] = this.#openOf(socket);
     if (first === undefined) return true;

@@ -4,10 +4,10 @@ import { clientError, type GatewayError } from "../errors.js";
 const FREE_FAILURES = 3;
 const FIRST_WAIT_MS = 1000;
 const MAX_WAIT_MS = 60_000;
-/** After so long without another one, failures are forgotten. */
+/** Failures are forgotten after this time without another one. */
 const FORGOTTEN_MS = 15 * 60_000;
 const MAX_REMEMBERED = 10_000;
-/** Attempts of one side that may be under way at once: what they are is known only when they are over. */
+/** Concurrent attempts allowed per client: whether they fail is known only when they end. */
 const MAX_AT_ONCE = 32;
 
 interface Failures {
@@ -15,16 +15,14 @@ interface Failures {
   readonly at: number;
 }
 
-/**
- * Slows down whoever guesses, place by place and address by address: after three, 1 s, 2 s, 4 s … a minute in between.
- */
+/** Slows down guessing, per route and address: after three failures, the delay is 1 s, 2 s, 4 s … up to a minute. */
 export class GuessThrottle {
   readonly #failures = new Map<string, Failures>();
   readonly #underWay = new Map<string, number>();
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** Milliseconds until `who` may try again; 0: now. */
+  /** Milliseconds until `who` may try again; 0 if now. */
   waitMs(who: string): number {
     const failures = this.#recent(who);
     if (failures === undefined || failures.count < FREE_FAILURES) return 0;
@@ -39,8 +37,9 @@ export class GuessThrottle {
   }
 
   /**
-   * Begins an attempt whose outcome is known only later. Call the returned function at its end, with whether it failed.
-   * Throws TOO_MANY_REQUESTS while `who` has to wait, and for too many at once: one at a time after three failures.
+   * Begins an attempt whose outcome is known later. Call the returned function at its end, with whether it failed.
+   * Throws TOO_MANY_REQUESTS while `who` must wait, and for too many concurrent attempts: one at a time after three
+   * failures.
    */
   begin(who: string): (failed: boolean) => void {
     this.check(who);
@@ -58,7 +57,7 @@ export class GuessThrottle {
 
   failed(who: string): void {
     const count = (this.#recent(who)?.count ?? 0) + 1;
-    // The latest goes to the end, so that the first in the map is the one to forget.
+    // The latest is moved to the end, so that the first entry of the map is the oldest.
     this.#failures.delete(who);
     this.#failures.set(who, { count, at: this.now() });
     const [oldest] = this.#failures.keys();

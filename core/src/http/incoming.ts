@@ -9,9 +9,9 @@ export interface BodyBound {
   readonly budget: ByteBudget;
 }
 
-/** A request as the gateway's server makes it: however its body is read, it can be bounded. */
+/** The request class of the gateway's server: its body is limited however it is read. */
 export class IncomingRequest extends IncomingMessage {
-  /** Why it is refused before anything else of it is looked at. */
+  /** The reason to refuse the request before anything else is examined. */
   refusal: GatewayError | undefined;
   /** Called once its answer was sent or its client has gone. `Exchanges` listens for that anyway. */
   whenOver: (() => void) | undefined;
@@ -27,20 +27,20 @@ export class IncomingRequest extends IncomingMessage {
   }
 
   /**
-   * Bounds the body. Throws PAYLOAD_TOO_LARGE or UNAVAILABLE where that is clear at once; what is too much later, or
-   * `refuse`d, breaks off whoever reads it, and is told to `onProblem`.
+   * Limits the body. Throws PAYLOAD_TOO_LARGE or UNAVAILABLE if the declared length is too large. If the limit is
+   * exceeded later, or `refuse` is called, reading fails and `onProblem` is called.
    */
   bound(bound: BodyBound, onProblem: (problem: GatewayError) => void): void {
     if (Math.max(declaredBytes(this), this.#received) > bound.limitBytes) throw tooLarge(bound);
     this.#onProblem = onProblem;
-    // All of it is here: nothing more has to be waited for.
+    // The whole body has arrived.
     if (this.complete) return;
     this.#bound = bound;
     this.#check(this.#received);
     if (this.#problem !== undefined) throw this.#problem;
   }
 
-  /** Reads no more of the body. The connection stays, for the answer. */
+  /** Stops reading the body. The connection stays open for the response. */
   refuse(problem: GatewayError): void {
     if (this.#problem !== undefined) return;
     this.#problem = problem;
@@ -56,7 +56,7 @@ export class IncomingRequest extends IncomingMessage {
       this.#received += chunk.length;
       this.#check(chunk.length);
     }
-    // What still comes is thrown away, until the server hangs up.
+    // Further data is discarded until the server closes the connection.
     return this.#problem !== undefined || super.push(chunk, encoding);
   }
 
@@ -82,7 +82,7 @@ export class IncomingRequest extends IncomingMessage {
   }
 }
 
-/** How long a request says that its body is; 0 where it says nothing. Node has checked that it is a number. */
+/** The declared length of the body; 0 if it is not declared. Node has checked that it is a number. */
 function declaredBytes({ headers }: IncomingMessage): number {
   return Number(headers["content-length"] ?? 0);
 }

@@ -19,7 +19,7 @@ export class JsonShape {
   /** True if the previous chunk ended with a backslash, which escapes the next character. */
   #escaped = false;
 
-  /** What is wrong so far, in words. */
+  /** The problem found so far, if any. */
   take(piece: Buffer): string | undefined {
     let at = 0;
     while (at < piece.length) {
@@ -31,7 +31,7 @@ export class JsonShape {
     return undefined;
   }
 
-  /** Stops early where there is too much of something. */
+  /** Stops early if a limit is exceeded. */
   #startOfString(piece: Buffer, from: number): number {
     let levels = this.#levels;
     let items = this.#items;

@@ -8,7 +8,7 @@ import { IncomingRequest } from "./incoming.js";
 
 /** Routes that need no key. */
 export interface OpenRoutes {
-  /** Names them in the count of refusals. */
+  /** The name under which refusals are counted. */
   readonly prefix: string;
   readonly isKnown?: ((headers: IncomingHttpHeaders) => boolean) | undefined;
 }
@@ -16,16 +16,16 @@ export interface OpenRoutes {
 export interface OpenRoutesOptions {
   readonly keyring: Keyring;
   readonly guesses: GuessThrottle;
-  /** Undefined: the request's route needs a key. */
+  /** Returns undefined if the route requires a key. */
   readonly openRoutes: (ctx: GatewayContext) => OpenRoutes | undefined;
 }
 
-/** What the sender did wrong; 409 and 410 are another's doing. */
+/** Statuses that the sender caused; 409 and 410 are caused by others. */
 const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 413, 415]);
 
 /**
- * Slows down strangers who are refused again and again where no key is needed, before what they send is read. Whoever has
- * proved who they are does not wait.
+ * Slows down unauthenticated clients that are refused repeatedly on routes without a key, before their body is read.
+ * Clients that are authenticated by other means do not wait.
  */
 export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOptions): GatewayMiddleware {
   return (ctx, next) => {
@@ -55,7 +55,7 @@ export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOption
       failed = REFUSED.has(toGatewayError(error)?.status ?? 500);
       throw error;
     } finally {
-      // A route that lets somebody in names them.
+      // A route sets this when it authenticates the sender.
       const isIn = ctx.state.caller !== undefined;
       end(failed && !isIn);
       if (isIn && !failed) guesses.succeeded(who);

@@ -9,13 +9,13 @@ import type { Context } from "koa";
 const compress = promisify(gzip);
 const A_YEAR = "public, max-age=31536000, immutable";
 
-/** The pages of a plugin, and what browsers may do on them. */
+/** The static pages of a plugin, and their content security policy. */
 export interface Pages {
-  /** Absolute paths of files, by the path that they are served at below the mount: `/index.html`, `/assets/a-Dk3f.js`. */
+  /** Absolute paths of files, by the URL path below the mount: `/index.html`, `/assets/a-Dk3f.js`. */
   readonly files: Readonly<Record<string, string>>;
   /**
-   * Directives of the `Content-Security-Policy`, as in `script-src 'self'`. Without more of them, pages load nothing, and
-   * no other page shows them in a frame.
+   * Additional directives of the `Content-Security-Policy`, such as `script-src 'self'`. By default, pages load
+   * nothing and cannot be framed.
    */
   readonly policy: readonly string[];
   /** Whether the file at a path never changes, because its name changes with its content; false unless given. */
@@ -29,9 +29,9 @@ interface Asset {
 }
 
 /**
- * Routes that serve files: compressed, cached by content, with headers that keep other sites out. `/` is `/index.html`,
- * whose links are relative, so that the pages work below whatever prefix a proxy serves them. A file is read when it is
- * first asked for, and kept.
+ * Creates routes that serve files: compressed, cached by content hash, with headers that block other sites. `/` serves
+ * `/index.html`, whose links are relative, so that the pages work below any prefix of a proxy. Files are read on the
+ * first request and kept in memory.
  */
 export function pageRouter({ files, policy, immutable = () => false }: Pages): Router {
   const router = new Router();
@@ -69,12 +69,12 @@ function kept(assets: Map<string, Promise<Asset>>, file: string): Promise<Asset>
   if (known !== undefined) return known;
   const asset = readAsset(file);
   assets.set(file, asset);
-  // What could not be read is tried again.
+  // A failed read is retried on the next request.
   asset.catch(() => assets.delete(file));
   return asset;
 }
 
-/** By content: npm gives every packed file one and the same time. */
+/** The content hash: npm gives every packed file the same modification time. */
 async function readAsset(file: string): Promise<Asset> {
   const body = await readFile(file);
   const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
@@ -93,7 +93,7 @@ function sendAsset(ctx: Context, file: string, { body, gzipped }: Asset): void {
   ctx.body = zipped ? gzipped : body;
 }
 
-/** Links in the pages are relative to the folder, which needs its slash. */
+/** Relative links in the pages need the trailing slash. */
 function redirectToFolder(ctx: Context): boolean {
   const [path = ""] = ctx.originalUrl.split("?", 1);
   if (path.endsWith("/")) return false;

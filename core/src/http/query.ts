@@ -1,12 +1,12 @@
 import { clientError } from "../errors.js";
 import type { GatewayContext } from "./context.js";
 
-/** Which part of a list: `?page` (1 unless given) and `?limit` (20). Throws BAD_REQUEST. */
+/** The page of a list: `?page` (default 1) and `?limit` (default 20). Throws BAD_REQUEST. */
 export function pageOf(ctx: GatewayContext): { readonly page: number; readonly limit: number } {
   return { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 1000) };
 }
 
-/** A whole number from 1 on in the query string. Throws BAD_REQUEST. */
+/** Reads an integer of at least 1 from the query string. Throws BAD_REQUEST. */
 function wholeNumber(ctx: GatewayContext, name: string, standard: number, most: number): number {
   const given = ctx.query[name];
   if (given === undefined) return standard;

@@ -19,33 +19,31 @@ import { takeUpgrades, type UpgradeListener } from "./upgrade.js";
 /** Headers of a request, name and value together, in bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_HEADERS = 200;
-/** How often connections are looked through for slow requests, in ms, unless a limit is shorter than that. */
+/** The interval of checks for slow requests, in ms, unless a limit is shorter. */
 const CHECK_MS = 5_000;
 /** A client that reads nothing of its answer for this long is disconnected, in ms. */
 const STALLED_MS = 120_000;
-/** How long what still comes from a client that has had its answer is read and thrown away, in ms. */
+/** How long data from a client that already has its response is read and discarded, in ms. */
 const LINGER_MS = 1_000;
-/**
- * The share of the files that the process may open which connections may take; the CLI and the ledger need some too.
- */
+/** The share of the limit of open files that connections may use; the CLI and the ledger need files too. */
 const SHARE_OF_FILES = 0.9;
 
-/** What the server hands requests on to. */
+/** The handlers of the server's requests. */
 export interface Handlers {
   readonly request: RequestListener;
   /** Handles WebSocket handshakes, once earlier requests are answered. Without it, handshakes are plain requests. */
   readonly webSocket?: UpgradeListener;
 }
 
-/** Node's server in front of the chain. What it would refuse by itself without a word is refused here, in our words. */
+/** Creates Node's server. Requests that Node would refuse by itself get the gateway's own error responses. */
 export function createHttpServer(handlers: Handlers, limits: Settings["limits"]): Server {
   const headersTimeout = limits.header_secs * 1000;
   const exchanges = new Exchanges();
   const begin = (request: IncomingRequest, response: ServerResponse) => {
     exchanges.begin(request, response);
-    // Taken now: a request that a route gives up reading has none any more.
+    // Read now: a request has no socket any more once a route stops reading it.
     const { socket } = request;
-    // Who is answered already (too large, no key) has no reason to go on sending.
+    // A client that already has its response (too large, no key) has no reason to continue sending.
     if (request.hasBody)
       response.once("finish", () => request.complete || lingerOn(socket, () => request.complete));
     request.refusal = problemOf(request);
@@ -62,9 +60,8 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
     },
     begin,
   );
-  // Node's own count drops the rest without a word, or says something else, by its version; ours is in `checkHttp`, and
-  // how
-  // many there can be is bounded by their size.
+  // Depending on its version, Node drops excess headers silently or answers differently. `checkHttp` counts them,
+  // and their size bounds their number.
   server.maxHeadersCount = 0;
   server.maxConnections = connectionLimit(limits.connections);
   server.on("checkExpectation", begin);
@@ -72,14 +69,15 @@ export function createHttpServer(handlers: Handlers, limits: Settings["limits"])
   takeUpgrades(server, exchanges, handlers.webSocket);
   refuseTunnels(server, exchanges);
   server.timeout = STALLED_MS;
-  // Who waits for an answer is silent, and may be; who does not take it, or asks for none, is hung up on.
+  // A client that waits for its response may be idle; one that does not read it, or sends no request, is
+  // disconnected.
   server.on("timeout", (socket) => {
     if (!exchanges.any(socket) || socket.writableLength > 0) socket.destroy();
   });
   return server;
 }
 
-/** Answers what Node can't read where an answer can be told from those that are under way, and hangs up. */
+/** Answers an unreadable request if no other response is being written, and closes the connection. */
 function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, socket: Duplex) => void {
   const refused = new WeakSet<Duplex>();
   return (error, socket) => {
@@ -95,7 +93,7 @@ function refuseUnparsed(exchanges: Exchanges): (error: NodeJS.ErrnoException, so
   };
 }
 
-/** Hangs up in a moment, unless something is over by then: at once would be a reset, and take the answer along. */
+/** Closes the connection after a delay: closing at once would reset it and discard the response. */
 export function lingerOn(socket: Duplex, over: () => boolean = () => false): void {
   const stop = () => clearTimeout(hangUp);
   const hangUp = setTimeout(() => {
@@ -114,7 +112,10 @@ function refuseTunnels(server: Server, exchanges: Exchanges): void {
   });
 }
 
-/** Refuses what `checkHttp` does, and hangs up: who gets that wrong may get the next request's beginning wrong. */
+/**
+ * Answers requests that `checkHttp` refuses and closes the connection, because the start of the next request is
+ * uncertain.
+ */
 export function refuseBadHttp(): GatewayMiddleware {
   return (ctx, next) => {
     const refusal = ctx.req instanceof IncomingRequest ? ctx.req.refusal : undefined;
@@ -177,7 +178,7 @@ function isHost(text: string, index: number): boolean {
   return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
 }
 
-/** The configured limit, or what the system allows if that is less: without a file left, nothing works any more. */
+/** The configured limit, or the system's if that is lower: without free file descriptors, nothing works. */
 function connectionLimit(configured: number): number {
   return Math.min(configured, Math.floor(openFilesLimit() * SHARE_OF_FILES));
 }

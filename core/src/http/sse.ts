@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { ReadOptions, TurnStream } from "../turns/stream.js";
 import type { GatewayContext } from "./context.js";
 
-/** A comment after this many ms without an event keeps proxies from hanging up. */
+/** A comment after this many ms without an event keeps proxies from closing the connection. */
 export const HEARTBEAT_MS = 15_000;
 
 /**
@@ -17,7 +17,7 @@ export function sendEvents(
   sendFrames(ctx, stream.read({ ...options, heartbeatMs: HEARTBEAT_MS }));
 }
 
-/** Answers with whatever frames come, as server-sent events; null is a comment. */
+/** Sends frames as server-sent events; null is a comment. */
 export function sendFrames(ctx: GatewayContext, frames: AsyncIterable<SentFrame | null>): void {
   ctx.set({
     "content-type": "text/event-stream; charset=utf-8",
@@ -29,11 +29,11 @@ export function sendFrames(ctx: GatewayContext, frames: AsyncIterable<SentFrame 
     objectMode: false,
     highWaterMark: 16_384,
   });
-  // The first event may be long in coming; who asked is to know its turn at once.
+  // The headers are sent at once, since the first event may take long and the client needs the id of its turn.
   ctx.flushHeaders();
 }
 
-/** One event. A text goes as it is, anything else as JSON. */
+/** Formats one event. A string is sent unchanged, anything else as JSON. */
 interface SentFrame {
   readonly id: number;
   readonly event: string;
@@ -46,7 +46,7 @@ async function* encode(frames: AsyncIterable<SentFrame | null>): AsyncGenerator<
 
 function encodeFrame({ id, event, data }: SentFrame): string {
   const text = typeof data === "string" ? data : JSON.stringify(data);
-  // A line break of any kind ends a `data:` line; the reader joins the lines with \n again.
+  // Any line break ends a `data:` line; the client joins the lines with \n.
   const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   return `id: ${id}\nevent: ${event}\n${lines.join("")}\n`;
 }

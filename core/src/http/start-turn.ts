@@ -7,17 +7,17 @@ import type { Turn } from "../turns/turn.js";
 import type { TurnView, TurnViews } from "../turns/view.js";
 import { callerOf, type GatewayContext } from "./context.js";
 
-/** A turn that a request asked for, new or known before. */
+/** The turn of a request: a new one or an existing one. */
 export interface StartedTurn {
   readonly view: TurnView;
-  /** True: the turn runs on when this client goes away. */
+  /** True if the turn keeps running when this client disconnects. */
   readonly detach: boolean;
 }
 
 /** Begins the turn with this id. */
 export type BeginTurn = (turnId: string) => Promise<Turn>;
 
-/** Starts the turns that requests ask for; one that was sent before with the same `Idempotency-Key` joins its turn. */
+/** Starts the turns of requests. A request with a used `Idempotency-Key` joins its existing turn. */
 export class TurnStarter {
   /** Turns that are claimed but have not begun: a second request must wait to join them. */
   readonly #beginning = new Map<string, Promise<TurnView>>();
@@ -28,7 +28,7 @@ export class TurnStarter {
     private readonly log: Logger,
   ) {}
 
-  /** Starts the turn under `turnId`, unless the request was sent before: then its turn is picked up. */
+  /** Starts the turn under `turnId`, or joins the turn of an earlier identical request. */
   async start(
     ctx: GatewayContext,
     body: { readonly detach: boolean },
@@ -38,7 +38,7 @@ export class TurnStarter {
     const idempotencyKey = keyOf(ctx);
     if (idempotencyKey === undefined) {
       const turn = await begin(turnId);
-      // Whoever decides on another turn's call may go away without ending that.
+      // A client that decides a call of another turn may disconnect without interrupting that turn.
       const detach = body.detach || turn.info.id !== turnId;
       return { view: this.views.follow(turn), detach };
     }
@@ -60,9 +60,9 @@ export class TurnStarter {
 
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
     const beginning = begin(claim.turnId).then(async (turn) => {
-      // A decision on a call of a turn that waits: that one goes on, and no other begins.
+      // A decision on a call of a waiting turn resumes that turn; no new one begins.
       if (turn.info.id !== claim.turnId) await this.ledger.idempotency.redirect(claim, turn.info.id);
-      // A refused turn cost nothing: the same request may be tried again.
+      // A refused turn has no cost, so the same request may be retried.
       void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
       return this.views.follow(turn);
     });
@@ -79,7 +79,7 @@ export class TurnStarter {
 
   async #release(claim: IdempotencyClaim): Promise<void> {
     await this.ledger.idempotency.release(claim).catch((error: unknown) => {
-      this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key was not given back");
+      this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key could not be released");
     });
   }
 }
@@ -94,7 +94,7 @@ function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    // Not valid percent-encoding: kept as it is, and no id looks like that.
+    // Invalid percent-encoding is kept; no id has that form.
     return segment;
   }
 }

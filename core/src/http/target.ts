@@ -1,15 +1,15 @@
 import { GatewayError } from "../errors.js";
 
-/** Bytes of a request target. No valid request needs a tenth of that. */
+/** The maximum length of a request target, in bytes. Valid requests need less than a tenth of it. */
 const MAX_TARGET_BYTES = 8192;
-/** Koa reads the query in a time that grows with the square of its parameters. */
+/** Koa parses the query in time quadratic in the number of parameters. */
 const MAX_PARAMETERS = 100;
 
 const ABSOLUTE = /^https?:\/\/([^/?#]+)/i;
 
 /**
- * The path and query of a request target (RFC 9112, 3.2), as every part of the gateway reads it: without the scheme and
- * host that the absolute form begins with. Throws BAD_REQUEST, or HEADERS_TOO_LARGE where it is too long.
+ * Normalises a request target (RFC 9112, 3.2) to path and query, without the scheme and host of the absolute form.
+ * Throws BAD_REQUEST, or HEADERS_TOO_LARGE if it is too long.
  */
 export function normalTarget(target: string): string {
   if (target.length > MAX_TARGET_BYTES) {
@@ -25,7 +25,7 @@ export function normalTarget(target: string): string {
   return normal;
 }
 
-/** The path of a target, also of one that is refused. */
+/** The path of a target, even if the target is refused. */
 export function pathOf(target: string): string {
   const end = target.indexOf("?");
   return end === -1 ? target : target.slice(0, end);

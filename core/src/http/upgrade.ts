@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import type { Exchanges } from "./exchanges.js";
 
 const WEBSOCKET = "websocket";
-/** What only means something together with the upgrade (RFC 7540, 3.2.1). */
+/** Headers that only have a meaning together with the upgrade (RFC 7540, 3.2.1). */
 const UPGRADE_FIELDS: ReadonlySet<string> = new Set(["upgrade", "http2-settings"]);
 
 /** Whether a request with `Upgrade` means a WebSocket. */
@@ -31,7 +31,7 @@ export function takeUpgrades(server: Server, exchanges: Exchanges, webSocket?: U
   });
 }
 
-/** Does for answers under way what Node did before it took its hands off the connection. */
+/** Handles responses in progress as Node did before it detached the connection. */
 async function finishAnswers(server: Server, exchanges: Exchanges, socket: Duplex): Promise<void> {
   if (!exchanges.any(socket)) return;
   const onDrain = () => exchanges.current(socket)?.emit("drain");

@@ -27,9 +27,9 @@ export interface TaskSocketOptions {
   readonly doorkeeper: Doorkeeper;
   readonly addresses: ClientAddresses;
   readonly tasks: Tasks;
-  /** What a key's messages may hold that are being read. */
+  /** The size limit of all messages of a key that are being read. */
   readonly budgetOf: (keyId: string) => ByteBudget;
-  /** Asks the plugins; throws what refuses the request. */
+  /** Runs the `request` hook; throws the refusal. */
   readonly admit: (request: RequestInfo) => Promise<void>;
   readonly completed: (request: CompletedRequest) => void;
   /** The largest message, in bytes. */
@@ -42,9 +42,9 @@ const PATH = "/task/ws";
 const FIRST_MESSAGE_MS = 30_000;
 /** A peer that has not answered a ping by the time of the next one has gone. */
 const PING_MS = 30_000;
-/** A longer message can't be an interrupt and is not parsed. */
+/** A longer message cannot be an interrupt and is not parsed. */
 const MAX_INTERRUPT_BYTES = 1024;
-/** What may wait in a socket before its reader is given time, in bytes. */
+/** How much data may be buffered in a socket before the sender waits for the reader, in bytes. */
 const HIGH_WATER = 64 * 1024;
 
 /** `GET /task/ws` (RFC 6455): the first text message is a task, the answer its events. */
@@ -102,7 +102,7 @@ export class TaskSockets {
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, id);
-      // Who never hangs up would keep the connection, and needs no key for it.
+      // A client without a key could otherwise keep the connection open forever.
       lingerOn(socket);
       answerOnSocket(error, socket);
       complete(error.status, caller?.keyId ?? null);
@@ -112,7 +112,7 @@ export class TaskSockets {
   /** Resolves when the socket has closed. Throws BAD_REQUEST if the handshake is invalid. */
   async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: SocketUser): Promise<void> {
     let problem: string | undefined;
-    // The handshake's own headers are the last ones that there are: the turn is named in them.
+    // The handshake's headers are the last ones, so they contain the id of the turn.
     const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${who.turnId}`);
     const noteProblem = (error: Error) => {
       problem = error.message;
@@ -128,7 +128,7 @@ export class TaskSockets {
         client.once("close", () => resolve());
         conversation.open();
       });
-      // The handshake was made or refused at once; the next one has its own turn.
+      // The handshake was completed or refused synchronously; the next one has its own turn.
       server.off("headers", nameTurn).off("wsClientError", noteProblem);
     });
     if (problem !== undefined) {
@@ -140,24 +140,24 @@ export class TaskSockets {
   }
 
   #defect(thrown: unknown, id: string): GatewayError {
-    this.options.log.error({ err: thrown, request_id: id }, "an upgrade broke");
+    this.options.log.error({ err: thrown, request_id: id }, "an upgrade failed with an internal error");
     return internalError(id);
   }
 }
 
-/** Who opened a socket, and the turn that it is for. */
+/** The caller of a socket, and the id of its turn. */
 interface SocketUser {
   readonly caller: Caller;
   readonly turnId: string;
 }
 
-/** One socket: waits for the task, sends its events, ends. */
+/** One socket: waits for the task, sends its events, and closes. */
 class TaskSocket {
   #turn: Turn | undefined;
   #begun = false;
   #detach = false;
   #alive = true;
-  /** Why the turn is to end, also one that has yet to begin. */
+  /** The reason to end the turn, which may not have begun yet. */
   #stopReason: StopReason | undefined;
 
   constructor(
@@ -181,7 +181,7 @@ class TaskSocket {
       void this.#take(data, isBinary);
     });
     // A frame that is too large or malformed: ws closes the socket with the code that says so.
-    client.on("error", (error) => this.options.log.debug({ reason: error.message }, "a WebSocket broke"));
+    client.on("error", (error) => this.options.log.debug({ reason: error.message }, "a WebSocket failed"));
     client.once("close", () => {
       clearTimeout(late);
       clearInterval(pings);
@@ -190,7 +190,8 @@ class TaskSocket {
   }
 
   /**
-   * What has come of a message counts until it is whole: the protocol bounds each of them, this bounds all of a key's.
+   * Counts the received part of incomplete messages: the protocol limits each message, this limits all messages of a
+   * key.
    */
   boundBytes(socket: Duplex): void {
     const budget = this.options.budgetOf(this.who.caller.keyId);
@@ -226,14 +227,17 @@ class TaskSocket {
         id: this.who.turnId,
         route: `GET ${PATH}`,
       });
-      // The client may have left, or thought better of it, while the turn began.
+      // The client may have disconnected or interrupted while the turn began.
       if (this.#stopReason !== undefined) this.#turn.stop(this.#stopReason);
       await this.#sendEvents(this.#turn, task);
       this.client.close(1000);
     } catch (thrown) {
       const error = toGatewayError(thrown);
       if (error === undefined)
-        this.options.log.error({ err: thrown, turn_id: this.who.turnId }, "a WebSocket's task broke");
+        this.options.log.error(
+          { err: thrown, turn_id: this.who.turnId },
+          "the task of a WebSocket failed with an internal error",
+        );
       this.#fail(error?.message ?? `internal error; quote ${this.who.turnId}`);
     }
   }
@@ -251,7 +255,7 @@ class TaskSocket {
     }
   }
 
-  /** Waits for a reader that lags, so that what it has not read is in the stream only, and not here. */
+  /** Waits for a slow reader, so that unread data stays in the stream and is not buffered here. */
   async #send({ event, data }: Pick<Frame, "event" | "data">): Promise<void> {
     const sent = new Promise<void>((resolve) => {
       this.client.send(JSON.stringify({ event, data }), () => resolve());
@@ -300,7 +304,7 @@ function isInterrupt(bytes: Buffer): boolean {
   try {
     return validate("event-interrupt", JSON.parse(bytes.toString())).ok;
   } catch {
-    // Whatever else a client sends while its turn runs is harmless.
+    // Other messages while the turn runs are ignored.
     return false;
   }
 }

@@ -18,90 +18,91 @@ import type { Caller } from "../ports/turns.js";
 import type { Frame, TextMode } from "../turns/stream.js";
 import type { ListenAddress } from "./hooks.js";
 
-/** Sessions of every key, to be read. */
+/** Read access to the sessions of every key. */
 export interface SessionsView {
   /** Undefined if the session does not exist or was deleted. */
   get(id: string): Promise<SessionRecord | undefined>;
   /** Newest first. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
-  /** A session's turns, the latest first. */
+  /** The turns of a session, latest first. */
   turns(sessionId: string, query: PageQuery): Promise<TurnPage>;
   /**
-   * The prompts of these turns of the session, from the CLI's own transcript, as far as they are found there. Rejects
-   * with UNAVAILABLE while too many transcripts are read.
+   * The prompts of these turns, as far as the CLI's own transcript has them. Rejects with UNAVAILABLE while too many
+   * transcripts are being read.
    */
   prompts(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, PromptText>>;
-  /** What a session used, model by model. */
+  /** The usage of a session by model. */
   byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
-  /** The models that sessions were started with, as they were asked for. */
+  /** The models that sessions were started with, as requested. */
   models(): Promise<readonly string[]>;
 }
 
-/** What the ledger knows of turns and money, to be read. */
+/** Read access to turns and costs in the ledger. */
 export interface LedgerView {
   overview(): Promise<Overview>;
-  /** What every key that ever ended a turn has used in all, by id. */
+  /** The total usage of every key with an ended turn, by id. */
   byKey(): Promise<readonly KeyTotals[]>;
   /**
-   * What was used in the latest `limit` days, weeks or months that have turns (unless given: 30, 26 or 24), oldest
-   * first. Today's is the last one only if a turn has ended today: look at its `period`.
+   * The usage of the latest `limit` days, weeks or months with turns (default: 30, 26 or 24), oldest first. The last
+   * one is today's only if a turn has ended today; check its `period`.
    */
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
   /** Undefined if the turn does not exist. */
   turn(id: string): Promise<TurnRecord | undefined>;
   /** Turns that have begun, not ended, and are not parked, oldest first. */
   running(): Promise<readonly TurnRecord[]>;
-  /** The answer of a turn that ended. */
+  /** The response of an ended turn. */
   response(turnId: string): Promise<TurnResponse | undefined>;
 }
 
 export interface NewSessionRequest {
   readonly model?: string;
   readonly systemPrompt?: string;
-  /** An existing folder; without it the gateway makes one. */
+  /** An existing folder; by default, the gateway creates one. */
   readonly workdir?: string;
 }
 
 export interface PromptRequest {
   readonly prompt: string;
-  /** 600 unless given. */
+  /** Default: 600. */
   readonly timeoutSecs?: number;
-  /** True: slash commands and `@file` mentions are text. */
+  /** True: slash commands and `@file` mentions are plain text. */
   readonly verbatim?: boolean;
-  /** True: a call that waits for a decision is withdrawn; without it, the prompt is refused with CONFLICT. */
+  /** True: withdraw a pending approval; without it, the prompt is refused with CONFLICT. */
   readonly withdrawPending?: boolean;
-  /** True: where the conversation is lost (`CONVERSATION_LOST`), a new one begins under the session's id. */
+  /** True: if the conversation is lost (`CONVERSATION_LOST`), start a new one under the session's id. */
   readonly restartConversation?: boolean;
 }
 
-/** A turn that was begun by a plugin. */
+/** A turn that a plugin started. */
 export interface TurnHandle {
   readonly id: string;
   readonly sessionId: string;
-  /** Its events, from the one after `after` (0: all) on; null is a heartbeat. */
+  /** Its events after the one with the id `after` (0 for all); null is a heartbeat. */
   read(options: { readonly mode: TextMode; readonly after?: number }): AsyncIterable<Frame | null>;
-  /** The whole answer; also of a turn that failed, was refused or ended from outside. Never rejects. */
+  /** The whole response, also of a turn that failed, was refused or was interrupted. Never rejects. */
   readonly answer: Promise<TurnResponse>;
   interrupt(): void;
 }
 
-/** Sessions and prompts in the name of a key id, on the same path that requests take. */
+/** Sessions and prompts on behalf of a key, handled like requests. */
 export interface TurnRunner {
   startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
   /**
-   * Rejects with NOT_FOUND where the session is not this key's, with CONFLICT while a call of it waits for a decision.
+   * Rejects with NOT_FOUND if the session does not belong to this key, and with CONFLICT while one of its calls is
+   * pending.
    */
   prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
   /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
-  /** False: no turn was running. */
+  /** Resolves to false if no turn was running. */
   interrupt(keyId: string, sessionId: string): Promise<boolean>;
   endSession(keyId: string, sessionId: string): Promise<void>;
-  /** A running turn to follow, of any key. */
+  /** Follows a running turn of any key. */
   follow(turnId: string): TurnHandle | undefined;
 }
 
-/** Access to the tool calls that wait for a decision. */
+/** Access to pending tool calls. */
 export interface Approvals {
   /** Newest first. */
   list(query: ApprovalFilter & PageQuery): Promise<ApprovalPage>;
@@ -115,15 +116,15 @@ export interface Approvals {
   link(id: string): Promise<string>;
 }
 
-/** How busy the gateway is. */
+/** The load of the gateway. */
 export interface Load {
   readonly running: number;
   readonly queued: number;
-  /** Live processes of the CLI. */
+  /** Running processes of the CLI. */
   readonly processes: number;
 }
 
-/** What became of a file that was read again. */
+/** The outcome of a reload of the configuration. */
 export interface ReloadReport {
   readonly started: readonly string[];
   readonly replaced: readonly string[];
@@ -134,37 +135,37 @@ export interface ReloadReport {
 }
 
 export interface GatewayPaths {
-  /** Undefined: there is none. */
+  /** Undefined if there is none. */
   readonly configFile: string | undefined;
   /** The ledger and its keys. */
   readonly dataDir: string;
-  /** Base folder of the workdirs. */
+  /** The base folder of the workdirs. */
   readonly workdirs: string;
 }
 
-/** What an operator sees of a plugin. Numbers count from its last start. */
+/** The status of a plugin. Numbers count from its last start. */
 export interface PluginStatus {
   readonly name: string;
-  /** Of its package, where it has one. */
+  /** The version of its package, if it has one. */
   readonly version?: string;
   readonly state: "on" | "off" | "failed";
   readonly needs: readonly string[];
-  /** How it was asked for: a name, a package, a path. */
+  /** The source as configured: a name, a package or a path. */
   readonly source: string;
-  /** Defaults filled in, secrets masked. */
+  /** With defaults filled in and secrets masked. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Milliseconds that its start took. */
+  /** The duration of its start, in milliseconds. */
   readonly startedMs: number;
   readonly lastError: string | null;
   /** docs/plugin-faults.md explains each. */
   readonly lastErrorCode: string | null;
   /** Milliseconds that requests and turns spent in its taps. */
   readonly tapMs: number;
-  /** Throws, rejections, missed deadlines and wrong answers of its taps. */
+  /** Exceptions, rejections, missed deadlines and invalid answers of its taps. */
   readonly faults: number;
-  /** Observer calls that it missed because too many were in flight. */
+  /** Observer calls that were dropped because too many were in flight. */
   readonly dropped: number;
-  /** The longest that one call held the whole gateway up, in ms; 0 while none went over the limit. */
+  /** The longest time that one call blocked the whole gateway, in ms; 0 if none exceeded the limit. */
   readonly blockedMs: number;
   readonly notices: readonly string[];
 }
@@ -172,51 +173,51 @@ export interface PluginStatus {
 /** The gateway itself. */
 export interface GatewayControl {
   readonly version: string;
-  /** Every plugin that has been on since the start; secrets in its configuration are masked. */
+  /** Every plugin that has been enabled since the start; secrets in its configuration are masked. */
   plugins(): readonly PluginStatus[];
-  /** The first-party plugins that are installed, on or not. */
+  /** The installed first-party plugins, enabled or not. */
   available(): Promise<readonly string[]>;
   /** Until the restart. Rejects with a one-line reason. */
   enable(name: string): Promise<void>;
   disable(name: string): Promise<void>;
-  /** Reads the configuration file again. Rejects with one line where anything in it is wrong, and changes nothing. */
+  /** Reloads the configuration file. If it has a fault, rejects with one line and changes nothing. */
   reload(): Promise<ReloadReport>;
   load(): Load;
   /** The gateway's own paths and every plugin's, as an OpenAPI 3.1 document. */
   openapi(): Readonly<Record<string, unknown>>;
-  /** The caller with this secret, if any. Constant time. */
+  /** The caller with this secret, if any. Runs in constant time. */
   authenticate(secret: string): Caller | undefined;
-  /** Ids of the configured keys, the admin's first, and how safe their secrets are. */
+  /** The ids of the configured keys, the admin's first, and whether their secrets are short. */
   keys(): readonly { readonly id: string; readonly generated: boolean; readonly secretLength: number }[];
-  /** Announces the public URL; undefined if there is none any more. */
+  /** Announces the public URL; undefined if it no longer exists. */
   announcePublicUrl(url: string | undefined): void;
   publicUrl(): string | undefined;
   /** Where the gateway listens; undefined until the port is open (see the hook `listening`). */
   address(): ListenAddress | undefined;
   /** Folder of the audit log: `<dir>/<key_id>/YYYY-MM.log`. */
   readonly logDir: string;
-  /** Where the gateway keeps what is its own. Absolute paths. */
+  /** The gateway's own folders, as absolute paths. */
   readonly paths: GatewayPaths;
 }
 
-/** What a plugin gets for each of its `needs`. */
+/** The service for each of a plugin's `needs`. */
 export interface Capabilities {
   readonly turns: TurnRunner;
   readonly approvals: Approvals;
   readonly control: GatewayControl;
 }
 
-/** All that the gateway offers to plugins; the kernel hands each what it may have. */
+/** All services of the gateway for plugins; the kernel passes each plugin those that it requested. */
 export interface PluginServices extends Capabilities {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
-  /** Makes a plugin's own folder and names it. */
+  /** Creates a plugin's own folder and returns its path. */
   storage(plugin: string): string;
-  /** What marks a plugin's child processes as the gateway's. */
+  /** The environment variables that mark a plugin's child processes. */
   childMark(plugin: string): Readonly<Record<string, string>>;
 }
 
-/** The default services of a kernel that was offered none: every use throws. */
+/** The default services of a kernel without a gateway: every use throws. */
 export const NO_SERVICES: PluginServices = {
   get sessions() {
     return notOffered("sessions");

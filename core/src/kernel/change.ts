@@ -4,19 +4,19 @@ import { PluginError } from "./faults.js";
 import type { CheckedPlugin } from "./loading/selection.js";
 import type { PluginRegistry } from "./plugin-registry.js";
 
-/** What became of a changed selection, by plugin name. */
+/** The outcome of a changed selection, by plugin name. */
 export interface ChangeReport {
   readonly started: readonly string[];
   readonly replaced: readonly string[];
   readonly stopped: readonly string[];
   readonly unchanged: readonly string[];
-  /** Each keeps its old instance, where it had one; an exclusive one may be off, its status says `failed` then. */
+  /** Each keeps its old instance if it had one. An exclusive plugin may be off; its status is then `failed`. */
   readonly failed: readonly PluginError[];
 }
 
 /**
- * Makes these plugins the ones that are on, in this order: the others are switched off, new ones on, those that are
- * configured otherwise are replaced. It goes plugin by plugin, and one that fails keeps its old instance.
+ * Makes exactly these plugins run, in this order: disables the others, enables new ones, and replaces those with a
+ * changed configuration. Plugins change one by one, and one that fails keeps its old instance.
  */
 export async function applySelection(
   wanted: readonly CheckedPlugin[],
@@ -24,7 +24,7 @@ export async function applySelection(
   log: Logger,
 ): Promise<ChangeReport> {
   const names = wanted.map(({ name }) => name);
-  // First, so that the others can take the prefixes that these give up.
+  // Disabled first, so that others can use their prefixes.
   const stopped = await stopOthers(names, registry);
   registry.reorder(names);
   const report = { started: [], replaced: [], stopped, unchanged: [], failed: [] };

@@ -1,16 +1,16 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-/** The gateway's own code: this package, and in a checkout those beside it. */
+/** The gateway's own code: this package and, in a checkout, the packages beside it. */
 const CORE = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
 
-/** How an error came to be uncaught. */
+/** The kind of an uncaught error. */
 export type Uncaught = "exception" | "rejection";
 
 /**
- * Which of these places (folders, or files) holds the code that set going what ended in this error: the outermost frame
- * of its stack that lies in one of them. Undefined: none does, or, for an exception, the gateway itself is further out:
- * it was interrupted in what it did. A promise that is rejected interrupts nobody.
+ * Finds which of these places (folders or files) contains the code that caused the error: the outermost stack frame in
+ * one of them. Undefined if there is none, or if an exception has a frame of the gateway further out, because it then
+ * interrupted the gateway. A rejected promise interrupts nothing.
  */
 export function placeToBlame(
   error: unknown,
@@ -21,7 +21,7 @@ export function placeToBlame(
     .split("\n")
     .filter((line) => /^\s+at /.test(line));
   for (const frame of frames.reverse()) {
-    // The longest: a plugin that is being worked on may have a gateway among its packages.
+    // The longest match: a plugin under development may have a gateway in its node_modules.
     const [innermost] = [...places, CORE]
       .filter((place) => isIn(frame, place))
       .sort((a, b) => b.length - a.length);
@@ -32,10 +32,10 @@ export function placeToBlame(
   return undefined;
 }
 
-/** The gateway's other packages where they are installed; a plugin among them is found by its own place first. */
+/** The installed packages of the gateway. A first-party plugin among them is matched by its own place first. */
 const OWN_PACKAGE = /\/node_modules\/(?:claudeway|@claudeway\/(?!plugin-)[^/]+)\//;
 
-/** Frames of CommonJS modules have a path, those of ES modules a URL. */
+/** Stack frames of CommonJS modules have a path, those of ES modules a URL. */
 function isIn(frame: string, place: string): boolean {
   return [place, pathToFileURL(place).href].some(
     (start) => frame.includes(`${start}/`) || frame.includes(`${start}:`),

@@ -1,8 +1,8 @@
-/** What can go wrong with a plugin, by its code: why it happens, and what to do about it. */
+/** The faults of plugins by code, with cause and remedy. */
 export const PLUGIN_FAULTS = {
   CW_PLUGIN_NOT_FOUND: {
-    cause: "No plugin has that name, and no package or file is at that place.",
-    remedy: "Correct the name, or install the package. The message names the nearest one that there is.",
+    cause: "No plugin has this name, and no package or file exists at this path.",
+    remedy: "Correct the name, or install the package. The message suggests the nearest known name.",
   },
   CW_PLUGIN_ENTRY_MISSING: {
     cause: "The file that the plugin's `package.json` names as its entry is missing.",
@@ -10,91 +10,88 @@ export const PLUGIN_FAULTS = {
   },
   CW_PLUGIN_MANIFEST_UNREADABLE: {
     cause: "The plugin's `package.json` is missing or not JSON.",
-    remedy: "Name the folder that holds it, or correct the file.",
+    remedy: "Use the folder that contains it, or correct the file.",
   },
   CW_PLUGIN_DEPENDENCY_MISSING: {
     cause: "The plugin imports a package that is not installed.",
     remedy: "Run `npm install` in the plugin's folder.",
   },
   CW_PLUGIN_IMPORT_FAILED: {
-    cause: "The plugin's module threw while it was imported.",
+    cause: "The plugin's module threw an error during its import.",
     remedy: "The message has the error; its stack is in the log.",
   },
   CW_PLUGIN_IMPORT_TIMEOUT: {
-    cause: "The import did not end: most likely, a top-level `await` never does.",
-    remedy: "Move what takes long into `apply`, or start it there without awaiting it.",
+    cause: "The import did not finish in time, most likely because of a top-level `await` that never ends.",
+    remedy: "Move slow work into `apply`, or start it there without awaiting it.",
   },
   CW_PLUGIN_INVALID: {
-    cause: "The module exports nothing that is a plugin, or one with a wrong field.",
+    cause: "The module does not export a plugin, or the plugin has an invalid field.",
     remedy: "Export what `definePlugin()` returns as the default export.",
   },
   CW_PLUGIN_API_VERSION: {
     cause: "The plugin was written for another version of the plugin API.",
-    remedy: "Upgrade the gateway, or take a version of the plugin that fits.",
+    remedy: "Upgrade the gateway, or use a compatible version of the plugin.",
   },
   CW_PLUGIN_NAME_TAKEN: {
-    cause:
-      "Two plugins have the same name, or one that ships with the gateway has another name than its package.",
-    remedy: "Switch one of them off, or rename your own.",
+    cause: "Two plugins have the same name, or the name of a first-party plugin does not match its package.",
+    remedy: "Disable one of them, or rename your own.",
   },
   CW_PLUGIN_SCHEMA_INVALID: {
     cause:
-      "The plugin's `configSchema` is not a JSON Schema 2020-12, or uses `enabled`, the gateway's own key.",
-    remedy: "Correct the schema; the message says where.",
+      "The plugin's `configSchema` is not a valid JSON Schema 2020-12, or defines `enabled`, which belongs to the gateway.",
+    remedy: "Correct the schema; the message names the place.",
   },
   CW_PLUGIN_CONFIG_INVALID: {
-    cause: "The plugin's section of the configuration is not as its schema says.",
+    cause: "The plugin's section of the configuration does not match its schema.",
     remedy: "Correct the setting that the message names.",
   },
   CW_PLUGIN_NOT_ON: {
-    cause: "Something was asked of a plugin that is off, or never was on.",
-    remedy: "Switch it on first.",
+    cause: "The operation needs an enabled plugin, but the plugin is disabled or unknown.",
+    remedy: "Enable the plugin first.",
   },
   CW_PLUGIN_START_FAILED: {
-    cause: "`apply` threw. All that it had registered is undone.",
+    cause: "`apply` threw an error. Everything that it had registered was removed.",
     remedy: "The message has the error; its stack is in the log.",
   },
   CW_PLUGIN_START_TIMEOUT: {
-    cause: "`apply` did not end within its time.",
-    remedy: "Do not await what takes long; start it, and report it with `kernel.notice`.",
+    cause: "`apply` did not finish within its deadline.",
+    remedy: "Do not await slow work; start it, and report it with `kernel.notice`.",
   },
   CW_PLUGIN_LATE_REGISTRATION: {
     cause: "The plugin registered a tap, a route or a disposer after `apply` had ended.",
     remedy: "Register everything while `apply` runs.",
   },
   CW_PLUGIN_TAP_FAILED: {
-    cause: "A tap threw, or its promise was rejected. On hooks that decide, the client gets a 500.",
+    cause: "A tap threw an error, or its promise was rejected. On interceptor hooks, the client gets a 500.",
     remedy: "Throw a `Refusal` to refuse; catch everything else.",
   },
   CW_PLUGIN_TAP_TIMEOUT: {
-    cause: "A tap did not answer, or was not done, within its time.",
+    cause: "A tap did not finish within its deadline.",
     remedy: "Answer sooner, or do the work in the background.",
   },
   CW_PLUGIN_ANSWER_INVALID: {
-    cause: "A tap answered what its hook does not accept.",
-    remedy: "Answer as the types say; the message names the field.",
+    cause: "The return value of a tap is not valid for its hook.",
+    remedy: "Return a value of the documented type; the message names the field.",
   },
   CW_PLUGIN_EVENTS_DROPPED: {
-    cause:
-      "Too many calls of a tap that is only told of events were still running; further ones were dropped.",
+    cause: "Too many calls of an observer tap were still running; further calls were dropped.",
     remedy: "Handle events faster, or put them into a queue of the plugin's own.",
   },
   CW_PLUGIN_BLOCKED: {
-    cause: "The plugin's code held the event loop, and with it the whole gateway.",
-    remedy: "Cut long work into pieces, or move it to a worker.",
+    cause: "The plugin's code blocked the event loop, and with it the whole gateway.",
+    remedy: "Split long work into smaller parts, or move it to a worker.",
   },
   CW_PLUGIN_UNCAUGHT: {
-    cause: "The plugin threw in a timer, an event or a promise, where nothing caught it.",
-    remedy: "Handle errors there; the stack is in the log.",
+    cause: "The plugin threw an error in a timer, an event handler or a promise, and did not catch it.",
+    remedy: "Catch errors there; the stack is in the log.",
   },
   CW_PLUGIN_STOP_TIMEOUT: {
-    cause:
-      "Calls that the plugin had to decide on were still in flight when it was taken down. They are refused.",
+    cause: "Calls that the plugin had to decide were still in flight when it was stopped. They are refused.",
     remedy: "Answer sooner, or listen to `kernel.signal`.",
   },
   CW_PLUGIN_DISPOSE_FAILED: {
-    cause: "A disposer threw, or did not end within its time. What it held may be left behind.",
-    remedy: "Make the disposer end what it owns within its time.",
+    cause: "A disposer threw an error, or did not finish within its deadline. Its resources may leak.",
+    remedy: "Make the disposer release its resources within its deadline.",
   },
 } as const satisfies Readonly<Record<string, { readonly cause: string; readonly remedy: string }>>;
 

@@ -2,14 +2,14 @@ import { messageOf } from "../errors.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 
 /**
- * A plugin can't be found, loaded, configured or started. The message is one line that names it and says what to do;
- * it is meant for the operator.
+ * A plugin cannot be found, loaded, configured or started. The message is one line for the operator: the plugin, the
+ * fault and the remedy.
  */
 export class PluginError extends Error {
   override readonly name = "PluginError";
 
   constructor(
-    /** The plugin's own name, or how it was asked for where that is not known yet. */
+    /** The plugin's own name, or its source if the name is not known yet. */
     readonly plugin: string,
     readonly code: PluginFaultCode,
     message: string,
@@ -23,11 +23,14 @@ export class PluginError extends Error {
 export interface TapSite {
   readonly plugin: string;
   readonly hook: string;
-  /** The name that the plugin gave its tap. */
+  /** The name of the tap. */
   readonly tap: string;
 }
 
-/** An interceptor tap broke: a defect of the plugin, never the client's fault. The log gets it, the client a 500. */
+/**
+ * An interceptor tap failed: a defect of the plugin, never the client's fault. It is logged, and the client gets a
+ * 500.
+ */
 export class PluginFault extends Error implements TapSite {
   override readonly name = "PluginFault";
   readonly plugin: string;
@@ -46,7 +49,7 @@ export class PluginFault extends Error implements TapSite {
   }
 }
 
-/** An error's message, with its code where it is a plugin's fault. */
+/** The message of an error, with the code if it is a fault of a plugin. */
 export function describeFault(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const fault = [error, cause].find((one) => one instanceof PluginError || one instanceof PluginFault);
@@ -57,7 +60,7 @@ export function describeSite(site: TapSite): string {
   return `plugin ${site.plugin}: tap "${site.tap}" on ${site.hook}`;
 }
 
-/** Line breaks and runs of blanks become one blank. */
+/** Replaces line breaks and runs of blanks by one blank. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }

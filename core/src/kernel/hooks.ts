@@ -6,7 +6,7 @@ import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../ports/turns.
 
 /** An authenticated request, before its route runs. */
 export interface RequestInfo {
-  /** Names the request in the log; the client gets it when something breaks. */
+  /** The id of the request in the log; the client gets it with internal errors. */
   readonly id: string;
   readonly method: string;
   /** Path without the query string. */
@@ -18,13 +18,13 @@ export interface RequestInfo {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** A request whose answer has been sent, or whose client has gone. */
+/** A request whose response was sent, or whose client disconnected. */
 export interface CompletedRequest {
   readonly id: string;
   readonly method: string;
-  /** Path without the query string, tokens in it redacted. */
+  /** The path without the query string, with tokens redacted. */
   readonly path: string;
-  /** 499 where the client left before its answer began. */
+  /** 499 if the client disconnected before the response began. */
   readonly status: number;
   readonly durationMs: number;
   /** Null if the request was not authenticated. */
@@ -74,11 +74,11 @@ export function createHooks() {
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
     /** Observer. A turn ended, for whatever reason, and is recorded. Not called when a turn parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
-    /** Observer. A request was answered, or its client went away. */
+    /** Observer. A request was answered, or its client disconnected. */
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
     /** Observer. The port is open. */
     listening: new AsyncParallelHook<[ListenAddress]>(["address"]),
-    /** Observer. The public URL changed; undefined if there is none any more. */
+    /** Observer. The public URL changed; undefined if it no longer exists. */
     publicUrl: new AsyncParallelHook<[string | undefined]>(["url"]),
     /** Observer. A session was started. */
     sessionStart: new AsyncParallelHook<[SessionInfo]>(["session"]),

@@ -29,7 +29,7 @@ export interface KernelLimits extends MeterLimits {
 export interface StartOptions {
   readonly log: Logger;
   readonly limits: KernelLimits;
-  /** Aborts a start that is under way. */
+  /** Aborts a start in progress. */
   readonly signal: AbortSignal;
   /** Throws if another plugin has the prefix. */
   readonly claim: (prefix: string) => void;
@@ -44,7 +44,7 @@ export class Instance implements TapOwner, TapGroup {
   readonly calls = new CallsInFlight();
   readonly deadlineMs: number;
   readonly enter: TapOwner["enter"];
-  /** Milliseconds that `apply` took. */
+  /** The duration of `apply`, in milliseconds. */
   startedMs = 0;
   #state: "running" | "held" | "stopped" = "running";
   readonly #resources: PluginResources;
@@ -70,8 +70,8 @@ export class Instance implements TapOwner, TapGroup {
   }
 
   /**
-   * Runs `apply` within its deadline. Nothing is visible yet when it is done. Rejects with a `PluginError`, after all
-   * that was registered has been undone.
+   * Runs `apply` within its deadline. Its registrations are not published yet. On failure, removes them and rejects
+   * with a `PluginError`.
    */
   static async start(checked: CheckedPlugin, options: StartOptions): Promise<Instance> {
     const instance = new Instance(checked, options);
@@ -115,14 +115,14 @@ export class Instance implements TapOwner, TapGroup {
     return this.#resources.notices;
   }
 
-  /** From the next composed set of hooks on, what it had to decide on is turned away and its routes answer 503. */
+  /** From the next composed set of hooks on, calls that the plugin decides are refused and its routes answer 503. */
   hold(): void {
     if (this.#state === "running") this.#state = "held";
   }
 
   /**
-   * Takes the plugin down: waits, within a tap's deadline, for the calls that it has yet to decide on, then aborts its
-   * signal and runs its disposers. To be called after it has left the composed hooks. Never rejects.
+   * Stops the plugin: waits, within a tap's deadline, for the calls that it must still decide, then aborts its signal
+   * and runs its disposers. Call it after the plugin was removed from the composed hooks. Never rejects.
    */
   async stop(): Promise<void> {
     const late = () => new Error(`calls are still in flight after ${inWords(this.deadlineMs)}`);
@@ -130,7 +130,7 @@ export class Instance implements TapOwner, TapGroup {
       const code: PluginFaultCode = "CW_PLUGIN_STOP_TIMEOUT";
       this.#log.warn(
         { code },
-        `plugin ${this.plugin}: is taken down although ${messageOf(error)}; they are turned away`,
+        `plugin ${this.plugin}: is being stopped although ${messageOf(error)}; they are refused`,
       );
     });
     this.#state = "stopped";
@@ -139,7 +139,7 @@ export class Instance implements TapOwner, TapGroup {
 
   async #apply(): Promise<void> {
     const { applyMs } = this.options.limits;
-    const late = () => new DeadlineError(`apply is not done after ${inWords(applyMs)}`);
+    const late = () => new DeadlineError(`apply did not finish within ${inWords(applyMs)}`);
     const applying = this.#callApply();
     try {
       await within(applying, applyMs, late, this.options.signal);
@@ -160,13 +160,13 @@ export class Instance implements TapOwner, TapGroup {
     await applied;
   }
 
-  /** An `apply` that was given up goes on, and what becomes of it may explain why it took so long. */
+  /** An `apply` that missed its deadline continues; its outcome is logged because it may explain the delay. */
   #logLater(applying: Promise<void>, reported: unknown): void {
     applying.catch((error: unknown) => {
       if (error === reported) return;
       this.#log.warn(
         { err: error },
-        `plugin ${this.plugin}: apply, given up before, failed: ${messageOf(error)}`,
+        `plugin ${this.plugin}: apply failed after its deadline: ${messageOf(error)}`,
       );
     });
   }

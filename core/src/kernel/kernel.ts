@@ -31,17 +31,17 @@ export const DEFAULT_LIMITS: KernelLimits = {
 
 export interface KernelOptions {
   readonly log: Logger;
-  /** Where plugin paths and packages are looked for; by default the process's own folder. */
+  /** The directory in which plugin paths and packages are resolved; by default the process's own. */
   readonly cwd?: string;
   /** Prefixes of the gateway's own routes; no plugin may mount at or below them. */
   readonly reservedPrefixes?: readonly string[];
   readonly limits?: Partial<KernelLimits>;
   readonly watch?: CallWatch;
-  /** Gets what the sections of plugins hold that their schemas mark `x-secret`. */
+  /** Receives the values of plugin settings that their schemas mark `x-secret`. */
   readonly secrets?: KnownSecrets;
 }
 
-/** What each observer hook is called with. */
+/** The arguments of each observer hook. */
 export interface ObserverCalls {
   approvalRequested: Parameters<Hooks["approvalRequested"]["promise"]>;
   approvalDecided: Parameters<Hooks["approvalDecided"]["promise"]>;
@@ -59,14 +59,14 @@ interface ObserverHook<Args extends readonly unknown[]> {
   callAsync(...args: [...Args, () => void]): void;
 }
 
-/** Switches plugins on and off. Changes are queued and never interleave. */
+/** Enables and disables plugins. Changes are queued and never interleave. */
 export class Kernel {
   readonly #log: Logger;
   readonly #limits: KernelLimits;
   readonly #loader: PluginLoader;
   readonly #registry: PluginRegistry;
   readonly #shutdown = new AbortController();
-  /** For plugins that are off, but of which something goes on. */
+  /** Meters of disabled plugins whose code still runs. */
   readonly #meterOfGone: Meter;
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -90,14 +90,14 @@ export class Kernel {
   }
 
   /**
-   * The current hooks. Do not keep them: every change makes a new set. An interceptor hook's promise rejects with a
-   * `Refusal`, a `PluginFault` or, while a deciding plugin is not running, a `GatewayError` (`UNAVAILABLE`).
+   * The current hooks. Do not keep them: every change creates a new set. An interceptor hook's promise rejects with a
+   * `Refusal`, a `PluginFault` or, while an interceptor plugin is not running, a `GatewayError` (`UNAVAILABLE`).
    */
   get hooks(): Hooks {
     return this.#registry.hooks;
   }
 
-  /** The routes of the plugins that are on; the table stays the same object, its content is live. */
+  /** The routes of the enabled plugins. The table stays the same object while its content changes. */
   get routes(): RouteTable {
     return this.#registry.routes;
   }
@@ -108,7 +108,7 @@ export class Kernel {
     return this.#registry.hasApproved ? "before" : "never";
   }
 
-  /** Sets the services for plugins. To be called once, before any plugin is switched on. */
+  /** Sets the services for plugins. Call it once, before any plugin is enabled. */
   offer(offers: PluginServices): void {
     this.#registry.offer(offers);
   }
@@ -123,26 +123,27 @@ export class Kernel {
   /** Runs the `closing` hook, the plugins' last chance to clean up, within a deadline. Never rejects. */
   async notifyClosing(): Promise<void> {
     const { closingMs } = this.#limits;
-    const late = () => new Error(`taps on closing are not done after ${inWords(closingMs)}`);
+    const late = () => new Error(`taps on closing did not finish within ${inWords(closingMs)}`);
     await within(this.hooks.closing.promise(), closingMs, late).catch((error: unknown) => {
       this.#log.warn(messageOf(error));
     });
   }
 
-  /** Loads and checks what a selection switches on, and starts nothing. Rejects with a `PluginError`. */
+  /** Loads and checks the plugins that a selection enables, without starting them. Rejects with a `PluginError`. */
   check(selection: PluginSelection): Promise<CheckedPlugin[]> {
     return checkSelection(selection, this.#loader);
   }
 
-  /** The names of the first-party plugins that are installed, on or not. */
+  /** The names of the installed first-party plugins, enabled or not. */
   available(): Promise<string[]> {
     return this.#loader.names();
   }
 
   /**
-   * Switches on what the selection names and is not on yet: all of it or, rejecting with a `PluginError`, none. One
-   * that the kernel knows is found by its own name again, wherever it came from, and may have a section unnamed. A
-   * plugin that was on before gets its old place in the order of taps; new ones follow in the order of the selection.
+   * Enables the plugins of the selection that are not enabled yet: all of them or, rejecting with a `PluginError`,
+   * none. A plugin that the kernel has loaded before is found by its own name, whatever its source, and may have a
+   * section without being named. Plugins that were enabled before keep their place in the order of taps; new ones
+   * follow in the order of the selection.
    */
   enable(selection: PluginSelection): Promise<void> {
     return this.#enqueue(async () => {
@@ -154,9 +155,9 @@ export class Kernel {
   }
 
   /**
-   * Makes the selection the one that holds: what it leaves out is switched off, what is new is switched on, what has
-   * another configuration is replaced, and taps take its order. All is checked before anything is touched (rejects with
-   * a `PluginError`); then it goes plugin by plugin, and one that fails keeps its old instance.
+   * Applies the selection: disables plugins that it does not name, enables new ones, replaces those with a changed
+   * configuration, and orders taps accordingly. Everything is checked first (rejects with a `PluginError`); then
+   * plugins change one by one, and one that fails keeps its old instance.
    */
   change(selection: PluginSelection): Promise<ChangeReport> {
     return this.#enqueue(async () => {
@@ -165,19 +166,20 @@ export class Kernel {
   }
 
   /**
-   * Gives a plugin that is on, or has failed, another configuration. Rejects with a `PluginError`, the old one kept.
+   * Changes the configuration of an enabled or failed plugin. On failure, keeps the old one and rejects with a
+   * `PluginError`.
    */
   reconfigure(name: string, section: PluginSection): Promise<void> {
     return this.#enqueue(async () => {
       const entry = this.#known(name);
       if (entry.state === "off")
-        throw new PluginError(name, "CW_PLUGIN_NOT_ON", `plugin ${name}: is off; enable it first`);
+        throw new PluginError(name, "CW_PLUGIN_NOT_ON", `plugin ${name} is disabled; enable it first`);
       const checked = configure(entry.checked, section);
       await (entry.state === "on" ? this.#registry.replace(entry, checked) : this.#registry.start(checked));
     });
   }
 
-  /** Switches a plugin off; one that is off already stays so. Rejects with a `PluginError` where there is none. */
+  /** Disables a plugin, if it is enabled. Rejects with a `PluginError` if it is unknown. */
   disable(name: string): Promise<void> {
     return this.#enqueue(async () => {
       this.#known(name);
@@ -203,7 +205,7 @@ export class Kernel {
     return true;
   }
 
-  /** Switches everything off, the last in order first, and gives up a start that is under way. Never rejects. */
+  /** Disables all plugins, last in order first, and aborts a start in progress. Never rejects. */
   async close(): Promise<void> {
     this.#shutdown.abort(new Error("the gateway is closing"));
     this.#queue = this.#queue.then(async () => {
@@ -213,7 +215,7 @@ export class Kernel {
     await this.#queue;
   }
 
-  /** Every plugin that was switched on since the start, whatever became of it, in the order of taps. */
+  /** Every plugin that was enabled since the start, in any state, in the order of taps. */
   status(): PluginStatus[] {
     return this.#registry.entries.map(describePlugin);
   }
@@ -223,7 +225,7 @@ export class Kernel {
       this.#shutdown.signal.throwIfAborted();
       return change();
     });
-    // Whoever asked for a change hears of its failure; the next change starts regardless.
+    // The caller of a change gets its error; the next change starts regardless.
     this.#queue = result.catch(() => {});
     return result;
   }

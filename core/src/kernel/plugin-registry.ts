@@ -15,7 +15,7 @@ export interface PluginRegistryOptions {
   readonly limits: KernelLimits;
   /** No plugin may mount at or below these. */
   readonly reservedPrefixes: readonly string[];
-  /** Gives up a start that is under way. */
+  /** Aborts a start in progress. */
   readonly signal: AbortSignal;
   readonly watch: CallWatch | undefined;
 }
@@ -26,7 +26,7 @@ export interface PluginRegistryOptions {
  */
 export class PluginRegistry {
   readonly routes = new RouteTable();
-  /** In the order that taps are called in. */
+  /** In the order of tap calls. */
   #entries = new Map<string, PluginEntry>();
   #hooks = createHooks();
   #hasApproved = false;
@@ -40,7 +40,7 @@ export class PluginRegistry {
     this.#offers = this.options.watch?.outside(offers) ?? offers;
   }
 
-  /** Composed anew on every change; a call in flight keeps the set that it began on. */
+  /** Composed again on every change; a call in flight keeps its set. */
   get hooks(): Hooks {
     return this.#hooks;
   }
@@ -83,13 +83,13 @@ export class PluginRegistry {
     this.options.log.info(`plugin ${name}: off`);
   }
 
-  /** Puts another instance in the place of one that is on. Rejects with a `PluginError`. */
+  /** Replaces a running instance. Rejects with a `PluginError`. */
   replace(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
     const exclusive = checked.plugin.exclusive ?? entry.checked.plugin.exclusive ?? false;
     return exclusive ? this.#restart(entry, checked) : this.#swap(entry, checked);
   }
 
-  /** Puts the named ones first, in this order; the others follow as they were. */
+  /** Moves the named plugins to the front, in this order; the others keep their order. */
   reorder(names: readonly string[]): void {
     const before = this.#entries;
     this.#entries = new Map();
@@ -100,7 +100,7 @@ export class PluginRegistry {
     this.#compose();
   }
 
-  /** New one first, then the old one goes: a new one that fails has changed nothing. */
+  /** Starts the new instance before stopping the old one, so that a failed start changes nothing. */
   async #swap(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
     try {
       const instance = await this.#startInstance(checked);
@@ -112,7 +112,7 @@ export class PluginRegistry {
     await entry.instance?.stop();
   }
 
-  /** Old one down first. What it had to decide on meanwhile is turned away, not let through. */
+  /** Stops the old instance first. Calls that it would decide are refused meanwhile, not admitted. */
   async #restart(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
     entry.instance?.hold();
     this.#compose();
@@ -131,10 +131,10 @@ export class PluginRegistry {
       this.#show({ ...entry, instance, ...lastErrorOf(reason) });
     } catch (error) {
       const lastError = `${messageOf(reason)}; and with its old configuration: ${messageOf(error)}`;
-      // Its taps stay behind, held: leaving out a plugin that guards something would open a door.
+      // Its taps stay and refuse: removing a plugin that guards something would admit everything.
       this.#show({ ...entry, state: "failed", ...lastErrorOf(error), lastError });
       this.options.log.error(
-        `plugin ${entry.checked.name}: has failed; what it decides on is refused: ${lastError}`,
+        `plugin ${entry.checked.name}: has failed; calls that it decides are refused: ${lastError}`,
       );
     }
   }
@@ -150,7 +150,7 @@ export class PluginRegistry {
 
   /** Throws if the prefix is in use. A new instance may claim the prefixes of the one that it replaces. */
   #claimPrefix(prefix: string, name: string): void {
-    // The gateway's own routes are found in capitals too.
+    // The gateway's own routes are case-insensitive.
     const plain = prefix.toLowerCase();
     if (this.options.reservedPrefixes.some((own) => isAtOrBelow(plain, own))) {
       throw new Error(`prefix ${prefix} is used by the gateway itself; choose another`);
@@ -159,7 +159,7 @@ export class PluginRegistry {
     if (holder !== undefined) throw new Error(`prefix ${prefix} is already used by plugin ${holder.plugin}`);
   }
 
-  /** Notes what became of a plugin and makes it visible. */
+  /** Records and publishes the state of a plugin. */
   #show(entry: PluginEntry): void {
     this.#entries.set(entry.checked.name, entry);
     this.#compose();

@@ -4,29 +4,29 @@ import type { MountOptions, PathsObject } from "./plugin.js";
 
 /** Routes of one plugin below one prefix. */
 export interface Mount {
-  /** `/reports`: no slash at the end. */
+  /** Such as `/reports`, without a trailing slash. */
   readonly prefix: string;
   readonly plugin: string;
   readonly router: Router;
-  /** Calls what is the plugin's own. */
+  /** Calls code of the plugin. */
   readonly enter: TapOwner["enter"];
   readonly auth: NonNullable<MountOptions["auth"]>;
   readonly bodyBytes?: MountOptions["bodyBytes"] | undefined;
   readonly isKnown?: MountOptions["isKnown"] | undefined;
-  /** What the API document says of them; paths are below the prefix. */
+  /** The OpenAPI description; paths are relative to the prefix. */
   readonly openapi: PathsObject;
-  /** False while the plugin restarts or after it failed to: answer 503, don't call the router. */
+  /** False while the plugin restarts, or if the restart failed: requests get 503. */
   readonly running: boolean;
 }
 
-/** Every prefix that plugins hold at this moment. The object stays the same while its content changes. */
+/** The prefixes of all plugins at the moment. The object stays the same while its content changes. */
 export class RouteTable {
   #mounts: ReadonlyMap<string, Mount> = new Map();
   #depth = 0;
 
-  /** The mount with the longest prefix that the path is at or below; case counts, whole segments only. */
+  /** The mount with the longest prefix of the path; case-sensitive, whole segments only. */
   match(path: string): Mount | undefined {
-    // No prefix has more segments than this: a path of ten thousand slashes costs no more than a short one.
+    // No prefix has more segments, so a path of ten thousand slashes costs no more than a short one.
     let head = firstSegments(path, this.#depth);
     while (head !== "") {
       const mount = this.#mounts.get(head);
@@ -47,7 +47,7 @@ export class RouteTable {
   }
 }
 
-// Segments of nothing but dots never arrive: clients take them for ways up.
+// Segments of only dots never arrive: clients resolve them as parent directories.
 const PREFIX = /^(?:\/(?!\.+(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 /** Throws unless `prefix` has one or more plain segments and no trailing slash. */

@@ -10,18 +10,18 @@ import { checkPrefix, type Mount } from "./routes.js";
 
 export interface HoldingsOptions {
   readonly owner: TapOwner;
-  /** Names the plugin on every line. */
+  /** The logger, which names the plugin on every line. */
   readonly log: Logger;
   /** Throws if another plugin has the prefix. */
   readonly claim: (prefix: string) => void;
-  /** What the gateway has for plugins, and which of it this one asked for. */
+  /** The gateway's services, and those that this plugin requested. */
   readonly offers: PluginServices;
   readonly needs: readonly Need[];
 }
 
 /** Everything that one plugin registered while `apply` ran. It takes effect only when the kernel publishes it. */
 export class PluginResources {
-  /** What `apply` is given: a plain frozen object without a way back to this one. */
+  /** The argument of `apply`: a frozen object without a reference to this one. */
   readonly scope: PluginScope & Partial<Capabilities>;
   readonly #taps: RecordedTap[] = [];
   readonly #mounts: Omit<Mount, "running">[] = [];
@@ -57,7 +57,7 @@ export class PluginResources {
       },
       onDispose: (dispose: () => void | Promise<void>) => {
         this.#checkOpen("onDispose");
-        if (typeof dispose !== "function") throw new TypeError("onDispose takes a function");
+        if (typeof dispose !== "function") throw new TypeError("onDispose must be called with a function");
         const { enter } = owner;
         this.#disposers.push(enter === undefined ? dispose : () => enter(dispose));
       },
@@ -94,7 +94,7 @@ export class PluginResources {
     return [...this.#notices];
   }
 
-  /** From now on nothing more can be registered: `apply` has ended, in whatever way. */
+  /** Ends registration: `apply` has ended, with or without success. */
   seal(): void {
     this.#sealed = true;
   }

@@ -6,18 +6,18 @@ import type { Instance } from "./instance.js";
 import { maskSecrets } from "./loading/secrets.js";
 import type { CheckedPlugin } from "./loading/selection.js";
 
-/** A plugin that the kernel has had to do with. */
+/** A plugin known to the kernel. */
 export interface PluginEntry {
   readonly checked: CheckedPlugin;
   /** The running instance; for a failed plugin that must not be skipped, the instance that refuses in its place. */
   readonly instance: Instance | undefined;
   readonly state: "on" | "off" | "failed";
-  /** Why it failed, or why a change of it did while the old one runs on. */
+  /** The reason of its failure, or of a failed change while the old instance keeps running. */
   readonly lastError: string | null;
   readonly lastErrorCode: PluginFaultCode | null;
 }
 
-/** What a plugin's entry says of an error. */
+/** The fields of a plugin's entry that describe an error. */
 export function lastErrorOf(error: unknown): Pick<PluginEntry, "lastError" | "lastErrorCode"> {
   const lastErrorCode = error instanceof PluginError ? error.code : "CW_PLUGIN_START_FAILED";
   return { lastError: messageOf(error), lastErrorCode };

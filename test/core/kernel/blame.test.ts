@@ -13,7 +13,7 @@ function withFrames(...frames: string[]): Error {
 const CORE_FRAME = `Scope.mount (${new URL("../../../core/dist/kernel/scope.js", import.meta.url).href}:1:2)`;
 const TIMERS = "listOnTimeout (node:internal/timers:581:17)";
 
-describe("whom an error that nobody caught is blamed on", () => {
+describe("the attribution of an uncaught error", () => {
   const table: readonly [what: string, frames: string[], place: string | undefined][] = [
     [
       "an ES module's frame",
@@ -61,12 +61,12 @@ describe("whom an error that nobody caught is blamed on", () => {
     expect(kernel.blame(error, "exception")).to.equal(true);
     expect(kernel.status()[0]).to.include({
       faults: 1,
-      lastError: "plugin good: nobody caught: x",
+      lastError: "plugin good: uncaught error: x",
       lastErrorCode: "CW_PLUGIN_UNCAUGHT",
     });
     await kernel.disable("good");
     for (let n = 0; n < 100; n += 1) expect(kernel.blame(error, "exception")).to.equal(true);
-    expect(complaints()).to.deep.equal(Array(11).fill("plugin good: nobody caught: x"));
+    expect(complaints()).to.deep.equal(Array(11).fill("plugin good: uncaught error: x"));
     expect(lines.at(-1)).to.include({ plugin: "good" });
   });
 

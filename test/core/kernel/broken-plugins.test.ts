@@ -26,7 +26,7 @@ const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
   [
     "hangs-at-import",
     "CW_PLUGIN_IMPORT_TIMEOUT",
-    /^plugin \S+: importing \S+ failed: not done after 100 ms; does a top-level await never end\?$/,
+    /^plugin \S+: importing \S+ failed: did not finish within 100 ms; check for a top-level await that never ends$/,
   ],
   [
     "throws-in-apply",
@@ -36,7 +36,7 @@ const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
   [
     "hangs-in-apply",
     "CW_PLUGIN_START_TIMEOUT",
-    /^plugin hangs_in_apply: did not start: apply is not done after 150 ms$/,
+    /^plugin hangs_in_apply: did not start: apply did not finish within 150 ms$/,
   ],
   [
     "bad-schema",
@@ -63,12 +63,12 @@ const BROKEN: readonly [fixture: string, code: string, line: RegExp][] = [
   [
     "not-built",
     "CW_PLUGIN_ENTRY_MISSING",
-    /^plugin \S+: its entry file \S+dist\/index\.js is missing; is it built\?$/,
+    /^plugin \S+: its entry file \S+dist\/index\.js is missing; build the plugin first$/,
   ],
   [
     "missing-dependency",
     "CW_PLUGIN_DEPENDENCY_MISSING",
-    /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from \S+; are its packages installed \(npm install\)\?$/,
+    /^plugin \S+: importing \S+ failed: Cannot find package 'claudeway-no-such-package' imported from \S+; check that its packages are installed \(npm install\)$/,
   ],
   [
     "taken-prefix",
@@ -169,7 +169,7 @@ describe("broken plugins", () => {
     expect(complaints()).to.deep.equal([
       'plugin throws_telling: tap "sync" on event: sync',
       'plugin throws_telling: tap "async" on event: async',
-      'plugin throws_telling: tap "never" on event: not done after 80 ms',
+      'plugin throws_telling: tap "never" on event: did not finish within 80 ms',
     ]);
     expect(kernel.status()[0]).to.include({ faults: 3, state: "on" });
     await kernel.hooks.event.promise(EVENT, TURN);

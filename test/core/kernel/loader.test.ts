@@ -106,7 +106,9 @@ describe("plugin loader", () => {
 
   it("refuses a first-party name behind which another plugin stands", async () => {
     writePackage("node_modules/@claudeway/plugin-sun", "moon");
-    expect(await rejectionMessage(load("sun"))).to.match(/^plugin sun: \S+ holds a plugin named moon$/);
+    expect(await rejectionMessage(load("sun"))).to.match(
+      /^plugin sun: \S+ must export a plugin of that name, got moon$/,
+    );
   });
 
   const unknown: readonly [ref: string, line: RegExp][] = [
@@ -130,7 +132,10 @@ describe("plugin loader", () => {
     ["./wether.js", /^plugin \.\/wether\.js: file not found: \S+wether\.js; did you mean weather\.js\?$/],
     ["/no/such/place", /^plugin \/no\/such\/place: file not found: \/no\/such\/place$/],
     ["./empty", /^plugin \.\/empty: cannot read \S+package\.json: ENOENT/],
-    ["./unbuilt", /^plugin \.\/unbuilt: its entry file \S+dist\/index\.js is missing; is it built\?$/],
+    [
+      "./unbuilt",
+      /^plugin \.\/unbuilt: its entry file \S+dist\/index\.js is missing; build the plugin first$/,
+    ],
     ["", /^unknown plugin ""; known plugins: /],
     ["../../../etc/passwd", /file not found|importing .* failed/],
   ];
@@ -192,7 +197,9 @@ describe("plugin loader", () => {
   it("gives up an import that never ends", async () => {
     const loader = new PluginLoader({ importMs: 50 });
     const started = performance.now();
-    expect(await rejectionMessage(loader.load(fixture("hangs-at-import")))).to.match(/not done after 50 ms/);
+    expect(await rejectionMessage(loader.load(fixture("hangs-at-import")))).to.match(
+      /did not finish within 50 ms/,
+    );
     expect(performance.now() - started).to.be.below(1000);
   });
 });

@@ -146,7 +146,9 @@ describe("switching plugins off and on", () => {
     expect(await rejectionMessage(kernel.reconfigure("xyz", {}))).to.match(/known plugins: reports$/);
     await kernel.disable("reports");
     await kernel.disable("reports");
-    expect(await rejectionMessage(kernel.reconfigure("reports", {}))).to.match(/is off; enable it first/);
+    expect(await rejectionMessage(kernel.reconfigure("reports", {}))).to.match(
+      /is disabled; enable it first/,
+    );
   });
 
   it("aborts the signal, then runs disposers last in first out; one that fails or hangs is logged", async () => {
@@ -221,7 +223,7 @@ describe("switching plugins off and on", () => {
       .to.be.instanceOf(GatewayError)
       .and.include({ code: "UNAVAILABLE" });
     expect(complaints()[0]).to.match(
-      /^plugin guard: is taken down although calls are still in flight after 300 ms/,
+      /^plugin guard: is being stopped although calls are still in flight after 300 ms/,
     );
   });
 
@@ -423,7 +425,7 @@ describe("another configuration for a running plugin", () => {
     expect(kernel.status()[0]?.lastError).to.match(
       /port in use; and with its old configuration: .*port in use/,
     );
-    expect(complaints().at(-1)).to.match(/^plugin guard: has failed; what it decides on is refused/);
+    expect(complaints().at(-1)).to.match(/^plugin guard: has failed; calls that it decides are refused/);
     healthy = true;
     await kernel.reconfigure("guard", { v: 3 });
     expect(await kernel.hooks.request.promise(REQUEST)).to.equal(undefined);
@@ -604,6 +606,6 @@ describe("the status of plugins", () => {
     });
     await rejection(kernel.enable({ plugins: [late] }));
     await pause(50);
-    expect(complaints()).to.deep.equal(["plugin late: apply, given up before, failed: connection refused"]);
+    expect(complaints()).to.deep.equal(["plugin late: apply failed after its deadline: connection refused"]);
   });
 });

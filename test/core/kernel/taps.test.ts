@@ -100,7 +100,7 @@ describe("interceptor taps", () => {
     expect(fault).to.include({ code: "CW_PLUGIN_TAP_TIMEOUT" });
     expect(fault)
       .to.have.property("message")
-      .that.matches(/on beforeExecute: no answer after 80 ms$/);
+      .that.matches(/on beforeExecute: did not answer within 80 ms$/);
     expect(performance.now() - started).to.be.within(70, 1000);
   });
 
@@ -113,7 +113,9 @@ describe("interceptor taps", () => {
       });
     });
     await kernel.enable({ plugins: [late] });
-    expect(await rejectionMessage(kernel.hooks.request.promise(REQUEST))).to.match(/no answer after 80 ms/);
+    expect(await rejectionMessage(kernel.hooks.request.promise(REQUEST))).to.match(
+      /did not answer within 80 ms/,
+    );
     // An unhandled rejection would fail the run.
     await pause(80);
   });
@@ -240,7 +242,7 @@ describe("observer taps", () => {
     await pause(110);
     kernel.notify("event", EVENT, TURN);
     expect(begun).to.equal(2);
-    expect(complaints()).to.deep.equal(['plugin hanging: tap "never" on event: not done after 80 ms']);
+    expect(complaints()).to.deep.equal(['plugin hanging: tap "never" on event: did not finish within 80 ms']);
     expect(kernel.status()[0]).to.include({ faults: 1, dropped: 0 });
   });
 
@@ -338,7 +340,7 @@ describe("taps on closing", () => {
     expect(heard).to.deep.equal(["flushed", "last"]);
     expect(complaints()).to.deep.equal([
       'plugin tidy: tap "break" on closing: disk full',
-      'plugin tidy: tap "hang" on closing: not done after 80 ms',
+      'plugin tidy: tap "hang" on closing: did not finish within 80 ms',
     ]);
   });
 
@@ -349,7 +351,7 @@ describe("taps on closing", () => {
     const started = performance.now();
     await kernel.notifyClosing();
     expect(performance.now() - started).to.be.below(900);
-    expect(complaints()).to.deep.equal(["taps on closing are not done after 60 ms"]);
+    expect(complaints()).to.deep.equal(["taps on closing did not finish within 60 ms"]);
   });
 });
 

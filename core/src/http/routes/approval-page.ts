@@ -18,7 +18,7 @@ const HEADERS = {
   "x-robots-tag": "noindex",
 };
 
-/** The page behind a signed link: GET shows, and decides nothing, since previews of links get it too; POST decides. */
+/** The page of a signed link. GET only shows the request, because link previews fetch it too; POST decides. */
 export function approvalPage(router: Router<GatewayState>, approvalService: ApprovalService): void {
   router.get(`${LINK_PATH}/:token`, async (ctx) => {
     const approval = await approvalService.behindLink(ctx.params["token"] ?? "");

@@ -12,7 +12,7 @@ import { pageOf } from "../query.js";
 
 const STATUSES: readonly ApprovalStatus[] = ["pending", "allowed", "denied", "expired", "withdrawn"];
 
-/** `/approvals…`: tool calls that wait for a person, and what was allowed for the rest of a session. */
+/** `/approvals…`: tool calls that wait for a person, and calls that are allowed for the rest of a session. */
 export function approvalRoutes(router: Router<GatewayState>, approvalService: ApprovalService): void {
   router.get("/approvals", async (ctx) => {
     const page = pageOf(ctx);
@@ -54,7 +54,7 @@ async function visible(
   return approval;
 }
 
-/** The admin sees everybody's. */
+/** The admin sees those of every key. */
 function keyFilter(ctx: GatewayContext): string | undefined {
   const { admin, keyId } = callerOf(ctx);
   return admin ? undefined : keyId;

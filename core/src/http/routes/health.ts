@@ -31,7 +31,7 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
   });
 }
 
-/** No turn can begin that is not written down first. Throws UNAVAILABLE. */
+/** Checks the ledger, since no turn can begin without it. Throws UNAVAILABLE. */
 async function askLedger({ ledger, log }: HealthParts): Promise<void> {
   try {
     await ledger.turns.get(NO_TURN);

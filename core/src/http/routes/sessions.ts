@@ -10,7 +10,7 @@ import { pageOf } from "../query.js";
 import { HEARTBEAT_MS, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
-/** `/session…` and `/sessions`: conversations that are kept. */
+/** `/session…` and `/sessions`: conversations of several turns. */
 export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, starter: TurnStarter): void {
   router.post("/session/start", async (ctx) => {
     const session = await sessions.start(callerOf(ctx), bodyAs(ctx, "session-start-request"));
@@ -67,7 +67,7 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
   });
 }
 
-/** Where the reader was; undefined: it wants what happens from now on. */
+/** The last event that the client read; undefined to begin with the next event. */
 function lastEventId(ctx: GatewayContext): number | undefined {
   const id = ctx.get("last-event-id");
   if (id === "") return undefined;

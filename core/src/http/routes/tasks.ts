@@ -7,7 +7,7 @@ import { callerOf, type GatewayState } from "../context.js";
 import { pageOf } from "../query.js";
 import type { TurnStarter } from "../start-turn.js";
 
-/** `POST /task`, `POST /task/stream`: one prompt, one answer, no session to keep. `GET /tasks`: what ran so. */
+/** `POST /task`, `POST /task/stream`: one-shot prompts without a session. `GET /tasks`: the list of them. */
 export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: TurnStarter): void {
   router.post("/task", async (ctx) => {
     const body = bodyAs(ctx, "task-request");

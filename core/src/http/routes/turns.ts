@@ -7,7 +7,7 @@ import { answerWithEvents } from "../answers.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 
-/** `GET /turns/:id` and `GET /turns/:id/events`: a turn that somebody left, or that runs detached, picked up again. */
+/** `GET /turns/:id` and `GET /turns/:id/events`: state and events of a turn, for instance of a detached one. */
 export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void {
   router.get("/turns/:id", async (ctx) => {
     const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
@@ -33,7 +33,7 @@ function textMode(ctx: GatewayContext): TextMode {
   throw new GatewayError("BAD_REQUEST", `stream must be text or delta, got ${JSON.stringify(stream)}`);
 }
 
-/** Where the reader was; a browser sends it by itself when it connects again. */
+/** The last event that the client read; browsers send it when they reconnect. */
 function lastEventId(ctx: GatewayContext): number {
   const id = ctx.get("last-event-id");
   if (id === "") return 0;

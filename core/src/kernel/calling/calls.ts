@@ -1,4 +1,4 @@
-/** The interceptor calls in flight that a plugin has a part in. They end before the plugin is taken down. */
+/** The interceptor calls in flight that involve a plugin. They end before the plugin is stopped. */
 export class CallsInFlight {
   #count = 0;
   #waiting: (() => void)[] = [];

@@ -1,11 +1,11 @@
-/** Something took longer than it may. */
+/** A deadline was missed. */
 export class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
 /**
- * The outcome of `work`, or a rejection with `late()` when it takes longer than `ms`, or with the signal's reason when
- * that aborts first. The work itself can't be stopped: its later outcome is ignored, even a rejection.
+ * Resolves or rejects as `work` does, rejects with `late()` after `ms`, or with the signal's reason if that aborts
+ * first. The work itself cannot be stopped; its later outcome is ignored, even a rejection.
  */
 export function within<T>(
   work: PromiseLike<T>,
@@ -28,7 +28,7 @@ export function within<T>(
     }, ms);
     signal?.addEventListener("abort", onAbort, { once: true });
     if (signal?.aborted) onAbort();
-    // `then` may be a plugin's own and throw; a promise of ours turns that into a rejection.
+    // `then` may be a plugin's own and throw; a native promise converts that to a rejection.
     Promise.resolve(work).then(
       (value) => {
         settle();

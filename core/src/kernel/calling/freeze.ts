@@ -1,6 +1,6 @@
 /**
- * Freezes plain data, and all that is in it. What is frozen already is taken to be so to its depth. The depth is bounded
- * by memory only: a tool call's input is as deep as the model likes.
+ * Freezes plain data deeply. Objects that are already frozen are assumed to be frozen deeply. It does not recurse,
+ * because the depth of a tool call's input is unlimited.
  */
 export function deepFreeze<T>(value: T): T {
   const open: unknown[] = [value];

@@ -7,13 +7,13 @@ import { type AnswerCheck, AnswerError, isSoundRefusal } from "./answers.js";
 import { DeadlineError, inWords, isThenable, within } from "./deadline.js";
 import type { Meter } from "./meter.js";
 
-/** Whose tap it is, and whether it may still run. */
+/** The owner of a tap, and whether the tap may still run. */
 export interface TapOwner {
   readonly plugin: string;
   readonly meter: Meter;
   /** The deadline of one tap call, in ms. */
   readonly deadlineMs: number;
-  /** False from the moment that the plugin is taken down. */
+  /** False once the plugin is being stopped. */
   readonly active: boolean;
   /** Wraps calls of the plugin's own code (a tap, a route, a disposer), if a `CallWatch` is set. */
   readonly enter: (<T>(call: () => T) => T) | undefined;
@@ -21,13 +21,13 @@ export interface TapOwner {
 
 /** Observes when plugins' code runs, so that a test gateway can attribute leaked resources. */
 export interface CallWatch {
-  /** Calls code of the owner's and gives what it returns or throws. */
+  /** Calls code of the owner; returns and throws as that code does. */
   inside<T>(owner: TapOwner, call: () => T): T;
-  /** The same offers; what they do for a plugin they do on the gateway's own account. */
+  /** Wraps the services, so that resources they open are attributed to the gateway. */
   outside(offers: PluginServices): PluginServices;
 }
 
-/** How a tap hands its answer on: to tapable, which calls the next tap. An error ends the call. */
+/** How a tap passes its answer to tapable, which calls the next tap. An error ends the call. */
 export type Done<R> = (error: Error | null, answer?: R) => void;
 
 /**
@@ -77,7 +77,7 @@ async function settleTap<R>(
 ): Promise<R | undefined> {
   const { deadlineMs, meter } = owner;
   try {
-    const answer = await within<Answer<R>>(given, deadlineMs, () => lateError("no answer", deadlineMs));
+    const answer = await within<Answer<R>>(given, deadlineMs, () => lateError("did not answer", deadlineMs));
     return answer === undefined ? undefined : check(answer);
   } catch (error) {
     throw failureOf(owner, site, error);
@@ -109,13 +109,13 @@ export function tellTap(owner: TapOwner, site: TapSite, call: () => unknown): vo
   meter.tapMs += noteHeld(owner, site, started);
 }
 
-/** Calls a tap that is awaited but can't fail anything, within its deadline. Never rejects. */
+/** Calls a tap that is awaited but cannot fail the caller, within its deadline. Never rejects. */
 export async function awaitTap(owner: TapOwner, site: TapSite, call: () => unknown): Promise<void> {
   if (!owner.active) return;
   try {
     const given = callTimed(owner, site, call);
     if (isThenable(given)) {
-      await within(given, owner.deadlineMs, () => lateError("not done", owner.deadlineMs));
+      await within(given, owner.deadlineMs, () => lateError("did not finish", owner.deadlineMs));
     }
   } catch (error) {
     owner.meter.reportFault(site, codeOf(error), error);
@@ -139,7 +139,7 @@ function followTelling(owner: TapOwner, site: TapSite, given: PromiseLike<unknow
   };
   const timer = setTimeout(() => {
     close();
-    meter.reportFault(site, "CW_PLUGIN_TAP_TIMEOUT", lateError("not done", owner.deadlineMs));
+    meter.reportFault(site, "CW_PLUGIN_TAP_TIMEOUT", lateError("did not finish", owner.deadlineMs));
   }, owner.deadlineMs);
   // A hanging tap must not keep the process alive.
   timer.unref();
@@ -158,7 +158,7 @@ function callTimed<T>(owner: TapOwner, site: TapSite, call: () => T): T {
   }
 }
 
-/** Milliseconds since `started`, during which nothing but the tap ran. */
+/** Milliseconds since `started`, during which only the tap ran. */
 function noteHeld({ meter }: TapOwner, site: TapSite, started: number): number {
   const heldMs = performance.now() - started;
   if (heldMs > meter.limits.blockedMs) meter.noteHeld(describeSite(site), heldMs);
@@ -171,5 +171,5 @@ function codeOf(error: unknown): PluginFaultCode {
 }
 
 function lateError(what: string, deadlineMs: number): Error {
-  return new DeadlineError(`${what} after ${inWords(deadlineMs)}`);
+  return new DeadlineError(`${what} within ${inWords(deadlineMs)}`);
 }

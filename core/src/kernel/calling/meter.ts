@@ -7,16 +7,16 @@ import { inWords } from "./deadline.js";
 export interface MeterLimits {
   /** Observer calls that one plugin may have in flight. */
   readonly tellingInFlight: number;
-  /** A tap that holds the event loop longer than this, in ms, is named in the log. */
+  /** A tap that blocks the event loop longer than this, in ms, is logged. */
   readonly blockedMs: number;
-  /** Log lines that repeat are held back for this long, in ms. */
+  /** Repeated log lines are suppressed for this long, in ms. */
   readonly reportEveryMs: number;
 }
 
-// A tap that fails on every event of every turn would fill the disk with one and the same line.
+// A tap that fails on every event of every turn would fill the disk with the same line.
 const FAULT_LINES_PER_REPORT = 10;
 
-/** Lets `lines` through in each window and counts the ones that it holds back. */
+/** Admits `lines` log lines per window and counts the suppressed ones. */
 class LineBudget {
   #windowStart = Number.NEGATIVE_INFINITY;
   #used = 0;
@@ -27,7 +27,7 @@ class LineBudget {
     readonly windowMs: number,
   ) {}
 
-  /** How many lines were held back since the last one that went through; undefined: hold this one back too. */
+  /** The number of suppressed lines since the last admitted one; undefined if this line must be suppressed too. */
   take(): number | undefined {
     const now = performance.now();
     if (now - this.#windowStart >= this.windowMs) {
@@ -45,18 +45,18 @@ class LineBudget {
   }
 }
 
-/** What one running plugin costs and how often it breaks; counted from its start. */
+/** The time and faults of one running plugin, counted from its start. */
 export class Meter {
   /**
-   * Milliseconds that callers spent in its taps: interceptor taps to their answer, observer taps while they held the
-   * loop.
+   * Milliseconds that callers spent in its taps: interceptor taps until they answered, observer taps while they
+   * blocked the event loop.
    */
   tapMs = 0;
-  /** Throws, rejections, missed deadlines and wrong answers of its taps. */
+  /** Exceptions, rejections, missed deadlines and invalid answers of its taps. */
   faults = 0;
-  /** Observer calls that it did not get because too many were in flight. */
+  /** Observer calls that were dropped because too many were in flight. */
   dropped = 0;
-  /** The longest that one call of it held the event loop, in ms; 0 while none went over the limit. */
+  /** The longest time that one call blocked the event loop, in ms; 0 if none exceeded the limit. */
   blockedMs = 0;
   lastError: string | null = null;
   lastErrorCode: PluginFaultCode | null = null;
@@ -72,7 +72,7 @@ export class Meter {
     this.#dropLines = new LineBudget(1, limits.reportEveryMs);
   }
 
-  /** Counts a fault without logging it: whoever gets the error does that. */
+  /** Counts a fault without logging it; the receiver of the error logs it. */
   countFault(message: string, code: PluginFaultCode): void {
     this.faults += 1;
     this.lastError = message;
@@ -86,10 +86,13 @@ export class Meter {
 
   /** Counts and logs an uncaught error of the plugin's code. */
   reportUncaught(plugin: string, error: unknown): void {
-    this.#report(`plugin ${plugin}: nobody caught`, error, { plugin, code: "CW_PLUGIN_UNCAUGHT" });
+    this.#report(`plugin ${plugin}: uncaught error`, error, { plugin, code: "CW_PLUGIN_UNCAUGHT" });
   }
 
-  /** Notes how long a call held the event loop. `what` names it in the log, `plugin x: tap "y" on event`. */
+  /**
+   * Records how long a call blocked the event loop. `what` is its name in the log, such as `plugin x: tap "y" on
+   * event`.
+   */
   noteHeld(what: string, ms: number): void {
     if (ms <= this.limits.blockedMs) return;
     this.blockedMs = Math.max(this.blockedMs, Math.round(ms));

@@ -17,7 +17,7 @@ import type { CallsInFlight } from "./calls.js";
 import { deepFreeze } from "./freeze.js";
 import { askTap, awaitTap, type Done, type TapOwner, tellTap, unavailable } from "./guard.js";
 
-/** A tap as its plugin made it. It enters every set of hooks that is composed while the plugin is on. */
+/** A tap as registered by its plugin. It is part of every set of hooks composed while the plugin is on. */
 export interface RecordedTap {
   readonly hook: HookName;
   readonly name: string;
@@ -51,7 +51,7 @@ export function composeHooks(groups: readonly TapGroup[]): Hooks {
   return hooks;
 }
 
-/** The hooks as a plugin sees them; each tap that it makes is handed to `record`, which may throw. */
+/** The hooks as a plugin sees them. Each tap is passed to `record`, which may throw. */
 export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) => void): ScopedHooks {
   const recorder = new TapRecorder(owner, record);
   return Object.freeze({

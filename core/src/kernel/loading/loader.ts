@@ -15,18 +15,18 @@ import { secretsIn } from "./secrets.js";
 /** A plugin, or how to find one: a first-party name, an npm package, a path. */
 export type PluginSource = string | AnyPlugin;
 
-/** A plugin that was found, imported and checked; nothing of it has been started. */
+/** A plugin that was found, imported and checked, but not started. */
 export interface LoadedPlugin {
   readonly plugin: AnyPlugin;
-  /** As it was asked for. */
+  /** The source as requested. */
   readonly origin: PluginSource;
-  /** The same in words; `(given)` for one that was handed over as an object. */
+  /** The source as text; `(given)` for a plugin object. */
   readonly source: string;
-  /** Of its package, where it has one. */
+  /** The version of its package, if it has one. */
   readonly version: string | undefined;
-  /** Real path of the folder, or file, that its code is in; undefined for one that was handed over. */
+  /** The real path of the folder or file of its code; undefined for a plugin object. */
   readonly home: string | undefined;
-  /** How long it took to find and import it, in ms; next to nothing where it was imported before. */
+  /** How long it took to find and import it, in ms; almost nothing for a second import. */
   readonly importMs: number;
   readonly checkConfig: ConfigCheck;
 }
@@ -35,11 +35,11 @@ type PluginOrigin = Pick<LoadedPlugin, "version" | "home" | "importMs">;
 const NOWHERE: PluginOrigin = { version: undefined, home: undefined, importMs: 0 };
 
 export interface LoaderOptions {
-  /** Paths are relative to it, and packages are found from it; by default the process's own. */
+  /** The directory in which paths and packages are resolved; by default the process's own. */
   readonly cwd?: string;
   /** How long an import may take, in ms; 10 s by default. */
   readonly importMs?: number;
-  /** Gets what the sections of plugins hold that their schemas mark `x-secret`. */
+  /** Receives the values of plugin settings that their schemas mark `x-secret`. */
   readonly secrets?: KnownSecrets | undefined;
 }
 
@@ -57,12 +57,12 @@ export class PluginLoader {
     this.#secrets = secrets;
   }
 
-  /** The first-party plugins that are installed here. */
+  /** The installed first-party plugins. */
   names(): Promise<string[]> {
     return firstPartyNames(this.#places);
   }
 
-  /** Rejects with a `PluginError` if the plugin does not exist, or if this gateway can't run it. */
+  /** Rejects with a `PluginError` if the plugin does not exist, or if this gateway cannot run it. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
     if (typeof source !== "string") return this.#inspect(source, source);
     const started = performance.now();
@@ -74,7 +74,7 @@ export class PluginLoader {
       throw new PluginError(
         source,
         "CW_PLUGIN_NAME_TAKEN",
-        `plugin ${source}: ${file} holds a plugin named ${loaded.plugin.name}`,
+        `plugin ${source}: ${file} must export a plugin of that name, got ${loaded.plugin.name}`,
       );
     }
     return loaded;
@@ -97,14 +97,16 @@ export class PluginLoader {
   }
 
   async #import(source: string, file: string): Promise<unknown> {
-    // A top-level await in the plugin may never end, and nothing can end it.
+    // A top-level await in the plugin may never end, and cannot be aborted.
     const late = () =>
-      new DeadlineError(`not done after ${inWords(this.#importMs)}; does a top-level await never end?`);
+      new DeadlineError(
+        `did not finish within ${inWords(this.#importMs)}; check for a top-level await that never ends`,
+      );
     try {
       const loading: Promise<unknown> = import(pathToFileURL(file).href);
       return pluginExport(await within(loading, this.#importMs, late));
     } catch (error) {
-      const hint = isMissingPackage(error) ? "; are its packages installed (npm install)?" : "";
+      const hint = isMissingPackage(error) ? "; check that its packages are installed (npm install)" : "";
       throw new PluginError(
         source,
         importCode(error),
@@ -126,7 +128,7 @@ function isMissingPackage(error: unknown): boolean {
   return property(error, "code") === "ERR_MODULE_NOT_FOUND" && /^Cannot find package/.test(messageOf(error));
 }
 
-/** The default export or the one named `plugin`; of a CommonJS module that was compiled from ESM, its `default`. */
+/** The default export or the one named `plugin`; for a CommonJS module compiled from ESM, its `default`. */
 function pluginExport(module: unknown): unknown {
   const exported = property(module, "default") ?? property(module, "plugin");
   const candidates = [exported, property(exported, "default"), property(module, "plugin")];

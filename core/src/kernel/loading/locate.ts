@@ -8,17 +8,17 @@ import { PluginError } from "../faults.js";
 export interface PluginFile {
   /** Absolute path. */
   readonly file: string;
-  /** What its code is below: the folder of its package, or a lone file itself. */
+  /** The root of its code: the folder of its package, or a single file. */
   readonly home: string;
-  /** Of its package; undefined for a lone file. */
+  /** The version of its package; undefined for a single file. */
   readonly version: string | undefined;
 }
 
-/** Where plugins are looked for. */
+/** Where plugins are searched. */
 export interface SearchPlaces {
   /** Paths are relative to this folder. */
   readonly cwd: string;
-  /** `node_modules` is looked for in these folders and all above them, nearest first. */
+  /** `node_modules` is searched in these folders and their parents, nearest first. */
   readonly roots: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export function isFirstPartyName(source: string): boolean {
   return FIRST_PARTY_NAME.test(source);
 }
 
-/** The names of the first-party plugins that are installed, sorted. */
+/** The sorted names of the installed first-party plugins. */
 export async function firstPartyNames(places: SearchPlaces): Promise<string[]> {
   const names = new Set<string>();
   for (const folder of nodeModules(places)) {
@@ -97,7 +97,7 @@ async function refuseUnknown(source: string, places: SearchPlaces): Promise<neve
   throw new PluginError(source, "CW_PLUGIN_NOT_FOUND", `${problem}${hint} ${known}name ${OTHER_FORMS}`);
 }
 
-/** All packages of plugins look alike in what they begin with, so only the rest of their names is compared. */
+/** The names of all plugin packages have similar prefixes, so only the rest is compared. */
 function nearestSource(source: string, candidates: readonly string[]): string | undefined {
   const byOwnPart = new Map(candidates.map((name) => [ownPart(name), name]));
   const guess = nearest(ownPart(source), byOwnPart.keys());
@@ -127,7 +127,7 @@ async function entryOf(source: string, folder: string): Promise<PluginFile> {
     throw new PluginError(
       source,
       "CW_PLUGIN_ENTRY_MISSING",
-      `plugin ${source}: its entry file ${file} is missing; is it built?`,
+      `plugin ${source}: its entry file ${file} is missing; build the plugin first`,
     );
   }
   return { file, home: folder, version: asString(version) };
@@ -152,7 +152,7 @@ async function readManifest(source: string, folder: string): Promise<Record<stri
 
 const CONDITIONS = ["node", "import", "module-sync", "default"];
 
-/** What `exports` gives for the package itself; the conditions are taken in the order that the package names them. */
+/** The entry of the package in `exports`; conditions are tried in the order of the package. */
 function entryName(exports: unknown): string | undefined {
   if (typeof exports === "string") return exports;
   if (!isObject(exports)) return undefined;
@@ -172,7 +172,7 @@ async function listFolder(path: string): Promise<string[]> {
   try {
     return await readdir(path);
   } catch {
-    // Most of the folders on the way up do not exist.
+    // Most of these folders do not exist.
     return [];
   }
 }

@@ -8,7 +8,7 @@ import type { JSONSchema } from "../plugin.js";
 /** A plugin's section of the configuration as the operator wrote it. */
 export type PluginSection = Readonly<Record<string, unknown>>;
 
-/** Checks a section and gives the frozen copy that the plugin gets, defaults filled in; throws a `PluginError`. */
+/** Validates a section and returns a frozen copy with defaults for the plugin. Throws a `PluginError`. */
 export type ConfigCheck = (section: PluginSection) => Readonly<Record<string, unknown>>;
 
 /** The kernel's own key in every section. */

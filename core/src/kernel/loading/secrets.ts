@@ -4,7 +4,10 @@ import type { JSONSchema } from "../plugin.js";
 const SECRET_NAME = /token|secret|passw|passphrase|credential|webhook|cookie|(^|[_-])keys?$/i;
 const MASK = "***";
 
-/** A copy of a plugin's configuration without its secrets: what the schema marks `x-secret`, and what sounds like it. */
+/**
+ * Copies a plugin's configuration without secrets: settings marked `x-secret`, and settings whose names suggest a
+ * secret.
+ */
 export function maskSecrets(config: object, schema: JSONSchema): Record<string, unknown> {
   return maskObject(config, schema, []);
 }
@@ -24,7 +27,7 @@ function maskObject(value: object, schema: JSONSchema, path: readonly string[]):
 
 function maskValue(value: unknown, schema: JSONSchema, path: readonly string[]): unknown {
   if (isMarkedSecret(schema, path)) return MASK;
-  // A limit or a switch whose name merely sounds secret (`max_tokens`) gives nothing away.
+  // A number or boolean whose name suggests a secret (`max_tokens`) is not one.
   const tells = typeof value !== "number" && typeof value !== "boolean";
   if (tells && SECRET_NAME.test(path.at(-1) ?? "")) return MASK;
   if (Array.isArray(value))

@@ -6,15 +6,15 @@ import type { PluginSection } from "./plugin-config.js";
 
 /** Which plugins are on, and how they are configured. */
 export interface PluginSelection {
-  /** On, whatever their section says: first-party names, packages, paths, or plugins themselves. */
+  /** Enabled regardless of their section: first-party names, packages, paths, or plugin objects. */
   readonly plugins?: readonly PluginSource[];
-  /** Off whatever else says: `--disable-plugin`; by the plugin's own name, or as it is named in `plugins`. */
+  /** Disabled in any case (`--disable-plugin`): by the plugin's own name, or as named in `plugins`. */
   readonly disabled?: readonly string[];
   /** `[plugins.<name>]` by the plugin's own name, in the order of the file; `enabled: true` switches one on. */
   readonly sections?: Readonly<Record<string, PluginSection>>;
 }
 
-/** A plugin whose configuration has been checked too: all that can be known before it is started. */
+/** A loaded plugin with a validated configuration, ready to be started. */
 export interface CheckedPlugin extends LoadedPlugin {
   readonly name: string;
   /** Checked, with defaults, frozen. */
@@ -22,9 +22,9 @@ export interface CheckedPlugin extends LoadedPlugin {
 }
 
 /**
- * Loads and checks what a selection switches on, and starts nothing. Those that their sections switch on come first, in
- * the order of the sections; then the named ones, in theirs. `alsoKnown` are plugins that may have a section although the
- * selection does not name them. Rejects with a `PluginError` at the first problem.
+ * Loads and checks the plugins that a selection enables, without starting them. First come those enabled by their
+ * sections, in the order of the sections; then the named ones, in their order. `alsoKnown` are plugins that may have a
+ * section although the selection does not name them. Rejects with a `PluginError` at the first problem.
  */
 export async function checkSelection(
   selection: PluginSelection,
@@ -40,7 +40,7 @@ export async function checkSelection(
     .map((one) => configure(one, sectionOf(sections, one.plugin.name)));
 }
 
-/** The plugin with another section; throws a `PluginError` where that is not as its schema says. */
+/** The plugin with another section. Throws a `PluginError` if the section is invalid. */
 export function configure(loaded: LoadedPlugin, section: PluginSection): CheckedPlugin {
   return { ...loaded, name: loaded.plugin.name, config: loaded.checkConfig(section) };
 }
@@ -53,10 +53,10 @@ async function loadAll(selection: PluginSelection, loader: PluginLoader): Promis
   const { plugins = [], disabled = [], sections = {} } = selection;
   const switchedOn = Object.entries(sections).filter(([name, section]) => isEnabled(name, section));
   const sources = new Set<PluginSource>([...switchedOn.map(([name]) => name), ...plugins]);
-  // What is switched off is not even imported.
+  // Disabled plugins are not even imported.
   for (const name of disabled) sources.delete(name);
   const loaded = new Map<PluginSource, LoadedPlugin>();
-  // Plugins from elsewhere first: a section of their own name then means them.
+  // Third-party plugins come first, so that a section with their name refers to them.
   for (const source of sources) {
     if (!isPlainName(source)) loaded.set(source, await loader.load(source));
   }
