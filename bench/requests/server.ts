@@ -28,7 +28,13 @@ import { BARE, GATEWAY, LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
  */
 
 const [rung = "", folder = ""] = process.argv.slice(2);
-const LIMITS = { body_bytes: LIMIT_BYTES, connections: 1000, header_secs: 20, request_secs: 300 };
+const LIMITS = {
+  body_bytes: LIMIT_BYTES,
+  file_bytes: 1_048_576,
+  connections: 1000,
+  header_secs: 20,
+  request_secs: 300,
+};
 const RUNGS_IN_ORDER: readonly string[] = ["edge", "auth", "log line", "hooks", "schema"] satisfies Rung[];
 const BUDGET = new ByteBudget(64 * LIMIT_BYTES);
 const ANSWER = { status: "ok", prompt: "" };

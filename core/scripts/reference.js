@@ -25,6 +25,7 @@ const CHAPTERS = {
   "ports/approvals": ["approvals", "Approvals"],
   "approvals/describe": ["describe-call", "Showing calls to people"],
   "approvals/shown": ["invisible-characters", "Invisible characters"],
+  "files/run-files": ["run-files", "Files that tools run"],
   "repositories/commands": ["git-commands", "Commands that run git"],
   errors: ["refusals", "Refusals"],
   "http/pages": ["pages", "Pages and their files"],

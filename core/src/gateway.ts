@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
 import { messageOf } from "./errors.js";
+import { SessionFiles } from "./files/session-files.js";
 import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
@@ -27,6 +28,7 @@ import type { BodyBound } from "./http/incoming.js";
 import { mayBeGuess, type OpenRoutes, slowStrangers } from "./http/open-routes.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
+import { type FileParts, fileRoutes, isUpload, uploadRoute } from "./http/routes/files.js";
 import { type HealthParts, healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
@@ -34,6 +36,7 @@ import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
+import { TransferSlots } from "./http/transfer-slots.js";
 import { TaskSockets } from "./http/websocket.js";
 import type { Load } from "./kernel/capabilities.js";
 import type { ListenAddress } from "./kernel/hooks.js";
@@ -96,6 +99,7 @@ export class Gateway {
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
+  readonly #files: FileParts;
   readonly #tasks: Tasks;
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
@@ -190,6 +194,11 @@ export class Gateway {
       workdirs: this.#workdirs,
       options: optionReader,
     });
+    this.#files = {
+      sessions: this.sessions,
+      files: new SessionFiles(this.#workdirs),
+      slots: new TransferSlots(),
+    };
     this.#sockets = this.#openSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
     this.#server = createHttpServer(handlers, this.#config.limits);
@@ -206,9 +215,10 @@ export class Gateway {
     const routes = this.#routes();
     const probes = new Router<GatewayState>();
     healthRoutes(probes, this.#health());
-    // Mounted before the JSON parser: this page posts a form.
+    // Mounted before the JSON parser: this page posts a form, and uploads are files.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
+    uploadRoute(page, this.#files);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
@@ -228,7 +238,7 @@ export class Gateway {
     app.use(boundBodies((ctx) => this.#bodyBound(ctx)));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
-    app.use(routesWhere((ctx) => isLinkPath(ctx.path), page));
+    app.use(routesWhere((ctx) => isLinkPath(ctx.path) || isUpload(ctx), page));
     app.use(parseJson);
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
@@ -261,6 +271,7 @@ export class Gateway {
     modelRoutes(router, models);
     taskRoutes(router, this.#tasks, starter);
     sessionRoutes(router, this.sessions, starter);
+    fileRoutes(router, this.#files);
     turnRoutes(router, views);
     approvalRoutes(router, this.parts.approvalService);
     return router;
@@ -306,6 +317,8 @@ export class Gateway {
       const limitBytes = own ?? OPEN_BODY_BYTES;
       return { limitBytes, budget: this.#keylessBudget };
     }
+    // A file goes to the disk as it comes; nothing of it is held.
+    if (isUpload(ctx)) return { limitBytes: this.#config.limits.file_bytes };
     const limitBytes = own ?? this.#config.limits.body_bytes;
     return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
   }

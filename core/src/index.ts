@@ -18,6 +18,7 @@ export type {
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
 export { Refusal, type RefusalOptions } from "./errors.js";
+export { runNamesIn } from "./files/run-files.js";
 export { type Pages, pageRouter } from "./http/pages.js";
 export type {
   ApprovalDesk,

@@ -104,6 +104,27 @@ export class Workdirs {
     await this.#refuse(real, path, keyId, field);
   }
 
+  /**
+   * Whether the files in a session's folder may be served: the gateway made it for this session, or the key's
+   * configuration names it.
+   *
+   * @param real where the folder is, with every link followed
+   */
+  async serves(
+    real: string,
+    { id, keyId, ownsWorkdir }: Pick<SessionRecord, "id" | "keyId" | "ownsWorkdir">,
+  ): Promise<boolean> {
+    if (ownsWorkdir) return (await this.ownerOf(real)) === id;
+    if (this.options.allowed(keyId) === undefined) return false;
+    try {
+      await this.#refuse(real, real, keyId, "workdir");
+      return true;
+    } catch (error) {
+      if (error instanceof GatewayError) return false;
+      throw error;
+    }
+  }
+
   /** The session that a folder was made for, if the path is or lies in one. @param real with every link followed */
   async ownerOf(real: string): Promise<string | undefined> {
     for (let path = real; path !== dirname(path); path = dirname(path)) {

@@ -2,7 +2,7 @@
 "use strict";
 module.exports = validate3;
 module.exports.default = validate3;
-const schema3 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"config.json","title":"Config","description":"The settings of `claudeway.toml`.","type":"object","additionalProperties":false,"properties":{"keys":{"type":["string","array","object"],"minLength":1,"minItems":1,"items":{"type":"string","minLength":1,"description":"One key as `id:secret`."},"x-flag":"--keys <id:secret,...>","x-env":"WRAPPER_KEYS","x-secret":true,"x-takes":"a comma-separated list of id:secret","description":"API keys; the first is the admin's. Without any, one is generated at each start and printed. In the file, also as one section per key, `[keys.<id>]`.","additionalProperties":{"type":"object","x-takes":"a section, such as [keys.ci]","additionalProperties":false,"properties":{"secret":{"type":"string","minLength":1,"x-secret":true,"description":"The secret of the key, unless a flag or a variable sets it."},"max_running":{"type":"integer","minimum":1,"maximum":10000,"description":"How many turns of this key may run at once, if less than `engine.max_running`."},"workdirs":{"type":"array","maxItems":1000,"items":{"type":"string","pattern":"^/[^?!\\[\\]{}()\\\\\\u0000]*$","x-takes":"an absolute path, in which * matches any name and ** any folders","description":"A folder such as `/srv/a`; with `/**` also everything below it."},"x-takes":"a list of absolute paths, such as [\"/srv/a/**\"]","description":"The folders that requests with this key may name as their `workdir`. If not set: any folder that does not belong to the gateway or to another session."},"allow":{"type":"array","uniqueItems":true,"items":{"enum":["mcp_servers","agents","tools","allowed_tools","additional_dirs"],"description":"A field of requests."},"x-takes":"a list such as [\"tools\", \"mcp_servers\"]","description":"The request fields that widen what Claude may do and that requests with this key may use; by default, none. `mcp_servers` with a command runs that command."}},"description":"One key, by its id."}},"claude_bin":{"type":"string","minLength":1,"x-flag":"--claude-bin <path>","x-env":"CLAUDE_BIN","x-takes":"the path or name of a program","description":"The Claude CLI. Default: the one that comes with Claudeway. A bare name is resolved on the PATH."},"workdir":{"type":"string","minLength":1,"default":"/tmp/claude-tasks","x-flag":"--workdir <dir>","x-env":"CLAUDE_WORKDIR","x-takes":"the path of a folder","description":"Base folder. Each session gets a folder in it unless its request names another one."},"log_dir":{"type":"string","minLength":1,"default":"./logs","x-flag":"--log-dir <dir>","x-env":"LOG_DIR","x-takes":"the path of a folder","description":"Folder of the logs by key. Created with mode 0700 if missing."},"data_dir":{"type":"string","minLength":1,"default":"./data","x-flag":"--data-dir <dir>","x-env":"DATA_DIR","x-takes":"the path of a folder","description":"Folder of the ledger. Created with mode 0700 if missing."},"host":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9.:_%-]+$","default":"0.0.0.0","x-flag":"--host <host>","x-env":"HOST","x-takes":"a host name or an address, such as 127.0.0.1","description":"Host to listen on. With 127.0.0.1 only this machine can connect."},"port":{"type":"integer","minimum":0,"maximum":65535,"default":3000,"x-flag":"-p, --port <port>","x-env":"PORT","description":"Port to listen on; 0 picks a free one."},"log_level":{"type":"string","enum":["trace","debug","info","warn","error"],"default":"info","x-flag":"--log-level <level>","x-env":"LOG_LEVEL","description":"trace, debug, info, warn or error. The verbosity of the log on stderr."},"no_permissions_bypass":{"type":"boolean","default":false,"x-flag":"--no-permissions-bypass","x-env":"NO_PERMISSIONS_BYPASS","description":"Deny what needs permission. Such tool calls are listed in the response and can be approved; without this, every call runs."},"trusted_proxies":{"type":"array","items":{"type":"string","minLength":1,"description":"One address or network."},"x-takes":"a list of addresses and networks, such as [\"127.0.0.1\", \"172.16.0.0/12\"]","default":[],"description":"Addresses or networks of the reverse proxies whose `X-Forwarded-For` is trusted. Default: none, not even on this machine, where anyone with a shell through Claude could forge an address."},"limits":{"type":"object","x-takes":"a section, such as [limits]","additionalProperties":false,"default":{},"properties":{"body_bytes":{"type":"integer","minimum":1024,"maximum":1073741824,"default":10485760,"description":"The largest request body, in bytes."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":20000,"description":"How many connections may be open at once; further ones are closed. Capped at nine tenths of the gateway's limit of open files."},"header_secs":{"type":"number","exclusiveMinimum":0,"maximum":3600,"default":20,"description":"How long a client may take to send the headers of a request, in seconds."},"request_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":300,"description":"How long a client may take to send a whole request, in seconds."}},"description":"Limits of requests and connections."},"engine":{"type":"object","x-takes":"a section, such as [engine]","additionalProperties":false,"default":{},"properties":{"max_running":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many turns run at once; 0: four per processor core. A running turn needs about 200 MB of memory."},"max_queued":{"type":"integer","minimum":0,"maximum":100000,"default":256,"description":"How many turns may wait for a free place, and as many for earlier turns of their sessions; further prompts get 503."},"max_processes":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many CLI processes may exist at once, including idle ones; 0: twice `max_running`."},"idle_secs":{"type":"number","minimum":0,"maximum":86400,"default":300,"description":"How long a session's process stays alive after a turn, in seconds; 0: a new one for every turn."},"background_secs":{"type":"number","minimum":0,"maximum":604800,"default":3600,"description":"How long a session's process stays alive for commands and subagents that run in its background, in seconds; 0: no longer than other processes."},"max_background":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many processes may be kept for background work at once; 0: half of `max_processes`. Those that began first are kept; others are ended like idle ones."},"max_background_per_key":{"type":"integer","minimum":1,"maximum":10000,"default":4,"description":"How many of those may belong to one key."},"spares":{"type":"integer","minimum":0,"maximum":100,"default":1,"description":"How many processes are started in advance for one-shot tasks."},"max_memory_mb":{"type":"integer","minimum":0,"maximum":1048576,"default":1024,"description":"A process that uses more memory than this, in MiB, is replaced after its turn; 0: no limit."},"grace_secs":{"type":"number","minimum":0,"maximum":86400,"default":30,"description":"How long running turns may go on at shutdown, in seconds, before they are interrupted."}},"description":"Limits of turns, the queue and CLI processes."},"plugins":{"type":"object","x-takes":"a section, such as [plugins.demo]","default":{},"additionalProperties":{"$ref":"plugin-section.json"},"description":"One section per plugin, `[plugins.<name>]`."}}};
+const schema3 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"config.json","title":"Config","description":"The settings of `claudeway.toml`.","type":"object","additionalProperties":false,"properties":{"keys":{"type":["string","array","object"],"minLength":1,"minItems":1,"items":{"type":"string","minLength":1,"description":"One key as `id:secret`."},"x-flag":"--keys <id:secret,...>","x-env":"WRAPPER_KEYS","x-secret":true,"x-takes":"a comma-separated list of id:secret","description":"API keys; the first is the admin's. Without any, one is generated at each start and printed. In the file, also as one section per key, `[keys.<id>]`.","additionalProperties":{"type":"object","x-takes":"a section, such as [keys.ci]","additionalProperties":false,"properties":{"secret":{"type":"string","minLength":1,"x-secret":true,"description":"The secret of the key, unless a flag or a variable sets it."},"max_running":{"type":"integer","minimum":1,"maximum":10000,"description":"How many turns of this key may run at once, if less than `engine.max_running`."},"workdirs":{"type":"array","maxItems":1000,"items":{"type":"string","pattern":"^/[^?!\\[\\]{}()\\\\\\u0000]*$","x-takes":"an absolute path, in which * matches any name and ** any folders","description":"A folder such as `/srv/a`; with `/**` also everything below it."},"x-takes":"a list of absolute paths, such as [\"/srv/a/**\"]","description":"The folders that requests with this key may name as their `workdir`. If not set: any folder that does not belong to the gateway or to another session."},"allow":{"type":"array","uniqueItems":true,"items":{"enum":["mcp_servers","agents","tools","allowed_tools","additional_dirs"],"description":"A field of requests."},"x-takes":"a list such as [\"tools\", \"mcp_servers\"]","description":"The request fields that widen what Claude may do and that requests with this key may use; by default, none. `mcp_servers` with a command runs that command."}},"description":"One key, by its id."}},"claude_bin":{"type":"string","minLength":1,"x-flag":"--claude-bin <path>","x-env":"CLAUDE_BIN","x-takes":"the path or name of a program","description":"The Claude CLI. Default: the one that comes with Claudeway. A bare name is resolved on the PATH."},"workdir":{"type":"string","minLength":1,"default":"/tmp/claude-tasks","x-flag":"--workdir <dir>","x-env":"CLAUDE_WORKDIR","x-takes":"the path of a folder","description":"Base folder. Each session gets a folder in it unless its request names another one."},"log_dir":{"type":"string","minLength":1,"default":"./logs","x-flag":"--log-dir <dir>","x-env":"LOG_DIR","x-takes":"the path of a folder","description":"Folder of the logs by key. Created with mode 0700 if missing."},"data_dir":{"type":"string","minLength":1,"default":"./data","x-flag":"--data-dir <dir>","x-env":"DATA_DIR","x-takes":"the path of a folder","description":"Folder of the ledger. Created with mode 0700 if missing."},"host":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9.:_%-]+$","default":"0.0.0.0","x-flag":"--host <host>","x-env":"HOST","x-takes":"a host name or an address, such as 127.0.0.1","description":"Host to listen on. With 127.0.0.1 only this machine can connect."},"port":{"type":"integer","minimum":0,"maximum":65535,"default":3000,"x-flag":"-p, --port <port>","x-env":"PORT","description":"Port to listen on; 0 picks a free one."},"log_level":{"type":"string","enum":["trace","debug","info","warn","error"],"default":"info","x-flag":"--log-level <level>","x-env":"LOG_LEVEL","description":"trace, debug, info, warn or error. The verbosity of the log on stderr."},"no_permissions_bypass":{"type":"boolean","default":false,"x-flag":"--no-permissions-bypass","x-env":"NO_PERMISSIONS_BYPASS","description":"Deny what needs permission. Such tool calls are listed in the response and can be approved; without this, every call runs."},"trusted_proxies":{"type":"array","items":{"type":"string","minLength":1,"description":"One address or network."},"x-takes":"a list of addresses and networks, such as [\"127.0.0.1\", \"172.16.0.0/12\"]","default":[],"description":"Addresses or networks of the reverse proxies whose `X-Forwarded-For` is trusted. Default: none, not even on this machine, where anyone with a shell through Claude could forge an address."},"limits":{"type":"object","x-takes":"a section, such as [limits]","additionalProperties":false,"default":{},"properties":{"body_bytes":{"type":"integer","minimum":1024,"maximum":1073741824,"default":10485760,"description":"The largest request body, in bytes."},"file_bytes":{"type":"integer","minimum":1024,"maximum":1099511627776,"default":4294967296,"description":"The largest file that a client may upload, and the largest workdir that is copied for a fork, in bytes."},"connections":{"type":"integer","minimum":1,"maximum":1000000,"default":20000,"description":"How many connections may be open at once; further ones are closed. Capped at nine tenths of the gateway's limit of open files."},"header_secs":{"type":"number","exclusiveMinimum":0,"maximum":3600,"default":20,"description":"How long a client may take to send the headers of a request, in seconds."},"request_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":300,"description":"How long a client may take to send a whole request, in seconds."}},"description":"Limits of requests and connections."},"engine":{"type":"object","x-takes":"a section, such as [engine]","additionalProperties":false,"default":{},"properties":{"max_running":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many turns run at once; 0: four per processor core. A running turn needs about 200 MB of memory."},"max_queued":{"type":"integer","minimum":0,"maximum":100000,"default":256,"description":"How many turns may wait for a free place, and as many for earlier turns of their sessions; further prompts get 503."},"max_processes":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many CLI processes may exist at once, including idle ones; 0: twice `max_running`."},"idle_secs":{"type":"number","minimum":0,"maximum":86400,"default":300,"description":"How long a session's process stays alive after a turn, in seconds; 0: a new one for every turn."},"background_secs":{"type":"number","minimum":0,"maximum":604800,"default":3600,"description":"How long a session's process stays alive for commands and subagents that run in its background, in seconds; 0: no longer than other processes."},"max_background":{"type":"integer","minimum":0,"maximum":10000,"default":0,"description":"How many processes may be kept for background work at once; 0: half of `max_processes`. Those that began first are kept; others are ended like idle ones."},"max_background_per_key":{"type":"integer","minimum":1,"maximum":10000,"default":4,"description":"How many of those may belong to one key."},"spares":{"type":"integer","minimum":0,"maximum":100,"default":1,"description":"How many processes are started in advance for one-shot tasks."},"max_memory_mb":{"type":"integer","minimum":0,"maximum":1048576,"default":1024,"description":"A process that uses more memory than this, in MiB, is replaced after its turn; 0: no limit."},"grace_secs":{"type":"number","minimum":0,"maximum":86400,"default":30,"description":"How long running turns may go on at shutdown, in seconds, before they are interrupted."}},"description":"Limits of turns, the queue and CLI processes."},"plugins":{"type":"object","x-takes":"a section, such as [plugins.demo]","default":{},"additionalProperties":{"$ref":"plugin-section.json"},"description":"One section per plugin, `[plugins.<name>]`."}}};
 const schema4 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"plugin-section.json","title":"PluginSection","description":"The configuration section of a plugin: `enabled`, and the settings of the plugin's own schema.","type":"object","x-takes":"a section, such as [plugins.demo]","additionalProperties":true,"properties":{"enabled":{"type":"boolean","default":false,"description":"Whether the plugin is enabled."}}};
 const func6 = Object.prototype.hasOwnProperty;
 const func0 = require("ajv/dist/runtime/ucs2length").default;
@@ -464,6 +464,9 @@ if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
 if(data19.body_bytes === undefined){
 data19.body_bytes = 10485760;
 }
+if(data19.file_bytes === undefined){
+data19.file_bytes = 4294967296;
+}
 if(data19.connections === undefined){
 data19.connections = 20000;
 }
@@ -475,7 +478,7 @@ data19.request_secs = 300;
 }
 const _errs43 = errors;
 for(const key3 in data19){
-if(!((((key3 === "body_bytes") || (key3 === "connections")) || (key3 === "header_secs")) || (key3 === "request_secs"))){
+if(!(((((key3 === "body_bytes") || (key3 === "file_bytes")) || (key3 === "connections")) || (key3 === "header_secs")) || (key3 === "request_secs"))){
 validate3.errors = [{instancePath:instancePath+"/limits",schemaPath:"#/properties/limits/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema3.properties.limits,data:data19}];
 return false;
 break;
@@ -504,21 +507,21 @@ return false;
 }
 var valid8 = _errs44 === errors;
 if(valid8){
-let data21 = data19.connections;
+let data21 = data19.file_bytes;
 const _errs46 = errors;
 if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
-validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.limits.properties.connections.type,parentSchema:schema3.properties.limits.properties.connections,data:data21}];
+validate3.errors = [{instancePath:instancePath+"/limits/file_bytes",schemaPath:"#/properties/limits/properties/file_bytes/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.limits.properties.file_bytes.type,parentSchema:schema3.properties.limits.properties.file_bytes,data:data21}];
 return false;
 }
 if(errors === _errs46){
 if((typeof data21 == "number") && (isFinite(data21))){
-if(data21 > 1000000 || isNaN(data21)){
-validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema3.properties.limits.properties.connections,data:data21}];
+if(data21 > 1099511627776 || isNaN(data21)){
+validate3.errors = [{instancePath:instancePath+"/limits/file_bytes",schemaPath:"#/properties/limits/properties/file_bytes/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1099511627776},message:"must be <= 1099511627776",schema:1099511627776,parentSchema:schema3.properties.limits.properties.file_bytes,data:data21}];
 return false;
 }
 else {
-if(data21 < 1 || isNaN(data21)){
-validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema3.properties.limits.properties.connections,data:data21}];
+if(data21 < 1024 || isNaN(data21)){
+validate3.errors = [{instancePath:instancePath+"/limits/file_bytes",schemaPath:"#/properties/limits/properties/file_bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1024},message:"must be >= 1024",schema:1024,parentSchema:schema3.properties.limits.properties.file_bytes,data:data21}];
 return false;
 }
 }
@@ -526,49 +529,72 @@ return false;
 }
 var valid8 = _errs46 === errors;
 if(valid8){
-let data22 = data19.header_secs;
+let data22 = data19.connections;
 const _errs48 = errors;
+if(!(((typeof data22 == "number") && (!(data22 % 1) && !isNaN(data22))) && (isFinite(data22)))){
+validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.limits.properties.connections.type,parentSchema:schema3.properties.limits.properties.connections,data:data22}];
+return false;
+}
 if(errors === _errs48){
 if((typeof data22 == "number") && (isFinite(data22))){
-if(data22 > 3600 || isNaN(data22)){
-validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3600},message:"must be <= 3600",schema:3600,parentSchema:schema3.properties.limits.properties.header_secs,data:data22}];
+if(data22 > 1000000 || isNaN(data22)){
+validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema3.properties.limits.properties.connections,data:data22}];
 return false;
 }
 else {
-if(data22 <= 0 || isNaN(data22)){
-validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema3.properties.limits.properties.header_secs,data:data22}];
+if(data22 < 1 || isNaN(data22)){
+validate3.errors = [{instancePath:instancePath+"/limits/connections",schemaPath:"#/properties/limits/properties/connections/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema3.properties.limits.properties.connections,data:data22}];
 return false;
 }
 }
-}
-else {
-validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.limits.properties.header_secs.type,parentSchema:schema3.properties.limits.properties.header_secs,data:data22}];
-return false;
 }
 }
 var valid8 = _errs48 === errors;
 if(valid8){
-let data23 = data19.request_secs;
+let data23 = data19.header_secs;
 const _errs50 = errors;
 if(errors === _errs50){
 if((typeof data23 == "number") && (isFinite(data23))){
-if(data23 > 86400 || isNaN(data23)){
-validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.limits.properties.request_secs,data:data23}];
+if(data23 > 3600 || isNaN(data23)){
+validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 3600},message:"must be <= 3600",schema:3600,parentSchema:schema3.properties.limits.properties.header_secs,data:data23}];
 return false;
 }
 else {
 if(data23 <= 0 || isNaN(data23)){
-validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema3.properties.limits.properties.request_secs,data:data23}];
+validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema3.properties.limits.properties.header_secs,data:data23}];
 return false;
 }
 }
 }
 else {
-validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.limits.properties.request_secs.type,parentSchema:schema3.properties.limits.properties.request_secs,data:data23}];
+validate3.errors = [{instancePath:instancePath+"/limits/header_secs",schemaPath:"#/properties/limits/properties/header_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.limits.properties.header_secs.type,parentSchema:schema3.properties.limits.properties.header_secs,data:data23}];
 return false;
 }
 }
 var valid8 = _errs50 === errors;
+if(valid8){
+let data24 = data19.request_secs;
+const _errs52 = errors;
+if(errors === _errs52){
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 > 86400 || isNaN(data24)){
+validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.limits.properties.request_secs,data:data24}];
+return false;
+}
+else {
+if(data24 <= 0 || isNaN(data24)){
+validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema3.properties.limits.properties.request_secs,data:data24}];
+return false;
+}
+}
+}
+else {
+validate3.errors = [{instancePath:instancePath+"/limits/request_secs",schemaPath:"#/properties/limits/properties/request_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.limits.properties.request_secs.type,parentSchema:schema3.properties.limits.properties.request_secs,data:data24}];
+return false;
+}
+}
+var valid8 = _errs52 === errors;
+}
 }
 }
 }
@@ -581,86 +607,64 @@ return false;
 }
 var valid0 = _errs41 === errors;
 if(valid0){
-let data24 = data.engine;
-const _errs52 = errors;
-if(errors === _errs52){
-if(data24 && typeof data24 == "object" && !Array.isArray(data24)){
-if(data24.max_running === undefined){
-data24.max_running = 0;
-}
-if(data24.max_queued === undefined){
-data24.max_queued = 256;
-}
-if(data24.max_processes === undefined){
-data24.max_processes = 0;
-}
-if(data24.idle_secs === undefined){
-data24.idle_secs = 300;
-}
-if(data24.background_secs === undefined){
-data24.background_secs = 3600;
-}
-if(data24.max_background === undefined){
-data24.max_background = 0;
-}
-if(data24.max_background_per_key === undefined){
-data24.max_background_per_key = 4;
-}
-if(data24.spares === undefined){
-data24.spares = 1;
-}
-if(data24.max_memory_mb === undefined){
-data24.max_memory_mb = 1024;
-}
-if(data24.grace_secs === undefined){
-data24.grace_secs = 30;
-}
+let data25 = data.engine;
 const _errs54 = errors;
-for(const key4 in data24){
+if(errors === _errs54){
+if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
+if(data25.max_running === undefined){
+data25.max_running = 0;
+}
+if(data25.max_queued === undefined){
+data25.max_queued = 256;
+}
+if(data25.max_processes === undefined){
+data25.max_processes = 0;
+}
+if(data25.idle_secs === undefined){
+data25.idle_secs = 300;
+}
+if(data25.background_secs === undefined){
+data25.background_secs = 3600;
+}
+if(data25.max_background === undefined){
+data25.max_background = 0;
+}
+if(data25.max_background_per_key === undefined){
+data25.max_background_per_key = 4;
+}
+if(data25.spares === undefined){
+data25.spares = 1;
+}
+if(data25.max_memory_mb === undefined){
+data25.max_memory_mb = 1024;
+}
+if(data25.grace_secs === undefined){
+data25.grace_secs = 30;
+}
+const _errs56 = errors;
+for(const key4 in data25){
 if(!(func6.call(schema3.properties.engine.properties, key4))){
-validate3.errors = [{instancePath:instancePath+"/engine",schemaPath:"#/properties/engine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema3.properties.engine,data:data24}];
+validate3.errors = [{instancePath:instancePath+"/engine",schemaPath:"#/properties/engine/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema3.properties.engine,data:data25}];
 return false;
 break;
 }
 }
-if(_errs54 === errors){
-let data25 = data24.max_running;
-const _errs55 = errors;
-if(!(((typeof data25 == "number") && (!(data25 % 1) && !isNaN(data25))) && (isFinite(data25)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_running.type,parentSchema:schema3.properties.engine.properties.max_running,data:data25}];
-return false;
-}
-if(errors === _errs55){
-if((typeof data25 == "number") && (isFinite(data25))){
-if(data25 > 10000 || isNaN(data25)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_running,data:data25}];
-return false;
-}
-else {
-if(data25 < 0 || isNaN(data25)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_running,data:data25}];
-return false;
-}
-}
-}
-}
-var valid9 = _errs55 === errors;
-if(valid9){
-let data26 = data24.max_queued;
+if(_errs56 === errors){
+let data26 = data25.max_running;
 const _errs57 = errors;
 if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_queued.type,parentSchema:schema3.properties.engine.properties.max_queued,data:data26}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_running.type,parentSchema:schema3.properties.engine.properties.max_running,data:data26}];
 return false;
 }
 if(errors === _errs57){
 if((typeof data26 == "number") && (isFinite(data26))){
-if(data26 > 100000 || isNaN(data26)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema3.properties.engine.properties.max_queued,data:data26}];
+if(data26 > 10000 || isNaN(data26)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_running,data:data26}];
 return false;
 }
 else {
 if(data26 < 0 || isNaN(data26)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_queued,data:data26}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_running",schemaPath:"#/properties/engine/properties/max_running/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_running,data:data26}];
 return false;
 }
 }
@@ -668,21 +672,21 @@ return false;
 }
 var valid9 = _errs57 === errors;
 if(valid9){
-let data27 = data24.max_processes;
+let data27 = data25.max_queued;
 const _errs59 = errors;
 if(!(((typeof data27 == "number") && (!(data27 % 1) && !isNaN(data27))) && (isFinite(data27)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_processes.type,parentSchema:schema3.properties.engine.properties.max_processes,data:data27}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_queued.type,parentSchema:schema3.properties.engine.properties.max_queued,data:data27}];
 return false;
 }
 if(errors === _errs59){
 if((typeof data27 == "number") && (isFinite(data27))){
-if(data27 > 10000 || isNaN(data27)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_processes,data:data27}];
+if(data27 > 100000 || isNaN(data27)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema3.properties.engine.properties.max_queued,data:data27}];
 return false;
 }
 else {
 if(data27 < 0 || isNaN(data27)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_processes,data:data27}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_queued",schemaPath:"#/properties/engine/properties/max_queued/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_queued,data:data27}];
 return false;
 }
 }
@@ -690,87 +694,87 @@ return false;
 }
 var valid9 = _errs59 === errors;
 if(valid9){
-let data28 = data24.idle_secs;
+let data28 = data25.max_processes;
 const _errs61 = errors;
+if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
+validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_processes.type,parentSchema:schema3.properties.engine.properties.max_processes,data:data28}];
+return false;
+}
 if(errors === _errs61){
 if((typeof data28 == "number") && (isFinite(data28))){
-if(data28 > 86400 || isNaN(data28)){
-validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.engine.properties.idle_secs,data:data28}];
+if(data28 > 10000 || isNaN(data28)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_processes,data:data28}];
 return false;
 }
 else {
 if(data28 < 0 || isNaN(data28)){
-validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.idle_secs,data:data28}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_processes",schemaPath:"#/properties/engine/properties/max_processes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_processes,data:data28}];
 return false;
 }
 }
-}
-else {
-validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.idle_secs.type,parentSchema:schema3.properties.engine.properties.idle_secs,data:data28}];
-return false;
 }
 }
 var valid9 = _errs61 === errors;
 if(valid9){
-let data29 = data24.background_secs;
+let data29 = data25.idle_secs;
 const _errs63 = errors;
 if(errors === _errs63){
 if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 > 604800 || isNaN(data29)){
-validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 604800},message:"must be <= 604800",schema:604800,parentSchema:schema3.properties.engine.properties.background_secs,data:data29}];
+if(data29 > 86400 || isNaN(data29)){
+validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.engine.properties.idle_secs,data:data29}];
 return false;
 }
 else {
 if(data29 < 0 || isNaN(data29)){
-validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.background_secs,data:data29}];
+validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.idle_secs,data:data29}];
 return false;
 }
 }
 }
 else {
-validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.background_secs.type,parentSchema:schema3.properties.engine.properties.background_secs,data:data29}];
+validate3.errors = [{instancePath:instancePath+"/engine/idle_secs",schemaPath:"#/properties/engine/properties/idle_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.idle_secs.type,parentSchema:schema3.properties.engine.properties.idle_secs,data:data29}];
 return false;
 }
 }
 var valid9 = _errs63 === errors;
 if(valid9){
-let data30 = data24.max_background;
+let data30 = data25.background_secs;
 const _errs65 = errors;
-if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_background.type,parentSchema:schema3.properties.engine.properties.max_background,data:data30}];
-return false;
-}
 if(errors === _errs65){
 if((typeof data30 == "number") && (isFinite(data30))){
-if(data30 > 10000 || isNaN(data30)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_background,data:data30}];
+if(data30 > 604800 || isNaN(data30)){
+validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 604800},message:"must be <= 604800",schema:604800,parentSchema:schema3.properties.engine.properties.background_secs,data:data30}];
 return false;
 }
 else {
 if(data30 < 0 || isNaN(data30)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_background,data:data30}];
+validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.background_secs,data:data30}];
 return false;
 }
 }
 }
+else {
+validate3.errors = [{instancePath:instancePath+"/engine/background_secs",schemaPath:"#/properties/engine/properties/background_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.background_secs.type,parentSchema:schema3.properties.engine.properties.background_secs,data:data30}];
+return false;
+}
 }
 var valid9 = _errs65 === errors;
 if(valid9){
-let data31 = data24.max_background_per_key;
+let data31 = data25.max_background;
 const _errs67 = errors;
 if(!(((typeof data31 == "number") && (!(data31 % 1) && !isNaN(data31))) && (isFinite(data31)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_background_per_key.type,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data31}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_background.type,parentSchema:schema3.properties.engine.properties.max_background,data:data31}];
 return false;
 }
 if(errors === _errs67){
 if((typeof data31 == "number") && (isFinite(data31))){
 if(data31 > 10000 || isNaN(data31)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data31}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_background,data:data31}];
 return false;
 }
 else {
-if(data31 < 1 || isNaN(data31)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data31}];
+if(data31 < 0 || isNaN(data31)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_background",schemaPath:"#/properties/engine/properties/max_background/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_background,data:data31}];
 return false;
 }
 }
@@ -778,21 +782,21 @@ return false;
 }
 var valid9 = _errs67 === errors;
 if(valid9){
-let data32 = data24.spares;
+let data32 = data25.max_background_per_key;
 const _errs69 = errors;
 if(!(((typeof data32 == "number") && (!(data32 % 1) && !isNaN(data32))) && (isFinite(data32)))){
-validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.spares.type,parentSchema:schema3.properties.engine.properties.spares,data:data32}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_background_per_key.type,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data32}];
 return false;
 }
 if(errors === _errs69){
 if((typeof data32 == "number") && (isFinite(data32))){
-if(data32 > 100 || isNaN(data32)){
-validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema3.properties.engine.properties.spares,data:data32}];
+if(data32 > 10000 || isNaN(data32)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/maximum",keyword:"maximum",params:{comparison: "<=", limit: 10000},message:"must be <= 10000",schema:10000,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data32}];
 return false;
 }
 else {
-if(data32 < 0 || isNaN(data32)){
-validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.spares,data:data32}];
+if(data32 < 1 || isNaN(data32)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_background_per_key",schemaPath:"#/properties/engine/properties/max_background_per_key/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema3.properties.engine.properties.max_background_per_key,data:data32}];
 return false;
 }
 }
@@ -800,21 +804,21 @@ return false;
 }
 var valid9 = _errs69 === errors;
 if(valid9){
-let data33 = data24.max_memory_mb;
+let data33 = data25.spares;
 const _errs71 = errors;
 if(!(((typeof data33 == "number") && (!(data33 % 1) && !isNaN(data33))) && (isFinite(data33)))){
-validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_memory_mb.type,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data33}];
+validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.spares.type,parentSchema:schema3.properties.engine.properties.spares,data:data33}];
 return false;
 }
 if(errors === _errs71){
 if((typeof data33 == "number") && (isFinite(data33))){
-if(data33 > 1048576 || isNaN(data33)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1048576},message:"must be <= 1048576",schema:1048576,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data33}];
+if(data33 > 100 || isNaN(data33)){
+validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100},message:"must be <= 100",schema:100,parentSchema:schema3.properties.engine.properties.spares,data:data33}];
 return false;
 }
 else {
 if(data33 < 0 || isNaN(data33)){
-validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data33}];
+validate3.errors = [{instancePath:instancePath+"/engine/spares",schemaPath:"#/properties/engine/properties/spares/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.spares,data:data33}];
 return false;
 }
 }
@@ -822,81 +826,103 @@ return false;
 }
 var valid9 = _errs71 === errors;
 if(valid9){
-let data34 = data24.grace_secs;
+let data34 = data25.max_memory_mb;
 const _errs73 = errors;
+if(!(((typeof data34 == "number") && (!(data34 % 1) && !isNaN(data34))) && (isFinite(data34)))){
+validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema3.properties.engine.properties.max_memory_mb.type,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data34}];
+return false;
+}
 if(errors === _errs73){
 if((typeof data34 == "number") && (isFinite(data34))){
-if(data34 > 86400 || isNaN(data34)){
-validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.engine.properties.grace_secs,data:data34}];
+if(data34 > 1048576 || isNaN(data34)){
+validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1048576},message:"must be <= 1048576",schema:1048576,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data34}];
 return false;
 }
 else {
 if(data34 < 0 || isNaN(data34)){
-validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.grace_secs,data:data34}];
+validate3.errors = [{instancePath:instancePath+"/engine/max_memory_mb",schemaPath:"#/properties/engine/properties/max_memory_mb/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.max_memory_mb,data:data34}];
 return false;
 }
 }
-}
-else {
-validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.grace_secs.type,parentSchema:schema3.properties.engine.properties.grace_secs,data:data34}];
-return false;
 }
 }
 var valid9 = _errs73 === errors;
-}
-}
-}
-}
-}
-}
-}
-}
-}
-}
-}
-else {
-validate3.errors = [{instancePath:instancePath+"/engine",schemaPath:"#/properties/engine/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema3.properties.engine.type,parentSchema:schema3.properties.engine,data:data24}];
-return false;
-}
-}
-var valid0 = _errs52 === errors;
-if(valid0){
-let data35 = data.plugins;
+if(valid9){
+let data35 = data25.grace_secs;
 const _errs75 = errors;
 if(errors === _errs75){
-if(data35 && typeof data35 == "object" && !Array.isArray(data35)){
-for(const key5 in data35){
-let data36 = data35[key5];
-const _errs78 = errors;
-const _errs79 = errors;
-if(errors === _errs79){
-if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
-if(data36.enabled === undefined){
-data36.enabled = false;
+if((typeof data35 == "number") && (isFinite(data35))){
+if(data35 > 86400 || isNaN(data35)){
+validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema3.properties.engine.properties.grace_secs,data:data35}];
+return false;
 }
-let data37 = data36.enabled;
-if(typeof data37 !== "boolean"){
-validate3.errors = [{instancePath:instancePath+"/plugins/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/enabled",schemaPath:"plugin-section.json/properties/enabled/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema4.properties.enabled.type,parentSchema:schema4.properties.enabled,data:data37}];
+else {
+if(data35 < 0 || isNaN(data35)){
+validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0},message:"must be >= 0",schema:0,parentSchema:schema3.properties.engine.properties.grace_secs,data:data35}];
+return false;
+}
+}
+}
+else {
+validate3.errors = [{instancePath:instancePath+"/engine/grace_secs",schemaPath:"#/properties/engine/properties/grace_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema3.properties.engine.properties.grace_secs.type,parentSchema:schema3.properties.engine.properties.grace_secs,data:data35}];
+return false;
+}
+}
+var valid9 = _errs75 === errors;
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+}
+else {
+validate3.errors = [{instancePath:instancePath+"/engine",schemaPath:"#/properties/engine/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema3.properties.engine.type,parentSchema:schema3.properties.engine,data:data25}];
+return false;
+}
+}
+var valid0 = _errs54 === errors;
+if(valid0){
+let data36 = data.plugins;
+const _errs77 = errors;
+if(errors === _errs77){
+if(data36 && typeof data36 == "object" && !Array.isArray(data36)){
+for(const key5 in data36){
+let data37 = data36[key5];
+const _errs80 = errors;
+const _errs81 = errors;
+if(errors === _errs81){
+if(data37 && typeof data37 == "object" && !Array.isArray(data37)){
+if(data37.enabled === undefined){
+data37.enabled = false;
+}
+let data38 = data37.enabled;
+if(typeof data38 !== "boolean"){
+validate3.errors = [{instancePath:instancePath+"/plugins/" + key5.replace(/~/g, "~0").replace(/\//g, "~1")+"/enabled",schemaPath:"plugin-section.json/properties/enabled/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema4.properties.enabled.type,parentSchema:schema4.properties.enabled,data:data38}];
 return false;
 }
 }
 else {
-validate3.errors = [{instancePath:instancePath+"/plugins/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"plugin-section.json/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema4.type,parentSchema:schema4,data:data36}];
+validate3.errors = [{instancePath:instancePath+"/plugins/" + key5.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"plugin-section.json/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema4.type,parentSchema:schema4,data:data37}];
 return false;
 }
 }
-var valid10 = _errs78 === errors;
+var valid10 = _errs80 === errors;
 if(!valid10){
 break;
 }
 }
 }
 else {
-validate3.errors = [{instancePath:instancePath+"/plugins",schemaPath:"#/properties/plugins/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema3.properties.plugins.type,parentSchema:schema3.properties.plugins,data:data35}];
+validate3.errors = [{instancePath:instancePath+"/plugins",schemaPath:"#/properties/plugins/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema3.properties.plugins.type,parentSchema:schema3.properties.plugins,data:data36}];
 return false;
 }
 }
-var valid0 = _errs75 === errors;
+var valid0 = _errs77 === errors;
 }
 }
 }

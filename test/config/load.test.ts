@@ -26,7 +26,13 @@ describe("loadConfig", () => {
         log_level: "info",
         no_permissions_bypass: false,
         trusted_proxies: [],
-        limits: { body_bytes: 10 * 1024 * 1024, connections: 20_000, header_secs: 20, request_secs: 300 },
+        limits: {
+          body_bytes: 10 * 1024 * 1024,
+          file_bytes: 4 * 1024 ** 3,
+          connections: 20_000,
+          header_secs: 20,
+          request_secs: 300,
+        },
         engine: {
           max_running: 4 * availableParallelism(),
           max_queued: 256,

@@ -141,8 +141,10 @@ function typed(value: string, { node }: Place): string | number {
 
 function matches(template: string, path: string): boolean {
   const [wanted, given] = [template.split("/"), path.split("/")];
+  // A file's path has slashes itself.
+  const isLonger = wanted.at(-1) === "{file_path}" && given.length > wanted.length;
   return (
-    wanted.length === given.length &&
+    (wanted.length === given.length || isLonger) &&
     wanted.every(
       (segment, index) => segment === given[index] || (/^\{.*\}$/.test(segment) && given[index] !== ""),
     )

@@ -74,7 +74,7 @@ export async function watchedRaw(
   asked: Asked,
 ): Promise<void> {
   const { status, headers, body } = raw;
-  await watched(new Response(body, { status, headers }), asked, OWN_CONTRACT);
+  await watched(new Response(status === 304 ? null : body, { status, headers }), asked, OWN_CONTRACT);
 }
 
 /** Notes an upgrade and holds every frame that comes against the contract; a wrong one closes the socket. */

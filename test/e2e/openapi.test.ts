@@ -77,7 +77,7 @@ describe("the OpenAPI document", function () {
     const inCode = readdirSync(folder).flatMap((file) =>
       [...readFileSync(join(folder, file), "utf8").matchAll(ROUTE)].map(
         ([, method = "", path = ""]) =>
-          `${method.toUpperCase()} ${path.replace(/^\$\{LINK_PATH\}/, LINK_PATH).replaceAll(/:\w+/g, "{}")}`,
+          `${method.toUpperCase()} ${path.replace(/^\$\{LINK_PATH\}/, LINK_PATH).replaceAll(/[:*]\w+/g, "{}")}`,
       ),
     );
     expect(pathsOf(OWN_CONTRACT.operations)).to.have.members([...inCode, "GET /task/ws"]);

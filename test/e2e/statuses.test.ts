@@ -30,8 +30,10 @@ const BODIES: Readonly<Record<string, object>> = {
 
 const ALL = OWN_CONTRACT.operations;
 const KEYED = ALL.filter(({ place }) => place.node["security"] === undefined);
-/** Those that answer programs; the pages behind signed links are for people. */
-const SPEAKING_JSON = ALL.filter(({ path }) => !path.startsWith("/approvals/link/"));
+/** Those that take JSON; the pages behind signed links are for people, and an upload is a file. */
+const SPEAKING_JSON = ALL.filter(
+  ({ method, path }) => !path.startsWith("/approvals/link/") && method !== "PUT",
+);
 const SOCKET = "/task/ws";
 
 function configOf(delayMs: number): string {
@@ -39,13 +41,14 @@ function configOf(delayMs: number): string {
     "no_permissions_bypass = true",
     "[limits]",
     "body_bytes = 1024",
+    "file_bytes = 1024",
     "[plugins.says_no]",
     `delay_ms = ${delayMs}`,
   ].join("\n");
 }
 
 function requestOf({ method, path }: Operation): RawRequest {
-  const filled = path.replace(/\{\w+\}/, NOBODY);
+  const filled = path.replace("{file_path}", "a/b").replace(/\{\w+\}/, NOBODY);
   const body = method === "POST" ? BODIES[path] : undefined;
   return { method, path: filled, ...(body && { body: JSON.stringify(body), headers: JSON_TYPE }) };
 }
@@ -170,6 +173,15 @@ describe("every status of every operation", function () {
       expect((await gateway.request(`/session/${id}`)).body).to.include({ task_count: 2 });
       expect((await gateway.request("/sessions?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
       expect((await gateway.request("/tasks?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
+      const file = `/session/${id}/files/a.txt`;
+      const put = { method: "PUT", body: "Hi", headers: { "content-type": "application/octet-stream" } };
+      expect((await gateway.request(file, put)).body).to.include({ created: true });
+      expect((await gateway.request(`/session/${id}/files`)).body).to.include({ total: 1 });
+      expect(await (await gateway.fetch(file)).text()).to.equal("Hi");
+      const range = { headers: { range: "bytes=1-1" } };
+      expect((await gateway.fetch(file, range)).status).to.equal(206);
+      expect((await gateway.request(file, { method: "DELETE" })).body).to.include({ deleted: true });
+      expect((await gateway.request(`/session/${id}/messages`)).body).to.include({ total: 2 });
       expect((await gateway.request(`/session/${id}`, { method: "DELETE" })).status).to.equal(200);
       const frames = await overSocket({ prompt: "[[words 3]]" });
       expect(frames.at(-1)).to.include({ event: "done" });
@@ -192,6 +204,22 @@ describe("every status of every operation", function () {
         [404, "NOT_FOUND"],
         (request) => request,
       );
+    });
+
+    it("304, 400, 409, 413, 415 and 416 of files", async () => {
+      const folder = `/session/${await startSession()}/files`;
+      const file = { path: `${folder}/a/b`, headers: { "content-type": "application/octet-stream" } };
+      const put = (more: object) => send(gateway, { ...file, method: "PUT", body: "Hi", ...more });
+      expect((await put({})).status).to.equal(200);
+      const get = (headers: Record<string, string>) => send(gateway, { ...file, method: "GET", headers });
+      const etag = (await get({})).headers.get("etag") ?? "";
+      expect((await get({ "if-none-match": etag })).status).to.equal(304);
+      expect((await get({ range: "bytes=2-" })).status).to.equal(416);
+      expect((await put({ path: `${folder}/a//b` })).status).to.equal(400);
+      expect((await put({ path: `${folder}/a` })).status).to.equal(409);
+      expect((await put({ headers: { "content-encoding": "gzip" } })).status).to.equal(415);
+      expect((await put({ body: "x".repeat(2000) })).status).to.equal(413);
+      expect((await send(gateway, { method: "DELETE", path: `${folder}/a` })).status).to.equal(409);
     });
 
     it("404: no such route; 405: another method, with Allow", async () => {

@@ -24,7 +24,8 @@ export async function send(
   { method, path, headers, body, key = KEYS.admin }: RawRequest,
 ): Promise<RawAnswer> {
   const answer = await new Promise<RawAnswer>((resolve, reject) => {
-    const request = httpRequest(gateway.url + path, {
+    const request = httpRequest(gateway.url, {
+      path,
       method,
       agent: false,
       headers: {

@@ -5,8 +5,8 @@ import type { ByteBudget } from "./byte-budget.js";
 /** The limits of a body. */
 export interface BodyBound {
   readonly limitBytes: number;
-  /** The budget that the bodies being read share. */
-  readonly budget: ByteBudget;
+  /** The budget that the bodies being read share; absent for one that is not held in memory. */
+  readonly budget?: ByteBudget;
 }
 
 /** The request class of the gateway's server: its body is limited however it is read. */
@@ -71,13 +71,14 @@ export class IncomingRequest extends IncomingMessage {
     const bound = this.#bound;
     if (bound === undefined || this.#problem !== undefined) return;
     if (this.#received > bound.limitBytes) this.refuse(tooLarge(bound));
+    else if (bound.budget === undefined) return;
     else if (bound.budget.take(more)) this.#held += more;
     else this.refuse(tooMany());
   }
 
   #giveBack(): void {
     if (this.#held === 0) return;
-    this.#bound?.budget.give(this.#held);
+    this.#bound?.budget?.give(this.#held);
     this.#held = 0;
   }
 }

@@ -493,6 +493,10 @@ export interface Config {
      */
     body_bytes: number;
     /**
+     * The largest file that a client may upload, and the largest workdir that is copied for a fork, in bytes.
+     */
+    file_bytes: number;
+    /**
      * How many connections may be open at once; further ones are closed. Capped at nine tenths of the gateway's limit of open files.
      */
     connections: number;
@@ -623,6 +627,7 @@ export type ErrorCode =
   | "CONFLICT"
   | "PAYLOAD_TOO_LARGE"
   | "UNSUPPORTED_MEDIA_TYPE"
+  | "RANGE_NOT_SATISFIABLE"
   | "TOO_MANY_REQUESTS"
   | "HEADERS_TOO_LARGE"
   | "INTERNAL_ERROR"
@@ -760,6 +765,90 @@ export interface TextEvent {
  * Why Claude failed to answer, for programs: the HTTP status is 200 and `success` is false.
  */
 export type FailureCode = "CONVERSATION_LOST";
+
+/**
+ * A file that was removed.
+ */
+export interface FileDeleted {
+  /**
+   * It is gone.
+   */
+  deleted: true;
+  /**
+   * Its path below the workdir.
+   */
+  path: string;
+}
+
+/**
+ * Something in a folder of a workdir.
+ */
+export interface FileEntry {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * What it is. Links are not followed.
+   */
+  type: "file" | "folder" | "link" | "other";
+  /**
+   * Of a file, in bytes.
+   */
+  size: number | null;
+  /**
+   * When it was last changed, UTC.
+   */
+  modified_at: string;
+}
+
+/**
+ * One page of a folder of a workdir, by name.
+ */
+export interface FileList {
+  /**
+   * The path of the folder below the workdir; empty for the workdir itself.
+   */
+  path: string;
+  /**
+   * What is in it, on this page.
+   */
+  entries: FileEntry[];
+  /**
+   * How many there are on all pages.
+   */
+  total: number;
+  /**
+   * The page's number, from 1.
+   */
+  page: number;
+  /**
+   * How many a page holds at most.
+   */
+  limit: number;
+  /**
+   * True: it has more than the 50,000 that are listed.
+   */
+  truncated?: boolean;
+}
+
+/**
+ * A file that was written.
+ */
+export interface FileWritten {
+  /**
+   * Its path below the workdir.
+   */
+  path: string;
+  /**
+   * Its size, in bytes.
+   */
+  size: number;
+  /**
+   * False: it replaced a file.
+   */
+  created: boolean;
+}
 
 /**
  * A page of the calls that are allowed for the rest of a session, newest first.
@@ -1942,6 +2031,10 @@ export interface SchemaTypes {
   "event-queued": QueuedEvent;
   "event-text": TextEvent;
   "failure-code": FailureCode;
+  "file-deleted": FileDeleted;
+  "file-entry": FileEntry;
+  "file-list": FileList;
+  "file-written": FileWritten;
   "grant-list": GrantList;
   "grant-revoked": GrantRevoked;
   "grant": Grant;
@@ -2001,6 +2094,10 @@ export const SCHEMA_NAMES = [
   "event-queued",
   "event-text",
   "failure-code",
+  "file-deleted",
+  "file-entry",
+  "file-list",
+  "file-written",
   "grant-list",
   "grant-revoked",
   "grant",

@@ -42,6 +42,10 @@ const DOCUMENTED: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Docu
     when: "The body is not JSON, or is compressed.",
     example: "content-type must be application/json, got text/plain",
   },
+  RANGE_NOT_SATISFIABLE: {
+    when: "The `Range` begins behind the end of the file; `Content-Range` says how large it is.",
+    example: "the range must begin within the file's 2 bytes",
+  },
   HEADERS_TOO_LARGE: {
     when: "The headers exceed 16 KiB, or the path and query exceed 8 KiB. The connection is closed.",
     example: "request header fields too large",

@@ -233,6 +233,18 @@ export const EXAMPLES = {
   sessions: { sessions: [session], total: 1, page: 1, limit: 20 },
   tasks: { tasks: [listedTask], total: 1, page: 1, limit: 20 },
   messages,
+  fileList: {
+    path: "",
+    entries: [
+      { name: "notes.txt", type: "file", size: 2, modified_at: "2026-03-02T16:19:11.230Z" },
+      { name: "src", type: "folder", size: null, modified_at: "2026-03-02T16:19:11.230Z" },
+    ],
+    total: 2,
+    page: 1,
+    limit: 20,
+  },
+  fileWritten: { path: "notes.txt", size: 2, created: true },
+  fileDeleted: { deleted: true, path: "notes.txt" },
   interrupted: { session_id: SESSION_ID, interrupted: true },
   deleted: { deleted: true, session_id: SESSION_ID },
   approveRequest: { tool_use_ids: [denial.tool_use_id] },

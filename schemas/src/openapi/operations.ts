@@ -1,6 +1,7 @@
 import { APPROVALS } from "./approvals.js";
 import { errorsOf } from "./errors.js";
 import { EXAMPLES } from "./examples.js";
+import { FILES } from "./files.js";
 import { ANY, answer, keyed, PAGE, upgraded } from "./operation.js";
 import { body, events, json, schemaRef } from "./parts.js";
 import { schemaComponents } from "./schemas.js";
@@ -198,6 +199,7 @@ const SESSIONS = {
       errors: ["NOT_FOUND"],
     }),
   },
+  ...FILES,
   "/session/{session_id}/interrupt": {
     post: keyed({
       operationId: "interruptSession",

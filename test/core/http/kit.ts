@@ -8,7 +8,13 @@ import { errorResponses } from "#core/http/errors.js";
 import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
 import { listeningPort } from "../../e2e/address.js";
 
-const LIMITS = { body_bytes: 65_536, connections: 100, header_secs: 20, request_secs: 300 };
+const LIMITS = {
+  body_bytes: 65_536,
+  file_bytes: 1_048_576,
+  connections: 100,
+  header_secs: 20,
+  request_secs: 300,
+};
 
 /** A part of the chain, listening. */
 export interface Served {

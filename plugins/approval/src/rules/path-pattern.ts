@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { join, normalize, sep } from "node:path";
+import { runNamesIn } from "@claudeway/core";
 import { type Glob, globMatches, hasWildcard, toGlob } from "./glob.js";
 import { isWithin, type Links } from "./links.js";
 import type { Place } from "./paths.js";
-import { runNamesIn } from "./run-files.js";
 import type { Match } from "./types.js";
 
 /** A path with wildcards, taken apart: a folder without any, then one glob a segment; `**` is any number of them. */
