@@ -5,6 +5,7 @@ export type {
   ApprovedCall,
   AuditLine,
   BackgroundTask,
+  ContentBlock,
   ErrorCode,
   FailureCode,
   LostTask,

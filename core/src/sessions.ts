@@ -13,6 +13,7 @@ import type { PageQuery } from "./ports/page.js";
 import type { Caller, TurnPlan } from "./ports/turns.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
+import { toPrompt } from "./turns/content.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -273,7 +274,7 @@ function promptOf(
 ): Partial<TurnPlan> & Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
   const { prompt, timeout_secs, verbatim, model, system_prompt } = request;
   return {
-    prompt,
+    ...toPrompt(prompt),
     timeoutMs: timeout_secs * 1000,
     verbatim,
     ...(model !== undefined && { model }),

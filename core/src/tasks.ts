@@ -5,6 +5,7 @@ import type { PageQuery } from "./ports/page.js";
 import type { Caller } from "./ports/turns.js";
 import { viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
+import { toPrompt } from "./turns/content.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
@@ -61,7 +62,7 @@ export class Tasks {
         createdAt: new Date().toISOString(),
       },
       plan: {
-        prompt: request.prompt,
+        ...toPrompt(request.prompt),
         model: request.model,
         systemPrompt: request.system_prompt,
         workdir,

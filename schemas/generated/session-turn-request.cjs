@@ -2,18 +2,20 @@
 "use strict";
 module.exports = validate13;
 module.exports.default = validate13;
-const schema12 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"session-turn-request.json","title":"SessionTurnRequest","description":"The next prompt of a session.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"type":"string","minLength":1,"description":"The prompt; slash commands and `@file` mentions work."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":600,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"restart_conversation":{"type":"boolean","default":false,"description":"True: if the conversation is lost, start a new one under the session's id; without it, the response has the code CONVERSATION_LOST. No effect otherwise."},"withdraw_pending":{"type":"boolean","default":false,"description":"True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused."},"model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model for this turn; by default, the session's."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the system prompt for this turn; by default, the session's."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."}}};
+const schema12 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"session-turn-request.json","title":"SessionTurnRequest","description":"The next prompt of a session.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"anyOf":[{"type":"string","minLength":1},{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"content-block.json","description":"A part of the prompt."}}],"x-takes":"a non-empty string or a list of content blocks","description":"The prompt: text, or content blocks. Slash commands and `@file` mentions work."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":600,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"restart_conversation":{"type":"boolean","default":false,"description":"True: if the conversation is lost, start a new one under the session's id; without it, the response has the code CONVERSATION_LOST. No effect otherwise."},"withdraw_pending":{"type":"boolean","default":false,"description":"True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused."},"model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model for this turn; by default, the session's."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the system prompt for this turn; by default, the session's."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."}}};
+const schema13 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"content-block.json","title":"ContentBlock","description":"A part of a prompt.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","text"],"properties":{"type":{"const":"text","description":"Text."},"text":{"type":"string","minLength":1,"description":"The text."}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"image","description":"An image."},"source":{"description":"Where the image comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["image/png","image/jpeg","image/gif","image/webp"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"document","description":"A PDF document."},"source":{"description":"Where the document comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["application/pdf"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}}]};
 const schema7 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"thinking.json","title":"Thinking","description":"Whether and how much the model thinks before it responds, with the Agent SDK's field names; models support these settings to different extents.","anyOf":[{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"adaptive","description":"The model decides."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"enabled","description":"Up to a number of tokens."},"budgetTokens":{"type":"integer","minimum":1024,"maximum":1000000,"description":"How many tokens."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"disabled","description":"Not at all."}}}]};
 const func6 = Object.prototype.hasOwnProperty;
 const func0 = require("ajv/dist/runtime/ucs2length").default;
-const pattern2 = new RegExp("^[^\\s-]\\S*$", "u");
+const pattern22 = new RegExp("^[A-Za-z0-9+/]+={0,2}$", "u");
+const pattern14 = new RegExp("^https?://[^\\s\\u0000]+$", "u");
 const pattern3 = new RegExp("^[^\\u0000]*$", "u");
+const pattern2 = new RegExp("^[^\\s-]\\S*$", "u");
 const pattern7 = new RegExp("^[A-Za-z][A-Za-z0-9_-]*$", "u");
 const pattern8 = new RegExp("^[A-Za-z][^\\u0000-\\u001f]*$", "u");
 const schema8 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-servers.json","title":"McpServers","description":"MCP servers by name; their tools are named mcp__<server>__<tool>.","type":"object","maxProperties":32,"propertyNames":{"pattern":"^[A-Za-z0-9_-]{1,64}$","x-takes":"a name of letters, digits, _ and -"},"additionalProperties":{"$ref":"mcp-server.json"}};
 const schema9 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-server.json","title":"McpServer","description":"An MCP server, with the Agent SDK's field names.","anyOf":[{"type":"object","additionalProperties":false,"required":["command"],"properties":{"type":{"const":"stdio","description":"A program that the CLI starts."},"command":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","description":"The program. The CLI runs it."},"args":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":32768,"pattern":"^[^\\u0000]*$","description":"An argument."},"description":"Its arguments."},"env":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Variables of its environment."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"enum":["http","sse"],"description":"The transport."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The server's URL; the CLI connects to it, the gateway never does."},"headers":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Headers of every request to it."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}}]};
 const pattern10 = new RegExp("^[A-Za-z0-9_-]{1,64}$", "u");
-const pattern14 = new RegExp("^https?://[^\\s\\u0000]+$", "u");
 
 function validate6(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="mcp-servers.json" */;
@@ -1306,222 +1308,13 @@ if(_errs1 === errors){
 if(data.prompt !== undefined){
 let data0 = data.prompt;
 const _errs2 = errors;
-if(errors === _errs2){
-if(typeof data0 === "string"){
-if(func0(data0) < 1){
-validate13.errors = [{instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.prompt,data:data0}];
-return false;
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.prompt.type,parentSchema:schema12.properties.prompt,data:data0}];
-return false;
-}
-}
-var valid0 = _errs2 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-let data1 = data.timeout_secs;
+const _errs3 = errors;
+let valid1 = false;
 const _errs4 = errors;
 if(errors === _errs4){
-if((typeof data1 == "number") && (isFinite(data1))){
-if(data1 > 86400 || isNaN(data1)){
-validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema12.properties.timeout_secs,data:data1}];
-return false;
-}
-else {
-if(data1 <= 0 || isNaN(data1)){
-validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema12.properties.timeout_secs,data:data1}];
-return false;
-}
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema12.properties.timeout_secs.type,parentSchema:schema12.properties.timeout_secs,data:data1}];
-return false;
-}
-}
-var valid0 = _errs4 === errors;
-if(valid0){
-let data2 = data.verbatim;
-const _errs6 = errors;
-if(typeof data2 !== "boolean"){
-validate13.errors = [{instancePath:instancePath+"/verbatim",schemaPath:"#/properties/verbatim/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.verbatim.type,parentSchema:schema12.properties.verbatim,data:data2}];
-return false;
-}
-var valid0 = _errs6 === errors;
-if(valid0){
-let data3 = data.stream;
-const _errs8 = errors;
-if(typeof data3 !== "string"){
-validate13.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.stream.type,parentSchema:schema12.properties.stream,data:data3}];
-return false;
-}
-if(!((data3 === "text") || (data3 === "delta"))){
-validate13.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/enum",keyword:"enum",params:{allowedValues: schema12.properties.stream.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.stream.enum,parentSchema:schema12.properties.stream,data:data3}];
-return false;
-}
-var valid0 = _errs8 === errors;
-if(valid0){
-let data4 = data.detach;
-const _errs10 = errors;
-if(typeof data4 !== "boolean"){
-validate13.errors = [{instancePath:instancePath+"/detach",schemaPath:"#/properties/detach/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.detach.type,parentSchema:schema12.properties.detach,data:data4}];
-return false;
-}
-var valid0 = _errs10 === errors;
-if(valid0){
-let data5 = data.restart_conversation;
-const _errs12 = errors;
-if(typeof data5 !== "boolean"){
-validate13.errors = [{instancePath:instancePath+"/restart_conversation",schemaPath:"#/properties/restart_conversation/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.restart_conversation.type,parentSchema:schema12.properties.restart_conversation,data:data5}];
-return false;
-}
-var valid0 = _errs12 === errors;
-if(valid0){
-let data6 = data.withdraw_pending;
-const _errs14 = errors;
-if(typeof data6 !== "boolean"){
-validate13.errors = [{instancePath:instancePath+"/withdraw_pending",schemaPath:"#/properties/withdraw_pending/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.withdraw_pending.type,parentSchema:schema12.properties.withdraw_pending,data:data6}];
-return false;
-}
-var valid0 = _errs14 === errors;
-if(valid0){
-if(data.model !== undefined){
-let data7 = data.model;
-const _errs16 = errors;
-if(errors === _errs16){
-if(typeof data7 === "string"){
-if(func0(data7) > 256){
-validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema12.properties.model,data:data7}];
-return false;
-}
-else {
-if(!pattern2.test(data7)){
-validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema12.properties.model,data:data7}];
-return false;
-}
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.model.type,parentSchema:schema12.properties.model,data:data7}];
-return false;
-}
-}
-var valid0 = _errs16 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.system_prompt !== undefined){
-let data8 = data.system_prompt;
-const _errs18 = errors;
-if(errors === _errs18){
-if(typeof data8 === "string"){
-if(func0(data8) < 1){
-validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.system_prompt,data:data8}];
-return false;
-}
-else {
-if(!pattern3.test(data8)){
-validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.system_prompt,data:data8}];
-return false;
-}
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.system_prompt.type,parentSchema:schema12.properties.system_prompt,data:data8}];
-return false;
-}
-}
-var valid0 = _errs18 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.append_system_prompt !== undefined){
-let data9 = data.append_system_prompt;
-const _errs20 = errors;
-if(errors === _errs20){
-if(typeof data9 === "string"){
-if(func0(data9) < 1){
-validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.append_system_prompt,data:data9}];
-return false;
-}
-else {
-if(!pattern3.test(data9)){
-validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.append_system_prompt,data:data9}];
-return false;
-}
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.append_system_prompt.type,parentSchema:schema12.properties.append_system_prompt,data:data9}];
-return false;
-}
-}
-var valid0 = _errs20 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.fallback_model !== undefined){
-let data10 = data.fallback_model;
-const _errs22 = errors;
-if(errors === _errs22){
-if(typeof data10 === "string"){
-if(func0(data10) > 1024){
-validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters",schema:1024,parentSchema:schema12.properties.fallback_model,data:data10}];
-return false;
-}
-else {
-if(!pattern2.test(data10)){
-validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema12.properties.fallback_model,data:data10}];
-return false;
-}
-}
-}
-else {
-validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.fallback_model.type,parentSchema:schema12.properties.fallback_model,data:data10}];
-return false;
-}
-}
-var valid0 = _errs22 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.effort !== undefined){
-let data11 = data.effort;
-const _errs24 = errors;
-if(!(((((data11 === "low") || (data11 === "medium")) || (data11 === "high")) || (data11 === "xhigh")) || (data11 === "max"))){
-validate13.errors = [{instancePath:instancePath+"/effort",schemaPath:"#/properties/effort/enum",keyword:"enum",params:{allowedValues: schema12.properties.effort.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.effort.enum,parentSchema:schema12.properties.effort,data:data11}];
-return false;
-}
-var valid0 = _errs24 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.thinking !== undefined){
-let data12 = data.thinking;
-const _errs25 = errors;
-const _errs27 = errors;
-let valid2 = false;
-const _errs28 = errors;
-if(errors === _errs28){
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-let missing1;
-if((data12.type === undefined) && (missing1 = "type")){
-const err0 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'",schema:schema7.anyOf[0].required,parentSchema:schema7.anyOf[0],data:data12};
+if(typeof data0 === "string"){
+if(func0(data0) < 1){
+const err0 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/0/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.prompt.anyOf[0],data:data0};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -1530,11 +1323,9 @@ vErrors.push(err0);
 }
 errors++;
 }
+}
 else {
-const _errs30 = errors;
-for(const key1 in data12){
-if(!((key1 === "type") || (key1 === "display"))){
-const err1 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[0],data:data12};
+const err1 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.prompt.anyOf[0].type,parentSchema:schema12.properties.prompt.anyOf[0],data:data0};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -1542,15 +1333,15 @@ else {
 vErrors.push(err1);
 }
 errors++;
-break;
 }
 }
-if(_errs30 === errors){
-if(data12.type !== undefined){
-let data13 = data12.type;
-const _errs31 = errors;
-if("adaptive" !== data13){
-const err2 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "adaptive"},message:"must be equal to constant",schema:"adaptive",parentSchema:schema7.anyOf[0].properties.type,data:data13};
+var _valid0 = _errs4 === errors;
+valid1 = valid1 || _valid0;
+const _errs6 = errors;
+if(errors === _errs6){
+if(Array.isArray(data0)){
+if(data0.length > 100){
+const err2 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items",schema:100,parentSchema:schema12.properties.prompt.anyOf[1],data:data0};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -1559,17 +1350,9 @@ vErrors.push(err2);
 }
 errors++;
 }
-var valid3 = _errs31 === errors;
-}
 else {
-var valid3 = true;
-}
-if(valid3){
-if(data12.display !== undefined){
-let data14 = data12.display;
-const _errs32 = errors;
-if(!((data14 === "summarized") || (data14 === "omitted"))){
-const err3 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/0/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[0].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[0].properties.display.enum,parentSchema:schema7.anyOf[0].properties.display,data:data14};
+if(data0.length < 1){
+const err3 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema12.properties.prompt.anyOf[1],data:data0};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -1578,17 +1361,20 @@ vErrors.push(err3);
 }
 errors++;
 }
-var valid3 = _errs32 === errors;
-}
 else {
-var valid3 = true;
-}
-}
-}
-}
-}
-else {
-const err4 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[0].type,parentSchema:schema7.anyOf[0],data:data12};
+var valid2 = true;
+const len0 = data0.length;
+for(let i0=0; i0<len0; i0++){
+let data1 = data0[i0];
+const _errs8 = errors;
+const _errs10 = errors;
+let valid4 = false;
+const _errs11 = errors;
+if(errors === _errs11){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing1;
+if(((data1.type === undefined) && (missing1 = "type")) || ((data1.text === undefined) && (missing1 = "text"))){
+const err4 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'",schema:schema13.anyOf[0].required,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -1597,18 +1383,11 @@ vErrors.push(err4);
 }
 errors++;
 }
-}
-var _valid0 = _errs28 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-var props0 = true;
-}
-const _errs33 = errors;
-if(errors === _errs33){
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
-let missing2;
-if((data12.type === undefined) && (missing2 = "type")){
-const err5 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'",schema:schema7.anyOf[1].required,parentSchema:schema7.anyOf[1],data:data12};
+else {
+const _errs13 = errors;
+for(const key1 in data1){
+if(!((key1 === "type") || (key1 === "text"))){
+const err5 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -1616,12 +1395,15 @@ else {
 vErrors.push(err5);
 }
 errors++;
+break;
 }
-else {
-const _errs35 = errors;
-for(const key2 in data12){
-if(!(((key2 === "type") || (key2 === "budgetTokens")) || (key2 === "display"))){
-const err6 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[1],data:data12};
+}
+if(_errs13 === errors){
+if(data1.type !== undefined){
+let data2 = data1.type;
+const _errs14 = errors;
+if("text" !== data2){
+const err6 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "text"},message:"must be equal to constant",schema:"text",parentSchema:schema13.anyOf[0].properties.type,data:data2};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -1629,15 +1411,20 @@ else {
 vErrors.push(err6);
 }
 errors++;
-break;
 }
+var valid5 = _errs14 === errors;
 }
-if(_errs35 === errors){
-if(data12.type !== undefined){
-let data15 = data12.type;
-const _errs36 = errors;
-if("enabled" !== data15){
-const err7 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "enabled"},message:"must be equal to constant",schema:"enabled",parentSchema:schema7.anyOf[1].properties.type,data:data15};
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data1.text !== undefined){
+let data3 = data1.text;
+const _errs15 = errors;
+if(errors === _errs15){
+if(typeof data3 === "string"){
+if(func0(data3) < 1){
+const err7 = {instancePath:instancePath+"/prompt/" + i0+"/text",schemaPath:"content-block.json/anyOf/0/properties/text/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[0].properties.text,data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -1646,17 +1433,9 @@ vErrors.push(err7);
 }
 errors++;
 }
-var valid4 = _errs36 === errors;
 }
 else {
-var valid4 = true;
-}
-if(valid4){
-if(data12.budgetTokens !== undefined){
-let data16 = data12.budgetTokens;
-const _errs37 = errors;
-if(!(((typeof data16 == "number") && (!(data16 % 1) && !isNaN(data16))) && (isFinite(data16)))){
-const err8 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema7.anyOf[1].properties.budgetTokens.type,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data16};
+const err8 = {instancePath:instancePath+"/prompt/" + i0+"/text",schemaPath:"content-block.json/anyOf/0/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[0].properties.text.type,parentSchema:schema13.anyOf[0].properties.text,data:data3};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -1665,10 +1444,18 @@ vErrors.push(err8);
 }
 errors++;
 }
-if(errors === _errs37){
-if((typeof data16 == "number") && (isFinite(data16))){
-if(data16 > 1000000 || isNaN(data16)){
-const err9 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data16};
+}
+var valid5 = _errs15 === errors;
+}
+else {
+var valid5 = true;
+}
+}
+}
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[0].type,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -1677,9 +1464,18 @@ vErrors.push(err9);
 }
 errors++;
 }
-else {
-if(data16 < 1024 || isNaN(data16)){
-const err10 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1024},message:"must be >= 1024",schema:1024,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data16};
+}
+var _valid1 = _errs11 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+var props0 = true;
+}
+const _errs17 = errors;
+if(errors === _errs17){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing2;
+if(((data1.type === undefined) && (missing2 = "type")) || ((data1.source === undefined) && (missing2 = "source"))){
+const err10 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'",schema:schema13.anyOf[1].required,parentSchema:schema13.anyOf[1],data:data1};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -1688,20 +1484,11 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-}
-}
-var valid4 = _errs37 === errors;
-}
 else {
-var valid4 = true;
-}
-if(valid4){
-if(data12.display !== undefined){
-let data17 = data12.display;
-const _errs39 = errors;
-if(!((data17 === "summarized") || (data17 === "omitted"))){
-const err11 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/1/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[1].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[1].properties.display.enum,parentSchema:schema7.anyOf[1].properties.display,data:data17};
+const _errs19 = errors;
+for(const key2 in data1){
+if(!((key2 === "type") || (key2 === "source"))){
+const err11 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1],data:data1};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -1709,19 +1496,15 @@ else {
 vErrors.push(err11);
 }
 errors++;
-}
-var valid4 = _errs39 === errors;
-}
-else {
-var valid4 = true;
+break;
 }
 }
-}
-}
-}
-}
-else {
-const err12 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[1].type,parentSchema:schema7.anyOf[1],data:data12};
+if(_errs19 === errors){
+if(data1.type !== undefined){
+let data4 = data1.type;
+const _errs20 = errors;
+if("image" !== data4){
+const err12 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "image"},message:"must be equal to constant",schema:"image",parentSchema:schema13.anyOf[1].properties.type,data:data4};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -1730,20 +1513,23 @@ vErrors.push(err12);
 }
 errors++;
 }
+var valid6 = _errs20 === errors;
 }
-var _valid0 = _errs33 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-if(props0 !== true){
-props0 = true;
+else {
+var valid6 = true;
 }
-}
-const _errs40 = errors;
-if(errors === _errs40){
-if(data12 && typeof data12 == "object" && !Array.isArray(data12)){
+if(valid6){
+if(data1.source !== undefined){
+let data5 = data1.source;
+const _errs21 = errors;
+const _errs22 = errors;
+let valid7 = false;
+const _errs23 = errors;
+if(errors === _errs23){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 let missing3;
-if((data12.type === undefined) && (missing3 = "type")){
-const err13 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'",schema:schema7.anyOf[2].required,parentSchema:schema7.anyOf[2],data:data12};
+if((((data5.type === undefined) && (missing3 = "type")) || ((data5.media_type === undefined) && (missing3 = "media_type"))) || ((data5.data === undefined) && (missing3 = "data"))){
+const err13 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'",schema:schema13.anyOf[1].properties.source.anyOf[0].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -1753,10 +1539,10 @@ vErrors.push(err13);
 errors++;
 }
 else {
-const _errs42 = errors;
-for(const key3 in data12){
-if(!(key3 === "type")){
-const err14 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[2],data:data12};
+const _errs25 = errors;
+for(const key3 in data5){
+if(!(((key3 === "type") || (key3 === "media_type")) || (key3 === "data"))){
+const err14 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -1767,11 +1553,12 @@ errors++;
 break;
 }
 }
-if(_errs42 === errors){
-if(data12.type !== undefined){
-let data18 = data12.type;
-if("disabled" !== data18){
-const err15 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "disabled"},message:"must be equal to constant",schema:"disabled",parentSchema:schema7.anyOf[2].properties.type,data:data18};
+if(_errs25 === errors){
+if(data5.type !== undefined){
+let data6 = data5.type;
+const _errs26 = errors;
+if("base64" !== data6){
+const err15 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "base64"},message:"must be equal to constant",schema:"base64",parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.type,data:data6};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -1780,12 +1567,17 @@ vErrors.push(err15);
 }
 errors++;
 }
-}
-}
-}
+var valid8 = _errs26 === errors;
 }
 else {
-const err16 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[2].type,parentSchema:schema7.anyOf[2],data:data12};
+var valid8 = true;
+}
+if(valid8){
+if(data5.media_type !== undefined){
+let data7 = data5.media_type;
+const _errs27 = errors;
+if(!((((data7 === "image/png") || (data7 === "image/jpeg")) || (data7 === "image/gif")) || (data7 === "image/webp"))){
+const err16 = {instancePath:instancePath+"/prompt/" + i0+"/source/media_type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/media_type/enum",keyword:"enum",params:{allowedValues: schema13.anyOf[1].properties.source.anyOf[0].properties.media_type.enum},message:"must be equal to one of the allowed values",schema:schema13.anyOf[1].properties.source.anyOf[0].properties.media_type.enum,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.media_type,data:data7};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -1794,16 +1586,19 @@ vErrors.push(err16);
 }
 errors++;
 }
+var valid8 = _errs27 === errors;
 }
-var _valid0 = _errs40 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-if(props0 !== true){
-props0 = true;
+else {
+var valid8 = true;
 }
-}
-if(!valid2){
-const err17 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema7.anyOf,parentSchema:schema7,data:data12};
+if(valid8){
+if(data5.data !== undefined){
+let data8 = data5.data;
+const _errs28 = errors;
+if(errors === _errs28){
+if(typeof data8 === "string"){
+if(func0(data8) < 1){
+const err17 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -1811,295 +1606,1671 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate13.errors = vErrors;
-return false;
 }
 else {
-errors = _errs27;
+if(!pattern22.test(data8)){
+const err18 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]+={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]+={0,2}$"+"\"",schema:"^[A-Za-z0-9+/]+={0,2}$",parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[0].properties.data.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+var valid8 = _errs28 === errors;
+}
+else {
+var valid8 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[0].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+var _valid2 = _errs23 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+var props1 = true;
+}
+const _errs30 = errors;
+if(errors === _errs30){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+let missing4;
+if(((data5.type === undefined) && (missing4 = "type")) || ((data5.url === undefined) && (missing4 = "url"))){
+const err21 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'",schema:schema13.anyOf[1].properties.source.anyOf[1].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+else {
+const _errs32 = errors;
+for(const key4 in data5){
+if(!((key4 === "type") || (key4 === "url"))){
+const err22 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+break;
+}
+}
+if(_errs32 === errors){
+if(data5.type !== undefined){
+let data9 = data5.type;
+const _errs33 = errors;
+if("url" !== data9){
+const err23 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "url"},message:"must be equal to constant",schema:"url",parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.type,data:data9};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+var valid9 = _errs33 === errors;
+}
+else {
+var valid9 = true;
+}
+if(valid9){
+if(data5.url !== undefined){
+let data10 = data5.url;
+const _errs34 = errors;
+if(errors === _errs34){
+if(typeof data10 === "string"){
+if(func0(data10) > 8192){
+const err24 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters",schema:8192,parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+else {
+if(!pattern14.test(data10)){
+const err25 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000]+$"+"\"",schema:"^https?://[^\\s\\u0000]+$",parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+else {
+const err26 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[1].properties.url.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+var valid9 = _errs34 === errors;
+}
+else {
+var valid9 = true;
+}
+}
+}
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[1].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+var _valid2 = _errs30 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs36 = errors;
+if(errors === _errs36){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+let missing5;
+if(((data5.type === undefined) && (missing5 = "type")) || ((data5.path === undefined) && (missing5 = "path"))){
+const err28 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'",schema:schema13.anyOf[1].properties.source.anyOf[2].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+else {
+const _errs38 = errors;
+for(const key5 in data5){
+if(!((key5 === "type") || (key5 === "path"))){
+const err29 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+break;
+}
+}
+if(_errs38 === errors){
+if(data5.type !== undefined){
+let data11 = data5.type;
+const _errs39 = errors;
+if("file" !== data11){
+const err30 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "file"},message:"must be equal to constant",schema:"file",parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.type,data:data11};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+var valid10 = _errs39 === errors;
+}
+else {
+var valid10 = true;
+}
+if(valid10){
+if(data5.path !== undefined){
+let data12 = data5.path;
+const _errs40 = errors;
+if(errors === _errs40){
+if(typeof data12 === "string"){
+if(func0(data12) > 4096){
+const err31 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+else {
+if(func0(data12) < 1){
+const err32 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+else {
+if(!pattern3.test(data12)){
+const err33 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[2].properties.path.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+var valid10 = _errs40 === errors;
+}
+else {
+var valid10 = true;
+}
+}
+}
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[2].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+var _valid2 = _errs36 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+if(props1 !== true){
+props1 = true;
+}
+}
+if(!valid7){
+const err36 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf[1].properties.source.anyOf,parentSchema:schema13.anyOf[1].properties.source,data:data5};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+else {
+errors = _errs22;
 if(vErrors !== null){
-if(_errs27){
-vErrors.length = _errs27;
+if(_errs22){
+vErrors.length = _errs22;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid0 = _errs25 === errors;
+var valid6 = _errs21 === errors;
+}
+else {
+var valid6 = true;
+}
+}
+}
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].type,parentSchema:schema13.anyOf[1],data:data1};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+var _valid1 = _errs17 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs42 = errors;
+if(errors === _errs42){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing6;
+if(((data1.type === undefined) && (missing6 = "type")) || ((data1.source === undefined) && (missing6 = "source"))){
+const err38 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'",schema:schema13.anyOf[2].required,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+else {
+const _errs44 = errors;
+for(const key6 in data1){
+if(!((key6 === "type") || (key6 === "source"))){
+const err39 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+break;
+}
+}
+if(_errs44 === errors){
+if(data1.type !== undefined){
+let data13 = data1.type;
+const _errs45 = errors;
+if("document" !== data13){
+const err40 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "document"},message:"must be equal to constant",schema:"document",parentSchema:schema13.anyOf[2].properties.type,data:data13};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+var valid11 = _errs45 === errors;
+}
+else {
+var valid11 = true;
+}
+if(valid11){
+if(data1.source !== undefined){
+let data14 = data1.source;
+const _errs46 = errors;
+const _errs47 = errors;
+let valid12 = false;
+const _errs48 = errors;
+if(errors === _errs48){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing7;
+if((((data14.type === undefined) && (missing7 = "type")) || ((data14.media_type === undefined) && (missing7 = "media_type"))) || ((data14.data === undefined) && (missing7 = "data"))){
+const err41 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/required",keyword:"required",params:{missingProperty: missing7},message:"must have required property '"+missing7+"'",schema:schema13.anyOf[2].properties.source.anyOf[0].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+else {
+const _errs50 = errors;
+for(const key7 in data14){
+if(!(((key7 === "type") || (key7 === "media_type")) || (key7 === "data"))){
+const err42 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+break;
+}
+}
+if(_errs50 === errors){
+if(data14.type !== undefined){
+let data15 = data14.type;
+const _errs51 = errors;
+if("base64" !== data15){
+const err43 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "base64"},message:"must be equal to constant",schema:"base64",parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.type,data:data15};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+var valid13 = _errs51 === errors;
+}
+else {
+var valid13 = true;
+}
+if(valid13){
+if(data14.media_type !== undefined){
+let data16 = data14.media_type;
+const _errs52 = errors;
+if(!(data16 === "application/pdf")){
+const err44 = {instancePath:instancePath+"/prompt/" + i0+"/source/media_type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/media_type/enum",keyword:"enum",params:{allowedValues: schema13.anyOf[2].properties.source.anyOf[0].properties.media_type.enum},message:"must be equal to one of the allowed values",schema:schema13.anyOf[2].properties.source.anyOf[0].properties.media_type.enum,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.media_type,data:data16};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+var valid13 = _errs52 === errors;
+}
+else {
+var valid13 = true;
+}
+if(valid13){
+if(data14.data !== undefined){
+let data17 = data14.data;
+const _errs53 = errors;
+if(errors === _errs53){
+if(typeof data17 === "string"){
+if(func0(data17) < 1){
+const err45 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+else {
+if(!pattern22.test(data17)){
+const err46 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]+={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]+={0,2}$"+"\"",schema:"^[A-Za-z0-9+/]+={0,2}$",parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+}
+else {
+const err47 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[0].properties.data.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+var valid13 = _errs53 === errors;
+}
+else {
+var valid13 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[0].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+var _valid3 = _errs48 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+var props2 = true;
+}
+const _errs55 = errors;
+if(errors === _errs55){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing8;
+if(((data14.type === undefined) && (missing8 = "type")) || ((data14.url === undefined) && (missing8 = "url"))){
+const err49 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/required",keyword:"required",params:{missingProperty: missing8},message:"must have required property '"+missing8+"'",schema:schema13.anyOf[2].properties.source.anyOf[1].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+else {
+const _errs57 = errors;
+for(const key8 in data14){
+if(!((key8 === "type") || (key8 === "url"))){
+const err50 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+break;
+}
+}
+if(_errs57 === errors){
+if(data14.type !== undefined){
+let data18 = data14.type;
+const _errs58 = errors;
+if("url" !== data18){
+const err51 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "url"},message:"must be equal to constant",schema:"url",parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.type,data:data18};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+var valid14 = _errs58 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data14.url !== undefined){
+let data19 = data14.url;
+const _errs59 = errors;
+if(errors === _errs59){
+if(typeof data19 === "string"){
+if(func0(data19) > 8192){
+const err52 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters",schema:8192,parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+else {
+if(!pattern14.test(data19)){
+const err53 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000]+$"+"\"",schema:"^https?://[^\\s\\u0000]+$",parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+}
+else {
+const err54 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[1].properties.url.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+var valid14 = _errs59 === errors;
+}
+else {
+var valid14 = true;
+}
+}
+}
+}
+}
+else {
+const err55 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[1].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+var _valid3 = _errs55 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+if(props2 !== true){
+props2 = true;
+}
+}
+const _errs61 = errors;
+if(errors === _errs61){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing9;
+if(((data14.type === undefined) && (missing9 = "type")) || ((data14.path === undefined) && (missing9 = "path"))){
+const err56 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/required",keyword:"required",params:{missingProperty: missing9},message:"must have required property '"+missing9+"'",schema:schema13.anyOf[2].properties.source.anyOf[2].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+else {
+const _errs63 = errors;
+for(const key9 in data14){
+if(!((key9 === "type") || (key9 === "path"))){
+const err57 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+break;
+}
+}
+if(_errs63 === errors){
+if(data14.type !== undefined){
+let data20 = data14.type;
+const _errs64 = errors;
+if("file" !== data20){
+const err58 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "file"},message:"must be equal to constant",schema:"file",parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.type,data:data20};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+var valid15 = _errs64 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data14.path !== undefined){
+let data21 = data14.path;
+const _errs65 = errors;
+if(errors === _errs65){
+if(typeof data21 === "string"){
+if(func0(data21) > 4096){
+const err59 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+else {
+if(func0(data21) < 1){
+const err60 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+else {
+if(!pattern3.test(data21)){
+const err61 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err62 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[2].properties.path.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+var valid15 = _errs65 === errors;
+}
+else {
+var valid15 = true;
+}
+}
+}
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[2].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+var _valid3 = _errs61 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+if(props2 !== true){
+props2 = true;
+}
+}
+if(!valid12){
+const err64 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf[2].properties.source.anyOf,parentSchema:schema13.anyOf[2].properties.source,data:data14};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+else {
+errors = _errs47;
+if(vErrors !== null){
+if(_errs47){
+vErrors.length = _errs47;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid11 = _errs46 === errors;
+}
+else {
+var valid11 = true;
+}
+}
+}
+}
+}
+else {
+const err65 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].type,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+var _valid1 = _errs42 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+if(props0 !== true){
+props0 = true;
+}
+}
+if(!valid4){
+const err66 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf,parentSchema:schema13,data:data1};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+else {
+errors = _errs10;
+if(vErrors !== null){
+if(_errs10){
+vErrors.length = _errs10;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid2 = _errs8 === errors;
+if(!valid2){
+break;
+}
+}
+}
+}
+}
+else {
+const err67 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.prompt.anyOf[1].type,parentSchema:schema12.properties.prompt.anyOf[1],data:data0};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+var _valid0 = _errs6 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const err68 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema12.properties.prompt.anyOf,parentSchema:schema12.properties.prompt,data:data0};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+validate13.errors = vErrors;
+return false;
+}
+else {
+errors = _errs3;
+if(vErrors !== null){
+if(_errs3){
+vErrors.length = _errs3;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+let data22 = data.timeout_secs;
+const _errs67 = errors;
+if(errors === _errs67){
+if((typeof data22 == "number") && (isFinite(data22))){
+if(data22 > 86400 || isNaN(data22)){
+validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema12.properties.timeout_secs,data:data22}];
+return false;
+}
+else {
+if(data22 <= 0 || isNaN(data22)){
+validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema12.properties.timeout_secs,data:data22}];
+return false;
+}
+}
+}
+else {
+validate13.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema12.properties.timeout_secs.type,parentSchema:schema12.properties.timeout_secs,data:data22}];
+return false;
+}
+}
+var valid0 = _errs67 === errors;
+if(valid0){
+let data23 = data.verbatim;
+const _errs69 = errors;
+if(typeof data23 !== "boolean"){
+validate13.errors = [{instancePath:instancePath+"/verbatim",schemaPath:"#/properties/verbatim/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.verbatim.type,parentSchema:schema12.properties.verbatim,data:data23}];
+return false;
+}
+var valid0 = _errs69 === errors;
+if(valid0){
+let data24 = data.stream;
+const _errs71 = errors;
+if(typeof data24 !== "string"){
+validate13.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.stream.type,parentSchema:schema12.properties.stream,data:data24}];
+return false;
+}
+if(!((data24 === "text") || (data24 === "delta"))){
+validate13.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/enum",keyword:"enum",params:{allowedValues: schema12.properties.stream.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.stream.enum,parentSchema:schema12.properties.stream,data:data24}];
+return false;
+}
+var valid0 = _errs71 === errors;
+if(valid0){
+let data25 = data.detach;
+const _errs73 = errors;
+if(typeof data25 !== "boolean"){
+validate13.errors = [{instancePath:instancePath+"/detach",schemaPath:"#/properties/detach/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.detach.type,parentSchema:schema12.properties.detach,data:data25}];
+return false;
+}
+var valid0 = _errs73 === errors;
+if(valid0){
+let data26 = data.restart_conversation;
+const _errs75 = errors;
+if(typeof data26 !== "boolean"){
+validate13.errors = [{instancePath:instancePath+"/restart_conversation",schemaPath:"#/properties/restart_conversation/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.restart_conversation.type,parentSchema:schema12.properties.restart_conversation,data:data26}];
+return false;
+}
+var valid0 = _errs75 === errors;
+if(valid0){
+let data27 = data.withdraw_pending;
+const _errs77 = errors;
+if(typeof data27 !== "boolean"){
+validate13.errors = [{instancePath:instancePath+"/withdraw_pending",schemaPath:"#/properties/withdraw_pending/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema12.properties.withdraw_pending.type,parentSchema:schema12.properties.withdraw_pending,data:data27}];
+return false;
+}
+var valid0 = _errs77 === errors;
+if(valid0){
+if(data.model !== undefined){
+let data28 = data.model;
+const _errs79 = errors;
+if(errors === _errs79){
+if(typeof data28 === "string"){
+if(func0(data28) > 256){
+validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema12.properties.model,data:data28}];
+return false;
+}
+else {
+if(!pattern2.test(data28)){
+validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema12.properties.model,data:data28}];
+return false;
+}
+}
+}
+else {
+validate13.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.model.type,parentSchema:schema12.properties.model,data:data28}];
+return false;
+}
+}
+var valid0 = _errs79 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.system_prompt !== undefined){
+let data29 = data.system_prompt;
+const _errs81 = errors;
+if(errors === _errs81){
+if(typeof data29 === "string"){
+if(func0(data29) < 1){
+validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.system_prompt,data:data29}];
+return false;
+}
+else {
+if(!pattern3.test(data29)){
+validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.system_prompt,data:data29}];
+return false;
+}
+}
+}
+else {
+validate13.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.system_prompt.type,parentSchema:schema12.properties.system_prompt,data:data29}];
+return false;
+}
+}
+var valid0 = _errs81 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.append_system_prompt !== undefined){
+let data30 = data.append_system_prompt;
+const _errs83 = errors;
+if(errors === _errs83){
+if(typeof data30 === "string"){
+if(func0(data30) < 1){
+validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.append_system_prompt,data:data30}];
+return false;
+}
+else {
+if(!pattern3.test(data30)){
+validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.append_system_prompt,data:data30}];
+return false;
+}
+}
+}
+else {
+validate13.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.append_system_prompt.type,parentSchema:schema12.properties.append_system_prompt,data:data30}];
+return false;
+}
+}
+var valid0 = _errs83 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.fallback_model !== undefined){
+let data31 = data.fallback_model;
+const _errs85 = errors;
+if(errors === _errs85){
+if(typeof data31 === "string"){
+if(func0(data31) > 1024){
+validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters",schema:1024,parentSchema:schema12.properties.fallback_model,data:data31}];
+return false;
+}
+else {
+if(!pattern2.test(data31)){
+validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema12.properties.fallback_model,data:data31}];
+return false;
+}
+}
+}
+else {
+validate13.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.fallback_model.type,parentSchema:schema12.properties.fallback_model,data:data31}];
+return false;
+}
+}
+var valid0 = _errs85 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.effort !== undefined){
+let data32 = data.effort;
+const _errs87 = errors;
+if(!(((((data32 === "low") || (data32 === "medium")) || (data32 === "high")) || (data32 === "xhigh")) || (data32 === "max"))){
+validate13.errors = [{instancePath:instancePath+"/effort",schemaPath:"#/properties/effort/enum",keyword:"enum",params:{allowedValues: schema12.properties.effort.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.effort.enum,parentSchema:schema12.properties.effort,data:data32}];
+return false;
+}
+var valid0 = _errs87 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.thinking !== undefined){
+let data33 = data.thinking;
+const _errs88 = errors;
+const _errs90 = errors;
+let valid17 = false;
+const _errs91 = errors;
+if(errors === _errs91){
+if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
+let missing10;
+if((data33.type === undefined) && (missing10 = "type")){
+const err69 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing10},message:"must have required property '"+missing10+"'",schema:schema7.anyOf[0].required,parentSchema:schema7.anyOf[0],data:data33};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+else {
+const _errs93 = errors;
+for(const key10 in data33){
+if(!((key10 === "type") || (key10 === "display"))){
+const err70 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[0],data:data33};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+break;
+}
+}
+if(_errs93 === errors){
+if(data33.type !== undefined){
+let data34 = data33.type;
+const _errs94 = errors;
+if("adaptive" !== data34){
+const err71 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "adaptive"},message:"must be equal to constant",schema:"adaptive",parentSchema:schema7.anyOf[0].properties.type,data:data34};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+var valid18 = _errs94 === errors;
+}
+else {
+var valid18 = true;
+}
+if(valid18){
+if(data33.display !== undefined){
+let data35 = data33.display;
+const _errs95 = errors;
+if(!((data35 === "summarized") || (data35 === "omitted"))){
+const err72 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/0/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[0].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[0].properties.display.enum,parentSchema:schema7.anyOf[0].properties.display,data:data35};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+var valid18 = _errs95 === errors;
+}
+else {
+var valid18 = true;
+}
+}
+}
+}
+}
+else {
+const err73 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[0].type,parentSchema:schema7.anyOf[0],data:data33};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+}
+var _valid4 = _errs91 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+var props3 = true;
+}
+const _errs96 = errors;
+if(errors === _errs96){
+if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
+let missing11;
+if((data33.type === undefined) && (missing11 = "type")){
+const err74 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing11},message:"must have required property '"+missing11+"'",schema:schema7.anyOf[1].required,parentSchema:schema7.anyOf[1],data:data33};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+else {
+const _errs98 = errors;
+for(const key11 in data33){
+if(!(((key11 === "type") || (key11 === "budgetTokens")) || (key11 === "display"))){
+const err75 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[1],data:data33};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+break;
+}
+}
+if(_errs98 === errors){
+if(data33.type !== undefined){
+let data36 = data33.type;
+const _errs99 = errors;
+if("enabled" !== data36){
+const err76 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "enabled"},message:"must be equal to constant",schema:"enabled",parentSchema:schema7.anyOf[1].properties.type,data:data36};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+var valid19 = _errs99 === errors;
+}
+else {
+var valid19 = true;
+}
+if(valid19){
+if(data33.budgetTokens !== undefined){
+let data37 = data33.budgetTokens;
+const _errs100 = errors;
+if(!(((typeof data37 == "number") && (!(data37 % 1) && !isNaN(data37))) && (isFinite(data37)))){
+const err77 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema7.anyOf[1].properties.budgetTokens.type,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data37};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+if(errors === _errs100){
+if((typeof data37 == "number") && (isFinite(data37))){
+if(data37 > 1000000 || isNaN(data37)){
+const err78 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data37};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+else {
+if(data37 < 1024 || isNaN(data37)){
+const err79 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1024},message:"must be >= 1024",schema:1024,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data37};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+}
+}
+}
+var valid19 = _errs100 === errors;
+}
+else {
+var valid19 = true;
+}
+if(valid19){
+if(data33.display !== undefined){
+let data38 = data33.display;
+const _errs102 = errors;
+if(!((data38 === "summarized") || (data38 === "omitted"))){
+const err80 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/1/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[1].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[1].properties.display.enum,parentSchema:schema7.anyOf[1].properties.display,data:data38};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+var valid19 = _errs102 === errors;
+}
+else {
+var valid19 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err81 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[1].type,parentSchema:schema7.anyOf[1],data:data33};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+}
+var _valid4 = _errs96 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+if(props3 !== true){
+props3 = true;
+}
+}
+const _errs103 = errors;
+if(errors === _errs103){
+if(data33 && typeof data33 == "object" && !Array.isArray(data33)){
+let missing12;
+if((data33.type === undefined) && (missing12 = "type")){
+const err82 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing12},message:"must have required property '"+missing12+"'",schema:schema7.anyOf[2].required,parentSchema:schema7.anyOf[2],data:data33};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+else {
+const _errs105 = errors;
+for(const key12 in data33){
+if(!(key12 === "type")){
+const err83 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[2],data:data33};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+break;
+}
+}
+if(_errs105 === errors){
+if(data33.type !== undefined){
+let data39 = data33.type;
+if("disabled" !== data39){
+const err84 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "disabled"},message:"must be equal to constant",schema:"disabled",parentSchema:schema7.anyOf[2].properties.type,data:data39};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+}
+}
+}
+else {
+const err85 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[2].type,parentSchema:schema7.anyOf[2],data:data33};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+var _valid4 = _errs103 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+if(props3 !== true){
+props3 = true;
+}
+}
+if(!valid17){
+const err86 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema7.anyOf,parentSchema:schema7,data:data33};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+validate13.errors = vErrors;
+return false;
+}
+else {
+errors = _errs90;
+if(vErrors !== null){
+if(_errs90){
+vErrors.length = _errs90;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs88 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.tools !== undefined){
-let data19 = data.tools;
-const _errs44 = errors;
-if(errors === _errs44){
-if(Array.isArray(data19)){
-if(data19.length > 200){
-validate13.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.tools,data:data19}];
+let data40 = data.tools;
+const _errs107 = errors;
+if(errors === _errs107){
+if(Array.isArray(data40)){
+if(data40.length > 200){
+validate13.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.tools,data:data40}];
 return false;
 }
 else {
-var valid6 = true;
-const len0 = data19.length;
-for(let i0=0; i0<len0; i0++){
-let data20 = data19[i0];
-const _errs46 = errors;
-if(errors === _errs46){
-if(typeof data20 === "string"){
-if(func0(data20) > 256){
-validate13.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema12.properties.tools.items,data:data20}];
+var valid21 = true;
+const len1 = data40.length;
+for(let i1=0; i1<len1; i1++){
+let data41 = data40[i1];
+const _errs109 = errors;
+if(errors === _errs109){
+if(typeof data41 === "string"){
+if(func0(data41) > 256){
+validate13.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema12.properties.tools.items,data:data41}];
 return false;
 }
 else {
-if(!pattern7.test(data20)){
-validate13.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][A-Za-z0-9_-]*$"},message:"must match pattern \""+"^[A-Za-z][A-Za-z0-9_-]*$"+"\"",schema:"^[A-Za-z][A-Za-z0-9_-]*$",parentSchema:schema12.properties.tools.items,data:data20}];
+if(!pattern7.test(data41)){
+validate13.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][A-Za-z0-9_-]*$"},message:"must match pattern \""+"^[A-Za-z][A-Za-z0-9_-]*$"+"\"",schema:"^[A-Za-z][A-Za-z0-9_-]*$",parentSchema:schema12.properties.tools.items,data:data41}];
 return false;
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.tools.items.type,parentSchema:schema12.properties.tools.items,data:data20}];
+validate13.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.tools.items.type,parentSchema:schema12.properties.tools.items,data:data41}];
 return false;
 }
 }
-var valid6 = _errs46 === errors;
-if(!valid6){
+var valid21 = _errs109 === errors;
+if(!valid21){
 break;
 }
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.tools.type,parentSchema:schema12.properties.tools,data:data19}];
+validate13.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.tools.type,parentSchema:schema12.properties.tools,data:data40}];
 return false;
 }
 }
-var valid0 = _errs44 === errors;
+var valid0 = _errs107 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.allowed_tools !== undefined){
-let data21 = data.allowed_tools;
-const _errs48 = errors;
-if(errors === _errs48){
-if(Array.isArray(data21)){
-if(data21.length > 200){
-validate13.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.allowed_tools,data:data21}];
+let data42 = data.allowed_tools;
+const _errs111 = errors;
+if(errors === _errs111){
+if(Array.isArray(data42)){
+if(data42.length > 200){
+validate13.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.allowed_tools,data:data42}];
 return false;
 }
 else {
-var valid7 = true;
-const len1 = data21.length;
-for(let i1=0; i1<len1; i1++){
-let data22 = data21[i1];
-const _errs50 = errors;
-if(errors === _errs50){
-if(typeof data22 === "string"){
-if(func0(data22) > 2048){
-validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema12.properties.allowed_tools.items,data:data22}];
+var valid22 = true;
+const len2 = data42.length;
+for(let i2=0; i2<len2; i2++){
+let data43 = data42[i2];
+const _errs113 = errors;
+if(errors === _errs113){
+if(typeof data43 === "string"){
+if(func0(data43) > 2048){
+validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema12.properties.allowed_tools.items,data:data43}];
 return false;
 }
 else {
-if(!pattern8.test(data22)){
-validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema12.properties.allowed_tools.items,data:data22}];
+if(!pattern8.test(data43)){
+validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema12.properties.allowed_tools.items,data:data43}];
 return false;
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.allowed_tools.items.type,parentSchema:schema12.properties.allowed_tools.items,data:data22}];
+validate13.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.allowed_tools.items.type,parentSchema:schema12.properties.allowed_tools.items,data:data43}];
 return false;
 }
 }
-var valid7 = _errs50 === errors;
-if(!valid7){
+var valid22 = _errs113 === errors;
+if(!valid22){
 break;
 }
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.allowed_tools.type,parentSchema:schema12.properties.allowed_tools,data:data21}];
+validate13.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.allowed_tools.type,parentSchema:schema12.properties.allowed_tools,data:data42}];
 return false;
 }
 }
-var valid0 = _errs48 === errors;
+var valid0 = _errs111 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.disallowed_tools !== undefined){
-let data23 = data.disallowed_tools;
-const _errs52 = errors;
-if(errors === _errs52){
-if(Array.isArray(data23)){
-if(data23.length > 200){
-validate13.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.disallowed_tools,data:data23}];
+let data44 = data.disallowed_tools;
+const _errs115 = errors;
+if(errors === _errs115){
+if(Array.isArray(data44)){
+if(data44.length > 200){
+validate13.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema12.properties.disallowed_tools,data:data44}];
 return false;
 }
 else {
-var valid8 = true;
-const len2 = data23.length;
-for(let i2=0; i2<len2; i2++){
-let data24 = data23[i2];
-const _errs54 = errors;
-if(errors === _errs54){
-if(typeof data24 === "string"){
-if(func0(data24) > 2048){
-validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema12.properties.disallowed_tools.items,data:data24}];
+var valid23 = true;
+const len3 = data44.length;
+for(let i3=0; i3<len3; i3++){
+let data45 = data44[i3];
+const _errs117 = errors;
+if(errors === _errs117){
+if(typeof data45 === "string"){
+if(func0(data45) > 2048){
+validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema12.properties.disallowed_tools.items,data:data45}];
 return false;
 }
 else {
-if(!pattern8.test(data24)){
-validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema12.properties.disallowed_tools.items,data:data24}];
+if(!pattern8.test(data45)){
+validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema12.properties.disallowed_tools.items,data:data45}];
 return false;
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.disallowed_tools.items.type,parentSchema:schema12.properties.disallowed_tools.items,data:data24}];
+validate13.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.disallowed_tools.items.type,parentSchema:schema12.properties.disallowed_tools.items,data:data45}];
 return false;
 }
 }
-var valid8 = _errs54 === errors;
-if(!valid8){
+var valid23 = _errs117 === errors;
+if(!valid23){
 break;
 }
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.disallowed_tools.type,parentSchema:schema12.properties.disallowed_tools,data:data23}];
+validate13.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.disallowed_tools.type,parentSchema:schema12.properties.disallowed_tools,data:data44}];
 return false;
 }
 }
-var valid0 = _errs52 === errors;
+var valid0 = _errs115 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.mcp_servers !== undefined){
-const _errs56 = errors;
+const _errs119 = errors;
 if(!(validate6(data.mcp_servers, {instancePath:instancePath+"/mcp_servers",parentData:data,parentDataProperty:"mcp_servers",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate6.errors : vErrors.concat(validate6.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs56 === errors;
+var valid0 = _errs119 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.agents !== undefined){
-const _errs57 = errors;
+const _errs120 = errors;
 if(!(validate8(data.agents, {instancePath:instancePath+"/agents",parentData:data,parentDataProperty:"agents",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate8.errors : vErrors.concat(validate8.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs57 === errors;
+var valid0 = _errs120 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.additional_dirs !== undefined){
-let data27 = data.additional_dirs;
-const _errs58 = errors;
-if(errors === _errs58){
-if(Array.isArray(data27)){
-if(data27.length > 32){
-validate13.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items",schema:32,parentSchema:schema12.properties.additional_dirs,data:data27}];
+let data48 = data.additional_dirs;
+const _errs121 = errors;
+if(errors === _errs121){
+if(Array.isArray(data48)){
+if(data48.length > 32){
+validate13.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items",schema:32,parentSchema:schema12.properties.additional_dirs,data:data48}];
 return false;
 }
 else {
-var valid9 = true;
-const len3 = data27.length;
-for(let i3=0; i3<len3; i3++){
-let data28 = data27[i3];
-const _errs60 = errors;
-if(errors === _errs60){
-if(typeof data28 === "string"){
-if(func0(data28) > 4096){
-validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema12.properties.additional_dirs.items,data:data28}];
+var valid24 = true;
+const len4 = data48.length;
+for(let i4=0; i4<len4; i4++){
+let data49 = data48[i4];
+const _errs123 = errors;
+if(errors === _errs123){
+if(typeof data49 === "string"){
+if(func0(data49) > 4096){
+validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema12.properties.additional_dirs.items,data:data49}];
 return false;
 }
 else {
-if(func0(data28) < 1){
-validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.additional_dirs.items,data:data28}];
+if(func0(data49) < 1){
+validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema12.properties.additional_dirs.items,data:data49}];
 return false;
 }
 else {
-if(!pattern3.test(data28)){
-validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.additional_dirs.items,data:data28}];
+if(!pattern3.test(data49)){
+validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema12.properties.additional_dirs.items,data:data49}];
 return false;
 }
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.additional_dirs.items.type,parentSchema:schema12.properties.additional_dirs.items,data:data28}];
+validate13.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema12.properties.additional_dirs.items.type,parentSchema:schema12.properties.additional_dirs.items,data:data49}];
 return false;
 }
 }
-var valid9 = _errs60 === errors;
-if(!valid9){
+var valid24 = _errs123 === errors;
+if(!valid24){
 break;
 }
 }
 }
 }
 else {
-validate13.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.additional_dirs.type,parentSchema:schema12.properties.additional_dirs,data:data27}];
+validate13.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema12.properties.additional_dirs.type,parentSchema:schema12.properties.additional_dirs,data:data48}];
 return false;
 }
 }
-var valid0 = _errs58 === errors;
+var valid0 = _errs121 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.permission_mode !== undefined){
-let data29 = data.permission_mode;
-const _errs62 = errors;
-if(!((data29 === "default") || (data29 === "plan"))){
-validate13.errors = [{instancePath:instancePath+"/permission_mode",schemaPath:"#/properties/permission_mode/enum",keyword:"enum",params:{allowedValues: schema12.properties.permission_mode.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.permission_mode.enum,parentSchema:schema12.properties.permission_mode,data:data29}];
+let data50 = data.permission_mode;
+const _errs125 = errors;
+if(!((data50 === "default") || (data50 === "plan"))){
+validate13.errors = [{instancePath:instancePath+"/permission_mode",schemaPath:"#/properties/permission_mode/enum",keyword:"enum",params:{allowedValues: schema12.properties.permission_mode.enum},message:"must be equal to one of the allowed values",schema:schema12.properties.permission_mode.enum,parentSchema:schema12.properties.permission_mode,data:data50}];
 return false;
 }
-var valid0 = _errs62 === errors;
+var valid0 = _errs125 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.max_turns !== undefined){
-let data30 = data.max_turns;
-const _errs63 = errors;
-if(!(((typeof data30 == "number") && (!(data30 % 1) && !isNaN(data30))) && (isFinite(data30)))){
-validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema12.properties.max_turns.type,parentSchema:schema12.properties.max_turns,data:data30}];
+let data51 = data.max_turns;
+const _errs126 = errors;
+if(!(((typeof data51 == "number") && (!(data51 % 1) && !isNaN(data51))) && (isFinite(data51)))){
+validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema12.properties.max_turns.type,parentSchema:schema12.properties.max_turns,data:data51}];
 return false;
 }
-if(errors === _errs63){
-if((typeof data30 == "number") && (isFinite(data30))){
-if(data30 > 100000 || isNaN(data30)){
-validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema12.properties.max_turns,data:data30}];
+if(errors === _errs126){
+if((typeof data51 == "number") && (isFinite(data51))){
+if(data51 > 100000 || isNaN(data51)){
+validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema12.properties.max_turns,data:data51}];
 return false;
 }
 else {
-if(data30 < 1 || isNaN(data30)){
-validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema12.properties.max_turns,data:data30}];
+if(data51 < 1 || isNaN(data51)){
+validate13.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema12.properties.max_turns,data:data51}];
 return false;
 }
 }
 }
 }
-var valid0 = _errs63 === errors;
+var valid0 = _errs126 === errors;
 }
 else {
 var valid0 = true;

@@ -2,18 +2,20 @@
 "use strict";
 module.exports = validate16;
 module.exports.default = validate16;
-const schema14 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"task-request.json","title":"TaskRequest","description":"A one-shot task: one prompt, one response.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"type":"string","minLength":1,"description":"The prompt; slash commands and `@file` mentions work."},"model":{"type":"string","default":"sonnet","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model: a full name or an alias such as `sonnet`, `haiku` or `opus`; passed to the CLI unchanged."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the CLI's own system prompt."},"workdir":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"x-takes":"the path of a folder, at most 4096 characters","description":"The folder that Claude works in; by default, the base folder of the configuration."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":120,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."}}};
+const schema15 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"task-request.json","title":"TaskRequest","description":"A one-shot task: one prompt, one response.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"anyOf":[{"type":"string","minLength":1},{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"content-block.json","description":"A part of the prompt."}}],"x-takes":"a non-empty string or a list of content blocks","description":"The prompt: text, or content blocks. Slash commands and `@file` mentions work."},"model":{"type":"string","default":"sonnet","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model: a full name or an alias such as `sonnet`, `haiku` or `opus`; passed to the CLI unchanged."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the CLI's own system prompt."},"workdir":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"x-takes":"the path of a folder, at most 4096 characters","description":"The folder that Claude works in; by default, the base folder of the configuration."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":120,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."}}};
+const schema13 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"content-block.json","title":"ContentBlock","description":"A part of a prompt.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","text"],"properties":{"type":{"const":"text","description":"Text."},"text":{"type":"string","minLength":1,"description":"The text."}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"image","description":"An image."},"source":{"description":"Where the image comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["image/png","image/jpeg","image/gif","image/webp"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"document","description":"A PDF document."},"source":{"description":"Where the document comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["application/pdf"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}}]};
 const schema7 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"thinking.json","title":"Thinking","description":"Whether and how much the model thinks before it responds, with the Agent SDK's field names; models support these settings to different extents.","anyOf":[{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"adaptive","description":"The model decides."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"enabled","description":"Up to a number of tokens."},"budgetTokens":{"type":"integer","minimum":1024,"maximum":1000000,"description":"How many tokens."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"disabled","description":"Not at all."}}}]};
 const func6 = Object.prototype.hasOwnProperty;
 const func0 = require("ajv/dist/runtime/ucs2length").default;
-const pattern2 = new RegExp("^[^\\s-]\\S*$", "u");
+const pattern22 = new RegExp("^[A-Za-z0-9+/]+={0,2}$", "u");
+const pattern14 = new RegExp("^https?://[^\\s\\u0000]+$", "u");
 const pattern3 = new RegExp("^[^\\u0000]*$", "u");
+const pattern2 = new RegExp("^[^\\s-]\\S*$", "u");
 const pattern7 = new RegExp("^[A-Za-z][A-Za-z0-9_-]*$", "u");
 const pattern8 = new RegExp("^[A-Za-z][^\\u0000-\\u001f]*$", "u");
 const schema8 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-servers.json","title":"McpServers","description":"MCP servers by name; their tools are named mcp__<server>__<tool>.","type":"object","maxProperties":32,"propertyNames":{"pattern":"^[A-Za-z0-9_-]{1,64}$","x-takes":"a name of letters, digits, _ and -"},"additionalProperties":{"$ref":"mcp-server.json"}};
 const schema9 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-server.json","title":"McpServer","description":"An MCP server, with the Agent SDK's field names.","anyOf":[{"type":"object","additionalProperties":false,"required":["command"],"properties":{"type":{"const":"stdio","description":"A program that the CLI starts."},"command":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","description":"The program. The CLI runs it."},"args":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":32768,"pattern":"^[^\\u0000]*$","description":"An argument."},"description":"Its arguments."},"env":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Variables of its environment."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"enum":["http","sse"],"description":"The transport."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The server's URL; the CLI connects to it, the gateway never does."},"headers":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Headers of every request to it."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}}]};
 const pattern10 = new RegExp("^[A-Za-z0-9_-]{1,64}$", "u");
-const pattern14 = new RegExp("^https?://[^\\s\\u0000]+$", "u");
 
 function validate6(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 /*# sourceURL="mcp-servers.json" */;
@@ -1287,14 +1289,14 @@ data.detach = false;
 }
 let missing0;
 if((data.prompt === undefined) && (missing0 = "prompt")){
-validate16.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'",schema:schema14.required,parentSchema:schema14,data}];
+validate16.errors = [{instancePath,schemaPath:"#/required",keyword:"required",params:{missingProperty: missing0},message:"must have required property '"+missing0+"'",schema:schema15.required,parentSchema:schema15,data}];
 return false;
 }
 else {
 const _errs1 = errors;
 for(const key0 in data){
-if(!(func6.call(schema14.properties, key0))){
-validate16.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema14,data}];
+if(!(func6.call(schema15.properties, key0))){
+validate16.errors = [{instancePath,schemaPath:"#/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key0},message:"must NOT have additional properties",schema:false,parentSchema:schema15,data}];
 return false;
 break;
 }
@@ -1303,234 +1305,13 @@ if(_errs1 === errors){
 if(data.prompt !== undefined){
 let data0 = data.prompt;
 const _errs2 = errors;
-if(errors === _errs2){
-if(typeof data0 === "string"){
-if(func0(data0) < 1){
-validate16.errors = [{instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema14.properties.prompt,data:data0}];
-return false;
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.prompt.type,parentSchema:schema14.properties.prompt,data:data0}];
-return false;
-}
-}
-var valid0 = _errs2 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-let data1 = data.model;
+const _errs3 = errors;
+let valid1 = false;
 const _errs4 = errors;
 if(errors === _errs4){
-if(typeof data1 === "string"){
-if(func0(data1) > 256){
-validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema14.properties.model,data:data1}];
-return false;
-}
-else {
-if(!pattern2.test(data1)){
-validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema14.properties.model,data:data1}];
-return false;
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.model.type,parentSchema:schema14.properties.model,data:data1}];
-return false;
-}
-}
-var valid0 = _errs4 === errors;
-if(valid0){
-if(data.system_prompt !== undefined){
-let data2 = data.system_prompt;
-const _errs6 = errors;
-if(errors === _errs6){
-if(typeof data2 === "string"){
-if(func0(data2) < 1){
-validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema14.properties.system_prompt,data:data2}];
-return false;
-}
-else {
-if(!pattern3.test(data2)){
-validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema14.properties.system_prompt,data:data2}];
-return false;
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.system_prompt.type,parentSchema:schema14.properties.system_prompt,data:data2}];
-return false;
-}
-}
-var valid0 = _errs6 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.workdir !== undefined){
-let data3 = data.workdir;
-const _errs8 = errors;
-if(errors === _errs8){
-if(typeof data3 === "string"){
-if(func0(data3) > 4096){
-validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema14.properties.workdir,data:data3}];
-return false;
-}
-else {
-if(func0(data3) < 1){
-validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema14.properties.workdir,data:data3}];
-return false;
-}
-else {
-if(!pattern3.test(data3)){
-validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema14.properties.workdir,data:data3}];
-return false;
-}
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.workdir.type,parentSchema:schema14.properties.workdir,data:data3}];
-return false;
-}
-}
-var valid0 = _errs8 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-let data4 = data.timeout_secs;
-const _errs10 = errors;
-if(errors === _errs10){
-if((typeof data4 == "number") && (isFinite(data4))){
-if(data4 > 86400 || isNaN(data4)){
-validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema14.properties.timeout_secs,data:data4}];
-return false;
-}
-else {
-if(data4 <= 0 || isNaN(data4)){
-validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema14.properties.timeout_secs,data:data4}];
-return false;
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema14.properties.timeout_secs.type,parentSchema:schema14.properties.timeout_secs,data:data4}];
-return false;
-}
-}
-var valid0 = _errs10 === errors;
-if(valid0){
-let data5 = data.verbatim;
-const _errs12 = errors;
-if(typeof data5 !== "boolean"){
-validate16.errors = [{instancePath:instancePath+"/verbatim",schemaPath:"#/properties/verbatim/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema14.properties.verbatim.type,parentSchema:schema14.properties.verbatim,data:data5}];
-return false;
-}
-var valid0 = _errs12 === errors;
-if(valid0){
-let data6 = data.stream;
-const _errs14 = errors;
-if(typeof data6 !== "string"){
-validate16.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.stream.type,parentSchema:schema14.properties.stream,data:data6}];
-return false;
-}
-if(!((data6 === "text") || (data6 === "delta"))){
-validate16.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/enum",keyword:"enum",params:{allowedValues: schema14.properties.stream.enum},message:"must be equal to one of the allowed values",schema:schema14.properties.stream.enum,parentSchema:schema14.properties.stream,data:data6}];
-return false;
-}
-var valid0 = _errs14 === errors;
-if(valid0){
-let data7 = data.detach;
-const _errs16 = errors;
-if(typeof data7 !== "boolean"){
-validate16.errors = [{instancePath:instancePath+"/detach",schemaPath:"#/properties/detach/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema14.properties.detach.type,parentSchema:schema14.properties.detach,data:data7}];
-return false;
-}
-var valid0 = _errs16 === errors;
-if(valid0){
-if(data.append_system_prompt !== undefined){
-let data8 = data.append_system_prompt;
-const _errs18 = errors;
-if(errors === _errs18){
-if(typeof data8 === "string"){
-if(func0(data8) < 1){
-validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema14.properties.append_system_prompt,data:data8}];
-return false;
-}
-else {
-if(!pattern3.test(data8)){
-validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema14.properties.append_system_prompt,data:data8}];
-return false;
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.append_system_prompt.type,parentSchema:schema14.properties.append_system_prompt,data:data8}];
-return false;
-}
-}
-var valid0 = _errs18 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.fallback_model !== undefined){
-let data9 = data.fallback_model;
-const _errs20 = errors;
-if(errors === _errs20){
-if(typeof data9 === "string"){
-if(func0(data9) > 1024){
-validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters",schema:1024,parentSchema:schema14.properties.fallback_model,data:data9}];
-return false;
-}
-else {
-if(!pattern2.test(data9)){
-validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema14.properties.fallback_model,data:data9}];
-return false;
-}
-}
-}
-else {
-validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.fallback_model.type,parentSchema:schema14.properties.fallback_model,data:data9}];
-return false;
-}
-}
-var valid0 = _errs20 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.effort !== undefined){
-let data10 = data.effort;
-const _errs22 = errors;
-if(!(((((data10 === "low") || (data10 === "medium")) || (data10 === "high")) || (data10 === "xhigh")) || (data10 === "max"))){
-validate16.errors = [{instancePath:instancePath+"/effort",schemaPath:"#/properties/effort/enum",keyword:"enum",params:{allowedValues: schema14.properties.effort.enum},message:"must be equal to one of the allowed values",schema:schema14.properties.effort.enum,parentSchema:schema14.properties.effort,data:data10}];
-return false;
-}
-var valid0 = _errs22 === errors;
-}
-else {
-var valid0 = true;
-}
-if(valid0){
-if(data.thinking !== undefined){
-let data11 = data.thinking;
-const _errs23 = errors;
-const _errs25 = errors;
-let valid2 = false;
-const _errs26 = errors;
-if(errors === _errs26){
-if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
-let missing1;
-if((data11.type === undefined) && (missing1 = "type")){
-const err0 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'",schema:schema7.anyOf[0].required,parentSchema:schema7.anyOf[0],data:data11};
+if(typeof data0 === "string"){
+if(func0(data0) < 1){
+const err0 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/0/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema15.properties.prompt.anyOf[0],data:data0};
 if(vErrors === null){
 vErrors = [err0];
 }
@@ -1539,11 +1320,9 @@ vErrors.push(err0);
 }
 errors++;
 }
+}
 else {
-const _errs28 = errors;
-for(const key1 in data11){
-if(!((key1 === "type") || (key1 === "display"))){
-const err1 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[0],data:data11};
+const err1 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/0/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.prompt.anyOf[0].type,parentSchema:schema15.properties.prompt.anyOf[0],data:data0};
 if(vErrors === null){
 vErrors = [err1];
 }
@@ -1551,15 +1330,15 @@ else {
 vErrors.push(err1);
 }
 errors++;
-break;
 }
 }
-if(_errs28 === errors){
-if(data11.type !== undefined){
-let data12 = data11.type;
-const _errs29 = errors;
-if("adaptive" !== data12){
-const err2 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "adaptive"},message:"must be equal to constant",schema:"adaptive",parentSchema:schema7.anyOf[0].properties.type,data:data12};
+var _valid0 = _errs4 === errors;
+valid1 = valid1 || _valid0;
+const _errs6 = errors;
+if(errors === _errs6){
+if(Array.isArray(data0)){
+if(data0.length > 100){
+const err2 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/maxItems",keyword:"maxItems",params:{limit: 100},message:"must NOT have more than 100 items",schema:100,parentSchema:schema15.properties.prompt.anyOf[1],data:data0};
 if(vErrors === null){
 vErrors = [err2];
 }
@@ -1568,17 +1347,9 @@ vErrors.push(err2);
 }
 errors++;
 }
-var valid3 = _errs29 === errors;
-}
 else {
-var valid3 = true;
-}
-if(valid3){
-if(data11.display !== undefined){
-let data13 = data11.display;
-const _errs30 = errors;
-if(!((data13 === "summarized") || (data13 === "omitted"))){
-const err3 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/0/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[0].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[0].properties.display.enum,parentSchema:schema7.anyOf[0].properties.display,data:data13};
+if(data0.length < 1){
+const err3 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/minItems",keyword:"minItems",params:{limit: 1},message:"must NOT have fewer than 1 items",schema:1,parentSchema:schema15.properties.prompt.anyOf[1],data:data0};
 if(vErrors === null){
 vErrors = [err3];
 }
@@ -1587,17 +1358,20 @@ vErrors.push(err3);
 }
 errors++;
 }
-var valid3 = _errs30 === errors;
-}
 else {
-var valid3 = true;
-}
-}
-}
-}
-}
-else {
-const err4 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[0].type,parentSchema:schema7.anyOf[0],data:data11};
+var valid2 = true;
+const len0 = data0.length;
+for(let i0=0; i0<len0; i0++){
+let data1 = data0[i0];
+const _errs8 = errors;
+const _errs10 = errors;
+let valid4 = false;
+const _errs11 = errors;
+if(errors === _errs11){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing1;
+if(((data1.type === undefined) && (missing1 = "type")) || ((data1.text === undefined) && (missing1 = "text"))){
+const err4 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing1},message:"must have required property '"+missing1+"'",schema:schema13.anyOf[0].required,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err4];
 }
@@ -1606,18 +1380,11 @@ vErrors.push(err4);
 }
 errors++;
 }
-}
-var _valid0 = _errs26 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-var props0 = true;
-}
-const _errs31 = errors;
-if(errors === _errs31){
-if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
-let missing2;
-if((data11.type === undefined) && (missing2 = "type")){
-const err5 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'",schema:schema7.anyOf[1].required,parentSchema:schema7.anyOf[1],data:data11};
+else {
+const _errs13 = errors;
+for(const key1 in data1){
+if(!((key1 === "type") || (key1 === "text"))){
+const err5 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key1},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err5];
 }
@@ -1625,12 +1392,15 @@ else {
 vErrors.push(err5);
 }
 errors++;
+break;
 }
-else {
-const _errs33 = errors;
-for(const key2 in data11){
-if(!(((key2 === "type") || (key2 === "budgetTokens")) || (key2 === "display"))){
-const err6 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[1],data:data11};
+}
+if(_errs13 === errors){
+if(data1.type !== undefined){
+let data2 = data1.type;
+const _errs14 = errors;
+if("text" !== data2){
+const err6 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "text"},message:"must be equal to constant",schema:"text",parentSchema:schema13.anyOf[0].properties.type,data:data2};
 if(vErrors === null){
 vErrors = [err6];
 }
@@ -1638,15 +1408,20 @@ else {
 vErrors.push(err6);
 }
 errors++;
-break;
 }
+var valid5 = _errs14 === errors;
 }
-if(_errs33 === errors){
-if(data11.type !== undefined){
-let data14 = data11.type;
-const _errs34 = errors;
-if("enabled" !== data14){
-const err7 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "enabled"},message:"must be equal to constant",schema:"enabled",parentSchema:schema7.anyOf[1].properties.type,data:data14};
+else {
+var valid5 = true;
+}
+if(valid5){
+if(data1.text !== undefined){
+let data3 = data1.text;
+const _errs15 = errors;
+if(errors === _errs15){
+if(typeof data3 === "string"){
+if(func0(data3) < 1){
+const err7 = {instancePath:instancePath+"/prompt/" + i0+"/text",schemaPath:"content-block.json/anyOf/0/properties/text/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[0].properties.text,data:data3};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -1655,17 +1430,9 @@ vErrors.push(err7);
 }
 errors++;
 }
-var valid4 = _errs34 === errors;
 }
 else {
-var valid4 = true;
-}
-if(valid4){
-if(data11.budgetTokens !== undefined){
-let data15 = data11.budgetTokens;
-const _errs35 = errors;
-if(!(((typeof data15 == "number") && (!(data15 % 1) && !isNaN(data15))) && (isFinite(data15)))){
-const err8 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema7.anyOf[1].properties.budgetTokens.type,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data15};
+const err8 = {instancePath:instancePath+"/prompt/" + i0+"/text",schemaPath:"content-block.json/anyOf/0/properties/text/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[0].properties.text.type,parentSchema:schema13.anyOf[0].properties.text,data:data3};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -1674,10 +1441,18 @@ vErrors.push(err8);
 }
 errors++;
 }
-if(errors === _errs35){
-if((typeof data15 == "number") && (isFinite(data15))){
-if(data15 > 1000000 || isNaN(data15)){
-const err9 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data15};
+}
+var valid5 = _errs15 === errors;
+}
+else {
+var valid5 = true;
+}
+}
+}
+}
+}
+else {
+const err9 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[0].type,parentSchema:schema13.anyOf[0],data:data1};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -1686,9 +1461,18 @@ vErrors.push(err9);
 }
 errors++;
 }
-else {
-if(data15 < 1024 || isNaN(data15)){
-const err10 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1024},message:"must be >= 1024",schema:1024,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data15};
+}
+var _valid1 = _errs11 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+var props0 = true;
+}
+const _errs17 = errors;
+if(errors === _errs17){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing2;
+if(((data1.type === undefined) && (missing2 = "type")) || ((data1.source === undefined) && (missing2 = "source"))){
+const err10 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing2},message:"must have required property '"+missing2+"'",schema:schema13.anyOf[1].required,parentSchema:schema13.anyOf[1],data:data1};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -1697,20 +1481,11 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-}
-}
-var valid4 = _errs35 === errors;
-}
 else {
-var valid4 = true;
-}
-if(valid4){
-if(data11.display !== undefined){
-let data16 = data11.display;
-const _errs37 = errors;
-if(!((data16 === "summarized") || (data16 === "omitted"))){
-const err11 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/1/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[1].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[1].properties.display.enum,parentSchema:schema7.anyOf[1].properties.display,data:data16};
+const _errs19 = errors;
+for(const key2 in data1){
+if(!((key2 === "type") || (key2 === "source"))){
+const err11 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1],data:data1};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -1718,19 +1493,15 @@ else {
 vErrors.push(err11);
 }
 errors++;
-}
-var valid4 = _errs37 === errors;
-}
-else {
-var valid4 = true;
+break;
 }
 }
-}
-}
-}
-}
-else {
-const err12 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[1].type,parentSchema:schema7.anyOf[1],data:data11};
+if(_errs19 === errors){
+if(data1.type !== undefined){
+let data4 = data1.type;
+const _errs20 = errors;
+if("image" !== data4){
+const err12 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "image"},message:"must be equal to constant",schema:"image",parentSchema:schema13.anyOf[1].properties.type,data:data4};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -1739,20 +1510,23 @@ vErrors.push(err12);
 }
 errors++;
 }
+var valid6 = _errs20 === errors;
 }
-var _valid0 = _errs31 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-if(props0 !== true){
-props0 = true;
+else {
+var valid6 = true;
 }
-}
-const _errs38 = errors;
-if(errors === _errs38){
-if(data11 && typeof data11 == "object" && !Array.isArray(data11)){
+if(valid6){
+if(data1.source !== undefined){
+let data5 = data1.source;
+const _errs21 = errors;
+const _errs22 = errors;
+let valid7 = false;
+const _errs23 = errors;
+if(errors === _errs23){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
 let missing3;
-if((data11.type === undefined) && (missing3 = "type")){
-const err13 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'",schema:schema7.anyOf[2].required,parentSchema:schema7.anyOf[2],data:data11};
+if((((data5.type === undefined) && (missing3 = "type")) || ((data5.media_type === undefined) && (missing3 = "media_type"))) || ((data5.data === undefined) && (missing3 = "data"))){
+const err13 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/required",keyword:"required",params:{missingProperty: missing3},message:"must have required property '"+missing3+"'",schema:schema13.anyOf[1].properties.source.anyOf[0].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -1762,10 +1536,10 @@ vErrors.push(err13);
 errors++;
 }
 else {
-const _errs40 = errors;
-for(const key3 in data11){
-if(!(key3 === "type")){
-const err14 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[2],data:data11};
+const _errs25 = errors;
+for(const key3 in data5){
+if(!(((key3 === "type") || (key3 === "media_type")) || (key3 === "data"))){
+const err14 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key3},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -1776,11 +1550,12 @@ errors++;
 break;
 }
 }
-if(_errs40 === errors){
-if(data11.type !== undefined){
-let data17 = data11.type;
-if("disabled" !== data17){
-const err15 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "disabled"},message:"must be equal to constant",schema:"disabled",parentSchema:schema7.anyOf[2].properties.type,data:data17};
+if(_errs25 === errors){
+if(data5.type !== undefined){
+let data6 = data5.type;
+const _errs26 = errors;
+if("base64" !== data6){
+const err15 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "base64"},message:"must be equal to constant",schema:"base64",parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.type,data:data6};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -1789,12 +1564,17 @@ vErrors.push(err15);
 }
 errors++;
 }
-}
-}
-}
+var valid8 = _errs26 === errors;
 }
 else {
-const err16 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[2].type,parentSchema:schema7.anyOf[2],data:data11};
+var valid8 = true;
+}
+if(valid8){
+if(data5.media_type !== undefined){
+let data7 = data5.media_type;
+const _errs27 = errors;
+if(!((((data7 === "image/png") || (data7 === "image/jpeg")) || (data7 === "image/gif")) || (data7 === "image/webp"))){
+const err16 = {instancePath:instancePath+"/prompt/" + i0+"/source/media_type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/media_type/enum",keyword:"enum",params:{allowedValues: schema13.anyOf[1].properties.source.anyOf[0].properties.media_type.enum},message:"must be equal to one of the allowed values",schema:schema13.anyOf[1].properties.source.anyOf[0].properties.media_type.enum,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.media_type,data:data7};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -1803,16 +1583,19 @@ vErrors.push(err16);
 }
 errors++;
 }
+var valid8 = _errs27 === errors;
 }
-var _valid0 = _errs38 === errors;
-valid2 = valid2 || _valid0;
-if(_valid0){
-if(props0 !== true){
-props0 = true;
+else {
+var valid8 = true;
 }
-}
-if(!valid2){
-const err17 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema7.anyOf,parentSchema:schema7,data:data11};
+if(valid8){
+if(data5.data !== undefined){
+let data8 = data5.data;
+const _errs28 = errors;
+if(errors === _errs28){
+if(typeof data8 === "string"){
+if(func0(data8) < 1){
+const err17 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -1820,295 +1603,1683 @@ else {
 vErrors.push(err17);
 }
 errors++;
-validate16.errors = vErrors;
-return false;
 }
 else {
-errors = _errs25;
+if(!pattern22.test(data8)){
+const err18 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]+={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]+={0,2}$"+"\"",schema:"^[A-Za-z0-9+/]+={0,2}$",parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
+if(vErrors === null){
+vErrors = [err18];
+}
+else {
+vErrors.push(err18);
+}
+errors++;
+}
+}
+}
+else {
+const err19 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[0].properties.data.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[0].properties.data,data:data8};
+if(vErrors === null){
+vErrors = [err19];
+}
+else {
+vErrors.push(err19);
+}
+errors++;
+}
+}
+var valid8 = _errs28 === errors;
+}
+else {
+var valid8 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err20 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[0].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[0],data:data5};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+}
+var _valid2 = _errs23 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+var props1 = true;
+}
+const _errs30 = errors;
+if(errors === _errs30){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+let missing4;
+if(((data5.type === undefined) && (missing4 = "type")) || ((data5.url === undefined) && (missing4 = "url"))){
+const err21 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/required",keyword:"required",params:{missingProperty: missing4},message:"must have required property '"+missing4+"'",schema:schema13.anyOf[1].properties.source.anyOf[1].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+else {
+const _errs32 = errors;
+for(const key4 in data5){
+if(!((key4 === "type") || (key4 === "url"))){
+const err22 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key4},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+break;
+}
+}
+if(_errs32 === errors){
+if(data5.type !== undefined){
+let data9 = data5.type;
+const _errs33 = errors;
+if("url" !== data9){
+const err23 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "url"},message:"must be equal to constant",schema:"url",parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.type,data:data9};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+var valid9 = _errs33 === errors;
+}
+else {
+var valid9 = true;
+}
+if(valid9){
+if(data5.url !== undefined){
+let data10 = data5.url;
+const _errs34 = errors;
+if(errors === _errs34){
+if(typeof data10 === "string"){
+if(func0(data10) > 8192){
+const err24 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters",schema:8192,parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+else {
+if(!pattern14.test(data10)){
+const err25 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000]+$"+"\"",schema:"^https?://[^\\s\\u0000]+$",parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+}
+}
+else {
+const err26 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[1].properties.url.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[1].properties.url,data:data10};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+}
+var valid9 = _errs34 === errors;
+}
+else {
+var valid9 = true;
+}
+}
+}
+}
+}
+else {
+const err27 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[1].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[1],data:data5};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+var _valid2 = _errs30 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+if(props1 !== true){
+props1 = true;
+}
+}
+const _errs36 = errors;
+if(errors === _errs36){
+if(data5 && typeof data5 == "object" && !Array.isArray(data5)){
+let missing5;
+if(((data5.type === undefined) && (missing5 = "type")) || ((data5.path === undefined) && (missing5 = "path"))){
+const err28 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/required",keyword:"required",params:{missingProperty: missing5},message:"must have required property '"+missing5+"'",schema:schema13.anyOf[1].properties.source.anyOf[2].required,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+else {
+const _errs38 = errors;
+for(const key5 in data5){
+if(!((key5 === "type") || (key5 === "path"))){
+const err29 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key5},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+break;
+}
+}
+if(_errs38 === errors){
+if(data5.type !== undefined){
+let data11 = data5.type;
+const _errs39 = errors;
+if("file" !== data11){
+const err30 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "file"},message:"must be equal to constant",schema:"file",parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.type,data:data11};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+var valid10 = _errs39 === errors;
+}
+else {
+var valid10 = true;
+}
+if(valid10){
+if(data5.path !== undefined){
+let data12 = data5.path;
+const _errs40 = errors;
+if(errors === _errs40){
+if(typeof data12 === "string"){
+if(func0(data12) > 4096){
+const err31 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+else {
+if(func0(data12) < 1){
+const err32 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+else {
+if(!pattern3.test(data12)){
+const err33 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[1].properties.source.anyOf[2].properties.path.type,parentSchema:schema13.anyOf[1].properties.source.anyOf[2].properties.path,data:data12};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+var valid10 = _errs40 === errors;
+}
+else {
+var valid10 = true;
+}
+}
+}
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].properties.source.anyOf[2].type,parentSchema:schema13.anyOf[1].properties.source.anyOf[2],data:data5};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
+}
+errors++;
+}
+}
+var _valid2 = _errs36 === errors;
+valid7 = valid7 || _valid2;
+if(_valid2){
+if(props1 !== true){
+props1 = true;
+}
+}
+if(!valid7){
+const err36 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/1/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf[1].properties.source.anyOf,parentSchema:schema13.anyOf[1].properties.source,data:data5};
+if(vErrors === null){
+vErrors = [err36];
+}
+else {
+vErrors.push(err36);
+}
+errors++;
+}
+else {
+errors = _errs22;
 if(vErrors !== null){
-if(_errs25){
-vErrors.length = _errs25;
+if(_errs22){
+vErrors.length = _errs22;
 }
 else {
 vErrors = null;
 }
 }
 }
-var valid0 = _errs23 === errors;
+var valid6 = _errs21 === errors;
+}
+else {
+var valid6 = true;
+}
+}
+}
+}
+}
+else {
+const err37 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[1].type,parentSchema:schema13.anyOf[1],data:data1};
+if(vErrors === null){
+vErrors = [err37];
+}
+else {
+vErrors.push(err37);
+}
+errors++;
+}
+}
+var _valid1 = _errs17 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+if(props0 !== true){
+props0 = true;
+}
+}
+const _errs42 = errors;
+if(errors === _errs42){
+if(data1 && typeof data1 == "object" && !Array.isArray(data1)){
+let missing6;
+if(((data1.type === undefined) && (missing6 = "type")) || ((data1.source === undefined) && (missing6 = "source"))){
+const err38 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing6},message:"must have required property '"+missing6+"'",schema:schema13.anyOf[2].required,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err38];
+}
+else {
+vErrors.push(err38);
+}
+errors++;
+}
+else {
+const _errs44 = errors;
+for(const key6 in data1){
+if(!((key6 === "type") || (key6 === "source"))){
+const err39 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key6},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err39];
+}
+else {
+vErrors.push(err39);
+}
+errors++;
+break;
+}
+}
+if(_errs44 === errors){
+if(data1.type !== undefined){
+let data13 = data1.type;
+const _errs45 = errors;
+if("document" !== data13){
+const err40 = {instancePath:instancePath+"/prompt/" + i0+"/type",schemaPath:"content-block.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "document"},message:"must be equal to constant",schema:"document",parentSchema:schema13.anyOf[2].properties.type,data:data13};
+if(vErrors === null){
+vErrors = [err40];
+}
+else {
+vErrors.push(err40);
+}
+errors++;
+}
+var valid11 = _errs45 === errors;
+}
+else {
+var valid11 = true;
+}
+if(valid11){
+if(data1.source !== undefined){
+let data14 = data1.source;
+const _errs46 = errors;
+const _errs47 = errors;
+let valid12 = false;
+const _errs48 = errors;
+if(errors === _errs48){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing7;
+if((((data14.type === undefined) && (missing7 = "type")) || ((data14.media_type === undefined) && (missing7 = "media_type"))) || ((data14.data === undefined) && (missing7 = "data"))){
+const err41 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/required",keyword:"required",params:{missingProperty: missing7},message:"must have required property '"+missing7+"'",schema:schema13.anyOf[2].properties.source.anyOf[0].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err41];
+}
+else {
+vErrors.push(err41);
+}
+errors++;
+}
+else {
+const _errs50 = errors;
+for(const key7 in data14){
+if(!(((key7 === "type") || (key7 === "media_type")) || (key7 === "data"))){
+const err42 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key7},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err42];
+}
+else {
+vErrors.push(err42);
+}
+errors++;
+break;
+}
+}
+if(_errs50 === errors){
+if(data14.type !== undefined){
+let data15 = data14.type;
+const _errs51 = errors;
+if("base64" !== data15){
+const err43 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "base64"},message:"must be equal to constant",schema:"base64",parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.type,data:data15};
+if(vErrors === null){
+vErrors = [err43];
+}
+else {
+vErrors.push(err43);
+}
+errors++;
+}
+var valid13 = _errs51 === errors;
+}
+else {
+var valid13 = true;
+}
+if(valid13){
+if(data14.media_type !== undefined){
+let data16 = data14.media_type;
+const _errs52 = errors;
+if(!(data16 === "application/pdf")){
+const err44 = {instancePath:instancePath+"/prompt/" + i0+"/source/media_type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/media_type/enum",keyword:"enum",params:{allowedValues: schema13.anyOf[2].properties.source.anyOf[0].properties.media_type.enum},message:"must be equal to one of the allowed values",schema:schema13.anyOf[2].properties.source.anyOf[0].properties.media_type.enum,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.media_type,data:data16};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+var valid13 = _errs52 === errors;
+}
+else {
+var valid13 = true;
+}
+if(valid13){
+if(data14.data !== undefined){
+let data17 = data14.data;
+const _errs53 = errors;
+if(errors === _errs53){
+if(typeof data17 === "string"){
+if(func0(data17) < 1){
+const err45 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+else {
+if(!pattern22.test(data17)){
+const err46 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9+/]+={0,2}$"},message:"must match pattern \""+"^[A-Za-z0-9+/]+={0,2}$"+"\"",schema:"^[A-Za-z0-9+/]+={0,2}$",parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+}
+else {
+const err47 = {instancePath:instancePath+"/prompt/" + i0+"/source/data",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/properties/data/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[0].properties.data.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[0].properties.data,data:data17};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
+}
+errors++;
+}
+}
+var valid13 = _errs53 === errors;
+}
+else {
+var valid13 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err48 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[0].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[0],data:data14};
+if(vErrors === null){
+vErrors = [err48];
+}
+else {
+vErrors.push(err48);
+}
+errors++;
+}
+}
+var _valid3 = _errs48 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+var props2 = true;
+}
+const _errs55 = errors;
+if(errors === _errs55){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing8;
+if(((data14.type === undefined) && (missing8 = "type")) || ((data14.url === undefined) && (missing8 = "url"))){
+const err49 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/required",keyword:"required",params:{missingProperty: missing8},message:"must have required property '"+missing8+"'",schema:schema13.anyOf[2].properties.source.anyOf[1].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err49];
+}
+else {
+vErrors.push(err49);
+}
+errors++;
+}
+else {
+const _errs57 = errors;
+for(const key8 in data14){
+if(!((key8 === "type") || (key8 === "url"))){
+const err50 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key8},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+break;
+}
+}
+if(_errs57 === errors){
+if(data14.type !== undefined){
+let data18 = data14.type;
+const _errs58 = errors;
+if("url" !== data18){
+const err51 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "url"},message:"must be equal to constant",schema:"url",parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.type,data:data18};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+var valid14 = _errs58 === errors;
+}
+else {
+var valid14 = true;
+}
+if(valid14){
+if(data14.url !== undefined){
+let data19 = data14.url;
+const _errs59 = errors;
+if(errors === _errs59){
+if(typeof data19 === "string"){
+if(func0(data19) > 8192){
+const err52 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/maxLength",keyword:"maxLength",params:{limit: 8192},message:"must NOT have more than 8192 characters",schema:8192,parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+else {
+if(!pattern14.test(data19)){
+const err53 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/pattern",keyword:"pattern",params:{pattern: "^https?://[^\\s\\u0000]+$"},message:"must match pattern \""+"^https?://[^\\s\\u0000]+$"+"\"",schema:"^https?://[^\\s\\u0000]+$",parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+}
+else {
+const err54 = {instancePath:instancePath+"/prompt/" + i0+"/source/url",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/properties/url/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[1].properties.url.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[1].properties.url,data:data19};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+var valid14 = _errs59 === errors;
+}
+else {
+var valid14 = true;
+}
+}
+}
+}
+}
+else {
+const err55 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[1].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[1],data:data14};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
+}
+errors++;
+}
+}
+var _valid3 = _errs55 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+if(props2 !== true){
+props2 = true;
+}
+}
+const _errs61 = errors;
+if(errors === _errs61){
+if(data14 && typeof data14 == "object" && !Array.isArray(data14)){
+let missing9;
+if(((data14.type === undefined) && (missing9 = "type")) || ((data14.path === undefined) && (missing9 = "path"))){
+const err56 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/required",keyword:"required",params:{missingProperty: missing9},message:"must have required property '"+missing9+"'",schema:schema13.anyOf[2].properties.source.anyOf[2].required,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err56];
+}
+else {
+vErrors.push(err56);
+}
+errors++;
+}
+else {
+const _errs63 = errors;
+for(const key9 in data14){
+if(!((key9 === "type") || (key9 === "path"))){
+const err57 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key9},message:"must NOT have additional properties",schema:false,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err57];
+}
+else {
+vErrors.push(err57);
+}
+errors++;
+break;
+}
+}
+if(_errs63 === errors){
+if(data14.type !== undefined){
+let data20 = data14.type;
+const _errs64 = errors;
+if("file" !== data20){
+const err58 = {instancePath:instancePath+"/prompt/" + i0+"/source/type",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "file"},message:"must be equal to constant",schema:"file",parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.type,data:data20};
+if(vErrors === null){
+vErrors = [err58];
+}
+else {
+vErrors.push(err58);
+}
+errors++;
+}
+var valid15 = _errs64 === errors;
+}
+else {
+var valid15 = true;
+}
+if(valid15){
+if(data14.path !== undefined){
+let data21 = data14.path;
+const _errs65 = errors;
+if(errors === _errs65){
+if(typeof data21 === "string"){
+if(func0(data21) > 4096){
+const err59 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err59];
+}
+else {
+vErrors.push(err59);
+}
+errors++;
+}
+else {
+if(func0(data21) < 1){
+const err60 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err60];
+}
+else {
+vErrors.push(err60);
+}
+errors++;
+}
+else {
+if(!pattern3.test(data21)){
+const err61 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err61];
+}
+else {
+vErrors.push(err61);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err62 = {instancePath:instancePath+"/prompt/" + i0+"/source/path",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/properties/path/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema13.anyOf[2].properties.source.anyOf[2].properties.path.type,parentSchema:schema13.anyOf[2].properties.source.anyOf[2].properties.path,data:data21};
+if(vErrors === null){
+vErrors = [err62];
+}
+else {
+vErrors.push(err62);
+}
+errors++;
+}
+}
+var valid15 = _errs65 === errors;
+}
+else {
+var valid15 = true;
+}
+}
+}
+}
+}
+else {
+const err63 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].properties.source.anyOf[2].type,parentSchema:schema13.anyOf[2].properties.source.anyOf[2],data:data14};
+if(vErrors === null){
+vErrors = [err63];
+}
+else {
+vErrors.push(err63);
+}
+errors++;
+}
+}
+var _valid3 = _errs61 === errors;
+valid12 = valid12 || _valid3;
+if(_valid3){
+if(props2 !== true){
+props2 = true;
+}
+}
+if(!valid12){
+const err64 = {instancePath:instancePath+"/prompt/" + i0+"/source",schemaPath:"content-block.json/anyOf/2/properties/source/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf[2].properties.source.anyOf,parentSchema:schema13.anyOf[2].properties.source,data:data14};
+if(vErrors === null){
+vErrors = [err64];
+}
+else {
+vErrors.push(err64);
+}
+errors++;
+}
+else {
+errors = _errs47;
+if(vErrors !== null){
+if(_errs47){
+vErrors.length = _errs47;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid11 = _errs46 === errors;
+}
+else {
+var valid11 = true;
+}
+}
+}
+}
+}
+else {
+const err65 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema13.anyOf[2].type,parentSchema:schema13.anyOf[2],data:data1};
+if(vErrors === null){
+vErrors = [err65];
+}
+else {
+vErrors.push(err65);
+}
+errors++;
+}
+}
+var _valid1 = _errs42 === errors;
+valid4 = valid4 || _valid1;
+if(_valid1){
+if(props0 !== true){
+props0 = true;
+}
+}
+if(!valid4){
+const err66 = {instancePath:instancePath+"/prompt/" + i0,schemaPath:"content-block.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema13.anyOf,parentSchema:schema13,data:data1};
+if(vErrors === null){
+vErrors = [err66];
+}
+else {
+vErrors.push(err66);
+}
+errors++;
+}
+else {
+errors = _errs10;
+if(vErrors !== null){
+if(_errs10){
+vErrors.length = _errs10;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid2 = _errs8 === errors;
+if(!valid2){
+break;
+}
+}
+}
+}
+}
+else {
+const err67 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf/1/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema15.properties.prompt.anyOf[1].type,parentSchema:schema15.properties.prompt.anyOf[1],data:data0};
+if(vErrors === null){
+vErrors = [err67];
+}
+else {
+vErrors.push(err67);
+}
+errors++;
+}
+}
+var _valid0 = _errs6 === errors;
+valid1 = valid1 || _valid0;
+if(!valid1){
+const err68 = {instancePath:instancePath+"/prompt",schemaPath:"#/properties/prompt/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema15.properties.prompt.anyOf,parentSchema:schema15.properties.prompt,data:data0};
+if(vErrors === null){
+vErrors = [err68];
+}
+else {
+vErrors.push(err68);
+}
+errors++;
+validate16.errors = vErrors;
+return false;
+}
+else {
+errors = _errs3;
+if(vErrors !== null){
+if(_errs3){
+vErrors.length = _errs3;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs2 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+let data22 = data.model;
+const _errs67 = errors;
+if(errors === _errs67){
+if(typeof data22 === "string"){
+if(func0(data22) > 256){
+validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema15.properties.model,data:data22}];
+return false;
+}
+else {
+if(!pattern2.test(data22)){
+validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema15.properties.model,data:data22}];
+return false;
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/model",schemaPath:"#/properties/model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.model.type,parentSchema:schema15.properties.model,data:data22}];
+return false;
+}
+}
+var valid0 = _errs67 === errors;
+if(valid0){
+if(data.system_prompt !== undefined){
+let data23 = data.system_prompt;
+const _errs69 = errors;
+if(errors === _errs69){
+if(typeof data23 === "string"){
+if(func0(data23) < 1){
+validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema15.properties.system_prompt,data:data23}];
+return false;
+}
+else {
+if(!pattern3.test(data23)){
+validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema15.properties.system_prompt,data:data23}];
+return false;
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/system_prompt",schemaPath:"#/properties/system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.system_prompt.type,parentSchema:schema15.properties.system_prompt,data:data23}];
+return false;
+}
+}
+var valid0 = _errs69 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.workdir !== undefined){
+let data24 = data.workdir;
+const _errs71 = errors;
+if(errors === _errs71){
+if(typeof data24 === "string"){
+if(func0(data24) > 4096){
+validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema15.properties.workdir,data:data24}];
+return false;
+}
+else {
+if(func0(data24) < 1){
+validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema15.properties.workdir,data:data24}];
+return false;
+}
+else {
+if(!pattern3.test(data24)){
+validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema15.properties.workdir,data:data24}];
+return false;
+}
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/workdir",schemaPath:"#/properties/workdir/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.workdir.type,parentSchema:schema15.properties.workdir,data:data24}];
+return false;
+}
+}
+var valid0 = _errs71 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+let data25 = data.timeout_secs;
+const _errs73 = errors;
+if(errors === _errs73){
+if((typeof data25 == "number") && (isFinite(data25))){
+if(data25 > 86400 || isNaN(data25)){
+validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400},message:"must be <= 86400",schema:86400,parentSchema:schema15.properties.timeout_secs,data:data25}];
+return false;
+}
+else {
+if(data25 <= 0 || isNaN(data25)){
+validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/exclusiveMinimum",keyword:"exclusiveMinimum",params:{comparison: ">", limit: 0},message:"must be > 0",schema:0,parentSchema:schema15.properties.timeout_secs,data:data25}];
+return false;
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/timeout_secs",schemaPath:"#/properties/timeout_secs/type",keyword:"type",params:{type: "number"},message:"must be number",schema:schema15.properties.timeout_secs.type,parentSchema:schema15.properties.timeout_secs,data:data25}];
+return false;
+}
+}
+var valid0 = _errs73 === errors;
+if(valid0){
+let data26 = data.verbatim;
+const _errs75 = errors;
+if(typeof data26 !== "boolean"){
+validate16.errors = [{instancePath:instancePath+"/verbatim",schemaPath:"#/properties/verbatim/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema15.properties.verbatim.type,parentSchema:schema15.properties.verbatim,data:data26}];
+return false;
+}
+var valid0 = _errs75 === errors;
+if(valid0){
+let data27 = data.stream;
+const _errs77 = errors;
+if(typeof data27 !== "string"){
+validate16.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.stream.type,parentSchema:schema15.properties.stream,data:data27}];
+return false;
+}
+if(!((data27 === "text") || (data27 === "delta"))){
+validate16.errors = [{instancePath:instancePath+"/stream",schemaPath:"#/properties/stream/enum",keyword:"enum",params:{allowedValues: schema15.properties.stream.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.stream.enum,parentSchema:schema15.properties.stream,data:data27}];
+return false;
+}
+var valid0 = _errs77 === errors;
+if(valid0){
+let data28 = data.detach;
+const _errs79 = errors;
+if(typeof data28 !== "boolean"){
+validate16.errors = [{instancePath:instancePath+"/detach",schemaPath:"#/properties/detach/type",keyword:"type",params:{type: "boolean"},message:"must be boolean",schema:schema15.properties.detach.type,parentSchema:schema15.properties.detach,data:data28}];
+return false;
+}
+var valid0 = _errs79 === errors;
+if(valid0){
+if(data.append_system_prompt !== undefined){
+let data29 = data.append_system_prompt;
+const _errs81 = errors;
+if(errors === _errs81){
+if(typeof data29 === "string"){
+if(func0(data29) < 1){
+validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema15.properties.append_system_prompt,data:data29}];
+return false;
+}
+else {
+if(!pattern3.test(data29)){
+validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema15.properties.append_system_prompt,data:data29}];
+return false;
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/append_system_prompt",schemaPath:"#/properties/append_system_prompt/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.append_system_prompt.type,parentSchema:schema15.properties.append_system_prompt,data:data29}];
+return false;
+}
+}
+var valid0 = _errs81 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.fallback_model !== undefined){
+let data30 = data.fallback_model;
+const _errs83 = errors;
+if(errors === _errs83){
+if(typeof data30 === "string"){
+if(func0(data30) > 1024){
+validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/maxLength",keyword:"maxLength",params:{limit: 1024},message:"must NOT have more than 1024 characters",schema:1024,parentSchema:schema15.properties.fallback_model,data:data30}];
+return false;
+}
+else {
+if(!pattern2.test(data30)){
+validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/pattern",keyword:"pattern",params:{pattern: "^[^\\s-]\\S*$"},message:"must match pattern \""+"^[^\\s-]\\S*$"+"\"",schema:"^[^\\s-]\\S*$",parentSchema:schema15.properties.fallback_model,data:data30}];
+return false;
+}
+}
+}
+else {
+validate16.errors = [{instancePath:instancePath+"/fallback_model",schemaPath:"#/properties/fallback_model/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.fallback_model.type,parentSchema:schema15.properties.fallback_model,data:data30}];
+return false;
+}
+}
+var valid0 = _errs83 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.effort !== undefined){
+let data31 = data.effort;
+const _errs85 = errors;
+if(!(((((data31 === "low") || (data31 === "medium")) || (data31 === "high")) || (data31 === "xhigh")) || (data31 === "max"))){
+validate16.errors = [{instancePath:instancePath+"/effort",schemaPath:"#/properties/effort/enum",keyword:"enum",params:{allowedValues: schema15.properties.effort.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.effort.enum,parentSchema:schema15.properties.effort,data:data31}];
+return false;
+}
+var valid0 = _errs85 === errors;
+}
+else {
+var valid0 = true;
+}
+if(valid0){
+if(data.thinking !== undefined){
+let data32 = data.thinking;
+const _errs86 = errors;
+const _errs88 = errors;
+let valid17 = false;
+const _errs89 = errors;
+if(errors === _errs89){
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
+let missing10;
+if((data32.type === undefined) && (missing10 = "type")){
+const err69 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/required",keyword:"required",params:{missingProperty: missing10},message:"must have required property '"+missing10+"'",schema:schema7.anyOf[0].required,parentSchema:schema7.anyOf[0],data:data32};
+if(vErrors === null){
+vErrors = [err69];
+}
+else {
+vErrors.push(err69);
+}
+errors++;
+}
+else {
+const _errs91 = errors;
+for(const key10 in data32){
+if(!((key10 === "type") || (key10 === "display"))){
+const err70 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key10},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[0],data:data32};
+if(vErrors === null){
+vErrors = [err70];
+}
+else {
+vErrors.push(err70);
+}
+errors++;
+break;
+}
+}
+if(_errs91 === errors){
+if(data32.type !== undefined){
+let data33 = data32.type;
+const _errs92 = errors;
+if("adaptive" !== data33){
+const err71 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/0/properties/type/const",keyword:"const",params:{allowedValue: "adaptive"},message:"must be equal to constant",schema:"adaptive",parentSchema:schema7.anyOf[0].properties.type,data:data33};
+if(vErrors === null){
+vErrors = [err71];
+}
+else {
+vErrors.push(err71);
+}
+errors++;
+}
+var valid18 = _errs92 === errors;
+}
+else {
+var valid18 = true;
+}
+if(valid18){
+if(data32.display !== undefined){
+let data34 = data32.display;
+const _errs93 = errors;
+if(!((data34 === "summarized") || (data34 === "omitted"))){
+const err72 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/0/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[0].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[0].properties.display.enum,parentSchema:schema7.anyOf[0].properties.display,data:data34};
+if(vErrors === null){
+vErrors = [err72];
+}
+else {
+vErrors.push(err72);
+}
+errors++;
+}
+var valid18 = _errs93 === errors;
+}
+else {
+var valid18 = true;
+}
+}
+}
+}
+}
+else {
+const err73 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/0/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[0].type,parentSchema:schema7.anyOf[0],data:data32};
+if(vErrors === null){
+vErrors = [err73];
+}
+else {
+vErrors.push(err73);
+}
+errors++;
+}
+}
+var _valid4 = _errs89 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+var props3 = true;
+}
+const _errs94 = errors;
+if(errors === _errs94){
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
+let missing11;
+if((data32.type === undefined) && (missing11 = "type")){
+const err74 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/required",keyword:"required",params:{missingProperty: missing11},message:"must have required property '"+missing11+"'",schema:schema7.anyOf[1].required,parentSchema:schema7.anyOf[1],data:data32};
+if(vErrors === null){
+vErrors = [err74];
+}
+else {
+vErrors.push(err74);
+}
+errors++;
+}
+else {
+const _errs96 = errors;
+for(const key11 in data32){
+if(!(((key11 === "type") || (key11 === "budgetTokens")) || (key11 === "display"))){
+const err75 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key11},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[1],data:data32};
+if(vErrors === null){
+vErrors = [err75];
+}
+else {
+vErrors.push(err75);
+}
+errors++;
+break;
+}
+}
+if(_errs96 === errors){
+if(data32.type !== undefined){
+let data35 = data32.type;
+const _errs97 = errors;
+if("enabled" !== data35){
+const err76 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/1/properties/type/const",keyword:"const",params:{allowedValue: "enabled"},message:"must be equal to constant",schema:"enabled",parentSchema:schema7.anyOf[1].properties.type,data:data35};
+if(vErrors === null){
+vErrors = [err76];
+}
+else {
+vErrors.push(err76);
+}
+errors++;
+}
+var valid19 = _errs97 === errors;
+}
+else {
+var valid19 = true;
+}
+if(valid19){
+if(data32.budgetTokens !== undefined){
+let data36 = data32.budgetTokens;
+const _errs98 = errors;
+if(!(((typeof data36 == "number") && (!(data36 % 1) && !isNaN(data36))) && (isFinite(data36)))){
+const err77 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema7.anyOf[1].properties.budgetTokens.type,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data36};
+if(vErrors === null){
+vErrors = [err77];
+}
+else {
+vErrors.push(err77);
+}
+errors++;
+}
+if(errors === _errs98){
+if((typeof data36 == "number") && (isFinite(data36))){
+if(data36 > 1000000 || isNaN(data36)){
+const err78 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1000000},message:"must be <= 1000000",schema:1000000,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data36};
+if(vErrors === null){
+vErrors = [err78];
+}
+else {
+vErrors.push(err78);
+}
+errors++;
+}
+else {
+if(data36 < 1024 || isNaN(data36)){
+const err79 = {instancePath:instancePath+"/thinking/budgetTokens",schemaPath:"thinking.json/anyOf/1/properties/budgetTokens/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1024},message:"must be >= 1024",schema:1024,parentSchema:schema7.anyOf[1].properties.budgetTokens,data:data36};
+if(vErrors === null){
+vErrors = [err79];
+}
+else {
+vErrors.push(err79);
+}
+errors++;
+}
+}
+}
+}
+var valid19 = _errs98 === errors;
+}
+else {
+var valid19 = true;
+}
+if(valid19){
+if(data32.display !== undefined){
+let data37 = data32.display;
+const _errs100 = errors;
+if(!((data37 === "summarized") || (data37 === "omitted"))){
+const err80 = {instancePath:instancePath+"/thinking/display",schemaPath:"thinking.json/anyOf/1/properties/display/enum",keyword:"enum",params:{allowedValues: schema7.anyOf[1].properties.display.enum},message:"must be equal to one of the allowed values",schema:schema7.anyOf[1].properties.display.enum,parentSchema:schema7.anyOf[1].properties.display,data:data37};
+if(vErrors === null){
+vErrors = [err80];
+}
+else {
+vErrors.push(err80);
+}
+errors++;
+}
+var valid19 = _errs100 === errors;
+}
+else {
+var valid19 = true;
+}
+}
+}
+}
+}
+}
+else {
+const err81 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/1/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[1].type,parentSchema:schema7.anyOf[1],data:data32};
+if(vErrors === null){
+vErrors = [err81];
+}
+else {
+vErrors.push(err81);
+}
+errors++;
+}
+}
+var _valid4 = _errs94 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+if(props3 !== true){
+props3 = true;
+}
+}
+const _errs101 = errors;
+if(errors === _errs101){
+if(data32 && typeof data32 == "object" && !Array.isArray(data32)){
+let missing12;
+if((data32.type === undefined) && (missing12 = "type")){
+const err82 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/required",keyword:"required",params:{missingProperty: missing12},message:"must have required property '"+missing12+"'",schema:schema7.anyOf[2].required,parentSchema:schema7.anyOf[2],data:data32};
+if(vErrors === null){
+vErrors = [err82];
+}
+else {
+vErrors.push(err82);
+}
+errors++;
+}
+else {
+const _errs103 = errors;
+for(const key12 in data32){
+if(!(key12 === "type")){
+const err83 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key12},message:"must NOT have additional properties",schema:false,parentSchema:schema7.anyOf[2],data:data32};
+if(vErrors === null){
+vErrors = [err83];
+}
+else {
+vErrors.push(err83);
+}
+errors++;
+break;
+}
+}
+if(_errs103 === errors){
+if(data32.type !== undefined){
+let data38 = data32.type;
+if("disabled" !== data38){
+const err84 = {instancePath:instancePath+"/thinking/type",schemaPath:"thinking.json/anyOf/2/properties/type/const",keyword:"const",params:{allowedValue: "disabled"},message:"must be equal to constant",schema:"disabled",parentSchema:schema7.anyOf[2].properties.type,data:data38};
+if(vErrors === null){
+vErrors = [err84];
+}
+else {
+vErrors.push(err84);
+}
+errors++;
+}
+}
+}
+}
+}
+else {
+const err85 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf/2/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema7.anyOf[2].type,parentSchema:schema7.anyOf[2],data:data32};
+if(vErrors === null){
+vErrors = [err85];
+}
+else {
+vErrors.push(err85);
+}
+errors++;
+}
+}
+var _valid4 = _errs101 === errors;
+valid17 = valid17 || _valid4;
+if(_valid4){
+if(props3 !== true){
+props3 = true;
+}
+}
+if(!valid17){
+const err86 = {instancePath:instancePath+"/thinking",schemaPath:"thinking.json/anyOf",keyword:"anyOf",params:{},message:"must match a schema in anyOf",schema:schema7.anyOf,parentSchema:schema7,data:data32};
+if(vErrors === null){
+vErrors = [err86];
+}
+else {
+vErrors.push(err86);
+}
+errors++;
+validate16.errors = vErrors;
+return false;
+}
+else {
+errors = _errs88;
+if(vErrors !== null){
+if(_errs88){
+vErrors.length = _errs88;
+}
+else {
+vErrors = null;
+}
+}
+}
+var valid0 = _errs86 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.tools !== undefined){
-let data18 = data.tools;
-const _errs42 = errors;
-if(errors === _errs42){
-if(Array.isArray(data18)){
-if(data18.length > 200){
-validate16.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema14.properties.tools,data:data18}];
+let data39 = data.tools;
+const _errs105 = errors;
+if(errors === _errs105){
+if(Array.isArray(data39)){
+if(data39.length > 200){
+validate16.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema15.properties.tools,data:data39}];
 return false;
 }
 else {
-var valid6 = true;
-const len0 = data18.length;
-for(let i0=0; i0<len0; i0++){
-let data19 = data18[i0];
-const _errs44 = errors;
-if(errors === _errs44){
-if(typeof data19 === "string"){
-if(func0(data19) > 256){
-validate16.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema14.properties.tools.items,data:data19}];
+var valid21 = true;
+const len1 = data39.length;
+for(let i1=0; i1<len1; i1++){
+let data40 = data39[i1];
+const _errs107 = errors;
+if(errors === _errs107){
+if(typeof data40 === "string"){
+if(func0(data40) > 256){
+validate16.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/maxLength",keyword:"maxLength",params:{limit: 256},message:"must NOT have more than 256 characters",schema:256,parentSchema:schema15.properties.tools.items,data:data40}];
 return false;
 }
 else {
-if(!pattern7.test(data19)){
-validate16.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][A-Za-z0-9_-]*$"},message:"must match pattern \""+"^[A-Za-z][A-Za-z0-9_-]*$"+"\"",schema:"^[A-Za-z][A-Za-z0-9_-]*$",parentSchema:schema14.properties.tools.items,data:data19}];
+if(!pattern7.test(data40)){
+validate16.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][A-Za-z0-9_-]*$"},message:"must match pattern \""+"^[A-Za-z][A-Za-z0-9_-]*$"+"\"",schema:"^[A-Za-z][A-Za-z0-9_-]*$",parentSchema:schema15.properties.tools.items,data:data40}];
 return false;
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/tools/" + i0,schemaPath:"#/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.tools.items.type,parentSchema:schema14.properties.tools.items,data:data19}];
+validate16.errors = [{instancePath:instancePath+"/tools/" + i1,schemaPath:"#/properties/tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.tools.items.type,parentSchema:schema15.properties.tools.items,data:data40}];
 return false;
 }
 }
-var valid6 = _errs44 === errors;
-if(!valid6){
+var valid21 = _errs107 === errors;
+if(!valid21){
 break;
 }
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema14.properties.tools.type,parentSchema:schema14.properties.tools,data:data18}];
+validate16.errors = [{instancePath:instancePath+"/tools",schemaPath:"#/properties/tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema15.properties.tools.type,parentSchema:schema15.properties.tools,data:data39}];
 return false;
 }
 }
-var valid0 = _errs42 === errors;
+var valid0 = _errs105 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.allowed_tools !== undefined){
-let data20 = data.allowed_tools;
-const _errs46 = errors;
-if(errors === _errs46){
-if(Array.isArray(data20)){
-if(data20.length > 200){
-validate16.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema14.properties.allowed_tools,data:data20}];
+let data41 = data.allowed_tools;
+const _errs109 = errors;
+if(errors === _errs109){
+if(Array.isArray(data41)){
+if(data41.length > 200){
+validate16.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema15.properties.allowed_tools,data:data41}];
 return false;
 }
 else {
-var valid7 = true;
-const len1 = data20.length;
-for(let i1=0; i1<len1; i1++){
-let data21 = data20[i1];
-const _errs48 = errors;
-if(errors === _errs48){
-if(typeof data21 === "string"){
-if(func0(data21) > 2048){
-validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema14.properties.allowed_tools.items,data:data21}];
+var valid22 = true;
+const len2 = data41.length;
+for(let i2=0; i2<len2; i2++){
+let data42 = data41[i2];
+const _errs111 = errors;
+if(errors === _errs111){
+if(typeof data42 === "string"){
+if(func0(data42) > 2048){
+validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema15.properties.allowed_tools.items,data:data42}];
 return false;
 }
 else {
-if(!pattern8.test(data21)){
-validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema14.properties.allowed_tools.items,data:data21}];
+if(!pattern8.test(data42)){
+validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema15.properties.allowed_tools.items,data:data42}];
 return false;
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i1,schemaPath:"#/properties/allowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.allowed_tools.items.type,parentSchema:schema14.properties.allowed_tools.items,data:data21}];
+validate16.errors = [{instancePath:instancePath+"/allowed_tools/" + i2,schemaPath:"#/properties/allowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.allowed_tools.items.type,parentSchema:schema15.properties.allowed_tools.items,data:data42}];
 return false;
 }
 }
-var valid7 = _errs48 === errors;
-if(!valid7){
+var valid22 = _errs111 === errors;
+if(!valid22){
 break;
 }
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema14.properties.allowed_tools.type,parentSchema:schema14.properties.allowed_tools,data:data20}];
+validate16.errors = [{instancePath:instancePath+"/allowed_tools",schemaPath:"#/properties/allowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema15.properties.allowed_tools.type,parentSchema:schema15.properties.allowed_tools,data:data41}];
 return false;
 }
 }
-var valid0 = _errs46 === errors;
+var valid0 = _errs109 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.disallowed_tools !== undefined){
-let data22 = data.disallowed_tools;
-const _errs50 = errors;
-if(errors === _errs50){
-if(Array.isArray(data22)){
-if(data22.length > 200){
-validate16.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema14.properties.disallowed_tools,data:data22}];
+let data43 = data.disallowed_tools;
+const _errs113 = errors;
+if(errors === _errs113){
+if(Array.isArray(data43)){
+if(data43.length > 200){
+validate16.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/maxItems",keyword:"maxItems",params:{limit: 200},message:"must NOT have more than 200 items",schema:200,parentSchema:schema15.properties.disallowed_tools,data:data43}];
 return false;
 }
 else {
-var valid8 = true;
-const len2 = data22.length;
-for(let i2=0; i2<len2; i2++){
-let data23 = data22[i2];
-const _errs52 = errors;
-if(errors === _errs52){
-if(typeof data23 === "string"){
-if(func0(data23) > 2048){
-validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema14.properties.disallowed_tools.items,data:data23}];
+var valid23 = true;
+const len3 = data43.length;
+for(let i3=0; i3<len3; i3++){
+let data44 = data43[i3];
+const _errs115 = errors;
+if(errors === _errs115){
+if(typeof data44 === "string"){
+if(func0(data44) > 2048){
+validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/maxLength",keyword:"maxLength",params:{limit: 2048},message:"must NOT have more than 2048 characters",schema:2048,parentSchema:schema15.properties.disallowed_tools.items,data:data44}];
 return false;
 }
 else {
-if(!pattern8.test(data23)){
-validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema14.properties.disallowed_tools.items,data:data23}];
+if(!pattern8.test(data44)){
+validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z][^\\u0000-\\u001f]*$"},message:"must match pattern \""+"^[A-Za-z][^\\u0000-\\u001f]*$"+"\"",schema:"^[A-Za-z][^\\u0000-\\u001f]*$",parentSchema:schema15.properties.disallowed_tools.items,data:data44}];
 return false;
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i2,schemaPath:"#/properties/disallowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.disallowed_tools.items.type,parentSchema:schema14.properties.disallowed_tools.items,data:data23}];
+validate16.errors = [{instancePath:instancePath+"/disallowed_tools/" + i3,schemaPath:"#/properties/disallowed_tools/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.disallowed_tools.items.type,parentSchema:schema15.properties.disallowed_tools.items,data:data44}];
 return false;
 }
 }
-var valid8 = _errs52 === errors;
-if(!valid8){
+var valid23 = _errs115 === errors;
+if(!valid23){
 break;
 }
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema14.properties.disallowed_tools.type,parentSchema:schema14.properties.disallowed_tools,data:data22}];
+validate16.errors = [{instancePath:instancePath+"/disallowed_tools",schemaPath:"#/properties/disallowed_tools/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema15.properties.disallowed_tools.type,parentSchema:schema15.properties.disallowed_tools,data:data43}];
 return false;
 }
 }
-var valid0 = _errs50 === errors;
+var valid0 = _errs113 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.mcp_servers !== undefined){
-const _errs54 = errors;
+const _errs117 = errors;
 if(!(validate6(data.mcp_servers, {instancePath:instancePath+"/mcp_servers",parentData:data,parentDataProperty:"mcp_servers",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate6.errors : vErrors.concat(validate6.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs54 === errors;
+var valid0 = _errs117 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.agents !== undefined){
-const _errs55 = errors;
+const _errs118 = errors;
 if(!(validate8(data.agents, {instancePath:instancePath+"/agents",parentData:data,parentDataProperty:"agents",rootData,dynamicAnchors}))){
 vErrors = vErrors === null ? validate8.errors : vErrors.concat(validate8.errors);
 errors = vErrors.length;
 }
-var valid0 = _errs55 === errors;
+var valid0 = _errs118 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.additional_dirs !== undefined){
-let data26 = data.additional_dirs;
-const _errs56 = errors;
-if(errors === _errs56){
-if(Array.isArray(data26)){
-if(data26.length > 32){
-validate16.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items",schema:32,parentSchema:schema14.properties.additional_dirs,data:data26}];
+let data47 = data.additional_dirs;
+const _errs119 = errors;
+if(errors === _errs119){
+if(Array.isArray(data47)){
+if(data47.length > 32){
+validate16.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/maxItems",keyword:"maxItems",params:{limit: 32},message:"must NOT have more than 32 items",schema:32,parentSchema:schema15.properties.additional_dirs,data:data47}];
 return false;
 }
 else {
-var valid9 = true;
-const len3 = data26.length;
-for(let i3=0; i3<len3; i3++){
-let data27 = data26[i3];
-const _errs58 = errors;
-if(errors === _errs58){
-if(typeof data27 === "string"){
-if(func0(data27) > 4096){
-validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema14.properties.additional_dirs.items,data:data27}];
+var valid24 = true;
+const len4 = data47.length;
+for(let i4=0; i4<len4; i4++){
+let data48 = data47[i4];
+const _errs121 = errors;
+if(errors === _errs121){
+if(typeof data48 === "string"){
+if(func0(data48) > 4096){
+validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/maxLength",keyword:"maxLength",params:{limit: 4096},message:"must NOT have more than 4096 characters",schema:4096,parentSchema:schema15.properties.additional_dirs.items,data:data48}];
 return false;
 }
 else {
-if(func0(data27) < 1){
-validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema14.properties.additional_dirs.items,data:data27}];
+if(func0(data48) < 1){
+validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/minLength",keyword:"minLength",params:{limit: 1},message:"must NOT have fewer than 1 characters",schema:1,parentSchema:schema15.properties.additional_dirs.items,data:data48}];
 return false;
 }
 else {
-if(!pattern3.test(data27)){
-validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema14.properties.additional_dirs.items,data:data27}];
+if(!pattern3.test(data48)){
+validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/pattern",keyword:"pattern",params:{pattern: "^[^\\u0000]*$"},message:"must match pattern \""+"^[^\\u0000]*$"+"\"",schema:"^[^\\u0000]*$",parentSchema:schema15.properties.additional_dirs.items,data:data48}];
 return false;
 }
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i3,schemaPath:"#/properties/additional_dirs/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema14.properties.additional_dirs.items.type,parentSchema:schema14.properties.additional_dirs.items,data:data27}];
+validate16.errors = [{instancePath:instancePath+"/additional_dirs/" + i4,schemaPath:"#/properties/additional_dirs/items/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema15.properties.additional_dirs.items.type,parentSchema:schema15.properties.additional_dirs.items,data:data48}];
 return false;
 }
 }
-var valid9 = _errs58 === errors;
-if(!valid9){
+var valid24 = _errs121 === errors;
+if(!valid24){
 break;
 }
 }
 }
 }
 else {
-validate16.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema14.properties.additional_dirs.type,parentSchema:schema14.properties.additional_dirs,data:data26}];
+validate16.errors = [{instancePath:instancePath+"/additional_dirs",schemaPath:"#/properties/additional_dirs/type",keyword:"type",params:{type: "array"},message:"must be array",schema:schema15.properties.additional_dirs.type,parentSchema:schema15.properties.additional_dirs,data:data47}];
 return false;
 }
 }
-var valid0 = _errs56 === errors;
+var valid0 = _errs119 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.permission_mode !== undefined){
-let data28 = data.permission_mode;
-const _errs60 = errors;
-if(!((data28 === "default") || (data28 === "plan"))){
-validate16.errors = [{instancePath:instancePath+"/permission_mode",schemaPath:"#/properties/permission_mode/enum",keyword:"enum",params:{allowedValues: schema14.properties.permission_mode.enum},message:"must be equal to one of the allowed values",schema:schema14.properties.permission_mode.enum,parentSchema:schema14.properties.permission_mode,data:data28}];
+let data49 = data.permission_mode;
+const _errs123 = errors;
+if(!((data49 === "default") || (data49 === "plan"))){
+validate16.errors = [{instancePath:instancePath+"/permission_mode",schemaPath:"#/properties/permission_mode/enum",keyword:"enum",params:{allowedValues: schema15.properties.permission_mode.enum},message:"must be equal to one of the allowed values",schema:schema15.properties.permission_mode.enum,parentSchema:schema15.properties.permission_mode,data:data49}];
 return false;
 }
-var valid0 = _errs60 === errors;
+var valid0 = _errs123 === errors;
 }
 else {
 var valid0 = true;
 }
 if(valid0){
 if(data.max_turns !== undefined){
-let data29 = data.max_turns;
-const _errs61 = errors;
-if(!(((typeof data29 == "number") && (!(data29 % 1) && !isNaN(data29))) && (isFinite(data29)))){
-validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema14.properties.max_turns.type,parentSchema:schema14.properties.max_turns,data:data29}];
+let data50 = data.max_turns;
+const _errs124 = errors;
+if(!(((typeof data50 == "number") && (!(data50 % 1) && !isNaN(data50))) && (isFinite(data50)))){
+validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/type",keyword:"type",params:{type: "integer"},message:"must be integer",schema:schema15.properties.max_turns.type,parentSchema:schema15.properties.max_turns,data:data50}];
 return false;
 }
-if(errors === _errs61){
-if((typeof data29 == "number") && (isFinite(data29))){
-if(data29 > 100000 || isNaN(data29)){
-validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema14.properties.max_turns,data:data29}];
+if(errors === _errs124){
+if((typeof data50 == "number") && (isFinite(data50))){
+if(data50 > 100000 || isNaN(data50)){
+validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/maximum",keyword:"maximum",params:{comparison: "<=", limit: 100000},message:"must be <= 100000",schema:100000,parentSchema:schema15.properties.max_turns,data:data50}];
 return false;
 }
 else {
-if(data29 < 1 || isNaN(data29)){
-validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema14.properties.max_turns,data:data29}];
+if(data50 < 1 || isNaN(data50)){
+validate16.errors = [{instancePath:instancePath+"/max_turns",schemaPath:"#/properties/max_turns/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1},message:"must be >= 1",schema:1,parentSchema:schema15.properties.max_turns,data:data50}];
 return false;
 }
 }
 }
 }
-var valid0 = _errs61 === errors;
+var valid0 = _errs124 === errors;
 }
 else {
 var valid0 = true;
@@ -2136,7 +3307,7 @@ var valid0 = true;
 }
 }
 else {
-validate16.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema14.type,parentSchema:schema14,data}];
+validate16.errors = [{instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema15.type,parentSchema:schema15,data}];
 return false;
 }
 }

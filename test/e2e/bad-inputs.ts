@@ -60,7 +60,7 @@ const SEND = 'send "Authorization: Bearer <secret>"';
 const NEW_TASK = `known fields: ${namesOf("task-request")}`;
 const NEW_TURN = `known fields: ${namesOf("session-turn-request")}`;
 const NEW_SESSION = `known fields: ${namesOf("session-start-request")}`;
-const PROMPT = "a non-empty string";
+const PROMPT = "a non-empty string or a list of content blocks";
 const MODEL = "the name or alias of a model, such as sonnet";
 const SECS = "a number greater than 0 and at most 86400";
 const IDS = "a list of at least one tool_use_id of a denied call, without duplicates";
@@ -83,7 +83,7 @@ const BODIES: readonly BadInput[] = [
   bad("POST /task", 400, "the body must not have a property __proto__", {
     body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
   }),
-  bad("POST /task", 400, `prompt must be ${PROMPT}, got an array of 1 item`, {
+  bad("POST /task", 400, "prompt[0] must be an object, got an array of 1 item", {
     body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
     shown: '{"prompt":[[[…]]]}, 200 deep',
   }),
@@ -125,7 +125,7 @@ const FIELDS: readonly BadInput[] = [
     ],
   ),
   bad("POST /task", 400, `prompt must be ${PROMPT}, got null`, { body: { prompt: null } }),
-  bad("POST /task", 400, `prompt must be ${PROMPT}, got an array of 1 item`, {
+  bad("POST /task", 400, "prompt[0].text is missing; it must be a non-empty string", {
     body: { prompt: [{ type: "text" }] },
   }),
   bad("POST /task", 400, 'unknown field "modle"; did you mean model?', { body: { ...HI, modle: "opus" } }),

@@ -6,7 +6,7 @@ import type {
   SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/core/ports";
-import type { Agents, McpServers } from "@claudeway/schemas";
+import type { Agents, ContentBlock, McpServers } from "@claudeway/schemas";
 
 /** The SDK's options that hold for every process of a approval mode. */
 export function postureOptions(approvalMode: ApprovalMode): Options {
@@ -137,17 +137,43 @@ function agentsOf(agents: Agents): Record<string, AgentDefinition> {
  * unasked.
  */
 export function userMessage(
-  { prompt, verbatim }: TurnPlan,
+  { prompt, content, verbatim }: TurnPlan,
   approvalMode: ApprovalMode,
   uuid: NonNullable<SDKUserMessage["uuid"]>,
 ): SDKUserMessage {
   return {
     type: "user",
     uuid,
-    message: { role: "user", content: prompt },
+    message: { role: "user", content: content?.map(toSdkBlock) ?? prompt },
     parent_tool_use_id: null,
     ...(verbatim || approvalMode === "ask" ? { client_composed: true } : {}),
   };
+}
+
+type SdkBlock = Exclude<SDKUserMessage["message"]["content"], string>[number];
+
+function toSdkBlock(block: ContentBlock): SdkBlock {
+  switch (block.type) {
+    case "text":
+      return { type: "text", text: block.text };
+    case "image":
+      return { type: "image", source: readSource(block.source) };
+    case "document":
+      return { type: "document", source: readSource(block.source) };
+  }
+}
+
+function readSource<Source extends { readonly type: string }>(
+  source: Source,
+): Exclude<Source, { readonly type: "file" }> {
+  if (isRead(source)) return source;
+  throw new Error("a file of a prompt must be read before it is sent");
+}
+
+function isRead<Source extends { readonly type: string }>(
+  source: Source,
+): source is Exclude<Source, { readonly type: "file" }> {
+  return source.type !== "file";
 }
 
 const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };

@@ -1,4 +1,4 @@
-import type { PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "./approvals.js";
 import type { TurnOptions } from "./options.js";
 
@@ -29,7 +29,13 @@ export type TurnOrigin = "prompt" | "background";
 
 /** What a turn will run; `beforeExecute` may return a changed plan. */
 export interface TurnPlan {
+  /** The prompt's text; of content blocks, that of the text blocks, a line break between two. */
   readonly prompt: string;
+  /**
+   * The content blocks, if the prompt is more than text; they are what is sent. Changing only `prompt` replaces the text
+   * among them. Files have no data yet.
+   */
+  readonly content?: readonly ContentBlock[] | undefined;
   /** A name or alias, passed to the CLI unchanged. */
   readonly model: string;
   readonly systemPrompt: string | undefined;
@@ -70,7 +76,7 @@ export interface ParkedTurn {
   /** The call that the CLI asks about again when it resumes. */
   readonly toolUseId: string;
   /** `timeoutMs` is the time that the turn has left. */
-  readonly plan: Omit<TurnPlan, "prompt">;
+  readonly plan: Omit<TurnPlan, "prompt" | "content">;
   /** The answer that its caller received when the turn parked. */
   readonly response: TurnResponse;
   /** The state of its stream: the text so far, and the id of the last event. */

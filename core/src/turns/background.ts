@@ -85,7 +85,7 @@ async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenS
     createdAt: last.at,
     route: BACKGROUND_ROUTE,
     model,
-    prompt: markOf(""),
+    prompt: markOf({ prompt: "" }),
   });
 }
 

@@ -50,7 +50,10 @@ export function toPark({
 }
 
 /** Leaves the prompt out: it is stored in the CLI's own transcript only. */
-function planToKeep({ prompt: _prompt, ...plan }: TurnPlan, timeLeftMs: number): ParkedTurn["plan"] {
+function planToKeep(
+  { prompt: _prompt, content: _content, ...plan }: TurnPlan,
+  timeLeftMs: number,
+): ParkedTurn["plan"] {
   return { ...plan, timeoutMs: Math.max(timeLeftMs, MIN_TIME_LEFT_MS) };
 }
 

@@ -35,7 +35,7 @@ export class TurnRecorder {
         createdAt: info.createdAt,
       });
     }
-    await this.records.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan.prompt) });
+    await this.records.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan) });
   }
 
   /** The turn's session as it is now. Throws NOT_FOUND if it was deleted. */
@@ -150,6 +150,10 @@ export class TurnRecorder {
 }
 
 /** What is stored of a prompt: never its text. */
-export function markOf(prompt: string): { readonly bytes: number; readonly sha256: string } {
+export function markOf({ prompt: text, content }: Pick<TurnPlan, "prompt" | "content">): {
+  readonly bytes: number;
+  readonly sha256: string;
+} {
+  const prompt = content === undefined ? text : JSON.stringify(content);
   return { bytes: Buffer.byteLength(prompt), sha256: createHash("sha256").update(prompt).digest("hex") };
 }

@@ -15,6 +15,7 @@ import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../p
 import { runsRepositoryCode } from "../repositories/commands.js";
 import { narrowed } from "../turn-options.js";
 import { readsOthersFolder } from "../unasked-reads.js";
+import { withFiles } from "./attached-files.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import { type TurnQueue, UNQUEUED } from "./queue.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
@@ -187,7 +188,7 @@ export class Turn {
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
     const turn = {
       info: this.info,
-      plan: { ...plan, options: narrowed(plan.options ?? {}, approvalMode) },
+      plan: { ...plan, content: await this.#content(), options: narrowed(plan.options ?? {}, approvalMode) },
       spawn,
       resume: totals !== undefined,
       restart,
@@ -212,6 +213,13 @@ export class Turn {
     this.#workdirRecreated = isOurs && (await workdirs.recreate(path));
     // A live process would keep the deleted directory as its working directory.
     if (this.#workdirRecreated || !existsSync(path)) await engine.release(id);
+  }
+
+  /** The content blocks of the prompt, with the data of their files. */
+  async #content(): Promise<TurnPlan["content"]> {
+    const { content, workdir } = this.#plan;
+    const { workdirs } = this.context;
+    return content && withFiles(content, { workdir, sessionId: this.info.sessionId, workdirs });
   }
 
   readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {

@@ -563,6 +563,109 @@ export interface Config {
 }
 
 /**
+ * A part of a prompt.
+ */
+export type ContentBlock =
+  | {
+      /**
+       * Text.
+       */
+      type: "text";
+      /**
+       * The text.
+       */
+      text: string;
+    }
+  | {
+      /**
+       * An image.
+       */
+      type: "image";
+      /**
+       * Where the image comes from.
+       */
+      source:
+        | {
+            /**
+             * The data itself.
+             */
+            type: "base64";
+            /**
+             * Its media type.
+             */
+            media_type: "image/png" | "image/jpeg" | "image/gif" | "image/webp";
+            /**
+             * The data, in base64.
+             */
+            data: string;
+          }
+        | {
+            /**
+             * A URL. It is passed on; the gateway never fetches it.
+             */
+            type: "url";
+            /**
+             * The URL.
+             */
+            url: string;
+          }
+        | {
+            /**
+             * A file of the workdir.
+             */
+            type: "file";
+            /**
+             * Its path, absolute or relative to the workdir; links are not followed out of it.
+             */
+            path: string;
+          };
+    }
+  | {
+      /**
+       * A PDF document.
+       */
+      type: "document";
+      /**
+       * Where the document comes from.
+       */
+      source:
+        | {
+            /**
+             * The data itself.
+             */
+            type: "base64";
+            /**
+             * Its media type.
+             */
+            media_type: "application/pdf";
+            /**
+             * The data, in base64.
+             */
+            data: string;
+          }
+        | {
+            /**
+             * A URL. It is passed on; the gateway never fetches it.
+             */
+            type: "url";
+            /**
+             * The URL.
+             */
+            url: string;
+          }
+        | {
+            /**
+             * A file of the workdir.
+             */
+            type: "file";
+            /**
+             * Its path, absolute or relative to the workdir; links are not followed out of it.
+             */
+            path: string;
+          };
+    };
+
+/**
  * A message of a conversation.
  */
 export interface ConversationMessage {
@@ -1555,9 +1658,9 @@ export interface SessionStarted {
  */
 export interface SessionTurnRequest {
   /**
-   * The prompt; slash commands and `@file` mentions work.
+   * The prompt: text, or content blocks. Slash commands and `@file` mentions work.
    */
-  prompt: string;
+  prompt: string | ContentBlock[];
   /**
    * How long the turn may run, in seconds; the time in the queue does not count.
    */
@@ -1729,9 +1832,9 @@ export interface TaskList {
  */
 export interface TaskRequest {
   /**
-   * The prompt; slash commands and `@file` mentions work.
+   * The prompt: text, or content blocks. Slash commands and `@file` mentions work.
    */
-  prompt: string;
+  prompt: string | ContentBlock[];
   /**
    * The model: a full name or an alias such as `sonnet`, `haiku` or `opus`; passed to the CLI unchanged.
    */
@@ -2018,6 +2121,7 @@ export interface SchemaTypes {
   "background-task": BackgroundTask;
   "command-line": CommandLine;
   "config": Config;
+  "content-block": ContentBlock;
   "conversation-message": ConversationMessage;
   "conversation-turn": ConversationTurn;
   "error-code": ErrorCode;
@@ -2081,6 +2185,7 @@ export const SCHEMA_NAMES = [
   "background-task",
   "command-line",
   "config",
+  "content-block",
   "conversation-message",
   "conversation-turn",
   "error-code",

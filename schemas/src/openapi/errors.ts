@@ -12,7 +12,7 @@ interface DocumentedError {
 const DOCUMENTED: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, DocumentedError>> = {
   BAD_REQUEST: {
     when: "The body is not JSON, or the body, a parameter or a header does not match this document. The message names the field and what it must be.",
-    example: "prompt is missing; it must be a non-empty string",
+    example: "prompt is missing; it must be a non-empty string or a list of content blocks",
   },
   UNAUTHORIZED: {
     when: "The key is missing or unknown.",

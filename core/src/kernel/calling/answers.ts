@@ -5,6 +5,7 @@ import type { Verdict } from "../../ports/approvals.js";
 import type { SpawnOptions, SpawnPlan } from "../../ports/engine.js";
 import type { TurnPlan } from "../../ports/turns.js";
 import { isTurnOptions } from "../../turn-options.js";
+import { isContent, withSameText } from "../../turns/content.js";
 
 /*
  * Checks the answers of taps while it is known which plugin answered. Types do not protect plugins in plain JavaScript,
@@ -71,7 +72,9 @@ function checkTerms(terms: Extract<Verdict, { verdict: "ask" }>): void {
 export type PlanCheck<T> = (answer: T, given: T) => T;
 
 export function checkTurnPlan(answer: TurnPlan, given: TurnPlan): TurnPlan {
-  return checkedCopy(answer, given, TURN_PLAN);
+  const plan = checkedCopy(answer, given, TURN_PLAN);
+  const same = withSameText(plan, given);
+  return same === plan ? plan : Object.freeze(same);
 }
 
 export function checkSpawnPlan(answer: SpawnPlan, given: SpawnPlan): SpawnPlan {
@@ -126,8 +129,11 @@ const OPTIONS: Field = {
   fits: isTurnOptions,
 };
 
+const CONTENT: Field = { expected: "a list of content blocks", fits: isContent };
+
 const TURN_PLAN: Fields<TurnPlan> = {
   prompt: STRING,
+  content: orNothing(CONTENT),
   model: NAME,
   systemPrompt: orNothing(STRING),
   workdir: FOLDER,

@@ -1,0 +1,40 @@
+import { type ContentBlock, isObject, type TaskRequest, validate } from "@claudeway/schemas";
+import type { TurnPlan } from "../ports/turns.js";
+
+type TextBlock = Extract<ContentBlock, { readonly type: "text" }>;
+
+/** A prompt as a plan has it: blocks beside their text, so that plugins which know only text see it. */
+export function toPrompt(prompt: TaskRequest["prompt"]): Pick<TurnPlan, "prompt" | "content"> {
+  return typeof prompt === "string" ? { prompt } : { prompt: textOf(prompt), content: prompt };
+}
+
+export function textOf(content: readonly ContentBlock[]): string {
+  return content
+    .filter(isText)
+    .map(({ text }) => text)
+    .join("\n");
+}
+
+export function isContent(value: unknown): value is readonly ContentBlock[] {
+  return Array.isArray(value) && validate("session-turn-request", { prompt: value }).ok;
+}
+
+/**
+ * Keeps text and blocks of a changed plan the same: who changes the blocks changes the text, and who changes the text
+ * alone, without knowing of blocks, replaces the text among them.
+ */
+export function withSameText(answer: TurnPlan, given: TurnPlan): TurnPlan {
+  const { content, prompt } = answer;
+  if (content === undefined) return answer;
+  if (content !== given.content) return { ...answer, prompt: textOf(content) };
+  return prompt === given.prompt ? answer : { ...answer, content: withText(content, prompt) };
+}
+
+function withText(content: readonly ContentBlock[], text: string): readonly ContentBlock[] {
+  const others = content.filter((block) => !isText(block));
+  return text === "" ? others : [...others, { type: "text", text }];
+}
+
+function isText(block: ContentBlock): block is TextBlock {
+  return isObject(block) && block.type === "text";
+}
