@@ -1,13 +1,12 @@
 /**
- * Files and folders that tools read and run by themselves, whatever they were told to do: a wildcard alone lets nobody
- * write them. Not the files that a tool is told to run (sources, tests, `Makefile`, `package.json`): a rule that allows
- * `make` or `npm run` beside `Edit(./**)` allows anything, and the README says so.
+ * Files and folders that tools execute by themselves, whatever their task: a rule with a wildcard does not allow writing them.
+ * Files that a tool is asked to run (sources, tests, `Makefile`, `package.json`) are not listed: a rule that allows `make` or
+ * `npm run` together with `Edit(./**)` allows anything, as the README explains.
  *
- * Each line: names in a path, one after the other where there is a slash, in any case; and where it is written that they
- * are run.
+ * Each line: names in a path, consecutive if joined by a slash, case-insensitive; and the documentation that they are run.
  */
 const TABLE: readonly (readonly [names: string, source: string])[] = [
-  // What makes a folder a repository, and its settings, hooks and helpers.
+  // Files that make a folder a repository, and its settings, hooks and helpers.
   [".git", "https://git-scm.com/docs/gitrepository-layout"],
   ["HEAD", "https://git-scm.com/docs/gitrepository-layout (a bare repository)"],
   [".gitconfig", "https://git-scm.com/docs/git-config#FILES"],
@@ -20,7 +19,7 @@ const TABLE: readonly (readonly [names: string, source: string])[] = [
   ["_darcs", "https://darcs.net/Using/Configuration"],
   [".pijul", "https://pijul.org/manual/configuration.html"],
   [".fslckout _FOSSIL_", "https://fossil-scm.org/home/doc/trunk/www/hooks.md"],
-  // Hooks of a repository that are kept beside it.
+  // Hooks of a repository that are stored next to it.
   [".husky", "https://typicode.github.io/husky/how-to.html"],
   [".pre-commit-config.yaml .pre-commit-config.yml", "https://pre-commit.com/#intro"],
   [
@@ -58,7 +57,7 @@ const TABLE: readonly (readonly [names: string, source: string])[] = [
     "https://sourceware.org/gdb/current/onlinedocs/gdb.html/Init-File-in-the-Current-Directory.html",
   ],
   [".lldbinit", "https://lldb.llvm.org/man/lldb.html#configuration-files"],
-  // Shells, terminals and sessions; these count where the workdir is a home folder.
+  // Shells, terminals and sessions; relevant if the workdir is a home folder.
   [
     ".bashrc .bash_profile .bash_login .bash_logout .bash_aliases .profile .inputrc",
     "https://www.gnu.org/software/bash/manual/html_node/Bash-Startup-Files.html",
@@ -85,7 +84,7 @@ const TABLE: readonly (readonly [names: string, source: string])[] = [
   [".ripgreprc", "https://github.com/BurntSushi/ripgrep/blob/master/GUIDE.md#configuration-file"],
   [".lesskey .lessfilter", "https://man7.org/linux/man-pages/man1/lesskey.1.html"],
   [".psqlrc .sqliterc .my.cnf", "https://www.postgresql.org/docs/current/app-psql.html"],
-  // Environments that are entered with a folder.
+  // Environments that are activated by entering a folder.
   [".envrc", "https://direnv.net/man/direnv.1.html"],
   [
     "mise.toml .mise.toml mise.local.toml .mise.local.toml .mise .config/mise.toml .config/mise .tool-versions",
@@ -143,12 +142,12 @@ const SEQUENCES: readonly (readonly string[])[] = TABLE.flatMap(([names]) =>
   names.split(" ").map((name) => name.toLowerCase().split("/")),
 );
 
-/** Every name, or names with slashes between, and where it is written that they are run. */
+/** Every name, or names joined by slashes, and the documentation that they are run. */
 export const RUN_FILES: readonly (readonly [name: string, source: string])[] = TABLE.flatMap(
   ([names, source]) => names.split(" ").map((name): [string, string] => [name, source]),
 );
 
-/** The names in a path that are run by others, as they stand there. */
+/** The names in a path that tools run, as written there. */
 export function runNamesIn(segments: readonly string[]): readonly string[] {
   const lower = segments.map((segment) => segment.toLowerCase());
   return SEQUENCES.flatMap((names) => {

@@ -1,23 +1,23 @@
 import type { ToolCall, Verdict } from "@claudeway/core";
 import { compileRules, decide, type ProtectedPaths, type RuleConfig } from "./rules/index.js";
 
-/** The `[plugins.approval]` section, checked and with its defaults. */
+/** The `[plugins.approval]` section, validated, with defaults. */
 export interface ApprovalConfig {
   readonly rules: readonly RuleConfig[];
   readonly live_wait_secs: number;
   readonly expires_secs: number;
   readonly max_hold_secs: number;
-  /** Not set: everybody who can. */
+  /** If not set: every possible decider. */
   readonly deciders?: readonly string[];
 }
 
-/** A verdict, and the rule that it comes from; none where a default decided. */
+/** A verdict and its rule; no rule if a default decided. */
 export interface Answer {
   readonly verdict: Verdict;
   readonly rule: string | undefined;
 }
 
-/** Reads the rules, and answers for every call by them. Throws an Error of one line where a rule is wrong. */
+/** Parses the rules and applies them to every call. Throws a one-line Error if a rule is invalid. */
 export function createApprover(
   config: ApprovalConfig,
   guarded: ProtectedPaths,

@@ -14,10 +14,7 @@ export default definePlugin<ApprovalConfig, "control">({
     const answer = createApprover(config, gatewayPaths(kernel.control));
     kernel.hooks.approve.tapPromise("rules", async (call) => {
       const { verdict, rule } = await answer(call);
-      kernel.log.debug(
-        { tool: call.tool, verdict: verdict.verdict, rule },
-        "the rules answered for a tool call",
-      );
+      kernel.log.debug({ tool: call.tool, verdict: verdict.verdict, rule }, "the rules decided a tool call");
       return verdict;
     });
   },

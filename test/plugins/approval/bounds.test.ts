@@ -10,7 +10,7 @@ const DEEP = "a/".repeat(2_030);
 /** Far above what it takes, and far below what it took: a slow machine is no reason to fail. */
 const HELD_MS = 5_000;
 
-describe("approval: how much a rule looks at", function () {
+describe("approval: limits of rules", function () {
   this.timeout(20_000);
   const folders = new Folders();
   before(() => mkdirSync(`${folders.workdir}/${"a/".repeat(200)}`, { recursive: true }));
@@ -61,27 +61,27 @@ describe("approval: how much a rule looks at", function () {
   ];
 
   for (const [what, tool, input, expected = "ask"] of calls) {
-    it(`${expected}: ${what}, and nothing is held up`, async () => {
+    it(`${expected}: ${what}, without blocking`, async () => {
       const { verdict, heldMs } = await ruled(tool, input);
       expect(verdict).to.equal(expected);
       expect(heldMs).to.be.below(HELD_MS);
     });
   }
 
-  it("asks for a file below more folders than are followed, and reads one below 200", async () => {
+  it("asks for a file below too many folders, and allows one below 200", async () => {
     expect(await verdictOf(folders.call("Read", { file_path: `${"a/".repeat(200)}x` }, rules))).to.equal(
       "allow",
     );
     expect((await ruled("Read", { file_path: `${DEEP}x` })).heldMs).to.be.below(HELD_MS);
   });
 
-  it("still refuses what is protected, whatever else is named before it", async () => {
+  it("refuses a protected place, whatever else is named before it", async () => {
     const ledger = folders.path("gateway/data/ledger.sqlite");
     const { verdict } = await ruled("Bash", { command: `cat ${files(3)} ${ledger}` });
     expect(verdict).to.equal("deny");
   });
 
-  it("asks when it is not done within its deadline", async () => {
+  it("asks if it does not finish within its deadline", async () => {
     const call = { tool: "Read", input: { file_path: "notes.txt" }, workdir: folders.workdir };
     expect(await decide(call, compileRules(rules), folders.guarded, 0)).to.deep.equal({ verdict: "ask" });
     expect(await decide(call, compileRules(rules), folders.guarded)).to.include({ verdict: "allow" });

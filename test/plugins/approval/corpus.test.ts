@@ -39,7 +39,7 @@ const EVERYDAY = [
   'dir=$(pwd); echo "$' + '{dir##*/}" "$' + '{dir:-none}"',
 ];
 
-/** What the patterns that the README warns of are good for all the same. */
+/** Legitimate uses of the patterns that the README warns of. */
 const PLAIN_USES = [
   ["curl *", "curl -sSf -XPOST --data @body.json http://127.0.0.1:3000/x"],
   ["tar *", "tar -xzf a.tgz -C out"],
@@ -61,24 +61,24 @@ describe("approval: a corpus of evasions", function () {
   const denying = (command: string) =>
     verdictOf(folders.call("Bash", { command }, [{ deny: "Bash(rm *)" }, { allow: "Bash" }]));
 
-  it(`runs none of ${HEADING} commands unasked that hide a denied one`, async () => {
+  it(`never allows any of ${HEADING} commands that hide a denied one`, async () => {
     for (const line of EVASIONS.slice(0, HEADING)) {
       expect(await denying(line.replaceAll("⏎", "\n")), line).to.be.oneOf(["deny", "ask"]);
     }
   });
 
-  it("asks about nothing of what people do all day", async () => {
+  it("asks about no everyday command", async () => {
     for (const command of EVERYDAY) expect(await denying(command), command).to.equal("allow");
   });
 
-  it(`opens none of ${OPENINGS.length} options by a wildcard`, async () => {
+  it(`allows none of ${OPENINGS.length} dangerous options by a wildcard`, async () => {
     for (const [pattern, command = ""] of OPENINGS) {
       const verdict = await verdictOf(folders.call("Bash", { command }, [{ allow: `Bash(${pattern})` }]));
       expect(verdict, command).to.equal("ask");
     }
   });
 
-  it("keeps the wildcards good for what they are there for", async () => {
+  it("still allows the intended commands by wildcard", async () => {
     for (const [pattern, command] of PLAIN_USES) {
       const verdict = await verdictOf(folders.call("Bash", { command }, [{ allow: `Bash(${pattern})` }]));
       expect(verdict, command).to.equal("allow");

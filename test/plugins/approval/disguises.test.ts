@@ -9,25 +9,25 @@ describe("approval: commands in disguise", () => {
   const verdict = (command: string, allow: string, deny = "Bash(rm *)") =>
     verdictOf(folders.call("Bash", { command }, [{ deny }, { allow }]));
 
-  it(`what is denied never runs unasked, in ${DISGUISES.length} disguises`, async () => {
+  it(`never allows a denied command, in ${DISGUISES.length} disguises`, async () => {
     for (const command of DISGUISES) {
       expect(await verdict(command, "Bash"), JSON.stringify(command)).to.be.oneOf(["deny", "ask"]);
     }
   });
 
-  it(`a wildcard does not open what its program opens: ${OPENINGS.length} commands`, async () => {
+  it(`does not allow dangerous options by wildcard: ${OPENINGS.length} commands`, async () => {
     for (const [pattern, command] of OPENINGS) {
       expect(await verdict(command, `Bash(${pattern})`), JSON.stringify(command)).to.equal("ask");
     }
   });
 
-  it("and still is good for what it is there for", async () => {
+  it("still allows the intended commands", async () => {
     for (const [pattern, command] of PLAIN_USES) {
       expect(await verdict(command, `Bash(${pattern})`), JSON.stringify(command)).to.equal("allow");
     }
   });
 
-  it("what has none is allowed by its own words, whatever its program opens", async () => {
+  it("allows a command named without wildcard, whatever its program can do", async () => {
     for (const command of ["git config --list", "sort -o x y", "sed -i s/a/b/ f"]) {
       expect(await verdict(command, `Bash(${command})`), command).to.equal("allow");
     }

@@ -169,25 +169,25 @@ describe("approval: getting a command past the rules", () => {
   }
 
   for (const [how, command] of DOUBTFUL) {
-    it(`asks where a denial cannot be ruled out: ${how}`, async () => {
+    it(`asks if a deny rule may match: ${how}`, async () => {
       expect(await shell(command, WIDE)).to.deep.equal({ verdict: "ask", rule: "deny Bash(rm *)" });
     });
   }
 
-  it("asks for what an ask rule means, also with options between its words", async () => {
+  it("applies an ask rule with options between its words", async () => {
     for (const command of ["git push", "git push origin main", "git -C sub push", "sudo git push"]) {
       expect(await shell(command, NARROW)).to.deep.equal({ verdict: "ask", rule: "ask Bash(git push *)" });
     }
   });
 
-  it("sees other spellings of a denied option coming", async () => {
+  it("recognises other spellings of a denied option", async () => {
     const rules = [{ deny: "Bash(git push --force *)" }, { allow: "Bash(git push *)" }];
     expect(await shell("git push --force origin", rules)).to.include({ verdict: "deny" });
     expect(await shell("git push -f origin", rules)).to.include({ verdict: "ask" });
     expect(await shell("git push origin main", rules)).to.include({ verdict: "allow" });
   });
 
-  describe("to what is protected", () => {
+  describe("to protected places", () => {
     const everything: readonly RuleConfig[] = [{ allow: "Bash" }];
     const cases: readonly (readonly [string, () => string, "deny" | "ask"])[] = [
       ["the ledger by its path", () => `cat ${folders.path("gateway/data/ledger.sqlite")}`, "deny"],

@@ -35,7 +35,7 @@ describe("approval: rules for files", () => {
       expect(await read(join(folders.workdir, "not-there.txt"))).to.equal("allow");
     });
 
-    it("asks for reading elsewhere, and for every way out", async () => {
+    it("asks for reading elsewhere, by any path", async () => {
       expect(await read(folders.path("elsewhere/file.txt"))).to.equal("ask");
       expect(await read("../../elsewhere/file.txt")).to.equal("ask");
       expect(await read("out/file.txt"), "through a folder's link").to.equal("ask");
@@ -49,7 +49,7 @@ describe("approval: rules for files", () => {
       expect(await read("/dev/stdin")).to.equal("ask");
     });
 
-    it("asks where the CLI might open another file than the one that is written", async () => {
+    it("asks if the CLI might open another file than the named one", async () => {
       expect(await read("notes.txt "), "a space at the end").to.equal("ask");
       expect(await read("note\u0301s.txt"), "a letter in two parts").to.equal("ask");
       expect(await read("notes\u200b.txt"), "an invisible character").to.equal("ask");
@@ -59,7 +59,7 @@ describe("approval: rules for files", () => {
       expect(await folders.call("Read", { file_path: ["notes.txt"] })).to.include({ verdict: "ask" });
     });
 
-    it("asks for such a path whatever a rule allows, and names a denial that may be meant", async () => {
+    it("asks for such a path whatever a rule allows, and names a deny rule that may match", async () => {
       for (const path of [
         "notes.txt ",
         "notes\u200b.txt",
@@ -77,7 +77,7 @@ describe("approval: rules for files", () => {
       });
     });
 
-    it("asks for every change, also in the workdir", async () => {
+    it("asks for every change, even in the workdir", async () => {
       expect(await write("notes.txt")).to.equal("ask");
       expect(
         await folders.call("Edit", { file_path: "notes.txt", old_string: "a", new_string: "b" }),
@@ -111,7 +111,7 @@ describe("approval: rules for files", () => {
     });
   });
 
-  describe("what is protected", () => {
+  describe("protected places", () => {
     const everything: readonly RuleConfig[] = [{ allow: "Read" }, { allow: "Edit" }];
     const places: readonly (readonly [string, () => string])[] = [
       ["the configuration", () => folders.path("gateway/claudeway.toml")],
@@ -133,7 +133,7 @@ describe("approval: rules for files", () => {
       });
     }
 
-    it("refuses a search of what is around it", async () => {
+    it("refuses a search of a folder around them", async () => {
       for (const path of [
         "..",
         "../..",
@@ -154,7 +154,7 @@ describe("approval: rules for files", () => {
       });
     });
 
-    it("refuses other tools that name it", async () => {
+    it("refuses other tools that name them", async () => {
       const path = folders.path("gateway/data/ledger.sqlite");
       const rules = [{ allow: "mcp__files" }];
       expect(await folders.call("mcp__files__read", { options: [{ path }] }, rules)).to.include({
@@ -176,10 +176,10 @@ describe("approval: rules for files", () => {
 
     it("tells the model why", async () => {
       const { message } = await folders.call("Read", { file_path: `../${OTHER}/notes.txt` });
-      expect(message).to.equal("This belongs to another session: stay in your own working directory.");
+      expect(message).to.equal("This belongs to another session. Stay in your own working directory.");
     });
 
-    it("keeps sessions from a task that works in the base folder, and nothing else", async () => {
+    it("protects only sessions from a task in the base folder", async () => {
       const workdir = folders.path("tasks");
       const task = (tool: string, input: Readonly<Record<string, unknown>>) =>
         verdictOf(decide({ tool, input, workdir }, [], folders.guarded));
@@ -189,14 +189,14 @@ describe("approval: rules for files", () => {
       expect(await task("Grep", { pattern: "a", path: "made-by-a-task" })).to.equal("allow");
     });
 
-    it("keeps sessions from a workdir around the base folder", async () => {
+    it("protects sessions from a workdir around the base folder", async () => {
       const task = (file_path: string) =>
         verdictOf(decide({ tool: "Read", input: { file_path }, workdir: folders.root }, [], folders.guarded));
       expect(await task(`tasks/${OTHER}/notes.txt`)).to.equal("deny");
       expect(await task("elsewhere/file.txt")).to.equal("allow");
     });
 
-    it("lets a workdir below the data folder be", async () => {
+    it("accepts a workdir below the data folder", async () => {
       const workdir = folders.path("gateway/data/tasks", MINE);
       const guarded = { ...folders.guarded, workdirs: folders.path("gateway/data/tasks") };
       const at = (file_path: string) =>
@@ -210,7 +210,7 @@ describe("approval: rules for files", () => {
   describe("patterns", () => {
     const site = (): RuleConfig[] => [{ allow: `Edit(${folders.path("site")}/**)` }];
 
-    it("allow what is below a folder, by its real path", async () => {
+    it("allow files below a folder, by real path", async () => {
       expect(await write(folders.path("site/index.html"), site())).to.equal("allow");
       expect(await write(folders.path("site/pages/new/deep.html"), site())).to.equal("allow");
       expect(await write("site/index.html", site()), "through a link to it").to.equal("allow");
@@ -218,7 +218,7 @@ describe("approval: rules for files", () => {
       expect(await write(folders.path("site/../elsewhere/file.txt"), site())).to.equal("ask");
     });
 
-    it("do not allow what only seems to be there", async () => {
+    it("do not allow files that only seem to be there", async () => {
       const rules = [{ allow: "Edit(./**)" }];
       expect(await write("src/main.ts", rules)).to.equal("allow");
       expect(await write("out/file.txt", rules)).to.equal("ask");
@@ -230,7 +230,7 @@ describe("approval: rules for files", () => {
       expect(await write(folders.path("site/index.html"), [{ deny: "Edit(./site/**)" }])).to.equal("deny");
     });
 
-    it("deny by any name of the file", async () => {
+    it("deny a file by any of its names", async () => {
       expect(await read("out.txt", [{ deny: "Read(out.txt)" }]), "the link's").to.equal("deny");
       const target = [{ deny: `Read(${folders.path("elsewhere")}/**)` }];
       expect(await read("out.txt", target), "the target's").to.equal("deny");
@@ -258,7 +258,7 @@ describe("approval: rules for files", () => {
       });
     }
 
-    it("deny a folder with all that is in it", async () => {
+    it("deny a folder with its content", async () => {
       expect(await read("src/main.ts", [{ deny: "Read(./src)" }])).to.equal("deny");
       expect(await read("a/.env", [{ deny: "Read(.env)" }])).to.equal("deny");
       expect(await folders.call("Grep", { pattern: "a", path: "src" }, [{ deny: "Read(src)" }])).to.include({
@@ -271,7 +271,7 @@ describe("approval: rules for files", () => {
       expect(await read(join(homedir(), ".config/x"), [{ deny: "Read(~/.config)" }])).to.equal("deny");
     });
 
-    it("ask for a search that may come upon what is denied", async () => {
+    it("ask for a search that may find a denied file", async () => {
       const rules = [{ deny: "Read(.env)" }, { allow: "Read" }];
       expect(await folders.call("Grep", { pattern: "a" }, rules)).to.deep.equal({
         verdict: "ask",
@@ -282,7 +282,7 @@ describe("approval: rules for files", () => {
       expect(await folders.call("Grep", { pattern: "a" }, far)).to.include({ verdict: "allow" });
     });
 
-    it("allow a search only where all below is allowed", async () => {
+    it("allow a search only if everything below is allowed", async () => {
       const path = folders.path("site");
       expect(await folders.call("Grep", { pattern: "a", path }, [{ allow: `Read(${path}/**)` }])).to.include({
         verdict: "allow",
@@ -315,7 +315,7 @@ describe("approval: rules for files", () => {
     });
   });
 
-  it("counts relative paths from where the shell stands", async () => {
+  it("resolves relative paths against the shell's directory", async () => {
     const call = { tool: "Read", input: { file_path: "../notes.txt" }, workdir: folders.workdir };
     expect(
       await verdictOf(decide({ ...call, cwd: join(folders.workdir, "src") }, [], folders.guarded)),

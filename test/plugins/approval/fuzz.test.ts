@@ -6,7 +6,7 @@ import { RealBash } from "./real-bash.js";
 const JOINTS = [" && ", " || ", "; ", " | ", "\n"];
 const LETTERS = [..." \n\t;&|<>()$`'\"\\{}[]*?~!#^=-+,.:/%@abgdo xrun019é\u200b"];
 
-describe("approval: random commands, and what bash makes of them", function () {
+describe("approval: random commands in bash", function () {
   this.timeout(120_000);
   const folders = new Folders();
   const bash = new RealBash(folders.path("bash"), ["good", "fine", "bad", "x", "a", "b", "e", "f"]);
@@ -16,14 +16,14 @@ describe("approval: random commands, and what bash makes of them", function () {
   const shown = (command: string) => `${JSON.stringify(command)} (seed ${SEED})`;
   const isGood = (name: string) => name === "good" || name === "fine";
 
-  it("the sandbox sees what runs", () => {
+  it("records what runs in the sandbox", () => {
     expect(bash.run("good; bad").called).to.deep.equal(["good", "bad"]);
     expect(bash.run("alias good=bad\ngood").called).to.deep.equal(["bad"]);
     expect(bash.run("good $(bad)").called).to.have.members(["good", "bad"]);
     expect(bash.run("good > out").made).to.deep.equal(["out"]);
   });
 
-  it("allowed commands are allowed, also one after another", async () => {
+  it("allows allowed commands, also in sequence", async () => {
     const choices = new Choices(SEED);
     for (let round = 0; round < 200; round++) {
       const command = choices.some(ALLOWED, 3, JOINTS) + choices.of(ALLOWED);
@@ -31,7 +31,7 @@ describe("approval: random commands, and what bash makes of them", function () {
     }
   });
 
-  it("with anything put before or after one, it is asked", async () => {
+  it("asks with anything before or after an allowed command", async () => {
     for (const command of ALLOWED) {
       for (const more of AFTER)
         expect(await verdict(`${command} ${more}`), shown(`${command} ${more}`)).to.equal("ask");
@@ -39,7 +39,7 @@ describe("approval: random commands, and what bash makes of them", function () {
     }
   });
 
-  it("with it in the midst of others, it is asked, unless all that bash runs is allowed", async () => {
+  it("asks for mixed commands unless everything that bash runs is allowed", async () => {
     const choices = new Choices(SEED + 1);
     const between = [...JOINTS, " "];
     for (let round = 0; round < ROUNDS; round++) {
@@ -55,7 +55,7 @@ describe("approval: random commands, and what bash makes of them", function () {
     }
   });
 
-  it("what is allowed runs only what is allowed, and writes nothing", async () => {
+  it("runs only allowed commands and writes nothing when allowed", async () => {
     const choices = new Choices(SEED + 2);
     const allowed = new Set<string>();
     for (let round = 0; round < ROUNDS * 10 && allowed.size < 150; round++) {
@@ -72,7 +72,7 @@ describe("approval: random commands, and what bash makes of them", function () {
     }
   });
 
-  it("what runs a denied command is never allowed, though everything else is", async () => {
+  it("never allows a script that runs a denied command", async () => {
     const choices = new Choices(SEED + 3);
     const rules = [{ deny: "Bash(bad *)" }, { allow: "Bash" }];
     let ran = 0;

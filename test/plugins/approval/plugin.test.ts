@@ -7,7 +7,7 @@ import { Folders } from "./folders.js";
 
 const CONFIG = { live_wait_secs: 5, expires_secs: 60, max_hold_secs: 7, deciders: ["admin"] };
 
-describe("approval: what the approve hook is answered", () => {
+describe("approval: verdicts on the approve hook", () => {
   const folders = new Folders();
   after(() => folders.remove());
 
@@ -17,14 +17,14 @@ describe("approval: what the approve hook is answered", () => {
       folders.guarded,
     )({ tool, input, workdir: folders.workdir });
 
-  it("allow, and nothing else", async () => {
+  it("returns allow only", async () => {
     expect(await answer("Read", { file_path: "notes.txt" })).to.deep.equal({
       verdict: { verdict: "allow" },
       rule: undefined,
     });
   });
 
-  it("ask, on the terms that the configuration has", async () => {
+  it("returns ask with the configured terms", async () => {
     expect((await answer("Bash", { command: "ls" })).verdict).to.deep.equal({
       verdict: "ask",
       liveWaitSecs: 5,
@@ -34,7 +34,7 @@ describe("approval: what the approve hook is answered", () => {
     });
   });
 
-  it("deny, with the rule's message or one that names it", async () => {
+  it("returns deny with the rule's message, or one that names the rule", async () => {
     expect(await answer("Bash", { command: "rm x" })).to.deep.equal({
       verdict: { verdict: "deny", message: "no removing" },
       rule: "deny Bash(rm *)",
@@ -45,13 +45,13 @@ describe("approval: what the approve hook is answered", () => {
     });
   });
 
-  it("a wrong rule is refused before there is anything to answer", () => {
+  it("refuses an invalid rule at the start", () => {
     expect(() => createApprover({ ...CONFIG, rules: [{ allow: "bash" }] }, folders.guarded)).to.throw(
-      'rules: number 1, {"allow":"bash"}: the tool is called Bash',
+      'rules: number 1, {"allow":"bash"}: unknown tool bash; did you mean Bash?',
     );
   });
 
-  it("protects what is the gateway's own, where the gateway says it is", () => {
+  it("protects the gateway's own paths", () => {
     const told = {
       logDir: "logs",
       paths: { configFile: "/srv/claudeway.toml", dataDir: "./data", workdirs: "/srv/tasks" },
@@ -62,7 +62,7 @@ describe("approval: what the approve hook is answered", () => {
     });
   });
 
-  it("asks for control, to be told", () => {
+  it("needs control", () => {
     expect(approval).to.include({ name: "approval", apiVersion: 1 });
     expect(approval.needs).to.deep.equal(["control"]);
   });

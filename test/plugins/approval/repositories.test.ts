@@ -22,7 +22,7 @@ describe("approval: git in a repository that names programs", () => {
     expect(await verdict("ls", "Bash")).to.equal("allow");
   });
 
-  it("asks for what changes git's environment", async () => {
+  it("asks for changes of git's environment", async () => {
     for (const command of ["GIT_DIR=x git status", "unset GIT_CONFIG_COUNT", "env -u GIT_CONFIG_COUNT ls"]) {
       expect(await verdict(command, "Bash"), command).to.equal("ask");
     }

@@ -1,50 +1,62 @@
 import { expect } from "chai";
 import { compileRules, type RuleConfig } from "#plugins/approval/rules/index.js";
 
-describe("approval: wrong rules", () => {
+describe("approval: invalid rules", () => {
   const cases: readonly (readonly [RuleConfig, string])[] = [
-    [{}, "a rule has exactly one of allow, ask and deny"],
-    [{ allow: "Read", deny: "Edit" }, "a rule has exactly one of allow, ask and deny"],
-    [{ allow: "Read", message: "no" }, "a message goes with deny"],
-    [{ allow: "" }, "it takes a tool's name, as Read, or a name and what it may do, as Bash(npm run *)"],
+    [{}, "a rule must have exactly one of allow, ask and deny"],
+    [{ allow: "Read", deny: "Edit" }, "a rule must have exactly one of allow, ask and deny"],
+    [{ allow: "Read", message: "no" }, "message is allowed only with deny"],
+    [
+      { allow: "" },
+      "the pattern must be a tool's name, such as Read, or a name with calls in parentheses, such as Bash(npm run *)",
+    ],
     [
       { allow: "Bash(npm" },
-      "it takes a tool's name, as Read, or a name and what it may do, as Bash(npm run *)",
+      "the pattern must be a tool's name, such as Read, or a name with calls in parentheses, such as Bash(npm run *)",
     ],
     [
       { allow: "npm run build" },
-      "it takes a tool's name, as Read, or a name and what it may do, as Bash(npm run *)",
+      "the pattern must be a tool's name, such as Read, or a name with calls in parentheses, such as Bash(npm run *)",
     ],
-    [{ deny: "bash(rm *)" }, "the tool is called Bash"],
-    [{ deny: "WEBfetch" }, "the tool is called WebFetch"],
-    [{ deny: "WebFech" }, "there is no tool WebFech; it is probably WebFetch"],
-    [{ deny: "Bsh(rm *)" }, "there is no tool Bsh; it is probably Bash"],
-    [{ allow: "Red" }, "there is no tool Red; it is probably Read"],
-    [{ deny: "Bash()" }, "there is nothing between its parentheses"],
+    [{ deny: "bash(rm *)" }, "unknown tool bash; did you mean Bash?"],
+    [{ deny: "WEBfetch" }, "unknown tool WEBfetch; did you mean WebFetch?"],
+    [{ deny: "WebFech" }, "unknown tool WebFech; did you mean WebFetch?"],
+    [{ deny: "Bsh(rm *)" }, "unknown tool Bsh; did you mean Bash?"],
+    [{ allow: "Red" }, "unknown tool Red; did you mean Read?"],
+    [{ deny: "Bash()" }, "the parentheses must not be empty"],
     [{ deny: "Bash(' )" }, "' is not closed"],
     [
       { deny: "Bash(rm x; ls)" },
-      "a pattern is one simple command, and ; joins or expands; quote it if it is a plain character",
+      "the pattern must be one simple command, got ;, which joins commands or expands; quote it if you mean the character",
     ],
     [
       { deny: "Bash(echo $HOME)" },
-      "a pattern is one simple command, and $ joins or expands; quote it if it is a plain character",
+      "the pattern must be one simple command, got $, which joins commands or expands; quote it if you mean the character",
     ],
-    [{ allow: "Bash(* --version)" }, "a pattern that allows names the command in full, as Bash(npm *)"],
-    [{ allow: "Bash(git*)" }, "a pattern that allows names the command in full, as Bash(npm *)"],
-    [{ deny: "Bash(r\u200bm *)" }, "it holds a character that does not show: Bash(r\\u{200b}m *)"],
-    [{ allow: "Write(/srv/**)" }, "paths are given to Edit, which covers Write: Edit(/srv/**)"],
-    [{ allow: "Grep(/srv/**)" }, "paths are given to Read, which covers Grep: Read(/srv/**)"],
-    [{ allow: "Read(/srv/../etc)" }, "a path pattern takes no .."],
-    [{ allow: "Read(/srv/a**)" }, "** stands for whole folders: it has a segment to itself"],
-    [{ allow: "Read(/srv/[ab])" }, "[ has no meaning in a path pattern; it takes * and **"],
-    [{ allow: "Read(~root/x)" }, "~ stands for the gateway's own home folder only: ~/…"],
-    [{ allow: "WebFetch(example.org)" }, "it takes a domain, as in WebFetch(domain:example.org)"],
-    [{ allow: "WebFetch(domain:*)" }, '"*" is no domain name'],
-    [{ allow: "WebSearch(x)" }, "WebSearch takes nothing in parentheses"],
-    [{ allow: "mcp__github(x)" }, "a pattern for an MCP tool takes nothing in parentheses"],
-    [{ allow: "mcp__*" }, "it takes mcp__server, mcp__server__tool or mcp__server__*"],
-    [{ allow: "Web*" }, "a wildcard in a tool's name is for MCP servers: mcp__github__*"],
+    [{ allow: "Bash(* --version)" }, "an allow pattern must name the whole command, such as Bash(npm *)"],
+    [{ allow: "Bash(git*)" }, "an allow pattern must name the whole command, such as Bash(npm *)"],
+    [
+      { deny: "Bash(r\u200bm *)" },
+      "the pattern must not contain invisible characters, got Bash(r\\u{200b}m *)",
+    ],
+    [{ allow: "Write(/srv/**)" }, "write Write(/srv/**) as Edit(/srv/**): Edit rules cover Write"],
+    [{ allow: "Grep(/srv/**)" }, "write Grep(/srv/**) as Read(/srv/**): Read rules cover Grep"],
+    [{ allow: "Read(/srv/../etc)" }, "a path pattern must not contain .."],
+    [{ allow: "Read(/srv/a**)" }, "** must be a whole segment of the path"],
+    [{ allow: "Read(/srv/[ab])" }, "a path pattern must use no wildcards but * and **, got ["],
+    [
+      { allow: "Read(~root/x)" },
+      "~ must be followed by /; only the gateway's own home folder is supported: ~/…",
+    ],
+    [
+      { allow: "WebFetch(example.org)" },
+      "the pattern must name a domain, as in WebFetch(domain:example.org)",
+    ],
+    [{ allow: "WebFetch(domain:*)" }, 'the domain must be a host name, got "*"'],
+    [{ allow: "WebSearch(x)" }, "a pattern for WebSearch must not have parentheses"],
+    [{ allow: "mcp__github(x)" }, "a pattern for an MCP tool must not have parentheses"],
+    [{ allow: "mcp__*" }, "the pattern must be mcp__server, mcp__server__tool or mcp__server__*"],
+    [{ allow: "Web*" }, "only names of MCP tools can contain a wildcard, such as mcp__github__*"],
   ];
 
   for (const [rule, reason] of cases) {
@@ -54,13 +66,13 @@ describe("approval: wrong rules", () => {
     });
   }
 
-  it("a tool that is not known here may have rules: a newer CLI may have it", () => {
+  it("accepts rules for unknown tools, which a newer CLI may have", () => {
     for (const allow of ["LSP", "SuggestBackgroundPR", "ListMcpResourcesTool", "Teleport"]) {
       expect(compileRules([{ allow }])).to.have.length(1);
     }
   });
 
-  it("are refused one at a time; right ones are kept in their order", () => {
+  it("reports one invalid rule at a time, and keeps valid rules in order", () => {
     const rules = compileRules([{ allow: "Read" }, { ask: "Bash(npm run *)" }, { deny: "mcp__github__*" }]);
     expect(rules.map(({ name }) => name)).to.deep.equal([
       "allow Read",

@@ -107,7 +107,7 @@ describe("approval: rules for commands", () => {
     });
   }
 
-  it("takes a harmless field along and asks for any other", async () => {
+  it("ignores harmless fields and asks for all others", async () => {
     const rules = [{ allow: "Bash(git status)" }];
     const call = (more: object) => verdictOf(folders.call("Bash", { command: "git status", ...more }, rules));
     expect(await call({ description: "See what changed", timeout: 5000, run_in_background: false })).to.equal(
@@ -118,7 +118,7 @@ describe("approval: rules for commands", () => {
     expect(await call({ shell: "zsh" })).to.equal("ask");
   });
 
-  it("asks for a field that is not known, whatever a rule allows", async () => {
+  it("asks for an unknown field, whatever a rule allows", async () => {
     const ledger = folders.path("gateway/data/ledger.sqlite");
     for (const more of [
       { _simulatedSedEdit: { filePath: ledger, newContent: "" } },
@@ -138,7 +138,7 @@ describe("approval: rules for commands", () => {
     expect(await folders.call("Bash", input, [{ allow: "Bash" }])).to.deep.equal({ verdict: "ask" });
   });
 
-  it("holds other tools that run commands to what Bash is refused, and allows them nothing", async () => {
+  it("applies deny rules for Bash to other shell tools, and allow rules only to Bash", async () => {
     const rules = [{ deny: "Bash(rm *)" }, { allow: "Bash(git status)" }];
     expect(await folders.call("Monitor", { command: "tail -f log; rm x" }, rules)).to.include({
       verdict: "deny",
@@ -149,7 +149,7 @@ describe("approval: rules for commands", () => {
     });
   });
 
-  it("asks for a command that names what file tools are refused", async () => {
+  it("asks for a command that names a file denied to file tools", async () => {
     const rules = [{ deny: "Read(.env)" }, { allow: "Bash(cat *)" }];
     expect(await folders.call("Bash", { command: "cat .env" }, rules)).to.deep.equal({
       verdict: "ask",
@@ -158,7 +158,7 @@ describe("approval: rules for commands", () => {
     expect(await folders.call("Bash", { command: "cat notes.txt" }, rules)).to.include({ verdict: "allow" });
   });
 
-  it("answers fast, and asks, for what is made to take long", async () => {
+  it("decides slow input quickly, and asks", async () => {
     const rules = [{ deny: "Bash(rm * * * * -rf *)" }, { allow: "Bash" }];
     const commands = [
       `a ${"b ".repeat(5_000)}`,

@@ -12,7 +12,7 @@ describe("approval: rules for other tools", () => {
     rules: readonly RuleConfig[] = [],
   ) => verdictOf(folders.call(tool, input, rules));
 
-  it("without a rule: allows what has no effect, asks for what reaches out and for what is not known", async () => {
+  it("allows calls without effect by default, and asks for external and unknown tools", async () => {
     for (const tool of [
       "TodoWrite",
       "TaskCreate",
@@ -72,7 +72,7 @@ describe("approval: rules for other tools", () => {
       });
     }
 
-    it("denies a domain, and asks where it cannot tell", async () => {
+    it("denies a domain, and asks if uncertain", async () => {
       const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
       expect(await verdict("WebFetch", { url: "https://example.org" }, rules)).to.equal("deny");
       expect(await verdict("WebFetch", { url: "https://example.com" }, rules)).to.equal("allow");
@@ -80,7 +80,7 @@ describe("approval: rules for other tools", () => {
     });
   });
 
-  it("MCP: a server, all of it in two spellings, some of its tools, one", async () => {
+  it("matches an MCP server in two spellings, some of its tools, or one", async () => {
     for (const pattern of ["mcp__github", "mcp__github__*", "mcp__github__get_*", "mcp__github__get_issue"]) {
       expect(await verdict("mcp__github__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("allow");
       expect(await verdict("mcp__github2__get_issue", {}, [{ allow: pattern }]), pattern).to.equal("ask");
@@ -88,7 +88,7 @@ describe("approval: rules for other tools", () => {
     expect(await verdict("mcp__github__delete_repo", {}, [{ allow: "mcp__github__get_*" }])).to.equal("ask");
   });
 
-  it("fields: a subagent's type under both of the tool's names, a skill", async () => {
+  it("matches a subagent's type under both tool names, and a skill", async () => {
     const rules = [{ deny: "Agent(Explore)" }, { allow: "Skill(review)" }];
     expect(await verdict("Agent", { subagent_type: "Explore" }, rules)).to.equal("deny");
     expect(await verdict("Task", { subagent_type: "Explore" }, rules)).to.equal("deny");
@@ -98,7 +98,7 @@ describe("approval: rules for other tools", () => {
     expect(await verdict("Skill", { skill: "deploy" }, rules)).to.equal("ask");
   });
 
-  it("names are compared letter by letter", async () => {
+  it("compares names exactly", async () => {
     const rules = [{ allow: "WebSearch" }];
     for (const tool of ["websearch", "WebSearch ", "WebS\u0435arch"])
       expect(await verdict(tool, {}, rules)).to.equal("ask");

@@ -61,7 +61,7 @@ describe("approval: ways around", () => {
       });
     }
 
-    it("an MCP tool's path with spaces, and its file: URL in any spelling", async () => {
+    it("checks an MCP tool's path with spaces, and file: URLs in any spelling", async () => {
       const all = [{ allow: "mcp__files" }];
       const url = new URL(`file://${folders.path("gateway/data/ledger.sqlite")}`).href.replace(
         "data",
@@ -77,7 +77,7 @@ describe("approval: ways around", () => {
         });
     });
 
-    it("a Glob that climbs by braces", async () => {
+    it("checks a Glob that leaves its folder by braces", async () => {
       for (const pattern of [".{.,}/*", "[.][.]/*", "{.,x}./*", "?./*/.{.,}/*"]) {
         expect(await folders.call("Glob", { pattern }), pattern).to.include({ verdict: "ask" });
       }
@@ -86,17 +86,17 @@ describe("approval: ways around", () => {
       }
     });
 
-    it("a hard link is a file like any other: what can't be told is written down in the README", async () => {
+    it("treats a hard link like any file, as the README says", async () => {
       linkSync(folders.path("gateway/data/ledger.sqlite"), join(folders.workdir, "hard"));
       expect(await folders.call("Read", { file_path: "hard" })).to.include({ verdict: "allow" });
     });
   });
 
-  describe("what runs by standing where it stands", () => {
+  describe("files that tools run by themselves", () => {
     const write = (file_path: string, allow: string) =>
       verdictOf(folders.call("Write", { file_path, content: "" }, [{ allow }]));
 
-    it("a wildcard alone does not allow it", async () => {
+    it("are not allowed by a wildcard alone", async () => {
       for (const path of [
         ".git/hooks/pre-commit",
         ".git/config",
@@ -109,7 +109,7 @@ describe("approval: ways around", () => {
         expect(await write(path, "Edit(./**)"), path).to.equal("ask");
     });
 
-    it("nor what makes a folder a bare repository, whichever part comes last", async () => {
+    it("are not allowed as parts of a bare repository, in any order", async () => {
       for (const path of ["HEAD", "sub/HEAD", "sub/head"])
         expect(await write(path, "Edit(./**)"), path).to.equal("ask");
       expect(await write("bare/config", "Edit(./**)"), "no repository").to.equal("allow");
@@ -121,7 +121,7 @@ describe("approval: ways around", () => {
     });
 
     for (const [name, source] of RUN_FILES) {
-      it(`nor ${name}: ${source}`, async () => {
+      it(`are not allowed by a wildcard: ${name}: ${source}`, async () => {
         for (const path of [name, `a/b/${name}`, `${name}/x`, name.toUpperCase()])
           expect(await write(path, "Edit(./**)"), path).to.equal("ask");
         expect(await write(`${name}x`, "Edit(./**)")).to.equal("allow");
@@ -129,11 +129,11 @@ describe("approval: ways around", () => {
       });
     }
 
-    it("names a page for each of them", () => {
+    it("each have a documented source", () => {
       for (const [name, source] of RUN_FILES) expect(source, name).to.match(/^https:\/\/\S+( \(.*\))?$/);
     });
 
-    it("its name does", async () => {
+    it("are allowed by name", async () => {
       expect(await write(".git/info/exclude", "Edit(.git/**)")).to.equal("allow");
       expect(await write("a/.vscode/tasks.json", "Edit(**/.vscode/*)")).to.equal("allow");
       expect(await write(".envrc", "Edit(./.envrc)")).to.equal("allow");
@@ -141,14 +141,14 @@ describe("approval: ways around", () => {
     });
   });
 
-  it("a skill by the other names that the CLI takes", async () => {
+  it("matches a skill by the other names that the CLI accepts", async () => {
     const rules = [{ deny: "Skill(deploy)" }, { allow: "Skill" }];
     expect(await folders.call("Skill", { skill: "deploy" }, rules)).to.include({ verdict: "deny" });
     for (const skill of ["/deploy", " deploy", "deploy ", "Deploy"])
       expect(await folders.call("Skill", { skill }, rules), skill).to.include({ verdict: "ask" });
   });
 
-  it("a host with more dots at its end", async () => {
+  it("matches a host with trailing dots", async () => {
     const rules = [{ deny: "WebFetch(domain:example.org)" }, { allow: "WebFetch" }];
     expect(await folders.call("WebFetch", { url: "https://example.org../" }, rules)).to.include({
       verdict: "deny",

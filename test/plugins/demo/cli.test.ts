@@ -43,14 +43,14 @@ describe("demo: the real CLI on the scripted model", function () {
       .map(({ prompt }) => prompt);
   }
 
-  it("answers a plain prompt with a friendly word, for the tokens that were dealt", async () => {
+  it("introduces itself to a plain prompt, and bills the reported tokens", async () => {
     const { results } = await talk(["hello there"]);
     expect(textOf(results[0])).to.match(/^This is the demo model: .* You wrote: "hello there"\./);
     expectBilled(results[0], model);
     expect(results[0]?.total_cost_usd).to.be.above(0);
   });
 
-  it("bills turn by turn what it deals: words, recall, a tool call", async () => {
+  it("bills each turn exactly: words, recall, a tool call", async () => {
     const { results } = await talk(["[[words 7]]", "[[recall]]", "[[bash echo hi]]"]);
     expect(results.map(textOf)).to.deep.equal([
       "word1 word2 word3 word4 word5 word6 word7",
@@ -75,7 +75,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).to.be.above(400);
   });
 
-  it("gets every prompt as it was sent", async () => {
+  it("receives every prompt unchanged", async () => {
     const prompts = [
       `${"400 kB of prompt ".repeat(24_000)}\n[[echo]]`,
       "--version [[echo]]",
@@ -90,14 +90,14 @@ describe("demo: the real CLI on the scripted model", function () {
     }
   });
 
-  it("gets slash commands and @file as text when they are sent verbatim, and may be told to echo them", async () => {
+  it("receives slash commands and @file as text when sent verbatim, and echoes them", async () => {
     const prompts = ["/clear", "@/etc/hostname", "/help me", "--version"];
     const echoed = await answers(prompts, { systemPrompt: "[[echo]]", verbatimPrompts: true });
     expect(echoed).to.deep.equal(prompts);
     expect(promptsOfTurns()).to.deep.equal(prompts);
   });
 
-  it("gets an @file's prompt, not the file that the CLI puts before it", async () => {
+  it("recognises the prompt behind an @file's content", async () => {
     await writeFile(join(cwd, "note.txt"), "[[words 50]]\n");
     expect(await answers(["@note.txt [[say read]]"])).to.deep.equal(["read"]);
     expect(promptsOfTurns()).to.deep.equal(["@note.txt [[say read]]"]);
@@ -120,7 +120,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect(read).to.match(/^Read answered: 1\tfirst\n2\tsecond/);
   });
 
-  it("makes two calls in one message, and many one after another", async () => {
+  it("makes two calls in one message, and many in sequence", async () => {
     const { messages, results } = await talk(
       [
         "[[both [[bash echo one]] [[write two.txt 2]]]]",
@@ -140,7 +140,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect(new Set(calls.map(({ id }) => id)).size).to.equal(6);
   });
 
-  it("hears of a refused call, and makes it again once it is approved", async () => {
+  it("repeats a refused call once it is approved", async () => {
     const { results } = await talk(
       ["[[write a.txt A]]", "Approved. Please go on."],
       {},
@@ -154,7 +154,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect(await readFile(join(cwd, "a.txt"), "utf8")).to.equal("A");
   });
 
-  it("goes on with its script in a new process, after a call that was held", async () => {
+  it("continues its script in a new process after a held call", async () => {
     const sessionId = crypto.randomUUID();
     const held = await talk(["[[bash echo before]] [[write a.txt A]] [[say after]]"], {
       sessionId,
@@ -190,13 +190,13 @@ describe("demo: the real CLI on the scripted model", function () {
       expectBilled(results.at(-1), model);
     });
 
-    it("are got over by trying again when they are counted", async () => {
+    it("are overcome by retries if counted", async () => {
       const { results, messages } = await talk(["[[fail 1x 529 busy]] [[say better]]"]);
       expect(results.map(textOf)).to.deep.equal(["better"]);
       expect(retriesIn(messages)).to.equal(1);
     });
 
-    it("break an answer off in mid stream, once or for good", async () => {
+    it("interrupt an answer in mid stream, once or permanently", async () => {
       const { results } = await talk([
         "[[words 2]] [[cut 1x]] [[say again]]",
         "[[words 2]] [[cut]]",
@@ -218,7 +218,7 @@ describe("demo: the real CLI on the scripted model", function () {
     });
   });
 
-  it("hangs until it is interrupted; what was delivered is known", async () => {
+  it("hangs until interrupted, and knows what was delivered", async () => {
     const { results } = await talk(["[[words 3]] [[hang]]", "[[words 2]]"], {}, async (message, running) => {
       if (message.type === "stream_event" && message.event.type === "content_block_stop") {
         if (model.requests().length === 1) await running.interrupt();
@@ -242,7 +242,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect(textOf(results[0])).to.equal("42");
   });
 
-  it("asks a question, and hears the answer", async () => {
+  it("asks a question, and receives the answer", async () => {
     const asked: unknown[] = [];
     const [answer] = await answers(["[[ask Which way?|left|right]]"], {
       canUseTool: async (tool, input) => {
@@ -254,7 +254,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expect(answer).to.match(/^AskUserQuestion answered: .*"Which way\?"="right"/);
   });
 
-  it("sends a subagent, whose tokens are billed too", async () => {
+  it("starts a subagent, whose tokens are billed too", async () => {
     const { results } = await talk([
       "[[subagent [[words 4]] [[bash echo in]] [[say from within]]]] [[words 2]]",
       "[[words 1]]",
@@ -270,7 +270,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expectBilled(results.at(-1), model);
   });
 
-  it("names a session and sums one up, and bills both", async () => {
+  it("titles and summarises a session, and bills both", async () => {
     const { results } = await talk(["[[wait 300]] [[say first]]", "/compact", "[[say last]]"], {
       env: { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: undefined },
     });
@@ -280,7 +280,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expectBilled(results.at(-1), model);
   });
 
-  it("hears from a background task, without starting its script again", async () => {
+  it("handles a background task's notice without restarting its script", async () => {
     const call = {
       description: "d",
       prompt: "[[words 4]]",
@@ -298,7 +298,7 @@ describe("demo: the real CLI on the scripted model", function () {
     expectBilled(results.at(-1), model);
   });
 
-  it("keeps its conversations and its temporary files in a folder of its own", async () => {
+  it("stores conversations and temporary files in its own folder", async () => {
     await talk(["[[bash echo hi]]", "[[subagent [[words 1]]]]"]);
     expect((await stat(join(configDir, "projects"))).isDirectory()).to.equal(true);
     const elsewhere = await readdir(join(tmpdir(), `claude-${process.getuid?.()}`)).catch(() => []);

@@ -9,7 +9,7 @@ function callsIn(text: string) {
 }
 
 describe("demo: directives in a prompt", () => {
-  it("finds a name and what follows it, anywhere in the text, in order", () => {
+  it("finds names and arguments anywhere in the text, in order", () => {
     const found = findDirectives("please [[WORDS 20]] and then\n[[echo]] [[say  two  spaces ]]");
     expect(found).to.deep.equal([
       { name: "words", rest: "20", source: "[[WORDS 20]]" },
@@ -18,7 +18,7 @@ describe("demo: directives in a prompt", () => {
     ]);
   });
 
-  it("keeps directives and shell tests that stand inside another", () => {
+  it("keeps directives and shell tests inside another", () => {
     expect(
       findDirectives("[[subagent [[words 5]] and [[bash ls]]]] [[echo]]").map(({ rest }) => rest),
     ).to.deep.equal(["[[words 5]] and [[bash ls]]", ""]);
@@ -27,7 +27,7 @@ describe("demo: directives in a prompt", () => {
     );
   });
 
-  it("reads JSON to its own end, whatever its strings hold", () => {
+  it("parses JSON to its end, whatever its strings contain", () => {
     const call = { tool: "Bash", input: { command: 'echo "]] [[" a[b[0]]' } };
     const text = `[[${JSON.stringify(call)}]] [[words 1]]`;
     expect(findDirectives(text).map(({ source }) => source)).to.deep.equal([
@@ -37,7 +37,7 @@ describe("demo: directives in a prompt", () => {
     expect(callsIn(text)[0]).to.deep.equal([{ name: "Bash", input: call.input }]);
   });
 
-  it("takes what is never closed as text, and still finds what comes after", () => {
+  it("treats an unclosed directive as text, and finds later ones", () => {
     expect(findDirectives("[[ never closed")).to.deep.equal([]);
     expect(findDirectives("]] [[ a [[words 1]]").map(({ source }) => source)).to.deep.equal(["[[words 1]]"]);
     expect(findDirectives('[[{"tool": "Bash" [[words 1]]').map(({ source }) => source)).to.deep.equal([
@@ -45,7 +45,7 @@ describe("demo: directives in a prompt", () => {
     ]);
   });
 
-  it("stays quick on long texts of nothing but brackets", () => {
+  it("stays fast on long texts of brackets", () => {
     for (const piece of ["[[", "]]", "[[{", '[[{"', "[[tools ", "[[ ]]", " "]) {
       const before = performance.now();
       findDirectives(piece.repeat(400_000 / piece.length));
@@ -88,7 +88,7 @@ describe("demo: directives in a prompt", () => {
     for (const name of DIRECTIVE_NAMES) expect([...shown], name).to.include(name);
   });
 
-  it("makes no call of what is not written as it has to be", () => {
+  it("makes no call for a malformed directive", () => {
     const wrong = [
       "[[bash]]",
       "[[read]]",

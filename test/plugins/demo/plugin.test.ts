@@ -56,7 +56,7 @@ describe("demo: the plugin", function () {
     });
   }
 
-  it("points the CLI at the script, away from everything inherited, and leaves the rest of the plan", async () => {
+  it("directs the CLI to the script despite inherited settings, and keeps the rest of the plan", async () => {
     await enable();
     const { env, ...rest } = await spawn();
     expect(rest).to.deep.equal({ command: "claude", args: ["x"], cwd: "/", options: { maxTurns: 3 } });
@@ -80,14 +80,14 @@ describe("demo: the plugin", function () {
     expect(await spawn()).to.deep.equal({ env, ...rest });
   });
 
-  it("says in plain words that no model is asked", async () => {
+  it("announces that answers come from a script", async () => {
     await enable();
     expect(kernel.status().flatMap(({ notices }) => notices)).to.deep.equal([
       "demo: answers come from a script on this machine, not from Claude; nothing is billed",
     ]);
   });
 
-  it("makes the real CLI answer from the script, whatever it inherits", async () => {
+  it("makes the real CLI answer from the script, whatever its environment", async () => {
     await enable();
     const { env } = await spawn({ ...INHERITED, IS_SANDBOX: "1", HOME: await folders.make("home") });
     const { results, thrown } = await converse(
@@ -98,7 +98,7 @@ describe("demo: the plugin", function () {
     expect(results.map(textOf)).to.deep.equal(["word1 word2 word3", "Bash answered: kept ."]);
   });
 
-  it("lets go of its port and its folder when it is switched off, every time", async () => {
+  it("releases its port and folder when disabled, every time", async () => {
     const before = await demoFolders();
     for (let i = 0; i < 2; i++) {
       await enable();
@@ -111,7 +111,7 @@ describe("demo: the plugin", function () {
     expect(await demoFolders()).to.deep.equal(before);
   });
 
-  it("keeps a folder that was named, and shuts it to others", async () => {
+  it("keeps a configured folder, and makes it private", async () => {
     const configDir = join(await folders.make("named"), "deep", "config");
     await mkdir(configDir, { recursive: true, mode: 0o755 });
     await enable({ config_dir: configDir });
@@ -120,7 +120,7 @@ describe("demo: the plugin", function () {
     expect((await stat(configDir)).mode & 0o777).to.equal(0o700);
   });
 
-  it("takes a fixed port, answers after the latency, and shows what it was asked when told to", async () => {
+  it("uses a fixed port, delays answers, and shows requests if configured", async () => {
     const port = await freePort();
     await enable({ port, latency_ms: 120, inspect: true });
     const url = `http://127.0.0.1:${port}`;
@@ -137,7 +137,7 @@ describe("demo: the plugin", function () {
     expect((await fetch(`${url}/__requests`)).status).to.equal(404);
   });
 
-  it("says in one line what is wrong with its settings, or that its port is taken, and leaves nothing", async () => {
+  it("reports invalid settings or a used port in one line, and leaves nothing behind", async () => {
     const before = await demoFolders();
     const taken = createServer().listen(0, "127.0.0.1");
     try {

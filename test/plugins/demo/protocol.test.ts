@@ -77,7 +77,7 @@ describe("demo: the Messages API's protocol", () => {
       ]);
     });
 
-    it("gives any text back unit by unit, however it is cut in pieces", async () => {
+    it("returns any text exactly, however it is split", async () => {
       const texts = [
         `[[echo]]${"x".repeat(20_000)}`,
         `[[echo]] ${"👩‍👩‍👧‍👦🏳️‍🌈".repeat(3_000)}`,
@@ -94,7 +94,7 @@ describe("demo: the Messages API's protocol", () => {
       }
     });
 
-    it("waits between pieces and before an answer as told", async () => {
+    it("waits between pieces and before an answer", async () => {
       const before = performance.now();
       await ask(model.url, ["[[slow 20]] [[words 10]]"]);
       expect(performance.now() - before).to.be.within(190, 2_000);
@@ -104,7 +104,7 @@ describe("demo: the Messages API's protocol", () => {
     });
   });
 
-  it("answers in one piece where no stream is asked for", async () => {
+  it("answers in one piece without streaming", async () => {
     const body = { ...requestBody(["[[say hello there]] [[bash ls]]"]), stream: false };
     const response = await post(model.url, body);
     expect(response.headers.get("content-type")).to.equal("application/json");
@@ -116,7 +116,7 @@ describe("demo: the Messages API's protocol", () => {
     expect(message["usage"]).to.deep.include({ output_tokens: 22, cache_creation_input_tokens: 100 });
   });
   describe("failures", () => {
-    it("answers with the status, the API's error form, and a word on trying again", async () => {
+    it("answers with the status, the API's error format, and a retry hint", async () => {
       const cases = [
         ["[[fail 400 no such thing]]", 400, "invalid_request_error", "no such thing"],
         ["[[fail 529]]", 529, "overloaded_error", "The script answers with 529."],
@@ -132,7 +132,7 @@ describe("demo: the Messages API's protocol", () => {
       }
     });
 
-    it("fails as often as told, by conversation, then goes on", async () => {
+    it("fails the given number of times per conversation, then continues", async () => {
       const body = requestBody(["[[fail 2x 529 busy]] [[say better]]"]);
       const statuses = [];
       for (let i = 0; i < 3; i++) {
@@ -147,7 +147,7 @@ describe("demo: the Messages API's protocol", () => {
       ).to.equal(529);
     });
 
-    it("breaks a stream off with an error event once something was said", async () => {
+    it("ends a stream with an error event after some text", async () => {
       const sent = await events(requestBody(["[[words 2]] [[fail 529 busy]]"]));
       expect(sent.at(-1)).to.deep.equal({
         event: "error",
@@ -176,14 +176,14 @@ describe("demo: the Messages API's protocol", () => {
       });
     });
 
-    it("refuses a body that is no JSON object", async () => {
+    it("refuses a body that is not a JSON object", async () => {
       for (const body of ["{", "[]", "null", '"x"'])
         expect((await post(model.url, body)).status).to.equal(400);
     });
   });
 
-  describe("what the CLI asks beside turns", () => {
-    it("answers whether it is there, which models it has, and how long a prompt is", async () => {
+  describe("other requests of the CLI", () => {
+    it("answers health, model and token-count requests", async () => {
       expect((await fetch(`${model.url}/api/hello`, { method: "HEAD" })).status).to.equal(200);
       expect((await fetch(model.url)).status).to.equal(200);
       expect(await (await fetch(`${model.url}/v1/models?limit=9`)).json())
@@ -199,13 +199,13 @@ describe("demo: the Messages API's protocol", () => {
       ).to.equal(200);
     });
 
-    it("answers with 404 to what it does not know, and tells", async () => {
+    it("answers unknown requests with 404, and reports them", async () => {
       const response = await fetch(`${model.url}/v2/things?x=1`, { method: "PUT", body: "x" });
       expect(response.status).to.equal(404);
       expect(unknown).to.deep.equal(["PUT /v2/things"]);
     });
 
-    it("meets the schema of a side request", async () => {
+    it("satisfies the schema of a side request", async () => {
       const schema = {
         type: "object",
         properties: { title: { type: "string" }, n: { type: "integer" }, kind: { enum: ["a", "b"] } },

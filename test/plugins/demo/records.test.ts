@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { type ScriptedModel, startScriptedModel } from "#plugins/demo/model/index.js";
 import { ask, post, requestBody } from "./messages-api.js";
 
-describe("demo: what the scripted model records", () => {
+describe("demo: records of the scripted model", () => {
   let model: ScriptedModel;
 
   before(async () => {
@@ -12,7 +12,7 @@ describe("demo: what the scripted model records", () => {
   });
   after(() => model.close());
 
-  it("knows what it dealt, and what had been delivered when the client went away", async () => {
+  it("records tokens used, and tokens delivered when the client disconnected", async () => {
     const controller = new AbortController();
     const response = await post(model.url, requestBody(["[[words 4]] [[hang]]"]), controller.signal);
     await response.body?.getReader().read();
@@ -30,7 +30,7 @@ describe("demo: what the scripted model records", () => {
     expect(delivered).to.deep.equal({ ...dealt, output_tokens: 1 });
   });
 
-  it("deals tokens that can be told apart, the same for the same request", async () => {
+  it("reports distinguishable tokens, the same for the same request", async () => {
     const prompts = ["first", "second", "[[words 7]]"];
     await ask(model.url, prompts);
     await ask(model.url, prompts);
@@ -45,7 +45,7 @@ describe("demo: what the scripted model records", () => {
     expect(a?.delivered).to.deep.equal(a?.dealt);
   });
 
-  it("adds up by model, failures apart", async () => {
+  it("sums by model, without failures", async () => {
     const claude = { model: "claude-totals-1" };
     await ask(model.url, ["[[words 5]]"], claude);
     await ask(model.url, ["[[words 6]]"], claude);
@@ -57,7 +57,7 @@ describe("demo: what the scripted model records", () => {
     });
   });
 
-  it("keeps no more requests and no more text than it was told to", async () => {
+  it("bounds the number of requests and the text that it keeps", async () => {
     const small = await startScriptedModel({ keepRequests: 3, keepChars: 1_000 });
     try {
       for (let i = 0; i < 10; i++) await ask(small.url, [`prompt ${i}`]);
@@ -72,7 +72,7 @@ describe("demo: what the scripted model records", () => {
     }
   });
 
-  it("shows it over HTTP where that is switched on, and nowhere else", async () => {
+  it("shows records over HTTP only if enabled", async () => {
     await ask(model.url, ["/clear"]);
     const requests = (await (await fetch(`${model.url}/__requests`)).json()) as { prompt: string }[];
     expect(requests.at(-1)?.prompt).to.equal("/clear");
@@ -86,7 +86,7 @@ describe("demo: what the scripted model records", () => {
     }
   });
 
-  it("says in one line that its port is taken", async () => {
+  it("reports a used port in one line", async () => {
     const error = await startScriptedModel({ port: model.port }).then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -95,7 +95,7 @@ describe("demo: what the scripted model records", () => {
       `Error: the scripted model cannot listen on 127.0.0.1:${model.port}: that port is in use`,
     );
   });
-  it("closes with answers under way, and lets its port go", async () => {
+  it("closes during answers, and releases its port", async () => {
     const closing = await startScriptedModel();
     const hanging = post(closing.url, requestBody(["[[hang]]"])).then((response) => response.text());
     const failed = hanging.then(

@@ -4,7 +4,7 @@ import { ask, post, readEvents, requestBody, type SentEvent, streamedText } from
 
 const REMINDER = { type: "text", text: "<system-reminder>\n[[words 99]] from the CLI\n</system-reminder>\n" };
 
-describe("demo: what the scripted model makes of a conversation", () => {
+describe("demo: the script for a conversation", () => {
   let model: ScriptedModel;
 
   before(async () => {
@@ -16,8 +16,8 @@ describe("demo: what the scripted model makes of a conversation", () => {
     return readEvents(await (await post(model.url, body)).text());
   }
 
-  describe("what it reads", () => {
-    it("takes the last thing that the caller wrote, not what the CLI put around it", async () => {
+  describe("input", () => {
+    it("reads the caller's last text, not the CLI's additions", async () => {
       const added = [
         "<command-name>/clear</command-name>\n  <command-args></command-args>",
         "<local-command-stdout></local-command-stdout>\n",
@@ -42,7 +42,7 @@ describe("demo: what the scripted model makes of a conversation", () => {
       expect(await ask(model.url, ["[[recall]]"])).to.equal("I remember 0 earlier prompts: []");
     });
 
-    it("follows the system prompt where the prompt says nothing", async () => {
+    it("follows the system prompt if the prompt has no directive", async () => {
       const system = [
         { type: "text", text: "x-anthropic-billing-header: [[words 9]]" },
         { type: "text", text: "[[echo]]" },
@@ -52,7 +52,7 @@ describe("demo: what the scripted model makes of a conversation", () => {
       expect(await ask(model.url, ["[[say mine]]"], { system })).to.equal("mine");
     });
 
-    it("introduces itself where nobody says anything", async () => {
+    it("introduces itself without directives", async () => {
       const reply = await ask(model.url, [`hello ${"very ".repeat(100)}long`]);
       expect(reply).to.match(
         /^This is the demo model: a script on this machine, not Claude\. You wrote: "hello very/,
@@ -64,7 +64,7 @@ describe("demo: what the scripted model makes of a conversation", () => {
   });
 
   describe("after a tool call", () => {
-    it("goes on behind the call that its id names, also when results before are lost", async () => {
+    it("continues after the call with the given id, even if earlier results are lost", async () => {
       const prompt = "[[bash a]] [[bash b]] [[say last]]";
       const first = await toolUse(prompt, []);
       const afterFirst = await toolUse(prompt, [first]);
@@ -74,14 +74,14 @@ describe("demo: what the scripted model makes of a conversation", () => {
       expect(await textAfter(prompt, [afterFirst])).to.equal("last");
     });
 
-    it("reports the results where the script has nothing more to say", async () => {
+    it("reports the results at the end of the script", async () => {
       const prompt = "[[bash a]]";
       const call = await toolUse(prompt, []);
       expect(await textAfter(prompt, [call], "out")).to.equal("Bash answered: out");
       expect(await textAfter(prompt, [call], "no", true)).to.equal("Bash failed: no");
     });
 
-    it("repeats what was refused when told to, or when told that it is approved", async () => {
+    it("repeats refused calls on request, or after approval", async () => {
       const call = await toolUse("[[write a b]]", []);
       const refused = history("[[write a b]]", [call], "you haven't granted permission to write yet", true);
       for (const prompt of ["[[again]]", "The following were approved: go on", "permission granted"]) {

@@ -22,7 +22,7 @@ describe("the example model_router", () => {
     return { model, maxBudgetUsd };
   }
 
-  it("takes the first route whose conditions all hold", async () => {
+  it("uses the first route whose conditions all match", async () => {
     const key = "user";
     expect(await routed("x", { model: "opus", key })).to.deep.equal({ model: "sonnet", maxBudgetUsd: 0.5 });
     const long = "x".repeat(101);
@@ -30,7 +30,7 @@ describe("the example model_router", () => {
     expect(await routed(long, { model: "haiku" })).to.include({ model: "claude-long" });
   });
 
-  it("leaves other turns as they are", async () => {
+  it("leaves other turns unchanged", async () => {
     for (const model of ["opus", "haiku"]) {
       expect(await routed("x", { model })).to.deep.equal({ model, maxBudgetUsd: undefined });
     }

@@ -13,7 +13,7 @@ describe("the example prompt_guard", () => {
   });
   after(() => gateway.close());
 
-  it("refuses what matches, with the operator's reason, and lets the rest run", async () => {
+  it("refuses matching prompts with the operator's reason, and runs others", async () => {
     expect(await rejection(gateway.turn("My PASSWORD is x"))).to.include({
       status: 403,
       message: "no passwords in prompts",
@@ -22,7 +22,7 @@ describe("the example prompt_guard", () => {
     expect(gateway.ran.map(({ plan }) => plan.prompt)).to.deep.equal(["passwords are out of fashion"]);
   });
 
-  it("refuses what is too long", async () => {
+  it("refuses long prompts", async () => {
     const refused = await rejection(gateway.turn("x".repeat(61)));
     expect(refused).to.include({ status: 413, code: "PAYLOAD_TOO_LARGE" });
   });
@@ -33,7 +33,7 @@ describe("the example prompt_guard", () => {
     expect(JSON.stringify(gateway.logs)).not.to.include("PASSWORD is x");
   });
 
-  it("does not start with a pattern that is none", async () => {
+  it("does not start with an invalid pattern", async () => {
     const plugins = [[plugin, { rules: [{ pattern: "(", reason: "x" }] }]] as const;
     expect(await rejectionMessage(createTestGateway({ plugins }))).to.match(
       /^plugins\.prompt_guard\.rules\[0\]/,

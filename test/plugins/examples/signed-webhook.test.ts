@@ -52,7 +52,7 @@ describe("the example signed_webhook", () => {
     return gateway;
   }
 
-  it("tells of a turn that ended, signed, and says nothing of what was said", async () => {
+  it("posts a signed event for a finished turn, without prompt or answer", async () => {
     const { session_id } = await (await open()).turn("a secret prompt", { key: "user", model: "opus" });
     await eventually("a delivery", () => deliveries.length === 1);
     const [{ signature, body } = { signature: "", body: "" }] = deliveries;
@@ -64,14 +64,14 @@ describe("the example signed_webhook", () => {
     expect(given).to.equal(createHmac("sha256", SECRET).update(`${seconds}.${body}`).digest("hex"));
   });
 
-  it("tries again", async () => {
+  it("retries", async () => {
     statuses = [503, 500];
     await (await open()).turn("hello");
     await eventually("a delivery", () => deliveries.length === 3);
     expect(new Set(deliveries.map(({ body }) => body)).size).to.equal(1);
   });
 
-  it("is counted and named when it fails for good, and holds up no answer", async () => {
+  it("counts and names a failed delivery, and delays no answer", async () => {
     statuses = [500, 500];
     const one = await open({ attempts: 2 });
     expect(await one.turn("hello")).to.include({ success: true });
@@ -81,7 +81,7 @@ describe("the example signed_webhook", () => {
     expect(JSON.stringify(one.logs)).not.to.include(SECRET);
   });
 
-  it("stops trying when it is switched off", async () => {
+  it("stops retrying when disabled", async () => {
     statuses = [500, 500, 500, 500];
     const one = await open({ attempts: 4 });
     await one.turn("hello");

@@ -9,7 +9,7 @@ const NAMES = readdirSync(FOLDER, { withFileTypes: true }).filter((entry) => ent
 
 describe("the example plugins", () => {
   for (const { name } of NAMES) {
-    it(`${name} is one file of less than 80 lines, on the public API alone`, () => {
+    it(`${name} is one file of less than 80 lines, using only the public API`, () => {
       expect(readdirSync(new URL(`${name}/src/`, FOLDER))).to.deep.equal(["index.ts"]);
       const source = readFileSync(new URL(`${name}/src/index.ts`, FOLDER), "utf8");
       expect(source.split("\n").length).to.be.below(80);
@@ -18,14 +18,14 @@ describe("the example plugins", () => {
         expect(from).to.match(/^(@claudeway\/core|node:.*|\.\.\/config\.schema\.json)$/);
     });
 
-    it(`${name} is told of on the page of examples`, () => {
+    it(`${name} is described in the README of examples`, () => {
       expect(readFileSync(new URL("README.md", FOLDER), "utf8")).to.include(
         `[\`${name}\`](${name}/src/index.ts)`,
       );
     });
   }
 
-  it("take the settings that the page of examples shows", () => {
+  it("accept the settings in the README of examples", () => {
     const page = readFileSync(new URL("README.md", FOLDER), "utf8");
     const { plugins } = parse(/^```toml\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "");
     const sections = Object.entries(isObject(plugins) ? plugins : {});

@@ -1,13 +1,13 @@
-// Controls, invisible and bidirectional characters, private use, lone surrogates; blanks other than the space; fillers
+// Control, invisible, bidirectional and private-use characters, lone surrogates; white space other than the space; fillers
 // that count as letters; the blank braille pattern.
 const HIDDEN = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Z}/u;
 
-/** Whether a text holds characters that do not show, or that change how their neighbours show. */
+/** Whether a text contains characters that are invisible, or that change how their neighbours are shown. */
 export function hasHidden(text: string): boolean {
   return HIDDEN.test(text);
 }
 
-/** The text with such characters spelled out, for messages. */
+/** The text with such characters written out, for messages. */
 export function spelledOut(text: string): string {
   return [...text].map((char) => (HIDDEN.test(char) ? `\\u{${codePoint(char)}}` : char)).join("");
 }

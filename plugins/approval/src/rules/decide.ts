@@ -10,13 +10,13 @@ import { decideShellCall } from "./shell-call.js";
 import { type Reach, reachOf } from "./tools.js";
 import type { Match, ProtectedPaths, Ruling, ToolCall } from "./types.js";
 
-/** A person can wait longer than the gateway's other work: after this long, in ms, a call is asked. */
+/** After this time, in ms, a call goes to a person: the gateway's other work must not wait for the rules. */
 const DEADLINE_MS = 2_000;
 
 /**
- * Says what the rules make of a tool call. What is protected is refused before any rule; then the first rule that
- * matches decides; where none does, reading in the workdir and what has no effect is allowed, and the rest asked. So is
- * a call that takes longer than `deadlineMs` to be decided, on a file system that does not answer, say.
+ * Decides a tool call. Protected places are refused before any rule. Then the first matching rule decides. Without a match,
+ * reading in the workdir and calls without effect are allowed, and all others are asked. A call that cannot be decided
+ * within `deadlineMs`, for example because a file system hangs, is asked too.
  */
 export async function decide(
   call: ToolCall,
@@ -93,12 +93,12 @@ function matchOf({ pattern: { scope } }: Rule, { tool, input }: ToolCall, reach:
   }
 }
 
-/** The CLI takes `/review`, and spaces around a name. Its letter case counts, but here nothing hangs on that. */
+/** The CLI accepts `/review`, and spaces around a name. It is case-sensitive, which does not matter here. */
 function asTheCliReads(name: string): string {
   return name.trim().replace(/^\//, "").toLowerCase();
 }
 
-/** A text that may be a path, a bare name too, or a URL of one. What stands in several words, or lines, is prose. */
+/** A text that may be a path, a bare name, or a file URL. Text with several words or lines is prose. */
 function pathIn(text: string): string[] {
   if (/^(?:[~./][^\n]*|[^\n]*\/[^\n]*|\S{1,255})$/.test(text) && !/^file:/i.test(text)) return [text];
   return /^file:/i.test(text) && URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];

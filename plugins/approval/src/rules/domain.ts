@@ -1,6 +1,6 @@
 import { hasHidden } from "./characters.js";
 
-/** A host name, or with `*.` in front all below one. */
+/** A host name, or with a leading `*.` all of its subdomains. */
 export interface DomainPattern {
   readonly host: string;
   readonly below: boolean;
@@ -8,13 +8,14 @@ export interface DomainPattern {
 
 const HOST = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
-/** Reads `domain:example.org` or `domain:*.example.org`; throws an Error that says what is wrong with it. */
+/** Parses `domain:example.org` or `domain:*.example.org`. Throws an Error that explains what is wrong. */
 export function parseDomainPattern(text: string): DomainPattern {
   const name = /^domain:(.*)$/s.exec(text)?.[1]?.toLowerCase();
-  if (name === undefined) throw new Error("it takes a domain, as in WebFetch(domain:example.org)");
+  if (name === undefined)
+    throw new Error("the pattern must name a domain, as in WebFetch(domain:example.org)");
   const below = name.startsWith("*.");
   const host = below ? name.slice(2) : name;
-  if (!HOST.test(host)) throw new Error(`${JSON.stringify(host)} is no domain name`);
+  if (!HOST.test(host)) throw new Error(`the domain must be a host name, got ${JSON.stringify(host)}`);
   return { host, below };
 }
 
@@ -22,7 +23,7 @@ export function domainMatches({ host, below }: DomainPattern, asked: string): bo
   return below ? asked.endsWith(`.${host}`) : asked === host;
 }
 
-/** The host that a URL leads to; undefined where two readers of it could differ. */
+/** The host of a URL; undefined if two parsers could disagree. */
 export function hostOf(url: string): string | undefined {
   if (hasHidden(url) || /[\s\\]/.test(url) || !/^https?:\/\//i.test(url) || !URL.canParse(url))
     return undefined;

@@ -38,8 +38,8 @@ async function findPlace({ path }: FileReach, { cwd, links }: Ground): Promise<P
 }
 
 /**
- * Whether a file is a part of a folder that is a bare repository, or that lacks only such parts: its settings, its objects
- * and references. `HEAD` itself is among the files that others run.
+ * Whether a file belongs to a folder that is a bare repository, or would become one with it: settings, objects and
+ * references. `HEAD` itself is in the list of files that tools run.
  */
 async function completesRepository(path: string): Promise<boolean> {
   const folders = [dirname(path)];

@@ -2,17 +2,17 @@ import { coversTool } from "./pattern.js";
 import type { Rule } from "./ruleset.js";
 import type { Match, RuleVerdict, Ruling } from "./types.js";
 
-/** What a tool call, or one command of it, is held against. */
+/** The tool call, or one command of it, that rules are compared with. */
 export interface Question {
   readonly tool: string;
   readonly matchOf: (rule: Rule) => Match;
-  /** Where no rule matches. */
+  /** The verdict if no rule matches. */
   readonly otherwise: RuleVerdict;
-  /** Why nothing may be allowed, whatever the rules say; undefined: the rules decide. */
+  /** Why no rule may allow it; undefined if the rules decide. */
   readonly doubtful?: boolean;
 }
 
-/** The first rule that matches decides. A refusal before it that cannot be ruled out turns `allow` into `ask`. */
+/** The first matching rule decides. An earlier deny or ask rule that might match turns `allow` into `ask`. */
 export function firstMatch(rules: readonly Rule[], { tool, matchOf, otherwise, doubtful }: Question): Ruling {
   let doubt: Rule | undefined;
   for (const rule of rules) {

@@ -1,7 +1,7 @@
 /** Literal pieces with "anything" between them: `te*st` is `["te", "st"]`. A single piece has no wildcard. */
 export type Glob = readonly string[];
 
-/** Takes every `*` as a wildcard. */
+/** Treats every `*` as a wildcard. */
 export function toGlob(text: string): Glob {
   return text.split("*");
 }

@@ -4,14 +4,14 @@ import { Bounds } from "./protected.js";
 import type { Rule } from "./ruleset.js";
 import type { ProtectedPaths, ToolCall } from "./types.js";
 
-/** Where a call is made, and what is known of the paths there. */
+/** The location of a call, and what is known about its paths. */
 export interface Ground extends Origin {
-  /** Where relative paths count from. */
+  /** The folder that relative paths are resolved against. */
   readonly cwd: string;
   readonly bounds: Bounds;
 }
 
-/** Looks at what every call is held against: what is protected, and where the rules' own paths lead. */
+/** Collects what every call is compared with: protected places, and the real locations of the rules' paths. */
 export async function groundOf(
   { workdir, cwd = workdir }: ToolCall,
   rules: readonly Rule[],

@@ -2,24 +2,24 @@ import { lstat, readlink, realpath } from "node:fs/promises";
 import { isAbsolute, join, sep } from "node:path";
 
 const MAX_LINKS = 40;
-/** How many names of paths are followed for one call, and how many of them the file system is asked about. */
+/** Maximum path names to follow per call, and maximum file system lookups. */
 const MAX_NAMES = 10_000;
 const MAX_LOOKUPS = 2_000;
-/** No path that a program can open is longer, nor any folder that it counts from. */
+/** The maximum length of a path that a program can open, and of its base folder. */
 const MAX_LENGTH = 8_192;
 
-/** Errors of what is not there, and can't be by that name. */
+/** Errors for paths that do not exist or cannot exist. */
 const MISSING: readonly unknown[] = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"];
 
-/** Names below /dev that mean another file to each process, as all below /proc does. */
+/** Names below /dev that mean a different file for each process, like everything below /proc. */
 const PER_PROCESS: readonly string[] = ["fd", "stdin", "stdout", "stderr"];
 
-/** What stands at a path: a link, with its target; something else; nothing. */
+/** What exists at a path: a link with its target, something else, or nothing. */
 type Standing = { readonly target: string } | "present" | "missing";
 
 /**
- * Where the paths of one call lead. All are followed beforehand, without holding up anybody else, and no part of them
- * twice; what decides asks for the outcome. Beyond a bound nothing is looked at: such a path cannot be told.
+ * Real locations of the paths of one call. All are resolved beforehand, without blocking the event loop, and no part twice.
+ * The number of lookups is bounded: paths beyond it are unknown.
  */
 export class Links {
   readonly #reals = new Map<string, string | undefined>();
@@ -29,8 +29,8 @@ export class Links {
   #closed = false;
 
   /**
-   * Follows every link on the way of absolute paths, also in front of what does not exist yet: a link to a file that
-   * is still to be written leads there as well. The first come first, should there be too many.
+   * Follows every link in absolute paths, including links before a part that does not exist yet: a write through such a link
+   * creates its target. If there are too many, the first ones are resolved.
    */
   async follow(paths: Iterable<string>): Promise<void> {
     for (const path of paths) {
@@ -39,12 +39,12 @@ export class Links {
     }
   }
 
-  /** Where a path that was followed leads; undefined where that cannot be told, or is another place for each process. */
+  /** The real location of a resolved path; undefined if unknown, or different for each process. */
   real(path: string): string | undefined {
     return this.#reals.get(path);
   }
 
-  /** Nobody waits for it any more. */
+  /** The result is no longer needed. */
   close(): void {
     this.#closed = true;
   }
@@ -54,16 +54,16 @@ export class Links {
     try {
       return await this.#walk(path);
     } catch {
-      // A folder that may not be read, say: the way cannot be told, and the call is asked.
+      // For example, an unreadable folder: the location is unknown, and the call is asked.
       return undefined;
     }
   }
 
-  /** From the root on, one name after the other, as the system does. */
+  /** Resolves names one by one from the root, like the system. */
   async #walk(path: string): Promise<string | undefined> {
     const rest = namesOf(path);
     let at: string[] = [];
-    /** How many names there are up to the first that does not exist: nothing below it does. */
+    /** Number of names up to the first missing one: nothing exists below it. */
     let missing = Number.POSITIVE_INFINITY;
     let links = 0;
     for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
@@ -91,14 +91,14 @@ export class Links {
     const known = this.#standing.get(path);
     if (known !== undefined) return known;
     this.#lookupsLeft -= 1;
-    if (this.#lookupsLeft < 0) throw new Error("more names than are looked at");
+    if (this.#lookupsLeft < 0) throw new Error("too many path names");
     const standing = await standingAt(path);
     this.#standing.set(path, standing);
     return standing;
   }
 }
 
-/** Whether a path is a folder or something in it. */
+/** Whether a path is a folder or inside it. */
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
@@ -116,13 +116,13 @@ function isPerProcess([first, second]: readonly string[]): boolean {
   return first === "proc" || (first === "dev" && PER_PROCESS.includes(second ?? ""));
 }
 
-/** Where names are the same in another case, as the folders have them; `there` is what of the path exists. */
+/** On case-insensitive file systems: the names as stored; `there` is the existing part of the path. */
 async function inItsOwnCase(path: string, there: readonly string[]): Promise<string> {
   const folder = there.length === 0 ? sep : sep + there.join(sep);
   return join(await realpath(folder), path.slice(folder.length));
 }
 
-/** The last one first. */
+/** Last one first. */
 function namesOf(path: string): string[] {
   return path
     .split(sep)

@@ -3,18 +3,18 @@ import type { Ground } from "./ground.js";
 import { type Place, placesOf, readingsOf } from "./paths.js";
 import type { Bounds } from "./protected.js";
 
-/** The places that texts may name which are no plain paths, or hold some: `--file=/srv/x`, `a:/srv/x`. */
+/** Places that may be named in texts that are not plain paths: `--file=/srv/x`, `a:/srv/x`. */
 export interface Mentions {
   readonly places: readonly Place[];
-  /** One of them cannot be followed, or there is more than is looked at. */
+  /** One of them cannot be resolved, or there are too many. */
   readonly doubtful: boolean;
 }
 
-/** What is out of bounds among the places that a call mentions. */
+/** Protected places that a call mentions. */
 export interface Trespass {
   /** Why the call is refused. */
   readonly refusal: string | undefined;
-  /** It names a folder around such a place, or a place that cannot be told. */
+  /** It names a folder that contains such a place, or an unknown place. */
   readonly doubtful: boolean;
 }
 
@@ -23,7 +23,7 @@ const MAX_LENGTH = 4_096;
 const MAX_FOLDERS = 16;
 const MAX_TEXTS = 2_000;
 
-/** Looks for places in words that may be paths, counted from each of the folders. */
+/** Finds places in words that may be paths, relative to each of the folders. */
 export async function mentionsIn(
   words: readonly string[],
   folders: readonly string[],
@@ -41,14 +41,14 @@ export async function mentionsIn(
   return { places: places.flatMap((found) => found ?? []), doubtful: tooMuch || places.includes(undefined) };
 }
 
-/** Whether a call may not go where it mentions. */
+/** Whether a call mentions a protected place. */
 export function trespassOf({ places, doubtful }: Mentions, bounds: Bounds): Trespass {
   const refusal = places.map((place) => bounds.refusalOf(place)).find((found) => found !== undefined);
   const isAround = () => places.some((place) => bounds.refusalOfTree(place) !== undefined);
   return { refusal, doubtful: doubtful || isAround() };
 }
 
-/** Folders that relative paths may count from once the shell has been told to go there, in whatever order it does. */
+/** Folders that relative paths may be resolved against after `cd`, in any order. */
 export function foldersOf(commands: readonly (readonly (string | undefined)[])[], cwd: string): string[] {
   const folders = new Set([cwd]);
   for (const [name, ...rest] of commands) {
@@ -60,7 +60,7 @@ export function foldersOf(commands: readonly (readonly (string | undefined)[])[]
   return [...folders].slice(0, MAX_FOLDERS);
 }
 
-/** Every text in an input, at any depth, names too; `whole` is false where there are more than are looked at. */
+/** All texts in an input, at any depth, including names; `whole` is false if there are too many. */
 export function textsIn(input: unknown): { readonly texts: readonly string[]; readonly whole: boolean } {
   const texts: string[] = [];
   const open: unknown[] = [input];

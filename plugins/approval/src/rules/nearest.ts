@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** The one of the names that a word is probably meant to be: at most two letters away. Undefined where none is near. */
+/** The name that a misspelled word probably means: at most two edits away. Undefined if none is close. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   const [best] = names
     .map((name) => ({ name, distance: distance(word.toLowerCase(), name.toLowerCase()) }))

@@ -6,16 +6,16 @@ import { isWithin, type Links } from "./links.js";
 import type { Place } from "./paths.js";
 import type { Match } from "./types.js";
 
-/** A path with wildcards, taken apart: a folder without any, then one glob a segment; `**` is any number of them. */
+/** A parsed path pattern: a literal folder, then one glob per segment; `**` matches any number of segments. */
 export interface PathPattern {
-  /** Absolute, or undefined: counts from the workdir. */
+  /** Absolute; undefined if relative to the workdir. */
   readonly root: string | undefined;
   /** The literal folders below the root. */
   readonly base: readonly string[];
   readonly globs: readonly (Glob | "**")[];
 }
 
-/** What relative patterns count from, and where their folders lead. */
+/** The base of relative patterns, and the real locations of their folders. */
 export interface Origin {
   readonly workdir: string;
   readonly links: Links;
@@ -23,15 +23,15 @@ export interface Origin {
 
 const UNKNOWN = /[?[\]{}!\\]/;
 
-/** Reads a pattern; throws an Error that says what is wrong with it. */
+/** Parses a pattern. Throws an Error that explains what is wrong. */
 export function parsePathPattern(text: string): PathPattern {
   const unknown = UNKNOWN.exec(text);
-  if (unknown) throw new Error(`${unknown[0]} has no meaning in a path pattern; it takes * and **`);
+  if (unknown) throw new Error(`a path pattern must use no wildcards but * and **, got ${unknown[0]}`);
   const { root, rest } = anchor(text);
   const segments = rest.split("/").filter((segment) => segment !== "" && segment !== ".");
-  if (segments.includes("..")) throw new Error("a path pattern takes no ..");
+  if (segments.includes("..")) throw new Error("a path pattern must not contain ..");
   if (segments.some((segment) => segment.includes("**") && segment !== "**")) {
-    throw new Error("** stands for whole folders: it has a segment to itself");
+    throw new Error("** must be a whole segment of the path");
   }
   const wild = segments.findIndex((segment) => segment.includes("*"));
   const split = wild === -1 ? segments.length : wild;
@@ -45,14 +45,15 @@ export function parsePathPattern(text: string): PathPattern {
 function anchor(text: string): { root: string | undefined; rest: string } {
   if (text.startsWith("/")) return { root: sep, rest: text };
   if (text === "~" || text.startsWith("~/")) return { root: homedir(), rest: text.slice(1) };
-  if (text.startsWith("~")) throw new Error("~ stands for the gateway's own home folder only: ~/…");
-  // As in .gitignore: a bare name counts wherever it turns up.
+  if (text.startsWith("~"))
+    throw new Error("~ must be followed by /; only the gateway's own home folder is supported: ~/…");
+  // As in .gitignore: a bare name matches at any depth.
   return { root: undefined, rest: text.replace(/\/$/, "").includes("/") ? text : `**/${text}` };
 }
 
 /**
- * Whether the place is surely among those that the pattern names: the real one counts, the pattern's own links
- * followed too. With `tree`, all below the place has to be.
+ * Whether the pattern certainly matches the real place, with the pattern's own links resolved. With `tree`, it must match
+ * everything below the place.
  */
 export function surelyNames(
   pattern: PathPattern,
@@ -67,8 +68,8 @@ export function surelyNames(
 }
 
 /**
- * Whether a wildcard alone leads to something that others run: `Edit(./**)` is not meant for `.git/hooks`, since what
- * stands there runs with the next `git status` that a rule allows.
+ * Whether only a wildcard leads to a file that tools run: `Edit(./**)` must not match `.git/hooks`, because such a hook runs
+ * with the next `git status` that a rule allows.
  */
 export function stumblesOnRunFiles(
   pattern: PathPattern,
@@ -81,7 +82,7 @@ export function stumblesOnRunFiles(
   return runNamesIn(below(real, base)).some((name) => !named.includes(name));
 }
 
-/** Whether the pattern names the place by any of its names, or a folder that it is in; `maybe`: something in it. */
+/** Whether the pattern matches any name of the place, or a folder around it; `maybe` if it matches something inside. */
 export function namesAtAll(
   pattern: PathPattern,
   place: Place,
@@ -104,7 +105,7 @@ export function namesAtAll(
   return found;
 }
 
-/** The folder that a pattern's wildcards count from, for `Links` to follow. */
+/** The folder before a pattern's wildcards, for `Links` to resolve. */
 export function baseOf({ root, base }: PathPattern, workdir: string): string {
   return normalize(join(root ?? workdir, ...base));
 }
@@ -113,7 +114,7 @@ function below(path: string, base: string): string[] {
   return path.slice(base.length).split(sep).filter(Boolean);
 }
 
-// There, two spellings can be one file. A refusal may err on that side; an allowance never does.
+// There, two spellings can be the same file. A refusal may match too much; an allowance must not.
 function folded(path: string): string {
   return process.platform === "darwin" ? path.toLowerCase() : path;
 }
@@ -122,13 +123,13 @@ function reachesDown(glob: Glob | "**"): boolean {
   return glob === "**" || hasWildcard(glob);
 }
 
-/** Linear in both, whatever the pattern. */
+/** Linear in both, for any pattern. */
 function segmentsMatch(
   globs: PathPattern["globs"],
   segments: readonly string[],
   what: "the whole" | "or a folder around it" = "the whole",
 ): boolean {
-  // Places in the pattern that can be reached by what was read so far.
+  // Positions in the pattern that are reachable so far.
   let reached = spread(new Set([0]), globs);
   for (const segment of segments) {
     if (what !== "the whole" && reached.has(globs.length)) return true;

@@ -3,25 +3,25 @@ import { isAbsolute, join, resolve, sep } from "node:path";
 import { hasHidden } from "./characters.js";
 import type { Links } from "./links.js";
 
-/** A path as it was written, made absolute, and where it leads. */
+/** A path as written, made absolute, and its real location. */
 export interface Place {
   readonly written: string;
   readonly real: string;
 }
 
-/** Finds the place that a tool's path names; undefined where that cannot be told for sure. */
+/** Resolves a tool's path; undefined if uncertain. */
 export function placeOf(path: string, cwd: string, links: Links): Place | undefined {
-  // The CLI composes what was decomposed and trims: the file that it opens may be another one.
+  // The CLI normalises and trims the path, so it may open another file.
   if (path === "" || path !== path.trim() || path !== path.normalize("NFC") || hasHidden(path))
     return undefined;
   const [place, other] = placesOf(path, cwd, links) ?? [];
-  // Where `..` comes after a link, it depends on the reader which file is meant.
+  // For `..` after a link, programs disagree on the file.
   return other === undefined ? place : undefined;
 }
 
 /**
- * The places that a path may name, letter by letter as a program opens it: `..` is taken off the text by some, and by
- * the system off the folder that a link before it leads to. Undefined where the way cannot be followed.
+ * The places that a path may mean for a program: some remove `..` from the text, while the system applies it to the target of
+ * a link before it. Undefined if the path cannot be resolved.
  */
 export function placesOf(path: string, cwd: string, links: Links): Place[] | undefined {
   const [written = "", ...others] = readingsOf(path, cwd);
@@ -34,7 +34,7 @@ export function placesOf(path: string, cwd: string, links: Links): Place[] | und
   return [...reals].map((real) => ({ written, real }));
 }
 
-/** The absolute paths that a path may be read as, for `Links` to follow. */
+/** The absolute paths that a path may mean, for `Links` to resolve. */
 export function readingsOf(path: string, cwd: string): readonly [string, ...string[]] {
   const whole = untilded(path);
   const written = resolve(cwd, whole);

@@ -5,14 +5,14 @@ import type { Place } from "./paths.js";
 import type { ProtectedPaths } from "./types.js";
 
 const OWN = "This is one of the gateway's own files: its configuration, its ledger or its logs.";
-const OTHER = "This belongs to another session: stay in your own working directory.";
-const HOLDS = "This folder holds files of the gateway or of other sessions: name a narrower one.";
+const OTHER = "This belongs to another session. Stay in your own working directory.";
+const HOLDS = "This folder contains files of the gateway or of other sessions. Use a more specific folder.";
 const NAMES = "This names one of the gateway's own files: its configuration, its ledger or its logs.";
 
-/** The folders that the gateway makes are named after their sessions. */
+/** Folders that the gateway creates are named after their sessions. */
 const SESSION_FOLDER = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-/** What a turn in this workdir may not touch, whatever the rules say. Every path counts as written and as it leads. */
+/** Places that a turn in this workdir may not touch, whatever the rules say. Checks paths as written and as resolved. */
 export class Bounds {
   readonly #own: readonly string[];
   readonly #bases: readonly string[];
@@ -22,7 +22,7 @@ export class Bounds {
     workdir: string,
     { own, workdirs }: ProtectedPaths,
     links: Links,
-    /** Whether there are folders of sessions in the base folder; looked at only where the turn works in that itself. */
+    /** Whether the base folder contains folders of sessions; checked only if the turn works in the base folder. */
     private readonly besideSessions: boolean,
   ) {
     const spellings = (path: string) => [...new Set([path, links.real(path) ?? path])];
@@ -39,23 +39,23 @@ export class Bounds {
     return new Bounds(workdir, guarded, links, shared && (await hasSessions(workdirs)));
   }
 
-  /** Why a place is out of bounds; undefined if it is not. */
+  /** Why a place is protected; undefined if it is not. */
   refusalOf({ written, real }: Place): string | undefined {
     const paths = [...new Set([written, real])];
     if (paths.some((path) => this.#isOwn(path))) return OWN;
     return paths.some((path) => this.#isOthers(path)) ? OTHER : undefined;
   }
 
-  /** Why all below a folder may not be searched; undefined if it may. */
+  /** Why a folder may not be searched recursively; undefined if it may. */
   refusalOfTree({ real }: Place): string | undefined {
     if (this.#own.some((own) => isWithin(own, real))) return HOLDS;
     if (!this.#bases.some((base) => isWithin(base, real))) return undefined;
-    // A one-shot task works in the base folder itself, which is nobody else's as long as no session has a folder there.
+    // A task works in the base folder itself, which it owns as long as no session has a folder there.
     const shared = this.#bases.includes(real) && this.#homes.includes(real);
     return shared && !this.besideSessions ? undefined : HOLDS;
   }
 
-  /** Why a text in whatever language is refused: it spells out one of the gateway's own paths. */
+  /** Why a text in any language is refused: it contains one of the gateway's own paths. */
   refusalOfText(text: string): string | undefined {
     const own = this.#own.filter((path) => !this.#homes.some((home) => isWithin(home, path)));
     return own.some((path) => holdsPath(text, path)) ? NAMES : undefined;
@@ -84,7 +84,7 @@ async function hasSessions(base: string): Promise<boolean> {
     for await (const { name } of await opendir(base)) if (SESSION_FOLDER.test(name)) return true;
     return false;
   } catch {
-    // What can't be listed may hold any.
+    // A folder that cannot be listed may contain some.
     return true;
   }
 }

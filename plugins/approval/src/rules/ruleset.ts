@@ -1,7 +1,7 @@
 import { type Pattern, parsePattern, tooWideToAllow } from "./pattern.js";
 import type { RuleVerdict } from "./types.js";
 
-/** A rule as the configuration has it: one of the three, and with `deny` a message for the model. */
+/** A rule of the configuration: one of the three verdicts, and with `deny` an optional message for the model. */
 export interface RuleConfig {
   readonly allow?: string;
   readonly ask?: string;
@@ -9,16 +9,16 @@ export interface RuleConfig {
   readonly message?: string;
 }
 
-/** A rule, checked. */
+/** A validated rule. */
 export interface Rule {
-  /** As it is shown: `deny Bash(rm *)`. */
+  /** Its display name: `deny Bash(rm *)`. */
   readonly name: string;
   readonly verdict: RuleVerdict;
   readonly pattern: Pattern;
   readonly message: string | undefined;
 }
 
-/** Checks the rules; throws an Error of one line that names the first wrong one and says what it takes. */
+/** Validates the rules. Throws a one-line Error that names the first invalid rule and what is allowed. */
 export function compileRules(rules: readonly RuleConfig[]): readonly Rule[] {
   return rules.map((rule, index) => {
     try {
@@ -32,8 +32,8 @@ export function compileRules(rules: readonly RuleConfig[]): readonly Rule[] {
 
 function compileRule({ allow, ask, deny, message }: RuleConfig): Rule {
   const given = Object.entries({ allow, ask, deny }).filter(([, pattern]) => pattern !== undefined);
-  if (given.length !== 1) throw new Error("a rule has exactly one of allow, ask and deny");
-  if (message !== undefined && deny === undefined) throw new Error("a message goes with deny");
+  if (given.length !== 1) throw new Error("a rule must have exactly one of allow, ask and deny");
+  if (message !== undefined && deny === undefined) throw new Error("message is allowed only with deny");
   const verdict = allow !== undefined ? "allow" : ask !== undefined ? "ask" : "deny";
   const pattern = parsePattern(allow ?? ask ?? deny ?? "");
   const tooWide = verdict === "allow" ? tooWideToAllow(pattern) : undefined;

@@ -9,10 +9,10 @@ import { allowCovers, refusalMeans } from "./shell/refusal.js";
 import { NOTHING, readScript, type Script, type SimpleCommand } from "./shell/script.js";
 import type { Match, Ruling, ToolCall } from "./types.js";
 
-/** Fields of the Bash tool that change nothing about what is run, or that are looked at here. */
+/** Fields of the Bash tool that do not affect what runs, or that are checked here. */
 const HARMLESS_FIELDS: readonly string[] = ["command", "description", "timeout", "timeout_ms"];
 
-/** Those that are known besides; what another one does, a newer CLI knows, and it may be more than to run the command. */
+/** Other known fields. An unknown field of a newer CLI may change what runs. */
 const KNOWN_FIELDS: readonly string[] = [
   ...HARMLESS_FIELDS,
   "run_in_background",
@@ -20,8 +20,8 @@ const KNOWN_FIELDS: readonly string[] = [
 ];
 
 /**
- * Decides a call that runs a shell command. Each simple command in it is held against the rules by itself; one that is
- * denied denies the call, one that is asked makes it asked, and it is allowed when every one is.
+ * Decides a call that runs a shell command. The rules apply to each simple command in it. One denied command denies the call,
+ * one asked command makes the call asked, and the call is allowed only if all commands are.
  */
 export async function decideShellCall(
   call: ToolCall,
@@ -46,14 +46,14 @@ export async function decideShellCall(
     return firstMatch(rules, {
       tool: call.tool,
       matchOf: (rule) => matchOf(rule, one, unread, isPlain, call.tool),
-      // What is nested is run by a command that is decided itself, and allowed only if it is named whole.
+      // A nested command is run by a command that is decided itself, and allowed only if a rule names all of it.
       otherwise: one.nested ? "allow" : "ask",
       doubtful: doubtful || isUnusual(call.input),
     });
   });
   const ruling = strictest(rulings);
   if (ruling.verdict !== "allow") return ruling;
-  // What the repository's settings name runs with it: nobody has allowed that.
+  // Programs named in the repository's settings would run too, and no rule has allowed those.
   if (await mayRunRepositoryCode(command, ground.cwd)) return { verdict: "ask" };
   return touchesRefused(mentions.places, rules, ground) ?? ruling;
 }
@@ -67,7 +67,7 @@ function unreadable({ tool }: ToolCall): Parameters<typeof firstMatch>[1] {
   };
 }
 
-/** @param unread whether the command may run more than can be told */
+/** @param unread whether the command may run more than is visible */
 function matchOf(
   { verdict, pattern }: Rule,
   command: SimpleCommand,
@@ -76,7 +76,7 @@ function matchOf(
   tool: string,
 ): Match {
   const { scope } = pattern;
-  // A rule for Bash refuses the like of it in other tools that run commands, but allows only Bash.
+  // A deny or ask rule for Bash also applies to other tools that run commands; an allow rule applies only to Bash.
   if (verdict === "allow" && pattern.tool !== tool) return "no";
   if (scope.kind !== "shell") return "yes";
   if (verdict === "allow") return isPlain && allowCovers(scope.shell, command) ? "yes" : "no";
@@ -84,7 +84,7 @@ function matchOf(
   return match === "no" && unread ? "maybe" : match;
 }
 
-/** Whether a rule allows just this command, so that somebody has read all of it. */
+/** Whether a rule allows exactly this command, so that its author has read all of it. */
 function namesWhole({ verdict, pattern: { scope } }: Rule, command: SimpleCommand): boolean {
   return (
     verdict === "allow" && scope.kind === "shell" && scope.shell.literal && allowCovers(scope.shell, command)
@@ -108,7 +108,7 @@ function strictest(rulings: readonly Ruling[]): Ruling {
   return found("deny") ?? found("ask") ?? found("allow") ?? { verdict: "ask" };
 }
 
-/** A command that names a file which a rule keeps from the file tools is asked, whatever allows the command. */
+/** A command that names a file that a rule denies to the file tools is asked, whatever rule allows the command. */
 function touchesRefused(
   places: readonly Place[],
   rules: readonly Rule[],

@@ -1,8 +1,8 @@
 import type { ToolCall } from "./types.js";
 
-/** What a call reaches for. */
+/** The target of a call. */
 export type Reach =
-  /** A file; with `tree`, all below it. `path` is undefined where it is missing or cannot be told. */
+  /** A file; with `tree`, everything below it. `path` is undefined if it is missing or unknown. */
   | { readonly kind: "read" | "write"; readonly path: string | undefined; readonly tree: Tree }
   | { readonly kind: "shell"; readonly command: string | undefined }
   | { readonly kind: "fetch"; readonly url: string | undefined }
@@ -10,19 +10,19 @@ export type Reach =
   | { readonly kind: "none" }
   | { readonly kind: "unknown" };
 
-/** Whether one file is meant, the names in a folder, or all that is in its files. */
+/** The extent of the target: one file, the names in a folder, or the contents of its files. */
 export type Tree = "file" | "names" | "contents";
 
-/** Tools that only read files; a rule for `Read` covers them all, as in the CLI. */
+/** Tools that only read files; a rule for `Read` covers all of them, as in the CLI. */
 export const READING: readonly string[] = ["Read", "NotebookRead", "Grep", "Glob", "LS"];
 
-/** Tools that change files; a rule for `Edit` covers them all, as in the CLI. */
+/** Tools that change files; a rule for `Edit` covers all of them, as in the CLI. */
 export const EDITING: readonly string[] = ["Edit", "Write", "MultiEdit", "NotebookEdit"];
 
-/** Tools that run a shell command; those of `Bash` are refused to the others too. */
+/** Tools that run a shell command; deny and ask rules for `Bash` apply to all of them. */
 export const RUNNING: readonly string[] = ["Bash", "Monitor"];
 
-/** Lists, plans and the session's own background work: they reach nothing, or end what was decided before. */
+/** Lists, plans and the session's background work: without effect, or they end something that was allowed before. */
 const WITHOUT_EFFECT: readonly string[] = [
   ...["TodoWrite", "TodoRead", "TaskCreate", "TaskGet", "TaskUpdate", "TaskList"],
   ...["TaskOutput", "AgentOutputTool", "BashOutput", "TaskStop", "KillShell", "KillBash"],
@@ -61,13 +61,13 @@ export const ASKED: readonly string[] = [
   ],
 ];
 
-/** Every tool that is known here by name. */
+/** All known tools. */
 export const KNOWN: readonly string[] = [
   ...[READING, EDITING, RUNNING, WITHOUT_EFFECT, ASKED].flat(),
   ...["Agent", "Task"],
 ];
 
-/** Says what a call reaches for; what is not known here is `unknown`. */
+/** The target of a call; `unknown` for unknown tools. */
 export function reachOf(call: ToolCall): Reach {
   const { tool, input } = call;
   switch (tool) {
@@ -108,7 +108,7 @@ function pathOrHere(value: unknown): string | undefined {
   return value === undefined ? "." : text(value);
 }
 
-/** The folder that a Glob starts from: its pattern may be absolute, or climb. */
+/** The start folder of a Glob: its pattern may be absolute, or contain `..`. */
 function globRoot({ pattern, path }: ToolCall["input"]): string | undefined {
   const glob = text(pattern);
   const folder = pathOrHere(path);
@@ -117,7 +117,7 @@ function globRoot({ pattern, path }: ToolCall["input"]): string | undefined {
   const wild = segments.findIndex((segment) => /[*?[\]{}()!@+|\\]/.test(segment));
   const fixed = wild === -1 ? segments.slice(0, -1) : segments.slice(0, wild);
   const rest = segments.slice(fixed.length);
-  // `*/../..` climbs, and so may braces that hold a slash, and `.{.,}/`.
+  // `*/../..` leaves the folder, and so may braces with a slash, and `.{.,}/`.
   const folders = rest.slice(0, -1);
   if (rest.some((segment) => /\.\.|[(\\]/.test(segment) || !hasWholeBraces(segment))) return undefined;
   if (folders.some((segment) => /^[.[{?]/.test(segment) && /\..*[[{]|[[{].*\./.test(segment)))
@@ -131,7 +131,7 @@ function hasWholeBraces(segment: string): boolean {
   return segment.split("{").length === segment.split("}").length;
 }
 
-/** What says nothing of where a subagent runs, and with which permissions. */
+/** Fields that do not affect where a subagent runs, or its permissions. */
 const OF_THE_TASK: readonly string[] = [
   ...[
     "description",
@@ -146,7 +146,7 @@ const OF_THE_TASK: readonly string[] = [
   ],
 ];
 
-/** A subagent's own calls are decided one by one; elsewhere than here they are not. */
+/** A subagent's own calls are decided one by one, unless it runs elsewhere. */
 function startsHere(input: ToolCall["input"]): boolean {
   const { mode } = input;
   const isKnown = Object.entries(input).every(

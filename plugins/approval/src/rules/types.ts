@@ -4,30 +4,30 @@ export interface ToolCall {
   readonly input: Readonly<Record<string, unknown>>;
   /** The turn's working directory, absolute. */
   readonly workdir: string;
-  /** Where the CLI's shell stands at the moment, which relative paths count from; the workdir unless given. */
+  /** The current directory of the CLI's shell, to which paths are relative; the workdir by default. */
   readonly cwd?: string | undefined;
 }
 
 export type RuleVerdict = "allow" | "ask" | "deny";
 
-/** What the rules say of a call. */
+/** The rules' decision on a call. */
 export interface Ruling {
   readonly verdict: RuleVerdict;
-  /** The rule that decided, as `deny Bash(rm *)`; none where a default did. */
+  /** The rule that decided, such as `deny Bash(rm *)`; none if a default did. */
   readonly rule?: string;
-  /** With "deny": what the model is told. */
+  /** With "deny": the reason for the model. */
   readonly message?: string;
 }
 
-/** What no rule can unlock. All paths absolute. */
+/** Places that no rule can unlock. All paths are absolute. */
 export interface ProtectedPaths {
-  /** The gateway's own: configuration file, data folder, log folder. */
+  /** The gateway's configuration file, data folder and log folder. */
   readonly own: readonly string[];
-  /** The base folder of the workdirs. What is below it belongs to the session whose workdir it is. */
+  /** The base folder of the workdirs. Each folder below it belongs to the session that works in it. */
   readonly workdirs: string;
 }
 
-/** `maybe`: it cannot be ruled out, so a refusal makes the call at least asked, and an allowance does not count. */
+/** `maybe`: a match cannot be ruled out, so a deny rule makes the call asked, and an allow rule does not apply. */
 export type Match = "yes" | "maybe" | "no";
 
 /** The strongest of several. */

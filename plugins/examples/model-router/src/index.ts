@@ -1,7 +1,7 @@
 import { definePlugin, type TurnInfo, type TurnPlan } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
-/** An entry of `[[plugins.model_router.routes]]`: where a turn goes that fits every condition. */
+/** An entry of `[[plugins.model_router.routes]]`: the model for turns that match all conditions. */
 export interface Route {
   readonly model: string;
   readonly asked_for?: string;
@@ -10,12 +10,12 @@ export interface Route {
   readonly max_budget_usd?: number;
 }
 
-/** The `[plugins.model_router]` section, checked. */
+/** The `[plugins.model_router]` section, validated. */
 export interface ModelRouterConfig {
   readonly routes: readonly Route[];
 }
 
-/** Waterfall: what the tap returns is the turn that runs; the taps of later plugins may still change it. */
+/** Waterfall: the returned plan is the turn that runs; taps of later plugins can still change it. */
 export default definePlugin<ModelRouterConfig>({
   name: "model_router",
   apiVersion: 1,

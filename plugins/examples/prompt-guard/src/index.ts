@@ -1,7 +1,7 @@
 import { definePlugin, Refusal } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
-/** The `[plugins.prompt_guard]` section, checked and with its defaults. */
+/** The `[plugins.prompt_guard]` section, validated, with defaults. */
 export interface PromptGuardConfig {
   readonly max_chars: number;
   readonly rules: readonly { readonly pattern: string; readonly reason: string }[];
@@ -16,7 +16,7 @@ export default definePlugin<PromptGuardConfig>({
     const compiled = rules.map(({ pattern, reason }) => ({ pattern: new RegExp(pattern, "iu"), reason }));
     kernel.hooks.beforeExecute.tap("guard", ({ prompt }, turn) => {
       if (prompt.length > max_chars) {
-        throw new Refusal(413, `the prompt has ${prompt.length} characters; at most ${max_chars} are taken`);
+        throw new Refusal(413, `the prompt must be at most ${max_chars} characters, got ${prompt.length}`);
       }
       const broken = compiled.find(({ pattern }) => pattern.test(prompt));
       if (broken === undefined) return;

@@ -4,15 +4,15 @@ import { sep } from "node:path";
 import { definePlugin, type SpawnPlan } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
-/** The `[plugins.run_as.container]` section, checked and with its defaults; `claude` is the CLI in the image. */
+/** The `[plugins.run_as.container]` section, validated, with defaults; `claude` is the CLI in the image. */
 export type Container = Readonly<{ image: string; claude: string; args: readonly string[] }> & {
   readonly engine: "docker" | "podman";
 };
 
-/** The `[plugins.run_as]` section: a user (and a group, named as the user unless set), or a container. */
+/** The `[plugins.run_as]` section: a user (and a group, by default with the user's name), or a container. */
 export type RunAsConfig = Readonly<{ user?: string; group?: string; container?: Container }>;
 
-/** Waterfall: puts another program before the CLI. */
+/** Waterfall: runs the CLI through another program. */
 export default definePlugin<RunAsConfig, "control">({
   name: "run_as",
   apiVersion: 1,
@@ -24,13 +24,13 @@ export default definePlugin<RunAsConfig, "control">({
       kernel.notice(`run_as: the CLI runs in ${container.image}, by ${container.engine}`);
     } else if (user !== undefined) {
       if (process.getuid?.() !== 0)
-        throw new Error("plugins.run_as.user: only root can run the CLI as somebody else");
+        throw new Error("plugins.run_as.user requires the gateway to run as root");
       const [uid, gid] = [idOf(user, "-u"), idOf(user, "-g")];
       const { workdirs } = kernel.control.paths;
       kernel.hooks.spawn.tap("user", ({ command, args, ...plan }) => {
         if (plan.cwd === workdirs || plan.cwd.startsWith(workdirs + sep)) handOver(plan.cwd, uid, gid);
         const drop = [`--reuid=${user}`, `--regid=${group}`, "--init-groups", "--no-new-privs", "--"];
-        // `setpriv` becomes the CLI: the pid stays the same, so the gateway can end it.
+        // `setpriv` becomes the CLI with the same pid, so the gateway can end it.
         return { ...plan, uid, command: "setpriv", args: [...drop, command, ...args] };
       });
       kernel.notice(`run_as: the CLI runs as ${user}`);
@@ -44,13 +44,13 @@ function idOf(user: string, which: "-u" | "-g"): number {
   throw new Error(`plugins.run_as.user must be a user of this machine, got ${JSON.stringify(user)}`);
 }
 
-/** A folder that the gateway made is root's, and the CLI is to write there. One that a caller named stays whose it is. */
+/** A folder that the gateway created belongs to root, but the CLI must write there. A caller's folder keeps its owner. */
 function handOver(folder: string, uid: number, gid: number): void {
   const found = lstatSync(folder, { throwIfNoEntry: false });
   if (found?.isDirectory() && found.uid === 0) lchownSync(folder, uid, gid);
 }
 
-/** Variables go in by their names alone: their values would be seen in the list of processes. */
+/** Variables are passed by name only: their values would be visible in the process list. */
 function inContainer(plan: SpawnPlan, { engine, image, claude, args }: Container): SpawnPlan {
   const { cwd, env } = plan;
   const folders = [cwd, ...[env["CLAUDE_CONFIG_DIR"] ?? []].flat()];
@@ -61,7 +61,7 @@ function inContainer(plan: SpawnPlan, { engine, image, claude, args }: Container
   return { ...plan, command: engine, args: [...run, ...volumes, ...variables, ...args, image, claude] };
 }
 
-/** The gateway adds it to every child of its own, and ends what carries it. */
+/** The gateway adds it to all of its children, and ends processes that have it. */
 const MARK = "CLAUDEWAY_PROCESS";
 /** The image has its own. */
 const OWN = new Set(["PATH", "HOME", "HOSTNAME", "PWD", "SHELL", "USER", "LOGNAME"]);

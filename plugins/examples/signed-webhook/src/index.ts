@@ -3,19 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
-/** The `[plugins.signed_webhook]` section, checked and with its defaults. */
+/** The `[plugins.signed_webhook]` section, validated, with defaults. */
 export interface SignedWebhookConfig {
   readonly url: string;
   readonly secret: string;
   readonly attempts: number;
 }
 
-/** How long the receiver may take, in ms. All attempts together stay below a tap's deadline of 10 s. */
+/** Timeout of one attempt, in ms. All attempts together stay below a tap's deadline of 10 s. */
 const ANSWER_MS = 2000;
-/** Before the second attempt, in ms; twice as long before each further one. */
+/** Pause before the second attempt, in ms; doubled for each further one. */
 const PAUSE_MS = 100;
 
-/** An observer: no answer waits for it; a delivery that fails is logged with the plugin's name, and counted. */
+/** An observer: no answer waits for it. A failed delivery is logged with the plugin's name, and counted. */
 export default definePlugin<SignedWebhookConfig>({
   name: "signed_webhook",
   apiVersion: 1,
@@ -26,7 +26,7 @@ export default definePlugin<SignedWebhookConfig>({
       const headers = { "content-type": "application/json", "x-claudeway-signature": sign(body, secret) };
       for (let attempt = 1; ; attempt++) {
         const problem = await post(url, { body, headers, signal: kernel.signal });
-        // Switched off in between: nobody waits for the rest.
+        // Disabled meanwhile: stop.
         if (problem === undefined || kernel.signal.aborted) return;
         if (attempt === attempts) throw new Error(`not delivered after ${attempts} attempts: ${problem}`);
         await sleep(PAUSE_MS * 2 ** (attempt - 1));
@@ -35,20 +35,20 @@ export default definePlugin<SignedWebhookConfig>({
   },
 });
 
-/** Neither the prompt nor the answer: whoever needs them asks `GET /turns/:id` with a key. */
+/** Without prompt and answer: receivers that need them call `GET /turns/:id` with a key. */
 function newsOf(turn: TurnInfo, { end, model, durationMs, usage }: TurnOutcome) {
   const { id: turn_id, sessionId: session_id, keyId: key_id } = turn;
   return { turn_id, session_id, key_id, end, model, duration_ms: durationMs, cost_usd: usage.costUsd };
 }
 
-/** `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>" in hex>`: an old one can't be sent again unnoticed. */
+/** `t=<seconds>,v1=<HMAC-SHA256 of "<seconds>.<body>" in hex>`: replays can be detected. */
 function sign(body: string, secret: string): string {
   const seconds = Math.floor(Date.now() / 1000);
   const hmac = createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex");
   return `t=${seconds},v1=${hmac}`;
 }
 
-/** What went wrong; undefined where nothing did. */
+/** The problem; undefined on success. */
 async function post(url: string, { signal, ...request }: RequestInit & { signal: AbortSignal }) {
   try {
     const late = AbortSignal.timeout(ANSWER_MS);
@@ -58,7 +58,7 @@ async function post(url: string, { signal, ...request }: RequestInit & { signal:
       signal: AbortSignal.any([signal, late]),
     });
     await response.body?.cancel();
-    return response.ok ? undefined : `the answer was ${response.status}`;
+    return response.ok ? undefined : `the response was ${response.status}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -2,19 +2,19 @@ import type { Value } from "./pattern.js";
 import { type Options, PROGRAMS } from "./programs.js";
 import { bareName } from "./words.js";
 
-/** Whether a command has arguments with which its program does more than its name says. */
+/** Whether a command has arguments that make its program do more than its usual work. */
 export function reachesFar(name: string, args: readonly Value[]): boolean {
   const { runs, writes } = PROGRAMS.get(name) ?? {};
   return [runs, writes].some((options) => options !== undefined && hasAny(options, args));
 }
 
-/** Whether it has some with which it runs another program. */
+/** Whether it has arguments that make it run another program. */
 export function runsFurther(name: string, args: readonly Value[]): boolean {
   const { runs } = PROGRAMS.get(name) ?? {};
   return runs !== undefined && hasAny(runs, args);
 }
 
-/** Whether there are arguments with which it would. */
+/** Whether its program has such arguments. */
 export function canRunFurther(name: Value): boolean {
   return name !== undefined && PROGRAMS.get(bareName(name))?.runs !== undefined;
 }
@@ -30,7 +30,7 @@ function hasAny(
   });
 }
 
-/** `git -C there config`: what comes after `-C` is a folder. */
+/** `git -C there config`: the argument after `-C` is a folder. */
 function subcommandOf(args: readonly Value[]): string {
   return args.find((arg, at) => !arg?.startsWith("-") && args[at - 1] !== "-C") ?? "";
 }

@@ -2,7 +2,7 @@ import type { Value } from "./pattern.js";
 import { mayRunFromAwk } from "./programs.js";
 import { bareName } from "./words.js";
 
-/** Programs that run what they read on their input, whatever else they are given. */
+/** Programs that execute their input, whatever their arguments. */
 const ALWAYS_READING = new Set(
   (
     "at batch parallel ed ex vi vim nvim emacs sqlite3 psql mysql mariadb gdb lldb ftp lftp sftp dc gnuplot m4 tclsh wish " +
@@ -10,20 +10,20 @@ const ALWAYS_READING = new Set(
   ).split(" "),
 );
 
-/** Interpreters: a program is in a file, in an option, or on their input. */
+/** Interpreters, which read a program from a file, an option, or their input. */
 const INTERPRETER =
   /^(?:python[\d.]*|pypy[\d.]*|perl[\d.]*|ruby[\d.]*|node|nodejs|deno|bun|php[\d.]*|lua[\d.]*|luajit|Rscript|julia|guile|racket|sbcl|clisp|scheme|osascript|jruby|jython|groovy|swift|tsx|ts-node)$/i;
 
-/** Options that neither hold a program nor leave it to the input. */
+/** Options that neither contain a program nor make them read one from the input. */
 const HARMLESS_OPTION =
   /^(?:-[muBOvVhwW]|-[WX][\w:=.]+|--?version|--?help|--(?:test|watch|check)[\w-]*|--[\w-]+=[\w.,/-]*)$/;
 const OF_ITSELF = /^(?:-[vVh]|--?version|--?help)$/;
-/** Its input under one of its names. */
+/** The standard input by one of its names. */
 const INPUT = /^(?:-|\/dev\/(?:stdin|fd\/\d+|tty)|\/proc\/.*\/fd\/\d+)$/;
 
 /**
- * Whether a program runs a program that can't be read here: one on its input, or one in another language in its
- * arguments. What a file does that is named is beyond the rules.
+ * Whether a program runs code that cannot be checked here: from its input, or in another language in its arguments. Rules do
+ * not check the content of named files.
  */
 export function runsUnread([name, ...args]: readonly Value[]): boolean {
   if (name === undefined) return false;
@@ -35,13 +35,13 @@ export function runsUnread([name, ...args]: readonly Value[]): boolean {
     return args.some(
       (arg) => arg === undefined || INPUT.test(arg) || /^(?:--eval|-[a-zA-Z]*E|-[a-zA-Z]*f-)/.test(arg),
     );
-  // The language of `env -S` has escapes and variables of its own.
+  // `env -S` has its own syntax for escapes and variables.
   if (bare === "env")
     return args.some((arg) => /^-(?:-sp|[a-zA-Z]*S)/.test(arg ?? "")) && args.some(hasQuotes);
   return INTERPRETER.test(bare) && !namesItsProgram(args);
 }
 
-/** Modules of Python that run what is in their arguments, or on their input. */
+/** Python modules that execute their arguments, or their input. */
 const RUNNING_MODULES = new Set(
   "timeit pdb code asyncio trace cProfile profile runpy IPython ptpython bpython idlelib".split(" "),
 );

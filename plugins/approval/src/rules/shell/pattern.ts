@@ -1,20 +1,20 @@
 import { type Glob, globMatches, hasWildcard } from "../glob.js";
 import type { Match } from "../types.js";
 
-/** A word as the command will get it; undefined where only running it would tell. */
+/** A word as the command receives it; undefined if it is known only at run time. */
 export type Value = string | undefined;
 
-/** One simple command with wildcards, word by word. */
+/** One simple command with wildcards, by word. */
 export interface ShellPattern {
   readonly words: readonly Glob[];
-  /** Without a wildcard: it names one command and all its arguments. */
+  /** No wildcard: it names one command with all of its arguments. */
   readonly literal: boolean;
 }
 
 const PIECES = /'[^']*'|"[^"]*"|\\.|[^\\]|\\$/gsu;
 const OPERATORS = /[;&|<>()$`]/;
 
-/** Reads a pattern such as `npm run *`; throws an Error that says what is wrong with it. */
+/** Parses a pattern such as `npm run *`. Throws an Error that explains what is wrong. */
 export function parseShellPattern(text: string): ShellPattern {
   // The CLI's older form of a trailing wildcard.
   const whole = text.endsWith(":*") ? `${text.slice(0, -2)} *` : text;
@@ -29,7 +29,7 @@ export function parseShellPattern(text: string): ShellPattern {
     if (piece === "*") word.push("");
     else word.push((word.pop() ?? "") + literalOf(piece));
   }
-  if (words.length === 0) throw new Error("it names no command");
+  if (words.length === 0) throw new Error("the pattern must name a command");
   return { words, literal: !words.some(hasWildcard) };
 }
 
@@ -39,23 +39,23 @@ function literalOf(piece: string): string {
   if (/^['"\\]$/.test(piece)) throw new Error(`${piece} is not closed`);
   if (OPERATORS.test(piece)) {
     throw new Error(
-      `a pattern is one simple command, and ${piece} joins or expands; quote it if it is a plain character`,
+      `the pattern must be one simple command, got ${piece}, which joins commands or expands; quote it if you mean the character`,
     );
   }
   return piece;
 }
 
-/** Whether a wildcard stands for whole words. */
+/** Whether a wildcard matches whole words. */
 export function isStar(glob: Glob): boolean {
   return glob.length > 1 && glob.every((piece) => piece === "");
 }
 
 /**
- * Whether the values are among those that the pattern means. A `*` of its own stands for one word or more, at the end
- * also for none; one within a word for the rest of that word, at the very end also for more words.
+ * Whether the pattern matches the values. A `*` as a word matches one or more words, at the end also none. A `*` inside a word
+ * matches the rest of that word, at the very end also further words.
  */
 export function wordsMatch({ words }: ShellPattern, values: readonly Value[]): Match {
-  // `row[p]`: whether the words from p on mean the values from the one at hand on. Filled from the last value back.
+  // `row[p]`: whether the words from p on match the values from the current one on. Filled from the last value backwards.
   let row: Match[] = words.map((glob, at) => (at === words.length - 1 && isStar(glob) ? "yes" : "no"));
   row.push("yes");
   let unknownToEnd = true;

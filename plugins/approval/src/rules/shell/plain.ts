@@ -3,15 +3,15 @@ import { hasHidden } from "../characters.js";
 
 const NAME = /^[A-Za-z0-9_./][A-Za-z0-9_./+-]*$/;
 
-// Characters that mean themselves in bash and in zsh, whatever options are set: no `~`, `^`, `#`, `!`, braces, globs.
+// Characters that are literal in bash and zsh with any options: no `~`, `^`, `#`, `!`, braces, globs.
 const BARE = /^[A-Za-z0-9_./:@%+,-]+=?[A-Za-z0-9_./:@%+,=-]*/;
 const SINGLE = /^'[^'\n]*'/;
 const DOUBLE = /^"[^"$`\\!\n]*"/;
 
 /**
- * Whether a script is nothing but simple commands of literal words, joined by `;`, `&&`, `||`, `|` or new lines. The
- * tree has to say so, and every character of the source has to be accounted for: what the parser might overlook or
- * read in another way than the shell is then refused all the same.
+ * Whether a script consists only of simple commands of literal words, joined by `;`, `&&`, `||`, `|` or line breaks. Both the
+ * tree and every character of the source must confirm it, so that text that the parser overlooks, or reads differently from
+ * the shell, is refused too.
  */
 export function isPlain(source: string, script: Script): boolean {
   if (hasHidden(source.replaceAll("\n", " "))) return false;

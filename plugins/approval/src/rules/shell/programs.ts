@@ -1,26 +1,26 @@
 import type { Value } from "./pattern.js";
 
-/** Arguments with which a program does more than its name says. */
+/** Arguments that make a program do more than its usual work. */
 export interface Options {
-  /** Long options, without their dashes; programs take any beginning of them that is not another one's too. */
+  /** Long options without dashes; programs also accept any unambiguous prefix. */
   readonly long?: readonly string[];
-  /** Short options, also put together with others: `-rox`. */
+  /** Short options, also combined: `-rox`. */
   readonly short?: RegExp;
-  /** The first argument that is no option. */
+  /** The first argument that is not an option. */
   readonly subcommands?: readonly string[];
   /** All arguments. */
   readonly args?: (args: readonly Value[]) => boolean;
 }
 
-/** What makes a program that seems harmless reach further. */
+/** Arguments that make a seemingly harmless program dangerous. */
 export interface FarReach {
   /** It runs another program. */
   readonly runs?: Options;
-  /** It writes where it is told, or changes more than the files that it is for. */
+  /** It writes to a given place, or changes more than its usual files. */
   readonly writes?: Options;
 }
 
-// A sed script that neither runs nor writes: lines that are printed, dropped or counted, or one plain substitution.
+// A sed script that neither executes nor writes: printing, deleting or counting lines, or one plain substitution.
 const HARMLESS_SED = /^[\d,$]*(?:[pdq=]|s([/|#,:])(?:(?!\1).)*\1(?:(?!\1).)*\1[gpIi\d]*)$/;
 
 const AWK: FarReach = { writes: { args: (args) => args.some((arg) => !isHarmlessForAwk(arg ?? "|")) } };
@@ -32,7 +32,7 @@ const TAR: FarReach = {
       ...["info-script", "new-volume-script"],
     ],
     short: /^-[a-zA-Z]*[IF]/,
-    // The oldest form: the first argument is options without a dash. An archive `host:file` is on another machine.
+    // The oldest form: the first argument contains options without a dash. An archive `host:file` is on another machine.
     args: (args) =>
       /^[a-zA-Z]*[IF]/.test(args[0] ?? "") ||
       args.some((arg) => /^(?:--file=|-[a-zA-Z]*f)?[^-/][^/]*:/.test(arg ?? "")),
@@ -51,7 +51,7 @@ const TAR: FarReach = {
   },
 };
 
-/** Options of one of git's subcommands; long ones are in the table for all of them. */
+/** Options of one git subcommand; long options are in the table for all subcommands. */
 const GIT_SHORT: ReadonlyMap<string, RegExp> = new Map([
   ["clone", /^-[a-zA-Z0-9]*[uc]/],
   ["archive", /^-[a-zA-Z0-9]*o/],
@@ -134,7 +134,7 @@ const GIT: FarReach = {
   },
 };
 
-/** Writes to what comes after the file that it reads, an option's value aside. */
+/** Writes to the argument after its input file, not counting values of options. */
 function secondFile(withValue: RegExp): Options {
   return {
     args: (args) => {
@@ -148,7 +148,7 @@ function secondFile(withValue: RegExp): Options {
 
 const output = (short: RegExp, ...long: readonly string[]): FarReach => ({ writes: { short, long } });
 
-/** Not complete, and it can't be: what else a program takes, its manual says. */
+/** Necessarily incomplete: programs have further options. */
 export const PROGRAMS: ReadonlyMap<string, FarReach> = new Map<string, FarReach>([
   ["git", GIT],
   [
@@ -234,7 +234,7 @@ export const PROGRAMS: ReadonlyMap<string, FarReach> = new Map<string, FarReach>
   ["sed", SED],
   ["gsed", SED],
   ...["awk", "gawk", "mawk", "nawk"].map((name): [string, FarReach] => [name, AWK]),
-  // These are the shell's own, and set variables, or look into an index, where a command may stand.
+  // Shell builtins that set variables, or evaluate an index, which may contain a command.
   ["printf", { writes: { short: /^-v/ } }],
   ["test", { runs: { args: (args) => args.some((arg) => /^-[vR]$|[[$`]/.test(arg ?? "")) } }],
 ]);
@@ -245,7 +245,7 @@ function isHarmlessForSed(args: readonly Value[]): boolean {
   return HARMLESS_SED.test(script ?? "") && options.every((option) => /^-[nErsuz]+$/.test(option ?? ""));
 }
 
-/** Pipes, files and `system` are how an awk program reaches out; a program in a file can't be seen. */
+/** An awk program can use pipes, files and `system`; a program in a file cannot be checked. */
 function isHarmlessForAwk(arg: string): boolean {
   return !arg.includes(">") && !mayRunFromAwk(arg);
 }

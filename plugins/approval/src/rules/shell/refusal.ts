@@ -5,7 +5,7 @@ import { isCode, type SimpleCommand } from "./script.js";
 import { bareName } from "./words.js";
 import { needsWholeName, runsAnother, takesMoreArguments } from "./wrappers.js";
 
-/** So many words take too long to be compared from each of them on. */
+/** With more words, comparing from each of them would be too slow. */
 const MAX_VALUES = 200;
 
 /** Whether an allow rule covers a command of a plain script. */
@@ -14,8 +14,8 @@ export function allowCovers(pattern: ShellPattern, { values }: SimpleCommand): b
 }
 
 /**
- * Whether a deny or ask rule means a command, under any name and through whatever runs it. `maybe`, where the words
- * that it means are in it, but it depends on the program what they do there.
+ * Whether a deny or ask rule matches a command, under any name and through any wrapper. `maybe` if the command contains the
+ * rule's words, but their effect depends on the program.
  */
 export function refusalMeans(pattern: ShellPattern, { values, possible, given }: SimpleCommand): Match {
   if (values.length > MAX_VALUES) return "maybe";
@@ -33,10 +33,10 @@ export function refusalMeans(pattern: ShellPattern, { values, possible, given }:
   return possibly ? "maybe" : surely;
 }
 
-/** The values from each on that may be the command that the pattern names, the command itself included. */
+/** The sub-lists of values that may be the command in the pattern, including the whole command. */
 function tails({ words: [first] }: ShellPattern, values: readonly Value[]): (readonly Value[])[] {
   const all = takesMoreArguments(values) ? [...values, undefined] : values;
-  // What stands for any words in front stands for those that are left out too.
+  // A leading wildcard also matches the omitted words.
   if (first === undefined || isStar(first)) return [all];
   return all.flatMap((value, start) => (mayBe(first, value) ? [all.slice(start)] : []));
 }
@@ -51,17 +51,17 @@ function matchesNamed(pattern: ShellPattern, values: readonly Value[]): Match {
   return strongest([wordsMatch(pattern, values), wordsMatch(pattern, [bareName(name), ...rest])]);
 }
 
-/** A pattern of names alone, as in `find -name '*.ts'`, is no command that anybody would have written there. */
+/** A pattern of file names, as in `find -name '*.ts'`, is never a command. */
 function saysMore(values: readonly Value[]): boolean {
   return values.length > 1 || values[0] !== undefined;
 }
 
-/** A look-alike is not the command that it looks like, but somebody may have made it to be taken for it. */
+/** A look-alike is a different command, but it may be made to deceive. */
 function isDisguised([name]: readonly Value[]): boolean {
   return name !== undefined && /[^!-~]/.test(name);
 }
 
-/** As the CLI compares: on the whole text, where a wildcard reaches over words. */
+/** Compares like the CLI: on the whole text, where a wildcard spans words. */
 function textMatches({ words }: ShellPattern, values: readonly Value[]): boolean {
   const known = values.filter((value) => value !== undefined);
   if (known.length !== values.length) return false;
@@ -74,13 +74,13 @@ function joined(left: Glob, right: Glob): Glob {
   return [...left.slice(0, -1), `${left.at(-1) ?? ""} ${right[0] ?? ""}`, ...right.slice(1)];
 }
 
-/** The pattern's words in their order with others between them: `git -C there push` for `git push *`. */
+/** The pattern's words in order, with other words between them: `git -C there push` for `git push *`. */
 function isScattered({ words }: ShellPattern, values: readonly Value[]): boolean {
   const [first, ...others] = words;
   const [name, ...rest] = values;
   if (first === undefined || name === undefined) return false;
   if (!globMatches(first, name) && !globMatches(first, bareName(name))) return false;
-  // Options have other spellings, and can be put together: they are compared only where there are none.
+  // Options have several spellings and can be combined, so this compares only commands without options.
   const hasOptions = rest.some((value) => value === undefined || value.startsWith("-"));
   const wanted = others.filter((glob) => !isStar(glob) && !(hasOptions && glob[0]?.startsWith("-")));
   let at = 0;
@@ -92,7 +92,7 @@ function isScattered({ words }: ShellPattern, values: readonly Value[]): boolean
 }
 
 /**
- * The pattern's words in an argument that is a program of its own, or an option with one: `python -c "system('rm x')"`,
+ * The pattern's words in an argument that is itself a program, or an option with one: `python -c "system('rm x')"`,
  * `--to-command=rm`, `su '-crm x'`.
  */
 function isInArgument(pattern: ShellPattern, value: string, ofRunner: boolean): boolean {

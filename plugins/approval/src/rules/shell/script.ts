@@ -14,43 +14,43 @@ import { isUnderstood } from "./understood.js";
 import { fixedValue } from "./words.js";
 import { sourcesIn } from "./wrappers.js";
 
-/** A simple command, wherever in the script it stands. */
+/** A simple command anywhere in the script. */
 export interface SimpleCommand {
-  /** The name first. */
+  /** Starting with the name. */
   readonly values: readonly Value[];
   /** Found in the arguments of another command, as `rm x` in `bash -c "rm x"`. */
   readonly nested: boolean;
-  /** It runs something that can't be read here. */
+  /** It runs something that cannot be checked here. */
   readonly unread: boolean;
-  /** Commands that a text in it would be, should something run it as such. */
+  /** Commands that its text arguments would be if something executed them. */
   readonly possible: readonly (readonly Value[])[];
-  /** What else it is given: the values of its assignments, here-documents and here-strings. */
+  /** Its other inputs: values of assignments, here-documents and here-strings. */
   readonly given: readonly string[];
 }
 
-/** A shell command, taken apart. */
+/** A parsed shell command. */
 export interface Script {
   readonly commands: readonly SimpleCommand[];
-  /** All words in it that stand fast: arguments, targets of redirections, values. */
+  /** All constant words: arguments, targets of redirections, values. */
   readonly words: readonly string[];
-  /** Nothing but literal simple commands and what joins them. */
+  /** Only literal simple commands and their separators. */
   readonly plain: boolean;
-  /** There is more in it than can be told, or than is looked at. */
+  /** It contains more than can be checked. */
   readonly opaque: boolean;
 }
 
-/** A script without a command: redirections and assignments alone, or a text that may be one. */
+/** A script without a command: only redirections and assignments, or a text that may be a script. */
 export const NOTHING: SimpleCommand = { values: [], nested: false, unread: false, possible: [], given: [] };
 
 const MAX_LENGTH = 16_000;
 const MAX_COMMANDS = 300;
-/** Words of commands in all. */
+/** Total number of words of commands. */
 const MAX_WORDS = 3_000;
-/** Substitutions and expansions; they nest, and to take that apart takes the square of it. */
+/** Substitutions and expansions; they nest, and parsing them is quadratic. */
 const MAX_EXPANSIONS = 400;
 const MAX_DEPTH = 8;
 
-/** Takes a shell command apart. Never throws. */
+/** Parses a shell command. Never throws. */
 export function readScript(source: string): Script {
   const found: Found = { commands: [], words: [], opaque: false, left: MAX_COMMANDS, wordsLeft: MAX_WORDS };
   let plain = false;
@@ -68,7 +68,7 @@ interface Found {
   readonly commands: SimpleCommand[];
   readonly words: string[];
   opaque: boolean;
-  /** How many more commands are looked at, and words of them. */
+  /** The remaining budget of commands and words. */
   left: number;
   wordsLeft: number;
 }
@@ -101,11 +101,11 @@ function isSpent({ left, wordsLeft }: Found): boolean {
 }
 
 function note(word: Word, found: Found, depth: number): void {
-  // Of what only running would tell, the folder at its beginning is known all the same: `/srv/*/x`, `~/x`.
+  // For a word known only at run time, its leading folder is known: `/srv/*/x`, `~/x`.
   const value = fixedValue(word) ?? /^[\w.~/-]*\//.exec(word.text)?.[0];
   if (value === undefined) return;
   found.words.push(value);
-  // Wherever it stands, something may take it for a command: a program, or the shell, the second time it looks.
+  // Anything may execute it as a command: a program, or the shell when it evaluates it again.
   if (isCode(value) && depth < MAX_DEPTH && !isSpent(found)) {
     const possible = inside(value, found);
     if (possible.length > 0) found.commands.push({ ...NOTHING, nested: true, possible });
@@ -126,12 +126,12 @@ function addCommand(command: Command, found: Found, depth: number): void {
   for (const source of sources ?? []) collect(source, found, depth + 1);
 }
 
-/** An option whose value only running would tell, of a program that may be told by it to run another one. */
+/** An option with a value known only at run time, of a program that can run another program. */
 function hidesOption(arg: CommandArgument, values: readonly Value[], at: number): boolean {
   return values[at] === undefined && /^["']?-/.test(arg.text) && canRunFurther(values[0]);
 }
 
-/** `PAGER='rm x' man ls` and `ed <<< '!rm x'` hand a command to the program that runs. */
+/** `PAGER='rm x' man ls` and `ed <<< '!rm x'` pass a command to the program. */
 function givenTo({ prefix, redirects }: Command): string[] {
   const assigned = prefix.flatMap((part) =>
     part.type === "Assignment" ? [fixedValue(part) ?? part.text] : [],
@@ -146,16 +146,16 @@ function givenTo({ prefix, redirects }: Command): string[] {
 }
 
 function inside(value: string, outer: Found): (readonly Value[])[] {
-  // One level is enough: what is below it is still seen as text.
+  // One level is enough: deeper levels are still checked as text.
   const found: Found = { ...outer, commands: [], words: [], opaque: false };
-  // Editors and git take what comes after a `!` for a command.
+  // Editors and git execute the text after a `!`.
   collect(value.replace(/^[\s:]*!/, ""), found, MAX_DEPTH);
   outer.left = found.left;
   outer.wordsLeft = found.wordsLeft;
   return found.commands.map((command) => command.values);
 }
 
-/** Whether an argument has more in it than names, numbers, options and paths have. */
+/** Whether an argument is more than a name, number, option or path. */
 export function isCode(value: string): boolean {
   return /[^\w./:@%+,=-]/.test(value);
 }

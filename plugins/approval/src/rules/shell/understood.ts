@@ -11,21 +11,21 @@ import { bareName, fixedValue } from "./words.js";
 
 const NAME = /^[A-Za-z_]\w*$/;
 const NUMBER = /^-?\d+$/;
-/** What a shell gives a value that is a number, whatever was typed before. */
+/** Special parameters whose value is always a number. */
 const NUMERIC = /^\$(?:[?#$!]|\{[?#$!]\}|\{#\w+\})$/;
-/** An operand of an expansion in which no shell finds anything to expand. */
+/** An operand of an expansion that no shell expands further. */
 const PLAIN_OPERAND = /^[\w./:@%+,=*? -]*$/;
 
-/** Operators of `[[`, and of `[` in zsh, whose operands are arithmetic: `a[$(rm x)]` runs what is in it. */
+/** Operators of `[[`, and of `[` in zsh, with arithmetic operands: `a[$(rm x)]` executes its index. */
 const COUNTING = new Set(["-eq", "-ne", "-lt", "-le", "-gt", "-ge"]);
-/** Operators whose operand is the name of a variable, with an index perhaps. */
+/** Operators whose operand is a variable name, possibly with an index. */
 const NAMING = new Set(["-v", "-R"]);
 
-/** Variables whose values shells, loaders and programs take for code, options that hold some, or files of it. */
+/** Variables whose values shells, loaders and programs treat as code, as options with code, or as files with code. */
 const EVALUATED =
   /^(?:HOME|PS\d|R?PROMPT\d?|RPS\d|PROMPT_COMMAND|BASH_ENV|ENV|ZDOTDIR|SHELLOPTS|BASHOPTS|LD_\w+|DYLD_\w+|PERL5(?:OPT|DB)|RUBYOPT|\w*JAVA_(?:TOOL_)?OPTIONS|LESS(?:OPEN|CLOSE)|MAKEFLAGS|MAKEFILES)$/;
 
-/** Builtins that are given names of variables: with an index, or as a reference, a name is more than that. */
+/** Builtins with variable names as arguments: an index or a reference in a name is evaluated. */
 const NAMERS = new Set(
   "declare typeset local export readonly private nameref read unset getopts mapfile readarray vared getln".split(
     " ",
@@ -53,12 +53,12 @@ const ALWAYS_MORE = new Set([
   "r",
 ]);
 
-/** Builtins whose argument zsh takes for arithmetic. */
+/** Builtins whose argument zsh evaluates as arithmetic. */
 const COUNTERS = new Set(["shift", "return", "exit", "logout", "bye", "break", "continue"]);
 
 /**
- * Whether what a part of a script does can be told from it: nothing in it is evaluated a second time, as arithmetic,
- * as an index, as a prompt, or by the rules of one shell alone. Its children are looked at by themselves.
+ * Whether a node of a script means only what it says: nothing in it is evaluated a second time, as arithmetic, as an index, as
+ * a prompt, or in one shell only. Its children are checked separately.
  */
 export function isUnderstood(node: SyntaxNode): boolean {
   switch (node.type) {
@@ -90,7 +90,7 @@ export function isUnderstood(node: SyntaxNode): boolean {
     case "Command":
       return isUnderstoodCommand(node);
     case "Coproc":
-      // zsh takes the name for the command.
+      // zsh treats the name as the command.
       return node.name === undefined;
     case "Select":
     case "ExtendedGlob":
@@ -152,7 +152,7 @@ function isSettable(name: Value): boolean {
   return name !== undefined && NAME.test(name) && !EVALUATED.test(name);
 }
 
-/** zsh takes `$a[…]` for an index without braces, quotes in it or not. */
+/** zsh treats `$a[…]` as an index without braces, with or without quotes in it. */
 function hasZshIndex({ text }: Word): boolean {
   return /\$\w+(?:"|')*\[/.test(text) || /\$\w+:[a-z]*[esgfF]/.test(text);
 }
@@ -177,14 +177,14 @@ function isUnderstoodCommand({ name, args }: Command): boolean {
 function isPlainName(arg: CommandArgument): boolean {
   if (arg.type === "Assignment") return true;
   const value = fixedValue(arg);
-  // `-i` is arithmetic, `-n` a reference to another name; `-a` with an index is seen by that.
+  // `-i` is arithmetic, `-n` a reference to another name; `-a` is detected by its index.
   return (
     value !== undefined &&
     (/^[-+][a-hj-mo-zA-DG-Z]+$/.test(value) || isSettable(value.replace(/=[\w./:@ -]*$/, "")))
   );
 }
 
-/** `printf -v` sets a name; in zsh a number is arithmetic. */
+/** `printf -v` sets a variable; in zsh a number is arithmetic. */
 function isPlainPrinting(values: readonly Value[]): boolean {
   if (values.some((value) => value !== undefined && /^-[a-zA-Z]*[vPzCfu]/.test(value))) return false;
   const format = values.find((value) => value !== "--");

@@ -3,10 +3,10 @@ import type { Value } from "./pattern.js";
 
 const SIMPLE_ANSI_C = /^\$'(?:[^\\']|\\[abefnrtv\\'"]|\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\u[0-9a-fA-F]{4})*'$/;
 
-/** What a command's word comes to, where that stands fast before anything runs. */
+/** The value of a word if it is constant, that is, known before anything runs. */
 export function fixedValue(word: Word | Assignment): Value {
   if (word.type === "Assignment") return assignmentValue(word);
-  // A tilde is a home folder; in zsh `=name` is where a program of that name is.
+  // A tilde is a home folder; in zsh, `=name` expands to the path of that program.
   if (/^[~=]|[=:]~/.test(word.text)) return undefined;
   return word.parts?.every(isFixed) === false ? undefined : word.value;
 }
@@ -23,7 +23,7 @@ function isFixed(part: WordPart): boolean {
     case "SingleQuoted":
       return true;
     case "AnsiCQuoted":
-      // A NUL ends the text in one shell and not in another; `\\c` and long codes are read in as many ways.
+      // Shells disagree on NUL, `\\c` and long codes.
       return SIMPLE_ANSI_C.test(part.text) && !part.value.includes("\0");
     case "DoubleQuoted":
     case "LocaleString":
@@ -33,7 +33,7 @@ function isFixed(part: WordPart): boolean {
   }
 }
 
-/** A name without its folder, in lower case: where letter case does not count in file names, `RM` is `rm`. */
+/** A name without its folder, in lower case: on case-insensitive file systems, `RM` is `rm`. */
 export function bareName(name: string): string {
   return name.slice(name.lastIndexOf("/") + 1).toLowerCase();
 }

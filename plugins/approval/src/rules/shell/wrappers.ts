@@ -3,13 +3,13 @@ import { runsUnread } from "./interpreters.js";
 import type { Value } from "./pattern.js";
 import { bareName } from "./words.js";
 
-/** Shells whose language is read here. */
+/** Shells whose language is parsed here. */
 const POSIX_SHELLS = new Set("sh bash dash zsh ksh mksh ash yash rbash lksh posh".split(" "));
 
-/** Shells: what they run is in a string, in a file or on their input. */
+/** Shells, which read code from a string, a file or their input. */
 const SHELLS = new Set([...POSIX_SHELLS, ..."fish csh tcsh elvish nu pwsh powershell xonsh rc".split(" ")]);
 
-/** Programs and words of the shell that run the command in their arguments. */
+/** Programs and shell words that run the command in their arguments. */
 const RUNNERS = new Set(
   (
     "env sudo doas su runuser nice ionice chrt taskset nohup setsid setpriv stdbuf timeout gtimeout time command " +
@@ -21,8 +21,8 @@ const RUNNERS = new Set(
 );
 
 /**
- * Words of the shell, of bash or zsh, after which other words mean something else (`read PATH` too), or that take
- * commands to run: `compgen -C`, `mapfile -C`, `jobs -x`, and the index in `let 'a[$(id)]'`.
+ * Words of bash or zsh that change the meaning of later words (`read PATH` too), or that execute commands in their arguments:
+ * `compgen -C`, `mapfile -C`, `jobs -x`, and the index in `let 'a[$(id)]'`.
  */
 const REDEFINERS = new Set(
   (
@@ -35,7 +35,7 @@ const REDEFINERS = new Set(
 
 const FIND_ACTIONS = new Set(["-exec", "-execdir", "-ok", "-okdir"]);
 
-/** Whether a command runs another one that is in its arguments. */
+/** Whether a command runs another command from its arguments. */
 export function runsAnother(values: readonly Value[]): boolean {
   const [name] = values;
   if (name === undefined) return true;
@@ -44,26 +44,26 @@ export function runsAnother(values: readonly Value[]): boolean {
   return SHELLS.has(bare) || RUNNERS.has(bare) || bare === "alias" || bare === "trap";
 }
 
-/** Whether a command is more than its name says, so that only a rule that names it whole may allow it. */
+/** Whether a command can do anything, so that only a rule that names all of it may allow it. */
 export function needsWholeName(values: readonly Value[]): boolean {
   const [first = "", ...args] = values;
   const name = bareName(first);
   return reachesFar(name, args) || runsAnother(values) || REDEFINERS.has(name);
 }
 
-/** Whether the command gets arguments that are not written down. */
+/** Whether the command gets further arguments at run time. */
 export function takesMoreArguments([name]: readonly Value[]): boolean {
   return name !== undefined && ["xargs", "parallel"].includes(bareName(name));
 }
 
-/** Programs that only show or find their arguments: in those of others, a shell's name may be there to be run. */
+/** Programs that only print or find their arguments. In arguments of other programs, a shell's name may be executed. */
 const SHOWING = new Set(
   "echo printf grep egrep fgrep rg ag ack sed awk gawk man which whereis type ls cat head tail less test [ git find file stat wc".split(
     " ",
   ),
 );
 
-/** Without a command these start a shell, which reads its input; with how many arguments they have one. */
+/** Programs that start a shell, which reads its input, unless they have this many arguments. */
 const STARTING_SHELLS: ReadonlyMap<string, number> = new Map([
   ...[
     "sudo",
@@ -86,7 +86,7 @@ const STARTING_SHELLS: ReadonlyMap<string, number> = new Map([
   ]),
 ]);
 
-/** Shell source among the arguments of a command that runs another one; undefined: there is some that can't be read. */
+/** Shell code in the arguments of a wrapper; undefined if some of it cannot be parsed. */
 export function sourcesIn(values: readonly Value[]): string[] | undefined {
   const [name = "", ...rest] = values;
   const bare = bareName(name);
@@ -104,7 +104,7 @@ export function sourcesIn(values: readonly Value[]): string[] | undefined {
   return isReadable ? known.flatMap(codeIn) : undefined;
 }
 
-/** Whether a command that may be a shell, or another interpreter, has in its arguments all that it runs. */
+/** Whether a possible shell or interpreter has all of its code in its arguments. */
 function isRead(values: readonly Value[]): boolean {
   const bare = bareName(values[0] ?? "");
   if (["eval", "source", "."].includes(bare)) return false;
@@ -112,7 +112,7 @@ function isRead(values: readonly Value[]): boolean {
   return POSIX_SHELLS.has(bare) && hasCode(values.slice(1));
 }
 
-/** Whether a shell's arguments are options, `-c` among them, and then the code. */
+/** Whether a shell's arguments are options, including `-c`, followed by the code. */
 function hasCode(args: readonly Value[]): boolean {
   let isCode = false;
   let at = 0;
@@ -120,7 +120,7 @@ function hasCode(args: readonly Value[]): boolean {
     const option = args[at] ?? "";
     if (/^--(?:rcfile|init-file)|^-[a-zA-Z]*[is]/.test(option)) return false;
     if (/^-[a-zA-Z]*c/.test(option)) isCode = true;
-    // The name of a setting follows.
+    // A setting's name follows.
     if (/^[-+][a-zA-Z]*[oO]$/.test(option)) at += 1;
   }
   return isCode && args[at] !== undefined;
@@ -136,7 +136,7 @@ function startsShell(bare: string, args: readonly string[]): boolean {
   );
 }
 
-/** Words of one command are looked at where they stand; here are those that hold a command of their own. */
+/** Words that contain a command; other words are checked elsewhere. */
 function codeIn(value: string): string[] {
   // `A=b`, `--split-string=…`, `-S…`
   const afterName = /^(?:-{0,2}[\w-]+=|-[A-Za-z](?=.*[^\w-]))(.+)$/s.exec(value)?.[1];
