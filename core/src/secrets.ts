@@ -1,11 +1,11 @@
-/** A shorter secret may occur as a word in other texts, so it is redacted only where it is a value by itself. */
+/** A shorter secret may occur as a word in other texts, so it is redacted only as a whole value. */
 const MIN_ANYWHERE = 8;
 
 /** The secrets of one source. */
 export interface Secrets {
   /** The secrets themselves. */
   readonly secrets: readonly string[];
-  /** Names of variables that hold one; no child process gets them. */
+  /** Names of variables with secrets, which child processes do not get. */
   readonly secretEnv?: readonly string[];
 }
 
@@ -33,17 +33,17 @@ export class KnownSecrets {
     this.#shortWords = wordsIn(inJson(this.#short));
   }
 
-  /** The secrets that are too long to be ordinary words. */
+  /** The secrets that are longer than ordinary words. */
   get values(): readonly string[] {
     return [...this.#values];
   }
 
-  /** Those that are as short as a word. */
+  /** The secrets that are as short as a word. */
   get short(): ReadonlySet<string> {
     return this.#short;
   }
 
-  /** Of variables that hold one. */
+  /** The names of variables with secrets. */
   get names(): ReadonlySet<string> {
     return this.#names;
   }
@@ -55,7 +55,7 @@ export class KnownSecrets {
   };
 }
 
-/** Secrets as JSON text writes them; one that begins with another one must not be left half. */
+/** Secrets in JSON encoding, longest first, so that a secret with another one as prefix is removed completely. */
 function inJson(secrets: ReadonlySet<string>): string[] {
   return [...secrets]
     .map((secret) => JSON.stringify(secret).slice(1, -1))

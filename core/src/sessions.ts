@@ -35,7 +35,7 @@ export interface SessionParts {
   readonly options: OptionReader;
 }
 
-/** A turn's timeout where the body of a request can't name one, in seconds. */
+/** The timeout of a turn if the request body cannot set one, in seconds. */
 const APPROVED_TURN_TIMEOUT_SECS = 600;
 
 /**
@@ -43,7 +43,7 @@ const APPROVED_TURN_TIMEOUT_SECS = 600;
  * NOT_FOUND.
  */
 export class Sessions {
-  /** Denied calls that an approval is being carried out for: each may run once. */
+  /** Denied calls whose approval is in progress: each may run once. */
   readonly #approving = new Set<string>();
 
   constructor(private readonly parts: SessionParts) {}
@@ -69,7 +69,7 @@ export class Sessions {
     return session;
   }
 
-  /** A session, or with `tasksToo` a one-shot task's, that belongs to the caller. */
+  /** A session of the caller, or with `tasksToo` the session of a one-shot task. */
   async owned(caller: Caller, id: string, tasksToo = false): Promise<SessionRecord> {
     const session = await this.parts.ledger.sessions.get(id);
     const mine = session?.keyId === caller.keyId && (tasksToo || session.kind === "session");
@@ -77,19 +77,19 @@ export class Sessions {
     return session;
   }
 
-  /** A session as its owner sees it, with what runs in its background. */
+  /** A session as its owner sees it, with its background work. */
   async view(caller: Caller, id: string): Promise<Session> {
     const session = await this.owned(caller, id);
     return { ...viewOf(session), background: [...this.parts.engine.background(session.id)] };
   }
 
-  /** What happens in a session of the caller, from the event after `after`, or from now on, until `stop` aborts. */
+  /** The events of a session of the caller after the event `after`, or from now on, until `stop` aborts. */
   async events(caller: Caller, id: string, reading: Parameters<SessionEvents["read"]>[1]) {
     const session = await this.owned(caller, id);
     return this.parts.events.read(session.id, reading);
   }
 
-  /** What was said in a session, or a one-shot task, of the caller. */
+  /** The conversation of a session or one-shot task of the caller. */
   async messages(caller: Caller, id: string, query: PageQuery): Promise<SessionMessages> {
     return this.parts.history.messages(await this.owned(caller, id, true), query);
   }
@@ -162,7 +162,7 @@ export class Sessions {
     return this.parts.workdirs.admit(workdir, { sessionId, keyId });
   }
 
-  /** Throws CONFLICT where one of the calls is being approved at this moment. */
+  /** Throws CONFLICT if one of the calls is already being approved. */
   #reserve(sessionId: string, toolUseIds: readonly string[]): () => void {
     const calls = toolUseIds.map((id) => `${sessionId} ${id}`);
     const taken = calls.findIndex((call) => this.#approving.has(call));
@@ -175,7 +175,7 @@ export class Sessions {
     };
   }
 
-  /** Allows the calls if all of them wait for a decision. Undefined: none does. */
+  /** Allows the calls if all of them are pending. Resolves to undefined if none is. */
   async #allowWaiting(
     sessionId: string,
     ids: readonly string[],
@@ -215,7 +215,7 @@ export class Sessions {
     return (await this.#withdraw(session.id, "the turn was interrupted")) || running.length > 0;
   }
 
-  /** Ends the session's turns, forgets the session, and removes its folder if the gateway made it. */
+  /** Ends the session's turns, deletes the session, and removes its folder if the gateway created it. */
   async delete(caller: Caller, id: string): Promise<void> {
     const session = await this.owned(caller, id);
     if (!(await this.parts.ledger.sessions.delete(session.id, new Date().toISOString()))) {
@@ -230,7 +230,7 @@ export class Sessions {
     this.parts.kernel.notify("sessionEnd", infoOf(session));
   }
 
-  /** Ends the turn that is parked. False: none is. */
+  /** Ends the parked turn. Resolves to false if there is none. */
   async #withdraw(sessionId: string, why: string): Promise<boolean> {
     const turn = await this.parts.parked.ofSession(sessionId);
     return turn !== undefined && (await this.parts.parked.withdraw(turn, why));

@@ -10,7 +10,7 @@ import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";
 
-/** One-shot tasks: a prompt, an answer, and a session that is only kept to be approved in. */
+/** One-shot tasks: a prompt, a response, and a session that is kept only for approvals. */
 export class Tasks {
   constructor(
     private readonly parts: {
@@ -36,7 +36,7 @@ export class Tasks {
     }
   }
 
-  /** The caller's tasks, newest first; the admin's key sees those of all keys. */
+  /** The caller's tasks, newest first; the admin's key lists those of all keys. */
   async list({ keyId, admin }: Caller, { page, limit }: PageQuery): Promise<TaskList> {
     const query = { ...(admin ? {} : { keyId }), page, limit };
     const { sessions, total } = await this.parts.ledger.sessions.tasks(query);
@@ -44,7 +44,7 @@ export class Tasks {
     return { tasks, total, page, limit };
   }
 
-  /** Begins a task; its session has the turn's id. Throws BAD_REQUEST where its workdir is refused. */
+  /** Begins a task whose session has the turn's id. Throws BAD_REQUEST if its workdir is refused. */
   async start(
     caller: Caller,
     request: TaskRequest,
@@ -73,7 +73,7 @@ export class Tasks {
       },
       route,
     });
-    // It may have ended without a process: refused, say, or in the queue.
+    // It may have ended without a process, for instance because it was refused or ended in the queue.
     void turn.ended.then(() => this.parts.engine.abandon(id));
     return turn;
   }

@@ -4,13 +4,13 @@ import { isWithin, locate } from "./located.js";
 import type { UnaskedCall } from "./ports/engine.js";
 import { SESSION_ID, type Workdirs } from "./workdirs.js";
 
-/** The fields in which tools name the one file that they read. */
+/** The fields in which tools name the single file that they read. */
 const FILE_FIELDS = ["file_path", "notebook_path", "filePath"];
 
-/** Tools that read all below a folder, which they may name. */
+/** Tools that read everything below a folder, which may be named. */
 const SEARCHES = ["Grep", "LS"];
 
-/** Tools that may read anything in the workdir without naming it: by a wildcard, a `cd`, an index. */
+/** Tools that may read anything in the workdir without naming it: with a wildcard, a `cd` or an index. */
 const ROAMING = ["Glob", "Bash", "PowerShell", "Monitor", "LSP"];
 
 /**
@@ -45,7 +45,7 @@ async function isOthers(path: string, sessionId: string, workdirs: Workdirs): Pr
   return owner !== undefined && owner !== sessionId;
 }
 
-/** Whether sessions have folders below this one: then it is, or is around, the base folder. */
+/** Whether sessions have folders below this one, because it is or contains the base folder. */
 async function holdsOthers(folder: string, sessionId: string, workdirs: Workdirs): Promise<boolean> {
   const [{ real }, { real: base }] = [await locate(folder), await locate(workdirs.base)];
   if (!isWithin(base, real)) return false;

@@ -5,11 +5,11 @@ import { isWithin, locate } from "./located.js";
 import type { SessionRecord } from "./ports/ledger.js";
 import { matchesFolderPattern } from "./workdir-patterns.js";
 
-/** A folder that no workdir may be, contain, or lie in. */
+/** A folder that no workdir may be, contain or be inside. */
 export interface GuardedFolder {
-  /** What it is, for messages. */
+  /** Its name for messages. */
   readonly name: string;
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
 }
 
@@ -19,7 +19,7 @@ export interface WorkdirOptions {
   readonly guarded: readonly GuardedFolder[];
   /** The configuration file, which no workdir may contain. */
   readonly configFile: string | undefined;
-  /** The patterns that the folders which a key names must match; undefined: any folder will do. */
+  /** The patterns for folders that a key may name; undefined if any folder is allowed. */
   readonly allowed: (keyId: string) => readonly string[] | undefined;
   readonly sessions: {
     get(id: string): Promise<Pick<SessionRecord, "workdir" | "ownsWorkdir"> | undefined>;
@@ -29,7 +29,7 @@ export interface WorkdirOptions {
 /** The field of a request that names a folder. */
 export type FolderField = "workdir" | "additional_dirs";
 
-/** Who is going to work in a folder. */
+/** The user of a folder. */
 export interface Occupant {
   readonly keyId: string;
   readonly sessionId: string;
@@ -38,7 +38,7 @@ export interface Occupant {
 /** Sessions' own folders are named after them. */
 export const SESSION_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
-/** Errors that a path itself causes, whoever follows it. */
+/** Errors that the path itself causes, for any user. */
 const BAD_PATH = ["ENOENT", "ENOTDIR", "EEXIST", "ENAMETOOLONG", "ELOOP", "EACCES", "EPERM"];
 
 /**
@@ -56,7 +56,7 @@ export class Workdirs {
     return named === undefined ? this.baseFolder() : this.#named(named, keyId);
   }
 
-  /** A folder beside the workdir that a caller names; what holds for a workdir holds for it. Throws BAD_REQUEST. */
+  /** A further folder that a caller names, with the same rules as a workdir. Throws BAD_REQUEST. */
   async additional(named: string, keyId: string): Promise<string> {
     return this.#named(named, keyId, "additional_dirs");
   }
@@ -125,7 +125,7 @@ export class Workdirs {
     }
   }
 
-  /** The session that a folder was made for, if the path is or lies in one. @param real with every link followed */
+  /** The session whose own folder the path is or is inside, if any. @param real the path with every link resolved */
   async ownerOf(real: string): Promise<string | undefined> {
     for (let path = real; path !== dirname(path); path = dirname(path)) {
       const id = basename(path);
@@ -144,7 +144,7 @@ export class Workdirs {
    */
   async remove(id: string, path: string): Promise<void> {
     if (basename(path) !== id) throw new Error(`${path} is not a folder that the gateway created`);
-    // The session's last process may still be on its way out, and write.
+    // The session's last process may still be ending and writing.
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
@@ -158,7 +158,7 @@ export class Workdirs {
       throw refusal("be inside the base folder if it is relative", named, field);
     await this.#refuse(found.real, named, keyId, field);
     if (found.state === "missing" && inBase) await create(found.real, named, field);
-    // What was checked is what is used: nothing may have been put in its place in between.
+    // The checked path is used, so that it cannot be replaced in between.
     const real = await realpath(found.real).catch(() => undefined);
     if (real !== found.real || !(await stat(real)).isDirectory()) throw noDirectory(named, field);
     return real;
@@ -173,7 +173,7 @@ export class Workdirs {
     const { real: realBase } = await locate(base);
     for (const { name, path } of guarded) {
       const { real: folder } = await locate(path);
-      // The base folder may lie in the data folder; what is below it is for working in.
+      // The base folder may be inside the data folder; folders below it are workdirs.
       const forWork = isWithin(realBase, folder) && isWithin(real, realBase);
       if (isWithin(folder, real) || (isWithin(real, folder) && !forWork)) {
         throw refusal(`not be, contain, or be inside ${name}`, named, field);

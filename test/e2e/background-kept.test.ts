@@ -47,7 +47,7 @@ describe("processes with background work", () => {
     await talk.say(`${job(60_000)} [[say started]]`);
     await eventually("its end", async () => (await running(talk)) === 0, 15_000);
     expect(reasonsOf((await talk.say("[[say hi]]")).body)).to.deep.equal(["limit"]);
-    expect(gateway.stdout + gateway.stderr).to.contain("background work was ended before its end");
+    expect(gateway.stdout + gateway.stderr).to.contain("background work was stopped before it finished");
   });
 
   it("are kept up to a number of one key's: those that came first", async function () {

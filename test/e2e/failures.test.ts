@@ -89,7 +89,7 @@ describe("turns that fail", () => {
     await longCallRunning(gateway);
     leaving.abort();
     await childrenGone(gateway, 6000);
-    const line = await lineOf("task interrupted: the client went away");
+    const line = await lineOf("task interrupted: the client disconnected");
     expect(line).to.include({ success: false });
     expect(line["cost_usd"]).to.be.greaterThan(0);
   });
@@ -109,7 +109,8 @@ describe("turns that fail", () => {
     const turn_id = response.headers.get("x-turn-id");
     await eventually("the turn's line", () =>
       auditLines(gateway, "admin").find(
-        (line) => line["turn_id"] === turn_id && line["message"] === "task interrupted: the client went away",
+        (line) =>
+          line["turn_id"] === turn_id && line["message"] === "task interrupted: the client disconnected",
       ),
     );
   });

@@ -41,7 +41,7 @@ export class Accounts {
   readonly #saved = new WeakMap<ClaudeProcess, TotalsByModel>();
   readonly #accounts = new WeakMap<ClaudeProcess, Account>();
 
-  /** A process begins; `saved`: the totals that it goes on from, undefined where they are not known. */
+  /** Records the start of a process. `saved` are the totals it continues from; undefined if unknown. */
   open(child: ClaudeProcess, saved: TotalsByModel | undefined): void {
     if (saved !== undefined) this.#saved.set(child, saved);
   }

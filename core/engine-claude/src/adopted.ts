@@ -2,7 +2,7 @@ import { type ProcessEntry, pidsIn, readChildren, readMarkers, readStat, startTi
 
 /** A process that the kernel gave to another parent when its own had gone, or a child of that parent from the start. */
 export interface AdoptedProcess extends ProcessEntry {
-  /** What it carried when it was first seen with an environment. */
+  /** The marker in its environment when that was first readable. */
   markers: readonly string[] | undefined;
   /** When it was first seen, by `performance.now()`. */
   readonly seenAt: number;
@@ -11,7 +11,7 @@ export interface AdoptedProcess extends ProcessEntry {
 /** A process that is seen without an environment is in the middle of an exec for at most this long, in ms. */
 const EXEC_MS = 1000;
 const OWN_START = startTimeOf(process.pid);
-/** A list that still grows after so many looks is taken as it is. */
+/** After this many reads, a list that still grows is used unchanged. */
 const MAX_LOOKS = 5;
 
 /**
@@ -76,7 +76,7 @@ function isYoung({ startTime }: AdoptedProcess): boolean {
   return startTime >= (OWN_START ?? 0);
 }
 
-/** Whether it may be in the middle of an exec, so that what it carries was not seen. */
+/** Whether it may be in the middle of an exec, when its environment is not readable. */
 export function isUncertain({ markers, zombie, seenAt }: AdoptedProcess): boolean {
   return markers === undefined && !zombie && performance.now() - seenAt < EXEC_MS;
 }

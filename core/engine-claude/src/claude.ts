@@ -66,7 +66,7 @@ export class ClaudeEngine implements Engine {
     try {
       return await this.#run(turn, listener, stop);
     } catch (error) {
-      // It was stopped while it waited for room.
+      // The turn was stopped while it waited for a free process.
       if (stop.aborted && error === stop.reason) return NEVER_STARTED;
       throw error;
     } finally {
@@ -173,7 +173,7 @@ export class ClaudeEngine implements Engine {
     const { reading, grants } = attempt;
     const { turn, child, launchSpec } = attempt.parts;
     const { sessionId, kind, keyId } = turn.info;
-    // `/clear` makes another session of it, with totals of its own; the CLI goes on with that one.
+    // `/clear` makes the CLI continue with a new session, which has its own totals.
     const conversation = report.ok ? report.sessionId : cliSessionOf(turn);
     const cleared = conversation === cliSessionOf(turn) ? undefined : conversation;
     const { used, unreported, split } = session.settle(report.totals, attempt.account(), cleared);
@@ -254,7 +254,7 @@ export class ClaudeEngine implements Engine {
     return kept ?? this.#pool.start(begin, stop);
   }
 
-  /** The session's live process with the turn's settings. Undefined: there is none that can have them. */
+  /** The session's live process with the turn's settings; undefined if no process can have them. */
   async #takeKept(
     turn: EngineTurn,
     { fingerprint }: LaunchSpec,
@@ -279,7 +279,7 @@ export class ClaudeEngine implements Engine {
     }
   }
 
-  /** A process of the turn's own; of a session that is resumed, the totals that it goes on from are noted. */
+  /** Starts a process for the turn. For a resumed session, records the totals that it continues from. */
   #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
     const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
     const child = this.#launcher.start(termsOf(turn), resume);

@@ -4,7 +4,10 @@ import type { ClaudeProcess, ProcessExit } from "./process.js";
 
 /** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */
 const INTERRUPT_GRACE_MS = 2500;
-/** An interrupt that comes before the CLI has begun the turn is acknowledged and forgotten: it is said again, in ms. */
+/**
+ * An interrupt before the CLI has begun the turn is acknowledged but ignored, so it is repeated after this delay, in
+ * ms.
+ */
 const INTERRUPT_EVERY_MS = 250;
 
 /** Waits for the turn's report. When `stop` aborts, the CLI is interrupted, and ended if that doesn't help. */

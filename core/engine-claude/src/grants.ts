@@ -16,8 +16,8 @@ export class Grants {
   }
 
   /**
-   * Uses up one approval for exactly this call, which then counts as run. False if there is none left.
-   * @param cwd the shell's directory, if it is not the turn's working directory
+   * Consumes one approval of exactly this call, which then counts as run. False if none is left. @param cwd the
+   * shell's directory, if it is not the turn's working directory
    */
   take(tool: string, input: unknown, cwd: string | undefined): boolean {
     const index = this.#open.findIndex(

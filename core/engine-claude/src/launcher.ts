@@ -33,7 +33,7 @@ export class Launcher {
   start(terms: ProcessTerms, resume: boolean): ClaudeProcess {
     const { approvalMode, unresolved, spawn } = terms;
     const models = new ModelWatch();
-    // With the bypass on, every call runs: there is nothing to ask about but calls that must not run any more.
+    // With the bypass on, every call runs except those that must no longer run.
     const asks = approvalMode !== "bypass" || unresolved.length > 0;
     const hook = asks ? new CallHook(approvalMode === "ask") : undefined;
     const { hooks, ...asking } = hook?.options() ?? {};

@@ -15,7 +15,7 @@ export async function askLogin(
   executable: string,
   env: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
-  // Without it the CLI first looks around on the network, which takes long where there is none.
+  // Without it, the CLI first probes the network, which is slow if there is none.
   const quiet = { ...env, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
   const plan = { command: executable, args: [], env: quiet, cwd: tmpdir(), options: {} };
   await loadSdk();

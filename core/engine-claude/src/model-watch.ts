@@ -5,7 +5,7 @@ export class ModelWatch {
   #model: string | undefined;
   #notify: ((model: string) => void) | undefined;
 
-  /** The model that the session's user has chosen in this process; undefined: the one that it was started with. */
+  /** The model that the user chose in this process; undefined if it is the initial one. */
   get model(): string | undefined {
     return this.#model;
   }

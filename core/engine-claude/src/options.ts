@@ -133,8 +133,8 @@ function agentsOf(agents: Agents): Record<string, AgentDefinition> {
 }
 
 /**
- * A prompt as the SDK takes it, under an id that the CLI names in what it says to it; written text is delivered without slash commands and file mentions, which read files
- * unasked.
+ * Formats a prompt for the SDK, with an id that the CLI repeats in its messages. Verbatim text is sent without slash
+ * commands and file mentions, which would read files without asking.
  */
 export function userMessage(
   { prompt, content, verbatim }: TurnPlan,

@@ -23,7 +23,7 @@ export interface KeptProcess {
   readonly sessionId: string;
   /** The key that owns the session; undefined if it is not assigned yet. */
   readonly keyId: string | undefined;
-  /** What it was started with; a turn that asks for anything else does not get it. */
+  /** Its launch spec; a turn with another one cannot use it. */
   readonly fingerprint: string;
   /**
    * False: the session has gone on elsewhere, and the process knows nothing of it. Not there: it has had no turn yet.
@@ -49,7 +49,7 @@ export class ProcessPool {
   /** Those that have been started, or are about to be, and have not gone. */
   #count = 0;
   readonly #live = new Set<ClaudeProcess>();
-  /** The one that has waited longest first. */
+  /** The longest-waiting one first. */
   readonly #idle = new Map<string, IdleProcess>();
   readonly #waiting: (() => void)[] = [];
   readonly #leaving = new Map<string, Promise<void>>();
@@ -155,7 +155,7 @@ export class ProcessPool {
     return ending;
   }
 
-  /** Ends the process that a session keeps, if any, and waits for one that is on its way out. */
+  /** Ends the session's process, if any, and waits for one that is already ending. */
   async release(sessionId: string, why: TaskLoss): Promise<void> {
     await this.#retire(sessionId, why);
     await this.#leaving.get(sessionId);
@@ -195,7 +195,7 @@ export class ProcessPool {
     });
     if (this.#closed) {
       this.#count--;
-      // The others who wait hear of it too.
+      // Other waiting callers are notified too.
       this.#admit();
       throw closing();
     }
@@ -275,7 +275,7 @@ export class ProcessPool {
   }
 }
 
-/** Whether anything goes on in a process that runs no turn for a client. */
+/** Whether a process without a client's turn is still busy. */
 function isBusy({ reader }: ClaudeProcess): boolean {
   return reader.isBusy || reader.tasks.running.length > 0;
 }

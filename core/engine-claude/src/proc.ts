@@ -6,7 +6,7 @@ import { MARKER_VARIABLE } from "@claudeway/core/marker";
  * few microseconds, and a thread of the pool costs more than that. Where there is no /proc, nothing is found.
  */
 
-/** A process, told apart from a later one with the same pid by its start time. */
+/** A process, distinguished by its start time from a later one with the same pid. */
 export interface ProcessId {
   readonly pid: number;
   /** Clock ticks since boot: field 22 of /proc/PID/stat. */
@@ -23,7 +23,7 @@ export interface ProcessEntry extends ProcessId {
 /** Grows to what the largest file needed. */
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
-/** The start time of a process, or undefined when it is gone or there is no /proc. */
+/** The start time of a process; undefined if it has ended or /proc does not exist. */
 export function startTimeOf(pid: number): number | undefined {
   return readStat(pid)?.startTime;
 }
@@ -69,7 +69,7 @@ export function readChildren(pid: number, thread: number): string | undefined {
   return read(`/proc/${pid}/task/${thread}/children`);
 }
 
-/** The pids in what `readChildren` says. */
+/** The pids in the output of `readChildren`. */
 export function pidsIn(text: string): number[] {
   return text.split(" ").filter(Boolean).map(Number);
 }
@@ -80,7 +80,7 @@ function numbersIn(folder: string): number[] {
       .map(Number)
       .filter((number) => number > 0);
   } catch {
-    // It is gone, or there is no /proc.
+    // The process has ended, or /proc does not exist.
     return [];
   }
 }

@@ -27,7 +27,7 @@ import { sdkQuery } from "./sdk.js";
 const CLEAN_END_MS = 2000;
 /** Has the CLI say when it has nothing left to do, so that no prompt is sent into a turn that it begins by itself. */
 const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
-/** How long the CLI may take to change a setting, in ms: it waits 30 s for an MCP server. */
+/** How long the CLI may need to change a setting, in ms: it waits 30 s for an MCP server. */
 const CHANGE_MS = 40_000;
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
@@ -136,7 +136,7 @@ export class ClaudeProcess {
     );
   }
 
-  /** Reads all that the CLI says, as long as it lives. */
+  /** Reads all messages of the CLI until it ends. */
   async #read(): Promise<void> {
     try {
       for await (const message of this.#query) this.reader.take(message);
@@ -214,7 +214,7 @@ export class ClaudeProcess {
       await Promise.race([this.exited, sleep(CLEAN_END_MS, undefined, { ref: false })]);
     }
     if (tree !== undefined) await endAll(() => tree.look());
-    // Where there is no /proc, the process group is all that can be reached.
+    // Without /proc, only the process group can be signalled.
     if (this.#isRunning()) this.#killGroup();
     this.#query.close();
     if (this.#child === undefined) this.#exit.resolve({ code: null, signal: null });

@@ -23,7 +23,7 @@ export interface BackgroundHearer extends TurnHearer {
 export interface ReaderOwner {
   /** Called with every message of the CLI. */
   heard(message: SDKMessage): void;
-  /** A subagent that was launched into the background has said something: it belongs to no turn that runs. */
+  /** A message of a background subagent, which belongs to no running turn. */
   agentSaid(message: SDKMessage): void;
   /** The CLI begins a turn by itself. */
   begin(): BackgroundHearer;
@@ -41,13 +41,13 @@ export interface ReaderOwner {
 interface Served {
   readonly hearer: TurnHearer;
   uuid: string | undefined;
-  /** The CLI has taken up its prompt. */
+  /** The CLI has begun to process its prompt. */
   begun: boolean;
 }
 
 /**
- * The CLI says that it has nothing left to begin; where it does not (a subagent runs on), a turn about a notice begins
- * within moments, in ms.
+ * If the CLI does not report that it is idle (a subagent is still running), a turn about a notice begins within this
+ * time, in ms.
  */
 const TURN_DUE_MS = 1000;
 
@@ -79,7 +79,10 @@ export class ProcessReader {
     if (this.#ended !== undefined) hearer.end(this.#ended.error);
   }
 
-  /** The served turn's prompt goes to the CLI under this id: until the CLI takes it up, nothing is the turn's. */
+  /**
+   * Sets the id of the served turn's prompt. No message belongs to the turn until the CLI begins to process the
+   * prompt.
+   */
   expect(uuid: string): void {
     if (this.#served !== undefined) Object.assign(this.#served, { uuid, begun: false });
   }
@@ -98,7 +101,7 @@ export class ProcessReader {
     return this.#ended === undefined && (this.#ownTurn || this.tasks.hasPending);
   }
 
-  /** Resolves when the CLI runs no turn of its own and is not about to begin one, or says nothing any more. */
+  /** Resolves when the CLI runs no turn of its own and is not about to begin one, or when its output has ended. */
   quiet(): Promise<void> {
     if (!this.isBusy) return Promise.resolve();
     return new Promise((resolve) => {
@@ -118,7 +121,7 @@ export class ProcessReader {
     this.#settle();
   }
 
-  /** The process says nothing any more. */
+  /** The output of the process has ended. */
   end(error: unknown): void {
     this.#ended = { error };
     this.#ownTurn = false;
@@ -128,7 +131,7 @@ export class ProcessReader {
     this.#tellQuiet();
   }
 
-  /** The CLI has taken up the served turn's prompt: in a turn of its own, or in one that it had begun by itself. */
+  /** The CLI has begun to process the served turn's prompt: in a new turn, or in one that it had begun by itself. */
   #takeUp(served: Served): void {
     if (served.begun) return;
     served.begun = true;
@@ -163,7 +166,7 @@ export class ProcessReader {
   }
 
   #finishOwn(result: SDKResultMessage): void {
-    // Of a notice that says nothing to the model there is a result alone.
+    // A notice without text for the model produces only a result.
     const background = this.#background ?? this.#begin();
     const { origin } = result;
     const runId = origin?.kind === "task-notification" ? origin.runId : undefined;

@@ -15,7 +15,7 @@ import {
   totalsAsReported,
 } from "./usage.js";
 
-/** What the CLI said at the end of a turn. */
+/** The CLI's result message of a turn. */
 export interface TurnReport {
   readonly ok: boolean;
   readonly text: string;
@@ -36,12 +36,12 @@ export interface TurnReport {
 export class TurnReading {
   /** The message that each agent streams at the moment; "" is the main one. */
   readonly #current = new Map<string, { readonly id: string; readonly model: string }>();
-  /** The messages that are being streamed and have said nothing yet. */
+  /** The messages that are being streamed and have no text yet. */
   readonly #empty = new Set<string>();
   readonly #agents = new Set<string>();
   /** Subagents that were stopped: their last messages may have broken off unseen. */
   #stoppedAgents = 0;
-  /** The model has been asked, and nothing has come of it yet. */
+  /** A request to the model is pending without any output. */
   #asked = false;
   #text = "";
   #model: string | undefined;
@@ -63,7 +63,7 @@ export class TurnReading {
     return this.#model;
   }
 
-  /** Whether the CLI is in plan mode; undefined where it has not said. */
+  /** Whether the CLI is in plan mode; undefined if unknown. */
   get planMode(): boolean | undefined {
     return this.#planMode;
   }
@@ -106,9 +106,7 @@ export class TurnReading {
     if (mode !== undefined) this.#planMode = mode === "plan";
   }
 
-  /**
-   * Subagents' messages come whole, without a stream of their own; what the CLI itself says of an error costs nothing.
-   */
+  /** Messages of subagents arrive complete, without a stream. The CLI's own error messages cost nothing. */
   #takeWhole({ message: { id, model, usage }, parent_tool_use_id: agent }: SDKAssistantMessage): void {
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");
@@ -175,7 +173,7 @@ export class TurnReading {
   }
 }
 
-/** Whether the CLI says that the session was not there to be resumed. */
+/** Whether the CLI reports that the session to resume was not found. */
 export function lacksConversation(message: SDKResultMessage): boolean {
   return (
     message.subtype !== "success" && message.errors.some((error) => error.includes("No conversation found"))

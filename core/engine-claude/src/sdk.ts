@@ -4,7 +4,9 @@ type Query = typeof start;
 
 let query: Query | undefined;
 
-/** Loads the Agent SDK before the first process: it takes a quarter of a start, and of the memory of a gateway at rest. */
+/**
+ * Loads the Agent SDK before the first process. It accounts for a quarter of the start time and of the memory at rest.
+ */
 export async function loadSdk(): Promise<void> {
   if (query === undefined) ({ query } = await import("@anthropic-ai/claude-agent-sdk"));
 }

@@ -261,7 +261,7 @@ export class SessionProcess implements ReaderOwner {
 
   /** `counted`: what the last report contained of the background subagents. */
   #beginInterval(counted: TotalsByModel): void {
-    // A message that was under way keeps its id, and may be told again.
+    // A message in progress keeps its id and may be reported again.
     this.#agents = new TurnReading(new LateListener(), this.#agents.delivered.uncounted(counted));
     this.#agentsRan = this.parts.child.reader.tasks.agents.length > 0;
     this.#reportUncharged();

@@ -54,7 +54,7 @@ function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage
   return afterLoss(before, totalsOf(delivered));
 }
 
-/** What was heard of a message that broke off was not written down, and what was written may not have been heard. */
+/** A message that broke off may have been received but not written to the transcript, or the reverse. */
 function usageAfterLoss(recorded: TurnUsage, { used, carried, totals }: WrittenUsage): TurnUsage {
   if (totals === undefined) return estimatedUsage(add(most(totalsOf(recorded), used), carried));
   return reportedUsage(add(used, carried), !isEmpty(carried));

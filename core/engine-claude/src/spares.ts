@@ -19,7 +19,7 @@ const MAX_REMEMBERED = 128 * 1024;
  * A spare is made when no task has ended for this long, in ms, and a core is idle: a burst needs the processor itself.
  */
 const QUIET_MS = 150;
-/** How long a spare may take until it could begin, in ms. */
+/** How long a prewarmed process may take until it is ready, in ms. */
 const READY_MS = 30_000;
 
 /**

@@ -8,7 +8,7 @@ import { add, subtract } from "./usage.js";
 const WEIGHTS = { input: 1, output: 5, cacheRead: 0.1, cacheWrite: 1.25 } as const;
 const COUNTS = ["input", "output", "cacheRead", "cacheWrite"] as const;
 
-/** Takes out of `used` what was delivered to one of the turns that used it together. */
+/** Subtracts from `used` the part that was delivered to one of the turns that share it. */
 export function takeShare(
   used: TotalsByModel,
   delivered: TotalsByModel,

@@ -30,7 +30,7 @@ export interface TaskNotice {
   readonly summary: string;
 }
 
-/** What a process runs in the background, and what of that has ended without the model having heard of it yet. */
+/** The background tasks of a process, and those that ended but were not reported to the model yet. */
 export class BackgroundTasks {
   #running: ReadonlyMap<string, BackgroundTask> = new Map();
   /** Notices about which no turn has begun, by run; about those of a dead process, by task. */
@@ -58,7 +58,7 @@ export class BackgroundTasks {
     return this.#pending.size > 0;
   }
 
-  /** Takes any message of the CLI's. True: what runs has changed. */
+  /** Processes a message of the CLI. Returns true if the set of running tasks has changed. */
   take(message: SDKMessage): boolean {
     if (message.type !== "system") return false;
     if (message.subtype === "task_started") this.#noteAgent(message);
@@ -70,7 +70,7 @@ export class BackgroundTasks {
     }
     if (message.subtype === "task_notification") {
       const { task_id: taskId, run_id: runId, summary, status } = message;
-      // A foreground task's end is in its call's result. Of one that was stopped, the next turn hears in passing.
+      // The end of a foreground task is in the result of its call. A stopped task is mentioned in the next turn.
       const known = this.#running.has(taskId) || runId === undefined;
       if (known && (status !== "stopped" || runId === undefined))
         this.#pending.set(runId ?? taskId, { taskId, runId, summary });
@@ -78,18 +78,20 @@ export class BackgroundTasks {
     return false;
   }
 
-  /** The notice that a turn of the CLI's own is about; it counts as heard. Without a run: the oldest that has none. */
+  /**
+   * The notice that started a turn of the CLI; it counts as delivered. Without a run, the oldest notice without one.
+   */
   heard(runId: string | undefined): TaskNotice | undefined {
     const found = [...this.#pending].find(([, notice]) => notice.runId === runId);
     if (found === undefined) return undefined;
     const [key, notice] = found;
     this.#pending.delete(key);
-    // Whatever it had to say has been said.
+    // The notice was already delivered.
     this.#agents.delete(notice.taskId);
     return notice;
   }
 
-  /** The CLI has nothing more to begin: the notices that are left were heard in turns of others. */
+  /** The CLI is idle: the remaining notices were delivered in other turns. */
   settle(): void {
     this.#pending.clear();
   }

@@ -1,4 +1,4 @@
-/** What is read of an entry of a transcript. As CLI 2.1.332 writes it; whatever else a line says is left alone. */
+/** The fields that are read of a transcript entry, as written by CLI 2.1.332. Other fields are ignored. */
 export interface TranscriptEntry {
   readonly type: "user" | "assistant";
   readonly uuid: string;
@@ -18,7 +18,10 @@ const INTERRUPTED = "[Request interrupted by user";
 /** What the CLI calls the author of messages that no model wrote. */
 const NO_MODEL = "<synthetic>";
 
-/** A line's message; undefined where the line is none, is the CLI's own note to the model, or a subagent's. */
+/**
+ * The message of a line; undefined for other lines, for the CLI's own notes to the model, and for messages of
+ * subagents.
+ */
 export function entryOf(line: Buffer): TranscriptEntry | undefined {
   if (!line.includes('"type":"user"') && !line.includes('"type":"assistant"')) return undefined;
   const entry = parse(line.toString("utf8"));

@@ -9,7 +9,7 @@ const LOOKED_AT = 256 * 1024;
 /** The CLI cuts longer names of folders, and adds a digest of its own to them. */
 const MAX_FOLDER = 200;
 
-/** The line in which a CLI that ends saves the totals that the session's next one goes on from. */
+/** The line in which an ending CLI saves its totals for the session's next process. */
 interface CostState {
   readonly type: "cost-state";
   readonly sessionId: string;
@@ -54,7 +54,7 @@ export class Transcript {
     };
   }
 
-  /** The totals that a CLI goes on from which resumes the session; undefined where that is not known. */
+  /** The totals from which a CLI that resumes the session continues; undefined if unknown. */
   savedTotals(): TotalsByModel | undefined {
     try {
       const file = openSync(this.path, "r");
@@ -68,13 +68,13 @@ export class Transcript {
     }
   }
 
-  /** Every message says which program it came through. */
+  /** Every message names the program that sent it. */
   #isByOthers(lines: string): boolean {
     return [...lines.matchAll(/"entrypoint":"([^"]*)"/g)].some(([, program]) => program !== this.driver);
   }
 }
 
-/** What the CLI calls the program that drives it: each message says which program it came through. */
+/** The CLI's name for the program that drives it, which every message contains. */
 export function driverOf(env: NodeJS.ProcessEnv): string {
   return env["CLAUDE_CODE_ENTRYPOINT"] || "sdk-ts";
 }
@@ -84,7 +84,7 @@ export const SAVED = '{"type":"cost-state"';
 /** Such a line is shorter than this, in bytes. */
 const MAX_SAVED = 64 * 1024;
 
-/** What the last of these lines that the CLI would accept says; nothing was saved where there is none. */
+/** The content of the last line that the CLI would accept; without one, nothing was saved. */
 function lastSaved(file: number, sessionId: string): TotalsByModel {
   /** The beginning of what follows, up to the end of its first line: the line may have begun before it. */
   let next = Buffer.alloc(0);
@@ -128,7 +128,7 @@ function realPathOf(folder: string): string {
   }
 }
 
-/** 0 where there is no such file. */
+/** 0 if the file does not exist. */
 function sizeOf(path: string): number {
   try {
     return statSync(path, { throwIfNoEntry: false })?.size ?? 0;

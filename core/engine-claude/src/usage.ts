@@ -48,8 +48,8 @@ export function totalsAsReported(byModel: Readonly<Record<string, ReportedTotals
 }
 
 /**
- * How far a message has come: `open` until the API has said its final counts (its output is 1 until then), `closed`
- * with them, `whole` for one that came without a stream (a subagent's; its output is 1 for good).
+ * The progress of a message: `open` until the API has sent its final counts (its output is 1 until then), `closed`
+ * with them, `whole` for one without a stream (a subagent's; its output stays 1).
  */
 export type MessageState = "open" | "closed" | "whole";
 
@@ -63,11 +63,13 @@ interface DeliveredMessage {
   readonly empty: boolean;
 }
 
-/** Adds up the usage of one turn's messages as their stream tells it, subagents' messages too. */
+/** Adds up the streamed usage of one turn's messages, including subagents' messages. */
 export class DeliveredUsage {
   readonly #messages = new Map<string, DeliveredMessage>();
 
-  /** Takes a message's usage; a later one of the same message replaces the counts that it names. True: it was news. */
+  /**
+   * Records the usage of a message; later counts of the same message replace earlier ones. True if something changed.
+   */
   note(messageId: string, model: string, usage: MessageUsage, state: MessageState): boolean {
     const before = this.#messages.get(messageId);
     const known = before?.usage ?? { ...NOTHING, costUsd: null };
@@ -94,7 +96,7 @@ export class DeliveredUsage {
     return this.#messages.size;
   }
 
-  /** Messages that an earlier gateway heard. */
+  /** Messages that an earlier gateway received. */
   static of(messages: readonly UnreportedMessage[]): DeliveredUsage {
     const delivered = new DeliveredUsage();
     for (const { id, model, used: usage } of messages)
@@ -118,7 +120,7 @@ export class DeliveredUsage {
     if (message !== undefined) this.#messages.set(messageId, { ...message, empty: true });
   }
 
-  /** Whether a message broke off before the API had told its final counts. */
+  /** Whether a message broke off before the API had sent its final counts. */
   get cut(): boolean {
     return [...this.#messages.values()].some(({ state }) => state === "open");
   }
@@ -208,7 +210,7 @@ function lessen(row: ModelTotals, by: ModelTotals): ModelTotals {
   };
 }
 
-/** The larger of each count, model by model, where both know a part of the same. What it cost is not known then. */
+/** The larger of each count by model, if both cover parts of the same usage. The cost is then unknown. */
 export function most(a: TotalsByModel, b: TotalsByModel): TotalsByModel {
   const models = new Set([...Object.keys(a), ...Object.keys(b)]);
   const rows = [...models].map((model): [string, ModelTotals] => {

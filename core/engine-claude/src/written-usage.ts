@@ -43,8 +43,8 @@ export async function writtenSince(
 }
 
 /**
- * Completes `delivered` with what a process that has ended wrote of its subagents' messages, whose output the stream does
- * not tell.
+ * Completes `delivered` with the usage of subagents' messages that an ended process wrote, since the stream lacks
+ * their output.
  */
 export async function noteWritten(transcript: Transcript, delivered: DeliveredUsage): Promise<void> {
   for (const path of await subagentsIn(transcript.subagents)) {
@@ -52,7 +52,10 @@ export async function noteWritten(transcript: Transcript, delivered: DeliveredUs
   }
 }
 
-/** The same for a turn that it ended in the middle of, with the turn's own messages: a process may end before it tells them. */
+/**
+ * The same for a turn that was interrupted by the end of its process, including the turn's own messages, which may not
+ * have been streamed.
+ */
 export async function noteWrittenOfTurn(
   transcript: Transcript,
   delivered: DeliveredUsage,
@@ -63,7 +66,7 @@ export async function noteWrittenOfTurn(
   for await (const line of linesOf(transcript.path)) noteMessage(line, delivered, isWanted);
 }
 
-/** The session's own file comes last: its end says whether the CLI saved its totals. */
+/** The session's own file is read last: its end shows whether the CLI saved its totals. */
 async function transcriptsOf(session: string, claude: string): Promise<string[]> {
   const projects = join(claude, "projects");
   const found: string[] = [];
@@ -83,7 +86,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch {
-    // No conversation is there; the ledger has what was heard.
+    // There is no transcript; the ledger has what was received.
     return [];
   }
 }
@@ -99,7 +102,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   yield* file.readLines();
 }
 
-/** What tells whose a message is. */
+/** The fields that identify the owner of a message. */
 interface MessageMark {
   readonly id: string;
   /** When it arrived, in ms since the epoch. */

@@ -41,7 +41,10 @@ export async function mayRunRepositoryCode(command: string, cwd: string): Promis
   return false;
 }
 
-/** The folder of the shell, and each that the command names, counted from each before it; undefined: too many. */
+/**
+ * The shell's folder and every folder that the command names, resolved against each earlier one; undefined if there
+ * are too many.
+ */
 async function foldersIn(text: string, cwd: string): Promise<ReadonlySet<string> | undefined> {
   const words = new Set(text.split(/[\s;&|<>()=:,]+/).filter((word) => word !== "" && word !== "."));
   if (words.size > MAX_WORDS) return undefined;
@@ -60,7 +63,7 @@ async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory();
   } catch {
-    // Git cannot go there either.
+    // Git cannot enter it either.
     return false;
   }
 }

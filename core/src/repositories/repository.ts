@@ -4,7 +4,7 @@ import { isHarmlessConfig } from "./git-config.js";
 import { submodulesIn } from "./git-index.js";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
-/** How deep submodules are followed, and how many in all. */
+/** The maximum depth and total number of submodules that are followed. */
 const MAX_DEPTH = 4;
 const MAX_REPOSITORIES = 50;
 
@@ -39,7 +39,7 @@ async function mayRun(folder: string, seen: Set<string>, depth: number): Promise
   for (const file of [join(common, "config"), join(gitDir, "config.worktree")]) {
     if (!isHarmlessConfig((await read(file)) ?? "")) return true;
   }
-  // The one hook that showing a status runs, where it writes down what it found.
+  // The only hook that `git status` runs, when it updates the index.
   if (await exists(join(common, "hooks/post-index-change"))) return true;
   const index = await readBytes(join(gitDir, "index"));
   const submodules = index === undefined ? [] : submodulesIn(index);
@@ -51,7 +51,7 @@ async function mayRun(folder: string, seen: Set<string>, depth: number): Promise
   return false;
 }
 
-/** Found as git does: in the folder, or in the next above that has one. */
+/** Found as git does: in the folder, or in the nearest parent that has one. */
 async function repositoryOf(folder: string): Promise<Repository | "bare" | undefined> {
   for (let at = folder; ; at = dirname(at)) {
     const dotGit = join(at, ".git");

@@ -8,9 +8,8 @@ export const APPROVE_ROUTE = "POST /session/:id/approve";
 const TURNS_LOOKED_AT = 20;
 
 /**
- * The calls with these ids that the session's turns were denied. Throws BAD_REQUEST for an id that was not denied
- * there, FORBIDDEN for one that a rule refused or others have to decide, and CONFLICT for one that was approved before
- * and has run.
+ * The denied calls of the session with these ids. Throws BAD_REQUEST for an id that was not denied there, FORBIDDEN
+ * for one that a rule denied or that others must decide, and CONFLICT for one that was already approved and has run.
  */
 export async function approvedCalls(
   ledger: Ledger,
@@ -39,16 +38,19 @@ export async function approvedCalls(
   });
 }
 
-/** Asks the model to make the approved calls again; one JSON object a line, so that nothing is left to its memory. */
+/**
+ * Asks the model to repeat the approved calls, given as one JSON object per line, so that it need not rely on its
+ * context.
+ */
 export function approvalPrompt(granted: readonly GrantedCall[]): string {
   const calls = granted.map(({ tool, input, cwd }) => JSON.stringify({ tool, input, cwd }));
   const elsewhere = granted.some(({ cwd }) => cwd !== undefined);
   return [
     "The user has approved the following tool calls, which were denied before.",
     ...(elsewhere
-      ? ["Where a call has a cwd, it counts in that folder alone: go there first, with cd."]
+      ? ["If a call has a cwd, it is approved for that folder only: go there first, with cd."]
       : []),
-    "Make each of them again now, once, with exactly this input, and then go on with the task:",
+    "Repeat each of them now, once, with exactly this input, and then continue with the task:",
     ...calls,
   ].join("\n");
 }

@@ -17,7 +17,7 @@ export interface BackgroundParts {
   readonly events: SessionEvents;
 }
 
-/** Turns what the CLI begins by itself into turns, and records what it runs in the background. */
+/** Creates turns for what the CLI begins by itself, and records its background work. */
 export class Background implements SessionListener {
   constructor(private readonly parts: BackgroundParts) {}
 
@@ -51,7 +51,7 @@ export class Background implements SessionListener {
   #write(sessionId: string, write: Promise<void>): void {
     write.catch((error: unknown) => {
       const { log } = this.parts.records;
-      log.error({ err: error, session_id: sessionId }, "the ledger did not take a note of background work");
+      log.error({ err: error, session_id: sessionId }, "could not record background work in the ledger");
     });
   }
 }
@@ -91,5 +91,8 @@ async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenS
 
 function logLost({ log }: Records, sessionId: string, tasks: readonly LostTask[]): void {
   for (const { id: task_id, kind, reason } of tasks)
-    log.warn({ session_id: sessionId, task_id, kind, reason }, "background work was ended before its end");
+    log.warn(
+      { session_id: sessionId, task_id, kind, reason },
+      "background work was stopped before it finished",
+    );
 }

@@ -2,19 +2,19 @@ import { createHash } from "node:crypto";
 import { GatewayError } from "../errors.js";
 import type { IdempotencyClaim, Ledger } from "../ports/ledger.js";
 
-/** A request that carries an `Idempotency-Key`. */
+/** A request with an `Idempotency-Key`. */
 export interface KeyedRequest {
   readonly keyId: string;
-  /** Method and path with its parameters: a key is good for one thing. */
+  /** Method and path with its parameters: a key is valid for one route. */
   readonly route: string;
   readonly idempotencyKey: string;
-  /** The body as it was sent. */
+  /** The raw body. */
   readonly body: string;
 }
 
 /**
- * Claims the key for a turn that is to be begun. Resolves to that claim, or to the id of the turn that the same request
- * began before, within 24 h. Throws CONFLICT where the key was used with another body.
+ * Claims the key for a new turn. Resolves to the claim, or to the id of the turn that the same request began within
+ * the last 24 h. Throws CONFLICT if the key was used with another body.
  */
 export async function claimTurn(
   ledger: Ledger,

@@ -40,7 +40,7 @@ export class ParkedTurns {
   async check(sessionId: string, withdraw: boolean): Promise<void> {
     const turn = await this.ofSession(sessionId);
     if (turn === undefined) return;
-    if (withdraw && (await this.withdraw(turn, "a new prompt took its place"))) return;
+    if (withdraw && (await this.withdraw(turn, "a new prompt replaced it"))) return;
     const { approvalId } = turn.parked;
     throw new GatewayError(
       "CONFLICT",

@@ -10,7 +10,7 @@ const MIN_TIME_LEFT_MS = 30_000;
 
 /** The interim ending of a turn that parks: its caller is answered, and the turn resumes after the decision. */
 export const PARKED: Omit<Ending, "end"> = Object.freeze({
-  message: "a tool call waits for a decision; the turn goes on when it is decided",
+  message: "a tool call waits for a decision; the turn resumes when it is decided",
   error: undefined,
 });
 

@@ -25,7 +25,7 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
     error: new GatewayError("TIMEOUT", "the turn ran past timeout_secs"),
   },
   interrupted: { end: "interrupted", message: "the turn was interrupted", error: undefined },
-  disconnected: { end: "interrupted", message: "the client went away", error: undefined },
+  disconnected: { end: "interrupted", message: "the client disconnected", error: undefined },
   deleted: { end: "interrupted", message: "the session was deleted", error: undefined },
   shutdown: {
     end: "interrupted",
@@ -74,7 +74,7 @@ interface TurnCourse {
   readonly lost?: readonly LostTask[];
 }
 
-/** Makes the outcome of a turn. */
+/** Creates the outcome of a turn. */
 export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
   const { plan, ending, result, usage, ranMs, waitedMs } = slot;
   const before = request.continues?.parked;

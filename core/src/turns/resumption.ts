@@ -53,7 +53,10 @@ export class Resumption {
         continues: { parked: turn.parked, approval, usage },
       });
     } catch (error) {
-      log.error({ err: error, turn_id: turnId }, "a parked turn could not go on; the next start tries again");
+      log.error(
+        { err: error, turn_id: turnId },
+        "a parked turn could not be resumed; the next start tries again",
+      );
     }
   }
 

@@ -109,8 +109,11 @@ export class TurnRecorder {
     const turn = await turns.get(id);
     const response = await turns.response(id);
     if (turn?.ended === undefined || response === undefined)
-      throw new Error(`turn ${id} has no end in the books`);
-    this.records.log.warn({ turn_id: id, end: turn.ended.end }, "a turn had ended before; that end stands");
+      throw new Error(`the ledger has no end of turn ${id}`);
+    this.records.log.warn(
+      { turn_id: id, end: turn.ended.end },
+      "a turn had already ended; its first end is kept",
+    );
     const { at: _at, ...ended } = turn.ended;
     return { ...ended, response, usage: turn.usage };
   }
@@ -143,7 +146,7 @@ export class TurnRecorder {
     write.catch((error: unknown) => {
       this.records.log.error(
         { err: error, turn_id: this.turn.info.id },
-        "the ledger did not take a note of a turn",
+        "could not record a turn in the ledger",
       );
     });
   }

@@ -58,12 +58,12 @@ export class TurnSlot {
   /** Ends one `hold` because its call is settled. Resolves when the turn has its place again. */
   async release(): Promise<void> {
     this.#holds--;
-    // Serialised, so that a call that is held and released meanwhile does not take a second place.
+    // Serialised, so that a call that is held and released meanwhile does not occupy a second place.
     this.#again = this.#again.then(() => this.#resume());
     await this.#again;
   }
 
-  /** Ends one `hold` because its call parks. The turn ends soon, so it takes no place; the clock runs on. */
+  /** Ends one `hold` because its call parks. The turn ends soon, so it needs no place; the clock continues. */
   leave(): void {
     this.#holds--;
     if (this.#holds === 0 && !this.#ended) this.#run();

@@ -306,7 +306,7 @@ export class Turn {
   async #park(result: EngineResult): Promise<FinishedTurn> {
     const pending = this.#calls?.parking;
     if (pending === undefined || pending.toolUseId !== result.deferred) {
-      const message = `the CLI kept a call that nobody was asked about: ${result.deferred}`;
+      const message = `the CLI kept a call without a pending approval: ${result.deferred}`;
       return this.#finish({ end: "failed", message, error: undefined }, result);
     }
     const usage = await this.#recorder.priced(result);
@@ -376,7 +376,7 @@ export class Turn {
 
   #defect(error: unknown): Ending {
     const { id } = this.info;
-    this.context.log.error({ err: error, turn_id: id }, "a turn broke");
+    this.context.log.error({ err: error, turn_id: id }, "a turn failed with an internal error");
     const message = `internal error; quote ${id}`;
     return {
       end: "failed",

@@ -5,7 +5,7 @@ import { LedgerError } from "../ledger-error.js";
 /** The wait after the first failure, in ms; each one is twice as long as the one before, up to the longest. */
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2000;
-/** How often the log says that it still fails, in ms. */
+/** The interval between log lines while it still fails, in ms. */
 const SAY_EVERY_MS = 60_000;
 
 /**
@@ -22,7 +22,7 @@ export async function untilWritten<T>(write: () => Promise<T>, giveUp: AbortSign
     const isLast = giveUp.aborted;
     try {
       const written = await write();
-      if (saidAt !== Number.NEGATIVE_INFINITY) log.info("the ledger took the end of a turn");
+      if (saidAt !== Number.NEGATIVE_INFINITY) log.info("the end of a turn is now recorded in the ledger");
       return written;
     } catch (error) {
       if (isLast || !(error instanceof LedgerError && error.mayPass)) throw error;
@@ -30,10 +30,10 @@ export async function untilWritten<T>(write: () => Promise<T>, giveUp: AbortSign
         saidAt = performance.now();
         log.error(
           { err: error },
-          "the ledger did not take the end of a turn; it is tried again until it does",
+          "could not record the end of a turn in the ledger; retrying until it succeeds",
         );
       }
-      // Cut short where it is given up.
+      // The wait is cut short if retrying is aborted.
       await sleep(waitMs, undefined, { signal: giveUp }).catch(() => undefined);
     }
   }

@@ -9,7 +9,7 @@ const NO_SHARE: ModelShare = {
 /** The usage of a turn that never reached the CLI. */
 export const NO_USAGE: TurnUsage = Object.freeze({ ...NO_SHARE, estimated: false, byModel: {} });
 
-/** What two parts of a turn used together. A price that is missing in one of them is missing. */
+/** The total usage of two parts of a turn. If the price of one part is unknown, the total is unknown. */
 export function addUsage(a: TurnUsage, b: TurnUsage): TurnUsage {
   const models = new Set([...Object.keys(a.byModel), ...Object.keys(b.byModel)]);
   return {
@@ -35,7 +35,7 @@ function addTokens(a: Tokens, b: Tokens): Tokens {
   };
 }
 
-/** A ten-billionth of a dollar is below any token's price; what is less is the noise of floats. */
+/** 1e-10 USD is below the price of any token; smaller amounts are floating-point noise. */
 function addUsd(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : Math.round((a + b) * 1e10) / 1e10;
 }

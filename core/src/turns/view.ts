@@ -8,15 +8,15 @@ import type { RunningTurns } from "./running.js";
 import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";
 
-/** The end of a turn as its caller gets it: the answer, or the error that replaces it. */
+/** The end of a turn for its caller: the response, or the error that replaces it. */
 export interface TurnAnswer {
   readonly response: TurnResponse;
   readonly error: GatewayError | undefined;
-  /** How long it waited for its place, in ms; undefined where only the ledger knows the turn. */
+  /** How long it was queued, in ms; undefined if the turn is only in the ledger. */
   readonly queuedMs: number | undefined;
 }
 
-/** A turn as clients read it, whether it runs, has just ended, or is only in the ledger any more. */
+/** A turn as clients see it: running, recently ended, or only in the ledger. */
 export interface TurnView {
   readonly id: string;
   readonly sessionId: string;
@@ -39,13 +39,13 @@ export type TurnState =
   | "timeout"
   | "lost";
 
-/** How much of ended turns is kept for readers that come back, and for how long. */
+/** How much of ended turns is kept for clients that reconnect, and for how long. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 const KEPT_MS = 10 * 60 * 1000;
-/** The memory of a view beyond its stream. */
+/** The memory of a view, apart from its stream. */
 const VIEW_BYTES = 2048;
 
-/** Finds turns again: the running ones, those that ended a short while ago with all their events, and all others. */
+/** Finds turns: running ones, recently ended ones with all their events, and all others in the ledger. */
 export class TurnViews {
   readonly #ended = new LRUCache<string, TurnView & { readonly keyId: string }>({
     maxSize: KEPT_BYTES,
@@ -53,7 +53,7 @@ export class TurnViews {
     ttl: KEPT_MS,
   });
 
-  /** Made once: somebody who asks for a long turn every second must leave nothing at it. */
+  /** Created once, so that frequent requests for a long turn do not accumulate listeners. */
   readonly #answers = new WeakMap<Turn, Promise<TurnAnswer>>();
 
   constructor(
@@ -76,7 +76,7 @@ export class TurnViews {
     return storedView(turn, state, response);
   }
 
-  /** A running turn as clients read it; its events are kept for a while when it has ended. */
+  /** The view of a running turn; its events are kept for a while after its end. */
   follow(turn: Turn): TurnView {
     const { id, sessionId, origin = "prompt", createdAt } = turn.info;
     const answer = this.#answers.get(turn) ?? this.#answerOf(turn);
@@ -95,7 +95,7 @@ export class TurnViews {
   #answerOf(turn: Turn): Promise<TurnAnswer> {
     const { id, sessionId, origin = "prompt", createdAt, keyId } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
-      // A parked turn is not over: what becomes of it is in the ledger.
+      // A parked turn has not ended; the ledger has its outcome.
       if (outcome.end !== "parked") {
         const { stream } = turn;
         const { end: state } = outcome;
@@ -109,7 +109,7 @@ export class TurnViews {
   }
 }
 
-/** Of a turn that is only in the ledger there is one event with all its text, and the end. */
+/** A turn that is only in the ledger has one event with all its text, and the end. */
 function storedView(
   {
     id,
@@ -122,9 +122,8 @@ function storedView(
 ): TurnView {
   const stream = TurnStream.ofEnded(response);
   const { code, error } = response;
-  // A gateway that ended (UNAVAILABLE) took the turn along: to try again with the same key would give this for ever, so
-  // it
-  // is no error but the answer.
+  // If the gateway was stopped (UNAVAILABLE), the turn ended with it. A retry with the same key would always get this
+  // error, so it is returned as the response instead.
   const failed = isErrorCode(code) && code !== "UNAVAILABLE";
   const details = code === "INTERNAL_ERROR" ? { id } : {};
   const failure = failed ? new GatewayError(code, error ?? code, { details }) : undefined;
@@ -140,5 +139,5 @@ function storedView(
   };
 }
 
-/** Made where no turn is in reach: what is kept of one must not hold its prompt. */
+/** Created outside the turn's scope, so that the kept data does not reference its prompt. */
 function doNothing(): void {}

@@ -1,4 +1,4 @@
-/** What an object, a field of it, and a string take beside what is in them, in bytes (V8, 64 bit). */
+/** The overhead of an object, of a field and of a string, in bytes (V8, 64 bit). */
 const OBJECT_BYTES = 56;
 const FIELD_BYTES = 24;
 const STRING_BYTES = 24;
@@ -7,7 +7,7 @@ const BYTES_PER_CHARACTER = 2;
 /** An estimate of the memory of plain data, in bytes; errs on the high side. */
 export function weightOf(value: unknown): number {
   let bytes = 0;
-  // Not by recursion: what a model nests deeper than the stack must not end its turn.
+  // Not recursive: deeply nested output of a model must not overflow the stack.
   const open = [value];
   while (open.length > 0) {
     const one = open.pop();

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Approvals } from "@claudeway/core/host";
 import type { Approval, ApprovalFilter, Decider, Decision } from "@claudeway/core/ports";
 
-/** As the admin's key would. */
+/** Decides like the admin's key. */
 const ADMIN: Decider = { channel: "admin", who: "admin" };
 const LOOK_EVERY_MS = 5;
 
-/** The calls that wait for a person, and the person. */
+/** Access to pending calls, and decisions on them. */
 export class TestApprovals {
   constructor(private readonly approvalService: Approvals) {}
 
@@ -15,20 +15,20 @@ export class TestApprovals {
     return (await this.approvalService.list({ ...filter, page: 1, limit: 1000 })).approvals;
   }
 
-  /** The oldest call that waits, as soon as there is one. Rejects where none comes within `withinMs`. */
+  /** The oldest pending call, as soon as there is one. Rejects if there is none within `withinMs`. */
   async next(withinMs = 5000): Promise<Approval> {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const oldest = (await this.list({ status: "pending" })).at(-1);
       if (oldest !== undefined) return oldest;
-      if (performance.now() > deadline) throw new Error(`no call waits for a decision after ${withinMs} ms`);
+      if (performance.now() > deadline) throw new Error(`no call was pending within ${withinMs} ms`);
       await sleep(LOOK_EVERY_MS);
     }
   }
 
   /**
-   * Decides a call, as the admin unless said otherwise. Rejects as the approval service does: CONFLICT where somebody was first,
-   * FORBIDDEN where this decider may not.
+   * Decides a call, as the admin by default. Rejects like the approval service: CONFLICT if it was already decided,
+   * FORBIDDEN if this decider is not allowed.
    */
   decide(id: string, decision: Decision | Decision["decision"], decider: Decider = ADMIN): Promise<Approval> {
     return this.approvalService.decide(id, typeof decision === "string" ? { decision } : decision, decider);

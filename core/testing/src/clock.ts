@@ -14,35 +14,35 @@ const REAL = {
   setImmediate: timers.setImmediate,
   sleep: promises.setTimeout,
 };
-/** How often the event loop goes round after a timer, so that what waits for it has come to rest. */
+/** The number of event loop iterations after a timer, so that its effects have settled. */
 const ROUNDS = 20;
-/** A timer that sets itself anew at once would keep a clock that is moved by a day busy for good. */
+/** A limit for timers that reset themselves at once, which would never let an advance finish. */
 const MAX_CALLS = 100_000;
 
 type Call = () => void;
 
-/** A timer that waits. */
+/** A pending timer. */
 interface Waiting {
   readonly timer: NodeJS.Timeout;
   readonly call: Call;
   readonly repeats: boolean;
   readonly delay: number;
-  /** By this clock, in ms. */
+  /** When it is due by this clock, in ms. */
   due: number;
 }
 
 /**
- * A clock that goes as it does, and can be moved forward: `Date`, `performance.now`, and the timers that are set while it
- * is installed, for this whole process. What Node times on its own (sockets, `AbortSignal.timeout`) knows nothing of it.
+ * A clock that runs in real time and can be moved forward. It replaces `Date`, `performance.now` and the timer
+ * functions for the whole process. Node's internal timers (sockets, `AbortSignal.timeout`) are not affected.
  */
 export class MovableClock {
   static #installed: MovableClock | undefined;
   readonly #waiting = new Map<NodeJS.Timeout, Waiting>();
   #offset = 0;
-  /** For the first of the timers that are due before Node would call them. */
+  /** The real timer for the first timer that is due before Node would fire it. */
   #pump: NodeJS.Timeout | undefined;
 
-  /** Throws where another one is installed. */
+  /** Throws if another clock is installed. */
   static install(): MovableClock {
     if (MovableClock.#installed !== undefined) {
       throw new Error("controlTime: another test gateway of this process controls the time; close it first");
@@ -53,7 +53,7 @@ export class MovableClock {
     return clock;
   }
 
-  /** Puts Node's own back. Timers that still wait are called when Node would have. */
+  /** Restores Node's functions. Pending timers fire when Node would have fired them. */
   uninstall(): void {
     REAL.clearTimeout(this.#pump);
     this.#waiting.clear();
@@ -63,12 +63,17 @@ export class MovableClock {
     MovableClock.#installed = undefined;
   }
 
-  /** Moves the time forward, by `ms`, from timer to timer; each is called when it is due, and what it sets going settles. */
+  /**
+   * Moves the time forward by `ms`. Timers fire in order when they are due, and their effects settle before the next.
+   */
   async advance(ms: number): Promise<void> {
     const target = this.#now() + ms;
     let calls = 0;
     for (let next = this.#first(target); next !== undefined; next = this.#first(target)) {
-      if (++calls > MAX_CALLS) throw new Error(`advance(${ms}): more than ${MAX_CALLS} calls of timers`);
+      if (++calls > MAX_CALLS)
+        throw new Error(
+          `advance(${ms}): more than ${MAX_CALLS} timers fired; check for a timer that resets itself`,
+        );
       this.#moveTo(next.due);
       this.#call(next);
       await settle();
@@ -101,7 +106,7 @@ export class MovableClock {
     one.call();
   }
 
-  /** Timers that have been moved are due before Node calls them. */
+  /** Schedules timers that became due earlier than Node would fire them. */
   #pumpNext(): void {
     REAL.clearTimeout(this.#pump);
     const first = this.#first(Number.POSITIVE_INFINITY);
@@ -111,7 +116,7 @@ export class MovableClock {
         this.#call(due);
       this.#pumpNext();
     }, first.due - this.#now());
-    // The timers themselves keep the process alive where they are meant to.
+    // The timers themselves keep the process alive if they are meant to.
     this.#pump.unref();
   }
 
@@ -119,7 +124,7 @@ export class MovableClock {
     const delay = Math.max(1, Number(ms) || 1);
     const bound = AsyncResource.bind(() => call(...args));
     const onNode = () => {
-      // An interval that was moved is called by the pump, at other times than Node's.
+      // A moved interval is fired by the pump, at other times than Node's.
       if (repeats && this.#waiting.has(timer) && one.due > this.#now() + 1) return;
       this.#waiting.delete(timer);
       if (repeats) this.#waiting.set(timer, Object.assign(one, { due: this.#now() + delay }));
@@ -131,7 +136,7 @@ export class MovableClock {
     return this.#watched(one);
   }
 
-  /** The timer, whose own methods this clock hears of. */
+  /** Wraps the timer, so that this clock notices calls of its methods. */
   #watched(one: Waiting): NodeJS.Timeout {
     const { timer } = one;
     const { refresh } = timer;
@@ -210,7 +215,7 @@ function put({ date, now, timers: own, sleep }: Record<"date" | "now" | "timers"
   Object.assign(globalThis, { Date: date }, own);
   Object.assign(timers, own);
   Object.assign(promises, { setTimeout: sleep });
-  // On the object itself, over its prototype's.
+  // Defined on the object itself, which shadows the prototype.
   Object.defineProperty(performance, "now", { value: now, configurable: true, writable: true });
   syncBuiltinESMExports();
 }

@@ -1,28 +1,28 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 
-/** A server-sent event as a browser would read it. */
+/** A server-sent event, parsed as in a browser. */
 export interface ServerEvent {
   readonly id: string;
   readonly event: string;
   readonly data: string;
 }
 
-/** The events of a response, as they come. */
+/** The events of a response, as they arrive. */
 export async function* readEvents(response: Response): AsyncGenerator<ServerEvent, void> {
   if (response.body === null) return;
   const parser = new EventParser();
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) yield* parser.push(chunk);
 }
 
-/** Accepts a stream's text as it comes, in whatever pieces. */
+/** Parses the text of a stream in chunks. */
 export class EventParser {
   #events: ServerEvent[] = [];
   #begun = false;
   readonly #parser = createParser({ onEvent: (message) => this.#events.push(toEvent(message)) });
 
-  /** The events that are complete with this piece. */
+  /** Returns the events that this chunk completes. */
   push(text: string): ServerEvent[] {
-    // The byte order mark, which a decoder may have left.
+    // The byte order mark, if the decoder has kept it.
     this.#parser.feed(this.#begun ? text : text.replace(/^\ufeff/, ""));
     this.#begun ||= text !== "";
     const events = this.#events;

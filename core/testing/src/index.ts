@@ -1,4 +1,4 @@
-/** A gateway for tests of plugins: the real one, on an engine that plays a script. */
+/** A gateway for tests of plugins: the real gateway with an engine that plays a script. */
 
 export type { AnyPlugin, AnySetup, KernelLimits, MeterLimits, PluginSource } from "@claudeway/core/host";
 export type { ApprovalMode } from "@claudeway/core/ports";

@@ -2,16 +2,16 @@ import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallWatch, Kernel, PluginServices, TapOwner } from "@claudeway/core/host";
 
-/** Something that a plugin opened, and that was open when the plugin was off. */
+/** A resource that a plugin opened and that was still open after the plugin was disabled. */
 export interface Leftover {
   readonly plugin: string;
   /** `timer`, `socket`, `child process` … */
   readonly kind: string;
-  /** Where it was made, as a stack trace says it; undefined where that is not known. */
+  /** Where it was created, in the form of a stack frame; undefined if unknown. */
   readonly madeAt: string | undefined;
 }
 
-/** What is watched, by the names that async_hooks has for it. */
+/** The watched resources, by their async_hooks types. */
 const KINDS: Readonly<Record<string, string>> = {
   Timeout: "timer",
   TCPWRAP: "socket",
@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, string>> = {
   WORKER: "worker",
 };
 
-/** How long what was closed may take to be gone: a child, say, that has been told to end. */
+/** How long closed resources may take to disappear, such as a child process that was signalled. */
 const GONE_MS = 500;
 const LOOK_EVERY_MS = 5;
 
@@ -36,13 +36,14 @@ interface Opened {
   readonly owner: TapOwner;
   readonly type: string;
   readonly resource: WeakRef<object>;
-  /** Its stack is read only if it is left behind. */
+  /** The stack is formatted only if the resource leaks. */
   readonly made: Error;
 }
 
 /**
- * Notes whose is what is opened: timers, sockets, children and the like that come into being while a plugin's code runs,
- * or what that code has set going. What the gateway does for a plugin that asked for it is the gateway's own.
+ * Tracks which plugin opens which resources: timers, sockets, child processes and others that are created by the
+ * plugin's code, directly or indirectly. Resources that the gateway's services open for a plugin belong to the
+ * gateway.
  */
 export class Leftovers implements CallWatch {
   readonly #owner = new AsyncLocalStorage<TapOwner>();
@@ -68,7 +69,7 @@ export class Leftovers implements CallWatch {
     };
   }
 
-  /** What is open of plugins that are off, after what has been closed has had the time to be gone. */
+  /** The open resources of disabled plugins, after closed ones have had time to disappear. */
   async list(): Promise<Leftover[]> {
     const deadline = performance.now() + GONE_MS;
     while (this.#left().length > 0 && performance.now() < deadline) await sleep(LOOK_EVERY_MS);
@@ -79,7 +80,7 @@ export class Leftovers implements CallWatch {
     }));
   }
 
-  /** Watches no more. */
+  /** Stops tracking. */
   close(): void {
     this.#hook.disable();
     this.#open.clear();
@@ -99,7 +100,7 @@ export class Leftovers implements CallWatch {
   }
 }
 
-/** Taps and routes of plugins that are off. */
+/** The remaining taps and routes of disabled plugins. */
 export function registeredBy(kernel: Pick<Kernel, "hooks" | "routes" | "status">): Leftover[] {
   const off = new Set(kernel.status().flatMap(({ name, state }) => (state === "off" ? [name] : [])));
   const tapped = Object.entries(kernel.hooks).flatMap(([hook, { taps }]) =>
@@ -111,7 +112,7 @@ export function registeredBy(kernel: Pick<Kernel, "hooks" | "routes" | "status">
   return [...tapped, ...routes].filter(({ plugin }) => off.has(plugin));
 }
 
-/** Says what plugins left behind, and whose it is. */
+/** Reports leaked resources and their plugins. */
 export class LeakError extends Error {
   override readonly name = "LeakError";
 
@@ -126,7 +127,7 @@ function describe({ plugin, kind, madeAt }: Leftover): string {
   return `plugin ${plugin}: left ${article} ${kind} behind${madeAt === undefined ? "" : `, made at ${madeAt}`}`;
 }
 
-/** The object, each method of which is called by `call`. */
+/** Wraps an object so that its methods are called by `call`. */
 function calledBy<T extends object>(target: T, call: (work: () => unknown) => unknown): T {
   return new Proxy(target, {
     get(_, name) {
@@ -137,7 +138,7 @@ function calledBy<T extends object>(target: T, call: (work: () => unknown) => un
   });
 }
 
-/** A connection that Node's own pools keep for the next request holds up nothing, and goes by itself. */
+/** A keep-alive connection of Node's HTTP agent is not a leak; it closes by itself. */
 function isIdleConnection({ type, resource }: Opened): boolean {
   if (type !== "TCPWRAP" && type !== "TLSWRAP") return false;
   const handle = resource.deref();
@@ -145,7 +146,7 @@ function isIdleConnection({ type, resource }: Opened): boolean {
   return typeof hasRef === "function" && Reflect.apply(hasRef, handle, []) === false;
 }
 
-/** A timer that Node set for a purpose of its own, on a socket say, goes with that. */
+/** A timer that Node created for its own purposes, for instance on a socket, is removed with that resource. */
 function isNodesOwn({ type, made }: Opened): boolean {
   return type === "Timeout" && frames(made)[0]?.includes("node:") === true;
 }
@@ -162,7 +163,7 @@ function traced(): Error {
 
 const MAKING = /node:(internal\/)?(timers|async_hooks)|\/testing\/(?:dist|src)\/(leftovers|clock)\.[jt]s/;
 
-/** Who called what makes timers, and so on up. */
+/** The stack frames above the function that created the resource. */
 function frames({ stack = "" }: Error): string[] {
   return stack
     .split("\n")
@@ -170,7 +171,7 @@ function frames({ stack = "" }: Error): string[] {
     .filter((line) => !MAKING.test(line));
 }
 
-/** The first place outside Node itself. */
+/** The first frame outside Node itself. */
 function callerIn(made: Error): string | undefined {
   const frame = frames(made).find((line) => !/node:|<anonymous>/.test(line));
   return frame?.replace(/^\s*at /, "");

@@ -4,12 +4,12 @@ import type { DestinationStream } from "pino";
 export interface LogLine {
   readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
   readonly msg: string;
-  /** The plugin that it comes from. */
+  /** The plugin that wrote it, if any. */
   readonly plugin?: string;
   readonly [more: string]: unknown;
 }
 
-/** Keeps the last lines that are written to it. */
+/** Keeps the most recent lines. */
 export class LogLines implements DestinationStream {
   readonly lines: LogLine[] = [];
 

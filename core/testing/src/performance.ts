@@ -18,12 +18,12 @@ const NEEDS_PERMISSION = "Claude requested permissions to use this tool, but you
 
 type ToolStep = Extract<Step, { readonly tool: string }>;
 type Call = GrantedCall & { readonly agentId: string | undefined };
-/** What a step comes to: the turn goes on, or ends. */
+/** The result of a step: the turn continues or ends. */
 type Next =
   | { readonly outcome?: CallOutcome }
   | { readonly end: EngineResult["end"]; readonly error?: string };
 
-/** What one play of a script is about at the moment. */
+/** The current state of a performance. */
 interface Stage {
   readonly turn: EngineTurn;
   readonly listener: EngineListener;
@@ -32,7 +32,7 @@ interface Stage {
   readonly stopped: Promise<typeof STOPPED>;
 }
 
-/** A script that is being played. It may be left at a tool call that is parked, and gone on with later. */
+/** A script that is being played. It may stop at a parked tool call and continue later. */
 export class Performance {
   readonly #steps:
     | Iterator<Step, unknown, CallOutcome | undefined>
@@ -53,7 +53,7 @@ export class Performance {
     return new Performance(typeof steps === "string" ? [steps] : steps);
   }
 
-  /** Plays to the end, to the stop, or to a call that is to be parked. Rejects with what the script throws. */
+  /** Plays to the end, to a stop, or to a call that parks. Rejects with errors that the script throws. */
   async goOn(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     const ended = new AbortController();
     const stopped = new Promise<typeof STOPPED>((resolve) => {
@@ -91,7 +91,7 @@ export class Performance {
     return {};
   }
 
-  /** A word at a time, and the event loop goes round between two, as with a model that thinks. */
+  /** Emits one word at a time and yields to the event loop in between, like a streaming model. */
   async #say(text: string, { listener, stop, turn }: Stage): Promise<Next> {
     for (const word of text.match(/\s*\S+\s*|\s+/g) ?? []) {
       if (stop.aborted) return { end: "stopped" };
@@ -119,7 +119,7 @@ export class Performance {
     }
   }
 
-  /** Has a call decided as the turn's approval mode says. */
+  /** Gets a decision on a call according to the turn's approval mode. */
   async #ask(call: Call, stage: Stage): Promise<Next> {
     const answer = await this.#answerTo(call, stage);
     if (stage.stop.aborted) return { end: "stopped" };
@@ -155,14 +155,14 @@ export class Performance {
     return isGranted ? { answer: "allow" } : { answer: "deny", message: NEEDS_PERMISSION };
   }
 
-  /** An approved call counts as run once. */
+  /** An approved call counts as run only once. */
   #noteGranted(call: Call, { granted }: Stage): void {
     const index = granted.findIndex((one) => isSameCall(one, call));
     const [approved] = index === -1 ? [] : granted.splice(index, 1);
     if (approved !== undefined) this.#ran.push(approved.toolUseId);
   }
 
-  /** What was used before a turn was parked is booked with that part of it. */
+  /** Usage before the turn was parked is recorded with that part of it. */
   #used({ plan }: EngineTurn): TurnUsage {
     const {
       input = 10,

@@ -2,32 +2,32 @@ import type { ErrorResponse, SessionTurnRequest, TaskRequest, TurnResponse } fro
 import { readStream, type StreamEvent } from "./server-events.js";
 
 export interface FetchOptions {
-  /** POST where there is a body, else GET. */
+  /** Default: POST with a body, else GET. */
   readonly method?: string;
-  /** A string goes as it is, anything else as JSON. */
+  /** A string is sent unchanged, anything else as JSON. */
   readonly body?: unknown;
-  /** The id of a key; the admin's unless given. Null: no key. */
+  /** The id of a key; default: the admin's. Null for none. */
   readonly key?: string | null | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a prompt may come with: the fields of the request's body, and whose it is. */
+/** The options of a prompt: fields of the request body, and the key. */
 export interface TurnOptions
   extends Pick<FetchOptions, "key" | "headers" | "signal">,
     Partial<Omit<TaskRequest, "prompt">>,
     Partial<Pick<SessionTurnRequest, "restart_conversation" | "withdraw_pending">> {
-  /** A session's id; without it, the turn is a one-shot task. */
+  /** The id of a session; without it, the prompt is a one-shot task. */
   readonly session?: string;
 }
 
-/** The gateway answered with an error. */
+/** The gateway responded with an error. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 
   constructor(
     readonly status: number,
-    /** As in the answer: `FORBIDDEN`. */
+    /** The code of the response, such as `FORBIDDEN`. */
     readonly code: string,
     message: string,
     readonly headers: Headers,
@@ -36,14 +36,14 @@ export class RequestError extends Error {
   }
 }
 
-/** Sends requests to a gateway as its clients do. */
+/** Sends requests to a gateway, like a client. */
 export class Requests {
   constructor(
     readonly url: string,
     private readonly keys: Readonly<Record<string, string>>,
   ) {}
 
-  /** The answer, whatever its status. */
+  /** The response, whatever its status. */
   fetch(path: string, { method, body, key, headers, signal }: FetchOptions = {}): Promise<Response> {
     return fetch(this.url + path, {
       method: method ?? (body === undefined ? "GET" : "POST"),
@@ -57,21 +57,21 @@ export class Requests {
     });
   }
 
-  /** The answer's JSON. Rejects with a `RequestError` where it is an error. */
+  /** The JSON of the response. Rejects with a `RequestError` if it is an error. */
   async json<Body>(path: string, options?: FetchOptions): Promise<Body> {
     const response = await this.#good(path, options);
     const body: Body = JSON.parse(await response.text());
     return body;
   }
 
-  /** Runs a turn to its end. Rejects with a `RequestError` where there is no answer but an error. */
+  /** Runs a turn to its end. Rejects with a `RequestError` if the response is an error. */
   turn(prompt: string, options: TurnOptions = {}): Promise<TurnResponse> {
     const { session, key, headers, signal, ...body } = options;
     const path = session === undefined ? "/task" : `/session/${session}`;
     return this.json(path, { body: { prompt, ...body }, key, headers, signal });
   }
 
-  /** A turn's events as they come, the last is `done`; leaving the loop early interrupts the turn. */
+  /** The events of a turn as they arrive; the last is `done`. Leaving the loop early interrupts the turn. */
   async *stream(prompt: string, options: TurnOptions = {}): AsyncGenerator<StreamEvent, void> {
     const { session, key, headers, signal, ...body } = options;
     const path = session === undefined ? "/task/stream" : `/session/${session}/stream`;

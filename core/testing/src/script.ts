@@ -1,34 +1,34 @@
 import type { ApprovalMode, SpawnPlan, TurnInfo, TurnPlan } from "@claudeway/core/ports";
 
-/** A turn as it reached the engine, after every plugin had its say. */
+/** A turn as it reached the engine, after all plugins. */
 export interface ScriptedTurn {
   readonly prompt: string;
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
-  /** What `claude` would have been started with. */
+  /** The launch spec of `claude`. */
   readonly spawn: SpawnPlan;
   readonly approvalMode: ApprovalMode;
-  /** The prompts that this session has had before. */
+  /** The earlier prompts of this session. */
   readonly earlier: readonly string[];
 }
 
-/** What became of a tool call. `input` is the one that it ran with: whoever allowed it may have changed it. */
+/** The outcome of a tool call. `input` is the one it ran with; the decision may have changed it. */
 export type CallOutcome =
   | { readonly allowed: true; readonly input: Readonly<Record<string, unknown>> }
   | { readonly allowed: false; readonly message: string };
 
-/** What a turn uses, in all. */
+/** The total usage of a turn. */
 export interface ScriptedUsage {
-  /** Tokens; 10 in and 5 out unless given. */
+  /** In tokens; default: 10 input and 5 output. */
   readonly input?: number;
   readonly output?: number;
   readonly cacheRead?: number;
   readonly cacheWrite?: number;
-  /** USD; 0.001 unless given. */
+  /** In USD; default: 0.001. */
   readonly costUsd?: number;
 }
 
-/** One thing that Claude does in a turn; a string is text. */
+/** One step of Claude in a turn; a string is text. */
 export type Step =
   | string
   /** Says this, word by word. */
@@ -37,9 +37,9 @@ export type Step =
   | {
       readonly tool: string;
       readonly input?: Readonly<Record<string, unknown>>;
-      /** Names the call; a new id unless given. */
+      /** The id of the call; default: a new one. */
       readonly id?: string;
-      /** Set where a subagent makes the call: it can't be parked. */
+      /** Set if a subagent makes the call, which then cannot park. */
       readonly agentId?: string;
     }
   /** Waits this many ms, or for a promise, or for good: until the turn is stopped. */
@@ -49,7 +49,7 @@ export type Step =
   /** Ends the turn as failed, with the CLI's message. */
   | { readonly error: string };
 
-/** Steps one after the other. A generator hears at each `yield` of a tool call what became of it. */
+/** Steps in order. A generator receives the outcome of a tool call from its `yield`. */
 export type Steps =
   | Iterable<Step, unknown, CallOutcome | undefined>
   | AsyncIterable<Step, unknown, CallOutcome | undefined>;
@@ -66,5 +66,5 @@ export type Steps =
  */
 export type Script = (turn: ScriptedTurn) => string | Steps | Promise<string | Steps>;
 
-/** The script of a test gateway that was given none. */
+/** The default script of a test gateway. */
 export const ECHO: Script = ({ prompt }) => `You said: ${prompt}`;

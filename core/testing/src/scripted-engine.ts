@@ -11,17 +11,17 @@ import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
 import { Performance } from "./performance.js";
 import { ECHO, type Script, type ScriptedTurn } from "./script.js";
 
-/** How many turns are remembered in `ran`, and prompts of one session. */
+/** The number of turns kept in `ran`, and of prompts kept per session. */
 const REMEMBERED = 1000;
 
-/** An engine in memory: no process, no model, no money. It plays a script where the real one runs the CLI. */
+/** An engine in memory, without a process, a model or costs. It plays a script instead of running the CLI. */
 export class ScriptedEngine implements Engine {
-  /** The turns that it was given, the last 1000. */
+  /** The last 1000 turns that it ran. */
   readonly ran: ScriptedTurn[] = [];
   readonly #script: Script;
-  /** What each session was asked so far. */
+  /** The earlier prompts of each session. */
   readonly #prompts = new Map<string, string[]>();
-  /** Turns that were parked, by session. */
+  /** Parked turns, by session. */
   readonly #parked = new Map<string, Performance>();
   #running = 0;
 
@@ -79,7 +79,7 @@ export class ScriptedEngine implements Engine {
     this.#parked.clear();
   }
 
-  /** What a parked turn left off, or a new one; a session's new turn is the end of the one that it had parked. */
+  /** The performance of a parked turn, or a new one. A new turn of a session discards its parked one. */
   async #performanceOf(turn: EngineTurn): Promise<Performance | undefined> {
     const { sessionId } = turn.info;
     const parked = this.#parked.get(sessionId);
@@ -91,7 +91,7 @@ export class ScriptedEngine implements Engine {
 
   #remember({ info, plan, spawn, approvalMode }: EngineTurn): ScriptedTurn {
     const before = this.#prompts.get(info.sessionId) ?? [];
-    // One-shot tasks have no second turn.
+    // One-shot tasks have no further turn.
     if (info.kind === "session") {
       this.#prompts.set(info.sessionId, [...before, plan.prompt].slice(-REMEMBERED));
     }

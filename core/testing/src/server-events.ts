@@ -1,7 +1,7 @@
 import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
 import { readEvents, type ServerEvent } from "./event-parser.js";
 
-/** An event of a turn's stream, as a client gets it. */
+/** An event of a turn's stream, as clients get it. */
 export type StreamEvent = { readonly id: number } & (
   | { readonly event: "text"; readonly data: string }
   | { readonly event: "queued"; readonly data: { readonly position: number } }
@@ -10,7 +10,7 @@ export type StreamEvent = { readonly id: number } & (
   | { readonly event: "done"; readonly data: TurnResponse }
 );
 
-/** The events of an answer, as they come. */
+/** The events of a response, as they arrive. */
 export async function* readStream(response: Response): AsyncGenerator<StreamEvent, void> {
   for await (const event of readEvents(response)) yield toEvent(event);
 }

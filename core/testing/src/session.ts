@@ -2,7 +2,7 @@ import type { Session, SessionStartRequest, TurnResponse } from "@claudeway/sche
 import type { Requests, TurnOptions } from "./requests.js";
 import type { StreamEvent } from "./server-events.js";
 
-/** What a session is begun with; `key` says whose it is, the admin's unless given. */
+/** The options of a new session; `key` is its owner, by default the admin's. */
 export interface NewSession extends Partial<SessionStartRequest> {
   readonly key?: string | undefined;
 }
@@ -10,7 +10,7 @@ export interface NewSession extends Partial<SessionStartRequest> {
 /** A conversation with the gateway. */
 export class TestSession {
   readonly id: string;
-  /** Absolute. */
+  /** The absolute path. */
   readonly workdir: string;
   readonly #requests: Requests;
   readonly #key: Pick<NewSession, "key">;
@@ -36,7 +36,7 @@ export class TestSession {
     return this.#requests.stream(prompt, { ...this.#key, ...options, session: this.id });
   }
 
-  /** Lets exactly these denied calls run, and goes on: `POST /session/:id/approve`. */
+  /** Lets exactly these denied calls run and continues: `POST /session/:id/approve`. */
   approve(toolUseIds: readonly string[]): Promise<TurnResponse> {
     return this.#requests.json(`/session/${this.id}/approve`, {
       ...this.#key,
@@ -44,17 +44,17 @@ export class TestSession {
     });
   }
 
-  /** Ends the turn that runs. */
+  /** Interrupts the running turn. */
   async interrupt(): Promise<void> {
     await this.#requests.json(`/session/${this.id}/interrupt`, { ...this.#key, method: "POST" });
   }
 
-  /** The session as its owner sees it: turns, tokens, money. */
+  /** The session as its owner sees it: turns, tokens, cost. */
   info(): Promise<Session> {
     return this.#requests.json(`/session/${this.id}`, this.#key);
   }
 
-  /** Deletes it. */
+  /** Deletes the session. */
   async end(): Promise<void> {
     await this.#requests.json(`/session/${this.id}`, { ...this.#key, method: "DELETE" });
   }

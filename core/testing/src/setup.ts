@@ -5,18 +5,18 @@ import type { PluginSelection } from "@claudeway/core/host";
 import { PluginLoader, type PluginSource } from "@claudeway/core/host";
 import { isObject } from "@claudeway/schemas";
 
-/** A plugin to switch on, as itself, by its name, its package or its path; with its section of the configuration. */
+/** A plugin to enable: an object, a name, a package or a path, optionally with its section of the configuration. */
 export type TestPlugin = PluginSource | readonly [PluginSource, Readonly<Record<string, unknown>>];
 
 type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** Which plugins are on beside those that the configuration names, and their sections, by their own names. */
+/** The enabled plugins besides those that the configuration names, and their sections by plugin name. */
 export interface ChosenPlugins {
   readonly sources: readonly PluginSource[];
   readonly sections: Sections;
 }
 
-/** Finds out the plugins' own names, which their sections go by. Rejects with a `PluginError`. */
+/** Resolves the plugins' own names, which are the keys of their sections. Rejects with a `PluginError`. */
 export async function choosePlugins(plugins: readonly TestPlugin[], cwd: string): Promise<ChosenPlugins> {
   const loader = new PluginLoader({ cwd });
   const sections: Record<string, Readonly<Record<string, unknown>>> = {};
@@ -34,18 +34,18 @@ function isPair(entry: TestPlugin): entry is Exclude<TestPlugin, PluginSource> {
 }
 
 export interface ConfigParts {
-  /** As in claudeway.toml, parsed. */
+  /** The parsed content of a claudeway.toml. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly sections: Sections;
-  /** Secrets by key id, the admin's first. */
+  /** The secrets by key id, the admin's first. */
   readonly keys: Readonly<Record<string, string>>;
-  /** What `${NAME}` in the configuration stands for. */
+  /** The values of `${NAME}` in the configuration. */
   readonly env: Readonly<Record<string, string>>;
-  /** The gateway's folders are made in it. */
+  /** The parent of the gateway's folders. */
   readonly dir: string;
 }
 
-/** The configuration of a test gateway, checked as the command checks it. Throws a `ConfigError`. */
+/** The configuration of a test gateway, checked like that of the command. Throws a `ConfigError`. */
 export function configOf({ config, sections, keys, env, dir }: ConfigParts): LoadedConfig {
   const { plugins = {}, engine = {}, ...rest } = config;
   const tree = {
@@ -56,7 +56,7 @@ export function configOf({ config, sections, keys, env, dir }: ConfigParts): Loa
     data_dir: join(dir, "data"),
     log_level: "debug",
     ...rest,
-    // A turn that hangs on purpose must not hold up the end of its test.
+    // A turn that hangs on purpose must not delay the end of its test.
     engine: isObject(engine) ? { grace_secs: 0, ...engine } : engine,
     plugins: isObject(plugins) ? merge(plugins, sections) : plugins,
   };
@@ -67,16 +67,16 @@ export function configOf({ config, sections, keys, env, dir }: ConfigParts): Loa
     cwd: dir,
     tree,
   });
-  if (loaded.command !== "serve") throw new Error("no configuration came of it");
+  if (loaded.command !== "serve") throw new Error("the arguments must be those of serve");
   return loaded;
 }
 
-/** What is on: what the configuration names, then the plugins that were handed over. */
+/** The selection: the plugins that the configuration names, then the given ones. */
 export function selectionWith(selection: PluginSelection, sources: readonly PluginSource[]): PluginSelection {
   return { ...selection, plugins: [...(selection.plugins ?? []), ...sources] };
 }
 
-/** A secret for every key id. */
+/** Creates a secret for every key id. */
 export function secretsFor(ids: readonly string[]): Record<string, string> {
   return Object.fromEntries(ids.map((id) => [id, `sk-${id}-${randomBytes(16).toString("hex")}`]));
 }

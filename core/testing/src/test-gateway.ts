@@ -19,46 +19,49 @@ import type { StreamEvent } from "./server-events.js";
 import { type NewSession, TestSession } from "./session.js";
 import { choosePlugins, configOf, secretsFor, selectionWith, type TestPlugin } from "./setup.js";
 
-/** How many lines of the log are kept. */
+/** The number of log lines that are kept. */
 const LOG_LINES = 2000;
 
 export interface TestGatewayOptions {
-  /** Plugins to switch on, in this order, after those that `config` switches on. */
+  /** Plugins to enable, in this order, after those that `config` enables. */
   readonly plugins?: readonly TestPlugin[];
-  /** As in claudeway.toml, parsed: `{ plugins: { approval: { enabled: true } } }`. Port, folders and keys need none. */
+  /**
+   * The parsed content of a claudeway.toml: `{ plugins: { approval: { enabled: true } } }`. Port, folders and keys are
+   * set.
+   */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** What runs the turns: `scripted` (unless said otherwise) plays `replies` in memory; `claude` is the real CLI. */
+  /** The engine: `scripted` (the default) plays `replies` in memory; `claude` is the real CLI. */
   readonly engine?: "scripted" | "claude";
-  /** What the scripted engine does with a prompt; unless given, it answers `You said: …`. */
+  /** The script of the scripted engine; by default it answers `You said: …`. */
   readonly replies?: string | Script;
   /**
-   * What the real CLI has in its environment beside the test's own: with a scripted model, `ANTHROPIC_BASE_URL`,
-   * `ANTHROPIC_API_KEY`, and a `CLAUDE_CONFIG_DIR` to itself.
+   * Variables for the real CLI, in addition to the test's environment: with a scripted model `ANTHROPIC_BASE_URL`,
+   * `ANTHROPIC_API_KEY` and its own `CLAUDE_CONFIG_DIR`.
    */
   readonly claude?: { readonly env: Readonly<Record<string, string>> };
-  /** Key ids; the first is the admin's. `["admin", "user"]` unless given. */
+  /** Key ids; the first is the admin's. Default: `["admin", "user"]`. */
   readonly keys?: readonly string[];
   /** What `${NAME}` in the configuration stands for. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the paths of plugins count from; by default the process's own folder. */
+  /** The directory that relative paths of plugins start from; by default the process's own. */
   readonly cwd?: string;
-  /** Deadlines of plugins, in ms, where a test can't wait for the usual ones: `{ tapMs: 50 }`. */
+  /** Deadlines of plugins, in ms, for tests that need shorter ones: `{ tapMs: 50 }`. */
   readonly limits?: Partial<KernelLimits>;
   /**
-   * True: `advance` moves the time. `Date`, `performance.now` and the timers are the gateway's for the whole process, until
-   * it is closed; they go as ever between two moves.
+   * True to allow `advance`. It replaces `Date`, `performance.now` and the timer functions of the whole process until
+   * the gateway is closed; time runs normally between advances.
    */
   readonly controlTime?: boolean;
   /**
-   * Whether what plugins leave behind is noted, and `close` rejects for it. On unless it is false: for measurements, since
-   * it makes everything slower.
+   * Whether leaks of plugins are tracked and make `close` reject. Default: true. Set it to false for measurements,
+   * because tracking is slow.
    */
   readonly checkLeaks?: boolean;
 }
 
 /**
- * Starts a gateway for a test: the whole of it, on a free port of this machine, with a ledger in a folder of its own.
- * Rejects with the one line that the command would end with: a plugin that does not start, a configuration that is wrong.
+ * Starts a complete gateway for a test, on a free port of this machine, with a ledger in a temporary folder. Rejects
+ * with the error line of the command, for instance if a plugin does not start or the configuration is invalid.
  */
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = options.controlTime === true ? MovableClock.install() : undefined;
@@ -80,9 +83,9 @@ interface OpenGateway {
   readonly clock: MovableClock | undefined;
   readonly keys: Readonly<Record<string, string>>;
   readonly dir: string;
-  /** Where the paths of plugins count from. */
+  /** The directory that relative paths of plugins start from. */
   readonly cwd: string;
-  /** Takes effect when the configuration is read again. */
+  /** Takes effect on a reload of the configuration. */
   readonly setConfig: (config: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -126,7 +129,7 @@ async function open(options: TestGatewayOptions, dir: string): Promise<Omit<Open
   return { running, engine, log, leftovers, keys, dir, cwd, setConfig };
 }
 
-/** Where nothing runs, root may do without permissions as everybody else may. */
+/** Nothing is executed here, so root may use the bypass too. */
 const SCRIPTED_ENV = { IS_SANDBOX: "1" };
 
 function sourceOf(engine: ScriptedEngine): EngineSource {
@@ -139,13 +142,13 @@ function sourceOf(engine: ScriptedEngine): EngineSource {
   };
 }
 
-/** A gateway that listens, and what a test needs of it. */
+/** A running gateway, with the interface for tests. */
 export class TestGateway {
-  /** Decides what waits for a person. */
+  /** Decides pending calls. */
   readonly approvals: TestApprovals;
-  /** The folder that all of it is in: `work`, `logs` and `data`. Gone when the gateway is closed. */
+  /** The parent of `work`, `logs` and `data`. Removed when the gateway is closed. */
   readonly dir: string;
-  /** Secrets by key id. */
+  /** The secrets by key id. */
   readonly keys: Readonly<Record<string, string>>;
   readonly #gateway: OpenGateway;
   readonly #requests: Requests;
@@ -165,33 +168,33 @@ export class TestGateway {
     return this.#requests.url;
   }
 
-  /** The last 2000 lines of the operator's log, `debug` and above. */
+  /** The last 2000 lines of the operator's log, at `debug` and above. */
   get logs(): readonly LogLine[] {
     return this.#gateway.log.lines;
   }
 
-  /** The last 1000 turns as they reached the scripted engine; empty with the real one. */
+  /** The last 1000 turns as they reached the scripted engine; empty with the real CLI. */
   get ran(): readonly ScriptedTurn[] {
     return this.#gateway.engine?.ran ?? [];
   }
 
-  /** The answer of any route, whatever its status. */
+  /** The response of any route, whatever its status. */
   fetch(path: string, options?: FetchOptions): Promise<Response> {
     return this.#requests.fetch(path, options);
   }
 
   /**
-   * Sends a prompt and waits for the turn's answer: also that of a turn that failed or parked, `success` tells. Rejects
-   * with a `RequestError` where a status says that there is none: a plugin refused it (403), it took too long (408).
+   * Sends a prompt and waits for the response, also of a turn that failed or parked (see `success`). Rejects with a
+   * `RequestError` on an error status, for instance if a plugin refused the turn (403) or it timed out (408).
    */
   turn(prompt: string, options?: TurnOptions): Promise<TurnResponse> {
     return this.#requests.turn(prompt, options);
   }
 
   /**
-   * Sends a prompt and gives the turn's events as they come, to `done`; leaving the loop early interrupts the turn.
-   * Rejects with a `RequestError` where the request is refused. A turn that is refused, by a tap on `beforeExecute` say,
-   * has begun its stream by then: its `done` says so in `error` and `code`.
+   * Sends a prompt and yields the turn's events as they arrive, up to `done`; leaving the loop early interrupts the
+   * turn. Rejects with a `RequestError` if the request is refused. If the turn is refused, for instance by a tap on
+   * `beforeExecute`, its stream has already begun, and `done` has the `error` and `code`.
    */
   stream(prompt: string, options?: TurnOptions): AsyncGenerator<StreamEvent, void> {
     return this.#requests.stream(prompt, options);
@@ -206,12 +209,12 @@ export class TestGateway {
     return new TestSession(this.#requests, session, key);
   }
 
-  /** Every plugin that has been on, with its state, faults and time spent. */
+  /** Every plugin that has been enabled, with its state, faults and time spent. */
   plugins(): readonly PluginStatus[] {
     return this.#gateway.running.control.plugins();
   }
 
-  /** Switches a plugin on: with the section that is given here, or that it has in the configuration. Rejects with one line. */
+  /** Enables a plugin with the given section, or with that of the configuration. Rejects with one line. */
   async enable(plugin: TestPlugin): Promise<void> {
     const { running, cwd } = this.#gateway;
     const { sources, sections } = await choosePlugins([plugin], cwd);
@@ -219,23 +222,20 @@ export class TestGateway {
     for (const source of sources) await running.control.enable(source, given);
   }
 
-  /** Switches a plugin off, by its own name. */
+  /** Disables a plugin, by its own name. */
   disable(name: string): Promise<void> {
     return this.#gateway.running.control.disable(name);
   }
 
-  /**
-   * Puts another configuration in the place of the one that it was started with, as SIGHUP does. Rejects with one line
-   * where it is wrong, and changes nothing.
-   */
+  /** Replaces the configuration, like SIGHUP. If it is invalid, rejects with one line and changes nothing. */
   reload(config: Readonly<Record<string, unknown>>): Promise<ReloadReport> {
     this.#gateway.setConfig(config);
     return this.#gateway.running.control.reload();
   }
 
   /**
-   * Moves the time forward by `ms`: what expires, waits, idles or is late in that time does so, the gateway's and the
-   * plugins', in its order. Takes `controlTime`.
+   * Moves the time forward by `ms`. Everything that is due in that time happens in order, in the gateway and in
+   * plugins: timers, expiries, deadlines. Requires `controlTime`.
    */
   async advance(ms: number): Promise<void> {
     const { clock } = this.#gateway;
@@ -245,8 +245,8 @@ export class TestGateway {
   }
 
   /**
-   * What plugins that are off have left behind: timers, sockets, children, watchers, with the place in the code that made
-   * them; taps and routes that still are there. What has been told to end has half a second for it.
+   * The leaks of disabled plugins: timers, sockets, child processes and watchers with the place in the code that
+   * created them, and remaining taps and routes. Closed resources have half a second to disappear.
    */
   async leaks(): Promise<readonly Leftover[]> {
     const { running, leftovers } = this.#gateway;
@@ -254,8 +254,8 @@ export class TestGateway {
   }
 
   /**
-   * Ends the turns that run, switches the plugins off, closes the port, and removes the folder. Rejects with a `LeakError`
-   * where a plugin left something behind.
+   * Ends running turns, disables the plugins, closes the port and removes the folder. Rejects with a `LeakError` if a
+   * plugin leaked resources.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();

@@ -24,7 +24,7 @@ describe("the id in a broken turn's 500", () => {
     const { error, id, turn } = await idsOf();
     expect(id).to.be.a("string");
     expect([id, error]).to.deep.equal([turn, `internal error; quote ${id}`]);
-    const line = gateway.logs.find(({ msg }) => msg === "a turn broke");
+    const line = gateway.logs.find(({ msg }) => msg === "a turn failed with an internal error");
     expect(line).to.include({ turn_id: id });
   });
 

@@ -152,7 +152,7 @@ describe("a WebSocket handshake that is sent ahead", () => {
     client.send(`${task()}${HANDSHAKE}${key()}\r\n`);
     await eventually("the turn", () => gateway.ran.length > 0);
     client.leave();
-    const left = () => gateway.logs.some(({ msg }) => /a turn broke|uncaught/.test(String(msg)));
+    const left = () => gateway.logs.some(({ msg }) => /internal error|uncaught/.test(String(msg)));
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(left()).to.equal(false);
     expect((await gateway.fetch("/health")).status).to.equal(200);
