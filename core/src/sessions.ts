@@ -272,11 +272,12 @@ function planOf(
 function promptOf(
   request: SessionTurnRequest,
 ): Partial<TurnPlan> & Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
-  const { prompt, timeout_secs, verbatim, model, system_prompt } = request;
+  const { prompt, timeout_secs, verbatim, model, system_prompt, max_budget_usd } = request;
   return {
     ...toPrompt(prompt),
     timeoutMs: timeout_secs * 1000,
     verbatim,
+    maxBudgetUsd: max_budget_usd,
     ...(model !== undefined && { model }),
     ...(system_prompt !== undefined && { systemPrompt: system_prompt }),
   };

@@ -68,7 +68,7 @@ export class Tasks {
         workdir,
         timeoutMs: request.timeout_secs * 1000,
         verbatim: request.verbatim,
-        maxBudgetUsd: undefined,
+        maxBudgetUsd: request.max_budget_usd,
         options,
       },
       route,

@@ -11,6 +11,7 @@ import {
 import { GatewayError } from "./errors.js";
 import type { ApprovalMode } from "./ports/engine.js";
 import type { TurnOptions } from "./ports/options.js";
+import { checkedSchema } from "./turns/output-check.js";
 import type { Workdirs } from "./workdirs.js";
 
 /** The fields of a request that this file reads. */
@@ -28,6 +29,7 @@ export type OptionFields = Pick<
   | "additional_dirs"
   | "permission_mode"
   | "max_turns"
+  | "output_schema"
 >;
 
 /** Each option's field in requests. */
@@ -44,6 +46,7 @@ const FIELDS = {
   additionalDirs: "additional_dirs",
   permissionMode: "permission_mode",
   maxTurns: "max_turns",
+  outputSchema: "output_schema",
 } as const satisfies { readonly [K in keyof TurnOptions]-?: keyof OptionFields };
 
 /** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
@@ -67,10 +70,11 @@ export class OptionReader {
 
   /**
    * The options of a request on top of its session's `defaults`. Throws FORBIDDEN where the key may not send one of
-   * them, BAD_REQUEST where a folder is refused.
+   * them, BAD_REQUEST where a folder or a schema is refused.
    */
   async read(fields: OptionFields, keyId: string, defaults: TurnOptions = {}): Promise<TurnOptions> {
     const dirs: string[] = [];
+    const { output_schema: schema } = fields;
     this.#check({ ...defaults, ...optionsOf(fields) }, keyId);
     for (const dir of fields.additional_dirs ?? [])
       dirs.push(await this.parts.workdirs.additional(dir, keyId));
@@ -78,6 +82,7 @@ export class OptionReader {
       ...defaults,
       ...optionsOf(fields),
       ...(fields.additional_dirs !== undefined && { additionalDirs: dirs }),
+      ...(schema !== undefined && { outputSchema: await checkedSchema(schema) }),
     };
   }
 

@@ -84,16 +84,6 @@ describe("processes between turns", () => {
     });
   });
 
-  it("are not shared with a turn that has a budget of its own", async () => {
-    await onStage([fresh(), fresh()], async (stage) => {
-      const session = randomUUID();
-      const one = await stage.run(stage.turn("one", { session }));
-      const more = { session, maxBudgetUsd: 1, resume: true, totals: one.totals.at(-1) };
-      expect((await stage.run(stage.turn("two", more))).child?.pid).not.to.equal(one.child?.pid);
-      await eventually("its end", () => stage.engine.processes === 0);
-    });
-  });
-
   it("let a turn go that is stopped while it waits for room", async () => {
     await onStage(
       [answering(1), fresh()],

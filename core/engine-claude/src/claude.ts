@@ -160,7 +160,7 @@ export class ClaudeEngine implements Engine {
       await this.#pool.end(turn.info.sessionId, child, "now", "died");
       return "no conversation";
     }
-    return this.#endWithReport(attempt, session, report, stop.aborted);
+    return this.#endWithReport(attempt, session, report, stop);
   }
 
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */
@@ -168,7 +168,7 @@ export class ClaudeEngine implements Engine {
     attempt: Attempt,
     session: SessionProcess,
     report: TurnReport,
-    stopped: boolean,
+    { aborted: stopped, reason }: AbortSignal,
   ): EngineResult {
     const { reading, grants } = attempt;
     const { turn, child, launchSpec } = attempt.parts;
@@ -179,7 +179,9 @@ export class ClaudeEngine implements Engine {
     const { used, unreported, split } = session.settle(report.totals, attempt.account(), cleared);
     const usage = reportedUsage(used, reading.cut);
     const { tasks } = child.reader;
-    const keeps = launchSpec !== undefined && kind === "session" && !stopped && report.deferred === undefined;
+    // Who has had enough for now goes on later; whoever stops a turn otherwise wants all that it started to end.
+    const stays = !stopped || reason === "budget";
+    const keeps = launchSpec !== undefined && kind === "session" && stays && report.deferred === undefined;
     const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
       ? this.#pool.keep({
@@ -204,6 +206,8 @@ export class ClaudeEngine implements Engine {
       deferred: report.deferred,
       text: report.text,
       error: report.error,
+      ...(report.code !== undefined && { code: report.code }),
+      structuredOutput: report.structuredOutput,
       usage: split ? { ...usage, estimated: true } : usage,
       unreported: estimatedUsage(unreported),
       denials: report.denials.map((denial) => attempt.asking?.withFolder(denial) ?? denial),

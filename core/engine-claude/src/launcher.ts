@@ -75,8 +75,8 @@ export class Launcher {
    * turn: nothing of that is in it.
    */
   launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
-    const { plan, spawn, approvalMode, unresolved } = turn;
-    if (unresolved.length > 0 || plan.maxBudgetUsd !== undefined) return undefined;
+    const { spawn, approvalMode, unresolved } = turn;
+    if (unresolved.length > 0) return undefined;
     const { plan: own, ...terms } = termsOf(turn);
     const options = fixedOptions(own.options);
     return {

@@ -23,21 +23,21 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
   readonly sessionId: string;
   /** The session's last process was in plan mode. */
   readonly planMode: boolean;
-  readonly plan: Pick<TurnPlan, "model" | "systemPrompt" | "maxBudgetUsd"> & {
+  readonly plan: Pick<TurnPlan, "model" | "systemPrompt"> & {
     readonly options: TurnOptions;
   };
 }
 
 export function termsOf(turn: EngineTurn): ProcessTerms {
   const { approvalMode, unresolved, spawn, plan } = turn;
-  const { model, systemPrompt, maxBudgetUsd, options = {} } = plan;
+  const { model, systemPrompt, options = {} } = plan;
   return {
     sessionId: cliSessionOf(turn),
     planMode: turn.totals?.planMode === true,
     approvalMode,
     unresolved,
     spawn,
-    plan: { model, systemPrompt, maxBudgetUsd, options },
+    plan: { model, systemPrompt, options },
   };
 }
 
@@ -57,7 +57,6 @@ export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
     ...(resume ? { resume: sessionId } : { sessionId }),
     model: plan.model,
     systemPrompt: systemPromptOf(plan.systemPrompt, plan.options.appendSystemPrompt),
-    ...(plan.maxBudgetUsd === undefined ? {} : { maxBudgetUsd: plan.maxBudgetUsd }),
     ...turnOptions(plan.options),
     ...limits(plan.options, spawn.options),
   };
@@ -88,7 +87,7 @@ function systemPromptOf(
 
 /** The SDK's options that only a turn sets. */
 function turnOptions(options: TurnOptions): Options {
-  const { effort, thinking, tools, mcpServers, agents } = options;
+  const { effort, thinking, tools, mcpServers, agents, outputSchema } = options;
   return {
     ...(effort !== undefined && { effort }),
     ...(thinking !== undefined && { thinking }),
@@ -96,6 +95,7 @@ function turnOptions(options: TurnOptions): Options {
     // On the command line, other users of the machine could read the servers' headers.
     ...(mcpServers !== undefined && { mcpServers: serversOf(mcpServers), mcpServersDelivery: "initialize" }),
     ...(agents !== undefined && { agents: agentsOf(agents) }),
+    ...(outputSchema !== undefined && { outputFormat: { type: "json_schema", schema: { ...outputSchema } } }),
   };
 }
 

@@ -6,7 +6,7 @@ import type {
   SDKResultMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, TotalsByModel } from "@claudeway/core/ports";
-import type { PermissionDenial } from "@claudeway/schemas";
+import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
 import {
   DeliveredUsage,
   estimatedUsage,
@@ -20,6 +20,9 @@ export interface TurnReport {
   readonly ok: boolean;
   readonly text: string;
   readonly error: string | null;
+  /** The code of a failure, if it has one. */
+  readonly code: FailureCode | undefined;
+  readonly structuredOutput: unknown;
   readonly denials: readonly PermissionDenial[];
   readonly totals: TotalsByModel;
   /** The CLI's own id of the session that the totals are of: another one after `/clear`. */
@@ -188,6 +191,8 @@ function toReport(message: SDKResultMessage): TurnReport {
     ok,
     text,
     error: ok ? null : text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`,
+    code: message.subtype === "error_max_structured_output_retries" ? "OUTPUT_INVALID" : undefined,
+    structuredOutput: message.subtype === "success" ? message.structured_output : undefined,
     denials: message.permission_denials.map(({ tool_name, tool_use_id, tool_input }) => ({
       tool_name,
       tool_use_id,

@@ -26,7 +26,7 @@ export interface SpawnOptions {
 }
 
 /** Why a running turn is ended from outside. */
-export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown";
+export type StopReason = "timeout" | "interrupted" | "disconnected" | "deleted" | "shutdown" | "budget";
 
 /** A denied call that its key approved afterwards: the same tool with the same input in the same directory, once. */
 export interface GrantedCall {
@@ -248,6 +248,8 @@ export interface EngineResult {
   readonly error: string | null;
   /** If `end` is "failed": the code of the failure, if it has one. */
   readonly code?: FailureCode;
+  /** The output that `TurnOptions.outputSchema` asked for, unchecked; undefined if there is none. */
+  readonly structuredOutput?: unknown;
   readonly usage: TurnUsage;
   /** Usage that was streamed but that the CLI's report does not contain. Its price must be estimated. */
   readonly unreported?: TurnUsage;

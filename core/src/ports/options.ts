@@ -21,6 +21,8 @@ export interface TurnOptions {
   readonly additionalDirs?: readonly string[] | undefined;
   /** `plan`: nothing is changed. `default`, or undefined: as the gateway's approval mode says. */
   readonly permissionMode?: "default" | "plan" | undefined;
+  /** A JSON Schema (2020-12) that the turn's structured output must match. */
+  readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
   /** How often the model may be asked. */
   readonly maxTurns?: number | undefined;
 }

@@ -45,7 +45,7 @@ export interface TurnPlan {
   readonly timeoutMs: number;
   /** True: slash commands and `@file` mentions in the prompt are treated as plain text. */
   readonly verbatim: boolean;
-  /** The CLI stops the turn once it has cost this much, in USD. */
+  /** The turn is interrupted once what was delivered of it has cost this much, in USD. */
   readonly maxBudgetUsd: number | undefined;
   /** Further options of the CLI. What widens what Claude may do is narrowed by the approval mode afterwards. */
   readonly options?: TurnOptions | undefined;

@@ -1,4 +1,4 @@
-import type { FailureCode, PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import { type FailureCode, isObject, type PermissionDenial, type TurnResponse } from "@claudeway/schemas";
 import { denialOf } from "../approvals/view.js";
 import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { Approval } from "../ports/approvals.js";
@@ -23,6 +23,12 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
     end: "timeout",
     message: "the turn ran past timeout_secs",
     error: new GatewayError("TIMEOUT", "the turn ran past timeout_secs"),
+  },
+  budget: {
+    end: "failed",
+    message: "the turn was interrupted: it has cost more than its budget",
+    error: undefined,
+    code: "BUDGET_EXCEEDED",
   },
   interrupted: { end: "interrupted", message: "the turn was interrupted", error: undefined },
   disconnected: { end: "interrupted", message: "the client disconnected", error: undefined },
@@ -109,6 +115,8 @@ function toResponse(
     tokens: usage.tokens,
     cost_usd: usage.costUsd,
     error: ending.message,
+    ...(ending.end === "completed" &&
+      isObject(result?.structuredOutput) && { structured_output: { ...result.structuredOutput } }),
     ...(denials.length > 0 ? { permission_denials: denials } : {}),
     ...(granted.length > 0 && {
       approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),

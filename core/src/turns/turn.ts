@@ -16,6 +16,8 @@ import { runsRepositoryCode } from "../repositories/commands.js";
 import { narrowed } from "../turn-options.js";
 import { readsOthersFolder } from "../unasked-reads.js";
 import { withFiles } from "./attached-files.js";
+import { BudgetWatch } from "./budget.js";
+import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import { type TurnQueue, UNQUEUED } from "./queue.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
@@ -58,6 +60,7 @@ export class Turn {
   #slot: TurnSlot | undefined;
   #running = false;
   #calls: TurnCalls | undefined;
+  #budget: BudgetWatch | undefined;
   #workdirRecreated = false;
   /** Whether the decision on the parked call has been passed to the CLI. */
   #delivered = false;
@@ -98,7 +101,7 @@ export class Turn {
       await (resumed ? earlierTurns : this.#begin(earlierTurns));
       const result = await this.#admitted(resumed);
       if (result.end === "parked") return await this.#park(result);
-      return this.#stayParked() ?? (await this.#finish(endingOfResult(result, this.#stopped), result));
+      return this.#stayParked() ?? (await this.#finish(await this.#endingOf(result), result));
     } catch (error) {
       const ending = () => endingOfError(error, this.#stopped) ?? this.#defect(error);
       return this.#stayParked() ?? (await this.#finish(ending(), undefined));
@@ -109,6 +112,16 @@ export class Turn {
         () => undefined,
       );
     }
+  }
+
+  async #endingOf(result: EngineResult): Promise<Ending> {
+    const ending = endingOfResult(result, this.#stopped);
+    const schema = this.#plan.options?.outputSchema;
+    if (ending.end !== "completed" || schema === undefined) return ending;
+    const problem = await outputProblem(schema, result.structuredOutput);
+    return problem === undefined
+      ? ending
+      : { ...ending, end: "failed", message: problem, code: "OUTPUT_INVALID" };
   }
 
   /** Follows a turn that the CLI began by itself. It is already running: no `beforeExecute`, no order, no queue. */
@@ -200,7 +213,23 @@ export class Turn {
       continues: continues?.parked.toolUseId,
       unresolved: unresolved.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
-    return this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
+    this.#budget = this.#budgetOf(plan.maxBudgetUsd);
+    try {
+      return await this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
+    } finally {
+      this.#budget?.end();
+    }
+  }
+
+  #budgetOf(limitUsd: number | undefined): BudgetWatch | undefined {
+    if (limitUsd === undefined) return undefined;
+    const { records, log } = this.context;
+    return new BudgetWatch({
+      limitUsd,
+      prices: records.ledger.prices,
+      exceeded: () => this.stop("budget"),
+      failed: (error) => log.error({ err: error, turn_id: this.info.id }, "a turn's budget was not checked"),
+    });
   }
 
   /**
@@ -239,7 +268,10 @@ export class Turn {
     return {
       settledUnresolved: () => this.#recorder.settledUnresolved(unresolved),
       text: (delta) => this.#emit({ type: "text", delta }),
-      usage: (usage) => this.#recorder.usage(usage),
+      usage: (usage) => {
+        this.#recorder.usage(usage);
+        this.#budget?.usage(usage);
+      },
       process: (child) => this.#recorder.process(child),
       model: (model) => this.#recorder.model(model),
       totals: (totals) => this.#recorder.totals(totals),

@@ -867,7 +867,7 @@ export interface TextEvent {
 /**
  * Why Claude failed to answer, for programs: the HTTP status is 200 and `success` is false.
  */
-export type FailureCode = "CONVERSATION_LOST";
+export type FailureCode = "CONVERSATION_LOST" | "OUTPUT_INVALID" | "BUDGET_EXCEEDED";
 
 /**
  * A file that was removed.
@@ -1748,6 +1748,16 @@ export interface SessionTurnRequest {
    * How many requests to the model the turn may make; the turn fails beyond that.
    */
   max_turns?: number;
+  /**
+   * The turn is interrupted once it has cost this much, in USD.
+   */
+  max_budget_usd?: number;
+  /**
+   * A JSON Schema (2020-12) for `structured_output` in the response.
+   */
+  output_schema?: {
+    [k: string]: unknown;
+  };
 }
 
 /**
@@ -1918,6 +1928,16 @@ export interface TaskRequest {
    * How many requests to the model the turn may make; the turn fails beyond that.
    */
   max_turns?: number;
+  /**
+   * The turn is interrupted once it has cost this much, in USD.
+   */
+  max_budget_usd?: number;
+  /**
+   * A JSON Schema (2020-12) for `structured_output` in the response.
+   */
+  output_schema?: {
+    [k: string]: unknown;
+  };
 }
 
 /**
@@ -2049,6 +2069,12 @@ export interface TurnResponse {
    * The reason of a failure in the CLI's own words; else null.
    */
   error: string | null;
+  /**
+   * The output that matches `output_schema`; absent without a schema, or if there is no valid output.
+   */
+  structured_output?: {
+    [k: string]: unknown;
+  };
   /**
    * The denied tool calls; absent if there are none.
    */

@@ -1,0 +1,81 @@
+import type { Tokens } from "@claudeway/schemas";
+import type { PriceBook } from "../ports/ledger.js";
+import type { TurnUsage } from "../ports/turns.js";
+
+/** USD for a million tokens. */
+interface ListPrice {
+  readonly input: number;
+  readonly output: number;
+}
+
+/**
+ * List prices, for models whose price has not been learned from earlier turns. A model of an unknown family counts as
+ * the dearest, so that a budget is never exceeded for lack of a price.
+ */
+const LIST_PRICES: readonly (readonly [family: string, price: ListPrice])[] = [
+  ["haiku", { input: 1, output: 5 }],
+  ["sonnet", { input: 3, output: 15 }],
+  ["", { input: 15, output: 75 }],
+];
+/** Cached input costs this much of the price of input: read, and written for an hour. */
+const CACHE_READ = 0.1;
+const CACHE_WRITE = 2;
+
+/** Ends a turn when what was delivered of it has cost more than its budget. */
+export class BudgetWatch {
+  #latest: TurnUsage | undefined;
+  #checking = false;
+  #ended = false;
+
+  constructor(
+    private readonly options: {
+      readonly limitUsd: number;
+      readonly prices: Pick<PriceBook, "estimateCost">;
+      readonly exceeded: () => void;
+      readonly failed: (error: unknown) => void;
+    },
+  ) {}
+
+  /** The turn's usage so far. */
+  usage(usage: TurnUsage): void {
+    this.#latest = usage;
+    if (!this.#checking && !this.#ended) void this.#check();
+  }
+
+  /** The turn is over. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  async #check(): Promise<void> {
+    const { limitUsd, exceeded, failed } = this.options;
+    this.#checking = true;
+    try {
+      while (this.#latest !== undefined) {
+        const usage = this.#latest;
+        this.#latest = undefined;
+        const cost = await this.#costOf(usage);
+        if (cost <= limitUsd || this.#ended) continue;
+        this.#ended = true;
+        exceeded();
+      }
+    } catch (error) {
+      failed(error);
+    } finally {
+      this.#checking = false;
+    }
+  }
+
+  async #costOf({ byModel }: TurnUsage): Promise<number> {
+    let sum = 0;
+    for (const [model, { tokens, costUsd }] of Object.entries(byModel))
+      sum += costUsd ?? (await this.options.prices.estimateCost(model, tokens)) ?? listCost(model, tokens);
+    return sum;
+  }
+}
+
+function listCost(model: string, { input, output, cache_read, cache_write }: Tokens): number {
+  const price = LIST_PRICES.find(([family]) => model.includes(family))?.[1] ?? { input: 15, output: 75 };
+  const asInput = input + cache_read * CACHE_READ + cache_write * CACHE_WRITE;
+  return (asInput * price.input + output * price.output) / 1_000_000;
+}

@@ -1,0 +1,58 @@
+import { Worker } from "node:worker_threads";
+import { GatewayError, messageOf } from "../errors.js";
+import type { OutputTask } from "./output-worker.js";
+
+/** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms. */
+const MAX_CHECK_MS = 5000;
+/** The CLI gets a schema on its command line, where Linux allows 128 KiB. In characters of its JSON. */
+const MAX_SCHEMA_LENGTH = 65_536;
+/** Memory of a check, in MiB. */
+const MAX_HEAP_MB = 128;
+
+export type OutputSchema = Readonly<Record<string, unknown>>;
+
+/** The schema without `$schema`: the dialect is always 2020-12. Throws BAD_REQUEST if it is not a JSON Schema. */
+export async function checkedSchema(given: OutputSchema): Promise<OutputSchema> {
+  const { $schema: _dialect, ...schema } = given;
+  if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
+    throw refusal(`have at most ${MAX_SCHEMA_LENGTH} characters`);
+  const problem = await run({ schema }).catch(messageOf);
+  if (problem !== undefined) throw refusal(`be a JSON Schema: ${problem}`);
+  return schema;
+}
+
+/** What is wrong with a turn's structured output; undefined: nothing. */
+export async function outputProblem(schema: OutputSchema, value: unknown): Promise<string | undefined> {
+  if (value === undefined) return "Claude gave no structured output";
+  const problem = await run({ schema, output: { value } }).catch(messageOf);
+  return problem && `the structured output does not match output_schema: ${problem}`;
+}
+
+/** Checks in a thread of its own, so that a slow schema holds up nobody else. Rejects if it does not end in time. */
+async function run(task: OutputTask): Promise<string | undefined> {
+  const worker = new Worker(new URL("./output-worker.js", import.meta.url), {
+    workerData: task,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    stdout: true,
+    stderr: true,
+  });
+  let late: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      late = setTimeout(
+        () => reject(new Error(`the check took longer than ${MAX_CHECK_MS} ms`)),
+        MAX_CHECK_MS,
+      );
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.once("exit", () => reject(new Error("the check ended without a result")));
+    });
+  } finally {
+    clearTimeout(late);
+    await worker.terminate();
+  }
+}
+
+function refusal(must: string): GatewayError {
+  return new GatewayError("BAD_REQUEST", `output_schema must ${must}`);
+}

@@ -1,0 +1,45 @@
+import { setImmediate } from "node:timers/promises";
+import { expect } from "chai";
+import { BudgetWatch } from "#core/turns/budget.js";
+
+const usage = (model: string, output: number, costUsd: number | null = null) => {
+  const tokens = { input: 0, output, cache_read: 0, cache_write: 0 };
+  return { tokens, costUsd, estimated: true, byModel: { [model]: { tokens, costUsd } } };
+};
+
+describe("the watch on a turn's budget", () => {
+  /** Whether the usages go over a budget of a dollar; `learned`: USD for a token. */
+  async function exceeds(usages: ReturnType<typeof usage>[], learned: number | null = null): Promise<number> {
+    let times = 0;
+    const watch = new BudgetWatch({
+      limitUsd: 1,
+      prices: { estimateCost: async (_model, { output }) => (learned === null ? null : learned * output) },
+      exceeded: () => times++,
+      failed: (error) => {
+        throw error;
+      },
+    });
+    for (const one of usages) {
+      watch.usage(one);
+      await setImmediate();
+    }
+    return times;
+  }
+
+  it("counts by the price that was learned, and reports once", async () => {
+    expect(await exceeds([usage("sonnet", 90), usage("sonnet", 100)], 0.01)).to.equal(0);
+    expect(await exceeds([usage("sonnet", 101), usage("sonnet", 200)], 0.01)).to.equal(1);
+  });
+
+  it("counts by the list price of the family until then, of an unknown one the dearest", async () => {
+    const million = 1_000_000;
+    expect(await exceeds([usage("claude-haiku-9", 0.19 * million)])).to.equal(0);
+    expect(await exceeds([usage("claude-haiku-9", 0.21 * million)])).to.equal(1);
+    expect(await exceeds([usage("claude-sonnet-9", 0.07 * million)])).to.equal(1);
+    expect(await exceeds([usage("something-else", 0.014 * million)])).to.equal(1);
+  });
+
+  it("counts what is priced already as it is", async () => {
+    expect(await exceeds([usage("sonnet", 1_000_000, 0.5)])).to.equal(0);
+  });
+});
