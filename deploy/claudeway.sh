@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a command of claudeway as the service runs the gateway: as its user, in its folder, with its environment. For root.
+# Run by root: executes a claudeway command like the service: as its user, in its folder, with its environment.
 set -eu
 property() { systemctl show --value --property="$1" claudeway.service; }
 files=$(property EnvironmentFiles)

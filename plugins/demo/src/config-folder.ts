@@ -6,11 +6,11 @@ import { join, resolve } from "node:path";
 export interface ConfigFolder {
   /** Absolute. */
   readonly path: string;
-  /** Removes it, where it was made for this run. */
+  /** Removes it if it was created for this run. */
   release(): Promise<void>;
 }
 
-/** Opens the named folder, which stays, or makes one for this run. Nobody else may look into either. */
+/** Opens the configured folder, which is kept, or creates one for this run. Both are private. */
 export async function openConfigFolder(named: string | undefined): Promise<ConfigFolder> {
   if (named !== undefined) {
     const path = resolve(named);
@@ -19,6 +19,6 @@ export async function openConfigFolder(named: string | undefined): Promise<Confi
     return { path, release: async () => {} };
   }
   const path = await mkdtemp(join(tmpdir(), "claudeway-demo-"));
-  // A CLI that is just ending may still write into it.
+  // A CLI that is exiting may still write into it.
   return { path, release: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
 }

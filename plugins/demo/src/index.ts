@@ -4,7 +4,7 @@ import { openConfigFolder } from "./config-folder.js";
 import { demoEnvironment } from "./environment.js";
 import { startScriptedModel } from "./model/index.js";
 
-/** The `[plugins.demo]` section, checked and with its defaults. */
+/** The `[plugins.demo]` section, validated, with defaults. */
 export interface DemoConfig {
   readonly config_dir?: string;
   readonly port: number;
@@ -16,7 +16,7 @@ export default definePlugin<DemoConfig>({
   name: "demo",
   apiVersion: 1,
   configSchema,
-  // A fixed port has to be let go before the next instance can take it.
+  // A fixed port must be released before the next instance can bind it.
   exclusive: true,
   needsLogin: false,
   async apply(kernel, config) {
@@ -27,7 +27,7 @@ export default definePlugin<DemoConfig>({
       latencyMs: config.latency_ms,
       inspect: config.inspect,
       onUnknown: (method, path) =>
-        kernel.log.warn({ method, path }, "the scripted model has no answer to this"),
+        kernel.log.warn({ method, path }, "the scripted model does not support this request"),
     });
     kernel.onDispose(() => model.close());
     const target = { url: model.url, configDir: folder.path };

@@ -5,8 +5,8 @@ import { answerTo } from "./side-requests.js";
 import { countUsage, type Tokens } from "./usage.js";
 
 /**
- * What a request is for. Of the CLI's own accord: `title` and `structured` beside a turn, `summary` to compact the
- * conversation, `notice` when something in the background has ended.
+ * The purpose of a request. The CLI makes some by itself: `title` and `structured` during a turn, `summary` to compact the
+ * conversation, `notice` when background work has ended.
  */
 export type RequestKind = "turn" | "subagent" | "title" | "structured" | "summary" | "notice";
 
@@ -19,14 +19,14 @@ export interface Answer {
   /** The ids of the calls of the last move, in order; empty when it makes none. */
   readonly callIds: readonly string[];
   readonly stopReason: "end_turn" | "tool_use";
-  /** Where the first of `moves` stands in the whole script. */
+  /** Position of the first of `moves` in the whole script. */
   readonly firstMove: number;
   readonly usage: Tokens;
 }
 
 const MAX_REPORT = 20_000;
 
-/** What the CLI tells the model of a call that it did not run, or that was cut off with it; measured on 2.1.330. */
+/** The CLI's result for a call that it did not run, or that was cut off; measured on 2.1.330. */
 const REFUSED =
   /\bpermissions?\b|\b(?:needs?|requires?) approval\b|\bcan't be checked before it runs\b|\bsession ended before\b/i;
 
@@ -44,7 +44,7 @@ export function planAnswer(conversation: Conversation): Answer {
     .filter((move) => move.kind === "pace")
     .slice(-1);
   const said = [...before, ...message, ...closing(conversation, message, moves.length > 0)];
-  // The pace that was set before stands in front, so the numbering of the script begins earlier by it.
+  // The earlier pace is prepended, so the script's numbering starts one earlier.
   return finish(conversation, kindOf(conversation), said, first - before.length);
 }
 
@@ -53,15 +53,15 @@ function kindOf({ subagent, notified }: Conversation): RequestKind {
   return notified ? "notice" : "turn";
 }
 
-/** What the model does where no directive says so. */
+/** The model's behaviour without directives. */
 function unscripted(conversation: Conversation): readonly Move[] {
   return conversation.notified ? [{ kind: "text", text: "Noted." }] : repeatRefused(conversation);
 }
 
-/** Moves that put nothing into the answer. */
+/** Moves that add nothing to the answer. */
 const SILENT: ReadonlySet<Move["kind"]> = new Set(["pace", "pause", "open", "thinking"]);
 
-/** What ends a message that would otherwise say nothing. */
+/** The text of a message that would otherwise be empty. */
 function closing(conversation: Conversation, message: readonly Move[], scripted: boolean): readonly Move[] {
   const silent = message.every(({ kind }) => SILENT.has(kind));
   return silent ? [{ kind: "text", text: closingText(conversation, scripted) }] : [];
@@ -89,15 +89,15 @@ function finish(
 }
 
 /**
- * Where the script goes on. A tool call's id carries its place, so the script can be picked up by any process, also
- * after calls that were held for hours or lost.
+ * Where the script continues. A tool call's id contains its position, so any process can continue the script, even after calls
+ * that were held for hours or lost.
  */
 function firstMove(conversation: Conversation, moves: readonly Move[]): number {
   const place = /^toolu_demo_(\d+)_/.exec(conversation.lastCallId ?? "");
   return place === null ? 0 : Math.min(Number(place[1]) + 1, moves.length);
 }
 
-/** Told that something was approved, a model tries again what had been refused; so does this one. */
+/** Like a real model, this one retries refused calls when it learns of an approval. */
 function repeatRefused({ prompt, resultsBefore }: Conversation): readonly Move[] {
   if (!/\b(?:approved?|allowed|granted)\b/i.test(prompt)) return [];
   const refused = resultsBefore.filter(({ isError, text }) => isError && REFUSED.test(text));

@@ -23,7 +23,7 @@ export const CALL_NAMES: readonly string[] = Object.keys(SHORT_FORMS);
 /**
  * The calls that a directive makes in one message: a short form (`[[bash ls]]`), the general form
  * (`[[{"tool": "Bash", "input": {…}}]]`), a list of those (`[[tools [{…}, {…}]]]`), or `[[both …]]` around directives.
- * Undefined when the directive is none of them, or not written as it has to be.
+ * Undefined for other or malformed directives.
  */
 export function readCalls(directive: Directive): readonly ToolCall[] | undefined {
   if (directive.name === "both") return readNested(directive.rest);
@@ -82,7 +82,7 @@ function withText(rest: string, call: (text: string) => ToolCall): ToolCall | un
   return rest === "" ? undefined : call(rest);
 }
 
-/** What a JSON string says; any other text as it is. */
+/** The value of a JSON string; any other text unchanged. */
 function unquote(text: string): string {
   const value = text.startsWith('"') ? parseJson(text) : undefined;
   return typeof value === "string" ? value : text;

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, listOf } from "./json.js";
 
-/** What a tool call of the model came back with. */
+/** The result of a tool call. */
 export interface ToolResult {
   readonly name: string;
   readonly input: JsonObject;
@@ -14,13 +14,13 @@ export interface Conversation {
   readonly stream: boolean;
   /** The text of the `system` field, without the CLI's billing line. */
   readonly system: string;
-  /** What the caller wrote last: the last user text that the CLI did not add by itself. */
+  /** The caller's last text: the last user text that the CLI did not add. */
   readonly prompt: string;
-  /** What the caller wrote before, oldest first. */
+  /** The caller's earlier texts, oldest first. */
   readonly earlier: readonly string[];
   /** Results of the model's tool calls since the prompt, in order. */
   readonly results: readonly ToolResult[];
-  /** Results of the turn before the prompt's. */
+  /** Results of the previous turn. */
   readonly resultsBefore: readonly ToolResult[];
   /** The id of the model's last tool call since the prompt. */
   readonly lastCallId: string | undefined;
@@ -28,9 +28,9 @@ export interface Conversation {
   readonly answers: number;
   /** Names of the tools that the request offers. */
   readonly tools: readonly string[];
-  /** The schema that the answer has to meet, where the request asks for JSON. */
+  /** The schema of the answer, if the request asks for JSON. */
   readonly schema: JsonObject | undefined;
-  /** The CLI asks of its own accord, since a background task has ended: no prompt has come after that notice. */
+  /** The CLI asks by itself because background work has ended: no prompt came after that notice. */
   readonly notified: boolean;
   /** A subagent of the CLI asks, not the caller's own turn. */
   readonly subagent: boolean;
@@ -38,7 +38,7 @@ export interface Conversation {
 
 const REMINDER = /^<system-reminder>[\s\S]*<\/system-reminder>\s*$/;
 
-/** In the reminder by which the CLI tells that a background task has ended. */
+/** Part of the CLI's reminder that a background task has ended. */
 const NOTICE = /<task-notification>/;
 
 /** What the CLI adds to the user's messages by itself. Measured on 2.1.330. */
@@ -52,7 +52,7 @@ const ADDED = [
   /^Output token limit hit\. Resume directly/,
 ];
 
-/** Stands beside the result of a call that was held over a restart of the CLI; alone, it is the caller's. */
+/** Added by the CLI to the result of a call that was held over a restart; alone, it is the caller's text. */
 const ADDED_AFTER_HOLD = "Continue from where you left off.";
 
 const BILLING_LINE = /^x-anthropic-billing-header:/;
@@ -85,9 +85,9 @@ export function readConversation(body: JsonObject): Conversation {
 }
 
 interface Turn {
-  /** "" for a turn that a notice began. */
+  /** "" if a notice began the turn. */
   readonly prompt: string;
-  /** It began with a notice of the CLI's own. */
+  /** It began with a notice of the CLI. */
   readonly notice: boolean;
   /** The message that began it and those after it. */
   readonly messages: readonly JsonObject[];
@@ -104,7 +104,7 @@ function splitTurns(messages: readonly JsonObject[]): Turn[] {
   return turns;
 }
 
-/** The turn before the current one; of those that a notice began, only one that made calls counts. */
+/** The previous turn; turns that a notice began count only if they made calls. */
 function turnBefore(turns: readonly Turn[]): Turn | undefined {
   return turns
     .slice(0, -1)

@@ -15,12 +15,12 @@ interface Span {
   readonly end: number;
 }
 
-// Each broken one costs a look at the rest of the text, which may be very long.
+// Each malformed one costs a scan of the rest of the text, which may be very long.
 const MAX_BROKEN_JSON = 20;
 
 /**
- * Every `[[…]]` in the text, outermost only, in order. Directives may hold others and shell tests (`[[ -f x ]]`): each
- * `[[` wants a `]]` of its own, except in JSON strings. An opening that is never closed is ordinary text.
+ * Every outermost `[[…]]` in the text, in order. Directives may contain others and shell tests (`[[ -f x ]]`): each `[[`
+ * needs its `]]`, except in JSON strings. An unclosed `[[` is ordinary text.
  */
 export function findDirectives(text: string): Directive[] {
   const spans: Span[] = [];

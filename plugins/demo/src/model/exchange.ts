@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestLog } from "./records.js";
 import { errorBody } from "./wire.js";
 
-/** One request and what answering it takes. */
+/** One request, with what is needed to answer it. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

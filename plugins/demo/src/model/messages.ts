@@ -60,7 +60,7 @@ async function deliver(
     : sendWhole(response, answer, record, signal);
 }
 
-/** The failure that comes before anything is said, so that it can still be an HTTP status. */
+/** A failure before any text, which can still be an HTTP status. */
 async function refusalBeforeAnswer(
   answer: Answer,
   conversation: Conversation,
@@ -85,7 +85,7 @@ async function refusalBeforeAnswer(
 
 function sendFailure(response: ServerResponse, failure: Failure, record: OpenRecord): RequestEnd {
   record.answered(failure.status);
-  // The CLI tries 429s and 5xxs again up to ten times, for minutes; only a script that counts attempts wants that.
+  // The CLI retries 429s and 5xxs up to ten times, for minutes; only a script that counts attempts needs that.
   const headers = { "x-should-retry": String(Number.isFinite(failure.times)) };
   sendError(response, failure.status, failure.message, headers);
   return "failed";
@@ -115,7 +115,7 @@ async function sendStream(
   return ending;
 }
 
-/** Drops the connection once the client has had time to read what was said before: a reset would take that with it. */
+/** Drops the connection once the client has had time to read the earlier text, which a reset would discard. */
 async function dropLater(response: ServerResponse, signal: AbortSignal): Promise<void> {
   await sleep(CUT_AFTER_MS, undefined, { signal });
   response.destroy();
@@ -145,7 +145,7 @@ async function sendWhole(
   return whole.stoppedBy.kind === "hang" ? "gone" : "cut";
 }
 
-/** Takes out every `[[fail 2x …]]` and `[[cut 2x]]` that came as often as it should; counts the one that comes now. */
+/** Removes every `[[fail 2x …]]` and `[[cut 2x]]` that is used up, and counts the current one. */
 function withoutSpentFailures(answer: Answer, conversation: Conversation, exchange: Exchange): Answer {
   const { attempts, request } = exchange;
   const moves = answer.moves.filter((move, i) => {

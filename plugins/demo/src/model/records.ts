@@ -1,7 +1,7 @@
 import type { RequestKind } from "./answer.js";
 import { addTokens, NO_TOKENS, type Tokens } from "./usage.js";
 
-/** `open`: still being answered; `gone`: the client went away first; `failed`, `cut`: as the script said. */
+/** `open`: not finished; `gone`: the client disconnected first; `failed`, `cut`: by the script. */
 export type RequestEnd = "open" | "finished" | "gone" | "failed" | "cut";
 
 /** A request to the scripted model. */
@@ -13,7 +13,7 @@ export interface ModelRequest {
   readonly method: string;
   /** With its query string. */
   readonly path: string;
-  /** What it asks for; null for anything but a request to `/v1/messages`. */
+  /** Its purpose; null unless it is a request to `/v1/messages`. */
   readonly kind: RequestKind | null;
   /** The CLI's session, from its `x-claude-code-session-id` header. */
   readonly sessionId: string | null;
@@ -23,21 +23,21 @@ export interface ModelRequest {
   readonly prompt: string;
   /** The text of the `system` field. */
   readonly system: string;
-  /** The HTTP status that was answered; null until then. */
+  /** The HTTP status of the response; null until then. */
   readonly status: number | null;
   readonly end: RequestEnd;
 }
 
-/** The tokens of one message. Requests that were answered with an HTTP error deal nothing. */
+/** The tokens of one message. Requests with an HTTP error use none. */
 export interface DealtUsage {
   /** The `seq` of its request. */
   readonly seq: number;
   readonly kind: RequestKind;
   readonly sessionId: string | null;
   readonly model: string;
-  /** What the whole message uses. */
+  /** The usage of the whole message. */
   readonly dealt: Tokens;
-  /** What the client was told: zeros before `message_start`, one output token after it, all after `message_delta`. */
+  /** The usage reported to the client: zeros before `message_start`, one output token after it, all after `message_delta`. */
   readonly delivered: Tokens;
   readonly end: RequestEnd;
 }

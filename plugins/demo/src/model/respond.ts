@@ -34,7 +34,7 @@ function inspect(log: RequestLog, path: string): unknown {
   return path === "/__totals" ? log.totals() : undefined;
 }
 
-/** What the CLI asks beside messages: whether the API is there, and which models it has. */
+/** The CLI's other requests: health and models. */
 function answerOther(exchange: Exchange, method: string, path: string): void {
   const body = otherBody(method, path);
   if (body === undefined) {
@@ -51,7 +51,7 @@ function otherBody(method: string, path: string): JsonObject | undefined {
   if (method === "GET" && path === "/v1/models") {
     return { data: MODELS, has_more: false, first_id: MODELS[0]?.id, last_id: MODELS.at(-1)?.id };
   }
-  // Telemetry and the like: accepted and forgotten.
+  // Telemetry and the like: accepted and discarded.
   return method === "POST" && path.startsWith("/api/") ? {} : undefined;
 }
 
@@ -64,7 +64,7 @@ function refuse(exchange: Exchange, status: number, message: string): void {
   sendError(exchange.response, status, message);
 }
 
-/** Records a request that deals no tokens. */
+/** Records a request that uses no tokens. */
 function note({ request, log }: Exchange, status: number): void {
   const record = log.open({
     method: request.method ?? "GET",

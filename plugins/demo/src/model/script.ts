@@ -2,15 +2,15 @@ import { bashCall, CALL_NAMES, readCalls, type ToolCall } from "./calls.js";
 import type { Conversation } from "./conversation.js";
 import { type Directive, findDirectives } from "./directives.js";
 
-/** One thing that the model does; a message is a row of them, up to and with the first `calls`. */
+/** One action of the model; a message is a sequence of them, up to and including the first `calls`. */
 export type Move =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "thinking"; readonly text: string }
   | { readonly kind: "calls"; readonly calls: readonly ToolCall[] }
-  /** From here on, so many milliseconds between two pieces. */
+  /** Milliseconds between two pieces from here on. */
   | { readonly kind: "pace"; readonly ms: number }
   | { readonly kind: "pause"; readonly ms: number }
-  /** Opens the message: a failure right after it comes in mid stream, not as an HTTP status. */
+  /** Opens the message: a failure right after it happens in mid stream, not as an HTTP status. */
   | { readonly kind: "open" }
   /** `times`: how many attempts fail before one gets through; Infinity for all. */
   | { readonly kind: "fail"; readonly status: number; readonly message: string; readonly times: number }
@@ -40,7 +40,7 @@ const FORMS: Readonly<Record<string, ReadMoves>> = {
   hang: () => [{ kind: "hang" }],
   cut: readCut,
   tools: (rest) => withNumber(rest, MAX_TOOLS, countingTools),
-  // Nothing now; it is done when something in the background has ended.
+  // Nothing now; runs when background work has ended.
   noticed: (rest) => (findDirectives(rest).length > 0 ? [] : undefined),
   again: (_rest, { resultsBefore }) => {
     const calls = resultsBefore.filter(({ isError }) => isError).map(({ name, input }) => ({ name, input }));
@@ -54,8 +54,8 @@ export const DIRECTIVE_NAMES: readonly string[] = [
 ].sort();
 
 /**
- * What the model is told to do: the directives of the prompt, or where it has none, those of the system prompt (for
- * prompts that must stay as they are). Empty when neither has any; what only looks like a directive is left out.
+ * The directives of the prompt, or of the system prompt if the prompt has none (for prompts that must not change). Empty if
+ * neither has any; malformed directives are skipped.
  */
 export function readScript(conversation: Conversation): readonly Move[] {
   if (conversation.notified) return readNoticeScript(conversation);
@@ -63,14 +63,14 @@ export function readScript(conversation: Conversation): readonly Move[] {
   return ofPrompt.length > 0 ? ofPrompt : readMoves(conversation.system, conversation);
 }
 
-/** What the latest `[[noticed …]]` of the caller's prompts says is to be done when something in the background has ended. */
+/** The content of the latest `[[noticed …]]` in the caller's prompts, which runs when background work has ended. */
 function readNoticeScript(conversation: Conversation): readonly Move[] {
   const { prompt, earlier } = conversation;
   const script = [...earlier, prompt].flatMap(findDirectives).findLast(({ name }) => name === "noticed");
   return script === undefined ? [] : readMoves(script.rest, conversation);
 }
 
-/** Directives whose name is known but whose rest is not as it has to be. */
+/** Directives with a known name and malformed arguments. */
 export function misread(conversation: Conversation): readonly Directive[] {
   return findDirectives(conversation.prompt).filter(
     (directive) => DIRECTIVE_NAMES.includes(directive.name) && movesOf(directive, conversation) === undefined,
@@ -106,7 +106,7 @@ function readFailure(rest: string): readonly Move[] | undefined {
 function readCut(rest: string): readonly Move[] | undefined {
   const parts = /^(?:(\d{1,3})x)?$/.exec(rest);
   if (parts === null) return undefined;
-  // With something said before, the CLI asks three times to go on; with nothing, it tries again for three minutes.
+  // After some text, the CLI asks three times for a continuation; without any, it retries for three minutes.
   return [
     { kind: "text", text: "And then the line" },
     { kind: "cut", times: readTimes(parts[1]) },

@@ -8,13 +8,13 @@ export interface ScriptedModelOptions {
   readonly port?: number;
   /** Milliseconds before each answer begins; 0 by default. */
   readonly latencyMs?: number;
-  /** How many requests, and how many usages, are remembered; 200 by default. */
+  /** How many requests, and how many usages, are kept; 200 by default. */
   readonly keepRequests?: number;
-  /** How many UTF-16 units of their texts are remembered; 8 million by default. */
+  /** How many UTF-16 units of their texts are kept; 8 million by default. */
   readonly keepChars?: number;
-  /** Answer `GET /__requests`, `/__dealt` and `/__totals`: to everybody on this machine. Off by default. */
+  /** Serve `GET /__requests`, `/__dealt` and `/__totals` to any client on this machine. Off by default. */
   readonly inspect?: boolean;
-  /** Told of a request that this server has no answer to, which was answered with 404. */
+  /** Called for an unsupported request, which was answered with 404. */
   readonly onUnknown?: (method: string, path: string) => void;
 }
 
@@ -42,7 +42,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
       response.destroy(error instanceof Error ? error : undefined);
     });
   });
-  // A live CLI keeps its connection for the next turn; hanging up on it in between would look like a failure.
+  // A live CLI keeps its connection for the next turn; closing it in between would look like a failure.
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
   const port = await listen(server, options.port ?? 0);

@@ -1,7 +1,7 @@
 import type { Conversation } from "./conversation.js";
 import { isObject, type JsonObject, listOf } from "./json.js";
 
-/** The answer to a request that the CLI makes for itself, beside the caller's turn. */
+/** The answer to a request of the CLI itself, outside the caller's turn. */
 export interface SideAnswer {
   readonly kind: "title" | "structured" | "summary";
   readonly text: string;

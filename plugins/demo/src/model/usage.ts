@@ -26,9 +26,9 @@ export function addTokens(a: Tokens, b: Tokens): Tokens {
 }
 
 /**
- * What a message is said to have used. Made up, but the same for the same conversation, and different in each field:
- * input 3 + a quarter of the prompt's UTF-16 units (rounded up) + 11 a tool result since the prompt; cache read 1000
- * for each earlier message of the model; cache creation 100 + 10 for each earlier prompt; output: see `countOutput`.
+ * The made-up usage of a message. It is the same for the same conversation, and different in each field: input 3 + a quarter
+ * of the prompt's UTF-16 units (rounded up) + 11 per tool result since the prompt; cache read 1000 per earlier message of the
+ * model; cache creation 100 + 10 per earlier prompt; output: see `countOutput`.
  */
 export function countUsage(conversation: Conversation, moves: readonly Move[]): Tokens {
   const { prompt, results, answers, earlier } = conversation;
@@ -40,7 +40,7 @@ export function countUsage(conversation: Conversation, moves: readonly Move[]): 
   };
 }
 
-/** A token for each word of text and thought, 20 for each tool call, and at least one. */
+/** One token per word of text and thought, 20 per tool call, and at least one. */
 function countOutput(moves: readonly Move[]): number {
   let tokens = 0;
   for (const move of moves) {

@@ -11,10 +11,10 @@ export interface WireEvent {
   readonly data: JsonObject;
 }
 
-/** How a message came to its end. */
+/** How a message ended. */
 export type Ending = "finished" | "failed" | "cut";
 
-/** Sends one event; resolves when the client can take more, rejects when it has gone. */
+/** Sends one event. Resolves when the client can receive more, rejects when it has disconnected. */
 export type Send = (event: WireEvent) => Promise<void>;
 
 const PING_MS = 5_000;
@@ -56,12 +56,12 @@ export async function streamAnswer(answer: Answer, send: Send, signal: AbortSign
   return "finished";
 }
 
-/** A whole message, or the move that keeps it from being one. */
+/** A whole message, or the move that prevents it. */
 export type WholeAnswer =
   | { readonly message: JsonObject }
   | { readonly stoppedBy: Extract<Move, { kind: "hang" | "cut" | "fail" }> };
 
-/** Answers in one piece, after the time that the streaming form would have taken. */
+/** Answers in one piece, after the time that streaming would have needed. */
 export async function wholeAnswer(answer: Answer, signal: AbortSignal): Promise<WholeAnswer> {
   let paceMs = 0;
   const content: JsonObject[] = [];
@@ -188,7 +188,7 @@ export function splitText(text: string, wordByWord: boolean): readonly string[] 
   return pieces;
 }
 
-/** Never between the two halves of a surrogate pair: alone, neither survives UTF-8. */
+/** Never splits a surrogate pair: its halves cannot be encoded in UTF-8. */
 function splitLongWord(word: string): readonly string[] {
   const pieces: string[] = [];
   for (let start = 0; start < word.length; ) {
