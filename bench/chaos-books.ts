@@ -2,6 +2,7 @@ import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import type { Tokens } from "@claudeway/schemas";
 import { priceOf, sumOfDealt, sumOfDelivered } from "../test/e2e/dealt.js";
 import { addTokens, LedgerFile, NO_TOKENS } from "../test/e2e/ledger-file.js";
+import { Written } from "./chaos-written.js";
 
 /** A prompt that was sent, and what is known of it from outside. */
 export interface SentPrompt {
@@ -29,7 +30,10 @@ export type Finding =
   | "delivered"
   /** The same, with the CLI's own guess at the output of a message that broke off. */
   | "guessed"
-  /** Without the message, or the end of one, that was on its way when the turn was ended; it says that it estimates. */
+  /**
+   * Without the message, or the end of one, that was on its way when the turn was cut off: the CLI has neither told of it
+   * nor written it down. It says that it estimates.
+   */
   | "unheard"
   /** It came to no message of the model. */
   | "nothing"
@@ -60,9 +64,10 @@ const BACKGROUND = "what ran in the background";
 export async function compare(
   sent: readonly SentPrompt[],
   dealt: readonly TaggedUsage[],
-  dataDir: string,
+  { dataDir, claudeDir }: { readonly dataDir: string; readonly claudeDir: string },
 ): Promise<{ readonly table: ChaosTable; readonly wrong: readonly string[] }> {
   const filed = await readTurns(dataDir);
+  const written = new Written(claudeDir);
   const byTag = grouped(dealt, ({ tag }) => tag);
   const table: Record<string, Partial<Record<Finding, number>>> = {};
   const wrong: string[] = [];
@@ -75,20 +80,24 @@ export async function compare(
   for (const prompt of sent) {
     const own = byTag.get(prompt.tag) ?? [];
     const turns = filed.get(`${prompt.session} ${prompt.sha256}`) ?? [];
-    const finding = prompt.wrong === undefined && turns.length < 2 ? findingOf(turns[0], own) : "wrong";
+    const finding =
+      prompt.wrong === undefined && turns.length < 2 ? findingOf(turns[0], own, written) : "wrong";
     const line = `${prompt.session} ${prompt.tag}: ${prompt.wrong ?? ""} ${describe(turns, own)}`;
     note(prompt.act, finding, line);
   }
   for (const session of new Set(sent.map(({ session }) => session))) {
     const turns = filed.get(`${session} background`) ?? [];
     const own = dealt.filter((usage) => usage.tag === undefined && usage.sessionId === session);
-    if (turns.length === 0 && own.length === 0) continue;
-    note(BACKGROUND, findingOf(sumUp(turns), own), `${session}: ${describe(turns, own)}`);
+    if (turns.length > 0 || own.length > 0)
+      note(BACKGROUND, findingOf(sumUp(turns), own, written), `${session}: ${describe(turns, own)}`);
+    const all = [...filed].flatMap(([key, some]) => (key.startsWith(`${session} `) ? some : []));
+    if (!atLeast(sumUp(all).tokens, written.savedBy(session)))
+      wrong.push(`${session}: less than the CLI saved, ${JSON.stringify(written.savedBy(session))}`);
   }
   return { table, wrong };
 }
 
-function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[]): Finding {
+function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[], written: Written): Finding {
   const delivered = sumOfDelivered(dealt);
   if (turn === undefined) return total(delivered) === 0 ? "not begun" : "wrong";
   const { tokens, estimated, end } = turn;
@@ -102,18 +111,30 @@ function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[]): Find
   if (equal({ ...tokens, output: 0 }, { ...delivered, output: 0 }) && more > 0 && more <= GUESS * broken) {
     return "guessed";
   }
-  return atLeast(delivered, tokens) && isExplained(turn, delivered, dealt) ? "unheard" : "wrong";
+  const unwritten = dealt.filter(({ id }) => !written.has(id));
+  const known = sumOfDelivered(dealt.filter(({ id }) => written.has(id)));
+  return turn.cutOff > 0 && isSumOf(subtract(tokens, known), unwritten, turn.cutOff) ? "unheard" : "wrong";
 }
 
-/** Whether what is missing is no more than one message for each turn that was cut off. */
-function isExplained({ tokens, cutOff }: Filed, delivered: Tokens, dealt: readonly TaggedUsage[]): boolean {
-  const most = (count: keyof Tokens) =>
-    dealt
-      .map((usage) => sumOfDelivered([usage])[count])
-      .sort((a, b) => b - a)
-      .slice(0, cutOff)
-      .reduce((sum, tokens) => sum + tokens, 0);
-  return COUNTS.every((count) => delivered[count] - tokens[count] <= most(count));
+/**
+ * Whether these tokens are the sum of the messages, of which at most `most` are missing: wholly, or with the output that
+ * their end told.
+ */
+function isSumOf(tokens: Tokens, [first, ...others]: readonly TaggedUsage[], most: number): boolean {
+  if (first === undefined) return equal(tokens, NO_TOKENS);
+  const delivered = sumOfDelivered([first]);
+  const guess = first.end === "finished" ? 0 : GUESS;
+  const without = (part: Tokens) => subtract(tokens, part);
+  if (isSumOf(without(delivered), others, most)) return true;
+  if (most === 0) return false;
+  const input = { ...delivered, output: 0 };
+  const begun = Array.from({ length: Math.max(delivered.output, 1) + guess }, (_, i) => ({
+    ...input,
+    output: i + 1,
+  }));
+  return [NO_TOKENS, ...begun].some(
+    (part) => atLeast(tokens, part) && isSumOf(without(part), others, most - 1),
+  );
 }
 
 async function readTurns(dataDir: string): Promise<Map<string, Filed[]>> {
@@ -163,6 +184,15 @@ function describe(turns: readonly Filed[], dealt: readonly TaggedUsage[]): strin
       `${seq} ${kind} ${end} ${JSON.stringify(delivered)}${tag === undefined ? ` ${begin}` : ""}`,
   );
   return `recorded ${JSON.stringify(turns)}, the model: ${messages.join("; ")}`;
+}
+
+function subtract(a: Tokens, b: Tokens): Tokens {
+  return {
+    input: a.input - b.input,
+    output: a.output - b.output,
+    cache_read: a.cache_read - b.cache_read,
+    cache_write: a.cache_write - b.cache_write,
+  };
 }
 
 function total({ input, output, cache_read, cache_write }: Tokens): number {

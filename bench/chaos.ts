@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import type { TurnResponse } from "@claudeway/schemas";
@@ -150,7 +151,10 @@ class Chaos {
     await this.gateway.launch();
     await this.gateway.stop();
     this.#collect();
-    const { table, wrong } = await compare(this.#sent, [...this.#dealt.values()], this.gateway.dataDir);
+    const { table, wrong } = await compare(this.#sent, [...this.#dealt.values()], {
+      dataDir: this.gateway.dataDir,
+      claudeDir: join(this.gateway.dir, "claude"),
+    });
     return { table, wrong, kills: this.#kills, stops: this.#stops };
   }
 

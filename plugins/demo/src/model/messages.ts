@@ -54,7 +54,7 @@ async function deliver(
   await sleep(options.latencyMs ?? 0, undefined, { signal });
   const refusal = await refusalBeforeAnswer(answer, conversation, signal);
   if (refusal !== undefined) return sendFailure(response, refusal, record);
-  record.deal(answer.kind, answer.model, answer.usage);
+  record.deal(answer);
   return conversation.stream
     ? sendStream(response, answer, record, signal)
     : sendWhole(response, answer, record, signal);

@@ -1,4 +1,4 @@
-import type { RequestKind } from "./answer.js";
+import type { Answer, RequestKind } from "./answer.js";
 import { addTokens, NO_TOKENS, type Tokens } from "./usage.js";
 
 /** `open`: not finished; `gone`: the client disconnected first; `failed`, `cut`: by the script. */
@@ -35,6 +35,8 @@ export interface DealtUsage {
   readonly kind: RequestKind;
   readonly sessionId: string | null;
   readonly model: string;
+  /** The message's id. */
+  readonly id: string;
   /** The usage of the whole message. */
   readonly dealt: Tokens;
   /** The usage reported to the client: zeros before `message_start`, one output token after it, all after `message_delta`. */
@@ -54,7 +56,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Handle on the record of one request. */
 export interface OpenRecord {
   readonly seq: number;
-  deal(kind: RequestKind, model: string, dealt: Tokens): void;
+  deal(answer: Pick<Answer, "kind" | "model" | "id" | "usage">): void;
   deliver(tokens: Tokens): void;
   answered(status: number): void;
   end(end: RequestEnd): void;
@@ -89,9 +91,9 @@ export class RequestLog {
     let usage: Mutable<DealtUsage> | undefined;
     return {
       seq: entry.seq,
-      deal: (kind, model, dealt) => {
+      deal: ({ kind, model, id, usage: dealt }) => {
         const { seq, sessionId } = entry;
-        usage = { seq, kind, sessionId, model, dealt, delivered: NO_TOKENS, end: "open" };
+        usage = { seq, kind, sessionId, model, id, dealt, delivered: NO_TOKENS, end: "open" };
         this.#usages.push(usage);
         if (this.#usages.length > this.keep) this.#usages.shift();
         this.#add(model, 1, dealt, NO_TOKENS);
