@@ -2,7 +2,7 @@ import type { DealtUsage } from "@claudeway/plugin-demo/model";
 import type { Tokens } from "@claudeway/schemas";
 import { priceOf, sumOfDealt, sumOfDelivered } from "../test/e2e/dealt.js";
 import { addTokens, LedgerFile, NO_TOKENS } from "../test/e2e/ledger-file.js";
-import { Written } from "./chaos-written.js";
+import { type MessagePart, Written } from "../test/e2e/written.js";
 
 /** A prompt that was sent, and what is known of it from outside. */
 export interface SentPrompt {
@@ -53,6 +53,18 @@ interface Filed {
   readonly cutOff: number;
 }
 
+/** What a run leaves behind. */
+interface Found {
+  readonly dataDir: string;
+  /** `CLAUDE_CONFIG_DIR` */
+  readonly claudeDir: string;
+  /** The messages that a CLI has told of. */
+  readonly said: ReadonlyMap<string, MessagePart>;
+}
+
+/** How much of a message a gateway can know, of a turn that ended so. */
+type Known = (messageId: string, end: string) => MessagePart | undefined;
+
 const COUNTS = ["input", "output", "cache_read", "cache_write"] as const;
 
 /** More than the CLI guesses of a message that broke off: a third of its characters. */
@@ -64,10 +76,16 @@ const BACKGROUND = "what ran in the background";
 export async function compare(
   sent: readonly SentPrompt[],
   dealt: readonly TaggedUsage[],
-  { dataDir, claudeDir }: { readonly dataDir: string; readonly claudeDir: string },
+  { dataDir, claudeDir, said }: Found,
 ): Promise<{ readonly table: ChaosTable; readonly wrong: readonly string[] }> {
   const filed = await readTurns(dataDir);
   const written = new Written(claudeDir);
+  const known: Known = (id, end) => {
+    const parts = [written.part(id)];
+    // A gateway that was killed had not read all that its CLIs had said.
+    if (end !== "lost") parts.push(said.get(id));
+    return parts.find((part) => part === "ended") ?? parts.find((part) => part !== undefined);
+  };
   const byTag = grouped(dealt, ({ tag }) => tag);
   const table: Record<string, Partial<Record<Finding, number>>> = {};
   const wrong: string[] = [];
@@ -81,7 +99,7 @@ export async function compare(
     const own = byTag.get(prompt.tag) ?? [];
     const turns = filed.get(`${prompt.session} ${prompt.sha256}`) ?? [];
     const finding =
-      prompt.wrong === undefined && turns.length < 2 ? findingOf(turns[0], own, written) : "wrong";
+      prompt.wrong === undefined && turns.length < 2 ? findingOf(turns[0], own, known) : "wrong";
     const line = `${prompt.session} ${prompt.tag}: ${prompt.wrong ?? ""} ${describe(turns, own)}`;
     note(prompt.act, finding, line);
   }
@@ -89,7 +107,7 @@ export async function compare(
     const turns = filed.get(`${session} background`) ?? [];
     const own = dealt.filter((usage) => usage.tag === undefined && usage.sessionId === session);
     if (turns.length > 0 || own.length > 0)
-      note(BACKGROUND, findingOf(sumUp(turns), own, written), `${session}: ${describe(turns, own)}`);
+      note(BACKGROUND, findingOf(sumUp(turns), own, known), `${session}: ${describe(turns, own)}`);
     const all = [...filed].flatMap(([key, some]) => (key.startsWith(`${session} `) ? some : []));
     if (!atLeast(sumUp(all).tokens, written.savedBy(session)))
       wrong.push(`${session}: less than the CLI saved, ${JSON.stringify(written.savedBy(session))}`);
@@ -97,7 +115,7 @@ export async function compare(
   return { table, wrong };
 }
 
-function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[], written: Written): Finding {
+function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[], known: Known): Finding {
   const delivered = sumOfDelivered(dealt);
   if (turn === undefined) return total(delivered) === 0 ? "not begun" : "wrong";
   const { tokens, estimated, end } = turn;
@@ -111,30 +129,33 @@ function findingOf(turn: Filed | undefined, dealt: readonly TaggedUsage[], writt
   if (equal({ ...tokens, output: 0 }, { ...delivered, output: 0 }) && more > 0 && more <= GUESS * broken) {
     return "guessed";
   }
-  const unwritten = dealt.filter(({ id }) => !written.has(id));
-  const known = sumOfDelivered(dealt.filter(({ id }) => written.has(id)));
-  return turn.cutOff > 0 && isSumOf(subtract(tokens, known), unwritten, turn.cutOff) ? "unheard" : "wrong";
+  const messages = dealt.map((message) => ({ message, part: known(message.id, end) }));
+  return turn.cutOff > 0 && isSumOf(tokens, messages, turn.cutOff) ? "unheard" : "wrong";
+}
+
+interface KnownMessage {
+  readonly message: TaggedUsage;
+  readonly part: MessagePart | undefined;
 }
 
 /**
- * Whether these tokens are the sum of the messages, of which at most `most` are missing: wholly, or with the output that
- * their end told.
+ * Whether these tokens are the sum of the messages, of which at most `most` are missing: wholly where they are not known,
+ * or with the output that their end told.
  */
-function isSumOf(tokens: Tokens, [first, ...others]: readonly TaggedUsage[], most: number): boolean {
+function isSumOf(tokens: Tokens, [first, ...others]: readonly KnownMessage[], most: number): boolean {
   if (first === undefined) return equal(tokens, NO_TOKENS);
-  const delivered = sumOfDelivered([first]);
-  const guess = first.end === "finished" ? 0 : GUESS;
-  const without = (part: Tokens) => subtract(tokens, part);
-  if (isSumOf(without(delivered), others, most)) return true;
-  if (most === 0) return false;
-  const input = { ...delivered, output: 0 };
+  const { message, part } = first;
+  const delivered = sumOfDelivered([message]);
+  const fits = (some: Tokens, left: number) =>
+    atLeast(tokens, some) && isSumOf(subtract(tokens, some), others, left);
+  if (fits(delivered, most)) return true;
+  if (most === 0 || part === "ended") return false;
+  const guess = message.end === "finished" ? 0 : GUESS;
   const begun = Array.from({ length: Math.max(delivered.output, 1) + guess }, (_, i) => ({
-    ...input,
+    ...delivered,
     output: i + 1,
   }));
-  return [NO_TOKENS, ...begun].some(
-    (part) => atLeast(tokens, part) && isSumOf(without(part), others, most - 1),
-  );
+  return [...(part === undefined ? [NO_TOKENS] : []), ...begun].some((some) => fits(some, most - 1));
 }
 
 async function readTurns(dataDir: string): Promise<Map<string, Filed[]>> {
@@ -173,7 +194,9 @@ function sumUp(turns: readonly Filed[]): Filed {
     tokens: turns.reduce((sum, { tokens }) => addTokens(sum, tokens), NO_TOKENS),
     costUsd: turns.reduce((sum, { costUsd }) => sum + costUsd, 0),
     estimated: turns.some(({ estimated }) => estimated),
-    end: turns.some(({ end }) => end === null) ? null : "completed",
+    end: turns.some(({ end }) => end === null)
+      ? null
+      : (turns.find(({ end }) => end === "lost")?.end ?? "completed"),
     cutOff: turns.reduce((sum, { cutOff }) => sum + cutOff, 0),
   };
 }

@@ -7,6 +7,7 @@ import { bash, Conversation } from "../test/e2e/conversation.js";
 import { TestGateway } from "../test/e2e/gateway.js";
 import { killChild } from "../test/e2e/ways.js";
 import { type ChaosTable, compare, type SentPrompt, type TaggedUsage } from "./chaos-books.js";
+import { Said } from "./chaos-said.js";
 
 const CLIENTS = 4;
 /** Sessions of each client, and how many turns one has before another takes its place. */
@@ -29,15 +30,17 @@ export interface ChaosReport {
  * errors, and jobs end in the background; then holds each turn in the ledger against what the model dealt for its tag.
  */
 export async function chaos(minutes: number, seed: number): Promise<ChaosReport> {
+  const said = new Said();
   const gateway = await TestGateway.start({
-    env: { IS_SANDBOX: "1" },
+    env: { IS_SANDBOX: "1", CLAUDE_BIN: said.claude },
     config: "[engine]\nmax_running = 4\nmax_processes = 6\nidle_secs = 20\ngrace_secs = 2\nspares = 0\n",
     model: { keepRequests: 5000 },
   });
   try {
-    return await new Chaos(gateway, minutes, seed).run();
+    return await new Chaos(gateway, said, minutes, seed).run();
   } finally {
     await gateway.dispose();
+    said.dispose();
   }
 }
 
@@ -134,6 +137,7 @@ class Chaos {
 
   constructor(
     private readonly gateway: TestGateway,
+    private readonly said: Said,
     minutes: number,
     seed: number,
   ) {
@@ -154,6 +158,7 @@ class Chaos {
     const { table, wrong } = await compare(this.#sent, [...this.#dealt.values()], {
       dataDir: this.gateway.dataDir,
       claudeDir: join(this.gateway.dir, "claude"),
+      said: this.said.messages(),
     });
     return { table, wrong, kills: this.#kills, stops: this.#stops };
   }

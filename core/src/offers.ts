@@ -105,6 +105,7 @@ function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
     approve: async (keyId, sessionId, toolUseIds) =>
       handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID())),
     interrupt: (keyId, sessionId) => sessions.interrupt(asCaller(keyId), sessionId),
+    endBackground: (keyId, sessionId) => sessions.endBackground(asCaller(keyId), sessionId),
     endSession: (keyId, sessionId) => sessions.delete(asCaller(keyId), sessionId),
     follow: (turnId) => {
       const turn = turns.get(turnId);

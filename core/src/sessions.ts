@@ -215,6 +215,21 @@ export class Sessions {
     return (await this.#withdraw(session.id, "the turn was interrupted")) || running.length > 0;
   }
 
+  /**
+   * Ends what the session does by itself: a turn that the CLI began, and its background work. A running prompt continues,
+   * with the background work of its process. False: nothing was ended.
+   */
+  async endBackground(caller: Caller, id: string): Promise<boolean> {
+    const session = await this.owned(caller, id, true);
+    const { engine, turns } = this.parts;
+    const own = turns.ofSession(session.id).filter(({ info }) => info.origin === "background");
+    for (const turn of own) turn.stop("interrupted");
+    await Promise.all(own.map((turn) => turn.ended));
+    if (engine.background(session.id).length === 0) return own.length > 0;
+    await engine.release(session.id);
+    return own.length > 0 || engine.background(session.id).length === 0;
+  }
+
   /** Ends the session's turns, deletes the session, and removes its folder if the gateway created it. */
   async delete(caller: Caller, id: string): Promise<void> {
     const session = await this.owned(caller, id);

@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
-import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
-import { agent, job, openTurns } from "./background-kit.js";
+import { agent, job, settle } from "./background-kit.js";
 import { bash, Conversation, PROMPTS } from "./conversation.js";
-import { priceOf, sumOfDealt, sumOfDelivered } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
-import { addTokens, NO_TOKENS } from "./ledger-file.js";
-import { forEach, optionsWith } from "./money-kit.js";
+import { forEach, holdAgainstModel, optionsWith } from "./money-kit.js";
 import { eventually } from "./poll.js";
 import { killChild } from "./ways.js";
 
@@ -93,34 +89,8 @@ describe("money of what the CLI goes on with by itself", () => {
 
   /** A prompt, when nothing runs any more, and the session's sums against all that the model dealt. */
   async function checkAll(talk: Conversation, way: string): Promise<void> {
-    const nothingRuns = async () =>
-      (await openTurns(talk)) === 0 && ((await talk.view()).background ?? []).length === 0 ? true : undefined;
-    await eventually("the end of all turns", nothingRuns, 60_000);
-    const { body } = await talk.say("[[say last]]");
-    expect(body).to.include({ success: true, result: "last" });
-    await sleep(1500);
-    await eventually("the end of all turns", nothingRuns, 60_000);
-    const turns = await talk.ledger.turns(talk.id);
-    const recorded = turns.reduce((sum, { tokens }) => addTokens(sum, tokens), NO_TOKENS);
-    const dealt = talk.dealt();
-    const broken = dealt.filter(({ end }) => end !== "finished");
-    const mayBeUnheard = HEARD_TO_THE_END.has(way) ? [] : broken;
-    const expected = subsetsOf(mayBeUnheard).map((unheard) => ({
-      tokens: sumOfDelivered(dealt.filter((message) => !unheard.includes(message))),
-      guesses: broken.length - unheard.length,
-    }));
-    const fits = expected.some(({ tokens, guesses }) => isGuessOf(recorded, tokens, guesses));
-    const told = () => `recorded ${JSON.stringify(turns)}, dealt ${JSON.stringify(dealt)}`;
-    expect(fits, fits ? "" : told()).to.equal(true);
-    expect(recorded).to.satisfy((sum: Tokens) => broken.length > 0 || equal(sum, sumOfDealt(dealt)));
-    if (broken.length > 0)
-      expect(
-        turns.some(({ estimated }) => estimated),
-        "estimated",
-      ).to.equal(true);
-    for (const { tokens, costUsd, estimated } of turns)
-      if (!estimated) expect(costUsd, "a price").to.be.closeTo(priceOf(tokens), 1e-9);
-    expect((await talk.ledger.session(talk.id)).tokens, "the session").to.deep.equal(recorded);
+    await settle(talk);
+    await holdAgainstModel(talk, !HEARD_TO_THE_END.has(way));
   }
 });
 
@@ -133,22 +103,5 @@ async function inPrompts(talks: readonly Conversation[], act: () => Promise<unkn
   await Promise.all(answers);
 }
 
-/** What a message's output may be guessed at where it broke off: a third of its characters. */
-const GUESS = 20;
 /** The ways in which no process ends before the gateway has heard of all that was delivered. */
 const HEARD_TO_THE_END: ReadonlySet<string> = new Set(["its own end", "prompts that come meanwhile"]);
-
-function subsetsOf<One>([first, ...others]: readonly One[]): (readonly One[])[] {
-  if (first === undefined) return [[]];
-  return subsetsOf(others).flatMap((some) => [some, [first, ...some]]);
-}
-
-/** Whether these are the tokens, but for the output of so many messages that broke off. */
-function isGuessOf(recorded: Tokens, tokens: Tokens, guesses: number): boolean {
-  const more = recorded.output - tokens.output;
-  return equal({ ...recorded, output: 0 }, { ...tokens, output: 0 }) && more >= 0 && more <= GUESS * guesses;
-}
-
-function equal(a: Tokens, b: Tokens): boolean {
-  return isDeepStrictEqual(a, b);
-}

@@ -1,64 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Tokens, TurnResponse } from "@claudeway/schemas";
+import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { readEvents } from "#testing/event-parser.js";
-import { agent, job, notices, openTurns } from "./background-kit.js";
+import { agent, ask, askAll, checkSums, job, notices, openTurns, WORDS } from "./background-kit.js";
 import { bash, Conversation } from "./conversation.js";
-import { priceOf, sumOfDealt } from "./dealt.js";
+import { sumOfDealt } from "./dealt.js";
 import { TestGateway } from "./gateway.js";
-import { addTokens, NO_TOKENS } from "./ledger-file.js";
 import { eventually } from "./poll.js";
-
-const WORDS = ["alpha", "beta", "gamma", "delta"] as const;
 
 const options = (idleSecs: number, backgroundSecs = 3600) => ({
   env: { IS_SANDBOX: "1" },
   config: `[engine]\nidle_secs = ${idleSecs}\nbackground_secs = ${backgroundSecs}\n`,
   model: { keepRequests: 10_000 },
 });
-
-/** Asks for each word and holds answer, stream, tokens and cost against what the model dealt for that prompt. */
-async function askAll(talk: Conversation, pauseMs: number): Promise<void> {
-  for (const word of WORDS) {
-    await ask(talk, word);
-    await sleep(pauseMs);
-  }
-}
-
-async function ask(talk: Conversation, word: string): Promise<TurnResponse> {
-  const prompt = `[[say ${word}]]`;
-  const before = talk.dealt().length;
-  const events = await talk.gateway.events(`${talk.path}/stream`, { body: { prompt } });
-  const done: TurnResponse = JSON.parse(events.at(-1)?.data ?? "{}");
-  const text = events.filter(({ event }) => event === "text").at(-1)?.data;
-  expect({ result: done.result, text }, prompt).to.deep.equal({ result: word, text: word });
-  const own = sumOfDealt(
-    talk
-      .dealt()
-      .slice(before)
-      .filter(({ kind }) => kind === "turn"),
-  );
-  expect(done.tokens, `the tokens of ${prompt}`).to.deep.equal(own);
-  if (done.cost_estimated !== true)
-    expect(done.cost_usd, `the cost of ${prompt}`).to.be.closeTo(priceOf(own), 1e-9);
-  return done;
-}
-
-/** Waits until nothing runs any more, then holds the session's sums against all that the model dealt to it. */
-async function checkSums(talk: Conversation): Promise<void> {
-  await eventually("the end of all turns", async () => (await openTurns(talk)) === 0 || undefined);
-  const turns = await talk.ledger.turns(talk.id);
-  const all = sumOfDealt(talk.dealt());
-  const added = turns.reduce((sum: Tokens, { tokens }) => addTokens(sum, tokens), NO_TOKENS);
-  expect(added, "the turns' tokens").to.deep.equal(all);
-  expect(
-    turns.reduce((sum, { costUsd }) => sum + costUsd, 0),
-    "the turns' cost",
-  ).to.be.closeTo(priceOf(all), 1e-6);
-  const view = await talk.view();
-  expect(view.tokens).to.deep.equal(all);
-  expect(view.task_count).to.equal(turns.length);
-}
 
 describe("answers beside background work", () => {
   let gateway: TestGateway;

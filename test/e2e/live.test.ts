@@ -153,28 +153,43 @@ describe("live processes", () => {
   });
 
   it("started ahead keep no task waiting that they do not fit", async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
-    const spare = await eventually("a task that met a spare of another kind", metAnother, 60_000);
-    await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "");
+    const tasks = new Set<string>();
+    const spare = await eventually(
+      "a task that met a spare of another kind",
+      () => metAnother(tasks),
+      120_000,
+    );
+    await eventually("the spare to be gone", async () => readProcess(spare, "cmdline") === "", 60_000);
   });
 
-  /** Resolves to the spare that a task met which could not use it, if that was still on its way out at the task's end. */
-  async function metAnother(): Promise<number | undefined> {
+  /**
+   * Resolves to the spare that a task met which could not use it, if that was still on its way out at the task's end.
+   *
+   * @param tasks the ids of the tasks so far: their processes, which may be on their way out too, are no spares
+   */
+  async function metAnother(tasks: Set<string>): Promise<number | undefined> {
     const first = await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
-    const spare = await eventually("a spare", async () =>
-      (await cliProcesses(gateway)).find((pid) => {
-        const command = readProcess(pid, "cmdline");
-        return command !== "" && !command.includes(String(first.body["session_id"]));
-      }),
+    tasks.add(String(first.body["session_id"]));
+    const spare = await eventually(
+      "a spare",
+      async () =>
+        (await cliProcesses(gateway)).find((pid) => {
+          const command = readProcess(pid, "cmdline");
+          return command !== "" && ![...tasks].some((id) => command.includes(id));
+        }),
+      60_000,
     );
     await sleep(500);
-    // So it takes its time to go.
-    process.kill(spare, "SIGSTOP");
+    // So it takes its time to go. It may have gone already, where it was one for the task before.
+    if (!signalIfThere(spare, "SIGSTOP")) return undefined;
     const { body } = await gateway.request("/task", { body: { prompt: "[[words 2]]", model: "haiku" } });
-    expect(body["success"]).to.equal(true);
-    const met = readProcess(spare, "cmdline").includes(String(body["session_id"]));
-    if (!met) killIfThere(spare);
+    expect(body["success"], JSON.stringify(body)).to.equal(true);
+    const id = String(body["session_id"]);
+    tasks.add(id);
+    const met = readProcess(spare, "cmdline").includes(id);
+    if (!met) signalIfThere(spare, "SIGKILL");
     return met ? spare : undefined;
   }
 
@@ -198,11 +213,12 @@ async function leaveSocket(gateway: TestGateway): Promise<void> {
   await once(socket, "close");
 }
 
-function killIfThere(pid: number): void {
+/** False: it has gone. */
+function signalIfThere(pid: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(pid, "SIGKILL");
+    return process.kill(pid, signal);
   } catch {
-    // It has gone.
+    return false;
   }
 }
 

@@ -1,7 +1,12 @@
 import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import type { SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
+import type { EngineTurn } from "#core/ports/engine.js";
 import { NO_USAGE } from "#core/turns/usage.js";
+import { Transcript } from "#engine-claude/transcript.js";
 import { messagesOf, onStage, play, resultsIn } from "./played.js";
 import { readRecording, type Step } from "./recorded-cli.js";
 import { SCENARIOS, type Scenario } from "./scenarios.js";
@@ -22,6 +27,35 @@ function until(name: Scenario, isLast: (step: Step) => boolean): Step[] {
   return steps.slice(0, steps.findIndex(isLast));
 }
 
+/** What a CLI saves when it ends, beyond what it has reported. */
+const MORE = {
+  inputTokens: 5000,
+  outputTokens: 500,
+  cacheReadInputTokens: 9000,
+  cacheCreationInputTokens: 900,
+  costUSD: 0.25,
+};
+
+/** Saves totals as a CLI does that ends: those reported, and more. */
+function save({ info, spawn }: EngineTurn, reported: SDKResultMessage["modelUsage"]): void {
+  const { path } = new Transcript(info.sessionId, spawn);
+  const [[model, usage] = ["claude-sonnet-5-5", undefined]] = Object.entries(reported);
+  const sum = (count: keyof typeof MORE) => MORE[count] + (usage?.[count] ?? 0);
+  const counts = [
+    "inputTokens",
+    "outputTokens",
+    "cacheReadInputTokens",
+    "cacheCreationInputTokens",
+    "costUSD",
+  ] as const;
+  const saved = Object.fromEntries(counts.map((count) => [count, sum(count)]));
+  const state = { type: "cost-state", sessionId: info.sessionId, modelUsage: { [model]: saved } };
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(state)}\n`);
+}
+
+const isNotice = (step: Step) =>
+  "message" in step && step.message.type === "system" && step.message.subtype === "task_notification";
 const isPrompt = (step: Step) => "prompt" in step;
 
 describe("the engine, on a recorded CLI", () => {
@@ -231,8 +265,6 @@ describe("the engine, on a recorded CLI with work in the background", () => {
   });
 
   it("bills what a subagent had used when its process ended", async () => {
-    const isNotice = (step: Step) =>
-      "message" in step && step.message.type === "system" && step.message.subtype === "task_notification";
     await onStage([until("subagent", isNotice)], async (stage) => {
       const session = randomUUID();
       const first = await stage.run(stage.turn("one", { session }));
@@ -246,6 +278,41 @@ describe("the engine, on a recorded CLI with work in the background", () => {
       expect(own?.result.usage).to.include({ estimated: true, costUsd: null });
       expect(own?.result.usage.tokens.input).to.be.greaterThan(0);
       expect(stage.lost.map(({ kind }) => kind)).to.deep.equal(["subagent"]);
+    });
+  });
+
+  it("bills it by the totals that the CLI saved, where it ended in order between turns", async () => {
+    await onStage([until("subagent", isNotice)], async (stage) => {
+      const session = randomUUID();
+      const first = await stage.run(stage.turn("one", { session }));
+      const second = stage.turn("two", { session, resume: true, totals: first.totals.at(-1) });
+      await stage.run(second);
+      save(second, resultsIn(messagesOf("subagent"))[1]?.modelUsage ?? {});
+      await stage.engine.release(session);
+      const [own] = await stage.ownTurns(1);
+      expect(own?.result.usage.tokens.input).to.be.at.least(MORE.inputTokens);
+      expect(own?.result.usage.costUsd).to.be.at.least(MORE.costUSD);
+      expect(own?.totals.at(-1), "nothing is left to charge for").to.not.have.any.keys(
+        "unreported",
+        "carried",
+      );
+    });
+  });
+
+  it("does not bill it by totals that a turn is in which broke off", async () => {
+    const results = resultsIn(messagesOf("subagent"));
+    const steps = until(
+      "subagent",
+      (step) => "message" in step && isDeepStrictEqual(step.message, results[1]),
+    );
+    await onStage([[...steps, { end: "exited with code 1" }]], async (stage) => {
+      const session = randomUUID();
+      const first = await stage.run(stage.turn("one", { session }));
+      const second = stage.turn("two", { session, resume: true, totals: first.totals.at(-1) });
+      save(second, results[0]?.modelUsage ?? {});
+      expect((await stage.run(second)).result.end).to.equal("failed");
+      for (const { result } of await Promise.all(stage.own))
+        expect(result.usage.tokens.input).to.be.below(MORE.inputTokens);
     });
   });
 

@@ -20,7 +20,16 @@ import { TurnReading, type TurnReport } from "./reading.js";
 import { takeShare } from "./split.js";
 import { isSubagent } from "./tasks.js";
 import { Transcript } from "./transcript.js";
-import { add, covers, DeliveredUsage, estimatedUsage, isEmpty, NO_TOTALS, reportedUsage } from "./usage.js";
+import {
+  add,
+  covers,
+  DeliveredUsage,
+  estimatedUsage,
+  isEmpty,
+  NO_TOTALS,
+  reportedUsage,
+  subtract,
+} from "./usage.js";
 import { noteWritten, noteWrittenOfTurn } from "./written-usage.js";
 
 /** How many messages of subagents are recorded as not charged for; earlier ones are in the transcript, by their time. */
@@ -82,7 +91,7 @@ export class SessionProcess implements ReaderOwner {
     this.#turnRuns = false;
     const split = this.#folded.length > 0 || this.#isShared();
     if (!split) return { ...settled, split };
-    const { share, rest } = takeShare(settled.used, turn.delivered.totals());
+    const { share, rest } = takeShare(settled.used, reportedOf(turn.delivered, settled));
     const left = this.#settleFolded(rest);
     this.#carried = add(this.#carried, left);
     this.#beginInterval(left);
@@ -157,7 +166,7 @@ export class SessionProcess implements ReaderOwner {
     this.#turnRuns = false;
     const carried = report.isEmpty ? NO_TOTALS : this.#takeCarried();
     if (!report.isEmpty) {
-      const { rest } = takeShare(used, reading.delivered.totals());
+      const { rest } = takeShare(used, reportedOf(reading.delivered, { unreported }));
       this.#beginInterval(rest);
     }
     return {
@@ -310,6 +319,14 @@ export class SessionProcess implements ReaderOwner {
       usage: isKnown ? reportedUsage(add(carried, used), isCut) : estimatedUsage(add(carried, used.totals())),
     });
   }
+}
+
+/** What a turn was delivered that its report contains. */
+function reportedOf(
+  delivered: DeliveredUsage,
+  { unreported }: Pick<SettledTurn, "unreported">,
+): TotalsByModel {
+  return subtract(delivered.totals(), unreported);
 }
 
 /** The result of a turn that the CLI will not report the end of. */

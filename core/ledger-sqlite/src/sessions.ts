@@ -170,6 +170,14 @@ export class SessionTable {
     });
   }
 
+  /** Reads every session. */
+  uncharged(): string[] {
+    const rows = this.database.all(
+      `SELECT id FROM sessions WHERE instr(cli_totals, '"carried":') > 0 OR instr(cli_totals, '"unreported":') > 0`,
+    );
+    return rows.map((row) => text(row, "id"));
+  }
+
   loseBackground(): { readonly id: string; readonly lost: readonly LostTask[] }[] {
     return this.database.transaction(() => {
       const rows = this.database.all("SELECT id, background FROM sessions WHERE background IS NOT NULL");

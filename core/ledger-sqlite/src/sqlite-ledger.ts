@@ -92,6 +92,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       lost: async((id) => sessions.lost(id)),
       forgetLost: async((id, told) => sessions.forgetLost(id, told)),
       loseBackground: async(() => sessions.loseBackground()),
+      uncharged: async(() => sessions.uncharged()),
       models: async(() => sessions.models()),
       byModel: async((id) => sessions.byModel(id)),
     },

@@ -97,6 +97,12 @@ export interface TurnRunner {
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
   /** Resolves to false if no turn was running. */
   interrupt(keyId: string, sessionId: string): Promise<boolean>;
+  /**
+   * Ends what the session does by itself: a turn that the CLI began, and what runs in the background. The session's next
+   * answer reports the loss (`background_lost`, `interrupted`). A prompt that runs goes on: `interrupt` ends it with all
+   * that it started. False: nothing was ended.
+   */
+  endBackground(keyId: string, sessionId: string): Promise<boolean>;
   endSession(keyId: string, sessionId: string): Promise<void>;
   /** Follows a running turn of any key. */
   follow(turnId: string): TurnHandle | undefined;

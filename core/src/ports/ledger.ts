@@ -140,6 +140,8 @@ export interface SessionBook {
   forgetLost(id: string, reported: readonly LostTask[]): Promise<void>;
   /** Called right after opening. Marks as lost what a killed gateway left running in the background. */
   loseBackground(): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
+  /** Called right after a crash. The ids of sessions with usage that no turn was charged for (see `SessionTotals`). */
+  uncharged(): Promise<readonly string[]>;
   /** The distinct models of the sessions that `list` shows, sorted. */
   models(): Promise<readonly string[]>;
   /** The session's totals by model; empty if the session does not exist. */

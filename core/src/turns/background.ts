@@ -61,10 +61,13 @@ export class Background implements SessionListener {
  * a subagent used after its turn gets a turn of its own, which is recorded with them.
  */
 export async function loseBackground(records: Records, writtenSince: WrittenSince): Promise<void> {
-  for (const { id, lost } of await records.ledger.sessions.loseBackground()) {
+  const { sessions, afterCrash } = records.ledger;
+  const affected = new Set(afterCrash ? await sessions.uncharged() : []);
+  for (const { id, lost } of await sessions.loseBackground()) {
     logLost(records, id, lost);
-    await beginLost(id, records, writtenSince);
+    affected.add(id);
   }
+  for (const id of affected) await beginLost(id, records, writtenSince);
 }
 
 async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenSince): Promise<void> {

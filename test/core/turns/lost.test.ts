@@ -3,8 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
 import { expect } from "chai";
+import { pino } from "pino";
+import type { SessionTotals, WrittenUsage } from "#core/ports/engine.js";
 import type { Ledger } from "#core/ports/ledger.js";
+import type { TurnUsage } from "#core/ports/turns.js";
+import { KnownSecrets } from "#core/secrets.js";
+import { loseBackground } from "#core/turns/background.js";
+import { bookLostTurns, type WrittenSince } from "#core/turns/lost.js";
 import { NO_USAGE } from "#core/turns/usage.js";
+import { reportedUsage } from "#engine-claude/usage.js";
+import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { readAudit } from "../../e2e/audit-lines.js";
@@ -103,6 +111,67 @@ describe("a turn that had ended when a gateway was killed, before its audit line
   });
 });
 
+describe("what a subagent had used when a gateway was killed between two turns", () => {
+  let dir: string;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "claudeway-uncharged-"));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  /** The turns that a start records after the ledger was left so, with what the CLI wrote down. */
+  async function recorded(cliTotals: SessionTotals, written: WrittenUsage | undefined) {
+    const dataDir = join(dir, "data");
+    await endTurn(dataDir, cliTotals);
+    leaveAsKilled(dataDir);
+    const log = pino({ level: "silent" });
+    const audit = openAudit({ dir: join(dir, "logs"), log, secrets: new KnownSecrets() });
+    const ledger = await openLedger({ dataDir });
+    const asked: Parameters<WrittenSince>[] = [];
+    const writtenSince: WrittenSince = async (...terms) => {
+      asked.push(terms);
+      return written;
+    };
+    const engine = {
+      totalsAfterLoss: () => ({ bases: [] }),
+      usageAfterLoss: (_: TurnUsage, { carried }: WrittenUsage) => reportedUsage(carried),
+    };
+    try {
+      await loseBackground({ ledger, audit, log }, writtenSince);
+      await bookLostTurns({ ledger, audit, log }, engine, writtenSince);
+      const { turns } = await ledger.turns.listBySession(TURN.sessionId, { page: 1, limit: 10 });
+      return { turns, asked, uncharged: await ledger.sessions.uncharged() };
+    } finally {
+      await ledger.close();
+      await audit.close();
+    }
+  }
+
+  const used = { input: 7, output: 2, cacheRead: 0, cacheWrite: 0, costUsd: 0.5 };
+  const carried = { sonnet: used };
+
+  it("gets a turn of its own, once, from the end of the turn before", async () => {
+    const { turns, asked, uncharged } = await recorded({ bases: [], carried }, { used: {}, carried });
+    expect(turns.map(({ origin, ended }) => [origin, ended?.end])).to.deep.equal([
+      ["background", "lost"],
+      ["prompt", "failed"],
+    ]);
+    expect(turns[0]?.usage).to.deep.include({ costUsd: 0.5 });
+    expect(asked.map(([, since]) => since.toISOString())).to.deep.equal([ENDED_AT, ENDED_AT]);
+    expect(uncharged).to.deep.equal([]);
+  });
+
+  it("is looked for where a message of it was heard", async () => {
+    const unreported = [{ id: "msg", model: "sonnet", used }];
+    expect((await recorded({ bases: [], unreported }, undefined)).asked).to.have.length(1);
+  });
+
+  it("is not looked for where all was charged for", async () => {
+    const { turns, asked } = await recorded({ bases: [carried] }, { used: {}, carried });
+    expect([turns.length, asked.length]).to.deep.equal([1, 0]);
+  });
+});
+
 const ENDED_AT = "2026-01-01T00:00:02.000Z";
 
 /** What tells the next gateway that this one was killed: it could not take its pid away. */
@@ -129,7 +198,7 @@ async function beginTurn(dataDir: string): Promise<void> {
 }
 
 /** The same of one that is killed just after the turn's end. */
-async function endTurn(dataDir: string): Promise<void> {
+async function endTurn(dataDir: string, cliTotals?: SessionTotals): Promise<void> {
   const ledger = await openLedger({ dataDir });
   await begin(ledger, dataDir);
   const { tokens, costUsd: cost_usd } = NO_USAGE;
@@ -151,7 +220,7 @@ async function endTurn(dataDir: string): Promise<void> {
     exitCode: 7,
     model: "sonnet",
   };
-  await ledger.turns.end(TURN.id, outcome, { at: ENDED_AT });
+  await ledger.turns.end(TURN.id, outcome, { at: ENDED_AT, cliTotals });
   await ledger.close();
 }
 

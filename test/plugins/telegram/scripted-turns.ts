@@ -53,6 +53,7 @@ export class ScriptedTurns {
       this.approved.push([...ids]);
       return this.#start(keyId, sessionId, `approve ${ids.join(" ")}`);
     },
+    endBackground: async () => false,
     interrupt: async (_keyId, sessionId) => {
       const running = this.#running.get(sessionId);
       running?.abort();

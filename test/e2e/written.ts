@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, type Tokens } from "@claudeway/schemas";
-import { NO_TOKENS } from "../test/e2e/ledger-file.js";
+import { NO_TOKENS } from "./ledger-file.js";
 
-/** What the CLIs of a run wrote down, in their transcripts. */
+/** How much of a message is known. */
+export type MessagePart = "begun" | "ended";
+
+/** What the CLIs of a gateway wrote down, in their transcripts. */
 export class Written {
-  readonly #messages = new Set<string>();
+  readonly #messages = new Map<string, MessagePart>();
   readonly #saved = new Map<string, Tokens>();
 
   /** @param folder `CLAUDE_CONFIG_DIR` */
@@ -16,9 +19,9 @@ export class Written {
       for (const line of readFileSync(join(projects, file), "utf8").split("\n")) this.#read(line);
   }
 
-  /** Whether a transcript has the message. */
-  has(messageId: string): boolean {
-    return this.#messages.has(messageId);
+  /** How much of the message a transcript has. */
+  part(messageId: string): MessagePart | undefined {
+    return this.#messages.get(messageId);
   }
 
   /** The totals that a CLI of the session saved last. */
@@ -29,7 +32,8 @@ export class Written {
   #read(line: string): void {
     const entry = objectIn(line);
     const { message, modelUsage, sessionId } = entry;
-    if (isObject(message)) this.#messages.add(String(message["id"]));
+    if (isObject(message))
+      this.#messages.set(String(message["id"]), message["stop_reason"] === null ? "begun" : "ended");
     if (entry["type"] === "cost-state" && isObject(modelUsage))
       this.#saved.set(String(sessionId), sumOf(Object.values(modelUsage).filter(isObject)));
   }
