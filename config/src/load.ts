@@ -13,6 +13,7 @@ import {
   parseKeys,
   readKeySections,
 } from "./keys.js";
+import { processesThatFit } from "./memory.js";
 import { choosePlugins, type PluginChoices } from "./plugins.js";
 import { checkProxies } from "./proxies.js";
 import { fileSettings } from "./settings.js";
@@ -186,7 +187,7 @@ function settle(config: Settings, cwd: string): Settings {
 
 function settleEngine(engine: Config["engine"]): Config["engine"] {
   const max_running = engine.max_running || 4 * availableParallelism();
-  const max_processes = engine.max_processes || 2 * max_running;
+  const max_processes = engine.max_processes || Math.max(max_running, processesThatFit());
   const max_background = engine.max_background || Math.floor(max_processes / 2);
   return { ...engine, max_running, max_processes, max_background };
 }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
 import { ApprovalService } from "./approvals/approval-service.js";
 import { LinkSigner } from "./approvals/links.js";
-import { childEnvironment } from "./child-environment.js";
+import { childEnvironment, rememberedEnvironment } from "./child-environment.js";
 import { Control, selectionOf } from "./control.js";
 import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
@@ -132,11 +132,11 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
   // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
-  const inherited = { ...env };
+  const environment = rememberedEnvironment({ ...env }, secrets);
   const spawn = (workdir: string) => ({
     command: claude.path,
     args: [],
-    env: childEnvironment(inherited, secrets),
+    env: environment(),
     cwd: workdir,
     options: {},
   });

@@ -26,6 +26,20 @@ export function childEnvironment(
   return kept;
 }
 
+/** The same as `childEnvironment`, made anew only when another secret has become known. */
+export function rememberedEnvironment(
+  from: NodeJS.ProcessEnv,
+  secrets: KnownSecrets,
+): () => Record<string, string> {
+  let made: { readonly known: number; readonly env: Record<string, string> } | undefined;
+  return () => {
+    if (made?.known !== secrets.known) {
+      made = { known: secrets.known, env: Object.freeze(childEnvironment(from, secrets)) };
+    }
+    return made.env;
+  };
+}
+
 /** The folder of the CLI's settings, login and transcripts. */
 export function claudeFolder(env: NodeJS.ProcessEnv): string {
   return env["CLAUDE_CONFIG_DIR"] || join(env["HOME"] || homedir(), ".claude");

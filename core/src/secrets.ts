@@ -19,12 +19,19 @@ export class KnownSecrets {
   readonly #short = new Set<string>();
   #written: readonly string[] = [];
   #shortWords: RegExp | undefined;
+  #known = 0;
 
   constructor(...sources: readonly Secrets[]) {
     for (const source of sources) this.add(source);
   }
 
+  /** Grows whenever another secret, or another name of a variable, becomes known. */
+  get known(): number {
+    return this.#known;
+  }
+
   add({ secrets, secretEnv = [] }: Secrets): void {
+    this.#known++;
     for (const secret of secrets) {
       (secret.length >= MIN_ANYWHERE ? this.#values : this.#short).add(secret);
     }

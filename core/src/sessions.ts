@@ -8,7 +8,7 @@ import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { Decider } from "./ports/approvals.js";
 import type { Engine, GrantedCall } from "./ports/engine.js";
-import type { Ledger, SessionRecord } from "./ports/ledger.js";
+import type { Ledger, NewSession, SessionRecord } from "./ports/ledger.js";
 import type { PageQuery } from "./ports/page.js";
 import type { Caller, TurnPlan } from "./ports/turns.js";
 import type { OptionReader } from "./turn-options.js";
@@ -19,6 +19,7 @@ import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
+import { NO_USAGE } from "./turns/usage.js";
 import type { Workdirs } from "./workdirs.js";
 
 export interface SessionParts {
@@ -53,7 +54,7 @@ export class Sessions {
     const id = randomUUID();
     const options = await this.parts.options.read(request, caller.keyId);
     const workdir = await this.parts.workdirs.ofSession(id, request.workdir, caller.keyId);
-    await this.parts.ledger.sessions.create({
+    const session = unused({
       id,
       keyId: caller.keyId,
       kind: "session",
@@ -64,7 +65,7 @@ export class Sessions {
       ownsWorkdir: workdir.made,
       createdAt: new Date().toISOString(),
     });
-    const session = await this.owned(caller, id);
+    await this.parts.ledger.sessions.create(session);
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
   }
@@ -158,8 +159,10 @@ export class Sessions {
     });
   }
 
-  #admitWorkdir({ id: sessionId, keyId, workdir }: SessionRecord): Promise<void> {
-    return this.parts.workdirs.admit(workdir, { sessionId, keyId });
+  async #admitWorkdir(session: SessionRecord): Promise<void> {
+    const { id: sessionId, keyId, workdir } = session;
+    if (!this.parts.workdirs.isAsMade(session))
+      await this.parts.workdirs.admit(workdir, { sessionId, keyId });
   }
 
   /** Throws CONFLICT if one of the calls is already being approved. */
@@ -266,6 +269,12 @@ export function viewOf(session: SessionRecord): Session {
     cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
     ...(totals.estimated > 0 ? { cost_estimated: true } : {}),
   };
+}
+
+/** A session that has had no turn. */
+function unused(session: NewSession): SessionRecord {
+  const totals = { tokens: NO_USAGE.tokens, costUsd: 0, estimated: 0, unpriced: 0 };
+  return { ...session, lastUsed: session.createdAt, taskCount: 0, totals, cliTotals: undefined };
 }
 
 function infoOf({ id, keyId, model, workdir }: SessionRecord): SessionInfo {

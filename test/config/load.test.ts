@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { loadConfig } from "#config/index.js";
+import { processesThatFit } from "#config/memory.js";
 import { inFolder, load, loadRun } from "./sources.js";
 
 describe("loadConfig", () => {
@@ -17,6 +18,7 @@ describe("loadConfig", () => {
         file: undefined,
         generated: true,
       });
+      const processes = Math.max(4 * availableParallelism(), processesThatFit());
       expect(loaded).to.have.deep.property("config", {
         workdir: "/tmp/claude-tasks",
         log_dir: join(cwd, "logs"),
@@ -36,10 +38,10 @@ describe("loadConfig", () => {
         engine: {
           max_running: 4 * availableParallelism(),
           max_queued: 256,
-          max_processes: 8 * availableParallelism(),
+          max_processes: processes,
           idle_secs: 300,
           background_secs: 3600,
-          max_background: 4 * availableParallelism(),
+          max_background: Math.floor(processes / 2),
           max_background_per_key: 4,
           spares: 1,
           max_memory_mb: 1024,
@@ -103,7 +105,7 @@ describe("loadConfig", () => {
 
   it("lets the file change one setting of a section and keeps the others", () => {
     const { config } = loadRun({ file: "[engine]\nmax_running = 3", argv: ["--port", "0"] });
-    expect(config.engine).to.include({ max_running: 3, max_processes: 6, max_queued: 256, grace_secs: 30 });
+    expect(config.engine).to.include({ max_running: 3, max_queued: 256, grace_secs: 30 });
     expect(config.port).to.equal(0);
   });
 

@@ -9,8 +9,8 @@ import {
   type SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import { startScriptedModel } from "@claudeway/plugin-demo/model";
+import type { StartQuery } from "#engine-claude/cli-query.js";
 import { findClaude } from "#engine-claude/executable.js";
-import type { StartQuery } from "#engine-claude/process.js";
 import { cliEnvironment } from "../e2e/gateway.js";
 import { hookId, recordingOf, type Step, WORKDIR } from "./recorded-cli.js";
 import { SCENARIOS, type Scenario } from "./scenarios.js";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { HookInput, Options, SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { CliQuery, StartQuery } from "#engine-claude/process.js";
+import type { CliQuery, StartQuery } from "#engine-claude/cli-query.js";
 
 /** Stands for the turn's working directory in a recording. */
 export const WORKDIR = "/recorded";

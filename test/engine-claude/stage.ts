@@ -12,7 +12,7 @@ import type {
 } from "#core/ports/engine.js";
 import type { TurnUsage } from "#core/ports/turns.js";
 import { ClaudeEngine, type ClaudeEngineOptions } from "#engine-claude/claude.js";
-import type { StartQuery } from "#engine-claude/process.js";
+import type { StartQuery } from "#engine-claude/cli-query.js";
 
 /** What was heard of a turn. */
 export interface Ran {

@@ -26,12 +26,23 @@ const MAX_LOOKS = 5;
  */
 export class AdoptedProcesses {
   readonly #lists = new Map<number, List>();
+  #ancestors: Ancestors = { parent: 0, pids: [] };
 
   /** Looks again. False if the kernel does not provide the information. */
   refresh(): boolean {
-    const ancestors = ancestorsOf(process.pid);
-    for (const known of this.#lists.keys()) if (!ancestors.includes(known)) this.#lists.delete(known);
-    return ancestors.every((parent) => this.#refreshList(parent));
+    // One that has gone in between has no list any more; those above it, which take orphans now, are known already.
+    return this.#refreshAll(false) || this.#refreshAll(true);
+  }
+
+  #refreshAll(anew: boolean): boolean {
+    if (anew || this.#ancestors.parent !== process.ppid) this.#findAncestors();
+    return this.#ancestors.pids.every((parent) => this.#refreshList(parent));
+  }
+
+  #findAncestors(): void {
+    const pids = ancestorsOf(process.pid);
+    this.#ancestors = { parent: process.ppid, pids };
+    for (const known of this.#lists.keys()) if (!pids.includes(known)) this.#lists.delete(known);
   }
 
   /** Those that may have been started by the gateway, as of the last `refresh`. */
@@ -59,6 +70,12 @@ export class AdoptedProcesses {
     for (const entry of list.young) if (isUncertain(entry)) entry.markers = readMarkers(entry.pid);
     return true;
   }
+}
+
+interface Ancestors {
+  /** The gateway's parent when they were found. */
+  readonly parent: number;
+  readonly pids: readonly number[];
 }
 
 /** The children of one process. */

@@ -212,7 +212,7 @@ export class Asking {
 /** The spellings of a directory: as it is named, and as the CLI reports the shell's directory. */
 function spellings(folder: string): string[] {
   try {
-    return [folder, realpathSync(folder)];
+    return [folder, realpathSync.native(folder)];
   } catch {
     // It is gone: the turn fails by that.
     return [folder];

@@ -2,11 +2,12 @@ import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
+import type { StartQuery } from "./cli-query.js";
 import { withGuardedGit } from "./git-environment.js";
 import { fixedOptions, liveSettings, ProcessSettings } from "./live-settings.js";
 import { ModelWatch } from "./model-watch.js";
 import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
-import { ClaudeProcess, type StartQuery } from "./process.js";
+import { ClaudeProcess } from "./process.js";
 import type { LaunchSpec } from "./spares.js";
 
 export interface LauncherOptions {
@@ -16,7 +17,7 @@ export interface LauncherOptions {
   readonly installation: string;
   /** Registers each process. */
   readonly guard?: Pick<ProcessGuard, "began" | "ended">;
-  /** What starts the CLI; the SDK's `query` if not given. */
+  /** What starts the CLI; `startQuery` if not given. */
   readonly query?: StartQuery;
 }
 
@@ -26,6 +27,8 @@ export class Launcher {
   readonly #adopted = new AdoptedProcesses();
   readonly #models = new WeakMap<ClaudeProcess, ModelWatch>();
   readonly #settings = new WeakMap<ClaudeProcess, ProcessSettings>();
+  /** Environments as text: most turns have the same one, and it is the most of what a process is started with. */
+  readonly #environments = new WeakMap<SpawnPlan["env"], string>();
 
   constructor(private readonly options: LauncherOptions) {}
 
@@ -79,10 +82,17 @@ export class Launcher {
     if (unresolved.length > 0) return undefined;
     const { plan: own, ...terms } = termsOf(turn);
     const options = fixedOptions(own.options);
+    const { env, ...rest } = spawn;
     return {
-      fingerprint: JSON.stringify([own.systemPrompt, options, approvalMode, spawn]),
+      fingerprint: JSON.stringify([own.systemPrompt, options, approvalMode, rest]) + this.#textOf(env),
       start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),
     };
+  }
+
+  #textOf(env: SpawnPlan["env"]): string {
+    const text = this.#environments.get(env) ?? JSON.stringify(env);
+    this.#environments.set(env, text);
+    return text;
   }
 
   #process(spawn: SpawnPlan, options: Options): ClaudeProcess {

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { unlessAborted } from "@claudeway/core/host";
 import type { TaskLoss } from "@claudeway/core/ports";
 import type { Logger } from "pino";
+import { residentBytes } from "./proc.js";
 import type { ClaudeProcess } from "./process.js";
 
 export interface PoolLimits {
@@ -33,13 +33,17 @@ export interface KeptProcess {
 }
 
 interface IdleProcess extends KeptProcess {
-  timer: NodeJS.Timeout;
+  /** Since when it waits (`performance.now()`). */
+  readonly since: number;
+  timer: NodeJS.Timeout | undefined;
   /** Since when it is kept for what runs in its background (`performance.now()`); undefined where nothing does. */
   busySince: number | undefined;
 }
 
 /** A process that has not answered for this long is hung, in ms. */
 const HUNG_MS = 5000;
+/** One that ended a turn less than this ago, in ms, is not asked for an answer before the next. */
+const FRESH_MS = 10_000;
 
 /**
  * The CLI processes of one gateway, never more than `maxProcesses` at any moment. Sessions keep their processes between
@@ -103,7 +107,7 @@ export class ProcessPool {
       const { child, isCurrent } = idle;
       await unlessAborted(child.reader.quiet(), stop);
       const fits = suits(idle) && isCurrent?.() !== false;
-      const usable = fits && (await child.answers(HUNG_MS));
+      const usable = fits && (isFresh(idle) || (await child.answers(HUNG_MS)));
       // Meanwhile it may have been sent away, or have begun another turn of its own.
       if (this.#idle.get(sessionId) !== idle || (usable && child.reader.isBusy)) continue;
       this.#unkeep(sessionId);
@@ -121,11 +125,15 @@ export class ProcessPool {
   /** Keeps a process for its session's next turn, or ends it cleanly where it can't be kept. */
   async keep(kept: KeptProcess): Promise<void> {
     const { sessionId, child } = kept;
-    const busySince = isBusy(child) ? performance.now() : undefined;
-    const idle = { ...kept, busySince, timer: setTimeout(() => undefined, 0) };
+    const since = performance.now();
+    const idle: IdleProcess = {
+      ...kept,
+      since,
+      busySince: isBusy(child) ? since : undefined,
+      timer: undefined,
+    };
     const ends = this.limits.idleMs === 0 && !this.#isHeld(idle);
     if (this.#closed || ends || !this.#live.has(child)) {
-      clearTimeout(idle.timer);
       return this.end(sessionId, child, "clean", this.#closed ? "shutdown" : this.#reasonOf(idle));
     }
     // Before anything is waited for: the session's next turn may come with the answer of this one.
@@ -268,7 +276,7 @@ export class ProcessPool {
   #isTooLarge(child: ClaudeProcess): boolean {
     const { maxMemoryBytes } = this.limits;
     if (maxMemoryBytes === 0) return false;
-    const bytes = residentBytes(child.pid);
+    const bytes = child.pid === undefined ? 0 : residentBytes(child.pid);
     if (bytes <= maxMemoryBytes) return false;
     this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
     return true;
@@ -280,19 +288,10 @@ function isBusy({ reader }: ClaudeProcess): boolean {
   return reader.isBusy || reader.tasks.running.length > 0;
 }
 
-function closing(): Error {
-  return new Error("the gateway is closing: no process is started any more");
+function isFresh({ since, child }: IdleProcess): boolean {
+  return performance.now() - since < FRESH_MS && child.isAwake;
 }
 
-/**
- * A process's resident memory, from `VmRSS` in /proc/PID/status (proc(5)); 0 where that is not known. Read at once:
- * this file is in memory, and a thread for it costs more than the look.
- */
-function residentBytes(pid: number | undefined): number {
-  try {
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
-    return Number(kilobytes ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
+function closing(): Error {
+  return new Error("the gateway is closing: no process is started any more");
 }

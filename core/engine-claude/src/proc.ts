@@ -18,6 +18,8 @@ export interface ProcessEntry extends ProcessId {
   /** The pid of the process that made the session, alive or not. */
   readonly session: number;
   readonly zombie: boolean;
+  /** By a signal, or by a debugger. */
+  readonly stopped: boolean;
 }
 
 /** Grows to what the largest file needed. */
@@ -34,7 +36,14 @@ export function readStat(pid: number): ProcessEntry | undefined {
   if (stat === undefined) return undefined;
   const [state, parent, , session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const startTime = Number(rest[15]);
-  return { pid, zombie: state === "Z", parent: Number(parent), session: Number(session), startTime };
+  return {
+    pid,
+    zombie: state === "Z",
+    stopped: state === "T" || state === "t",
+    parent: Number(parent),
+    session: Number(session),
+    startTime,
+  };
 }
 
 /** Every process of the machine. */
@@ -83,6 +92,15 @@ function numbersIn(folder: string): number[] {
     // The process has ended, or /proc does not exist.
     return [];
   }
+}
+
+/**
+ * A process's resident memory in bytes, from `VmRSS` in /proc/PID/status; 0 where that is not known. (`statm` is
+ * shorter, but counts in pages, whose size Node does not tell.)
+ */
+export function residentBytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? "")?.[1];
+  return Number(kilobytes ?? 0) * 1024;
 }
 
 /** A whole file; undefined where it is gone or another user's. */

@@ -6,8 +6,6 @@ import type {
   AccountInfo,
   ModelInfo,
   Options,
-  Query,
-  SDKMessage,
   SDKUserMessage,
   SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
@@ -15,13 +13,13 @@ import { messageOf } from "@claudeway/core/host";
 import { markedEnvironment } from "@claudeway/core/marker";
 import type { ChildNote, LostTask, ProcessGuard, SpawnPlan, TaskLoss } from "@claudeway/core/ports";
 import type { AdoptedProcesses } from "./adopted.js";
+import { type CliQuery, type StartQuery, startQuery } from "./cli-query.js";
 import { MessageQueue } from "./input.js";
 import type { LiveCli } from "./live-settings.js";
-import { startTimeOf } from "./proc.js";
+import { readStat, startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
-import { sdkQuery } from "./sdk.js";
 
 /** After its input has ended, the CLI saves its totals and exits. It gets this long before it is signalled, in ms. */
 const CLEAN_END_MS = 2000;
@@ -31,17 +29,6 @@ const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
 const CHANGE_MS = 40_000;
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
-
-/** What a process needs of the SDK's `Query`. */
-export type CliQuery = AsyncIterable<SDKMessage> &
-  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close"> &
-  LiveCli;
-
-/** Starts a CLI and speaks with it, as the SDK's `query` does. */
-export type StartQuery = (params: {
-  readonly prompt: AsyncIterable<SDKUserMessage>;
-  readonly options: Options;
-}) => CliQuery;
 
 export interface ProcessExit {
   readonly code: number | null;
@@ -81,7 +68,7 @@ export class ClaudeProcess {
     private readonly adopted: AdoptedProcesses,
     /** Notified when the child has been started and when it has exited. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
-    startQuery: StartQuery = sdkQuery(),
+    start: StartQuery = startQuery,
   ) {
     this.marker = `${installation}.${randomUUID()}`;
     let resolve: (exit: ProcessExit) => void = () => undefined;
@@ -94,7 +81,7 @@ export class ClaudeProcess {
       if (this.#ending === undefined) this.#lose("died");
       for (const notify of this.#whenGone) notify();
     });
-    this.#query = startQuery({
+    this.#query = start({
       prompt: this.#input,
       options: {
         ...options,
@@ -125,6 +112,14 @@ export class ClaudeProcess {
   /** What ran in the background when the process was ended, or ended by itself; empty while it runs. */
   get lostTasks(): readonly LostTask[] {
     return this.#lost;
+  }
+
+  /** Whether the kernel says that it runs, is not stopped, and is not on its way out; false without a /proc. */
+  get isAwake(): boolean {
+    if (!this.#isRunning() || this.#ending !== undefined || this.#note === undefined) return false;
+    // It may have been killed, without its exit having been heard of yet.
+    const stat = readStat(this.#note.pid);
+    return stat?.startTime === this.#note.startTime && !stat.zombie && !stat.stopped;
   }
 
   /** Whether the process is alive and well: it has to answer within `ms`. */

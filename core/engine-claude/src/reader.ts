@@ -66,6 +66,8 @@ export class ProcessReader {
   #nextResult = 0;
   #quiet: (() => void)[] = [];
   #dueTimer: NodeJS.Timeout | undefined;
+  /** Since the last message; or it began a turn of its own with this one. */
+  #wasBusy = false;
   #ended: { readonly error: unknown } | undefined;
 
   /** Sets the receiver for everything outside the served turn. */
@@ -112,9 +114,10 @@ export class ProcessReader {
   take(message: SDKMessage): void {
     this.#owner?.heard(message);
     if (this.tasks.take(message)) this.#owner?.tasksChanged();
-    const uuids = uuidsIn(message);
-    if (this.#served?.uuid !== undefined && uuids.includes(this.#served.uuid)) this.#takeUp(this.#served);
-    if (message.type === "result") this.#finish(message, uuids);
+    const served = this.#served;
+    if (served?.uuid !== undefined && !served.begun && uuidsIn(message).includes(served.uuid))
+      this.#takeUp(served);
+    if (message.type === "result") this.#finish(message, uuidsIn(message));
     else if (this.tasks.isAgent(launchOf(message))) this.#owner?.agentSaid(message);
     else this.#give(message);
     if (isIdle(message)) this.tasks.settle();
@@ -133,7 +136,6 @@ export class ProcessReader {
 
   /** The CLI has begun to process the served turn's prompt: in a new turn, or in one that it had begun by itself. */
   #takeUp(served: Served): void {
-    if (served.begun) return;
     served.begun = true;
     this.#ownTurn = false;
     this.#background?.fold();
@@ -151,6 +153,7 @@ export class ProcessReader {
 
   #begin(): BackgroundHearer | undefined {
     this.#ownTurn = true;
+    this.#wasBusy = true;
     this.#background = this.#owner?.begin();
     return this.#background;
   }
@@ -185,7 +188,10 @@ export class ProcessReader {
 
   /** Resolves the waiting `quiet` calls once the CLI is idle. */
   #settle(): void {
-    if (!this.isBusy) this.#tellQuiet();
+    const wasBusy = this.#wasBusy;
+    this.#wasBusy = this.isBusy;
+    if (!wasBusy && !this.#wasBusy) return;
+    if (!this.#wasBusy) this.#tellQuiet();
     else if (this.#ownTurn) this.#stopWaiting();
     else {
       this.#dueTimer ??= setTimeout(() => {

@@ -122,7 +122,7 @@ export function totalsIn(line: string, sessionId: string): TotalsByModel | undef
 /** The folder as the CLI sees it; one that is not there is for the CLI to complain of. */
 function realPathOf(folder: string): string {
   try {
-    return realpathSync(folder);
+    return realpathSync.native(folder);
   } catch {
     return folder;
   }

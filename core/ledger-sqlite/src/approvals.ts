@@ -8,6 +8,7 @@ import type {
   PageQuery,
 } from "@claudeway/core/ports";
 import type { Database } from "./database.js";
+import type { MayHave } from "./may-have.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs } from "./rows.js";
@@ -22,7 +23,11 @@ const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
 };
 
 export class ApprovalTable {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    /** Calls that the CLI keeps. */
+    private readonly kept: MayHave,
+  ) {}
 
   ask(approval: Approval): void {
     const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, cwd, deciders } = approval;
@@ -104,6 +109,7 @@ export class ApprovalTable {
   }
 
   unresolved(sessionId: string): Approval[] {
+    if (!this.kept.any) return [];
     const sql = "SELECT * FROM approvals WHERE session_id = ? AND owed = 1 ORDER BY seq";
     return this.database.all(sql, sessionId).map(toApproval);
   }

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open } from "node:fs/promises";
+import { appendFileSync, closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { makeFolder } from "@claudeway/core/host";
 import type { AuditLine } from "@claudeway/schemas";
@@ -74,7 +73,7 @@ export class AuditWriter {
     while (this.#waiting.size > 0) {
       const batches = [...this.#waiting.values()];
       this.#waiting = new Map();
-      for (const batch of batches) await this.#write(batch);
+      for (const batch of batches) this.#write(batch);
     }
     this.#writing = undefined;
   }
@@ -89,14 +88,13 @@ export class AuditWriter {
     });
   }
 
-  async #write({ folder, month, lines }: Batch): Promise<void> {
+  #write({ folder, month, lines }: Batch): void {
     const text = lines.join("");
     const lost = this.#lost.get(folder) ?? 0;
     try {
-      const path = join(await this.#prepareFolder(folder), `${month}.log`);
-      await this.#append(path, `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
-      // More lines may have been lost during the write.
-      this.#lost.set(folder, (this.#lost.get(folder) ?? 0) - lost);
+      const path = join(this.#prepareFolder(folder), `${month}.log`);
+      this.#append(path, `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
+      if (lost > 0) this.#lost.delete(folder);
     } catch (error) {
       this.#lose(folder, lines.length, error instanceof Error ? error.message : String(error));
     } finally {
@@ -104,10 +102,10 @@ export class AuditWriter {
     }
   }
 
-  async #append(path: string, text: string): Promise<void> {
+  #append(path: string, text: string): void {
     // A truncated line (disk full, kill) must not merge with the next one.
     const whole = this.#whole.delete(path);
-    await append(path, text, !whole);
+    append(path, text, !whole);
     if (this.#whole.size >= MAX_WHOLE) this.#whole.clear();
     this.#whole.add(path);
   }
@@ -125,32 +123,32 @@ export class AuditWriter {
   }
 
   /** Creates the folder if it is missing. Refuses a name that leaves the log folder, and a symbolic link. */
-  async #prepareFolder(folder: string): Promise<string> {
+  #prepareFolder(folder: string): string {
     const base = resolve(this.options.dir);
     const path = resolve(base, folder);
     if (dirname(path) !== base || basename(path) !== folder) {
       throw new Error(`${JSON.stringify(folder)} is not a valid folder name`);
     }
     makeFolder(path);
-    if (!(await lstat(path)).isDirectory())
-      throw new Error(`${path} must be a directory, not a link or a file`);
+    if (!lstatSync(path).isDirectory()) throw new Error(`${path} must be a directory, not a link or a file`);
     return path;
   }
 }
 
-async function append(path: string, text: string, look: boolean): Promise<void> {
-  const file = await open(path, APPEND, 0o600);
+/** At once: this is four calls of the system, and a thread for each of them costs more than all four. */
+function append(path: string, text: string, look: boolean): void {
+  const file = openSync(path, APPEND, 0o600);
   try {
-    const start = look && (await endsMidLine(file)) ? "\n" : "";
-    await file.appendFile(start + text);
+    const start = look && endsMidLine(file) ? "\n" : "";
+    appendFileSync(file, start + text);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
-async function endsMidLine(file: FileHandle): Promise<boolean> {
-  const { size } = await file.stat();
+function endsMidLine(file: number): boolean {
+  const { size } = fstatSync(file);
   if (size === 0) return false;
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
-  return bytesRead === 1 && buffer[0] !== NEWLINE;
+  const buffer = Buffer.alloc(1);
+  return readSync(file, buffer, 0, 1, size - 1) === 1 && buffer[0] !== NEWLINE;
 }

@@ -6,6 +6,7 @@ import type { Database } from "./database.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import { LEDGER_FILE } from "./lock.js";
+import { MayHave } from "./may-have.js";
 import { openDatabase } from "./open.js";
 import { PriceTable } from "./prices.js";
 import { SessionTable } from "./sessions.js";
@@ -42,7 +43,8 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
   );
   const prices = new PriceTable(database);
   const totals = new TotalsTable(database);
-  const turns = new TurnTable(database, totals, prices);
+  const unresolved = new MayHave(database, "SELECT 1 FROM approvals WHERE owed = 1 LIMIT 1");
+  const turns = new TurnTable(database, totals, prices, unresolved);
   return {
     database,
     afterCrash,
@@ -51,7 +53,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
     totals,
     prices,
     idempotency: new IdempotencyTable(database),
-    approvals: new ApprovalTable(database),
+    approvals: new ApprovalTable(database, unresolved),
     grants: new GrantTable(database),
     checkFile,
     close,
@@ -99,7 +101,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     turns: {
       begin: async((turn) => turns.begin(turn)),
       noteProcess: async((turnId, child) => turns.noteProcess(turnId, child)),
-      recordUsage: async((turnId, usage) => turns.recordUsage(turnId, usage)),
+      recordUsage: async((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
       end: async((turnId, outcome, ending) => turns.end(turnId, outcome, ending)),
       park: async((turnId, parking) => turns.park(turnId, parking)),
       unpark: async((turnId) => turns.unpark(turnId)),

@@ -29,9 +29,11 @@ const SUMS = COLUMNS.map((column) => `coalesce(sum(${column}), 0) AS ${column}`)
 
 const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano";
 
-const ADD_TO_PERIOD = `
+/** One row for each grain; `true` tells where the SELECT ends. */
+const ADD_TO_PERIODS = `
 INSERT INTO totals (grain, period, key_id, model, ${COUNTED}, last_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT periods.*, counted.* FROM (VALUES ${GRAINS.map((grain) => `('${grain}', ?)`).join(", ")}) AS periods,
+  (SELECT ${["key_id", "model", ...COLUMNS, "last_at"].map(() => "?").join(", ")}) AS counted WHERE true
 ON CONFLICT DO UPDATE SET ${ADDED}, last_at = max(last_at, excluded.last_at)`;
 
 const ADD_TO_SESSION_MODEL = `
@@ -62,9 +64,8 @@ export class TotalsTable {
     for (const share of booked.shares) {
       const counts = count(share, booked);
       this.database.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
-      for (const grain of GRAINS) {
-        this.database.run(ADD_TO_PERIOD, grain, periodOf(grain, ms), keyId, share.model, ...counts, ms);
-      }
+      const periods = GRAINS.map((grain) => periodOf(grain, ms));
+      this.database.run(ADD_TO_PERIODS, ...periods, keyId, share.model, ...counts, ms);
     }
   }
 

@@ -13,6 +13,7 @@ import type {
 } from "@claudeway/core/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import type { Database } from "./database.js";
+import { MayHave } from "./may-have.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";
 import type { Row } from "./rows.js";
@@ -27,31 +28,37 @@ const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN session
 
 const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
   by_model = ?`;
+const PROCESS = "pid = ?, start_time = ?, marker = ?";
 
 export class TurnTable {
+  /** Turns that are parked. */
+  readonly #waiting: MayHave;
+
   constructor(
     private readonly database: Database,
     private readonly totals: TotalsTable,
     private readonly prices: PriceTable,
-  ) {}
+    /** Calls that the CLI keeps. */
+    private readonly kept: MayHave,
+  ) {
+    this.#waiting = new MayHave(database, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
+  }
 
   begin(turn: NewTurn): void {
     const at = toMs(turn.createdAt);
     this.database.transaction(() => {
-      const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", turn.sessionId);
-      if (session === undefined) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
-      const seq = integer(session, "seq");
-      this.database.run(
-        "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE seq = ?",
+      const found = this.database.run(
+        "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ?",
         at,
-        seq,
+        turn.sessionId,
       );
+      if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
       this.database.run(
         `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
            origin)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         VALUES (?, (SELECT seq FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)`,
         turn.id,
-        seq,
+        turn.sessionId,
         turn.keyId,
         turn.route,
         turn.model,
@@ -63,22 +70,23 @@ export class TurnTable {
     });
   }
 
-  noteProcess(turnId: string, { pid, startTime, marker }: ChildNote): void {
-    this.database.run(
-      "UPDATE turns SET pid = ?, start_time = ?, marker = ? WHERE id = ?",
-      pid,
-      startTime,
-      marker,
-      turnId,
-    );
+  noteProcess(turnId: string, child: ChildNote): void {
+    this.database.run(`UPDATE turns SET ${PROCESS} WHERE id = ?`, ...placeOf(child), turnId);
   }
 
-  recordUsage(turnId: string, usage: TurnUsage): void {
+  recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): void {
     const open = this.database.one("SELECT seq, model FROM turns WHERE id = ? AND end IS NULL", turnId);
     if (open === undefined) return;
-    const booked = book(usage, text(open, "model"));
-    const sql = `UPDATE turns SET ${USED} WHERE seq = ?`;
-    this.database.run(sql, ...columnsOf(booked), integer(open, "seq"));
+    const used = columnsOf(book(usage, text(open, "model")));
+    const seq = integer(open, "seq");
+    if (child === undefined) this.database.run(`UPDATE turns SET ${USED} WHERE seq = ?`, ...used, seq);
+    else
+      this.database.run(
+        `UPDATE turns SET ${USED}, ${PROCESS} WHERE seq = ?`,
+        ...used,
+        ...placeOf(child),
+        seq,
+      );
   }
 
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): boolean {
@@ -89,6 +97,7 @@ export class TurnTable {
       // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
       if (outcome.exitCode === 0 && turn["parked"] === null) this.#heardOfAll(turnId);
       this.#book(turn, outcome, ending);
+      if (ending.process !== undefined) this.noteProcess(turnId, ending.process);
       return true;
     });
   }
@@ -113,6 +122,8 @@ export class TurnTable {
   }
 
   park(turnId: string, { at, cliTotals, parked, usage, model }: TurnParking): void {
+    this.#waiting.expect();
+    this.kept.expect();
     this.database.transaction(() => {
       const turn = this.#find(turnId);
       if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
@@ -138,6 +149,7 @@ export class TurnTable {
   }
 
   parked(sessionId?: string): TurnRecord[] {
+    if (!this.#waiting.any) return [];
     const ofSession = sessionId === undefined ? "" : " AND s.id = ?";
     const values = sessionId === undefined ? [] : [sessionId];
     return this.database
@@ -191,7 +203,7 @@ export class TurnTable {
 
   /** Records that the CLI no longer keeps a call of this turn. */
   #heardOfAll(turnId: string): void {
-    this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+    if (this.kept.any) this.database.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
   }
 
   /** Updates every total that the end of a turn changes. Must run in the caller's transaction. */
@@ -250,6 +262,11 @@ export class TurnTable {
 
 /** The values of USED for a turn without usage. */
 const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
+
+/** The values of PROCESS. */
+function placeOf({ pid, startTime, marker }: ChildNote): [number, number, string] {
+  return [pid, startTime, marker];
+}
 
 function hasEnded(turn: Row): boolean {
   return maybeText(turn, "end") !== undefined;

@@ -200,6 +200,8 @@ export interface TurnEnding {
   readonly model?: string | undefined;
   /** For a turn that was parked: its usage since then. Earlier usage is already recorded. */
   readonly sinceParked?: TurnUsage | undefined;
+  /** The process that ran the turn, if it was not noted before. */
+  readonly process?: ChildNote | undefined;
 }
 
 /** What is recorded when a turn parks: it then waits for a person without a process. */
@@ -223,8 +225,8 @@ export interface TurnBook {
   /** Records a new turn. Rejects if the id exists or the session never existed. */
   begin(turn: NewTurn): Promise<void>;
   noteProcess(turnId: string, child: ChildNote): Promise<void>;
-  /** Replaces the usage so far of a running turn. Does nothing after its end. */
-  recordUsage(turnId: string, usage: TurnUsage): Promise<void>;
+  /** Replaces the usage so far of a running turn, and notes its process if given. Does nothing after its end. */
+  recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Promise<void>;
   /**
    * Records a turn's end, its answer, all totals and the session's CLI totals in one transaction. The first end counts:
    * false means that the turn had ended before and nothing was changed. Rejects if the turn does not exist.

@@ -52,7 +52,8 @@ export class TurnStream {
   #text = "";
   /** Memory of the events other than text. */
   #otherBytes = 0;
-  #changed = deferred();
+  /** Set while a reader waits for more. */
+  #changed: Deferred | undefined;
   #done = false;
 
   /** @param before the state of the stream when the turn was parked; it continues from there */
@@ -93,9 +94,8 @@ export class TurnStream {
     this.#entries.push(entry);
     if (entry.type === "other") this.#otherBytes += weightOf(entry);
     this.#done = event.type === "done";
-    const { resolve } = this.#changed;
-    this.#changed = deferred();
-    resolve();
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 
   /** Yields frames from `after` on, and ends after `done`. */
@@ -180,6 +180,7 @@ export class TurnStream {
       timer = setTimeout(resolve, heartbeatMs, false);
     });
     try {
+      this.#changed ??= deferred();
       return await Promise.race([this.#changed.promise.then(() => true), heartbeat]);
     } finally {
       clearTimeout(timer);

@@ -13,6 +13,9 @@ export class TurnRecorder {
   #totals: SessionTotals | undefined;
   #model: string | undefined;
   #ended = false;
+  /** What is noted of the running turn and not written yet. */
+  #process: ChildNote | undefined;
+  #usage: TurnUsage | undefined;
 
   constructor(
     private readonly turn: { readonly info: TurnInfo; readonly plan: TurnPlan; readonly route: string },
@@ -45,13 +48,27 @@ export class TurnRecorder {
     return session;
   }
 
+  /** Written with the first usage, or with the end. */
   process(child: ChildNote): void {
-    this.#inBackground(this.records.ledger.turns.noteProcess(this.turn.info.id, child));
+    this.#process = child;
   }
 
-  /** Called twice for each message of the model. Written each time, since a kill loses what is not written. */
+  /**
+   * Called twice for each message of the model. Written each time, since a kill loses what is not written, but only
+   * after all that was read together: the turn's end may be among it, and includes it.
+   */
   usage(usage: TurnUsage): void {
-    this.#inBackground(this.records.ledger.turns.recordUsage(this.turn.info.id, usage));
+    if (this.#usage === undefined) setImmediate(() => this.#writeUsage());
+    this.#usage = usage;
+  }
+
+  #writeUsage(): void {
+    const usage = this.#usage;
+    this.#usage = undefined;
+    if (usage === undefined || this.#ended) return;
+    const process = this.#process;
+    this.#process = undefined;
+    this.#inBackground(this.records.ledger.turns.recordUsage(this.turn.info.id, usage, process));
   }
 
   /** Records the session's CLI totals with the turn's end, or separately if they change after it. */
@@ -83,7 +100,8 @@ export class TurnRecorder {
    */
   async end(outcome: TurnOutcome, sinceParked?: TurnUsage): Promise<TurnOutcome> {
     const at = new Date().toISOString();
-    const ending = { at, cliTotals: this.#totals, model: this.#model, sinceParked };
+    const ending = { at, cliTotals: this.#totals, model: this.#model, sinceParked, process: this.#process };
+    this.#usage = undefined;
     const isFirst = await this.records.ledger.turns.end(this.turn.info.id, outcome, ending);
     this.#ended = true;
     if (!isFirst) return this.#recordedOutcome();
@@ -121,6 +139,7 @@ export class TurnRecorder {
   /** Records the turn as parked, with its usage so far. It stays open. */
   async park(parking: Omit<TurnParking, "at" | "cliTotals">): Promise<void> {
     const at = new Date().toISOString();
+    this.#usage = undefined;
     await this.records.ledger.turns.park(this.turn.info.id, { ...parking, at, cliTotals: this.#totals });
     this.#ended = true;
   }

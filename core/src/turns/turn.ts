@@ -239,9 +239,10 @@ export class Turn {
     const { workdirs, engine } = this.context;
     const { workdir: path } = this.#plan;
     const isOurs = path === workdirs.base || (ownsWorkdir && path === workdir);
+    if (existsSync(path)) return;
     this.#workdirRecreated = isOurs && (await workdirs.recreate(path));
     // A live process would keep the deleted directory as its working directory.
-    if (this.#workdirRecreated || !existsSync(path)) await engine.release(id);
+    await engine.release(id);
   }
 
   /** The content blocks of the prompt, with the data of their files. */

@@ -522,7 +522,7 @@ export interface Config {
      */
     max_queued: number;
     /**
-     * How many CLI processes may exist at once, including idle ones; 0: twice `max_running`.
+     * How many CLI processes may exist at once, including idle ones; 0: as many as fit into half of the memory, at 128 MB each, and at least `max_running`.
      */
     max_processes: number;
     /**

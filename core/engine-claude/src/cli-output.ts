@@ -1,0 +1,121 @@
+import { Readable } from "node:stream";
+import { setImmediate as nextRound } from "node:timers/promises";
+import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+
+/** A line of the CLI: a message, or a part of the protocol between the CLI and the SDK. */
+type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "transcript_mirror" };
+
+/** How the CLI begins a line of the protocol between it and the SDK. */
+const CONTROL = '{"type":"control_';
+
+/** Reads what a CLI writes, line by line, and leaves to the SDK what only the SDK can answer. */
+export class CliOutput {
+  /** What the SDK reads in the place of the CLI's output. */
+  readonly #rest = new Readable({ read: () => undefined });
+  readonly #queue: SDKMessage[] = [];
+  /** The beginning of a line whose end has not come yet. */
+  #begun = "";
+  #ended: { readonly error: unknown } | undefined;
+  #wake: () => void = () => undefined;
+
+  /** Reads `from` from now on; returns what the SDK is to read. */
+  divert(from: Readable): Readable {
+    from.setEncoding("utf8");
+    from.on("data", (text: string) => this.#take(text));
+    from.once("end", () => this.#close());
+    // A child that could not be started has an output that is closed without an end.
+    from.once("close", () => this.#close());
+    from.on("error", () => this.#close());
+    return this.#rest;
+  }
+
+  /** Ends the messages when the SDK has come to the end of its own, and for the same reason. */
+  async endWith(running: AsyncIterable<SDKMessage>): Promise<void> {
+    let error: unknown;
+    try {
+      // They have been read already.
+      for await (const _ of running);
+    } catch (thrown) {
+      error = thrown;
+    }
+    this.#ended = { error };
+    this.#wake();
+  }
+
+  async *messages(): AsyncGenerator<SDKMessage, void> {
+    for (;;) {
+      const message = this.#queue.shift();
+      if (message !== undefined) {
+        yield message;
+        // Whoever waited for the end of the turn must have worked it off before anything that follows is read.
+        if (message.type === "result") await nextRound();
+      } else if (this.#ended !== undefined) {
+        if (this.#ended.error !== undefined) throw this.#ended.error;
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #take(text: string): void {
+    let from = 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", from)) {
+      const line = this.#begun + text.slice(from, end);
+      this.#begun = "";
+      from = end + 1;
+      this.#takeLine(line);
+    }
+    this.#begun += text.slice(from);
+    this.#wake();
+  }
+
+  #takeLine(line: string): void {
+    // The answer to the SDK's first request is the longest line of most processes.
+    if (line.startsWith(CONTROL)) {
+      this.#rest.push(`${line}\n`);
+      return;
+    }
+    const parsed = parse(line);
+    if (parsed === undefined) return;
+    if (isForSdk(parsed)) this.#rest.push(`${line}\n`);
+    if (isMessage(parsed)) this.#queue.push(parsed);
+  }
+
+  #close(): void {
+    if (this.#rest.readableEnded || this.#rest.destroyed) return;
+    if (this.#begun !== "") this.#takeLine(this.#begun);
+    this.#begun = "";
+    this.#rest.push(null);
+    this.#wake();
+  }
+}
+
+/** Undefined where it is not a line of the protocol: some other program may write to the same output. */
+function parse(line: string): Line | undefined {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return isLine(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isLine(value: unknown): value is Line {
+  return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
+
+/** Requests and answers, and what tells the SDK that the CLI has nothing left to do, so that its input may be closed. */
+function isForSdk(line: Line): boolean {
+  return line.type === "result" || !isMessage(line) || isState(line);
+}
+
+function isState(line: SDKMessage): boolean {
+  return line.type === "system" && line.subtype === "session_state_changed";
+}
+
+function isMessage(line: Line): line is SDKMessage {
+  return !line.type.startsWith("control_") && line.type !== "keep_alive" && line.type !== "transcript_mirror";
+}

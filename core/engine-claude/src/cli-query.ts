@@ -1,0 +1,49 @@
+import type { Options, Query, SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import { CliOutput } from "./cli-output.js";
+import type { LiveCli } from "./live-settings.js";
+import { sdkQuery } from "./sdk.js";
+
+/** What a process needs of the SDK's `Query`. */
+export type CliQuery = AsyncIterable<SDKMessage> &
+  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close"> &
+  LiveCli;
+
+/** Starts a CLI and speaks with it, as the SDK's `query` does. */
+export type StartQuery = (params: {
+  readonly prompt: AsyncIterable<SDKUserMessage>;
+  readonly options: Options;
+}) => CliQuery;
+
+/**
+ * The SDK's `query`, whose messages are read around it: its own way from the pipe to its caller costs about three times
+ * as much as reading the line. The SDK starts the CLI and keeps what its control protocol needs.
+ */
+export const startQuery: StartQuery = ({ prompt, options }) => {
+  const output = new CliOutput();
+  const { spawnClaudeCodeProcess: spawn } = options;
+  if (spawn === undefined) throw new Error("the engine starts its processes itself");
+  const running = sdkQuery()({
+    prompt,
+    options: {
+      ...options,
+      spawnClaudeCodeProcess: (how) => {
+        const child = spawn(how);
+        child.stdout = output.divert(child.stdout);
+        return child;
+      },
+    },
+  });
+  void output.endWith(running);
+  return {
+    [Symbol.asyncIterator]: () => output.messages(),
+    interrupt: () => running.interrupt(),
+    mcpServerStatus: () => running.mcpServerStatus(),
+    supportedModels: () => running.supportedModels(),
+    initializationResult: () => running.initializationResult(),
+    setModel: (model) => running.setModel(model),
+    setPermissionMode: (mode) => running.setPermissionMode(mode),
+    setMcpServers: (servers) => running.setMcpServers(servers),
+    applyFlagSettings: (settings) => running.applyFlagSettings(settings),
+    close: () => running.close(),
+  };
+};

@@ -1,0 +1,93 @@
+import { PassThrough, type Readable } from "node:stream";
+import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+import { expect } from "chai";
+import { CliOutput } from "#engine-claude/cli-output.js";
+
+const STATE = '{"type":"system","subtype":"session_state_changed","state":"idle"}';
+const STATUS = '{"type":"system","subtype":"status","status":"ä€𝄞"}';
+const RESULT = '{"type":"result","subtype":"success","result":"done"}';
+const REQUEST = '{"type":"control_request","request_id":"1","request":{"subtype":"hook_callback"}}';
+
+describe("the output of a CLI", () => {
+  it("is read line by line, wherever its chunks are cut", async () => {
+    const bytes = Buffer.from(`${STATUS}\n${STATUS}\n`);
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const { messages } = await read([bytes.subarray(0, cut), bytes.subarray(cut)]);
+      expect(messages.map((message) => JSON.stringify(message))).to.deep.equal([STATUS, STATUS]);
+    }
+  });
+
+  it("leaves to the SDK its protocol, and what tells it that there is nothing left to do", async () => {
+    const { messages, rest } = await read([
+      [STATUS, REQUEST, STATE, '{"type":"keep_alive"}', RESULT, ""].join("\n"),
+    ]);
+    expect(rest.split("\n")).to.deep.equal([REQUEST, STATE, '{"type":"keep_alive"}', RESULT, ""]);
+    expect(messages.map(({ type }) => type)).to.deep.equal(["system", "system", "result"]);
+  });
+
+  it("passes over lines of others, and reads a last one without its end", async () => {
+    const { messages } = await read([`npm warn\n\n[1]\n{"half":\n${STATUS}\nnull\n{}\n${STATUS}`]);
+    expect(messages).to.have.length(2);
+  });
+
+  it("gives nothing after a result before what waited for that had its turn", async () => {
+    const order: string[] = [];
+    const output = new CliOutput();
+    const from = new PassThrough();
+    const sdk = drain(output.divert(from));
+    void output.endWith(endingWith(sdk));
+    from.end([RESULT, STATUS, ""].join("\n"));
+    for await (const message of output.messages()) {
+      order.push(message.type);
+      if (message.type === "result") void afterAWhile().then(() => order.push("worked off"));
+    }
+    expect(order).to.deep.equal(["result", "worked off", "system"]);
+  });
+
+  it("ends with what ended the SDK's own reading, after all messages", async () => {
+    const output = new CliOutput();
+    const from = new PassThrough();
+    const sdk = drain(output.divert(from));
+    void output.endWith(endingWith(sdk, new Error("terminated by signal SIGKILL")));
+    from.end(`${STATUS}\n`);
+    const heard: SDKMessage[] = [];
+    const failure = await collect(output, heard).catch((error: unknown) => error);
+    expect(heard).to.have.length(1);
+    expect(failure).to.be.an("error").with.property("message", "terminated by signal SIGKILL");
+  });
+});
+
+async function read(chunks: readonly (string | Buffer)[]): Promise<{ messages: SDKMessage[]; rest: string }> {
+  const output = new CliOutput();
+  const from = new PassThrough();
+  const sdk = drain(output.divert(from));
+  void output.endWith(endingWith(sdk));
+  const messages: SDKMessage[] = [];
+  const all = collect(output, messages);
+  for (const chunk of chunks) from.write(chunk);
+  from.end();
+  await all;
+  return { messages, rest: await sdk };
+}
+
+async function collect(output: CliOutput, into: SDKMessage[]): Promise<void> {
+  for await (const message of output.messages()) into.push(message);
+}
+
+/** As the SDK's own messages: they end when its input does. */
+// biome-ignore lint/correctness/useYield: it has none of its own
+async function* endingWith(sdk: Promise<string>, error?: Error): AsyncGenerator<SDKMessage, void> {
+  await sdk;
+  if (error !== undefined) throw error;
+}
+
+async function drain(from: Readable): Promise<string> {
+  let text = "";
+  for await (const chunk of from) text += chunk;
+  return text;
+}
+
+/** As many promises one after the other as may lie between a result and the end of its turn. */
+async function afterAWhile(): Promise<void> {
+  for (let step = 0; step < 50; step++) await Promise.resolve();
+}
