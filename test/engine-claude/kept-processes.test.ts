@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { expect } from "chai";
+import type { StartQuery } from "#engine-claude/cli-query.js";
+import { readStat } from "#engine-claude/proc.js";
 import { eventually } from "../e2e/poll.js";
 import { onStage } from "./played.js";
-import { readRecording, type Step } from "./recorded-cli.js";
+import { playing, readRecording, type Step } from "./recorded-cli.js";
 
 /** A process that answers so many prompts. */
 function answering(prompts: number): Step[] {
@@ -115,6 +117,49 @@ describe("processes between turns", () => {
       await eventually("its death", () => stage.engine.processes === 0);
       const more = { session, resume: true, totals: one.totals.at(-1) };
       expect((await stage.run(stage.turn("two", more))).result.end).to.equal("completed");
+    });
+  });
+});
+
+describe("a process that a turn finds", () => {
+  it("is not asked whether it answers where it has just ended a turn", async () => {
+    let asked = 0;
+    const play = playing([answering(2)]);
+    const query: StartQuery = (parts) => {
+      const cli = play(parts);
+      const ask = cli.mcpServerStatus.bind(cli);
+      cli.mcpServerStatus = () => {
+        asked++;
+        return ask();
+      };
+      return cli;
+    };
+    await onStage(
+      [],
+      async (stage) => {
+        const session = randomUUID();
+        const one = await stage.run(stage.turn("one", { session }));
+        const more = { session, resume: true, totals: one.totals.at(-1) };
+        const two = await stage.run(stage.turn("two", more));
+        expect(two.child?.pid).to.equal(one.child?.pid);
+        expect(asked).to.equal(0);
+      },
+      { query },
+    );
+  });
+
+  it("is replaced where it was killed a moment ago", async () => {
+    await onStage([fresh(), fresh()], async (stage) => {
+      const session = randomUUID();
+      const one = await stage.run(stage.turn("one", { session }));
+      const { pid = Number.NaN } = one.child ?? {};
+      process.kill(pid, "SIGKILL");
+      // Not a wait: nothing that runs in this process must hear of its end before the turn.
+      while (readStat(pid)?.zombie === false);
+      const more = { session, resume: true, totals: one.totals.at(-1) };
+      const two = await stage.run(stage.turn("two", more));
+      expect(two.result.end).to.equal("completed");
+      expect(two.child?.pid).not.to.equal(one.child?.pid);
     });
   });
 });

@@ -107,7 +107,7 @@ export class ProcessPool {
       const { child, isCurrent } = idle;
       await unlessAborted(child.reader.quiet(), stop);
       const fits = suits(idle) && isCurrent?.() !== false;
-      const usable = fits && (isFresh(idle) || (await child.answers(HUNG_MS)));
+      const usable = fits && (await child.answers(HUNG_MS, isFresh(idle)));
       // Meanwhile it may have been sent away, or have begun another turn of its own.
       if (this.#idle.get(sessionId) !== idle || (usable && child.reader.isBusy)) continue;
       this.#unkeep(sessionId);
@@ -288,8 +288,8 @@ function isBusy({ reader }: ClaudeProcess): boolean {
   return reader.isBusy || reader.tasks.running.length > 0;
 }
 
-function isFresh({ since, child }: IdleProcess): boolean {
-  return performance.now() - since < FRESH_MS && child.isAwake;
+function isFresh({ since }: IdleProcess): boolean {
+  return performance.now() - since < FRESH_MS;
 }
 
 function closing(): Error {

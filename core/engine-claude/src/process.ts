@@ -114,17 +114,16 @@ export class ClaudeProcess {
     return this.#lost;
   }
 
-  /** Whether the kernel says that it runs, is not stopped, and is not on its way out; false without a /proc. */
-  get isAwake(): boolean {
-    if (!this.#isRunning() || this.#ending !== undefined || this.#note === undefined) return false;
-    // It may have been killed, without its exit having been heard of yet.
-    const stat = readStat(this.#note.pid);
-    return stat?.startTime === this.#note.startTime && !stat.zombie && !stat.stopped;
-  }
-
-  /** Whether the process is alive and well: it has to answer within `ms`. */
-  async answers(ms: number): Promise<boolean> {
+  /**
+   * Whether the process is alive and well: it has to answer within `ms`. One that was heard a moment ago (`fresh`) is
+   * not asked where the kernel says that it runs.
+   */
+  async answers(ms: number, fresh = false): Promise<boolean> {
     if (!this.#isRunning() || this.#ending !== undefined) return false;
+    const stat = this.pid === undefined ? undefined : readStat(this.pid);
+    // It has been killed, and its exit has not been heard of yet.
+    if (stat?.zombie === true) return false;
+    if (fresh && stat !== undefined && !stat.stopped) return true;
     return this.#answerWithin(this.#query.mcpServerStatus(), ms).then(
       () => true,
       () => false,

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 import { pino } from "pino";
 import { LedgerError } from "#core/ledger-error.js";
 import type { AuditLog } from "#core/ports/audit.js";
 import type { Ledger } from "#core/ports/ledger.js";
-import type { TurnEnd, TurnOutcome } from "#core/ports/turns.js";
+import type { TurnEnd, TurnOutcome, TurnUsage } from "#core/ports/turns.js";
 import { TurnRecorder } from "#core/turns/turn-recorder.js";
 import { untilWritten } from "#core/turns/until-written.js";
 import { NO_USAGE } from "#core/turns/usage.js";
@@ -16,6 +17,7 @@ import { readAudit } from "../../e2e/audit-lines.js";
 
 const ID = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
 const SILENT = pino({ level: "silent" });
+const PROCESS = { pid: 42, startTime: 4711, marker: "here" };
 
 describe("a turn's end in the books", () => {
   let dir: string;
@@ -59,6 +61,23 @@ describe("a turn's end in the books", () => {
     await audit.flush();
     expect(readAudit(join(dir, "logs"), "admin")).to.have.length(1);
   });
+
+  it("has what was used so far before it as soon as what was read together is worked off", async () => {
+    recorder.process(PROCESS);
+    recorder.usage(used(1));
+    recorder.usage(used(2));
+    await setImmediate();
+    expect(await ledger.turns.get(ID)).to.deep.include({ usage: used(2), process: PROCESS });
+  });
+
+  it("is not written over by what was used before it", async () => {
+    recorder.process(PROCESS);
+    recorder.usage(used(1));
+    await recorder.end(outcome("completed"));
+    await setImmediate();
+    expect(await ledger.turns.get(ID)).to.deep.include({ process: PROCESS });
+    expect((await ledger.turns.get(ID))?.usage.tokens).to.deep.equal(NO_USAGE.tokens);
+  });
 });
 
 describe("a write that the ledger does not take", () => {
@@ -98,6 +117,11 @@ describe("a write that the ledger does not take", () => {
     expect(tries).to.equal(1);
   });
 });
+
+function used(output: number): TurnUsage {
+  const tokens = { ...NO_USAGE.tokens, output };
+  return { tokens, costUsd: null, estimated: true, byModel: { sonnet: { tokens, costUsd: null } } };
+}
 
 function outcome(end: TurnEnd): TurnOutcome {
   const response = {
