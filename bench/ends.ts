@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { KEYS, TestGateway } from "../test/e2e/gateway.js";
+import { endedChildrenMs, ownMs } from "./cost/processor.js";
 import { MACHINE } from "./machine.js";
 
 /*
@@ -20,8 +21,6 @@ const { values } = parseArgs({
 });
 const TASKS = Number(values.tasks);
 const IDLE = [0, 300, 3000];
-/** Clock ticks of /proc/PID/stat in a second; see sysconf(3). */
-const TICKS = 100;
 const PROMPT = "[[words 20]]";
 
 interface Row {
@@ -46,11 +45,10 @@ async function measure(idleProcesses: number): Promise<Row> {
   });
   try {
     for (let task = 0; task < 3; task++) await run(gateway);
-    const before = times(gateway.pid);
+    const before = { own: ownMs(gateway.pid), children: endedChildrenMs(gateway.pid) };
     for (let task = 0; task < TASKS; task++) await run(gateway);
-    const after = times(gateway.pid);
-    const gatewayMs = (after.own - before.own) / TASKS;
-    const cliMs = (after.children - before.children) / TASKS;
+    const gatewayMs = (ownMs(gateway.pid) - before.own) / TASKS;
+    const cliMs = (endedChildrenMs(gateway.pid) - before.children) / TASKS;
     return { idleProcesses, gatewayMs, cliMs, percent: (100 * gatewayMs) / cliMs };
   } finally {
     await gateway.dispose();
@@ -82,17 +80,6 @@ async function run(gateway: TestGateway): Promise<void> {
 
 function childrenOf(pid: number): number {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).length;
-}
-
-/** Processor time in ms: of the process, thread by thread, and of its children that have gone. */
-function times(pid: number): { own: number; children: number } {
-  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
-    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
-  );
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[13]) + Number(fields[14]);
-  return { own: threads.reduce((sum, ns) => sum + ns, 0) / 1e6, children: (1000 * ticks) / TICKS };
 }
 
 function report(): void {

@@ -51,8 +51,10 @@ describe("live processes", () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     for (let round = 0; round < 3; round++) {
-      for (let turn = 0; turn <= round; turn++)
-        expect((await talk.say("[[words 4]]")).body.success).to.equal(true);
+      for (let turn = 0; turn <= round; turn++) {
+        const { body } = await talk.say("[[words 4]]");
+        expect(body.success, JSON.stringify(body)).to.equal(true);
+      }
       for (const pid of await gateway.children()) process.kill(pid, "SIGKILL");
       await eventually(
         "the killed process to be gone",

@@ -18,6 +18,8 @@ export interface ProcessEntry extends ProcessId {
   /** The pid of the process that made the session, alive or not. */
   readonly session: number;
   readonly zombie: boolean;
+  /** It has given up its memory already: it is about to be a zombie, or is one (or is a thread of the kernel). */
+  readonly exiting: boolean;
   /** By a signal, or by a debugger. */
   readonly stopped: boolean;
 }
@@ -39,6 +41,7 @@ export function readStat(pid: number): ProcessEntry | undefined {
   return {
     pid,
     zombie: state === "Z",
+    exiting: rest[16] === "0",
     stopped: state === "T" || state === "t",
     parent: Number(parent),
     session: Number(session),

@@ -122,7 +122,7 @@ export class ClaudeProcess {
     if (!this.#isRunning() || this.#ending !== undefined) return false;
     const stat = this.pid === undefined ? undefined : readStat(this.pid);
     // It has been killed, and its exit has not been heard of yet.
-    if (stat?.zombie === true) return false;
+    if (stat?.exiting === true) return false;
     if (fresh && stat !== undefined && !stat.stopped) return true;
     return this.#answerWithin(this.#query.mcpServerStatus(), ms).then(
       () => true,
