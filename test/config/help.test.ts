@@ -46,13 +46,13 @@ describe("--help", () => {
     for (const word of `${flags} ${variables}`.split(" ")) expect(help).to.include(word);
   });
 
-  it("comes before anything is read, by each of its names", () => {
+  it("is printed before anything is read, for each spelling", () => {
     expect(help).to.match(/^Usage: claudeway /);
     expect(textOf(["-h"])).to.equal(help);
     expect(textOf(["help"])).to.equal(help);
   });
 
-  it("after a command describes that command, whatever else is missing", () => {
+  it("describes the command before it, even if its arguments are missing", () => {
     for (const [argv, usage] of [
       [["backup", "--help"], "backup [flags] <file>"],
       [["restore", "-h"], "restore [flags] <file>"],
@@ -83,7 +83,7 @@ describe("claudeway.example.toml", () => {
   const uncommented = EXAMPLE.replaceAll(/^#(?=[a-z[])/gm, "");
   const env = { CLAUDEWAY_ADMIN_SECRET: "sk-1" };
 
-  it("changes nothing as it is", () => {
+  it("changes nothing when unmodified", () => {
     expect(loadRun({ file: EXAMPLE }).config).to.include({ port: 3000, host: "0.0.0.0" });
   });
 

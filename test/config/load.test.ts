@@ -94,7 +94,7 @@ describe("loadConfig", () => {
   ] as const;
 
   for (const [key, argv, env, file, [inFile, inEnv, inFlag]] of EVERYWHERE) {
-    it(`takes ${key} from the file, over it from the environment, over that from the flag`, () => {
+    it(`reads ${key} from the file, overridden by the environment, overridden by the flag`, () => {
       expect(loadRun({ file }).config).to.have.property(key, inFile);
       expect(loadRun({ file, env }).config).to.have.property(key, inEnv);
       expect(loadRun({ file, env, argv }).config).to.have.property(key, inFlag);
@@ -109,7 +109,7 @@ describe("loadConfig", () => {
     expect(config.port).to.equal(0);
   });
 
-  it("leaves a bare name of the CLI to the PATH", () => {
+  it("keeps a bare name of the CLI for the PATH", () => {
     expect(loadRun({ argv: ["--claude-bin", "claude"] }).config).to.have.property("claude_bin", "claude");
   });
 
@@ -121,12 +121,12 @@ describe("loadConfig", () => {
     0: false,
     false: false,
   })) {
-    it(`takes NO_PERMISSIONS_BYPASS=${text} for ${value}`, () => {
+    it(`reads NO_PERMISSIONS_BYPASS=${text} as ${value}`, () => {
       expect(loadRun({ env: { NO_PERMISSIONS_BYPASS: text } }).config.no_permissions_bypass).to.equal(value);
     });
   }
 
-  it("reads the file that is named, and no other", () => {
+  it("reads only the named file", () => {
     inFolder("port = 1", (cwd) => {
       mkdirSync(join(cwd, "etc"));
       writeFileSync(join(cwd, "etc/other.toml"), "\uFEFFport = 2\r\n");
@@ -156,7 +156,7 @@ describe("keys", () => {
     expect(generated).to.equal(false);
   });
 
-  it("may have a section each, for a limit, and for the secret where no flag or variable gives it", () => {
+  it("may have a section with limits, and with the secret if no flag or variable sets it", () => {
     const limited = loadRun({ file: "[keys.ci]\nmax_running = 2", env: { WRAPPER_KEYS: "admin:1,ci:2" } });
     expect(limited.keys.map(({ id }) => id)).to.deep.equal(["admin", "ci"]);
     expect(limited.keyLimits).to.deep.equal({ ci: { max_running: 2 } });
@@ -179,7 +179,7 @@ describe("keys", () => {
     expect(loadRun({ file, env, argv }).keys.map(({ id }) => id)).to.deep.equal(["flag", "other"]);
   });
 
-  it("are a new one each time where none is given", () => {
+  it("are generated each time if none is configured", () => {
     const [first, second] = [loadRun(), loadRun()];
     expect(first.generated).to.equal(true);
     expect(first.keys).to.have.length(1);
@@ -197,7 +197,7 @@ describe("keys", () => {
 describe("variables in the file", () => {
   const env = { TG: "123:abc", KEY: "sk-9", PORT_HERE: "4000", ON: "true", HOME: "/home/x", BASE: "/srv" };
 
-  it("are put in place, in the middle of a text and in lists too", () => {
+  it("are replaced, also within a text and in lists", () => {
     const file = [
       'keys = ["admin:${KEY}"]',
       'workdir = "${BASE}/tasks"',
@@ -215,7 +215,7 @@ describe("variables in the file", () => {
     });
   });
 
-  it("become numbers and switches where those are wanted", () => {
+  it("become numbers and booleans where the schema requires them", () => {
     const { config, plugins, secrets } = loadRun({
       file: 'port = "${PORT_HERE}"\n[plugins.demo]\nenabled = "${ON}"',
       env,
@@ -225,12 +225,12 @@ describe("variables in the file", () => {
     expect(secrets).to.not.include.members(["4000"]).and.not.include.members(["true"]);
   });
 
-  it("are not looked for in what they hold", () => {
+  it("are not replaced in the values of variables", () => {
     const { pluginSections } = loadRun({ file: '[plugins.x]\na = "${A}"', env: { A: "${B}" } });
     expect(pluginSections).to.deep.equal({ x: { a: "${B}" } });
   });
 
-  it("are told as secrets, names and values, where they may be some", () => {
+  it("are reported as secrets, names and values, where they may be secret", () => {
     const file =
       'workdir = "${BASE}"\nkeys = "a:${KEY}"\n[plugins.telegram]\nbot_token = "${TG}"\nfolder = "${HOME}"';
     const { secretEnv, secrets } = loadRun({ file, env });
@@ -238,7 +238,7 @@ describe("variables in the file", () => {
     expect(secrets).to.have.members(["sk-9", "123:abc"]);
   });
 
-  it("tell the keys of every source, also of one that another wins over", () => {
+  it("report the keys of every source, also of overridden ones", () => {
     const { secretEnv, secrets } = loadRun({ env: { WRAPPER_KEYS: "a:one" }, argv: ["--keys", "b:two"] });
     expect(secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
     expect(secrets).to.have.members(["one", "two"]);
@@ -246,7 +246,7 @@ describe("variables in the file", () => {
 });
 
 describe("variables that hold a key", () => {
-  it("are told as secret by whatever name, where the key came in by a flag", () => {
+  it("are reported as secret by any name if the key was passed by a flag", () => {
     const env = {
       MY_KEYS: "admin:0123456789",
       OTHER: "x0123456789x",
@@ -257,13 +257,13 @@ describe("variables that hold a key", () => {
     expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "MY_KEYS", "OTHER"]);
   });
 
-  it("are not all that share a letter with a careless key", () => {
+  it("are not all variables that contain a very short key", () => {
     const env = { EDITOR: "vi", LC_ALL: "C" };
     expect(loadRun({ env, argv: ["--keys", "a:v"] }).secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
   });
 });
 
-describe("plugin switches", () => {
+describe("plugin selection", () => {
   const file = [
     "[plugins.telegram]",
     "enabled = true",
@@ -283,7 +283,7 @@ describe("plugin switches", () => {
     expect(on([])).to.deep.equal(["telegram", "demo"]);
   });
 
-  it("leave every section as it is, of plugins that are off too", () => {
+  it("keep every section unchanged, also of disabled plugins", () => {
     expect(loadRun({ file }).pluginSections).to.deep.equal({
       telegram: { chat_id: "-1" },
       dashboard: { title: "mine" },
@@ -301,11 +301,11 @@ describe("plugin switches", () => {
     ]);
   });
 
-  it("are off where both flags name them", () => {
+  it("are disabled if both flags name them", () => {
     expect(on(["--disable-plugin", "demo,swagger", "--enable-plugin=swagger"])).to.deep.equal(["telegram"]);
   });
 
-  it("leave packages and paths as they were written, for the loader to find their names and sections", () => {
+  it("keep packages and paths as written, for the loader to resolve", () => {
     const argv = [
       "--enable-plugin",
       "./own,@acme/claudeway-plugin-x,claudeway-plugin-y",
@@ -324,7 +324,7 @@ describe("plugin switches", () => {
 });
 
 describe("commands", () => {
-  it("serve without a word, and take flags on either side of one", () => {
+  it("default to serve, and accept flags before and after the command", () => {
     expect(load()).to.have.property("command", "serve");
     expect(load({ argv: ["-p", "1", "check", "-f"] })).to.deep.include({
       command: "check",
@@ -334,7 +334,7 @@ describe("commands", () => {
     expect(load({ argv: ["backup", "x.sqlite"] })).to.deep.include({ command: "backup", args: ["x.sqlite"] });
   });
 
-  it("need no good file where they need no configuration", () => {
+  it("ignore an invalid file if they need no configuration", () => {
     expect(load({ argv: ["init", "--force"], file: "no toml" })).to.deep.equal({
       command: "init",
       args: [],

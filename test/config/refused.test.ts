@@ -235,7 +235,7 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
   ],
 ];
 
-describe("a configuration that can't be used", () => {
+describe("an invalid configuration", () => {
   for (const [what, given, line] of REFUSED) {
     it(`${what}: ${line.slice(0, 70)}`, () => {
       const message = refusal(given);
@@ -244,7 +244,7 @@ describe("a configuration that can't be used", () => {
     });
   }
 
-  it("is refused in its file even where a flag wins over it", () => {
+  it("is refused in its file even if a flag overrides it", () => {
     expect(refusal({ file: "port = 70000", argv: ["--port", "1"] })).to.equal(
       `${FILE}: port must be ${PORT}, got 70000`,
     );

@@ -14,18 +14,18 @@ describe("the folders of a gateway", () => {
   const named = (path: string) => ({ name: "data folder", path, where: "--data-dir" });
   const WANTED = "the path of a directory that this user may write to";
 
-  it("are made with those above them, for this user alone", () => {
+  it("are created with their parents, for this user only", () => {
     prepareFolders([named(join(dir, "a/b")), named(join(dir, "a/c"))]);
     for (const path of ["a", "a/b", "a/c"]) expect(statSync(join(dir, path)).mode & 0o777).to.equal(0o700);
   });
 
-  it("that are there stay as they are", () => {
+  it("that exist are not changed", () => {
     mkdirSync(join(dir, "a"), { mode: 0o755 });
     prepareFolders([named(join(dir, "a"))]);
     expect(statSync(join(dir, "a")).mode & 0o777).to.equal(0o755);
   });
 
-  it("are all made or none", () => {
+  it("are all created or none", () => {
     mkdirSync(join(dir, "there"));
     writeFileSync(join(dir, "file"), "");
     const folders = ["there", "new/below", "there/below", "file/below"].map((path) => named(join(dir, path)));
@@ -37,7 +37,7 @@ describe("the folders of a gateway", () => {
     expect(existsSync(join(dir, "there"))).to.equal(true);
   });
 
-  it("can be looked at without being made", () => {
+  it("can be checked without being created", () => {
     writeFileSync(join(dir, "file"), "");
     expect(checkFolder(named(dir))).to.equal(true);
     expect(checkFolder(named(join(dir, "a/b")))).to.equal(false);

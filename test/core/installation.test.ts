@@ -11,7 +11,7 @@ describe("installationId", () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  it("is made once, for this user alone, and stays", () => {
+  it("is created once, for this user only, and stays the same", () => {
     const data = join(dir, "data");
     const id = installationId(data);
     expect(id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
@@ -24,7 +24,7 @@ describe("installationId", () => {
     expect(installationId(join(dir, "a"))).to.not.equal(installationId(join(dir, "b")));
   });
 
-  it("is whole: what a kill left of an unfinished one is not taken for it", () => {
+  it("is complete: an unfinished file of a killed gateway is ignored", () => {
     writeFileSync(join(dir, "installation.new"), "0123", { mode: 0o666 });
     const id = installationId(dir);
     expect(id).to.have.length(36);
@@ -32,7 +32,7 @@ describe("installationId", () => {
     expect(statSync(join(dir, "installation")).mode & 0o777).to.equal(0o600);
   });
 
-  it("says what to do with a file that holds none", () => {
+  it("reports an invalid file, with the remedy", () => {
     for (const content of ["", "hello", "../../../../etc/passwd-0123456789012"]) {
       writeFileSync(join(dir, "installation"), content);
       expect(() => installationId(dir)).to.throw(

@@ -57,7 +57,7 @@ describe("the ledger's file", () => {
     });
   }
 
-  it("moved away and back is taken again", async () => {
+  it("moved away and back is used again", async () => {
     renameSync(file, `${file}.away`);
     await gateway.advance(60_000);
     expect((await answers("/task", { prompt: "Hi" }))[0]).to.equal(503);

@@ -52,7 +52,7 @@ describe("the operator's log", () => {
     expect(lines[1]).to.have.nested.property("err.message", "failed with [secret]");
   });
 
-  it("leaves no half of a secret that begins with another one", () => {
+  it("removes a secret completely that has another one as prefix", () => {
     const line = written("info", ["sk-12345678", "sk-12345678-admin"], 'log.info("sk-12345678-admin");');
     expect(JSON.parse(line)).to.include({ msg: "[secret]" });
   });

@@ -20,7 +20,7 @@ function open() {
 }
 
 describe("ModelCatalogue", () => {
-  it("asks the CLI once, whoever asks at the same time, and keeps the answer", async () => {
+  it("asks the CLI once for concurrent callers, and caches the answer", async () => {
     const { catalogue, asked, pass } = open();
     const lists = [catalogue.list(), catalogue.list()];
     asked[0]?.answer(ONE);
@@ -30,7 +30,7 @@ describe("ModelCatalogue", () => {
     expect(asked).to.have.length(1);
   });
 
-  it("after six hours serves what it knows, and asks behind it", async () => {
+  it("serves a stale list after six hours, and refreshes it in the background", async () => {
     const { catalogue, asked, pass } = open();
     const first = catalogue.list();
     asked[0]?.answer(ONE);
@@ -43,7 +43,7 @@ describe("ModelCatalogue", () => {
     expect(await catalogue.list()).to.deep.equal(OTHER);
   });
 
-  it("has a list of its own while the CLI can't tell, and does not ask at every request", async () => {
+  it("has a fallback list while the CLI fails, without asking at every request", async () => {
     const { catalogue, asked, pass } = open();
     const first = catalogue.list();
     asked[0]?.fail();
@@ -57,7 +57,7 @@ describe("ModelCatalogue", () => {
     expect(await again).to.deep.equal(ONE);
   });
 
-  it("keeps what it knows when the CLI can't tell any more", async () => {
+  it("keeps the cached list when the CLI fails later", async () => {
     const { catalogue, asked, pass } = open();
     const first = catalogue.list();
     asked[0]?.answer(ONE);

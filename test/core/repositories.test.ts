@@ -55,7 +55,7 @@ const HOSTILE_CONFIGS: readonly string[] = [
   "[unheard-of]\n\ta = b",
 ];
 
-describe("what a repository may have git run", function () {
+describe("programs that a repository can make git run", function () {
   this.timeout(60_000);
   const root = mkdtempSync(join(tmpdir(), "claudeway-repositories-"));
   after(() => rmSync(root, { recursive: true, force: true }));
@@ -83,7 +83,7 @@ describe("what a repository may have git run", function () {
     writeFileSync(join(gitDir, "config"), '[filter "a"]\n\tclean = ./x\n', { flag: "a" });
   const status = (folder: string, command = "git status") => mayRunRepositoryCode(command, folder);
 
-  it("harms nothing with what git writes by itself", async () => {
+  it("allows settings that git writes by itself", async () => {
     const origin = repository("origin");
     expect(await status(origin)).to.equal(false);
     const clone = join(root, "clone");
@@ -173,7 +173,7 @@ describe("what a repository may have git run", function () {
     }
   });
 
-  it("tells git not to take folders for repositories, after what it is told already", () => {
+  it("keeps git from treating folders as repositories, after existing settings", () => {
     const env = withGuardedGit({
       A: "b",
       GIT_CONFIG_COUNT: "1",

@@ -43,7 +43,7 @@ describe("secrets that the configuration holds", () => {
     await gateway.close();
   });
 
-  it("are in no log line, although they stand in the file as they are", () => {
+  it("are in no log line, although the file contains them literally", () => {
     const [line] = gateway.logs.filter(({ msg }) => msg.startsWith("my pin is"));
     expect(line).to.deep.include({
       msg: "my pin is [secret]",
@@ -59,7 +59,7 @@ describe("secrets that the configuration holds", () => {
       .and.not.have.property("COPY_OF_A_SECRET");
   });
 
-  it("are taken out too when the configuration was read again", async () => {
+  it("are removed also after a reload", async () => {
     await gateway.reload(sectionWith(SECOND));
     await gateway.reload(sectionWith(`\${NAMED_LATER}`));
     await gateway.turn("hello again");
@@ -68,7 +68,7 @@ describe("secrets that the configuration holds", () => {
   });
 });
 
-describe("a configuration that is read again", () => {
+describe("a reload of the configuration", () => {
   it("names the settings that need a restart, if any", async () => {
     await using gateway = await createTestGateway();
     const warnings = () => gateway.logs.filter(({ level }) => level === "warn").map(({ msg }) => msg);

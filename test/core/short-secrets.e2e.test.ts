@@ -12,12 +12,12 @@ const WARNING =
   "the secret of key admin should have at least 16 characters, got 15; create one with: openssl rand -hex 32";
 
 describe("a secret shorter than 16 characters", () => {
-  it("is warned of, a line each", () => {
+  it("is reported in a warning, one line each", () => {
     expect(shortSecretWarnings([SHORT, LONG])).to.deep.equal([WARNING]);
     expect(shortSecretWarnings([{ id: "a", secret: "x".repeat(16) }])).to.deep.equal([]);
   });
 
-  it("is warned of in the banner and in the log, without the secret", async () => {
+  it("is reported in the banner and the log, without the secret", async () => {
     const gateway = await TestGateway.start({ env: { WRAPPER_KEYS: `admin:${SHORT.secret}` } });
     try {
       expect(gateway.stdout).to.include(`  Warning: ${WARNING}\n`);
@@ -28,7 +28,7 @@ describe("a secret shorter than 16 characters", () => {
     }
   });
 
-  describe("is not found by trying", () => {
+  describe("is protected from brute force", () => {
     let now: number;
     let door: Doorkeeper;
     beforeEach(() => {
@@ -50,23 +50,23 @@ describe("a secret shorter than 16 characters", () => {
       expect(door.authenticate(header(SHORT.secret), "192.0.2.1").keyId).to.equal("admin");
     });
 
-    it("whoever has a long secret never waits", () => {
+    it("a long secret is never throttled", () => {
       guess("192.0.2.1", 3);
       expect(door.authenticate(header(LONG.secret), "192.0.2.1").keyId).to.equal("ci");
     });
 
-    it("nobody waits where all secrets are long", () => {
+    it("nothing is throttled if all secrets are long", () => {
       door = new Doorkeeper(new Keyring([LONG]), new GuessThrottle(() => now));
       guess("192.0.2.1", 100);
     });
 
-    it("no key at all is no guess", () => {
+    it("a missing key does not count as a guess", () => {
       for (let tried = 0; tried < 10; tried++)
         expect(() => door.authenticate(undefined, "192.0.2.1")).to.throw("no key");
     });
   });
 
-  it("is taken out of every line where it stands for itself", () => {
+  it("is redacted in every line where it is a whole value", () => {
     const { redact } = new KnownSecrets({ secrets: ["abc", "a-b", "12345", "info", "true"] });
     expect(redact('{"msg":"abc, (abc) abcd xabc x.abc","abc":1,"list":["abc"]}')).to.equal(
       '{"msg":"[secret], ([secret]) abcd xabc x.[secret]","abc":1,"list":["[secret]"]}',

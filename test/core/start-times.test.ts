@@ -16,7 +16,7 @@ describe("the times of a start", () => {
     ]);
   });
 
-  it("hold what a step was made of, and give its result", async () => {
+  it("record a step, and return its result", async () => {
     const times = new StartTimes();
     const result = await times.step(
       "outer",
@@ -29,7 +29,7 @@ describe("the times of a start", () => {
     expect(steps[0]?.steps.map(({ name }) => name)).to.deep.equal(["inner", "found 7"]);
   });
 
-  it("are logged for debugging, and as a warning where the start was slow", () => {
+  it("are logged at debug, and at warn if the start was slow", () => {
     for (const [ms, level] of [
       [10, "debug"],
       [5001, "warn"],

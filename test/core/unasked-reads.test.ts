@@ -32,7 +32,7 @@ describe("unasked reads", () => {
   const reads = (workdir: string, tool: string, input: Readonly<Record<string, unknown>>, cwd = workdir) =>
     readsOthersFolder({ tool, input, cwd: join(dir, cwd) }, [join(dir, workdir)], OWN, workdirs);
 
-  it("stop at other sessions' folders in a workdir around the base folder", async () => {
+  it("stop at other sessions' folders in a workdir that contains the base folder", async () => {
     expect(await reads("area", "Read", { file_path: `work/${OTHER}/a.txt` })).to.equal(true);
     expect(await reads("area", "Read", { file_path: join(dir, "link", "a.txt") })).to.equal(true);
     expect(await reads("area", "NotebookRead", { notebook_path: `work/${OTHER}/a` })).to.equal(true);

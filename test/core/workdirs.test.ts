@@ -45,7 +45,7 @@ describe("Workdirs", () => {
     expect(modeOf(base)).to.equal(0o700);
   });
 
-  it("a session without a folder has one of its own, which goes with it", async () => {
+  it("a session without a folder gets its own, which is removed with it", async () => {
     const { path, made } = await workdirs.ofSession("id", undefined, "key");
     expect({ path, made }).to.deep.equal({ path: join(base, "id"), made: true });
     expect(modeOf(path)).to.equal(0o700);
@@ -54,13 +54,13 @@ describe("Workdirs", () => {
     expect(existsSync(path)).to.equal(false);
   });
 
-  it("a named folder is taken as it is, and is not the gateway's", async () => {
+  it("a named folder is used unchanged, and does not belong to the gateway", async () => {
     expect(await workdirs.ofSession("id", dir, "key")).to.deep.equal({ path: dir, made: false });
     expect(await messageOf(workdirs.remove("id", dir))).to.include("not a folder that the gateway created");
     expect(existsSync(dir)).to.equal(true);
   });
 
-  it("a relative one counts from the base folder, with no way out of it", async () => {
+  it("a relative one is resolved in the base folder, and cannot leave it", async () => {
     mkdirSync(join(base, "inside"), { recursive: true });
     mkdirSync(join(dir, "base-too"));
     symlinkSync(dir, join(base, "way-out"));
@@ -100,7 +100,7 @@ describe("Workdirs", () => {
       messageOf(withOptions(options).ofTask(named, "key"));
     const guard = (path: string) => ({ guarded: [{ name: "the data folder", path }] });
 
-    it("refuses one, what is around it, and what lies in it, by any name", async () => {
+    it("refuses a guarded folder, its parents and its content, by any name", async () => {
       const data = join(dir, "data");
       mkdirSync(join(data, "sub"), { recursive: true });
       mkdirSync(join(dir, "data-too"));
@@ -114,18 +114,18 @@ describe("Workdirs", () => {
       expect(await refusedFor(join(dir, "data-too"), guard(data))).to.equal("taken");
     });
 
-    it("refuses what is around one that does not exist yet", async () => {
+    it("refuses a parent of one that does not exist yet", async () => {
       expect(await refusedFor(dir, guard(join(dir, "later", "claude")))).to.contain("must not");
     });
 
-    it("admits what lies below a base folder in it, and nothing else there", async () => {
+    it("admits only folders below a base folder inside it", async () => {
       mkdirSync(join(base, "job"), { recursive: true });
       mkdirSync(join(dir, "beside"));
       expect(await refusedFor("job", guard(dir))).to.equal("taken");
       expect(await refusedFor(join(dir, "beside"), guard(dir))).to.contain("must not");
     });
 
-    it("refuses a folder around the configuration file, not one beside it", async () => {
+    it("refuses a folder that contains the configuration file, not one beside it", async () => {
       const configFile = join(dir, "etc", "claudeway.toml");
       mkdirSync(join(dir, "etc", "sub"), { recursive: true });
       writeFileSync(configFile, "");
@@ -179,7 +179,7 @@ describe("Workdirs", () => {
     });
   });
 
-  it("a relative one is refused in the same words while there is no base folder yet", async () => {
+  it("a relative one is refused with the same message before the base folder exists", async () => {
     expect(await messageOf(workdirs.ofTask("..", "key"))).to.equal(
       'workdir must be inside the base folder if it is relative, got ".."',
     );

@@ -22,15 +22,15 @@ const QUIET: EngineListener = {
   model: () => undefined,
 };
 
-/** The recorded job, with a prompt that the CLI takes up in the middle of its own turn: that has no result then. */
+/** The recorded job with a prompt that the CLI folds into its own turn, which then has no result. */
 function folded(): Step[] {
   const steps = readRecording("job")[0] ?? [];
   const [, own] = resultsIn(messagesOf("job"));
   return steps.filter((step) => !("message" in step && isDeepStrictEqual(step.message, own)));
 }
 
-describe("a prompt that is taken up into a turn of the CLI's own", () => {
-  it("shares the one report with that turn, each what it was delivered", async () => {
+describe("a prompt that is folded into a turn of the CLI", () => {
+  it("shares the report with that turn by what was delivered to each", async () => {
     await onStage([], async (stage) => {
       const sessionId = randomUUID();
       const turnOf = (prompt: string) => stage.turn(prompt, { session: sessionId });

@@ -80,7 +80,7 @@ describe("audit log", () => {
     return lines.map((line) => JSON.parse(line));
   }
 
-  it("writes a line a turn into its key's folder, in order, as the schema says", async () => {
+  it("writes one line per turn into its key's folder, in order, valid by the schema", async () => {
     const lines = Array.from({ length: 500 }, (_, i) =>
       turnLine({ duration_ms: i, key_id: i % 2 === 0 ? "ci" : "admin" }),
     );
@@ -144,7 +144,7 @@ describe("audit log", () => {
     expect(read("_unauthorized")).to.have.length(1);
   });
 
-  it("leads to no other folder, whatever a key is called", async () => {
+  it("never leaves its folder, whatever the name of a key", async () => {
     const outside = newFolder();
     mkdirSync(dir);
     symlinkSync(outside, join(dir, "linked"));
@@ -176,7 +176,7 @@ describe("audit log", () => {
     expect(JSON.parse(lines[2] ?? "").duration_ms).to.equal(7);
   });
 
-  it("says once a minute that a folder is read-only, goes on, and notes what is missing", async () => {
+  it("reports once a minute that a folder is read-only, continues, and notes lost lines", async () => {
     audit.turn(turnLine());
     await audit.flush();
     chmodSync(join(dir, ".."), 0o755);
@@ -205,7 +205,7 @@ describe("audit log", () => {
     expect(warnings[1]).to.match(/^audit log: lines not written: 19 \(EACCES/);
   });
 
-  it("says what was lost meanwhile when the minute is over", async () => {
+  it("reports what was lost meanwhile after the minute", async () => {
     const losses = new LossReport({ warn: (_, message) => warnings.push(message) }, 50);
     for (const lines of [1, 2, 3]) losses.add(lines, "full");
     expect(warnings).to.deep.equal(["audit log: lines not written: 1 (full)"]);
@@ -251,7 +251,7 @@ describe("audit log", () => {
     ]);
   });
 
-  it("drops, counts and says what comes faster than it can be written", async () => {
+  it("drops, counts and reports lines that exceed the write queue", async () => {
     await audit.close();
     audit = open({ queueBytes: 100_000 });
     for (let i = 0; i < 5000; i++) audit.turn(turnLine({ duration_ms: i }));
@@ -279,7 +279,7 @@ describe("audit log", () => {
   });
 
   describe("of refused requests", () => {
-    it("takes a burst, then ten a second, and says how many were left out", async () => {
+    it("admits a burst, then ten a second, and logs how many were omitted", async () => {
       for (let i = 0; i < 1000; i++) audit.refused(refusedLine({ path: `/${i}` }));
       await audit.flush();
       expect(read("_unauthorized")).to.have.length(50);
@@ -300,7 +300,7 @@ describe("audit log", () => {
       expect(read("_unauthorized").at(-1)?.message).to.match(/too many: 90$/);
     });
 
-    it("gives nothing for a clock that was set back, and takes nothing away", async () => {
+    it("keeps the allowance if the clock is set back", async () => {
       for (let i = 0; i < 20; i++) audit.refused(refusedLine());
       now -= 3_600_000;
       for (let i = 0; i < 60; i++) audit.refused(refusedLine());
@@ -308,7 +308,7 @@ describe("audit log", () => {
       expect(read("_unauthorized")).to.have.length(50);
     });
 
-    it("takes 10 MiB a month, also over restarts, and the next month begins with what was left out", async () => {
+    it("admits 10 MiB a month, also after restarts, and then reports what was omitted", async () => {
       const path = `/${"x".repeat(2000)}`;
       for (let i = 0; i < 20_000; i++) {
         now += 100;
@@ -335,7 +335,7 @@ describe("audit log", () => {
       expect(april[0]).to.match(/^refused requests omitted here, because there were too many: \d{4,}$/);
     });
 
-    it("keeps 512 characters of what a stranger sent", async () => {
+    it("keeps 512 characters of an unauthenticated request", async () => {
       audit.refused(refusedLine({ path: `/${"x".repeat(10_000)}`, message: "y".repeat(10_000) }));
       await audit.flush();
       const [line] = read("_unauthorized");

@@ -32,13 +32,13 @@ describe("ledger: idempotency", () => {
     await ledger.turns.begin(newTurn(session, { id }));
   }
 
-  it("gives the same request its turn, and another body a conflict", async () => {
+  it("returns the turn to the same request, and a conflict to another body", async () => {
     expect(await ledger.idempotency.claim(claim())).to.equal("new");
     expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.deep.equal({ turnId: "t1" });
     expect(await ledger.idempotency.claim(claim({ turnId: "t2", bodyHash: "h2" }))).to.equal("conflict");
   });
 
-  it("tells keys, routes and idempotency keys apart", async () => {
+  it("distinguishes keys, routes and idempotency keys", async () => {
     for (const other of [{}, { keyId: "admin" }, { route: "POST /session/1" }, { idempotencyKey: "two" }]) {
       expect(await ledger.idempotency.claim(claim(other))).to.equal("new");
     }
@@ -56,7 +56,7 @@ describe("ledger: idempotency", () => {
     );
   });
 
-  it("gives a claim back, but only its own", async () => {
+  it("releases a claim, but only its own", async () => {
     await ledger.idempotency.claim(claim());
     await ledger.idempotency.release(claim({ turnId: "t2" }));
     expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
@@ -64,7 +64,7 @@ describe("ledger: idempotency", () => {
     expect(await ledger.idempotency.claim(claim({ turnId: "t3", bodyHash: "h2" }))).to.equal("new");
   });
 
-  it("forgets a claim whose turn was never begun when the gateway died", async () => {
+  it("forgets a claim whose turn had not begun when the gateway was killed", async () => {
     await begin("t1");
     await ledger.idempotency.claim(claim());
     await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t2" }));

@@ -102,7 +102,7 @@ describe("ledger: opening", () => {
     }
   });
 
-  it("refuses a second opener, in this process and in others, and the first goes on", async () => {
+  it("refuses a second opener, in any process, and the first continues", async () => {
     const dataDir = newFolder();
     const ledger = await openLedger({ dataDir });
     const wanted = `ledger ${join(dataDir, "ledger.sqlite")} is in use by another gateway (pid ${process.pid})`;
@@ -115,7 +115,7 @@ describe("ledger: opening", () => {
     expect((await openElsewhere(dataDir)).said).to.equal("open");
   });
 
-  it("names the other gateway's pid, and isn't fooled by what a killed one left", async () => {
+  it("names the other gateway's pid, but not that of a killed one", async () => {
     const dataDir = newFolder();
     for (let round = 0; round < 3; round++) {
       const { child, said } = await openElsewhere(dataDir);
@@ -130,7 +130,7 @@ describe("ledger: opening", () => {
     await (await openLedger({ dataDir })).close();
   });
 
-  it("knows that the gateway before was killed: a large ledger is read through then", async () => {
+  it("detects that the previous gateway was killed, and then checks a large ledger", async () => {
     const sqlite = await loadSqlite();
     const file = join(newFolder(), "ledger.sqlite");
     const afterCrash = () => {
@@ -144,7 +144,7 @@ describe("ledger: opening", () => {
     expect(afterCrash()).to.equal(false);
   });
 
-  it("lets one of many in that start at once", async () => {
+  it("admits one of many concurrent openers", async () => {
     const dataDir = newFolder();
     const said = await Promise.all(
       Array.from({ length: 8 }, async () => (await openElsewhere(dataDir)).said),
@@ -153,7 +153,7 @@ describe("ledger: opening", () => {
     expect(said.filter((line) => line.includes("in use by another gateway"))).to.have.length(7);
   });
 
-  it("says so when the file is no SQLite file, and leaves it alone", async () => {
+  it("reports a file that is not SQLite, and does not change it", async () => {
     for (const content of [
       "not a ledger\n".repeat(1000),
       "x",
@@ -171,7 +171,7 @@ describe("ledger: opening", () => {
     }
   });
 
-  it("says so when the file is damaged", async () => {
+  it("reports a damaged file", async () => {
     const damages: Record<string, (file: string) => void> = {
       "cut in half": (file) => truncateSync(file, Math.floor(statSync(file).size / 2)),
       "cut within its first page": (file) => truncateSync(file, 1000),
@@ -189,7 +189,7 @@ describe("ledger: opening", () => {
     }
   });
 
-  it("refuses a newer ledger, and one that is another program's", async () => {
+  it("refuses a newer ledger, and the database of another program", async () => {
     const sqlite = await loadSqlite();
     const newer = newFolder();
     await fill(newer);
@@ -207,7 +207,7 @@ describe("ledger: opening", () => {
     expect(await refusal(foreign)).to.match(/is a SQLite file, but not a ledger of Claudeway$/);
   });
 
-  it("says so when the folder can't be written, or is none", async () => {
+  it("reports a folder that is not writable, or not a folder", async () => {
     const dataDir = join(newFolder(), "data");
     mkdirSync(dataDir);
     await fill(dataDir);
@@ -222,7 +222,7 @@ describe("ledger: opening", () => {
     if (process.platform === "linux") expect(await refusal("/proc/claudeway/data")).to.match(/ENOENT/);
   });
 
-  it("goes forward version by version, and back to the last good one when a step fails", async () => {
+  it("migrates version by version, and rolls a failing step back", async () => {
     const sqlite = await loadSqlite();
     const file = join(newFolder(), "ledger.sqlite");
     const { database, close } = openDatabase(sqlite, file);
@@ -241,7 +241,7 @@ describe("ledger: opening", () => {
     close();
   });
 
-  it("takes a ledger of every earlier version, with what is in it", async () => {
+  it("opens a ledger of every earlier version, with its content", async () => {
     for (let version = 1; version < MIGRATIONS.length; version++) {
       const dataDir = newFolder();
       const database = new Database(await loadSqlite(), join(dataDir, "ledger.sqlite"));
@@ -264,7 +264,7 @@ describe("ledger: opening", () => {
     }
   });
 
-  it("takes the implementation that the environment names", async () => {
+  it("uses the implementation that the environment names", async () => {
     const before = process.env["CLAUDEWAY_SQLITE"];
     try {
       process.env["CLAUDEWAY_SQLITE"] = "mysql";

@@ -46,7 +46,7 @@ describe("ledger: learned prices", () => {
     await ledger.turns.end(turn.id, outcome(turn, usageOf(model, used, cost, estimated)), { at: NOON });
   }
 
-  it("are exact where the turns tell the kinds of token apart", async () => {
+  it("are exact if the turns determine every kind of token", async () => {
     const random = seeded(1);
     const upTo = (most: number): number => Math.floor(random() * most);
     for (const [model, list] of Object.entries(LISTS)) {
@@ -62,7 +62,7 @@ describe("ledger: learned prices", () => {
     }
   });
 
-  it("follow the list's ratios where they don't", async () => {
+  it("follow the list's ratios otherwise", async () => {
     await run("sonnet", tokens(100, 10, 1000, 100), costUsd(tokens(100, 10, 1000, 100), LISTS.sonnet));
     const asked = tokens(5, 700, 80_000, 3);
     expect(await ledger.prices.estimateCost("sonnet", asked)).to.be.closeTo(
@@ -108,7 +108,7 @@ describe("ledger: learned prices", () => {
     );
   });
 
-  it("fill in what a usage leaves open, and only that", async () => {
+  it("fill in missing costs only", async () => {
     await run("sonnet", tokens(1000), 0.003);
     const whole = { tokens: tokens(30), costUsd: null, estimated: true };
     const known = { tokens: tokens(10), costUsd: 0.5 };

@@ -58,7 +58,7 @@ describe("ledger: sessions", () => {
     expect(await ledger.sessions.get(session.id)).to.deep.equal(expected);
   });
 
-  it("refuses an id that is taken, also by a deleted session", async () => {
+  it("refuses a used id, also of a deleted session", async () => {
     const session = newSession();
     await ledger.sessions.create(session);
     await rejection(ledger.sessions.create(session));
@@ -120,7 +120,7 @@ describe("ledger: sessions", () => {
     }
   });
 
-  it("refuses pages that are none", async () => {
+  it("refuses invalid pages", async () => {
     for (const [page, limit] of [
       [0, 10],
       [1.5, 10],

@@ -37,7 +37,7 @@ describe("ledger: turns", () => {
     ledger = await openLedger({ dataDir: folder });
   }
 
-  it("is there from its beginning on, with its process and what was delivered", async () => {
+  it("is recorded from its beginning, with its process and usage", async () => {
     const turn = newTurn(session, { createdAt: LATER });
     await ledger.turns.begin(turn);
     const usage = usageOf("m", tokens(0), 0);
@@ -89,7 +89,7 @@ describe("ledger: turns", () => {
     expect(await ledger.turns.running()).to.deep.equal([]);
   });
 
-  it("keeps what several models had, and gives the rest of the whole to the main one", async () => {
+  it("records the shares of several models, and assigns the rest to the main one", async () => {
     const turn = newTurn(session, { model: "sonnet" });
     await ledger.turns.begin(turn);
     const usage = {
@@ -120,7 +120,7 @@ describe("ledger: turns", () => {
     ]);
   });
 
-  it("takes models that are named like an object's own things", async () => {
+  it("accepts models named like properties of Object.prototype", async () => {
     for (const model of ["constructor", "__proto__", "toString"]) {
       const turn = newTurn(session, { model });
       await ledger.turns.begin(turn);
@@ -161,7 +161,7 @@ describe("ledger: turns", () => {
     expect([overview.requests, overview.estimated, overview.costUsd]).to.deep.equal([2, 1, 0.00306]);
   });
 
-  it("counts a turn whose price is not known, and doesn't price it", async () => {
+  it("counts a turn with an unknown price, without a cost", async () => {
     const turn = newTurn(session);
     await ledger.turns.begin(turn);
     await ledger.turns.end(turn.id, outcome(turn, usageOf("new", tokens(5), null, true)), { at: NOON });
@@ -187,7 +187,7 @@ describe("ledger: turns", () => {
     expect((await ledger.turns.listBySession("never was", { page: 1, limit: 2 })).total).to.equal(0);
   });
 
-  it("refuses a turn of no session, a taken id, the end of no turn, and money that is no number", async () => {
+  it("refuses an unknown session or turn, a used id, and an invalid cost", async () => {
     const turn = newTurn(session);
     expect(await rejection(ledger.turns.begin({ ...turn, sessionId: "never was" }))).to.be.instanceOf(
       LedgerError,

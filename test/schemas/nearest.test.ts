@@ -19,12 +19,12 @@ const MEANT: readonly (readonly [string, string | undefined])[] = [
 
 describe("nearest", () => {
   for (const [word, meant] of MEANT) {
-    it(`takes ${JSON.stringify(word.slice(0, 20))} for ${meant ?? "nothing"}`, () => {
+    it(`resolves ${JSON.stringify(word.slice(0, 20))} to ${meant ?? "nothing"}`, () => {
       expect(nearest(word, NAMES)).to.equal(meant);
     });
   }
 
-  it("takes the nearer one of two, and the first of equals", () => {
+  it("prefers the nearer one of two, and the first of equals", () => {
     expect(nearest("port", ["sort", "port"])).to.equal("port");
     expect(nearest("cort", ["sort", "port"])).to.equal("sort");
     expect(nearest("word", [])).to.equal(undefined);

@@ -54,7 +54,7 @@ describe("the schemas", () => {
     expect(silent.map(({ at }) => at)).to.deep.equal([]);
   });
 
-  it("say of every object whether it may have further properties", () => {
+  it("state for every object whether it may have further properties", () => {
     const vague = spots.filter(
       ({ schema: { type, additionalProperties } }) => type === "object" && additionalProperties === undefined,
     );
@@ -85,13 +85,13 @@ describe("the generated types", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it("are what the schemas say", () => {
+  it("are up to date", () => {
     const { status, stderr } = check();
     expect(stderr).to.equal("");
     expect(status).to.equal(0);
   });
 
-  it("are refused when they are not, with the way out", () => {
+  it("are refused when out of date, with the remedy", () => {
     const drifted = join(folder, "types.ts");
     writeFileSync(drifted, readFileSync(generated, "utf8").replace("prompt: string", "prompt: number"));
     const { status, stderr } = check(drifted);

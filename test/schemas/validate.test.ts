@@ -111,7 +111,7 @@ describe("validate", () => {
     });
   }
 
-  it("fills the contract's defaults in, in a copy", () => {
+  it("fills in the contract's defaults, in a copy", () => {
     const given = { prompt: "hi" };
     const checked = validate("task-request", given);
     if (!checked.ok) throw new Error(checked.message);
@@ -129,7 +129,7 @@ describe("validate", () => {
     expect(validate("session-start-request", {})).to.deep.equal({ ok: true, value: { model: "sonnet" } });
   });
 
-  it("takes a whole answer, and one that is an estimate", () => {
+  it("accepts a complete response, and one with an estimated cost", () => {
     const answer = {
       session_id: "550e8400-e29b-41d4-a716-446655440000",
       result: "x",
@@ -174,7 +174,7 @@ describe("validate", () => {
   });
 });
 
-describe("a schema of somebody else's", () => {
+describe("a third-party schema", () => {
   const schema = {
     type: "object",
     additionalProperties: false,
@@ -230,7 +230,7 @@ describe("a schema of somebody else's", () => {
     expect(says({})).to.deep.equal({ chat_id: "-1" });
   });
 
-  it("words what ajv alone can word", () => {
+  it("uses the message of ajv for other keywords", () => {
     const odd = { type: "object", dependentRequired: { user: ["login"] } };
     const isOdd = createAjv().compile(odd);
     expect(isOdd({ user: 1 })).to.equal(false);

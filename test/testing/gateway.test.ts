@@ -81,7 +81,7 @@ describe("createTestGateway", () => {
     expect(await rejection(session.turn("three"))).to.include({ status: 404 });
   });
 
-  it("switches plugins at run time, and takes another configuration", async () => {
+  it("enables and disables plugins at run time, and reloads the configuration", async () => {
     gateway = await createTestGateway();
     expect((await gateway.fetch("/guard")).status).to.equal(404);
     await gateway.enable(guard);
@@ -93,7 +93,7 @@ describe("createTestGateway", () => {
     expect(wrong).to.match(/^config: unknown setting "por"/);
   });
 
-  it("has tool calls decided: denied and listed, asked live, and parked", async () => {
+  it("supports approvals: denied and listed, live, and parked", async () => {
     const seen: unknown[] = [];
     gateway = await createTestGateway({
       config: { no_permissions_bypass: true },
@@ -146,7 +146,7 @@ describe("createTestGateway", () => {
     expect(existsSync(gateway.dir)).to.equal(false);
   });
 
-  it("rejects with one line where a plugin does not start, and leaves nothing", async () => {
+  it("rejects with one line if a plugin does not start, and cleans up", async () => {
     const broken = { ...guard, apply: () => Promise.reject(new Error("no luck")) };
     expect(await rejectionMessage(createTestGateway({ plugins: [broken] }))).to.equal(
       "plugin guard: did not start: no luck",

@@ -19,7 +19,7 @@ const KINDS = [
 /** What they are called where not by their own names. */
 const CALLED: Readonly<Record<string, string>> = { interval: "timer", sleep: "timer" };
 
-describe("the check for what plugins leave behind", () => {
+describe("the leak check", () => {
   let server: Server;
   let port: number;
   let gateway: TestGateway;
@@ -51,7 +51,7 @@ describe("the check for what plugins leave behind", () => {
   });
 
   for (const what of KINDS) {
-    it(`names a ${what}, whose it is, and where it was made`, async () => {
+    it(`names a ${what}, its plugin, and where it was created`, async () => {
       await leave(what, "apply");
       const error = await rejection(gateway.close());
       expect(error).to.be.instanceOf(LeakError);
@@ -63,14 +63,14 @@ describe("the check for what plugins leave behind", () => {
   }
 
   for (const from of ["tap", "route", "later"]) {
-    it(`finds what was made ${from === "later" ? from : `in a ${from}`}`, async () => {
+    it(`finds a resource created ${from === "later" ? from : `in a ${from}`}`, async () => {
       await leave("timer", from);
       expect(await gateway.leaks()).to.have.length(1);
       await rejection(gateway.close());
     });
   }
 
-  it("finds what an apply that failed has left", async () => {
+  it("finds resources of a failed apply", async () => {
     gateway = await createTestGateway();
     const half = definePlugin<object>({
       name: "half",
@@ -88,7 +88,7 @@ describe("the check for what plugins leave behind", () => {
     await rejection(gateway.close());
   });
 
-  it("finds nothing where all was closed, nor what the gateway does on a plugin's behalf", async () => {
+  it("ignores closed resources, and those of the gateway's services", async () => {
     const tidyOne = definePlugin<object, "turns">({
       name: "tidy",
       apiVersion: 1,

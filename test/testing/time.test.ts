@@ -62,7 +62,7 @@ describe("a test gateway's time", () => {
     expect(told).to.have.length(5);
   });
 
-  it("goes on as ever between two moves", async () => {
+  it("runs normally between two advances", async () => {
     gateway = await createTestGateway({ controlTime: true });
     const later = sleep(HOUR_MS + 20).then(() => performance.now());
     const started = performance.now();
@@ -71,7 +71,7 @@ describe("a test gateway's time", () => {
     expect(await gateway.turn("hello")).to.include({ success: true });
   });
 
-  it("parks a call that nobody decides on, and lets it expire", async () => {
+  it("parks a call without a decision, and expires it", async () => {
     gateway = await createTestGateway({
       plugins: [asking],
       controlTime: true,
@@ -91,7 +91,7 @@ describe("a test gateway's time", () => {
     expect(answer).to.have.nested.property("result.result").that.contains("expired without a decision");
   });
 
-  it("ends a turn that runs past its time", async () => {
+  it("ends a turn that exceeds its timeout", async () => {
     gateway = await createTestGateway({ controlTime: true, replies: () => [{ wait: "for good" }] });
     const late = rejection(gateway.turn("hang", { timeout_secs: 3000 }));
     while (gateway.ran.length === 0) await sleep(1);
@@ -99,7 +99,7 @@ describe("a test gateway's time", () => {
     expect(await late).to.include({ status: 408 });
   });
 
-  it("is one gateway's, and the process's own again when that is closed", async () => {
+  it("belongs to one gateway, and is restored when that is closed", async () => {
     gateway = await createTestGateway({ controlTime: true });
     expect(await rejectionMessage(createTestGateway({ controlTime: true }))).to.match(
       /^controlTime: another/,

@@ -8,7 +8,7 @@ import { replaceFile, whyNotWritable } from "#cli/setup/write.js";
 
 const MODULE = fileURLToPath(new URL("../../../core/cli/dist/setup/write.js", import.meta.url));
 
-describe("the file that the first questions write", () => {
+describe("the file that the setup writes", () => {
   let dir: string;
   let file: string;
   beforeEach(() => {
@@ -17,14 +17,14 @@ describe("the file that the first questions write", () => {
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it("is for its owner alone, and so is the one that it replaces", () => {
+  it("is readable by its owner only, and so is the one it replaces", () => {
     writeFileSync(file, "old", { mode: 0o644 });
     replaceFile(file, "new");
     expect([readFileSync(file, "utf8"), readFileSync(`${file}.old`, "utf8")]).to.deep.equal(["new", "old"]);
     for (const one of [file, `${file}.old`]) expect(statSync(one).mode & 0o777).to.equal(0o600);
   });
 
-  it("is written whole or not at all: where only a part of it has room, the old one stays", () => {
+  it("is written completely or not at all on a full disk", () => {
     writeFileSync(file, "old");
     const script = `import(${JSON.stringify(MODULE)}).then(({ replaceFile }) => replaceFile(${JSON.stringify(file)}, "x".repeat(6000)))`;
     // The kernel takes 4 KiB of a file here and no more, as a disk does that is nearly full.
@@ -38,7 +38,7 @@ describe("the file that the first questions write", () => {
     expect(readFileSync(file, "utf8")).to.equal("old");
   });
 
-  it("has a place, or it is told before anything is asked", () => {
+  it("is checked for writability before any question", () => {
     expect(whyNotWritable(file)).to.equal(undefined);
     expect(whyNotWritable(join(dir, "nowhere/x.toml"))).to.equal(
       `directory not found: ${join(dir, "nowhere")}`,

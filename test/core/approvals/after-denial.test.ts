@@ -34,7 +34,7 @@ describe("POST /session/:id/approve", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.close());
 
-  it("takes a denied call once: not again while its turn runs, and not when it has run", async () => {
+  it("approves a denied call once, not while its turn runs or after it has run", async () => {
     let finish: () => void = () => undefined;
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -57,7 +57,7 @@ describe("POST /session/:id/approve", () => {
     expect(gateway.ran).to.have.length(2);
   });
 
-  it("does not stand in for a person whom the configuration names", async () => {
+  it("does not replace a decider that the configuration names", async () => {
     gateway = await createTestGateway({ config: { no_permissions_bypass: true }, replies: makes });
     const session = await gateway.session({ key: "user" });
     await session.turn("make it");
@@ -68,7 +68,7 @@ describe("POST /session/:id/approve", () => {
     expect(await approved).to.include({ result: "not made" });
   });
 
-  it("decides on no waiting call where it names others too", async () => {
+  it("refuses to mix pending and denied calls", async () => {
     gateway = await createTestGateway({ plugins: [asking], replies: makes });
     const session = await gateway.session();
     const turn = session.turn("make it");

@@ -1,8 +1,8 @@
 import { describeCall, spellHidden } from "@claudeway/core";
 import { expect } from "chai";
 
-describe("a call as a person reads it", () => {
-  it("is a command, and whatever else it sets but its own description", () => {
+describe("the description of a call", () => {
+  it("is the command and its options, without the model's description", () => {
     expect(describeCall({ tool: "Bash", input: { command: "make", description: "harmless" } })).to.equal(
       "make",
     );
@@ -29,7 +29,7 @@ describe("a call as a person reads it", () => {
     );
   });
 
-  it("is its whole input where nothing better is known", () => {
+  it("is the whole input of an unknown tool", () => {
     expect(describeCall({ tool: "mcp__x__y", input: { a: [1] } })).to.equal('{\n  "a": [\n    1\n  ]\n}');
   });
 

@@ -44,7 +44,7 @@ describe("signed links", () => {
     }
   });
 
-  it("stay good over a restart; the key is the owner's alone", () => {
+  it("stay valid after a restart; only the owner can read the key", () => {
     const folder = newFolder();
     const token = LinkSigner.open(folder).sign(id, soon);
     expect(LinkSigner.open(folder).verify(token)).to.equal(id);
@@ -55,7 +55,7 @@ describe("signed links", () => {
     expect(() => LinkSigner.open(folder)).to.throw("must be a link-signing key");
   });
 
-  it("are redacted wherever they turn up", () => {
+  it("are redacted everywhere", () => {
     const token = LinkSigner.open(newFolder()).sign(id, soon);
     for (const text of [
       `${LINK_PATH}/${token}`,

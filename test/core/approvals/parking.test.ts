@@ -22,7 +22,7 @@ import { pause } from "../kernel/kit.js";
 const DAY_ONE = "2026-03-12T23:00:00.000Z";
 const DAY_TWO = "2026-03-13T09:00:00.000Z";
 
-describe("a parked turn's money", () => {
+describe("the cost of a parked turn", () => {
   let tables: LedgerTables;
   beforeEach(async () => {
     tables = await openTables({ dataDir: newFolder() });
@@ -42,7 +42,7 @@ describe("a parked turn's money", () => {
     return { session, turn, approval, parked };
   }
 
-  it("is booked when it parks, as no request yet; the rest when it ends, as one", () => {
+  it("is recorded when it parks; the rest and the request count when it ends", () => {
     const first = usageOf("sonnet", tokens(10, 20, 30, 40), 0.5);
     const second = usageOf("haiku", tokens(1, 2, 3, 4), 0.25);
     const { session, turn } = parkedTurn(first);
@@ -76,7 +76,7 @@ describe("a parked turn's money", () => {
     ]);
   });
 
-  it("adds up to what the turns say, however often it parks", () => {
+  it("adds up to the turns' costs, however often it parks", () => {
     const parts = [1, 2, 3].map((n) => usageOf(n === 2 ? "haiku" : "sonnet", tokens(n, n, n, n), n / 7));
     const session = newSession();
     tables.sessions.create(session);
@@ -100,7 +100,7 @@ describe("a parked turn's money", () => {
     expect(tables.totals.overview().requests).to.equal(1);
   });
 
-  it("stays exact where the part after the decision has no price", () => {
+  it("stays exact if the part after the decision has no price", () => {
     const first = usageOf("sonnet", tokens(10, 20), 0.5);
     const { turn } = parkedTurn(first);
     const second = usageOf("unknown", tokens(1, 1), null, true);
@@ -114,7 +114,7 @@ describe("a parked turn's money", () => {
     for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
   });
 
-  it("a turn that was going on when a gateway died is lost, with both parts", () => {
+  it("is recorded in both parts for a turn that was lost with its gateway", () => {
     const { turn, approval } = parkedTurn(usageOf("sonnet", tokens(10, 20), 0.5));
     expect(tables.approvals.get(approval.id)).to.include({ parked: true });
     expect(tables.approvals.unresolved(turn.sessionId)).to.have.length(1);
@@ -139,7 +139,7 @@ describe("a parked turn's money", () => {
   });
 });
 
-describe("a stream that goes on", () => {
+describe("a stream that continues", () => {
   it("keeps its text and its ids", async () => {
     const stream = new TurnStream({ text: "before ", lastId: 7 });
     stream.push({ type: "text", delta: "after" });
@@ -172,7 +172,7 @@ describe("a turn's place and time", () => {
     return new TurnSlot({ queue, keyId: "ci", timeoutMs, onTimeout, moved, signal });
   }
 
-  it("are given back while a person is asked", async () => {
+  it("are released while a person is asked", async () => {
     const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
     let timedOut = false;
     const one = slot(queue, 120, () => {
@@ -202,7 +202,7 @@ describe("a turn's place and time", () => {
     expect(queue.running).to.equal(0);
   });
 
-  it("are taken back once, also when another call comes and is settled while the place is waited for", async () => {
+  it("are re-acquired once, even if another call is settled while waiting for the place", async () => {
     const queue = new TurnQueue({ maxRunning: 2, maxQueued: 0 });
     const one = slot(queue, 60_000);
     await one.begin(false);
@@ -219,7 +219,7 @@ describe("a turn's place and time", () => {
     expect([queue.running, queue.queued]).to.deep.equal([0, 0]);
   });
 
-  it("run once, also when a call is to be parked while the place is waited for", async () => {
+  it("are re-acquired once, even if a call parks while waiting for the place", async () => {
     const queue = new TurnQueue({ maxRunning: 1, maxQueued: 0 });
     let timeouts = 0;
     const one = slot(queue, 100, () => {

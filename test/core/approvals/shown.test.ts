@@ -44,7 +44,7 @@ function request(values: Partial<Approval>): Approval {
   };
 }
 
-describe("what a person is shown of a call", () => {
+describe("the display of a call", () => {
   for (const [what, char] of Object.entries(HIDDEN)) {
     it(`spells out: ${what}`, () => {
       const code = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
@@ -52,7 +52,7 @@ describe("what a person is shown of a call", () => {
     });
   }
 
-  it("leaves what can be seen as it is", () => {
+  it("keeps visible text unchanged", () => {
     const text = "rm -rf /\n\tünïcödé 漢字 עברית 👍 — “quotes”";
     expect(spellHidden(text)).to.equal(text);
   });
@@ -83,13 +83,13 @@ describe("what a person is shown of a call", () => {
     for (let n = 0; n < 100; n++) expect(showInput(many).text).to.include(`last ${n}`);
   });
 
-  it("sets in what has several lines, so that none of them looks like another value", () => {
+  it("indents texts of several lines, so that no line looks like another value", () => {
     const { text } = showInput({ description: "List\ncommand: ls", "a\nb: c": 1, command: "rm -rf /" });
     expect(text).to.equal('description: \n    List\n    command: ls\n"a\\nb: c": 1\ncommand: rm -rf /');
     expect(showInput({ edits: [{ a: 1 }] }).text).to.match(/^edits: \n {4}\[/);
   });
 
-  it("is escaped wherever it stands on the page", () => {
+  it("is escaped everywhere on the page", () => {
     const evil = `"'><script>alert(1)</script>&`;
     const asked = { question: evil, multiSelect: false, options: [{ label: evil, description: evil }] };
     for (const page of [

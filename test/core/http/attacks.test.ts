@@ -57,7 +57,7 @@ describe("hostile requests", () => {
     });
   }
 
-  it("are a hundred and more, each another one", () => {
+  it("number at least a hundred, all different", () => {
     const all = Object.values(ATTACKS).flat();
     expect(new Set(all.map(({ bytes }) => bytes)).size).to.equal(all.length);
     expect(all.length).to.be.at.least(100);

@@ -15,19 +15,19 @@ const HINT = 'send "Authorization: Bearer <secret>"';
 describe("Keyring", () => {
   const keyring = new Keyring(KEYS);
 
-  it("knows whose a secret is; the first key is the admin's", () => {
+  it("finds the key of a secret; the first key is the admin's", () => {
     expect(keyring.find("sk-boss")).to.deep.equal({ keyId: "boss", admin: true });
     expect(keyring.find("sk-bob")).to.deep.equal({ keyId: "bob", admin: false });
   });
 
-  it("knows no part of a secret, nothing longer, and not the id", () => {
+  it("rejects a part of a secret, a longer text, and the id", () => {
     for (const wrong of ["", "sk-bo", "sk-bobb", "bob", "SK-BOB", "sk-bob "]) {
       expect(keyring.find(wrong), JSON.stringify(wrong)).to.equal(undefined);
     }
   });
 
   for (const header of ["Bearer sk-bob", "bearer sk-bob", "Bearer   sk-bob  "]) {
-    it(`takes ${JSON.stringify(header)}`, () => {
+    it(`accepts ${JSON.stringify(header)}`, () => {
       expect(keyring.authenticate(header)).to.include({ keyId: "bob" });
     });
   }
@@ -63,20 +63,20 @@ describe("a header that was accepted", () => {
       { id: "bob", secret: LONG },
     ]);
 
-  it("costs no digest when it comes again", () => {
+  it("needs no digest when it is repeated", () => {
     const keys = keyring();
     expect(digestsIn(() => keys.authenticate(`Bearer ${LONG}`))).to.equal(1);
     expect(digestsIn(() => keys.authenticate(`Bearer ${LONG}`))).to.equal(0);
     expect(keys.authenticate(`Bearer ${LONG}`)).to.include({ keyId: "bob" });
   });
 
-  it("is unknown to the next keyring, where its key is gone", () => {
+  it("is unknown to the next keyring without its key", () => {
     keyring().authenticate(`Bearer ${LONG}`);
     const next = new Keyring([{ id: "boss", secret: "sk-boss" }]);
     expect(() => next.authenticate(`Bearer ${LONG}`)).to.throw("unknown key");
   });
 
-  it("is compared in full every time where its secret could be guessed", () => {
+  it("is compared in full every time if its secret could be guessed", () => {
     const keys = keyring();
     for (let time = 0; time < 3; time++)
       expect(digestsIn(() => keys.authenticate("Bearer sk-boss"))).to.equal(1);
@@ -88,7 +88,7 @@ describe("a header that was accepted", () => {
     for (let time = 0; time < 3; time++) expect(digestsIn(refused)).to.equal(1);
   });
 
-  it("is forgotten where a client spells it in too many ways", () => {
+  it("is evicted from the cache if a client varies its spelling", () => {
     const keys = keyring();
     const spelled = (spaces: number) => `Bearer${" ".repeat(spaces)}${LONG}`;
     for (let spaces = 1; spaces <= 1001; spaces++) keys.authenticate(spelled(spaces));
@@ -139,12 +139,12 @@ describe("authenticate", () => {
     expect(await ask("/admin", "sk-boss")).to.equal("200 boss");
   });
 
-  it("asks nobody for a key where none is needed", async () => {
+  it("requires no key on public routes", async () => {
     expect(await ask("/open")).to.equal("200 open");
     expect(await ask("/open", "wrong")).to.equal("200 open");
   });
 
-  it("lets nobody in without a key, and none but the admin where it takes the admin", async () => {
+  it("admits no request without a key, and only the admin on admin routes", async () => {
     expect(await ask("/")).to.equal(
       `401 ${JSON.stringify({ error: `no key: ${HINT}`, code: "UNAUTHORIZED" })}`,
     );

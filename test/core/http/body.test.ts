@@ -35,7 +35,7 @@ describe("bodies", () => {
   const refusal = (status: number, code: string, error: string) =>
     `${status} ${JSON.stringify({ error, code })}`;
 
-  it("are parsed, whatever JSON they are", async () => {
+  it("are parsed, for any kind of JSON", async () => {
     for (const json of ['{"a":[1,"ä€😀"]}', "[]", "null", "5", '"text"']) {
       expect(await send(json)).to.equal(`200 {"body":${json}}`);
     }
@@ -45,18 +45,18 @@ describe("bodies", () => {
     expect(await send(undefined)).to.equal('200 {"body":{}}');
   });
 
-  it("of exactly the limit are taken, one byte more is too many", async () => {
+  it("of exactly the limit are accepted, one byte more is refused", async () => {
     expect(await send(`"${"x".repeat(LIMIT - 2)}"`)).to.match(/^200 /);
     const error = `the body must be at most ${LIMIT} bytes`;
     expect(await send(`"${"x".repeat(LIMIT - 1)}"`)).to.equal(refusal(413, "PAYLOAD_TOO_LARGE", error));
   });
 
-  it("of another type are refused by the type's name", async () => {
+  it("of another type are refused, with the type in the message", async () => {
     const error = "content-type must be application/json, got text/plain";
     expect(await send("{}", "/", "text/plain")).to.equal(refusal(415, "UNSUPPORTED_MEDIA_TYPE", error));
   });
 
-  it("have to be UTF-8 to the last byte, also where a character is torn between two packets", async () => {
+  it("must be UTF-8, also if a character is split between two packets", async () => {
     const head =
       "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     const torn = Buffer.concat([
@@ -70,7 +70,7 @@ describe("bodies", () => {
     expect(await sendRaw(served.url, bad)).to.match(/^HTTP\/1\.1 400 [\s\S]*"the body is not valid UTF-8"/);
   });
 
-  it("that change the prototype of what they become are refused", async () => {
+  it("with a __proto__ property are refused", async () => {
     const error = "the body must not have a property __proto__";
     expect(await send('{"__proto__":{"admin":true}}')).to.equal(refusal(400, "BAD_REQUEST", error));
   });
@@ -86,7 +86,7 @@ describe("bodies", () => {
     expect(await send('{"prompt":false}', "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
   });
 
-  it("that are nested more deeply than anything is are the client's fault, not ours", async () => {
+  it("with excessive nesting are a client error, not an internal error", async () => {
     const deep = `{"prompt":${"[".repeat(40_000)}${"]".repeat(40_000)}}`;
     const error = "the body must be nested at most 200 levels deep";
     expect(await send(deep, "/task")).to.equal(refusal(400, "BAD_REQUEST", error));

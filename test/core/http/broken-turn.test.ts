@@ -2,7 +2,7 @@ import type { ErrorResponse } from "@claudeway/schemas";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 
-describe("the id in a broken turn's 500", () => {
+describe("the id in the 500 of a failed turn", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await createTestGateway({

@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";
 
-describe("a turn that is called off while it begins", () => {
+describe("a turn that is cancelled while it begins", () => {
   const completed: CompletedRequest[] = [];
   const ended: TurnOutcome[] = [];
   let load = (): Load => ({ running: 0, queued: 0, processes: 0 });
@@ -45,7 +45,7 @@ describe("a turn that is called off while it begins", () => {
     client.leave();
   }
 
-  it("by a client that leaves at any moment of its beginning is interrupted", async () => {
+  it("is interrupted when the client disconnects at any moment", async () => {
     const { id } = await gateway.session();
     completed.length = 0;
     const paths = ["/task", "/task/stream", `/session/${id}`, `/session/${id}/stream`];
@@ -61,7 +61,7 @@ describe("a turn that is called off while it begins", () => {
     expect(ended.filter(({ end }) => end !== "interrupted")).to.deep.equal([]);
   });
 
-  it("by an interrupt right behind the task, on a WebSocket, is interrupted", async () => {
+  it("is interrupted by an interrupt sent directly after the task", async () => {
     ended.length = 0;
     const socket = new WebSocket(`${gateway.url.replace("http", "ws")}/task/ws`, {
       headers: { authorization: `Bearer ${gateway.keys["admin"]}` },

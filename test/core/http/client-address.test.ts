@@ -12,7 +12,7 @@ function request(peer: string, forwarded: string): IncomingMessage {
   return message;
 }
 
-describe("where a request comes from", () => {
+describe("the client address of a request", () => {
   const cases = [
     ["takes nobody's word", [], "203.0.113.9", "192.0.2.1", "203.0.113.9"],
     ["takes none of this machine's either", [], "127.0.0.1", "192.0.2.1", "127.0.0.1"],
@@ -34,7 +34,7 @@ describe("where a request comes from", () => {
     });
   }
 
-  it("counts a household's IPv6 network as one, however it is written", () => {
+  it("treats an IPv6 /64 network as one client, in any notation", () => {
     for (const address of ["2001:db8::1", "2001:DB8:0:0:ffff::", "2001:0db8:0000::5"])
       expect(networkOf(address)).to.equal("2001:db8:0:0");
     expect(networkOf("2001:db8:0:1::1")).to.equal("2001:db8:0:1");

@@ -30,7 +30,7 @@ describe("a Content-Length", () => {
     }
   }
 
-  it("that is no number, or too large for one, is no request", async () => {
+  it("that is not a number, or exceeds one, makes the request malformed", async () => {
     for (const length of ["99999999999999999999", "-1", "1e3", "0x10", "1, 1"]) {
       const answer = await sendRaw(gateway.url, head("POST", "/session/start", length));
       expect(answer, length).to.match(/^HTTP\/1\.1 400 /);

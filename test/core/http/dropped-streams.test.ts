@@ -84,7 +84,7 @@ class Reader {
   }
 }
 
-describe("a stream of 200 events, dropped at every one of them", function () {
+describe("a stream of 200 events, dropped at each event", function () {
   this.timeout(60_000);
   let gateway: TestGateway;
   const doors = new Doors();
@@ -93,7 +93,7 @@ describe("a stream of 200 events, dropped at every one of them", function () {
   });
   after(() => gateway.close());
 
-  it("and picked up while the turn runs, is the same as an undisturbed one, in both text modes", async () => {
+  it("and picked up while the turn runs, equals an undisturbed one, in both text modes", async () => {
     const task = await gateway.fetch("/task/stream", { body: { prompt: "Hi", detach: true } });
     const path = `/turns/${task.headers.get("x-turn-id")}/events`;
     await task.body?.cancel();
@@ -136,7 +136,7 @@ describe("a stream of 200 events, dropped at every one of them", function () {
     }
   });
 
-  it("picked up after its end it is the same too, wherever it was left", async () => {
+  it("resumed after its end, equals an undisturbed one", async () => {
     const turn = await gateway.fetch("/task", { body: { prompt: "Again" } });
     const { result } = JSON.parse(await turn.text());
     const path = `/turns/${turn.headers.get("x-turn-id")}/events?stream=delta`;

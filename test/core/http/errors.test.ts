@@ -35,7 +35,7 @@ describe("errors", () => {
     return { status: response.status, headers: response.headers, body };
   }
 
-  it("of our own have their code's status, and their headers", async () => {
+  it("of the gateway have the status of their code, and their headers", async () => {
     const { status, headers, body } = await ask("/own");
     expect({ status, body }).to.deep.equal({
       status: 409,
@@ -69,12 +69,12 @@ describe("errors", () => {
     ]);
   });
 
-  it("a refusal takes a 4xx", () => {
+  it("requires a 4xx for a refusal", () => {
     for (const status of [200, 399, 500, 403.5]) expect(() => new Refusal(status, "x")).to.throw(RangeError);
   });
 
   for (const path of ["/defect", "/string"]) {
-    it(`what else is thrown (${path}) is a 500 that tells nothing but an id; the log has the rest`, async () => {
+    it(`what else is thrown (${path}) is a 500 with only an id; the log has the details`, async () => {
       served.logged.length = 0;
       const { status, body } = await ask(path);
       expect(status).to.equal(500);
@@ -103,12 +103,12 @@ describe("errors", () => {
     ],
   ];
   for (const [what, bytes, answer] of UNPARSED) {
-    it(`${what}: answered in the same shape`, async () => {
+    it(`${what}: answered in the same format`, async () => {
       expect(await sendRaw(served.url, bytes)).to.match(answer);
     });
   }
 
-  it("HTTP/1.0 has no Host, and 100-continue is met", async () => {
+  it("accepts HTTP/1.0 without Host, and supports 100-continue", async () => {
     expect(await sendRaw(served.url, "GET / HTTP/1.0\r\n\r\n")).to.match(/^HTTP\/1\.1 200 /);
     const expecting = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n";
     expect(await sendRaw(served.url, expecting)).to.match(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);

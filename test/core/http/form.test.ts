@@ -40,7 +40,7 @@ describe("a form", () => {
     });
   });
 
-  it("that is too large is refused, and its connection is good for the next one", async () => {
+  it("that is too large is refused, and its connection stays usable", async () => {
     expect(await send(`a=${"x".repeat(70_000)}`)).to.deep.include({
       status: 413,
       body: { error: "the body must be at most 65536 bytes", code: "PAYLOAD_TOO_LARGE" },
@@ -48,7 +48,7 @@ describe("a form", () => {
     expect(await send("a=1")).to.deep.equal({ status: 200, body: { a: "1" }, reused: true });
   });
 
-  it("takes its own content type", async () => {
+  it("requires its own content type", async () => {
     expect(await send("{}", "application/json")).to.deep.include({
       status: 415,
       body: {

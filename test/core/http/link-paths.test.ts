@@ -14,7 +14,7 @@ describe("the paths around a link's page", () => {
     ["GET", "/approvals/link/one/two"],
     ["GET", "/approvals/link"],
   ] as const) {
-    it(`${method} ${path} takes a key`, async () => {
+    it(`${method} ${path} requires a key`, async () => {
       const body = method === "POST" ? "{}" : null;
       const headers = { "content-type": "application/json" };
       const answer = await fetch(gateway.url + path, { method, body, headers });
@@ -23,7 +23,7 @@ describe("the paths around a link's page", () => {
     });
   }
 
-  it("the page itself takes none, whatever the token", async () => {
+  it("the page itself requires none, whatever the token", async () => {
     for (const token of ["x", "x/"]) {
       const answer = await fetch(`${gateway.url}/approvals/link/${token}`);
       expect(answer.status).to.equal(404);

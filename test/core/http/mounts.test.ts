@@ -33,7 +33,7 @@ describe("plugins' routes", () => {
     return [response.status, await response.json()];
   }
 
-  it("belong to the longest prefix, and to the other one when that is switched off", async () => {
+  it("match the longest prefix, and the shorter one when its plugin is disabled", async () => {
     expect(await answer("/a")).to.deep.equal([200, { plugin: "outer" }]);
     expect(await answer("/a/b")).to.deep.equal([200, { plugin: "inner" }]);
     await gateway.disable("inner");
@@ -41,7 +41,7 @@ describe("plugins' routes", () => {
     expect(await answer("/a/b")).to.deep.equal([404, gone]);
   });
 
-  it("that there are none of are named as the client knows them, with the prefix", async () => {
+  it("that do not exist are reported with the prefix, as the client sent them", async () => {
     const none = { error: "no route GET /a/b/nothing", code: "NOT_FOUND" };
     expect(await answer("/a/b/nothing")).to.deep.equal([404, none]);
     expect(await answer("/a/b", "PUT")).to.deep.equal([
@@ -50,7 +50,7 @@ describe("plugins' routes", () => {
     ]);
   });
 
-  it("answer to the end what they began on, though their plugin goes; its signal tells them", async () => {
+  it("finish their response although the plugin is disabled; its signal notifies them", async () => {
     const slow = answer("/a/slow");
     await begun.promise;
     await gateway.disable("outer");

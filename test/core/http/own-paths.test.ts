@@ -51,7 +51,7 @@ describe("paths that only look like an id", () => {
     ["approval", (id: string) => `/approvals/${id}`],
   ] as const) {
     for (const id of NO_ID.filter((one) => !(one === "start" && what === "session"))) {
-      it(`GET ${pathOf(id.slice(0, 40))}: there is no such ${what}, without a look into the ledger`, async () => {
+      it(`GET ${pathOf(id.slice(0, 40))}: no such ${what}, without a query of the ledger`, async () => {
         const { status, body } = await answer("GET", pathOf(id));
         expect([status, JSON.parse(body)]).to.deep.equal([
           404,
@@ -61,7 +61,7 @@ describe("paths that only look like an id", () => {
     }
   }
 
-  it("session_id of the grants takes an id", async () => {
+  it("session_id of the grants must be an id", async () => {
     const { status, body } = await answer("GET", "/approvals/grants?session_id=x");
     expect(status).to.equal(400);
     expect(JSON.parse(body).error).to.equal('session_id must be the id of a session, got "x"');

@@ -11,7 +11,7 @@ describe("GET /ready", () => {
   let served: Served;
   afterEach(() => served.close());
 
-  it("is 503 with the reason and Retry-After where the ledger does not answer, and the log says why", async () => {
+  it("is 503 with the reason and Retry-After if the ledger fails, and logs the cause", async () => {
     const lines: string[] = [];
     const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
     const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });

@@ -38,7 +38,7 @@ describe("the HTTP server", () => {
     return socket;
   }
 
-  it("hangs up on who does not take an answer", async () => {
+  it("disconnects a client that does not read its response", async () => {
     const socket = await ask("/much");
     socket.pause();
     await eventually("the connection", async () => (await connections()) === 1);
@@ -46,14 +46,14 @@ describe("the HTTP server", () => {
     socket.destroy();
   });
 
-  it("lets who waits for an answer be silent", async () => {
+  it("keeps a silent client that waits for its response", async () => {
     const socket = await ask("/late");
     const [answer] = await once(socket.setEncoding("utf8"), "data");
     expect(answer).to.match(/^HTTP\/1\.1 200 /);
     socket.destroy();
   });
 
-  it("answers a request that its route gave up reading", async () => {
+  it("answers a request whose body the route stopped reading", async () => {
     const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
     socket.write("POST /given-up HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
     const [answer] = await once(socket.setEncoding("utf8"), "data");

@@ -42,7 +42,7 @@ describe("server-sent events", () => {
     expect(text.match(/^event: .*/gm)).to.deep.equal(["event: text", "event: done"]);
   });
 
-  it("say that they are not to be buffered, kept or changed on their way", async () => {
+  it("forbid buffering, caching and transformation by proxies", async () => {
     const stream = new TurnStream();
     stream.push({ type: "done", response: RESPONSE });
     const { headers } = await open(stream);
@@ -51,7 +51,7 @@ describe("server-sent events", () => {
     expect(headers.get("x-accel-buffering")).to.equal("no");
   });
 
-  it("headers go out before there is an event", async () => {
+  it("send headers before the first event", async () => {
     const stream = new TurnStream();
     const response = await open(stream);
     expect(response.status).to.equal(200);
@@ -59,7 +59,7 @@ describe("server-sent events", () => {
     expect(await response.text()).to.match(/^id: 1\nevent: done\n/);
   });
 
-  it("a reader that stands still costs no more than what lies between the two", async () => {
+  it("a stalled reader costs no more than the socket buffers", async () => {
     const stream = new TurnStream();
     const response = await open(stream, "delta");
     const piece = "x".repeat(100_000);

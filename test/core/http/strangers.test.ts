@@ -44,7 +44,7 @@ const hooks = definePlugin<object>({
   },
 });
 
-describe("what needs no key", () => {
+describe("routes that require no key", () => {
   let gateway: TestGateway;
   const clients: RawClient[] = [];
   beforeEach(async () => {
@@ -82,7 +82,7 @@ describe("what needs no key", () => {
     expect(performance.now() - begun, "ms that others waited").to.be.below(BUSY_MS);
   }
 
-  it("a login of 9.8 MB of brackets is refused by its length, and keeps nobody waiting", async () => {
+  it("a login of 9.8 MB of brackets is refused by its length, without delaying others", async () => {
     const body = `{"key":${"[".repeat(9_800_000)}`;
     const client = await open(post("/admin/login", body.length), body);
     await othersAreServed();
@@ -100,7 +100,7 @@ describe("what needs no key", () => {
     });
   }
 
-  it("a mount may take more, or less, than others", async () => {
+  it("a mount may set a larger or smaller limit", async () => {
     const size = (path: string, bytes: number, key: string | null) =>
       gateway.fetch(path, { body: "x".repeat(bytes), key, headers: { "content-type": "text/plain" } });
     expect((await size("/hooks/raw", 8 * KIB, null)).status).to.equal(200);
@@ -111,7 +111,7 @@ describe("what needs no key", () => {
     expect((await size("/own/raw", 2 * KIB + 1, "user")).status).to.equal(413);
   });
 
-  it("takes no limit that is none", async () => {
+  it("refuses an invalid limit", async () => {
     for (const bodyBytes of [0, -1, 1.5, Number.NaN]) {
       const odd = definePlugin<object>({
         name: "odd",
@@ -126,7 +126,7 @@ describe("what needs no key", () => {
     }
   });
 
-  it("bodies that are not there yet share a budget", async () => {
+  it("incomplete bodies share a budget", async () => {
     await gateway.close();
     gateway = await createTestGateway({ plugins: [hooks], config: { trusted_proxies: ["127.0.0.1"] } });
     const from = (n: number) => `X-Forwarded-For: 192.0.2.${n % 100}\r\n`;
@@ -188,14 +188,14 @@ describe("what needs no key", () => {
       expect(again.headers.get("retry-after")).to.equal("1");
     });
 
-    it("also where all guesses come at once", async () => {
+    it("also if all guesses arrive at once", async () => {
       const all = await Promise.all(
         Array.from({ length: 200 }, () => gateway.fetch("/admin/login", { body: { key: "x" }, key: null })),
       );
       expect(all.filter(({ status }) => status === 401).length).to.be.below(40);
     });
 
-    it("but not whoever has logged in, or has the admin's key", async () => {
+    it("but not for a logged-in client, or the admin's key", async () => {
       const admin = gateway.keys["admin"];
       const login = await gateway.fetch("/admin/login", { body: { key: admin }, key: null });
       const cookie = (login.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
@@ -229,7 +229,7 @@ describe("a body with a key", () => {
     });
   }
 
-  it("is refused while it comes, and keeps nobody waiting", async () => {
+  it("is refused while it arrives, without delaying others", async () => {
     const body = `{"prompt":${"[".repeat(9_800_000)}`;
     const answer = gateway.fetch("/task", { body }).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 30));
@@ -239,7 +239,7 @@ describe("a body with a key", () => {
     expect((await answer)?.status ?? 400).to.equal(400);
   });
 
-  it("shares what one key's bodies may hold while they come", async () => {
+  it("shares the budget of its key's incomplete bodies", async () => {
     const clients: RawClient[] = [];
     const head =
       `POST /task HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${gateway.keys["user"]}\r\n` +

@@ -31,7 +31,7 @@ describe("the target of a request", () => {
     "health",
     "ftp://x/",
   ]) {
-    it(`${target} is refused in the API's own shape, and nothing of it is logged`, async () => {
+    it(`${target} is refused in the API's format, and is not logged`, async () => {
       const before = gateway.logs.length;
       const answer = await get(target);
       expect(answer).to.match(/^HTTP\/1\.1 400 /);
@@ -40,7 +40,7 @@ describe("the target of a request", () => {
     });
   }
 
-  it("may name the gateway too, as proxies' clients do", async () => {
+  it("may be in absolute form, as sent to proxies", async () => {
     for (const target of ["http://x/health", "HTTP://x:3000/health?a=b", "https://[::1]/health"]) {
       expect(await get(target), target).to.match(/^HTTP\/1\.1 200 [\s\S]*"status":"ok"/);
     }
@@ -71,7 +71,7 @@ describe("the target of a request", () => {
     "/admin/logs",
     "/health",
   ]) {
-    it(`${path}: one request with thousands of parameters keeps nobody waiting`, async () => {
+    it(`${path}: one request with thousands of parameters delays no other`, async () => {
       const answer = get(`${path}?${"a&".repeat(4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
       const begun = performance.now();
@@ -82,7 +82,7 @@ describe("the target of a request", () => {
     });
   }
 
-  it("takes a hundred parameters", async () => {
+  it("accepts a hundred parameters", async () => {
     expect(await get(`/sessions?${"a&".repeat(99)}page=1`)).to.match(/^HTTP\/1\.1 200 /);
   });
 
@@ -114,7 +114,7 @@ describe("the Host of a request", () => {
   }
 
   for (const host of ["", "localhost:3000", "[::1]:3000", "way.example.", "under_score.example"]) {
-    it(`${JSON.stringify(host)} is taken`, async () => {
+    it(`${JSON.stringify(host)} is accepted`, async () => {
       const answer = await sendRaw(gateway.url, `GET /health HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
       expect(answer).to.match(/^HTTP\/1\.1 200 /);
     });

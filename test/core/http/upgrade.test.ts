@@ -36,7 +36,7 @@ describe("a request that offers another protocol", () => {
     return starts();
   }
 
-  it("is answered as if it didn't, and so is the next one on its connection", async () => {
+  it("is answered without the upgrade, and so is the next one on its connection", async () => {
     client.send(`GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
     const [first] = await answers(1);
     expect(first)
@@ -64,7 +64,7 @@ describe("a request that offers another protocol", () => {
       .and.include("You said: yyyy");
   });
 
-  it("is hung up on when it is refused, also by who holds on to the connection without a key", async () => {
+  it("is disconnected when it is refused, even if the client keeps the connection open", async () => {
     const { port, hostname } = new URL(gateway.url);
     const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     let isOver = false;
@@ -95,7 +95,7 @@ describe("a request that offers another protocol", () => {
       .and.include("Expect must be");
   });
 
-  it("is answered after what was sent before it on its connection", async () => {
+  it("is answered after earlier requests on its connection", async () => {
     const long = post("/task", '{"prompt":"one"}').replace(OFFER, "");
     client.send(`${long}GET /health HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n`);
     const [first, second] = await answers(2);
@@ -104,7 +104,7 @@ describe("a request that offers another protocol", () => {
   });
 });
 
-describe("a WebSocket handshake that is sent ahead", () => {
+describe("a pipelined WebSocket handshake", () => {
   const HANDSHAKE =
     "GET /task/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
@@ -133,7 +133,7 @@ describe("a WebSocket handshake that is sent ahead", () => {
   const starts = () => client.received.match(/HTTP\/1\.1 \d+/g);
 
   for (const path of ["/task", "/task/stream"]) {
-    it(`is made after the whole answer of ${path}, however long that is`, async () => {
+    it(`is completed after the whole response of ${path}, however long`, async () => {
       client.send(`${task(path)}${HANDSHAKE}${key()}\r\n`);
       await eventually("the handshake", () => client.received.includes("HTTP/1.1 101"));
       expect(starts()).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 101"]);
@@ -148,7 +148,7 @@ describe("a WebSocket handshake that is sent ahead", () => {
     expect(starts()).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 401"]);
   });
 
-  it("is dropped with a client that leaves before the answer, whose turn ends", async () => {
+  it("is dropped if the client disconnects before the response, whose turn ends", async () => {
     client.send(`${task()}${HANDSHAKE}${key()}\r\n`);
     await eventually("the turn", () => gateway.ran.length > 0);
     client.leave();

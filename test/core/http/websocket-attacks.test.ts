@@ -154,7 +154,7 @@ describe("hostile WebSockets", () => {
     });
   }
 
-  it("no compression is agreed on: a bomb needs one", async () => {
+  it("negotiates no compression, which a zip bomb needs", async () => {
     const client = await open(
       "user",
       "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
@@ -165,8 +165,8 @@ describe("hostile WebSockets", () => {
   });
 });
 
-describe("WebSocket messages that are not there yet", () => {
-  it("share what their key's bodies may hold", async () => {
+describe("incomplete WebSocket messages", () => {
+  it("share the budget of their key's bodies", async () => {
     await using gateway = await createTestGateway();
     const clients = await Promise.all(
       Array.from({ length: 9 }, async () => {

@@ -86,7 +86,7 @@ describe("a plan that a plugin returns", () => {
     }
   }
 
-  it("goes on with fields that the gateway does not know, frozen or not", async () => {
+  it("keeps fields that the gateway does not know, frozen or not", async () => {
     const { kernel } = await withTap("beforeExecute", () =>
       Object.freeze({ ...PLAN, model: "opus", mine: 1 }),
     );
@@ -97,7 +97,7 @@ describe("a plan that a plugin returns", () => {
     });
   });
 
-  it("is read once: a getter can't say one thing to the check and another to the engine", async () => {
+  it("is read once: a getter cannot return different values to the check and the engine", async () => {
     let reads = 0;
     const { kernel } = await withTap("spawn", () =>
       Object.defineProperty({ ...SPAWN }, "command", { get: () => `claude-${++reads}`, enumerable: true }),
@@ -106,7 +106,7 @@ describe("a plan that a plugin returns", () => {
     expect([plan.command, plan.command, reads]).to.deep.equal(["claude-1", "claude-1", 1]);
   });
 
-  it("costs nothing where it is refused: the engine is never reached", async () => {
+  it("costs nothing if it is refused: the engine is never reached", async () => {
     const broken = plugin("broken", ({ hooks }) =>
       Reflect.apply(hooks.beforeExecute.tap, undefined, [
         "odd",
@@ -129,7 +129,7 @@ describe("a plan that a plugin returns", () => {
   });
 });
 
-describe("what taps are given", () => {
+describe("the arguments of taps", () => {
   const deciding: readonly [what: string, hook: "beforeExecute" | "spawn" | "approve", change: Loose][] = [
     ["the plan", "beforeExecute", (plan) => void Object.assign(plan, { prompt: "changed" })],
     ["the turn", "beforeExecute", (_plan, turn) => void Object.assign(turn ?? {}, { keyId: "admin" })],
@@ -162,7 +162,7 @@ describe("what taps are given", () => {
     });
   }
 
-  it("can't be changed by an observer tap, which would change what others are told", async () => {
+  it("cannot be changed by an observer tap for other taps", async () => {
     const { kernel, complaints } = createKernel();
     const heard: unknown[] = [];
     const forging = plugin("forging", ({ hooks }) =>
@@ -195,7 +195,7 @@ describe("what taps are given", () => {
     expect(frozen).to.deep.equal([true]);
   });
 
-  it("is the client's answer too: an observer tap neither forges nor bills it", async () => {
+  it("cannot be forged by an observer tap, nor can its cost", async () => {
     const forging = plugin("forging", ({ hooks }) =>
       hooks.afterExecute.tap(
         "forge",
@@ -212,7 +212,7 @@ describe("what taps are given", () => {
   });
 });
 
-describe("what a tap throws", () => {
+describe("an error of a tap", () => {
   const odd: readonly [what: string, thrown: unknown][] = [
     ["an object without a prototype", Object.create(null)],
     ["an error whose message is an object", Object.assign(new Error(), { message: { code: 7 } })],

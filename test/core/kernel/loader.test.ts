@@ -44,7 +44,7 @@ describe("plugin loader", () => {
     expect(loaded.plugin.name).to.equal("weather_report");
   });
 
-  it("knows the first-party plugins that are installed, wherever the gateway is started", async () => {
+  it("lists the installed first-party plugins, wherever the gateway is started", async () => {
     writePackage("node_modules/@claudeway/plugin-weather-report", "weather_report");
     writePackage("node_modules/@claudeway/no-plugin", "no_plugin");
     const names = await new PluginLoader({ cwd: folder }).names();
@@ -60,7 +60,7 @@ describe("plugin loader", () => {
     });
   }
 
-  it("takes a path to a file, to a folder, from here or from the root", async () => {
+  it("accepts paths to files and folders, relative and absolute", async () => {
     writePackage("own", "own");
     for (const path of ["./own", "./own/index.js", join(folder, "own"), join(folder, "own/index.js")]) {
       expect((await load(path)).plugin.name).to.equal("own");
@@ -85,7 +85,7 @@ describe("plugin loader", () => {
     });
   }
 
-  it("takes a default export, one named plugin, and the default of a compiled CommonJS module", async () => {
+  it("accepts a default export, one named plugin, and the default of compiled CommonJS", async () => {
     const named = source("named").replace("export default", "export const plugin =");
     write("named.mjs", named);
     write("common.cjs", source("common").replace("export default", "exports.default ="));
@@ -97,14 +97,14 @@ describe("plugin loader", () => {
     expect((await load("./named.cjs")).plugin.name).to.equal("named");
   });
 
-  it("gives a plugin that is handed over as it is", async () => {
+  it("returns a plugin object unchanged", async () => {
     const given = plugin("given", () => {});
     const loaded = await new PluginLoader().load(given);
     expect(loaded.plugin).to.equal(given);
     expect(loaded.version).to.equal(undefined);
   });
 
-  it("refuses a first-party name behind which another plugin stands", async () => {
+  it("refuses a first-party package with another plugin's name", async () => {
     writePackage("node_modules/@claudeway/plugin-sun", "moon");
     expect(await rejectionMessage(load("sun"))).to.match(
       /^plugin sun: \S+ must export a plugin of that name, got moon$/,
@@ -194,7 +194,7 @@ describe("plugin loader", () => {
     });
   }
 
-  it("gives up an import that never ends", async () => {
+  it("aborts an import that never ends", async () => {
     const loader = new PluginLoader({ importMs: 50 });
     const started = performance.now();
     expect(await rejectionMessage(loader.load(fixture("hangs-at-import")))).to.match(

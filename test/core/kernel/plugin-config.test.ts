@@ -27,13 +27,13 @@ function check(section: Record<string, unknown>, schema = SCHEMA): unknown {
 }
 
 describe("plugin configuration", () => {
-  it("fills defaults in, takes `enabled` off and leaves what it was given as it was", () => {
+  it("fills in defaults, removes `enabled`, and does not change its argument", () => {
     const given = { enabled: true, chat_id: "-100" };
     expect(check(given)).to.deep.equal({ chat_id: "-100", mode: "topics", retries: 3 });
     expect(given).to.deep.equal({ enabled: true, chat_id: "-100" });
   });
 
-  it("freezes the plugin's copy, all the way down, and shares nothing with the operator's", () => {
+  it("freezes the plugin's copy deeply, and shares nothing with the original", () => {
     const given = { chat_id: "-100", rules: [{ tool: "Bash" }] };
     const config = compileConfigSchema("telegram", SCHEMA)(given);
     expect(Object.isFrozen(config)).to.equal(true);
@@ -75,7 +75,7 @@ describe("plugin configuration", () => {
     );
   });
 
-  it("refuses unknown keys also where the schema says nothing about them", () => {
+  it("refuses unknown keys by default", () => {
     expect(check({ anything: 1 }, { properties: { something: { type: "string" } } })).to.match(
       /unknown setting "plugins\.telegram\.anything"/,
     );
@@ -87,11 +87,11 @@ describe("plugin configuration", () => {
     expect(check({ one: "1", three: "3" }, composed)).to.match(/unknown setting "plugins\.telegram\.three"/);
   });
 
-  it("takes unknown keys where the schema says so", () => {
+  it("accepts unknown keys if the schema allows them", () => {
     expect(check({ anything: 1 }, { additionalProperties: true })).to.deep.equal({ anything: 1 });
   });
 
-  it("refuses schemas that are none, with where", () => {
+  it("refuses invalid schemas, with the position", () => {
     expect(check({}, { type: "objekt" })).to.match(
       /^plugin telegram: its configSchema must be a JSON Schema 2020-12: /,
     );
@@ -108,13 +108,13 @@ describe("plugin configuration", () => {
     );
   });
 
-  it("takes no schema that checks later: every section would pass", () => {
+  it("refuses an $async schema, with which every section would pass", () => {
     expect(check({}, { $async: true, type: "object", required: ["a"] })).to.match(
       /configSchema must be a JSON Schema 2020-12: \$async/,
     );
   });
 
-  it("takes two plugins with the same $id in their schemas", async () => {
+  it("accepts two plugins with the same $id in their schemas", async () => {
     const { kernel } = createKernel();
     const configSchema = {
       $id: "https://example.org/config.json",

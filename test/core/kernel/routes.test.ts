@@ -88,7 +88,7 @@ describe("plugin routes", () => {
     await kernel.enable({ plugins: [plugin("other", (scope) => scope.mount("/tasks", router()))] });
   });
 
-  it("carries who gets in and what the API document says", async () => {
+  it("keep the authentication and the description of a mount", async () => {
     const { kernel } = createKernel();
     const openapi = { "/": { get: {} } };
     const own = plugin("own", (scope) => {
@@ -100,7 +100,7 @@ describe("plugin routes", () => {
     expect(kernel.routes.match("/closed")).to.deep.include({ auth: "key", openapi: {} });
   });
 
-  it("refuses an auth that it does not know, a router that is none, and a prefix mounted twice", async () => {
+  it("refuses an unknown auth, an invalid router, and a prefix mounted twice", async () => {
     const { kernel } = createKernel();
     const attempt = (options: object, given: unknown = router()) =>
       rejectionMessage(

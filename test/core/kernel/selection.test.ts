@@ -16,30 +16,30 @@ describe("plugin selection", () => {
     return error instanceof Error ? error.message : "";
   };
 
-  it("puts what its section switches on first, then follows the order of the names", async () => {
+  it("orders plugins enabled by sections first, then the named ones", async () => {
     const sections = { b: {}, a: {}, demo: { enabled: true } };
     expect(await names({ plugins: [c, a, b], sections })).to.deep.equal(["demo", "c", "a", "b"]);
   });
 
-  it("takes a plugin once, however often and in whatever way it is named", async () => {
+  it("loads a plugin once, however often and in whatever way it is named", async () => {
     const folder = fixture("good");
     const plugins = [folder, folder, `${folder}/`, `${folder}/index.js`];
     expect(await names({ plugins })).to.deep.equal(["good"]);
   });
 
-  it("leaves out what is disabled, by its own name or as it was named, and does not even import it", async () => {
+  it("does not import disabled plugins, by own name or as configured", async () => {
     expect(await names({ plugins: [a, b], disabled: ["a"] })).to.deep.equal(["b"]);
     const broken = fixture("throws-at-import");
     expect(await names({ plugins: [broken, b], disabled: [broken] })).to.deep.equal(["b"]);
   });
 
-  it("switches on what its section says is on", async () => {
+  it("enables plugins by their sections", async () => {
     expect(await names({ sections: { demo: { enabled: false } } })).to.deep.equal([]);
     expect(await names({ sections: { demo: {} } })).to.deep.equal([]);
     expect(await names({ sections: { demo: { enabled: true } }, disabled: ["demo"] })).to.deep.equal([]);
   });
 
-  it("takes the section of a plugin from elsewhere by that plugin's own name", async () => {
+  it("finds the section of a third-party plugin by its own name", async () => {
     const sections = { good: { enabled: true, greeting: "hi" } };
     for (const plugins of [[fixture("good")], ["good", fixture("good")], [fixture("good"), "good"]]) {
       const [checked, ...others] = await createKernel().kernel.check({ plugins, sections });
@@ -48,7 +48,7 @@ describe("plugin selection", () => {
     }
   });
 
-  it("refuses sections and flags that name no plugin, with the nearest right name", async () => {
+  it("refuses sections and flags with unknown names, with the nearest known name", async () => {
     expect(await problem({ sections: { dmeo: { latency_ms: 5 } } })).to.match(
       /^plugins\.dmeo: unknown plugin; did you mean demo\? known plugins: .*demo.*; enable one from a package or a path/,
     );
@@ -63,7 +63,7 @@ describe("plugin selection", () => {
     );
   });
 
-  it("leaves a section alone that is off, whoever's it is", async () => {
+  it("ignores a disabled section, even of an unknown plugin", async () => {
     expect(await names({ sections: { good: { enabled: false } } })).to.deep.equal([]);
     expect(await names({ sections: { good: { greeting: "hi" } }, disabled: ["good"] })).to.deep.equal([]);
   });
@@ -81,7 +81,7 @@ describe("plugin selection", () => {
     );
   });
 
-  it("takes a name that every object has for what it is", async () => {
+  it("treats names of Object.prototype like others", async () => {
     const odd = plugin("constructor", () => {});
     const [checked] = await createKernel().kernel.check({ plugins: [odd] });
     expect(checked?.config).to.deep.equal({});

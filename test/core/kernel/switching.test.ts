@@ -31,7 +31,7 @@ async function marks({ kernel }: ReturnType<typeof createKernel>): Promise<strin
 }
 
 describe("switching plugins off and on", () => {
-  it("takes taps and routes away in one step and brings them back in their old place", async () => {
+  it("removes taps and routes in one step, and restores them in their old place", async () => {
     const test = createKernel();
     const { kernel } = test;
     const b = marker("b");
@@ -50,7 +50,7 @@ describe("switching plugins off and on", () => {
     ]);
   });
 
-  it("shows nothing of a plugin before its apply has ended", async () => {
+  it("publishes nothing of a plugin before its apply has ended", async () => {
     const { kernel } = createKernel();
     const gate = deferred();
     const slow = plugin("slow", async (scope) => {
@@ -68,7 +68,7 @@ describe("switching plugins off and on", () => {
     expect(kernel.routes.match("/slow")).to.include({ plugin: "slow" });
   });
 
-  it("runs one change after the other, whatever becomes of them", async () => {
+  it("runs changes one after another, even if one fails", async () => {
     const { kernel } = createKernel();
     const steps: string[] = [];
     const slow = (name: string, fails = false) =>
@@ -95,7 +95,7 @@ describe("switching plugins off and on", () => {
     expect(steps).to.deep.equal(names.flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  it("leaves a plugin alone that is on already", async () => {
+  it("keeps a plugin that is already enabled", async () => {
     const { kernel } = createKernel();
     let started = 0;
     const once = plugin("once", () => {
@@ -107,7 +107,7 @@ describe("switching plugins off and on", () => {
     expect(kernel.status().map(({ name }) => name)).to.deep.equal(["once", "new"]);
   });
 
-  it("finds a plugin from elsewhere again by its own name, and takes sections of the others that it knows", async () => {
+  it("finds a third-party plugin again by its own name, with sections of other known plugins", async () => {
     const { kernel } = createKernel();
     const given = marker("given");
     const sections = { good: { greeting: "hi" }, given: {} };
@@ -127,7 +127,7 @@ describe("switching plugins off and on", () => {
     );
   });
 
-  it("refuses another plugin of a name that is on, and takes it when that one is off", async () => {
+  it("refuses a second plugin with the name of an enabled one, but not of a disabled one", async () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [marker("a")] });
     expect(await rejectionMessage(kernel.enable({ plugins: [marker("a")] }))).to.match(
@@ -137,7 +137,7 @@ describe("switching plugins off and on", () => {
     await kernel.enable({ plugins: [marker("a")] });
   });
 
-  it("says which plugins there are when it is asked for one that never was", async () => {
+  it("lists the known plugins when it is asked for an unknown one", async () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [marker("reports")] });
     expect(await rejectionMessage(kernel.disable("report"))).to.equal(
@@ -205,7 +205,7 @@ describe("switching plugins off and on", () => {
     expect(steps).to.deep.equal(["slow", "checked", "disposed"]);
   });
 
-  it("turns a call away that comes to a plugin after it had to be taken down", async () => {
+  it("refuses a call to a plugin that was stopped", async () => {
     const { kernel, complaints } = createKernel({ limits: { tapMs: 300 } });
     const gate = deferred();
     // Two taps that each stay below the deadline together outlast the wait for the guard.
@@ -227,7 +227,7 @@ describe("switching plugins off and on", () => {
     );
   });
 
-  it("tells a plugin nothing more once it is off", async () => {
+  it("notifies a plugin no more once it is disabled", async () => {
     const { kernel } = createKernel();
     let heard = 0;
     const listener = plugin("p", (scope) =>
@@ -243,7 +243,7 @@ describe("switching plugins off and on", () => {
     expect(heard).to.equal(0);
   });
 
-  it("goes off and on 200 times while requests run: none fails, nothing is left", async function () {
+  it("is disabled and enabled 200 times while requests run, without failures or leaks", async function () {
     this.timeout(20_000);
     const { kernel, complaints } = createKernel();
     let open = 0;
@@ -282,7 +282,7 @@ describe("switching plugins off and on", () => {
     expect(complaints()).to.deep.equal([]);
   });
 
-  it("closes last on first off, in the middle of a start too, and takes no more changes", async () => {
+  it("closes in reverse order, even during a start, and refuses further changes", async () => {
     const { kernel } = createKernel({ limits: { applyMs: 10_000 } });
     const steps: string[] = [];
     const tidy = (name: string) => plugin(name, (scope) => scope.onDispose(() => void steps.push(name)));
@@ -322,7 +322,7 @@ describe("another configuration for a running plugin", () => {
     return { made, steps };
   };
 
-  it("is applied first, with the same prefix, and then the old instance goes", async () => {
+  it("starts the new instance with the same prefix before it stops the old one", async () => {
     const test = createKernel();
     const { made, steps } = refusing("p");
     await test.kernel.enable({ plugins: [made], sections: { p: { v: 1 } } });
@@ -351,7 +351,7 @@ describe("another configuration for a running plugin", () => {
     });
   });
 
-  it("that its schema refuses touches nothing", async () => {
+  it("that its schema refuses changes nothing", async () => {
     const { kernel } = createKernel();
     const module: { disposed: string[] } = await import(pathToFileURL(`${fixture("good")}/index.js`).href);
     module.disposed.length = 0;
@@ -376,7 +376,7 @@ describe("another configuration for a running plugin", () => {
     expect(await marks(test)).to.equal('{"v":2}');
   });
 
-  it("that an exclusive plugin fails on brings the old configuration back", async () => {
+  it("restores the old configuration if an exclusive plugin fails with it", async () => {
     const test = createKernel();
     const { made, steps } = refusing("bot", { exclusive: true });
     await test.kernel.enable({ plugins: [made], sections: { bot: { v: 1 } } });
@@ -455,7 +455,7 @@ describe("another configuration for a running plugin", () => {
 });
 
 describe("a changed selection", () => {
-  it("switches off, on and over what differs, leaves the rest alone, and takes the new order", async () => {
+  it("disables, enables and replaces what differs, keeps the rest, and applies the new order", async () => {
     const test = createKernel();
     const [a, b, c, d] = [marker("a"), marker("b"), marker("c"), marker("d")];
     await test.kernel.enable({ plugins: [a, b, c] });
@@ -476,7 +476,7 @@ describe("a changed selection", () => {
     ]);
   });
 
-  it("takes down what it leaves out last on first off", async () => {
+  it("disables what it omits in reverse order", async () => {
     const { kernel } = createKernel();
     const steps: string[] = [];
     const tidy = (name: string) => plugin(name, (scope) => scope.onDispose(() => void steps.push(name)));
@@ -486,7 +486,7 @@ describe("a changed selection", () => {
     expect(stopped).to.deep.equal(steps);
   });
 
-  it("is refused whole, with nothing touched, when anything in it is wrong", async () => {
+  it("is refused completely if anything in it is invalid", async () => {
     const test = createKernel();
     const steps: string[] = [];
     const a = plugin("a", (scope) => {
@@ -507,7 +507,7 @@ describe("a changed selection", () => {
     expect(test.kernel.hooks).to.equal(before);
   });
 
-  it("goes on after a plugin that fails, which keeps its old instance", async () => {
+  it("continues after a failing plugin, which keeps its old instance", async () => {
     const test = createKernel();
     const a = plugin("a", (scope, config) => {
       scope.hooks.spawn.tap("mark", (plan) => ({ ...plan, args: [...plan.args, "a"] }));
@@ -537,7 +537,7 @@ describe("a changed selection", () => {
     ]);
   });
 
-  it("lets a plugin take the prefix that another one gives up", async () => {
+  it("lets a plugin use a prefix that another one releases", async () => {
     const { kernel } = createKernel();
     const taking = (name: string) => plugin(name, (scope) => scope.mount("/shared", router()));
     await kernel.enable({ plugins: [taking("one")] });
@@ -546,7 +546,7 @@ describe("a changed selection", () => {
     expect(kernel.routes.match("/shared")).to.include({ plugin: "two" });
   });
 
-  it("starts a plugin again that had failed", async () => {
+  it("restarts a failed plugin", async () => {
     const { kernel } = createKernel();
     let healthy = false;
     const shaky = plugin("shaky", () => {
@@ -564,7 +564,7 @@ describe("a changed selection", () => {
 });
 
 describe("the status of plugins", () => {
-  it("says how long a start took, and shows what an operator has to know", async () => {
+  it("has the duration of the start and the notices", async () => {
     const { kernel } = createKernel({ limits: { applyMs: 5000 } });
     const slow = plugin("slow", () => pause(40), { configSchema: { properties: { port: { default: 80 } } } });
     await kernel.enable({ plugins: [slow, fixture("good")], sections: { good: { api_token: "s3cret" } } });
@@ -587,7 +587,7 @@ describe("the status of plugins", () => {
     expect(JSON.stringify(kernel.status())).to.not.include("s3cret");
   });
 
-  it("names a plugin whose apply held the event loop", async () => {
+  it("names a plugin whose apply blocked the event loop", async () => {
     const { kernel, complaints } = createKernel({ limits: { blockedMs: 30 } });
     const heavy = plugin("heavy", () => {
       const end = performance.now() + 60;
@@ -598,7 +598,7 @@ describe("the status of plugins", () => {
     expect(kernel.status()[0]?.blockedMs).to.be.at.least(60);
   });
 
-  it("says what became of an apply that was given up", async () => {
+  it("logs the outcome of an apply that missed its deadline", async () => {
     const { kernel, complaints } = createKernel({ limits: { applyMs: 20 } });
     const late = plugin("late", async () => {
       await pause(50);

@@ -16,7 +16,7 @@ import {
 } from "./kit.js";
 
 describe("interceptor taps", () => {
-  it("are asked in the order of the plugins; each gets what the one before made of it", async () => {
+  it("run in the order of the plugins; each gets the result of the previous one", async () => {
     const { kernel } = createKernel();
     const add = (name: string) =>
       plugin(name, (scope) => {
@@ -32,7 +32,7 @@ describe("interceptor taps", () => {
     expect(SPAWN.args).to.deep.equal([]);
   });
 
-  it("answer the first refusal, returned or thrown, and later ones are not asked", async () => {
+  it("stop at the first refusal, returned or thrown", async () => {
     const { kernel } = createKernel();
     const asked: string[] = [];
     const refusing = (name: string, refuse: () => Refusal | undefined) =>
@@ -57,7 +57,7 @@ describe("interceptor taps", () => {
     expect(kernel.status().map(({ faults }) => faults)).to.deep.equal([0, 0, 0]);
   });
 
-  it("become a fault that names them when they throw, reject, or throw what is no error", async () => {
+  it("become a fault with their name when they throw, reject, or throw a non-error", async () => {
     const { kernel, complaints } = createKernel();
     const boom = new Error("boom\nat once");
     const broken = plugin("broken", (scope) => {
@@ -104,7 +104,7 @@ describe("interceptor taps", () => {
     expect(performance.now() - started).to.be.within(70, 1000);
   });
 
-  it("may reject after their deadline without anybody hearing of it", async () => {
+  it("may reject after their deadline without effect", async () => {
     const { kernel } = createKernel();
     const late = plugin("late", (scope) => {
       scope.hooks.request.tapPromise("late", async () => {
@@ -139,7 +139,7 @@ describe("interceptor taps", () => {
     });
   }
 
-  it("become a fault when they return a refusal where it has to be thrown", async () => {
+  it("become a fault when they return a refusal that must be thrown", async () => {
     const { kernel } = createKernel();
     const odd = plugin("odd", (scope) => {
       Reflect.apply(scope.hooks.beforeExecute.tap, undefined, ["odd", () => new Refusal(403, "no")]);
@@ -159,7 +159,7 @@ describe("interceptor taps", () => {
     expect(await kernel.hooks.request.promise(REQUEST)).to.include({ reason: "no" });
   });
 
-  it("have the time counted that callers waited for them", async () => {
+  it("are metered by the time that callers waited for them", async () => {
     const { kernel } = createKernel();
     const slow = plugin("slow", (scope) => scope.hooks.spawn.tapPromise("slow", () => pause(40)));
     await kernel.enable({ plugins: [slow, plugin("idle", () => {})] });
@@ -171,7 +171,7 @@ describe("interceptor taps", () => {
 });
 
 describe("observer taps", () => {
-  it("cost nothing where nobody tapped", () => {
+  it("cost nothing without taps", () => {
     const { kernel } = createKernel();
     let called = false;
     kernel.hooks.event.promise = async () => {
@@ -181,7 +181,7 @@ describe("observer taps", () => {
     expect(called).to.equal(false);
   });
 
-  it("get what they are told, before tell returns", async () => {
+  it("receive events before notify returns", async () => {
     const { kernel } = createKernel();
     const heard: unknown[] = [];
     const listener = plugin("p", (scope) =>
@@ -192,7 +192,7 @@ describe("observer taps", () => {
     expect(heard).to.deep.equal([[EVENT, TURN]]);
   });
 
-  it("are bounded in flight for each plugin: more are dropped, counted, and said once", async () => {
+  it("are bounded in flight for each plugin: more are dropped, counted, and logged once", async () => {
     const { kernel, complaints } = createKernel({
       limits: { tellingInFlight: 3, tapMs: 10_000, reportEveryMs: 150 },
     });
@@ -228,7 +228,7 @@ describe("observer taps", () => {
     expect(begun, "a place that is free again is used").to.equal(4);
   });
 
-  it("free their place when they hang beyond the deadline, and say so", async () => {
+  it("free their place when they miss the deadline, and are logged", async () => {
     const { kernel, complaints } = createKernel({ limits: { tellingInFlight: 1 } });
     let begun = 0;
     const hanging = plugin("hanging", (scope) =>
@@ -284,7 +284,7 @@ describe("observer taps", () => {
     expect(kernel.status()[0]).to.include({ dropped: 1 });
   });
 
-  it("may not flood the log: what repeats is held back and counted", async () => {
+  it("cannot flood the log: repeated lines are suppressed and counted", async () => {
     const { kernel, lines } = createKernel({ limits: { reportEveryMs: 100 } });
     const broken = plugin("broken", (scope) =>
       scope.hooks.event.tap("always", () => {
@@ -304,7 +304,7 @@ describe("observer taps", () => {
     expect(kernel.status()[0]).to.include({ faults: 502 });
   });
 
-  it("leave no timer behind that keeps the process alive", async () => {
+  it("leave no timer that keeps the process alive", async () => {
     const { kernel } = createKernel({ limits: { tapMs: 60_000 } });
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
     await pause(0);
@@ -321,7 +321,7 @@ describe("observer taps", () => {
 });
 
 describe("taps on closing", () => {
-  it("are awaited one after the other; what they break is logged", async () => {
+  it("are awaited one after another; failures are logged", async () => {
     const { kernel, complaints } = createKernel();
     const heard: string[] = [];
     const tidy = plugin("tidy", (scope) => {
@@ -383,7 +383,7 @@ describe("the scope", () => {
     ]);
   });
 
-  it("offers every hook that there is", async () => {
+  it("has every hook", async () => {
     const { kernel } = createKernel();
     let offered: string[] = [];
     await kernel.enable({
@@ -420,7 +420,7 @@ describe("the scope", () => {
     expect(kernel.status()[0]?.notices).to.deep.equal(["one line"]);
   });
 
-  it("gives an error of the gateway's own, not a fault, while a plugin that decides is away", async () => {
+  it("rejects with an error of the gateway, not a fault, while an interceptor plugin is down", async () => {
     const { kernel } = createKernel();
     const gate = deferred();
     const guard = plugin(

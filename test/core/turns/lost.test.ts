@@ -35,7 +35,7 @@ describe("a turn that was lost when a gateway died", () => {
   });
   after(() => rmSync(dir, { recursive: true, force: true }));
 
-  it("is told to afterExecute at the next start, once", async () => {
+  it("is passed to afterExecute at the next start, once", async () => {
     const told: [TurnInfo, TurnOutcome][] = [];
     for (let round = 0; round < 2; round++) {
       const gateway = await bootScripted(dir, new ScriptedEngine(), [listener(told)]);
@@ -106,7 +106,7 @@ describe("a turn that had ended when a gateway was killed, before its audit line
     expect(JSON.parse(line ?? "")).to.include({ turn_id: TURN.id, claude_exit_code: 7 });
   });
 
-  it("gets none where the gateway closed: what it could not write then, it has said", async () => {
+  it("gets none if the gateway closed orderly, since it logged failed writes then", async () => {
     expect(await linesAfterStart()).to.deep.equal([]);
   });
 });

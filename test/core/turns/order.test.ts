@@ -5,7 +5,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
 
 describe("SessionOrder", () => {
-  it("lets one turn of a session in at a time, in the order in which they came", async () => {
+  it("admits one turn of a session at a time, in order of arrival", async () => {
     const order = new SessionOrder(10);
     const began: number[] = [];
     const leaves: (() => void)[] = [];
@@ -28,7 +28,7 @@ describe("SessionOrder", () => {
     await order.enter("other", never);
   });
 
-  it("one who stops waiting gets the reason, and the next still waits for those before it", async () => {
+  it("a cancelled waiter gets the reason, and the next one still waits for earlier turns", async () => {
     const order = new SessionOrder(10);
     const stop = new AbortController();
     const leave = await order.enter("s", never);
@@ -45,7 +45,7 @@ describe("SessionOrder", () => {
     await next;
   });
 
-  it("one who had stopped before it came does not hold up the line", async () => {
+  it("a waiter with an aborted signal does not block others", async () => {
     const order = new SessionOrder(10);
     expect(await order.enter("s", AbortSignal.abort("deleted")).catch((reason: unknown) => reason)).to.equal(
       "deleted",
@@ -53,7 +53,7 @@ describe("SessionOrder", () => {
     await order.enter("s", never);
   });
 
-  it("leaving twice lets one in", async () => {
+  it("leaving twice admits one", async () => {
     const order = new SessionOrder(10);
     const leave = await order.enter("s", never);
     const began: number[] = [];
@@ -64,7 +64,7 @@ describe("SessionOrder", () => {
     expect(began).to.deep.equal([2]);
   });
 
-  it("refuses who comes when so many wait, over all sessions, but not who was let in before", async () => {
+  it("refuses new turns if too many wait, but not turns admitted before", async () => {
     const order = new SessionOrder(2);
     const leave = await order.enter("one", never);
     await order.enter("other", never);

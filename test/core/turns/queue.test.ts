@@ -41,7 +41,7 @@ describe("TurnQueue", () => {
     expect([queue.running, queue.queued]).to.deep.equal([2, 0]);
   });
 
-  it("a place that is left twice is free once", async () => {
+  it("a place that is left twice is freed once", async () => {
     const { admitted, places, come, settled } = open();
     for (const name of ["a", "b", "c"]) void come(name);
     await settled();
@@ -51,7 +51,7 @@ describe("TurnQueue", () => {
     expect(admitted).to.deep.equal(["a", "b"]);
   });
 
-  it("tells each who waits where it stands, whenever that changes and only then", async () => {
+  it("reports the position to each waiter, only when it changes", async () => {
     const { places, positions, stops, come, settled } = open();
     for (const name of ["a", "b", "c", "d"]) void come(name);
     await settled();
@@ -62,7 +62,7 @@ describe("TurnQueue", () => {
     expect(Object.fromEntries(positions)).to.deep.equal({ a: [], b: [1], c: [2, 1], d: [3, 2, 1] });
   });
 
-  it("tells who is far back of a tenth, and near the front of every step", async () => {
+  it("reports changes of a tenth far back, and every change near the front", async () => {
     const queue = new TurnQueue({ maxRunning: 1, maxQueued: 1000 });
     const runs = await queue.enter("key", new AbortController().signal, () => undefined);
     const told: number[][] = [];
@@ -79,7 +79,7 @@ describe("TurnQueue", () => {
     expect(told.flat().length, "what all of them were told").to.be.at.most(60_000);
   });
 
-  it("one who stops waiting gets the reason, and its place in the line is gone", async () => {
+  it("a cancelled waiter gets the reason and leaves the queue", async () => {
     const { queue, admitted, places, refused, stops, come, settled } = open();
     for (const name of ["a", "b", "c"]) void come(name);
     stops.get("b")?.abort("timeout");
@@ -91,7 +91,7 @@ describe("TurnQueue", () => {
     expect(admitted).to.deep.equal(["a", "c"]);
   });
 
-  it("one who had stopped before it came is not let in, even where there is room", async () => {
+  it("admits no waiter whose signal was already aborted", async () => {
     const { queue } = open();
     const error = await queue.enter("key", AbortSignal.abort("deleted"), () => {}).catch((reason) => reason);
     expect(error).to.equal("deleted");
@@ -110,7 +110,7 @@ describe("TurnQueue", () => {
     });
   });
 
-  it("without a queue, a free place is given all the same", async () => {
+  it("grants a free place even without a queue", async () => {
     const { admitted, refused, come, settled } = open({ maxQueued: 0 });
     for (const name of ["a", "b"]) void come(name);
     await settled();
@@ -118,7 +118,7 @@ describe("TurnQueue", () => {
     expect([...refused.keys()]).to.deep.equal(["b"]);
   });
 
-  it("closing refuses who waits and who comes, and leaves alone who runs", async () => {
+  it("closing refuses waiting and new turns, but not running ones", async () => {
     const { queue, admitted, refused, come, settled } = open();
     for (const name of ["a", "b"]) void come(name);
     queue.close();
@@ -134,7 +134,7 @@ describe("TurnQueue", () => {
     expect(queue.running).to.equal(1);
   });
 
-  it("keys take turns: a flood of one waits behind the next of each other", async () => {
+  it("serves keys round-robin: a flood of one waits behind the others", async () => {
     const { admitted, places, come, settled } = open();
     for (const name of ["a1", "a2", "a3", "b1", "b2", "c1"]) void come(name, name[0]);
     for (let served = 0; served < 6; served++) {
@@ -153,7 +153,7 @@ describe("TurnQueue", () => {
     expect(queue.queued).to.equal(1);
   });
 
-  it("one who gave its place back goes before its key's others, and neither a full queue nor an end refuses it", async () => {
+  it("re-admits a turn before others of its key, even if the queue is full or closed", async () => {
     const { queue, admitted, places, refused, come, settled } = open({ maxQueued: 1 });
     for (const name of ["a", "b"]) void come(name);
     void come("again", "key", true);

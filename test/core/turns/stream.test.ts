@@ -34,7 +34,7 @@ function texts(frames: readonly (Frame | null)[]): unknown[] {
 }
 
 describe("TurnStream", () => {
-  it("of a turn of which only the result is kept tells whoever comes back the end, and no text twice", async () => {
+  it("of a turn with only its result left sends the end to a reader, and no text twice", async () => {
     const { response } = DONE;
     const kept = TurnStream.ofEnded({ ...response, result: "all of it" });
     expect(texts(await read(kept))).to.deep.equal(["all of it"]);
@@ -49,7 +49,7 @@ describe("TurnStream", () => {
     }
   });
 
-  it("what gathered before a reader came is one frame, with the id of the last event in it", async () => {
+  it("events before the first read become one frame, with the id of the last event", async () => {
     const stream = streamOf("one ", "two ", "three");
     stream.push(DONE);
     const frames = await read(stream);
@@ -69,7 +69,7 @@ describe("TurnStream", () => {
     expect(texts(await read(stream, { mode: "delta" }))).to.deep.equal(["one ", "two"]);
   });
 
-  it("a reader that comes back with an id goes on after it, also in the middle of a run of text", async () => {
+  it("a reader that reconnects with an id continues after it, even within text", async () => {
     const stream = streamOf("one ", "two ", "three");
     stream.push(DONE);
     expect(texts(await read(stream, { after: 2, mode: "delta" }))).to.deep.equal(["three"]);
@@ -79,7 +79,7 @@ describe("TurnStream", () => {
     expect(await read(stream, { after: 999 })).to.deep.equal([]);
   });
 
-  it("a reader waits for what comes, at its own speed", async () => {
+  it("a reader waits for new events, at its own speed", async () => {
     const stream = new TurnStream();
     const reader = stream.read({ mode: "delta", after: 0, heartbeatMs: 10_000 });
     const first = reader.next();
@@ -92,7 +92,7 @@ describe("TurnStream", () => {
     expect((await reader.next()).done).to.equal(true);
   });
 
-  it("text so far comes at most every 50 ms, and done does not wait for it", async () => {
+  it("full text is sent at most every 50 ms, and done does not wait for it", async () => {
     const stream = new TurnStream();
     const reader = stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 });
     stream.push({ type: "text", delta: "a" });
@@ -107,14 +107,14 @@ describe("TurnStream", () => {
     expect((await reader.next()).value).to.include({ event: "done" });
   });
 
-  it("silence is told as null, again and again", async () => {
+  it("silence yields null repeatedly", async () => {
     const reader = new TurnStream().read({ mode: "text", after: 0, heartbeatMs: 5 });
     expect((await reader.next()).value).to.equal(null);
     expect((await reader.next()).value).to.equal(null);
     await reader.return();
   });
 
-  it("after done there is nothing", async () => {
+  it("done is the last event", async () => {
     const stream = streamOf("one");
     stream.push(DONE);
     stream.push({ type: "text", delta: " more" });
@@ -122,7 +122,7 @@ describe("TurnStream", () => {
     expect(stream.lastId).to.equal(2);
   });
 
-  it("a long text is kept once, however many pieces and readers there are", async () => {
+  it("a long text is stored once, however many pieces and readers there are", async () => {
     const stream = new TurnStream();
     const readers = Array.from({ length: 20 }, () =>
       stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 }),

@@ -28,7 +28,7 @@ class Forgetful extends ScriptedEngine {
 }
 
 describe("a turn", () => {
-  it("is its key's alone, while it runs and when it has just ended", async () => {
+  it("belongs to its key only, while it runs and after it has ended", async () => {
     let finish: () => void = () => undefined;
     const finished = new Promise<void>((resolve) => {
       finish = resolve;
@@ -63,7 +63,7 @@ describe("a turn", () => {
   });
 });
 
-describe("what is kept of turns that have ended", () => {
+describe("the memory of ended turns", () => {
   it("does not hold their prompts", async () => {
     const dir = mkdtempSync(join(tmpdir(), "claudeway-view-"));
     const engine = new Forgetful();
@@ -83,7 +83,7 @@ describe("what is kept of turns that have ended", () => {
     }
   });
 
-  it("is counted as no less than it takes, and not as many times that", () => {
+  it("is estimated at no less than its size, and not many times more", () => {
     const before = heap();
     const streams = Array.from({ length: 200 }, (_, index) => answered(index));
     const taken = heap() - before;

@@ -27,7 +27,7 @@ describe("an Idempotency-Key", () => {
     return gateway.fetch(path, { body, headers: { "idempotency-key": key } });
   }
 
-  it("is given back by a turn that was refused: the same request may be tried again", async () => {
+  it("is released by a refused turn, so that the request can be retried", async () => {
     gateway = await createTestGateway({ plugins: [once] });
     const task = { prompt: "Hi" };
     expect((await send("/task", task, "a")).status).to.equal(429);
@@ -44,7 +44,7 @@ describe("an Idempotency-Key", () => {
     expect(gateway.ran).to.have.length(1);
   });
 
-  it("of an approval that lets a waiting turn go on stands for that turn", async () => {
+  it("of an approval that resumes a waiting turn refers to that turn", async () => {
     const replies = () => [{ tool: "Bash", input: { command: "make" } }, "made"];
     gateway = await createTestGateway({ plugins: [once], replies });
     expect((await gateway.fetch("/task", { body: { prompt: "first" } })).status).to.equal(429);
@@ -62,7 +62,7 @@ describe("an Idempotency-Key", () => {
     expect((await send(path, body, "other")).status).to.equal(400);
   });
 
-  it("is the same key however the route is written", async () => {
+  it("is the same key for any spelling of the route", async () => {
     gateway = await createTestGateway();
     const turns = new Set<string | null>();
     for (const path of ["/task", "/task/", "/Task", "/TASK/"]) {
@@ -74,7 +74,7 @@ describe("an Idempotency-Key", () => {
     expect([turns.size, gateway.ran.length]).to.deep.equal([1, 1]);
   });
 
-  it("is the same key however the id in the route is written, and another one for another route", async () => {
+  it("is the same key for any spelling of the id, and another one for another route", async () => {
     gateway = await createTestGateway();
     const { id } = await gateway.session();
     const encoded = [...id].map((one) => `%${one.charCodeAt(0).toString(16)}`).join("");

@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import { approvalModeNow, chooseApprovalMode } from "#core/approval-mode.js";
 
-describe("choosePosture", () => {
-  it("is the bypass, unless it is switched off", () => {
+describe("chooseApprovalMode", () => {
+  it("is the bypass by default", () => {
     expect(chooseApprovalMode(false, {}, 1000).approvalMode).to.equal("bypass");
     expect(chooseApprovalMode(true, {}, 1000).approvalMode).to.equal("deny");
     expect(chooseApprovalMode(true, { IS_SANDBOX: "1" }, 0).approvalMode).to.equal("deny");
   });
 
-  it("to root it is the bypass only where IS_SANDBOX is exactly 1, and else says what to do", () => {
+  it("is the bypass for root only if IS_SANDBOX is exactly 1, and else has a remedy", () => {
     expect(chooseApprovalMode(false, { IS_SANDBOX: "1" }, 0).approvalMode).to.equal("bypass");
     for (const value of [undefined, "", "0", "true", "01"]) {
       const { approvalMode, line } = chooseApprovalMode(false, { IS_SANDBOX: value }, 0);
@@ -17,7 +17,7 @@ describe("choosePosture", () => {
     }
   });
 
-  it("is told in one line", () => {
+  it("has a description in one line", () => {
     for (const choice of [
       chooseApprovalMode(true, {}, 1),
       chooseApprovalMode(false, {}, 1),
@@ -28,14 +28,14 @@ describe("choosePosture", () => {
   });
 });
 
-describe("postureNow", () => {
+describe("approvalModeNow", () => {
   const chosen = chooseApprovalMode(false, {}, 1000);
 
-  it("is what was chosen while no plugin has had a say", () => {
+  it("is the configured mode while no plugin taps approve", () => {
     expect(approvalModeNow(chosen, { approving: "never" })).to.equal("bypass");
   });
 
-  it("asks while a plugin has a say, and never falls back to the bypass after it", () => {
+  it("is ask while a plugin taps approve, and never the bypass afterwards", () => {
     expect(approvalModeNow(chosen, { approving: "now" })).to.equal("ask");
     expect(approvalModeNow(chosen, { approving: "before" })).to.equal("deny");
   });

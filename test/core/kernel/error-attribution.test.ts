@@ -36,18 +36,18 @@ describe("the attribution of an uncaught error", () => {
     ["a neighbour whose name begins alike", ["f (/gw/plugins/abc/i.js:1:1)"], undefined],
   ];
   for (const [what, frames, place] of table) {
-    it(`${what}: ${place ?? "nobody"}`, () => {
+    it(`${what}: ${place ?? "no plugin"}`, () => {
       expect(placeToBlame(withFrames(...frames), PLACES, "exception")).to.equal(place);
     });
   }
 
-  it("takes a plugin's promise for the plugin's, whoever called it", () => {
+  it("attributes a plugin's promise to the plugin, whoever called it", () => {
     const floating = withFrames("f (/gw/one.js:1:1)", CORE_FRAME);
     expect(placeToBlame(floating, PLACES, "rejection")).to.equal("/gw/one.js");
     expect(placeToBlame(withFrames(CORE_FRAME), PLACES, "rejection")).to.equal(undefined);
   });
 
-  it("takes the gateway that lies among a plugin's own packages for the gateway", () => {
+  it("attributes code of a gateway in a plugin's node_modules to the gateway", () => {
     const above = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
     expect(placeToBlame(withFrames(CORE_FRAME), [above], "exception")).to.equal(undefined);
     expect(placeToBlame(withFrames(`f (${above}/index.js:1:1)`), [above], "exception")).to.equal(above);
@@ -70,7 +70,7 @@ describe("the attribution of an uncaught error", () => {
     expect(lines.at(-1)).to.include({ plugin: "good" });
   });
 
-  it("says nothing of what is no error", () => {
+  it("ignores a thrown value that is not an error", () => {
     for (const odd of [
       "text",
       undefined,

@@ -14,7 +14,7 @@ import { createKernel, plugin } from "../kernel/kit.js";
 const ADMIN: Decider = { channel: "admin", who: "root", keyId: "root", from: "127.0.0.1" };
 const OWNER: Decider = { channel: "key", who: "ci", keyId: "ci", from: "127.0.0.1" };
 
-describe("the desk", () => {
+describe("the approval service", () => {
   let ledger: Ledger;
   let approvalService: ApprovalService;
   let lines: ApprovalAuditLine[];
@@ -76,7 +76,7 @@ describe("the desk", () => {
     return error;
   }
 
-  it("has a request in the ledger before anybody hears of it", async () => {
+  it("records a request before it is announced", async () => {
     const { approval } = await ask();
     expect(await ledger.approvals.get(approval.id)).to.deep.equal(approval);
     expect(told).to.include(`${approval.id} pending`);
@@ -105,7 +105,7 @@ describe("the desk", () => {
     }
   });
 
-  it("lets only the owner, the admin and channels decide, and only those that are named", async () => {
+  it("accepts decisions only from the owner, the admin and configured channels", async () => {
     const { approval } = await ask({ deciders: ["admin", "telegram"] });
     const other: Decider = { channel: "key", who: "eve", keyId: "eve" };
     expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, other))).code).to.equal(
@@ -131,7 +131,7 @@ describe("the desk", () => {
     ).to.equal("allowed");
   });
 
-  it("takes a changed input unless a rule denies it, and a grant is for what ran", async () => {
+  it("accepts a changed input unless a rule denies it, and grants the input that ran", async () => {
     const { approval } = await ask();
     const evil = { decision: "allow", updatedInput: { command: "evil" } } as const;
     expect((await failure(approvalService.decide(approval.id, evil, OWNER))).code).to.equal("FORBIDDEN");
@@ -146,7 +146,7 @@ describe("the desk", () => {
     expect(await granted("ls -l")).to.equal(false);
   });
 
-  it("takes no decision that makes no sense", async () => {
+  it("refuses inconsistent decisions", async () => {
     const { approval } = await ask();
     for (const decision of [
       { decision: "deny", updatedInput: {} },
@@ -160,7 +160,7 @@ describe("the desk", () => {
     expect((await approvalService.get(approval.id))?.status).to.equal("pending");
   });
 
-  it("expires by its timer, and takes no decision after that", async () => {
+  it("expires a request by its timer, and refuses later decisions", async () => {
     const { approval, settled } = await ask({ expiresSecs: 0.15 });
     const longer = await ask({ expiresSecs: 60 });
     expect((await settled).status).to.equal("expired");
@@ -170,7 +170,7 @@ describe("the desk", () => {
     expect((await approvalService.get(longer.approval.id))?.status).to.equal("pending");
   });
 
-  it("takes no decision that comes too late, though its timer has not said so yet", async () => {
+  it("refuses a late decision even before the timer has fired", async () => {
     const { approval } = await ask({ expiresSecs: 0 });
     expect((await failure(approvalService.decide(approval.id, { decision: "allow" }, OWNER))).code).to.equal(
       "CONFLICT",
@@ -178,7 +178,7 @@ describe("the desk", () => {
     expect((await approvalService.get(approval.id))?.status).to.equal("expired");
   });
 
-  it("takes a grant back for its owner and the admin only", async () => {
+  it("revokes a grant only for its owner and the admin", async () => {
     const allow = { decision: "allow", scope: "session" } as const;
     const { approval } = await ask();
     await approvalService.decide(approval.id, allow, OWNER);
@@ -190,7 +190,7 @@ describe("the desk", () => {
     expect((await failure(approvalService.revoke(id, OWNER))).code).to.equal("NOT_FOUND");
   });
 
-  it("withdraws, and what came first stands", async () => {
+  it("withdraws a request unless it was decided first", async () => {
     const one = await ask();
     expect((await approvalService.withdraw(one.approval.id)).status).to.equal("withdrawn");
     expect(
@@ -202,7 +202,7 @@ describe("the desk", () => {
     expect((await approvalService.expire(two.approval.id)).status).to.equal("allowed");
   });
 
-  it("lists by key and status, the newest first", async () => {
+  it("lists by key and status, newest first", async () => {
     const mine = await approvalService.list({ keyId: "ci", status: "withdrawn", page: 1, limit: 1 });
     expect(mine.total).to.equal(1);
     expect((await approvalService.list({ keyId: "nobody", page: 1, limit: 1 })).total).to.equal(0);

@@ -3,7 +3,7 @@ import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 
-describe("a request whose client leaves", () => {
+describe("a request whose client disconnects", () => {
   const completed: CompletedRequest[] = [];
   const listener = definePlugin({
     name: "listener",
@@ -28,7 +28,7 @@ describe("a request whose client leaves", () => {
   const statusOf = (path: string) =>
     eventually(`the end of ${path}`, () => completed.find((request) => request.path === path)?.status);
 
-  it("before its answer began is told as 499", async () => {
+  it("before the response begins is reported as 499", async () => {
     const client = new AbortController();
     const left = gateway.turn("Hello", { signal: client.signal }).catch(({ name }: Error) => name);
     await eventually("the turn", () => gateway.ran.length === 1);
@@ -37,7 +37,7 @@ describe("a request whose client leaves", () => {
     expect(await statusOf("/task")).to.equal(499);
   });
 
-  it("in the middle of it is told as what it was answered", async () => {
+  it("during the response is reported with its status", async () => {
     for await (const _ of gateway.stream("Hello")) break;
     expect(await statusOf("/task/stream")).to.equal(200);
   });

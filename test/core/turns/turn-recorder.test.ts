@@ -19,7 +19,7 @@ const ID = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
 const SILENT = pino({ level: "silent" });
 const PROCESS = { pid: 42, startTime: 4711, marker: "here" };
 
-describe("a turn's end in the books", () => {
+describe("the recorded end of a turn", () => {
   let dir: string;
   let ledger: Ledger;
   let audit: AuditLog;
@@ -54,7 +54,7 @@ describe("a turn's end in the books", () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it("is the first one that was written, which a later one is answered with", async () => {
+  it("is the first one written, which later ones get", async () => {
     const first = outcome("interrupted");
     expect(await recorder.end(first)).to.equal(first);
     expect(await recorder.end(outcome("completed"))).to.deep.equal(first);
@@ -80,10 +80,10 @@ describe("a turn's end in the books", () => {
   });
 });
 
-describe("a write that the ledger does not take", () => {
+describe("a failed write to the ledger", () => {
   const full = () => new LedgerError("the disk is full", undefined, true);
 
-  it("is tried again until it is taken", async () => {
+  it("is retried until it succeeds", async () => {
     let tries = 0;
     const write = async () => {
       if (++tries < 3) throw full();
@@ -92,7 +92,7 @@ describe("a write that the ledger does not take", () => {
     expect(await untilWritten(write, new AbortController().signal, SILENT)).to.equal(3);
   });
 
-  it("is tried once more when the gateway gives up, at once", async () => {
+  it("is retried once, at once, when the gateway closes", async () => {
     const giveUp = new AbortController();
     const error = full();
     let tries = 0;
@@ -105,7 +105,7 @@ describe("a write that the ledger does not take", () => {
     expect(tries).to.equal(5);
   });
 
-  it("is not tried again where that can't help", async () => {
+  it("is not retried if that cannot help", async () => {
     const closed = new LedgerError("the ledger is closed");
     let tries = 0;
     const write = async () => {
