@@ -31,8 +31,8 @@ export type Finding =
   /** The same, with the CLI's own guess at the output of a message that broke off. */
   | "guessed"
   /**
-   * Without the message, or the end of one, that was on its way when the turn was cut off: the CLI has neither told of it
-   * nor written it down. It says that it estimates.
+   * Without the message in progress when the turn was cut off, or its end: the CLI has neither reported nor recorded it.
+   * Marked as an estimate.
    */
   | "unheard"
   /** It came to no message of the model. */
@@ -140,7 +140,7 @@ interface KnownMessage {
 
 /**
  * Whether these tokens are the sum of the messages, of which at most `most` are missing: wholly where they are not known,
- * or with the output that their end told.
+ * or with the output that their end reported.
  */
 function isSumOf(tokens: Tokens, [first, ...others]: readonly KnownMessage[], most: number): boolean {
   if (first === undefined) return equal(tokens, NO_TOKENS);

@@ -10,10 +10,10 @@ import { type ChaosTable, compare, type SentPrompt, type TaggedUsage } from "./c
 import { Said } from "./chaos-said.js";
 
 const CLIENTS = 4;
-/** Sessions of each client, and how many turns one has before another takes its place. */
+/** Sessions of each client, and the number of turns after which one is replaced. */
 const SESSIONS = 3;
 const TURNS = 25;
-/** How long the gateway lives, in ms; it is killed and stopped in turns. */
+/** Lifetime of the gateway, in ms; it is killed and stopped alternately. */
 const LIVES_MS = [20_000, 60_000] as const;
 const COLLECT_MS = 500;
 
@@ -26,8 +26,8 @@ export interface ChaosReport {
 }
 
 /**
- * Runs tagged prompts for some minutes while processes are killed, turns are interrupted, run into timeouts and meet
- * errors, and jobs end in the background; then holds each turn in the ledger against what the model dealt for its tag.
+ * Runs tagged prompts for some minutes while processes are killed, turns are interrupted, time out and fail, and background
+ * jobs end. Then compares each turn in the ledger with the model's tokens for its tag.
  */
 export async function chaos(minutes: number, seed: number): Promise<ChaosReport> {
   const said = new Said();
@@ -48,7 +48,7 @@ export async function chaos(minutes: number, seed: number): Promise<ChaosReport>
 interface Act {
   readonly name: string;
   prompt(tag: string): string;
-  /** What a right answer is; without it there is none. */
+  /** The right answer; undefined if no answer is expected. */
   answer?(tag: string): string;
   readonly timeoutSecs?: number;
   meddle?(talk: Conversation, leave: AbortController): Promise<unknown>;
@@ -148,10 +148,10 @@ class Chaos {
   async run(): Promise<ChaosReport> {
     const clients = Promise.all(Array.from({ length: CLIENTS }, () => this.#client()));
     await Promise.all([clients, this.#endGateways(), this.#collectUntilEnd()]);
-    // What runs in the background ends, and is told of.
+    // Wait for background work to end and to be reported.
     await sleep(5000);
     await this.gateway.stop();
-    // What was lost in the last moments is booked by the next start.
+    // The next start records what was lost in the last moments.
     await this.gateway.launch();
     await this.gateway.stop();
     this.#collect();

@@ -8,8 +8,8 @@ import { median } from "./median.js";
 
 /*
  * The dashboard's answers over HTTP with a thousand turns in the ledger and with a million, and the newest page of a month
- * of logs, a megabyte of it and a gigabyte; both beside the forerunner's way, which parses every line. What the ledger
- * itself takes is in bench/ledger.ts. Run: node --import tsx bench/dashboard.ts [megabytes of the big log] [turns]
+ * of logs, with a megabyte and a gigabyte; both compared with the predecessor, which parsed every line. bench/ledger.ts
+ * measures the ledger alone. Run: node --import tsx bench/dashboard.ts [megabytes of the big log] [turns]
  */
 
 const BIG_MB = Number(process.argv[2] ?? 1024);
@@ -39,7 +39,7 @@ function lines(from: number, count: number): string {
   }).join("");
 }
 
-/** A month of one key's log; `isEnough` is told its bytes and its lines. */
+/** A month of one key's log; `isEnough` receives its bytes and lines. */
 function writeLog(isEnough: (bytes: number, count: number) => boolean): string {
   const dir = mkdtempSync(join(tmpdir(), "claudeway-bench-"));
   mkdirSync(join(dir, "a"));
@@ -72,7 +72,7 @@ async function everyLine(dir: string): Promise<number> {
   return performance.now() - started;
 }
 
-/** What the forerunner does for an overview: every line of every log, parsed and added up. */
+/** The predecessor's overview: parses and sums every line of every log. */
 async function overviewOfLines(file: string): Promise<number> {
   const { createReadStream } = await import("node:fs");
   const { createInterface } = await import("node:readline");

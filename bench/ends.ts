@@ -56,7 +56,7 @@ async function measure(idleProcesses: number): Promise<Row> {
   }
 }
 
-/** So many processes that only wait, in a process group of their own. */
+/** A number of idle processes in their own process group. */
 async function startIdle(count: number): Promise<ChildProcess | undefined> {
   if (count === 0) return undefined;
   const script = `i=0; while [ $i -lt ${count} ]; do sleep 86400 & i=$((i + 1)); done; echo there; wait`;
@@ -74,7 +74,7 @@ async function run(gateway: TestGateway): Promise<void> {
   });
   const text = await response.text();
   if (!text.includes('"success":true')) throw new Error(`/task: ${response.status} ${text}`);
-  // Not by `children()`, whose time is nobody's: the guard is the last child of the gateway.
+  // Polling must cost the gateway nothing. The guard is the last child of the gateway.
   while (childrenOf(gateway.pid) > 1) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { MACHINE } from "./machine.js";
 
 /*
- * How long `GET /health` takes while somebody tries to hold the gateway up: a stranger's login of 9.8 MB, a query of
+ * The latency of `GET /health` while a client tries to block the gateway: a login of 9.8 MB without a key, a query of
  * thousands of parameters, a tool call with endless paths, an answer that a Markdown parser is slow with; each ten times.
  * `npm run bench -- health [times]`
  */
@@ -55,9 +55,9 @@ interface Measured {
 
 const TSX = { execArgv: ["--import=tsx"] };
 const child = fork(SERVER, [], TSX);
-const gateway: Gateway = await told(child);
+const gateway: Gateway = await firstMessage(child);
 const looker = fork(LOOKER, [gateway.url], TSX);
-await told(looker);
+await firstMessage(looker);
 const results: Measured[] = [];
 try {
   for (const attempt of Object.values(ATTEMPTS)) await attempt(gateway).catch(() => undefined);
@@ -78,7 +78,7 @@ if (file !== undefined)
 if (results.some(({ p99Ms }) => p99Ms >= GOAL_MS)) process.exitCode = 1;
 
 /** The first message of a process. */
-async function told(server: ChildProcess) {
+async function firstMessage(server: ChildProcess) {
   const failed = once(server, "exit").then(([code]) => Promise.reject(new Error(`it ended with ${code}`)));
   failed.catch(() => undefined);
   const [first] = await Promise.race([once(server, "message"), failed]);

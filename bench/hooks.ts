@@ -3,7 +3,7 @@ import { Kernel } from "#core/kernel/kernel.js";
 import type { Plugin } from "#core/kernel/plugin.js";
 import { PLAN, SPAWN, TURN } from "../test/core/kernel/kit.js";
 
-/** Microseconds of processor time that one call of a hook takes. */
+/** Microseconds of processor time per call of a hook. */
 export interface HookCost {
   readonly hook: string;
   /** With one plugin; with all of them; with all of them, whose taps are asynchronous. */

@@ -9,12 +9,12 @@ import { median, medianWithin } from "./median.js";
 
 /*
  * What plugins cost by being there: gateways with 0, 1, 5 and 20 plugins that tap every hook and do nothing, on the
- * scripted engine. Each has one more that lets tool calls run, so that all of them ask: what asking takes is not the
+ * scripted engine. Each has one more that lets tool calls run, so that all of them ask: the cost of asking is not the
  * kernel's. Measured is the processor time of the whole process, the test's client in it, which is the same for
  * all of them: the difference to the gateway without plugins is what the kernel adds.
  *
- * That difference is a few hundredths of what a turn takes, so: the gateways take turns within each round, in changing
- * order, and are compared round by round; each begins with an empty nursery, so that nobody pays for another's garbage;
+ * That difference is a few hundredths of a turn's time, so: the gateways alternate within each round, in changing order,
+ * and are compared round by round; each begins with an empty nursery, so that none pays for another's garbage;
  * the median counts, and how far it can be trusted is printed beside it. The same taps in a bare loop, at the end, leave
  * all of the noise out.
  * `npm run bench -- kernel [rounds]`
@@ -125,7 +125,7 @@ async function measure(gateway: TestGateway): Promise<Sample> {
   };
 }
 
-/** Milliseconds of processor time that one of a batch takes. */
+/** Milliseconds of processor time per item of a batch. */
 async function cpuMs(work: () => Promise<unknown>): Promise<number> {
   collectGarbage();
   const before = process.cpuUsage();

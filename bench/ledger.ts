@@ -5,7 +5,7 @@ import { ANSWER, bigShape, type Filled, fill, LAST_DAY, newTurn, outcomeOf, SMAL
 import { median } from "./median.js";
 
 /*
- * What the ledger takes with a thousand turns in it and with a million: the same questions with answers of the same
+ * The ledger's latency with a thousand and with a million turns: the same queries with results of the same
  * size. Run: node --import tsx bench/ledger.ts [turns of the big one]
  */
 

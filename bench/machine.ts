@@ -1,4 +1,4 @@
 import { availableParallelism, cpus } from "node:os";
 
-/** What the figures were taken on. */
+/** The machine of the measurements. */
 export const MACHINE = `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores, Node ${process.version}`;

@@ -4,7 +4,7 @@ import { eventually } from "../test/e2e/poll.js";
 import { cliProcesses, type Held, inMb, probe, WITH_PROBE } from "./probe.js";
 
 /*
- * What the gateway's own process holds: with many idle sessions against none, and over many turns.
+ * Memory of the gateway's own process: with many idle sessions compared to none, and over many turns.
  * `npm run bench -- memory [sessions] [turns]`
  */
 

@@ -5,7 +5,7 @@ import type { TestGateway } from "../test/e2e/gateway.js";
 /** The option that switches the probe on. */
 export const WITH_PROBE = ["--enable-plugin", fileURLToPath(new URL("./probe", import.meta.url))];
 
-/** What the gateway's own process holds, after a collection. */
+/** Resources of the gateway's own process after a garbage collection. */
 export interface Held {
   /** Bytes of memory in RAM. */
   readonly rss: number;

@@ -2,7 +2,7 @@ import { MACHINE } from "./machine.js";
 import { inMb } from "./probe.js";
 import { type SoakReport, soak } from "./soak.js";
 
-/* `npm run soak [minutes] [seed]`: a mixed load; ends with 1 if anything was not as it should be. */
+/* `npm run soak [minutes] [seed]`: a mixed load; exits with 1 if anything went wrong. */
 
 const [minutes = 20, seed = Date.now() % 1_000_000] = process.argv.slice(2).map(Number);
 process.stdout.write(`${MACHINE}; ${minutes} min, seed ${seed}\n`);

@@ -11,12 +11,12 @@ const MAX_PROCESSES = 6;
 const CLIENTS = 6;
 const SAMPLES = 40;
 
-/** What a mixed load did, and what was left of it. */
+/** The result of a mixed load. */
 export interface SoakReport {
   readonly minutes: number;
   /** How often each kind of thing was done. */
   readonly done: Readonly<Record<string, number>>;
-  /** Answers that were not as they should be; none, if all is well. */
+  /** Wrong answers; empty on success. */
   readonly wrong: readonly string[];
   readonly mostProcesses: number;
   readonly maxProcesses: number;
@@ -96,7 +96,7 @@ class Soak {
     }
   }
 
-  /** What clients do; what comes more often stands more often. */
+  /** Actions of clients; frequent ones are listed several times. */
   readonly #acts: readonly (readonly [string, () => Promise<void>])[] = [
     ...Array.from({ length: 8 }, () => ["turn", () => this.#turn("[[words 30]]")] as const),
     ...Array.from(
@@ -120,7 +120,7 @@ class Soak {
     return talk;
   }
 
-  /** Takes a session that nobody else uses at the moment. */
+  /** Reserves a session that no other client uses. */
   async #withTalk(act: (talk: Conversation) => Promise<void>): Promise<void> {
     const free = this.#talks.filter((talk) => !this.#busy.has(talk));
     if (free.length === 0) return void (await sleep(20));
@@ -136,7 +136,7 @@ class Soak {
   #turn(prompt: string): Promise<void> {
     return this.#withTalk(async (talk) => {
       const { status, body } = await talk.say(prompt);
-      // Its process may be the one that another client kills.
+      // Another client may kill its process.
       const killed = body.success === false && /process|ended|exit|signal/i.test(body.error ?? "");
       if (status !== 200 || !(body.success || killed)) this.#refuse("turn", status, body);
     });
@@ -256,7 +256,7 @@ class Soak {
       if (sums.estimated > 0) estimated++;
       else if (JSON.stringify(sums.tokens) !== JSON.stringify(sumOfDealt(dealt))) {
         const both = `${JSON.stringify(sums.tokens)}, dealt ${JSON.stringify(sumOfDealt(dealt))}`;
-        this.#wrong.push(`money of ${id}: booked ${both}`);
+        this.#wrong.push(`money of ${id}: recorded ${both}`);
       }
     }
     const [open] = await this.#ledger.query("SELECT count(*) AS n FROM turns WHERE end IS NULL");

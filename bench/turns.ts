@@ -18,7 +18,7 @@ import { median } from "./median.js";
  */
 
 const PAIRS = Number(process.argv[2] ?? 20);
-/** A burst by hand takes a while. */
+/** A burst without the gateway is slow. */
 const BURSTS = Number(process.argv[3] ?? PAIRS);
 const AT_ONCE = 24;
 const PROMPT = "[[words 20]]";
@@ -153,7 +153,7 @@ interface Pair {
   readonly cliMs: number;
 }
 
-/** Takes the two times, in ms, again and again. */
+/** Measures both times, in ms, repeatedly. */
 async function alternate(
   ours: () => Promise<number>,
   theirs: () => Promise<number>,
@@ -220,7 +220,7 @@ async function firstStreamEvent(args: readonly string[]): Promise<number> {
       if (text.includes('"type":"stream_event"')) firstMs ??= performance.now() - start;
     },
   );
-  if (firstMs === undefined) throw new Error("the CLI told no stream_event");
+  if (firstMs === undefined) throw new Error("the CLI sent no stream_event");
   return firstMs;
 }
 

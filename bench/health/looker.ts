@@ -14,8 +14,8 @@ const [url = ""] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let times: number[] = [];
 
-process.on("message", (told) => {
-  if (told === "end") process.send?.(times);
+process.on("message", (command) => {
+  if (command === "end") process.send?.(times);
   times = [];
 });
 process.on("disconnect", () => process.exit());

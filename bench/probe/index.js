@@ -6,7 +6,7 @@ import Router from "@koa/router";
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc");
 
-/** Tells what the gateway's own process holds, after a collection: bytes, handles, open files. */
+/** Reports the resources of the gateway's own process after a garbage collection: bytes, handles, open files. */
 export default {
   name: "probe",
   apiVersion: 1,

@@ -61,9 +61,9 @@ export async function fire(served: Served, shot: Shot): Promise<Round> {
 }
 
 async function cpuOf(child: ChildProcess): Promise<number> {
-  const told = once(child, "message");
+  const message = once(child, "message");
   child.send("cpu");
-  const [{ cpu }] = await told;
+  const [{ cpu }] = await message;
   return cpu.user + cpu.system;
 }
 

@@ -2,8 +2,8 @@ import { query, type SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import { findClaude } from "#engine-claude/executable.js";
 
 /*
- * The same turns straight on the Agent SDK, in a process of its own: each message from the parent is a prompt; told back
- * is the processor time used so far, in µs, when its result is there. `sdk.ts <folder>`
+ * The same turns directly on the Agent SDK, in its own process. Each message from the parent is a prompt; the reply, sent with
+ * the result, is the processor time used so far, in µs. `sdk.ts <folder>`
  */
 
 const [cwd = "."] = process.argv.slice(2);

@@ -23,7 +23,7 @@ import { bareRoutes } from "./bare.js";
 import { BARE, GATEWAY, LIMIT_BYTES, type Rung, SECRET } from "./rungs.js";
 
 /*
- * One rung of the ladder, in a process of its own: listens, tells its port, and how much processor time it has used.
+ * One rung of the ladder, in its own process: listens, and reports its port and its processor time.
  * `server.ts <rung> <folder>`
  */
 

@@ -73,9 +73,9 @@ export async function turnCost(gateway: TestGateway, rounds: number): Promise<Tu
 
 /** One turn on the SDK; resolves to the processor time that its process has used so far, in µs. */
 async function sdkTurn(sdk: ChildProcess): Promise<number> {
-  const told = once(sdk, "message");
+  const message = once(sdk, "message");
   sdk.send(PROMPT);
-  const [{ cpuUs }] = await told;
+  const [{ cpuUs }] = await message;
   return cpuUs;
 }
 
