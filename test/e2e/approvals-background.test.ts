@@ -5,7 +5,7 @@ import { bash } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
-describe("approvals of what goes on in the background", () => {
+describe("approvals of background work", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.dispose());
 
@@ -31,7 +31,7 @@ describe("approvals of what goes on in the background", () => {
     await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
   });
 
-  it("a call that was asked about before the main turn ended waits on", async function () {
+  it("keeps a call waiting that was asked about before the main turn ended", async function () {
     this.timeout(60_000);
     gateway = await startAsking();
     const session = await newSession(gateway);
@@ -44,7 +44,7 @@ describe("approvals of what goes on in the background", () => {
     await eventually("the file", () => read(session, "late.txt") === "from-the-subagent");
   });
 
-  it("holds such a call for as long as it may be held, and denies it then", async function () {
+  it("holds such a call for the maximum time, and then denies it", async function () {
     this.timeout(60_000);
     gateway = await startAsking({ allow: RULE, max_hold_secs: 2 });
     const session = await newSession(gateway);

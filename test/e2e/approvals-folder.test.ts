@@ -18,7 +18,7 @@ function scripts(workdir: string): { readonly above: string; readonly below: str
   return files;
 }
 
-describe("approvals count in the folder that the shell stands in", function () {
+describe("approvals are valid in the shell's current directory", function () {
   this.timeout(120_000);
 
   describe("session grants", () => {
@@ -36,7 +36,7 @@ describe("approvals count in the folder that the shell stands in", function () {
       return approval;
     }
 
-    it("asks again for the same command in another folder, and says which", async () => {
+    it("asks again for the same command in another folder, and names the folder", async () => {
       const session = await newSession(gateway);
       const { above, below } = scripts(session.workdir);
       expect((await allow(session, SCRIPT, "session")).cwd).to.equal(session.workdir);

@@ -22,7 +22,7 @@ import { eventually } from "./poll.js";
 const LIVE = asking({ live_wait_secs: 60 });
 const PARKS = asking({ live_wait_secs: 0.2 });
 
-describe("approvals, and everything killed at once", function () {
+describe("approvals after a kill of all processes", function () {
   this.timeout(180_000);
   let gateway: TestGateway;
   before(async () => {
@@ -43,7 +43,7 @@ describe("approvals, and everything killed at once", function () {
     await gateway.launch(options);
   }
 
-  it("while a call is asked live: withdrawn and told, listed with its lost turn, and it can be approved yet, once", async () => {
+  it("while a call is pending live: withdrawn, listed with its lost turn, and approvable once", async () => {
     await relaunch(LIVE);
     const session = await newSession(gateway);
     const answer = prompt(gateway, session, "[[write a.txt A]]").catch(() => undefined);
@@ -80,7 +80,7 @@ describe("approvals, and everything killed at once", function () {
       ["with the plugin", PARKS],
       ["without it, with the bypass on", BYPASS],
     ] as const) {
-      it(`after ${decision} was told and not heard: the call never runs, and the next prompt does (${later})`, async () => {
+      it(`after ${decision} was sent but not received: the call never runs, the next prompt does (${later})`, async () => {
         await relaunch(PARKS);
         const session = await newSession(gateway);
         const { approval, turnId } = await park(gateway, session, "[[write a.txt A]]");
@@ -97,7 +97,7 @@ describe("approvals, and everything killed at once", function () {
     }
   }
 
-  it("after it has run: it does not run again, and the next prompt is not held up for long", async () => {
+  it("after it has run: it does not run again, and the next prompt is not delayed for long", async () => {
     await relaunch(PARKS);
     const session = await newSession(gateway);
     const { approval, turnId } = await park(gateway, session, "[[write a.txt A]] [[write b.txt B]]");

@@ -40,7 +40,7 @@ describe("approvals, parked", function () {
     const when = restart ? "after kill -9 and a restart" : "in the same gateway";
 
     describe(when, () => {
-      it("parks: says so, lets the process go, and books what it cost so far", async () => {
+      it("parks: answers, ends the process, and records the cost so far", async () => {
         const session = await newSession(gateway);
         const { answer, approval, turnId } = await park(gateway, session, "[[say first]] [[write a.txt A]]");
         expect(answer).to.include({ success: false });
@@ -121,7 +121,7 @@ describe("approvals, parked", function () {
         expect(result?.result).to.include('"Which way?"="left"');
       });
 
-      it("the session deleted meanwhile: withdrawn, nothing runs, the money stays", async () => {
+      it("the session deleted meanwhile: withdrawn, nothing runs, the cost stays recorded", async () => {
         const session = await newSession(gateway);
         const { answer, approval, turnId } = await park(gateway, session, "[[write a.txt A]]");
         if (restart) await killAndRestart();
@@ -136,7 +136,7 @@ describe("approvals, parked", function () {
     });
   }
 
-  it("a task parks and goes on too, by POST /session/:id/approve", async () => {
+  it("a task parks and resumes too, by POST /session/:id/approve", async () => {
     const parked = await gateway.request<{ session_id: string; pending_approval?: { tool_use_id: string } }>(
       "/task",
       {
@@ -151,7 +151,7 @@ describe("approvals, parked", function () {
     expect(read({ id, workdir: gateway.workdir }, "task.txt")).to.equal("T");
   });
 
-  it("while it is parked new prompts are refused with the request, or withdraw it", async () => {
+  it("while it is parked, new prompts are refused with the request's id, or withdraw it", async () => {
     const session = await newSession(gateway);
     const { approval, turnId } = await park(gateway, session, "[[write a.txt A]]");
     const refused = await prompt(gateway, session, "[[say next]]");
@@ -191,7 +191,7 @@ describe("approvals, parked", function () {
     await gateway.launch(asking({ live_wait_secs: 0.2 }));
   });
 
-  it("expires by the timer, and at the start, and the turn goes on denied", async () => {
+  it("expires by the timer or at the start, and the turn resumes with a denial", async () => {
     await gateway.stop();
     await gateway.launch(asking({ live_wait_secs: 0.2, expires_secs: 6 }));
     const [one, two] = [await newSession(gateway), await newSession(gateway)];
@@ -209,7 +209,7 @@ describe("approvals, parked", function () {
     expect([read(one, "a.txt"), read(two, "a.txt")]).to.deep.equal([undefined, undefined]);
   });
 
-  it("a call that was decided before a kill -9 and not carried out is carried out by the next gateway, once", async () => {
+  it("a call that was decided before a kill -9 but did not run is run by the next gateway, once", async () => {
     const session = await newSession(gateway);
     const { approval, turnId } = await park(gateway, session, "[[write a.txt A]]");
     // A CLI that hears late has not asked again by the time of the kill, however busy the machine is.
@@ -225,7 +225,7 @@ describe("approvals, parked", function () {
     expect(resultsOf(gateway, session, approval.tool_use_id)).to.have.length(1);
   });
 
-  it("a gateway that closes parks what is asked live, and the next one goes on with it", async () => {
+  it("a closing gateway parks live requests, and the next one resumes them", async () => {
     await gateway.stop();
     await gateway.launch(asking({ live_wait_secs: 60 }));
     const session = await newSession(gateway);
@@ -255,7 +255,7 @@ describe("approvals, parked", function () {
     await gateway.launch(asking({ live_wait_secs: 0.2 }));
   });
 
-  it("a CLI that hears late of whoever decides waits for that: nothing is run by its own rules meanwhile", async () => {
+  it("a CLI waits for a late decider: nothing runs by its own rules meanwhile", async () => {
     const [withdrawn, denied] = [await newSession(gateway), await newSession(gateway)];
     await park(gateway, withdrawn, "[[write a.txt A]]");
     await gateway.request(`/session/${withdrawn.id}/interrupt`, { body: {} });

@@ -6,7 +6,7 @@ import { KEYS, TestGateway } from "./gateway.js";
 /** Denies what needs permission, with no plugin that could have an answer. */
 const DENYING = { env: { IS_SANDBOX: "1" }, args: ["--no-permissions-bypass"], config: "" };
 
-describe("approving after the fact what was not the key's to decide", function () {
+describe("approving afterwards what the key may not decide", function () {
   this.timeout(120_000);
   let gateway: TestGateway;
   beforeEach(async () => {
@@ -48,7 +48,7 @@ describe("approving after the fact what was not the key's to decide", function (
     expect(written).to.equal(undefined);
   });
 
-  it("refuses a call on which rules broke", async () => {
+  it("refuses a call whose rules failed", async () => {
     const { body, answer, written } = await approvedLater("[[write THROW.txt x]]", "THROW.txt");
     expect(body.permission_denials).to.have.length(1);
     expect(answer.status).to.equal(403);

@@ -111,13 +111,13 @@ describe("several calls in one message", function () {
     });
   }
 
-  describe("and nobody decides in time", () => {
+  describe("without a decision in time", () => {
     before(async () => {
       await gateway.stop();
       await gateway.launch(asking({ live_wait_secs: 5 }));
     });
 
-    it("two at once: the first is denied and told to come again, the last parks and runs once", async () => {
+    it("two at once: the first is denied with the advice to repeat it, the last parks and runs once", async () => {
       const { session, answer, requests } = await askReads(2);
       const { body } = await answer;
       expect(body.pending_approval?.id).to.equal(requests[1]?.id);
@@ -132,7 +132,7 @@ describe("several calls in one message", function () {
       expect(resultsOf(gateway, session, requests[1]?.tool_use_id ?? "")).to.have.length(1);
     });
 
-    it("three at once, one of them decided live, in each place: each as decided, none lost", async () => {
+    it("three at once, one of them decided live, at each position: each as decided, none lost", async () => {
       for (const live of [0, 1, 2]) {
         const { names, answer, requests } = await askReads(3);
         await decide(gateway, requests[live]?.id ?? "", { decision: "allow" });
@@ -185,7 +185,7 @@ describe("several calls in one message", function () {
       expect([read(session, "a.txt"), read(session, "b.txt")]).to.deep.equal(["A", "B"]);
     });
 
-    it("beside a call that the CLI itself refuses: denied, since it can't be kept", async () => {
+    it("beside a call that the CLI itself refuses: denied, since it cannot be kept", async () => {
       const session = await newSession(gateway);
       const calls = [
         { tool: "Write", input: { file_path: "a.txt", content: "A" } },
@@ -197,7 +197,7 @@ describe("several calls in one message", function () {
       expect(read(session, "a.txt")).to.equal(undefined);
     });
 
-    it("beside a subagent that works: parks when that is done", async () => {
+    it("beside a working subagent: parks when the subagent is done", async () => {
       const session = await newSession(gateway);
       writeFileSync(join(session.workdir, "a.txt"), "content of a");
       const { body } = await prompt(

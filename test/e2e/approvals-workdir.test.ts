@@ -109,7 +109,7 @@ function marksOf(session: TestSession): string[] {
   return MARKS.filter((name) => read(session, `ran-${name}`) !== undefined);
 }
 
-describe("a workdir that wants to decide for itself", function () {
+describe("a workdir with its own permission settings", function () {
   this.timeout(180_000);
   let gateway: TestGateway;
   before(async () => {
@@ -117,7 +117,7 @@ describe("a workdir that wants to decide for itself", function () {
   });
   after(() => gateway.dispose());
 
-  it("is a danger: with the bypass on, and nobody asking, all of that runs", async () => {
+  it("is dangerous with the bypass: everything runs without asking", async () => {
     const open = await TestGateway.start(BYPASS);
     try {
       const session = await newSession(open);
@@ -165,7 +165,7 @@ describe("a workdir that wants to decide for itself", function () {
     expect(JSON.stringify(gateway.model.requests())).not.to.include("imported-by-CLAUDE.md");
   });
 
-  it("the same where the plugin is switched off: calls are denied, never bypassed again", async () => {
+  it("denies calls after the plugin is disabled, and never bypasses", async () => {
     await gateway.stop();
     const { env } = BYPASS;
     await gateway.launch({ env, config: "[plugins.approval]\nenabled = true\nlive_wait_secs = 60\n" });

@@ -79,7 +79,7 @@ describe("approvals, decided live", function () {
     expect([read(session, "a.txt"), read(session, "b.txt")]).to.deep.equal([undefined, "B"]);
   });
 
-  it("session scope: exactly this call runs again unasked, in this session, until it is revoked", async () => {
+  it("session scope: identical calls run without asking in this session, until revoked", async () => {
     const session = await newSession(gateway);
     const write = "[[write a.txt A]]";
     const first = prompt(gateway, session, write);
@@ -145,7 +145,7 @@ describe("approvals, decided live", function () {
     expect(gateway.stderr).to.include("the rules broke");
   });
 
-  it("streams tell of the request and of its end", async () => {
+  it("streams report the request and its end", async () => {
     const session = await newSession(gateway);
     const response = await gateway.fetch(`/session/${session.id}/stream`, {
       body: { prompt: "[[write a.txt A]]" },
@@ -335,7 +335,7 @@ describe("approvals, decided live", function () {
       }
     });
 
-    it("takes no altered or foreign token, and its key is the owner's alone", async () => {
+    it("refuses an altered or foreign token; only the owner can read its key", async () => {
       const session = await newSession(gateway);
       const answer = prompt(gateway, session, "[[write a.txt A]]");
       const { id } = await onlyPending(gateway, session);
@@ -349,7 +349,7 @@ describe("approvals, decided live", function () {
       await answer;
     });
 
-    it("refuses what is no form, or too large, and goes on", async () => {
+    it("refuses a body that is not a form or is too large, and continues", async () => {
       const session = await newSession(gateway);
       const answer = prompt(gateway, session, "[[write a.txt A]]");
       const link = await linkOf((await onlyPending(gateway, session)).id);
@@ -374,7 +374,7 @@ describe("approvals, decided live", function () {
     });
   });
 
-  it("gives its place in the queue back while it waits", async () => {
+  it("releases its place in the queue while it waits", async () => {
     const narrow = await startAsking({ live_wait_secs: 25 });
     try {
       await narrow.stop();

@@ -42,7 +42,7 @@ describe("POST /session/:id/approve", () => {
       key,
     });
 
-  it("runs exactly the two approved calls, of four that the model makes again", async () => {
+  it("runs exactly the two approved calls of four that the model repeats", async () => {
     const talk = await Conversation.start(gateway);
     const file = (name: string) => join(talk.workdir, name);
     const [a, b, other] = [file("a.txt"), file("b.txt"), file("other.txt")];
@@ -101,7 +101,7 @@ describe("POST /session/:id/approve", () => {
     expect(readFileSync(file, "utf8")).to.equal("ran\n");
   });
 
-  it("says so when the model does not make an approved call again, and lets it be approved once more", async () => {
+  it("reports an approved call that the model does not repeat, and lets it be approved again", async () => {
     const talk = await Conversation.start(gateway);
     const file = join(talk.workdir, "log.txt");
     const denied = idsOf((await talk.say(callsOf([append(file)]))).body.permission_denials);
@@ -144,7 +144,7 @@ describe("POST /session/:id/approve", () => {
     expect(readFileSync(file, "utf8")).to.equal("ran\n");
   });
 
-  it("takes the id of a one-shot task too, and counts its money there", async () => {
+  it("accepts the id of a one-shot task too, and records the cost there", async () => {
     const file = join(gateway.workdir, "task.txt");
     const task = await gateway.request<TurnResponse>("/task", { body: { prompt: callsOf([append(file)]) } });
     const id = task.body.session_id;

@@ -45,7 +45,7 @@ describe("the audit log", () => {
     expect(Math.abs(Date.parse(line.timestamp) - Date.now())).to.be.below(60_000);
   });
 
-  it("tells how each turn ended", async function () {
+  it("records how each turn ended", async function () {
     this.timeout(90_000);
     const turns: Record<string, () => Promise<unknown>> = {};
     const talks: Record<string, Conversation> = {};
@@ -81,7 +81,7 @@ describe("the audit log", () => {
     expect(await of("killed")).to.include({ success: false, claude_exit_code: null, cost_estimated: true });
   });
 
-  it("has a line for each request, in the folder of its key, and keeps strangers apart", async () => {
+  it("has a line for each request in its key's folder, unauthenticated ones apart", async () => {
     await gateway.request("/sessions?page=1", { key: KEYS.bob });
     await gateway.request("/session/nope", { key: KEYS.bob });
     await gateway.request("/sessions", { key: null });
@@ -116,7 +116,7 @@ describe("the audit log", () => {
     }
   });
 
-  it("is in files of the month that nobody else may read, and holds no prompt", async () => {
+  it("is in monthly files that only the owner can read, without prompts", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 1]] a secret of mine");
     await lineOf((await talk.ended()).id);

@@ -20,7 +20,7 @@ describe("processes with background work", () => {
   const reasonsOf = ({ background_lost }: { background_lost?: LostTask[] }) =>
     background_lost?.map(({ reason }) => reason);
 
-  it("are neither idled out nor sent away for others, and are idle again after it", async function () {
+  it("are not ended as idle or for others, and are idle again afterwards", async function () {
     this.timeout(60_000);
     gateway = await start("idle_secs = 1\nmax_processes = 2\nmax_running = 2\n");
     const [held, other, third] = [
@@ -50,7 +50,7 @@ describe("processes with background work", () => {
     expect(gateway.stdout + gateway.stderr).to.contain("background work was stopped before it finished");
   });
 
-  it("are kept up to a number of one key's: those that came first", async function () {
+  it("are kept up to a number per key: those that began first", async function () {
     this.timeout(60_000);
     gateway = await start("idle_secs = 1\nmax_background_per_key = 1\n");
     const first = await Conversation.start(gateway);

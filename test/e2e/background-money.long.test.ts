@@ -21,7 +21,7 @@ const LATER: Readonly<Record<string, string>> = {
   ),
 };
 
-describe("money of what the CLI goes on with by itself", () => {
+describe("the cost of turns that the CLI begins by itself", () => {
   let gateway: TestGateway;
   beforeEach(async () => {
     gateway = await TestGateway.start(optionsWith(1));

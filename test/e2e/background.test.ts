@@ -51,7 +51,7 @@ describe("answers beside background work", () => {
     ["an orderly restart", "SIGTERM", "shutdown"],
     ["kill -9", "SIGKILL", "restart"],
   ] as const) {
-    it(`belong to their prompts after ${how}, and tell what was lost`, async function () {
+    it(`belong to their prompts after ${how}, and report what was lost`, async function () {
       this.timeout(120_000);
       gateway = await TestGateway.start(options(60));
       const talk = await Conversation.start(gateway);
@@ -157,7 +157,7 @@ describe("answers beside background work", () => {
     await checkSums(talk);
   });
 
-  it("are told, with all that happens, to whoever listens to the session", async function () {
+  it("are sent, with all events, to subscribers of the session", async function () {
     this.timeout(120_000);
     gateway = await TestGateway.start(options(60));
     const talk = await Conversation.start(gateway);

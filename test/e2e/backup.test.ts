@@ -31,7 +31,7 @@ describe("claudeway backup", () => {
   const run = (...args: string[]) => runToEnd(args, gateway.dir, { CLAUDE_WORKDIR: gateway.workdir });
   const at = (...names: string[]) => join(gateway.dir, ...names);
 
-  it("of a gateway under load is whole, and has all that was acknowledged before", async () => {
+  it("of a gateway under load is complete, with everything acknowledged before", async () => {
     const acknowledged: string[] = [];
     let loaded = true;
     const worker = async () => {
@@ -94,7 +94,7 @@ describe("claudeway backup", () => {
     expect(again.body).to.include({ success: true });
   });
 
-  it("is made of a ledger at rest, and of one that a crash left", async () => {
+  it("can be made of a closed ledger, and after a crash", async () => {
     await gateway.stop("SIGKILL");
     expect((await run("backup", "crashed.sqlite")).code).to.equal(0);
     expect(await integrityOf(at("crashed.sqlite"))).to.equal("ok");
@@ -107,7 +107,7 @@ describe("claudeway backup", () => {
     await gateway.launch();
   });
 
-  it("replaces nothing, and says in one line what is in the way", async () => {
+  it("replaces nothing, and reports obstacles in one line", async () => {
     await run("backup", "first.sqlite");
     const sum = checksum(at("first.sqlite"));
     truncateSync(at("copy-1.sqlite"), 8192);
@@ -144,7 +144,7 @@ describe("claudeway backup", () => {
     expect(checksum(at("first.sqlite"))).to.equal(sum);
   }).timeout(60_000);
 
-  it("lets no file out of the data folder", async () => {
+  it("writes no file outside the data folder", async () => {
     await run("backup", "evil.sqlite");
     const { DatabaseSync } = await loadSqlite();
     const copy = new DatabaseSync(at("evil.sqlite"));

@@ -1,11 +1,11 @@
 import { BAD_BYTES, BAD_FRAMES, BAD_INPUTS, type BadInput, COUNT, type Section } from "./bad-inputs.js";
 
-/** The page docs/bad-inputs.md, made of the table that the tests go through. */
+/** The page docs/bad-inputs.md, generated from the table that the tests use. */
 export function badInputsPage(): string {
   return [
-    "# Bad inputs, and what they get",
+    "# Invalid requests and their errors",
     "",
-    `${COUNT} requests that are refused, each with its exact answer. A test sends every one of them to a running gateway, and another holds this page against that test's table; \`npm run generate:docs\` writes it. The error's code is the one of its status ([docs/api.md](api.md#errors)).`,
+    `${COUNT} refused requests, each with its exact error. A test sends all of them to a running gateway. \`npm run generate:docs\` writes this page from the table of that test. The status determines the code of an error ([docs/api.md](api.md#errors)).`,
     ...BAD_INPUTS.flatMap(sectionLines),
     ...bytesLines(),
     ...frameLines(),
@@ -29,7 +29,7 @@ function bytesLines(): string[] {
   const rows = BAD_BYTES.map(({ bytes, shown, status, error }) =>
     row(code(shown ?? escaped(bytes)), String(status), code(error)),
   );
-  return ["", "## Bytes that are no request", "", "| bytes | status | `error` |", "|---|---|---|", ...rows];
+  return ["", "## Malformed requests", "", "| bytes | status | `error` |", "|---|---|---|", ...rows];
 }
 
 function frameLines(): string[] {
@@ -37,7 +37,7 @@ function frameLines(): string[] {
     row(code(shown ?? String(frame)), error === undefined ? "" : code(error), String(close)),
   );
   const head =
-    "The first message on `GET /task/ws`; the answer is an `error` event, and the socket is closed.";
+    "The first message on `GET /task/ws`. The response is an `error` event, and the socket is closed.";
   return ["", "## WebSocket", "", head, "", "| message | `data` | close code |", "|---|---|---|", ...rows];
 }
 
@@ -49,7 +49,7 @@ function shownOf({ sent }: BadInput): string {
       : sent.authorization && code(`Authorization: ${sent.authorization}`),
     sent.upgrade && "a WebSocket handshake",
     ...Object.entries(sent.headers ?? {}).map(([name, value]) => code(`${name}: ${value}`)),
-    // Which body a refused key came with says nothing.
+    // The body is irrelevant if the key was refused.
     sent.authorization === undefined && sent.body !== undefined && code(textOf(sent.body)),
   ];
   return parts.filter((part) => part).join(", ");

@@ -62,7 +62,7 @@ describe("bad inputs", () => {
     });
   }
 
-  describe("bytes that are no request", () => {
+  describe("bytes that are not a request", () => {
     for (const { bytes, status, code, error } of BAD_BYTES) {
       it(`${JSON.stringify(bytes.slice(0, 80))}: ${status}`, async () => {
         const answer = parseAnswer(await sendRaw(gateway.url, bytes));
@@ -87,7 +87,7 @@ describe("bad inputs", () => {
     }
   });
 
-  it("none of them came to the model, or went wrong in the gateway", async () => {
+  it("reach neither the model nor cause an internal error", async () => {
     expect(gateway.model.requests()).to.have.length(asked);
     expect(gateway.stderr).to.equal("");
     expect((await gateway.request("/sessions", { key: SECRET })).body).to.include({ total: 1 });

@@ -360,10 +360,10 @@ const HEADERS: readonly BadInput[] = [
 
 /** Every kind of request that is refused. */
 export const BAD_INPUTS: readonly Section[] = [
-  { title: "Who asks", inputs: CALLERS },
-  { title: "Where to", inputs: PATHS },
-  { title: "What kind of body", inputs: BODIES },
-  { title: "What is in it", inputs: FIELDS },
+  { title: "Authentication", inputs: CALLERS },
+  { title: "Routes", inputs: PATHS },
+  { title: "Format of the body", inputs: BODIES },
+  { title: "Fields of the body", inputs: FIELDS },
   { title: "Query parameters", inputs: PARAMETERS },
   { title: "Headers", inputs: HEADERS },
 ];

@@ -227,7 +227,7 @@ describe("a start that is refused", () => {
     });
   }
 
-  it("a CLI that is too old, as check tells it", async () => {
+  it("a CLI that is too old, reported by check", async () => {
     const path = join(dir, "c");
     writeFileSync(path, `${SCRIPT}echo "2.1.300 (Claude Code)"`);
     chmodSync(path, 0o755);
@@ -273,7 +273,7 @@ describe("a start that is refused", () => {
 });
 
 describe("a second gateway on the same data folder", () => {
-  it("is refused, and the first goes on", async () => {
+  it("is refused, and the first continues", async () => {
     const gateway = await TestGateway.start();
     try {
       const { code, stdout, stderr } = await runToEnd(["--port", "0"], gateway.dir, {

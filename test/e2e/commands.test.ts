@@ -21,7 +21,7 @@ describe("claudeway check beside the gateway that runs", () => {
     return stdout.split("\n").find((line) => / port /.test(line));
   };
 
-  it("knows the port for its own", async () => {
+  it("recognises its own port", async () => {
     const { port } = new URL(gateway.url);
     expect(await check(port)).to.match(
       new RegExp(`^ok +port +127\\.0\\.0\\.1:${port} is in use by this gateway \\(pid ${gateway.pid}\\)$`),
@@ -42,7 +42,7 @@ describe("claudeway check beside the gateway that runs", () => {
 });
 
 describe("a gateway without keys, and without a terminal", () => {
-  it("writes the generated key to a file of its user's alone, which the log names", async () => {
+  it("writes the generated key to a private file, which the log names", async () => {
     const gateway = await TestGateway.start();
     try {
       await gateway.stop();
@@ -75,7 +75,7 @@ echo "$@ in $CLAUDE_CONFIG_DIR, keys: \${WRAPPER_KEYS:-none}"
 exit 3
 `;
 
-  it("runs the login of the gateway's CLI in the gateway's environment, and ends as that does", async () => {
+  it("runs the CLI's login in the gateway's environment, with its exit status", async () => {
     const claude = join(gateway.dir, "claude-script");
     writeFileSync(claude, SCRIPT);
     chmodSync(claude, 0o755);

@@ -67,7 +67,7 @@ describe("a gateway that is killed", () => {
   });
   afterEach(() => gateway.dispose());
 
-  it("at 30 moments under load has lost nothing that it acknowledged, and bills nothing twice", async function () {
+  it("at 30 moments under load loses nothing acknowledged, and bills nothing twice", async function () {
     this.timeout(500_000);
     const random = randomFrom(20_260_312);
     const acknowledged: Acknowledged[] = [];
@@ -128,7 +128,7 @@ describe("a gateway that is killed", () => {
     if (turns.every(({ end }) => end !== "lost")) expect(sum).to.deep.equal(dealt);
   }
 
-  it("between any two writes of a turn books the turn once, with what was delivered", async function () {
+  it("records the turn once with its delivered usage, between any two writes", async function () {
     this.timeout(300_000);
     const prompt = `[[words 3]] ${bash("node -e 'setTimeout(()=>{},150)'")} [[words 4]]`;
     // What was written of each lost turn. Whoever looks on may be too slow for a write: then it is tried again.
@@ -172,7 +172,7 @@ describe("a gateway that is killed", () => {
     await Promise.all(talks.map(checkMoney));
   });
 
-  it("books a lost turn once, however often it starts again", async function () {
+  it("records a lost turn once, however often it restarts", async function () {
     this.timeout(60_000);
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[words 5]] [[hang]]").catch(() => undefined);

@@ -18,7 +18,7 @@ describe("a gateway that drains", () => {
     await eventually("the signal's line", () => gateway.stderr.includes("SIGTERM: closing"));
   }
 
-  it("answers what is asked about, and says that it is not ready", async () => {
+  it("answers other requests, and reports that it is not ready", async () => {
     gateway = await TestGateway.start(BYPASS);
     expect((await gateway.request("/ready", { key: null })).body).to.deep.equal({ status: "ready" });
     const session = await newSession(gateway);
@@ -69,7 +69,7 @@ describe("a gateway that drains", () => {
     expect(again.body).to.include({ success: true });
   });
 
-  it("takes decisions; what waited for one goes on with the next start", async () => {
+  it("accepts decisions; waiting turns resume at the next start", async () => {
     const asks = asking({ live_wait_secs: 60, deny: "^$", allow: "^Bash" });
     gateway = await TestGateway.start(asks);
     const busy = gateway.request("/task", { body: { prompt: LONG_CALL } });

@@ -71,7 +71,7 @@ describe("the edge", () => {
   }
 
   describe("slow clients", () => {
-    it("408 for who says nothing, and for headers that come byte by byte", async () => {
+    it("408 for a silent client, and for headers sent byte by byte", async () => {
       const silent = await open(20);
       const slow = await open(20, "GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ");
       const dripping = slow.map((client) => client.drip("x", 100));
@@ -79,7 +79,7 @@ describe("the edge", () => {
       await Promise.all(dripping);
     });
 
-    it("408 for a body that comes byte by byte, with and without its length", async () => {
+    it("408 for a body sent byte by byte, with and without its length", async () => {
       const known = await open(10, `${HEAD}Content-Length: 1000\r\n\r\n{"prompt":"`);
       const chunked = await open(10, `${HEAD}Transfer-Encoding: chunked\r\n\r\n`);
       const dripping = [
@@ -90,7 +90,7 @@ describe("the edge", () => {
       await Promise.all(dripping);
     });
 
-    it("a stranger's slow body is not waited for", async () => {
+    it("an unauthenticated slow body is not waited for", async () => {
       const [client] = await open(1, "POST /task HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
       await eventually("the answer", () => client?.answer.status === 401);
       await client?.closed;
@@ -109,7 +109,7 @@ describe("the edge", () => {
       await sent;
     });
 
-    it("413 for a body without an end, 401 for a stranger's; both are hung up on", async () => {
+    it("413 for an endless body, 401 for an unauthenticated one; both are disconnected", async () => {
       const stranger = "POST /task HTTP/1.1\r\nHost: x\r\n";
       const clients = [
         {
@@ -138,7 +138,7 @@ describe("the edge", () => {
       );
     });
 
-    it("more connections than allowed are hung up on, and leave room again", async () => {
+    it("excess connections are closed, and later ones are accepted again", async () => {
       const clients = await open(150);
       await eventually("some hung up on", () => clients.filter(({ isClosed }) => isClosed).length >= 30);
       expect(clients.filter(({ isClosed, received }) => isClosed && received === "").length).to.be.within(
@@ -149,8 +149,8 @@ describe("the edge", () => {
     });
   });
 
-  describe("clients that make no sense", () => {
-    it("answers of requests sent ahead come in order", async () => {
+  describe("malformed requests", () => {
+    it("responses to pipelined requests come in order", async () => {
       const asked = "GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\n\r\n";
       const [client] = await open(1, asked.repeat(200));
       await eventually("every answer", () => (client?.received.match(/HTTP\/1\.1 /g) ?? []).length === 400);
@@ -160,7 +160,7 @@ describe("the edge", () => {
       client?.leave();
     });
 
-    it("garbage behind an answer is 400", async () => {
+    it("garbage after a response is 400", async () => {
       const [client] = await open(1, "GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
       await eventually("the answer", () => client?.received.includes('"ok"'));
       client?.send("\0\0\0 what?\r\n\r\n");
@@ -168,7 +168,7 @@ describe("the edge", () => {
       expect(client?.received.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(["HTTP/1.1 200", "HTTP/1.1 400"]);
     });
 
-    it("garbage behind a stream ends it, and never gets into it", async () => {
+    it("garbage after a stream ends it, and never enters it", async () => {
       const body = JSON.stringify({ prompt: "[[words 3]] [[hang]]" });
       const [client] = await open(
         1,
@@ -182,7 +182,7 @@ describe("the edge", () => {
       await eventually("the turn ended", async () => (await gateway.children()).length === 0);
     });
 
-    it("a chunk that is none is 400, extensions without an end are 413", async () => {
+    it("an invalid chunk is 400, endless extensions are 413", async () => {
       const [broken, extended] = await open(2, `${HEAD}Transfer-Encoding: chunked\r\n\r\n`);
       broken?.send("zz\r\n");
       extended?.send(`1;${"x".repeat(40_000)}\r\nx\r\n`);
@@ -190,7 +190,7 @@ describe("the edge", () => {
       await answered(extended ?? expect.fail(), [413, "PAYLOAD_TOO_LARGE"]);
     });
 
-    it("who goes away in the middle of an upload leaves nothing behind", async () => {
+    it("a client that disconnects during an upload leaves nothing behind", async () => {
       for (let round = 0; round < 5; round++) {
         const clients = await open(60, `${HEAD}Content-Length: 60000\r\n\r\n${PIECE}`);
         for (const client of clients) client.leave();
@@ -210,7 +210,7 @@ describe("10,000 connections opened and left", function () {
   });
   after(() => gateway.dispose());
 
-  it("cost bounded memory, others are served meanwhile, and in time they are hung up on", async () => {
+  it("cost bounded memory, do not block others, and are closed in time", async () => {
     await isServed(gateway);
     const before = { files: files(gateway), memory: memory(gateway) };
     const clients: RawClient[] = [];

@@ -40,7 +40,7 @@ async function running(tag: string): Promise<number[]> {
 describe("ends", () => {
   let gateway: TestGateway;
 
-  describe("of a turn whose tool has a child in front and one behind", () => {
+  describe("of a turn whose tool has a foreground and a background child", () => {
     before(async () => {
       gateway = await TestGateway.start(SANDBOX);
     });

@@ -37,7 +37,7 @@ describe("turns that fail", () => {
     await childrenGone(gateway, 6000);
   });
 
-  it("a failing model in a stream: done tells the same", async () => {
+  it("a failing model in a stream: done has the same", async () => {
     const events = await gateway.events("/task/stream", { body: { prompt: "[[fail 400 no]]" } });
     expect(events.map(({ event }) => event)).to.deep.equal(["done"]);
     const answer: TurnResponse = JSON.parse(events[0]?.data ?? "{}");
@@ -54,7 +54,7 @@ describe("turns that fail", () => {
     expect(body.cost_usd).to.be.greaterThan(0);
   });
 
-  it("a timeout: 408, the CLI and its tools gone, the turn booked with its cost", async () => {
+  it("a timeout: 408, the CLI and its tools end, the cost is recorded", async () => {
     const { status, body, headers } = await gateway.request("/task", {
       body: { prompt: LONG_CALL, timeout_secs: 5 },
     });
@@ -67,7 +67,7 @@ describe("turns that fail", () => {
     expect(line["duration_ms"]).to.be.within(5000, 11_000);
   });
 
-  it("a timeout in a stream: done with what was said so far and the code", async () => {
+  it("a timeout in a stream: done with the text so far and the code", async () => {
     const events = await gateway.events("/task/stream", {
       body: { prompt: "[[words 3]] [[hang]]", timeout_secs: 5 },
     });
@@ -82,7 +82,7 @@ describe("turns that fail", () => {
     await childrenGone(gateway, 6000);
   });
 
-  it("a client that leaves: the CLI and its tools gone, the turn booked", async () => {
+  it("a client that disconnects: the CLI and its tools end, the turn is recorded", async () => {
     const leaving = new AbortController();
     const answer = gateway.fetch("/task", { body: { prompt: LONG_CALL }, signal: leaving.signal });
     answer.catch(() => undefined);
@@ -115,13 +115,13 @@ describe("turns that fail", () => {
     );
   });
 
-  it("the gateway has nothing to complain of", () => {
+  it("the gateway logs no errors", () => {
     expect(gateway.stderr).to.not.match(/"level":"(error|fatal)"/);
   });
 });
 
 describe("a CLI that can't work", () => {
-  it("no login: 200 with what the CLI says, in JSON and in a stream", async () => {
+  it("no login: 200 with the CLI's message, in JSON and in a stream", async () => {
     const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined } });
     try {
       const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });

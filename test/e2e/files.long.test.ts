@@ -53,7 +53,7 @@ describe("a file of 2 GiB", function () {
     },
   });
 
-  it("goes up and down whole, in bounded memory", async () => {
+  it("is uploaded and downloaded completely, in bounded memory", async () => {
     const expected = createHash("sha256");
     const before = residentOf(gateway.pid);
     most = before;

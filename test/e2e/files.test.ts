@@ -46,7 +46,7 @@ describe("GET, PUT, DELETE /session/:id/files", function () {
     expect(headers.get("accept-ranges")).to.equal("bytes");
   });
 
-  it("writes a file whole, with the folders above it, for a turn to read", async () => {
+  it("writes a complete file, with its parent folders, for a turn to read", async () => {
     const answer = await gateway.request(url("in/deep/data%20%C3%A9.txt"), {
       method: "PUT",
       body: "content",
@@ -62,7 +62,7 @@ describe("GET, PUT, DELETE /session/:id/files", function () {
     expect(await (await get("empty")).text()).to.equal("");
   });
 
-  it("takes whatever it is called, JSON too, and leaves its bytes alone", async () => {
+  it("accepts any name, JSON too, and does not change the bytes", async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     const answer = await fetch(gateway.url + url("any.bin"), {
       method: "PUT",
@@ -147,7 +147,7 @@ describe("GET, PUT, DELETE /session/:id/files", function () {
       });
     }
 
-    it("gives 304 for the version that the client has, and never a part of another one", async () => {
+    it("returns 304 for the client's version, and never a part of another one", async () => {
       const etag = (await get("digits")).headers.get("etag") ?? "";
       // `fetch` asks for a fresh copy beside it.
       const request = { method: "GET", path: url("digits"), headers: { "if-none-match": etag } };

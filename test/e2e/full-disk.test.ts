@@ -39,7 +39,7 @@ describe("a disk that is full when a turn ends", () => {
     return { answer, ended, state, dealt: () => talk.dealt().slice(before) };
   }
 
-  it("holds the answer back until the turn is in the books", async function () {
+  it("delays the response until the turn is recorded", async function () {
     this.timeout(60_000);
     const { answer, state, dealt } = await turnOnFullDisk();
     await sleep(1500);
@@ -59,7 +59,7 @@ describe("a disk that is full when a turn ends", () => {
     expect(turn, "after a crash").to.deep.include({ state: "completed", result: body });
   });
 
-  it("gives no answer that is not in the books when the gateway stops", async function () {
+  it("sends no unrecorded response when the gateway stops", async function () {
     this.timeout(60_000);
     const { answer } = await turnOnFullDisk();
     gateway.signal("SIGTERM");
@@ -69,7 +69,7 @@ describe("a disk that is full when a turn ends", () => {
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("writes the end when there is room again before the gateway has stopped", async function () {
+  it("records the end when space is freed before the gateway has stopped", async function () {
     this.timeout(60_000);
     const { answer } = await turnOnFullDisk();
     disk.makeRoom();

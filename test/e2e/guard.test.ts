@@ -76,7 +76,7 @@ describe("the guard", () => {
     expect(talk.dealt(), "messages that were asked for").to.have.length(messages);
   });
 
-  it("lets a suspended gateway be, however long it is silent", async () => {
+  it("ignores a suspended gateway, however long it is silent", async () => {
     const talk = await Conversation.start(gateway);
     const turn = talk.say(bash("node -e 'setTimeout(()=>{},3000)'; echo done"));
     await eventually("the turn", () => talk.dealt().length > 0);
@@ -96,7 +96,7 @@ describe("the guard", () => {
     expect(startTimeOf(pid)).to.equal(startTime);
   });
 
-  it("holds nothing of the gateway's but a pipe, and is small", async () => {
+  it("inherits only a pipe of the gateway, and is small", async () => {
     const pid = await guard();
     expect(readProcess(pid, "environ")).to.equal("");
     expect(readProcess(pid, "cmdline")).to.not.include(KEYS.admin);
@@ -112,7 +112,7 @@ describe("the guard", () => {
     expect(Number(memory)).to.be.below(MAX_MEMORY_KB);
   });
 
-  it("is replaced when it dies, and the next one knows what runs", async () => {
+  it("is replaced when it dies, and the next one knows the running processes", async () => {
     const { turn } = await callAfterCall();
     const first = await guard();
     process.kill(first, "SIGKILL");

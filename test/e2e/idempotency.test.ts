@@ -6,7 +6,7 @@ import { type Answer, TestGateway } from "./gateway.js";
 import { LedgerFile } from "./ledger-file.js";
 import { eventually } from "./poll.js";
 
-describe("a turn asked for again with its Idempotency-Key", () => {
+describe("a repeated request with an Idempotency-Key", () => {
   let gateway: TestGateway;
   let ledger: LedgerFile;
   before(async () => {
@@ -59,7 +59,7 @@ describe("a turn asked for again with its Idempotency-Key", () => {
     expect(conflict.status).to.equal(409);
   });
 
-  it("that was killed in the middle is that one, lost: it is not run and not billed again", async () => {
+  it("returns a turn that was lost in a kill, without running or billing it again", async () => {
     const session = await startSession();
     const path = `/session/${session}`;
     const prompt = "[[words 5]] [[hang]]";
@@ -83,7 +83,7 @@ describe("a turn asked for again with its Idempotency-Key", () => {
     expect((await gateway.request(`/turns/${turn.id}`)).body).to.include({ state: "lost" });
   });
 
-  it("as a stream is picked up where it was left, also by who comes back after the kill", async () => {
+  it("resumes as a stream, also after a kill", async () => {
     const headers = { "idempotency-key": "k3" };
     const body = { prompt: "[[words 30]]", stream: "delta" };
     const events = await gateway.events("/task/stream", { body, headers });

@@ -24,7 +24,7 @@ function prompt(): string {
 /** The files that tell how far the turn is: the third message's call is the subagent's. */
 const REACHED: Readonly<Record<number, string>> = { 1: "call-1", 2: "call-2", 3: "call-4", 4: "call-4" };
 
-describe("the money of a turn whose gateway is killed", function () {
+describe("the cost of a turn whose gateway is killed", function () {
   this.timeout(120_000);
   let gateway: TestGateway;
   before(async () => {
@@ -71,7 +71,7 @@ describe("the money of a turn whose gateway is killed", function () {
     }
   }
 
-  it("is what the CLI saved, where it went on to its end without a guard", async () => {
+  it("is what the CLI saved, if it ran to its end without a guard", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 2]]");
     const before = talk.dealt().length;

@@ -28,7 +28,7 @@ describe("live processes", () => {
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("are kept where every call is asked about too, and each turn answers for its own calls", async function () {
+  it("are kept in ask mode too, and each turn decides its own calls", async function () {
     this.timeout(120_000);
     gateway = await startAsking();
     const session = await newSession(gateway);
@@ -46,7 +46,7 @@ describe("live processes", () => {
     expect(await own()).to.deep.equal(process);
   });
 
-  it("go on in a new process when theirs was killed between turns, with exact sums", async function () {
+  it("continue in a new process when theirs was killed between turns, with exact totals", async function () {
     this.timeout(180_000);
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
@@ -67,7 +67,7 @@ describe("live processes", () => {
     expect((await talk.view()).cost_estimated).to.equal(undefined);
   });
 
-  it("are never given to a turn when they hang: another one takes over", async function () {
+  it("are never used for a turn when they hang: another one replaces them", async function () {
     this.timeout(120_000);
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
@@ -80,7 +80,7 @@ describe("live processes", () => {
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("are never more than max_processes, and those idle longest make room", async function () {
+  it("never exceed max_processes, and those idle longest are evicted", async function () {
     this.timeout(240_000);
     gateway = await TestGateway.start({
       config: "[engine]\nmax_processes = 2\nmax_running = 2\nspares = 2\n",
@@ -114,7 +114,7 @@ describe("live processes", () => {
     expect((await cliProcesses(gateway)).length).to.equal(0);
   });
 
-  it("started ahead for tasks are used once, by one caller, under the task's own id", async function () {
+  it("prewarmed for tasks are used once, by one caller, under the task's own id", async function () {
     this.timeout(120_000);
     gateway = await TestGateway.start();
     await gateway.request("/task", { body: { prompt: "[[words 2]]" } });
@@ -124,7 +124,7 @@ describe("live processes", () => {
     expect(gateway.model.dealt().at(-1)?.sessionId).to.equal(id);
   });
 
-  it("started ahead are not left over by requests that come to nothing", async function () {
+  it("prewarmed are not leaked by refused requests", async function () {
     this.timeout(120_000);
     gateway = await TestGateway.start({
       args: ["--enable-plugin", REFUSES],
@@ -154,7 +154,7 @@ describe("live processes", () => {
     expect(await cliProcesses(gateway)).to.have.length(1);
   });
 
-  it("started ahead keep no task waiting that they do not fit", async function () {
+  it("prewarmed do not delay tasks that they do not fit", async function () {
     this.timeout(180_000);
     gateway = await TestGateway.start({ config: "[engine]\nspares = 1\n" });
     const tasks = new Set<string>();
@@ -252,7 +252,7 @@ describe("the queue", () => {
     await Promise.allSettled(flooding);
   });
 
-  it("refuses what is too much, keeps to a key's own limit, and tells positions", async function () {
+  it("refuses excess turns, applies a key's own limit, and reports positions", async function () {
     this.timeout(120_000);
     gateway = await TestGateway.start({
       config: "[engine]\nmax_running = 4\nmax_queued = 1\n[keys.bob]\nmax_running = 1\n",

@@ -47,7 +47,7 @@ describe("a conversation that is lost", () => {
     expect(talk.dealt(), "what the model was asked").to.have.length(1);
   }
 
-  it("is reported, and nothing is run", async () => {
+  it("is reported, and no turn runs", async () => {
     await loseOverRestart();
     const headers = { "idempotency-key": talk.id };
     const answer = await talk.say("[[recall]]", { headers });
@@ -69,12 +69,12 @@ describe("a conversation that is lost", () => {
     expectLost(JSON.parse(events[0]?.data ?? "{}"));
   });
 
-  it("is reported also where the session's process lives on", async () => {
+  it("is reported even if the session's process is still alive", async () => {
     loseTranscripts();
     expectLost((await talk.say("[[recall]]")).body);
   });
 
-  it("begins anew under the same id with restart_conversation, and stays", async () => {
+  it("restarts under the same id with restart_conversation", async () => {
     await loseOverRestart();
     expectLost((await talk.say("[[recall]]")).body);
     const { body } = await restart("[[recall]]");
@@ -89,7 +89,7 @@ describe("a conversation that is lost", () => {
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("begins anew in a stream, too", async () => {
+  it("restarts in a stream, too", async () => {
     await loseOverRestart();
     const body = { prompt: "[[recall]]", restart_conversation: true };
     const events = await gateway.events(`${talk.path}/stream`, { body });
@@ -97,12 +97,12 @@ describe("a conversation that is lost", () => {
     expect(done).to.include({ success: true, result: "I remember 0 earlier prompts: []" });
   });
 
-  it("is none where the transcript is there: restart_conversation changes nothing", async () => {
+  it("is not reported if the transcript exists: restart_conversation has no effect", async () => {
     const remembers = 'I remember 1 earlier prompt: ["[[say first]]"]';
     expect((await restart("[[recall]]")).body.result).to.equal(remembers);
   });
 
-  it("is none after /clear, when there is nothing to lose", async () => {
+  it("is not reported after /clear, when there is nothing to lose", async () => {
     expect((await talk.say("/clear")).body.success).to.equal(true);
     await loseOverRestart();
     const { body } = await talk.say("[[recall]]");

@@ -11,7 +11,7 @@ describe("GET /session/:id/messages of a session that asks", function () {
   });
   after(() => gateway.dispose());
 
-  it("shows a turn that was parked and went on as one", async () => {
+  it("shows a parked and resumed turn as one", async () => {
     const session = await newSession(gateway);
     const { approval, turnId } = await park(gateway, session, "[[say first]] [[write a.txt A]] [[say last]]");
     await decide(gateway, approval.id, { decision: "allow" });

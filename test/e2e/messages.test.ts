@@ -124,7 +124,7 @@ describe("GET /session/:id/messages", function () {
     expect(turns[0] && said(turns[0])).to.deep.equal(["user: [[words 2]]", "assistant: word1 word2"]);
   });
 
-  it("tells a session without a word from one whose transcript is lost", async () => {
+  it("distinguishes an empty session from one with a lost transcript", async () => {
     const talk = await Conversation.start(gateway);
     expect(await messagesOf(talk.id)).to.include({ transcript: "none", total: 0 });
     await talk.say("[[words 1]]");

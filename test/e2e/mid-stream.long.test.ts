@@ -2,7 +2,7 @@ import { TestGateway } from "./gateway.js";
 import { check, ERROR_PLACES, ERROR_STAGES, prepare, STATUSES } from "./mid-stream.js";
 import { forEach, optionsWith } from "./money-kit.js";
 
-describe("money of errors in mid stream", () => {
+describe("the cost of errors in mid stream", () => {
   let gateway: TestGateway;
   afterEach(() => gateway.dispose());
 

@@ -21,7 +21,7 @@ describe("a model that is changed inside a session", () => {
 
   const lastModel = () => talk.dealt().at(-1)?.model;
 
-  it("is the session's from then on, also after a restart", async () => {
+  it("applies to the session from then on, also after a restart", async () => {
     expect(lastModel()).to.match(/sonnet/);
     expect((await talk.say("/model opus")).body.success).to.equal(true);
     expect((await talk.view()).model).to.equal("opus");
@@ -54,7 +54,7 @@ describe("a model that is changed inside a session", () => {
     expect(await count("opus")).to.equal(opus);
   });
 
-  it("stays where the model is not known, or only asked about", async () => {
+  it("is kept if the new model is unknown, or only queried", async () => {
     for (const prompt of ["/model nonsense", "/model", "/model help"]) {
       await talk.say(prompt);
       expect((await talk.view()).model, prompt).to.equal("sonnet");
@@ -63,7 +63,7 @@ describe("a model that is changed inside a session", () => {
     expect(lastModel()).to.match(/sonnet/);
   });
 
-  it("stays where the gateway is killed after it", async () => {
+  it("is kept if the gateway is killed afterwards", async () => {
     await talk.say("/model opus");
     await gateway.stop("SIGKILL");
     await gateway.launch();

@@ -163,7 +163,7 @@ describe("money", () => {
   }
 });
 
-describe("money of what is more than one message", () => {
+describe("the cost of turns with several messages", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start(optionsWith(5));

@@ -51,7 +51,7 @@ describe("the OpenAPI document", function () {
       expect(problems.wrong).to.deep.equal([]);
     });
 
-    it(`${what}: every operation says what it is and has a name of its own`, () => {
+    it(`${what}: every operation has a description and a unique name`, () => {
       const { operations } = new Contract(document());
       const ids = operations.map(({ place }) => place.node["operationId"]);
       expect(new Set(ids).size).to.equal(operations.length);
@@ -61,7 +61,7 @@ describe("the OpenAPI document", function () {
       }
     });
 
-    it(`${what}: every reference leads somewhere, and no word of ours is left in a schema`, () => {
+    it(`${what}: every reference resolves, and no custom keyword is left in a schema`, () => {
       const contract = new Contract(document());
       for (const ref of referencesIn(document())) {
         expect(ref).to.match(/^#\//);
@@ -83,7 +83,7 @@ describe("the OpenAPI document", function () {
     expect(pathsOf(OWN_CONTRACT.operations)).to.have.members([...inCode, "GET /task/ws"]);
   });
 
-  it("takes the methods that the gateway takes", async () => {
+  it("lists the methods that the gateway accepts", async () => {
     for (const path of new Set(OWN_CONTRACT.operations.map((operation) => operation.path))) {
       if (path === "/task/ws") continue;
       const { headers } = await gateway.request(path.replace(/\{\w+\}/, "some-id"), { method: "PATCH" });
@@ -94,7 +94,7 @@ describe("the OpenAPI document", function () {
     }
   });
 
-  it("holds what plugins say of their routes, with what the gateway knows of them", () => {
+  it("has the plugins' descriptions of their routes, completed by the gateway", () => {
     const contract = new Contract(live);
     const report = contract.operationOf("GET", "/reports/7");
     const list = contract.operationOf("GET", "/reports");
@@ -119,7 +119,7 @@ describe("the OpenAPI document", function () {
     expect(contract.operations.filter(({ path }) => path.startsWith("/badly"))).to.deep.equal([]);
   });
 
-  it("loses a plugin's routes when it goes, and has them again when it comes back", async () => {
+  it("omits a plugin's routes while it is disabled", async () => {
     const told = async () => {
       const { body } = await gateway.request<{ paths: object }>("/openapi.json", { key: null });
       return Object.keys(body.paths).some((path) => path.startsWith("/reports"));
@@ -147,7 +147,7 @@ describe("the OpenAPI document", function () {
       expect(headings).to.have.members(pathsOf(OWN_CONTRACT.operations));
     });
 
-    it("says for every route what it can give", () => {
+    it("lists the responses of every route", () => {
       const any = listed(/^A request to any route but those of signed links can meet: (.*)\.$/m).filter(
         (status) => !["404", "405", "408"].includes(status),
       );

@@ -66,7 +66,7 @@ for (const mode of ["bypass", "deny", "ask"] as const) {
         additional_dirs: ["beside"],
       });
 
-      it("are refused of a key that may not send them, on every route", async () => {
+      it("are refused for a key that may not send them, on every route", async () => {
         const { body: own } = await gateway.request<SessionStarted>("/session/start", {
           body: {},
           key: KEYS.bob,

@@ -56,18 +56,18 @@ describe("prompts", () => {
   }
 
   for (const [what, prompt] of Object.entries(PLAIN)) {
-    it(`${what}: comes to the model as sent`, async () => {
+    it(`${what}: reaches the model as sent`, async () => {
       expect(await arrived({ prompt })).to.equal(prompt);
     });
   }
 
   for (const [what, prompt] of Object.entries({ ...VERBATIM, "400 kB": LONG })) {
-    it(`${what}: with verbatim, comes to the model as sent`, async () => {
+    it(`${what}: with verbatim, reaches the model as sent`, async () => {
       expect(await arrived({ prompt, verbatim: true })).to.equal(prompt);
     });
   }
 
-  it("without verbatim, a slash command is carried out and the model is not asked", async () => {
+  it("without verbatim, a slash command runs and the model is not called", async () => {
     const before = gateway.model.requests().length;
     const { body } = await gateway.request("/task", { body: { prompt: "/clear" } });
     expect(body).to.include({ success: true, cost_usd: 0 });
@@ -82,7 +82,7 @@ describe("prompts", () => {
     expect(asked?.prompt).to.equal(prompt);
   });
 
-  it("model and system prompt come to the model as sent", async () => {
+  it("model and system prompt reach the model as sent", async () => {
     const system_prompt = `--dangerous "quoted"\n${SIGNS}`;
     const { body } = await gateway.request("/task", {
       body: { prompt: "Hi", model: "claude-haiku-4-5", system_prompt },
@@ -112,7 +112,7 @@ describe("file mentions", () => {
     await closeModel();
   });
 
-  it("put the file before the model, as with claude -p; with verbatim nothing of it leaves", async () => {
+  it("send the file to the model, as with claude -p, but not with verbatim", async () => {
     const body = { prompt: "what is in @notes.txt?" };
     expect((await gateway.request("/task", { body: { ...body, verbatim: true } })).body).to.include({
       success: true,

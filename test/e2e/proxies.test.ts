@@ -51,7 +51,7 @@ for (const name of ["nginx", "caddy"] as const) {
       headers: { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" },
     });
 
-    it("speaks HTTP/2, and the gateway's answers pass as they are", async () => {
+    it("speaks HTTP/2, and passes the gateway's responses unchanged", async () => {
       expect(json(await ask(proxy, "/health"), 200)).to.include({ status: "ok" });
       const refused = await ask(proxy, "/sessions");
       expect(json(refused, 401)["code"]).to.equal("UNAUTHORIZED");
@@ -102,7 +102,7 @@ for (const name of ["nginx", "caddy"] as const) {
       json(elsewhere, 403);
     });
 
-    it("answers what is too large in the contract's shape", async () => {
+    it("answers an excessive body in the contract's format", async () => {
       const large = task("x".repeat(12_000_000));
       expect(json(await ask(proxy, "/task", large), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
       expect(json(await askHttp1(proxy, "/task", large), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
@@ -116,7 +116,7 @@ for (const name of ["nginx", "caddy"] as const) {
       expect(json(await ask(proxy, "/task", between), 413)["code"]).to.equal("PAYLOAD_TOO_LARGE");
     });
 
-    it("serves it below a path of the site, dashboard, document and all", async () => {
+    it("serves it below a path of the site, with dashboard and document", async () => {
       const below = await startBehind(name, "/claude/");
       try {
         expect(json(await ask(below, "/claude/health"), 200)).to.include({ status: "ok" });

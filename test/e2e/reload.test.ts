@@ -124,7 +124,7 @@ interface Line {
   readonly msg: string;
 }
 
-describe("a configuration that is read again", () => {
+describe("a reload of the configuration", () => {
   let gateway: TestGateway;
   const other = createServer();
 
@@ -172,7 +172,7 @@ describe("a configuration that is read again", () => {
   }
 
   for (const [what, content, expected] of [...BROKEN, ...FAILING]) {
-    it(`with ${what}: is told in one line, and the gateway goes on`, async () => {
+    it(`with ${what}: is reported in one line, and the gateway continues`, async () => {
       const { pid } = gateway;
       const complaints = await read(content);
       expect(complaints).to.have.length(1);
@@ -185,7 +185,7 @@ describe("a configuration that is read again", () => {
     });
   }
 
-  it("follows a good one after all of that, and turns run", async () => {
+  it("applies a valid one afterwards, and turns run", async () => {
     expect(await read(GOOD.replace("[plugins.swagger]\nenabled = true", ""))).to.deep.equal([]);
     expect(await pluginsOn()).to.deep.equal(["dashboard"]);
     const { body } = await gateway.request("/task", { body: { prompt: "Say hi." }, key: KEYS.bob });

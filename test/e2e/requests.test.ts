@@ -14,7 +14,7 @@ describe("the limit of a body", () => {
   });
   after(() => gateway.dispose());
 
-  it("a body of exactly the limit is taken", async () => {
+  it("a body of exactly the limit is accepted", async () => {
     const body = JSON.stringify({ prompt: "x".repeat(65536 - '{"prompt":""}'.length) });
     const { status } = await gateway.request("/task", { body, key: SECRET });
     expect(status).to.equal(200);
@@ -52,7 +52,7 @@ describe("requests that are answered", () => {
     expect(await response.text()).to.equal("");
   });
 
-  it("GET /models tells what the CLI offers", async () => {
+  it("GET /models lists the models that the CLI offers", async () => {
     const { status, body } = await gateway.request<{ models: { id: string; name: string }[] }>("/models");
     expect(status).to.equal(200);
     expect(body.models.map(({ id }) => id)).to.include.members(["sonnet", "haiku", "opus"]);
@@ -73,7 +73,7 @@ describe("requests that are answered", () => {
     expect(other.headers.get("x-turn-id")).to.equal(null);
   });
 
-  it("a Bearer key is taken in any case and with any blanks, as RFC 6750 and 9110 have it", async () => {
+  it("a Bearer key is accepted in any case and with any blanks, by RFC 6750 and 9110", async () => {
     for (const header of ["bearer", "BEARER", "Bearer  "]) {
       const authorization = `${header} sk-admin-0123456789abcdef`;
       expect((await gateway.fetch("/sessions", { key: null, headers: { authorization } })).status).to.equal(
@@ -82,7 +82,7 @@ describe("requests that are answered", () => {
     }
   });
 
-  it("JSON with a charset is taken", async () => {
+  it("JSON with a charset is accepted", async () => {
     const headers = { "content-type": "application/json; charset=utf-8" };
     expect((await gateway.fetch("/session/start", { body: {}, headers })).status).to.equal(200);
   });

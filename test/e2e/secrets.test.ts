@@ -138,12 +138,12 @@ describe("the generated key", () => {
 
   const keyInFile = () => readFileSync(join(gateway.dataDir, "generated-key"), "utf8").trim();
 
-  it("is in no output where there is no terminal, but in a file of its own", () => {
+  it("is in no output without a terminal, but in a separate file", () => {
     expect(gateway.stdout + gateway.stderr).to.not.match(/sk-[0-9a-f]{64}/);
     expect(keyInFile()).to.match(/sk-[0-9a-f]{64}/);
   });
 
-  it("belongs to the id default, and opens nothing but this run", async () => {
+  it("belongs to the id default, and is valid only for this run", async () => {
     const key = /sk-[0-9a-f]{64}/.exec(keyInFile())?.[0] ?? "";
     expect((await gateway.request("/sessions", { key })).status).to.equal(200);
     await eventually("a line of that id", () => auditLines(gateway, "default").length > 0);

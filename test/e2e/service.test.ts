@@ -25,7 +25,7 @@ describe("as a service of Type=notify", () => {
 
   const has = (state: string) => () => systemd.received().some((message) => message.startsWith(state));
 
-  it("says when it is ready, reloads, lives and drains, and no child hears of the socket", async () => {
+  it("reports ready, reload, watchdog and drain, and hides the socket from children", async () => {
     const env = { NOTIFY_SOCKET: systemd.path, WATCHDOG_USEC, IS_SANDBOX: "1" };
     const gateway = await TestGateway.start({ env, config: "" });
     try {
@@ -64,7 +64,7 @@ describe("as a service of Type=notify", () => {
     }
   });
 
-  it("never says that it is ready where the start fails, and goes on where nothing listens", async () => {
+  it("never reports ready if the start fails, and continues without a listener", async () => {
     const env = { NOTIFY_SOCKET: systemd.path, PORT: "0", CLAUDE_CONFIG_DIR: dir };
     writeFileSync(join(dir, "claudeway.toml"), "prot = 1");
     expect((await runToEnd([], dir, env)).code).to.equal(78);

@@ -57,7 +57,7 @@ describe("sessions", () => {
 
     for (const [method, route, body] of ROUTES) {
       const shown = body === undefined ? "" : ` ${JSON.stringify(body)}`;
-      it(`look like none: ${method} /session/:id${route}${shown}`, async () => {
+      it(`look like missing ones: ${method} /session/:id${route}${shown}`, async () => {
         const nowhere = randomUUID();
         const options = { method, key: KEYS.bob, ...(body === undefined ? {} : { body }) };
         const raw = async (id: string) => rawOf(await gateway.fetch(`/session/${id}${route}`, options), id);
@@ -97,7 +97,7 @@ describe("sessions", () => {
     expect((await talk.view()).task_count).to.equal(4);
   });
 
-  it("go on with model and system prompt after a restart, and after a kill", async function () {
+  it("continue with model and system prompt after a restart, and after a kill", async function () {
     this.timeout(90_000);
     const talk = await Conversation.start(gateway, { model: "haiku", system_prompt: "Be a test." });
     await talk.say("[[words 3]] first");
@@ -116,7 +116,7 @@ describe("sessions", () => {
     expect(view.tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
-  it("go on after a first turn that died before it had begun to be written", async function () {
+  it("continue after a first turn that died before it was written", async function () {
     this.timeout(60_000);
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[wait 20000]] [[words 3]]");
@@ -131,7 +131,7 @@ describe("sessions", () => {
     expect(body).to.include({ success: true, result: "word1 word2 word3 word4" });
   });
 
-  it("go on after a first turn that was interrupted at once", async () => {
+  it("continue after a first turn that was interrupted at once", async () => {
     const talk = await Conversation.start(gateway);
     const turn = talk.say("[[words 3]] [[hang]]");
     await eventually("the turn", async () => (await talk.ledger.turns(talk.id)).length > 0);
@@ -144,7 +144,7 @@ describe("sessions", () => {
     expect(body).to.include({ success: true, result: "word1 word2 word3 word4" });
   });
 
-  it("let the turns go on that wait behind an interrupted one", async () => {
+  it("run the turns that wait behind an interrupted one", async () => {
     const talk = await Conversation.start(gateway);
     let next: ReturnType<Conversation["say"]> | undefined;
     await inTheMiddle(talk, "tool call", async () => {
@@ -154,7 +154,7 @@ describe("sessions", () => {
     expect((await next)?.body.result).to.match(/^I remember 1 earlier prompt/);
   });
 
-  it("are the Claude session's own: `claude --resume` goes on with them, and they with it", async () => {
+  it("are the Claude session's own: `claude --resume` continues them, and they continue it", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]] through the gateway");
     expect(await inTerminal(talk, "[[recall]]")).to.equal(
@@ -168,7 +168,7 @@ describe("sessions", () => {
     expect((await talk.say("[[recall]]")).body.result).to.contain("I remember 4 earlier prompts");
   });
 
-  it("are billed for their own turns alone, not for what a terminal made of them in between", async () => {
+  it("are billed for their own turns only, not for those of a terminal in between", async () => {
     const talk = await Conversation.start(gateway);
     const dealt: DealtUsage[] = [];
     const say = async () => {
@@ -191,7 +191,7 @@ describe("sessions", () => {
     expect(cost_estimated).to.equal(undefined);
   });
 
-  it("forget over /clear, for good, and keep their id and their money", async () => {
+  it("lose their history with /clear, and keep their id and cost", async () => {
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]] before");
     await talk.say("/clear");
@@ -215,7 +215,7 @@ describe("sessions", () => {
     expect(view.cost_estimated).to.equal(undefined);
   });
 
-  it("say that they estimate where a turn was stopped before a word of its answer had come", async () => {
+  it("have an estimated cost if a turn was stopped before any text arrived", async () => {
     const talk = await Conversation.start(gateway);
     const answer = talk.say("[[wait 60000]] [[fail 400 too late]]");
     await eventually("the request at the model", () =>
@@ -232,7 +232,7 @@ describe("sessions", () => {
     const start = (workdir: string) =>
       gateway.request<Record<string, string>>("/session/start", { body: { workdir } });
 
-    it("are made with mode 0700, are where the tools run, and go with the session", async () => {
+    it("are created with mode 0700, are used by tools, and are removed with the session", async () => {
       const talk = await Conversation.start(gateway);
       expect(statSync(talk.workdir).mode & 0o777).to.equal(0o700);
       expect((await talk.say(`${bash("pwd; echo made > made.txt")}`)).body.result).to.contain(talk.workdir);
@@ -250,7 +250,7 @@ describe("sessions", () => {
       expect(existsSync(named)).to.equal(true);
     });
 
-    it("that have gone since are named, instead of a program that is there", async () => {
+    it("that were removed since are reported, not an existing program", async () => {
       const named = join(gateway.dir, "goes");
       mkdirSync(named);
       const { body: session } = await start(named);
@@ -264,7 +264,7 @@ describe("sessions", () => {
       });
     });
 
-    it("that have gone under a live process are an error too, where the caller named them", async () => {
+    it("that were removed under a live process are an error too, if the caller named them", async () => {
       const named = join(gateway.dir, "leaves");
       mkdirSync(named);
       const talk = await Conversation.start(gateway, { workdir: named });
@@ -275,7 +275,7 @@ describe("sessions", () => {
       expect(body.error).to.match(/: the working directory \S+leaves does not exist$/);
     });
 
-    it("that the gateway made are back, empty, where they have gone, and the answer says so", async () => {
+    it("that the gateway created are recreated empty if missing, and reported", async () => {
       const talk = await Conversation.start(gateway);
       expect((await talk.say(bash("echo made > made.txt"))).body).to.not.have.property("workdir_recreated");
       const asked = bash("pwd; ls | wc -l; echo new > new.txt");
@@ -295,7 +295,7 @@ describe("sessions", () => {
       expect(done.result).to.contain("3 earlier prompts");
     });
 
-    it("that are not there, or no folders, are refused", async () => {
+    it("that do not exist, or are not folders, are refused", async () => {
       writeFileSync(join(gateway.workdir, "file"), "");
       for (const workdir of ["/nowhere", "file", join(gateway.workdir, "file")]) {
         const { status, body } = await start(workdir);
@@ -331,7 +331,7 @@ describe("sessions", () => {
       expect([within.workdir, instead.workdir].filter(existsSync)).to.deep.equal([]);
     });
 
-    it("that were made below another base folder go too", async function () {
+    it("that were created below another base folder are removed too", async function () {
       this.timeout(60_000);
       const talk = await Conversation.start(gateway);
       await gateway.stop();
@@ -343,7 +343,7 @@ describe("sessions", () => {
     });
   });
 
-  it("show the fields of the contract, alone and in the list, the newest first", async () => {
+  it("show the fields of the contract, alone and in the list, newest first", async () => {
     const talk = await Conversation.start(gateway, {}, KEYS.bob);
     await Conversation.start(gateway, { model: "opus" }, KEYS.bob);
     await gateway.request(talk.path, { body: { prompt: "[[words 3]]" }, key: KEYS.bob });

@@ -14,7 +14,7 @@ const LIST = readdirSync(new URL("../../plugins", import.meta.url))
   .sort();
 const SECRET_PATH = "/services/T000/B000/verysecret";
 
-describe("the first questions", () => {
+describe("the setup", () => {
   let dir: string;
   let session: TerminalSession | undefined;
 
@@ -51,7 +51,7 @@ describe("the first questions", () => {
     await one.type(KEY.enter);
   }
 
-  it("a first start asks, tries, writes the file, and goes on with it", async () => {
+  it("asks, tests, writes the file, and starts with it", async () => {
     const slack = await SlackServer.start();
     try {
       const one = start();
@@ -86,7 +86,7 @@ describe("the first questions", () => {
     }
   });
 
-  it("every line that it writes as a comment can be uncommented", async () => {
+  it("writes comments of which every line can be uncommented", async () => {
     const one = start("init");
     await choose(one, "demo", "swagger", "approval", "dashboard");
     await one.shows("Create an API key");
@@ -104,7 +104,7 @@ describe("the first questions", () => {
       .and.match(/^ok +plugins +approval, dashboard, demo, swagger/m);
   });
 
-  it("a test that fails is told, and the plugin can be left off", async () => {
+  it("reports a failed test, and lets the user leave the plugin disabled", async () => {
     const one = start("init");
     await choose(one, "slack");
     await one.shows("webhook_url (optional)");
@@ -118,7 +118,7 @@ describe("the first questions", () => {
     expect(parse(written())["plugins"]).to.equal(undefined);
   });
 
-  it("Ctrl-C at any question, and while something is tried, writes nothing", async () => {
+  it("writes nothing on Ctrl-C at any question or test", async () => {
     const slack = await SlackServer.start();
     slack.always = "hang";
     try {
@@ -143,7 +143,7 @@ describe("the first questions", () => {
     }
   });
 
-  it("where the file can't be, says so before it asks", async () => {
+  it("reports a path that is not writable before it asks", async () => {
     const one = start("init", "--config", "nowhere/x.toml");
     await one.shows("nowhere/x.toml: directory not found");
     expect(await one.ended()).to.equal(1);

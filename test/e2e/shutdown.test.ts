@@ -31,7 +31,7 @@ describe("the end of a gateway", () => {
   }
 
   for (const signal of SIGNALS) {
-    it(`${signal}: the running turn ends as if nothing were, new ones are refused, status 0`, async () => {
+    it(`${signal}: the running turn ends normally, new ones are refused, status 0`, async () => {
       gateway = await TestGateway.start();
       const running = gateway.request("/task", { body: { prompt: "[[slow 150]] [[words 10]]" } });
       await modelAsked();
@@ -47,7 +47,7 @@ describe("the end of a gateway", () => {
       expect(await gateway.children()).to.deep.equal([]);
     });
 
-    it(`${signal} again: the running turn is ended at once, and says why, status 0`, async () => {
+    it(`${signal} again: the running turn is interrupted with the reason, status 0`, async () => {
       gateway = await TestGateway.start();
       const running = gateway.request("/task", { body: { prompt: "[[words 3]] [[hang]]" } });
       const events = readEvents(
@@ -99,7 +99,7 @@ describe("the end of a gateway", () => {
     expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
   });
 
-  it("an idle gateway ends at once, whoever is still connected, with a plugin on", async () => {
+  it("an idle gateway ends at once, despite connected clients and a plugin", async () => {
     gateway = await TestGateway.start({ args: ["--enable-plugin", "demo"] });
     await gateway.request("/task", { body: { prompt: "Hi" } });
     await gateway.request("/models");
@@ -117,7 +117,7 @@ describe("the end of a gateway", () => {
     half.destroy();
   });
 
-  it("the ledger is let go: the next start finds it as it was left", async () => {
+  it("the ledger is closed: the next start finds it unchanged", async () => {
     gateway = await TestGateway.start();
     const { body } = await gateway.request("/session/start", { body: {} });
     expect((await gateway.stop()).code).to.equal(0);
@@ -126,7 +126,7 @@ describe("the end of a gateway", () => {
     expect(status).to.equal(200);
   });
 
-  it("a signal that comes while it starts ends it as soon as it has started, and tidies up", async () => {
+  it("a signal during the start ends it after the start, with cleanup", async () => {
     gateway = await TestGateway.start();
     await gateway.stop();
     const until = join(gateway.dir, "go-on");

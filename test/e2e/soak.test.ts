@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { soak } from "../../bench/soak.js";
 
 describe("a mixed load", () => {
-  it("is served in full: money exact, no turn without an end, never too many processes, nothing left", async function () {
+  it("is served: exact cost, every turn ends, bounded processes, no leaks", async function () {
     this.timeout(180_000);
     const report = await soak(0.4, 7);
     expect(report.wrong).to.deep.equal([]);

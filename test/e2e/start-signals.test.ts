@@ -30,7 +30,7 @@ describe("a signal while the program is still being loaded", () => {
     return launched;
   }
 
-  it("SIGHUP leaves the start alone", async () => {
+  it("SIGHUP does not affect the start", async () => {
     expect(await launchWith("SIGHUP")).to.equal("listens");
     expect((await gateway.request("/health", { key: null })).status).to.equal(200);
     expect(await gateway.stop()).to.deep.equal({ code: 0, signal: null });

@@ -94,7 +94,7 @@ describe("every status of every operation", function () {
     return [...plain, ...(await each(upgrades, expected, more(UPGRADE)))];
   }
 
-  describe("what any of them can meet", () => {
+  describe("errors of any operation", () => {
     it("400: a body that is not JSON", () =>
       each(SPEAKING_JSON, [400, "BAD_REQUEST"], (request) => ({
         ...request,
@@ -102,7 +102,7 @@ describe("every status of every operation", function () {
         body: "{",
       })));
 
-    it("400: a handshake that is none", async () => {
+    it("400: an invalid handshake", async () => {
       const { "sec-websocket-key": _key, ...handshake } = UPGRADE;
       const answer = await send(gateway, { method: "GET", path: SOCKET, headers: handshake });
       expect(answer.status).to.equal(400);
@@ -124,7 +124,7 @@ describe("every status of every operation", function () {
         body: JSON.stringify({ prompt: "x".repeat(2000) }),
       })));
 
-    it("415: a body that is no JSON", () =>
+    it("415: a body that is not JSON", () =>
       each(SPEAKING_JSON, [415, "UNSUPPORTED_MEDIA_TYPE"], (request) => ({
         ...request,
         headers: { "content-type": "text/plain" },
@@ -142,7 +142,7 @@ describe("every status of every operation", function () {
         headers: { ...request.headers, "x-much": "x".repeat(20_000) },
       })));
 
-    it("500: a plugin that breaks; the answer names the log's entry", async () => {
+    it("500: a failing plugin; the response has the id of the log entry", async () => {
       const answers = await eachWith([500, "INTERNAL_ERROR"], { "x-wish": "break" });
       for (const { body } of answers) {
         const { id, error } = JSON.parse(body);
@@ -151,7 +151,7 @@ describe("every status of every operation", function () {
       }
     });
 
-    it("503: a plugin that decides is just being restarted, with Retry-After", async () => {
+    it("503: an interceptor plugin is being restarted, with Retry-After", async () => {
       gateway.reload(configOf(5000));
       await eventually("the restart", async () => (await gateway.fetch("/models")).status === 503);
       const answers = await eachWith([503, "UNAVAILABLE"], {});
@@ -160,7 +160,7 @@ describe("every status of every operation", function () {
     });
   });
 
-  describe("what only some can give", () => {
+  describe("statuses of single operations", () => {
     it("200 and 101", async () => {
       await gateway.request("/health", { key: null });
       await gateway.request("/models");
@@ -187,7 +187,7 @@ describe("every status of every operation", function () {
       expect(frames.at(-1)).to.include({ event: "done" });
     });
 
-    it("200 and 404 of what waits for nobody", async () => {
+    it("200 and 404 of routes without a pending approval", async () => {
       expect((await gateway.request("/approvals?status=pending")).body).to.include({ total: 0 });
       expect((await gateway.request("/approvals/grants")).body).to.include({ total: 0 });
       for (const method of ["GET", "POST"])
@@ -229,7 +229,7 @@ describe("every status of every operation", function () {
       expect(headers.get("allow")).to.include("POST");
     });
 
-    it("400 and 431 for what is no HTTP or too much of it, whatever it names", async () => {
+    it("400 and 431 for malformed or excessive HTTP, for any target", async () => {
       const garbage = parseAnswer(await sendBytes(gateway, "NO HTTP AT ALL\r\n\r\n"));
       expect(garbage.status).to.equal(400);
       await watchedRaw(garbage, { method: "GET", path: "/nothing" });

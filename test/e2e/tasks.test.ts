@@ -82,7 +82,7 @@ describe("POST /task", () => {
     });
   });
 
-  it("works in the folder that it names, and lists what it was denied there", async () => {
+  it("works in the named folder, and lists denied calls", async () => {
     const workdir = join(gateway.dir, "project");
     mkdirSync(workdir);
     const { body } = await gateway.request<TurnResponse>("/task", {
@@ -100,7 +100,7 @@ describe("POST /task", () => {
 });
 
 describe("POST /task with the bypass", () => {
-  it("runs every call, in the folder that it names", async () => {
+  it("runs every call in the named folder", async () => {
     const gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" } });
     try {
       const workdir = join(gateway.workdir, "project");
@@ -150,7 +150,7 @@ describe("POST /task/stream", () => {
     expect(ids).to.deep.equal([...new Set(ids)].sort((a, b) => a - b));
   });
 
-  it("keeps line breaks, and sends them as the standard has it", async () => {
+  it("keeps line breaks, and encodes them by the standard", async () => {
     const response = await gateway.fetch("/task/stream", {
       body: { prompt: "[[say one\ntwo\n\nthree]]" },
     });
@@ -160,7 +160,7 @@ describe("POST /task/stream", () => {
     expect(await response.text()).to.include("event: text\ndata: one\ndata: two\ndata: \ndata: three\n\n");
   });
 
-  it("tells what was denied before it is done", async () => {
+  it("reports denied calls before done", async () => {
     const events = await gateway.events("/task/stream", { body: { prompt: "[[write /tmp/no/a.txt x]]" } });
     expect(events.slice(-2).map(({ event }) => event)).to.deep.equal(["permission_denied", "done"]);
     const answer: TurnResponse = JSON.parse(events.at(-1)?.data ?? "{}");

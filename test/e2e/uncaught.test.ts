@@ -5,7 +5,7 @@ import { eventually } from "./poll.js";
 
 const PLUGIN = fileURLToPath(new URL("../fixtures/plugins/uncaught", import.meta.url));
 
-describe("what a plugin throws where nobody catches it", () => {
+describe("an uncaught error of a plugin", () => {
   let gateway: TestGateway;
   before(async () => {
     gateway = await TestGateway.start({ args: ["--enable-plugin", PLUGIN] });
@@ -25,12 +25,12 @@ describe("what a plugin throws where nobody catches it", () => {
     ["emitter", "in an event"],
     ["late", "onDispose must be registered while apply runs; apply has ended"],
   ] as const;
-  it("is named, and the gateway starts all the same", async () => {
+  it("is attributed, and the gateway starts anyway", async () => {
     expect(await line("while it starts")).to.deep.include({ level: "error", plugin: "uncaught" });
   });
 
   for (const [way, text] of ways) {
-    it(`is named, and the gateway goes on: ${way}`, async () => {
+    it(`is attributed, and the gateway continues: ${way}`, async () => {
       await gateway.request(`/uncaught/${way}`);
       expect(await line(text)).to.deep.include({ level: "error", plugin: "uncaught" });
       expect((await line(text))["msg"]).to.match(/^plugin uncaught: uncaught error: /);
@@ -39,7 +39,7 @@ describe("what a plugin throws where nobody catches it", () => {
     });
   }
 
-  it("closes the gateway, turns first, where the error tells of no plugin", async () => {
+  it("closes the gateway, turns first, if no plugin caused the error", async () => {
     const running = gateway.request("/task", { body: { prompt: "[[slow 100]] [[words 10]]" } });
     await eventually("the turn to run", () => gateway.model.requests().length > ways.length);
     await gateway.request("/uncaught/socket");

@@ -63,7 +63,7 @@ describe("a workdir that a caller names", function () {
   };
 
   for (const [what, workdirOf, why] of refused) {
-    it(`is refused where it is ${what}, on every route`, async () => {
+    it(`is refused if it is ${what}, on every route`, async () => {
       const workdir = workdirOf();
       expectRefused(await gateway.request("/session/start", { body: { workdir } }), why);
       for (const path of ["/task", "/task/stream"]) {
@@ -92,7 +92,7 @@ describe("a workdir that a caller names", function () {
     expect(statSync(talk.workdir).isDirectory()).to.equal(true);
   });
 
-  it("is looked at again before each prompt: it may be a link by now", async () => {
+  it("is checked again before each prompt: it may be a link by then", async () => {
     const workdir = join(gateway.workdir, "swapped");
     const talk = await Conversation.start(gateway, { workdir });
     rmdirSync(workdir);
@@ -113,14 +113,14 @@ describe("a workdir that a caller names", function () {
       ["a search by command", () => call("Bash", { command: "grep -r secret .", description: "x" })],
     ];
     for (const [what, prompt] of reads) {
-      it(`keeps ${what} from being read unasked`, async () => {
+      it(`protects ${what} from reads without asking`, async () => {
         const { body } = await gateway.request<TurnResponse>("/task", { body: { prompt: prompt() } });
         expect(body.result).to.not.contain(SECRET);
         expect(body.permission_denials).to.have.length(1);
       });
     }
 
-    it("lets what lies beside them be read", async () => {
+    it("allows reads of other files", async () => {
       writeFileSync(join(gateway.workdir, "own.txt"), "of the base folder");
       const { body } = await gateway.request<TurnResponse>("/task", {
         body: { prompt: call("Read", { file_path: join(gateway.workdir, "own.txt") }) },
@@ -165,7 +165,7 @@ describe("a workdir of a key whose folders are limited", function () {
     return status;
   };
 
-  it("lies where the configuration says, or is the gateway's own choice", async () => {
+  it("matches the configuration, or is chosen by the gateway", async () => {
     const [srv, elsewhere] = [join(gateway.dir, "srv", "a"), join(gateway.dir, "elsewhere")];
     expect(await start(srv, KEYS.bob)).to.equal(200);
     expect(await start(undefined, KEYS.bob)).to.equal(200);

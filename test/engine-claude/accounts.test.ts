@@ -34,7 +34,7 @@ describe("the accounts of a process", () => {
     });
   }
 
-  it("go on from what the transcript says was saved", async () => {
+  it("continue from the totals saved in the transcript", async () => {
     await withProcess((accounts, child) => {
       accounts.open(child, { sonnet: row(100, 10, 1) });
       const { used } = accounts.settle(child, { sonnet: row(105, 12, 1.5) }, turnOf(5, "closed"), undefined);
@@ -53,7 +53,7 @@ describe("the accounts of a process", () => {
     });
   });
 
-  it("put what a lost turn was delivered on top of what was saved", async () => {
+  it("add the usage of a lost turn to the saved totals", async () => {
     await withProcess((accounts, child) => {
       const told: SessionTotals[] = [];
       accounts.open(child, { sonnet: row(100, 10, 1) });
@@ -62,7 +62,7 @@ describe("the accounts of a process", () => {
     });
   });
 
-  it("tell only once what the session may go on from", () => {
+  it("report the session's starting totals only once", () => {
     const { bases } = afterLoss({ bases: [{}, { sonnet: row(1, 1) }] }, {});
     expect(bases).to.deep.equal([{}, { sonnet: row(1, 1) }]);
   });

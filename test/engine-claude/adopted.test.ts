@@ -11,19 +11,19 @@ function pidsOf(known: number[], now: number[], restarted: number[] = []): numbe
 }
 
 describe("a list of adopted processes", () => {
-  it("begins with the known ones, without those that have gone", () => {
+  it("begins with the known ones, without ended ones", () => {
     expect(pidsOf([1, 2, 3, 4], [1, 2, 3, 4])).to.deep.equal([1, 2, 3, 4]);
     expect(pidsOf([1, 2, 3, 4], [2, 4, 5])).to.deep.equal([2, 4]);
     expect(pidsOf([], [7, 8])).to.deep.equal([]);
     expect(pidsOf([1, 2], [])).to.deep.equal([]);
   });
 
-  it("takes a known pid behind a new one for a new process", () => {
+  it("treats a known pid after a new one as a new process", () => {
     expect(pidsOf([1, 2, 3], [1, 3, 2])).to.deep.equal([1, 3]);
     expect(pidsOf([1, 2, 3], [1, 9, 3])).to.deep.equal([1]);
   });
 
-  it("takes the last ones for new where their pids have passed to other processes", () => {
+  it("treats the last ones as new if their pids were reused", () => {
     expect(pidsOf([1, 2, 3], [1, 2, 3], [3])).to.deep.equal([1, 2]);
     expect(pidsOf([1, 2, 3], [1, 2, 3], [2, 3])).to.deep.equal([1]);
   });

@@ -33,15 +33,15 @@ describe("the hook of a process", () => {
     return output !== undefined && "hookSpecificOutput" in output ? output.hookSpecificOutput : output;
   }
 
-  it("denies every call while no turn runs, where every call is decided on", async () => {
+  it("denies every call while no turn runs, if every call is decided", async () => {
     expect(await answerOf(new CallHook(true))).to.deep.include({ permissionDecision: "deny" });
   });
 
-  it("leaves it to the CLI's own rules where they decide", async () => {
+  it("defers to the CLI's own rules if they decide", async () => {
     expect(await answerOf(new CallHook(false))).to.deep.equal({});
   });
 
-  it("puts a call to the turn that runs, and to none that is over", async () => {
+  it("passes a call to the running turn only", async () => {
     const hook = new CallHook(true);
     hook.serve(asking({ decide: async () => ({ answer: "allow" }) }));
     expect(await answerOf(hook)).to.deep.include({ permissionDecision: "allow" });
@@ -51,7 +51,7 @@ describe("the hook of a process", () => {
     expect(await answerOf(hook)).to.deep.include({ permissionDecision: "deny" });
   });
 
-  it("does nothing for a call that was awaited in vain once the turn is over", async () => {
+  it("ignores an undecided call once the turn has ended", async () => {
     let late = 0;
     const over = asking({ decide: async () => ({ answer: "allow" }) });
     const runs = asking({ decide: async () => ({ answer: "allow" }) });

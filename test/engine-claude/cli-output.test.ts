@@ -17,7 +17,7 @@ describe("the output of a CLI", () => {
     }
   });
 
-  it("leaves to the SDK its protocol, and what tells it that there is nothing left to do", async () => {
+  it("passes protocol and idle messages to the SDK", async () => {
     const { messages, rest } = await read([
       [STATUS, REQUEST, STATE, '{"type":"keep_alive"}', RESULT, ""].join("\n"),
     ]);
@@ -25,12 +25,12 @@ describe("the output of a CLI", () => {
     expect(messages.map(({ type }) => type)).to.deep.equal(["system", "system", "result"]);
   });
 
-  it("passes over lines of others, and reads a last one without its end", async () => {
+  it("skips foreign lines, and reads an unterminated last one", async () => {
     const { messages } = await read([`npm warn\n\n[1]\n{"half":\n${STATUS}\nnull\n{}\n${STATUS}`]);
     expect(messages).to.have.length(2);
   });
 
-  it("gives nothing after a result before what waited for that had its turn", async () => {
+  it("yields nothing after a result until its waiters have run", async () => {
     const order: string[] = [];
     const output = new CliOutput();
     const from = new PassThrough();
@@ -44,7 +44,7 @@ describe("the output of a CLI", () => {
     expect(order).to.deep.equal(["result", "worked off", "system"]);
   });
 
-  it("ends with what ended the SDK's own reading, after all messages", async () => {
+  it("ends with the error of the SDK's reader, after all messages", async () => {
     const output = new CliOutput();
     const from = new PassThrough();
     const sdk = drain(output.divert(from));

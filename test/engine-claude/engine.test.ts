@@ -74,13 +74,13 @@ describe("the engine, on a recorded CLI", () => {
     expect(third.totals).to.have.length(1);
   });
 
-  it("tells the text of an answer as it comes, and once", async () => {
+  it("emits the text of a response as it arrives, once", async () => {
     const { first } = await play("answers");
     expect([first.text, first.result.text]).to.deep.equal(["word1 word2 word3", "word1 word2 word3"]);
     expect(first.result).to.include({ end: "completed", error: null, exitCode: 0 });
   });
 
-  it("leaves another prompt's result alone, and says so in the log", async () => {
+  it("ignores another prompt's result, and logs it", async () => {
     const [, other] = resultsIn(messagesOf("answers"));
     if (other === undefined) throw new Error("nothing was recorded");
     const steps = readRecording("answers")[0]?.flatMap((step): Step[] =>
@@ -93,7 +93,7 @@ describe("the engine, on a recorded CLI", () => {
     });
   });
 
-  it("takes what an earlier process used out of the next one's report", async () => {
+  it("subtracts the usage of an earlier process from the next one's report", async () => {
     const { first, second } = await play("resumed");
     expect(second.result.usage.costUsd).to.equal(0.000437);
     expect(billedUsd(first, second)).to.be.closeTo(reportedUsd("resumed", 1), 1e-10);
@@ -123,27 +123,27 @@ describe("the engine, on a recorded CLI", () => {
     expect(child?.pid).to.be.a("number");
   });
 
-  it("tells where the next process starts from when an idle one is killed", async () => {
+  it("records the next process's starting totals when an idle one is killed", async () => {
     const { totals } = await play("killed idle");
     const [clean, killed] = totals.map(({ bases }) => bases);
     expect(clean?.[0]).to.have.property("claude-sonnet-5-5");
     expect(killed).to.deep.equal([...(clean ?? [])].reverse());
   });
 
-  it("passes on why the API refused a request, at no cost", async () => {
+  it("reports why the API refused a request, without cost", async () => {
     const { first, second } = await play("refused");
     expect(first.result).to.include({ end: "failed", error: "API Error: 400 no such thing" });
     expect(first.result.usage).to.deep.equal(NO_USAGE);
     expect(second.result.usage.costUsd).to.equal(0.000292);
   });
 
-  it("begins a conversation where there is none to resume", async () => {
+  it("begins a conversation if there is none to resume", async () => {
     const { result } = await play("unknown");
     expect(result).to.include({ end: "completed", text: "word1 word2 word3" });
     expect(result.usage.costUsd).to.equal(0.000292);
   });
 
-  it("says that a conversation is lost once something was answered in it", async () => {
+  it("reports a lost conversation if it had answers", async () => {
     const totals = { answered: true, bases: [{}] };
     await onStage(readRecording("unknown"), async (stage) => {
       const { result } = await stage.run(stage.turn("go on", { resume: true, totals }));
@@ -155,7 +155,7 @@ describe("the engine, on a recorded CLI", () => {
     });
   });
 
-  it("goes on under the id that /clear gives the session", async () => {
+  it("continues under the id that /clear gives the session", async () => {
     const { clear, after } = await play("cleared");
     const [, cleared] = resultsIn(messagesOf("cleared"));
     expect(clear.totals).to.deep.equal([{ session: cleared?.session_id, bases: [{}] }]);
@@ -164,7 +164,7 @@ describe("the engine, on a recorded CLI", () => {
     expect(after.totals.at(-1)).to.include({ session: cleared?.session_id, answered: true });
   });
 
-  it("tells of a model that the session's user chose, and keeps the process for it", async () => {
+  it("reports a model that the user chose, and keeps the process for it", async () => {
     const { first, second } = await play("another model");
     expect(first.models).to.deep.equal(["haiku"]);
     expect(first.text).to.contain("Set model to");
@@ -172,14 +172,14 @@ describe("the engine, on a recorded CLI", () => {
     expect(second.child?.pid).to.equal(first.child?.pid);
   });
 
-  it("notes that the CLI has entered plan mode", async () => {
+  it("records that the CLI has entered plan mode", async () => {
     const { totals } = await play("plan mode");
     expect(totals.at(-1)).to.include({ planMode: true, answered: true });
   });
 });
 
 describe("the engine, on a recorded CLI that asks", () => {
-  it("lets a call run or not, as it is decided", async () => {
+  it("runs a call or not, as decided", async () => {
     const { decider, ran } = await play("asked");
     expect(decider.asked.map(({ tool, held }) => [tool, held])).to.deep.equal([
       ["Bash", false],
@@ -189,7 +189,7 @@ describe("the engine, on a recorded CLI that asks", () => {
     expect(ran.result.usage.costUsd).to.equal(0.001732);
   });
 
-  it("parks a turn at a call that is deferred, and goes on with that call", async () => {
+  it("parks a turn at a deferred call, and resumes with that call", async () => {
     const { first, second, decider } = await play("parked");
     expect(first.result).to.include({ end: "parked", text: "" });
     expect(first.result.deferred).to.match(/^toolu_/);
@@ -206,7 +206,7 @@ describe("the engine, on a recorded CLI that asks", () => {
     expect(billedUsd(first, second)).to.be.closeTo(reportedUsd("withdrawn", 1), 1e-10);
   });
 
-  it("lets a call run once that a person has granted", async () => {
+  it("runs a granted call once", async () => {
     const { first, second } = await play("granted");
     expect(first.result.denials).to.have.length(1);
     expect(first.result.ran).to.deep.equal([]);
@@ -214,13 +214,13 @@ describe("the engine, on a recorded CLI that asks", () => {
     expect(second.result.denials).to.deep.equal([]);
   });
 
-  it("begins a conversation where there is none that holds the withdrawn call", async () => {
+  it("begins a conversation if there is none with the withdrawn call", async () => {
     const { result, settledUnresolved } = await play("unknown with a call");
     expect(result).to.include({ end: "completed", text: "word1 word2 word3" });
     expect(settledUnresolved).to.equal(true);
   });
 
-  it("says that a conversation is lost, with the call that was to be withdrawn", async () => {
+  it("reports a lost conversation with the call to be withdrawn", async () => {
     await onStage(readRecording("unknown with a call"), async (stage) => {
       const unresolved = [{ toolUseId: "toolu_parked", certain: false }];
       const totals = { answered: true, bases: [{}] };
@@ -231,7 +231,7 @@ describe("the engine, on a recorded CLI that asks", () => {
 });
 
 describe("the engine, on a recorded CLI with work in the background", () => {
-  it("bills a turn about a job that ended for itself", async () => {
+  it("bills a turn about an ended job separately", async () => {
     const { first, own, second, stage } = await play("job");
     expect([first, own, second].map((ran) => ran?.text)).to.deep.equal([
       "started",
@@ -281,7 +281,7 @@ describe("the engine, on a recorded CLI with work in the background", () => {
     });
   });
 
-  it("bills it by the totals that the CLI saved, where it ended in order between turns", async () => {
+  it("bills it by the totals that the CLI saved, if it ended orderly between turns", async () => {
     await onStage([until("subagent", isNotice)], async (stage) => {
       const session = randomUUID();
       const first = await stage.run(stage.turn("one", { session }));
@@ -299,7 +299,7 @@ describe("the engine, on a recorded CLI with work in the background", () => {
     });
   });
 
-  it("does not bill it by totals that a turn is in which broke off", async () => {
+  it("does not bill it by totals that include a broken-off turn", async () => {
     const results = resultsIn(messagesOf("subagent"));
     const steps = until(
       "subagent",

@@ -17,7 +17,7 @@ describe("the environment of a child", () => {
     ).to.deep.equal({ C: "sk-1234567" });
   });
 
-  it("keeps what happens to contain a secret as short as a word", () => {
+  it("keeps variables that happen to contain a short secret", () => {
     expect(
       childEnvironment({ EDITOR: "/usr/bin/vim" }, new KnownSecrets({ secretEnv: [], secrets: ["bin"] })),
     ).to.deep.equal({
@@ -25,7 +25,7 @@ describe("the environment of a child", () => {
     });
   });
 
-  it("keeps what every process lives by, even where a folder of a plugin's is in it", () => {
+  it("keeps basic variables, even if they contain a plugin's folder", () => {
     const from = { PATH: "/home/me/tools/bin:/bin", HOME: "/home/me/tools", OTHER: "/home/me/tools" };
     expect(
       childEnvironment(from, new KnownSecrets({ secretEnv: [], secrets: ["/home/me/tools"] })),

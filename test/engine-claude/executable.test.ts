@@ -43,7 +43,7 @@ describe("the Claude CLI", () => {
     }
   });
 
-  it("is no folder and no file without the right to run", () => {
+  it("is not a folder, and is executable", () => {
     mkdirSync(join(dir, "folder"));
     writeFileSync(join(dir, "file"), "");
     for (const name of ["folder", "file"]) {
@@ -53,12 +53,12 @@ describe("the Claude CLI", () => {
     }
   });
 
-  it("tells its version in whatever words", async () => {
+  it("reports its version in any format", async () => {
     const path = script("c", "echo '2.1.330 (Claude Code)'");
     expect(await versionOf({ path, origin: "configured" }, process.env)).to.equal("2.1.330");
   });
 
-  it("is refused where it is older than the oldest that works, number by number", async () => {
+  it("is refused if it is older than the oldest supported version", async () => {
     const path = script("c", 'echo "$CLI_VERSION (Claude Code)"');
     const ask = (version: string) =>
       versionOf({ path, origin: "configured" }, { ...process.env, CLI_VERSION: version });
@@ -76,14 +76,14 @@ describe("the Claude CLI", () => {
     expect(readme).to.include(`Claude CLI ${OLDEST_VERSION} to ${bundled}`);
   });
 
-  it("that fails is told with its exit code and its last word", async () => {
+  it("that fails is reported with its exit code and last line", async () => {
     const path = script("c", "echo first >&2; echo no licence >&2; exit 3");
     expect(await messageOf(versionOf({ path, origin: "configured" }, process.env))).to.equal(
       `claude: ${path} does not run: --version ended with exit code 3: no licence`,
     );
   });
 
-  it("that gives no answer is ended, with its own child still holding the line", async () => {
+  it("that does not answer is ended, even if its child keeps the pipe open", async () => {
     const path = script("c", "sleep 3; echo 1.2.3");
     const before = performance.now();
     expect(await messageOf(versionOf({ path, origin: "configured" }, process.env, 200))).to.equal(

@@ -29,7 +29,7 @@ describe("processes between turns", () => {
     );
   });
 
-  it("are not kept at all where there is no idle time", async () => {
+  it("are not kept without an idle time", async () => {
     await onStage(
       [fresh()],
       async (stage) => {
@@ -40,7 +40,7 @@ describe("processes between turns", () => {
     );
   });
 
-  it("make room for another session's, the longest idle first", async () => {
+  it("are evicted for another session, the longest idle first", async () => {
     await onStage(
       [fresh(), fresh(), fresh()],
       async (stage) => {
@@ -54,7 +54,7 @@ describe("processes between turns", () => {
     );
   });
 
-  it("are replaced where the turn wants other tools", async () => {
+  it("are replaced if the turn needs other tools", async () => {
     await onStage([fresh(), fresh()], async (stage) => {
       const session = randomUUID();
       const one = await stage.run(stage.turn("one", { session }));
@@ -86,7 +86,7 @@ describe("processes between turns", () => {
     });
   });
 
-  it("let a turn go that is stopped while it waits for room", async () => {
+  it("release a turn that is stopped while it waits for a process", async () => {
     await onStage(
       [answering(1), fresh()],
       async (stage) => {
@@ -101,7 +101,7 @@ describe("processes between turns", () => {
     );
   });
 
-  it("run no turn that was stopped before", async () => {
+  it("run no turn that was already stopped", async () => {
     await onStage([], async (stage) => {
       const result = await stage.engine.run(stage.turn("one"), SILENT, AbortSignal.abort("deleted"));
       expect(result).to.include({ end: "stopped" });
@@ -122,7 +122,7 @@ describe("processes between turns", () => {
 });
 
 describe("a process that a turn finds", () => {
-  it("is not asked whether it answers where it has just ended a turn", async () => {
+  it("is not probed if it has just ended a turn", async () => {
     let asked = 0;
     const play = playing([answering(2)]);
     const query: StartQuery = (parts) => {
@@ -148,7 +148,7 @@ describe("a process that a turn finds", () => {
     );
   });
 
-  it("is replaced where it was killed a moment ago", async () => {
+  it("is replaced if it was just killed", async () => {
     await onStage([fresh(), fresh()], async (stage) => {
       const session = randomUUID();
       const one = await stage.run(stage.turn("one", { session }));
@@ -164,7 +164,7 @@ describe("a process that a turn finds", () => {
   });
 });
 
-describe("processes that were started ahead", () => {
+describe("prewarmed processes", () => {
   it("run the next task of the same kind", async () => {
     const begun: number[] = [];
     const guard = { began: ({ pid }: { pid: number }) => void begun.push(pid), ended: () => undefined };

@@ -6,7 +6,7 @@ const log = pino({ level: "silent" });
 const BACKGROUND = { backgroundMs: 0, maxBackground: 0, maxBackgroundPerKey: 0 };
 
 describe("the pool of processes", () => {
-  it("turns away all who wait for room when it closes, and none waits for good", async () => {
+  it("rejects all waiters when it closes", async () => {
     const pool = new ProcessPool({ maxProcesses: 1, idleMs: 1000, maxMemoryBytes: 0, ...BACKGROUND }, log);
     const broken = () => {
       throw new Error("none is started in this test");

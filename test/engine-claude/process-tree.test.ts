@@ -47,7 +47,7 @@ describe("the tree of a process", () => {
       .found.map(({ pid }) => pid)
       .sort();
 
-  it("is nothing, for certain, after a process that left nothing", async () => {
+  it("is empty after a process without leftovers", async () => {
     const { child, tree } = await start("");
     await once(child, "exit");
     await eventually("certainty", () => tree.look().certain);
@@ -55,7 +55,7 @@ describe("the tree of a process", () => {
     expect(await endAll(() => tree.look())).to.equal(0);
   });
 
-  it("has the process and its descendants, and nobody else", async () => {
+  it("has the process and its descendants only", async () => {
     const other = spawn("sleep", ["60"], { detached: true });
     try {
       const { tree } = await start(`${shell("sleep 60 & wait")}; ${WAITS}`);
@@ -70,7 +70,7 @@ describe("the tree of a process", () => {
     }
   });
 
-  it("has what lost its parents before anybody looked, by its marker", async () => {
+  it("has processes orphaned before the first look, by their marker", async () => {
     const { child, tree } = await start(shell("(setsid sleep 60 &) & (setsid sh -c 'sleep 60 & wait' &) &"));
     await once(child, "exit");
     await eventually("all three", () => pidsOf(tree).length === 3);
@@ -78,7 +78,7 @@ describe("the tree of a process", () => {
     expect(findMarked(marker)).to.deep.equal([]);
   });
 
-  it("has what hides from the marker, once it was seen below the process", async () => {
+  it("has processes without the marker, once seen below the process", async () => {
     const { child, tree } = await start(`${shell(HIDES)}; ${WAITS}`);
     await eventually("all three", () => pidsOf(tree).length === 3);
     child.kill("SIGKILL");
@@ -87,7 +87,7 @@ describe("the tree of a process", () => {
     expect(pidsOf(tree)).to.deep.equal([]);
   });
 
-  it("has what hides from the marker in a session of one of its own, without a parent", async () => {
+  it("has processes without the marker in a known session, without a parent", async () => {
     const { child, tree } = await start(`${shell("(env -i sleep 60 &) & exec sleep 60")}; ${WAITS}`);
     await eventually("all three", () => pidsOf(tree).length === 3);
     child.kill("SIGKILL");

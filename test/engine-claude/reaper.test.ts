@@ -37,7 +37,7 @@ describe("the reaper", () => {
 
   const pids = async (of = prefix) => (await findMarked(of)).map(({ pid }) => pid);
 
-  it("finds what carries a marker with the prefix, and nothing else", async () => {
+  it("finds only processes with a marker of the prefix", async () => {
     const own = await start("");
     const other = await start("", `${randomUUID()}.1`);
     try {
@@ -53,7 +53,7 @@ describe("the reaper", () => {
     expect(await pids()).to.deep.equal([child.pid]);
   });
 
-  it("finds and ends what hides: without the marker, in a session of its own, one of it without a parent", async () => {
+  it("finds and ends hidden processes: without the marker, in their own session, orphaned", async () => {
     const script = `require("node:child_process").spawn("sh", ["-c", "(sleep 60 &); exec sleep 60"], { stdio: "ignore", detached: true, env: { PATH: process.env.PATH } }).unref()`;
     await start(script);
     const sleeping = (pid: number) => commandOf(pid) === "sleep\n";
@@ -63,30 +63,30 @@ describe("the reaper", () => {
     expect(await pids()).to.deep.equal([]);
   });
 
-  it("asks first: one that tidies up on TERM ends by itself", async () => {
+  it("sends TERM first: a process that cleans up ends by itself", async () => {
     const child = await start(`process.on("SIGTERM", () => process.exit(7))`);
     const exit = once(child, "exit");
     await endMarked(prefix);
     expect(await exit).to.deep.equal([7, null]);
   });
 
-  it("kills one that will not go", async () => {
+  it("kills a process that ignores TERM", async () => {
     const child = await start(`process.on("SIGTERM", () => {})`);
     const exit = once(child, "exit");
     expect(await endMarked(prefix, 100)).to.equal(1);
     expect(await exit).to.deep.equal([null, "SIGKILL"]);
   });
 
-  it("has nothing to do where nothing is left", async () => {
+  it("does nothing without leftovers", async () => {
     expect(await endMarked(prefix)).to.equal(0);
   });
 
-  it("tells processes with one pid apart by their start", async () => {
+  it("distinguishes processes with one pid by their start time", async () => {
     expect(await startTimeOf(process.pid)).to.be.above(0);
     expect(await startTimeOf(2 ** 22 + 1)).to.equal(undefined);
   });
 
-  it("is all that the sweep of a killed gateway imports, so that it begins early", () => {
+  it("is the only import of the sweep, so that it starts early", () => {
     const sources = [...importedBy(createRequire(import.meta.url).resolve("#engine-claude/sweep.js"))];
     const names = sources.map((source) => source.replace(/^.*\//, ""));
     expect(names.sort()).to.deep.equal(["marker.js", "proc.js", "reaper.js", "sweep.js"]);

@@ -14,7 +14,7 @@ const log = pino({ level: "silent" });
 const SESSION = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
 const SINCE = new Date("2030-01-01T00:00:00.000Z");
 
-describe("what a CLI wrote down", () => {
+describe("the usage that a CLI wrote", () => {
   let dir: string;
   let project: string;
 
@@ -62,7 +62,7 @@ describe("what a CLI wrote down", () => {
     expect(written?.totals).to.equal(undefined);
   });
 
-  it("knows the price where the CLI saved its totals after the messages", async () => {
+  it("has the price if the CLI saved its totals after the messages", async () => {
     write(`${SESSION}.jsonl`, [message("1", 10), saved(10, 0.5)]);
     const written = await read();
     expect(written?.used["sonnet"]).to.include({ input: 10, costUsd: 0.5 });
@@ -71,14 +71,14 @@ describe("what a CLI wrote down", () => {
     expect((await read())?.totals, "saved before them").to.equal(undefined);
   });
 
-  it("leaves out what another program went on with, such as a terminal", async () => {
+  it("omits messages of another program, such as a terminal", async () => {
     const of = (entrypoint: string, id: string) =>
       JSON.stringify({ ...JSON.parse(message(id, 10)), entrypoint });
     write(`${SESSION}.jsonl`, [of("sdk-ts", "1"), of("cli", "2")]);
     expect((await read())?.used["sonnet"]?.input).to.equal(10);
   });
 
-  it("adds messages that were heard and had not been written, and what no turn was charged for", async () => {
+  it("adds messages received but not written, and usage that no turn was charged for", async () => {
     const used = { input: 7, output: 1, cacheRead: 0, cacheWrite: 0, costUsd: null };
     const unreported = ["heard", "written"].map((id) => ({ id, model: "sonnet", used }));
     write(`${SESSION}/subagents/agent.jsonl`, [message("written", 7, "2029-12-31T23:59:59.000Z")]);
@@ -98,7 +98,7 @@ describe("what a CLI wrote down", () => {
     expect(delivered.totals()["sonnet"]).to.include({ input: 15, output: 4 });
   });
 
-  it("is nothing where no message is found", async () => {
+  it("is empty without messages", async () => {
     expect(await read()).to.equal(undefined);
     rmSync(dir, { recursive: true });
     expect(await read()).to.equal(undefined);
@@ -130,7 +130,7 @@ describe("the source of engines", () => {
     await engine.close();
   });
 
-  it("takes the more of what was heard and what was written of a lost turn", async () => {
+  it("uses the larger of received and written usage of a lost turn", async () => {
     const { source } = await sourceOf("2.1.999");
     const row = (input: number, output: number, costUsd: number | null) => ({
       sonnet: { input, output, cacheRead: 0, cacheWrite: 0, costUsd },

@@ -25,12 +25,12 @@ describe("spares", () => {
     return starts > 0;
   }
 
-  it("are made of what is asked for, but not of what would fill the memory", async () => {
+  it("are started for used settings, but not for large ones", async () => {
     expect(await begun("usual")).to.equal(true);
     expect(await begun("x".repeat(200_000))).to.equal(false);
   });
 
-  it("know nothing of a turn's prompt, which they outlive", () => {
+  it("hold no reference to a prompt", () => {
     const terms = termsOf({
       approvalMode: "deny",
       decider: undefined,

@@ -8,7 +8,7 @@ function row(input: number, output: number, costUsd: number | null = null): Mode
 }
 
 describe("what two turns used together", () => {
-  it("falls apart by what each was delivered, and adds up again", () => {
+  it("is split by what was delivered to each, and adds up", () => {
     const used = { sonnet: row(30, 6, 0.6) };
     const { share, rest } = takeShare(used, { sonnet: row(10, 2) });
     expect(share).to.deep.equal({ sonnet: row(10, 2, 0.2) });
@@ -22,7 +22,7 @@ describe("what two turns used together", () => {
     expect(rest).to.deep.equal({});
   });
 
-  it("gives out no more of a model than was used of it", () => {
+  it("assigns no more of a model than was used", () => {
     // A message that broke off is in no total, so its model may be missing there.
     const used: TotalsByModel = { sonnet: row(8, 2, 0.18) };
     const { share, rest } = takeShare(used, { haiku: row(5, 1), sonnet: row(5, 1) });

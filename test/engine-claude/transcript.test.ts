@@ -40,7 +40,7 @@ describe("a session's transcript", () => {
     return new Transcript(ID, { cwd, env: { CLAUDE_CONFIG_DIR: join(dir, "config"), ...env } });
   }
 
-  it("tells that another program has written to it, whatever we wrote ourselves", () => {
+  it("detects that another program has written to it", () => {
     writeFileSync(file, message("sdk-ts"));
     const isCurrent = transcript.mark();
     expect(isCurrent()).to.equal(true);
@@ -51,7 +51,7 @@ describe("a session's transcript", () => {
     expect(transcript.mark()(), "marked anew").to.equal(true);
   });
 
-  it("knows its own lines by another name, where the environment gives one", () => {
+  it("recognises its own lines by the name in the environment", () => {
     writeFileSync(file, "");
     const isCurrent = transcriptFrom(join(dir, "work"), { CLAUDE_CODE_ENTRYPOINT: "ours" }).mark();
     appendFileSync(file, message("ours"));
@@ -60,7 +60,7 @@ describe("a session's transcript", () => {
     expect(isCurrent()).to.equal(false);
   });
 
-  it("tells the totals that were saved last, of a folder behind a link too", () => {
+  it("finds the last saved totals, also in a folder behind a link", () => {
     writeFileSync(file, saved(1) + message("cli") + saved(7) + message("cli"));
     symlinkSync(join(dir, "work"), join(dir, "link"));
     const sonnet = { input: 7, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.5 };
@@ -68,7 +68,7 @@ describe("a session's transcript", () => {
     expect(transcriptFrom(join(dir, "link")).savedTotals()).to.deep.equal({ sonnet });
   });
 
-  it("goes by the last line that is whole, as it was, and this session's", () => {
+  it("uses the last complete, unmodified line of this session", () => {
     const sonnet = { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.5 };
     for (const line of [
       '{"type":"cost-state","modelU',
@@ -81,7 +81,7 @@ describe("a session's transcript", () => {
     }
   });
 
-  it("knows that nothing was saved, and knows nothing of a file that can't be read", () => {
+  it("distinguishes nothing saved from an unreadable file", () => {
     writeFileSync(file, message("sdk-ts"));
     expect(transcript.savedTotals()).to.deep.equal({});
     rmSync(file);

@@ -30,7 +30,7 @@ describe("what was delivered of a turn", () => {
     expect(delivered.totals()).to.deep.equal({ sonnet: row(30, 3, null), haiku: row(5, 3, null) });
   });
 
-  it("a later note of a message replaces what it names and keeps the rest", () => {
+  it("later counts of a message replace earlier ones and keep the rest", () => {
     const delivered = new DeliveredUsage();
     delivered.note("1", "sonnet", { input_tokens: 10, output_tokens: 1, cache_read_input_tokens: 7 }, "open");
     delivered.note("1", "sonnet", { input_tokens: null, output_tokens: 40 }, "closed");
@@ -39,14 +39,14 @@ describe("what was delivered of a turn", () => {
     });
   });
 
-  it("output never falls: a whole message after its stream says 1", () => {
+  it("output never decreases: a complete message after its stream has 1", () => {
     const delivered = new DeliveredUsage();
     delivered.note("1", "sonnet", { output_tokens: 40 }, "closed");
     expect(delivered.note("1", "sonnet", { output_tokens: 1 }, "whole")).to.equal(false);
     expect(sumOf(delivered.totals()).output).to.equal(40);
   });
 
-  it("a message that broke off is known as such, and can be left out", () => {
+  it("a message that broke off is marked, and can be omitted", () => {
     const delivered = new DeliveredUsage();
     delivered.note("1", "sonnet", { input_tokens: 10, output_tokens: 5 }, "closed");
     expect(delivered.cut).to.equal(false);
@@ -57,7 +57,7 @@ describe("what was delivered of a turn", () => {
 });
 
 describe("totals", () => {
-  it("are subtracted model by model, and what did not change is left out", () => {
+  it("are subtracted by model, without unchanged ones", () => {
     const before = { sonnet: row(10, 1, 0.1), haiku: row(5, 5, 0.2) };
     const after = { sonnet: row(30, 3, 0.3), haiku: row(5, 5, 0.2), opus: row(1, 1, 0.5) };
     const used = subtract(after, before);
@@ -67,7 +67,7 @@ describe("totals", () => {
     expect(sumOf(add(before, used))).to.deep.include({ input: 36, output: 9 });
   });
 
-  it("a base that was never there shows as less than nothing", () => {
+  it("a wrong base yields negative counts", () => {
     expect(isPossible(subtract({ sonnet: row(10, 1, 0.1) }, { sonnet: row(20, 2, 0.2) }))).to.equal(false);
     expect(isPossible(subtract({ sonnet: row(20, 2, 0.1 + 0.2) }, { sonnet: row(10, 1, 0.3) }))).to.equal(
       true,
@@ -86,7 +86,7 @@ describe("totals", () => {
 });
 
 describe("what a process started from", () => {
-  it("is none of the bases that hold more of a model than there is now, whatever the sums say", () => {
+  it("is not a base with more of a model than now, whatever the sums", () => {
     const now = { sonnet: row(10, 2, 0.2) };
     const bases = [{ haiku: row(5, 1) }, { sonnet: row(4, 1, 0.1) }];
     expect(settle(now, { bases }, delivered({ sonnet: row(5, 1, null) }))).to.deep.equal({
@@ -105,7 +105,7 @@ describe("what a process started from, where it is known", () => {
     expect(settled).to.deep.equal({ base: certain, used: {} });
   });
 
-  it("is given up only where there is less now", () => {
+  it("is discarded only if the totals are now lower", () => {
     const settled = settle(now, { bases: [] }, delivered({ sonnet: row(10, 1, null) }), {
       sonnet: row(11, 2),
     });
@@ -127,7 +127,7 @@ describe("what was delivered beside the report", () => {
     return usage;
   };
 
-  it("is the message that broke off and is in no report", () => {
+  it("is the broken-off message that no report has", () => {
     const usage = broken([
       ["counted", 10, "open"],
       ["closed", 20, "closed"],
@@ -138,7 +138,7 @@ describe("what was delivered beside the report", () => {
     expect(ahead).to.deep.equal({});
   });
 
-  it("is nothing where the report covers all, by whatever name of the model", () => {
+  it("is empty if the report covers everything, by any name of the model", () => {
     const usage = broken([["1", 10, "open"]]);
     expect(usage.beside({ "sonnet[1m]": row(10, 3) }, {}).unreported).to.deep.equal({});
     expect(usage.beside({ sonnet: row(10, 3) }, {}).unreported).to.deep.equal({});
@@ -153,7 +153,7 @@ describe("what was delivered beside the report", () => {
     expect(usage.beside({ sonnet: row(11, 40) }, {}).unreported).to.deep.equal({ sonnet: row(26, 1, null) });
   });
 
-  it("is what nothing came of, also under what only the report knows", () => {
+  it("is the usage without output, also beside outputs known only to the report", () => {
     const usage = broken([["empty", 10, "open"]]);
     usage.leaveEmpty("empty");
     expect(usage.beside({ sonnet: row(1600, 17) }, {}).unreported).to.deep.equal({
@@ -162,7 +162,7 @@ describe("what was delivered beside the report", () => {
     expect(usage.beside({ sonnet: row(10, 1) }, {}).unreported, "counted").to.deep.equal({});
   });
 
-  it("leaves a whole message to the next report, and does not take that for a gap later", () => {
+  it("leaves a complete message to the next report, without a gap later", () => {
     const { unreported, ahead } = broken([["1", 10, "whole"]]).beside({}, {});
     expect(unreported).to.deep.equal({});
     expect(sumOf(ahead).input).to.equal(10);
@@ -173,7 +173,7 @@ describe("what was delivered beside the report", () => {
 });
 
 describe("the usage of a turn", () => {
-  it("has the sums and each model's share, without the noise of floats", () => {
+  it("has the sums and each model's share, without floating-point noise", () => {
     const usage = reportedUsage({ sonnet: row(10, 1, 0.1 + 0.2), haiku: row(5, 5, 0.000001) });
     expect(usage).to.deep.equal({
       tokens: { input: 15, output: 6, cache_read: 0, cache_write: 0 },
@@ -190,7 +190,7 @@ describe("the usage of a turn", () => {
     expect(estimatedUsage({ sonnet: row(10, 1, null) })).to.include({ estimated: true, costUsd: null });
   });
 
-  it("that never reached the CLI is nothing, and that is no estimate", () => {
+  it("that never reached the CLI is zero, and not an estimate", () => {
     expect(NO_USAGE).to.deep.equal({
       tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },
       costUsd: 0,
