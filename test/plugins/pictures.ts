@@ -159,7 +159,7 @@ function telegramPage(html: string, rows: readonly (readonly Button[])[]): strin
   </style><main><section class="row"><span class="face">C</span><section class="said${rows.length > 0 ? " with-buttons" : ""}"><article><header>Claude<span>bot</span></header>${asTelegramShows(html)}<footer>14:05</footer></article>${buttons.join("")}</section></section></main>`;
 }
 
-/** A code block has its language above; blocks take the line end that stands next to them. */
+/** A code block has its language above; blocks include the adjacent line break. */
 function asTelegramShows(html: string): string {
   return html
     .replace(

@@ -7,7 +7,7 @@ import { Folders, verdictOf } from "./folders.js";
 /** As long as a path can be, of as many folders as it can name. */
 const DEEP = "a/".repeat(2_030);
 
-/** Far above what it takes, and far below what it took: a slow machine is no reason to fail. */
+/** Far above the time needed now, far below the time needed before the fix, so that a slow machine does not fail. */
 const HELD_MS = 5_000;
 
 describe("approval: limits of rules", function () {

@@ -15,7 +15,7 @@ export const ALLOWED = [
   "fine a.txt b/c",
 ];
 
-/** Put after an allowed command, `bad` would run, or something that cannot be told. A blank stands between two. */
+/** Put after an allowed command, `bad` would run, or something uncertain. A space separates two. */
 export const AFTER = [
   ...'; bad|&& bad|& bad|&|;bad|; ; bad|$(bad)|`bad`|<(bad)|>(bad)|"$(bad)"|"`bad`"|$((`bad`))|$[`bad`]'.split(
     "|",

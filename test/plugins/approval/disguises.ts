@@ -1,4 +1,4 @@
-/** `rm` in disguises beyond those of evasion.test.ts. Every one of them runs it, hands it on, or can't be told. */
+/** `rm` in disguises beyond those of evasion.test.ts. Each of them runs it, passes it on, or is uncertain. */
 export const DISGUISES: readonly string[] = [
   ..."GIT_PAGER='rm x' git log|GIT_SSH_COMMAND='rm x' git fetch|PAGER=rm man ls|EDITOR='rm x' git commit".split(
     "|",

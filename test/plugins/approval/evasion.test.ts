@@ -125,7 +125,7 @@ const NOT_ALLOWED: readonly (readonly [string, string])[] = [
   ["a folder of its own", "./git status"],
 ];
 
-/** What cannot be told from the text, or depends on the program: asked, though everything else is allowed. */
+/** Uncertain commands, or ones that depend on the program: asked, although everything else is allowed. */
 const DOUBTFUL: readonly (readonly [string, string])[] = [
   ["a variable as the command", "A=rm; $A x"],
   ["half a variable", 'r"$M" x'],

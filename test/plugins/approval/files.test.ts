@@ -174,7 +174,7 @@ describe("approval: rules for files", () => {
       expect(await folders.call("Artifact", { file_path: path })).to.include({ verdict: "deny" });
     });
 
-    it("tells the model why", async () => {
+    it("give the model a reason", async () => {
       const { message } = await folders.call("Read", { file_path: `../${OTHER}/notes.txt` });
       expect(message).to.equal("This belongs to another session. Stay in your own working directory.");
     });

@@ -52,11 +52,11 @@ describe("approval: verdicts on the approve hook", () => {
   });
 
   it("protects the gateway's own paths", () => {
-    const told = {
+    const paths = {
       logDir: "logs",
       paths: { configFile: "/srv/claudeway.toml", dataDir: "./data", workdirs: "/srv/tasks" },
     };
-    expect(gatewayPaths(told)).to.deep.equal({
+    expect(gatewayPaths(paths)).to.deep.equal({
       own: ["/srv/claudeway.toml", resolve("data"), resolve("logs")],
       workdirs: "/srv/tasks",
     });

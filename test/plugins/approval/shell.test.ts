@@ -12,7 +12,7 @@ describe("approval: rules for commands", () => {
     ["quotes around a plain word do not matter", [{ allow: "Bash(git status)" }], "git 'status'", "allow"],
     ["more arguments than the pattern has", [{ allow: "Bash(git status)" }], "git status -s", "ask"],
     [
-      "a trailing wildcard stands for any words",
+      "a trailing wildcard matches any words",
       [{ allow: "Bash(npm run *)" }],
       "npm run build -- --watch",
       "allow",
@@ -27,7 +27,7 @@ describe("approval: rules for commands", () => {
       "allow",
     ],
     ["a wildcard in the middle", [{ allow: "Bash(git * main)" }], "git diff main", "allow"],
-    ["does not stand for nothing", [{ allow: "Bash(git * main)" }], "git main", "ask"],
+    ["does not match an empty list", [{ allow: "Bash(git * main)" }], "git main", "ask"],
     ["one word that reads like two", [{ allow: "Bash(npm run build)" }], "npm 'run build'", "ask"],
     ["a quoted word in a pattern", [{ allow: "Bash(git commit -m 'a b')" }], 'git commit -m "a b"', "allow"],
     ["an escaped wildcard is a star", [{ allow: "Bash(echo \\*)" }], "echo '*'", "allow"],

@@ -236,7 +236,7 @@ describe("cloudflare_tunnel", () => {
     expect(running.kernel.status()[0]?.state).to.equal("on");
     standIn.install();
     await announces(URL);
-    expect(running.complaints(), "the same complaint is told once").to.have.length(1);
+    expect(running.complaints(), "the same complaint is logged once").to.have.length(1);
   });
 
   it("passes cloudflared only the environment variables that it needs", async () => {

@@ -99,7 +99,7 @@ describe("dashboard: access", () => {
       await feed.done;
       expect(feed.heard.at(-1)?.event).to.equal("expired");
       await gateway.request("/session/start", { body: {} });
-      await eventually("news for the other one", () => kept.told("sessions"));
+      await eventually("news for the other one", () => kept.notified("sessions"));
       await kept.close();
     });
 

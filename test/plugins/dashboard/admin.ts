@@ -51,7 +51,7 @@ export async function listen(gateway: TestGateway, cookie: string, query = "") {
       ending.abort();
       return done;
     },
-    told: (topic: string) =>
+    notified: (topic: string) =>
       heard.some(({ event, data }) => event === "change" && data.includes(`"${topic}"`)),
   };
 }

@@ -171,7 +171,10 @@ describe("dashboard: the admin API", () => {
     expect((await ask(`/admin/sessions/${id}`)).body).to.include({ running: true });
     expect((await ask("/admin/turns")).body.turns[0]).to.include({ session_id: id, state: "running" });
     const { result } = (await answer).body;
-    await eventually("the log", () => feed.told("logs") && feed.told("turns") && feed.told("sessions"));
+    await eventually(
+      "the log",
+      () => feed.notified("logs") && feed.notified("turns") && feed.notified("sessions"),
+    );
     const heard = () =>
       feed.heard
         .filter(({ event }) => event === "text")

@@ -13,10 +13,10 @@ describe("dashboard: the API document", () => {
         ([, method = "", path = ""]) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`,
       ),
     );
-    const told = Object.entries(ADMIN_PATHS)
+    const documented = Object.entries(ADMIN_PATHS)
       .filter(([path]) => path.startsWith("/"))
       .flatMap(([path, item]) => Object.keys(item).map((method) => `${method} ${path}`));
     expect(inCode).to.have.length.greaterThan(20);
-    expect(told).to.have.members(inCode);
+    expect(documented).to.have.members(inCode);
   });
 });

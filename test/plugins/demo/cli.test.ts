@@ -161,7 +161,7 @@ describe("demo: the real CLI on the scripted model", function () {
       hooks: { PreToolUse: [{ matcher: "Write", hooks: [defer] }] },
     });
     expect(held.results[0]).to.have.property("terminal_reason", "tool_deferred");
-    // Not a hook: the CLI goes on with a held call at once, and hooks that it is told of a moment later are not asked.
+    // Not a hook: the CLI continues a held call at once, before hooks that are registered a moment later.
     const resumed = await talk([], {
       resume: sessionId,
       canUseTool: async (_tool, updatedInput) => ({ behavior: "allow", updatedInput }),

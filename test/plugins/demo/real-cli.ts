@@ -38,7 +38,7 @@ export class TestFolders {
   }
 }
 
-/** The environment of a CLI that talks to the model; the values given win, undefined takes one away. */
+/** The environment of a CLI that uses the model; the given values win, undefined removes a variable. */
 export function cliEnvironment(
   model: Pick<ScriptedModel, "url">,
   configDir: string,

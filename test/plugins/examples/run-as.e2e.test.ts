@@ -81,7 +81,7 @@ describe("the example run_as", () => {
     );
   });
 
-  it("takes one of the two", async () => {
+  it("requires exactly one of user and container", async () => {
     const plugins = [[plugin, {}]] as const;
     expect(await rejectionMessage(createTestGateway({ plugins }))).to.match(/plugins\.run_as/);
   });

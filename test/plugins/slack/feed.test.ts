@@ -40,8 +40,8 @@ describe("slack", () => {
     await running.kernel.enable({ plugins: [slack], sections: { slack: { ...section } } });
   }
 
-  const { tell } = {
-    tell: {
+  const { emit } = {
+    emit: {
       finished: (more = {}, response = {}) =>
         running.kernel.notify("afterExecute", turnOf(), outcomeOf(more, response)),
       asked: (more: Partial<Approval> = {}) => running.kernel.notify("approvalRequested", approvalOf(more)),
@@ -54,7 +54,7 @@ describe("slack", () => {
 
   it("posts a finished request with key, model, time, money and session", async () => {
     await start();
-    tell.finished();
+    emit.finished();
     const [posted] = await arrived(1);
     expect(posted?.path).to.equal("/services/T000/B000/secret");
     const text = textOf(posted?.payload);
@@ -73,7 +73,7 @@ describe("slack", () => {
 
   it("posts failures with their reason, sessions, and internal errors", async () => {
     await start({ interval_ms: 10 });
-    tell.finished({ end: "timeout" }, { success: false, error: "ran past 120 s" });
+    emit.finished({ end: "timeout" }, { success: false, error: "ran past 120 s" });
     await arrived(1);
     running.kernel.notify("sessionStart", { id: "s1", keyId: "alice", model: "opus", workdir: "/w" });
     await arrived(2);
@@ -104,8 +104,8 @@ describe("slack", () => {
         { webhook_url: server.url("/services/T/bob/x"), events: ["requests"], key_ids: ["bob"] },
       ],
     });
-    tell.finished();
-    tell.finished({ end: "failed" }, { success: false, error: "broke" });
+    emit.finished();
+    emit.finished({ end: "failed" }, { success: false, error: "broke" });
     await arrived(2);
     await pause(3 * INTERVAL_MS);
     expect(server.posted.map(({ path }) => path).sort()).to.deep.equal([
@@ -117,10 +117,10 @@ describe("slack", () => {
 
   it("links the signed page with a button, or names alternatives if there is no public URL", async () => {
     await start();
-    tell.asked();
+    emit.asked();
     await arrived(1);
     publicUrl = "https://claude.example.org/";
-    tell.asked();
+    emit.asked();
     await arrived(2);
     await running.kernel.disable("slack");
     const [without, withUrl] = server.posted.map(({ payload }) => JSON.stringify(payload));
@@ -133,9 +133,9 @@ describe("slack", () => {
   it("posts who decided, what expired and what is parked", async () => {
     await start({ interval_ms: 10 });
     const by = { channel: "telegram", who: "Ada (@ada)" };
-    tell.decided({ status: "denied", decision: { decision: "deny", by, at: "2030-01-01T00:00:00.000Z" } });
+    emit.decided({ status: "denied", decision: { decision: "deny", by, at: "2030-01-01T00:00:00.000Z" } });
     await arrived(1);
-    tell.decided({ status: "expired" });
+    emit.decided({ status: "expired" });
     await arrived(2);
     const { response } = outcomeOf({}, { success: false, pending_approval: { id: "a" } as never });
     running.kernel.notify("event", { type: "done", response }, turnOf());
@@ -147,9 +147,9 @@ describe("slack", () => {
 
   it("merges a burst into one digest per interval, with decisions separate and in order", async () => {
     await start({ interval_ms: 100 });
-    for (let n = 0; n < 200; n++) tell.finished();
-    tell.asked();
-    for (let n = 0; n < 100; n++) tell.finished();
+    for (let n = 0; n < 200; n++) emit.finished();
+    emit.asked();
+    for (let n = 0; n < 100; n++) emit.finished();
     await eventually("three messages", () => server.posted.length >= 3);
     await pause(150);
     const texts = server.posted.map(({ payload }) => textOf(payload));
@@ -171,7 +171,7 @@ describe("slack", () => {
     it(`retries after ${what}, and loses nothing`, async () => {
       await start();
       server.next(behaviour, behaviour);
-      tell.finished();
+      emit.finished();
       await arrived(1);
       expect(server.attempts).to.equal(3);
       await eventually("the notice is taken back", () => running.kernel.status()[0]?.notices.length === 0);
@@ -182,9 +182,9 @@ describe("slack", () => {
     await start();
     server.next({ status: 429, retryAfter: 1, body: "rate_limited" });
     const began = performance.now();
-    tell.finished();
+    emit.finished();
     await eventually("the refusal", () => server.attempts === 1);
-    for (let n = 0; n < 5; n++) tell.finished();
+    for (let n = 0; n < 5; n++) emit.finished();
     await arrived(1);
     expect(performance.now() - began).to.be.at.least(990);
     expect(textOf(server.posted[0]?.payload)).to.contain("6 events");
@@ -194,8 +194,8 @@ describe("slack", () => {
   it("bounds the backlog: drops the oldest, except pending decisions, and reports how many", async () => {
     await start({ backlog: 10 });
     server.always = { status: 503 };
-    tell.asked();
-    for (let n = 0; n < 60; n++) tell.finished();
+    emit.asked();
+    for (let n = 0; n < 60; n++) emit.finished();
     await eventually("attempts", () => server.attempts >= 2);
     server.always = undefined;
     const posted = await arrived(2);
@@ -209,13 +209,13 @@ describe("slack", () => {
   it("shows a refused webhook in the plugin list, without its secret", async () => {
     await start();
     server.always = { status: 404, body: "no_service" };
-    tell.finished();
+    emit.finished();
     const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
     expect(notice).to.match(
       /^slack: 127\.0\.0\.1:\d+\/services\/T000\/B000\/\*\*\*: responded with 404 no_service/,
     );
     expect(JSON.stringify([running.kernel.status(), running.lines])).not.to.contain("secret");
-    tell.finished();
+    emit.finished();
     await pause(5 * INTERVAL_MS);
     expect(server.attempts).to.equal(1, "a refused webhook is left alone for a while");
   });
@@ -223,7 +223,7 @@ describe("slack", () => {
   it("hides the secret of a short webhook too, as other services use them", async () => {
     await start({ webhook_url: server.url("/hooks/secret") });
     server.always = { status: 404, body: "no_service" };
-    tell.finished();
+    emit.finished();
     const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
     expect(notice).to.match(/^slack: 127\.0\.0\.1:\d+\/hooks\/\*\*\*: /);
     expect(JSON.stringify([running.kernel.status(), running.lines])).not.to.contain("secret");
@@ -239,7 +239,7 @@ describe("slack", () => {
     it(`keeps waiting events, and says so, when ${status} ${body} means that the webhook is gone`, async () => {
       await start();
       server.always = { status, body };
-      tell.finished();
+      emit.finished();
       const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
       expect(notice).to.contain(`responded with ${status} ${body}; check webhook_url`);
       expect(server.attempts).to.equal(1);
@@ -253,7 +253,7 @@ describe("slack", () => {
     await start();
     server.next({ status: 429 }, { status: 429, retryAfter: -5 });
     const began = performance.now();
-    tell.finished();
+    emit.finished();
     await arrived(1);
     expect(performance.now() - began).to.be.at.least(1980);
     expect(server.attempts).to.equal(3);
@@ -262,7 +262,7 @@ describe("slack", () => {
   it("follows no redirect: events are for Slack only", async () => {
     await start();
     server.next({ status: 307, location: server.url("/elsewhere") });
-    tell.finished();
+    emit.finished();
     await arrived(1);
     expect(server.posted.map(({ path }) => path)).to.deep.equal(["/services/T000/B000/secret"]);
   });
@@ -270,7 +270,7 @@ describe("slack", () => {
   it("does not accept an HTML page as Slack's answer", async () => {
     await start();
     server.always = { status: 200, body: "<html>sign in to the network</html>" };
-    tell.finished();
+    emit.finished();
     const notice = await eventually("a notice", () => running.kernel.status()[0]?.notices[0]);
     expect(notice).to.contain("responded with an HTML page");
   });
@@ -278,28 +278,28 @@ describe("slack", () => {
   it("sends plain text when blocks are refused, and continues when that is refused too", async () => {
     await start();
     server.next({ status: 400, body: "invalid_blocks" });
-    tell.finished();
+    emit.finished();
     const [plain] = await arrived(1);
     expect(plain?.payload.blocks).to.deep.equal([]);
     expect(plain?.payload.text).to.contain("Request finished");
     server.next({ status: 400, body: "invalid_payload" }, { status: 400, body: "invalid_payload" });
-    tell.asked();
+    emit.asked();
     await eventually("both attempts", () => server.attempts >= 4);
-    tell.finished();
+    emit.finished();
     const posted = await arrived(2);
     expect(textOf(posted[1]?.payload)).to.contain("Older events dropped: 1").and.contain("Request finished");
   });
 
   it("posts waiting events when the gateway closes, within a time limit", async () => {
     await start({ interval_ms: 60_000 });
-    tell.finished();
+    emit.finished();
     await arrived(1);
-    tell.asked();
-    tell.finished();
+    emit.asked();
+    emit.finished();
     await running.kernel.notifyClosing();
     expect(server.posted).to.have.length(3);
     server.always = "hang";
-    tell.finished();
+    emit.finished();
     const began = performance.now();
     await running.kernel.notifyClosing();
     await running.kernel.close();
@@ -309,11 +309,11 @@ describe("slack", () => {
   it("ends everything that it started when it is switched off", async () => {
     await start();
     server.always = "hang";
-    tell.finished();
+    emit.finished();
     await eventually("a request under way", () => server.attempts === 1);
     await running.kernel.disable("slack");
     await eventually("no request under way", () => server.open === 0, 2000);
-    tell.finished();
+    emit.finished();
     await pause(3 * INTERVAL_MS);
     expect(server.attempts).to.equal(1);
     expect(running.complaints().filter((line) => line.includes("1 events were not posted"))).to.have.length(

@@ -94,11 +94,11 @@ export class ScriptedTurns {
       id,
       sessionId,
       async *read() {
-        let told = "";
+        let shown = "";
         for (let frame = 1; !ended; frame++) {
           await sleep(5);
-          if (text === told) continue;
-          told = text;
+          if (text === shown) continue;
+          shown = text;
           yield { id: frame, event: "text", data: text };
         }
         yield { id: 1_000_000, event: "done", data: await answer };

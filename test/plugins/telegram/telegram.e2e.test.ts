@@ -112,8 +112,8 @@ ${more}`;
       await sleep(1000);
     }
     expect((await shows("the build finished")).thread).to.equal(3);
-    const told = api.texts(3).map((text) => text.trim());
-    expect(told.filter((text) => text !== "the build finished")).to.deep.equal([
+    const shown = api.texts(3).map((text) => text.trim());
+    expect(shown.filter((text) => text !== "the build finished")).to.deep.equal([
       "started",
       "alpha",
       "beta",
