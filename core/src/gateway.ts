@@ -7,6 +7,7 @@ import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
 import { messageOf } from "./errors.js";
 import { SessionFiles } from "./files/session-files.js";
+import { SessionForks } from "./forks.js";
 import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
@@ -183,6 +184,16 @@ export class Gateway {
     });
     this.sessions = new Sessions({
       history: this.history,
+      forks: new SessionForks({
+        engine,
+        ledger,
+        history: this.history,
+        turns: this.turns,
+        checkLedger: () => this.#ledgerWatch.check(),
+        parked,
+        workdirs: this.#workdirs,
+        maxBytes: config.limits.file_bytes,
+      }),
       engine,
       kernel,
       ledger,

@@ -56,6 +56,18 @@ export class SessionHistory {
     return this.#read(async () => conversations.prompts(await this.refOf(session), new Set(turnIds)));
   }
 
+  /** The id of a turn's prompt in the session's conversation. Undefined: the turn is not in it. */
+  async promptIdOf(session: SessionRecord, turnId: string): Promise<string | undefined> {
+    const { conversations } = this.parts.engine;
+    const turn = await this.parts.ledger.turns.get(turnId);
+    if (conversations === undefined || turn?.sessionId !== session.id) return undefined;
+    const turns = await this.#read(async () => conversations.outline(await this.refOf(session)));
+    if (typeof turns === "string") return undefined;
+    const own = turns.filter(({ forked }) => !forked);
+    return (own.find(({ promptId }) => promptId === turnId) ?? own.find((other) => isAt(turn, other)))
+      ?.promptId;
+  }
+
   /** The CLI's own id of the session's conversation, and its location. */
   async refOf({ id, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
     return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir) };

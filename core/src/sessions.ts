@@ -1,8 +1,16 @@
 import { randomUUID } from "node:crypto";
-import type { Session, SessionMessages, SessionStartRequest, SessionTurnRequest } from "@claudeway/schemas";
+import type {
+  Session,
+  SessionForked,
+  SessionForkRequest,
+  SessionMessages,
+  SessionStartRequest,
+  SessionTurnRequest,
+} from "@claudeway/schemas";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import { GatewayError } from "./errors.js";
+import type { SessionForks } from "./forks.js";
 import type { SessionHistory } from "./history.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
@@ -32,6 +40,7 @@ export interface SessionParts {
   readonly approvalService: ApprovalService;
   readonly events: SessionEvents;
   readonly history: SessionHistory;
+  readonly forks: SessionForks;
   readonly workdirs: Workdirs;
   readonly options: OptionReader;
 }
@@ -93,6 +102,15 @@ export class Sessions {
   /** The conversation of a session or one-shot task of the caller. */
   async messages(caller: Caller, id: string, query: PageQuery): Promise<SessionMessages> {
     return this.parts.history.messages(await this.owned(caller, id, true), query);
+  }
+
+  /** Begins a session with what was said in another one of the caller. */
+  async fork(caller: Caller, id: string, { at }: SessionForkRequest): Promise<SessionForked> {
+    const session = await this.owned(caller, id);
+    await this.#admitWorkdir(session);
+    const forked = await this.parts.forks.fork(session, at);
+    this.parts.kernel.notify("sessionStart", infoOf(await this.owned(caller, forked.session_id)));
+    return forked;
   }
 
   async list(caller: Caller, { page, limit }: PageQuery) {

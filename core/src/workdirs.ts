@@ -69,6 +69,11 @@ export class Workdirs {
     return base;
   }
 
+  /** Where the folder of a session is that names none. */
+  pathOf(id: string): string {
+    return join(this.options.base, id);
+  }
+
   /** A session's folder: the named one, or one of its own below the base folder. Throws BAD_REQUEST. */
   async ofSession(
     id: string,

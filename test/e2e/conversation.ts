@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import type { Session, SessionStarted, TurnResponse } from "@claudeway/schemas";
+import type { Session, SessionForked, SessionStarted, TurnResponse } from "@claudeway/schemas";
 import { dealtTo, sumOfDelivered } from "./dealt.js";
 import type { Answer, RequestOptions, TestGateway } from "./gateway.js";
 import { type FiledTurn, LedgerFile } from "./ledger-file.js";
@@ -40,6 +40,15 @@ export class Conversation {
     const answer = await gateway.request<SessionStarted>("/session/start", options);
     if (answer.status !== 200) throw new Error(`no session: ${JSON.stringify(answer.body)}`);
     return new Conversation(gateway, answer.body.session_id, answer.body.workdir);
+  }
+
+  /** A fork of the conversation. */
+  async fork(at?: string): Promise<Conversation> {
+    const answer = await this.gateway.request<SessionForked>(`${this.path}/fork`, {
+      body: at === undefined ? {} : { at },
+    });
+    if (answer.status !== 200) throw new Error(`no fork: ${JSON.stringify(answer.body)}`);
+    return new Conversation(this.gateway, answer.body.session_id, answer.body.workdir);
   }
 
   get path(): string {

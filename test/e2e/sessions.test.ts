@@ -36,6 +36,11 @@ describe("sessions", () => {
     const ROUTES: readonly (readonly [string, string, object?])[] = [
       ["GET", ""],
       ["GET", "/messages"],
+      ["POST", "/fork", {}],
+      ["GET", "/files"],
+      ["GET", "/files/a"],
+      ["PUT", "/files/a", {}],
+      ["DELETE", "/files/a"],
       ["POST", "", { prompt: "[[words 3]]" }],
       ["POST", "", { prompt: "" }],
       ["POST", "", { prompt: 7 }],

@@ -173,6 +173,8 @@ describe("every status of every operation", function () {
       expect((await gateway.request(`/session/${id}`)).body).to.include({ task_count: 2 });
       expect((await gateway.request("/sessions?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
       expect((await gateway.request("/tasks?page=1&limit=5")).body).to.include({ page: 1, limit: 5 });
+      const fork = await gateway.request(`/session/${id}/fork`, { body: {} });
+      expect(fork.body["forked_from"]).to.deep.equal({ session_id: id, turn_id: null });
       const file = `/session/${id}/files/a.txt`;
       const put = { method: "PUT", body: "Hi", headers: { "content-type": "application/octet-stream" } };
       expect((await gateway.request(file, put)).body).to.include({ created: true });
@@ -204,6 +206,17 @@ describe("every status of every operation", function () {
         [404, "NOT_FOUND"],
         (request) => request,
       );
+    });
+
+    it("409 of a session that is forked while it runs", async () => {
+      const id = await startSession();
+      const running = gateway.request(`/session/${id}`, { body: { prompt: "[[hang]]" } });
+      await eventually("the conflict", async () => {
+        const { status } = await gateway.request(`/session/${id}/fork`, { body: {} });
+        return status === 409 || undefined;
+      });
+      await gateway.request(`/session/${id}/interrupt`, { method: "POST" });
+      await running;
     });
 
     it("304, 400, 409, 413, 415 and 416 of files", async () => {

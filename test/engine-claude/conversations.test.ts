@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { pino } from "pino";
 import { TranscriptConversations } from "#engine-claude/conversations.js";
 import { Transcript } from "#engine-claude/transcript.js";
 
@@ -31,7 +32,7 @@ function answer(text: string, more: object = {}): string {
 }
 
 describe("conversations in transcripts", () => {
-  const conversations = new TranscriptConversations();
+  const conversations = new TranscriptConversations(pino({ level: "silent" }));
   let dir: string;
   let file: string;
   let conversation: { session: string; spawn: { cwd: string; env: Record<string, string> } };

@@ -43,7 +43,7 @@ const UNHEARD: SessionListener = { began: () => undefined, tasks: () => undefine
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
-  readonly conversations = new TranscriptConversations();
+  readonly conversations: TranscriptConversations;
   readonly #pool: ProcessPool;
   readonly #spares: PrewarmedProcesses;
   readonly #accounts = new Accounts();
@@ -54,6 +54,7 @@ export class ClaudeEngine implements Engine {
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
+    this.conversations = new TranscriptConversations(options.log);
     this.#launcher = new Launcher(options);
     this.#pool = new ProcessPool(options, options.log);
     // A core is to spare: also beside a client that sends one task after another.

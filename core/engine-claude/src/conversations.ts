@@ -1,17 +1,22 @@
-import { type FileHandle, open, readdir } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type {
+  ConversationFork,
   ConversationPage,
   ConversationRef,
   Conversations,
+  ConversationTurn,
+  ForkRequest,
   PageQuery,
   PromptText,
 } from "@claudeway/core/ports";
+import type { Logger } from "pino";
+import { forkTranscript } from "./fork-transcript.js";
 import { Transcript } from "./transcript.js";
 import { entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
 import { linesBetween } from "./transcript-lines.js";
-import { type PageBudget, placesOfTurns, readTurn } from "./transcript-turns.js";
+import { lastUuidIn, type PageBudget, placesOfTurns, readTurn } from "./transcript-turns.js";
 
 /** What a page may hold, in characters of JSON. */
 const PAGE_CHARS = 4 * 1024 * 1024;
@@ -20,11 +25,43 @@ const PROMPT_CHARS = 200_000;
 
 /** Conversations in the CLI's transcripts. The file is read, never kept; what a page holds is bounded. */
 export class TranscriptConversations implements Conversations {
+  constructor(private readonly log: Logger) {}
+
   async read(
     conversation: ConversationRef,
     query: PageQuery,
   ): Promise<ConversationPage | "missing" | "unreadable"> {
     return withTranscript(conversation, (file) => pageOf(file, query));
+  }
+
+  async outline(
+    conversation: ConversationRef,
+  ): Promise<readonly ConversationTurn[] | "missing" | "unreadable"> {
+    return withTranscript(conversation, async (file) => {
+      const places = await placesOfTurns(file, (await file.stat()).size);
+      return places.map(({ prompt: { uuid: promptId, ...prompt } }) => {
+        return { promptId, ...prompt, messages: [], truncated: false };
+      });
+    });
+  }
+
+  async fork(conversation: ConversationRef, { promptId, cwdOf }: ForkRequest): Promise<ConversationFork> {
+    const last = await withTranscript(conversation, (file) => lastMessageOf(file, promptId));
+    if (last === undefined) return "no such turn";
+    if (last === "missing" || last === "unreadable") return last;
+    const path = await pathOfTranscript(conversation);
+    if (path === undefined) return "missing";
+    try {
+      return await forkTranscript(conversation, path, last, cwdOf);
+    } catch (error) {
+      this.log.warn({ err: error, session: conversation.session }, "a conversation could not be copied");
+      return "unreadable";
+    }
+  }
+
+  async discard(conversation: ConversationRef): Promise<void> {
+    const path = await pathOfTranscript(conversation);
+    if (path !== undefined) await rm(path, { force: true });
   }
 
   async prompts(
@@ -75,16 +112,39 @@ async function pageOf(file: FileHandle, { page, limit }: PageQuery): Promise<Con
   return { turns, total: places.length };
 }
 
-/** Opens the conversation's transcript, wherever the CLI has put it. */
+/** The last message of a turn, or of the whole conversation; undefined if there is no such turn. */
+async function lastMessageOf(file: FileHandle, promptId: string | undefined): Promise<string | undefined> {
+  const places = await placesOfTurns(file, (await file.stat()).size);
+  const place =
+    promptId === undefined ? places.at(-1) : places.find(({ prompt }) => prompt.uuid === promptId);
+  return place && lastUuidIn(file, place);
+}
+
 async function openTranscript(conversation: ConversationRef): Promise<FileHandle | "missing" | "unreadable"> {
-  const first = await tryOpen(new Transcript(conversation.session, conversation.spawn).path);
-  if (first !== "missing") return first;
-  const projects = join(claudeFolder(conversation.spawn.env), "projects");
+  const path = await pathOfTranscript(conversation);
+  return path === undefined ? "missing" : tryOpen(path);
+}
+
+/** Where the conversation's transcript is, wherever the CLI has put it; undefined if there is none. */
+async function pathOfTranscript({ session, spawn }: ConversationRef): Promise<string | undefined> {
+  const { path } = new Transcript(session, spawn);
+  if (await isThere(path)) return path;
+  const projects = join(claudeFolder(spawn.env), "projects");
   for (const project of await namesIn(projects)) {
-    const found = await tryOpen(join(projects, project, `${conversation.session}.jsonl`));
-    if (typeof found !== "string") return found;
+    const other = join(projects, project, `${session}.jsonl`);
+    if (await isThere(other)) return other;
   }
-  return "missing";
+  return undefined;
+}
+
+/** Whether a file is there, also one in a folder that may not be entered. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
+  }
 }
 
 async function tryOpen(path: string): Promise<FileHandle | "missing" | "unreadable"> {

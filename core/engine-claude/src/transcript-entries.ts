@@ -49,6 +49,13 @@ export function entryOf(line: Buffer): TranscriptEntry | undefined {
   };
 }
 
+/** The id of any entry of the main agent's chain. */
+export function chainIdOf(line: Buffer): string | undefined {
+  const entry = parse(line.toString("utf8"));
+  const { uuid, parentUuid, isSidechain } = entry ?? {};
+  return typeof uuid === "string" && parentUuid !== undefined && isSidechain !== true ? uuid : undefined;
+}
+
 /** Whether a line can be a prompt: a result of a tool call, which may be long, is not even parsed. */
 export function mayBePrompt(line: Buffer): boolean {
   return line.includes('"type":"user"') && !line.includes('"tool_use_id":"');

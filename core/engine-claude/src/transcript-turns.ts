@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { ConversationTurn } from "@claudeway/core/ports";
 import type { ConversationMessage } from "@claudeway/schemas";
 import { blocksOf } from "./message-blocks.js";
-import { beginsTurn, entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
+import { beginsTurn, chainIdOf, entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
 import { linesBetween } from "./transcript-lines.js";
 
 /** The turns of a conversation that can be read; of a longer one these are the latest. */
@@ -61,6 +61,15 @@ export async function readTurn(
     lastId = entry.messageId;
   }
   return { promptId, at, origin, forked, messages, truncated };
+}
+
+/** The id of the last entry of a turn's chain: a message of the main agent, or what the CLI attached to one. */
+export async function lastUuidIn(file: FileHandle, { start, end }: TurnPlace): Promise<string | undefined> {
+  let last: string | undefined;
+  for await (const { bytes } of linesBetween(file, start, end)) {
+    if (bytes.includes('"parentUuid":')) last = chainIdOf(bytes) ?? last;
+  }
+  return last;
 }
 
 function messageOf(

@@ -38,8 +38,9 @@ export class SessionTable {
     this.database.transaction(() => {
       this.database.run(
         `INSERT INTO sessions
-           (id, key_id, kind, model, system_prompt, options, workdir, owns_workdir, created_at, last_used)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           (id, key_id, kind, model, system_prompt, options, workdir, owns_workdir, created_at, last_used,
+            cli_totals)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         session.id,
         session.keyId,
         session.kind,
@@ -50,6 +51,7 @@ export class SessionTable {
         session.ownsWorkdir ? 1 : 0,
         at,
         at,
+        session.cliTotals === undefined ? null : JSON.stringify(session.cliTotals),
       );
       if (session.kind === "session") count(this.database, session.keyId, session.model, 1);
       else countTask(this.database, session.keyId);

@@ -120,9 +120,19 @@ export class Folder {
   }
 
   /** Copies an open file into the folder, with its mode. */
-  copy(file: FileHandle, name: string): Promise<void> {
-    if (!HAS_OPEN_FILES) throw new Error("an open file can be copied on Linux only");
-    return copyFile(`${OPEN_FILES}/${file.fd}`, this.#at(name), COPYFILE_EXCL | COPYFILE_FICLONE);
+  async copy(file: FileHandle, name: string): Promise<void> {
+    if (HAS_OPEN_FILES)
+      return copyFile(`${OPEN_FILES}/${file.fd}`, this.#at(name), COPYFILE_EXCL | COPYFILE_FICLONE);
+    const copy = await this.create(name, (await file.stat()).mode & 0o777);
+    try {
+      for await (const chunk of file.createReadStream({ autoClose: false })) await copy.write(chunk);
+    } finally {
+      await copy.close();
+    }
+  }
+
+  setMode(mode: number): Promise<void> {
+    return this.handle.chmod(mode);
   }
 
   close(): Promise<void> {

@@ -15,6 +15,11 @@ const MAX_LISTED = 50_000;
 /** Of an upload that is under way, or was cut off with the gateway. */
 const UPLOAD_PREFIX = ".claudeway-upload-";
 
+/** Whether a name is that of an upload that is under way. */
+export function isUploadName(name: string): boolean {
+  return name.startsWith(UPLOAD_PREFIX);
+}
+
 /** A file that is open to be read, and what a client has to know of it. */
 export interface OpenFile {
   readonly handle: FileHandle;

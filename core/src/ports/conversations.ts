@@ -31,6 +31,17 @@ export interface ConversationPage {
   readonly total: number;
 }
 
+/** What is to be copied of a conversation. */
+export interface ForkRequest {
+  /** The last turn to copy, by the id of its prompt; undefined: all. */
+  readonly promptId: string | undefined;
+  /** The folder that the copy's CLI will run in, by the id of the copy. */
+  cwdOf(session: string): string;
+}
+
+/** The copy of a conversation, or why there is none. */
+export type ConversationFork = ConversationRef | "missing" | "unreadable" | "no such turn";
+
 /** A prompt, or its beginning. */
 export interface PromptText {
   readonly text: string;
@@ -42,6 +53,12 @@ export interface PromptText {
 export interface Conversations {
   /** `missing`: there is no record of it; `unreadable`: the gateway may not read it. Bounded in time and memory. */
   read(conversation: ConversationRef, query: PageQuery): Promise<ConversationPage | "missing" | "unreadable">;
+  /** All turns, without their messages, the earliest first. */
+  outline(conversation: ConversationRef): Promise<readonly ConversationTurn[] | "missing" | "unreadable">;
+  /** Copies a conversation, so that a session of its own goes on from there. Its CLI starts without any totals. */
+  fork(conversation: ConversationRef, request: ForkRequest): Promise<ConversationFork>;
+  /** Removes the record of a conversation. */
+  discard(conversation: ConversationRef): Promise<void>;
   /** The prompts that were sent under these ids, as far as they are found. */
   prompts(conversation: ConversationRef, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, PromptText>>;
 }

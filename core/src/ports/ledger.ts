@@ -81,6 +81,8 @@ export interface NewSession {
   /** True: the gateway made the workdir and removes it with the session. */
   readonly ownsWorkdir: boolean;
   readonly createdAt: Instant;
+  /** Set for a session that begins with a copy of another one's conversation. */
+  readonly cliTotals?: SessionTotals | undefined;
 }
 
 export interface SessionRecord extends NewSession {

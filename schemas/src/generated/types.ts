@@ -1501,6 +1501,47 @@ export type SessionEvent =
     };
 
 /**
+ * The body of `POST /session/{session_id}/fork`.
+ */
+export interface SessionForkRequest {
+  /**
+   * The last turn of the session that the fork has, by its id; the latest one unless given.
+   */
+  at?: string;
+}
+
+/**
+ * The response to `POST /session/{session_id}/fork`.
+ */
+export interface SessionForked {
+  /**
+   * The id of the new session, which is also the Claude session's.
+   */
+  session_id: string;
+  /**
+   * The folder that Claude works in: a copy, or the same folder if the caller named it.
+   */
+  workdir: string;
+  /**
+   * When it was forked, in UTC.
+   */
+  created_at: string;
+  /**
+   * Where it was forked.
+   */
+  forked_from: {
+    /**
+     * The session.
+     */
+    session_id: string;
+    /**
+     * The turn that `at` named, or null.
+     */
+    turn_id: string | null;
+  };
+}
+
+/**
  * The response to an interrupt.
  */
 export interface SessionInterrupted {
@@ -2180,6 +2221,8 @@ export interface SchemaTypes {
   "ready": Ready;
   "session-deleted": SessionDeleted;
   "session-event": SessionEvent;
+  "session-fork-request": SessionForkRequest;
+  "session-forked": SessionForked;
   "session-interrupted": SessionInterrupted;
   "session-list": SessionList;
   "session-messages": SessionMessages;
@@ -2244,6 +2287,8 @@ export const SCHEMA_NAMES = [
   "ready",
   "session-deleted",
   "session-event",
+  "session-fork-request",
+  "session-forked",
   "session-interrupted",
   "session-list",
   "session-messages",

@@ -233,6 +233,13 @@ export const EXAMPLES = {
   sessions: { sessions: [session], total: 1, page: 1, limit: 20 },
   tasks: { tasks: [listedTask], total: 1, page: 1, limit: 20 },
   messages,
+  forkRequest: { at: TURN_ID },
+  forked: {
+    session_id: "2e3bc5e0-7851-4acf-aac1-2b1eddc3d7b4",
+    workdir: "/tmp/claude-tasks/2e3bc5e0-7851-4acf-aac1-2b1eddc3d7b4",
+    created_at: "2026-03-02T16:20:12.060Z",
+    forked_from: { session_id: SESSION_ID, turn_id: TURN_ID },
+  },
   fileList: {
     path: "",
     entries: [

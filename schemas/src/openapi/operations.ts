@@ -199,6 +199,19 @@ const SESSIONS = {
       errors: ["NOT_FOUND"],
     }),
   },
+  "/session/{session_id}/fork": {
+    post: keyed({
+      operationId: "forkSession",
+      summary: "Starts a session with the history of another one",
+      description:
+        "Nothing runs and nothing is billed. The fork has a copy of the workdir, or shares it if the caller named it, and belongs to the same key.",
+      tag: "sessions",
+      parameters: ["SessionId"],
+      requestBody: body("session-fork-request", { fork: EXAMPLES.forkRequest }, false),
+      ok: answer("The new session.", json("session-forked", { forked: EXAMPLES.forked })),
+      errors: ["NOT_FOUND", "CONFLICT"],
+    }),
+  },
   ...FILES,
   "/session/{session_id}/interrupt": {
     post: keyed({

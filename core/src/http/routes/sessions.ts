@@ -26,6 +26,10 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
   router.get("/session/:id/messages", async (ctx) => {
     ctx.body = await sessions.messages(callerOf(ctx), idOf(ctx, "session"), pageOf(ctx));
   });
+  router.post("/session/:id/fork", async (ctx) => {
+    const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-fork-request")];
+    ctx.body = await sessions.fork(caller, id, body);
+  });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
     ctx.res.once("close", () => gone.abort());

@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import type { SessionForked } from "@claudeway/schemas";
+import { GatewayError } from "./errors.js";
+import { copyFolder } from "./files/copy-folder.js";
+import { fileError } from "./files/file-errors.js";
+import type { SessionHistory } from "./history.js";
+import type { ConversationFork, ConversationRef } from "./ports/conversations.js";
+import type { Engine } from "./ports/engine.js";
+import type { Ledger, SessionRecord } from "./ports/ledger.js";
+import type { ParkedTurns } from "./turns/parked.js";
+import type { RunningTurns } from "./turns/running.js";
+import type { Workdirs } from "./workdirs.js";
+
+export interface ForkParts {
+  readonly engine: Pick<Engine, "conversations">;
+  readonly ledger: Ledger;
+  readonly history: SessionHistory;
+  readonly turns: Pick<RunningTurns, "ofSession" | "get">;
+  /** Throws UNAVAILABLE while nothing can be recorded. */
+  readonly checkLedger: () => void;
+  readonly parked: Pick<ParkedTurns, "ofSession">;
+  readonly workdirs: Workdirs;
+  /** The largest workdir that is copied. */
+  readonly maxBytes: number;
+}
+
+/** Forks that are made at once: each copies a conversation and perhaps a folder. */
+const MAX_FORKS = 2;
+
+/** Makes sessions that begin with what was said in another one. */
+export class SessionForks {
+  #running = 0;
+
+  constructor(private readonly parts: ForkParts) {}
+
+  /** Forks a session at the end of its turn `at`, or where it is now. */
+  async fork(session: SessionRecord, at: string | undefined): Promise<SessionForked> {
+    this.parts.checkLedger();
+    if (this.#running >= MAX_FORKS) {
+      throw new GatewayError("UNAVAILABLE", "too many sessions are being forked at once; try again", {
+        headers: { "retry-after": "1" },
+      });
+    }
+    this.#running++;
+    try {
+      return await this.#fork(session, at);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #fork(session: SessionRecord, at: string | undefined): Promise<SessionForked> {
+    const { history, workdirs } = this.parts;
+    if (at === undefined) await this.#refuseBusy(session.id);
+    else await this.#refuseOpen(at);
+    const ref = await history.refOf(session);
+    const { id, conversation } = await this.#copyConversation(session, ref, at);
+    if (at === undefined) await this.#refuseBusy(session.id, conversation);
+    try {
+      const workdir = session.ownsWorkdir ? await this.#copyWorkdir(session, id) : session.workdir;
+      return await this.#record(session, at, id, workdir, conversation);
+    } catch (error) {
+      if (session.ownsWorkdir) await workdirs.remove(id, workdirs.pathOf(id));
+      if (conversation !== undefined) await this.parts.engine.conversations?.discard(conversation);
+      throw fileError(error) ?? error;
+    }
+  }
+
+  /** A folder that has gone is no reason to refuse: the fork's is empty then. */
+  async #copyWorkdir({ workdir, keyId }: SessionRecord, id: string): Promise<string> {
+    const { path } = await this.parts.workdirs.ofSession(id, undefined, keyId);
+    if (existsSync(workdir)) await copyFolder(workdir, path, this.parts.maxBytes);
+    return path;
+  }
+
+  /** Throws CONFLICT: where a conversation ends that goes on is not known. */
+  async #refuseBusy(sessionId: string, copy?: ConversationRef): Promise<void> {
+    const isParked = (await this.parts.parked.ofSession(sessionId)) !== undefined;
+    if (!isParked && this.parts.turns.ofSession(sessionId).length === 0) return;
+    if (copy !== undefined) await this.parts.engine.conversations?.discard(copy);
+    const why = isParked ? "waits for a decision" : "runs";
+    throw new GatewayError("CONFLICT", `a turn of the session ${why}; at must name an earlier turn`);
+  }
+
+  /** Throws CONFLICT where the turn that is to be the last one has not ended. */
+  async #refuseOpen(turnId: string): Promise<void> {
+    const isParked = (await this.parts.ledger.turns.get(turnId))?.parked !== undefined;
+    if (isParked || this.parts.turns.get(turnId) !== undefined)
+      throw new GatewayError("CONFLICT", "at must be a turn that has ended");
+  }
+
+  /** The fork's id, with its conversation; without one where nothing was said yet. */
+  async #copyConversation(
+    session: SessionRecord,
+    ref: ConversationRef,
+    at: string | undefined,
+  ): Promise<{ id: string; conversation: ConversationRef | undefined }> {
+    const { engine, history, workdirs } = this.parts;
+    if (session.cliTotals === undefined && at === undefined)
+      return { id: randomUUID(), conversation: undefined };
+    const promptId = at === undefined ? undefined : await history.promptIdOf(session, at);
+    if (at !== undefined && promptId === undefined) throw refusalOf("no such turn");
+    const copy = await engine.conversations?.fork(ref, {
+      promptId,
+      cwdOf: (id) => (session.ownsWorkdir ? workdirs.pathOf(id) : session.workdir),
+    });
+    if (typeof copy === "object") return { id: copy.session, conversation: copy };
+    throw refusalOf(copy);
+  }
+
+  async #record(
+    session: SessionRecord,
+    at: string | undefined,
+    id: string,
+    workdir: string,
+    conversation: ConversationRef | undefined,
+  ): Promise<SessionForked> {
+    const { keyId, kind, model, systemPrompt, options, ownsWorkdir, cliTotals } = session;
+    const createdAt = new Date().toISOString();
+    await this.parts.ledger.sessions.create({
+      id,
+      keyId,
+      kind,
+      model,
+      systemPrompt,
+      options,
+      workdir,
+      ownsWorkdir,
+      createdAt,
+      // The copy has no totals: its CLI begins at nothing.
+      ...(conversation !== undefined && {
+        cliTotals: {
+          answered: true,
+          bases: [{}],
+          ...(cliTotals?.planMode === true && { planMode: true }),
+        },
+      }),
+    });
+    const from = { session_id: session.id, turn_id: at ?? null };
+    return { session_id: id, workdir, created_at: createdAt, forked_from: from };
+  }
+}
+
+function refusalOf(outcome: Exclude<ConversationFork, ConversationRef> | undefined): GatewayError {
+  if (outcome === "no such turn")
+    return new GatewayError("BAD_REQUEST", "at must be a turn that is in the session's conversation");
+  if (outcome === "missing") return new GatewayError("CONFLICT", "the session's transcript is lost");
+  return new GatewayError("CONFLICT", "the session's transcript can't be read or copied by the gateway");
+}
