@@ -138,7 +138,11 @@ export class Workdirs {
     }
   }
 
-  /** The session whose own folder the path is or is inside, if any. @param real the path with every link resolved */
+  /**
+   * The session whose own folder the path is or is inside, if any.
+   *
+   * @param real the path with every link resolved
+   */
   async ownerOf(real: string): Promise<string | undefined> {
     for (let path = real; path !== dirname(path); path = dirname(path)) {
       const id = basename(path);

@@ -10,7 +10,7 @@ const PORT = "an integer from 0 to 65535";
 const TOP =
   "known settings: keys, claude_bin, workdir, log_dir, data_dir, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
 
-/** Each with the one line that says where, what, and what is taken. */
+/** Each with its one-line message: where, what is allowed, what was found. */
 const REFUSED: readonly (readonly [string, Given, string])[] = [
   // Flags.
   ["a slip in a flag", { argv: ["--prot=3000"] }, "unknown flag --prot; did you mean --port?"],

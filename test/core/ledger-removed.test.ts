@@ -52,7 +52,7 @@ describe("the ledger's file", () => {
       expect((await answers("/health"))[0], "it is up").to.equal(200);
       await gateway.advance(60_000);
       expect(said(), "once").to.deep.equal([REMOVED]);
-      // Its place is taken: closing must not trip over it.
+      // Another file is in its place, which must not break closing.
       mkdirSync(data, { recursive: true });
     });
   }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 
-/** The port of a server that was told to listen. */
+/** The port of a listening server. */
 export async function listeningPort(server: Server): Promise<number> {
   if (!server.listening) await once(server, "listening");
   const address = server.address();

@@ -24,7 +24,7 @@ describe("approvals of background work", () => {
     expect(approval.tool).to.equal("Write");
     expect(approval.turn_id, "the turn that launched it").to.equal(answer.headers.get("x-turn-id"));
     expect(read(session, "late.txt")).to.equal(undefined);
-    // Another turn of the session is none of it.
+    // Another turn of the session is not affected.
     expect((await prompt(gateway, session, "[[say alpha]]")).body.result).to.equal("alpha");
     expect((await onlyPending(gateway, session)).id).to.equal(approval.id);
     expect((await decide(gateway, approval.id, { decision: "allow" })).status).to.equal(200);

@@ -66,7 +66,7 @@ describe("approvals, parked", function () {
         expect(read(session, "a.txt")).to.equal("A");
         expect(resultsOf(gateway, session, approval.tool_use_id), "run once").to.have.length(1);
 
-        // Both parts are in the books, once, and it is one request.
+        // Both parts are recorded once, as one request.
         const after = (await gateway.request(`/session/${session.id}`)).body;
         expect(after["task_count"]).to.equal(1);
         expect(after["tokens"]).to.deep.equal(result?.tokens);

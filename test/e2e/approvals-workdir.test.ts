@@ -175,7 +175,7 @@ describe("a workdir with its own permission settings", function () {
     const { id } = await onlyPending(gateway, session);
     gateway.reload("");
     await eventually("the reload", () => gateway.stderr.includes("plugin approval: off"));
-    // A turn that was asking goes on asking; with nobody to say what of, its further calls are denied.
+    // A turn in ask mode stays in ask mode; without a plugin to decide, its further calls are denied.
     await decide(gateway, id, { decision: "allow" });
     expect((await kept).body.success).to.equal(true);
     expect(read(session, "a.txt")).to.equal("A");

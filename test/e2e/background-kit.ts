@@ -37,7 +37,7 @@ export function agent(prompt: string, inBackground: boolean): string {
   return `[[${JSON.stringify({ tool: "Agent", input })}]]`;
 }
 
-/** The turns that the CLI began by itself, as they stand in the ledger. */
+/** The turns that the CLI began by itself, as recorded in the ledger. */
 export async function notices(talk: Conversation): Promise<FiledTurn[]> {
   const turns = await talk.ledger.turns(talk.id);
   return turns.filter(({ origin }) => origin === "background");

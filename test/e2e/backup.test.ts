@@ -131,7 +131,7 @@ describe("claudeway backup", () => {
     for (const [args, line] of refused) {
       const { code, stdout, stderr } = await run(...args);
       expect({ code, stdout, lines: stderr.split("\n").length }, stderr).to.deep.equal({
-        // Arguments that are no command's are a fault of the configuration.
+        // Invalid arguments of a command are a configuration fault.
         code: args.length === 1 ? 78 : 1,
         stdout: "",
         lines: 2,

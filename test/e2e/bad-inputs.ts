@@ -24,7 +24,9 @@ export interface Sent {
 
 /** A request that is refused, and the answer that it gets. */
 export interface BadInput {
-  /** Method and path; `{session}`, `{turn}`, `{stranger's session}` and `{stranger's turn}` stand for real ids. */
+  /**
+   * Method and path; `{session}`, `{turn}`, `{stranger's session}` and `{stranger's turn}` are replaced by real ids.
+   */
   readonly request: string;
   readonly sent: Sent;
   readonly status: number;

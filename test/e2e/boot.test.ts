@@ -30,7 +30,10 @@ const CONFIG_FAULT = 78;
 /** What may be over at the next start, by the words above and below. */
 const MAY_PASS = ["a CLI that fails", "throws-in-apply", "hangs-in-apply"];
 
-/** What is wrong, how the command is started, and its one line; DIR stands for the folder that it is started in, NAMES for the plugins. */
+/**
+ * The fault, how the command is started, and its one-line message; DIR is the folder it is started in, NAMES the
+ * plugins.
+ */
 const REFUSED: readonly (readonly [string, Start, string])[] = [
   ["a slip in a flag", { args: ["--prot", "1"] }, "unknown flag --prot; did you mean --port?"],
   ["a flag without its value", { args: ["--keys"] }, "--keys must have a value; see claudeway --help"],
@@ -85,7 +88,7 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
     `CLAUDE_BIN must be ${CLI}, got "claude-not-here", which is not on the PATH`,
   ],
   [
-    "a CLI that is no program",
+    "a CLI that is not executable",
     { file: 'claude_bin = "./notes.txt"', files: { "notes.txt": "" } },
     `./claudeway.toml: claude_bin must be ${CLI}, got "DIR/notes.txt", which this user may not execute`,
   ],
@@ -168,7 +171,7 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
   ],
 ];
 
-/** Plugins that can't be switched on, and what stands behind their path in the line. */
+/** Plugins that cannot be enabled, and their messages. */
 const BROKEN: readonly (readonly [string, RegExp])[] = [
   [
     "throws-at-import",

@@ -12,7 +12,7 @@ import { eventually } from "./poll.js";
 const OPTIONS = { env: { IS_SANDBOX: "1" }, model: { keepRequests: 20_000 } };
 const COUNTS = ["input", "output", "cache_read", "cache_write"] as const;
 
-/** What a client was told of a turn. */
+/** What a client received of a turn. */
 interface Acknowledged {
   readonly turnId: string;
   readonly sessionId: string;
@@ -101,7 +101,7 @@ describe("a gateway that is killed", () => {
     await Promise.all(talks.map(checkMoney));
   });
 
-  /** Turns one after another, until there is no answer any more. */
+  /** Runs turns one after another until a request fails. */
   async function talkUntilKilled(
     talk: Conversation,
     random: () => number,
@@ -116,7 +116,7 @@ describe("a gateway that is killed", () => {
     }
   }
 
-  /** The session goes on, and over all its turns it was billed no more than was dealt, and all that was told. */
+  /** The session continues, and its total is at least what was reported and at most what the model dealt. */
   async function checkMoney(talk: Conversation): Promise<void> {
     const { body } = await talk.say("[[words 6]]");
     expect(body.success, JSON.stringify(body)).to.equal(true);

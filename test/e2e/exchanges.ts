@@ -33,7 +33,7 @@ export function seenSoFar(): ReadonlySet<string> {
   return seen;
 }
 
-/** Every pair of operation and status that the document tells of and is not in `shown`. */
+/** Every documented pair of operation and status that is not in `shown`. */
 export function unseen(shown: ReadonlySet<string>): string[] {
   const wanted = OWN_CONTRACT.operations.flatMap((operation) =>
     OWN_CONTRACT.responsesOf(operation).map(([key]) => `${operation.method} ${operation.path} ${key}`),
@@ -51,14 +51,14 @@ export async function watched(response: Response, asked: Asked, contract: Contra
   const { operation, told } = find(response.status, asked, contract);
   if (told === undefined) {
     if (response.status >= 400 && type === "application/json") await checkError(response, asked, contract);
-    else if (operation !== undefined) fail(asked, `${response.status} is not told of in the document`);
+    else if (operation !== undefined) fail(asked, `${response.status} is not documented`);
     return response;
   }
   const problem = contract.checkHeaders(told, response.headers);
   if (problem !== undefined) fail(asked, `${response.status}: ${problem}`);
   const schema = contract.bodySchema(told, type);
   if (schema === undefined && contract.hasBody(told) && asked.method !== "HEAD")
-    fail(asked, `${response.status}: a body of type "${type}" is not told of`);
+    fail(asked, `${response.status}: a body of type "${type}" is not documented`);
   if (schema !== undefined && type === "application/json" && asked.method !== "HEAD") {
     const wrong = contract.check(schema, JSON.parse(await response.clone().text()));
     if (wrong !== undefined) fail(asked, `${response.status}: ${wrong}`);
@@ -83,7 +83,7 @@ export function watchSocket(socket: WebSocket, asked: Asked): void {
   socket.once("upgrade", ({ headers }) => {
     const { told } = find(101, asked, OWN_CONTRACT);
     const given = new Headers({ "x-turn-id": String(headers["x-turn-id"]) });
-    const problem = told === undefined ? "101 is not told of" : OWN_CONTRACT.checkHeaders(told, given);
+    const problem = told === undefined ? "101 is not documented" : OWN_CONTRACT.checkHeaders(told, given);
     if (problem !== undefined) note(asked, problem);
   });
   socket.on("message", (data) => {
@@ -100,7 +100,7 @@ function find(status: number, { method, path }: Asked, contract: Contract) {
   return { operation, told };
 }
 
-/** An error of a route that the document does not tell of, or of none. */
+/** An error of an undocumented route, or of no route. */
 async function checkError(response: Response, asked: Asked, contract: Contract): Promise<void> {
   const body: { readonly code?: string } = JSON.parse((await response.clone().text()) || "{}");
   const wrong =

@@ -43,7 +43,7 @@ describe("a disk that is full when a turn ends", () => {
     this.timeout(60_000);
     const { answer, state, dealt } = await turnOnFullDisk();
     await sleep(1500);
-    expect(state.ended, "answered before it was booked").to.equal(false);
+    expect(state.ended, "answered before it was recorded").to.equal(false);
     expect((await talk.view()).tokens, "booked").to.deep.equal(first);
     disk.makeRoom();
     const { status, headers, body } = await answer;

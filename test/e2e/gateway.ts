@@ -18,10 +18,10 @@ import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
-/** How long what the gateway started may take to be gone, in ms. */
+/** How long processes of the gateway may take to end, in ms. */
 const GONE_MS = 5_000;
 
-/** The keys that test gateways know, unless told otherwise. */
+/** The default keys of test gateways. */
 export const KEYS = { admin: "sk-admin-0123456789abcdef", bob: "sk-bob-0123456789abcdef" } as const;
 
 export interface StartOptions {

@@ -21,7 +21,7 @@ function prompt(): string {
   return `[[words 3]] ${call("call-1")} [[words 4]] ${call("call-2")} ${subagent} [[words 5]] ${call("call-4")} [[words 6]]`;
 }
 
-/** The files that tell how far the turn is: the third message's call is the subagent's. */
+/** Files that show the progress of the turn: the call of the third message is the subagent's. */
 const REACHED: Readonly<Record<number, string>> = { 1: "call-1", 2: "call-2", 3: "call-4", 4: "call-4" };
 
 describe("the cost of a turn whose gateway is killed", function () {

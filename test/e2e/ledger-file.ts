@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Tokens } from "@claudeway/schemas";
 import { loadSqlite, type SqliteConnection, type SqlValue } from "#ledger-sqlite/sqlite.js";
 
-/** A turn as it stands in the file. */
+/** A turn as stored in the file. */
 export interface FiledTurn {
   readonly id: string;
   readonly origin: string;

@@ -10,7 +10,7 @@ import { Written } from "./written.js";
 
 const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses", import.meta.url));
 
-/** A gateway with room for a table of sessions. */
+/** A gateway with enough capacity for a table of sessions. */
 export function optionsWith(graceSecs: number) {
   return {
     args: ["--enable-plugin", REFUSES],
@@ -20,7 +20,7 @@ export function optionsWith(graceSecs: number) {
   };
 }
 
-/** All that went wrong, so that one run tells of every row. */
+/** All failures, so that one run reports every row. */
 export async function forEach<One>(
   cases: readonly One[],
   title: (one: One) => string,

@@ -220,7 +220,7 @@ async function lint(document: Document): Promise<string> {
         },
       },
     ).catch((error: { stdout: string; stderr: string }) => error);
-    // What it says of the version of Node is none of ours.
+    // Its notice about the version of Node is irrelevant.
     return `${stdout}${stderr}`.replace(/^.*║.*$/gm, "");
   } finally {
     rmSync(folder, { recursive: true, force: true });

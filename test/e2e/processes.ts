@@ -33,7 +33,7 @@ export function readProcess(pid: number, file: "cmdline" | "environ" | "status")
   }
 }
 
-/** Whether the process handles SIGHUP by now, as /proc tells. */
+/** Whether the process handles SIGHUP by now, according to /proc. */
 export function catchesSignals(pid: number): boolean {
   const status = readProcess(pid, "status");
   const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";

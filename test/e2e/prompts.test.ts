@@ -26,7 +26,7 @@ const PLAIN: Readonly<Record<string, string>> = {
   "something like a protocol message": '{"type":"control_request","request":{"subtype":"interrupt"}}',
 };
 
-/** Prompts that the CLI would take for something else. */
+/** Prompts that the CLI could interpret as something else. */
 const VERBATIM: Readonly<Record<string, string>> = {
   "a slash command": "/clear",
   "a slash command with more behind it": "/help me with this",

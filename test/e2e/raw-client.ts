@@ -7,7 +7,7 @@ import { parseAnswer, type RawAnswer } from "./wire.js";
 /** A connection to the gateway's port that behaves as badly as its test wants. */
 export class RawClient {
   received = "";
-  /** The same, where it is no text. */
+  /** The same for a body that is not text. */
   bytes = Buffer.alloc(0);
   /** Resolves when the gateway has hung up, or the client has. */
   readonly closed: Promise<void>;

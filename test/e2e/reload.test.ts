@@ -8,7 +8,7 @@ import { eventually } from "./poll.js";
 
 const GOOD = "[plugins.dashboard]\nenabled = true\n\n[plugins.swagger]\nenabled = true\n";
 
-/** What is wrong, what the file holds (PORT stands for one that is taken), and the one line; FILE stands for its name. */
+/** The fault, the content of the file (PORT is a port in use), and the message; FILE is the name of the file. */
 const BROKEN: readonly (readonly [string, string, string | RegExp])[] = [
   ["no TOML", "port = 3000\nhost =\n", "FILE:2:7: invalid TOML: invalid value"],
   [
@@ -95,12 +95,12 @@ const BROKEN: readonly (readonly [string, string, string | RegExp])[] = [
     '[plugins.slack]\nenabled = true\nwebhook_url = "ftp://verysecret"\n',
     /^plugins\.slack\.webhook_url must be .*, got a string \(not shown\)/,
   ],
-  ["bytes that are no text", "BYTES", "FILE: must be UTF-8 text"],
+  ["bytes that are not text", "BYTES", "FILE: must be UTF-8 text"],
   ["a folder in its place", "FOLDER", "FILE: must be a file, got a directory"],
   ["no file any more", "GONE", /^\S+\/claudeway\.toml is missing; plugins are unchanged$/],
 ];
 
-/** What can only be told by starting it: the plugin stays off, or as it was, and the others follow the file. */
+/** Faults that only a start can find: the plugin stays disabled or unchanged, and the others follow the file. */
 const FAILING: readonly (readonly [string, string, string | RegExp])[] = [
   [
     "a plugin that refuses its section",

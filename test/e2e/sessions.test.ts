@@ -165,7 +165,7 @@ describe("sessions", () => {
     expect(await inTerminal(talk, "[[recall]]")).to.equal(
       'I remember 1 earlier prompt: ["[[words 3]] through the gateway"]',
     );
-    // With its process alive, which was not told.
+    // With its process still alive, which was not notified.
     expect((await talk.say("[[recall]]")).body.result).to.contain("I remember 2 earlier prompts");
     await gateway.stop();
     await inTerminal(talk, "[[words 2]]");

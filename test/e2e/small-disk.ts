@@ -40,7 +40,7 @@ export class SmallDisk {
     this.#folder = join("/proc", children.trim(), "root", gateway.dataDir);
   }
 
-  /** Takes what room there is, to the last byte. */
+  /** Fills the disk completely. */
   fill(): void {
     const file = openSync(join(this.#folder, "filler"), "w");
     const block = Buffer.alloc(4096);

@@ -67,7 +67,7 @@ export class TerminalSession {
   async type(...keys: readonly string[]): Promise<void> {
     for (const key of keys) {
       this.child.stdin?.write(key);
-      // Told apart from one another, as from a keyboard; two in one go are another key.
+      // Sent separately, as from a keyboard; two together would be another key.
       await new Promise((resolve) => setTimeout(resolve, 60));
     }
   }

@@ -72,7 +72,7 @@ function ranInFull(suite: Suite): boolean {
   return testsOf(suite).every((test) => test.pending || begun.has(test.fullTitle()));
 }
 
-/** Those that take long have a command of their own. */
+/** Long tests have their own command. */
 function wantedFiles(): string[] {
   return readdirSync(resolve(ROOT, FOLDER))
     .filter((file) => file.endsWith(".test.ts") && !file.endsWith(".long.test.ts"))

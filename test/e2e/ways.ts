@@ -115,7 +115,7 @@ export const SESSION_WAYS: readonly Way[] = [
     expect(body["deleted"]).to.equal(true);
   }),
   { ...stopping("a CLI that is killed", (_talk, turn) => killChild(turn)), killed: true },
-  { ...stopping("a CLI that is told to end", (_talk, turn) => signalChild(turn, "SIGTERM")), killed: true },
+  { ...stopping("a CLI that gets SIGTERM", (_talk, turn) => signalChild(turn, "SIGTERM")), killed: true },
 ];
 
 export interface GatewayWay {
@@ -148,7 +148,7 @@ async function endIdle(talk: Conversation, signal: NodeJS.Signals): Promise<void
   const { pid } = await talk.ended();
   if (pid === null) throw new Error("the turn has no process");
   const startTime = await startTimeOf(pid);
-  // It may have been sent away to make room for another session's.
+  // It may have been evicted for another session.
   if (startTime === undefined) return;
   process.kill(pid, signal);
   await eventually("the end of the process", async () => (await startTimeOf(pid)) !== startTime);

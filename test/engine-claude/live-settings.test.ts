@@ -6,10 +6,10 @@ import { Stage } from "./stage.js";
 const SERVERS = { sums: { type: "http", url: "http://localhost/mcp" } } as const;
 const NONE: LiveSettings = { model: "sonnet", effort: undefined, plan: false, mcpServers: {} };
 
-/** A CLI that notes what it is told. */
+/** A CLI that records the settings it gets. */
 class NotingCli implements LiveCli {
   readonly told: unknown[] = [];
-  /** The mode that it answers with, if not the one that it was given. */
+  /** The mode that it reports, if not the requested one. */
   refuses: "default" | undefined;
 
   async setModel(model?: string) {

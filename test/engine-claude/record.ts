@@ -22,7 +22,7 @@ import { Stage } from "./stage.js";
  *     node --import=tsx test/engine-claude/record.ts [scenario …]
  */
 
-/** What tells of the machine, or of the CLI's version, and nobody reads. */
+/** Fields that depend on the machine or the CLI's version, and are not used. */
 const LEFT_OUT = new Set([
   "init.tools",
   "init.mcp_servers",

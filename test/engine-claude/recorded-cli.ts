@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { HookInput, Options, SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { CliQuery, StartQuery } from "#engine-claude/cli-query.js";
 
-/** Stands for the turn's working directory in a recording. */
+/** The placeholder for the turn's working directory in a recording. */
 export const WORKDIR = "/recorded";
 
 /** One thing that happened between the engine and a CLI; a recording is one a line, in order. */

@@ -4,7 +4,7 @@ import { agent, job } from "../e2e/background-kit.js";
 import { bash } from "../e2e/conversation.js";
 import type { Ran, Stage } from "./stage.js";
 
-/** Decides as it is told, by tool; and remembers what it was asked. */
+/** Decides by tool, and records the calls. */
 export class Decider implements CallDecider {
   readonly asked: AskedCall[] = [];
   constructor(private readonly answers: Readonly<Record<string, CallAnswer>> = {}) {}

@@ -18,7 +18,7 @@ import type { StartQuery } from "#engine-claude/cli-query.js";
 export interface Ran {
   readonly result: EngineResult;
   readonly text: string;
-  /** Everything that was told of the session's totals. */
+  /** All reported totals of the session. */
   readonly totals: readonly SessionTotals[];
   readonly usages: readonly TurnUsage[];
   readonly models: readonly string[];
@@ -111,7 +111,7 @@ export class Stage {
     };
   }
 
-  /** Runs a turn; `at` is told of each piece of its text, and may stop it. */
+  /** Runs a turn; `at` gets each piece of its text, and may stop it. */
   run(
     turn: EngineTurn,
     at: (text: string, stop: (why: string) => void, child: ChildNote | undefined) => void = () => undefined,

@@ -244,7 +244,7 @@ describe("audit log", () => {
     // Of a batch that fitted only in part, all lines count as lost.
     expect(written.length + lost).to.be.within(2000, 2010);
     expect(written.map((line) => JSON.parse(line).duration_ms)).to.deep.equal(written.map((_, i) => i));
-    // The next month has a file of its own, which tells what is missing.
+    // The next month has a new file, which reports the omitted lines.
     expect(read("ci", "2026-04").map((line) => line.message)).to.deep.equal([
       `lines lost near here: ${lost}`,
       "task completed",

@@ -25,14 +25,14 @@ describe("ledger: kill -9", function () {
   ): Promise<Acknowledged[]> {
     const when = Object.entries(killed).flat().map(String);
     const args = ["--no-warnings", "--import", "tsx", WRITER, dataDir, String(seed), ...when];
-    // A file for stdout: a pipe could be full, and would not take a line then.
+    // Stdout is a file: a full pipe would drop a line.
     const acknowledged = join(dataDir, "acknowledged");
     const stdout = openSync(acknowledged, "w");
     const child = spawn(process.execPath, args, { stdio: ["ignore", stdout, "inherit"] });
     closeSync(stdout);
     const [, signal] = await once(child, "exit");
     expect(signal).to.equal("SIGKILL");
-    // The last line may have been cut by the kill: then nobody could read it.
+    // The kill may have truncated the last line, which then does not count.
     const lines = readFileSync(acknowledged, "utf8").split("\n").slice(0, -1);
     return lines.map((line) => JSON.parse(line));
   }

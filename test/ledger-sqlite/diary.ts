@@ -203,7 +203,7 @@ export class Diary {
   }
 }
 
-/** What of a usage is booked: the whole, or where that has no price, the parts that have one. */
+/** The recorded part of a usage: the whole, or if that has no price, the parts with one. */
 function nanoOf(usage: TurnUsage): number {
   if (usage.costUsd !== null) return Math.round(usage.costUsd * 1e9);
   return Object.values(usage.byModel).reduce((sum, share) => sum + Math.round((share.costUsd ?? 0) * 1e9), 0);

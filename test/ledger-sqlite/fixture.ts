@@ -11,7 +11,7 @@ export const HASH = "ab".repeat(32);
 
 const made: string[] = [];
 
-/** A new folder; `removeFolders` takes it away. */
+/** A new folder, removed by `removeFolders`. */
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "claudeway-ledger-"));
   made.push(folder);

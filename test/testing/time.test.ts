@@ -16,7 +16,7 @@ const asking = definePlugin<object>({
   },
 });
 
-/** Tells what time it is when its timers are called. */
+/** Records the time when its timers fire. */
 const told: string[] = [];
 const timed = definePlugin<object>({
   name: "timed",

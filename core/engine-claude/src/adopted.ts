@@ -15,14 +15,13 @@ const OWN_START = startTimeOf(process.pid);
 const MAX_LOOKS = 5;
 
 /**
- * The processes whose parent is an ancestor of the gateway. A process whose parents have gone is given to the nearest
- * of those that takes orphans, in the end to pid 1: whatever was started below the gateway and is no descendant of it
- * any more is here, or below one that is here.
+ * The processes whose parent is an ancestor of the gateway. The kernel re-parents orphans to the nearest subreaper, in the
+ * end pid 1, so a process that was started below the gateway but is no longer its descendant is one of these, or below one.
  *
- * Each is read once and remembered, so that a look costs two or three small files, however many processes there are.
- * The kernel appends a new child to its parent's list. So a list begins with processes that were there before, in their
- * order, without those that have gone; when the last of these is still the same process (its start time tells), so are
- * those before it, and everything behind it is new. A pid that passed to another process is behind it too.
+ * Lists are read incrementally, so that a refresh reads two or three small files, however many processes there are. The
+ * kernel appends a new child to its parent's list, so a list begins with the known processes in their order, without ended
+ * ones. If the last known one is still the same process (by its start time), so are those before it, and everything after it
+ * is new, including reused pids.
  */
 export class AdoptedProcesses {
   readonly #lists = new Map<number, List>();
@@ -30,7 +29,8 @@ export class AdoptedProcesses {
 
   /** Looks again. False if the kernel does not provide the information. */
   refresh(): boolean {
-    // One that has gone in between has no list any more; those above it, which take orphans now, are known already.
+    // An ancestor that ended in between has no list any more. Those above it, which now adopt orphans, are already
+    // known.
     return this.#refreshAll(false) || this.#refreshAll(true);
   }
 

@@ -8,9 +8,9 @@ type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "
 /** How the CLI begins a line of the protocol between it and the SDK. */
 const CONTROL = '{"type":"control_';
 
-/** Reads what a CLI writes, line by line, and leaves to the SDK what only the SDK can answer. */
+/** Reads the output of a CLI line by line, and passes to the SDK what only the SDK can answer. */
 export class CliOutput {
-  /** What the SDK reads in the place of the CLI's output. */
+  /** The stream that the SDK reads instead of the CLI's output. */
   readonly #rest = new Readable({ read: () => undefined });
   readonly #queue: SDKMessage[] = [];
   /** The beginning of a line whose end has not come yet. */
@@ -107,7 +107,7 @@ function isLine(value: unknown): value is Line {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }
 
-/** Requests and answers, and what tells the SDK that the CLI has nothing left to do, so that its input may be closed. */
+/** Protocol messages and results, and the idle state after which the SDK may close the CLI's input. */
 function isForSdk(line: Line): boolean {
   return line.type === "result" || !isMessage(line) || isState(line);
 }

@@ -16,8 +16,9 @@ export class Grants {
   }
 
   /**
-   * Consumes one approval of exactly this call, which then counts as run. False if none is left. @param cwd the
-   * shell's directory, if it is not the turn's working directory
+   * Consumes one approval of exactly this call, which then counts as run. False if none is left.
+   *
+   * @param cwd the shell's directory, if it is not the turn's working directory
    */
   take(tool: string, input: unknown, cwd: string | undefined): boolean {
     const index = this.#open.findIndex(

@@ -59,7 +59,7 @@ export class ProcessSettings {
       await change((cli) => cli.applyFlagSettings({ effortLevel: effort }));
       this.now = { ...this.now, effort };
     }
-    // A person may have let the last turn leave the mode: what was asked for then does not tell.
+    // A person may have ended the mode during the last turn, so the requested mode is not reliable.
     if (plan || this.now.plan) await this.#setMode(plan ? "plan" : ownModeOf(turn), change);
     this.now = { ...this.now, plan };
     if (!isSame(mcpServers, this.now.mcpServers)) await this.#setServers(mcpServers, change);

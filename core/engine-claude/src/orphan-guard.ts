@@ -10,21 +10,20 @@ const END_MS = 1000;
 /** A guard that died is replaced after this long, in ms: twice as long each time, while it does not stay. */
 const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 60_000;
-/** A guard that lived this long, in ms, has stayed. */
+/** A guard that ran for this long, in ms, counts as stable. */
 const STAYED_MS = 10_000;
-/** A guard that reads nothing is replaced when this much waits for it, in bytes. */
+/** A guard that does not read is replaced when this much is buffered for it, in bytes. */
 const MAX_UNREAD = 64 * 1024;
 
 /*
- * What the guard runs. A shell is a fortieth of the memory of a Node process, and it waits in `read`. It acts when its
- * standard input ends without the word `closed`: the gateway is dead then. A gateway that is silent or suspended keeps
- * the pipe open.
+ * The script of the guard. A shell needs a fortieth of the memory of a Node process, and blocks in `read`. It acts when its
+ * standard input ends without the word `closed`, because the gateway is then dead. A silent or suspended gateway keeps the
+ * pipe open.
  *
- * First it stops the CLIs that it was told of, which ends their tool calls within a millisecond or two. (Stopped, not
- * killed: what their tools started is found by its relatives.) Then Node looks for everything that carries the marker
- * and kills it; whatever becomes of that, the CLIs are killed in the end. A pid that has passed to another process is
- * left alone: its start time is another one. (What the gateway was itself started with, sockets of a service manager
- * say, is closed first.)
+ * First it stops the known CLIs with SIGSTOP, which halts their tool calls within a millisecond or two. (It does not kill
+ * them yet, because processes of their tools are found through their relatives.) Then Node finds and kills everything with
+ * the marker; even if that fails, the CLIs are killed in the end. Reused pids are recognised by their start time and left
+ * alone. (File descriptors that the gateway inherited, such as sockets of a service manager, are closed first.)
  *
  * $1: Node. $2: the sweep. $3: the marker's prefix.
  */

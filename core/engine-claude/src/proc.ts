@@ -98,8 +98,8 @@ function numbersIn(folder: string): number[] {
 }
 
 /**
- * A process's resident memory in bytes, from `VmRSS` in /proc/PID/status; 0 where that is not known. (`statm` is
- * shorter, but counts in pages, whose size Node does not tell.)
+ * The resident memory of a process in bytes, from `VmRSS` in /proc/PID/status; 0 if unknown. (`statm` is shorter, but
+ * in pages, whose size Node does not provide.)
  */
 export function residentBytes(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`) ?? "")?.[1];

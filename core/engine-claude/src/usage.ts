@@ -269,9 +269,9 @@ export function matches(used: TotalsByModel, delivered: TotalsByModel): boolean 
 }
 
 /**
- * The usage of a turn in the gateway's own shape. A cost of null gets a learned price from the ledger.
+ * Converts the usage of a turn to the gateway's format. A cost of null gets a learned price from the ledger.
  *
- * @param cut a message broke off, so that its output is what the CLI takes it to have been
+ * @param cut true if a message broke off, so that its output is an estimate of the CLI
  */
 export function reportedUsage(used: TotalsByModel, cut = false): TurnUsage {
   const sum = sumOf(used);

@@ -29,7 +29,7 @@ const SUMS = COLUMNS.map((column) => `coalesce(sum(${column}), 0) AS ${column}`)
 
 const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano";
 
-/** One row for each grain; `true` tells where the SELECT ends. */
+/** One row for each grain; `true` separates the SELECT from ON CONFLICT. */
 const ADD_TO_PERIODS = `
 INSERT INTO totals (grain, period, key_id, model, ${COUNTED}, last_at)
 SELECT periods.*, counted.* FROM (VALUES ${GRAINS.map((grain) => `('${grain}', ?)`).join(", ")}) AS periods,

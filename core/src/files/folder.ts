@@ -77,7 +77,7 @@ export class Folder {
     }
   }
 
-  /** What a name stands for; a link is not followed. */
+  /** The kind of an entry; a link is not followed. */
   stat(name: string): Promise<Stats> {
     return lstat(this.#at(name));
   }

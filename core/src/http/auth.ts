@@ -26,10 +26,9 @@ const MAX_ACCEPTED = 1000;
 export class Keyring {
   readonly #keys: readonly KnownKey[];
   /**
-   * `Authorization` headers that were accepted, so that the next request with one costs no digest. They hold no secret
-   * that the configuration does not hold too. A lookup answers sooner for a header that is here, but whoever sends one is
-   * let in anyway. Keys with a secret that could be guessed are left out: while guesses are throttled, the time would tell
-   * the right one.
+   * A cache of accepted `Authorization` headers, so that repeated requests need no digest. It contains no secret that
+   * the configuration does not contain. A lookup is faster for a cached header, but its sender is admitted anyway.
+   * Keys with short secrets are excluded: while guesses are throttled, the response time would reveal the right one.
    */
   readonly #accepted = new Map<string, KnownKey>();
 

@@ -39,8 +39,8 @@ export class Exchanges {
   }
 
   /**
-   * Resolves when nothing on this connection waits for its answer any more, or the connection is over. Called once Node has
-   * taken its hands off the connection, so that nothing can come behind.
+   * Resolves when no request on this connection waits for a response, or the connection is closed. Called after Node
+   * has detached the connection, so that no request can follow.
    */
   async answered(socket: Duplex): Promise<void> {
     if (socket.destroyed || !this.any(socket)) return;

@@ -7,8 +7,8 @@ export interface ByteRange {
 }
 
 /**
- * The part of a file that a `Range` header asks for (RFC 9110, 14.2). Undefined: the whole file, which is also the
- * answer to what is no range of bytes, and to several at once. Throws RANGE_NOT_SATISFIABLE.
+ * The part of a file that a `Range` header requests (RFC 9110, 14.2). Undefined for the whole file, which is also the
+ * response to other units and to several ranges. Throws RANGE_NOT_SATISFIABLE.
  */
 export function rangeOf(header: string, size: number): ByteRange | undefined {
   const [, from = "", to = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim()) ?? [];

@@ -79,8 +79,9 @@ export async function bookLostTurns(
 }
 
 /**
- * The time from which the session's messages belong to this turn: the end of the turn before it, since no turn has been
- * charged for what a subagent used in between; its begin where there is none, or that one is still open. Undefined for a turn that was parked, whose recorded usage can't be told apart from what came after.
+ * The time from which the session's messages belong to this turn: the end of the previous turn, since no turn was
+ * charged for subagents in between; its own begin if there is no previous turn, or that one is still open. Undefined
+ * for a turn that was parked, because later usage cannot be separated from the recorded one.
  */
 async function beginOf({ id, sessionId, createdAt }: TurnRecord, ledger: Ledger): Promise<Date | undefined> {
   const { approvals } = await ledger.approvals.list({ sessionId, page: 1, limit: LOOKED_AT });

@@ -28,7 +28,10 @@ export async function outputProblem(schema: OutputSchema, value: unknown): Promi
   return problem && `the structured output does not match output_schema: ${problem}`;
 }
 
-/** Checks in a thread of its own, so that a slow schema holds up nobody else. Rejects if it does not end in time. */
+/**
+ * Checks in a separate thread, so that a slow schema does not block other requests. Rejects if it does not finish in
+ * time.
+ */
 async function run(task: OutputTask): Promise<string | undefined> {
   const worker = new Worker(new URL("./output-worker.js", import.meta.url), {
     workerData: task,

@@ -41,7 +41,7 @@ export interface TestGatewayOptions {
   readonly claude?: { readonly env: Readonly<Record<string, string>> };
   /** Key ids; the first is the admin's. Default: `["admin", "user"]`. */
   readonly keys?: readonly string[];
-  /** What `${NAME}` in the configuration stands for. */
+  /** The values of `${NAME}` in the configuration. */
   readonly env?: Readonly<Record<string, string>>;
   /** The directory that relative paths of plugins start from; by default the process's own. */
   readonly cwd?: string;

@@ -27,7 +27,7 @@ describe("the file that the setup writes", () => {
   it("is written completely or not at all on a full disk", () => {
     writeFileSync(file, "old");
     const script = `import(${JSON.stringify(MODULE)}).then(({ replaceFile }) => replaceFile(${JSON.stringify(file)}, "x".repeat(6000)))`;
-    // The kernel takes 4 KiB of a file here and no more, as a disk does that is nearly full.
+    // The file size limit of 4 KiB has the same effect as an almost full disk.
     const limited = `trap '' XFSZ; ulimit -f 4; exec "$0" -e "$1"`;
     const { status, stderr } = spawnSync("bash", ["-c", limited, process.execPath, script], {
       encoding: "utf8",

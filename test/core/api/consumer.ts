@@ -91,13 +91,13 @@ export const taps: Plugin<Config> = definePlugin<Config>({
     hooks.event.call;
     // @ts-expect-error nor intercepted
     hooks.event.intercept;
-    // @ts-expect-error there is no such hook
+    // @ts-expect-error unknown hook
     hooks.nothing;
     // @ts-expect-error a waterfall takes a whole plan
     hooks.beforeExecute.tap("c", () => ({ prompt: "only" }));
-    // @ts-expect-error null is no answer
+    // @ts-expect-error null is not an answer
     hooks.request.tap("c", () => null);
-    // @ts-expect-error a verdict that there is none of
+    // @ts-expect-error unknown verdict
     hooks.approve.tap("c", () => ({ verdict: "maybe" }));
     // @ts-expect-error a deny has a message, the model reads it
     hooks.approve.tap("c", () => ({ verdict: "deny" }));
@@ -118,7 +118,7 @@ export const scope = definePlugin<object>({
     kernel.mount("/b", router, { auth: "none", openapi: { "/": { get: {} } } });
     // @ts-expect-error a prefix begins with a slash
     kernel.mount("c", router);
-    // @ts-expect-error there is no such way in
+    // @ts-expect-error unknown kind of authentication
     kernel.mount("/d", router, { auth: "nobody" });
     kernel.onDispose(() => {});
     kernel.onDispose(async () => {});
@@ -214,13 +214,13 @@ export const wrongNeeds = definePlugin<object, "turns">({
 
 export const wrongVersion = definePlugin<object>({
   name: "wrong",
-  // @ts-expect-error there is no other yet
+  // @ts-expect-error no other version exists
   apiVersion: 2,
   configSchema: { type: "object" },
   apply() {},
 });
 
-/** A part of a plugin that takes less than the whole scope. */
+/** A part of a plugin that needs less than the whole scope. */
 export function part(kernel: PluginScope, turns: Scope<"turns">["turns"]): void {
   kernel.hooks.sessionStart.tapPromise("a", async ({ id }) => void turns.follow(id));
 }

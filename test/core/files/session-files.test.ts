@@ -27,7 +27,7 @@ const UNBOUND = { serves: async () => true, ownerOf: async () => undefined };
 const FIRST = { page: 1, limit: 1000 };
 const OPERATIONS = 400;
 
-/** Puts a link in the place of a folder and of a file, and takes it away, as fast as it can, until it is told to stop. */
+/** Replaces a folder and a file by links and back, as fast as it can, until it is stopped. */
 const SWAPPER = `
 const { renameSync } = require("node:fs");
 const { parentPort, workerData } = require("node:worker_threads");

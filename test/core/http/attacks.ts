@@ -1,7 +1,7 @@
 /** Bytes that a hostile client sends on a connection of its own, and all that it may get for them. */
 export interface Attack {
   readonly name: string;
-  /** `{key}` stands for a caller's secret, `{session}` for another key's session. */
+  /** `{key}` is replaced by a caller's secret, `{session}` by another key's session. */
   readonly bytes: string;
   /** The statuses of the answers, in order; none: hung up on without a word. */
   readonly gets: readonly number[];
@@ -264,7 +264,7 @@ const CALLERS: readonly Attack[] = [
   a("a tab after Bearer", get("/sessions", "Authorization: Bearer\t{key}\r\n"), 401),
   a("a key in the query", get("/sessions?key={key}&access_token={key}&api_key={key}"), 401),
   a("a key in the target", get("http://admin:{key}@x/sessions"), 401),
-  a("a key that a proxy is told to drop", get("/sessions", `${KEY}Connection: authorization\r\n`), 200),
+  a("a key in a header that a proxy must drop", get("/sessions", `${KEY}Connection: authorization\r\n`), 200),
   a(
     "a stranger's WebSocket",
     get(
@@ -315,13 +315,13 @@ const BODIES: readonly Attack[] = [
     post("/session/start", "{\0}\0", `${KEY}Content-Type: application/json; charset=utf-16le\r\n`),
     400,
   ),
-  a("bytes that are no UTF-8", post("/session/start", '{"model":"\xc0\xae"}'), 400),
+  a("bytes that are not UTF-8", post("/session/start", '{"model":"\xc0\xae"}'), 400),
   a("a surrogate in UTF-8", post("/session/start", '{"model":"\xed\xa0\x80"}'), 400),
   a("half a surrogate", post("/session/start", '{"system_prompt":"\\ud800"}'), 200),
   a("a NUL in a text", post("/session/start", '{"system_prompt":"a\\u0000b"}'), 400),
   a("a NUL in a path", post("/session/start", '{"workdir":"/tmp\\u0000/x"}'), 400),
   a("a number over all bounds", post("/task", '{"prompt":"x","timeout_secs":1e400}'), 400),
-  a("a number that is none", post("/task", '{"prompt":"x","timeout_secs":NaN}'), 400),
+  a("an invalid number", post("/task", '{"prompt":"x","timeout_secs":NaN}'), 400),
   a("a comment", post("/session/start", "{/* */}"), 400),
   a("two values", post("/session/start", "{}{}"), 400),
   a("nothing but a blank", post("/session/start", " "), 400),

@@ -14,8 +14,8 @@ function request(peer: string, forwarded: string): IncomingMessage {
 
 describe("the client address of a request", () => {
   const cases = [
-    ["takes nobody's word", [], "203.0.113.9", "192.0.2.1", "203.0.113.9"],
-    ["takes none of this machine's either", [], "127.0.0.1", "192.0.2.1", "127.0.0.1"],
+    ["trusts no header by default", [], "203.0.113.9", "192.0.2.1", "203.0.113.9"],
+    ["trusts no local proxy by default", [], "127.0.0.1", "192.0.2.1", "127.0.0.1"],
     ["believes a proxy on this machine that is named", ["127.0.0.1"], "127.0.0.1", "192.0.2.1", "192.0.2.1"],
     ["also as IPv6 writes it", ["127.0.0.0/8"], "::ffff:127.0.0.1", "192.0.2.1", "192.0.2.1"],
     ["writes an IPv4 address as one", [], "::ffff:203.0.113.9", "", "203.0.113.9"],
@@ -25,7 +25,7 @@ describe("the client address of a request", () => {
     ["is what the nearest proxy saw", ["10.0.0.0/8"], "10.0.0.2", "1.1.1.1, 192.0.2.1", "192.0.2.1"],
     ["goes through two proxies", ["10.0.0.0/8"], "10.0.0.2", "1.1.1.1, 192.0.2.1, 10.0.0.3", "192.0.2.1"],
     ["is the first, where all are proxies", ["10.0.0.0/8"], "10.0.0.2", "10.0.0.4,10.0.0.3", "10.0.0.4"],
-    ["keeps what is no address", ["127.0.0.1"], "127.0.0.1", "unknown", "unknown"],
+    ["keeps a text that is not an address", ["127.0.0.1"], "127.0.0.1", "unknown", "unknown"],
     ["keeps no more than an address of it", ["127.0.0.1"], "127.0.0.1", "x".repeat(9000), "x".repeat(64)],
   ] as const;
   for (const [what, proxies, peer, forwarded, expected] of cases) {

@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { createTestGateway, type TestGateway } from "#testing/index.js";
 import { deferred, plugin } from "../kernel/kit.js";
 
-/** A plugin whose routes name it, below a prefix; one of them takes until its plugin goes. */
+/** A plugin whose routes respond with its name; one of them waits until the plugin is disabled. */
 function mounted(name: string, prefix: `/${string}`, begun = deferred()) {
   return plugin(name, (kernel) => {
     const router = new Router();

@@ -5,11 +5,11 @@ import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { RawClient } from "../../e2e/raw-client.js";
 
-/** Longer than anything may keep others waiting; the recipes took seconds. */
+/** The maximum delay of other requests; without the limits, these attacks blocked for seconds. */
 const BUSY_MS = 1000;
 const KIB = 1024;
 
-/** Routes that take no key, and read what is sent in every way that there is. */
+/** Routes without a key, which read their body in every possible way. */
 const hooks = definePlugin<object>({
   name: "hooks",
   apiVersion: 1,

@@ -2,7 +2,7 @@ import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { sendRaw } from "../../e2e/bytes.js";
 
-/** Longer than any of it may take. */
+/** The maximum duration. */
 const BUSY_MS = 1000;
 
 describe("the target of a request", () => {

@@ -5,7 +5,7 @@ import type { TurnPlan } from "#core/ports/turns.js";
 import { createTestGateway } from "#testing/index.js";
 import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";
 
-/** A tap as plain JavaScript would have it: nobody checked its types. */
+/** A tap as in plain JavaScript, without type checks. */
 type Loose = (...args: readonly object[]) => unknown;
 
 async function withTap(hook: "beforeExecute" | "spawn" | "approve", fn: Loose) {
@@ -36,7 +36,7 @@ const TURN_PLANS: readonly [what: string, answer: unknown, line: string][] = [
     { ...PLAN, timeoutMs: Number.POSITIVE_INFINITY },
     "timeoutMs must be milliseconds, greater than 0 and",
   ],
-  ["a month, which Node's timers take for now", { ...PLAN, timeoutMs: 2 ** 31 }, "at most 2147483647"],
+  ["a month, which overflows Node's timers", { ...PLAN, timeoutMs: 2 ** 31 }, "at most 2147483647"],
   ["a flag in words", { ...PLAN, verbatim: "yes" }, "verbatim must be true or false, got a string"],
   [
     "a budget of nothing",

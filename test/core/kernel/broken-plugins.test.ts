@@ -101,7 +101,9 @@ describe("broken plugins", () => {
       expect(kernel.routes.list()).to.deep.equal([]);
       expect(kernel.status().filter(({ state }) => state === "on")).to.deep.equal([]);
       const started = kernel.status().some((one) => one.name === "before");
-      expect(disposed, "what was on before it is taken down again").to.deep.equal(started ? ["before"] : []);
+      expect(disposed, "plugins enabled before it are stopped again").to.deep.equal(
+        started ? ["before"] : [],
+      );
     });
   }
 

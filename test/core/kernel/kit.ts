@@ -36,7 +36,7 @@ export function createKernel(options: Partial<KernelOptions> = {}): TestKernel {
   return { kernel, lines, complaints };
 }
 
-/** A plugin that does what `apply` says and takes any configuration. */
+/** A plugin with this `apply` that accepts any configuration. */
 export function plugin(
   name: string,
   apply: Plugin<object>["apply"],

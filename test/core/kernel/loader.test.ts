@@ -172,7 +172,7 @@ describe("plugin loader", () => {
     ["no apply", '{ name: "x", apiVersion: 1, configSchema: {} }', /apply must be a function, got undefined/],
     ["no schema", '{ name: "x", apiVersion: 1, apply() {} }', /configSchema must be a JSON Schema/],
     [
-      "a needs that is no list",
+      "a needs that is not a list",
       '{ name: "x", apiVersion: 1, configSchema: {}, needs: "turns", apply() {} }',
       /needs must be a list/,
     ],

@@ -80,7 +80,7 @@ describe("SessionOrder", () => {
     leave();
     (await second)();
     (await again)();
-    // All that "one" had are gone, and nobody waits any more.
+    // All turns of "one" have ended, and no turn waits.
     (await order.enter("one", never))();
     void order.enter("other", never);
     void order.enter("other", never);

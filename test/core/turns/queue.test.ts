@@ -76,7 +76,7 @@ describe("TurnQueue", () => {
     const last = told.at(-1) ?? [];
     expect(last.slice(0, 3)).to.deep.equal([1000, 900, 810]);
     expect(last.slice(-19)).to.deep.equal(Array.from({ length: 19 }, (_, index) => 19 - index));
-    expect(told.flat().length, "what all of them were told").to.be.at.most(60_000);
+    expect(told.flat().length, "all reported positions").to.be.at.most(60_000);
   });
 
   it("a cancelled waiter gets the reason and leaves the queue", async () => {

@@ -32,11 +32,11 @@ export type Done<R> = (error: Error | null, answer?: R) => void;
 
 /**
  * Calls an interceptor tap. `check` throws if the answer is not valid for the hook, and returns the answer to pass on.
- * `done` gets the tap's `Refusal`, a `PluginFault` for everything else that goes wrong in the tap, and `UNAVAILABLE`
- * when the plugin has been taken down, so that a request that it had to decide on is never let through.
+ * `done` gets the tap's `Refusal`, a `PluginFault` for any other failure of the tap, or `UNAVAILABLE` if the plugin was
+ * stopped, so that a request that it decides is never admitted.
  *
- * A synchronous answer completes synchronously. Most taps have nothing to wait for, and a promise and a timer for each
- * call would be most of the cost of plugins.
+ * A synchronous answer completes synchronously. Most taps do not wait for anything, and a promise and a timer for each call
+ * would be most of the cost of plugins.
  */
 export function askTap<R>(
   owner: TapOwner,
