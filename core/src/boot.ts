@@ -177,6 +177,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       control,
       approvals: approvalService,
       sessions: gateway.sessions,
+      tasks: gateway.tasks,
       history: gateway.history,
       turns: gateway.turns,
       dataDir: config.data_dir,

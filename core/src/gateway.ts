@@ -101,7 +101,7 @@ export class Gateway {
   readonly sessions: Sessions;
   readonly history: SessionHistory;
   readonly #files: FileParts;
-  readonly #tasks: Tasks;
+  readonly tasks: Tasks;
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
   readonly #guesses = new GuessThrottle();
@@ -170,7 +170,7 @@ export class Gateway {
       allowed: allowedFields(keyLimits),
       workdirs: this.#workdirs,
     });
-    this.#tasks = new Tasks({
+    this.tasks = new Tasks({
       engine,
       ledger,
       turns: this.turns,
@@ -280,7 +280,7 @@ export class Gateway {
     );
     healthRoutes(router, this.#health());
     modelRoutes(router, models);
-    taskRoutes(router, this.#tasks, starter);
+    taskRoutes(router, this.tasks, starter);
     sessionRoutes(router, this.sessions, starter);
     fileRoutes(router, this.#files);
     turnRoutes(router, views);
@@ -296,7 +296,7 @@ export class Gateway {
     return new TaskSockets({
       doorkeeper: this.#doorkeeper,
       addresses: this.#addresses,
-      tasks: this.#tasks,
+      tasks: this.tasks,
       budgetOf: (keyId) => this.#budgetOf(keyId),
       admit: (request) => {
         this.turns.checkOpen();

@@ -2,10 +2,12 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionHistory } from "./history.js";
+import { checkedAs } from "./http/body.js";
 import type {
   Approvals,
   Capabilities,
   PluginServices,
+  PluginTaskRequest,
   TurnHandle,
   TurnRunner,
 } from "./kernel/capabilities.js";
@@ -13,17 +15,22 @@ import { markedEnvironment } from "./marker.js";
 import type { Ledger } from "./ports/ledger.js";
 import type { Caller } from "./ports/turns.js";
 import type { Sessions } from "./sessions.js";
+import type { Tasks } from "./tasks.js";
+import { fieldsOf } from "./turn-options.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 
 /** The heartbeat interval of a silent stream. Plugins have no proxy to keep open, but a reader requires a number. */
 const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
+/** The route of tasks that plugins start, in the ledger. */
+const PLUGIN_TASK = "plugin task";
 
 export interface PluginServicesParts extends Pick<Capabilities, "control" | "approvals"> {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
+  readonly tasks: Tasks;
   readonly turns: RunningTurns;
   readonly dataDir: string;
   /** The prefix of the mark of every child process. */
@@ -31,12 +38,14 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
 }
 
 /** Creates the gateway's services for plugins. */
+type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns">;
+
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
-  const { ledger, sessions, history, turns, control, approvals, dataDir, marker } = parts;
+  const { ledger, history, control, approvals, dataDir, marker } = parts;
   return {
     approvals: approvalsOf(approvals),
     control,
-    turns: createTurnRunner(sessions, turns),
+    turns: createTurnRunner(parts),
     sessions: {
       get: (id) => ledger.sessions.get(id),
       list: (query) => ledger.sessions.list(query),
@@ -75,32 +84,27 @@ function approvalsOf(approvalService: Approvals): Approvals {
   };
 }
 
-function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
+function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
   return {
-    startSession: (keyId, { model = "sonnet", systemPrompt, workdir } = {}) =>
-      sessions.start(asCaller(keyId), {
-        model,
-        ...(systemPrompt === undefined ? {} : { system_prompt: systemPrompt }),
-        ...(workdir === undefined ? {} : { workdir }),
-      }),
+    startSession: (keyId, { model = "sonnet", systemPrompt, workdir, options, hidden } = {}) => {
+      const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options ?? {}) };
+      return sessions.start(asCaller(keyId), checkedAs("session-start-request", given(body)), hidden);
+    },
     prompt: async (keyId, sessionId, request) => {
-      const {
-        prompt,
-        timeoutSecs = DEFAULT_TIMEOUT_SECS,
-        verbatim = false,
-        withdrawPending = false,
-        restartConversation = false,
-      } = request;
+      const { withdrawPending, restartConversation, timeoutSecs = DEFAULT_TIMEOUT_SECS } = request;
       const body = {
-        prompt,
-        timeout_secs: timeoutSecs,
-        verbatim,
-        stream: "text",
-        detach: true,
+        ...bodyOf({ ...request, timeoutSecs }),
         withdraw_pending: withdrawPending,
         restart_conversation: restartConversation,
-      } as const;
-      return handleOf(await sessions.prompt(asCaller(keyId), sessionId, body, randomUUID()));
+      };
+      const checked = checkedAs("session-turn-request", given(body));
+      return handleOf(await sessions.prompt(asCaller(keyId), sessionId, checked, randomUUID()));
+    },
+    task: (keyId, request) => {
+      const checked = checkedAs("task-request", given({ ...bodyOf(request), workdir: request.workdir }));
+      return tasks.withId(async (id) =>
+        handleOf(await tasks.start(asCaller(keyId), checked, { id, route: PLUGIN_TASK })),
+      );
     },
     approve: async (keyId, sessionId, toolUseIds) =>
       handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID())),
@@ -112,6 +116,39 @@ function createTurnRunner(sessions: Sessions, turns: RunningTurns): TurnRunner {
       return turn === undefined ? undefined : handleOf(turn);
     },
   };
+}
+
+/** The fields of a request that a plugin's prompt has. */
+function bodyOf(request: PluginTaskRequest): object {
+  const {
+    prompt,
+    content,
+    timeoutSecs,
+    verbatim,
+    model,
+    systemPrompt,
+    options = {},
+    maxBudgetUsd,
+    metadata,
+  } = request;
+  return {
+    prompt: content ?? prompt,
+    timeout_secs: timeoutSecs,
+    verbatim,
+    detach: true,
+    model,
+    system_prompt: systemPrompt,
+    max_budget_usd: maxBudgetUsd,
+    metadata,
+    ...fieldsOf(options),
+  };
+}
+
+/** A copy without the fields that are not set: the schemas know no undefined, and the check fills defaults in. */
+function given(fields: object): object {
+  return structuredClone(
+    Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
+  );
 }
 
 function handleOf(turn: Turn): TurnHandle {

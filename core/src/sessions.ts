@@ -6,6 +6,7 @@ import type {
   SessionMessages,
   SessionStartRequest,
   SessionTurnRequest,
+  SessionUpdateRequest,
 } from "@claudeway/schemas";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
@@ -29,6 +30,12 @@ import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
 import { NO_USAGE } from "./turns/usage.js";
 import type { Workdirs } from "./workdirs.js";
+
+/** A page of a list, and what its sessions must have in common. */
+export interface SessionListQuery extends PageQuery {
+  /** Pairs that turns of each session carry; undefined: any. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
 
 export interface SessionParts {
   readonly engine: Engine;
@@ -58,7 +65,8 @@ export class Sessions {
 
   constructor(private readonly parts: SessionParts) {}
 
-  async start(caller: Caller, request: SessionStartRequest): Promise<SessionRecord> {
+  /** @param hidden lists leave the session out */
+  async start(caller: Caller, request: SessionStartRequest, hidden = false): Promise<SessionRecord> {
     this.parts.turns.checkLedger();
     const id = randomUUID();
     const options = await this.parts.options.read(request, caller.keyId);
@@ -69,7 +77,8 @@ export class Sessions {
       kind: "session",
       model: request.model,
       systemPrompt: request.system_prompt,
-      options,
+      ...(Object.keys(options).length > 0 && { options }),
+      ...(hidden && { hidden }),
       workdir: workdir.path,
       ownsWorkdir: workdir.made,
       createdAt: new Date().toISOString(),
@@ -77,6 +86,15 @@ export class Sessions {
     await this.parts.ledger.sessions.create(session);
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
+  }
+
+  /** Changes what holds for the session's further turns, and its title. */
+  async update(caller: Caller, id: string, request: SessionUpdateRequest): Promise<Session> {
+    const session = await this.owned(caller, id);
+    const { title, model, system_prompt: systemPrompt, ...fields } = request;
+    const options = await this.parts.options.update(fields, session.keyId, session.options);
+    await this.parts.ledger.sessions.update(session.id, { title, model, systemPrompt, options });
+    return this.view(caller, id);
   }
 
   /** A session of the caller, or with `tasksToo` the session of a one-shot task. */
@@ -113,8 +131,8 @@ export class Sessions {
     return forked;
   }
 
-  async list(caller: Caller, { page, limit }: PageQuery) {
-    const found = await this.parts.ledger.sessions.list({ keyId: caller.keyId, page, limit });
+  async list(caller: Caller, { page, limit, metadata }: SessionListQuery) {
+    const found = await this.parts.ledger.sessions.list({ keyId: caller.keyId, page, limit, metadata });
     return { sessions: found.sessions.map(viewOf), total: found.total, page, limit };
   }
 
@@ -128,7 +146,7 @@ export class Sessions {
     const options = await this.parts.options.read(request, session.keyId, session.options);
     if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
     return this.parts.turns.start({
-      info: turnInfo(session, turnId),
+      info: { ...turnInfo(session, turnId), metadata: request.metadata },
       plan: { ...planOf(session), ...promptOf(request), options },
       route: "POST /session/:id",
       withdrawPending: request.withdraw_pending,
@@ -284,6 +302,7 @@ export function viewOf(session: SessionRecord): Session {
     task_count: session.taskCount,
     workdir: session.workdir,
     tokens: totals.tokens,
+    ...(session.title !== undefined && { title: session.title }),
     cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
     ...(totals.estimated > 0 ? { cost_estimated: true } : {}),
   };

@@ -1,9 +1,8 @@
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
 import type { Engine } from "./ports/engine.js";
 import type { Ledger } from "./ports/ledger.js";
-import type { PageQuery } from "./ports/page.js";
 import type { Caller } from "./ports/turns.js";
-import { viewOf } from "./sessions.js";
+import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
 import { toPrompt } from "./turns/content.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -37,8 +36,8 @@ export class Tasks {
   }
 
   /** The caller's tasks, newest first; the admin's key lists those of all keys. */
-  async list({ keyId, admin }: Caller, { page, limit }: PageQuery): Promise<TaskList> {
-    const query = { ...(admin ? {} : { keyId }), page, limit };
+  async list({ keyId, admin }: Caller, { page, limit, metadata }: SessionListQuery): Promise<TaskList> {
+    const query = { ...(admin ? {} : { keyId }), page, limit, metadata };
     const { sessions, total } = await this.parts.ledger.sessions.tasks(query);
     const tasks = sessions.map((task) => ({ ...viewOf(task), key_id: task.keyId }));
     return { tasks, total, page, limit };
@@ -60,6 +59,7 @@ export class Tasks {
         keyId: caller.keyId,
         origin: "prompt",
         createdAt: new Date().toISOString(),
+        metadata: request.metadata,
       },
       plan: {
         ...toPrompt(request.prompt),

@@ -32,6 +32,9 @@ export type OptionFields = Pick<
   | "output_schema"
 >;
 
+/** The same in a request that changes a session's defaults. */
+export type OptionChanges = { readonly [Field in keyof OptionFields]?: OptionFields[Field] | null };
+
 /** Each option's field in requests. */
 const FIELDS = {
   appendSystemPrompt: "append_system_prompt",
@@ -86,6 +89,13 @@ export class OptionReader {
     };
   }
 
+  /** The same for changed defaults: a field of null is removed. */
+  update(fields: OptionChanges, keyId: string, defaults: TurnOptions = {}): Promise<TurnOptions> {
+    const kept = Object.entries(defaults).filter(([option]) => fields[fieldOf(option) ?? "effort"] !== null);
+    const given = Object.entries(fields).filter(([, value]) => value !== null);
+    return this.read(Object.fromEntries(given), keyId, Object.fromEntries(kept));
+  }
+
   /** Throws FORBIDDEN where the key may not use one of the options. */
   #check(options: TurnOptions, keyId: string): void {
     const allowed = this.parts.allowed(keyId);
@@ -116,7 +126,13 @@ export function isTurnOptions(value: unknown): value is TurnOptions {
   return isAbsoluteList && validate("session-turn-request", { ...rest, prompt: "-" }).ok;
 }
 
-function fieldOf(option: string): string | undefined {
+/** Options as the fields of a request. */
+export function fieldsOf(options: TurnOptions): OptionFields {
+  const entries = Object.entries(options).map(([option, value]) => [fieldOf(option) ?? option, value]);
+  return Object.fromEntries(entries);
+}
+
+function fieldOf(option: string): keyof OptionFields | undefined {
   return Object.entries(FIELDS).find(([name]) => name === option)?.[1];
 }
 

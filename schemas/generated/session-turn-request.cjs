@@ -2,9 +2,10 @@
 "use strict";
 module.exports = validate14;
 module.exports.default = validate14;
-const schema13 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"session-turn-request.json","title":"SessionTurnRequest","description":"The next prompt of a session.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"anyOf":[{"type":"string","minLength":1},{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"content-block.json","description":"A part of the prompt."}}],"x-takes":"a non-empty string or a list of content blocks","description":"The prompt: text, or content blocks. Slash commands and `@file` mentions work."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":600,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"restart_conversation":{"type":"boolean","default":false,"description":"True: if the conversation is lost, start a new one under the session's id; without it, the response has the code CONVERSATION_LOST. No effect otherwise."},"withdraw_pending":{"type":"boolean","default":false,"description":"True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused."},"model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model for this turn; by default, the session's."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the system prompt for this turn; by default, the session's."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."},"max_budget_usd":{"type":"number","exclusiveMinimum":0,"maximum":1000000,"description":"The turn is interrupted once it has cost this much, in USD."},"output_schema":{"type":"object","additionalProperties":true,"x-takes":"a JSON Schema","description":"A JSON Schema (2020-12) for `structured_output` in the response."}}};
+const schema13 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"session-turn-request.json","title":"SessionTurnRequest","description":"The next prompt of a session.","type":"object","additionalProperties":false,"required":["prompt"],"properties":{"prompt":{"anyOf":[{"type":"string","minLength":1},{"type":"array","minItems":1,"maxItems":100,"items":{"$ref":"content-block.json","description":"A part of the prompt."}}],"x-takes":"a non-empty string or a list of content blocks","description":"The prompt: text, or content blocks. Slash commands and `@file` mentions work."},"timeout_secs":{"type":"number","exclusiveMinimum":0,"maximum":86400,"default":600,"description":"How long the turn may run, in seconds; the time in the queue does not count."},"verbatim":{"type":"boolean","default":false,"description":"True: the prompt is sent to the model as written; slash commands and `@file` mentions are plain text."},"stream":{"type":"string","enum":["text","delta"],"default":"text","description":"What a `text` event of a stream contains: all the text so far (`text`), or only the new text (`delta`)."},"detach":{"type":"boolean","default":false,"description":"True: the turn keeps running when the client disconnects."},"restart_conversation":{"type":"boolean","default":false,"description":"True: if the conversation is lost, start a new one under the session's id; without it, the response has the code CONVERSATION_LOST. No effect otherwise."},"withdraw_pending":{"type":"boolean","default":false,"description":"True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused."},"model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":256,"x-takes":"the name or alias of a model, such as sonnet","description":"The model for this turn; by default, the session's."},"system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Replaces the system prompt for this turn; by default, the session's."},"append_system_prompt":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","x-takes":"a non-empty string without NUL characters","description":"Added to the end of the system prompt, the CLI's own or `system_prompt`."},"fallback_model":{"type":"string","pattern":"^[^\\s-]\\S*$","maxLength":1024,"x-takes":"the names of models, comma-separated","description":"The models to try, in order, if the model is overloaded or unavailable; comma-separated."},"effort":{"enum":["low","medium","high","xhigh","max"],"description":"How much effort the model puts into its response; by default, the model's own."},"thinking":{"$ref":"thinking.json"},"tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][A-Za-z0-9_-]*$","maxLength":256,"description":"The name of a built-in tool."},"x-takes":"a list of the names of tools, such as [\"Read\", \"Bash\"]","description":"The available built-in tools; an empty list removes all. Must be allowed for the key."},"allowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Read\", \"Bash(git log:*)\"]","description":"Tools that run without permission. In the approval modes deny and ask, it only limits the built-in tools to those named. Must be allowed for the key."},"disallowed_tools":{"type":"array","maxItems":200,"items":{"type":"string","pattern":"^[A-Za-z][^\\u0000-\\u001f]*$","maxLength":2048,"description":"A tool, or calls of it such as `Bash(git log:*)`."},"x-takes":"a list of tools, such as [\"Write\", \"Bash(rm:*)\"]","description":"Tools that are removed, and calls that are denied, whatever else allows them."},"mcp_servers":{"$ref":"mcp-servers.json"},"agents":{"$ref":"agents.json"},"additional_dirs":{"type":"array","maxItems":32,"items":{"type":"string","minLength":1,"pattern":"^[^\\u0000]*$","maxLength":4096,"description":"An existing folder: absolute, or relative to the base folder."},"x-takes":"a list of paths of folders","description":"Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key."},"permission_mode":{"enum":["default","plan"],"description":"`plan`: Claude reads and plans but changes nothing. `default`: as configured for the gateway."},"max_turns":{"type":"integer","minimum":1,"maximum":100000,"description":"How many requests to the model the turn may make; the turn fails beyond that."},"max_budget_usd":{"type":"number","exclusiveMinimum":0,"maximum":1000000,"description":"The turn is interrupted once it has cost this much, in USD."},"output_schema":{"type":"object","additionalProperties":true,"x-takes":"a JSON Schema","description":"A JSON Schema (2020-12) for `structured_output` in the response."},"metadata":{"$ref":"metadata.json"}}};
 const schema14 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"content-block.json","title":"ContentBlock","description":"A part of a prompt.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","text"],"properties":{"type":{"const":"text","description":"Text."},"text":{"type":"string","minLength":1,"description":"The text."}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"image","description":"An image."},"source":{"description":"Where the image comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["image/png","image/jpeg","image/gif","image/webp"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}},{"type":"object","additionalProperties":false,"required":["type","source"],"properties":{"type":{"const":"document","description":"A PDF document."},"source":{"description":"Where the document comes from.","anyOf":[{"type":"object","additionalProperties":false,"required":["type","media_type","data"],"properties":{"type":{"const":"base64","description":"The data itself."},"media_type":{"enum":["application/pdf"],"description":"Its media type."},"data":{"type":"string","minLength":1,"pattern":"^[A-Za-z0-9+/]+={0,2}$","x-takes":"data in base64","x-secret":true,"description":"The data, in base64."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"const":"url","description":"A URL. It is passed on; the gateway never fetches it."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The URL."}}},{"type":"object","additionalProperties":false,"required":["type","path"],"properties":{"type":{"const":"file","description":"A file of the workdir."},"path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","x-takes":"the path of a file inside the workdir","description":"Its path, absolute or relative to the workdir; links are not followed out of it."}}}]}}}]};
 const schema8 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"thinking.json","title":"Thinking","description":"Whether and how much the model thinks before it responds, with the Agent SDK's field names; models support these settings to different extents.","anyOf":[{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"adaptive","description":"The model decides."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"enabled","description":"Up to a number of tokens."},"budgetTokens":{"type":"integer","minimum":1024,"maximum":1000000,"description":"How many tokens."},"display":{"enum":["summarized","omitted"],"description":"How its thoughts are shown."}}},{"type":"object","additionalProperties":false,"required":["type"],"properties":{"type":{"const":"disabled","description":"Not at all."}}}]};
+const schema16 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"metadata.json","title":"Metadata","description":"Up to 16 pairs of a name and a text of at most 512 characters: kept with the turn, and passed to plugins.","type":"object","maxProperties":16,"propertyNames":{"pattern":"^[A-Za-z0-9_.-]{1,64}$","x-takes":"a name of at most 64 letters, digits, _, - and ."},"additionalProperties":{"type":"string","maxLength":512,"description":"The text of the name."}};
 const func6 = Object.prototype.hasOwnProperty;
 const func0 = require("ajv/dist/runtime/ucs2length").default;
 const pattern22 = new RegExp("^[A-Za-z0-9+/]+={0,2}$", "u");
@@ -13,6 +14,7 @@ const pattern3 = new RegExp("^[^\\u0000]*$", "u");
 const pattern2 = new RegExp("^[^\\s-]\\S*$", "u");
 const pattern7 = new RegExp("^[A-Za-z][A-Za-z0-9_-]*$", "u");
 const pattern8 = new RegExp("^[A-Za-z][^\\u0000-\\u001f]*$", "u");
+const pattern36 = new RegExp("^[A-Za-z0-9_.-]{1,64}$", "u");
 const schema9 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-servers.json","title":"McpServers","description":"MCP servers by name; their tools are named mcp__<server>__<tool>.","type":"object","maxProperties":32,"propertyNames":{"pattern":"^[A-Za-z0-9_-]{1,64}$","x-takes":"a name of letters, digits, _ and -"},"additionalProperties":{"$ref":"mcp-server.json"}};
 const schema10 = {"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"mcp-server.json","title":"McpServer","description":"An MCP server, with the Agent SDK's field names.","anyOf":[{"type":"object","additionalProperties":false,"required":["command"],"properties":{"type":{"const":"stdio","description":"A program that the CLI starts."},"command":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^[^\\u0000]*$","description":"The program. The CLI runs it."},"args":{"type":"array","maxItems":100,"items":{"type":"string","maxLength":32768,"pattern":"^[^\\u0000]*$","description":"An argument."},"description":"Its arguments."},"env":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Variables of its environment."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}},{"type":"object","additionalProperties":false,"required":["type","url"],"properties":{"type":{"enum":["http","sse"],"description":"The transport."},"url":{"type":"string","pattern":"^https?://[^\\s\\u0000]+$","maxLength":8192,"x-takes":"an http or https URL","description":"The server's URL; the CLI connects to it, the gateway never does."},"headers":{"type":"object","maxProperties":100,"additionalProperties":{"type":"string","pattern":"^[^\\u0000]*$","maxLength":32768,"x-secret":true},"description":"Headers of every request to it."},"timeout":{"type":"integer","minimum":1000,"maximum":86400000,"description":"How long one call of its tools may take, in milliseconds."},"alwaysLoad":{"type":"boolean","description":"True: its tools are always in the prompt, without a tool search."}}}]};
 const pattern10 = new RegExp("^[A-Za-z0-9_-]{1,64}$", "u");
@@ -3318,6 +3320,82 @@ var valid0 = _errs130 === errors;
 }
 else {
 var valid0 = true;
+}
+if(valid0){
+if(data.metadata !== undefined){
+let data54 = data.metadata;
+const _errs133 = errors;
+const _errs134 = errors;
+if(errors === _errs134){
+if(data54 && typeof data54 == "object" && !Array.isArray(data54)){
+if(Object.keys(data54).length > 16){
+validate14.errors = [{instancePath:instancePath+"/metadata",schemaPath:"metadata.json/maxProperties",keyword:"maxProperties",params:{limit: 16},message:"must NOT have more than 16 properties",schema:16,parentSchema:schema16,data:data54}];
+return false;
+}
+else {
+for(const key13 in data54){
+const _errs136 = errors;
+if(typeof key13 === "string"){
+if(!pattern36.test(key13)){
+const err87 = {instancePath:instancePath+"/metadata",schemaPath:"metadata.json/propertyNames/pattern",keyword:"pattern",params:{pattern: "^[A-Za-z0-9_.-]{1,64}$"},message:"must match pattern \""+"^[A-Za-z0-9_.-]{1,64}$"+"\"",schema:"^[A-Za-z0-9_.-]{1,64}$",parentSchema:schema16.propertyNames,data:key13,propertyName:key13};
+if(vErrors === null){
+vErrors = [err87];
+}
+else {
+vErrors.push(err87);
+}
+errors++;
+}
+}
+var valid26 = _errs136 === errors;
+if(!valid26){
+const err88 = {instancePath:instancePath+"/metadata",schemaPath:"metadata.json/propertyNames",keyword:"propertyNames",params:{propertyName: key13},message:"property name must be valid",schema:schema16.propertyNames,parentSchema:schema16,data:data54};
+if(vErrors === null){
+vErrors = [err88];
+}
+else {
+vErrors.push(err88);
+}
+errors++;
+validate14.errors = vErrors;
+return false;
+break;
+}
+}
+if(valid26){
+for(const key14 in data54){
+let data55 = data54[key14];
+const _errs138 = errors;
+if(errors === _errs138){
+if(typeof data55 === "string"){
+if(func0(data55) > 512){
+validate14.errors = [{instancePath:instancePath+"/metadata/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"metadata.json/additionalProperties/maxLength",keyword:"maxLength",params:{limit: 512},message:"must NOT have more than 512 characters",schema:512,parentSchema:schema16.additionalProperties,data:data55}];
+return false;
+}
+}
+else {
+validate14.errors = [{instancePath:instancePath+"/metadata/" + key14.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"metadata.json/additionalProperties/type",keyword:"type",params:{type: "string"},message:"must be string",schema:schema16.additionalProperties.type,parentSchema:schema16.additionalProperties,data:data55}];
+return false;
+}
+}
+var valid27 = _errs138 === errors;
+if(!valid27){
+break;
+}
+}
+}
+}
+}
+else {
+validate14.errors = [{instancePath:instancePath+"/metadata",schemaPath:"metadata.json/type",keyword:"type",params:{type: "object"},message:"must be object",schema:schema16.type,parentSchema:schema16,data:data54}];
+return false;
+}
+}
+var valid0 = _errs133 === errors;
+}
+else {
+var valid0 = true;
+}
 }
 }
 }

@@ -31,6 +31,8 @@ export class OptionsGateway {
     readonly gateway: TestGateway,
     readonly model: ScriptedModel,
     private readonly wiretap: Wiretap,
+    /** The environment of the gateway, for a start with other options. */
+    readonly env: StartOptions["env"] & object,
   ) {}
 
   static async start(options: StartOptions = {}): Promise<OptionsGateway> {
@@ -38,7 +40,7 @@ export class OptionsGateway {
     const wiretap = await startWiretap(model.url);
     const env = { IS_SANDBOX: "1", ...options.env, ANTHROPIC_BASE_URL: wiretap.url };
     try {
-      return new OptionsGateway(await TestGateway.start({ ...options, env }), model, wiretap);
+      return new OptionsGateway(await TestGateway.start({ ...options, env }), model, wiretap, env);
     } catch (error) {
       wiretap.close();
       await model.close();

@@ -125,6 +125,14 @@ ALTER TABLE sessions ADD COLUMN title TEXT;
 ALTER TABLE turns ADD COLUMN metadata TEXT;
 `;
 
+const VERSION_7 = `
+-- Finds the sessions of which a turn carries a pair.
+CREATE TABLE session_metadata (
+  name TEXT NOT NULL, value TEXT NOT NULL, session_seq INTEGER NOT NULL REFERENCES sessions (seq),
+  PRIMARY KEY (name, value, session_seq)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -133,6 +141,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_4,
   VERSION_5,
   VERSION_6,
+  VERSION_7,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

@@ -5,6 +5,7 @@ import type {
   ModelTotalsRow,
   NewSession,
   PageQuery,
+  SessionChanges,
   SessionFilter,
   SessionPage,
   SessionRecord,
@@ -23,6 +24,10 @@ const MIN_PREFIX = 4;
 /** The size of the cache of sessions, and the maximum length of a cached system prompt, in characters. */
 const MAX_READ = 1000;
 const MAX_READ_PROMPT = 4096;
+
+/** The kind of a session that lists leave out. */
+const HIDDEN = "hidden";
+const ONE_PAIR = "SELECT 1 FROM session_metadata o WHERE o.name = ? AND o.value = ?";
 
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
 
@@ -43,7 +48,7 @@ export class SessionTable {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         session.id,
         session.keyId,
-        session.kind,
+        session.hidden === true ? HIDDEN : session.kind,
         session.model,
         session.systemPrompt ?? null,
         session.options === undefined ? null : JSON.stringify(session.options),
@@ -53,8 +58,8 @@ export class SessionTable {
         at,
         session.cliTotals === undefined ? null : JSON.stringify(session.cliTotals),
       );
-      if (session.kind === "session") count(this.database, session.keyId, session.model, 1);
-      else countTask(this.database, session.keyId);
+      if (isListed(session)) count(this.database, session.keyId, session.model, 1);
+      else if (session.kind === "task") countTask(this.database, session.keyId);
     });
   }
 
@@ -65,7 +70,8 @@ export class SessionTable {
     const row = this.database.one("SELECT * FROM sessions WHERE id = ? AND deleted_at IS NULL", id);
     if (row === undefined) return undefined;
     const session = Object.freeze(toSession(row));
-    if ((session.systemPrompt?.length ?? 0) <= MAX_READ_PROMPT) this.#read.set(id, session);
+    const length = (session.systemPrompt?.length ?? 0) + (maybeText(row, "options")?.length ?? 0);
+    if (length <= MAX_READ_PROMPT) this.#read.set(id, session);
     return session;
   }
 
@@ -77,6 +83,7 @@ export class SessionTable {
   }
 
   list(query: SessionFilter & PageQuery): SessionPage {
+    if (query.metadata !== undefined) return this.#withMetadata("session", query.metadata, query);
     const { page, limit } = checkPage(query);
     const { index, where, values } = filtered(query);
     const rows = this.database.all(
@@ -88,7 +95,8 @@ export class SessionTable {
     return { sessions: rows.map(toSession), total: this.count(query), page, limit };
   }
 
-  tasks(query: Pick<SessionFilter, "keyId"> & PageQuery): SessionPage {
+  tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): SessionPage {
+    if (query.metadata !== undefined) return this.#withMetadata("task", query.metadata, query);
     const { page, limit } = checkPage(query);
     const { keyId } = query;
     const [index, where, values] =
@@ -103,6 +111,36 @@ export class SessionTable {
       `SELECT coalesce(sum(tasks), 0) AS total FROM task_counts WHERE true${where}`,
       ...values,
     );
+    const total = counted === undefined ? 0 : integer(counted, "total");
+    return { sessions: rows.map(toSession), total, page, limit };
+  }
+
+  /** The sessions of which turns carry all these pairs. Costs as much as there are matches of the first pair. */
+  #withMetadata(
+    kind: SessionRecord["kind"],
+    metadata: Readonly<Record<string, string>>,
+    query: Pick<SessionFilter, "keyId" | "model"> & PageQuery,
+  ): SessionPage {
+    const { page, limit } = checkPage(query);
+    const { keyId, model } = query;
+    const pairs = Object.entries(metadata);
+    const [[name, value] = ["", ""], ...others] = pairs;
+    const conditions = [
+      ...(keyId === undefined ? [] : [{ sql: " AND s.key_id = ?", values: [keyId] }]),
+      ...(model === undefined ? [] : [{ sql: " AND s.model = ?", values: [model] }]),
+      ...others.map((pair) => ({ sql: ` AND EXISTS (${ONE_PAIR} AND o.session_seq = s.seq)`, values: pair })),
+    ];
+    const from = `FROM session_metadata o JOIN sessions s ON s.seq = o.session_seq
+       WHERE o.name = ? AND o.value = ? AND s.kind = ? AND s.deleted_at IS NULL
+       ${conditions.map(({ sql }) => sql).join("")}`;
+    const values = [name, value, kind, ...conditions.flatMap((condition) => condition.values)];
+    const rows = this.database.all(
+      `SELECT s.* ${from} ORDER BY o.session_seq DESC LIMIT ? OFFSET ?`,
+      ...values,
+      limit,
+      offsetOf(query),
+    );
+    const counted = this.database.one(`SELECT count(*) AS total ${from}`, ...values);
     const total = counted === undefined ? 0 : integer(counted, "total");
     return { sessions: rows.map(toSession), total, page, limit };
   }
@@ -127,7 +165,7 @@ export class SessionTable {
       const session = this.get(id);
       if (session === undefined) return false;
       this.database.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
-      if (session.kind === "session") count(this.database, session.keyId, session.model, -1);
+      if (isListed(session)) count(this.database, session.keyId, session.model, -1);
       return true;
     });
   }
@@ -140,6 +178,21 @@ export class SessionTable {
     this.database.transaction(() => {
       const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", id);
       if (session !== undefined) changeModel(this.database, integer(session, "seq"), model);
+    });
+  }
+
+  update(id: string, { title, model, systemPrompt, options }: SessionChanges): void {
+    const changes: readonly (readonly [string, string | null | undefined])[] = [
+      ["title", title],
+      ["system_prompt", systemPrompt],
+      ["options", options && JSON.stringify(options)],
+    ];
+    this.database.transaction(() => {
+      for (const [column, value] of changes) {
+        if (value !== undefined)
+          this.database.run(`UPDATE sessions SET ${column} = ? WHERE id = ?`, value, id);
+      }
+      if (model !== undefined) this.setModel(id, model);
     });
   }
 
@@ -282,6 +335,8 @@ function toSession(row: Row): SessionRecord {
     id: text(row, "id"),
     keyId: text(row, "key_id"),
     kind: text(row, "kind") === "task" ? "task" : "session",
+    ...(text(row, "kind") === HIDDEN && { hidden: true }),
+    ...toTitle(maybeText(row, "title")),
     model: text(row, "model"),
     systemPrompt: maybeText(row, "system_prompt"),
     ...toOptions(maybeText(row, "options")),
@@ -307,4 +362,12 @@ function toCliTotals(json: string | undefined): SessionTotals | undefined {
   if (json === undefined) return undefined;
   const totals: SessionTotals = JSON.parse(json);
   return totals;
+}
+
+function toTitle(title: string | undefined): Pick<SessionRecord, "title"> {
+  return title === undefined ? {} : { title };
+}
+
+function isListed({ kind, hidden }: Pick<NewSession, "kind" | "hidden">): boolean {
+  return kind === "session" && hidden !== true;
 }

@@ -95,6 +95,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       forgetLost: async((id, told) => sessions.forgetLost(id, told)),
       loseBackground: async(() => sessions.loseBackground()),
       uncharged: async(() => sessions.uncharged()),
+      update: async((id, changes) => sessions.update(id, changes)),
       models: async(() => sessions.models()),
       byModel: async((id) => sessions.byModel(id)),
     },

@@ -23,6 +23,7 @@ export function toTurn(row: Row): TurnRecord {
     keyId: text(row, "key_id"),
     origin: text(row, "origin") === "background" ? "background" : "prompt",
     createdAt: instant(row, "created_at"),
+    ...metadataOf(maybeText(row, "metadata")),
     route: text(row, "route"),
     model: text(row, "model"),
     prompt: { bytes: integer(row, "prompt_bytes"), sha256: hex(row, "prompt_sha256") },
@@ -62,6 +63,12 @@ function usageSoFar(row: Row): TurnRecord["usage"] {
   if (booked === undefined) return usageOf(row);
   const whole = join(booked, book(usageOf(row), text(row, "model")));
   return toUsage(whole, whole.shares);
+}
+
+function metadataOf(json: string | undefined): Pick<TurnRecord, "metadata"> {
+  if (json === undefined) return {};
+  const metadata: Readonly<Record<string, string>> = JSON.parse(json);
+  return { metadata };
 }
 
 function parkedOf(row: Row): ParkedTurn | undefined {

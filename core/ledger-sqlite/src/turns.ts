@@ -55,8 +55,8 @@ export class TurnTable {
       if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
       this.database.run(
         `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
-           origin)
-         VALUES (?, (SELECT seq FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)`,
+           origin, metadata)
+         VALUES (?, (SELECT seq FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)`,
         turn.id,
         turn.sessionId,
         turn.keyId,
@@ -66,7 +66,15 @@ export class TurnTable {
         Buffer.from(turn.prompt.sha256, "hex"),
         at,
         turn.origin ?? "prompt",
+        turn.metadata === undefined ? null : JSON.stringify(turn.metadata),
       );
+      for (const [name, value] of Object.entries(turn.metadata ?? {}))
+        this.database.run(
+          "INSERT OR IGNORE INTO session_metadata SELECT ?, ?, seq FROM sessions WHERE id = ?",
+          name,
+          value,
+          turn.sessionId,
+        );
     });
   }
 

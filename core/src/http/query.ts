@@ -1,9 +1,20 @@
 import { clientError } from "../errors.js";
+import { checkedAs } from "./body.js";
 import type { GatewayContext } from "./context.js";
 
 /** The page of a list: `?page` (default 1) and `?limit` (default 20). Throws BAD_REQUEST. */
 export function pageOf(ctx: GatewayContext): { readonly page: number; readonly limit: number } {
   return { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 1000) };
+}
+
+const METADATA = "metadata.";
+
+/** The pairs of `?metadata.<name>=<value>`; undefined if there are none. Throws BAD_REQUEST. */
+export function metadataOf(ctx: GatewayContext): Readonly<Record<string, string>> | undefined {
+  const pairs = Object.entries(ctx.query).filter(([name]) => name.startsWith(METADATA));
+  if (pairs.length === 0) return undefined;
+  const named = pairs.map(([name, value]) => [name.slice(METADATA.length), value]);
+  return checkedAs("metadata", Object.fromEntries(named));
 }
 
 /** Reads an integer of at least 1 from the query string. Throws BAD_REQUEST. */

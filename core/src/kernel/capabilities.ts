@@ -1,4 +1,4 @@
-import type { TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
 import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../ports/approvals.js";
 import type { PromptText } from "../ports/conversations.js";
 import type {
@@ -13,6 +13,7 @@ import type {
   TurnPage,
   TurnRecord,
 } from "../ports/ledger.js";
+import type { TurnOptions } from "../ports/options.js";
 import type { PageQuery } from "../ports/page.js";
 import type { Caller } from "../ports/turns.js";
 import type { Frame, TextMode } from "../turns/stream.js";
@@ -57,13 +58,30 @@ export interface LedgerView {
 
 export interface NewSessionRequest {
   readonly model?: string;
+  /** What holds for its turns. What widens must be allowed for the key, as in a request. */
+  readonly options?: Omit<TurnOptions, "maxTurns" | "outputSchema">;
+  /** True: lists leave the session out. */
+  readonly hidden?: boolean;
   readonly systemPrompt?: string;
   /** An existing folder; by default, the gateway creates one. */
   readonly workdir?: string;
 }
 
 export interface PromptRequest {
+  /** The text; ignored if there is `content`. */
   readonly prompt: string;
+  /** Content blocks, instead of the text. */
+  readonly content?: readonly ContentBlock[];
+  /** By default, the session's. */
+  readonly model?: string;
+  /** By default, the session's. */
+  readonly systemPrompt?: string;
+  /** For this turn alone. What widens must be allowed for the key, as in a request. */
+  readonly options?: TurnOptions;
+  /** The turn is interrupted once it has cost this much, in USD. */
+  readonly maxBudgetUsd?: number;
+  /** Up to 16 pairs, kept with the turn. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Default: 600. */
   readonly timeoutSecs?: number;
   /** True: slash commands and `@file` mentions are plain text. */
@@ -75,6 +93,12 @@ export interface PromptRequest {
 }
 
 /** A turn that a plugin started. */
+/** A prompt without a session. */
+export interface PluginTaskRequest extends Omit<PromptRequest, "withdrawPending" | "restartConversation"> {
+  /** An existing folder; by default, the base folder. */
+  readonly workdir?: string;
+}
+
 export interface TurnHandle {
   readonly id: string;
   readonly sessionId: string;
@@ -93,6 +117,8 @@ export interface TurnRunner {
    * pending.
    */
   prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
+  /** One prompt without a session, on a prewarmed process if there is one, as `POST /task`. 120 s unless given. */
+  task(keyId: string, request: PluginTaskRequest): Promise<TurnHandle>;
   /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
   /** Resolves to false if no turn was running. */

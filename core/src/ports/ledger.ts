@@ -78,6 +78,8 @@ export interface NewSession {
   readonly options?: TurnOptions | undefined;
   /** Absolute path. */
   readonly workdir: string;
+  /** True: lists leave the session out. */
+  readonly hidden?: boolean | undefined;
   /** True: the gateway made the workdir and removes it with the session. */
   readonly ownsWorkdir: boolean;
   readonly createdAt: Instant;
@@ -86,6 +88,8 @@ export interface NewSession {
 }
 
 export interface SessionRecord extends NewSession {
+  /** What its owner called it. */
+  readonly title?: string | undefined;
   readonly lastUsed: Instant;
   /** Turns that began, including a running one. */
   readonly taskCount: number;
@@ -98,6 +102,8 @@ export interface SessionRecord extends NewSession {
 export interface SessionFilter {
   readonly keyId?: string | undefined;
   readonly model?: string | undefined;
+  /** Pairs that turns of the session carry, each at least one turn. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** The beginning of the id, at least four characters, so that few sessions have to be examined. */
   readonly idPrefix?: string | undefined;
 }
@@ -108,6 +114,14 @@ export interface SessionPage extends PageQuery {
   readonly total: number;
 }
 
+/** What an owner changes of a session; what is not set stays. Null removes it. */
+export interface SessionChanges {
+  readonly title?: string | null | undefined;
+  readonly model?: string | undefined;
+  readonly systemPrompt?: string | null | undefined;
+  readonly options?: TurnOptions | undefined;
+}
+
 export interface SessionBook {
   /** Rejects if the id exists, even for a deleted session. */
   create(session: NewSession): Promise<void>;
@@ -116,7 +130,7 @@ export interface SessionBook {
   /** Newest first, without tasks and deleted sessions. */
   list(query: SessionFilter & PageQuery): Promise<SessionPage>;
   /** The sessions of one-shot tasks, newest first. */
-  tasks(query: Pick<SessionFilter, "keyId"> & PageQuery): Promise<SessionPage>;
+  tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): Promise<SessionPage>;
   /** The number of sessions, without tasks and deleted ones. */
   count(filter?: SessionFilter): Promise<number>;
   /** Sets `lastUsed`; an earlier time is ignored. */
@@ -144,6 +158,8 @@ export interface SessionBook {
   loseBackground(): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
   /** Called right after a crash. The ids of sessions with usage that no turn was charged for (see `SessionTotals`). */
   uncharged(): Promise<readonly string[]>;
+  /** Changes a session for its further turns. */
+  update(id: string, changes: SessionChanges): Promise<void>;
   /** The distinct models of the sessions that `list` shows, sorted. */
   models(): Promise<readonly string[]>;
   /** The session's totals by model; empty if the session does not exist. */

@@ -23,6 +23,8 @@ export interface TurnInfo {
   readonly origin?: TurnOrigin;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** What its caller noted on it; nothing if undefined. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export type TurnOrigin = "prompt" | "background";

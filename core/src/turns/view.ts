@@ -22,6 +22,7 @@ export interface TurnView {
   readonly sessionId: string;
   readonly origin: TurnOrigin;
   readonly createdAt: string;
+  readonly metadata: TurnInfo["metadata"];
   readonly state: TurnState;
   readonly stream: TurnStream;
   readonly answer: Promise<TurnAnswer>;
@@ -78,13 +79,14 @@ export class TurnViews {
 
   /** The view of a running turn; its events are kept for a while after its end. */
   follow(turn: Turn): TurnView {
-    const { id, sessionId, origin = "prompt", createdAt } = turn.info;
+    const { id, sessionId, origin = "prompt", createdAt, metadata } = turn.info;
     const answer = this.#answers.get(turn) ?? this.#answerOf(turn);
     return {
       id,
       sessionId,
       origin,
       createdAt,
+      metadata,
       state: turn.running ? "running" : "queued",
       stream: turn.stream,
       answer,
@@ -93,13 +95,24 @@ export class TurnViews {
   }
 
   #answerOf(turn: Turn): Promise<TurnAnswer> {
-    const { id, sessionId, origin = "prompt", createdAt, keyId } = turn.info;
+    const { id, sessionId, origin = "prompt", createdAt, keyId, metadata } = turn.info;
     const answer = turn.ended.then(({ outcome, error }) => {
       // A parked turn has not ended; the ledger has its outcome.
       if (outcome.end !== "parked") {
         const { stream } = turn;
         const { end: state } = outcome;
-        const ended = { id, sessionId, origin, createdAt, keyId, state, stream, answer, stop: doNothing };
+        const ended = {
+          id,
+          sessionId,
+          origin,
+          createdAt,
+          metadata,
+          keyId,
+          state,
+          stream,
+          answer,
+          stop: doNothing,
+        };
         this.#ended.set(id, ended);
       }
       return { response: outcome.response, error, queuedMs: outcome.queuedMs };
@@ -116,7 +129,8 @@ function storedView(
     sessionId,
     origin = "prompt",
     createdAt,
-  }: Pick<TurnInfo, "id" | "sessionId" | "origin" | "createdAt">,
+    metadata,
+  }: Pick<TurnInfo, "id" | "sessionId" | "origin" | "createdAt" | "metadata">,
   state: TurnState,
   response: TurnResponse,
 ): TurnView {
@@ -132,6 +146,7 @@ function storedView(
     sessionId,
     origin,
     createdAt,
+    metadata,
     state,
     stream,
     answer: Promise.resolve({ response, error: failure, queuedMs: undefined }),

@@ -1255,6 +1255,16 @@ export type MessageBlock =
     };
 
 /**
+ * Up to 16 pairs of a name and a text of at most 512 characters: kept with the turn, and passed to plugins.
+ */
+export interface Metadata {
+  /**
+   * The text of the name.
+   */
+  [k: string]: string;
+}
+
+/**
  * A model that requests can name.
  */
 export interface Model {
@@ -1799,6 +1809,69 @@ export interface SessionTurnRequest {
   output_schema?: {
     [k: string]: unknown;
   };
+  metadata?: Metadata;
+}
+
+/**
+ * Changes a session for its further turns; fields that are not sent stay as they are.
+ */
+export interface SessionUpdateRequest {
+  /**
+   * The session's title; null removes it.
+   */
+  title?: string | null;
+  /**
+   * The model for further turns.
+   */
+  model?: string;
+  /**
+   * The session's new `system_prompt`; null removes it.
+   */
+  system_prompt?: string | null;
+  /**
+   * The session's new `append_system_prompt`; null removes it.
+   */
+  append_system_prompt?: string | null;
+  /**
+   * The session's new `fallback_model`; null removes it.
+   */
+  fallback_model?: string | null;
+  /**
+   * The session's new `effort`; null removes it.
+   */
+  effort?: ("low" | "medium" | "high" | "xhigh" | "max") | null;
+  /**
+   * The session's new `thinking`; null removes it.
+   */
+  thinking?: Thinking | null;
+  /**
+   * The session's new `tools`; null removes it.
+   */
+  tools?: string[] | null;
+  /**
+   * The session's new `allowed_tools`; null removes it.
+   */
+  allowed_tools?: string[] | null;
+  /**
+   * The session's new `disallowed_tools`; null removes it.
+   */
+  disallowed_tools?: string[] | null;
+  /**
+   * The session's new `mcp_servers`; null removes it.
+   */
+  mcp_servers?: McpServers | null;
+  /**
+   * The session's new `agents`; null removes it.
+   */
+  agents?: Agents | null;
+  /**
+   * The session's new `additional_dirs`; null removes it.
+   */
+  additional_dirs?: string[] | null;
+  /**
+   * The session's new `permission_mode`; null removes it.
+   */
+  permission_mode?: ("default" | "plan") | null;
 }
 
 /**
@@ -1842,6 +1915,10 @@ export interface Session {
    * True: the cost of at least one turn is an estimate.
    */
   cost_estimated?: boolean;
+  /**
+   * What its owner called it; absent without a title.
+   */
+  title?: string;
 }
 
 /**
@@ -1979,6 +2056,7 @@ export interface TaskRequest {
   output_schema?: {
     [k: string]: unknown;
   };
+  metadata?: Metadata;
 }
 
 /**
@@ -2172,6 +2250,7 @@ export interface TurnStatus {
    * The whole response, of a parked turn the one so far; null if there is none yet.
    */
   result: TurnResponse | null;
+  metadata?: Metadata;
 }
 
 /** The type of each schema, by the name of its file. */
@@ -2214,6 +2293,7 @@ export interface SchemaTypes {
   "mcp-server": McpServer;
   "mcp-servers": McpServers;
   "message-block": MessageBlock;
+  "metadata": Metadata;
   "model": Model;
   "models-response": ModelsResponse;
   "permission-denial": PermissionDenial;
@@ -2229,6 +2309,7 @@ export interface SchemaTypes {
   "session-start-request": SessionStartRequest;
   "session-started": SessionStarted;
   "session-turn-request": SessionTurnRequest;
+  "session-update-request": SessionUpdateRequest;
   "session": Session;
   "stream-event": StreamEvent;
   "task-list": TaskList;
@@ -2280,6 +2361,7 @@ export const SCHEMA_NAMES = [
   "mcp-server",
   "mcp-servers",
   "message-block",
+  "metadata",
   "model",
   "models-response",
   "permission-denial",
@@ -2295,6 +2377,7 @@ export const SCHEMA_NAMES = [
   "session-start-request",
   "session-started",
   "session-turn-request",
+  "session-update-request",
   "session",
   "stream-event",
   "task-list",

@@ -227,6 +227,8 @@ export const EXAMPLES = {
     workdir: session.workdir,
     created_at: session.created_at,
   },
+  sessionUpdate: { title: "Capitals", effort: "low", append_system_prompt: null },
+  titled: { ...session, title: "Capitals" },
   sessionTurn: { prompt: "What did I ask before?" },
   answered,
   session,

@@ -134,6 +134,15 @@ const SESSIONS = {
       ok: answer("The session.", json("session", { session: EXAMPLES.session })),
       errors: ["NOT_FOUND"],
     }),
+    patch: keyed({
+      operationId: "updateSession",
+      summary: "Changes what holds for a session's further turns, and its title",
+      tag: "sessions",
+      parameters: ["SessionId"],
+      requestBody: body("session-update-request", { update: EXAMPLES.sessionUpdate }),
+      ok: answer("The session.", json("session", { session: EXAMPLES.titled })),
+      errors: ["NOT_FOUND"],
+    }),
     post: keyed({
       operationId: "promptSession",
       summary: "Runs the session's next prompt and waits for the response",

@@ -48,6 +48,9 @@ export class ScriptedTurns {
       if (!this.sessions.has(sessionId)) throw new CodedError("NOT_FOUND", "no such session");
       return this.#start(keyId, sessionId, prompt);
     },
+    task: async () => {
+      throw new Error("telegram starts no tasks");
+    },
     approve: async (keyId, sessionId, ids) => {
       if (this.refuse !== undefined) throw this.refuse;
       this.approved.push([...ids]);

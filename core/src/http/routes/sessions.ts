@@ -6,7 +6,7 @@ import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
-import { pageOf } from "../query.js";
+import { metadataOf, pageOf } from "../query.js";
 import { HEARTBEAT_MS, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
@@ -18,7 +18,10 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
     ctx.body = { session_id, workdir, created_at } satisfies SessionStarted;
   });
   router.get("/sessions", async (ctx) => {
-    ctx.body = (await sessions.list(callerOf(ctx), pageOf(ctx))) satisfies SessionList;
+    ctx.body = (await sessions.list(callerOf(ctx), {
+      ...pageOf(ctx),
+      metadata: metadataOf(ctx),
+    })) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {
     ctx.body = await sessions.view(callerOf(ctx), idOf(ctx, "session"));
@@ -29,6 +32,10 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
   router.post("/session/:id/fork", async (ctx) => {
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-fork-request")];
     ctx.body = await sessions.fork(caller, id, body);
+  });
+  router.patch("/session/:id", async (ctx) => {
+    const [caller, id] = [callerOf(ctx), idOf(ctx, "session")];
+    ctx.body = await sessions.update(caller, id, bodyAs(ctx, "session-update-request"));
   });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();

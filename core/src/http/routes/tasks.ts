@@ -4,7 +4,7 @@ import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
-import { pageOf } from "../query.js";
+import { metadataOf, pageOf } from "../query.js";
 import type { TurnStarter } from "../start-turn.js";
 
 /** `POST /task`, `POST /task/stream`: one-shot prompts without a session. `GET /tasks`: the list of them. */
@@ -16,7 +16,10 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: 
     await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, id)));
   });
   router.get("/tasks", async (ctx) => {
-    ctx.body = (await tasks.list(callerOf(ctx), pageOf(ctx))) satisfies TaskList;
+    ctx.body = (await tasks.list(callerOf(ctx), {
+      ...pageOf(ctx),
+      metadata: metadataOf(ctx),
+    })) satisfies TaskList;
   });
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");

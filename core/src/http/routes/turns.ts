@@ -17,6 +17,7 @@ export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void
       session_id: view.sessionId,
       origin: view.origin,
       created_at: view.createdAt,
+      ...(view.metadata !== undefined && { metadata: { ...view.metadata } }),
       state: view.state,
       result: ended ? (await view.answer).response : null,
     } satisfies TurnStatus;

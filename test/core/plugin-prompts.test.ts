@@ -1,0 +1,117 @@
+import { definePlugin, type TurnInfo, type TurnPlan, type TurnRunner } from "@claudeway/core";
+import { createTestGateway, type TestGateway } from "@claudeway/testing";
+import { expect } from "chai";
+import { rejection } from "./kernel/kit.js";
+
+const IMAGE = { type: "image", source: { type: "url", url: "https://example.invalid/x.png" } } as const;
+
+describe("prompts of plugins", () => {
+  let gateway: TestGateway;
+  let turns: TurnRunner;
+  const seen: { plan: TurnPlan; turn: TurnInfo }[] = [];
+  before(async () => {
+    const plugin = definePlugin<object, "turns">({
+      name: "prompter",
+      apiVersion: 1,
+      configSchema: { type: "object", additionalProperties: false },
+      needs: ["turns"],
+      apply(kernel) {
+        turns = kernel.turns;
+        kernel.hooks.beforeExecute.tap("see", (plan, turn) => {
+          seen.push({ plan, turn });
+          if (plan.prompt !== "redact me") return undefined;
+          return { ...plan, prompt: "redacted", options: { ...plan.options, effort: "low" } };
+        });
+      },
+    });
+    gateway = await createTestGateway({ plugins: [plugin] });
+  });
+  after(() => gateway.close());
+
+  const get = async (path: string) => {
+    const response = await gateway.fetch(path, { key: "user" });
+    return { status: response.status, body: await response.text() };
+  };
+  const ran = () => gateway.ran.at(-1);
+
+  it("may have every option, content blocks, a budget and metadata", async () => {
+    const { id } = await turns.startSession("user", {
+      options: { effort: "high", disallowedTools: ["Write"] },
+    });
+    const handle = await turns.prompt("user", id, {
+      prompt: "",
+      content: [IMAGE, { type: "text", text: "What is this?" }],
+      model: "haiku",
+      systemPrompt: "Be brief.",
+      options: { permissionMode: "plan", outputSchema: { type: "object" } },
+      maxBudgetUsd: 2,
+      metadata: { ticket: "T-1" },
+    });
+    await handle.answer;
+    expect(ran()?.plan).to.deep.include({
+      prompt: "What is this?",
+      content: [IMAGE, { type: "text", text: "What is this?" }],
+      model: "haiku",
+      systemPrompt: "Be brief.",
+      options: {
+        effort: "high",
+        disallowedTools: ["Write"],
+        permissionMode: "plan",
+        outputSchema: { type: "object" },
+      },
+      maxBudgetUsd: 2,
+    });
+    expect(seen.at(-1)?.turn.metadata).to.deep.equal({ ticket: "T-1" });
+    await (await turns.prompt("user", id, { prompt: "and now?" })).answer;
+    expect(ran()?.plan).to.deep.include({
+      options: { effort: "high", disallowedTools: ["Write"] },
+      maxBudgetUsd: undefined,
+    });
+  });
+
+  it("can be tasks without a session", async () => {
+    const handle = await turns.task("user", {
+      prompt: "hi",
+      options: { effort: "low" },
+      metadata: { a: "b" },
+    });
+    expect((await handle.answer).success).to.equal(true);
+    expect(ran()?.info).to.deep.include({
+      kind: "task",
+      id: handle.id,
+      sessionId: handle.id,
+      metadata: { a: "b" },
+    });
+    expect(ran()?.plan.options).to.deep.equal({ effort: "low" });
+  });
+
+  it("are refused where the key may not send an option, or it is none", async () => {
+    const refused = (request: Parameters<TurnRunner["task"]>[1]) =>
+      rejection(Promise.resolve().then(() => turns.task("user", request)));
+    expect(await refused({ prompt: "hi", options: { tools: ["Bash"] } })).to.include({ code: "FORBIDDEN" });
+    expect(await refused({ prompt: "" })).to.include({ code: "BAD_REQUEST" });
+    expect(await refused({ prompt: "hi", options: { maxTurns: -1 } })).to.include({ code: "BAD_REQUEST" });
+    const session = turns.startSession("user", { options: { agents: {} } });
+    expect(await rejection(session)).to.include({ code: "FORBIDDEN" });
+  });
+
+  it("can be changed by a tap on beforeExecute, text and options", async () => {
+    const content = [IMAGE, { type: "text", text: "redact me" }] as const;
+    await (await turns.task("user", { prompt: "", content })).answer;
+    expect(ran()?.plan).to.deep.include({
+      prompt: "redacted",
+      content: [IMAGE, { type: "text", text: "redacted" }],
+      options: { effort: "low" },
+    });
+  });
+
+  it("can be in a session that no list shows", async () => {
+    const { id } = await turns.startSession("user", { hidden: true });
+    await (await turns.prompt("user", id, { prompt: "hi" })).answer;
+    const { body: list } = await get("/sessions");
+    expect(list).to.not.include(id);
+    expect((await get(`/session/${id}`)).status).to.equal(200);
+    await turns.endSession("user", id);
+    expect((await get(`/session/${id}`)).status).to.equal(404);
+  });
+});
