@@ -243,7 +243,7 @@ const CALLERS: readonly BadInput[] = [
 ];
 
 const PATHS: readonly BadInput[] = [
-  bad("POST /tasks", 404, "no route POST /tasks"),
+  bad("POST /taskz", 404, "no route POST /taskz"),
   bad("POST /task//stream", 404, "no route POST /task//stream"),
   bad("GET /task/ws", 404, "no route GET /task/ws"),
   bad("GET /session", 404, "no route GET /session"),
@@ -258,6 +258,30 @@ const PATHS: readonly BadInput[] = [
     body: { tool_use_ids: ["a"] },
   }),
   bad("DELETE /session/{stranger's session}", 404, "no such session"),
+  bad("GET /session/{stranger's session}/messages", 404, "no such session"),
+  bad("POST /session/{stranger's session}/fork", 404, "no such session", { body: {} }),
+  bad("GET /session/{stranger's session}/files", 404, "no such session"),
+  bad("PUT /session/{stranger's session}/files/a.txt", 404, "no such session", { body: "Hi" }),
+  bad("GET /session/{session}/files/a.txt", 404, "no such file"),
+  bad("GET /session/{session}/files/..", 400, `the file's path must not contain "." or "..", got "/.."`),
+  bad("GET /session/{session}/files/a//b", 400, `the file's path must have no empty names, got "/a//b"`),
+  bad(
+    "GET /session/{session}/files/a%2fb",
+    400,
+    `the file's path must have names without slashes and null characters, got "/a%2fb"`,
+  ),
+  bad("PUT /session/{session}/files/%ff", 400, `the file's path must be percent-encoded UTF-8, got "/%ff"`, {
+    body: "Hi",
+  }),
+  bad(
+    "PUT /session/{session}/files/.git/config",
+    403,
+    '".git" is not written or removed here: tools run it by themselves',
+    { body: "Hi" },
+  ),
+  bad(`POST /session/{session}/fork`, 400, "at must be a turn that is in the session's conversation", {
+    body: { at: NOWHERE },
+  }),
   bad("GET /turns/{stranger's turn}", 404, "no such turn"),
   bad("GET /turns/{stranger's turn}/events", 404, "no such turn"),
   bad("GET /turns/x", 404, "no such turn"),
@@ -269,6 +293,8 @@ const PATHS: readonly BadInput[] = [
   bad("PUT /session/{session}", 405, "the method must be DELETE, GET, HEAD or POST, got PUT"),
   bad("PATCH /turns/{turn}", 405, "the method must be GET or HEAD, got PATCH"),
   bad("DELETE /health", 405, "the method must be GET or HEAD, got DELETE"),
+  bad("POST /tasks", 405, "the method must be GET or HEAD, got POST"),
+  bad("DELETE /session/{session}/files", 405, "the method must be GET or HEAD, got DELETE"),
   bad("POST /models", 405, "the method must be GET or HEAD, got POST"),
   bad("POST /approvals", 405, "the method must be GET or HEAD, got POST"),
   bad("GET /session/start", 405, "the method must be POST, got GET"),
@@ -284,6 +310,8 @@ const PARAMETERS: readonly BadInput[] = [
   bad("GET /sessions?limit=1001", 400, 'limit must be an integer from 1 to 1000, got "1001"'),
   bad("GET /sessions?limit=", 400, 'limit must be an integer from 1 to 1000, got ""'),
   bad("GET /sessions?limit=ten", 400, 'limit must be an integer from 1 to 1000, got "ten"'),
+  bad("GET /tasks?page=0", 400, 'page must be an integer from 1 to 1000000, got "0"'),
+  bad("GET /session/{session}/messages?limit=0", 400, 'limit must be an integer from 1 to 1000, got "0"'),
   bad("GET /approvals?status=open", 400, `status must be ${STATUSES}, got "open"`),
   bad("GET /approvals?status=pending&status=denied", 400, "status must be given once"),
   bad("GET /approvals?limit=0", 400, 'limit must be an integer from 1 to 1000, got "0"'),

@@ -22,44 +22,11 @@ import { SessionFiles } from "#core/files/session-files.js";
 import { fileStream } from "#core/http/file-body.js";
 import type { SessionRecord } from "#core/ports/ledger.js";
 import { newSession } from "../../ledger-sqlite/fixture.js";
+import { SWAPPER } from "./swapper.js";
 
 const UNBOUND = { serves: async () => true, ownerOf: async () => undefined };
 const FIRST = { page: 1, limit: 1000 };
 const OPERATIONS = 400;
-
-/** Replaces a folder and a file by links and back, as fast as it can, until it is stopped. */
-const SWAPPER = `
-const { renameSync } = require("node:fs");
-const { parentPort, workerData } = require("node:worker_threads");
-let isOver = false;
-let count = 0;
-parentPort.once("message", () => (isOver = true));
-function move(from, to) {
-  try {
-    renameSync(workerData + "/" + from, workerData + "/" + to);
-  } catch (error) {
-    if (error.code === "ENOENT") return;
-    // Something was made in its place meanwhile.
-    renameSync(workerData + "/" + to, workerData + "/junk-" + count++);
-    renameSync(workerData + "/" + from, workerData + "/" + to);
-  }
-}
-function swap(name) {
-  move(name, name + ".aside");
-  move(name + ".link", name);
-  move(name, name + ".link");
-  move(name + ".aside", name);
-}
-function turn() {
-  if (isOver) return parentPort.close();
-  for (let n = 0; n < 100; n++) {
-    swap("folder");
-    swap("file");
-  }
-  setImmediate(turn);
-}
-turn();
-`;
 
 describe("a session's files", function () {
   this.timeout(60_000);
