@@ -124,7 +124,7 @@ describe("several calls in one message", function () {
       expect(await statusOf(requests[0])).to.equal("expired");
       await decide(gateway, requests[1]?.id ?? "", { decision: "allow" });
       const { result } = await turnIn(gateway, requests[1]?.turn_id ?? "", "completed");
-      expect(result?.result).to.include("content of b").and.include("one tool call in a message");
+      expect(result?.result).to.include("content of b").and.include("the only tool call of a message");
       expect(result?.result).not.to.include("content of a");
       expect(result?.permission_denials?.map(({ tool_use_id }) => tool_use_id)).to.deep.equal([
         requests[0]?.tool_use_id,
@@ -193,7 +193,7 @@ describe("several calls in one message", function () {
       ];
       const { body } = await prompt(gateway, session, `[[tools ${JSON.stringify(calls)}]]`);
       expect(body).not.to.have.property("pending_approval");
-      expect(body.result).to.include("one tool call in a message").and.include("No such tool");
+      expect(body.result).to.include("the only tool call of a message").and.include("No such tool");
       expect(read(session, "a.txt")).to.equal(undefined);
     });
 

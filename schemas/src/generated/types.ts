@@ -34,7 +34,7 @@ export interface Agent {
    */
   model?: string;
   /**
-   * How much effort it puts into its response.
+   * The effort level of its responses.
    */
   effort?: "low" | "medium" | "high" | "xhigh" | "max";
   /**
@@ -54,7 +54,7 @@ export interface Agent {
    */
   skills?: string[];
   /**
-   * How its tool calls are treated; ignored in the approval modes deny and ask.
+   * The permission mode of its tool calls; ignored in the approval modes deny and ask.
    */
   permissionMode?: "default" | "acceptEdits" | "bypassPermissions" | "plan" | "dontAsk";
   /**
@@ -66,7 +66,7 @@ export interface Agent {
    */
   mcpServers?: (string | McpServers)[];
   /**
-   * Where it keeps a memory of its own; ignored in the approval modes deny and ask.
+   * The scope of its own memory; ignored in the approval modes deny and ask.
    */
   memory?: "user" | "project" | "local";
 }
@@ -582,7 +582,7 @@ export type ContentBlock =
        */
       type: "image";
       /**
-       * Where the image comes from.
+       * The source of the image.
        */
       source:
         | {
@@ -626,7 +626,7 @@ export type ContentBlock =
        */
       type: "document";
       /**
-       * Where the document comes from.
+       * The source of the document.
        */
       source:
         | {
@@ -674,7 +674,7 @@ export interface ConversationMessage {
    */
   role: "user" | "assistant";
   /**
-   * When it was written, UTC.
+   * When it was written, in UTC.
    */
   at: string;
   /**
@@ -682,7 +682,7 @@ export interface ConversationMessage {
    */
   model?: string;
   /**
-   * Its parts.
+   * The parts of the message.
    */
   content: MessageBlock[];
 }
@@ -692,27 +692,27 @@ export interface ConversationMessage {
  */
 export interface ConversationTurn {
   /**
-   * The turn's id; null where the gateway ran no such turn in this session: it came from the session that this one was forked from, or through a terminal.
+   * The id of the turn; null if the gateway did not run it in this session: it comes from the session that this one was forked from, or from a terminal.
    */
   turn_id: string | null;
   /**
-   * `background`: the CLI began it by itself.
+   * `background`: the CLI began the turn by itself.
    */
   origin: "prompt" | "background";
   /**
-   * When its first message was written, UTC.
+   * When its first message was written, in UTC.
    */
   created_at: string;
   /**
-   * True: it came from the session that this one was forked from.
+   * True: it comes from the session that this one was forked from.
    */
   forked?: boolean;
   /**
-   * Its messages, in their order.
+   * Its messages, in order.
    */
   messages: ConversationMessage[];
   /**
-   * True: further messages of the turn were left out, because the page became too large.
+   * True: further messages of the turn were omitted because the page was too large.
    */
   truncated?: boolean;
 }
@@ -874,7 +874,7 @@ export type FailureCode = "CONVERSATION_LOST" | "OUTPUT_INVALID" | "BUDGET_EXCEE
  */
 export interface FileDeleted {
   /**
-   * It is gone.
+   * Always true; a failed deletion is an error.
    */
   deleted: true;
   /**
@@ -884,23 +884,23 @@ export interface FileDeleted {
 }
 
 /**
- * Something in a folder of a workdir.
+ * An entry of a folder in a workdir.
  */
 export interface FileEntry {
   /**
-   * Its name.
+   * The name of the entry.
    */
   name: string;
   /**
-   * What it is. Links are not followed.
+   * The kind of the entry. Links are not followed.
    */
   type: "file" | "folder" | "link" | "other";
   /**
-   * Of a file, in bytes.
+   * The size of a file, in bytes.
    */
   size: number | null;
   /**
-   * When it was last changed, UTC.
+   * When it was last changed, in UTC.
    */
   modified_at: string;
 }
@@ -914,23 +914,23 @@ export interface FileList {
    */
   path: string;
   /**
-   * What is in it, on this page.
+   * The entries on this page.
    */
   entries: FileEntry[];
   /**
-   * How many there are on all pages.
+   * The number of items on all pages.
    */
   total: number;
   /**
-   * The page's number, from 1.
+   * The page number, from 1.
    */
   page: number;
   /**
-   * How many a page holds at most.
+   * The maximum number of items per page.
    */
   limit: number;
   /**
-   * True: it has more than the 50,000 that are listed.
+   * True: the folder has more than the 50,000 entries that are listed.
    */
   truncated?: boolean;
 }
@@ -1161,7 +1161,7 @@ export interface McpServers {
 export type MessageBlock =
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "text";
       /**
@@ -1169,13 +1169,13 @@ export type MessageBlock =
        */
       text: string;
       /**
-       * How many characters the text has, where it was cut.
+       * The length of the whole text, in characters, if it was cut.
        */
       length?: number;
     }
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "thinking";
       /**
@@ -1183,33 +1183,33 @@ export type MessageBlock =
        */
       text: string;
       /**
-       * How many characters the text has, where it was cut.
+       * The length of the whole text, in characters, if it was cut.
        */
       length?: number;
     }
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "image";
       /**
-       * Its media type, where it is in the conversation itself.
+       * Its media type, if the data is in the conversation itself.
        */
       media_type: string | null;
     }
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "document";
       /**
-       * Its media type, where it is in the conversation itself.
+       * Its media type, if the data is in the conversation itself.
        */
       media_type: string | null;
     }
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "tool_use";
       /**
@@ -1227,13 +1227,13 @@ export type MessageBlock =
         [k: string]: unknown;
       };
       /**
-       * True: a text in `input` was cut, or `input` is left out because it is too large.
+       * True: a text in `input` was cut, or `input` was omitted because it is too large.
        */
       cut?: boolean;
     }
   | {
       /**
-       * What it is.
+       * The kind of the part.
        */
       type: "tool_result";
       /**
@@ -1249,7 +1249,7 @@ export type MessageBlock =
        */
       text: string;
       /**
-       * How many characters the text has, where it was cut.
+       * The length of the whole text, in characters, if it was cut.
        */
       length?: number;
     };
@@ -1608,7 +1608,7 @@ export interface SessionMessages {
    */
   total: number;
   /**
-   * The page's number, from 1.
+   * The page number, from 1.
    */
   page: number;
   /**
@@ -1942,15 +1942,15 @@ export interface TaskList {
    */
   tasks: Task[];
   /**
-   * How many there are on all pages.
+   * The number of items on all pages.
    */
   total: number;
   /**
-   * The page's number, from 1.
+   * The page number, from 1.
    */
   page: number;
   /**
-   * How many a page holds at most.
+   * The maximum number of items per page.
    */
   limit: number;
 }
@@ -2060,11 +2060,11 @@ export interface TaskRequest {
 }
 
 /**
- * A one-shot task and what it used.
+ * A one-shot task and its usage.
  */
 export interface Task {
   /**
-   * Its id, which is also that of its turn and of the Claude session.
+   * The id of the task, of its turn and of the Claude session.
    */
   session_id: string;
   /**
@@ -2072,19 +2072,19 @@ export interface Task {
    */
   key_id: string;
   /**
-   * When it came, UTC.
+   * When it was received, in UTC.
    */
   created_at: string;
   /**
-   * When its last turn began or ended, UTC.
+   * When its last turn began or ended, in UTC.
    */
   last_used: string;
   /**
-   * The model, as it was asked for.
+   * The model, as requested.
    */
   model: string;
   /**
-   * How many turns it had: one, and one for each approval of its calls.
+   * The number of its turns: one, plus one for each approval of its calls.
    */
   task_count: number;
   /**
@@ -2093,11 +2093,11 @@ export interface Task {
   workdir: string;
   tokens: Tokens;
   /**
-   * What its turns cost together, in USD; null where no price is known.
+   * The total cost of its turns, in USD; null if no price is known.
    */
   cost_usd: number | null;
   /**
-   * True: the cost of one of its turns or more is an estimate.
+   * True: the cost of at least one turn is an estimate.
    */
   cost_estimated?: boolean;
 }
@@ -2118,11 +2118,11 @@ export type Thinking =
     }
   | {
       /**
-       * Up to a number of tokens.
+       * Up to `budgetTokens` tokens.
        */
       type: "enabled";
       /**
-       * How many tokens.
+       * The maximum number of tokens.
        */
       budgetTokens?: number;
       /**
@@ -2132,7 +2132,7 @@ export type Thinking =
     }
   | {
       /**
-       * Not at all.
+       * No thinking.
        */
       type: "disabled";
     };
