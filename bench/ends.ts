@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { KEYS, TestGateway } from "../test/e2e/gateway.js";
 import { endedChildrenMs, ownMs } from "./cost/processor.js";
+import { endIdle, startIdle } from "./idle.js";
 import { MACHINE } from "./machine.js";
 
 /*
@@ -52,17 +51,8 @@ async function measure(idleProcesses: number): Promise<Row> {
     return { idleProcesses, gatewayMs, cliMs, percent: (100 * gatewayMs) / cliMs };
   } finally {
     await gateway.dispose();
-    if (idle?.pid !== undefined) process.kill(-idle.pid, "SIGKILL");
+    endIdle(idle);
   }
-}
-
-/** A number of idle processes in their own process group. */
-async function startIdle(count: number): Promise<ChildProcess | undefined> {
-  if (count === 0) return undefined;
-  const script = `i=0; while [ $i -lt ${count} ]; do sleep 86400 & i=$((i + 1)); done; echo there; wait`;
-  const shell = spawn("/bin/sh", ["-c", script], { detached: true, stdio: ["ignore", "pipe", "ignore"] });
-  await once(shell.stdout, "data");
-  return shell;
 }
 
 /** Runs a task, and waits until its CLI is gone. */
