@@ -290,7 +290,7 @@ const PATHS: readonly BadInput[] = [
   bad(`DELETE /approvals/grants/${NOWHERE}`, 404, "no such grant"),
   bad("GET /task", 405, "the method must be POST, got GET"),
   bad("OPTIONS /task", 405, "the method must be POST, got OPTIONS"),
-  bad("PUT /session/{session}", 405, "the method must be DELETE, GET, HEAD or POST, got PUT"),
+  bad("PUT /session/{session}", 405, "the method must be DELETE, GET, HEAD, PATCH or POST, got PUT"),
   bad("PATCH /turns/{turn}", 405, "the method must be GET or HEAD, got PATCH"),
   bad("DELETE /health", 405, "the method must be GET or HEAD, got DELETE"),
   bad("POST /tasks", 405, "the method must be GET or HEAD, got POST"),
