@@ -49,7 +49,7 @@ function configOf(delayMs: number): string {
 
 function requestOf({ method, path }: Operation): RawRequest {
   const filled = path.replace("{file_path}", "a/b").replace(/\{\w+\}/, NOBODY);
-  const body = method === "POST" ? BODIES[path] : undefined;
+  const body = method === "PATCH" ? { title: "Capitals" } : method === "POST" ? BODIES[path] : undefined;
   return { method, path: filled, ...(body && { body: JSON.stringify(body), headers: JSON_TYPE }) };
 }
 
