@@ -67,7 +67,7 @@ export class SessionForks {
     }
   }
 
-  /** A folder that has gone is no reason to refuse: the fork's is empty then. */
+  /** If the folder is missing, the fork begins in an empty one. */
   async #copyWorkdir({ workdir, keyId }: SessionRecord, id: string): Promise<string> {
     const { path } = await this.parts.workdirs.ofSession(id, undefined, keyId);
     if (existsSync(workdir)) await copyFolder(workdir, path, this.parts.maxBytes);

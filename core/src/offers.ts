@@ -144,7 +144,7 @@ function bodyOf(request: PluginTaskRequest): object {
   };
 }
 
-/** A copy without the fields that are not set: the schemas know no undefined, and the check fills defaults in. */
+/** Copies the set fields only: JSON Schema has no undefined, and validation fills in defaults. */
 function given(fields: object): object {
   return structuredClone(
     Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),

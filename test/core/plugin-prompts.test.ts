@@ -85,7 +85,7 @@ describe("prompts of plugins", () => {
     expect(ran()?.plan.options).to.deep.equal({ effort: "low" });
   });
 
-  it("are refused where the key may not send an option, or it is none", async () => {
+  it("are refused if the key may not send an option, or the option is unknown", async () => {
     const refused = (request: Parameters<TurnRunner["task"]>[1]) =>
       rejection(Promise.resolve().then(() => turns.task("user", request)));
     expect(await refused({ prompt: "hi", options: { tools: ["Bash"] } })).to.include({ code: "FORBIDDEN" });

@@ -20,7 +20,7 @@ describe("a turn's budget", function () {
     " ",
   );
 
-  it("interrupts the turn with a code, and what it cost is told", async () => {
+  it("interrupts the turn with a code, and reports its cost", async () => {
     const talk = await Conversation.start(gateway);
     const free = (await talk.say("[[words 300]]")).body.cost_usd ?? 0;
     const { status, body } = await ask(talk.path, calls, 3 * free);
@@ -33,7 +33,7 @@ describe("a turn's budget", function () {
     expect(sum).to.be.closeTo(body.cost_usd ?? 0, 1e-9);
   });
 
-  it("keeps the live process, which remembers and takes up nothing of the interrupt", async () => {
+  it("keeps the live process with its conversation after the interrupt", async () => {
     const talk = await Conversation.start(gateway);
     const free = (await talk.say("[[words 300]]")).body.cost_usd ?? 0;
     const { pid } = await talk.ended();

@@ -34,7 +34,7 @@ describe("PATCH /session/:id", function () {
     expect(await facts()).to.deep.equal(["medium", false, false, false]);
   });
 
-  it("gives a title, and takes it away", async () => {
+  it("sets a title, and removes it", async () => {
     const talk = await Conversation.start(kit.gateway);
     expect((await patch(talk.path, { title: "Über Reime 🎵" })).body.title).to.equal("Über Reime 🎵");
     expect((await talk.view()).title).to.equal("Über Reime 🎵");
@@ -65,7 +65,7 @@ describe("PATCH /session/:id", function () {
       expect((await patch(path, body)).status, JSON.stringify(body)).to.equal(400);
   });
 
-  it("is no way around a permission that was taken back", async () => {
+  it("does not bypass a revoked permission", async () => {
     const talk = await Conversation.start(kit.gateway, { tools: ["Read"] });
     await kit.gateway.stop();
     await kit.gateway.launch({ config: "[engine]\nspares = 0\n", env: kit.env });

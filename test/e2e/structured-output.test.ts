@@ -72,7 +72,7 @@ describe("structured output", function () {
     }
   });
 
-  it("whose schema takes forever to match holds nobody else up", async () => {
+  it("with a schema that takes forever to match does not delay others", async () => {
     const slow = { type: "object", properties: { name: { type: "string", pattern: "^(a+)+$" } } };
     const prompt = output({ name: `${"a".repeat(40)}!` });
     let health = 0;

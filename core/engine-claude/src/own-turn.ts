@@ -137,7 +137,9 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
 
   async #decide(call: Parameters<NonNullable<OwnTurnTerms["decider"]>["decide"]>[0]): Promise<CallAnswer> {
     const { decider } = await this.#terms;
-    return decider?.decide(call) ?? { answer: "deny", message: "Nobody decides on this turn's calls." };
+    return (
+      decider?.decide(call) ?? { answer: "deny", message: "There is no decider for the calls of this turn." }
+    );
   }
 
   async #needsPermission(call: UnaskedCall): Promise<boolean> {

@@ -50,7 +50,7 @@ describe("the shape of JSON", () => {
     }
   });
 
-  it("counts in what is no JSON, too", () => {
+  it("counts in invalid JSON, too", () => {
     expect(saidOf("[".repeat(201))).to.equal(NESTED);
     expect(saidOf(`]]]${"[".repeat(210)}`)).to.equal(NESTED);
   });
