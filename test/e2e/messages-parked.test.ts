@@ -25,4 +25,20 @@ describe("GET /session/:id/messages of a session that asks", function () {
     expect(blocks.filter(({ type }) => type === "tool_result")).to.have.length(1);
     expect(blocks.at(-1)).to.include({ type: "text", text: "last" });
   });
+
+  it("is not forked while it waits, but at an earlier turn", async () => {
+    const session = await newSession(gateway);
+    const { headers } = await prompt(gateway, session, "[[say before]]");
+    const { approval, turnId } = await park(gateway, session, "[[say first]] [[write b.txt B]] [[say last]]");
+    const fork = (body: object) => gateway.request(`/session/${session.id}/fork`, { body });
+    for (const body of [{}, { at: turnId }])
+      expect((await fork(body)).body["code"], JSON.stringify(body)).to.equal("CONFLICT");
+    const forked = await fork({ at: headers.get("x-turn-id") });
+    expect(forked.status, JSON.stringify(forked.body)).to.equal(200);
+    const path = `/session/${String(forked.body["session_id"])}`;
+    const answer = await gateway.request(path, { body: { prompt: "[[recall]]" } });
+    expect(answer.body["result"]).to.equal('I remember 1 earlier prompt: ["[[say before]]"]');
+    await decide(gateway, approval.id, { decision: "allow" });
+    await turnIn(gateway, turnId, "completed");
+  });
 });
