@@ -37,8 +37,8 @@ const CHAPTERS = {
 };
 
 const KINDS = {
-  AsyncSeriesBailHook: "interceptor, the first answer wins",
-  AsyncSeriesWaterfallHook: "interceptor, each tap gets what the one before returned",
+  AsyncSeriesBailHook: "interceptor; the first result wins",
+  AsyncSeriesWaterfallHook: "interceptor; each tap gets the previous result",
   AsyncParallelHook: "observer",
   AsyncSeriesHook: "awaited",
 };
@@ -207,7 +207,7 @@ function hookTable() {
     answer === undefined ? "" : `\`${answer}\``,
     summaryOf(comment),
   ]);
-  return table(["hook", "kind", "called with", "may answer", ""], rows);
+  return table(["hook", "kind", "arguments", "result", ""], rows);
 }
 
 /** Without its kind, which has a column of its own. */

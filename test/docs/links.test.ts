@@ -1,12 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { expect } from "chai";
 import { ROOT } from "../packaging/packed.js";
 
-const PAGES = execFileSync("git", ["ls-files", "*.md"], { cwd: ROOT, encoding: "utf8" })
-  .split("\n")
-  .filter((page) => page !== "" && !page.startsWith("core/cli/templates/") && existsSync(join(ROOT, page)));
+const FOLDERS = readdirSync(ROOT).filter((name) => !name.startsWith(".") && name !== "node_modules");
+const PAGES = FOLDERS.flatMap((name) => (name.endsWith(".md") ? [name] : pagesIn(name)));
 
 describe("the links of Markdown pages", () => {
   it("lead to files and headings that exist", () => {
@@ -18,6 +16,13 @@ describe("the links of Markdown pages", () => {
     expect(broken).to.deep.equal([]);
   });
 });
+
+function pagesIn(folder: string): string[] {
+  if (!statSync(join(ROOT, folder)).isDirectory()) return [];
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".md") && !/(?:^|\/)(?:node_modules|dist|templates)\//.test(path))
+    .map((path) => join(folder, path));
+}
 
 function linksOf(page: string): string[] {
   const links = [...textOf(page).matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)];
