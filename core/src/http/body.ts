@@ -27,15 +27,19 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
-  return async (ctx, next) => {
+  return (ctx, next) => {
     const { req } = ctx;
-    if (req instanceof IncomingRequest && req.hasBody) {
-      refuseOtherTypes(ctx);
-      ctx.request.rawBody = await readText(req);
-      ctx.request.body = parseJson(ctx.request.rawBody);
-    } else ctx.request.body = {};
+    if (req instanceof IncomingRequest && req.hasBody) return readJson(ctx, req).then(next);
+    ctx.request.body = {};
     return next();
   };
+}
+
+async function readJson(ctx: GatewayContext, request: IncomingRequest): Promise<void> {
+  refuseOtherTypes(ctx);
+  const text = await readText(request);
+  ctx.request.rawBody = text;
+  ctx.request.body = parseJson(text);
 }
 
 /** The body as text. Throws BAD_REQUEST if it has too many levels or items, is not UTF-8, or ends too soon. */
