@@ -1,5 +1,6 @@
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
+import { asking } from "./approval-kit.js";
 import { Conversation } from "./conversation.js";
 import { TestGateway } from "./gateway.js";
 
@@ -83,3 +84,26 @@ describe("structured output", function () {
     expect(health).to.be.greaterThan(10);
   });
 });
+
+for (const [mode, options] of Object.entries({
+  deny: { args: ["--no-permissions-bypass"], config: "[engine]\nspares = 0\n" },
+  ask: asking({ live_wait_secs: 0 }),
+})) {
+  describe(`structured output, in the approval mode ${mode}`, function () {
+    this.timeout(120_000);
+    let gateway: TestGateway;
+    before(async () => {
+      gateway = await TestGateway.start(options);
+    });
+    after(() => gateway.dispose());
+
+    it("needs nobody's permission, in plan mode neither", async () => {
+      for (const permission_mode of ["default", "plan"]) {
+        const { body } = await gateway.request<TurnResponse>("/task", {
+          body: { prompt: output({ name: "Ada" }), output_schema: SCHEMA, permission_mode },
+        });
+        expect(body.structured_output, JSON.stringify(body)).to.deep.equal({ name: "Ada" });
+      }
+    });
+  });
+}

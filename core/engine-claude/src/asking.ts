@@ -13,6 +13,8 @@ import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
+/** The CLI's tool for structured output. It only hands the turn's output over: nobody has to be asked about that. */
+const OUTPUT_TOOL = "StructuredOutput";
 /** The timeout of the CLI's hooks, in seconds: the longest that its timer supports. */
 const HOOK_TIMEOUT_SECS = 2_147_483;
 /** How long the end of a call's message is waited for when it is to be parked, in ms. */
@@ -154,6 +156,7 @@ export class Asking {
       await this.parts.interrupt().catch(() => undefined);
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
     }
+    if (input.tool_name === OUTPUT_TOOL) return answerOf({ answer: "allow" });
     if (this.parts.decider === undefined) {
       const granted = this.parts.grants.take(
         input.tool_name,
@@ -220,7 +223,7 @@ function spellings(folder: string): string[] {
 }
 
 /** What plan mode is for: asking, and showing the plan to whoever lets it be carried out. */
-const UNCHANGING: ReadonlySet<string> = new Set(["ExitPlanMode", "AskUserQuestion"]);
+const UNCHANGING: ReadonlySet<string> = new Set(["ExitPlanMode", "AskUserQuestion", OUTPUT_TOOL]);
 const PLAN_MODE =
   "The session is in plan mode, where nothing is changed. It leaves that mode when ExitPlanMode is allowed.";
 
