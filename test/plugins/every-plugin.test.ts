@@ -44,7 +44,7 @@ describe("every first-party plugin", () => {
           () => undefined,
           String,
         );
-        expect(error).to.match(new RegExp(`^\\w+: plugins\\.${name}\\.no_such_setting: `));
+        expect(error).to.match(new RegExp(`unknown setting "plugins\\.${name}\\.no_such_setting"`));
       } finally {
         await end?.();
       }
