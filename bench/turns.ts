@@ -33,9 +33,7 @@ interface Row {
   readonly goal: string;
 }
 
-const gateway = await TestGateway.start({
-  config: `[engine]\nmax_running = ${AT_ONCE}\nmax_processes = ${2 * AT_ONCE}\n`,
-});
+const gateway = await TestGateway.start();
 const cli = findClaude(undefined).path;
 const cliEnv = { ...process.env, ...cliEnvironment(gateway.model, gateway.dir) };
 const folder = join(gateway.dir, "by-hand");

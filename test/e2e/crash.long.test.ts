@@ -55,8 +55,11 @@ function atMost(tokens: Tokens, most: Tokens): boolean {
   return COUNTS.every((count) => tokens[count] <= most[count]);
 }
 
-/** Begun, its process noted, usage at the start and the end of two messages; what comes next is the end. */
-const WRITES = 6;
+/**
+ * Begun, usage at the start and the end of the first message, and at the start of the second. The usage at the end of
+ * that may be read together with the turn's end, which then includes it.
+ */
+const WRITES = 4;
 
 describe("a gateway that is killed", () => {
   let gateway: TestGateway;
