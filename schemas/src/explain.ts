@@ -73,7 +73,18 @@ function pick(errors: readonly ErrorObject[]): ErrorObject | undefined {
   const choice = errors.find((error) => error.keyword === "anyOf" || error.keyword === "oneOf");
   if (choice === undefined) return errors[0];
   const depth = (error: ErrorObject) => segmentsOf(error.instancePath).length + (isAboutName(error) ? 1 : 0);
-  return errors.reduce((best, error) => (depth(error) > depth(best) ? error : best), choice);
+  const meant = errors.filter((error) => !isOfOtherType(error));
+  return meant.reduce((best, error) => (depth(error) > depth(best) ? error : best), choice);
+}
+
+/** Whether the error is about a branch for objects whose `type` is not the one that the object has. */
+function isOfOtherType(error: ErrorObject): boolean {
+  const { data, parentSchema } = error;
+  if (!isAboutName(error) || !isObject(data) || data["type"] === undefined) return false;
+  const types = schemasAt(parentSchema ?? {}, ["type"]).flatMap(({ const: only, enum: several }) =>
+    Array.isArray(several) ? several.map(String) : only === undefined ? [] : [String(only)],
+  );
+  return types.length > 0 && !types.includes(String(data["type"]));
 }
 
 function isAboutName({ keyword }: ErrorObject): boolean {

@@ -85,7 +85,7 @@ const BODIES: readonly BadInput[] = [
   bad("POST /task", 400, "the body must not have a property __proto__", {
     body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
   }),
-  bad("POST /task", 400, "prompt[0] must be an object, got an array of 1 item", {
+  bad("POST /task", 400, "prompt[0] must be a text, image or document block, got an array of 1 item", {
     body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
     shown: '{"prompt":[[[…]]]}, 200 deep',
   }),

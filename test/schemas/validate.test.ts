@@ -43,7 +43,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
     { prompt: null },
     "prompt must be a non-empty string or a list of content blocks, got null",
   ],
-  ["task-request", { prompt: ["hi"] }, 'prompt[0] must be an object, got "hi"'],
+  ["task-request", { prompt: ["hi"] }, 'prompt[0] must be a text, image or document block, got "hi"'],
   [
     "task-request",
     { prompt: "hi", timeout_secs: "ten" },
@@ -74,6 +74,17 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
     "task-request",
     { prompt: "hi", workdir: "/tmp/\0" },
     'workdir must be the path of a folder, at most 4096 characters, got "/tmp/\\u0000"',
+  ],
+  ["task-request", { prompt: [{ type: "image" }] }, "prompt[0].source is missing; it must be an object"],
+  [
+    "task-request",
+    { prompt: [{ type: "image", source: { type: "url" } }] },
+    "prompt[0].source.url is missing; it must be an http or https URL",
+  ],
+  [
+    "task-request",
+    { prompt: "hi", mcp_servers: { a: { type: "http", url: "http://x", headersHelper: "x" } } },
+    'unknown field "mcp_servers.a.headersHelper"; known fields: type, command, args, env, timeout, alwaysLoad, url, headers',
   ],
   ["session-turn-request", { prompt: "hi", modle: "opus" }, 'unknown field "modle"; did you mean model?'],
   [
