@@ -18,7 +18,7 @@ const COMMITTED = new URL("./instructions/figures.json", import.meta.url);
 const MAX_MORE = 1.1;
 const REQUESTS = 100;
 const WARM_UP = 10;
-const TURNS = 8;
+const TURNS = 16;
 const WARM_UP_TURNS = 3;
 
 type Figures = Readonly<Record<string, number>>;
