@@ -186,7 +186,9 @@ describe("live processes", () => {
     await sleep(500);
     // So it takes its time to go. It may have gone already, where it was one for the task before.
     if (!signalIfThere(spare, "SIGSTOP")) return undefined;
-    const { body } = await gateway.request("/task", { body: { prompt: "[[words 2]]", model: "haiku" } });
+    const { body } = await gateway.request("/task", {
+      body: { prompt: "[[words 2]]", system_prompt: "Other" },
+    });
     expect(body["success"], JSON.stringify(body)).to.equal(true);
     const id = String(body["session_id"]);
     tasks.add(id);
