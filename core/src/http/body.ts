@@ -1,13 +1,12 @@
-import { isUtf8 } from "node:buffer";
 import { type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
-import bourne from "@hapi/bourne";
+import bodyParser from "koa-bodyparser";
 import { clientError, GatewayError, messageOf } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 import { JsonShape } from "./json-shape.js";
 
-/** A byte order mark, which some clients begin with; JSON must not (RFC 8259, 8.1), but parsers may ignore it. */
-const BOM = "\uFEFF";
+/** `boundBodies` limits what arrives, so the parser's own limit must never be met. */
+const UNLIMITED = String(Number.MAX_SAFE_INTEGER);
 
 /** Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once. */
 export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
@@ -27,65 +26,28 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
+  const parse = bodyParser({
+    enableTypes: ["json"],
+    jsonLimit: UNLIMITED,
+    // A body that is not an object is refused by its schema, with a clearer message.
+    strict: false,
+    onerror: (error) => {
+      throw toBodyError(error);
+    },
+  });
   return (ctx, next) => {
     const { req } = ctx;
-    if (req instanceof IncomingRequest && req.hasBody) return readJson(ctx, req).then(next);
-    ctx.request.body = {};
-    return next();
+    if (!(req instanceof IncomingRequest && req.hasBody)) {
+      ctx.request.body = {};
+      return next();
+    }
+    refuseOtherTypes(ctx);
+    const isUtf8 = watchBody(req);
+    return parse(ctx, () => {
+      if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
+      return next();
+    });
   };
-}
-
-async function readJson(ctx: GatewayContext, request: IncomingRequest): Promise<void> {
-  refuseOtherTypes(ctx);
-  const text = await readText(request);
-  ctx.request.rawBody = text;
-  ctx.request.body = parseJson(text);
-}
-
-/** The body as text. Throws BAD_REQUEST if it has too many levels or items, is not UTF-8, or ends too soon. */
-async function readText(request: IncomingRequest): Promise<string> {
-  const bytes = await readBytes(request);
-  if (!isUtf8(bytes)) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
-  const text = bytes.toString("utf8");
-  return text.startsWith(BOM) ? text.slice(BOM.length) : text;
-}
-
-function readBytes(request: IncomingRequest): Promise<Buffer> {
-  const shape = new JsonShape();
-  const chunks: Buffer[] = [];
-  return new Promise((resolve, reject) => {
-    if (request.destroyed) throw tooSoon();
-    request.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      const problem = shape.take(chunk);
-      if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
-    });
-    request.once("end", () => {
-      const [first = Buffer.alloc(0)] = chunks;
-      resolve(chunks.length < 2 ? first : Buffer.concat(chunks));
-    });
-    request.once("error", (error) => reject(error instanceof GatewayError ? error : tooSoon()));
-    request.once("close", () => request.readableEnded || reject(tooSoon()));
-  });
-}
-
-function tooSoon(): GatewayError {
-  return clientError("BAD_REQUEST", "the body must be as long as it was announced, got less");
-}
-
-/** A body that is not an object is refused by its schema, with a clearer message. */
-function parseJson(text: string): unknown {
-  if (text === "") return text;
-  try {
-    return bourne.parse(text);
-  } catch (error) {
-    throw clientError(
-      "BAD_REQUEST",
-      messageOf(error).includes("forbidden prototype property")
-        ? "the body must not have a property __proto__"
-        : `the body must be JSON: ${messageOf(error)}`,
-    );
-  }
 }
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
@@ -109,4 +71,38 @@ function refuseOtherTypes(ctx: GatewayContext): void {
     const found = ctx.get("content-type") || "none";
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
   }
+}
+
+/**
+ * Refuses a body with too many levels or items while it arrives. The returned function says whether all of it was
+ * UTF-8, since the parser replaces other bytes without a word.
+ */
+function watchBody(request: IncomingRequest): () => boolean {
+  const shape = new JsonShape();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let valid = true;
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch {
+      valid = false;
+    }
+  };
+  request.on("data", (chunk: Buffer) => {
+    decode(chunk);
+    const problem = shape.take(chunk);
+    if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
+  });
+  return () => {
+    decode();
+    return valid;
+  };
+}
+
+function toBodyError(error: Error & { readonly status?: number }): Error {
+  if (error.status !== 400 || error instanceof GatewayError) return error;
+  if (messageOf(error).includes("forbidden prototype property")) {
+    return clientError("BAD_REQUEST", "the body must not have a property __proto__");
+  }
+  return clientError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }
