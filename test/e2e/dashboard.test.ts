@@ -68,7 +68,7 @@ describe("the dashboard in a browser", function () {
     await page.getByText("Your login has expired. Log in again to continue where you left off.").waitFor();
     await logInAt(visited);
     await heading("Sessions").waitFor();
-    expect(await page.getByLabel("Model").inputValue()).to.equal("sonnet");
+    await eventually("the filter", async () => (await page.getByLabel("Model").inputValue()) === "sonnet");
   });
 
   it("shows the figures of the ledger", async () => {
@@ -199,7 +199,7 @@ describe("the dashboard in a browser", function () {
     const { answer, file, after } = await askToEdit(gateway, await startSession(gateway));
     const card = page.getByRole("article", { name: "Edit, asked by bob" });
     await card.waitFor();
-    await page.waitForFunction("document.title.startsWith('(1) ')");
+    await eventually("the title", async () => (await page.title()).startsWith("(1) "));
     await go("overview");
     await page.getByRole("row", { name: /waiting bob/ }).waitFor();
     await go("approvals");
