@@ -23,7 +23,9 @@ describe("the end of a gateway", () => {
   }
 
   /** Waits until nobody gets in any more: the port is closed, or what is asked there is refused. */
-  async function refusing(): Promise<void> {
+  async function refusing(signal: string): Promise<void> {
+    // A request that overtakes the signal would be accepted.
+    await eventually("the signal's line", () => gateway.stderr.includes(`${signal}: closing`));
     await eventually("the port closed", async () => {
       const answer = await gateway.request("/task", { body: { prompt: "too late" } }).catch(() => undefined);
       return answer === undefined || answer.status === 503;
@@ -36,7 +38,7 @@ describe("the end of a gateway", () => {
       const running = gateway.request("/task", { body: { prompt: "[[slow 150]] [[words 10]]" } });
       await modelAsked();
       gateway.signal(signal);
-      await refusing();
+      await refusing(signal);
       const { status, body } = await running;
       expect(status).to.equal(200);
       expect(body).to.include({ success: true, error: null });
