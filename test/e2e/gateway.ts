@@ -127,8 +127,9 @@ export class TestGateway {
         this.#contract = await this.#liveContract();
         return;
       }
-      if (child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`the gateway did not start (exit ${child.exitCode}): ${this.stderr}${this.stdout}`);
+      const ended = child.exitCode ?? child.signalCode;
+      if (ended !== null || Date.now() > deadline) {
+        throw new Error(`the gateway did not start (exit ${ended}): ${this.stderr}${this.stdout}`);
       }
       await sleep(20);
     }
