@@ -30,7 +30,7 @@ export function bareRoutes(): Koa {
   });
   router.post("/task", bodyParser({ enableTypes: ["json"], jsonLimit: String(LIMIT_BYTES) }), (ctx) => {
     ctx.status = 400;
-    ctx.body = { error: "prompt: missing; takes text", code: "BAD_REQUEST" };
+    ctx.body = { error: "prompt is missing; it must be a non-empty string", code: "BAD_REQUEST" };
   });
   const app = new Koa();
   app.use(router.routes());

@@ -13,7 +13,7 @@ import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
-/** The CLI's tool for structured output. It only hands the turn's output over: nobody has to be asked about that. */
+/** The CLI's tool for structured output. It only returns the turn's output, so it needs no decision. */
 const OUTPUT_TOOL = "StructuredOutput";
 /** The timeout of the CLI's hooks, in seconds: the longest that its timer supports. */
 const HOOK_TIMEOUT_SECS = 2_147_483;

@@ -15,8 +15,8 @@ interface ListPrice {
 const LIST_PRICES: readonly (readonly [family: string, price: ListPrice])[] = [
   ["haiku", { input: 1, output: 5 }],
   ["sonnet", { input: 3, output: 15 }],
-  ["", { input: 15, output: 75 }],
 ];
+const DEAREST: ListPrice = { input: 15, output: 75 };
 /** Cached input costs this much of the price of input: read, and written for an hour. */
 const CACHE_READ = 0.1;
 const CACHE_WRITE = 2;
@@ -75,7 +75,7 @@ export class BudgetWatch {
 }
 
 function listCost(model: string, { input, output, cache_read, cache_write }: Tokens): number {
-  const price = LIST_PRICES.find(([family]) => model.includes(family))?.[1] ?? { input: 15, output: 75 };
+  const price = LIST_PRICES.find(([family]) => model.includes(family))?.[1] ?? DEAREST;
   const asInput = input + cache_read * CACHE_READ + cache_write * CACHE_WRITE;
   return (asInput * price.input + output * price.output) / 1_000_000;
 }
