@@ -15,11 +15,11 @@ export type Checked<T> =
 const require = createRequire(import.meta.url);
 const validators = new Map<SchemaName, ValidateFunction>();
 
-/** The check of a schema: the one that `npm run generate` compiled, or else compiled now. */
+/** The check of a schema: the one that the build compiled, or else compiled now. */
 function validatorOf(name: SchemaName): ValidateFunction {
   const known = validators.get(name);
   if (known !== undefined) return known;
-  const file = fileURLToPath(new URL(`../generated/${name}.cjs`, import.meta.url));
+  const file = fileURLToPath(new URL(`./checks/${name}.cjs`, import.meta.url));
   const validator: ValidateFunction = existsSync(file) ? require(file) : compileWithAll(name);
   validators.set(name, validator);
   return validator;
