@@ -2,15 +2,16 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli and testing → engine-claude, ledger-sqlite → core; plugins → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → ports; plugins → the author's API.
 const RULES = [
+  { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {
     room: /^core\/src\//,
     forbidden: /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|testing)|claudeway$)|\/plugins\//,
   },
   {
     room: /^core\/(engine|ledger)-[^/]+\/src\//,
-    forbidden: /^@claudeway\/(?!(core\/(ports|host|marker)|config|schemas)$)|^claudeway$/,
+    forbidden: /^@claudeway\/(?!(core\/(host|marker)|ports|config|schemas)$)|^claudeway$/,
   },
   { room: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
   { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },

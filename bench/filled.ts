@@ -2,8 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { NewTurn } from "#core/ports/ledger.js";
-import type { TurnOutcome } from "#core/ports/turns.js";
+import type { NewTurn, TurnOutcome } from "@claudeway/ports";
 import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 
 /* Ledgers of any size, whose newest days hold as much as those of a small one. */

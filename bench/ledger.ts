@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import type { Ledger } from "#core/ports/ledger.js";
+import type { Ledger } from "@claudeway/ports";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { ANSWER, bigShape, type Filled, fill, LAST_DAY, newTurn, outcomeOf, SMALL_SHAPE } from "./filled.js";
 import { median } from "./median.js";

@@ -10,7 +10,9 @@ import { DEFAULT_LIMITS } from "../dist/kernel/kernel.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
+const PORTS = join(ROOT, "core/ports/dist");
 const TESTING = join(ROOT, "core/testing/dist");
+const FOLDERS = { "@claudeway/ports": PORTS, "@claudeway/core": DIST };
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
 const FOLDER = join(ROOT, "docs/reference");
 
@@ -21,13 +23,13 @@ const CHAPTERS = {
   "kernel/capabilities": ["scope", "Parts of the scope"],
   "ports/turns": ["turns", "Turns"],
   "ports/options": ["turn-options", "Options of turns"],
-  "turns/stream": ["streams", "Streams"],
+  "ports/frames": ["streams", "Streams"],
   "ports/approvals": ["approvals", "Approvals"],
   "approvals/describe": ["describe-call", "Showing calls to people"],
   "approvals/shown": ["invisible-characters", "Invisible characters"],
   "files/run-files": ["run-files", "Files that tools run"],
   "repositories/commands": ["git-commands", "Commands that run git"],
-  errors: ["refusals", "Refusals"],
+  "ports/errors": ["refusals", "Refusals"],
   "http/pages": ["pages", "Pages and their files"],
   "ports/ledger": ["ledger", "Sessions, turns and cost"],
   "ports/engine": ["engine", "Claude's processes"],
@@ -133,35 +135,37 @@ function exportsOf(dist, entry) {
   const found = new Map();
   const text = readFileSync(join(dist, entry), "utf8");
   for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]+)\} from "([^"]+)";$/gm)) {
-    const file = from.startsWith(".") ? join(dist, dirname(entry), from.replace(/\.js$/, ".d.ts")) : SCHEMAS;
-    const module = relative(from.startsWith(".") ? dist : dirname(dirname(SCHEMAS)), file).replace(
-      /\.d\.ts$/,
-      "",
-    );
-    const fileOf = (name) => (from.startsWith("@claudeway/core/") ? coreFileOf(name) : file);
     const own = names
       .split(",")
       .map((name) => name.replace("type ", "").trim())
       .filter(Boolean);
-    found.set(module, [
-      ...(found.get(module) ?? []),
-      ...own.map((name) => declarationOf(name, fileOf(name))),
-    ]);
+    for (const name of own) {
+      const file = from.startsWith(".") ? join(dist, from.replace(/\.js$/, ".d.ts")) : fileIn(from, name);
+      const module = moduleOf(file, dist);
+      found.set(module, [...(found.get(module) ?? []), declarationOf(name, file)]);
+    }
   }
   return found;
 }
 
-/** The declarations of core that hold `name`, which one of its entries exports. */
-function coreFileOf(name) {
+/** The declarations that hold `name`, which the package `from` exports. */
+function fileIn(from, name) {
+  if (from === "@claudeway/schemas") return SCHEMAS;
+  const [, folder] = Object.entries(FOLDERS).find(([spec]) => from === spec || from.startsWith(`${spec}/`));
   const declared = new RegExp(`^export (?:declare )?(?:interface|type|class|function|const) ${name}\\b`, "m");
-  const files = readdirSync(DIST, { recursive: true, encoding: "utf8" }).filter((file) =>
-    file.endsWith(".d.ts"),
-  );
-  const found = files
-    .map((file) => join(DIST, file))
-    .find((file) => declared.test(readFileSync(file, "utf8")));
-  if (found === undefined) throw new Error(`core declares no ${name}`);
+  const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((file) => join(folder, file))
+    .find((file) => file.endsWith(".d.ts") && declared.test(readFileSync(file, "utf8")));
+  if (found === undefined) throw new Error(`${from} declares no ${name}`);
   return found;
+}
+
+/** A file's key in CHAPTERS: its path below its package, after the package's folder if that is not core. */
+function moduleOf(file, dist) {
+  const path = file.replace(/\.d\.ts$/, "");
+  if (file === SCHEMAS) return relative(dirname(dirname(SCHEMAS)), path);
+  const inner = Object.values(FOLDERS).find((folder) => folder !== DIST && file.startsWith(`${folder}/`));
+  return relative(inner === undefined ? dist : ROOT, path).replace(/^core\/(\w+)\/dist\//, "$1/");
 }
 
 /** A declaration with the comment above it. */

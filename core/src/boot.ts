@@ -1,12 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { ConfigError, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
+import {
+  type AuditLog,
+  type EngineSource,
+  type Ledger,
+  messageOf,
+  type SessionTotals,
+  type SpawnPlan,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
 import { ApprovalService } from "./approvals/approval-service.js";
 import { LinkSigner } from "./approvals/links.js";
 import { childEnvironment, rememberedEnvironment } from "./child-environment.js";
 import { Control, selectionOf } from "./control.js";
-import { messageOf } from "./errors.js";
 import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
 import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
@@ -16,9 +23,6 @@ import type { ListenAddress } from "./kernel/hooks.js";
 import { Kernel, type KernelOptions } from "./kernel/kernel.js";
 import type { PluginSelection } from "./kernel/loading/selection.js";
 import { createPluginServices } from "./offers.js";
-import type { AuditLog } from "./ports/audit.js";
-import type { EngineSource, SessionTotals, SpawnPlan } from "./ports/engine.js";
-import type { Ledger } from "./ports/ledger.js";
 import type { KnownSecrets } from "./secrets.js";
 import { logStart, StartTimes } from "./start-times.js";
 import { loseBackground } from "./turns/background.js";

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import type { Engine } from "@claudeway/ports";
 import { openapiDocument } from "@claudeway/schemas/openapi";
 import type { Logger } from "pino";
 import type { Gateway } from "./gateway.js";
@@ -8,7 +9,6 @@ import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import type { PluginSource } from "./kernel/loading/loader.js";
 import type { PluginSelection } from "./kernel/loading/selection.js";
-import type { Engine } from "./ports/engine.js";
 import type { KnownSecrets } from "./secrets.js";
 
 export interface ControlParts {

@@ -1,13 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import {
+  type ConversationFork,
+  type ConversationRef,
+  type Engine,
+  GatewayError,
+  type Ledger,
+  type SessionRecord,
+} from "@claudeway/ports";
 import type { SessionForked } from "@claudeway/schemas";
-import { GatewayError } from "./errors.js";
 import { copyFolder } from "./files/copy-folder.js";
 import { fileError } from "./files/file-errors.js";
 import type { SessionHistory } from "./history.js";
-import type { ConversationFork, ConversationRef } from "./ports/conversations.js";
-import type { Engine } from "./ports/engine.js";
-import type { Ledger, SessionRecord } from "./ports/ledger.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Workdirs } from "./workdirs.js";

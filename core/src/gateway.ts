@@ -1,11 +1,18 @@
 import type { Server } from "node:http";
 import type { LoadedConfig, Settings } from "@claudeway/config";
+import {
+  type ApprovalMode,
+  type AuditLog,
+  type Engine,
+  type Ledger,
+  messageOf,
+  type SpawnPlan,
+} from "@claudeway/ports";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
-import { messageOf } from "./errors.js";
 import { SessionFiles } from "./files/session-files.js";
 import { SessionForks } from "./forks.js";
 import { SessionHistory } from "./history.js";
@@ -44,9 +51,6 @@ import type { ListenAddress } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
 import { LedgerWatch } from "./ledger-watch.js";
 import { ModelCatalogue } from "./models.js";
-import type { AuditLog } from "./ports/audit.js";
-import type { ApprovalMode, Engine, SpawnPlan } from "./ports/engine.js";
-import type { Ledger } from "./ports/ledger.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
 import { allowedFields, OptionReader } from "./turn-options.js";

@@ -1,14 +1,17 @@
+import {
+  type ConversationPage,
+  type ConversationRef,
+  type ConversationTurn,
+  type Engine,
+  GatewayError,
+  type Ledger,
+  type PageQuery,
+  type PromptText,
+  type SessionRecord,
+  type SpawnPlan,
+  type TurnRecord,
+} from "@claudeway/ports";
 import type { SessionMessages, ConversationTurn as TurnView } from "@claudeway/schemas";
-import { GatewayError } from "./errors.js";
-import type {
-  ConversationPage,
-  ConversationRef,
-  ConversationTurn,
-  PromptText,
-} from "./ports/conversations.js";
-import type { Engine, SpawnPlan } from "./ports/engine.js";
-import type { Ledger, SessionRecord, TurnRecord } from "./ports/ledger.js";
-import type { PageQuery } from "./ports/page.js";
 
 export interface HistoryParts {
   readonly engine: Pick<Engine, "conversations">;

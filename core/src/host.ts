@@ -2,12 +2,13 @@
  * The API for programs that assemble a gateway: the command, engines, ledgers and the test kit. Not part of the plugin
  * API.
  */
+
+export { LedgerError, messageOf } from "@claudeway/ports";
 export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";
 export { childEnvironment, claudeFolder } from "./child-environment.js";
 export { selectionOf } from "./control.js";
-export { messageOf } from "./errors.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";
 export type { CallWatch, TapOwner } from "./kernel/calling/guard.js";
@@ -20,7 +21,6 @@ export { type LoadedPlugin, PluginLoader, type PluginSource } from "./kernel/loa
 export { compileConfigSchema } from "./kernel/loading/plugin-config.js";
 export type { CheckedPlugin, PluginSelection } from "./kernel/loading/selection.js";
 export type { AnyPlugin, AnySetup, JSONSchema, SetupTerminal } from "./kernel/plugin.js";
-export { LedgerError } from "./ledger-error.js";
 export { openLog } from "./log.js";
 export { makeFolder } from "./make-folder.js";
 export { KnownSecrets } from "./secrets.js";

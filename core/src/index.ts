@@ -1,4 +1,58 @@
 /** The plugin API. */
+
+export type { Frame, TextMode } from "@claudeway/ports";
+export {
+  type Approval,
+  type ApprovalFilter,
+  type ApprovalPage,
+  type ApprovalStatus,
+  type AskTerms,
+  type Caller,
+  type ChildNote,
+  type CostGrouping,
+  type CostPeriod,
+  type Decider,
+  type Decision,
+  type DecisionRecord,
+  type Effort,
+  type EndedTurn,
+  type Instant,
+  type KeyCost,
+  type KeyTotals,
+  type ModelShare,
+  type ModelTotals,
+  type ModelTotalsRow,
+  type NewSession,
+  type NewTurn,
+  type Overview,
+  type PageQuery,
+  type ParkedTurn,
+  type PromptMark,
+  type PromptText,
+  Refusal,
+  type RefusalOptions,
+  type SessionFilter,
+  type SessionPage,
+  type SessionRecord,
+  type SessionTotals,
+  type SpawnOptions,
+  type SpawnPlan,
+  type ToolCall,
+  type Totals,
+  type TotalsByModel,
+  type TurnEnd,
+  type TurnEvent,
+  type TurnInfo,
+  type TurnOptions,
+  type TurnOrigin,
+  type TurnOutcome,
+  type TurnPage,
+  type TurnPlan,
+  type TurnRecord,
+  type TurnUsage,
+  type UnreportedMessage,
+  type Verdict,
+} from "@claudeway/ports";
 export type {
   Agent,
   Agents,
@@ -19,7 +73,6 @@ export type {
 } from "@claudeway/schemas";
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
-export { Refusal, type RefusalOptions } from "./errors.js";
 export { runNamesIn } from "./files/run-files.js";
 export { type Pages, pageRouter } from "./http/pages.js";
 export type {
@@ -64,60 +117,4 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./kernel/plugin.js";
-export type {
-  Approval,
-  ApprovalFilter,
-  ApprovalPage,
-  ApprovalStatus,
-  AskTerms,
-  Decider,
-  Decision,
-  DecisionRecord,
-  ToolCall,
-  Verdict,
-} from "./ports/approvals.js";
-export type { PromptText } from "./ports/conversations.js";
-export type {
-  ChildNote,
-  ModelTotals,
-  SessionTotals,
-  SpawnOptions,
-  SpawnPlan,
-  TotalsByModel,
-  UnreportedMessage,
-} from "./ports/engine.js";
-export type {
-  CostGrouping,
-  CostPeriod,
-  EndedTurn,
-  Instant,
-  KeyCost,
-  KeyTotals,
-  ModelTotalsRow,
-  NewSession,
-  NewTurn,
-  Overview,
-  PromptMark,
-  SessionFilter,
-  SessionPage,
-  SessionRecord,
-  Totals,
-  TurnPage,
-  TurnRecord,
-} from "./ports/ledger.js";
-export type { Effort, TurnOptions } from "./ports/options.js";
-export type { PageQuery } from "./ports/page.js";
-export type {
-  Caller,
-  ModelShare,
-  ParkedTurn,
-  TurnEnd,
-  TurnEvent,
-  TurnInfo,
-  TurnOrigin,
-  TurnOutcome,
-  TurnPlan,
-  TurnUsage,
-} from "./ports/turns.js";
 export { mayRunRepositoryCode } from "./repositories/commands.js";
-export type { Frame, TextMode } from "./turns/stream.js";

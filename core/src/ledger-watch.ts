@@ -1,6 +1,5 @@
+import { GatewayError, type Ledger } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { GatewayError } from "./errors.js";
-import type { Ledger } from "./ports/ledger.js";
 
 /** The interval of checks of the ledger file, in ms. */
 const LOOK_EVERY_MS = 5000;

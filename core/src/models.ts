@@ -1,5 +1,5 @@
+import type { ModelName } from "@claudeway/ports";
 import type { Logger } from "pino";
-import type { ModelName } from "./ports/engine.js";
 
 const FRESH_MS = 6 * 60 * 60 * 1000;
 /** The delay after a failure before the CLI is asked again. */

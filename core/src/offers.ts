@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Caller, Ledger } from "@claudeway/ports";
 import type { SessionHistory } from "./history.js";
 import { checkedAs } from "./http/body.js";
 import type {
@@ -12,8 +13,6 @@ import type {
   TurnRunner,
 } from "./kernel/capabilities.js";
 import { markedEnvironment } from "./marker.js";
-import type { Ledger } from "./ports/ledger.js";
-import type { Caller } from "./ports/turns.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";
 import { fieldsOf } from "./turn-options.js";

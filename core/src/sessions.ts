@@ -1,4 +1,16 @@
 import { randomUUID } from "node:crypto";
+import {
+  type Caller,
+  type Decider,
+  type Engine,
+  GatewayError,
+  type GrantedCall,
+  type Ledger,
+  type NewSession,
+  type PageQuery,
+  type SessionRecord,
+  type TurnPlan,
+} from "@claudeway/ports";
 import type {
   Session,
   SessionForked,
@@ -10,16 +22,10 @@ import type {
 } from "@claudeway/schemas";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
-import { GatewayError } from "./errors.js";
 import type { SessionForks } from "./forks.js";
 import type { SessionHistory } from "./history.js";
 import type { SessionInfo } from "./kernel/hooks.js";
 import type { Kernel } from "./kernel/kernel.js";
-import type { Decider } from "./ports/approvals.js";
-import type { Engine, GrantedCall } from "./ports/engine.js";
-import type { Ledger, NewSession, SessionRecord } from "./ports/ledger.js";
-import type { PageQuery } from "./ports/page.js";
-import type { Caller, TurnPlan } from "./ports/turns.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import { toPrompt } from "./turns/content.js";

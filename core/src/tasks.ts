@@ -1,7 +1,5 @@
+import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
-import type { Engine } from "./ports/engine.js";
-import type { Ledger } from "./ports/ledger.js";
-import type { Caller } from "./ports/turns.js";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
 import { toPrompt } from "./turns/content.js";

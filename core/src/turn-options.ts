@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import type { KeyLimits } from "@claudeway/config";
+import { type ApprovalMode, GatewayError, type TurnOptions } from "@claudeway/ports";
 import {
   type Agents,
   isObject,
@@ -8,9 +9,6 @@ import {
   type TaskRequest,
   validate,
 } from "@claudeway/schemas";
-import { GatewayError } from "./errors.js";
-import type { ApprovalMode } from "./ports/engine.js";
-import type { TurnOptions } from "./ports/options.js";
 import { checkedSchema } from "./turns/output-check.js";
 import type { Workdirs } from "./workdirs.js";
 

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { UnaskedCall } from "@claudeway/ports";
 import { isWithin, locate } from "./located.js";
-import type { UnaskedCall } from "./ports/engine.js";
 import { SESSION_ID, type Workdirs } from "./workdirs.js";
 
 /** The fields in which tools name the single file that they read. */

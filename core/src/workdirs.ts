@@ -1,9 +1,8 @@
 import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import { GatewayError } from "./errors.js";
+import { GatewayError, type SessionRecord } from "@claudeway/ports";
 import { isWithin, locate } from "./located.js";
-import type { SessionRecord } from "./ports/ledger.js";
 import { matchesFolderPattern } from "./workdir-patterns.js";
 
 /** A folder that no workdir may be, contain or be inside. */

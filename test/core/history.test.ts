@@ -1,9 +1,7 @@
+import type { ConversationTurn, Ledger, SessionRecord, TurnEnd, TurnOrigin } from "@claudeway/ports";
 import type { SessionMessages } from "@claudeway/schemas";
 import { expect } from "chai";
 import { SessionHistory } from "#core/history.js";
-import type { ConversationTurn } from "#core/ports/conversations.js";
-import type { Ledger, SessionRecord } from "#core/ports/ledger.js";
-import type { TurnEnd, TurnOrigin } from "#core/ports/turns.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   NOON,

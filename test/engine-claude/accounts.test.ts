@@ -1,5 +1,5 @@
+import type { ModelTotals, SessionTotals, TotalsByModel } from "@claudeway/ports";
 import { expect } from "chai";
-import type { ModelTotals, SessionTotals, TotalsByModel } from "#core/ports/engine.js";
 import { Accounts, type TurnAccount } from "#engine-claude/accounts.js";
 import { afterLoss } from "#engine-claude/bases.js";
 import { Launcher } from "#engine-claude/launcher.js";

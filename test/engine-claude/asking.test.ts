@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PreToolUseHookInput } from "@anthropic-ai/claude-agent-sdk";
+import type { CallDecider } from "@claudeway/ports";
 import { expect } from "chai";
-import type { CallDecider } from "#core/ports/engine.js";
 import { Asking, CallHook } from "#engine-claude/asking.js";
 import { Grants } from "#engine-claude/grants.js";
 

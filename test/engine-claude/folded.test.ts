@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { EngineListener, EngineResult, EngineTurn } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
-import type { EngineListener, EngineResult, EngineTurn } from "#core/ports/engine.js";
 import { Accounts } from "#engine-claude/accounts.js";
 import { Attempt } from "#engine-claude/attempt.js";
 import { Launcher } from "#engine-claude/launcher.js";

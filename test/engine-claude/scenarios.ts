@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { AskedCall, CallAnswer, CallDecider } from "#core/ports/engine.js";
+import type { AskedCall, CallAnswer, CallDecider } from "@claudeway/ports";
 import { agent, job } from "../e2e/background-kit.js";
 import { bash } from "../e2e/conversation.js";
 import type { Ran, Stage } from "./stage.js";

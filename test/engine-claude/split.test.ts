@@ -1,5 +1,5 @@
+import type { ModelTotals, TotalsByModel } from "@claudeway/ports";
 import { expect } from "chai";
-import type { ModelTotals, TotalsByModel } from "#core/ports/engine.js";
 import { takeShare } from "#engine-claude/split.js";
 import { add, isPossible, sumOf } from "#engine-claude/usage.js";
 

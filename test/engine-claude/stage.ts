@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { pino } from "pino";
 import type {
   BackgroundTask,
   ChildNote,
@@ -9,8 +8,9 @@ import type {
   LostTask,
   OwnTurnTerms,
   SessionTotals,
-} from "#core/ports/engine.js";
-import type { TurnUsage } from "#core/ports/turns.js";
+  TurnUsage,
+} from "@claudeway/ports";
+import { pino } from "pino";
 import { ClaudeEngine, type ClaudeEngineOptions } from "#engine-claude/claude.js";
 import type { StartQuery } from "#engine-claude/cli-query.js";
 

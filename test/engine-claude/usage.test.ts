@@ -1,5 +1,5 @@
+import type { ModelTotals, TotalsByModel } from "@claudeway/ports";
 import { expect } from "chai";
-import type { ModelTotals, TotalsByModel } from "#core/ports/engine.js";
 import { NO_USAGE } from "#core/turns/usage.js";
 import { settle } from "#engine-claude/bases.js";
 import {

@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { AuditLog, RefusedAuditLine, TurnAuditLine } from "@claudeway/ports";
 import { type AuditLine, validate } from "@claudeway/schemas";
 import { expect } from "chai";
-import type { AuditLog, RefusedAuditLine, TurnAuditLine } from "#core/ports/audit.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { LossReport } from "#ledger-sqlite/loss-report.js";
 import { newFolder, removeFolders, tokens, withoutRights } from "./fixture.js";

@@ -1,7 +1,6 @@
+import type { Ledger, ModelShare, NewSession, NewTurn, TurnEnd, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
-import type { Ledger, NewSession, NewTurn } from "#core/ports/ledger.js";
-import type { ModelShare, TurnEnd, TurnUsage } from "#core/ports/turns.js";
 import { newSession, newTurn, outcome, seeded, tokens } from "./fixture.js";
 
 interface Sum {

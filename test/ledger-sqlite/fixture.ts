@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { NewSession, NewTurn, TurnOutcome, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
-import type { NewSession, NewTurn } from "#core/ports/ledger.js";
-import type { TurnOutcome, TurnUsage } from "#core/ports/turns.js";
 
 export const NOON = "2026-03-12T12:00:00.000Z";
 export const HASH = "ab".repeat(32);

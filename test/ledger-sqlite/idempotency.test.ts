@@ -1,5 +1,5 @@
+import type { IdempotencyClaim, Ledger } from "@claudeway/ports";
 import { expect } from "chai";
-import type { IdempotencyClaim, Ledger } from "#core/ports/ledger.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { NOON, newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
 

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
-import { LedgerError } from "#core/ledger-error.js";
 import { Database } from "#ledger-sqlite/database.js";
 import { lockLedger } from "#ledger-sqlite/lock.js";
 import { openDatabase } from "#ledger-sqlite/open.js";

@@ -1,6 +1,6 @@
+import type { Ledger } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
-import type { Ledger } from "#core/ports/ledger.js";
 import { costOf, fitPrices } from "#ledger-sqlite/price-fit.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {

@@ -1,5 +1,5 @@
+import type { Ledger } from "@claudeway/ports";
 import { expect } from "chai";
-import type { Ledger } from "#core/ports/ledger.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   NOON,

@@ -1,6 +1,5 @@
+import { type Ledger, LedgerError, type NewSession, type TurnRecord } from "@claudeway/ports";
 import { expect } from "chai";
-import { LedgerError } from "#core/ledger-error.js";
-import type { Ledger, NewSession, TurnRecord } from "#core/ports/ledger.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   NOON,

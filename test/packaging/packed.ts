@@ -5,17 +5,12 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 export const run = promisify(execFile);
-/** The packages that are not plugins. */
-const PACKAGES = [
-  "schemas",
-  "config",
-  "core",
-  "core/engine-claude",
-  "core/ledger-sqlite",
-  "core/cli",
-  "core/testing",
-];
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const { workspaces }: { readonly workspaces: readonly string[] } = JSON.parse(
+  readFileSync(join(ROOT, "package.json"), "utf8"),
+);
+/** The packages that are not plugins. */
+const PACKAGES = workspaces.filter((folder) => folder !== "plugins/*");
 
 /** What these tests read of a package.json. */
 export interface Manifest {

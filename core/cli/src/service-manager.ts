@@ -1,4 +1,4 @@
-import { messageOf } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
 
 /** `sd_notify(3)`: sends a message to the service manager; negative on failure. */

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { RunningGateway } from "@claudeway/core/host";
-import { messageOf } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ServiceManager } from "./service-manager.js";
 

@@ -1,4 +1,4 @@
-import type { SessionTotals, TotalsByModel } from "@claudeway/core/ports";
+import type { SessionTotals, TotalsByModel } from "@claudeway/ports";
 import { afterLoss, afterReport, settle } from "./bases.js";
 import type { ClaudeProcess } from "./process.js";
 import { type DeliveredUsage, isPossible, NO_TOTALS, subtract } from "./usage.js";

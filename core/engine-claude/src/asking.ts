@@ -8,7 +8,7 @@ import type {
   SDKMessage,
   SyncHookJSONOutput,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "@claudeway/core/ports";
+import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "@claudeway/ports";
 import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SDKMessage, SDKResultMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineListener, EngineTurn } from "@claudeway/core/ports";
+import type { EngineListener, EngineTurn } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
 import { Asking, type CallHook } from "./asking.js";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { SessionTotals, TotalsByModel } from "@claudeway/core/ports";
+import type { SessionTotals, TotalsByModel } from "@claudeway/ports";
 import { add, covers, isPossible, matches, NO_TOTALS, subtract } from "./usage.js";
 
 /*

@@ -11,7 +11,7 @@ import type {
   SessionListener,
   SpawnPlan,
   TaskLoss,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import { Accounts } from "./accounts.js";
 import { Attempt } from "./attempt.js";

@@ -10,7 +10,7 @@ import type {
   ForkRequest,
   PageQuery,
   PromptText,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import { forkTranscript } from "./fork-transcript.js";
 import { Transcript } from "./transcript.js";

@@ -1,5 +1,5 @@
 import { NO_USAGE } from "@claudeway/core/host";
-import type { EngineResult } from "@claudeway/core/ports";
+import type { EngineResult } from "@claudeway/ports";
 import type { ClaudeProcess, ProcessExit } from "./process.js";
 
 /** How long an interrupted CLI may take to report its turn, in ms, before it is ended without a report. */

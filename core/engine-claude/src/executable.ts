@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ConfigError } from "@claudeway/config";
-import { messageOf } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/ports";
 
 const VERSION_TIMEOUT_MS = 20_000;
 

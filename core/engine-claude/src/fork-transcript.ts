@@ -3,7 +3,7 @@ import { mkdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { ConversationRef } from "@claudeway/core/ports";
+import type { ConversationRef } from "@claudeway/ports";
 import { Transcript } from "./transcript.js";
 
 const PROGRAM = fileURLToPath(new URL("./fork-child.js", import.meta.url));

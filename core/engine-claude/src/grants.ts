@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { GrantedCall } from "@claudeway/core/ports";
+import type { GrantedCall } from "@claudeway/ports";
 
 /** Lets calls through that a person approved: the same tool with the same input in the same folder, each once. */
 export class Grants {

@@ -1,4 +1,4 @@
-import type { ChildNote, EngineListener, SessionTotals, TurnUsage } from "@claudeway/core/ports";
+import type { ChildNote, EngineListener, SessionTotals, TurnUsage } from "@claudeway/ports";
 
 /** Buffers events until there is a listener. */
 export class LateListener implements EngineListener {

@@ -1,5 +1,5 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/core/ports";
+import type { EngineTurn, ProcessGuard, SpawnPlan } from "@claudeway/ports";
 import { AdoptedProcesses } from "./adopted.js";
 import { CallHook } from "./asking.js";
 import type { StartQuery } from "./cli-query.js";

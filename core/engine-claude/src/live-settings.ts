@@ -1,5 +1,5 @@
 import type { PermissionMode, Query } from "@anthropic-ai/claude-agent-sdk";
-import type { Effort, EngineTurn, TurnOptions } from "@claudeway/core/ports";
+import type { Effort, EngineTurn, TurnOptions } from "@claudeway/ports";
 import type { McpServers } from "@claudeway/schemas";
 import type { ModelWatch } from "./model-watch.js";
 import { ownModeOf, serversOf } from "./options.js";

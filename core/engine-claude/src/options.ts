@@ -5,7 +5,7 @@ import type {
   PermissionMode,
   SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/core/ports";
+import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/ports";
 import type { Agents, ContentBlock, McpServers } from "@claudeway/schemas";
 
 /** The SDK's options that hold for every process of a approval mode. */

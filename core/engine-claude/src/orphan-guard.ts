@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { MARKER_VARIABLE } from "@claudeway/core/marker";
-import type { ChildNote, ProcessGuard } from "@claudeway/core/ports";
+import type { ChildNote, ProcessGuard } from "@claudeway/ports";
 import type { Logger } from "pino";
 
 /** How long a guard may take to end after `close`, in ms. */

@@ -7,7 +7,7 @@ import type {
   OwnTurn,
   OwnTurnTerms,
   UnaskedCall,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
 import { Asking, type CallHook } from "./asking.js";
 import { untilReported } from "./endings.js";

@@ -1,5 +1,5 @@
 import { unlessAborted } from "@claudeway/core/host";
-import type { TaskLoss } from "@claudeway/core/ports";
+import type { TaskLoss } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { residentBytes } from "./proc.js";
 import type { ClaudeProcess } from "./process.js";

@@ -9,9 +9,15 @@ import type {
   SDKUserMessage,
   SpawnOptions as SdkSpawnOptions,
 } from "@anthropic-ai/claude-agent-sdk";
-import { messageOf } from "@claudeway/core/host";
 import { markedEnvironment } from "@claudeway/core/marker";
-import type { ChildNote, LostTask, ProcessGuard, SpawnPlan, TaskLoss } from "@claudeway/core/ports";
+import {
+  type ChildNote,
+  type LostTask,
+  messageOf,
+  type ProcessGuard,
+  type SpawnPlan,
+  type TaskLoss,
+} from "@claudeway/ports";
 import type { AdoptedProcesses } from "./adopted.js";
 import { type CliQuery, type StartQuery, startQuery } from "./cli-query.js";
 import { MessageQueue } from "./input.js";

@@ -5,7 +5,7 @@ import type {
   SDKPartialAssistantMessage,
   SDKResultMessage,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineListener, TotalsByModel } from "@claudeway/core/ports";
+import type { EngineListener, TotalsByModel } from "@claudeway/ports";
 import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
 import {
   DeliveredUsage,

@@ -5,7 +5,7 @@ import type {
   SessionListener,
   SessionTotals,
   TotalsByModel,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
 import type { CallHook } from "./asking.js";

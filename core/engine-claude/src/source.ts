@@ -1,11 +1,5 @@
 import type { LoadedConfig } from "@claudeway/config";
-import type {
-  EngineSource,
-  ProcessGuard,
-  SessionTotals,
-  TurnUsage,
-  WrittenUsage,
-} from "@claudeway/core/ports";
+import type { EngineSource, ProcessGuard, SessionTotals, TurnUsage, WrittenUsage } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { afterLoss } from "./bases.js";
 import { ClaudeEngine } from "./claude.js";

@@ -1,4 +1,4 @@
-import type { ModelTotals, TotalsByModel } from "@claudeway/core/ports";
+import type { ModelTotals, TotalsByModel } from "@claudeway/ports";
 import { add, subtract } from "./usage.js";
 
 /**

@@ -3,7 +3,7 @@ import type {
   SDKMessage,
   SDKTaskStartedMessage,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { BackgroundTask } from "@claudeway/core/ports";
+import type { BackgroundTask } from "@claudeway/ports";
 
 type TaskEntry = SDKBackgroundTasksChangedMessage["tasks"][number];
 

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { ConversationTurn } from "@claudeway/core/ports";
+import type { ConversationTurn } from "@claudeway/ports";
 import type { ConversationMessage } from "@claudeway/schemas";
 import { blocksOf } from "./message-blocks.js";
 import { beginsTurn, chainIdOf, entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";

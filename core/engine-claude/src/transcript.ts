@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
-import type { SpawnPlan, TotalsByModel } from "@claudeway/core/ports";
+import type { SpawnPlan, TotalsByModel } from "@claudeway/ports";
 import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
 
 /** How much of a transcript is looked at, from its end, in bytes. */

@@ -1,4 +1,4 @@
-import type { ModelTotals, TotalsByModel, TurnUsage, UnreportedMessage } from "@claudeway/core/ports";
+import type { ModelTotals, TotalsByModel, TurnUsage, UnreportedMessage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 
 export const NO_TOTALS: TotalsByModel = Object.freeze({});

@@ -1,7 +1,7 @@
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
-import type { SessionTotals, TotalsByModel, WrittenUsage } from "@claudeway/core/ports";
+import type { SessionTotals, TotalsByModel, WrittenUsage } from "@claudeway/ports";
 import { afterReport, settle, withoutUncharged } from "./bases.js";
 import { driverOf, SAVED, type Transcript, totalsIn } from "./transcript.js";
 import { DeliveredUsage, isEmpty, isMessageUsage, NO_TOTALS } from "./usage.js";

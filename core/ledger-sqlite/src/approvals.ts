@@ -6,7 +6,7 @@ import type {
   DecisionRecord,
   Instant,
   PageQuery,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Database } from "./database.js";
 import type { MayHave } from "./may-have.js";
 import { checkPage, offsetOf } from "./pages.js";

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { KnownSecrets } from "@claudeway/core/host";
-import type { AuditLog } from "@claudeway/core/ports";
+import type { AuditLog } from "@claudeway/ports";
 import type { AuditLine } from "@claudeway/schemas";
 import { AuditWriter, UNAUTHORIZED } from "./audit-writer.js";
 import { LossReport, type WarnLogger } from "./loss-report.js";

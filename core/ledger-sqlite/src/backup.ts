@@ -1,5 +1,5 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
-import { LedgerError } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 import { Database } from "./database.js";
 import { DAMAGED } from "./errors.js";
 import { createPrivate } from "./lock.js";

@@ -1,4 +1,4 @@
-import { LedgerError } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 
 export const DAMAGED = "is damaged; replace it with a backup, or move it away to start with an empty ledger";
 

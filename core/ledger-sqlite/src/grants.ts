@@ -1,4 +1,4 @@
-import type { GrantFilter, GrantPage, Instant, PageQuery, SessionGrant } from "@claudeway/core/ports";
+import type { GrantFilter, GrantPage, Instant, PageQuery, SessionGrant } from "@claudeway/ports";
 import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";

@@ -1,4 +1,4 @@
-import type { IdempotencyClaim } from "@claudeway/core/ports";
+import type { IdempotencyClaim } from "@claudeway/ports";
 import type { Database } from "./database.js";
 import { text, toMs } from "./rows.js";
 

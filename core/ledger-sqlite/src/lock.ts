@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LedgerError } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 import { explainSqlite } from "./errors.js";
 import type { SqliteConnection, SqliteModule } from "./sqlite.js";
 

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { LedgerError, makeFolder } from "@claudeway/core/host";
+import { makeFolder } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 import { Database } from "./database.js";
 import { DAMAGED, explainFile } from "./errors.js";
 import type { LedgerLock } from "./lock.js";

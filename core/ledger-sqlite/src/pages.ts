@@ -1,4 +1,4 @@
-import type { PageQuery } from "@claudeway/core/ports";
+import type { PageQuery } from "@claudeway/ports";
 
 const MAX_PER_PAGE = 1000;
 

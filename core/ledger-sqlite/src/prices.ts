@@ -1,4 +1,4 @@
-import type { ModelShare, TurnUsage } from "@claudeway/core/ports";
+import type { ModelShare, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 import type { Database } from "./database.js";
 import { nanoOf, usdOf } from "./money.js";

@@ -1,4 +1,4 @@
-import type { Instant, Totals } from "@claudeway/core/ports";
+import type { Instant, Totals } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { usdOf } from "./money.js";
 

@@ -1,4 +1,4 @@
-import { LedgerError } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 import type { Database } from "./database.js";
 import { integer } from "./rows.js";
 

@@ -11,7 +11,7 @@ import type {
   SessionRecord,
   SessionTotals,
   TurnOptions,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";

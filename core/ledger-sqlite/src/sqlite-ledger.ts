@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { LedgerError } from "@claudeway/core/host";
-import type { Ledger } from "@claudeway/core/ports";
+import { type Ledger, LedgerError } from "@claudeway/ports";
 import { ApprovalTable } from "./approvals.js";
 import type { Database } from "./database.js";
 import { GrantTable } from "./grants.js";

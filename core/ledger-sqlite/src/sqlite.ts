@@ -1,4 +1,4 @@
-import { LedgerError } from "@claudeway/core/host";
+import { LedgerError } from "@claudeway/ports";
 
 /*
  * The part of the `node:sqlite` interface that the ledger uses. Node's own module implements it; for versions of Node

@@ -5,7 +5,7 @@ import type {
   KeyTotals,
   ModelTotalsRow,
   Overview,
-} from "@claudeway/core/ports";
+} from "@claudeway/ports";
 import type { Database } from "./database.js";
 import { usdOf } from "./money.js";
 import { type Grain, periodOf } from "./periods.js";

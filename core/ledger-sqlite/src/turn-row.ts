@@ -1,4 +1,4 @@
-import type { EndedTurn, ParkedTurn, TurnEnd, TurnRecord } from "@claudeway/core/ports";
+import type { EndedTurn, ParkedTurn, TurnEnd, TurnRecord } from "@claudeway/ports";
 import type { Row } from "./rows.js";
 import { hex, instant, integer, maybeInteger, maybeText, text, tokens } from "./rows.js";
 import { sharesFromJson } from "./share-json.js";

@@ -1,16 +1,16 @@
-import { LedgerError } from "@claudeway/core/host";
-import type {
-  ChildNote,
-  NewTurn,
-  PageQuery,
-  TurnEnding,
-  TurnLoss,
-  TurnOutcome,
-  TurnPage,
-  TurnParking,
-  TurnRecord,
-  TurnUsage,
-} from "@claudeway/core/ports";
+import {
+  type ChildNote,
+  LedgerError,
+  type NewTurn,
+  type PageQuery,
+  type TurnEnding,
+  type TurnLoss,
+  type TurnOutcome,
+  type TurnPage,
+  type TurnParking,
+  type TurnRecord,
+  type TurnUsage,
+} from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import type { Database } from "./database.js";
 import { MayHave } from "./may-have.js";

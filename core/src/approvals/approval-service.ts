@@ -1,25 +1,25 @@
 import { randomUUID } from "node:crypto";
+import {
+  type Approval,
+  type ApprovalFilter,
+  type ApprovalPage,
+  type AskTerms,
+  type AuditLog,
+  type Decider,
+  type Decision,
+  type DecisionRecord,
+  GatewayError,
+  type GrantFilter,
+  type GrantPage,
+  type Ledger,
+  type PageQuery,
+  type SessionGrant,
+  type ToolCall,
+  type TurnInfo,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
-import { GatewayError } from "../errors.js";
 import type { Approvals } from "../kernel/capabilities.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type {
-  Approval,
-  ApprovalFilter,
-  ApprovalPage,
-  AskTerms,
-  Decider,
-  Decision,
-  DecisionRecord,
-  GrantFilter,
-  GrantPage,
-  SessionGrant,
-  ToolCall,
-} from "../ports/approvals.js";
-import type { AuditLog } from "../ports/audit.js";
-import type { Ledger } from "../ports/ledger.js";
-import type { PageQuery } from "../ports/page.js";
-import type { TurnInfo } from "../ports/turns.js";
 import { decisionLine } from "./audit-line.js";
 import { alreadyDecided, checkDecision, mayDecide, withAnswers } from "./deciding.js";
 import { Expiry } from "./expiry.js";

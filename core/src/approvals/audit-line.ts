@@ -1,5 +1,4 @@
-import type { Approval } from "../ports/approvals.js";
-import type { ApprovalAuditLine } from "../ports/audit.js";
+import type { Approval, ApprovalAuditLine } from "@claudeway/ports";
 import { describeDecider } from "./deciding.js";
 
 /** A settled request's line in the audit log: who decided, and from where. */

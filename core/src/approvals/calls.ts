@@ -1,8 +1,16 @@
+import type {
+  Approval,
+  AskedCall,
+  AskTerms,
+  CallAnswer,
+  CallDecider,
+  GrantedCall,
+  ToolCall,
+  TurnEvent,
+  TurnInfo,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { Kernel } from "../kernel/kernel.js";
-import type { Approval, AskTerms, ToolCall } from "../ports/approvals.js";
-import type { AskedCall, CallAnswer, CallDecider, GrantedCall } from "../ports/engine.js";
-import type { TurnEvent, TurnInfo } from "../ports/turns.js";
 import type { ApprovalService } from "./approval-service.js";
 import { keyMayDecide } from "./deciding.js";
 import { isSameCall, refusalOf, verdictOf } from "./verdict.js";

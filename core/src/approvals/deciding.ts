@@ -1,7 +1,5 @@
+import { type Approval, type Caller, type Decider, type Decision, GatewayError } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
-import { GatewayError } from "../errors.js";
-import type { Approval, Decider, Decision } from "../ports/approvals.js";
-import type { Caller } from "../ports/turns.js";
 
 /** The decider for a decision by a key; `from` is the client's address. */
 export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {

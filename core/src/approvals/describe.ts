@@ -1,4 +1,4 @@
-import type { Approval } from "../ports/approvals.js";
+import type { Approval } from "@claudeway/ports";
 import { spellHidden } from "./shown.js";
 
 /**

@@ -1,6 +1,5 @@
+import { type Approval, type Decision, GatewayError } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
-import { GatewayError } from "../errors.js";
-import type { Approval, Decision } from "../ports/approvals.js";
 import { escapeHtml, showInput, showText } from "./shown.js";
 
 const STYLE = `

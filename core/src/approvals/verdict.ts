@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { isRefusal, messageOf, type ToolCall, type TurnInfo, type Verdict } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { isRefusal, messageOf } from "../errors.js";
 import type { Hooks } from "../kernel/hooks.js";
-import type { ToolCall, Verdict } from "../ports/approvals.js";
-import type { TurnInfo } from "../ports/turns.js";
 
 /** The message for the model if no plugin answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";

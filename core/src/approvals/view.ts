@@ -1,5 +1,5 @@
+import type { Approval, SessionGrant } from "@claudeway/ports";
 import type { Approval as ApprovalView, Grant, PermissionDenial } from "@claudeway/schemas";
-import type { Approval, SessionGrant } from "../ports/approvals.js";
 import { keyMayDecide } from "./deciding.js";
 
 /** A request as the API shows it. */

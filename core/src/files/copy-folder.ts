@@ -1,5 +1,5 @@
 import { isAbsolute, join } from "node:path";
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import { isWithin } from "../located.js";
 import { codeOf, Folder } from "./folder.js";
 import { isUploadName } from "./session-files.js";

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import { codeOf } from "./folder.js";
 
 /** What a client gets for an error of the file system; undefined: a defect of ours. */

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 
 /** Names in a path, and bytes of a name: no file system has longer ones. */
 const MAX_NAMES = 100;

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import { runNamesIn } from "./run-files.js";
 
 /**

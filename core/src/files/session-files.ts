@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Dirent } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { GatewayError, type PageQuery, type SessionRecord } from "@claudeway/ports";
 import type { FileEntry, FileList, FileWritten } from "@claudeway/schemas";
-import { GatewayError } from "../errors.js";
-import type { SessionRecord } from "../ports/ledger.js";
-import type { PageQuery } from "../ports/page.js";
 import type { Workdirs } from "../workdirs.js";
 import { fileError, isLink, noSuchFile, notRegular } from "./file-errors.js";
 import { Folder } from "./folder.js";

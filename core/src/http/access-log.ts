@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { AuditLog } from "@claudeway/ports";
 import { redactTokens } from "../approvals/links.js";
 import type { CompletedRequest } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { AuditLog } from "../ports/audit.js";
 import type { ClientAddresses } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { IncomingRequest } from "./incoming.js";

@@ -1,4 +1,4 @@
-import type { TextMode } from "../turns/stream.js";
+import type { TextMode } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 import { sendEvents } from "./sse.js";
 import type { StartedTurn } from "./start-turn.js";

@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isShortSecret } from "@claudeway/config";
-import { clientError } from "../errors.js";
-import type { Caller } from "../ports/turns.js";
+import { type Caller, clientError } from "@claudeway/ports";
 import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import type { GuessThrottle } from "./guesses.js";

@@ -1,6 +1,6 @@
+import { clientError, GatewayError, messageOf } from "@claudeway/ports";
 import { type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
 import bodyParser from "koa-bodyparser";
-import { clientError, GatewayError, messageOf } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 import { JsonShape } from "./json-shape.js";

@@ -1,5 +1,5 @@
+import type { Caller } from "@claudeway/ports";
 import type Koa from "koa";
-import type { Caller } from "../ports/turns.js";
 
 declare module "koa" {
   interface Request {

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { clientError, GatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
-import { clientError, GatewayError } from "../errors.js";
 import type { RequestInfo } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Mount } from "../kernel/routes.js";

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { GatewayError, isRefusal, refusalToError } from "@claudeway/ports";
 import type { ErrorResponse } from "@claudeway/schemas";
 import { ERROR_STATUS, type ErrorCode } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
-import { GatewayError, isRefusal, refusalToError } from "../errors.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
 /** Converts any error of a route to a response. For a defect of the gateway, the client gets only an id. */

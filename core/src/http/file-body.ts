@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { GatewayError, messageOf } from "../errors.js";
+import { GatewayError, messageOf } from "@claudeway/ports";
 import type { ByteRange } from "./range.js";
 
 /** Read at once, in bytes. */

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 
 /** The fields of a form. Throws if the body is not `application/x-www-form-urlencoded`. */

@@ -1,4 +1,4 @@
-import { clientError, type GatewayError } from "../errors.js";
+import { clientError, type GatewayError } from "@claudeway/ports";
 
 /** Failures before any delay. */
 const FREE_FAILURES = 3;

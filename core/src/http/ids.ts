@@ -1,4 +1,4 @@
-import { clientError } from "../errors.js";
+import { clientError } from "@claudeway/ports";
 import type { GatewayContext } from "./context.js";
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

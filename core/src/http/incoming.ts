@@ -1,5 +1,5 @@
 import { IncomingMessage } from "node:http";
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import type { ByteBudget } from "./byte-budget.js";
 
 /** The limits of a body. */

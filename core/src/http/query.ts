@@ -1,4 +1,4 @@
-import { clientError } from "../errors.js";
+import { clientError } from "@claudeway/ports";
 import { checkedAs } from "./body.js";
 import type { GatewayContext } from "./context.js";
 

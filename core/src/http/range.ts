@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 
 /** A part of a file: from its first byte to its last one. */
 export interface ByteRange {

@@ -8,7 +8,7 @@ import {
 } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Settings } from "@claudeway/config";
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import type { GatewayMiddleware } from "./context.js";
 import { answerOnSocket, answerUnparsed } from "./errors.js";
 import { Exchanges } from "./exchanges.js";

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { GatewayError } from "../errors.js";
-import type { IdempotencyClaim, Ledger } from "../ports/ledger.js";
 import { claimTurn } from "../turns/idempotency.js";
 import type { Turn } from "../turns/turn.js";
 import type { TurnView, TurnViews } from "../turns/view.js";

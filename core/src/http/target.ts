@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 
 /** The maximum length of a request target, in bytes. Valid requests need less than a tenth of it. */
 const MAX_TARGET_BYTES = 8192;

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 
 /** Files of one key that are sent or received at once, and of all keys. Each holds a file open, and a connection. */
 const MAX_PER_KEY = 16;

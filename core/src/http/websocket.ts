@@ -1,16 +1,14 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Frame } from "@claudeway/ports";
+import { type Caller, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
 import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
-import { GatewayError, messageOf } from "../errors.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
-import type { StopReason } from "../ports/engine.js";
-import type { Caller } from "../ports/turns.js";
 import type { Tasks } from "../tasks.js";
-import type { Frame } from "../turns/stream.js";
 import type { Turn } from "../turns/turn.js";
 import type { Doorkeeper } from "./auth.js";
 import { checkedAs } from "./body.js";

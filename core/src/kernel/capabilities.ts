@@ -1,22 +1,27 @@
-import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
-import type { Approval, ApprovalFilter, ApprovalPage, Decider, Decision } from "../ports/approvals.js";
-import type { PromptText } from "../ports/conversations.js";
 import type {
+  Approval,
+  ApprovalFilter,
+  ApprovalPage,
+  Caller,
   CostGrouping,
   CostPeriod,
+  Decider,
+  Decision,
+  Frame,
   KeyTotals,
   ModelTotalsRow,
   Overview,
+  PageQuery,
+  PromptText,
   SessionFilter,
   SessionPage,
   SessionRecord,
+  TextMode,
+  TurnOptions,
   TurnPage,
   TurnRecord,
-} from "../ports/ledger.js";
-import type { TurnOptions } from "../ports/options.js";
-import type { PageQuery } from "../ports/page.js";
-import type { Caller } from "../ports/turns.js";
-import type { Frame, TextMode } from "../turns/stream.js";
+} from "@claudeway/ports";
+import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
 import type { ListenAddress } from "./hooks.js";
 
 /** Read access to the sessions of every key. */

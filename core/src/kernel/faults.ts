@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.js";
+import { messageOf } from "@claudeway/ports";
 import type { PluginFaultCode } from "./fault-codes.js";
 
 /**

@@ -1,8 +1,15 @@
+import type {
+  Approval,
+  Refusal,
+  SpawnPlan,
+  ToolCall,
+  TurnEvent,
+  TurnInfo,
+  TurnOutcome,
+  TurnPlan,
+  Verdict,
+} from "@claudeway/ports";
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
-import type { Refusal } from "../errors.js";
-import type { Approval, ToolCall, Verdict } from "../ports/approvals.js";
-import type { SpawnPlan } from "../ports/engine.js";
-import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan } from "../ports/turns.js";
 
 /** An authenticated request, before its route runs. */
 export interface RequestInfo {

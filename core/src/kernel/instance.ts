@@ -1,5 +1,5 @@
+import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { messageOf } from "../errors.js";
 import { CallsInFlight } from "./calling/calls.js";
 import { DeadlineError, inWords, within } from "./calling/deadline.js";
 import type { CallWatch, TapOwner } from "./calling/guard.js";

@@ -1,6 +1,6 @@
+import { messageOf } from "@claudeway/ports";
 import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
-import { messageOf } from "../errors.js";
 import type { KnownSecrets } from "../secrets.js";
 import { inWords, within } from "./calling/deadline.js";
 import type { CallWatch } from "./calling/guard.js";

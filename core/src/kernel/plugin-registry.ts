@@ -1,5 +1,5 @@
+import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { messageOf } from "../errors.js";
 import { inWords } from "./calling/deadline.js";
 import type { CallWatch } from "./calling/guard.js";
 import { composeHooks } from "./calling/taps.js";

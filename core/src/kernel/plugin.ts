@@ -1,8 +1,8 @@
+import type { Caller } from "@claudeway/ports";
 import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
-import type { Caller } from "../ports/turns.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks, RequestInfo } from "./hooks.js";
 

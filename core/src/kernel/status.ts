@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.js";
+import { messageOf } from "@claudeway/ports";
 import type { PluginStatus } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { PluginError } from "./faults.js";

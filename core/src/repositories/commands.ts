@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { UnaskedCall } from "../ports/engine.js";
+import type { UnaskedCall } from "@claudeway/ports";
 import { mayRunCode } from "./repository.js";
 
 const MAX_FOLDERS = 30;

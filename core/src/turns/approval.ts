@@ -1,6 +1,4 @@
-import { GatewayError } from "../errors.js";
-import type { GrantedCall } from "../ports/engine.js";
-import type { Ledger } from "../ports/ledger.js";
+import { GatewayError, type GrantedCall, type Ledger } from "@claudeway/ports";
 
 export const APPROVE_ROUTE = "POST /session/:id/approve";
 

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
+import { GatewayError } from "@claudeway/ports";
 import type { ContentBlock } from "@claudeway/schemas";
-import { GatewayError } from "../errors.js";
 import { isWithin, locate } from "../located.js";
 import type { Workdirs } from "../workdirs.js";
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { BackgroundTask, LostTask, OwnTurn, SessionListener } from "../ports/engine.js";
+import type { BackgroundTask, LostTask, OwnTurn, SessionListener } from "@claudeway/ports";
 import type { WrittenSince } from "./lost.js";
 import type { Records } from "./request.js";
 import type { RunningTurns } from "./running.js";

@@ -1,6 +1,5 @@
+import type { PriceBook, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
-import type { PriceBook } from "../ports/ledger.js";
-import type { TurnUsage } from "../ports/turns.js";
 
 /** USD for a million tokens. */
 interface ListPrice {

@@ -1,5 +1,5 @@
+import type { TurnPlan } from "@claudeway/ports";
 import { type ContentBlock, isObject, type TaskRequest, validate } from "@claudeway/schemas";
-import type { TurnPlan } from "../ports/turns.js";
 
 type TextBlock = Extract<ContentBlock, { readonly type: "text" }>;
 

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { GatewayError } from "../errors.js";
-import type { IdempotencyClaim, Ledger } from "../ports/ledger.js";
+import { GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
 
 /** A request with an `Idempotency-Key`. */
 export interface KeyedRequest {

@@ -1,7 +1,14 @@
+import type {
+  EngineSource,
+  Ledger,
+  SessionTotals,
+  TurnInfo,
+  TurnOutcome,
+  TurnRecord,
+  TurnUsage,
+  WrittenUsage,
+} from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
-import type { EngineSource, SessionTotals, WrittenUsage } from "../ports/engine.js";
-import type { Ledger, TurnRecord } from "../ports/ledger.js";
-import type { TurnInfo, TurnOutcome, TurnUsage } from "../ports/turns.js";
 import type { Records } from "./request.js";
 import { auditLine, lostResponse } from "./response.js";
 

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { GatewayError, messageOf } from "../errors.js";
+import { GatewayError, messageOf } from "@claudeway/ports";
 import type { OutputTask } from "./output-worker.js";
 
 /** A caller's schema may be slow to compile, and its patterns slow to match, on purpose too. In ms. */

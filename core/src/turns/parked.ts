@@ -1,8 +1,6 @@
+import { GatewayError, type ParkedTurn, type TurnOutcome, type TurnRecord } from "@claudeway/ports";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { TurnRecord } from "../ports/ledger.js";
-import type { ParkedTurn, TurnOutcome } from "../ports/turns.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { NO_USAGE } from "./usage.js";

@@ -1,7 +1,6 @@
+import type { Approval, ParkedTurn, TurnOutcome, TurnPlan } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import { denialOf, viewOf } from "../approvals/view.js";
-import type { Approval } from "../ports/approvals.js";
-import type { ParkedTurn, TurnOutcome, TurnPlan } from "../ports/turns.js";
 import type { ContinuedTurn, TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
 

@@ -1,4 +1,4 @@
-import { GatewayError } from "../errors.js";
+import { GatewayError } from "@claudeway/ports";
 
 /** A running turn's place. Leaving twice is harmless. */
 export interface Place {

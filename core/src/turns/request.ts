@@ -1,12 +1,22 @@
+import type {
+  Approval,
+  ApprovalMode,
+  AuditLog,
+  Engine,
+  GatewayError,
+  GrantedCall,
+  Ledger,
+  OwnTurn,
+  ParkedTurn,
+  SpawnPlan,
+  TurnInfo,
+  TurnOutcome,
+  TurnPlan,
+  TurnUsage,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { GatewayError } from "../errors.js";
 import type { Kernel } from "../kernel/kernel.js";
-import type { Approval } from "../ports/approvals.js";
-import type { AuditLog } from "../ports/audit.js";
-import type { ApprovalMode, Engine, GrantedCall, OwnTurn, SpawnPlan } from "../ports/engine.js";
-import type { Ledger } from "../ports/ledger.js";
-import type { ParkedTurn, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";

@@ -1,11 +1,21 @@
+import {
+  type Approval,
+  type EngineResult,
+  GatewayError,
+  isRefusal,
+  type LostTask,
+  refusalToError,
+  type StopReason,
+  type TurnAuditLine,
+  type TurnEnd,
+  type TurnInfo,
+  type TurnOutcome,
+  type TurnPlan,
+  type TurnRecord,
+  type TurnUsage,
+} from "@claudeway/ports";
 import { type FailureCode, isObject, type PermissionDenial, type TurnResponse } from "@claudeway/schemas";
 import { denialOf } from "../approvals/view.js";
-import { GatewayError, isRefusal, refusalToError } from "../errors.js";
-import type { Approval } from "../ports/approvals.js";
-import type { TurnAuditLine } from "../ports/audit.js";
-import type { EngineResult, LostTask, StopReason } from "../ports/engine.js";
-import type { TurnRecord } from "../ports/ledger.js";
-import type { TurnEnd, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import type { ContinuedTurn, TurnRequest } from "./request.js";
 
 /** How a turn ended, with the error that a waiting client gets instead of an answer, if any. */

@@ -1,6 +1,6 @@
+import type { Approval } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { Approval } from "../ports/approvals.js";
 import type { ParkedTurns } from "./parked.js";
 import type { RunningTurns } from "./running.js";
 

@@ -1,4 +1,4 @@
-import type { OwnTurn, StopReason } from "../ports/engine.js";
+import type { OwnTurn, StopReason } from "@claudeway/ports";
 import { unlessAborted } from "../unless-aborted.js";
 import { shuttingDown } from "./queue.js";
 import type { TurnContext, TurnRequest } from "./request.js";

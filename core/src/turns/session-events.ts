@@ -1,6 +1,5 @@
+import type { BackgroundTask, LostTask, TurnEvent, TurnInfo } from "@claudeway/ports";
 import { viewOf } from "../approvals/view.js";
-import type { BackgroundTask, LostTask } from "../ports/engine.js";
-import type { TurnEvent, TurnInfo } from "../ports/turns.js";
 import { weightOf } from "./weight.js";
 
 /** One event to send. */

@@ -1,22 +1,7 @@
-import type { Approval, PermissionDenial, TurnResponse } from "@claudeway/schemas";
+import type { Frame, TextMode, TurnEvent } from "@claudeway/ports";
+import type { TurnResponse } from "@claudeway/schemas";
 import { viewOf } from "../approvals/view.js";
-import type { TurnEvent } from "../ports/turns.js";
 import { weightOf } from "./weight.js";
-
-/** How a reader gets text: all of it so far, or only what is new. */
-export type TextMode = "text" | "delta";
-
-/** One frame to send. `id` is the id of the last event that it covers. */
-export interface Frame {
-  readonly id: number;
-  readonly event: TurnEvent["type"];
-  readonly data:
-    | string
-    | readonly PermissionDenial[]
-    | TurnResponse
-    | Approval
-    | { readonly position: number };
-}
 
 type Entry =
   | { readonly type: "text"; readonly end: number }

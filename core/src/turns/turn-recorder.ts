@@ -1,9 +1,18 @@
 import { createHash } from "node:crypto";
-import { GatewayError } from "../errors.js";
-import type { Approval } from "../ports/approvals.js";
-import type { ChildNote, EngineResult, LostTask, SessionTotals } from "../ports/engine.js";
-import type { SessionRecord, TurnParking } from "../ports/ledger.js";
-import type { TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
+import {
+  type Approval,
+  type ChildNote,
+  type EngineResult,
+  GatewayError,
+  type LostTask,
+  type SessionRecord,
+  type SessionTotals,
+  type TurnInfo,
+  type TurnOutcome,
+  type TurnParking,
+  type TurnPlan,
+  type TurnUsage,
+} from "@claudeway/ports";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { addUsage } from "./usage.js";

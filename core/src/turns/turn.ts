@@ -1,17 +1,21 @@
 import { existsSync } from "node:fs";
+import {
+  type Approval,
+  type EngineListener,
+  type EngineResult,
+  GatewayError,
+  type LostTask,
+  type OwnTurn,
+  type SessionRecord,
+  type StopReason,
+  type TurnEvent,
+  type TurnInfo,
+  type TurnOutcome,
+  type TurnPlan,
+  type TurnUsage,
+  type UnaskedCall,
+} from "@claudeway/ports";
 import { TurnCalls } from "../approvals/calls.js";
-import { GatewayError } from "../errors.js";
-import type { Approval } from "../ports/approvals.js";
-import type {
-  EngineListener,
-  EngineResult,
-  LostTask,
-  OwnTurn,
-  StopReason,
-  UnaskedCall,
-} from "../ports/engine.js";
-import type { SessionRecord } from "../ports/ledger.js";
-import type { TurnEvent, TurnInfo, TurnOutcome, TurnPlan, TurnUsage } from "../ports/turns.js";
 import { runsRepositoryCode } from "../repositories/commands.js";
 import { narrowed } from "../turn-options.js";
 import { readsOthersFolder } from "../unasked-reads.js";

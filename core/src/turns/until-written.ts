@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { LedgerError } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { LedgerError } from "../ledger-error.js";
 
 /** The wait after the first failure, in ms; each one is twice as long as the one before, up to the longest. */
 const FIRST_WAIT_MS = 100;

@@ -1,5 +1,5 @@
+import type { ModelShare, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
-import type { ModelShare, TurnUsage } from "../ports/turns.js";
 
 const NO_SHARE: ModelShare = {
   tokens: { input: 0, output: 0, cache_read: 0, cache_write: 0 },

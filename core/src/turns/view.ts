@@ -1,9 +1,13 @@
+import {
+  GatewayError,
+  isErrorCode,
+  type Ledger,
+  type StopReason,
+  type TurnInfo,
+  type TurnOrigin,
+} from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import { LRUCache } from "lru-cache";
-import { GatewayError, isErrorCode } from "../errors.js";
-import type { StopReason } from "../ports/engine.js";
-import type { Ledger } from "../ports/ledger.js";
-import type { TurnInfo, TurnOrigin } from "../ports/turns.js";
 import type { RunningTurns } from "./running.js";
 import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";

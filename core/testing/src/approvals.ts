@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Approvals } from "@claudeway/core/host";
-import type { Approval, ApprovalFilter, Decider, Decision } from "@claudeway/core/ports";
+import type { Approval, ApprovalFilter, Decider, Decision } from "@claudeway/ports";
 
 /** Decides like the admin's key. */
 const ADMIN: Decider = { channel: "admin", who: "admin" };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as nextRound } from "node:timers/promises";
 import { isSameCall } from "@claudeway/core/host";
+import { reportedUsage } from "@claudeway/engine-claude";
 import type {
   CallAnswer,
   EngineListener,
@@ -8,8 +9,7 @@ import type {
   EngineTurn,
   GrantedCall,
   TurnUsage,
-} from "@claudeway/core/ports";
-import { reportedUsage } from "@claudeway/engine-claude";
+} from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
 import type { CallOutcome, ScriptedUsage, Step, Steps } from "./script.js";
 

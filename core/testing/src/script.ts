@@ -1,4 +1,4 @@
-import type { ApprovalMode, SpawnPlan, TurnInfo, TurnPlan } from "@claudeway/core/ports";
+import type { ApprovalMode, SpawnPlan, TurnInfo, TurnPlan } from "@claudeway/ports";
 
 /** A turn as it reached the engine, after all plugins. */
 export interface ScriptedTurn {

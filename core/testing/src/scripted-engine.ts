@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
 import type {
   BackgroundTask,
   Engine,
@@ -6,8 +7,7 @@ import type {
   EngineResult,
   EngineTurn,
   ModelName,
-} from "@claudeway/core/ports";
-import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
+} from "@claudeway/ports";
 import { Performance } from "./performance.js";
 import { ECHO, type Script, type ScriptedTurn } from "./script.js";
 

@@ -1,12 +1,16 @@
 import { randomUUID } from "node:crypto";
+import {
+  type Approval,
+  type ApprovalAuditLine,
+  type AskTerms,
+  type Decider,
+  GatewayError,
+  type Ledger,
+} from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
 import { ApprovalService } from "#core/approvals/approval-service.js";
 import { LinkSigner } from "#core/approvals/links.js";
-import { GatewayError } from "#core/errors.js";
-import type { Approval, AskTerms, Decider } from "#core/ports/approvals.js";
-import type { ApprovalAuditLine } from "#core/ports/audit.js";
-import type { Ledger } from "#core/ports/ledger.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger-sqlite/fixture.js";
 import { createKernel, plugin } from "../kernel/kit.js";

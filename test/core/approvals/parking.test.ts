@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
+import type { Approval, ParkedTurn, TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
-import type { Approval } from "#core/ports/approvals.js";
-import type { ParkedTurn, TurnUsage } from "#core/ports/turns.js";
 import { TurnQueue } from "#core/turns/queue.js";
 import { TurnStream } from "#core/turns/stream.js";
 import { TurnSlot } from "#core/turns/turn-slot.js";

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { GatewayError } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError } from "#core/errors.js";
 import { copyFolder } from "#core/files/copy-folder.js";
 import { SWAPPER } from "./swapper.js";
 

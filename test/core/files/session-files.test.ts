@@ -16,11 +16,10 @@ import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { GatewayError, type SessionRecord } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError } from "#core/errors.js";
 import { SessionFiles } from "#core/files/session-files.js";
 import { fileStream } from "#core/http/file-body.js";
-import type { SessionRecord } from "#core/ports/ledger.js";
 import { newSession } from "../../ledger-sqlite/fixture.js";
 import { SWAPPER } from "./swapper.js";
 

@@ -1,5 +1,5 @@
+import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError, Refusal } from "#core/errors.js";
 import { sendRaw } from "../../e2e/bytes.js";
 import { answering, type Served, serve } from "./kit.js";
 

@@ -1,5 +1,5 @@
+import { GatewayError } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError } from "#core/errors.js";
 import { rangeOf } from "#core/http/range.js";
 
 describe("a range of bytes", () => {

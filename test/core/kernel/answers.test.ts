@@ -1,7 +1,6 @@
+import type { SpawnPlan, TurnPlan } from "@claudeway/ports";
 import { expect } from "chai";
 import { PluginFault } from "#core/kernel/faults.js";
-import type { SpawnPlan } from "#core/ports/engine.js";
-import type { TurnPlan } from "#core/ports/turns.js";
 import { createTestGateway } from "#testing/index.js";
 import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";
 

@@ -1,11 +1,10 @@
 import { fileURLToPath } from "node:url";
+import type { SpawnPlan, TurnEvent, TurnInfo, TurnPlan } from "@claudeway/ports";
 import Router from "@koa/router";
 import { pino } from "pino";
 import type { RequestInfo } from "#core/kernel/hooks.js";
 import { Kernel, type KernelOptions } from "#core/kernel/kernel.js";
 import type { Plugin } from "#core/kernel/plugin.js";
-import type { SpawnPlan } from "#core/ports/engine.js";
-import type { TurnEvent, TurnInfo, TurnPlan } from "#core/ports/turns.js";
 
 /** One line of the log, as an operator would read it. */
 export interface LogLine {

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
+import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError, Refusal } from "#core/errors.js";
 import { PluginError } from "#core/kernel/faults.js";
 import type { Plugin } from "#core/kernel/plugin.js";
 import {

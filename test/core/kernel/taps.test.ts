@@ -1,5 +1,5 @@
+import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
-import { GatewayError, Refusal } from "#core/errors.js";
 import { PluginFault } from "#core/kernel/faults.js";
 import {
   createKernel,

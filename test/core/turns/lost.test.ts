@@ -2,11 +2,9 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
+import type { Ledger, SessionTotals, TurnUsage, WrittenUsage } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
-import type { SessionTotals, WrittenUsage } from "#core/ports/engine.js";
-import type { Ledger } from "#core/ports/ledger.js";
-import type { TurnUsage } from "#core/ports/turns.js";
 import { KnownSecrets } from "#core/secrets.js";
 import { loseBackground } from "#core/turns/background.js";
 import { bookLostTurns, type WrittenSince } from "#core/turns/lost.js";

@@ -1,6 +1,6 @@
+import type { Frame, TurnEvent } from "@claudeway/ports";
 import { expect } from "chai";
-import type { TurnEvent } from "#core/ports/turns.js";
-import { type Frame, type ReadOptions, TurnStream } from "#core/turns/stream.js";
+import { type ReadOptions, TurnStream } from "#core/turns/stream.js";
 
 const DONE = {
   type: "done",

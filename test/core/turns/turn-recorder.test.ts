@@ -2,12 +2,16 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import {
+  type AuditLog,
+  type Ledger,
+  LedgerError,
+  type TurnEnd,
+  type TurnOutcome,
+  type TurnUsage,
+} from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
-import { LedgerError } from "#core/ledger-error.js";
-import type { AuditLog } from "#core/ports/audit.js";
-import type { Ledger } from "#core/ports/ledger.js";
-import type { TurnEnd, TurnOutcome, TurnUsage } from "#core/ports/turns.js";
 import { TurnRecorder } from "#core/turns/turn-recorder.js";
 import { untilWritten } from "#core/turns/until-written.js";
 import { NO_USAGE } from "#core/turns/usage.js";

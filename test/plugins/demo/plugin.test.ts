@@ -3,10 +3,10 @@ import { mkdir, readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SpawnPlan } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
 import { Kernel } from "#core/kernel/kernel.js";
-import type { SpawnPlan } from "#core/ports/engine.js";
 import demo from "#plugins/demo/index.js";
 import { BYPASS, converse, TestFolders, textOf } from "./real-cli.js";
 

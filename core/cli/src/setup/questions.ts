@@ -1,6 +1,6 @@
 import { readText, splitList } from "@claudeway/config";
-import type { JSONSchema } from "@claudeway/core/host";
-import { compileConfigSchema, messageOf } from "@claudeway/core/host";
+import { compileConfigSchema, type JSONSchema } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
 import type { AnswerCheck, Terminal } from "./terminal.js";
 

@@ -1,5 +1,5 @@
-import type { AnySetup, LoadedPlugin, SetupTerminal } from "@claudeway/core/host";
-import { messageOf, oneLine } from "@claudeway/core/host";
+import { type AnySetup, type LoadedPlugin, oneLine, type SetupTerminal } from "@claudeway/core/host";
+import { messageOf } from "@claudeway/ports";
 import { SetupCancelled } from "./cancelled.js";
 import { interruptible } from "./interrupt.js";
 import { ask, defaultsOf, requiredSettings } from "./questions.js";

@@ -1,6 +1,6 @@
+import { GatewayError } from "@claudeway/ports";
 import type { FileDeleted } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import { GatewayError } from "../../errors.js";
 import { namesOf } from "../../files/file-path.js";
 import type { OpenFile, SessionFiles } from "../../files/session-files.js";
 import type { Sessions } from "../../sessions.js";

@@ -1,8 +1,7 @@
+import { GatewayError, type Ledger } from "@claudeway/ports";
 import type { ErrorResponse, Health, Ready } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Logger } from "pino";
-import { GatewayError } from "../../errors.js";
-import type { Ledger } from "../../ports/ledger.js";
 import type { GatewayState } from "../context.js";
 
 export interface HealthParts {

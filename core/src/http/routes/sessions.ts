@@ -1,6 +1,6 @@
+import { GatewayError } from "@claudeway/ports";
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import { GatewayError } from "../../errors.js";
 import type { Sessions } from "../../sessions.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
 import { bodyAs } from "../body.js";

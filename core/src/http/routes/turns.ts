@@ -1,7 +1,7 @@
+import type { TextMode } from "@claudeway/ports";
+import { GatewayError } from "@claudeway/ports";
 import type { TurnStatus } from "@claudeway/schemas";
 import type Router from "@koa/router";
-import { GatewayError } from "../../errors.js";
-import type { TextMode } from "../../turns/stream.js";
 import type { TurnViews } from "../../turns/view.js";
 import { answerWithEvents } from "../answers.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";

@@ -1,9 +1,13 @@
 import { isAbsolute } from "node:path";
+import {
+  isRefusal,
+  type Refusal,
+  type SpawnOptions,
+  type SpawnPlan,
+  type TurnPlan,
+  type Verdict,
+} from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
-import { isRefusal, type Refusal } from "../../errors.js";
-import type { Verdict } from "../../ports/approvals.js";
-import type { SpawnOptions, SpawnPlan } from "../../ports/engine.js";
-import type { TurnPlan } from "../../ports/turns.js";
 import { isTurnOptions } from "../../turn-options.js";
 import { isContent, withSameText } from "../../turns/content.js";
 

@@ -1,4 +1,4 @@
-import { GatewayError } from "../../errors.js";
+import { GatewayError } from "@claudeway/ports";
 import type { PluginServices } from "../capabilities.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { describeSite, PluginFault, type TapSite } from "../faults.js";

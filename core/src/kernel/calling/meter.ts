@@ -1,5 +1,5 @@
+import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { messageOf } from "../../errors.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { describeSite, oneLine, type TapSite } from "../faults.js";
 import { inWords } from "./deadline.js";

@@ -1,7 +1,4 @@
-import type { Refusal } from "../../errors.js";
-import type { ToolCall, Verdict } from "../../ports/approvals.js";
-import type { SpawnPlan } from "../../ports/engine.js";
-import type { TurnInfo, TurnPlan } from "../../ports/turns.js";
+import type { Refusal, SpawnPlan, ToolCall, TurnInfo, TurnPlan, Verdict } from "@claudeway/ports";
 import type { TapSite } from "../faults.js";
 import { createHooks, type HookName, type Hooks, type RequestInfo } from "../hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";

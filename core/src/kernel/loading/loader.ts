@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { messageOf } from "../../errors.js";
+import { messageOf } from "@claudeway/ports";
 import type { KnownSecrets } from "../../secrets.js";
 import { DeadlineError, inWords, within } from "../calling/deadline.js";
 import type { PluginFaultCode } from "../fault-codes.js";

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { messageOf } from "@claudeway/ports";
 import { isObject, nearest } from "@claudeway/schemas";
-import { messageOf } from "../../errors.js";
 import { PluginError } from "../faults.js";
 
 /** The file that a plugin is imported from. */

@@ -1,6 +1,6 @@
+import { messageOf } from "@claudeway/ports";
 import { createAjv, explain, isObject } from "@claudeway/schemas";
 import type { ValidateFunction } from "ajv/dist/2020.js";
-import { messageOf } from "../../errors.js";
 import { deepFreeze } from "../calling/freeze.js";
 import { PluginError } from "../faults.js";
 import type { JSONSchema } from "../plugin.js";

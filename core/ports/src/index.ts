@@ -1,9 +1,15 @@
-/** The shape of the system: what engines, ledgers and the gateway know of each other. Types only. */
+/**
+ * What the gateway, engines, ledgers and plugins know of each other: types, and the errors that cross these borders. There
+ * is no implementation here.
+ */
 export type * from "./approvals.js";
 export type * from "./audit.js";
 export type * from "./conversations.js";
 export type * from "./engine.js";
+export * from "./errors.js";
+export type * from "./frames.js";
 export type * from "./ledger.js";
+export * from "./ledger-error.js";
 export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./turns.js";
