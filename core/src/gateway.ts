@@ -133,6 +133,7 @@ export class Gateway {
       ...options.workdirs,
       allowed: (keyId) => keyLimits[keyId]?.workdirs,
       sessions: ledger.sessions,
+      resolve: (request) => kernel.hooks.workdir.promise(request),
     });
     const order = new SessionOrder(config.engine.max_queued);
     this.#ledgerWatch = new LedgerWatch(ledger, log);

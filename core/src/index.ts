@@ -99,6 +99,7 @@ export type {
   ListenAddress,
   RequestInfo,
   SessionInfo,
+  WorkdirRequest,
 } from "./kernel/hooks.js";
 export {
   type Answer,

@@ -48,7 +48,7 @@ export class Tasks {
     { id, route }: { readonly id: string; readonly route: string },
   ): Promise<Turn> {
     const options = await this.parts.options.read(request, caller.keyId);
-    const workdir = await this.parts.workdirs.ofTask(request.workdir, caller.keyId);
+    const { path, made } = await this.parts.workdirs.ofTask(id, request.workdir, caller.keyId);
     const turn = this.parts.turns.start({
       info: {
         id,
@@ -63,13 +63,14 @@ export class Tasks {
         ...toPrompt(request.prompt),
         model: request.model,
         systemPrompt: request.system_prompt,
-        workdir,
+        workdir: path,
         timeoutMs: request.timeout_secs * 1000,
         verbatim: request.verbatim,
         maxBudgetUsd: request.max_budget_usd,
         options,
       },
       route,
+      ownsWorkdir: made,
     });
     // It may have ended without a process, for instance because it was refused or ended in the queue.
     void turn.ended.then(() => this.parts.engine.abandon(id));

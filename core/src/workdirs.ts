@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { GatewayError, type SessionRecord } from "@claudeway/ports";
+import type { WorkdirRequest } from "./kernel/hooks.js";
 import { isWithin, locate } from "./located.js";
 import { matchesFolderPattern } from "./workdir-patterns.js";
 
@@ -24,10 +25,18 @@ export interface WorkdirOptions {
   readonly sessions: {
     get(id: string): Promise<Pick<SessionRecord, "workdir" | "ownsWorkdir"> | undefined>;
   };
+  /** The path that a plugin has for a named folder; undefined if it is a path already. */
+  readonly resolve: (request: WorkdirRequest) => Promise<string | undefined>;
 }
 
 /** The field of a request that names a folder. */
-export type FolderField = "workdir" | "additional_dirs";
+export type FolderField = WorkdirRequest["field"];
+
+/** A folder to work in, and whether it was made for the session or task alone. */
+export interface Workdir {
+  readonly path: string;
+  readonly made: boolean;
+}
 
 /** The user of a folder. */
 export interface Occupant {
@@ -52,13 +61,15 @@ export class Workdirs {
   }
 
   /** A task's folder: the named one, or the base folder itself, created if need be. Throws BAD_REQUEST. */
-  async ofTask(named: string | undefined, keyId: string): Promise<string> {
-    return named === undefined ? this.baseFolder() : this.#named(named, keyId);
+  async ofTask(id: string, named: string | undefined, keyId: string): Promise<Workdir> {
+    if (named !== undefined) return this.#named(named, { keyId, sessionId: id });
+    return { path: await this.baseFolder(), made: false };
   }
 
   /** A further folder that a caller names, with the same rules as a workdir. Throws BAD_REQUEST. */
   async additional(named: string, keyId: string): Promise<string> {
-    return this.#named(named, keyId, "additional_dirs");
+    const { path } = await this.#named(named, { keyId }, "additional_dirs");
+    return path;
   }
 
   /** The base folder, created if need be. */
@@ -74,12 +85,8 @@ export class Workdirs {
   }
 
   /** A session's folder: the named one, or one of its own below the base folder. Throws BAD_REQUEST. */
-  async ofSession(
-    id: string,
-    named: string | undefined,
-    keyId: string,
-  ): Promise<{ readonly path: string; readonly made: boolean }> {
-    if (named !== undefined) return { path: await this.#named(named, keyId), made: false };
+  async ofSession(id: string, named: string | undefined, keyId: string): Promise<Workdir> {
+    if (named !== undefined) return this.#named(named, { keyId, sessionId: id });
     const path = join(await this.baseFolder(), id);
     // At once: a thread for one call of the system costs ten times as much as the call.
     mkdirSync(path, { mode: 0o700 });
@@ -164,13 +171,28 @@ export class Workdirs {
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
-  /** A folder that the caller names: absolute, or below the base folder, where it is created if it is missing. */
-  async #named(named: string, keyId: string, field: FolderField = "workdir"): Promise<string> {
+  /** A folder that the caller names: what a plugin has for the name, or a path. */
+  async #named(
+    name: string,
+    { keyId, sessionId }: Partial<Occupant> & Pick<Occupant, "keyId">,
+    field: FolderField = "workdir",
+  ): Promise<Workdir> {
+    const ownFolder = sessionId === undefined ? undefined : join(await this.baseFolder(), sessionId);
+    const resolved = await this.options.resolve({ name, field, keyId, sessionId, ownFolder });
+    if (resolved !== undefined && resolved === ownFolder) {
+      if (!isFolder(resolved)) throw noDirectory(name, field);
+      return { path: resolved, made: true };
+    }
+    return { path: await this.#checked(resolved ?? name, name, keyId, field), made: false };
+  }
+
+  /** A path, absolute or below the base folder, where it is created if it is missing. */
+  async #checked(path: string, named: string, keyId: string, field: FolderField): Promise<string> {
     const { base } = this.options;
-    const found = await locate(resolve(base, named));
+    const found = await locate(resolve(base, path));
     const { real: realBase } = await locate(base);
     const inBase = isWithin(found.real, realBase);
-    if (!isAbsolute(named) && !inBase)
+    if (!isAbsolute(path) && !inBase)
       throw refusal("be inside the base folder if it is relative", named, field);
     await this.#refuse(found.real, named, keyId, field);
     if (found.state === "missing" && inBase) await create(found.real, named, field);

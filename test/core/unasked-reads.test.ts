@@ -25,6 +25,7 @@ describe("unasked reads", () => {
       configFile: undefined,
       allowed: () => undefined,
       sessions: { get },
+      resolve: async () => undefined,
     });
   });
   afterEach(() => rmSync(dir, { recursive: true }));

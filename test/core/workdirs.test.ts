@@ -31,6 +31,7 @@ describe("Workdirs", () => {
       configFile: undefined,
       allowed: () => undefined,
       sessions: { get: async () => undefined },
+      resolve: async () => undefined,
       ...options,
     });
   const messageOf = (promise: Promise<unknown>) =>
@@ -41,7 +42,7 @@ describe("Workdirs", () => {
   const modeOf = (path: string) => statSync(path).mode & 0o777;
 
   it("a task without a folder has the base folder, made for this user alone", async () => {
-    expect(await workdirs.ofTask(undefined, "key")).to.equal(base);
+    expect(await workdirs.ofTask("id", undefined, "key")).to.deep.equal({ path: base, made: false });
     expect(modeOf(base)).to.equal(0o700);
   });
 
@@ -64,9 +65,12 @@ describe("Workdirs", () => {
     mkdirSync(join(base, "inside"), { recursive: true });
     mkdirSync(join(dir, "base-too"));
     symlinkSync(dir, join(base, "way-out"));
-    expect(await workdirs.ofTask("inside", "key")).to.equal(join(base, "inside"));
+    expect(await workdirs.ofTask("id", "inside", "key")).to.deep.equal({
+      path: join(base, "inside"),
+      made: false,
+    });
     for (const named of ["..", "../base-too", "inside/../..", "way-out"]) {
-      expect(await messageOf(workdirs.ofTask(named, "key")), named).to.equal(
+      expect(await messageOf(workdirs.ofTask("id", named, "key")), named).to.equal(
         `workdir must be inside the base folder if it is relative, got ${JSON.stringify(named)}`,
       );
     }
@@ -80,7 +84,7 @@ describe("Workdirs", () => {
     const long = "x".repeat(300);
     const inBase = ["file", "file/below", "dangling", "dangling/below", "loop", long];
     for (const named of [...inBase, join(dir, "nowhere"), join(base, "file")]) {
-      expect(await messageOf(workdirs.ofTask(named, "key"))).to.equal(
+      expect(await messageOf(workdirs.ofTask("id", named, "key"))).to.equal(
         `workdir must be an existing directory, got ${JSON.stringify(named)}`,
       );
     }
@@ -97,7 +101,7 @@ describe("Workdirs", () => {
 
   describe("with folders that are guarded", () => {
     const refusedFor = (named: string, options: Partial<WorkdirOptions>) =>
-      messageOf(withOptions(options).ofTask(named, "key"));
+      messageOf(withOptions(options).ofTask("id", named, "key"));
     const guard = (path: string) => ({ guarded: [{ name: "the data folder", path }] });
 
     it("refuses a guarded folder, its parents and its content, by any name", async () => {
@@ -146,7 +150,8 @@ describe("Workdirs", () => {
       symlinkSync(join(dir, "b"), join(dir, "a", "way-out"));
       symlinkSync(join(dir, "a"), join(dir, "to-a"));
       const takes = async (pattern: string, name: string) =>
-        (await messageOf(withOptions(allowed(join(dir, pattern))).ofTask(join(dir, name), "ci"))) === "taken";
+        (await messageOf(withOptions(allowed(join(dir, pattern))).ofTask("id", join(dir, name), "ci"))) ===
+        "taken";
       const tried: readonly (readonly [string, string, boolean])[] = [
         ["a/**", "a", true],
         ["a/**", "a/.sub/deep", true],
@@ -165,14 +170,14 @@ describe("Workdirs", () => {
       for (const [pattern, name, expected] of tried) {
         expect(await takes(pattern, name), `${pattern} for ${name}`).to.equal(expected);
       }
-      expect(await messageOf(withOptions(allowed("/srv/a/**", "/srv/b")).ofTask("/etc", "ci"))).to.equal(
-        'workdir must match [keys.ci] workdirs (/srv/a/**, /srv/b), got "/etc"',
-      );
+      expect(
+        await messageOf(withOptions(allowed("/srv/a/**", "/srv/b")).ofTask("id", "/etc", "ci")),
+      ).to.equal('workdir must match [keys.ci] workdirs (/srv/a/**, /srv/b), got "/etc"');
     });
 
     it("may be the gateway's own choice, whatever the patterns", async () => {
       const limited = withOptions(allowed());
-      expect(await limited.ofTask(undefined, "ci")).to.equal(base);
+      expect(await limited.ofTask("id", undefined, "ci")).to.deep.equal({ path: base, made: false });
       const { path } = await limited.ofSession("id", undefined, "ci");
       expect(path).to.equal(join(base, "id"));
       await limited.admit(base, { keyId: "ci", sessionId: "id" });
@@ -180,7 +185,7 @@ describe("Workdirs", () => {
   });
 
   it("a relative one is refused with the same message before the base folder exists", async () => {
-    expect(await messageOf(workdirs.ofTask("..", "key"))).to.equal(
+    expect(await messageOf(workdirs.ofTask("id", "..", "key"))).to.equal(
       'workdir must be inside the base folder if it is relative, got ".."',
     );
   });
@@ -194,5 +199,54 @@ describe("Workdirs", () => {
     await workdirs.remove("id", path);
     expect(existsSync(path)).to.equal(false);
     expect(existsSync(elsewhere)).to.equal(true);
+  });
+
+  describe("with a plugin that has folders for names", () => {
+    const ID = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+    it("asks it for every named folder, and checks what it answers like a named one", async () => {
+      const asked: unknown[] = [];
+      const shop = withOptions({
+        guarded: [{ name: "the data folder", path: join(dir, "data") }],
+        resolve: async (request) => {
+          asked.push(request);
+          return request.name.startsWith("repo:") ? join(dir, request.name.slice(5)) : undefined;
+        },
+      });
+      mkdirSync(join(dir, "data"));
+      mkdirSync(join(dir, "repo"));
+      expect(await shop.ofTask(ID, "repo:repo", "key")).to.deep.equal({
+        path: join(dir, "repo"),
+        made: false,
+      });
+      expect(await shop.additional("repo:repo", "key")).to.equal(join(dir, "repo"));
+      for (const name of ["repo:data", "repo:missing"]) {
+        expect(await messageOf(shop.ofSession(ID, name, "key")), name).to.match(
+          new RegExp(`^workdir must .*got "${name}"$`),
+        );
+      }
+      expect(asked.slice(0, 2)).to.deep.equal([
+        { name: "repo:repo", field: "workdir", keyId: "key", sessionId: ID, ownFolder: join(base, ID) },
+        {
+          name: "repo:repo",
+          field: "additional_dirs",
+          keyId: "key",
+          sessionId: undefined,
+          ownFolder: undefined,
+        },
+      ]);
+    });
+
+    it("counts the session's own folder as made for it, and no link in its place", async () => {
+      const own = withOptions({ allowed: () => [], resolve: async ({ ownFolder }) => ownFolder });
+      expect(await messageOf(own.ofSession(ID, "repo:x", "key"))).to.contain("be an existing directory");
+      symlinkSync(dir, join(base, ID));
+      expect(await messageOf(own.ofSession(ID, "repo:x", "key"))).to.contain("be an existing directory");
+      rmSync(join(base, ID));
+      mkdirSync(join(base, ID));
+      const folder = { path: join(base, ID), made: true };
+      expect(await own.ofSession(ID, "repo:x", "key")).to.deep.equal(folder);
+      expect(await own.ofTask(ID, "repo:x", "key")).to.deep.equal(folder);
+    });
   });
 });

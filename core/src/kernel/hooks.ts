@@ -46,6 +46,22 @@ export interface SessionInfo {
   readonly workdir: string;
 }
 
+/** A folder that a request names, before it is checked. */
+export interface WorkdirRequest {
+  /** As the caller named it: a path, or a name that a plugin has a folder for, such as `repo:owner/name`. */
+  readonly name: string;
+  readonly field: "workdir" | "additional_dirs";
+  readonly keyId: string;
+  /** The session or one-shot task that is about to begin; undefined for `additional_dirs`. */
+  readonly sessionId: string | undefined;
+  /**
+   * Where a folder made for that session alone belongs; it does not exist yet. A tap that makes it and returns this path
+   * gives the session a folder of its own: other sessions are refused there, and it is removed with the session. A
+   * one-shot task's folder stays until the plugin removes it.
+   */
+  readonly ownFolder: string | undefined;
+}
+
 /** Where the gateway listens. */
 export interface ListenAddress {
   readonly host: string;
@@ -63,6 +79,11 @@ export function createHooks() {
   return Object.freeze({
     /** Interceptor. A request was authenticated. Return or throw a `Refusal` to refuse it; the first refusal wins. */
     request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
+    /**
+     * Interceptor. A request names a folder to work in. Returns the folder's absolute path, which is then checked like one
+     * that the caller named; throw a `Refusal` to refuse. The first answer counts.
+     */
+    workdir: new AsyncSeriesBailHook<[WorkdirRequest], string>(["request"]),
     /** Interceptor. Returns the plan of the turn to run; `throw new Refusal(status, reason)` refuses the turn. */
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
     /** Interceptor. Returns the command, environment and options that the CLI is started with. */

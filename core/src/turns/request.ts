@@ -43,6 +43,8 @@ export interface TurnRequest {
   readonly plan: TurnPlan;
   /** Which route or plugin it came through, as in `POST /task`. */
   readonly route: string;
+  /** True for a one-shot task whose folder was made for it alone. */
+  readonly ownsWorkdir?: boolean;
   /** Calls that may run although the approval mode denies them. */
   readonly granted?: readonly GrantedCall[];
   /** Set for a parked turn that resumes. `plan` then has the time that is left, and an empty prompt: the CLI has it. */

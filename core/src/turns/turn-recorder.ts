@@ -7,13 +7,12 @@ import {
   type LostTask,
   type SessionRecord,
   type SessionTotals,
-  type TurnInfo,
   type TurnOutcome,
   type TurnParking,
   type TurnPlan,
   type TurnUsage,
 } from "@claudeway/ports";
-import type { Records } from "./request.js";
+import type { Records, TurnRequest } from "./request.js";
 import { auditLine } from "./response.js";
 import { addUsage } from "./usage.js";
 
@@ -27,13 +26,13 @@ export class TurnRecorder {
   #usage: TurnUsage | undefined;
 
   constructor(
-    private readonly turn: { readonly info: TurnInfo; readonly plan: TurnPlan; readonly route: string },
+    private readonly turn: Pick<TurnRequest, "info" | "plan" | "route" | "ownsWorkdir">,
     private readonly records: Records,
   ) {}
 
   /** Records the turn before anything else is done. For a one-shot task, this also creates its session. */
   async begin(): Promise<void> {
-    const { info, plan, route } = this.turn;
+    const { info, plan, route, ownsWorkdir = false } = this.turn;
     if (info.kind === "task" && (await this.records.ledger.sessions.get(info.sessionId)) === undefined) {
       await this.records.ledger.sessions.create({
         id: info.sessionId,
@@ -43,7 +42,7 @@ export class TurnRecorder {
         systemPrompt: plan.systemPrompt,
         options: plan.options,
         workdir: plan.workdir,
-        ownsWorkdir: false,
+        ownsWorkdir,
         createdAt: info.createdAt,
       });
     }

@@ -1,4 +1,4 @@
-import type { SpawnPlan, TurnPlan } from "@claudeway/ports";
+import { Refusal, type SpawnPlan, type TurnPlan } from "@claudeway/ports";
 import { expect } from "chai";
 import { PluginFault } from "#core/kernel/faults.js";
 import { createTestGateway } from "#testing/index.js";
@@ -7,7 +7,7 @@ import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit
 /** A tap as in plain JavaScript, without type checks. */
 type Loose = (...args: readonly object[]) => unknown;
 
-async function withTap(hook: "beforeExecute" | "spawn" | "approve", fn: Loose) {
+async function withTap(hook: "workdir" | "beforeExecute" | "spawn" | "approve", fn: Loose) {
   const test = createKernel();
   const loose = plugin("loose", ({ hooks }) => Reflect.apply(hooks[hook].tap, undefined, ["odd", fn]));
   await test.kernel.enable({ plugins: [loose] });
@@ -84,6 +84,22 @@ describe("a plan that a plugin returns", () => {
       });
     }
   }
+
+  it("on workdir other than an absolute path is a fault, and a path is passed on", async () => {
+    const request = { name: "repo:x", field: "workdir", keyId: "k" } as const;
+    const none = { sessionId: undefined, ownFolder: undefined };
+    for (const [answer, line] of [
+      ["x", "must be an absolute path or nothing, got a string"],
+      [null, "must be an absolute path or nothing, got null"],
+      [new Refusal(400, "no"), "a Refusal must be thrown on this hook"],
+    ] as const) {
+      const { kernel } = await withTap("workdir", () => answer);
+      const fault = await rejection(kernel.hooks.workdir.promise({ ...request, ...none }));
+      expect(fault).to.have.property("message").that.includes(line);
+    }
+    const { kernel } = await withTap("workdir", () => "/srv/x");
+    expect(await kernel.hooks.workdir.promise({ ...request, ...none })).to.equal("/srv/x");
+  });
 
   it("keeps fields that the gateway does not know, frozen or not", async () => {
     const { kernel } = await withTap("beforeExecute", () =>

@@ -42,6 +42,13 @@ export function checkRefusal(answer: Refusal): Refusal {
   throw new AnswerError(`the answer must be a Refusal or nothing, got ${kindOf(answer)}`);
 }
 
+/** Throws if the answer is not an absolute path. */
+export function checkFolder(answer: string): string {
+  if (typeof answer === "string" && isAbsolute(answer)) return answer;
+  if (isRefusal(answer)) throw new AnswerError("a Refusal must be thrown on this hook, not returned");
+  throw new AnswerError(`the answer must be an absolute path or nothing, got ${kindOf(answer)}`);
+}
+
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];
 
 /** Throws if the answer is not a valid verdict: something that only resembles "allow" must not let a call through. */

@@ -1,9 +1,10 @@
 import type { Refusal, SpawnPlan, ToolCall, TurnInfo, TurnPlan, Verdict } from "@claudeway/ports";
 import type { TapSite } from "../faults.js";
-import { createHooks, type HookName, type Hooks, type RequestInfo } from "../hooks.js";
+import { createHooks, type HookName, type Hooks, type RequestInfo, type WorkdirRequest } from "../hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";
 import {
   type AnswerCheck,
+  checkFolder,
   checkRefusal,
   checkSpawnPlan,
   checkTurnPlan,
@@ -54,6 +55,9 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
   return Object.freeze({
     request: recorder.bail<[RequestInfo], Refusal>("request", checkRefusal, (hooks, name, ask) =>
       hooks.request.tapAsync(name, (request, done) => ask([request], done)),
+    ),
+    workdir: recorder.bail<[WorkdirRequest], string>("workdir", checkFolder, (hooks, name, ask) =>
+      hooks.workdir.tapAsync(name, (request, done) => ask([request], done)),
     ),
     beforeExecute: recorder.waterfall<TurnPlan, [TurnInfo]>(
       "beforeExecute",
