@@ -21,6 +21,8 @@ const CHAPTERS = {
   "kernel/plugin": ["plugin", "A plugin and its scope"],
   "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
   "kernel/capabilities": ["scope", "Parts of the scope"],
+  "plugin-store": ["store", "The store of a plugin"],
+  "ports/plugin-store": ["store-results", "Results of the store"],
   "ports/turns": ["turns", "Turns"],
   "ports/options": ["turn-options", "Options of turns"],
   "ports/frames": ["streams", "Streams"],

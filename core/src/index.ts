@@ -37,6 +37,7 @@ export {
   type SessionTotals,
   type SpawnOptions,
   type SpawnPlan,
+  type StoreResult,
   type ToolCall,
   type Totals,
   type TotalsByModel,
@@ -118,4 +119,12 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./kernel/plugin.js";
+export type {
+  PluginStore,
+  StoreChange,
+  StoreEntry,
+  StoreListOptions,
+  StorePage,
+  StoreSetOptions,
+} from "./plugin-store.js";
 export { mayRunRepositoryCode } from "./repositories/commands.js";

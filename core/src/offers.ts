@@ -13,6 +13,7 @@ import type {
   TurnRunner,
 } from "./kernel/capabilities.js";
 import { markedEnvironment } from "./marker.js";
+import { openPluginStore } from "./plugin-store.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";
 import { fieldsOf } from "./turn-options.js";
@@ -69,6 +70,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return folder;
     },
+    store: (plugin) => openPluginStore(ledger.pluginStore, plugin),
     childMark: (plugin) => markedEnvironment(`${marker}.plugin.${plugin}`),
   };
 }

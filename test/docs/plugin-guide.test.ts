@@ -62,6 +62,12 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     expect(gateway.ran[0]).to.have.nested.property("info.keyId", "standup");
     expect(gateway.ran[0]).to.have.nested.property("plan.verbatim", true);
   },
+  async turn_count(open) {
+    const gateway = await open({});
+    await Promise.all([1, 2, 3].map(() => gateway.turn("hello", { key: "user" })));
+    const line = await eventually("three turns", () => gateway.logs.find(({ count }) => count === 3));
+    expect(line).to.include({ plugin: "turn_count", msg: "counted", key: "turns/user" });
+  },
   async spending(open) {
     const gateway = await open({});
     await gateway.turn("hello", { key: "user" });

@@ -133,6 +133,15 @@ CREATE TABLE session_metadata (
 ) STRICT, WITHOUT ROWID;
 `;
 
+const VERSION_8 = `
+-- State of plugins. A version is never used twice, also after its row is deleted.
+CREATE TABLE plugin_store (
+  version INTEGER PRIMARY KEY AUTOINCREMENT, plugin TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL,
+  expires_at INTEGER, UNIQUE (plugin, key)
+) STRICT;
+CREATE INDEX plugin_store_expiring ON plugin_store (plugin, expires_at) WHERE expires_at IS NOT NULL;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -142,6 +151,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_5,
   VERSION_6,
   VERSION_7,
+  VERSION_8,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

@@ -7,6 +7,7 @@ import { IdempotencyTable } from "./idempotency.js";
 import { LEDGER_FILE } from "./lock.js";
 import { MayHave } from "./may-have.js";
 import { openDatabase } from "./open.js";
+import { PluginStoreTable } from "./plugin-store.js";
 import { PriceTable } from "./prices.js";
 import { SessionTable } from "./sessions.js";
 import { loadSqlite, type SqliteSource } from "./sqlite.js";
@@ -31,6 +32,7 @@ export interface LedgerTables {
   readonly idempotency: IdempotencyTable;
   readonly approvals: ApprovalTable;
   readonly grants: GrantTable;
+  readonly pluginStore: PluginStoreTable;
   checkFile(): void;
   close(): void;
 }
@@ -54,6 +56,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
     idempotency: new IdempotencyTable(database),
     approvals: new ApprovalTable(database, unresolved),
     grants: new GrantTable(database),
+    pluginStore: new PluginStoreTable(database),
     checkFile,
     close,
   };
@@ -65,7 +68,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const tables = await openTables(options);
-  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants } = tables;
+  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, pluginStore } = tables;
   idempotency.forgetUnbegun();
   let open = true;
   /** Every method returns a promise, although SQLite is synchronous, so that another ledger may be asynchronous. */
@@ -142,6 +145,11 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       grantById: async((id) => grants.get(id)),
       grants: async((query) => grants.list(query)),
       revoke: async((grantId, at) => grants.revoke(grantId, at)),
+    },
+    pluginStore: {
+      get: async((plugin, key) => pluginStore.get(plugin, key)),
+      write: async((plugin, write) => pluginStore.write(plugin, write)),
+      list: async((plugin, query) => pluginStore.list(plugin, query)),
     },
     checkFile: async(() => tables.checkFile()),
     async close() {

@@ -12,4 +12,5 @@ export type * from "./ledger.js";
 export * from "./ledger-error.js";
 export type * from "./options.js";
 export type * from "./page.js";
+export type * from "./plugin-store.js";
 export type * from "./turns.js";

@@ -12,10 +12,11 @@ import type {
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
+import type { PluginStoreBook } from "./plugin-store.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
- * The gateway's persistent state: sessions, turns, costs, approvals, and idempotency keys. A method resolves when its
+ * The gateway's persistent state: sessions, turns, costs, approvals, idempotency keys, and state of plugins. A method resolves when its
  * change would survive a kill of the gateway. Every method rejects with a LedgerError if the ledger is closed or its
  * file fails.
  *
@@ -36,6 +37,7 @@ export interface Ledger {
   readonly prices: PriceBook;
   readonly idempotency: IdempotencyBook;
   readonly approvals: ApprovalBook;
+  readonly pluginStore: PluginStoreBook;
   /** Rejects with a LedgerError if the file that was opened is no longer in its place. */
   checkFile(): Promise<void>;
   /** Releases the file, so that another gateway may open it. A second call does nothing. */

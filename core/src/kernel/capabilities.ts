@@ -22,6 +22,7 @@ import type {
   TurnRecord,
 } from "@claudeway/ports";
 import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
+import type { PluginStore } from "../plugin-store.js";
 import type { ListenAddress } from "./hooks.js";
 
 /** Read access to the sessions of every key. */
@@ -250,6 +251,8 @@ export interface PluginServices extends Capabilities {
   readonly ledger: LedgerView;
   /** Creates a plugin's own folder and returns its path. */
   storage(plugin: string): string;
+  /** Opens a plugin's own part of the store. */
+  store(plugin: string): PluginStore;
   /** The environment variables that mark a plugin's child processes. */
   childMark(plugin: string): Readonly<Record<string, string>>;
 }
@@ -272,6 +275,7 @@ export const NO_SERVICES: PluginServices = {
     return notOffered("control");
   },
   storage: () => notOffered("storage"),
+  store: () => notOffered("store"),
   childMark: () => notOffered("childMark"),
 };
 

@@ -3,6 +3,7 @@ import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
+import type { PluginStore } from "../plugin-store.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks, RequestInfo } from "./hooks.js";
 
@@ -86,6 +87,8 @@ export interface PluginScope {
   notice(line: string): () => void;
   /** A persistent folder of the plugin below the data folder. Created with mode 0700 on the first call. */
   readonly storage: string;
+  /** Small state of the plugin in the ledger, for what must follow the ledger to any database and into its backups. */
+  readonly store: PluginStore;
   /**
    * Environment variables for a program that the plugin starts. If the gateway crashes, its next start ends every
    * process with these variables, and their children (on Linux). Otherwise the plugin must end the program itself.

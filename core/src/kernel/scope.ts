@@ -69,6 +69,9 @@ export class PluginResources {
       get storage() {
         return offers.storage(owner.plugin);
       },
+      get store() {
+        return offers.store(owner.plugin);
+      },
       get childMark() {
         return offers.childMark(owner.plugin);
       },

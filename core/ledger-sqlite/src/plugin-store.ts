@@ -1,0 +1,125 @@
+import type { StoredChange, StoredEntry, StoredWrite, StoreResult } from "@claudeway/ports";
+import type { Database } from "./database.js";
+import { instant, integer, type Row, text } from "./rows.js";
+
+/** Follows every key that begins with a prefix: keys do not contain it. */
+const LAST = "\u{10ffff}";
+const LIVE = "(expires_at IS NULL OR expires_at > ?)";
+
+export class PluginStoreTable {
+  /** The number of rows of each plugin that has written. No other process writes to the file. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(private readonly database: Database) {}
+
+  get(plugin: string, key: string): StoredEntry | undefined {
+    const row = this.database.one(
+      `SELECT * FROM plugin_store WHERE plugin = ? AND key = ? AND ${LIVE}`,
+      plugin,
+      key,
+      Date.now(),
+    );
+    return row && toEntry(row);
+  }
+
+  list(
+    plugin: string,
+    {
+      prefix,
+      after,
+      limit,
+    }: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
+  ): StoredEntry[] {
+    return this.database
+      .all(
+        `SELECT * FROM plugin_store WHERE plugin = ? AND key >= ? AND key < ? AND key > ? AND ${LIVE} ORDER BY key LIMIT ?`,
+        plugin,
+        prefix,
+        prefix + LAST,
+        after ?? "",
+        Date.now(),
+        limit,
+      )
+      .map(toEntry);
+  }
+
+  write(plugin: string, { changes, maxEntries }: StoredWrite): StoreResult {
+    try {
+      return this.database.transaction(() => this.#write(plugin, changes, maxEntries));
+    } catch (error) {
+      this.#counts.delete(plugin);
+      throw error;
+    }
+  }
+
+  #write(plugin: string, changes: readonly StoredChange[], maxEntries: number): StoreResult {
+    const now = Date.now();
+    this.#removeExpired(plugin, now);
+    let growth = 0;
+    for (const { key, json, expected } of changes) {
+      const version = this.#versionOf(plugin, key);
+      if (expected !== undefined && version !== (expected ?? undefined))
+        return { ok: false, reason: "conflict", key, version };
+      growth += (json === undefined ? 0 : 1) - (version === undefined ? 0 : 1);
+    }
+    const count = this.#count(plugin) + growth;
+    if (growth > 0 && count > maxEntries) return { ok: false, reason: "full" };
+    const versions = changes.map((change) => this.#apply(plugin, change, now));
+    this.#counts.set(plugin, count);
+    return { ok: true, versions };
+  }
+
+  #apply(plugin: string, { key, json, ttlMs }: StoredChange, now: number): number | undefined {
+    if (json === undefined) {
+      const deleted = this.database.one(
+        "DELETE FROM plugin_store WHERE plugin = ? AND key = ? RETURNING version",
+        plugin,
+        key,
+      );
+      return deleted && integer(deleted, "version");
+    }
+    // A replaced row gets a new version, which AUTOINCREMENT never gives twice.
+    const row = this.database.one(
+      "INSERT OR REPLACE INTO plugin_store (plugin, key, json, expires_at) VALUES (?, ?, ?, ?) RETURNING version",
+      plugin,
+      key,
+      json,
+      ttlMs === undefined ? null : now + ttlMs,
+    );
+    return row && integer(row, "version");
+  }
+
+  #removeExpired(plugin: string, now: number): void {
+    const removed = this.database.run(
+      "DELETE FROM plugin_store WHERE plugin = ? AND expires_at <= ?",
+      plugin,
+      now,
+    );
+    if (removed > 0) this.#counts.delete(plugin);
+  }
+
+  #versionOf(plugin: string, key: string): number | undefined {
+    const row = this.database.one(
+      "SELECT version FROM plugin_store WHERE plugin = ? AND key = ?",
+      plugin,
+      key,
+    );
+    return row && integer(row, "version");
+  }
+
+  #count(plugin: string): number {
+    const known = this.#counts.get(plugin);
+    if (known !== undefined) return known;
+    const row = this.database.one("SELECT count(*) AS n FROM plugin_store WHERE plugin = ?", plugin);
+    return row === undefined ? 0 : integer(row, "n");
+  }
+}
+
+function toEntry(row: Row): StoredEntry {
+  return {
+    key: text(row, "key"),
+    json: text(row, "json"),
+    version: integer(row, "version"),
+    expiresAt: row["expires_at"] === null ? undefined : instant(row, "expires_at"),
+  };
+}
