@@ -25,9 +25,17 @@ const LARGE_SPAWN = {
 const CALLED: Readonly<Record<string, (kernel: Kernel) => unknown>> = {
   event: (kernel) => kernel.notify("event", { type: "text", delta: "word " }, TURN),
   request: ({ hooks }) =>
-    hooks.request.promise({ id: "r", method: "GET", path: "/", keyId: "k", remoteAddress: "", headers: {} }),
+    hooks.request.promise({
+      id: "r",
+      method: "GET",
+      path: "/",
+      keyId: "k",
+      remoteAddress: "",
+      headers: {},
+      setHeader: () => undefined,
+    }),
   beforeExecute: ({ hooks }) => hooks.beforeExecute.promise(PLAN, TURN),
-  "spawn, each tap with a plan of its own": ({ hooks }) => hooks.spawn.promise({ ...LARGE_SPAWN }),
+  "spawn, each tap with a plan of its own": ({ hooks }) => hooks.spawn.promise({ ...LARGE_SPAWN }, undefined),
 };
 
 /** The hooks called in a loop, nothing else around them: the least of many batches. */

@@ -7,7 +7,8 @@ import Koa from "koa";
 import bodyParser from "koa-bodyparser";
 import { pino } from "pino";
 import { completedRequests } from "#core/http/access-log.js";
-import { authenticate, Doorkeeper, Keyring } from "#core/http/auth.js";
+import { Doorkeeper, Keyring } from "#core/http/auth.js";
+import { Authentication, authenticate } from "#core/http/authentication.js";
 import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
 import { ByteBudget } from "#core/http/byte-budget.js";
 import { ClientAddresses } from "#core/http/client-address.js";
@@ -105,7 +106,7 @@ function chainTo(last: string): Koa<GatewayState> {
   app.use(has("log line") ? completedRequests({ kernel, audit, addresses: new ClientAddresses([]) }) : named);
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
-  if (has("auth")) app.use(authenticate(doorkeeper(), () => "key"));
+  if (has("auth")) app.use(authenticate(new Authentication(kernel, doorkeeper()), () => "key"));
   if (has("hooks")) app.use(requestHook(kernel));
   if (has("schema")) app.use(boundBodies(() => ({ limitBytes: LIMIT_BYTES, budget: BUDGET })));
   app.use(has("schema") ? jsonBody() : parseJson());

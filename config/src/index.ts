@@ -1,7 +1,15 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
-export { type ApiKey, generateKey, isShortSecret, type KeyLimits, shortSecretWarnings } from "./keys.js";
+export {
+  type ApiKey,
+  generateKey,
+  isKeyId,
+  isShortSecret,
+  KEY_ID_FORM,
+  type KeyLimits,
+  shortSecretWarnings,
+} from "./keys.js";
 export {
   type LoadedConfig,
   loadConfig,

@@ -10,7 +10,8 @@ export interface ApiKey {
   readonly secret: string;
 }
 
-const ID_FORM =
+/** What a key id must look like. */
+export const KEY_ID_FORM =
   'up to 64 letters, digits, dots, hyphens and underscores, begin with a letter or digit, and not contain ".."';
 
 /**
@@ -88,14 +89,15 @@ function parseKey(entry: string, where: string): ApiKey {
   const key = { id: entry.slice(0, colon), secret: entry.slice(colon + 1) };
   if (key.id === "") throw new ConfigError(`${where} must be id:secret, got no id`);
   if (key.secret === "") throw new ConfigError(`${where} must be id:secret, got no secret`);
-  if (!isFolderName(key.id)) throw new ConfigError(`${where}: the id must have ${ID_FORM}`);
+  if (!isKeyId(key.id)) throw new ConfigError(`${where}: the id must have ${KEY_ID_FORM}`);
   if (!/^[\x21-\x7e]+$/.test(key.secret)) {
     throw new ConfigError(`${where}: the secret must consist of visible ASCII characters, without spaces`);
   }
   return key;
 }
 
-function isFolderName(id: string): boolean {
+/** Whether this can be the id of a key: a safe folder name on every system. */
+export function isKeyId(id: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(id) && !id.includes("..");
 }
 

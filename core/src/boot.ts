@@ -207,7 +207,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   };
   const plan = spawn(config.workdir);
   // A plugin without a plan for the base folder may have one for each turn.
-  const planned = await kernel.hooks.spawn.promise(plan).catch(() => plan);
+  const planned = await kernel.hooks.spawn.promise(plan, undefined).catch(() => plan);
   const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
   return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
 }

@@ -17,7 +17,8 @@ import { SessionFiles } from "./files/session-files.js";
 import { SessionForks } from "./forks.js";
 import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
-import { type Access, authenticate, Doorkeeper, Keyring } from "./http/auth.js";
+import { Doorkeeper, Keyring } from "./http/auth.js";
+import { type Access, Authentication, authenticate } from "./http/authentication.js";
 import { boundBodies, jsonBody } from "./http/body.js";
 import { ByteBudget } from "./http/byte-budget.js";
 import { ClientAddresses } from "./http/client-address.js";
@@ -109,7 +110,7 @@ export class Gateway {
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
   readonly #guesses = new GuessThrottle();
-  readonly #doorkeeper: Doorkeeper;
+  readonly #authentication: Authentication;
   readonly #addresses: ClientAddresses;
   readonly #keylessBudget = new ByteBudget(KEYLESS_BUDGET_BYTES);
   readonly #keyBudgets = new Map<string, ByteBudget>();
@@ -169,7 +170,7 @@ export class Gateway {
       log,
     });
     this.keyring = new Keyring(keys);
-    this.#doorkeeper = new Doorkeeper(this.keyring, this.#guesses);
+    this.#authentication = new Authentication(kernel, new Doorkeeper(this.keyring, this.#guesses));
     this.#addresses = new ClientAddresses(config.trusted_proxies);
     const optionReader = new OptionReader({
       allowed: allowedFields(keyLimits),
@@ -185,7 +186,7 @@ export class Gateway {
     this.history = new SessionHistory({
       engine,
       ledger,
-      spawn: (workdir) => kernel.hooks.spawn.promise(options.spawn(workdir)),
+      spawn: (workdir) => kernel.hooks.spawn.promise(options.spawn(workdir), undefined),
     });
     this.sessions = new Sessions({
       history: this.history,
@@ -242,10 +243,11 @@ export class Gateway {
     app.use(refuseBadHttp());
     // Probes come every few seconds, and need nothing of what follows.
     app.use(routesWhere((ctx) => isProbe(ctx) && !mayBeGuess(ctx), probes));
-    app.use(authenticate(this.#doorkeeper, (ctx) => this.#accessTo(ctx)));
+    app.use(authenticate(this.#authentication, (ctx) => this.#accessTo(ctx)));
     app.use(
       slowStrangers({
         keyring: this.keyring,
+        authentication: this.#authentication,
         guesses: this.#guesses,
         openRoutes: (ctx) => this.#openRoutes(ctx),
       }),
@@ -279,7 +281,7 @@ export class Gateway {
     const models = new ModelCatalogue(
       async () =>
         engine.models(
-          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.baseFolder())),
+          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.baseFolder()), undefined),
         ),
       log,
     );
@@ -299,7 +301,7 @@ export class Gateway {
   #openSockets(): TaskSockets {
     const { kernel, audit, log } = this.parts;
     return new TaskSockets({
-      doorkeeper: this.#doorkeeper,
+      authentication: this.#authentication,
       addresses: this.#addresses,
       tasks: this.tasks,
       budgetOf: (keyId) => this.#budgetOf(keyId),

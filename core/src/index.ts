@@ -95,9 +95,11 @@ export type {
 } from "./kernel/capabilities.js";
 export type {
   CompletedRequest,
+  Credentials,
   HookName,
   Hooks,
   ListenAddress,
+  RequestHead,
   RequestInfo,
   SessionInfo,
   WorkdirRequest,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -37,6 +38,16 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     const second = await gateway.fetch("/sessions", { key: "user" });
     expect(second.status).to.equal(429);
     expect(second.headers.get("retry-after")).to.equal("60");
+    expect((await gateway.fetch("/sessions")).status).to.equal(200);
+  },
+  async hashed_keys(open) {
+    const digests = { [sha256("alice-secret")]: "alice", [sha256("bob-secret")]: "bob" };
+    const gateway = await open({ digests, revoked: ["bob"] });
+    const status = async (secret: string) =>
+      (await gateway.fetch("/sessions", { key: null, headers: { "x-api-key": secret } })).status;
+    expect([await status("alice-secret"), await status("bob-secret"), await status("x")]).to.deep.equal([
+      200, 401, 401,
+    ]);
     expect((await gateway.fetch("/sessions")).status).to.equal(200);
   },
   async house_rules(open) {
@@ -88,6 +99,10 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await rejection(read());
   },
 };
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
 
 describe("docs/plugin-guide.md", function () {
   this.timeout(60_000);

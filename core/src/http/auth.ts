@@ -2,7 +2,6 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { isShortSecret } from "@claudeway/config";
 import { type Caller, clientError } from "@claudeway/ports";
 import { networkOf } from "./client-address.js";
-import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import type { GuessThrottle } from "./guesses.js";
 
 export interface Key {
@@ -17,6 +16,9 @@ interface KnownKey {
   /** True if its secret is short enough to be guessed. */
   readonly short: boolean;
 }
+
+/** What goes with every 401 (RFC 9110, 11.6.1). */
+export const UNAUTHENTICATED = { headers: { "www-authenticate": "Bearer" } };
 
 /** Spellings of `Authorization` headers that are remembered. Clients of one key mostly have one. */
 const MAX_ACCEPTED = 1000;
@@ -66,9 +68,11 @@ export class Keyring {
   authenticate(header: string | undefined): Caller {
     const caller = this.#callerOf(header)?.caller;
     if (caller !== undefined) return caller;
-    throw clientError("UNAUTHORIZED", `${problemOf(header)}: send "Authorization: Bearer <secret>"`, {
-      headers: { "www-authenticate": "Bearer" },
-    });
+    throw clientError(
+      "UNAUTHORIZED",
+      `${problemOf(header)}: send "Authorization: Bearer <secret>"`,
+      UNAUTHENTICATED,
+    );
   }
 
   /** The caller of a header whose key is too long to be guessed. */
@@ -131,24 +135,6 @@ export class Doorkeeper {
       throw error;
     }
   }
-}
-
-/** Which authentication a route requires. */
-export type Access = "key" | "admin" | "none";
-
-/** Refuses requests without a valid key on routes that require one, and sets `ctx.state.caller`. */
-export function authenticate(
-  doorkeeper: Doorkeeper,
-  accessTo: (ctx: GatewayContext) => Access,
-): GatewayMiddleware {
-  return (ctx, next) => {
-    const access = accessTo(ctx);
-    if (access === "none") return next();
-    const caller = doorkeeper.authenticate(ctx.headers.authorization || undefined, ctx.state.clientAddress);
-    ctx.state.caller = caller;
-    if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
-    return next();
-  };
 }
 
 function digestOf(secret: string): Buffer {

@@ -20,6 +20,8 @@ export interface GatewayState {
   known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
+  /** On plugins' routes: admits a sender that the route authenticated. Rejects with the refusal of a plugin. */
+  admit?: (caller: Caller) => Promise<void>;
 }
 
 export type GatewayContext = Koa.ParameterizedContext<GatewayState>;

@@ -1,14 +1,15 @@
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { clientError, GatewayError } from "@claudeway/ports";
+import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
+import { checkCaller } from "../kernel/calling/answers.js";
 import type { RequestInfo } from "../kernel/hooks.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { Mount } from "../kernel/routes.js";
-import { callerOf, type GatewayContext, type GatewayMiddleware, type GatewayState } from "./context.js";
+import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
+import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */
 interface RouteList {
@@ -18,8 +19,6 @@ interface RouteList {
     match(path: string): boolean;
   }[];
 }
-
-const HIDDEN_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie", "proxy-authorization"]);
 
 /** Runs the `request` hook for authenticated requests. */
 export function requestHook(kernel: Kernel): GatewayMiddleware {
@@ -50,8 +49,17 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
   return (ctx, next) => {
     const { path } = ctx;
     const mount = kernel.routes.match(path);
-    return mount === undefined ? next() : toPlugin(ctx, mount, parseJson);
+    if (mount === undefined) return next();
+    ctx.state.admit = (caller) => admitSender(kernel, ctx, path, caller);
+    return toPlugin(ctx, mount, parseJson);
   };
+}
+
+/** Admits the sender that a route of a plugin authenticated by itself, as if it had been authenticated before. */
+async function admitSender(kernel: Kernel, ctx: GatewayContext, path: string, caller: Caller): Promise<void> {
+  if (ctx.state.caller !== undefined) throw new Error("admit: the request is already authenticated");
+  ctx.state.caller = checkCaller(caller);
+  if (kernel.hooks.request.isUsed()) await admitRequest(kernel, requestInfo(ctx, path));
 }
 
 async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMiddleware): Promise<void> {
@@ -141,21 +149,4 @@ function refuseMethodBut(methods: ReadonlySet<string>, method: string): never {
   throw clientError("METHOD_NOT_ALLOWED", `the method must be ${either(allowed)}, got ${method}`, {
     headers: { allow: allowed.join(", ") },
   });
-}
-
-/** The headers that plugins see, without credentials. */
-export function shownHeaders({ headers }: Pick<IncomingMessage, "headers">): IncomingHttpHeaders {
-  const shown = Object.entries(headers).filter(([name]) => !HIDDEN_HEADERS.has(name));
-  return Object.freeze(Object.fromEntries(shown));
-}
-
-function requestInfo(ctx: GatewayContext): RequestInfo {
-  return {
-    id: ctx.state.requestId,
-    method: ctx.method,
-    path: redactTokens(ctx.path),
-    keyId: callerOf(ctx).keyId,
-    remoteAddress: ctx.state.clientAddress,
-    headers: shownHeaders(ctx),
-  };
 }

@@ -1,10 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { bearerOf, type Keyring } from "./auth.js";
+import type { Authentication } from "./authentication.js";
 import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { toGatewayError } from "./errors.js";
 import type { GuessThrottle } from "./guesses.js";
 import { IncomingRequest } from "./incoming.js";
+import { headOf } from "./request-info.js";
 
 /** Routes that need no key. */
 export interface OpenRoutes {
@@ -15,6 +17,7 @@ export interface OpenRoutes {
 
 export interface OpenRoutesOptions {
   readonly keyring: Keyring;
+  readonly authentication: Authentication;
   readonly guesses: GuessThrottle;
   /** Returns undefined if the route requires a key. */
   readonly openRoutes: (ctx: GatewayContext) => OpenRoutes | undefined;
@@ -27,7 +30,12 @@ const REFUSED: ReadonlySet<number> = new Set([400, 401, 403, 404, 413, 415]);
  * Slows down unauthenticated clients that are refused repeatedly on routes without a key, before their body is read.
  * Clients that are authenticated by other means do not wait.
  */
-export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOptions): GatewayMiddleware {
+export function slowStrangers({
+  keyring,
+  authentication,
+  guesses,
+  openRoutes,
+}: OpenRoutesOptions): GatewayMiddleware {
   return (ctx, next) => {
     if (ctx.state.caller !== undefined || !mayBeGuess(ctx)) return next();
     const routes = openRoutes(ctx);
@@ -40,13 +48,13 @@ export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOption
     next: () => Promise<unknown>,
     routes: OpenRoutes,
   ): Promise<unknown> {
-    if (isKnown(ctx, routes, keyring)) {
+    if (isKnown(ctx, routes, keyring) || (await isKnownToPlugin(ctx, authentication))) {
       ctx.state.known = true;
       return next();
     }
     const who = `${routes.prefix} ${networkOf(ctx.state.clientAddress)}`;
     const end = guesses.begin(who);
-    ctx.state.known = keyring.find(bearerOf(ctx.headers.authorization) ?? "") !== undefined;
+    ctx.state.known = keyring.find(secretOf(ctx) ?? "") !== undefined;
     let failed = false;
     try {
       await next();
@@ -65,11 +73,31 @@ export function slowStrangers({ keyring, guesses, openRoutes }: OpenRoutesOption
 
 /** Whether it sends what could be a guess: credentials, or a body. */
 export function mayBeGuess({ req, headers }: GatewayContext): boolean {
-  return headers.authorization !== undefined || (req instanceof IncomingRequest && req.hasBody);
+  const isSecret = headers.authorization !== undefined || headers["x-api-key"] !== undefined;
+  return isSecret || (req instanceof IncomingRequest && req.hasBody);
 }
 
-function isKnown({ headers }: GatewayContext, { isKnown: proved }: OpenRoutes, keyring: Keyring): boolean {
-  const secret = bearerOf(headers.authorization);
+function isKnown(ctx: GatewayContext, { isKnown: proved }: OpenRoutes, keyring: Keyring): boolean {
+  const secret = secretOf(ctx);
   if (secret !== undefined) return keyring.findLong(secret) !== undefined;
-  return proved?.(headers) ?? false;
+  return proved?.(ctx.headers) ?? false;
+}
+
+/** Whether a plugin recognises the key. Its refusal is that of a stranger: the route decides. */
+async function isKnownToPlugin(ctx: GatewayContext, authentication: Authentication): Promise<boolean> {
+  const secret = secretOf(ctx);
+  if (secret === undefined || !authentication.isPluggedIn) return false;
+  try {
+    return (await authentication.ask(headOf(ctx, `Bearer ${secret}`))) !== undefined;
+  } catch (error) {
+    if (toGatewayError(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** The key of a request; undefined if there is none, or two. */
+function secretOf({ headers }: GatewayContext): string | undefined {
+  const apiKey = headers["x-api-key"];
+  if (typeof apiKey !== "string") return bearerOf(headers.authorization);
+  return headers.authorization === undefined ? apiKey : undefined;
 }

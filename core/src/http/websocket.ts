@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Frame } from "@claudeway/ports";
 import { type Caller, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
@@ -10,19 +10,19 @@ import { redactTokens } from "../approvals/links.js";
 import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
 import type { Tasks } from "../tasks.js";
 import type { Turn } from "../turns/turn.js";
-import type { Doorkeeper } from "./auth.js";
+import { type Authentication, authorizationOf } from "./authentication.js";
 import { checkedAs } from "./body.js";
 import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
-import { shownHeaders } from "./dispatch.js";
 import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
 import { JsonShape } from "./json-shape.js";
+import { requestHead, shownHeaders } from "./request-info.js";
 import { checkHttp, lingerOn } from "./server.js";
 import { pathOf } from "./target.js";
 import type { UpgradeListener } from "./upgrade.js";
 
 export interface TaskSocketOptions {
-  readonly doorkeeper: Doorkeeper;
+  readonly authentication: Authentication;
   readonly addresses: ClientAddresses;
   readonly tasks: Tasks;
   /** The size limit of all messages of a key that are being read. */
@@ -71,7 +71,7 @@ export class TaskSockets {
     return this.#server;
   }
 
-  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async #upgrade(request: IncomingMessage, socket: Duplex, early: Buffer): Promise<void> {
     const startedAt = performance.now();
     const { options } = this;
     const id = randomUUID();
@@ -89,14 +89,25 @@ export class TaskSockets {
     try {
       checkHttp(request);
       const address = options.addresses.of(request);
-      caller = options.doorkeeper.authenticate(request.headers.authorization, address);
+      const authorization = authorizationOf(request.headers);
+      const head = () => requestHead({ ...info(), remoteAddress: address }, request, authorization);
+      if (options.authentication.isPluggedIn) caller = await options.authentication.ask(head());
+      caller ??= options.authentication.configured(authorization, address);
       const { path } = info();
       if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; use ${PATH}`);
       const { keyId } = caller;
       const headers = shownHeaders(request);
-      await options.admit({ ...info(), keyId, remoteAddress: address, headers });
+      const answerHeaders: string[] = [];
+      const setHeader = (name: string, value: string) => {
+        validateHeaderName(name);
+        validateHeaderValue(name, value);
+        answerHeaders.push(`${name}: ${value}`);
+      };
+      await options.admit({ ...info(), keyId, remoteAddress: address, headers, setHeader });
       const user = caller;
-      await options.tasks.withId((turnId) => this.#accept(request, socket, head, { caller: user, turnId }));
+      await options.tasks.withId((turnId) =>
+        this.#accept(request, socket, early, { caller: user, turnId, answerHeaders }),
+      );
       complete(101, caller.keyId);
     } catch (thrown) {
       const error = toGatewayError(thrown) ?? this.#defect(thrown, id);
@@ -111,7 +122,7 @@ export class TaskSockets {
   async #accept(request: IncomingMessage, socket: Duplex, head: Buffer, who: SocketUser): Promise<void> {
     let problem: string | undefined;
     // The handshake's headers are the last ones, so they contain the id of the turn.
-    const nameTurn = (headers: string[]) => headers.push(`X-Turn-Id: ${who.turnId}`);
+    const nameTurn = (headers: string[]) => headers.push(...who.answerHeaders, `X-Turn-Id: ${who.turnId}`);
     const noteProblem = (error: Error) => {
       problem = error.message;
     };
@@ -143,10 +154,11 @@ export class TaskSockets {
   }
 }
 
-/** The caller of a socket, and the id of its turn. */
+/** The caller of a socket, the id of its turn, and what plugins add to the handshake's answer. */
 interface SocketUser {
   readonly caller: Caller;
   readonly turnId: string;
+  readonly answerHeaders: readonly string[];
 }
 
 /** One socket: waits for the task, sends its events, and closes. */

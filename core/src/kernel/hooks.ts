@@ -1,5 +1,6 @@
 import type {
   Approval,
+  Caller,
   Refusal,
   SpawnPlan,
   ToolCall,
@@ -11,6 +12,21 @@ import type {
 } from "@claudeway/ports";
 import { AsyncParallelHook, AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook } from "tapable";
 
+/** What a request sends to prove who sent it. */
+export interface Credentials {
+  /** The secret of `Authorization: Bearer` or `x-api-key`. */
+  readonly secret: string | undefined;
+  /** The `Authorization` header as sent, for other schemes. */
+  readonly authorization: string | undefined;
+  readonly cookie: string | undefined;
+}
+
+/** A request whose sender is not known yet. */
+export interface RequestHead extends Omit<RequestInfo, "keyId" | "setHeader"> {
+  /** A function, so that a log line with the head does not contain them. */
+  credentials(): Credentials;
+}
+
 /** An authenticated request, before its route runs. */
 export interface RequestInfo {
   /** The id of the request in the log; the client gets it with internal errors. */
@@ -21,8 +37,10 @@ export interface RequestInfo {
   readonly keyId: string;
   /** The client's address: the socket's peer, or what a trusted proxy reports. */
   readonly remoteAddress: string;
-  /** Names in lower case, without `authorization` and `cookie`. */
+  /** Names in lower case, without `authorization`, `x-api-key` and `cookie`. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Sets a header of the response, whatever its status will be. Throws a TypeError if it is not a valid header. */
+  setHeader(name: string, value: string): void;
 }
 
 /** A request whose response was sent, or whose client disconnected. */
@@ -77,6 +95,11 @@ export interface ListenAddress {
  */
 export function createHooks() {
   return Object.freeze({
+    /**
+     * Interceptor. Who sent this request? The first answer counts: a caller, or a `Refusal`. Without an answer, the
+     * configured keys decide. Asked for every request that needs a key; answers are not cached.
+     */
+    authenticate: new AsyncSeriesBailHook<[RequestHead], Caller | Refusal>(["request"]),
     /** Interceptor. A request was authenticated. Return or throw a `Refusal` to refuse it; the first refusal wins. */
     request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
     /**
@@ -86,8 +109,11 @@ export function createHooks() {
     workdir: new AsyncSeriesBailHook<[WorkdirRequest], string>(["request"]),
     /** Interceptor. Returns the plan of the turn to run; `throw new Refusal(status, reason)` refuses the turn. */
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
-    /** Interceptor. Returns the command, environment and options that the CLI is started with. */
-    spawn: new AsyncSeriesWaterfallHook<[SpawnPlan]>(["plan"]),
+    /**
+     * Interceptor. Returns the command, environment and options that the CLI is started with. The turn is undefined
+     * where the CLI runs for no turn, for instance to list models.
+     */
+    spawn: new AsyncSeriesWaterfallHook<[SpawnPlan, TurnInfo | undefined]>(["plan", "turn"]),
     /**
      * Interceptor. Decides each tool call: allow, deny, or ask a person. Tapping it switches turns to ask mode.
      * The first answer counts. No answer, or a tap that fails, denies the call. The hook runs again after a person has

@@ -56,8 +56,13 @@ export interface MountOptions {
 
 /** The type of `ctx.state` in routes: `new Router<RouteState, RouteContext>()`. */
 export interface RouteState {
-  /** The caller; undefined only if `auth` is `"none"`. */
+  /** The caller; undefined only if `auth` is `"none"`, and the route has not called `admit`. */
   readonly caller?: Caller;
+  /**
+   * For routes with `auth: "none"`: admits a sender that the route authenticated by itself. Sets `caller`, so that the
+   * request is in the audit log of its key, and runs the `request` hook; rejects with the refusal of a plugin.
+   */
+  readonly admit?: (caller: Caller) => Promise<void>;
   /** The client's address, behind the proxies of `trusted_proxies`. */
   readonly clientAddress?: string;
 }

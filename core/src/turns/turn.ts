@@ -197,7 +197,8 @@ export class Turn {
     const plan = this.#plan;
     const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
-    const spawn = await this.context.kernel.hooks.spawn.promise(this.context.spawn(plan.workdir));
+    const { kernel } = this.context;
+    const spawn = await kernel.hooks.spawn.promise(this.context.spawn(plan.workdir), this.info);
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.

@@ -40,7 +40,7 @@ export function openapiDocument({ version, mounts, url = "." }: OpenapiOptions):
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url }],
-    security: [{ bearer: [] }],
+    security: [{ bearer: [] }, { apiKey: [] }],
     tags: [
       ...Object.entries(TAGS).map(([name, description]) => ({ name, description })),
       ...pluginTags(mounts),
@@ -50,6 +50,7 @@ export function openapiDocument({ version, mounts, url = "." }: OpenapiOptions):
       securitySchemes: {
         ...plugins.components.securitySchemes,
         bearer: { type: "http", scheme: "bearer", description: "The secret of a key: `Bearer sk-…`." },
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key", description: "The secret of a key." },
       },
       parameters: PARAMETERS,
       headers: HEADERS,

@@ -15,7 +15,7 @@ const DOCUMENTED: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, Docu
     example: "prompt is missing; it must be a non-empty string or a list of content blocks",
   },
   UNAUTHORIZED: {
-    when: "The key is missing or unknown.",
+    when: "The key is missing or unknown, or `Authorization` and `x-api-key` differ.",
     example: 'no key: send "Authorization: Bearer <secret>"',
   },
   FORBIDDEN: {

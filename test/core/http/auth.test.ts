@@ -1,10 +1,7 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { expect } from "chai";
-import { type Access, authenticate, Doorkeeper, Keyring } from "#core/http/auth.js";
-import { callerOf } from "#core/http/context.js";
-import { GuessThrottle } from "#core/http/guesses.js";
-import { answering, type Served, serve } from "./kit.js";
+import { Keyring } from "#core/http/auth.js";
 
 const KEYS = [
   { id: "boss", secret: "sk-boss" },
@@ -114,42 +111,3 @@ function digestsIn(run: () => void): number {
   }
   return count;
 }
-
-describe("authenticate", () => {
-  let served: Served;
-  before(async () => {
-    served = await serve(
-      authenticate(new Doorkeeper(new Keyring(KEYS), new GuessThrottle()), (ctx): Access => {
-        if (ctx.path === "/open") return "none";
-        return ctx.path === "/admin" ? "admin" : "key";
-      }),
-      answering((ctx) => (ctx.path === "/open" ? "open" : callerOf(ctx).keyId)),
-    );
-  });
-  after(() => served.close());
-
-  async function ask(path: string, secret?: string): Promise<string> {
-    const headers = secret === undefined ? {} : { authorization: `Bearer ${secret}` };
-    const response = await fetch(served.url + path, { headers });
-    return `${response.status} ${await response.text()}`;
-  }
-
-  it("puts the caller on the request", async () => {
-    expect(await ask("/", "sk-bob")).to.equal("200 bob");
-    expect(await ask("/admin", "sk-boss")).to.equal("200 boss");
-  });
-
-  it("requires no key on public routes", async () => {
-    expect(await ask("/open")).to.equal("200 open");
-    expect(await ask("/open", "wrong")).to.equal("200 open");
-  });
-
-  it("admits no request without a key, and only the admin on admin routes", async () => {
-    expect(await ask("/")).to.equal(
-      `401 ${JSON.stringify({ error: `no key: ${HINT}`, code: "UNAUTHORIZED" })}`,
-    );
-    expect(await ask("/admin", "sk-bob")).to.equal(
-      '403 {"error":"the admin\'s key is required","code":"FORBIDDEN"}',
-    );
-  });
-});

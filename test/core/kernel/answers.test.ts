@@ -76,7 +76,8 @@ describe("a plan that a plugin returns", () => {
       it(`on ${hook} with ${what} is a fault that names the plugin and the field`, async () => {
         const { kernel } = await withTap(hook, () => answer);
         const { hooks } = kernel;
-        const call = hook === "spawn" ? hooks.spawn.promise(SPAWN) : hooks.beforeExecute.promise(PLAN, TURN);
+        const call =
+          hook === "spawn" ? hooks.spawn.promise(SPAWN, undefined) : hooks.beforeExecute.promise(PLAN, TURN);
         const fault = await rejection(call);
         expect(fault).to.be.instanceOf(PluginFault).and.include({ plugin: "loose", tap: "odd", hook });
         expect(fault).to.have.property("message").that.includes(line);
@@ -117,7 +118,7 @@ describe("a plan that a plugin returns", () => {
     const { kernel } = await withTap("spawn", () =>
       Object.defineProperty({ ...SPAWN }, "command", { get: () => `claude-${++reads}`, enumerable: true }),
     );
-    const plan: SpawnPlan = await kernel.hooks.spawn.promise(SPAWN);
+    const plan: SpawnPlan = await kernel.hooks.spawn.promise(SPAWN, undefined);
     expect([plan.command, plan.command, reads]).to.deep.equal(["claude-1", "claude-1", 1]);
   });
 
@@ -164,7 +165,7 @@ describe("the arguments of taps", () => {
       const { hooks } = kernel;
       const asked = {
         beforeExecute: () => hooks.beforeExecute.promise(given.plan, given.turn),
-        spawn: () => hooks.spawn.promise(spawn),
+        spawn: () => hooks.spawn.promise(spawn, undefined),
         approve: () =>
           Promise.resolve(Reflect.apply(hooks.approve.promise, hooks.approve, [call, given.turn])),
       };
@@ -244,7 +245,7 @@ describe("an error of a tap", () => {
         });
       });
       await kernel.enable({ plugins: [throwing] });
-      expect(await rejection(kernel.hooks.spawn.promise(SPAWN))).to.be.instanceOf(PluginFault);
+      expect(await rejection(kernel.hooks.spawn.promise(SPAWN, undefined))).to.be.instanceOf(PluginFault);
       kernel.notify("event", EVENT, TURN);
       expect(complaints()[0]).to.match(/^plugin throwing: tap "hear" on event: /);
       expect(kernel.status()[0]).to.include({ faults: 2 });

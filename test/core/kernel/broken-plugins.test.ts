@@ -151,7 +151,7 @@ describe("broken plugins", () => {
     const { kernel } = createKernel();
     await kernel.enable({ plugins: [fixture("empty-plan")] });
     expect(await kernel.hooks.beforeExecute.promise(PLAN, TURN)).to.equal(PLAN);
-    expect(await rejectionMessage(kernel.hooks.spawn.promise(SPAWN))).to.equal(
+    expect(await rejectionMessage(kernel.hooks.spawn.promise(SPAWN, undefined))).to.equal(
       'plugin empty_plan: tap "null" on spawn: the answer must be a plan or nothing, got null',
     );
   });

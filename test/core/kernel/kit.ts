@@ -66,6 +66,7 @@ export const REQUEST: RequestInfo = {
   keyId: "alice",
   remoteAddress: "127.0.0.1",
   headers: {},
+  setHeader: () => undefined,
 };
 
 export const TURN: TurnInfo = {

@@ -27,7 +27,7 @@ function marker(name: string, more: Partial<Plugin<object>> = {}): Plugin<object
 }
 
 async function marks({ kernel }: ReturnType<typeof createKernel>): Promise<string> {
-  return (await kernel.hooks.spawn.promise(SPAWN)).args.join(" ");
+  return (await kernel.hooks.spawn.promise(SPAWN, undefined)).args.join(" ");
 }
 
 describe("switching plugins off and on", () => {
@@ -196,7 +196,7 @@ describe("switching plugins off and on", () => {
       scope.onDispose(() => void steps.push("disposed"));
     });
     await kernel.enable({ plugins: [slow, guard] });
-    const call = kernel.hooks.spawn.promise(SPAWN);
+    const call = kernel.hooks.spawn.promise(SPAWN, undefined);
     const disabled = kernel.disable("guard");
     await pause(20);
     expect(steps, "the guard has yet to see the call").to.deep.equal([]);
@@ -217,7 +217,7 @@ describe("switching plugins off and on", () => {
       scope.hooks.spawn.tap("check", () => void gate.resolve());
     });
     await kernel.enable({ plugins: [slow, guard] });
-    const call = rejection(kernel.hooks.spawn.promise(SPAWN));
+    const call = rejection(kernel.hooks.spawn.promise(SPAWN, undefined));
     await kernel.disable("guard");
     expect(await call)
       .to.be.instanceOf(GatewayError)

@@ -27,7 +27,7 @@ describe("interceptor taps", () => {
         }));
       });
     await kernel.enable({ plugins: [add("b"), add("a")] });
-    const { args } = await kernel.hooks.spawn.promise(SPAWN);
+    const { args } = await kernel.hooks.spawn.promise(SPAWN, undefined);
     expect(args).to.deep.equal(["b", "b!", "a", "a!"]);
     expect(SPAWN.args).to.deep.equal([]);
   });
@@ -163,7 +163,7 @@ describe("interceptor taps", () => {
     const { kernel } = createKernel();
     const slow = plugin("slow", (scope) => scope.hooks.spawn.tapPromise("slow", () => pause(40)));
     await kernel.enable({ plugins: [slow, plugin("idle", () => {})] });
-    await kernel.hooks.spawn.promise(SPAWN);
+    await kernel.hooks.spawn.promise(SPAWN, undefined);
     const [first, second] = kernel.status();
     expect(first?.tapMs).to.be.within(35, 500);
     expect(second?.tapMs).to.equal(0);

@@ -47,13 +47,16 @@ describe("demo: the plugin", function () {
   }
 
   function spawn(env: Readonly<Record<string, string>> = INHERITED): Promise<SpawnPlan> {
-    return kernel.hooks.spawn.promise({
-      command: "claude",
-      args: ["x"],
-      env,
-      cwd: "/",
-      options: { maxTurns: 3 },
-    });
+    return kernel.hooks.spawn.promise(
+      {
+        command: "claude",
+        args: ["x"],
+        env,
+        cwd: "/",
+        options: { maxTurns: 3 },
+      },
+      undefined,
+    );
   }
 
   it("directs the CLI to the script despite inherited settings, and keeps the rest of the plan", async () => {

@@ -1,5 +1,7 @@
 import { isAbsolute } from "node:path";
+import { isKeyId, KEY_ID_FORM } from "@claudeway/config";
 import {
+  type Caller,
   isRefusal,
   type Refusal,
   type SpawnOptions,
@@ -47,6 +49,21 @@ export function checkFolder(answer: string): string {
   if (typeof answer === "string" && isAbsolute(answer)) return answer;
   if (isRefusal(answer)) throw new AnswerError("a Refusal must be thrown on this hook, not returned");
   throw new AnswerError(`the answer must be an absolute path or nothing, got ${kindOf(answer)}`);
+}
+
+/** Checks the answer of an `authenticate` tap. */
+export function checkSender(answer: Caller | Refusal): Caller | Refusal {
+  return isSoundRefusal(answer) ? answer : checkCaller(answer);
+}
+
+/** Throws unless this is a caller. Its key id names a folder, and what only resembles `admin: true` must not be one. */
+export function checkCaller(answer: Caller): Caller {
+  if (!isObject(answer) || typeof answer["keyId"] !== "string" || typeof answer["admin"] !== "boolean") {
+    throw new AnswerError(`a caller must be { keyId: string, admin: boolean }, got ${kindOf(answer)}`);
+  }
+  const { keyId, admin } = answer;
+  if (!isKeyId(keyId)) throw new AnswerError(`the caller's keyId must have ${KEY_ID_FORM}`);
+  return Object.freeze({ keyId, admin });
 }
 
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];

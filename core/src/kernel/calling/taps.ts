@@ -1,11 +1,19 @@
-import type { Refusal, SpawnPlan, ToolCall, TurnInfo, TurnPlan, Verdict } from "@claudeway/ports";
+import type { Caller, Refusal, SpawnPlan, ToolCall, TurnInfo, TurnPlan, Verdict } from "@claudeway/ports";
 import type { TapSite } from "../faults.js";
-import { createHooks, type HookName, type Hooks, type RequestInfo, type WorkdirRequest } from "../hooks.js";
+import {
+  createHooks,
+  type HookName,
+  type Hooks,
+  type RequestHead,
+  type RequestInfo,
+  type WorkdirRequest,
+} from "../hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";
 import {
   type AnswerCheck,
   checkFolder,
   checkRefusal,
+  checkSender,
   checkSpawnPlan,
   checkTurnPlan,
   checkVerdict,
@@ -53,6 +61,11 @@ export function composeHooks(groups: readonly TapGroup[]): Hooks {
 export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) => void): ScopedHooks {
   const recorder = new TapRecorder(owner, record);
   return Object.freeze({
+    authenticate: recorder.bail<[RequestHead], Caller | Refusal>(
+      "authenticate",
+      checkSender,
+      (hooks, name, ask) => hooks.authenticate.tapAsync(name, (request, done) => ask([request], done)),
+    ),
     request: recorder.bail<[RequestInfo], Refusal>("request", checkRefusal, (hooks, name, ask) =>
       hooks.request.tapAsync(name, (request, done) => ask([request], done)),
     ),
@@ -64,8 +77,10 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
       checkTurnPlan,
       (hooks, name, ask) => hooks.beforeExecute.tapAsync(name, (plan, turn, done) => ask([plan, turn], done)),
     ),
-    spawn: recorder.waterfall<SpawnPlan, []>("spawn", checkSpawnPlan, (hooks, name, ask) =>
-      hooks.spawn.tapAsync(name, (plan, done) => ask([plan], done)),
+    spawn: recorder.waterfall<SpawnPlan, [TurnInfo | undefined]>(
+      "spawn",
+      checkSpawnPlan,
+      (hooks, name, ask) => hooks.spawn.tapAsync(name, (plan, turn, done) => ask([plan, turn], done)),
     ),
     approve: recorder.bail<[ToolCall, TurnInfo], Verdict>("approve", checkVerdict, (hooks, name, ask) =>
       hooks.approve.tapAsync(name, (call, turn, done) => ask([call, turn], done)),

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type GatewayControl, Refusal } from "@claudeway/core";
+import { type Caller, type GatewayControl, Refusal, type RouteState } from "@claudeway/core";
 import type { RouterMiddleware } from "@koa/router";
 import type { AdminSession, AdminSessions } from "./admin-sessions.js";
 import { type Context, isUnsafe, refuseOtherSites } from "./request.js";
@@ -11,18 +11,21 @@ export function tokenIn({ cookie }: Pick<IncomingHttpHeaders, "cookie">): string
   return /(?:^|; *)claudeway_admin=([\w-]+)/.exec(cookie ?? "")?.[1] ?? "";
 }
 
-/** Lets only the admin pass: with a login cookie, or with the admin key as a Bearer token. */
-export function adminOnly(control: GatewayControl, sessions: AdminSessions): RouterMiddleware {
-  return (ctx, next) => {
-    if (ctx.get("authorization") !== "") {
-      ctx.state["caller"] = bearer(ctx, control);
+/** Lets only the admin pass: with a login cookie, or with the admin key. */
+export function adminOnly(
+  control: GatewayControl,
+  sessions: AdminSessions,
+): RouterMiddleware<RouteState & { session?: AdminSession }> {
+  return async (ctx, next) => {
+    if (ctx.get("authorization") !== "" || ctx.get("x-api-key") !== "") {
+      await ctx.state.admit?.(withKey(ctx, control));
       return next();
     }
     ctx.state["session"] = loggedIn(ctx, sessions);
     if (isUnsafe(ctx)) {
       refuseOtherSites(ctx, control.publicUrl());
       // Recorded in the audit log. Reads are not: a page that shows the live log would fill it.
-      ctx.state["caller"] = { keyId: adminId(control), admin: true };
+      await ctx.state.admit?.({ keyId: adminId(control), admin: true });
     }
     return next();
   };
@@ -38,8 +41,12 @@ export function loginOf(ctx: Context): AdminSession | undefined {
   return ctx.state["session"];
 }
 
-function bearer(ctx: Context, control: GatewayControl) {
-  const secret = /^Bearer +(\S+) *$/i.exec(ctx.get("authorization"))?.[1] ?? "";
+function withKey(ctx: Context, control: GatewayControl): Caller {
+  const header = ctx.get("authorization");
+  const apiKey = ctx.get("x-api-key");
+  const secret = header === "" ? apiKey : (/^Bearer +(\S+) *$/i.exec(header)?.[1] ?? "");
+  if (apiKey !== "" && apiKey !== secret)
+    throw new Refusal(401, "Authorization and x-api-key must have the same key");
   const caller = control.authenticate(secret);
   if (caller === undefined) throw new Refusal(401, "unknown key");
   if (!caller.admin) throw new Refusal(403, "this route requires the admin key");

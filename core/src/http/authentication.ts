@@ -1,0 +1,70 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type Caller, clientError, isRefusal } from "@claudeway/ports";
+import type { RequestHead } from "../kernel/hooks.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { bearerOf, type Doorkeeper, UNAUTHENTICATED } from "./auth.js";
+import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import { headOf } from "./request-info.js";
+
+/** Which authentication a route requires. */
+export type Access = "key" | "admin" | "none";
+
+/** Finds out who sent a request: plugins are asked first, then the configured keys. */
+export class Authentication {
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly doorkeeper: Doorkeeper,
+  ) {}
+
+  /** Whether a plugin authenticates requests, so that `ask` has to be called. */
+  get isPluggedIn(): boolean {
+    return this.kernel.hooks.authenticate.isUsed();
+  }
+
+  /**
+   * The caller with a configured key. Throws UNAUTHORIZED, or TOO_MANY_REQUESTS after wrong keys from this address.
+   */
+  configured(authorization: string | undefined, address: string): Caller {
+    return this.doorkeeper.authenticate(authorization, address);
+  }
+
+  /** The caller that a plugin recognises. Rejects with a plugin's refusal. Its answer holds for this request alone. */
+  async ask(head: RequestHead): Promise<Caller | undefined> {
+    const answer = await this.kernel.hooks.authenticate.promise(head);
+    if (isRefusal(answer)) throw answer;
+    return answer;
+  }
+}
+
+/** Refuses requests without a valid key on routes that require one, and sets `ctx.state.caller`. */
+export function authenticate(
+  authentication: Authentication,
+  accessTo: (ctx: GatewayContext) => Access,
+): GatewayMiddleware {
+  return (ctx, next) => {
+    const access = accessTo(ctx);
+    if (access === "none") return next();
+    const authorization = authorizationOf(ctx.headers);
+    const admit = (caller = authentication.configured(authorization, ctx.state.clientAddress)) => {
+      ctx.state.caller = caller;
+      if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
+      return next();
+    };
+    if (!authentication.isPluggedIn) return admit();
+    return authentication.ask(headOf(ctx, authorization)).then(admit);
+  };
+}
+
+/**
+ * The `Authorization` header of a request; for `x-api-key`, the equal header. Throws UNAUTHORIZED if a request has both
+ * and they differ, since it would be unclear whose request it is.
+ */
+export function authorizationOf(headers: IncomingHttpHeaders): string | undefined {
+  const own = headers.authorization || undefined;
+  const apiKey = headers["x-api-key"];
+  if (apiKey === undefined || apiKey === "") return own;
+  if (own !== undefined && bearerOf(own) !== apiKey) {
+    throw clientError("UNAUTHORIZED", "Authorization and x-api-key must have the same key", UNAUTHENTICATED);
+  }
+  return `Bearer ${apiKey}`;
+}
