@@ -131,10 +131,15 @@ describe("a CLI that can't work", () => {
     try {
       const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
       expect(status).to.equal(200);
-      expect(body).to.include({ success: false, cost_usd: 0 });
-      expect(body["error"]).to.equal("Not logged in · Please run /login");
+      const told = {
+        success: false,
+        code: "AUTHENTICATION_FAILED",
+        error:
+          "Not logged in · Please run /login (the operator of the gateway must run `claudeway login`, or set ANTHROPIC_API_KEY)",
+      };
+      expect(body).to.include({ ...told, cost_usd: 0 });
       const events = await gateway.events("/task/stream", { body: { prompt: "Hi" } });
-      expect(JSON.parse(events.at(-1)?.data ?? "{}").error).to.equal("Not logged in · Please run /login");
+      expect(JSON.parse(events.at(-1)?.data ?? "{}")).to.include(told);
       expect(gateway.model.requests()).to.deep.equal([]);
     } finally {
       await gateway.dispose();

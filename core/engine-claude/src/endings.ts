@@ -55,7 +55,7 @@ export const CONVERSATION_LOST: EngineResult = Object.freeze({
   end: "failed",
   error:
     "the conversation is lost: Claude's transcript of this session is gone; restart_conversation: true begins a new one",
-  code: "CONVERSATION_LOST",
+  failure: { code: "CONVERSATION_LOST" },
 });
 
 /** How a process ended, in words. */

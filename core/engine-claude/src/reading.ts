@@ -5,8 +5,9 @@ import type {
   SDKPartialAssistantMessage,
   SDKResultMessage,
 } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineListener, TotalsByModel } from "@claudeway/ports";
-import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { EngineListener, Failure, TotalsByModel } from "@claudeway/ports";
+import type { PermissionDenial } from "@claudeway/schemas";
+import { FailureWatch, withAdvice } from "./failures.js";
 import {
   DeliveredUsage,
   estimatedUsage,
@@ -20,8 +21,8 @@ export interface TurnReport {
   readonly ok: boolean;
   readonly text: string;
   readonly error: string | null;
-  /** The code of a failure, if it has one. */
-  readonly code: FailureCode | undefined;
+  /** Why it failed, or why the CLI's last request failed that it did not get to repeat. */
+  readonly failure: Failure | undefined;
   readonly structuredOutput: unknown;
   readonly denials: readonly PermissionDenial[];
   readonly totals: TotalsByModel;
@@ -50,6 +51,7 @@ export class TurnReading {
   #model: string | undefined;
   #newMessage = false;
   #planMode: boolean | undefined;
+  readonly #failures = new FailureWatch();
 
   /** @param delivered what was delivered of the same messages before */
   constructor(
@@ -76,8 +78,14 @@ export class TurnReading {
     return this.delivered.cut || this.#stoppedAgents > 0 || this.#asked;
   }
 
+  /** Why the CLI's last request failed, if it was about to repeat it. */
+  get retried(): Failure | undefined {
+    return this.#failures.retried;
+  }
+
   /** Reads any message except the result. */
   take(message: SDKMessage): void {
+    this.#failures.take(message);
     if (message.type === "stream_event") this.#takeStreamEvent(message);
     else if (message.type === "assistant") {
       this.#asked = false;
@@ -98,7 +106,8 @@ export class TurnReading {
 
   /** Reads the result, and emits its text if nothing was streamed, as for a slash command. */
   finish(message: SDKResultMessage): TurnReport {
-    const report = toReport(message);
+    const failure = this.#failures.failureOf(message) ?? this.retried;
+    const report = toReport(message, failure);
     if (!report.ok) return { ...report, text: this.#text };
     this.#asked = false;
     if (this.#text === "" && report.text !== "") this.#tellText(report.text);
@@ -183,15 +192,17 @@ export function lacksConversation(message: SDKResultMessage): boolean {
   );
 }
 
-function toReport(message: SDKResultMessage): TurnReport {
+function toReport(message: SDKResultMessage, failure: Failure | undefined): TurnReport {
   const ok = message.subtype === "success" && !message.is_error;
   const text = message.subtype === "success" ? message.result : "";
   const errors = message.subtype === "success" ? [] : message.errors;
   return {
     ok,
     text,
-    error: ok ? null : text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`,
-    code: message.subtype === "error_max_structured_output_retries" ? "OUTPUT_INVALID" : undefined,
+    error: ok
+      ? null
+      : withAdvice(text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`, failure),
+    failure: ok ? undefined : failure,
     structuredOutput: message.subtype === "success" ? message.structured_output : undefined,
     denials: message.permission_denials.map(({ tool_name, tool_use_id, tool_input }) => ({
       tool_name,

@@ -174,6 +174,7 @@ export class SessionProcess implements ReaderOwner {
       deferred: undefined,
       text: report.text || attempt.summary,
       error: report.error,
+      ...(report.failure !== undefined && { failure: report.failure }),
       // What is carried was split from a report by weights.
       usage: reportedUsage(add(used, carried), reading.cut || !isEmpty(carried)),
       unreported: estimatedUsage(unreported),

@@ -237,6 +237,15 @@ export interface ChildNote {
   readonly marker: string;
 }
 
+/** Why Claude did not answer. */
+export interface Failure {
+  readonly code: FailureCode;
+  /** With `USAGE_LIMIT`: when the limit is lifted, ISO 8601, UTC. */
+  readonly resetsAt?: string;
+  /** With `USAGE_LIMIT`: the CLI's name of the limit, such as `five_hour`. */
+  readonly limit?: string;
+}
+
 export interface EngineResult {
   /** `parked`: the decider deferred a call, and the CLI keeps it. */
   readonly end: "completed" | "failed" | "stopped" | "parked";
@@ -246,8 +255,8 @@ export interface EngineResult {
   readonly deferred: string | undefined;
   /** If `end` is "failed": the CLI's own message. */
   readonly error: string | null;
-  /** If `end` is "failed": the code of the failure, if it has one. */
-  readonly code?: FailureCode;
+  /** If `end` is "failed": why. If it is "stopped": why the last request failed that the CLI was about to repeat. */
+  readonly failure?: Failure;
   /** The output that `TurnOptions.outputSchema` asked for, unchecked; undefined if there is none. */
   readonly structuredOutput?: unknown;
   readonly usage: TurnUsage;

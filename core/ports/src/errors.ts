@@ -17,7 +17,7 @@ export class GatewayError extends Error {
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       /** Further fields of the response. */
-      readonly details?: Pick<ErrorResponse, "approval_id" | "id" | "reason">;
+      readonly details?: Pick<ErrorResponse, "approval_id" | "cause" | "id" | "reason">;
     } = {},
   ) {
     super(message);

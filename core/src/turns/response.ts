@@ -1,6 +1,7 @@
 import {
   type Approval,
   type EngineResult,
+  type Failure,
   GatewayError,
   isRefusal,
   type LostTask,
@@ -23,8 +24,10 @@ export interface Ending {
   readonly end: TurnEnd;
   readonly message: string | null;
   readonly error: GatewayError | undefined;
-  /** The code of what kept Claude from answering. */
-  readonly code?: FailureCode | undefined;
+  /** What kept Claude from answering. */
+  readonly failure?: Failure | undefined;
+  /** With `TIMEOUT`: what the CLI was still repeating a request for. */
+  readonly cause?: FailureCode | undefined;
 }
 
 /** The endings of turns that were ended from outside. */
@@ -38,7 +41,7 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
     end: "failed",
     message: "the turn was interrupted: it has cost more than its budget",
     error: undefined,
-    code: "BUDGET_EXCEEDED",
+    failure: { code: "BUDGET_EXCEEDED" },
   },
   interrupted: { end: "interrupted", message: "the turn was interrupted", error: undefined },
   disconnected: { end: "interrupted", message: "the client disconnected", error: undefined },
@@ -54,13 +57,23 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
 
 /** The ending of a turn that the engine ran. */
 export function endingOfResult(result: EngineResult, stopped: StopReason | undefined): Ending {
-  if (result.end === "stopped" && stopped !== undefined) return STOPPED[stopped];
+  if (result.end === "stopped" && stopped !== undefined) {
+    const { failure } = result;
+    return stopped === "timeout" && failure !== undefined ? timeoutIn(failure.code) : STOPPED[stopped];
+  }
   return {
     end: result.end === "completed" ? "completed" : "failed",
     message: result.error,
     error: undefined,
-    code: result.end === "failed" ? result.code : undefined,
+    failure: result.end === "failed" ? result.failure : undefined,
   };
+}
+
+/** The ending of a turn whose time was over while the CLI repeated a failing request. */
+function timeoutIn(cause: FailureCode): Ending {
+  const message = `the turn ran past timeout_secs while a failing request was repeated: ${cause}`;
+  const error = new GatewayError("TIMEOUT", message, { details: { cause } });
+  return { end: "timeout", message, error, cause };
 }
 
 /** The ending of a turn that failed before or outside the engine; undefined if the error is a defect of the gateway. */
@@ -134,7 +147,7 @@ function toResponse(
     ...(usage.estimated ? { cost_estimated: true } : {}),
     ...(workdirRecreated ? { workdir_recreated: true } : {}),
     ...(lost.length > 0 && { background_lost: [...lost] }),
-    ...codeOf(ending),
+    ...failureOf(ending),
   };
 }
 
@@ -148,9 +161,19 @@ function marked(denial: PermissionDenial, closed: ReadonlySet<string> | undefine
   return closed?.has(denial.tool_use_id) === true ? { ...denial, approvable: false } : denial;
 }
 
-function codeOf({ error, code }: Ending): Pick<TurnResponse, "code"> {
-  const told = error?.code ?? code;
-  return told === undefined ? {} : { code: told };
+function failureOf({
+  error,
+  failure,
+  cause,
+}: Ending): Pick<TurnResponse, "code" | "resets_at" | "limit" | "cause"> {
+  if (error !== undefined) return { code: error.code, ...(cause !== undefined && { cause }) };
+  if (failure === undefined) return {};
+  const { code, resetsAt, limit } = failure;
+  return {
+    code,
+    ...(resetsAt !== undefined && { resets_at: resetsAt }),
+    ...(limit !== undefined && { limit }),
+  };
 }
 
 /** A turn's line in the audit log. */

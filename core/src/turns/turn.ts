@@ -125,7 +125,7 @@ export class Turn {
     const problem = await outputProblem(schema, result.structuredOutput);
     return problem === undefined
       ? ending
-      : { ...ending, end: "failed", message: problem, code: "OUTPUT_INVALID" };
+      : { ...ending, end: "failed", message: problem, failure: { code: "OUTPUT_INVALID" } };
   }
 
   /** Follows a turn that the CLI began by itself. It is already running: no `beforeExecute`, no order, no queue. */

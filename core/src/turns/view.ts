@@ -139,11 +139,14 @@ function storedView(
   response: TurnResponse,
 ): TurnView {
   const stream = TurnStream.ofEnded(response);
-  const { code, error } = response;
+  const { code, error, cause } = response;
   // If the gateway was stopped (UNAVAILABLE), the turn ended with it. A retry with the same key would always get this
   // error, so it is returned as the response instead.
   const failed = isErrorCode(code) && code !== "UNAVAILABLE";
-  const details = code === "INTERNAL_ERROR" ? { id } : {};
+  const details = {
+    ...(code === "INTERNAL_ERROR" && { id }),
+    ...(cause !== undefined && { cause }),
+  };
   const failure = failed ? new GatewayError(code, error ?? code, { details }) : undefined;
   return {
     id,

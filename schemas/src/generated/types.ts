@@ -749,6 +749,7 @@ export interface ErrorResponse {
    * With `CONFLICT`: the approval that blocks the request.
    */
   approval_id?: string;
+  cause?: FailureCode;
   /**
    * With `GET /ready`: why the gateway is not ready.
    */
@@ -865,9 +866,20 @@ export interface TextEvent {
 }
 
 /**
- * Why Claude failed to answer, for programs: the HTTP status is 200 and `success` is false.
+ * Why Claude failed to answer, for programs: the HTTP status is 200 and `success` is false. As `cause` beside `TIMEOUT`: why the last request to the model failed, if the CLI was repeating it.
  */
-export type FailureCode = "CONVERSATION_LOST" | "OUTPUT_INVALID" | "BUDGET_EXCEEDED";
+export type FailureCode =
+  | "USAGE_LIMIT"
+  | "RATE_LIMITED"
+  | "OVERLOADED"
+  | "API_UNREACHABLE"
+  | "AUTHENTICATION_FAILED"
+  | "MODEL_UNAVAILABLE"
+  | "CONTEXT_TOO_LONG"
+  | "REFUSED"
+  | "CONVERSATION_LOST"
+  | "OUTPUT_INVALID"
+  | "BUDGET_EXCEEDED";
 
 /**
  * A file that was removed.
@@ -2219,6 +2231,15 @@ export interface TurnResponse {
    * The failure for programs; absent if only `error` describes it.
    */
   code?: ErrorCode | FailureCode;
+  /**
+   * With `USAGE_LIMIT`: when the limit is lifted, in UTC; absent if unknown.
+   */
+  resets_at?: string;
+  /**
+   * With `USAGE_LIMIT`: the limit, such as `five_hour` or `seven_day`; absent if unknown.
+   */
+  limit?: string;
+  cause?: FailureCode;
 }
 
 /**

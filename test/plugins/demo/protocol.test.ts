@@ -147,6 +147,24 @@ describe("demo: the Messages API's protocol", () => {
       ).to.equal(529);
     });
 
+    it("refuses every request of the account until its limit is lifted, once per script", async () => {
+      const limited = await startScriptedModel();
+      try {
+        const body = requestBody(["[[limit five_hour 1]] [[say better]]"]);
+        const refused = await post(limited.url, body);
+        const resetsAt = Number(refused.headers.get("anthropic-ratelimit-unified-reset")) * 1000;
+        expect(refused.status).to.equal(429);
+        expect(refused.headers.get("anthropic-ratelimit-unified-representative-claim")).to.equal("five_hour");
+        expect(resetsAt).to.be.greaterThan(Date.now());
+        const other = await post(limited.url, requestBody(["Hi"]));
+        expect(other.headers.get("anthropic-ratelimit-unified-reset")).to.equal(String(resetsAt / 1000));
+        await new Promise((resolve) => setTimeout(resolve, resetsAt - Date.now()));
+        expect(streamedText(readEvents(await (await post(limited.url, body)).text()))).to.equal("better");
+      } finally {
+        await limited.close();
+      }
+    });
+
     it("ends a stream with an error event after some text", async () => {
       const sent = await events(requestBody(["[[words 2]] [[fail 529 busy]]"]));
       expect(sent.at(-1)).to.deep.equal({

@@ -18,7 +18,7 @@ export interface Answer {
   readonly moves: readonly Move[];
   /** The ids of the calls of the last move, in order; empty when it makes none. */
   readonly callIds: readonly string[];
-  readonly stopReason: "end_turn" | "tool_use";
+  readonly stopReason: "end_turn" | "tool_use" | "refusal";
   /** Position of the first of `moves` in the whole script. */
   readonly firstMove: number;
   readonly usage: Tokens;
@@ -82,7 +82,7 @@ function finish(
     model: conversation.model,
     moves,
     callIds: calls.map(() => `toolu_demo_${index}_${randomBytes(10).toString("hex")}`),
-    stopReason: calls.length > 0 ? "tool_use" : "end_turn",
+    stopReason: last?.kind === "refuse" ? "refusal" : calls.length > 0 ? "tool_use" : "end_turn",
     firstMove: first,
     usage: countUsage(conversation, moves),
   };

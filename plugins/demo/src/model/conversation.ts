@@ -52,8 +52,8 @@ const ADDED = [
   /^Output token limit hit\. Resume directly/,
 ];
 
-/** Added by the CLI to the result of a call that was held over a restart; alone, it is the caller's text. */
-const ADDED_AFTER_HOLD = "Continue from where you left off.";
+/** Added to a message, the result of a call or a prompt, that was not answered; alone, it is the caller's text. */
+const ADDED_TO_GO_ON = "Continue from where you left off.";
 
 const BILLING_LINE = /^x-anthropic-billing-header:/;
 
@@ -114,9 +114,14 @@ function turnBefore(turns: readonly Turn[]): Turn | undefined {
 function promptOf(message: JsonObject): string | undefined {
   if (message["role"] !== "user") return undefined;
   const resumed = blocksOf(message).some((block) => block["type"] === "tool_result");
-  return textsOf(message["content"]).findLast(
-    (text) => !ADDED.some((pattern) => pattern.test(text)) && !(resumed && text === ADDED_AFTER_HOLD),
-  );
+  const texts = textsOf(message["content"]).filter((text) => !ADDED.some((pattern) => pattern.test(text)));
+  const own = texts.filter((text) => text !== ADDED_TO_GO_ON);
+  return own.length > 0 || resumed ? withoutLineEnd(own.at(-1), texts.at(-1)) : texts.at(-1);
+}
+
+/** The CLI ends a text with a line break where it adds another one to it. */
+function withoutLineEnd(text: string | undefined, last: string | undefined): string | undefined {
+  return last === ADDED_TO_GO_ON ? text?.replace(/\n$/, "") : text;
 }
 
 function isNotice(message: JsonObject): boolean {

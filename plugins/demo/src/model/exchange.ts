@@ -9,7 +9,14 @@ export interface Exchange {
   readonly log: RequestLog;
   /** How often a `[[fail 2x …]]` has failed, by conversation and place. */
   readonly attempts: Map<string, number>;
+  readonly account: Account;
   readonly options: RespondOptions;
+}
+
+/** The account that all requests are charged to. */
+export interface Account {
+  /** Its usage limit that was reached last; `until` is in ms since 1970. */
+  limit?: { readonly name: string; readonly until: number };
 }
 
 export interface RespondOptions {

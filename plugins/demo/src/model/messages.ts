@@ -3,7 +3,7 @@ import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, planAnswer } from "./answer.js";
 import { type Conversation, readConversation } from "./conversation.js";
-import { type Exchange, sendError, sendJson, sessionOf } from "./exchange.js";
+import { type Account, type Exchange, sendError, sendJson, sessionOf } from "./exchange.js";
 import type { JsonObject } from "./json.js";
 import type { OpenRecord, RequestEnd } from "./records.js";
 import type { Move } from "./script.js";
@@ -18,7 +18,9 @@ const CUT_AFTER_MS = 100;
 /** Answers `POST /v1/messages`: an HTTP failure, a stream, or a whole message. */
 export async function answerMessages(exchange: Exchange, body: JsonObject): Promise<void> {
   const conversation = readConversation(body);
-  const answer = withoutSpentFailures(planAnswer(conversation), conversation, exchange);
+  const planned = planAnswer(conversation);
+  const answer =
+    limitOf(exchange.account) === undefined ? withoutSpentFailures(planned, conversation, exchange) : planned;
   const record = openRecord(exchange, conversation, answer);
   const gone = new AbortController();
   exchange.response.once("close", () => gone.abort());
@@ -52,12 +54,19 @@ async function deliver(
 ): Promise<RequestEnd> {
   const { response, options } = exchange;
   await sleep(options.latencyMs ?? 0, undefined, { signal });
-  const refusal = await refusalBeforeAnswer(answer, conversation, signal);
-  if (refusal !== undefined) return sendFailure(response, refusal, record);
+  const refusal = limitOf(exchange.account) ?? (await refusalBeforeAnswer(answer, conversation, signal));
+  if (refusal !== undefined) return sendFailure(exchange, refusal, record);
   record.deal(answer);
   return conversation.stream
     ? sendStream(response, answer, record, signal)
-    : sendWhole(response, answer, record, signal);
+    : sendWhole(exchange, answer, record, signal);
+}
+
+/** The refusal of every request while the account has reached a limit. */
+function limitOf({ limit }: Account): Failure | undefined {
+  if (limit === undefined || Date.now() >= limit.until) return undefined;
+  const message = "This request would exceed your account's rate limit. Please try again later.";
+  return { kind: "fail", status: 429, message, times: 1, limit: { name: limit.name, secs: 0 } };
 }
 
 /** A failure before any text, which can still be an HTTP status. */
@@ -83,12 +92,28 @@ async function refusalBeforeAnswer(
   };
 }
 
-function sendFailure(response: ServerResponse, failure: Failure, record: OpenRecord): RequestEnd {
+function sendFailure({ response, account }: Exchange, failure: Failure, record: OpenRecord): RequestEnd {
   record.answered(failure.status);
-  // The CLI retries 429s and 5xxs up to ten times, for minutes; only a script that counts attempts needs that.
-  const headers = { "x-should-retry": String(Number.isFinite(failure.times)) };
+  const headers = {
+    // The CLI retries 429s and 5xxs up to ten times, for minutes; only a script that counts attempts needs that.
+    "x-should-retry": String(Number.isFinite(failure.times)),
+    ...(failure.limit !== undefined && limitHeaders(account, failure.limit)),
+  };
   sendError(response, failure.status, failure.message, headers);
   return "failed";
+}
+
+/** What the API tells a subscriber of its limits. Times are in seconds since 1970. */
+function limitHeaders(
+  account: Account,
+  { name, secs }: NonNullable<Failure["limit"]>,
+): Readonly<Record<string, string>> {
+  if (secs > 0) account.limit = { name, until: Math.ceil(Date.now() / 1000 + secs) * 1000 };
+  return {
+    "anthropic-ratelimit-unified-status": "rejected",
+    "anthropic-ratelimit-unified-reset": String((account.limit?.until ?? Date.now()) / 1000),
+    "anthropic-ratelimit-unified-representative-claim": name,
+  };
 }
 
 async function sendStream(
@@ -127,11 +152,12 @@ function deliveredBy(event: string, usage: Tokens): Tokens | undefined {
 }
 
 async function sendWhole(
-  response: ServerResponse,
+  exchange: Exchange,
   answer: Answer,
   record: OpenRecord,
   signal: AbortSignal,
 ): Promise<RequestEnd> {
+  const { response } = exchange;
   const whole = await wholeAnswer(answer, signal);
   if ("message" in whole) {
     record.answered(200);
@@ -139,7 +165,7 @@ async function sendWhole(
     sendJson(response, 200, whole.message);
     return "finished";
   }
-  if (whole.stoppedBy.kind === "fail") return sendFailure(response, whole.stoppedBy, record);
+  if (whole.stoppedBy.kind === "fail") return sendFailure(exchange, whole.stoppedBy, record);
   if (whole.stoppedBy.kind === "hang") await once(response, "close");
   response.destroy();
   return whole.stoppedBy.kind === "hang" ? "gone" : "cut";

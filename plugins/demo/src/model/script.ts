@@ -13,7 +13,16 @@ export type Move =
   /** Opens the message: a failure right after it happens in mid stream, not as an HTTP status. */
   | { readonly kind: "open" }
   /** `times`: how many attempts fail before one gets through; Infinity for all. */
-  | { readonly kind: "fail"; readonly status: number; readonly message: string; readonly times: number }
+  | {
+      readonly kind: "fail";
+      readonly status: number;
+      readonly message: string;
+      readonly times: number;
+      /** The account's usage limit is reached: every request is refused until it is lifted. */
+      readonly limit?: { readonly name: string; readonly secs: number };
+    }
+  /** Ends the message as refused by the model's safeguards. */
+  | { readonly kind: "refuse" }
   | { readonly kind: "hang" }
   /** The connection drops; `times` as for `fail`. */
   | { readonly kind: "cut"; readonly times: number };
@@ -37,6 +46,8 @@ const FORMS: Readonly<Record<string, ReadMoves>> = {
   wait: (rest) => withNumber(rest, MAX_PAUSE_MS, (ms) => [{ kind: "pause", ms }]),
   open: () => [{ kind: "open" }],
   fail: readFailure,
+  limit: readLimit,
+  refuse: () => [{ kind: "text", text: "I can't help with that." }, { kind: "refuse" }],
   hang: () => [{ kind: "hang" }],
   cut: readCut,
   tools: (rest) => withNumber(rest, MAX_TOOLS, countingTools),
@@ -101,6 +112,13 @@ function readFailure(rest: string): readonly Move[] | undefined {
       times: readTimes(parts[1]),
     },
   ];
+}
+
+function readLimit(rest: string): readonly Move[] | undefined {
+  const [, name = "", secs] = /^([a-z_]{1,40})\s+(\d{1,7})$/.exec(rest) ?? [];
+  if (secs === undefined) return undefined;
+  const message = "This request would exceed your account's rate limit. Please try again later.";
+  return [{ kind: "fail", status: 429, message, times: 1, limit: { name, secs: Number(secs) } }];
 }
 
 function readCut(rest: string): readonly Move[] | undefined {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import type { Account } from "./exchange.js";
 import { type DealtUsage, type ModelRequest, type ModelTotals, RequestLog } from "./records.js";
 import { respond } from "./respond.js";
 
@@ -37,8 +38,9 @@ export interface ScriptedModel {
 export async function startScriptedModel(options: ScriptedModelOptions = {}): Promise<ScriptedModel> {
   const log = new RequestLog(options.keepRequests ?? 200, options.keepChars ?? 8_000_000);
   const attempts = new Map<string, number>();
+  const account: Account = {};
   const server = createServer((request, response) => {
-    respond({ request, response, log, attempts, options }).catch((error: unknown) => {
+    respond({ request, response, log, attempts, account, options }).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined);
     });
   });
