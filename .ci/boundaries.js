@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → ports; plugins → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel → ports; plugins → the author's API.
 const RULES = [
+  { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
   { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {
     room: /^core\/src\//,

@@ -1,7 +1,7 @@
 import { pino } from "pino";
-import { Kernel } from "#core/kernel/kernel.js";
-import type { Plugin } from "#core/kernel/plugin.js";
-import { PLAN, SPAWN, TURN } from "../test/core/kernel/kit.js";
+import { Kernel } from "#kernel/kernel.js";
+import type { Plugin } from "#kernel/plugin.js";
+import { PLAN, SPAWN, TURN } from "../test/kernel/kit.js";
 
 /** Microseconds of processor time per call of a hook. */
 export interface HookCost {

@@ -17,7 +17,7 @@ import { requestHook } from "#core/http/dispatch.js";
 import { errorResponses } from "#core/http/errors.js";
 import { GuessThrottle } from "#core/http/guesses.js";
 import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
-import { Kernel } from "#core/kernel/kernel.js";
+import { Kernel } from "#kernel/kernel.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { listeningPort } from "../../test/e2e/address.js";
 import { bareRoutes } from "./bare.js";

@@ -6,13 +6,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERROR_STATUS } from "../../schemas/dist/index.js";
-import { DEFAULT_LIMITS } from "../dist/kernel/kernel.js";
+import { DEFAULT_LIMITS } from "../kernel/dist/kernel.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
 const PORTS = join(ROOT, "core/ports/dist");
+const KERNEL = join(ROOT, "core/kernel/dist");
 const TESTING = join(ROOT, "core/testing/dist");
-const FOLDERS = { "@claudeway/ports": PORTS, "@claudeway/core": DIST };
+const FOLDERS = { "@claudeway/ports": PORTS, "@claudeway/kernel": KERNEL, "@claudeway/core": DIST };
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
 const FOLDER = join(ROOT, "docs/reference");
 
@@ -21,7 +22,7 @@ const CHAPTERS = {
   "kernel/plugin": ["plugin", "A plugin and its scope"],
   "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
   "kernel/capabilities": ["scope", "Parts of the scope"],
-  "plugin-store": ["store", "The store of a plugin"],
+  "kernel/plugin-store": ["store", "The store of a plugin"],
   "ports/plugin-store": ["store-results", "Results of the store"],
   "ports/turns": ["turns", "Turns"],
   "ports/options": ["turn-options", "Options of turns"],
@@ -203,7 +204,7 @@ function endOf(text, start, braced) {
 }
 
 function hookTable() {
-  const text = declarationOf("createHooks", join(DIST, "kernel/hooks.d.ts"));
+  const text = declarationOf("createHooks", join(KERNEL, "hooks.d.ts"));
   const rows = [
     ...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (\w+))?>;/g),
   ].map(([, comment, hook, type, given, answer]) => [
@@ -224,7 +225,7 @@ function summaryOf(comment) {
 
 function limitTable() {
   const text = ["instance", "calling/meter"]
-    .map((module) => readFileSync(join(DIST, `kernel/${module}.d.ts`), "utf8"))
+    .map((module) => readFileSync(join(KERNEL, `${module}.d.ts`), "utf8"))
     .join("\n");
   const rows = Object.entries(DEFAULT_LIMITS).map(([name, value]) => {
     const comment =

@@ -1,5 +1,5 @@
+import type { Kernel } from "@claudeway/kernel";
 import type { ApprovalMode } from "@claudeway/ports";
-import type { Kernel } from "./kernel/kernel.js";
 
 /** The approval mode, and the reason if it differs from the configured one. */
 export interface ApprovalModeChoice {

@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { ConfigError, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
+  type Approvals,
+  Kernel,
+  type KernelOptions,
+  type ListenAddress,
+  type PluginSelection,
+} from "@claudeway/kernel";
+import {
   type AuditLog,
   type EngineSource,
   type Ledger,
@@ -18,10 +25,6 @@ import { foldersOf, prepareFolders, workdirLimits } from "./folders.js";
 import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
-import type { Approvals } from "./kernel/capabilities.js";
-import type { ListenAddress } from "./kernel/hooks.js";
-import { Kernel, type KernelOptions } from "./kernel/kernel.js";
-import type { PluginSelection } from "./kernel/loading/selection.js";
 import { createPluginServices } from "./offers.js";
 import type { KnownSecrets } from "./secrets.js";
 import { logStart, StartTimes } from "./start-times.js";

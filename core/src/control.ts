@@ -1,14 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import type {
+  GatewayControl,
+  GatewayPaths,
+  Kernel,
+  ListenAddress,
+  Load,
+  PluginSelection,
+  PluginSource,
+  ReloadReport,
+} from "@claudeway/kernel";
 import type { Engine } from "@claudeway/ports";
 import { openapiDocument } from "@claudeway/schemas/openapi";
 import type { Logger } from "pino";
 import type { Gateway } from "./gateway.js";
-import type { GatewayControl, GatewayPaths, Load, ReloadReport } from "./kernel/capabilities.js";
-import type { ListenAddress } from "./kernel/hooks.js";
-import type { Kernel } from "./kernel/kernel.js";
-import type { PluginSource } from "./kernel/loading/loader.js";
-import type { PluginSelection } from "./kernel/loading/selection.js";
 import type { KnownSecrets } from "./secrets.js";
 
 export interface ControlParts {

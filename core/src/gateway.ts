@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { LoadedConfig, Settings } from "@claudeway/config";
+import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
 import {
   type ApprovalMode,
   type AuditLog,
@@ -47,9 +48,6 @@ import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
 import { TransferSlots } from "./http/transfer-slots.js";
 import { TaskSockets } from "./http/websocket.js";
-import type { Load } from "./kernel/capabilities.js";
-import type { ListenAddress } from "./kernel/hooks.js";
-import type { Kernel } from "./kernel/kernel.js";
 import { LedgerWatch } from "./ledger-watch.js";
 import { ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";

@@ -1,22 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import {
+  type Approvals,
+  type Capabilities,
+  fieldsOf,
+  openPluginStore,
+  type PluginServices,
+  type PluginTaskRequest,
+  type TurnHandle,
+  type TurnRunner,
+} from "@claudeway/kernel";
 import type { Caller, Ledger } from "@claudeway/ports";
 import type { SessionHistory } from "./history.js";
 import { checkedAs } from "./http/body.js";
-import type {
-  Approvals,
-  Capabilities,
-  PluginServices,
-  PluginTaskRequest,
-  TurnHandle,
-  TurnRunner,
-} from "./kernel/capabilities.js";
 import { markedEnvironment } from "./marker.js";
-import { openPluginStore } from "./plugin-store.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";
-import { fieldsOf } from "./turn-options.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 

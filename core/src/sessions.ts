@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
 import {
   type Caller,
   type Decider,
@@ -24,11 +25,8 @@ import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import type { SessionForks } from "./forks.js";
 import type { SessionHistory } from "./history.js";
-import type { SessionInfo } from "./kernel/hooks.js";
-import type { Kernel } from "./kernel/kernel.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
-import { toPrompt } from "./turns/content.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";

@@ -1,8 +1,8 @@
+import { toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
-import { toPrompt } from "./turns/content.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 import type { Workdirs } from "./workdirs.js";

@@ -1,54 +1,9 @@
-import { isAbsolute } from "node:path";
 import type { KeyLimits } from "@claudeway/config";
+import { fieldOf, type OptionChanges, type OptionFields, optionsOf } from "@claudeway/kernel";
 import { type ApprovalMode, GatewayError, type TurnOptions } from "@claudeway/ports";
-import {
-  type Agents,
-  isObject,
-  type SessionStartRequest,
-  type SessionTurnRequest,
-  type TaskRequest,
-  validate,
-} from "@claudeway/schemas";
+import type { Agents } from "@claudeway/schemas";
 import { checkedSchema } from "./turns/output-check.js";
 import type { Workdirs } from "./workdirs.js";
-
-/** The fields of a request that this file reads. */
-export type OptionFields = Pick<
-  TaskRequest & SessionTurnRequest & SessionStartRequest,
-  | "append_system_prompt"
-  | "fallback_model"
-  | "effort"
-  | "thinking"
-  | "tools"
-  | "allowed_tools"
-  | "disallowed_tools"
-  | "mcp_servers"
-  | "agents"
-  | "additional_dirs"
-  | "permission_mode"
-  | "max_turns"
-  | "output_schema"
->;
-
-/** The same in a request that changes a session's defaults. */
-export type OptionChanges = { readonly [Field in keyof OptionFields]?: OptionFields[Field] | null };
-
-/** Each option's field in requests. */
-const FIELDS = {
-  appendSystemPrompt: "append_system_prompt",
-  fallbackModel: "fallback_model",
-  effort: "effort",
-  thinking: "thinking",
-  tools: "tools",
-  allowedTools: "allowed_tools",
-  disallowedTools: "disallowed_tools",
-  mcpServers: "mcp_servers",
-  agents: "agents",
-  additionalDirs: "additional_dirs",
-  permissionMode: "permission_mode",
-  maxTurns: "max_turns",
-  outputSchema: "output_schema",
-} as const satisfies { readonly [K in keyof TurnOptions]-?: keyof OptionFields };
 
 /** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
 export type WideningField = "mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs";
@@ -104,34 +59,6 @@ export class OptionReader {
       `${missing} must be allowed for the key: [keys.${keyId}] allow must contain "${missing}"`,
     );
   }
-}
-
-function optionsOf(fields: OptionFields): TurnOptions {
-  const entries = Object.entries(FIELDS).flatMap(([option, field]) => {
-    const value = fields[field];
-    return value === undefined ? [] : [[option, value]];
-  });
-  return Object.fromEntries(entries);
-}
-
-/** Whether a plugin's value has the shape of options: that of the fields of a request. */
-export function isTurnOptions(value: unknown): value is TurnOptions {
-  if (!isObject(value)) return false;
-  const fields = Object.entries(value).map(([option, setting]) => [fieldOf(option) ?? option, setting]);
-  const { additional_dirs: dirs = [], ...rest } = Object.fromEntries(fields);
-  const isAbsoluteList =
-    Array.isArray(dirs) && dirs.every((dir) => typeof dir === "string" && isAbsolute(dir));
-  return isAbsoluteList && validate("session-turn-request", { ...rest, prompt: "-" }).ok;
-}
-
-/** Options as the fields of a request. */
-export function fieldsOf(options: TurnOptions): OptionFields {
-  const entries = Object.entries(options).map(([option, value]) => [fieldOf(option) ?? option, value]);
-  return Object.fromEntries(entries);
-}
-
-function fieldOf(option: string): keyof OptionFields | undefined {
-  return Object.entries(FIELDS).find(([name]) => name === option)?.[1];
 }
 
 /** The fields of these options that widen what Claude may do. Agents with MCP servers of their own count as both. */

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
+import type { WorkdirRequest } from "@claudeway/kernel";
 import { GatewayError, type SessionRecord } from "@claudeway/ports";
-import type { WorkdirRequest } from "./kernel/hooks.js";
 import { isWithin, locate } from "./located.js";
 import { matchesFolderPattern } from "./workdir-patterns.js";
 

@@ -1,7 +1,7 @@
 import { definePlugin, type TurnInfo, type TurnPlan, type TurnRunner } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { rejection } from "./kernel/kit.js";
+import { rejection } from "../kernel/kit.js";
 
 const IMAGE = { type: "image", source: { type: "url", url: "https://example.invalid/x.png" } } as const;
 

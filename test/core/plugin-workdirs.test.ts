@@ -1,7 +1,7 @@
 import { definePlugin, type TurnRunner } from "@claudeway/core";
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { rejection } from "./kernel/kit.js";
+import { rejection } from "../kernel/kit.js";
 
 const REFUSED = /^workdir must not be, contain, or be inside the gateway's data folder, got "/;
 

@@ -1,7 +1,7 @@
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { logStart, StartTimes, treeOf } from "#core/start-times.js";
-import { plugin } from "./kernel/kit.js";
+import { plugin } from "../kernel/kit.js";
 
 describe("the times of a start", () => {
   it("are shown as a tree, with the steps of a step below it", () => {

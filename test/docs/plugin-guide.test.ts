@@ -7,11 +7,11 @@ import { pathToFileURL } from "node:url";
 import { createTestGateway, type TestGateway, type TestGatewayOptions } from "@claudeway/testing";
 import { expect } from "chai";
 import { parse } from "smol-toml";
-import { createHooks } from "#core/kernel/hooks.js";
-import type { AnyPlugin } from "#core/kernel/plugin.js";
-import { rejection } from "../core/kernel/kit.js";
+import { createHooks } from "#kernel/hooks.js";
+import type { AnyPlugin } from "#kernel/plugin.js";
 import { listeningPort } from "../e2e/address.js";
 import { eventually } from "../e2e/poll.js";
+import { rejection } from "../kernel/kit.js";
 import { ROOT, run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { createPlugin } from "#cli/create-plugin.js";
-import { rejectionMessage } from "../core/kernel/kit.js";
 import { runToEnd } from "../e2e/gateway.js";
+import { rejectionMessage } from "../kernel/kit.js";
 import { ROOT, readManifest, run } from "./packed.js";
 
 const NAME = "turn-counter";

@@ -1,5 +1,5 @@
 import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
-import { NO_SERVICES, type PluginServices } from "#core/kernel/capabilities.js";
+import { NO_SERVICES, type PluginServices } from "#kernel/capabilities.js";
 import { temporaryFolder } from "../temporary.js";
 
 /** PluginServices without a gateway: services that a test does not provide throw when used. */

@@ -3,7 +3,7 @@ import { definePlugin, Refusal } from "@claudeway/core";
 import { createTestGateway, RequestError, type StreamEvent, type TestGateway } from "@claudeway/testing";
 import Router from "@koa/router";
 import { expect } from "chai";
-import { rejection, rejectionMessage } from "../core/kernel/kit.js";
+import { rejection, rejectionMessage } from "../kernel/kit.js";
 
 const ANY = { type: "object", additionalProperties: true } as const;
 

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway, LeakError, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { fixture, pause, rejection } from "../core/kernel/kit.js";
+import { fixture, pause, rejection } from "../kernel/kit.js";
 
 const KINDS = [
   "timer",

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { rejection, rejectionMessage } from "../core/kernel/kit.js";
+import { rejection, rejectionMessage } from "../kernel/kit.js";
 
 const HOUR_MS = 60 * 60 * 1000;
 

@@ -1,13 +1,10 @@
 import { type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
-import type { CheckedPlugin } from "@claudeway/core/host";
 import {
   checkFolder,
   childEnvironment,
   chooseApprovalMode,
-  describeFault,
   explainListening,
   foldersOf,
-  Kernel,
   KnownSecrets,
   type NamedFolder,
   openLog,
@@ -15,6 +12,7 @@ import {
   tryAddress,
 } from "@claudeway/core/host";
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
+import { type CheckedPlugin, describeFault, Kernel } from "@claudeway/kernel";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
 import { listensOn } from "./port-owner.js";
 

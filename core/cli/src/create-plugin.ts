@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "@claudeway/config";
-import { OWN_PREFIXES, PluginLoader } from "@claudeway/core/host";
+import { OWN_PREFIXES } from "@claudeway/core/host";
+import { PluginLoader } from "@claudeway/kernel";
 
 /** The template: a complete package, built and tested with this one. Its names are replaced by the new plugin's. */
 const TEMPLATE = fileURLToPath(new URL("../templates/plugin", import.meta.url));

@@ -8,12 +8,12 @@ import {
 import {
   type BootOptions,
   boot,
-  describeFault,
   explainListening,
   KnownSecrets,
   openLog,
   type RunningGateway,
 } from "@claudeway/core/host";
+import { describeFault } from "@claudeway/kernel";
 import type { Logger } from "pino";
 import { banner } from "./banner.js";
 import { DISTRIBUTION } from "./distribution.js";

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Approvals, Kernel } from "@claudeway/kernel";
 import {
   type Approval,
   type ApprovalFilter,
@@ -18,8 +19,6 @@ import {
   type TurnInfo,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
-import type { Approvals } from "../kernel/capabilities.js";
-import type { Kernel } from "../kernel/kernel.js";
 import { decisionLine } from "./audit-line.js";
 import { alreadyDecided, checkDecision, mayDecide, withAnswers } from "./deciding.js";
 import { Expiry } from "./expiry.js";

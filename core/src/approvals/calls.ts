@@ -1,3 +1,4 @@
+import type { Kernel } from "@claudeway/kernel";
 import type {
   Approval,
   AskedCall,
@@ -10,7 +11,6 @@ import type {
   TurnInfo,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
-import type { Kernel } from "../kernel/kernel.js";
 import type { ApprovalService } from "./approval-service.js";
 import { keyMayDecide } from "./deciding.js";
 import { isSameCall, refusalOf, verdictOf } from "./verdict.js";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Hooks } from "@claudeway/kernel";
 import { isRefusal, messageOf, type ToolCall, type TurnInfo, type Verdict } from "@claudeway/ports";
 import type { Logger } from "pino";
-import type { Hooks } from "../kernel/hooks.js";
 
 /** The message for the model if no plugin answered for a call. */
 const UNDECIDED = "This gateway's rules have no answer for this call, so it was not run.";

@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
+import type { CompletedRequest, Kernel } from "@claudeway/kernel";
 import type { AuditLog } from "@claudeway/ports";
 import { redactTokens } from "../approvals/links.js";
-import type { CompletedRequest } from "../kernel/hooks.js";
-import type { Kernel } from "../kernel/kernel.js";
 import type { ClientAddresses } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { IncomingRequest } from "./incoming.js";

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
+import type { Kernel, RequestHead } from "@claudeway/kernel";
 import { type Caller, clientError, isRefusal } from "@claudeway/ports";
-import type { RequestHead } from "../kernel/hooks.js";
-import type { Kernel } from "../kernel/kernel.js";
 import { bearerOf, type Doorkeeper, UNAUTHENTICATED } from "./auth.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { headOf } from "./request-info.js";

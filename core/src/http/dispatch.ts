@@ -1,13 +1,10 @@
+import { checkCaller, type Kernel, type Mount, type RequestInfo } from "@claudeway/kernel";
 import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
-import { checkCaller } from "../kernel/calling/answers.js";
-import type { RequestInfo } from "../kernel/hooks.js";
-import type { Kernel } from "../kernel/kernel.js";
-import type { Mount } from "../kernel/routes.js";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
 import { requestInfo } from "./request-info.js";
 

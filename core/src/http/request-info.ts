@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { RequestHead, RequestInfo } from "@claudeway/kernel";
 import { redactTokens } from "../approvals/links.js";
-import type { RequestHead, RequestInfo } from "../kernel/hooks.js";
 import { bearerOf } from "./auth.js";
 import { callerOf, type GatewayContext } from "./context.js";
 

@@ -1,13 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Frame } from "@claudeway/ports";
-import { type Caller, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
+import type { CompletedRequest, RequestInfo } from "@claudeway/kernel";
+import { type Caller, type Frame, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
 import { type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
-import type { CompletedRequest, RequestInfo } from "../kernel/hooks.js";
 import type { Tasks } from "../tasks.js";
 import type { Turn } from "../turns/turn.js";
 import { type Authentication, authorizationOf } from "./authentication.js";

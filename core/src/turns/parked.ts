@@ -1,6 +1,6 @@
+import type { Kernel } from "@claudeway/kernel";
 import { GatewayError, type ParkedTurn, type TurnOutcome, type TurnRecord } from "@claudeway/ports";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { Kernel } from "../kernel/kernel.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { NO_USAGE } from "./usage.js";

@@ -1,3 +1,4 @@
+import type { Kernel } from "@claudeway/kernel";
 import type {
   Approval,
   ApprovalMode,
@@ -16,7 +17,6 @@ import type {
 } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { Kernel } from "../kernel/kernel.js";
 import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Approvals } from "@claudeway/core/host";
+import type { Approvals } from "@claudeway/kernel";
 import type { Approval, ApprovalFilter, Decider, Decision } from "@claudeway/ports";
 
 /** Decides like the admin's key. */

@@ -1,6 +1,6 @@
 /** A gateway for tests of plugins: the real gateway with an engine that plays a script. */
 
-export type { AnyPlugin, AnySetup, KernelLimits, MeterLimits, PluginSource } from "@claudeway/core/host";
+export type { AnyPlugin, AnySetup, KernelLimits, MeterLimits, PluginSource } from "@claudeway/kernel";
 export type { ApprovalMode } from "@claudeway/ports";
 export type { Session, SessionStartRequest, SessionTurnRequest, TaskRequest } from "@claudeway/schemas";
 export type { TestApprovals } from "./approvals.js";

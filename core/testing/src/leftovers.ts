@@ -1,6 +1,6 @@
 import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CallWatch, Kernel, PluginServices, TapOwner } from "@claudeway/core/host";
+import type { CallWatch, Kernel, PluginServices, TapOwner } from "@claudeway/kernel";
 
 /** A resource that a plugin opened and that was still open after the plugin was disabled. */
 export interface Leftover {

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { type LoadedConfig, loadConfig } from "@claudeway/config";
-import type { PluginSelection } from "@claudeway/core/host";
-import { PluginLoader, type PluginSource } from "@claudeway/core/host";
+import { PluginLoader, type PluginSelection, type PluginSource } from "@claudeway/kernel";
 import { isObject } from "@claudeway/schemas";
 
 /** A plugin to enable: an object, a name, a package or a path, optionally with its section of the configuration. */

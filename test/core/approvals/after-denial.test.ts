@@ -8,7 +8,7 @@ import {
 } from "@claudeway/testing";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
-import { rejection } from "../kernel/kit.js";
+import { rejection } from "../../kernel/kit.js";
 
 /** Has a person asked about every call; `deciders`: only through these. */
 const asking = definePlugin<{ deciders?: string[] }>({

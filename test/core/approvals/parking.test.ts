@@ -6,6 +6,7 @@ import { TurnStream } from "#core/turns/stream.js";
 import { TurnSlot } from "#core/turns/turn-slot.js";
 import { addUsage } from "#core/turns/usage.js";
 import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { pause } from "../../kernel/kit.js";
 import {
   newFolder,
   newSession,
@@ -16,7 +17,6 @@ import {
   usageOf,
 } from "../../ledger-sqlite/fixture.js";
 import { recount } from "../../ledger-sqlite/recount.js";
-import { pause } from "../kernel/kit.js";
 
 const DAY_ONE = "2026-03-12T23:00:00.000Z";
 const DAY_TWO = "2026-03-13T09:00:00.000Z";

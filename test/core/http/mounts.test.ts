@@ -2,7 +2,7 @@ import { once } from "node:events";
 import Router from "@koa/router";
 import { expect } from "chai";
 import { createTestGateway, type TestGateway } from "#testing/index.js";
-import { deferred, plugin } from "../kernel/kit.js";
+import { deferred, plugin } from "../../kernel/kit.js";
 
 /** A plugin whose routes respond with its name; one of them waits until the plugin is disabled. */
 function mounted(name: string, prefix: `/${string}`, begun = deferred()) {

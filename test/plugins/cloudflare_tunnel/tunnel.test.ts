@@ -3,9 +3,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import tunnel from "@claudeway/plugin-cloudflare-tunnel";
 import { expect } from "chai";
-import type { PluginServices } from "#core/kernel/capabilities.js";
-import { createKernel, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
+import type { PluginServices } from "#kernel/capabilities.js";
 import { eventually } from "../../e2e/poll.js";
+import { createKernel, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
 import { fakeOffers } from "../offers.js";
 import { type Behaviour, SAYS, StandIn } from "./stand-in.js";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { SpawnPlan } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
-import { Kernel } from "#core/kernel/kernel.js";
+import { Kernel } from "#kernel/kernel.js";
 import demo from "#plugins/demo/index.js";
 import { BYPASS, converse, TestFolders, textOf } from "./real-cli.js";
 

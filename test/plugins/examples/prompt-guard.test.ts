@@ -1,7 +1,7 @@
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import plugin from "#plugins/prompt-guard/index.js";
-import { rejection, rejectionMessage } from "../../core/kernel/kit.js";
+import { rejection, rejectionMessage } from "../../kernel/kit.js";
 
 const RULES = [{ pattern: "\\bpassword\\b", reason: "no passwords in prompts" }];
 

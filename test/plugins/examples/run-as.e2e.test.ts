@@ -6,8 +6,8 @@ import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { findClaude } from "#engine-claude/executable.js";
 import plugin from "#plugins/run-as/index.js";
-import { rejectionMessage } from "../../core/kernel/kit.js";
 import { TestGateway } from "../../e2e/gateway.js";
+import { rejectionMessage } from "../../kernel/kit.js";
 import { temporaryFolder } from "../../temporary.js";
 
 const FOLDER = fileURLToPath(new URL("../../../plugins/examples/run-as", import.meta.url));

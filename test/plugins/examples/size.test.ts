@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect } from "chai";
 import { parse } from "smol-toml";
-import { compileConfigSchema } from "#core/kernel/loading/plugin-config.js";
+import { compileConfigSchema } from "#kernel/loading/plugin-config.js";
 import { isObject } from "#schemas/index.js";
 
 const FOLDER = new URL("../../../plugins/examples/", import.meta.url);

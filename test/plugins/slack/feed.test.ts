@@ -1,9 +1,9 @@
 import type { Approval } from "@claudeway/core";
 import slack, { type SlackConfig } from "@claudeway/plugin-slack";
 import { expect } from "chai";
-import type { PluginServices } from "#core/kernel/capabilities.js";
-import { createKernel, pause, rejectionMessage, type TestKernel } from "../../core/kernel/kit.js";
+import type { PluginServices } from "#kernel/capabilities.js";
 import { eventually } from "../../e2e/poll.js";
+import { createKernel, pause, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
 import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
 import { type Payload, SlackServer } from "./slack-server.js";
 

@@ -1,7 +1,7 @@
 import type { Approval } from "@claudeway/core";
 import telegram, { type TelegramConfig } from "@claudeway/plugin-telegram";
-import { createKernel, type TestKernel } from "../../core/kernel/kit.js";
 import { eventually } from "../../e2e/poll.js";
+import { createKernel, type TestKernel } from "../../kernel/kit.js";
 import { approvalOf, fakeOffers } from "../offers.js";
 import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
 import { MemoryApprovals, offersOf, ScriptedTurns } from "./scripted-turns.js";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Approval, Approvals, Decider, Decision, TurnHandle, TurnRunner } from "@claudeway/core";
-import type { PluginServices } from "#core/kernel/capabilities.js";
+import type { PluginServices } from "#kernel/capabilities.js";
 import { outcomeOf } from "../offers.js";
 
 type Response = Awaited<TurnHandle["answer"]>;

@@ -1,7 +1,7 @@
 import telegram from "@claudeway/plugin-telegram";
 import { expect } from "chai";
-import { rejectionMessage } from "../../core/kernel/kit.js";
 import { eventually } from "../../e2e/poll.js";
+import { rejectionMessage } from "../../kernel/kit.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
 
 describe("telegram's setup", () => {

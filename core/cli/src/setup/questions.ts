@@ -1,5 +1,5 @@
 import { readText, splitList } from "@claudeway/config";
-import { compileConfigSchema, type JSONSchema } from "@claudeway/core/host";
+import { compileConfigSchema, type JSONSchema } from "@claudeway/kernel";
 import { messageOf } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
 import type { AnswerCheck, Terminal } from "./terminal.js";

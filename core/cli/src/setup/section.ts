@@ -1,4 +1,4 @@
-import { type AnySetup, type LoadedPlugin, oneLine, type SetupTerminal } from "@claudeway/core/host";
+import { type AnySetup, type LoadedPlugin, oneLine, type SetupTerminal } from "@claudeway/kernel";
 import { messageOf } from "@claudeway/ports";
 import { SetupCancelled } from "./cancelled.js";
 import { interruptible } from "./interrupt.js";

@@ -9,7 +9,7 @@ import {
   type StandaloneCommand,
   type WrittenPlugin,
 } from "@claudeway/config";
-import { type LoadedPlugin, PluginLoader } from "@claudeway/core/host";
+import { type LoadedPlugin, PluginLoader } from "@claudeway/kernel";
 import { SetupCancelled } from "./cancelled.js";
 import { askSection } from "./section.js";
 import type { Terminal } from "./terminal.js";

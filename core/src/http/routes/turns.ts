@@ -1,5 +1,4 @@
-import type { TextMode } from "@claudeway/ports";
-import { GatewayError } from "@claudeway/ports";
+import { GatewayError, type TextMode } from "@claudeway/ports";
 import type { TurnStatus } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { TurnViews } from "../../turns/view.js";

@@ -3,9 +3,9 @@ import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
-import type { PluginStore } from "../plugin-store.js";
 import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks, RequestInfo } from "./hooks.js";
+import type { PluginStore } from "./plugin-store.js";
 
 /** A JSON Schema (2020-12) of an object. */
 export interface JSONSchema {

@@ -2,9 +2,9 @@ import { fileURLToPath } from "node:url";
 import type { SpawnPlan, TurnEvent, TurnInfo, TurnPlan } from "@claudeway/ports";
 import Router from "@koa/router";
 import { pino } from "pino";
-import type { RequestInfo } from "#core/kernel/hooks.js";
-import { Kernel, type KernelOptions } from "#core/kernel/kernel.js";
-import type { Plugin } from "#core/kernel/plugin.js";
+import type { RequestInfo } from "#kernel/hooks.js";
+import { Kernel, type KernelOptions } from "#kernel/kernel.js";
+import type { Plugin } from "#kernel/plugin.js";
 
 /** One line of the log, as an operator would read it. */
 export interface LogLine {
@@ -52,7 +52,7 @@ export function plugin(
 
 /** The folder of a plugin in test/fixtures/plugins. */
 export function fixture(name: string): string {
-  return fileURLToPath(new URL(`../../fixtures/plugins/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../fixtures/plugins/${name}`, import.meta.url));
 }
 
 export function router(): Router {

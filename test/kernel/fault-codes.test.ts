@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
-import { PLUGIN_FAULTS } from "#core/kernel/fault-codes.js";
+import { PLUGIN_FAULTS } from "#kernel/fault-codes.js";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CODE = /\bCW_PLUGIN_[A-Z_]+\b/g;
 
 const inText = (text: string) => new Set(text.match(CODE));
@@ -19,7 +19,7 @@ describe("the codes of plugins' faults", () => {
   const known = Object.keys(PLUGIN_FAULTS);
 
   it("are exactly those that the code uses", () => {
-    const used = new Set(sources(join(ROOT, "core/src")).flatMap((text) => [...inText(text)]));
+    const used = new Set(sources(join(ROOT, "core/kernel/src")).flatMap((text) => [...inText(text)]));
     expect([...used].sort()).to.deep.equal([...known].sort());
   });
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { checkTurnPlan } from "#core/kernel/calling/answers.js";
-import { toPrompt } from "#core/turns/content.js";
+import { checkTurnPlan } from "#kernel/calling/answers.js";
+import { toPrompt } from "#kernel/content.js";
 
 const IMAGE = { type: "image", source: { type: "url", url: "https://example.invalid/x.png" } } as const;
 const TEXT = { type: "text", text: "What is this?" } as const;

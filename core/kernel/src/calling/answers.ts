@@ -10,8 +10,8 @@ import {
   type Verdict,
 } from "@claudeway/ports";
 import { isObject } from "@claudeway/schemas";
-import { isTurnOptions } from "../../turn-options.js";
-import { isContent, withSameText } from "../../turns/content.js";
+import { isContent, withSameText } from "../content.js";
+import { isTurnOptions } from "../option-fields.js";
 
 /*
  * Checks the answers of taps while it is known which plugin answered. Types do not protect plugins in plain JavaScript,

@@ -1,8 +1,8 @@
 import { pathToFileURL } from "node:url";
 import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
-import { PluginError } from "#core/kernel/faults.js";
-import type { Plugin } from "#core/kernel/plugin.js";
+import { PluginError } from "#kernel/faults.js";
+import type { Plugin } from "#kernel/plugin.js";
 import {
   createKernel,
   deferred,

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { PluginError } from "#core/kernel/faults.js";
-import { PluginLoader } from "#core/kernel/loading/loader.js";
+import { PluginError } from "#kernel/faults.js";
+import { PluginLoader } from "#kernel/loading/loader.js";
 import { fixture, plugin, rejection, rejectionMessage } from "./kit.js";
 
 describe("plugin loader", () => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import { PluginError } from "#core/kernel/faults.js";
-import type { PluginSelection } from "#core/kernel/loading/selection.js";
+import { PluginError } from "#kernel/faults.js";
+import type { PluginSelection } from "#kernel/loading/selection.js";
 import { createKernel, fixture, plugin, rejection } from "./kit.js";
 
 const a = plugin("a", () => {});

@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import { PluginError } from "#core/kernel/faults.js";
-import { compileConfigSchema } from "#core/kernel/loading/plugin-config.js";
-import type { JSONSchema } from "#core/kernel/plugin.js";
+import { PluginError } from "#kernel/faults.js";
+import { compileConfigSchema } from "#kernel/loading/plugin-config.js";
+import type { JSONSchema } from "#kernel/plugin.js";
 import { createKernel, fixture, plugin, rejectionMessage } from "./kit.js";
 
 const SCHEMA: JSONSchema = {

@@ -2,7 +2,6 @@ import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { messageOf } from "@claudeway/ports";
-import type { KnownSecrets } from "../../secrets.js";
 import { DeadlineError, inWords, within } from "../calling/deadline.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { PluginError } from "../faults.js";
@@ -34,20 +33,25 @@ export interface LoadedPlugin {
 type PluginOrigin = Pick<LoadedPlugin, "version" | "home" | "importMs">;
 const NOWHERE: PluginOrigin = { version: undefined, home: undefined, importMs: 0 };
 
+/** What must never be shown: the gateway redacts what is added. */
+export interface SecretRegister {
+  add(found: { readonly secrets: readonly string[] }): void;
+}
+
 export interface LoaderOptions {
   /** The directory in which paths and packages are resolved; by default the process's own. */
   readonly cwd?: string;
   /** How long an import may take, in ms; 10 s by default. */
   readonly importMs?: number;
   /** Receives the values of plugin settings that their schemas mark `x-secret`. */
-  readonly secrets?: KnownSecrets | undefined;
+  readonly secrets?: SecretRegister | undefined;
 }
 
 /** Finds plugins by name, package or path, and checks that they have a plugin's shape. */
 export class PluginLoader {
   readonly #places: SearchPlaces;
   readonly #importMs: number;
-  readonly #secrets: KnownSecrets | undefined;
+  readonly #secrets: SecretRegister | undefined;
   readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
 
   constructor({ cwd = process.cwd(), importMs = 10_000, secrets }: LoaderOptions = {}) {

@@ -1,6 +1,6 @@
 import { GatewayError, Refusal } from "@claudeway/ports";
 import { expect } from "chai";
-import { PluginFault } from "#core/kernel/faults.js";
+import { PluginFault } from "#kernel/faults.js";
 import {
   createKernel,
   deferred,

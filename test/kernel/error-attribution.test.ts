@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { placeToBlame } from "#core/kernel/error-attribution.js";
+import { placeToBlame } from "#kernel/error-attribution.js";
 import { createKernel, fixture } from "./kit.js";
 
 const PLACES = ["/gw/plugins/a", "/gw/plugins/ab", "/gw/one.js", "/my dir/p"];
@@ -10,7 +10,7 @@ function withFrames(...frames: string[]): Error {
   });
 }
 
-const CORE_FRAME = `Scope.mount (${new URL("../../../core/dist/kernel/scope.js", import.meta.url).href}:1:2)`;
+const CORE_FRAME = `Scope.mount (${new URL("../../core/kernel/dist/scope.js", import.meta.url).href}:1:2)`;
 const TIMERS = "listOnTimeout (node:internal/timers:581:17)";
 
 describe("the attribution of an uncaught error", () => {
@@ -48,7 +48,7 @@ describe("the attribution of an uncaught error", () => {
   });
 
   it("attributes code of a gateway in a plugin's node_modules to the gateway", () => {
-    const above = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
+    const above = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
     expect(placeToBlame(withFrames(CORE_FRAME), [above], "exception")).to.equal(undefined);
     expect(placeToBlame(withFrames(`f (${above}/index.js:1:1)`), [above], "exception")).to.equal(above);
   });

@@ -1,6 +1,6 @@
 import { Refusal, type SpawnPlan, type TurnPlan } from "@claudeway/ports";
 import { expect } from "chai";
-import { PluginFault } from "#core/kernel/faults.js";
+import { PluginFault } from "#kernel/faults.js";
 import { createTestGateway } from "#testing/index.js";
 import { createKernel, EVENT, PLAN, plugin, rejection, SPAWN, TURN } from "./kit.js";
 

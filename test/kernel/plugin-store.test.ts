@@ -3,7 +3,7 @@ import { definePlugin, type PluginStore } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { temporaryFolder } from "../temporary.js";
-import { rejection } from "./kernel/kit.js";
+import { rejection } from "./kit.js";
 
 /** A plugin that hands its store to the test. */
 function storing(name: string, got: (store: PluginStore) => void) {

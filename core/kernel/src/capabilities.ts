@@ -22,8 +22,8 @@ import type {
   TurnRecord,
 } from "@claudeway/ports";
 import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
-import type { PluginStore } from "../plugin-store.js";
 import type { ListenAddress } from "./hooks.js";
+import type { PluginStore } from "./plugin-store.js";
 
 /** Read access to the sessions of every key. */
 export interface SessionsView {

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { PluginError, PluginFault } from "#core/kernel/faults.js";
+import { PluginError, PluginFault } from "#kernel/faults.js";
 import {
   createKernel,
   EVENT,

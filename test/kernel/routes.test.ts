@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { checkPrefix, type Mount, RouteTable } from "#core/kernel/routes.js";
+import { checkPrefix, type Mount, RouteTable } from "#kernel/routes.js";
 import { createKernel, plugin, rejectionMessage, router } from "./kit.js";
 
 function mount(prefix: string): Mount {

@@ -1,7 +1,6 @@
 import { messageOf } from "@claudeway/ports";
 import { nearest } from "@claudeway/schemas";
 import type { Logger } from "pino";
-import type { KnownSecrets } from "../secrets.js";
 import { inWords, within } from "./calling/deadline.js";
 import type { CallWatch } from "./calling/guard.js";
 import { Meter } from "./calling/meter.js";
@@ -11,7 +10,7 @@ import { placeToBlame, type Uncaught } from "./error-attribution.js";
 import { PluginError } from "./faults.js";
 import type { Hooks } from "./hooks.js";
 import type { KernelLimits } from "./instance.js";
-import { PluginLoader, type PluginSource } from "./loading/loader.js";
+import { PluginLoader, type PluginSource, type SecretRegister } from "./loading/loader.js";
 import type { PluginSection } from "./loading/plugin-config.js";
 import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./loading/selection.js";
 import { PluginRegistry } from "./plugin-registry.js";
@@ -38,7 +37,7 @@ export interface KernelOptions {
   readonly limits?: Partial<KernelLimits>;
   readonly watch?: CallWatch;
   /** Receives the values of plugin settings that their schemas mark `x-secret`. */
-  readonly secrets?: KnownSecrets;
+  readonly secrets?: SecretRegister;
 }
 
 /** The arguments of each observer hook. */

@@ -1,0 +1,72 @@
+/** Plugins: what they may do (hooks, capabilities, scope), and how they are found, started, called and ended. */
+
+export { checkCaller } from "./calling/answers.js";
+export { inWords } from "./calling/deadline.js";
+export type { CallWatch, TapOwner } from "./calling/guard.js";
+export type { MeterLimits } from "./calling/meter.js";
+export type {
+  ApprovalDesk,
+  Approvals,
+  Capabilities,
+  GatewayControl,
+  GatewayPaths,
+  LedgerView,
+  Load,
+  NewSessionRequest,
+  PluginServices,
+  PluginStatus,
+  PluginTaskRequest,
+  PromptRequest,
+  ReloadReport,
+  SessionsView,
+  TurnHandle,
+  TurnRunner,
+} from "./capabilities.js";
+export { toPrompt } from "./content.js";
+export { describeFault, oneLine } from "./faults.js";
+export type {
+  CompletedRequest,
+  Credentials,
+  HookName,
+  Hooks,
+  ListenAddress,
+  RequestHead,
+  RequestInfo,
+  SessionInfo,
+  WorkdirRequest,
+} from "./hooks.js";
+export type { KernelLimits } from "./instance.js";
+export { Kernel, type KernelOptions } from "./kernel.js";
+export { type LoadedPlugin, PluginLoader, type PluginSource } from "./loading/loader.js";
+export { compileConfigSchema } from "./loading/plugin-config.js";
+export type { CheckedPlugin, PluginSelection } from "./loading/selection.js";
+export { fieldOf, fieldsOf, type OptionChanges, type OptionFields, optionsOf } from "./option-fields.js";
+export {
+  type Answer,
+  type AnyPlugin,
+  type AnySetup,
+  definePlugin,
+  type JSONSchema,
+  type MountOptions,
+  type Need,
+  type PathsObject,
+  type Plugin,
+  type PluginScope,
+  type PluginSetup,
+  type RouteContext,
+  type RouteState,
+  type Scope,
+  type ScopedHook,
+  type ScopedHooks,
+  type SetupTerminal,
+} from "./plugin.js";
+export {
+  openPluginStore,
+  type PluginStore,
+  type StoreChange,
+  type StoreEntry,
+  type StoreListOptions,
+  type StorePage,
+  type StoreSetOptions,
+} from "./plugin-store.js";
+export type { Mount } from "./routes.js";
