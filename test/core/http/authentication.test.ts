@@ -8,7 +8,7 @@ import { Doorkeeper, Keyring } from "#core/http/auth.js";
 import { type Access, Authentication, authenticate, authorizationOf } from "#core/http/authentication.js";
 import { callerOf } from "#core/http/context.js";
 import { GuessThrottle } from "#core/http/guesses.js";
-import { Kernel } from "#core/kernel/kernel.js";
+import { Kernel } from "#kernel/kernel.js";
 import { answering, type Served, serve } from "./kit.js";
 
 const BADGE: Caller = { keyId: "badge-holder", admin: false };
