@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel → ports; plugins → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel, workdirs → ports; plugins → the author's API.
 const RULES = [
+  { room: /^core\/workdirs\/src\//, forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/ },
   { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
   { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {

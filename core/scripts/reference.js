@@ -12,8 +12,14 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
 const PORTS = join(ROOT, "core/ports/dist");
 const KERNEL = join(ROOT, "core/kernel/dist");
+const WORKDIRS = join(ROOT, "core/workdirs/dist");
 const TESTING = join(ROOT, "core/testing/dist");
-const FOLDERS = { "@claudeway/ports": PORTS, "@claudeway/kernel": KERNEL, "@claudeway/core": DIST };
+const FOLDERS = {
+  "@claudeway/ports": PORTS,
+  "@claudeway/kernel": KERNEL,
+  "@claudeway/workdirs": WORKDIRS,
+  "@claudeway/core": DIST,
+};
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
 const FOLDER = join(ROOT, "docs/reference");
 
@@ -30,13 +36,14 @@ const CHAPTERS = {
   "ports/approvals": ["approvals", "Approvals"],
   "approvals/describe": ["describe-call", "Showing calls to people"],
   "approvals/shown": ["invisible-characters", "Invisible characters"],
-  "files/run-files": ["run-files", "Files that tools run"],
-  "repositories/commands": ["git-commands", "Commands that run git"],
+  "workdirs/files/run-files": ["run-files", "Files that tools run"],
+  "workdirs/repositories/commands": ["git-commands", "Commands that run git"],
   "ports/errors": ["refusals", "Refusals"],
   "http/pages": ["pages", "Pages and their files"],
   "ports/ledger": ["ledger", "Sessions, turns and cost"],
   "ports/engine": ["engine", "Claude's processes"],
   "ports/conversations": ["conversations", "Transcripts of conversations"],
+  "ports/workdirs": ["workdirs", "Working directories"],
   "ports/page": ["paging", "Pages of lists"],
   "generated/types": ["messages", "Messages of clients and the audit log"],
 };

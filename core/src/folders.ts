@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import type { WorkdirOptions } from "@claudeway/workdirs";
 import { claudeFolder } from "./child-environment.js";
 import { makeFolder } from "./make-folder.js";
-import type { WorkdirOptions } from "./workdirs.js";
 
 /** A folder that must exist. */
 export interface NamedFolder {

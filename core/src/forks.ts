@@ -9,12 +9,10 @@ import {
   type SessionRecord,
 } from "@claudeway/ports";
 import type { SessionForked } from "@claudeway/schemas";
-import { copyFolder } from "./files/copy-folder.js";
-import { fileError } from "./files/file-errors.js";
+import { copyFolder, fileError, type Workdirs } from "@claudeway/workdirs";
 import type { SessionHistory } from "./history.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { RunningTurns } from "./turns/running.js";
-import type { Workdirs } from "./workdirs.js";
 
 export interface ForkParts {
   readonly engine: Pick<Engine, "conversations">;

@@ -9,12 +9,12 @@ import {
   messageOf,
   type SpawnPlan,
 } from "@claudeway/ports";
+import { SessionFiles, TransferSlots, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
-import { SessionFiles } from "./files/session-files.js";
 import { SessionForks } from "./forks.js";
 import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
@@ -46,7 +46,6 @@ import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
-import { TransferSlots } from "./http/transfer-slots.js";
 import { TaskSockets } from "./http/websocket.js";
 import { LedgerWatch } from "./ledger-watch.js";
 import { ModelCatalogue } from "./models.js";
@@ -61,7 +60,6 @@ import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
 import { SessionEvents } from "./turns/session-events.js";
 import { TurnViews } from "./turns/view.js";
-import { type WorkdirOptions, Workdirs } from "./workdirs.js";
 
 export interface GatewayOptions {
   readonly version: string;

@@ -45,7 +45,6 @@ export {
   type StoreSetOptions,
   type TurnHandle,
   type TurnRunner,
-  type WorkdirRequest,
 } from "@claudeway/kernel";
 export {
   type Approval,
@@ -101,6 +100,7 @@ export {
   type TurnUsage,
   type UnreportedMessage,
   type Verdict,
+  type WorkdirRequest,
 } from "@claudeway/ports";
 export type {
   Agent,
@@ -120,8 +120,7 @@ export type {
   Tokens,
   TurnResponse,
 } from "@claudeway/schemas";
+export { mayRunRepositoryCode, runNamesIn } from "@claudeway/workdirs";
 export { describeCall } from "./approvals/describe.js";
 export { spellHidden } from "./approvals/shown.js";
-export { runNamesIn } from "./files/run-files.js";
 export { type Pages, pageRouter } from "./http/pages.js";
-export { mayRunRepositoryCode } from "./repositories/commands.js";

@@ -21,6 +21,7 @@ import type {
   SessionTurnRequest,
   SessionUpdateRequest,
 } from "@claudeway/schemas";
+import type { Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import type { SessionForks } from "./forks.js";
@@ -33,7 +34,6 @@ import type { RunningTurns } from "./turns/running.js";
 import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
 import { NO_USAGE } from "./turns/usage.js";
-import type { Workdirs } from "./workdirs.js";
 
 /** A page of a list, and what its sessions must have in common. */
 export interface SessionListQuery extends PageQuery {

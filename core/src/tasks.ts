@@ -1,11 +1,11 @@
 import { toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
+import type { Workdirs } from "@claudeway/workdirs";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
-import type { Workdirs } from "./workdirs.js";
 
 /** One-shot tasks: a prompt, a response, and a session that is kept only for approvals. */
 export class Tasks {

@@ -2,8 +2,8 @@ import type { KeyLimits } from "@claudeway/config";
 import { fieldOf, type OptionChanges, type OptionFields, optionsOf } from "@claudeway/kernel";
 import { type ApprovalMode, GatewayError, type TurnOptions } from "@claudeway/ports";
 import type { Agents } from "@claudeway/schemas";
+import type { Workdirs } from "@claudeway/workdirs";
 import { checkedSchema } from "./turns/output-check.js";
-import type { Workdirs } from "./workdirs.js";
 
 /** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
 export type WideningField = "mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs";

@@ -33,7 +33,6 @@ export type {
   RequestHead,
   RequestInfo,
   SessionInfo,
-  WorkdirRequest,
 } from "./hooks.js";
 export type { KernelLimits } from "./instance.js";
 export { Kernel, type KernelOptions } from "./kernel.js";

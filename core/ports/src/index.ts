@@ -14,3 +14,4 @@ export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./plugin-store.js";
 export type * from "./turns.js";
+export type * from "./workdirs.js";

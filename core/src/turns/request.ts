@@ -15,9 +15,9 @@ import type {
   TurnPlan,
   TurnUsage,
 } from "@claudeway/ports";
+import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { Workdirs } from "../workdirs.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
 

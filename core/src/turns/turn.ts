@@ -15,11 +15,9 @@ import {
   type TurnUsage,
   type UnaskedCall,
 } from "@claudeway/ports";
+import { readsOthersFolder, runsRepositoryCode, withFiles } from "@claudeway/workdirs";
 import { TurnCalls } from "../approvals/calls.js";
-import { runsRepositoryCode } from "../repositories/commands.js";
 import { narrowed } from "../turn-options.js";
-import { readsOthersFolder } from "../unasked-reads.js";
-import { withFiles } from "./attached-files.js";
 import { BudgetWatch } from "./budget.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";

@@ -1,8 +1,8 @@
 import { linkSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
-import { RUN_FILES } from "#core/files/run-files.js";
 import type { RuleConfig } from "#plugins/approval/rules/index.js";
+import { RUN_FILES } from "#workdirs/files/run-files.js";
 import { Folders, MINE, OTHER, verdictOf } from "./folders.js";
 
 describe("approval: ways around", () => {

@@ -1,13 +1,15 @@
-import type { Caller, Refusal, SpawnPlan, ToolCall, TurnInfo, TurnPlan, Verdict } from "@claudeway/ports";
+import type {
+  Caller,
+  Refusal,
+  SpawnPlan,
+  ToolCall,
+  TurnInfo,
+  TurnPlan,
+  Verdict,
+  WorkdirRequest,
+} from "@claudeway/ports";
 import type { TapSite } from "../faults.js";
-import {
-  createHooks,
-  type HookName,
-  type Hooks,
-  type RequestHead,
-  type RequestInfo,
-  type WorkdirRequest,
-} from "../hooks.js";
+import { createHooks, type HookName, type Hooks, type RequestHead, type RequestInfo } from "../hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";
 import {
   type AnswerCheck,

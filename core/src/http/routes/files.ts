@@ -1,15 +1,20 @@
 import { GatewayError } from "@claudeway/ports";
 import type { FileDeleted } from "@claudeway/schemas";
+import {
+  type ByteRange,
+  fileStream,
+  namesOf,
+  type OpenFile,
+  rangeOf,
+  receiveFile,
+  type SessionFiles,
+  type TransferSlots,
+} from "@claudeway/workdirs";
 import type Router from "@koa/router";
-import { namesOf } from "../../files/file-path.js";
-import type { OpenFile, SessionFiles } from "../../files/session-files.js";
 import type { Sessions } from "../../sessions.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
-import { fileStream, receiveFile } from "../file-body.js";
 import { isId } from "../ids.js";
 import { pageOf } from "../query.js";
-import { type ByteRange, rangeOf } from "../range.js";
-import type { TransferSlots } from "../transfer-slots.js";
 
 const ROUTE = /^\/session\/([^/]+)\/files(\/.*)?$/i;
 

@@ -1,10 +1,9 @@
 import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { mkdir, realpath, rm, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
-import type { WorkdirRequest } from "@claudeway/kernel";
-import { GatewayError, type SessionRecord } from "@claudeway/ports";
+import { GatewayError, type SessionRecord, type WorkdirRequest } from "@claudeway/ports";
+import { matchesFolderPattern } from "./folder-patterns.js";
 import { isWithin, locate } from "./located.js";
-import { matchesFolderPattern } from "./workdir-patterns.js";
 
 /** A folder that no workdir may be, contain or be inside. */
 export interface GuardedFolder {

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { type WorkdirOptions, Workdirs } from "#core/workdirs.js";
+import { type WorkdirOptions, Workdirs } from "#workdirs/workdirs.js";
 
 describe("Workdirs", () => {
   let dir: string;

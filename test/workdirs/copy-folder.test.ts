@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { GatewayError } from "@claudeway/ports";
 import { expect } from "chai";
-import { copyFolder } from "#core/files/copy-folder.js";
+import { copyFolder } from "#workdirs/files/copy-folder.js";
 import { SWAPPER } from "./swapper.js";
 
 const LARGE = 1024 * 1024;

@@ -18,9 +18,9 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { GatewayError, type SessionRecord } from "@claudeway/ports";
 import { expect } from "chai";
-import { SessionFiles } from "#core/files/session-files.js";
-import { fileStream } from "#core/http/file-body.js";
-import { newSession } from "../../ledger-sqlite/fixture.js";
+import { fileStream } from "#workdirs/files/file-body.js";
+import { SessionFiles } from "#workdirs/files/session-files.js";
+import { newSession } from "../ledger-sqlite/fixture.js";
 import { SWAPPER } from "./swapper.js";
 
 const UNBOUND = { serves: async () => true, ownerOf: async () => undefined };

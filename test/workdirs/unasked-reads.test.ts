@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { readsOthersFolder } from "#core/unasked-reads.js";
-import { Workdirs } from "#core/workdirs.js";
+import { readsOthersFolder } from "#workdirs/unasked-reads.js";
+import { Workdirs } from "#workdirs/workdirs.js";
 
 const OTHER = "22222222-2222-4222-8222-222222222222";
 const OWN = "11111111-1111-4111-8111-111111111111";

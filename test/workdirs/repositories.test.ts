@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mayRunRepositoryCode } from "@claudeway/core";
 import { expect } from "chai";
-import { isHarmlessConfig } from "#core/repositories/git-config.js";
-import { submodulesIn } from "#core/repositories/git-index.js";
 import { withGuardedGit } from "#engine-claude/git-environment.js";
+import { isHarmlessConfig } from "#workdirs/repositories/git-config.js";
+import { submodulesIn } from "#workdirs/repositories/git-index.js";
 
 const HOSTILE_CONFIGS: readonly string[] = [
   "[core]\n\tfsmonitor = ./x",

@@ -1,6 +1,6 @@
 import { GatewayError } from "@claudeway/ports";
 import { expect } from "chai";
-import { rangeOf } from "#core/http/range.js";
+import { rangeOf } from "#workdirs/files/range.js";
 
 describe("a range of bytes", () => {
   const cases: readonly (readonly [string, number, string])[] = [

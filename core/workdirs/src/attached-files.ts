@@ -3,8 +3,8 @@ import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { GatewayError } from "@claudeway/ports";
 import type { ContentBlock } from "@claudeway/schemas";
-import { isWithin, locate } from "../located.js";
-import type { Workdirs } from "../workdirs.js";
+import { isWithin, locate } from "./located.js";
+import type { Workdirs } from "./workdirs.js";
 
 /** Bytes of one attached file. */
 const MAX_FILE_BYTES = 10 * 1024 * 1024;

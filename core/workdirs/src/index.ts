@@ -1,0 +1,13 @@
+/** The folders that Claude works in: who may use which, their files, and what tools and git run there by themselves. */
+export { withFiles } from "./attached-files.js";
+export { copyFolder } from "./files/copy-folder.js";
+export { fileStream, receiveFile } from "./files/file-body.js";
+export { fileError } from "./files/file-errors.js";
+export { namesOf } from "./files/file-path.js";
+export { type ByteRange, rangeOf } from "./files/range.js";
+export { runNamesIn } from "./files/run-files.js";
+export { type OpenFile, SessionFiles } from "./files/session-files.js";
+export { TransferSlots } from "./files/transfer-slots.js";
+export { mayRunRepositoryCode, runsRepositoryCode } from "./repositories/commands.js";
+export { readsOthersFolder } from "./unasked-reads.js";
+export { type WorkdirOptions, Workdirs } from "./workdirs.js";
