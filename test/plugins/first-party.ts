@@ -1,7 +1,9 @@
+import { rmSync } from "node:fs";
 import type { TestGateway } from "@claudeway/testing";
 import { eventually } from "../e2e/poll.js";
 import { pluginNames } from "../packaging/packed.js";
 import { SAYS, StandIn } from "./cloudflare_tunnel/stand-in.js";
+import { GitHost } from "./repos/git-host.js";
 import { SlackServer } from "./slack/slack-server.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./telegram/bot-api.js";
 
@@ -46,6 +48,23 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
     },
   }),
   demo: () => ({ use: (gateway) => gateway.turn("hello") }),
+  repos: async () => {
+    const host = await GitHost.start();
+    host.create("acme/tool", { "a.txt": "1" });
+    return {
+      section: { repos_dir: `${host.root}-repos`, hosts: [host.host], schemes: ["http"] },
+      use: async (gateway) => {
+        await good(gateway, "/repos/sync", { url: host.url("acme/tool") });
+        await good(gateway, "/repos");
+        const task = await gateway.fetch("/task", { body: { prompt: "hello", workdir: "repo:acme/tool" } });
+        if (!task.ok) throw new Error(await task.text());
+      },
+      end: async () => {
+        await host.close();
+        rmSync(`${host.root}-repos`, { recursive: true, force: true });
+      },
+    };
+  },
   slack: async () => {
     const server = await SlackServer.start();
     return {
@@ -92,8 +111,8 @@ export async function trialOf(name: string): Promise<Trial> {
   return trial();
 }
 
-async function good(gateway: TestGateway, path: string): Promise<void> {
-  const response = await gateway.fetch(path);
+async function good(gateway: TestGateway, path: string, body?: object): Promise<void> {
+  const response = await gateway.fetch(path, body && { body });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
 }

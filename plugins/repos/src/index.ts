@@ -1,0 +1,66 @@
+import { mkdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import type { ReposConfig } from "./config.js";
+import { type Git, gitWith } from "./git.js";
+import { Logins } from "./login.js";
+import { RepoRecords } from "./records.js";
+import { REPO_PATHS, repoRoutes } from "./routes.js";
+import { Syncs } from "./syncs.js";
+import { RepoWorkdirs } from "./workdirs.js";
+
+export default definePlugin<ReposConfig, "control">({
+  name: "repos",
+  apiVersion: 1,
+  configSchema,
+  needs: ["control"],
+  // Two instances would fetch into one repository at once.
+  exclusive: true,
+  async apply(kernel, config) {
+    const { control, log, signal } = kernel;
+    const reposDir = folderOf(process.env["REPOS_DIR"] || config.repos_dir);
+    const home = join(kernel.storage, "home");
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    const git = gitWith({ home, mark: kernel.childMark });
+    await refuseOldGit(git, signal);
+    const records = await RepoRecords.open(join(kernel.storage, "repositories"));
+    const syncs = new Syncs({
+      config,
+      reposDir,
+      records,
+      logins: new Logins(config.credentials, home),
+      git,
+      log,
+      signal,
+    });
+    await syncs.checkouts.sweep();
+    const workdirs = new RepoWorkdirs({ records, syncs, reposDir, base: control.paths.workdirs, signal });
+    await workdirs.sweep();
+    kernel.onDispose(() => syncs.idle());
+    kernel.mount("/repos", repoRoutes({ config, reposDir, records, syncs }), { openapi: REPO_PATHS });
+    kernel.hooks.workdir.tapPromise("repositories", (request) => workdirs.folderFor(request));
+    kernel.hooks.afterExecute.tapPromise("remove checkouts of tasks", async (turn, { response }) => {
+      // A denied call may still be approved: it needs the files.
+      if (turn.kind !== "task" || (response.permission_denials ?? []).length > 0) return;
+      const session = await kernel.sessions.get(turn.sessionId);
+      if (session?.ownsWorkdir === true) await workdirs.removeOfTask(session.workdir, turn.sessionId);
+    });
+  },
+});
+
+/** A path of the configuration: absolute, below the home folder (`~/…`), or relative to the current directory. */
+function folderOf(path: string): string {
+  return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
+}
+
+/** The first version that reads settings from variables. */
+const OLDEST = [2, 31] as const;
+
+async function refuseOldGit(git: Git, signal: AbortSignal): Promise<void> {
+  const said = await git({ args: ["version"], signal });
+  const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(said) ?? []).map(Number);
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  throw new Error(`git must be version ${OLDEST.join(".")} or newer, got ${said.trim()}`);
+}

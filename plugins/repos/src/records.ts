@@ -1,0 +1,89 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A branch at a commit. */
+export interface Head {
+  readonly branch: string;
+  readonly commit: string;
+}
+
+/** A repository of one key, as it was last synced. */
+export interface RepoRecord extends Head {
+  /** `host/owner/name`. */
+  readonly name: string;
+  readonly keyId: string;
+  readonly url: string;
+  /** The folder with its files. */
+  readonly path: string;
+  /** ISO 8601, UTC. */
+  readonly syncedAt: string;
+  /** Set while the files are being changed to another commit: a sync that was killed is finished by the next one. */
+  readonly updating?: Head;
+}
+
+/**
+ * What is known of each key's repositories: a file and a bare repository for each, in the plugin's own folder. Claude
+ * has no access to it, so that neither can be forged by what runs in a checkout.
+ */
+export class RepoRecords {
+  readonly #known = new Map<string, RepoRecord>();
+
+  private constructor(private readonly folder: string) {}
+
+  static async open(folder: string): Promise<RepoRecords> {
+    const records = new RepoRecords(folder);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const entry of await readdir(folder)) await records.#load(entry);
+    return records;
+  }
+
+  /** Those of a key, or of all, by name. */
+  list(keyId?: string): RepoRecord[] {
+    const mine = [...this.#known.values()].filter((record) => keyId === undefined || record.keyId === keyId);
+    return mine.sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  get(keyId: string, name: string): RepoRecord | undefined {
+    return this.#known.get(idOf(keyId, name));
+  }
+
+  /** The bare repository that is fetched into. It may not exist yet. */
+  mirrorOf(keyId: string, name: string): string {
+    return join(this.folder, idOf(keyId, name), "mirror.git");
+  }
+
+  async save(record: RepoRecord): Promise<void> {
+    const id = idOf(record.keyId, record.name);
+    const file = join(this.folder, id, "record.json");
+    const partial = `${file}.${randomUUID()}`;
+    await writeFile(partial, JSON.stringify(record), { mode: 0o600 });
+    await rename(partial, file);
+    this.#known.set(id, record);
+  }
+
+  async remove(keyId: string, name: string): Promise<void> {
+    const id = idOf(keyId, name);
+    this.#known.delete(id);
+    await rm(join(this.folder, id), { recursive: true, force: true });
+  }
+
+  /** A folder without a readable record is what a sync left that was killed: it goes. */
+  async #load(id: string): Promise<void> {
+    const folder = join(this.folder, id);
+    try {
+      const record: RepoRecord = JSON.parse(await readFile(join(folder, "record.json"), "utf8"));
+      if (idOf(record.keyId, record.name) === id) {
+        this.#known.set(id, record);
+        return;
+      }
+    } catch {
+      // As if it had never been.
+    }
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function idOf(keyId: string, name: string): string {
+  return createHash("sha256").update(`${keyId}\n${name}`).digest("hex").slice(0, 32);
+}

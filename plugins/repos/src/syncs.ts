@@ -1,0 +1,180 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type PluginScope, Refusal } from "@claudeway/core";
+import { Checkouts, type Source } from "./checkout.js";
+import type { ReposConfig } from "./config.js";
+import { type Git, GitError } from "./git.js";
+import type { Logins } from "./login.js";
+import { Mirror } from "./mirror.js";
+import type { Head, RepoRecord, RepoRecords } from "./records.js";
+import type { Remote } from "./remote.js";
+import { Turnstile } from "./turnstile.js";
+
+export interface Synced extends Head {
+  readonly path: string;
+  readonly status: "cloned" | "updated";
+}
+
+export interface SyncParts {
+  readonly config: ReposConfig;
+  /** Absolute. */
+  readonly reposDir: string;
+  readonly records: RepoRecords;
+  readonly logins: Logins;
+  readonly git: Git;
+  readonly log: Pick<PluginScope["log"], "info">;
+  /** Aborted when the plugin is disabled. */
+  readonly signal: AbortSignal;
+}
+
+/** Syncs that wait for their place. */
+const MAX_WAITING = 50;
+const BYTES_PER_MB = 1024 * 1024;
+
+/** Clones and updates each key's repositories. */
+export class Syncs {
+  readonly checkouts: Checkouts;
+  /** Syncs that run or wait, by key, repository and branch: a second request for the same joins the first. */
+  readonly #joined = new Map<string, Promise<Synced>>();
+  /** The last operation on each repository: they run one at a time. */
+  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #places: Turnstile;
+
+  constructor(private readonly parts: SyncParts) {
+    this.checkouts = new Checkouts(parts.git, join(parts.reposDir, ".staging"));
+    this.#places = new Turnstile(parts.config.max_syncs, MAX_WAITING);
+  }
+
+  /** Clones the repository for the key, or updates it. Rejects with a Refusal. */
+  async sync(keyId: string, remote: Remote, branch: string | undefined): Promise<Synced> {
+    const what = JSON.stringify([keyId, remote.url, branch ?? null]);
+    const running = this.#joined.get(what);
+    if (running !== undefined) return running;
+    const sync = this.#limited(keyId, remote, branch).finally(() => this.#joined.delete(what));
+    this.#joined.set(what, sync);
+    return sync;
+  }
+
+  /** Removes a repository with its files. False: the key has none of this name. */
+  async remove(keyId: string, name: string): Promise<boolean> {
+    return this.#alone(keyId, name, async () => {
+      const record = this.parts.records.get(keyId, name);
+      if (record === undefined) return false;
+      await this.checkouts.remove(record.path);
+      await this.parts.records.remove(keyId, name);
+      this.parts.log.info({ key_id: keyId, repository: name }, "a repository was removed");
+      return true;
+    });
+  }
+
+  /** Waits until the operations that run have ended. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#last.values());
+  }
+
+  mirrorOf(record: Pick<RepoRecord, "keyId" | "name">): Mirror {
+    const { records, git, config } = this.parts;
+    const limits = { depth: config.depth, maxBytes: config.max_mb * BYTES_PER_MB };
+    return new Mirror(records.mirrorOf(record.keyId, record.name), git, limits);
+  }
+
+  async #limited(keyId: string, remote: Remote, branch: string | undefined): Promise<Synced> {
+    this.#refuseName(keyId, remote.name);
+    const leave = await this.#places.enter();
+    if (leave === undefined)
+      throw new Refusal(429, "too many repositories are being synced", { retryAfterSecs: 10 });
+    const { signal: off, config } = this.parts;
+    const timeout = AbortSignal.timeout(config.timeout_secs * 1000);
+    const signal = AbortSignal.any([off, timeout]);
+    try {
+      return await this.#alone(keyId, remote.name, () => this.#sync(keyId, remote, branch, signal));
+    } catch (error) {
+      throw this.#refusalOf(error, timeout.aborted);
+    } finally {
+      leave();
+    }
+  }
+
+  #refusalOf(error: unknown, timedOut: boolean): unknown {
+    if (!(error instanceof GitError)) return error;
+    const { timeout_secs, max_mb } = this.parts.config;
+    if (timedOut) return new Refusal(408, `the sync did not finish within ${timeout_secs} s`);
+    if (error.end === "limit") return new Refusal(413, `the repository must have at most ${max_mb} MB`);
+    if (error.end === "stopped") return new Refusal(409, "the sync was stopped: the plugin was disabled");
+    return new Refusal(400, `git could not sync the repository: ${error.reason}`);
+  }
+
+  async #sync(
+    keyId: string,
+    remote: Remote,
+    branch: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Synced> {
+    const { records, logins, log } = this.parts;
+    this.#refuseName(keyId, remote.name);
+    const mirror = this.mirrorOf({ keyId, name: remote.name });
+    const known = records.get(keyId, remote.name);
+    await mkdir(this.parts.reposDir, { recursive: true, mode: 0o700 });
+    const head = await mirror.fetch(remote, branch ?? known?.branch, logins.of(keyId, remote), signal);
+    const path = join(this.parts.reposDir, keyId, remote.name);
+    const source = { ...head, mirror: mirror.folder, url: remote.url };
+    const status = (await this.#isThere(known)) ? "updated" : "cloned";
+    const record = {
+      ...head,
+      name: remote.name,
+      keyId,
+      url: remote.url,
+      path,
+      syncedAt: new Date().toISOString(),
+    };
+    if (known !== undefined && status === "updated") await this.#update(known, record, source, signal);
+    else await this.checkouts.create(path, source, signal);
+    await records.save(record);
+    log.info({ key_id: keyId, repository: remote.name, ...head }, `a repository was ${status}`);
+    return { path, status, ...head };
+  }
+
+  async #isThere(known: RepoRecord | undefined): Promise<boolean> {
+    return known !== undefined && (await this.checkouts.isThere(known.path));
+  }
+
+  async #update(known: RepoRecord, record: RepoRecord, source: Source, signal: AbortSignal): Promise<void> {
+    const { updating, path, commit, branch } = known;
+    const isSame = commit === source.commit && branch === source.branch;
+    if (updating === undefined && isSame) return;
+    // After an update that was killed, changed files are its own.
+    if (updating === undefined) await this.checkouts.refuseLosses(path, known, source, signal);
+    const { commit: to, branch: at } = source;
+    await this.parts.records.save({ ...known, updating: { commit: to, branch: at } });
+    await this.checkouts.update(record.path, known, source, signal);
+  }
+
+  /** Throws a Refusal where the key has too many repositories, or one whose folder would contain this one's. */
+  #refuseName(keyId: string, name: string): void {
+    const { records, config } = this.parts;
+    const mine = records.list(keyId);
+    if (mine.some((one) => one.name === name)) return;
+    if (mine.length >= config.max_repos) {
+      throw new Refusal(409, `this key must have at most ${config.max_repos} repositories; delete one first`);
+    }
+    const other = mine.find((one) => one.name.startsWith(`${name}/`) || name.startsWith(`${one.name}/`));
+    if (other !== undefined)
+      throw new Refusal(
+        409,
+        `the repository must not be inside another one, got ${name} beside ${other.name}`,
+      );
+  }
+
+  /** Runs an operation on a repository after those that began before. */
+  async #alone<T>(keyId: string, name: string, run: () => Promise<T>): Promise<T> {
+    const id = `${keyId}\n${name}`;
+    const earlier = this.#last.get(id) ?? Promise.resolve();
+    const now = earlier.then(run, run);
+    this.#last.set(id, now);
+    try {
+      return await now;
+    } finally {
+      if (this.#last.get(id) === now) this.#last.delete(id);
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { readdir, realpath, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import { Refusal, type WorkdirRequest } from "@claudeway/core";
+import { GitError } from "./git.js";
+import type { RepoRecord, RepoRecords } from "./records.js";
+import { isBranch, shown } from "./remote.js";
+import type { Syncs } from "./syncs.js";
+
+export interface WorkdirParts {
+  readonly records: RepoRecords;
+  readonly syncs: Syncs;
+  /** Absolute. */
+  readonly reposDir: string;
+  /** The base folder of the workdirs, absolute. */
+  readonly base: string;
+  readonly signal: AbortSignal;
+}
+
+const PREFIX = "repo:";
+/** The gateway gives a tap ten seconds. */
+const CHECKOUT_MS = 9000;
+/** Checkouts that are being made for sessions are in the base folder, under names with this prefix. */
+const PARTIAL = ".repo-";
+
+/** The folders of repositories that requests name: a checkout for each session, and no other key's repositories. */
+export class RepoWorkdirs {
+  constructor(private readonly parts: WorkdirParts) {}
+
+  /** Removes what a gateway left that was killed while it made checkouts. */
+  async sweep(): Promise<void> {
+    const entries = await readdir(this.parts.base).catch(() => []);
+    for (const entry of entries.filter((name) => name.startsWith(PARTIAL)))
+      await rm(join(this.parts.base, entry), { recursive: true, force: true });
+  }
+
+  /** The tap: the folder for `repo:owner/name@branch`; undefined for a path. Throws a Refusal. */
+  async folderFor(request: WorkdirRequest): Promise<string | undefined> {
+    const { name, field, keyId, ownFolder } = request;
+    if (!name.startsWith(PREFIX)) {
+      await this.#refuseOthers(request);
+      return undefined;
+    }
+    if (ownFolder === undefined) throw new Refusal(400, `${field} must be a path, got ${shown(name)}`);
+    const { repository, branch } = this.#found(request);
+    const signal = AbortSignal.any([this.parts.signal, AbortSignal.timeout(CHECKOUT_MS)]);
+    try {
+      const mirror = this.parts.syncs.mirrorOf(repository);
+      const commit = await mirror.commitOf(branch, signal);
+      if (commit === undefined) {
+        throw new Refusal(
+          400,
+          `${field} must name a branch that was synced, got ${shown(name)}; sync it first`,
+        );
+      }
+      const source = { branch, commit, mirror: mirror.folder, url: repository.url };
+      const beside = join(dirname(ownFolder), PARTIAL + basename(ownFolder));
+      await this.parts.syncs.checkouts.create(ownFolder, source, signal, beside);
+      return ownFolder;
+    } catch (error) {
+      if (!(error instanceof GitError)) throw error;
+      const why = error.end === "stopped" ? `within ${CHECKOUT_MS / 1000} s` : `(${error.reason})`;
+      throw new Refusal(
+        400,
+        `${field}: ${keyId}'s repository ${repository.name} could not be checked out ${why}`,
+      );
+    }
+  }
+
+  /** Removes the folder that was made for a one-shot task: the gateway keeps it for the plugin to remove. */
+  async removeOfTask(workdir: string, id: string): Promise<void> {
+    if (basename(workdir) === id && dirname(workdir) === this.parts.base)
+      await rm(workdir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  /** The one repository of the key that the name fits: `owner/name`, or with its host. */
+  #found({ name, field, keyId }: WorkdirRequest): { repository: RepoRecord; branch: string } {
+    const [path = "", ...rest] = name.slice(PREFIX.length).split("@");
+    const fitting = this.parts.records
+      .list(keyId)
+      .filter((one) => one.name === path || one.name.endsWith(`/${path}`));
+    const exact = fitting.filter((one) => one.name === path);
+    const [repository, other] = exact.length > 0 ? exact : fitting;
+    if (path === "" || repository === undefined) {
+      throw new Refusal(
+        400,
+        `${field} must name a repository that was synced with this key, got ${shown(name)}`,
+      );
+    }
+    if (other !== undefined) {
+      throw new Refusal(
+        400,
+        `${field} must name one repository, got ${shown(name)}; add the host: repo:${repository.name}`,
+      );
+    }
+    const branch = rest.length === 0 ? repository.branch : rest.join("@");
+    if (!isBranch(branch))
+      throw new Refusal(400, `${field} must end with the name of a branch, got ${shown(name)}`);
+    return { repository, branch };
+  }
+
+  /** A key's repositories are its own, although they are below one folder. */
+  async #refuseOthers({ name, field, keyId }: WorkdirRequest): Promise<void> {
+    const { base, reposDir, records } = this.parts;
+    const real = await realPath(resolve(base, name));
+    const realDir = await realPath(reposDir);
+    const isInside = isWithin(real, realDir);
+    if (!isInside && !isWithin(realDir, real)) return;
+    for (const { path } of isInside ? records.list(keyId) : [])
+      if (isWithin(real, await realPath(path))) return;
+    throw new Refusal(
+      400,
+      `${field} must not be, contain, or be inside the folder of the repositories, except for this key's own, got ${shown(name)}`,
+    );
+  }
+}
+
+/** The path with its links followed, as far as it exists. */
+async function realPath(path: string): Promise<string> {
+  const real = await realpath(path).catch(() => undefined);
+  if (real !== undefined || path === dirname(path)) return real ?? path;
+  return join(await realPath(dirname(path)), basename(path));
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}

@@ -1,0 +1,158 @@
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { git } from "./git-host.js";
+import { ReposGateway } from "./kit.js";
+
+describe("a workdir of a repository", () => {
+  let repos: ReposGateway;
+  let path: string;
+  before(async () => {
+    repos = await ReposGateway.start({}, { replies: ({ prompt }: { prompt: string }) => prompt });
+    const { host } = repos;
+    host.create("acme/tool", { "a.txt": "main" });
+    host.push("acme/tool", { "a.txt": "next" }, "feature/next", "main");
+    await repos.sync({ url: host.url("acme/tool"), branch: "feature/next" });
+    path = String((await repos.sync({ url: host.url("acme/tool"), branch: "main" })).body["path"]);
+  });
+  after(() => repos.close());
+
+  const start = (workdir: string, key = "user") => repos.request("/session/start", { workdir }, key);
+
+  it("is a checkout for each session, with its branch, and goes with the session", async () => {
+    const one = (await start("repo:acme/tool")).body;
+    const two = (await start("repo:acme/tool@feature/next")).body;
+    const folders = [one, two].map((session) => String(session["workdir"]));
+    expect(new Set([...folders, path]).size).to.equal(3);
+    expect([one, two].map((session) => basename(String(session["workdir"])))).to.deep.equal([
+      one["session_id"],
+      two["session_id"],
+    ]);
+    expect(folders.map((folder) => readFileSync(join(folder, "a.txt"), "utf8"))).to.deep.equal([
+      "main",
+      "next",
+    ]);
+    expect(folders.map((folder) => git(folder, "branch", "--show-current"))).to.deep.equal([
+      "main",
+      "feature/next",
+    ]);
+    writeFileSync(join(folders[0] ?? "", "a.txt"), "changed");
+    expect(readFileSync(join(path, "a.txt"), "utf8")).to.equal("main");
+    const answer = await repos.request(`/session/${one["session_id"]}`, { prompt: "hello" });
+    expect(answer.body).to.include({ result: "hello", success: true });
+    expect((await start(folders[0] ?? "", "other")).status, "another session there").to.equal(400);
+    const files = await repos.gateway.fetch(`/session/${one["session_id"]}/files/a.txt`, { key: "user" });
+    expect(await files.text()).to.equal("changed");
+    for (const session of [one, two]) {
+      const gone = await repos.gateway.fetch(`/session/${session["session_id"]}`, {
+        method: "DELETE",
+        key: "user",
+      });
+      expect(gone.status).to.equal(200);
+    }
+    expect(folders.map((folder) => existsSync(folder))).to.deep.equal([false, false]);
+  });
+
+  it("of a one-shot task is removed when the task has ended", async () => {
+    const answer = await repos.request("/task", { prompt: "hello", workdir: "repo:acme/tool" });
+    expect(answer.body).to.include({ success: true });
+    const { plan } = repos.gateway.ran.at(-1) ?? {};
+    expect(basename(plan?.workdir ?? "")).to.equal(answer.body["session_id"]);
+    await eventually("its removal", () => !existsSync(plan?.workdir ?? ""));
+  });
+
+  it("is the synced folder itself, named by its path, for the key that synced it", async () => {
+    const own = await repos.request("/task", { prompt: "hello", workdir: path });
+    expect(own.body).to.include({ success: true });
+    expect(repos.gateway.ran.at(-1)?.plan.workdir).to.equal(path);
+    const link = join(repos.host.root, "link");
+    symlinkSync(path, link);
+    const staging = join(repos.folder, ".staging");
+    for (const [workdir, key] of [
+      [path, "other"],
+      [path, "admin"],
+      [link, "other"],
+      [join(path, "sub"), "other"],
+      [repos.folder, "user"],
+      [join(repos.folder, "user"), "user"],
+      [staging, "user"],
+      [join(path, "../../../.."), "user"],
+      ["/tmp", "user"],
+      [join(repos.gateway.dir, "data/plugins/repos"), "user"],
+    ] as const) {
+      const refused = await repos.request("/task", { prompt: "hello", workdir }, key);
+      expect(refused.status, `${key}: ${workdir}`).to.equal(400);
+      expect(refused.body["error"], `${key}: ${workdir}`).to.match(
+        /^workdir must not be, contain, or be inside/,
+      );
+    }
+  });
+
+  const NAMES: readonly string[] = [
+    "repo:",
+    "repo:@main",
+    "repo:tool/../tool",
+    "repo:../../user",
+    "repo:/etc",
+    "repo:.",
+    "repo:acme/tool@",
+    "repo:acme/tool@nope",
+    "repo:acme/tool@-b",
+    "repo:acme/tool@--upload-pack=x",
+    "repo:acme/tool@../x",
+    "repo:acme/tool@HEAD",
+    "repo:acme/tool@main^{tree}",
+    "repo:acme/tool@main:a.txt",
+    "repo:acme/tool@refs/heads/main",
+    "repo:acme/missing",
+    "repo:cme/tool",
+    `repo:${"a".repeat(300)}`,
+  ];
+  for (const name of NAMES) {
+    it(`is refused: ${name.slice(0, 40)}`, async () => {
+      const before = readdirSync(join(repos.gateway.dir, "work"));
+      const answer = await start(name);
+      expect(answer.status).to.equal(400);
+      expect(answer.body["error"]).to.match(/^workdir must /);
+      expect(readdirSync(join(repos.gateway.dir, "work"))).to.deep.equal(before);
+    });
+  }
+
+  it("is refused for another key, and as an additional folder", async () => {
+    expect((await start("repo:acme/tool", "other")).body["error"]).to.contain("synced with this key");
+  });
+
+  it("needs the host where the name fits two repositories", async () => {
+    const { host } = repos;
+    host.create("mirror/acme/tool", { "a.txt": "mirror" });
+    await repos.sync({ url: host.url("mirror/acme/tool") });
+    expect((await start("repo:acme/tool")).body["error"]).to.contain("add the host: repo:");
+    const exact = await start(`repo:${host.host.replace(":", "+")}/acme/tool`);
+    expect(exact.status).to.equal(200);
+  });
+});
+
+describe("the folder of the repositories", () => {
+  it("is the one that REPOS_DIR names", async () => {
+    const { host, gateway, folder, close } = await withVariable("repos-of-the-variable");
+    try {
+      expect(folder).to.contain("repos-of-the-variable");
+      expect(host).to.not.equal(undefined);
+      expect(gateway.plugins()[0]).to.include({ state: "on" });
+    } finally {
+      await close();
+    }
+  });
+});
+
+async function withVariable(name: string) {
+  const before = process.env["REPOS_DIR"];
+  process.env["REPOS_DIR"] = `/tmp/claudeway-${name}`;
+  const repos = await ReposGateway.start();
+  if (before === undefined) delete process.env["REPOS_DIR"];
+  else process.env["REPOS_DIR"] = before;
+  const answer = await repos.gateway.fetch("/repos");
+  const { repos_dir: folder } = (await answer.json()) as { repos_dir: string };
+  return { host: repos.host, gateway: repos.gateway, folder, close: () => repos.close() };
+}
