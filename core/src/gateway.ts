@@ -153,6 +153,7 @@ export class Gateway {
       approvalService,
       checkParked: (sessionId, withdraw) => parked.check(sessionId, withdraw),
       workdirs: this.#workdirs,
+      trustedWorkdirs: config.engine.trusted_workdirs,
       checkLedger: () => this.#ledgerWatch.check(),
       closing: this.#shutdown.signal,
       log,

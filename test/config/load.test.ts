@@ -44,6 +44,7 @@ describe("loadConfig", () => {
           max_background: Math.floor(processes / 2),
           max_background_per_key: 4,
           spares: 1,
+          trusted_workdirs: [],
           max_memory_mb: 1024,
           grace_secs: 30,
         },

@@ -12,6 +12,7 @@ import { Attempt } from "#engine-claude/attempt.js";
 import { findClaude } from "#engine-claude/executable.js";
 import { Launcher } from "#engine-claude/launcher.js";
 import { termsOf } from "#engine-claude/options.js";
+import { promptMessage } from "#engine-claude/prompt-message.js";
 import { loadSdk } from "#engine-claude/sdk.js";
 import { SessionProcess } from "#engine-claude/session-process.js";
 import { job } from "./background-kit.js";
@@ -104,6 +105,7 @@ describe("a prompt that the CLI folds into a turn of its own", () => {
     const run = async (turn: EngineTurn, texts: string[]) => {
       const attempt = new Attempt({
         turn,
+        message: await promptMessage(turn, child),
         launchSpec: undefined,
         child,
         hook: undefined,

@@ -7,6 +7,7 @@ import { Accounts } from "#engine-claude/accounts.js";
 import { Attempt } from "#engine-claude/attempt.js";
 import { Launcher } from "#engine-claude/launcher.js";
 import { termsOf } from "#engine-claude/options.js";
+import { promptMessage } from "#engine-claude/prompt-message.js";
 import { SessionProcess } from "#engine-claude/session-process.js";
 import { sumOf } from "#engine-claude/usage.js";
 import { messagesOf, onStage, resultsIn } from "./played.js";
@@ -60,7 +61,8 @@ describe("a prompt that is folded into a turn of the CLI", () => {
       child.reader.own(session);
       const run = async (turn: EngineTurn) => {
         const parts = { turn, launchSpec: undefined, child, hook: undefined, resume: false };
-        const attempt = new Attempt({ ...parts, listener: QUIET, log });
+        const message = await promptMessage(turn, child);
+        const attempt = new Attempt({ ...parts, message, listener: QUIET, log });
         const report = await attempt.begin();
         attempt.close();
         if (report === undefined) throw new Error("no report");

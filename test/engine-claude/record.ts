@@ -83,6 +83,7 @@ function recording(processes: Step[][]): StartQuery {
       applyFlagSettings: (settings) => running.applyFlagSettings(settings),
       supportedModels: () => running.supportedModels(),
       initializationResult: () => running.initializationResult(),
+      readFile: (path, options) => running.readFile(path, options),
       close: () => running.close(),
     };
   };

@@ -110,6 +110,10 @@ class PlayedCli implements CliQuery {
     return undefined;
   }
 
+  async readFile() {
+    return null;
+  }
+
   async mcpServerStatus() {
     return [];
   }

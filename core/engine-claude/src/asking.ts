@@ -78,7 +78,7 @@ export class CallHook {
       onFailure: "block",
     };
     const everyCall: Options = {
-      hooks: { PreToolUse: [matcher] },
+      hooks: { PreToolUse: [matcher], PreSkillShellCommand: [{ ...matcher, hooks: [this.#shellHook] }] },
       // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
       // not heard of the hook yet; with the bypass on, the call would run.
       extraArgs: { "await-initialize": null },
@@ -89,13 +89,25 @@ export class CallHook {
 
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
     if (input.hook_event_name !== "PreToolUse") return {};
+    const answer = await this.#answered(input, signal);
+    if (isAllowed(answer) && UNCHANGING.has(input.tool_name)) this.#allowed.add(input.tool_use_id);
+    return answer;
+  };
+
+  async #answered(input: PreToolUseHookInput, signal: AbortSignal): Promise<SyncHookJSONOutput> {
     const asking = (input.agent_id && this.#agents.get(input.agent_id)) || this.#asking;
-    if (asking !== undefined) {
-      const answer = await asking.answer(input, signal);
-      if (isAllowed(answer) && UNCHANGING.has(input.tool_name)) this.#allowed.add(input.tool_use_id);
-      return answer;
-    }
+    if (asking !== undefined) return asking.answer(input, signal);
     return this.decided ? answerOf({ answer: "deny", message: "No turn is running." }) : {};
+  }
+
+  /** Asked about the shell commands in the texts of slash commands and skills, which the CLI runs by its own rules. */
+  readonly #shellHook: HookCallback = async (input, _id, { signal }) => {
+    if (input.hook_event_name !== "PreSkillShellCommand") return {};
+    const call = { ...input, hook_event_name: "PreToolUse" as const };
+    const { hookSpecificOutput: said } = await this.#answered(call, signal);
+    if (said?.hookEventName !== "PreToolUse") return {};
+    const { hookEventName: _event, ...decision } = said;
+    return { hookSpecificOutput: { hookEventName: "PreSkillShellCommand", ...decision } };
   };
 
   /**

@@ -1,26 +1,14 @@
-import { randomUUID } from "node:crypto";
-import type { SDKMessage, SDKResultMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, EngineTurn } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
 import { Asking, type CallHook } from "./asking.js";
 import { Grants } from "./grants.js";
-import { userMessage } from "./options.js";
 import type { ClaudeProcess } from "./process.js";
+import type { PromptMessage } from "./prompt-message.js";
 import type { TurnHearer } from "./reader.js";
 import { lacksConversation, TurnReading, type TurnReport } from "./reading.js";
 import type { LaunchSpec } from "./spares.js";
-
-type MessageId = NonNullable<SDKUserMessage["uuid"]>;
-
-/** The id of the turn's prompt in the CLI's transcript: the turn's own, so that it is found there again. */
-function messageIdOf({ id }: EngineTurn["info"]): MessageId {
-  return isMessageId(id) ? id : randomUUID();
-}
-
-function isMessageId(id: string): id is MessageId {
-  return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
-}
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
@@ -31,6 +19,8 @@ const MAYBE_KEPT_CALL_MS = 8_000;
 
 export interface AttemptParts {
   readonly turn: EngineTurn;
+  /** The turn's prompt; of a turn that was parked the CLI has it. */
+  readonly message: PromptMessage;
   /** What its process was started with; undefined if the process can't be shared with other turns. */
   readonly launchSpec: LaunchSpec | undefined;
   readonly child: ClaudeProcess;
@@ -129,7 +119,7 @@ export class Attempt implements TurnHearer {
 
   /** Sends the prompt; of a turn that was parked the CLI has it, and asks about the call that it kept. */
   #send(): void {
-    const { turn, child, listener } = this.parts;
+    const { turn, child, listener, message } = this.parts;
     // Also where a new conversation begins: it has none of these calls.
     if (turn.unresolved.length > 0) listener.settledUnresolved();
     this.#awaitsUnresolved = false;
@@ -137,8 +127,7 @@ export class Attempt implements TurnHearer {
       this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
       return;
     }
-    const uuid = messageIdOf(turn.info);
-    child.reader.expect(uuid);
-    child.send(userMessage(turn.plan, turn.approvalMode, uuid));
+    child.reader.expect(message.uuid);
+    child.send(message);
   }
 }

@@ -22,6 +22,7 @@ import { liveSettings } from "./live-settings.js";
 import { cliSessionOf, termsOf } from "./options.js";
 import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
+import { type PromptMessage, promptMessage, verbatimMessage } from "./prompt-message.js";
 import type { TurnReport } from "./reading.js";
 import { loadSdk } from "./sdk.js";
 import { SessionProcess } from "./session-process.js";
@@ -149,7 +150,17 @@ export class ClaudeEngine implements Engine {
     const session = this.#sessionOf(child, turn);
     const hook = this.#launcher.hookOf(child);
     this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
-    const attempt = new Attempt({ turn, launchSpec, child, hook, resume, listener, log: this.options.log });
+    const message = await this.#messageOf(turn, child, stop);
+    const attempt = new Attempt({
+      turn,
+      message,
+      launchSpec,
+      child,
+      hook,
+      resume,
+      listener,
+      log: this.options.log,
+    });
     const reported = attempt.begin();
     const note = await child.note();
     if (note !== undefined) listener.process(note);
@@ -162,6 +173,17 @@ export class ClaudeEngine implements Engine {
       return "no conversation";
     }
     return this.#endWithReport(attempt, session, report, stop);
+  }
+
+  /** The turn's prompt. One that is stopped meanwhile is sent as it is, and interrupted at once. */
+  async #messageOf(turn: EngineTurn, child: ClaudeProcess, stop: AbortSignal): Promise<PromptMessage> {
+    const message = promptMessage(turn, child);
+    const checked = message.then(() => undefined);
+    checked.catch(() => undefined);
+    await unlessAborted(checked, stop).catch((error: unknown) => {
+      if (!stop.aborted) throw error;
+    });
+    return stop.aborted ? verbatimMessage(turn) : message;
   }
 
   /** The answer goes at once; the process waits for the session's next turn, or saves its totals and leaves. */

@@ -5,7 +5,10 @@ import { sdkQuery } from "./sdk.js";
 
 /** What a process needs of the SDK's `Query`. */
 export type CliQuery = AsyncIterable<SDKMessage> &
-  Pick<Query, "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "close"> &
+  Pick<
+    Query,
+    "interrupt" | "mcpServerStatus" | "supportedModels" | "initializationResult" | "readFile" | "close"
+  > &
   LiveCli;
 
 /** Starts a CLI and speaks with it, as the SDK's `query` does. */
@@ -40,6 +43,7 @@ export const startQuery: StartQuery = ({ prompt, options }) => {
     mcpServerStatus: () => running.mcpServerStatus(),
     supportedModels: () => running.supportedModels(),
     initializationResult: () => running.initializationResult(),
+    readFile: (path, options) => running.readFile(path, options),
     setModel: (model) => running.setModel(model),
     setPermissionMode: (mode) => running.setPermissionMode(mode),
     setMcpServers: (servers) => running.setMcpServers(servers),

@@ -6,7 +6,7 @@ import type { StartQuery } from "./cli-query.js";
 import { withGuardedGit } from "./git-environment.js";
 import { fixedOptions, liveSettings, ProcessSettings } from "./live-settings.js";
 import { ModelWatch } from "./model-watch.js";
-import { type ProcessTerms, postureOptions, sessionOptions, termsOf } from "./options.js";
+import { IDLE_OPTIONS, type ProcessTerms, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
 import type { LaunchSpec } from "./spares.js";
 
@@ -55,7 +55,7 @@ export class Launcher {
 
   /** A process that runs no turn. */
   startIdle(spawn: SpawnPlan): ClaudeProcess {
-    return this.#process({ ...spawn, env: withGuardedGit(spawn.env) }, postureOptions("deny"));
+    return this.#process({ ...spawn, env: withGuardedGit(spawn.env) }, IDLE_OPTIONS);
   }
 
   /** Watches for a changed model of the process. */
@@ -78,13 +78,14 @@ export class Launcher {
    * turn: nothing of that is in it.
    */
   launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
-    const { spawn, approvalMode, unresolved } = turn;
+    const { spawn, approvalMode, trusted, unresolved } = turn;
     if (unresolved.length > 0) return undefined;
     const { plan: own, ...terms } = termsOf(turn);
     const options = fixedOptions(own.options);
     const { env, ...rest } = spawn;
     return {
-      fingerprint: JSON.stringify([own.systemPrompt, options, approvalMode, rest]) + this.#textOf(env),
+      fingerprint:
+        JSON.stringify([own.systemPrompt, options, approvalMode, trusted === true, rest]) + this.#textOf(env),
       start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),
     };
   }

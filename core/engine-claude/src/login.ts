@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { AdoptedProcesses } from "./adopted.js";
-import { postureOptions } from "./options.js";
+import { IDLE_OPTIONS } from "./options.js";
 import { ClaudeProcess } from "./process.js";
 import { loadSdk } from "./sdk.js";
 
@@ -19,13 +19,7 @@ export async function askLogin(
   const quiet = { ...env, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
   const plan = { command: executable, args: [], env: quiet, cwd: tmpdir(), options: {} };
   await loadSdk();
-  const child = new ClaudeProcess(
-    plan,
-    postureOptions("deny"),
-    executable,
-    randomUUID(),
-    new AdoptedProcesses(),
-  );
+  const child = new ClaudeProcess(plan, IDLE_OPTIONS, executable, randomUUID(), new AdoptedProcesses());
   try {
     const { apiProvider, apiKeySource, tokenSource, subscriptionType } = await child.account(TIMEOUT_MS);
     if (apiProvider !== undefined && apiProvider !== "firstParty") return apiProvider;

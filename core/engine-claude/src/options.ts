@@ -3,22 +3,27 @@ import type {
   McpServerConfig,
   Options,
   PermissionMode,
-  SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/ports";
-import type { Agents, ContentBlock, McpServers } from "@claudeway/schemas";
+import type { Agents, McpServers } from "@claudeway/schemas";
 
-/** The SDK's options that hold for every process of a approval mode. */
-export function postureOptions(approvalMode: ApprovalMode): Options {
+const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };
+
+/** The SDK's options that hold for every process of an approval mode. */
+export function modeOptions(approvalMode: ApprovalMode, trusted = false): Options {
   if (approvalMode === "bypass") {
     return { ...COMMON, permissionMode: "bypassPermissions", allowDangerouslySkipPermissions: true };
   }
-  // The same when every call is asked about: a hook does that, before any rule is looked at. Nothing in the workdir may run or allow anything: neither its settings, with their hooks and rules, nor its .mcp.json.
-  return { ...COMMON, permissionMode: "default", settingSources: ["user"], strictMcpConfig: true };
+  // The same when every call is asked about: a hook does that, before any rule is looked at. Unless it is trusted, nothing
+  // in the workdir may run or allow anything: neither its settings, with their hooks and rules, nor its .mcp.json.
+  return { ...COMMON, permissionMode: "default", ...(trusted ? {} : { settingSources: ["user"] }) };
 }
 
+/** The options of a process that runs no turn. */
+export const IDLE_OPTIONS: Options = { ...modeOptions("deny"), strictMcpConfig: true };
+
 /** What a process has to know of a turn when it is started: not its prompt. */
-export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresolved" | "spawn"> {
+export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresolved" | "spawn" | "trusted"> {
   /** The CLI's own id of the session. */
   readonly sessionId: string;
   /** The session's last process was in plan mode. */
@@ -29,12 +34,13 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
 }
 
 export function termsOf(turn: EngineTurn): ProcessTerms {
-  const { approvalMode, unresolved, spawn, plan } = turn;
+  const { approvalMode, unresolved, spawn, plan, trusted = false } = turn;
   const { model, systemPrompt, options = {} } = plan;
   return {
     sessionId: cliSessionOf(turn),
     planMode: turn.totals?.planMode === true,
     approvalMode,
+    trusted,
     unresolved,
     spawn,
     plan: { model, systemPrompt, options },
@@ -52,7 +58,7 @@ export function sessionOptions(terms: ProcessTerms, resume: boolean): Options {
   const staysInPlanMode = resume && ownMode(approvalMode, terms.planMode) === "plan";
   const isPlanMode = staysInPlanMode || plan.options.permissionMode === "plan";
   return {
-    ...postureOptions(approvalMode),
+    ...modeOptions(approvalMode, terms.trusted),
     ...(isPlanMode ? { permissionMode: "plan" } : {}),
     ...(resume ? { resume: sessionId } : { sessionId }),
     model: plan.model,
@@ -131,49 +137,3 @@ export function serversOf(servers: McpServers): Record<string, McpServerConfig> 
 function agentsOf(agents: Agents): Record<string, AgentDefinition> {
   return structuredClone(agents);
 }
-
-/**
- * Formats a prompt for the SDK, with an id that the CLI repeats in its messages. Verbatim text is sent without slash
- * commands and file mentions, which would read files without asking.
- */
-export function userMessage(
-  { prompt, content, verbatim }: TurnPlan,
-  approvalMode: ApprovalMode,
-  uuid: NonNullable<SDKUserMessage["uuid"]>,
-): SDKUserMessage {
-  return {
-    type: "user",
-    uuid,
-    message: { role: "user", content: content?.map(toSdkBlock) ?? prompt },
-    parent_tool_use_id: null,
-    ...(verbatim || approvalMode === "ask" ? { client_composed: true } : {}),
-  };
-}
-
-type SdkBlock = Exclude<SDKUserMessage["message"]["content"], string>[number];
-
-function toSdkBlock(block: ContentBlock): SdkBlock {
-  switch (block.type) {
-    case "text":
-      return { type: "text", text: block.text };
-    case "image":
-      return { type: "image", source: readSource(block.source) };
-    case "document":
-      return { type: "document", source: readSource(block.source) };
-  }
-}
-
-function readSource<Source extends { readonly type: string }>(
-  source: Source,
-): Exclude<Source, { readonly type: "file" }> {
-  if (isRead(source)) return source;
-  throw new Error("a file of a prompt must be read before it is sent");
-}
-
-function isRead<Source extends { readonly type: string }>(
-  source: Source,
-): source is Exclude<Source, { readonly type: "file" }> {
-  return source.type !== "file";
-}
-
-const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };

@@ -8,6 +8,7 @@ import type {
   Options,
   SDKUserMessage,
   SpawnOptions as SdkSpawnOptions,
+  SlashCommand,
 } from "@anthropic-ai/claude-agent-sdk";
 import { markedEnvironment } from "@claudeway/core/marker";
 import {
@@ -26,6 +27,7 @@ import { readStat, startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
+import { commandOf, isSendable } from "./slash-commands.js";
 
 /** After its input has ended, the CLI saves its totals and exits. It gets this long before it is signalled, in ms. */
 const CLEAN_END_MS = 2000;
@@ -33,6 +35,8 @@ const CLEAN_END_MS = 2000;
 const TELLS_STATE = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" };
 /** How long the CLI may need to change a setting, in ms: it waits 30 s for an MCP server. */
 const CHANGE_MS = 40_000;
+/** How long a CLI that is still starting may need to answer about a prompt, in ms. */
+const CHECK_MS = 30_000;
 /** How much of the CLI's complaints is kept, in characters. */
 const STDERR_TAIL = 4096;
 
@@ -60,6 +64,8 @@ export class ClaudeProcess {
   #stderr = "";
   #ending: Promise<void> | undefined;
   #lost: readonly LostTask[] = [];
+  /** The slash commands as last reported; undefined until they change for the first time. */
+  #commands: readonly SlashCommand[] | undefined;
 
   /**
    * @param plan what the spawn hook made of the command
@@ -139,7 +145,11 @@ export class ClaudeProcess {
   /** Reads all messages of the CLI until it ends. */
   async #read(): Promise<void> {
     try {
-      for await (const message of this.#query) this.reader.take(message);
+      for await (const message of this.#query) {
+        if (message.type === "system" && message.subtype === "commands_changed")
+          this.#commands = message.commands;
+        this.reader.take(message);
+      }
       this.reader.end(undefined);
     } catch (error) {
       this.reader.end(error);
@@ -168,6 +178,26 @@ export class ClaudeProcess {
   /** How the CLI is logged in; rejects as `models` does. */
   async account(timeoutMs: number): Promise<AccountInfo> {
     return (await this.#answerWithin(this.#query.initializationResult(), timeoutMs)).account;
+  }
+
+  /** Whether the CLI has a slash command that a prompt may run. False if it has gone, or does not answer. */
+  async hasCommand(word: string): Promise<boolean> {
+    try {
+      const { commands } = await this.#answerWithin(this.#query.initializationResult(), CHECK_MS);
+      const found = commandOf(word, this.#commands ?? commands);
+      return found !== undefined && isSendable(found);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether the CLI's rules let it read the file unasked. False if it has gone, or does not answer. */
+  async mayRead(path: string): Promise<boolean> {
+    try {
+      return (await this.#answerWithin(this.#query.readFile(path, { maxBytes: 1 }), CHECK_MS)) !== null;
+    } catch {
+      return false;
+    }
   }
 
   /** Rejects when the child has gone, or has not answered in time. */

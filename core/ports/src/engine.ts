@@ -1,4 +1,4 @@
-import type { FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { ContentBlock, FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { Conversations } from "./conversations.js";
 import type { TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
@@ -81,6 +81,14 @@ export interface UnresolvedCall {
   readonly certain: boolean;
 }
 
+/** A file that a prompt mentions as `@path`. */
+export interface MentionedFile {
+  /** Absolute, with every link followed. */
+  readonly path: string;
+  /** Its content, with its name. */
+  readonly blocks: readonly ContentBlock[];
+}
+
 /** What the engine needs to run one turn. */
 export interface EngineTurn {
   readonly approvalMode: ApprovalMode;
@@ -100,6 +108,10 @@ export interface EngineTurn {
   readonly unresolved: readonly UnresolvedCall[];
   readonly info: TurnInfo;
   readonly plan: TurnPlan;
+  /** The files that the prompt mentions and that may be shown to the model; always empty with the bypass on. */
+  readonly mentions?: readonly MentionedFile[];
+  /** True: the settings in the working directory load with the bypass off too. */
+  readonly trusted?: boolean;
   readonly spawn: SpawnPlan;
   /** True if an earlier turn of this session may have left a conversation to resume. */
   readonly resume: boolean;

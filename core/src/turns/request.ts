@@ -85,6 +85,8 @@ export interface TurnContext {
   /** Throws CONFLICT if the session has a parked turn. With `withdraw` it ends that turn instead. */
   readonly checkParked: (sessionId: string, withdraw: boolean) => Promise<void>;
   readonly workdirs: Workdirs;
+  /** `[engine] trusted_workdirs`. */
+  readonly trustedWorkdirs: readonly string[];
   /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
   /** Aborted when the gateway closes. */

@@ -1,12 +1,15 @@
 import { existsSync } from "node:fs";
 import {
   type Approval,
+  type ApprovalMode,
   type EngineListener,
   type EngineResult,
   GatewayError,
   type LostTask,
+  type MentionedFile,
   type OwnTurn,
   type SessionRecord,
+  type SpawnPlan,
   type StopReason,
   type TurnEvent,
   type TurnInfo,
@@ -15,8 +18,16 @@ import {
   type TurnUsage,
   type UnaskedCall,
 } from "@claudeway/ports";
-import { readsOthersFolder, runsRepositoryCode, withFiles } from "@claudeway/workdirs";
+import {
+  type AttachmentRoom,
+  mentionedFiles,
+  readsOthersFolder,
+  runsRepositoryCode,
+  trustedFolder,
+  withFiles,
+} from "@claudeway/workdirs";
 import { TurnCalls } from "../approvals/calls.js";
+import { verdictOf } from "../approvals/verdict.js";
 import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
 import { outputProblem } from "./output-check.js";
@@ -196,16 +207,25 @@ export class Turn {
     const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
     const { kernel } = this.context;
-    const spawn = await kernel.hooks.spawn.promise(this.context.spawn(plan.workdir), this.info);
+    const planned = await kernel.hooks.spawn.promise(this.context.spawn(plan.workdir), this.info);
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.
-    const approvalMode = continues === undefined ? this.context.approvalMode(spawn) : "ask";
+    const approvalMode = continues === undefined ? this.context.approvalMode(planned) : "ask";
+    const trusted = approvalMode !== "bypass" && (await this.#trustedFolder(planned));
+    const spawn = trusted ? { ...planned, cwd: trusted } : planned;
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
+    const room = { workdir: plan.workdir, sessionId: this.info.sessionId, workdirs: this.context.workdirs };
     const turn = {
       info: this.info,
-      plan: { ...plan, content: await this.#content(), options: narrowed(plan.options ?? {}, approvalMode) },
+      plan: {
+        ...plan,
+        content: await withFiles(plan.content, room),
+        options: narrowed(plan.options ?? {}, approvalMode),
+      },
+      mentions: plan.verbatim ? [] : await this.#mentions(approvalMode, room),
       spawn,
+      trusted: spawn !== planned,
       resume: totals !== undefined,
       restart,
       totals,
@@ -248,11 +268,27 @@ export class Turn {
     await engine.release(id);
   }
 
-  /** The content blocks of the prompt, with the data of their files. */
-  async #content(): Promise<TurnPlan["content"]> {
-    const { content, workdir } = this.#plan;
-    const { workdirs } = this.context;
-    return content && withFiles(content, { workdir, sessionId: this.info.sessionId, workdirs });
+  /** The files that the prompt mentions, as far as they may be read unasked. With the bypass on, the CLI finds them. */
+  async #mentions(approvalMode: ApprovalMode, room: AttachmentRoom): Promise<readonly MentionedFile[]> {
+    if (approvalMode === "bypass") return [];
+    const { kernel, log } = this.context;
+    const { prompt, workdir } = this.#plan;
+    return mentionedFiles(prompt, room, async (path) => {
+      if (approvalMode === "deny") return true;
+      const call = {
+        toolUseId: this.info.id,
+        tool: "Read",
+        input: { file_path: path },
+        workdir,
+        cwd: workdir,
+      };
+      return (await verdictOf(kernel, call, this.info, log)).verdict === "allow";
+    });
+  }
+
+  #trustedFolder({ cwd, options }: SpawnPlan): Promise<string | undefined> {
+    const besides = [...(this.#plan.options?.additionalDirs ?? []), ...(options.additionalDirectories ?? [])];
+    return trustedFolder(cwd, besides, this.context.trustedWorkdirs);
   }
 
   readonly #needsPermission = async (call: UnaskedCall): Promise<boolean> => {

@@ -26,9 +26,10 @@ export interface AttachmentRoom {
  * link is followed, that belongs to another session, or that is too large or of another kind.
  */
 export async function withFiles(
-  content: readonly ContentBlock[],
+  content: readonly ContentBlock[] | undefined,
   room: AttachmentRoom,
-): Promise<readonly ContentBlock[]> {
+): Promise<readonly ContentBlock[] | undefined> {
+  if (content === undefined) return undefined;
   const blocks: ContentBlock[] = [];
   let left = MAX_BYTES;
   for (const block of content) {
@@ -37,7 +38,7 @@ export async function withFiles(
       continue;
     }
     const { path } = block.source;
-    const bytes = await readInside(path, room);
+    const { bytes } = await readInside(path, room);
     left -= bytes.length;
     if (left < 0) throw refusal(path, `leave the prompt's files at ${MAX_BYTES} bytes in all`);
     blocks.push(attached(block.type, path, bytes));
@@ -45,7 +46,18 @@ export async function withFiles(
   return blocks;
 }
 
-async function readInside(path: string, { workdir, sessionId, workdirs }: AttachmentRoom): Promise<Buffer> {
+/** A file in the workdir. */
+export interface InnerFile {
+  /** Absolute, with every link followed. */
+  readonly real: string;
+  readonly bytes: Buffer;
+}
+
+/** Reads a file that is inside the workdir once every link is followed. Throws BAD_REQUEST as `withFiles` does. */
+export async function readInside(
+  path: string,
+  { workdir, sessionId, workdirs }: AttachmentRoom,
+): Promise<InnerFile> {
   const root = await realpath(workdir);
   const { real, state } = await locate(resolve(root, path));
   if (state !== "there" || real === root || !isWithin(real, root))
@@ -57,7 +69,7 @@ async function readInside(path: string, { workdir, sessionId, workdirs }: Attach
   const file = await open(real, flags).catch(() => undefined);
   if (file === undefined) throw refusal(path, "be a readable file inside the workdir");
   try {
-    return await readChecked(file, path, real);
+    return { real, bytes: await readChecked(file, path, real) };
   } finally {
     await file.close();
   }
@@ -81,15 +93,23 @@ function openedPath({ fd }: FileHandle, real: string): Promise<string> {
   return readlink(`/proc/self/fd/${fd}`).catch(() => realpath(real));
 }
 
-function attached(type: Attachment["type"], path: string, bytes: Buffer): ContentBlock {
+/** The block for an image or a PDF document; undefined for any other file. */
+export function mediaBlock(bytes: Buffer): ContentBlock | undefined {
   const data = bytes.toString("base64");
-  if (type === "document") {
-    if (!bytes.subarray(0, 5).equals(Buffer.from("%PDF-"))) throw refusal(path, "be a PDF document");
-    return { type, source: { type: "base64", media_type: "application/pdf", data } };
-  }
+  if (isPdf(bytes))
+    return { type: "document", source: { type: "base64", media_type: "application/pdf", data } };
   const media_type = imageType(bytes);
-  if (media_type === undefined) throw refusal(path, "be a PNG, JPEG, GIF or WebP image");
-  return { type, source: { type: "base64", media_type, data } };
+  return media_type && { type: "image", source: { type: "base64", media_type, data } };
+}
+
+function attached(type: Attachment["type"], path: string, bytes: Buffer): ContentBlock {
+  const block = mediaBlock(bytes);
+  if (block?.type === type) return block;
+  throw refusal(path, type === "document" ? "be a PDF document" : "be a PNG, JPEG, GIF or WebP image");
+}
+
+function isPdf(bytes: Buffer): boolean {
+  return bytes.subarray(0, 5).equals(Buffer.from("%PDF-"));
 }
 
 function imageType(bytes: Buffer): ImageType | undefined {

@@ -553,6 +553,14 @@ export interface Config {
      * How long running turns may go on at shutdown, in seconds, before they are interrupted.
      */
     grace_secs: number;
+    /**
+     * The working directories whose own settings load with the permissions bypass off too. Their hooks and MCP servers run programs without asking.
+     *
+     * @maxItems 1000
+     *
+     * Items: A folder such as `/srv/site`; with `/**` also everything below it.
+     */
+    trusted_workdirs: string[];
   };
   /**
    * One section per plugin, `[plugins.<name>]`.
