@@ -2,9 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel, workdirs → ports; plugins → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel, conversations, workdirs, pages → ports; plugins → the author's API.
 const RULES = [
-  { room: /^core\/workdirs\/src\//, forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/ },
+  {
+    room: /^core\/conversations\/src\//,
+    forbidden: /^@claudeway\/(?!(ports|workdirs|schemas)$)|^claudeway$/,
+  },
+  { room: /^core\/(workdirs|pages)\/src\//, forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/ },
   { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
   { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {

@@ -10,15 +10,17 @@ import { DEFAULT_LIMITS } from "../kernel/dist/kernel.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "core/dist");
-const PORTS = join(ROOT, "core/ports/dist");
 const KERNEL = join(ROOT, "core/kernel/dist");
-const WORKDIRS = join(ROOT, "core/workdirs/dist");
 const TESTING = join(ROOT, "core/testing/dist");
+/** Where a package's declarations are. */
 const FOLDERS = {
-  "@claudeway/ports": PORTS,
-  "@claudeway/kernel": KERNEL,
-  "@claudeway/workdirs": WORKDIRS,
   "@claudeway/core": DIST,
+  ...Object.fromEntries(
+    ["ports", "kernel", "workdirs", "pages"].map((name) => [
+      `@claudeway/${name}`,
+      join(ROOT, "core", name, "dist"),
+    ]),
+  ),
 };
 const SCHEMAS = join(ROOT, "schemas/dist/generated/types.d.ts");
 const FOLDER = join(ROOT, "docs/reference");
@@ -34,12 +36,12 @@ const CHAPTERS = {
   "ports/options": ["turn-options", "Options of turns"],
   "ports/frames": ["streams", "Streams"],
   "ports/approvals": ["approvals", "Approvals"],
-  "approvals/describe": ["describe-call", "Showing calls to people"],
-  "approvals/shown": ["invisible-characters", "Invisible characters"],
+  "pages/describe": ["describe-call", "Showing calls to people"],
+  "pages/shown": ["invisible-characters", "Invisible characters"],
   "workdirs/files/run-files": ["run-files", "Files that tools run"],
   "workdirs/repositories/commands": ["git-commands", "Commands that run git"],
   "ports/errors": ["refusals", "Refusals"],
-  "http/pages": ["pages", "Pages and their files"],
+  "pages/page-router": ["pages", "Pages and their files"],
   "ports/ledger": ["ledger", "Sessions, turns and cost"],
   "ports/engine": ["engine", "Claude's processes"],
   "ports/conversations": ["conversations", "Transcripts of conversations"],

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { LoadedConfig, Settings } from "@claudeway/config";
+import { SessionForks, SessionHistory } from "@claudeway/conversations";
 import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
 import {
   type ApprovalMode,
@@ -15,8 +16,6 @@ import Koa from "koa";
 import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { isLinkPath, LINK_PATH } from "./approvals/links.js";
-import { SessionForks } from "./forks.js";
-import { SessionHistory } from "./history.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { Doorkeeper, Keyring } from "./http/auth.js";
 import { type Access, Authentication, authenticate } from "./http/authentication.js";

@@ -46,6 +46,7 @@ export {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
+export { describeCall, type Pages, pageRouter, spellHidden } from "@claudeway/pages";
 export {
   type Approval,
   type ApprovalFilter,
@@ -121,6 +122,3 @@ export type {
   TurnResponse,
 } from "@claudeway/schemas";
 export { mayRunRepositoryCode, runNamesIn } from "@claudeway/workdirs";
-export { describeCall } from "./approvals/describe.js";
-export { spellHidden } from "./approvals/shown.js";
-export { type Pages, pageRouter } from "./http/pages.js";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { SessionHistory } from "@claudeway/conversations";
 import {
   type Approvals,
   type Capabilities,
@@ -12,7 +13,6 @@ import {
   type TurnRunner,
 } from "@claudeway/kernel";
 import type { Caller, Ledger } from "@claudeway/ports";
-import type { SessionHistory } from "./history.js";
 import { checkedAs } from "./http/body.js";
 import { markedEnvironment } from "./marker.js";
 import type { Sessions } from "./sessions.js";

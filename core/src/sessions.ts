@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
 import {
   type Caller,
@@ -24,8 +25,6 @@ import type {
 import type { Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
-import type { SessionForks } from "./forks.js";
-import type { SessionHistory } from "./history.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
 import type { ParkedTurns } from "./turns/parked.js";

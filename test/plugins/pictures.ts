@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { requestPage } from "#core/approvals/page.js";
+import { requestPage } from "#pages/approval-page.js";
 import { type Message, toDigest, toMessage } from "#plugins/slack/blocks.js";
 import { askedNews, decidedNews, sessionNews, turnNews } from "#plugins/slack/news.js";
 import { callCard, denialsCard, questionCard } from "#plugins/telegram/cards.js";

@@ -1,8 +1,8 @@
+import { decidedPage, decisionOf, requestPage, spentPage, unusablePage } from "@claudeway/pages";
 import { GatewayError } from "@claudeway/ports";
 import type Router from "@koa/router";
 import type { ApprovalService } from "../../approvals/approval-service.js";
 import { LINK_PATH } from "../../approvals/links.js";
-import { decidedPage, decisionOf, requestPage, spentPage, unusablePage } from "../../approvals/page.js";
 import type { GatewayContext, GatewayState } from "../context.js";
 import { readForm } from "../form.js";
 

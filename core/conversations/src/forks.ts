@@ -11,17 +11,17 @@ import {
 import type { SessionForked } from "@claudeway/schemas";
 import { copyFolder, fileError, type Workdirs } from "@claudeway/workdirs";
 import type { SessionHistory } from "./history.js";
-import type { ParkedTurns } from "./turns/parked.js";
-import type { RunningTurns } from "./turns/running.js";
 
 export interface ForkParts {
   readonly engine: Pick<Engine, "conversations">;
   readonly ledger: Ledger;
   readonly history: SessionHistory;
-  readonly turns: Pick<RunningTurns, "ofSession" | "get">;
+  /** The turns that run. */
+  readonly turns: { ofSession(sessionId: string): readonly unknown[]; get(turnId: string): unknown };
   /** Throws UNAVAILABLE while nothing can be recorded. */
   readonly checkLedger: () => void;
-  readonly parked: Pick<ParkedTurns, "ofSession">;
+  /** The turns that wait for a decision. */
+  readonly parked: { ofSession(sessionId: string): Promise<unknown> };
   readonly workdirs: Workdirs;
   /** The largest workdir that is copied. */
   readonly maxBytes: number;

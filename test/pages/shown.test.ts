@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Approval } from "@claudeway/ports";
 import { expect } from "chai";
-import { decisionOf, requestPage } from "#core/approvals/page.js";
-import { escapeHtml, showInput, spellHidden } from "#core/approvals/shown.js";
+import { decisionOf, requestPage } from "#pages/approval-page.js";
+import { escapeHtml, showInput, spellHidden } from "#pages/shown.js";
 
 const HIDDEN: Readonly<Record<string, string>> = {
   "right-to-left override": "\u202e",

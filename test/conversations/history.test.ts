@@ -1,7 +1,7 @@
 import type { ConversationTurn, Ledger, SessionRecord, TurnEnd, TurnOrigin } from "@claudeway/ports";
 import type { SessionMessages } from "@claudeway/schemas";
 import { expect } from "chai";
-import { SessionHistory } from "#core/history.js";
+import { SessionHistory } from "#conversations/history.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   NOON,
