@@ -147,7 +147,7 @@ describe("the engine, on a recorded CLI", () => {
     const totals = { answered: true, bases: [{}] };
     await onStage(readRecording("unknown"), async (stage) => {
       const { result } = await stage.run(stage.turn("go on", { resume: true, totals }));
-      expect(result).to.include({ end: "failed", code: "CONVERSATION_LOST" });
+      expect(result).to.deep.include({ end: "failed", failure: { code: "CONVERSATION_LOST" } });
     });
     await onStage(readRecording("unknown"), async (stage) => {
       const turn = stage.turn("go on", { resume: true, restart: true, totals });
@@ -225,7 +225,10 @@ describe("the engine, on a recorded CLI that asks", () => {
       const unresolved = [{ toolUseId: "toolu_parked", certain: false }];
       const totals = { answered: true, bases: [{}] };
       const turn = stage.turn("go on", { approvalMode: "ask", resume: true, unresolved, totals });
-      expect((await stage.run(turn)).result).to.include({ end: "failed", code: "CONVERSATION_LOST" });
+      expect((await stage.run(turn)).result).to.deep.include({
+        end: "failed",
+        failure: { code: "CONVERSATION_LOST" },
+      });
     });
   });
 });

@@ -377,6 +377,7 @@ describe("the scope", () => {
         "sessions",
         "signal",
         "storage",
+        "store",
       ],
       ["tap", "tapPromise"],
       true,
