@@ -237,9 +237,9 @@ describe("approvals, decided live", function () {
     expect(read(session, "a.txt")).to.equal(undefined);
   });
 
-  it("prompts are always verbatim: no file is read by a mention", async () => {
+  it("a mention reads no file that the rules do not allow, and stays as it was sent", async () => {
     const session = await newSession(gateway);
-    const text = "/clear @/etc/hostname";
+    const text = "what is in @/etc/hostname?";
     await prompt(gateway, session, text);
     const asked = gateway.model
       .requests()

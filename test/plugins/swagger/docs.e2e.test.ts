@@ -60,9 +60,9 @@ describe("swagger's page", function () {
   it("tries an operation at the gateway with the given key", async () => {
     const { page, complaints } = await visit(`${open.url}/docs/`);
     await page.locator("button.authorize").first().click();
-    await page.locator(".auth-container input").fill(KEYS.bob);
-    await page.locator(".auth-container button[type=submit]").click();
-    await page.locator(".btn-done").click();
+    await page.locator("#auth-bearer-value").fill(KEYS.bob);
+    await page.locator(".auth-container button[type=submit]").first().click();
+    await page.locator(".btn-done").first().click();
     const operation = page.locator("#operations-sessions-listSessions");
     await operation.locator(".opblock-summary-control").click();
     await operation.getByRole("button", { name: "Try it out" }).click();
