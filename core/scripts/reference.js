@@ -35,6 +35,7 @@ const CHAPTERS = {
   "ports/turns": ["turns", "Turns"],
   "ports/options": ["turn-options", "Options of turns"],
   "ports/frames": ["streams", "Streams"],
+  "ports/events": ["events", "Events"],
   "ports/approvals": ["approvals", "Approvals"],
   "pages/describe": ["describe-call", "Showing calls to people"],
   "pages/shown": ["invisible-characters", "Invisible characters"],

@@ -157,7 +157,7 @@ export class Gateway {
       closing: this.#shutdown.signal,
       log,
     });
-    engine.listen(new Background({ records, turns: this.turns, events: this.#events }));
+    engine.listen(new Background({ records, turns: this.turns, events: this.#events, kernel }));
     this.#resumption = new Resumption({
       parked,
       approvalService,

@@ -131,6 +131,7 @@ function bodyOf(request: PluginTaskRequest): object {
     options = {},
     maxBudgetUsd,
     metadata,
+    events,
   } = request;
   return {
     prompt: content ?? prompt,
@@ -141,6 +142,7 @@ function bodyOf(request: PluginTaskRequest): object {
     system_prompt: systemPrompt,
     max_budget_usd: maxBudgetUsd,
     metadata,
+    events,
     ...fieldsOf(options),
   };
 }

@@ -27,6 +27,7 @@ import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
+import { kindsOf } from "./turns/event-kinds.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
@@ -336,12 +337,13 @@ function planOf(
 function promptOf(
   request: SessionTurnRequest,
 ): Partial<TurnPlan> & Pick<TurnPlan, "prompt" | "timeoutMs" | "verbatim"> {
-  const { prompt, timeout_secs, verbatim, model, system_prompt, max_budget_usd } = request;
+  const { prompt, timeout_secs, verbatim, model, system_prompt, max_budget_usd, events } = request;
   return {
     ...toPrompt(prompt),
     timeoutMs: timeout_secs * 1000,
     verbatim,
     maxBudgetUsd: max_budget_usd,
+    events: kindsOf(events),
     ...(model !== undefined && { model }),
     ...(system_prompt !== undefined && { systemPrompt: system_prompt }),
   };

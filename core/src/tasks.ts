@@ -4,6 +4,7 @@ import type { TaskList, TaskRequest } from "@claudeway/schemas";
 import type { Workdirs } from "@claudeway/workdirs";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
+import { kindsOf } from "./turns/event-kinds.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 
@@ -68,6 +69,7 @@ export class Tasks {
         verbatim: request.verbatim,
         maxBudgetUsd: request.max_budget_usd,
         options,
+        events: kindsOf(request.events),
       },
       route,
       ownsWorkdir: made,

@@ -97,6 +97,8 @@ describe("a prompt that the CLI folds into a turn of its own", () => {
       sessions: {
         tasks: () => undefined,
         lost: () => undefined,
+        wants: () => false,
+        event: () => undefined,
         began: (turn) =>
           void own.push(turn.run({ decider: undefined }, listenerOf(ownTexts), new AbortController().signal)),
       },
@@ -111,6 +113,7 @@ describe("a prompt that the CLI folds into a turn of its own", () => {
         hook: undefined,
         resume: false,
         listener: listenerOf(texts),
+        start: { began: performance.now(), process: "cold" },
         log,
       });
       const report = await attempt.begin();
@@ -165,5 +168,7 @@ function listenerOf(texts: string[]): EngineListener {
     settledUnresolved: () => undefined,
     totals: () => undefined,
     model: () => undefined,
+    wants: () => false,
+    event: () => undefined,
   };
 }

@@ -21,6 +21,8 @@ const QUIET: EngineListener = {
   settledUnresolved: () => undefined,
   totals: () => undefined,
   model: () => undefined,
+  wants: () => false,
+  event: () => undefined,
 };
 
 /** The recorded job with a prompt that the CLI folds into its own turn, which then has no result. */
@@ -54,6 +56,8 @@ describe("a prompt that is folded into a turn of the CLI", () => {
         sessions: {
           tasks: () => undefined,
           lost: () => undefined,
+          wants: () => false,
+          event: () => undefined,
           began: (turn) =>
             void own.push(turn.run({ decider: undefined }, QUIET, new AbortController().signal)),
         },
@@ -61,8 +65,9 @@ describe("a prompt that is folded into a turn of the CLI", () => {
       child.reader.own(session);
       const run = async (turn: EngineTurn) => {
         const parts = { turn, launchSpec: undefined, child, hook: undefined, resume: false };
+        const start = { began: performance.now(), process: "cold" } as const;
         const message = await promptMessage(turn, child);
-        const attempt = new Attempt({ ...parts, message, listener: QUIET, log });
+        const attempt = new Attempt({ ...parts, message, listener: QUIET, start, log });
         const report = await attempt.begin();
         attempt.close();
         if (report === undefined) throw new Error("no report");

@@ -204,4 +204,6 @@ const SILENT = {
   settledUnresolved: () => undefined,
   totals: () => undefined,
   model: () => undefined,
+  wants: () => false,
+  event: () => undefined,
 };

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type {
   BackgroundTask,
   ChildNote,
+  EngineEvent,
   EngineListener,
   EngineResult,
   EngineTurn,
@@ -22,6 +23,7 @@ export interface Ran {
   readonly totals: readonly SessionTotals[];
   readonly usages: readonly TurnUsage[];
   readonly models: readonly string[];
+  readonly events: readonly EngineEvent[];
   readonly settledUnresolved: boolean;
   readonly child: ChildNote | undefined;
 }
@@ -49,6 +51,8 @@ export class Stage {
   readonly own: Promise<Ran>[] = [];
   readonly tasks: (readonly BackgroundTask[])[] = [];
   readonly lost: LostTask[] = [];
+  /** What happened outside turns. */
+  readonly between: EngineEvent[] = [];
   /** Lines of the log from the level "warn" on. */
   readonly warnings: string[] = [];
   terms: OwnTurnTerms = { decider: undefined };
@@ -75,6 +79,8 @@ export class Stage {
         void this.own.push(hear((listener) => turn.run(this.terms, listener, this.stopOwn.signal))),
       tasks: (_session, running) => void this.tasks.push(running),
       lost: (_session, tasks) => void this.lost.push(...tasks),
+      wants: () => true,
+      event: (event) => void this.between.push(event),
     });
   }
 
@@ -136,6 +142,7 @@ async function hear(
   const totals: SessionTotals[] = [];
   const usages: TurnUsage[] = [];
   const models: string[] = [];
+  const events: EngineEvent[] = [];
   let [text, settledUnresolved] = ["", false];
   let child: ChildNote | undefined;
   const result = await run({
@@ -152,6 +159,8 @@ async function hear(
     },
     totals: (now) => void totals.push(now),
     model: (model) => void models.push(model),
+    wants: () => true,
+    event: (event) => void events.push(event),
   });
-  return { result, text, totals, usages, models, settledUnresolved, child };
+  return { result, text, totals, usages, models, events, settledUnresolved, child };
 }

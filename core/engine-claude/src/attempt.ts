@@ -1,8 +1,9 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineListener, EngineTurn } from "@claudeway/ports";
+import type { EngineListener, EngineResult, EngineTurn, ProcessStart } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
 import { Asking, type CallHook } from "./asking.js";
+import { EventReading } from "./event-reading.js";
 import { Grants } from "./grants.js";
 import type { ClaudeProcess } from "./process.js";
 import type { PromptMessage } from "./prompt-message.js";
@@ -29,6 +30,8 @@ export interface AttemptParts {
   /** The CLI's session was resumed. */
   readonly resume: boolean;
   readonly listener: EngineListener;
+  /** When the engine began to look for a process (`performance.now()`), and which it found. */
+  readonly start: { readonly began: number; readonly process: ProcessStart };
   readonly log: Logger;
 }
 
@@ -36,6 +39,7 @@ export interface AttemptParts {
 export class Attempt implements TurnHearer {
   readonly began = new Date();
   readonly reading: TurnReading;
+  readonly #events: EventReading;
   readonly grants: Grants;
   readonly asking: Asking | undefined;
   /** True while the CLI still settles a call of an earlier turn, which gives a result of its own. */
@@ -45,6 +49,7 @@ export class Attempt implements TurnHearer {
   constructor(readonly parts: AttemptParts) {
     const { turn, child, hook, resume, listener } = parts;
     this.reading = new TurnReading(listener);
+    this.#events = new EventReading(listener, child.reader.tasks);
     this.grants = new Grants(turn.granted);
     this.#awaitsUnresolved = turn.unresolved.length > 0 && resume;
     this.asking =
@@ -79,6 +84,7 @@ export class Attempt implements TurnHearer {
   take(message: SDKMessage): void {
     this.asking?.take(message);
     this.reading.take(message);
+    this.#events.take(message);
   }
 
   /** Ends the turn. Subagents that it launched into the background still ask through it. */
@@ -103,6 +109,14 @@ export class Attempt implements TurnHearer {
       log.warn({ err: error, turn_id: turn.info.id, stderr }, "the CLI ended without a result");
     }
     this.#report(undefined);
+  }
+
+  /** What is measured of the turn. */
+  figures(): Pick<EngineResult, "toolCalls" | "firstTokenMs" | "process"> {
+    const { began, process } = this.parts.start;
+    const { toolCalls, firstOutputAt } = this.reading;
+    const firstTokenMs = firstOutputAt === undefined ? undefined : Math.round(firstOutputAt - began);
+    return { toolCalls, firstTokenMs, process };
   }
 
   /** The turn's streamed usage so far, to be settled against the process's totals. */

@@ -8,6 +8,7 @@ import type {
   EngineResult,
   EngineTurn,
   ModelName,
+  ProcessStart,
   SessionListener,
   SpawnPlan,
   TaskLoss,
@@ -40,7 +41,13 @@ export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
 const MODELS_TIMEOUT_MS = 20_000;
 
 /** The listener until `listen` is called. */
-const UNHEARD: SessionListener = { began: () => undefined, tasks: () => undefined, lost: () => undefined };
+const UNHEARD: SessionListener = {
+  began: () => undefined,
+  tasks: () => undefined,
+  lost: () => undefined,
+  wants: () => false,
+  event: () => undefined,
+};
 
 /** Runs turns on the real CLI. A session's process lives on between turns; a task's is used once. */
 export class ClaudeEngine implements Engine {
@@ -146,7 +153,8 @@ export class ClaudeEngine implements Engine {
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
     const launchSpec = this.#launcher.launchSpecOf(turn);
-    const child = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
+    const began = performance.now();
+    const { child, process } = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
     const session = this.#sessionOf(child, turn);
     const hook = this.#launcher.hookOf(child);
     this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
@@ -159,6 +167,7 @@ export class ClaudeEngine implements Engine {
       hook,
       resume,
       listener,
+      start: { began, process },
       log: this.options.log,
     });
     const reported = attempt.begin();
@@ -239,6 +248,8 @@ export class ClaudeEngine implements Engine {
       ...(kind === "task" && { lost: child.lostTasks }),
       exitCode: 0,
       model: reading.model,
+      stopReason: report.stopReason,
+      ...attempt.figures(),
     };
   }
 
@@ -264,6 +275,7 @@ export class ClaudeEngine implements Engine {
       ran: grants.ran,
       exitCode: exit.code,
       model: reading.model,
+      ...attempt.figures(),
     };
   }
 
@@ -273,13 +285,14 @@ export class ClaudeEngine implements Engine {
     launchSpec: LaunchSpec | undefined,
     begin: () => ClaudeProcess,
     stop: AbortSignal,
-  ): Promise<ClaudeProcess> {
+  ): Promise<{ readonly child: ClaudeProcess; readonly process: ProcessStart }> {
     const { sessionId } = turn.info;
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.continues === undefined ? launchSpec : undefined;
     if (shared === undefined) await this.#pool.release(sessionId, "replaced");
     const kept = shared && (await this.#takeKept(turn, shared, stop));
-    return kept ?? this.#pool.start(begin, stop);
+    if (kept === undefined) return { child: await this.#pool.start(begin, stop), process: "cold" };
+    return { child: kept, process: this.#processes.has(kept) ? "live" : "prewarmed" };
   }
 
   /** The session's live process with the turn's settings; undefined if no process can have them. */
@@ -334,6 +347,8 @@ export class ClaudeEngine implements Engine {
           this.#sessions.tasks(sessionId, running);
         },
         lost: (sessionId, tasks) => this.#sessions.lost(sessionId, tasks),
+        wants: (kind, after) => this.#sessions.wants(kind, after),
+        event: (event, after) => this.#sessions.event(event, after),
       },
       changed: () => this.#pool.touch(turn.info.sessionId),
       log: this.options.log,

@@ -1,4 +1,5 @@
-import type { ChildNote, EngineListener, SessionTotals, TurnUsage } from "@claudeway/ports";
+import type { ChildNote, EngineEvent, EngineListener, SessionTotals, TurnUsage } from "@claudeway/ports";
+import type { EventKind } from "@claudeway/schemas";
 
 /** Buffers events until there is a listener. */
 export class LateListener implements EngineListener {
@@ -29,6 +30,17 @@ export class LateListener implements EngineListener {
 
   model(model: string): void {
     this.#forward((listener) => listener.model(model));
+  }
+
+  /** Until there is a listener, it may want all. */
+  wants(kind: EventKind): boolean {
+    return this.#listener?.wants(kind) ?? true;
+  }
+
+  event(event: EngineEvent): void {
+    this.#forward((listener) => {
+      listener.event(event);
+    });
   }
 
   totals(totals: SessionTotals): void {

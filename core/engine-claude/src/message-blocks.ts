@@ -1,4 +1,4 @@
-import type { MessageBlock } from "@claudeway/schemas";
+import type { MessageBlock, StreamedToolCall } from "@claudeway/schemas";
 import { recordOf, type TranscriptEntry } from "./transcript-entries.js";
 
 /** A longer text is cut, in characters. */
@@ -9,6 +9,12 @@ const MAX_INPUT_TEXT = 16_384;
 const MAX_INPUT = 262_144;
 /** Levels of a tool's input that are looked through for long texts. */
 const MAX_DEPTH = 50;
+
+interface BlockOfCall {
+  readonly id?: unknown;
+  readonly name?: unknown;
+  readonly input?: unknown;
+}
 
 /** The parts of a message as clients read them, each bounded. */
 export function blocksOf({ content }: Pick<TranscriptEntry, "content">): MessageBlock[] {
@@ -22,16 +28,16 @@ function blockOf(block: Record<string, unknown>): MessageBlock | undefined {
   if (type === "thinking") return { type, ...cutText(String(block["thinking"] ?? "")) };
   if (type === "redacted_thinking") return { type: "thinking", text: "" };
   if (type === "image" || type === "document") return { type, media_type: mediaTypeOf(block) };
-  if (type === "tool_use") return callOf(block);
+  if (type === "tool_use") return { type, ...callOf(block) };
   return type === "tool_result" ? resultOf(block) : undefined;
 }
 
-function callOf({ id, name, input }: Record<string, unknown>): MessageBlock {
+/** A tool call of a message, with long texts of its input cut. */
+export function callOf({ id, name, input }: BlockOfCall): StreamedToolCall {
   const cutting = { cut: false };
   const short = recordOf(shortened(input, cutting, 0)) ?? {};
   const isTooLarge = JSON.stringify(short).length > MAX_INPUT;
   return {
-    type: "tool_use",
     id: String(id),
     name: String(name),
     input: isTooLarge ? {} : short,
@@ -40,9 +46,14 @@ function callOf({ id, name, input }: Record<string, unknown>): MessageBlock {
 }
 
 function resultOf({ tool_use_id, is_error, content }: Record<string, unknown>): MessageBlock {
-  const parts = Array.isArray(content) ? content : [{ type: "text", text: content ?? "" }];
-  const text = parts.map((part) => textOf(recordOf(part) ?? {})).join("\n");
+  const text = textOfResult(content);
   return { type: "tool_result", tool_use_id: String(tool_use_id), ok: is_error !== true, ...cutText(text) };
+}
+
+/** The text of a tool's result; other parts are named in brackets. */
+export function textOfResult(content: unknown): string {
+  const parts = Array.isArray(content) ? content : [{ type: "text", text: content ?? "" }];
+  return parts.map((part) => textOf(recordOf(part) ?? {})).join("\n");
 }
 
 function textOf({ type, text }: Record<string, unknown>): string {

@@ -11,6 +11,7 @@ import type {
 import type { PermissionDenial } from "@claudeway/schemas";
 import { Asking, type CallHook } from "./asking.js";
 import { untilReported } from "./endings.js";
+import { EventReading } from "./event-reading.js";
 import { Grants } from "./grants.js";
 import { LateListener } from "./late-listener.js";
 import type { ClaudeProcess } from "./process.js";
@@ -34,6 +35,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
   readonly began = new Date();
   readonly listener = new LateListener();
   readonly reading = new TurnReading(this.listener);
+  readonly #events: EventReading;
   readonly #grants = new Grants([]);
   readonly #asking: Asking | undefined;
   readonly #terms: Promise<OwnTurnTerms>;
@@ -45,6 +47,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
 
   constructor(private readonly parts: OwnAttemptParts) {
     const { child, hook, after } = parts;
+    this.#events = new EventReading(this.listener, child.reader.tasks);
     this.#terms = new Promise((resolve) => {
       this.#setTerms = resolve;
     });
@@ -104,6 +107,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
   take(message: SDKMessage): void {
     this.#asking?.take(message);
     this.reading.take(message);
+    this.#events.take(message);
   }
 
   about(notice: TaskNotice): void {

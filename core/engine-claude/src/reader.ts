@@ -25,6 +25,8 @@ export interface ReaderOwner {
   heard(message: SDKMessage): void;
   /** A message of a background subagent, which belongs to no running turn. */
   agentSaid(message: SDKMessage): void;
+  /** A message that belongs to no turn. */
+  saidBetween(message: SDKMessage): void;
   /** The CLI begins a turn by itself. */
   begin(): BackgroundHearer;
   /** What runs in the background has changed. */
@@ -147,7 +149,8 @@ export class ProcessReader {
     else {
       if (isInit(message)) this.#ownTurn = true;
       if (this.#background === undefined && isWork(message)) this.#begin();
-      this.#background?.take(message);
+      if (this.#background !== undefined) this.#background.take(message);
+      else this.#owner?.saidBetween(message);
     }
   }
 

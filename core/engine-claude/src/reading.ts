@@ -24,6 +24,8 @@ export interface TurnReport {
   /** Why it failed, or why the CLI's last request failed that it did not get to repeat. */
   readonly failure: Failure | undefined;
   readonly structuredOutput: unknown;
+  /** Why the model stopped, if it said so. */
+  readonly stopReason: string | undefined;
   readonly denials: readonly PermissionDenial[];
   readonly totals: TotalsByModel;
   /** The CLI's own id of the session that the totals are of: another one after `/clear`. */
@@ -52,6 +54,8 @@ export class TurnReading {
   #newMessage = false;
   #planMode: boolean | undefined;
   readonly #failures = new FailureWatch();
+  #firstOutputAt: number | undefined;
+  readonly #toolCalls = new Map<string, number>();
 
   /** @param delivered what was delivered of the same messages before */
   constructor(
@@ -66,6 +70,16 @@ export class TurnReading {
   /** The model of the main agent's messages. */
   get model(): string | undefined {
     return this.#model;
+  }
+
+  /** When the main agent's first output came (`performance.now()`). */
+  get firstOutputAt(): number | undefined {
+    return this.#firstOutputAt;
+  }
+
+  /** How many calls were made of each tool, by subagents too. */
+  get toolCalls(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#toolCalls);
   }
 
   /** Whether the CLI is in plan mode; undefined if unknown. */
@@ -119,7 +133,13 @@ export class TurnReading {
   }
 
   /** Messages of subagents arrive complete, without a stream. The CLI's own error messages cost nothing. */
-  #takeWhole({ message: { id, model, usage }, parent_tool_use_id: agent }: SDKAssistantMessage): void {
+  #takeWhole({
+    message: { id, model, usage, content },
+    parent_tool_use_id: agent,
+  }: SDKAssistantMessage): void {
+    for (const block of content)
+      if (block.type === "tool_use")
+        this.#toolCalls.set(block.name, (this.#toolCalls.get(block.name) ?? 0) + 1);
     if (model !== "<synthetic>") {
       this.#note(id, model, usage, "whole");
       if (agent !== null) this.#current.set(agent, { id, model });
@@ -157,6 +177,7 @@ export class TurnReading {
         break;
       }
       case "content_block_start":
+        if (agent === "") this.#firstOutputAt ??= performance.now();
         this.#empty.delete(this.#current.get(agent)?.id ?? "");
         break;
       case "message_stop": {
@@ -203,6 +224,7 @@ function toReport(message: SDKResultMessage, failure: Failure | undefined): Turn
       ? null
       : withAdvice(text || errors.join("; ") || `Claude ended the turn: ${message.subtype}`, failure),
     failure: ok ? undefined : failure,
+    stopReason: message.stop_reason ?? undefined,
     structuredOutput: message.subtype === "success" ? message.structured_output : undefined,
     denials: message.permission_denials.map(({ tool_name, tool_use_id, tool_input }) => ({
       tool_name,

@@ -1,16 +1,19 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type {
+  EngineEvent,
   EngineResult,
   EngineTurn,
   SessionListener,
   SessionTotals,
   TotalsByModel,
 } from "@claudeway/ports";
+import type { EventKind } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
 import type { CallHook } from "./asking.js";
 import { withoutUncharged } from "./bases.js";
 import { describe, lastLine } from "./endings.js";
+import { EventReading } from "./event-reading.js";
 import { LateListener } from "./late-listener.js";
 import { cliSessionOf } from "./options.js";
 import { OwnAttempt } from "./own-turn.js";
@@ -61,6 +64,8 @@ export class SessionProcess implements ReaderOwner {
   #agentsRan = false;
   /** A turn has begun since the last report. */
   #turnRuns = true;
+  /** Reports what happens outside turns. */
+  readonly #events: EventReading;
   #report: ((totals: SessionTotals) => void) | undefined;
   /** The session's totals as last reported. */
   #totals: SessionTotals | undefined;
@@ -70,6 +75,12 @@ export class SessionProcess implements ReaderOwner {
     private readonly parts: SessionProcessParts,
   ) {
     this.#after = turn;
+    const { child, sessions } = parts;
+    const listener = {
+      wants: (kind: EventKind) => sessions.wants(kind, this.#after.info),
+      event: (event: EngineEvent) => sessions.event(event, this.#after.info),
+    };
+    this.#events = new EventReading(listener, child.reader.tasks);
     void parts.child.exited.then(() => this.#close());
   }
 
@@ -126,8 +137,13 @@ export class SessionProcess implements ReaderOwner {
     const { delivered } = this.#agents;
     const before = delivered.count;
     this.#agents.take(message);
+    this.#events.take(message);
     // Until it is over, the CLI has not written it down.
     if (delivered.count > before) this.#reportUncharged();
+  }
+
+  saidBetween(message: SDKMessage): void {
+    this.#events.take(message);
   }
 
   tasksChanged(): void {

@@ -4,6 +4,7 @@ import type {
   SDKTaskStartedMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { BackgroundTask } from "@claudeway/ports";
+import type { TaskProgress } from "@claudeway/schemas";
 
 type TaskEntry = SDKBackgroundTasksChangedMessage["tasks"][number];
 
@@ -21,6 +22,14 @@ export function isSubagent({ kind }: Pick<BackgroundTask, "kind">): boolean {
   return kind === KINDS[SUBAGENT];
 }
 
+/** What every event of a task says about it. */
+type KnownTask = Pick<TaskProgress, "kind" | "description" | "background" | "tool_use_id">;
+
+/** Of how many tasks what they are is kept; the latest are. */
+const MAX_KNOWN = 1000;
+/** A longer text of the CLI about a task is cut, in characters. */
+const MAX_SUMMARY = 16_384;
+
 /** How a background task ended, as the CLI reports it. */
 export interface TaskNotice {
   readonly taskId: string;
@@ -37,6 +46,8 @@ export class BackgroundTasks {
   readonly #pending = new Map<string, TaskNotice>();
   /** Subagents that were launched into the background: the call that each was launched with, by task. */
   readonly #agents = new Map<string, string>();
+  /** Every task that was started, also in the foreground. */
+  readonly #known = new Map<string, KnownTask>();
 
   /** What runs at the moment, the oldest first. */
   get running(): readonly BackgroundTask[] {
@@ -61,7 +72,10 @@ export class BackgroundTasks {
   /** Processes a message of the CLI. Returns true if the set of running tasks has changed. */
   take(message: SDKMessage): boolean {
     if (message.type !== "system") return false;
-    if (message.subtype === "task_started") this.#noteAgent(message);
+    if (message.subtype === "task_started") {
+      this.#noteAgent(message);
+      this.#noteTask(message);
+    }
     if (message.subtype === "background_tasks_changed") {
       const before = this.#running;
       const tasks = message.tasks.filter(({ ambient }) => ambient !== true);
@@ -96,6 +110,44 @@ export class BackgroundTasks {
     this.#pending.clear();
   }
 
+  /** What a message says about a task that is known; undefined if it is not about one. */
+  eventOf(message: SDKMessage): TaskProgress | undefined {
+    if (message.type !== "system" || !("task_id" in message)) return undefined;
+    const { task_id: id } = message;
+    const task = this.#known.get(id);
+    if (task === undefined) return undefined;
+    switch (message.subtype) {
+      case "task_started":
+        return { id, state: "started", ...task };
+      case "task_progress": {
+        const { description, summary, usage } = message;
+        return { id, state: "progress", ...task, description, ...summaryOf(summary), ...usedOf(usage) };
+      }
+      case "task_updated": {
+        if (message.patch.is_backgrounded !== true || task.background) return undefined;
+        this.#known.set(id, { ...task, background: true });
+        return { id, state: "progress", ...task, background: true };
+      }
+      case "task_notification": {
+        const { status: result, summary, usage } = message;
+        return { id, state: "ended", ...task, result, ...summaryOf(summary), ...usedOf(usage) };
+      }
+    }
+  }
+
+  #noteTask(message: SDKTaskStartedMessage): void {
+    const { task_id: id, task_type: type = "", description, tool_use_id } = message;
+    if (message.ambient === true) return;
+    this.#known.set(id, {
+      kind: KINDS[type] ?? type,
+      description,
+      background: message.is_backgrounded !== false,
+      ...(tool_use_id !== undefined && { tool_use_id }),
+    });
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_KNOWN && oldest !== undefined) this.#known.delete(oldest);
+  }
+
   #noteAgent({
     task_type,
     task_id,
@@ -108,6 +160,20 @@ export class BackgroundTasks {
     const isInBackground = parent_task_id !== undefined && this.#agents.has(parent_task_id);
     if (is_backgrounded === true || isInBackground) this.#agents.set(task_id, tool_use_id);
   }
+}
+
+function summaryOf(summary: string | undefined): Pick<TaskProgress, "summary"> {
+  return summary === undefined || summary === "" ? {} : { summary: summary.slice(0, MAX_SUMMARY) };
+}
+
+function usedOf(
+  usage:
+    | { readonly total_tokens: number; readonly tool_uses: number; readonly duration_ms: number }
+    | undefined,
+): Pick<TaskProgress, "tokens" | "tool_calls" | "duration_ms"> {
+  if (usage === undefined) return {};
+  const { total_tokens: tokens, tool_uses: tool_calls, duration_ms } = usage;
+  return { tokens, tool_calls, duration_ms: Math.round(duration_ms) };
 }
 
 function taskOf({ task_id, task_type, description }: TaskEntry): BackgroundTask {

@@ -21,7 +21,7 @@ import type {
   TurnPage,
   TurnRecord,
 } from "@claudeway/ports";
-import type { ContentBlock, TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, EventKind, TurnResponse } from "@claudeway/schemas";
 import type { ListenAddress } from "./hooks.js";
 import type { PluginStore } from "./plugin-store.js";
 
@@ -86,6 +86,8 @@ export interface PromptRequest {
   readonly options?: TurnOptions;
   /** The turn is interrupted once it has cost this much, in USD. */
   readonly maxBudgetUsd?: number;
+  /** Which further events `TurnHandle.read` has. */
+  readonly events?: "all" | readonly EventKind[];
   /** Up to 16 pairs, kept with the turn. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Default: 600. */

@@ -1,6 +1,7 @@
-import type { ContentBlock, FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { ContentBlock, EventKind, FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { Conversations } from "./conversations.js";
-import type { TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
+import type { EngineEvent, EventListener } from "./events.js";
+import type { ProcessStart, TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
 /** How the CLI is started. Two turns share a live process only if their plans are equal. */
 export interface SpawnPlan {
@@ -222,10 +223,14 @@ export interface SessionListener {
   tasks(sessionId: string, running: readonly BackgroundTask[]): void;
   /** Background work was stopped before it finished. */
   lost(sessionId: string, tasks: readonly LostTask[]): void;
+  /** Whether anybody wants events of this kind from outside the session's turns. `after`: its latest turn. */
+  wants(kind: EventKind, after: TurnInfo): boolean;
+  /** Something happened in a session outside its turns, for example in a background subagent. */
+  event(event: EngineEvent, after: TurnInfo): void;
 }
 
 /** Receives the progress of one running turn. */
-export interface EngineListener {
+export interface EngineListener extends EventListener {
   /** New text of the answer. */
   text(delta: string): void;
   /** The turn's usage so far; called on every message that carries usage. */
@@ -284,6 +289,11 @@ export interface EngineResult {
   readonly lost?: readonly LostTask[];
   /** The model that answered, if known. */
   readonly model: string | undefined;
+  /** See `TurnOutcome`. */
+  readonly stopReason?: string | undefined;
+  readonly toolCalls?: Readonly<Record<string, number>>;
+  readonly firstTokenMs?: number | undefined;
+  readonly process?: ProcessStart;
 }
 
 export interface ModelName {

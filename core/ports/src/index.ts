@@ -7,6 +7,7 @@ export type * from "./audit.js";
 export type * from "./conversations.js";
 export type * from "./engine.js";
 export * from "./errors.js";
+export type * from "./events.js";
 export type * from "./frames.js";
 export type * from "./ledger.js";
 export * from "./ledger-error.js";

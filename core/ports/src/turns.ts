@@ -1,5 +1,6 @@
-import type { ContentBlock, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, EventKind, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "./approvals.js";
+import type { WorkEvent } from "./events.js";
 import type { TurnOptions } from "./options.js";
 
 /** The authenticated caller of a request; resolved once, at the HTTP edge. */
@@ -51,6 +52,8 @@ export interface TurnPlan {
   readonly maxBudgetUsd: number | undefined;
   /** Further options of the CLI. What widens what Claude may do is narrowed by the approval mode afterwards. */
   readonly options?: TurnOptions | undefined;
+  /** Which further events the turn's stream has. Session events and the hook `event` have all of them in any case. */
+  readonly events?: readonly EventKind[] | undefined;
 }
 
 /** Tokens and money of one model within one turn. */
@@ -103,7 +106,17 @@ export interface TurnOutcome {
   readonly exitCode: number | null;
   /** The model that answered, if known; otherwise the requested model. */
   readonly model: string;
+  /** Why the model stopped, as it reported: `end_turn`, `tool_use`, `max_tokens`, …; undefined if it did not. */
+  readonly stopReason?: string | undefined;
+  /** How many calls the model and its subagents made of each tool. For a resumed turn, since it resumed. */
+  readonly toolCalls?: Readonly<Record<string, number>> | undefined;
+  /** Milliseconds from the start of the engine's work to the first output of the model; undefined if there was none. */
+  readonly firstTokenMs?: number | undefined;
+  /** The process that ran the turn: the session's own, one that was started ahead, or a new one. */
+  readonly process?: ProcessStart | undefined;
 }
+
+export type ProcessStart = "live" | "prewarmed" | "cold";
 
 /** The events of a turn's stream. In the stream they are numbered from 1, per turn. */
 export type TurnEvent =
@@ -112,4 +125,5 @@ export type TurnEvent =
   | { readonly type: "permission_request"; readonly approval: Approval }
   | { readonly type: "permission_resolved"; readonly approval: Approval }
   | { readonly type: "permission_denied"; readonly denials: readonly PermissionDenial[] }
-  | { readonly type: "done"; readonly response: TurnResponse };
+  | { readonly type: "done"; readonly response: TurnResponse }
+  | WorkEvent;

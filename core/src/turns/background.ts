@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { BackgroundTask, LostTask, OwnTurn, SessionListener } from "@claudeway/ports";
+import type { Kernel } from "@claudeway/kernel";
+import type {
+  BackgroundTask,
+  EngineEvent,
+  LostTask,
+  OwnTurn,
+  SessionListener,
+  TurnInfo,
+} from "@claudeway/ports";
+import type { EventKind } from "@claudeway/schemas";
 import type { WrittenSince } from "./lost.js";
 import type { Records } from "./request.js";
 import type { RunningTurns } from "./running.js";
@@ -15,6 +24,7 @@ export interface BackgroundParts {
   readonly records: Records;
   readonly turns: RunningTurns;
   readonly events: SessionEvents;
+  readonly kernel: Kernel;
 }
 
 /** Creates turns for what the CLI begins by itself, and records its background work. */
@@ -46,6 +56,17 @@ export class Background implements SessionListener {
     // A one-shot task's own answer reports these.
     const unreported = tasks.filter(({ reason }) => reason !== "task");
     if (unreported.length > 0) this.#write(sessionId, records.ledger.sessions.addLost(sessionId, unreported));
+  }
+
+  wants(_kind: EventKind, { sessionId }: TurnInfo): boolean {
+    const { events, kernel } = this.parts;
+    return events.has(sessionId) || kernel.hooks.event.isUsed();
+  }
+
+  event(event: EngineEvent, after: TurnInfo): void {
+    const { events, kernel } = this.parts;
+    events.between(after.sessionId, event);
+    kernel.notify("event", event, after);
   }
 
   #write(sessionId: string, write: Promise<void>): void {

@@ -116,6 +116,10 @@ export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
     queuedMs: Math.round((before?.queuedMs ?? 0) + waitedMs),
     exitCode: result?.exitCode ?? null,
     model: result?.model ?? plan.model,
+    stopReason: result?.stopReason,
+    toolCalls: result?.toolCalls,
+    firstTokenMs: result?.firstTokenMs,
+    process: result?.process,
   };
 }
 

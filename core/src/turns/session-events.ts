@@ -1,4 +1,4 @@
-import type { BackgroundTask, LostTask, TurnEvent, TurnInfo } from "@claudeway/ports";
+import type { BackgroundTask, EngineEvent, LostTask, TurnEvent, TurnInfo } from "@claudeway/ports";
 import { viewOf } from "../approvals/view.js";
 import { weightOf } from "./weight.js";
 
@@ -30,6 +30,16 @@ export class SessionEvents {
   turnEvent(event: TurnEvent, turn: TurnInfo): void {
     if (!this.#feeds.has(turn.sessionId)) return;
     this.#push(turn.sessionId, event.type, dataOf(event, turn));
+  }
+
+  /** Something happened in a session outside its turns. */
+  between(sessionId: string, { type, data }: EngineEvent): void {
+    this.#push(sessionId, type, data);
+  }
+
+  /** Whether the session's events are kept: it has readers, or had some a while ago. */
+  has(sessionId: string): boolean {
+    return this.#feeds.has(sessionId);
   }
 
   tasks(sessionId: string, background: readonly BackgroundTask[]): void {
@@ -172,5 +182,7 @@ function dataOf(event: TurnEvent, { id: turn_id, origin = "prompt" }: TurnInfo):
       return { turn_id, denials: event.denials };
     case "done":
       return { turn_id, origin, response: event.response };
+    default:
+      return { turn_id, ...event.data };
   }
 }

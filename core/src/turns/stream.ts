@@ -1,11 +1,14 @@
 import type { Frame, TextMode, TurnEvent } from "@claudeway/ports";
-import type { TurnResponse } from "@claudeway/schemas";
+import type { StreamedThinking, TurnResponse } from "@claudeway/schemas";
 import { viewOf } from "../approvals/view.js";
+import { kindOf } from "./event-kinds.js";
 import { weightOf } from "./weight.js";
 
 type Entry =
   | { readonly type: "text"; readonly end: number }
-  | { readonly type: "other"; readonly frame: Omit<Frame, "id"> };
+  | { readonly type: "thinking"; readonly data: StreamedThinking }
+  | { readonly type: "other"; readonly frame: Omit<Frame, "id"> }
+  | { readonly type: "dropped" };
 
 export interface ReadOptions {
   readonly mode: TextMode;
@@ -17,6 +20,11 @@ export interface ReadOptions {
 
 /** "Text so far" grows with every token. Sending it more often than this has no use and costs quadratic bandwidth. */
 const TEXT_INTERVAL_MS = 50;
+/** The same for thinking, whose tokens would be an event each. A piece has at most this many characters. */
+const THINKING_INTERVAL_MS = 50;
+const MAX_THINKING = 16_384;
+/** How much of the events that only those get who name their kind is kept, in bytes; the latest are. */
+const MAX_WORK_BYTES = 4 * 1024 * 1024;
 
 /** Memory of a text event beyond its characters, in bytes: its entry, and its piece of text until pieces are joined. */
 const TEXT_EVENT_BYTES = 120;
@@ -37,6 +45,11 @@ export class TurnStream {
   #text = "";
   /** Memory of the events other than text. */
   #otherBytes = 0;
+  /** The entries of events that may be dropped, oldest first, with their memory. */
+  readonly #work: { readonly index: number; bytes: number }[] = [];
+  #workBytes = 0;
+  /** Entries before this one have been read. */
+  #read = 0;
   /** Set while a reader waits for more. */
   #changed: Deferred | undefined;
   #done = false;
@@ -65,7 +78,9 @@ export class TurnStream {
 
   /** An estimate of its memory, in bytes; errs on the high side. */
   get bytes(): number {
-    return weightOf(this.#text) + TEXT_EVENT_BYTES * this.#entries.length + this.#otherBytes;
+    return (
+      weightOf(this.#text) + TEXT_EVENT_BYTES * this.#entries.length + this.#otherBytes + this.#workBytes
+    );
   }
 
   get lastId(): number {
@@ -75,9 +90,11 @@ export class TurnStream {
   /** Appends an event. No event may follow `done`. */
   push(event: TurnEvent): void {
     if (this.#done) return;
+    if (event.type === "thinking" && this.#joinThinking(event.data)) return;
     const entry = this.#toEntry(event);
     this.#entries.push(entry);
-    if (entry.type === "other") this.#otherBytes += weightOf(entry);
+    if (kindOf(event) !== undefined) this.#keepWork(entry);
+    else if (entry.type === "other") this.#otherBytes += weightOf(entry);
     this.#done = event.type === "done";
     this.#changed?.resolve();
     this.#changed = undefined;
@@ -91,6 +108,7 @@ export class TurnStream {
     }
     let cursor = Math.min(Math.max(after - this.#skipped, 0), this.#entries.length);
     let lastTextAt = 0;
+    let lastThinkingAt = 0;
     for (;;) {
       if (cursor >= this.#entries.length) {
         if (this.#done) return;
@@ -101,8 +119,13 @@ export class TurnStream {
         await pause(lastTextAt + TEXT_INTERVAL_MS - performance.now());
         lastTextAt = performance.now();
       }
+      if (this.#entries[cursor]?.type === "thinking" && !this.#done) {
+        await pause(lastThinkingAt + THINKING_INTERVAL_MS - performance.now());
+        lastThinkingAt = performance.now();
+      }
       const frame = this.#frameAt(cursor, mode);
       cursor = frame.id;
+      this.#read = Math.max(this.#read, cursor);
       yield { ...frame, id: frame.id + this.#skipped };
     }
   }
@@ -122,6 +145,8 @@ export class TurnStream {
     const entry = this.#entries[cursor];
     if (entry === undefined) throw new RangeError(`no event at ${cursor}`);
     if (entry.type === "other") return { ...entry.frame, id: cursor + 1 };
+    if (entry.type === "thinking") return { id: cursor + 1, event: "thinking", data: entry.data };
+    if (entry.type === "dropped") return { id: this.#afterDropped(cursor), event: "missed", data: {} };
     let id = cursor;
     let end = 0;
     for (let next = this.#entries[id]; next?.type === "text"; next = this.#entries[id]) {
@@ -130,6 +155,42 @@ export class TurnStream {
     }
     const from = mode === "text" ? 0 : this.#textBefore(cursor);
     return { id, event: "text", data: this.#text.slice(from, end) };
+  }
+
+  #afterDropped(cursor: number): number {
+    let next = cursor;
+    while (this.#entries[next]?.type === "dropped") next++;
+    return next;
+  }
+
+  /** Adds thinking to the last event, if that is of the same agent and no client has read it. */
+  #joinThinking({ text, ...agent }: StreamedThinking): boolean {
+    const index = this.#entries.length - 1;
+    const last = this.#entries[index];
+    if (last?.type !== "thinking" || this.#read > index) return false;
+    if (last.data.parent_tool_use_id !== agent.parent_tool_use_id) return false;
+    if (last.data.text.length + text.length > MAX_THINKING) return false;
+    this.#entries[index] = { type: "thinking", data: { ...agent, text: last.data.text + text } };
+    this.#countWork(weightOf(text));
+    return true;
+  }
+
+  #keepWork(entry: Entry): void {
+    this.#work.push({ index: this.#entries.length - 1, bytes: 0 });
+    this.#countWork(weightOf(entry));
+  }
+
+  /** Counts memory of the latest event, and drops the oldest ones if all of them have too much. */
+  #countWork(bytes: number): void {
+    const latest = this.#work.at(-1);
+    if (latest !== undefined) latest.bytes += bytes;
+    this.#workBytes += bytes;
+    while (this.#workBytes > MAX_WORK_BYTES && this.#work.length > 1) {
+      const oldest = this.#work.shift();
+      if (oldest === undefined) return;
+      this.#workBytes -= oldest.bytes;
+      this.#entries[oldest.index] = { type: "dropped" };
+    }
   }
 
   /** The length of the text before an entry. */
@@ -155,6 +216,10 @@ export class TurnStream {
         return { type: "other", frame: { event: "permission_denied", data: event.denials } };
       case "done":
         return { type: "other", frame: { event: "done", data: event.response } };
+      case "thinking":
+        return { type: "thinking", data: event.data };
+      default:
+        return { type: "other", frame: { event: event.type, data: event.data } };
     }
   }
 

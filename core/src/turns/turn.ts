@@ -17,7 +17,9 @@ import {
   type TurnPlan,
   type TurnUsage,
   type UnaskedCall,
+  type WorkEvent,
 } from "@claudeway/ports";
+import type { EventKind } from "@claudeway/schemas";
 import {
   type AttachmentRoom,
   mentionedFiles,
@@ -30,6 +32,7 @@ import { TurnCalls } from "../approvals/calls.js";
 import { verdictOf } from "../approvals/verdict.js";
 import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
+import { kindOf } from "./event-kinds.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
 import { type TurnQueue, UNQUEUED } from "./queue.js";
@@ -75,6 +78,7 @@ export class Turn {
   #calls: TurnCalls | undefined;
   #budget: BudgetWatch | undefined;
   #workdirRecreated = false;
+  #usageReported: Promise<void> = Promise.resolve();
   /** Whether the decision on the parked call has been passed to the CLI. */
   #delivered = false;
 
@@ -311,7 +315,10 @@ export class Turn {
       usage: (usage) => {
         this.#recorder.usage(usage);
         this.#budget?.usage(usage);
+        if (this.#wants("usage")) this.#reportUsage(usage);
       },
+      wants: (kind) => this.#wants(kind),
+      event: (event) => this.#report(event),
       process: (child) => this.#recorder.process(child),
       model: (model) => this.#recorder.model(model),
       totals: (totals) => this.#recorder.totals(totals),
@@ -344,6 +351,7 @@ export class Turn {
    * Records the turn, notifies streams and plugins of its end, and only then resolves with the answer. Never rejects.
    */
   async #finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
+    await this.#usageReported;
     const { outcome, error } = await this.#record(ending, result);
     const { permission_denials: denials } = outcome.response;
     if (denials !== undefined) this.#emit({ type: "permission_denied", denials });
@@ -381,6 +389,7 @@ export class Turn {
       const message = `the CLI kept a call without a pending approval: ${result.deferred}`;
       return this.#finish({ end: "failed", message, error: undefined }, result);
     }
+    await this.#usageReported;
     const usage = await this.#recorder.priced(result);
     const outcome = this.#outcomeOf({ ...PARKED, end: "interrupted" }, result, usage);
     const response = parkedResponse(outcome.response, pending);
@@ -438,6 +447,32 @@ export class Turn {
   #untilWritten<T>(write: () => Promise<T>): Promise<T> {
     const { log } = this.context;
     return untilWritten(write, this.#giveUp.signal, log.child({ turn_id: this.info.id }));
+  }
+
+  /** Whether a client of the turn or of its session, or a plugin, gets events of this kind. */
+  #wants(kind: EventKind): boolean {
+    const { events, kernel } = this.context;
+    const isNamed = this.#plan.events?.includes(kind) === true;
+    return isNamed || events.has(this.info.sessionId) || kernel.hooks.event.isUsed();
+  }
+
+  #report(event: WorkEvent): void {
+    const kind = kindOf(event);
+    if (kind !== undefined && this.#plan.events?.includes(kind)) this.stream.push(event);
+    this.context.events.turnEvent(event, this.info);
+    this.context.kernel.notify("event", event, this.info);
+  }
+
+  /** Reports the usage so far, at learned prices. Finding those is asynchronous; the turn's end waits for it. */
+  #reportUsage(usage: TurnUsage): void {
+    const { continues } = this.request;
+    const all = continues === undefined ? usage : addUsage(continues.usage, usage);
+    this.#usageReported = this.#usageReported
+      .then(() => this.#recorder.priced({ usage: all }))
+      .then(({ tokens, costUsd }) => this.#report({ type: "usage", data: { tokens, cost_usd: costUsd } }))
+      .catch((error: unknown) => {
+        this.context.log.error({ err: error, turn_id: this.info.id }, "a turn's usage could not be reported");
+      });
   }
 
   #emit(event: TurnEvent): void {

@@ -79,6 +79,36 @@ export interface Agents {
 }
 
 /**
+ * A request to the model API failed, and the CLI sends it again.
+ */
+export interface ApiRetry {
+  /**
+   * The HTTP status of the failed request; null if there was no response.
+   */
+  status: number | null;
+  /**
+   * The cause as the CLI names it, such as `overloaded`, `rate_limit` or `server_error`.
+   */
+  error: string;
+  /**
+   * The number of the next attempt among the repeated ones; 1 is the first.
+   */
+  attempt: number;
+  /**
+   * How many times the CLI repeats a request.
+   */
+  of: number;
+  /**
+   * Milliseconds until the next attempt.
+   */
+  wait_ms: number;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
+
+/**
  * Decides a pending tool call.
  */
 export interface ApprovalDecideRequest {
@@ -403,6 +433,28 @@ export interface CommandLine {
    * Print this help and exit.
    */
   help: boolean;
+}
+
+/**
+ * The CLI has replaced the conversation so far with a summary.
+ */
+export interface Compaction {
+  /**
+   * `auto`: the conversation had become too long. `manual`: a prompt asked for it, with `/compact`.
+   */
+  trigger: "manual" | "auto";
+  /**
+   * The size of the conversation before, in tokens.
+   */
+  tokens_before: number;
+  /**
+   * Its size afterwards, in tokens; null if unknown.
+   */
+  tokens_after: number | null;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
 }
 
 /**
@@ -769,6 +821,17 @@ export interface ErrorResponse {
 }
 
 /**
+ * The CLI has replaced the conversation so far with a summary. Only if `events` names its kind.
+ */
+export interface CompactedEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "compacted";
+  data: Compaction;
+}
+
+/**
  * The whole response; always the last event.
  */
 export interface DoneEvent {
@@ -802,6 +865,31 @@ export interface InterruptEvent {
    */
   event: "interrupt";
   [k: string]: unknown;
+}
+
+/**
+ * The state of a usage limit of the account. Only if `events` names its kind.
+ */
+export interface LimitEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "limit";
+  data: UsageLimit;
+}
+
+/**
+ * Further events were dropped before the client read them: a turn's stream keeps the latest 4 MiB of them. Only if `events` names a kind.
+ */
+export interface MissedEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "missed";
+  /**
+   * Empty.
+   */
+  data: {};
 }
 
 /**
@@ -860,6 +948,37 @@ export interface QueuedEvent {
 }
 
 /**
+ * A request to the model API failed, and the CLI sends it again. Only if `events` names its kind.
+ */
+export interface RetryEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "retry";
+  data: ApiRetry;
+}
+
+/**
+ * Which further events the turn's stream has: a list of kinds, or `all`.
+ */
+export type EventSelection = "all" | EventKind[];
+/**
+ * A kind of events: `tools` (`tool_call`, `tool_result`), `thinking` (`thinking`), `retries` (`retry`), `limits` (`limit`), `tasks` (`task`), `usage` (`usage`, `compacted`).
+ */
+export type EventKind = "tools" | "thinking" | "retries" | "limits" | "tasks" | "usage";
+
+/**
+ * A subagent or a command that the CLI runs as a task of its own was started, made progress or ended. Only if `events` names its kind.
+ */
+export interface TaskEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "task";
+  data: TaskProgress;
+}
+
+/**
  * Text of the response. As a server-sent event, the data is the bare text.
  */
 export interface TextEvent {
@@ -871,6 +990,50 @@ export interface TextEvent {
    * All the text so far, or, with `"stream": "delta"`, only what is new.
    */
   data: string;
+}
+
+/**
+ * New text of the model's thinking. Only if `events` names its kind.
+ */
+export interface ThinkingEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "thinking";
+  data: StreamedThinking;
+}
+
+/**
+ * A tool call of the model, as soon as it is complete; it has not run yet. Only if `events` names its kind.
+ */
+export interface ToolCallEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "tool_call";
+  data: StreamedToolCall;
+}
+
+/**
+ * The result of a tool call. Only if `events` names its kind.
+ */
+export interface ToolResultEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "tool_result";
+  data: StreamedToolResult;
+}
+
+/**
+ * What the turn has used so far; sent with each message of the model. Only if `events` names its kind.
+ */
+export interface UsageEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "usage";
+  data: RunningUsage;
 }
 
 /**
@@ -1358,6 +1521,21 @@ export interface Ready {
 }
 
 /**
+ * What the turn has used so far; sent with each message of the model.
+ */
+export interface RunningUsage {
+  tokens: Tokens;
+  /**
+   * The cost so far, in USD, at the prices learned from earlier turns; null if no price is known.
+   */
+  cost_usd: number | null;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
+
+/**
  * The response to `DELETE /session/:id`.
  */
 export interface SessionDeleted {
@@ -1435,6 +1613,62 @@ export type SessionEvent =
          */
         text: string;
       };
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "tool_call";
+      data: StreamedToolCall;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "tool_result";
+      data: StreamedToolResult;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "thinking";
+      data: StreamedThinking;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "retry";
+      data: ApiRetry;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "limit";
+      data: UsageLimit;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "task";
+      data: TaskProgress;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "usage";
+      data: RunningUsage;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "compacted";
+      data: Compaction;
     }
   | {
       /**
@@ -1748,6 +1982,7 @@ export interface SessionTurnRequest {
    * True: the turn keeps running when the client disconnects.
    */
   detach: boolean;
+  events?: EventSelection;
   /**
    * True: if the conversation is lost, start a new one under the session's id; without it, the response has the code CONVERSATION_LOST. No effect otherwise.
    */
@@ -1947,11 +2182,100 @@ export interface Session {
 export type StreamEvent =
   | QueuedEvent
   | TextEvent
+  | ToolCallEvent
+  | ToolResultEvent
+  | ThinkingEvent
+  | RetryEvent
+  | LimitEvent
+  | TaskEvent
+  | UsageEvent
+  | CompactedEvent
+  | MissedEvent
   | PermissionRequestEvent
   | PermissionResolvedEvent
   | PermissionDeniedEvent
   | DoneEvent
   | ErrorEvent;
+
+/**
+ * New text of the model's thinking.
+ */
+export interface StreamedThinking {
+  /**
+   * The new text.
+   */
+  text: string;
+  /**
+   * The call that started the subagent that this belongs to; absent for the main agent.
+   */
+  parent_tool_use_id?: string;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
+
+/**
+ * A tool call of the model, as soon as it is complete; it has not run yet.
+ */
+export interface StreamedToolCall {
+  /**
+   * The id of the call.
+   */
+  id: string;
+  /**
+   * The tool.
+   */
+  name: string;
+  /**
+   * Its input; texts in it of more than 16,384 characters are cut.
+   */
+  input: {
+    [k: string]: unknown;
+  };
+  /**
+   * True: a text in `input` was cut, or `input` was omitted because it is too large.
+   */
+  cut?: boolean;
+  /**
+   * The call that started the subagent that this belongs to; absent for the main agent.
+   */
+  parent_tool_use_id?: string;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
+
+/**
+ * The result of a tool call.
+ */
+export interface StreamedToolResult {
+  /**
+   * The id of the call.
+   */
+  id: string;
+  /**
+   * False: the call failed or was refused.
+   */
+  ok: boolean;
+  /**
+   * The text, its first 16,384 characters; parts that are not text are named in brackets, such as `[image]`.
+   */
+  text: string;
+  /**
+   * The length of the whole text, in characters.
+   */
+  length: number;
+  /**
+   * The call that started the subagent that this belongs to; absent for the main agent.
+   */
+  parent_tool_use_id?: string;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
 
 /**
  * One page of one-shot tasks.
@@ -1973,6 +2297,60 @@ export interface TaskList {
    * The maximum number of items per page.
    */
   limit: number;
+}
+
+/**
+ * A subagent or a command that the CLI runs as a task of its own was started, made progress or ended.
+ */
+export interface TaskProgress {
+  /**
+   * The CLI's own id of the task.
+   */
+  id: string;
+  /**
+   * What happened.
+   */
+  state: "started" | "progress" | "ended";
+  /**
+   * `shell`, `subagent`, `workflow`, `mcp`, or another kind that the CLI reports.
+   */
+  kind: string;
+  /**
+   * The description that the model gave; at `progress`, what the task does.
+   */
+  description: string;
+  /**
+   * True: the task runs in the background, and the turn does not wait for it.
+   */
+  background: boolean;
+  /**
+   * The tool call that started the task.
+   */
+  tool_use_id?: string;
+  /**
+   * At the end: how it ended.
+   */
+  result?: "completed" | "failed" | "stopped";
+  /**
+   * The CLI's own words about the progress or the end, the first 16,384 characters.
+   */
+  summary?: string;
+  /**
+   * The tokens that a subagent has used so far.
+   */
+  tokens?: number;
+  /**
+   * The tool calls that a subagent has made so far.
+   */
+  tool_calls?: number;
+  /**
+   * How long it has run, in milliseconds.
+   */
+  duration_ms?: number;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
 }
 
 /**
@@ -2011,6 +2389,7 @@ export interface TaskRequest {
    * True: the turn keeps running when the client disconnects.
    */
   detach: boolean;
+  events?: EventSelection;
   /**
    * Added to the end of the system prompt, the CLI's own or `system_prompt`.
    */
@@ -2282,10 +2661,37 @@ export interface TurnStatus {
   metadata?: Metadata;
 }
 
+/**
+ * The state of a usage limit of the account.
+ */
+export interface UsageLimit {
+  /**
+   * `warning`: the limit is close. `rejected`: requests are refused until `resets_at`.
+   */
+  status: "allowed" | "warning" | "rejected";
+  /**
+   * The limit as the CLI names it, such as `five_hour` or `seven_day`; null if it does not say.
+   */
+  limit: string | null;
+  /**
+   * When the limit is lifted, in UTC; null if unknown.
+   */
+  resets_at: string | null;
+  /**
+   * The part of the limit that is used, from 0 to 1; null if unknown.
+   */
+  utilization: number | null;
+  /**
+   * The turn, in the events of a session; absent if the session was between turns.
+   */
+  turn_id?: string;
+}
+
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
   "agent": Agent;
   "agents": Agents;
+  "api-retry": ApiRetry;
   "approval-decide-request": ApprovalDecideRequest;
   "approval-decision": ApprovalDecision;
   "approval-list": ApprovalList;
@@ -2295,20 +2701,31 @@ export interface SchemaTypes {
   "audit-line": AuditLine;
   "background-task": BackgroundTask;
   "command-line": CommandLine;
+  "compaction": Compaction;
   "config": Config;
   "content-block": ContentBlock;
   "conversation-message": ConversationMessage;
   "conversation-turn": ConversationTurn;
   "error-code": ErrorCode;
   "error": ErrorResponse;
+  "event-compacted": CompactedEvent;
   "event-done": DoneEvent;
   "event-error": ErrorEvent;
   "event-interrupt": InterruptEvent;
+  "event-limit": LimitEvent;
+  "event-missed": MissedEvent;
   "event-permission-denied": PermissionDeniedEvent;
   "event-permission-request": PermissionRequestEvent;
   "event-permission-resolved": PermissionResolvedEvent;
   "event-queued": QueuedEvent;
+  "event-retry": RetryEvent;
+  "event-selection": EventSelection;
+  "event-task": TaskEvent;
   "event-text": TextEvent;
+  "event-thinking": ThinkingEvent;
+  "event-tool-call": ToolCallEvent;
+  "event-tool-result": ToolResultEvent;
+  "event-usage": UsageEvent;
   "failure-code": FailureCode;
   "file-deleted": FileDeleted;
   "file-entry": FileEntry;
@@ -2328,6 +2745,7 @@ export interface SchemaTypes {
   "permission-denial": PermissionDenial;
   "plugin-section": PluginSection;
   "ready": Ready;
+  "running-usage": RunningUsage;
   "session-deleted": SessionDeleted;
   "session-event": SessionEvent;
   "session-fork-request": SessionForkRequest;
@@ -2341,19 +2759,25 @@ export interface SchemaTypes {
   "session-update-request": SessionUpdateRequest;
   "session": Session;
   "stream-event": StreamEvent;
+  "streamed-thinking": StreamedThinking;
+  "streamed-tool-call": StreamedToolCall;
+  "streamed-tool-result": StreamedToolResult;
   "task-list": TaskList;
+  "task-progress": TaskProgress;
   "task-request": TaskRequest;
   "task": Task;
   "thinking": Thinking;
   "tokens": Tokens;
   "turn-response": TurnResponse;
   "turn-status": TurnStatus;
+  "usage-limit": UsageLimit;
 }
 
 /** Every schema, by the name of its file. */
 export const SCHEMA_NAMES = [
   "agent",
   "agents",
+  "api-retry",
   "approval-decide-request",
   "approval-decision",
   "approval-list",
@@ -2363,20 +2787,31 @@ export const SCHEMA_NAMES = [
   "audit-line",
   "background-task",
   "command-line",
+  "compaction",
   "config",
   "content-block",
   "conversation-message",
   "conversation-turn",
   "error-code",
   "error",
+  "event-compacted",
   "event-done",
   "event-error",
   "event-interrupt",
+  "event-limit",
+  "event-missed",
   "event-permission-denied",
   "event-permission-request",
   "event-permission-resolved",
   "event-queued",
+  "event-retry",
+  "event-selection",
+  "event-task",
   "event-text",
+  "event-thinking",
+  "event-tool-call",
+  "event-tool-result",
+  "event-usage",
   "failure-code",
   "file-deleted",
   "file-entry",
@@ -2396,6 +2831,7 @@ export const SCHEMA_NAMES = [
   "permission-denial",
   "plugin-section",
   "ready",
+  "running-usage",
   "session-deleted",
   "session-event",
   "session-fork-request",
@@ -2409,11 +2845,16 @@ export const SCHEMA_NAMES = [
   "session-update-request",
   "session",
   "stream-event",
+  "streamed-thinking",
+  "streamed-tool-call",
+  "streamed-tool-result",
   "task-list",
+  "task-progress",
   "task-request",
   "task",
   "thinking",
   "tokens",
   "turn-response",
   "turn-status",
+  "usage-limit",
 ] as const;

@@ -142,4 +142,66 @@ describe("TurnStream", () => {
     expect(texts(await read(stream, { after: 7, mode: "delta" }))).to.deep.equal(["after"]);
     expect(texts(await read(stream, { after: 3 }))).to.deep.equal(["before after"]);
   });
+
+  describe("with events that the request names", () => {
+    const thinking = (text: string, parent?: string): TurnEvent => ({
+      type: "thinking",
+      data: { text, ...(parent !== undefined && { parent_tool_use_id: parent }) },
+    });
+    const result = (id: string, text: string): TurnEvent => ({
+      type: "tool_result",
+      data: { id, ok: true, text, length: text.length },
+    });
+    const dataOf = (frames: readonly (Frame | null)[], name: string) =>
+      frames.filter((frame) => frame?.event === name).map((frame) => frame?.data);
+
+    it("joins thinking of one agent that no client has read", async () => {
+      const stream = new TurnStream();
+      for (const event of [thinking("a"), thinking("b"), thinking("c", "toolu_1"), thinking("d")])
+        stream.push(event);
+      stream.push(DONE);
+      const frames = await read(stream);
+      expect(dataOf(frames, "thinking")).to.deep.equal([
+        { text: "ab" },
+        { text: "c", parent_tool_use_id: "toolu_1" },
+        { text: "d" },
+      ]);
+      expect(frames.map((frame) => frame?.id)).to.deep.equal([1, 2, 3, 4]);
+    });
+
+    it("sends thinking that a client has read once", async () => {
+      const stream = new TurnStream();
+      stream.push(thinking("a"));
+      const reading = stream.read({ mode: "text", after: 0, heartbeatMs: 10_000 });
+      expect((await reading.next()).value).to.deep.include({ id: 1, data: { text: "a" } });
+      stream.push(thinking("b"));
+      stream.push(DONE);
+      expect((await reading.next()).value).to.deep.include({ id: 2, data: { text: "b" } });
+      expect(dataOf(await read(stream, { after: 1 }), "thinking")).to.deep.equal([{ text: "b" }]);
+    });
+
+    it("keeps the latest of them, and says what a late client has missed", async () => {
+      const stream = new TurnStream();
+      const text = "x".repeat(16_384);
+      stream.push({ type: "text", delta: "begun" });
+      for (let count = 1; count <= 500; count++) stream.push(result(String(count), text));
+      stream.push({ type: "text", delta: ", ended" });
+      stream.push(DONE);
+      expect(stream.bytes).to.be.below(5 * 1024 * 1024);
+      const frames = await read(stream);
+      expect(frames.map((frame) => frame?.event).slice(0, 3)).to.deep.equal([
+        "text",
+        "missed",
+        "tool_result",
+      ]);
+      expect(dataOf(frames, "missed")).to.deep.equal([{}]);
+      expect(dataOf(frames, "tool_result").at(-1)).to.include({ id: "500" });
+      expect(texts(frames)).to.deep.equal(["begun", "begun, ended"]);
+      expect(frames.at(-1)).to.include({ id: 503, event: "done" });
+      const after = frames[1]?.id ?? 0;
+      expect((await read(stream, { after }))[0], "nothing more was missed").to.include({
+        event: "tool_result",
+      });
+    });
+  });
 });

@@ -9,7 +9,7 @@ import {
   type TurnPlan,
   type Verdict,
 } from "@claudeway/ports";
-import { isObject } from "@claudeway/schemas";
+import { isObject, validate } from "@claudeway/schemas";
 import { isContent, withSameText } from "../content.js";
 import { isTurnOptions } from "../option-fields.js";
 
@@ -157,6 +157,11 @@ const OPTIONS: Field = {
   fits: isTurnOptions,
 };
 
+const EVENTS: Field = {
+  expected: "a list of kinds of events",
+  fits: (value) => Array.isArray(value) && validate("event-selection", value).ok,
+};
+
 const CONTENT: Field = { expected: "a list of content blocks", fits: isContent };
 
 const TURN_PLAN: Fields<TurnPlan> = {
@@ -169,6 +174,7 @@ const TURN_PLAN: Fields<TurnPlan> = {
   verbatim: FLAG,
   maxBudgetUsd: orNothing(MONEY),
   options: orNothing(OPTIONS),
+  events: orNothing(EVENTS),
 };
 
 const USER_ID: Field = {

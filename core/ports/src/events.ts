@@ -1,0 +1,32 @@
+import type {
+  ApiRetry,
+  Compaction,
+  EventKind,
+  RunningUsage,
+  StreamedThinking,
+  StreamedToolCall,
+  StreamedToolResult,
+  TaskProgress,
+  UsageLimit,
+} from "@claudeway/schemas";
+
+/** What the engine reports while it works, beside the text. It builds most of these only for listeners. */
+export type EngineEvent =
+  | { readonly type: "tool_call"; readonly data: StreamedToolCall }
+  | { readonly type: "tool_result"; readonly data: StreamedToolResult }
+  | { readonly type: "thinking"; readonly data: StreamedThinking }
+  | { readonly type: "retry"; readonly data: ApiRetry }
+  | { readonly type: "limit"; readonly data: UsageLimit }
+  | { readonly type: "task"; readonly data: TaskProgress }
+  | { readonly type: "compacted"; readonly data: Compaction };
+
+/** The events of a turn that only those get who name their kind, see `TurnPlan.events`. */
+export type WorkEvent = EngineEvent | { readonly type: "usage"; readonly data: RunningUsage };
+
+/** Receives what the engine reports. */
+export interface EventListener {
+  /** Whether anybody wants events of this kind at the moment. Building others is wasted work. */
+  wants(kind: EventKind): boolean;
+  /** Something happened; events of a kind that nobody wants are dropped. */
+  event(event: EngineEvent): void;
+}
