@@ -15,30 +15,32 @@ import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
-import { isLinkPath, LINK_PATH } from "./approvals/links.js";
+import { LINK_PATH } from "./approvals/links.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
 import { Doorkeeper, Keyring } from "./http/auth.js";
-import { type Access, Authentication, authenticate } from "./http/authentication.js";
+import { Authentication, authenticate } from "./http/authentication.js";
 import { boundBodies, jsonBody } from "./http/body.js";
 import { ByteBudget } from "./http/byte-budget.js";
 import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
 import {
   admitRequest,
+  findDestination,
   notAllowed,
   ownPathsFirst,
   pluginRoutes,
   requestHook,
-  routesWhere,
+  routesTo,
 } from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
 import type { BodyBound } from "./http/incoming.js";
-import { mayBeGuess, type OpenRoutes, slowStrangers } from "./http/open-routes.js";
+import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
+import { indexRoutes } from "./http/route-index.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
-import { type FileParts, fileRoutes, isUpload, uploadRoute } from "./http/routes/files.js";
-import { type HealthParts, healthRoutes } from "./http/routes/health.js";
+import { type FileParts, fileRoutes, uploadRoute } from "./http/routes/files.js";
+import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
@@ -226,8 +228,6 @@ export class Gateway {
     const { kernel, audit, log } = this.parts;
     const parseJson = jsonBody();
     const routes = this.#routes();
-    const probes = new Router<GatewayState>();
-    healthRoutes(probes, this.#health());
     // Mounted before the JSON parser: this page posts a form, and uploads are files.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
@@ -237,9 +237,8 @@ export class Gateway {
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
     app.use(errorResponses(log));
     app.use(refuseBadHttp());
-    // Probes come every few seconds, and need nothing of what follows.
-    app.use(routesWhere((ctx) => isProbe(ctx) && !mayBeGuess(ctx), probes));
-    app.use(authenticate(this.#authentication, (ctx) => this.#accessTo(ctx)));
+    app.use(findDestination(kernel));
+    app.use(authenticate(this.#authentication, (ctx) => ctx.state.destination.access));
     app.use(
       slowStrangers({
         keyring: this.keyring,
@@ -252,21 +251,11 @@ export class Gateway {
     app.use(boundBodies((ctx) => this.#bodyBound(ctx)));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
-    app.use(routesWhere((ctx) => isLinkPath(ctx.path) || isUpload(ctx), page));
+    app.use(routesTo(["link", "upload"], page));
     app.use(parseJson);
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
     return app;
-  }
-
-  #health(): HealthParts {
-    return {
-      version: this.options.version,
-      ledger: this.parts.ledger,
-      checkLedger: () => this.#ledgerWatch.check(),
-      draining: () => this.#closing !== undefined,
-      log: this.parts.log,
-    };
   }
 
   #routes(): Router<GatewayState> {
@@ -281,13 +270,20 @@ export class Gateway {
         ),
       log,
     );
-    healthRoutes(router, this.#health());
+    healthRoutes(router, {
+      version: this.options.version,
+      ledger,
+      checkLedger: () => this.#ledgerWatch.check(),
+      draining: () => this.#closing !== undefined,
+      log,
+    });
     modelRoutes(router, models);
     taskRoutes(router, this.tasks, starter);
     sessionRoutes(router, this.sessions, starter);
     fileRoutes(router, this.#files);
     turnRoutes(router, views);
     approvalRoutes(router, this.parts.approvalService);
+    indexRoutes(router);
     return router;
   }
 
@@ -311,28 +307,24 @@ export class Gateway {
     });
   }
 
-  #accessTo(ctx: GatewayContext): Access {
-    if (isProbe(ctx) || isLinkPath(ctx.path)) return "none";
-    return this.parts.kernel.routes.match(ctx.path)?.auth ?? "key";
-  }
-
   #openRoutes(ctx: GatewayContext): OpenRoutes | undefined {
-    if (this.#accessTo(ctx) !== "none") return undefined;
+    const { access, to, mount } = ctx.state.destination;
+    if (access !== "none") return undefined;
     // A valid signed link authenticates its bearer, like a key.
     const isKnown = () => this.parts.approvalService.isSigned(ctx.path);
-    if (isLinkPath(ctx.path)) return { prefix: LINK_PATH, isKnown };
-    return this.parts.kernel.routes.match(ctx.path) ?? { prefix: "/" };
+    if (to === "link") return { prefix: LINK_PATH, isKnown };
+    return mount ?? { prefix: "/" };
   }
 
   #bodyBound(ctx: GatewayContext): BodyBound {
-    const { caller, known } = ctx.state;
-    const own = isLinkPath(ctx.path) ? FORM_BYTES : this.parts.kernel.routes.match(ctx.path)?.bodyBytes;
+    const { caller, known, destination } = ctx.state;
+    const own = destination.to === "link" ? FORM_BYTES : destination.mount?.bodyBytes;
     if (caller === undefined && !known) {
       const limitBytes = own ?? OPEN_BODY_BYTES;
       return { limitBytes, budget: this.#keylessBudget };
     }
     // A file goes to the disk as it comes; nothing of it is held.
-    if (isUpload(ctx)) return { limitBytes: this.#config.limits.file_bytes };
+    if (destination.to === "upload") return { limitBytes: this.#config.limits.file_bytes };
     const limitBytes = own ?? this.#config.limits.body_bytes;
     return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
   }
@@ -412,10 +404,6 @@ export class Gateway {
     clearTimeout(hangUp);
     this.#ledgerWatch.stop();
   }
-}
-
-function isProbe({ path }: GatewayContext): boolean {
-  return path === "/health" || path === "/ready";
 }
 
 function listenAddress(host: string, server: Server): ListenAddress {

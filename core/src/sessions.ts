@@ -297,8 +297,8 @@ export class Sessions {
 
 /** A session as its owner sees it. */
 export function viewOf(session: SessionRecord): Session {
-  const { totals } = session;
-  return {
+  const { totals, title } = session;
+  const view: Session = {
     session_id: session.id,
     created_at: session.createdAt,
     last_used: session.lastUsed,
@@ -306,10 +306,11 @@ export function viewOf(session: SessionRecord): Session {
     task_count: session.taskCount,
     workdir: session.workdir,
     tokens: totals.tokens,
-    ...(session.title !== undefined && { title: session.title }),
     cost_usd: totals.unpriced > 0 && totals.costUsd === 0 ? null : totals.costUsd,
-    ...(totals.estimated > 0 ? { cost_estimated: true } : {}),
   };
+  if (title !== undefined) view.title = title;
+  if (totals.estimated > 0) view.cost_estimated = true;
+  return view;
 }
 
 /** A session that has had no turn. */

@@ -8,6 +8,7 @@ import { TestGateway } from "../e2e/gateway.js";
 
 const SHORT = { id: "admin", secret: "sk-secret-key-1" };
 const LONG = { id: "ci", secret: "sk-0123456789abcd" };
+const UNKNOWN = 'unknown key: send "Authorization: Bearer <secret>"';
 const WARNING =
   "the secret of key admin should have at least 16 characters, got 15; create one with: openssl rand -hex 32";
 
@@ -38,21 +39,21 @@ describe("a secret shorter than 16 characters", () => {
     const header = (secret: string) => `Bearer ${secret}`;
     const guess = (address: string, times: number) => {
       for (let tried = 0; tried < times; tried++)
-        expect(() => door.authenticate(header(`x${tried}`), address)).to.throw("unknown key");
+        expect(door.authenticate(header(`x${tried}`), address)).to.include({ message: UNKNOWN });
     };
 
     it("wrong keys make their address wait, and the right short one too", () => {
       guess("192.0.2.1", 3);
       for (const secret of ["x", SHORT.secret])
         expect(() => door.authenticate(header(secret), "192.0.2.1")).to.throw("try again in 1 s");
-      expect(door.authenticate(header(SHORT.secret), "192.0.2.2").keyId).to.equal("admin");
+      expect(door.authenticate(header(SHORT.secret), "192.0.2.2")).to.include({ keyId: "admin" });
       now += 1000;
-      expect(door.authenticate(header(SHORT.secret), "192.0.2.1").keyId).to.equal("admin");
+      expect(door.authenticate(header(SHORT.secret), "192.0.2.1")).to.include({ keyId: "admin" });
     });
 
     it("a long secret is never throttled", () => {
       guess("192.0.2.1", 3);
-      expect(door.authenticate(header(LONG.secret), "192.0.2.1").keyId).to.equal("ci");
+      expect(door.authenticate(header(LONG.secret), "192.0.2.1")).to.include({ keyId: "ci" });
     });
 
     it("nothing is throttled if all secrets are long", () => {
@@ -62,7 +63,7 @@ describe("a secret shorter than 16 characters", () => {
 
     it("a missing key does not count as a guess", () => {
       for (let tried = 0; tried < 10; tried++)
-        expect(() => door.authenticate(undefined, "192.0.2.1")).to.throw("no key");
+        expect(door.authenticate(undefined, "192.0.2.1")).to.include({ code: "UNAUTHORIZED" });
     });
   });
 

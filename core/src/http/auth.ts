@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isShortSecret } from "@claudeway/config";
-import { type Caller, clientError } from "@claudeway/ports";
+import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { networkOf } from "./client-address.js";
 import type { GuessThrottle } from "./guesses.js";
 
@@ -64,15 +64,9 @@ export class Keyring {
     return found;
   }
 
-  /** The caller of an `Authorization: Bearer` header (RFC 6750). Throws UNAUTHORIZED. */
-  authenticate(header: string | undefined): Caller {
-    const caller = this.#callerOf(header)?.caller;
-    if (caller !== undefined) return caller;
-    throw clientError(
-      "UNAUTHORIZED",
-      `${problemOf(header)}: send "Authorization: Bearer <secret>"`,
-      UNAUTHENTICATED,
-    );
+  /** The caller of an `Authorization: Bearer` header (RFC 6750), or UNAUTHORIZED. */
+  authenticate(header: string | undefined): Caller | GatewayError {
+    return this.#callerOf(header)?.caller ?? refusalOf(header);
   }
 
   /** The caller of a header whose key is too long to be guessed. */
@@ -97,9 +91,20 @@ export class Keyring {
   }
 }
 
-function problemOf(header: string | undefined): string {
-  if (header === undefined) return "no key";
-  return bearerOf(header) === undefined ? "no Bearer key" : "unknown key";
+/** Made once: they have neither a stack nor anything of a request. */
+const [NO_KEY, NO_BEARER, UNKNOWN_KEY] = [
+  unauthorized("no key"),
+  unauthorized("no Bearer key"),
+  unauthorized("unknown key"),
+];
+
+function unauthorized(problem: string): GatewayError {
+  return clientError("UNAUTHORIZED", `${problem}: send "Authorization: Bearer <secret>"`, UNAUTHENTICATED);
+}
+
+function refusalOf(header: string | undefined): GatewayError {
+  if (header === undefined) return NO_KEY;
+  return bearerOf(header) === undefined ? NO_BEARER : UNKNOWN_KEY;
 }
 
 /** The secret of an `Authorization: Bearer` header. */
@@ -119,21 +124,18 @@ export class Doorkeeper {
   }
 
   /**
-   * The caller of an `Authorization: Bearer` header that came from this address. Throws UNAUTHORIZED, or
-   * TOO_MANY_REQUESTS after wrong keys. A caller with a long secret is never throttled.
+   * The caller of an `Authorization: Bearer` header that came from this address, or UNAUTHORIZED. Throws TOO_MANY_REQUESTS
+   * after wrong keys. A caller with a long secret is never throttled.
    */
-  authenticate(header: string | undefined, address: string): Caller {
+  authenticate(header: string | undefined, address: string): Caller | GatewayError {
     if (!this.#slow) return this.keyring.authenticate(header);
     const who = `key ${networkOf(address)}`;
     const known = this.keyring.acceptLong(header);
     if (known !== undefined) return known;
     this.guesses.check(who);
-    try {
-      return this.keyring.authenticate(header);
-    } catch (error) {
-      if (header !== undefined) this.guesses.failed(who);
-      throw error;
-    }
+    const caller = this.keyring.authenticate(header);
+    if (caller instanceof GatewayError && header !== undefined) this.guesses.failed(who);
+    return caller;
   }
 }
 

@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Kernel, RequestHead } from "@claudeway/kernel";
-import { type Caller, clientError, isRefusal } from "@claudeway/ports";
+import { type Caller, clientError, GatewayError, isRefusal } from "@claudeway/ports";
 import { bearerOf, type Doorkeeper, UNAUTHENTICATED } from "./auth.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import type { Access } from "./destination.js";
+import { refuse } from "./errors.js";
 import { headOf } from "./request-info.js";
-
-/** Which authentication a route requires. */
-export type Access = "key" | "admin" | "none";
 
 /** Finds out who sent a request: plugins are asked first, then the configured keys. */
 export class Authentication {
@@ -21,9 +20,9 @@ export class Authentication {
   }
 
   /**
-   * The caller with a configured key. Throws UNAUTHORIZED, or TOO_MANY_REQUESTS after wrong keys from this address.
+   * The caller with a configured key, or UNAUTHORIZED. Throws TOO_MANY_REQUESTS after wrong keys from this address.
    */
-  configured(authorization: string | undefined, address: string): Caller {
+  configured(authorization: string | undefined, address: string): Caller | GatewayError {
     return this.doorkeeper.authenticate(authorization, address);
   }
 
@@ -44,7 +43,9 @@ export function authenticate(
     const access = accessTo(ctx);
     if (access === "none") return next();
     const authorization = authorizationOf(ctx.headers);
-    const admit = (caller = authentication.configured(authorization, ctx.state.clientAddress)) => {
+    const admit = (known?: Caller) => {
+      const caller = known ?? authentication.configured(authorization, ctx.state.clientAddress);
+      if (caller instanceof GatewayError) return refuse(ctx, caller);
       ctx.state.caller = caller;
       if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
       return next();

@@ -27,7 +27,7 @@ export class ClientAddresses {
 
 /** Converts an IPv4-mapped IPv6 address to IPv4. */
 function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, "");
+  return !address.startsWith(":") ? address : address.replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
 /** The unit that limits apply to: an IPv4 address, or an IPv6 /64 network, the usual size for one household. */

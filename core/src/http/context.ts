@@ -1,5 +1,6 @@
 import type { Caller } from "@claudeway/ports";
 import type Koa from "koa";
+import type { Destination } from "./destination.js";
 
 declare module "koa" {
   interface Request {
@@ -16,6 +17,8 @@ export interface GatewayState {
   requestId: string;
   /** The client's address, behind any trusted proxies. */
   clientAddress: string;
+  /** Where the request goes. */
+  destination: Destination;
   /** On routes without a key: true if the sender is authenticated by other means. */
   known?: boolean;
   /** Set once the request is authenticated. */

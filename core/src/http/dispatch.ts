@@ -6,6 +6,7 @@ import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
+import { type Destination, destinationOf } from "./destination.js";
 import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */
@@ -15,6 +16,17 @@ interface RouteList {
     readonly methods: readonly string[];
     match(path: string): boolean;
   }[];
+}
+
+/**
+ * Finds where a request goes, once: all that follows agrees on it, even if a plugin is switched on or off meanwhile, and
+ * need not find it again.
+ */
+export function findDestination(kernel: Kernel): GatewayMiddleware {
+  return (ctx, next) => {
+    ctx.state.destination = destinationOf(ctx.path, ctx.method, kernel);
+    return next();
+  };
 }
 
 /** Runs the `request` hook for authenticated requests. */
@@ -32,19 +44,21 @@ export async function admitRequest(kernel: Kernel, request: RequestInfo): Promis
   if (refusal !== undefined) throw refusal;
 }
 
-/** Hands requests for these paths to a router: asking a router that has no route costs as much as a route. */
-export function routesWhere(
-  isFor: (ctx: GatewayContext) => boolean,
+/** Hands requests to these destinations to a router: asking a router that has no route costs as much as a route. */
+export function routesTo(
+  destinations: readonly Destination["to"][],
   router: Router<GatewayState>,
 ): GatewayMiddleware {
   const routes = middlewareOf(router);
-  return (ctx, next) => (isFor(ctx) ? routes(ctx, next) : next());
+  return (ctx, next) => (destinations.includes(ctx.state.destination.to) ? routes(ctx, next) : next());
 }
 
 /** Passes requests below a plugin's prefix to that plugin. */
 export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): GatewayMiddleware {
   return (ctx, next) => {
+    if (ctx.state.destination.to !== "plugin") return next();
     const { path } = ctx;
+    // Asked again: hooks may have taken time, in which plugins may have changed.
     const mount = kernel.routes.match(path);
     if (mount === undefined) return next();
     ctx.state.admit = (caller) => admitSender(kernel, ctx, path, caller);

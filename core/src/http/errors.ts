@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { GatewayError, isRefusal, refusalToError } from "@claudeway/ports";
 import type { ErrorResponse } from "@claudeway/schemas";
@@ -9,20 +9,29 @@ import type { GatewayContext, GatewayMiddleware } from "./context.js";
 
 /** Converts any error of a route to a response. For a defect of the gateway, the client gets only an id. */
 export function errorResponses(log: Logger): GatewayMiddleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-    } catch (thrown) {
-      const error = toGatewayError(thrown) ?? defect(thrown, ctx, log);
-      sendError(ctx, error);
-    }
-  };
+  return (ctx, next) =>
+    next().catch((thrown: unknown) => {
+      sendError(ctx, toGatewayError(thrown) ?? defect(thrown, ctx, log));
+    });
 }
+
+/** Answers with an error that is expected, and so need not be thrown, which costs a tenth of the answer. */
+export function refuse(ctx: GatewayContext, error: GatewayError): Promise<void> {
+  sendError(ctx, error);
+  return REFUSED;
+}
+
+const REFUSED = Promise.resolve();
 
 export function sendError(ctx: GatewayContext, error: GatewayError): void {
   ctx.status = error.status;
-  ctx.set({ ...error.options.headers });
+  if (!ctx.res.headersSent) setHeaders(ctx.res, error.options.headers);
   ctx.body = errorView(error);
+}
+
+/** As `ctx.set` does, without the lists that it makes of them. */
+function setHeaders(res: ServerResponse, headers: Readonly<Record<string, string>> = {}): void {
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
 }
 
 /** The body of an error response. */

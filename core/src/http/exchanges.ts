@@ -22,7 +22,8 @@ export class Exchanges {
     const { socket } = request;
     const connection = this.#of(socket);
     connection.open.push({ request, response });
-    response.once("close", () => {
+    // It closes once; `once` would cost an object and a function more.
+    response.on("close", () => {
       forgetOver(connection);
       if (socket.destroyed || connection.open.length === 0) connection.answered?.();
       request.whenOver?.();

@@ -168,14 +168,13 @@ function checkHost(host: string, rawHeaders: readonly string[]): void {
       `Host must be a host name with or without a port, got ${JSON.stringify(host.slice(0, 80))}`,
     );
   }
-  const first = rawHeaders.findIndex(isHost);
-  if (rawHeaders.findLastIndex(isHost) !== first) {
-    throw new GatewayError("BAD_REQUEST", "Host must be given once");
-  }
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at])) count++;
+  if (count > 1) throw new GatewayError("BAD_REQUEST", "Host must be given once");
 }
 
-function isHost(text: string, index: number): boolean {
-  return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
+function isHost(name: string | undefined): boolean {
+  return name?.length === 4 && name.toLowerCase() === "host";
 }
 
 /** The configured limit, or the system's if that is lower: without free file descriptors, nothing works. */

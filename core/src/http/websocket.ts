@@ -91,7 +91,9 @@ export class TaskSockets {
       const authorization = authorizationOf(request.headers);
       const head = () => requestHead({ ...info(), remoteAddress: address }, request, authorization);
       if (options.authentication.isPluggedIn) caller = await options.authentication.ask(head());
-      caller ??= options.authentication.configured(authorization, address);
+      const known = caller ?? options.authentication.configured(authorization, address);
+      if (known instanceof GatewayError) throw known;
+      caller = known;
       const { path } = info();
       if (path !== PATH) throw new GatewayError("NOT_FOUND", `no WebSocket at ${path}; use ${PATH}`);
       const { keyId } = caller;

@@ -41,13 +41,12 @@ describe("Keyring", () => {
   ];
   for (const [header, problem] of REFUSED) {
     it(`refuses ${JSON.stringify(header)}: ${problem}`, () => {
-      expect(() => keyring.authenticate(header))
-        .to.throw(`${problem}: ${HINT}`)
-        .that.deep.includes({
-          code: "UNAUTHORIZED",
-          status: 401,
-          options: { headers: { "www-authenticate": "Bearer" } },
-        });
+      expect(keyring.authenticate(header)).to.deep.include({
+        message: `${problem}: ${HINT}`,
+        code: "UNAUTHORIZED",
+        status: 401,
+        options: { headers: { "www-authenticate": "Bearer" } },
+      });
     });
   }
 });
@@ -70,7 +69,7 @@ describe("a header that was accepted", () => {
   it("is unknown to the next keyring without its key", () => {
     keyring().authenticate(`Bearer ${LONG}`);
     const next = new Keyring([{ id: "boss", secret: "sk-boss" }]);
-    expect(() => next.authenticate(`Bearer ${LONG}`)).to.throw("unknown key");
+    expect(next.authenticate(`Bearer ${LONG}`)).to.include({ message: `unknown key: ${HINT}` });
   });
 
   it("is compared in full every time if its secret could be guessed", () => {
@@ -81,7 +80,8 @@ describe("a header that was accepted", () => {
 
   it("is compared in full every time while it is wrong", () => {
     const keys = keyring();
-    const refused = () => expect(() => keys.authenticate("Bearer sk-nobody")).to.throw("unknown key");
+    const refused = () =>
+      expect(keys.authenticate("Bearer sk-nobody")).to.include({ message: `unknown key: ${HINT}` });
     for (let time = 0; time < 3; time++) expect(digestsIn(refused)).to.equal(1);
   });
 

@@ -13,15 +13,9 @@ import {
 import type Router from "@koa/router";
 import type { Sessions } from "../../sessions.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
+import { FILE_ROUTE } from "../destination.js";
 import { isId } from "../ids.js";
 import { pageOf } from "../query.js";
-
-const ROUTE = /^\/session\/([^/]+)\/files(\/.*)?$/i;
-
-/** Whether a request uploads a file: its body has a limit of its own. */
-export function isUpload({ method, path }: Pick<GatewayContext, "method" | "path">): boolean {
-  return method === "PUT" && ROUTE.test(path);
-}
 
 /**
  * What a model wrote is sent as bytes to be saved: a browser must neither run nor show it as a page of the gateway's.
@@ -80,7 +74,7 @@ export function uploadRoute(router: Router<GatewayState>, { sessions, files, slo
 }
 
 async function target(ctx: GatewayContext, sessions: Sessions) {
-  const [, id = "", path = ""] = ROUTE.exec(ctx.path) ?? [];
+  const [, id = "", path = ""] = FILE_ROUTE.exec(ctx.path) ?? [];
   if (!isId(id)) throw new GatewayError("NOT_FOUND", "no such session");
   const session = await sessions.owned(callerOf(ctx), id, true);
   return { session, names: namesOf(path) };

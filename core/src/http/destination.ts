@@ -1,0 +1,31 @@
+import type { Kernel, Mount } from "@claudeway/kernel";
+import { isLinkPath } from "../approvals/links.js";
+
+/** Which authentication a route requires. */
+export type Access = "key" | "admin" | "none";
+
+/** Where a request goes. */
+export interface Destination {
+  /** An upload is a file, with a limit of its own. */
+  readonly to: "gateway" | "probe" | "link" | "upload" | "plugin";
+  readonly access: Access;
+  /** The routes of a plugin. */
+  readonly mount?: Mount;
+}
+
+/** The path of a session's files: its id, and the path below its folder. */
+export const FILE_ROUTE = /^\/session\/([^/]+)\/files(\/.*)?$/i;
+
+const GATEWAY: Destination = { to: "gateway", access: "key" };
+const PROBE: Destination = { to: "probe", access: "none" };
+const LINK: Destination = { to: "link", access: "none" };
+const UPLOAD: Destination = { to: "upload", access: "key" };
+
+/** Where a request goes at the moment: plugins come and go. */
+export function destinationOf(path: string, method: string, { routes }: Kernel): Destination {
+  if (path === "/health" || path === "/ready") return PROBE;
+  if (isLinkPath(path)) return LINK;
+  const mount = routes.match(path);
+  if (mount !== undefined) return { to: "plugin", access: mount.auth, mount };
+  return method === "PUT" && FILE_ROUTE.test(path) ? UPLOAD : GATEWAY;
+}
