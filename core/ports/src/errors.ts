@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ERROR_STATUS, type ErrorCode, type ErrorResponse } from "@claudeway/schemas";
 
 /** False for codes without an HTTP status: a failure on Claude's side is a normal response. */
@@ -16,8 +17,10 @@ export class GatewayError extends Error {
     readonly options: {
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
+      /** Shown instead of the code: a plugin's own. */
+      readonly ownCode?: string | undefined;
       /** Further fields of the response. */
-      readonly details?: Pick<ErrorResponse, "approval_id" | "cause" | "id" | "reason">;
+      readonly details?: Pick<ErrorResponse, "approval_id" | "cause" | "id" | "reason" | "details">;
     } = {},
   ) {
     super(message);
@@ -45,11 +48,19 @@ const REFUSAL = Symbol.for("claudeway.Refusal");
 export interface RefusalOptions {
   /** Seconds that the client should wait; sent as `Retry-After`. */
   readonly retryAfterSecs?: number;
+  /** The `code` of the response, such as `BUDGET_EXCEEDED`, instead of the status's own. */
+  readonly code?: string;
+  /** Headers of the response. A turn that is refused after its stream has begun cannot send them any more. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the response says to programs, as `details`: plain data. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
+
+const OWN_CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
 
 /**
  * Thrown by a plugin (or returned from the `request` hook) to refuse something, with a reason for the client. `status`
- * must be a 4xx; anything else throws a RangeError.
+ * must be a 4xx; anything else throws a RangeError, and options that cannot be sent a TypeError.
  */
 export class Refusal extends Error {
   override readonly name = "Refusal";
@@ -63,6 +74,16 @@ export class Refusal extends Error {
     if (!Number.isInteger(status) || status < 400 || status > 499) {
       throw new RangeError(`Refusal: status must be from 400 to 499, got ${status}`);
     }
+    const { code, headers = {}, details } = options;
+    if (code !== undefined && !OWN_CODE.test(code)) {
+      throw new TypeError(`Refusal: code must be like BUDGET_EXCEEDED, got ${JSON.stringify(code)}`);
+    }
+    for (const [name, value] of Object.entries(headers)) {
+      validateHeaderName(name);
+      validateHeaderValue(name, value);
+    }
+    // Throws if it has a cycle.
+    JSON.stringify(details);
     super(reason);
   }
 }
@@ -77,9 +98,12 @@ export function refusalToError(refusal: Refusal): GatewayError {
     (code) => ERROR_STATUS[code] === refusal.status,
   );
   const retryAfter = refusal.options.retryAfterSecs ?? (refusal.status === 429 ? 1 : undefined);
+  const { code, headers, details } = refusal.options;
   return new GatewayError(own ?? "FORBIDDEN", refusal.reason, {
     status: refusal.status,
-    ...(retryAfter === undefined ? {} : { headers: { "retry-after": wholeSeconds(retryAfter) } }),
+    ownCode: code,
+    headers: { ...(retryAfter !== undefined && { "retry-after": wholeSeconds(retryAfter) }), ...headers },
+    ...(details !== undefined && { details: { details: { ...details } } }),
   });
 }
 

@@ -36,7 +36,7 @@ function setHeaders(res: ServerResponse, headers: Readonly<Record<string, string
 
 /** The body of an error response. */
 function errorView({ message, code, options }: GatewayError): ErrorResponse {
-  return { error: message, code, ...options.details };
+  return { error: message, code: options.ownCode ?? code, ...options.details };
 }
 
 /** The error that a client may see, or undefined for a defect of the gateway. */

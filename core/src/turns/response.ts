@@ -169,8 +169,15 @@ function failureOf({
   error,
   failure,
   cause,
-}: Ending): Pick<TurnResponse, "code" | "resets_at" | "limit" | "cause"> {
-  if (error !== undefined) return { code: error.code, ...(cause !== undefined && { cause }) };
+}: Ending): Pick<TurnResponse, "code" | "resets_at" | "limit" | "cause" | "details"> {
+  if (error !== undefined) {
+    const { ownCode, details: { details } = {} } = error.options;
+    return {
+      code: ownCode ?? error.code,
+      ...(details !== undefined && { details }),
+      ...(cause !== undefined && { cause }),
+    };
+  }
   if (failure === undefined) return {};
   const { code, resetsAt, limit } = failure;
   return {

@@ -783,6 +783,7 @@ export interface ConversationTurn {
 export type ErrorCode =
   | "BAD_REQUEST"
   | "UNAUTHORIZED"
+  | "PAYMENT_REQUIRED"
   | "FORBIDDEN"
   | "NOT_FOUND"
   | "METHOD_NOT_ALLOWED"
@@ -804,7 +805,13 @@ export interface ErrorResponse {
    * The error for people, in one line.
    */
   error: string;
-  code: ErrorCode;
+  code: ErrorCode | PluginCode;
+  /**
+   * With a plugin's refusal: what it says to programs, such as the limit that was reached.
+   */
+  details?: {
+    [k: string]: unknown;
+  };
   /**
    * With `CONFLICT`: the approval that blocks the request.
    */
@@ -1498,6 +1505,11 @@ export interface PermissionDenial {
    */
   approvable?: false;
 }
+
+/**
+ * A code of a plugin's own, for a request or turn that it refused.
+ */
+export type PluginCode = string;
 
 /**
  * The configuration section of a plugin: `enabled`, and the settings of the plugin's own schema.
@@ -2617,7 +2629,7 @@ export interface TurnResponse {
   /**
    * The failure for programs; absent if only `error` describes it.
    */
-  code?: ErrorCode | FailureCode;
+  code?: ErrorCode | FailureCode | PluginCode;
   /**
    * With `USAGE_LIMIT`: when the limit is lifted, in UTC; absent if unknown.
    */
@@ -2627,6 +2639,12 @@ export interface TurnResponse {
    */
   limit?: string;
   cause?: FailureCode;
+  /**
+   * With a plugin's refusal: what it says to programs, such as the limit that was reached.
+   */
+  details?: {
+    [k: string]: unknown;
+  };
 }
 
 /**
@@ -2743,6 +2761,7 @@ export interface SchemaTypes {
   "model": Model;
   "models-response": ModelsResponse;
   "permission-denial": PermissionDenial;
+  "plugin-code": PluginCode;
   "plugin-section": PluginSection;
   "ready": Ready;
   "running-usage": RunningUsage;
@@ -2829,6 +2848,7 @@ export const SCHEMA_NAMES = [
   "model",
   "models-response",
   "permission-denial",
+  "plugin-code",
   "plugin-section",
   "ready",
   "running-usage",

@@ -8,8 +8,13 @@ interface DocumentedError {
   readonly example: string;
 }
 
-/** When each error occurs. No operation of the document can return `METHOD_NOT_ALLOWED`. */
-const DOCUMENTED: Readonly<Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED">, DocumentedError>> = {
+/**
+ * When each error occurs. No operation of the document can return `METHOD_NOT_ALLOWED`, and only plugins return
+ * `PAYMENT_REQUIRED`.
+ */
+const DOCUMENTED: Readonly<
+  Record<Exclude<ErrorCode, "METHOD_NOT_ALLOWED" | "PAYMENT_REQUIRED">, DocumentedError>
+> = {
   BAD_REQUEST: {
     when: "The body is not JSON, or the body, a parameter or a header does not match this document. The message names the field and what it must be.",
     example: "prompt is missing; it must be a non-empty string or a list of content blocks",
@@ -72,7 +77,7 @@ const HEADERS: Partial<Readonly<Record<ErrorCode, Part>>> = {
   UNAVAILABLE: { "Retry-After": ref("headers", "Retry-After") },
 };
 
-/** A plugin may refuse with a status that has no code of its own, such as 402. */
+/** A plugin may refuse with any 4xx, such as 402. */
 const REFUSED = "Refused";
 
 /** The responses of an operation that can return these errors; `"refusal"` is any other 4xx of a plugin. */
@@ -91,7 +96,7 @@ export function errorResponseComponents(): Record<string, Part> {
   const codes = Object.keys(DOCUMENTED) as DocumentedCode[];
   return {
     ...Object.fromEntries(codes.map((code) => [code, responseOf(code, DOCUMENTED[code], HEADERS[code])])),
-    [REFUSED]: responseOf("FORBIDDEN", {
+    [REFUSED]: responseOf("PAYMENT_REQUIRED", {
       when: "A plugin refused the request with another status and its reason.",
       example: "the budget of this month is spent",
     }),
@@ -105,12 +110,20 @@ function responseOf(code: ErrorCode, { when, example }: DocumentedError, headers
     content: {
       "application/json": {
         schema: {
-          allOf: [ref("schemas", "ErrorResponse"), { properties: { code: { const: code } } }],
+          allOf: [ref("schemas", "ErrorResponse"), { properties: { code: codeIn(code) } }],
         },
         examples: { [code]: { value: { error: example, code, ...idIn(example) } } },
       },
     },
   };
+}
+
+/** A plugin that refuses a request may have a code of its own. */
+function codeIn(code: ErrorCode): Part {
+  if (code === "PAYMENT_REQUIRED") return ref("schemas", "PluginCode");
+  return ERROR_STATUS[code] < 500
+    ? { anyOf: [{ const: code }, ref("schemas", "PluginCode")] }
+    : { const: code };
 }
 
 function idIn(message: string): { readonly id?: string } {
