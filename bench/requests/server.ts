@@ -13,7 +13,7 @@ import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
 import { ByteBudget } from "#core/http/byte-budget.js";
 import { ClientAddresses } from "#core/http/client-address.js";
 import type { GatewayMiddleware, GatewayState } from "#core/http/context.js";
-import { requestHook } from "#core/http/dispatch.js";
+import { findDestination, requestHook } from "#core/http/dispatch.js";
 import { errorResponses } from "#core/http/errors.js";
 import { GuessThrottle } from "#core/http/guesses.js";
 import { createHttpServer, refuseBadHttp } from "#core/http/server.js";
@@ -106,7 +106,10 @@ function chainTo(last: string): Koa<GatewayState> {
   app.use(has("log line") ? completedRequests({ kernel, audit, addresses: new ClientAddresses([]) }) : named);
   app.use(errorResponses(log));
   app.use(refuseBadHttp());
-  if (has("auth")) app.use(authenticate(new Authentication(kernel, doorkeeper()), () => "key"));
+  if (has("auth")) {
+    app.use(findDestination(kernel));
+    app.use(authenticate(new Authentication(kernel, doorkeeper()), log));
+  }
   if (has("hooks")) app.use(requestHook(kernel));
   if (has("schema")) app.use(boundBodies(() => ({ limitBytes: LIMIT_BYTES, budget: BUDGET })));
   app.use(has("schema") ? jsonBody() : parseJson());

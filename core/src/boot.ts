@@ -184,6 +184,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       control,
       approvals: approvalService,
       sessions: gateway.sessions,
+      keyLimits: gateway.keyLimits,
       tasks: gateway.tasks,
       history: gateway.history,
       turns: gateway.turns,

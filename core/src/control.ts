@@ -111,6 +111,10 @@ export class Control implements GatewayControl {
     return keys.map(({ id, secret }) => ({ id, generated, secretLength: secret.length }));
   }
 
+  models() {
+    return this.parts.gateway.models.list();
+  }
+
   announcePublicUrl(url: string | undefined): void {
     if (url === this.#publicUrl) return;
     this.#publicUrl = url;

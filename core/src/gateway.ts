@@ -23,6 +23,7 @@ import { boundBodies, jsonBody } from "./http/body.js";
 import { ByteBudget } from "./http/byte-budget.js";
 import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
+import { corsOfMounts } from "./http/cors.js";
 import {
   admitRequest,
   findDestination,
@@ -48,11 +49,12 @@ import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
 import { TaskSockets } from "./http/websocket.js";
+import { KeyLimitTable } from "./key-limits.js";
 import { LedgerWatch } from "./ledger-watch.js";
 import { ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
-import { allowedFields, OptionReader } from "./turn-options.js";
+import { OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
 import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
@@ -99,6 +101,8 @@ const LAST_ANSWERS_MS = 1000;
 export class Gateway {
   readonly #queue: TurnQueue;
   readonly keyring: Keyring;
+  readonly keyLimits: KeyLimitTable;
+  readonly models: ModelCatalogue;
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
@@ -127,18 +131,27 @@ export class Gateway {
   ) {
     const { kernel, engine, ledger, audit, approvalService, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
+    this.keyLimits = new KeyLimitTable(
+      keys.map(({ id }) => id),
+      keyLimits,
+      log,
+    );
     this.#workdirs = new Workdirs({
       ...options.workdirs,
-      allowed: (keyId) => keyLimits[keyId]?.workdirs,
+      limits: this.keyLimits,
       sessions: ledger.sessions,
       resolve: (request) => kernel.hooks.workdir.promise(request),
     });
+    this.models = new ModelCatalogue(async () => {
+      const spawn = options.spawn(await this.#workdirs.baseFolder());
+      return engine.models(await kernel.hooks.spawn.promise(spawn, undefined));
+    }, log);
     const order = new SessionOrder(config.engine.max_queued);
     this.#ledgerWatch = new LedgerWatch(ledger, log);
     this.#queue = new TurnQueue({
       maxRunning: config.engine.max_running,
       maxQueued: config.engine.max_queued,
-      maxRunningOf: (keyId) => keyLimits[keyId]?.max_running,
+      maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
     });
     const records = { ledger, audit, log };
     const parked = new ParkedTurns({ records, kernel, approvalService });
@@ -171,7 +184,7 @@ export class Gateway {
     this.#authentication = new Authentication(kernel, new Doorkeeper(this.keyring, this.#guesses));
     this.#addresses = new ClientAddresses(config.trusted_proxies);
     const optionReader = new OptionReader({
-      allowed: allowedFields(keyLimits),
+      limits: this.keyLimits,
       workdirs: this.#workdirs,
     });
     this.tasks = new Tasks({
@@ -238,7 +251,8 @@ export class Gateway {
     app.use(errorResponses(log));
     app.use(refuseBadHttp());
     app.use(findDestination(kernel));
-    app.use(authenticate(this.#authentication, (ctx) => ctx.state.destination.access));
+    app.use(corsOfMounts());
+    app.use(authenticate(this.#authentication, log));
     app.use(
       slowStrangers({
         keyring: this.keyring,
@@ -259,17 +273,10 @@ export class Gateway {
   }
 
   #routes(): Router<GatewayState> {
-    const { engine, kernel, ledger, log } = this.parts;
+    const { ledger, log } = this.parts;
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
     const starter = new TurnStarter(ledger, views, log);
-    const models = new ModelCatalogue(
-      async () =>
-        engine.models(
-          await kernel.hooks.spawn.promise(this.options.spawn(await this.#workdirs.baseFolder()), undefined),
-        ),
-      log,
-    );
     healthRoutes(router, {
       version: this.options.version,
       ledger,
@@ -277,7 +284,7 @@ export class Gateway {
       draining: () => this.#closing !== undefined,
       log,
     });
-    modelRoutes(router, models);
+    modelRoutes(router, this.models);
     taskRoutes(router, this.tasks, starter);
     sessionRoutes(router, this.sessions, starter);
     fileRoutes(router, this.#files);

@@ -14,6 +14,7 @@ import {
 } from "@claudeway/kernel";
 import type { Caller, Ledger } from "@claudeway/ports";
 import { checkedAs } from "./http/body.js";
+import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";
@@ -30,6 +31,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
+  readonly keyLimits: KeyLimitTable;
   readonly tasks: Tasks;
   readonly turns: RunningTurns;
   readonly dataDir: string;
@@ -41,10 +43,11 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
 type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns">;
 
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
-  const { ledger, history, control, approvals, dataDir, marker } = parts;
+  const { ledger, history, control, approvals, keyLimits, dataDir, marker } = parts;
   return {
     approvals: approvalsOf(approvals),
     control,
+    keys: { list: () => control.keys(), limit: (limitsOf) => keyLimits.add(limitsOf) },
     turns: createTurnRunner(parts),
     sessions: {
       get: (id) => ledger.sessions.get(id),

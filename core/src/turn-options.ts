@@ -1,25 +1,18 @@
-import type { KeyLimits } from "@claudeway/config";
 import { fieldOf, type OptionChanges, type OptionFields, optionsOf } from "@claudeway/kernel";
 import { type ApprovalMode, GatewayError, type TurnOptions } from "@claudeway/ports";
 import type { Agents } from "@claudeway/schemas";
 import type { Workdirs } from "@claudeway/workdirs";
+import type { KeyLimitTable } from "./key-limits.js";
 import { checkedSchema } from "./turns/output-check.js";
 
 /** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
 export type WideningField = "mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs";
 
-/** What a key may ask for beside what narrows. */
-export type AllowedFields = (keyId: string) => readonly WideningField[];
-
-export function allowedFields(limits: KeyLimits): AllowedFields {
-  return (keyId) => limits[keyId]?.allow ?? [];
-}
-
 /** Reads the options of requests, and holds them against what their key may ask for. */
 export class OptionReader {
   constructor(
     private readonly parts: {
-      readonly allowed: AllowedFields;
+      readonly limits: Pick<KeyLimitTable, "of" | "placeOf">;
       readonly workdirs: Pick<Workdirs, "additional">;
     },
   ) {}
@@ -51,12 +44,13 @@ export class OptionReader {
 
   /** Throws FORBIDDEN where the key may not use one of the options. */
   #check(options: TurnOptions, keyId: string): void {
-    const allowed = this.parts.allowed(keyId);
+    const { limits } = this.parts;
+    const { allow: allowed = [] } = limits.of(keyId);
     const missing = wideningFields(options).find((field) => !allowed.includes(field));
     if (missing === undefined) return;
     throw new GatewayError(
       "FORBIDDEN",
-      `${missing} must be allowed for the key: [keys.${keyId}] allow must contain "${missing}"`,
+      `${missing} must be allowed for the key: ${limits.placeOf(keyId)} allow must contain "${missing}"`,
     );
   }
 }

@@ -115,7 +115,7 @@ describe("every status of every operation", function () {
 
     it("403: a plugin's refusal", () => eachWith([403, "FORBIDDEN"], { "x-wish": "403" }));
 
-    it("any other 4xx that a plugin chooses", () => eachWith([402, "FORBIDDEN"], { "x-wish": "402" }));
+    it("any other 4xx that a plugin chooses", () => eachWith([402, "PAYMENT_REQUIRED"], { "x-wish": "402" }));
 
     it("413: a body over the limit", () =>
       each(SPEAKING_JSON, [413, "PAYLOAD_TOO_LARGE"], (request) => ({

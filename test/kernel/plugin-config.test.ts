@@ -154,16 +154,28 @@ describe("plugin configuration", () => {
           properties: { code: { type: "string", "x-secret": true }, url: { type: "string" } },
         },
         keys: { type: "array", items: { type: "string" } },
+        api_keys: { type: "array", items: { type: "string" } },
+        key: { type: "string" },
       },
     };
-    const section = { token: "t", max_tokens: 5, pin: 1234, nested: { code: "c", url: "u" }, keys: ["k"] };
+    const section = {
+      token: "t",
+      max_tokens: 5,
+      pin: 1234,
+      nested: { code: "c", url: "u" },
+      keys: ["k"],
+      api_keys: ["a"],
+      key: "k",
+    };
     await kernel.enable({ plugins: [plugin("p", () => {}, { configSchema })], sections: { p: section } });
     expect(kernel.status()[0]?.config).to.deep.equal({
       token: "***",
       max_tokens: 5,
       pin: "***",
       nested: { code: "***", url: "u" },
-      keys: "***",
+      keys: ["k"],
+      api_keys: "***",
+      key: "***",
     });
   });
 });

@@ -23,7 +23,7 @@ describe("unasked reads", () => {
       base,
       guarded: [],
       configFile: undefined,
-      allowed: () => undefined,
+      limits: { of: () => ({}), placeOf: (id) => `[keys.${id}]` },
       sessions: { get },
       resolve: async () => undefined,
     });

@@ -13,6 +13,11 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { type WorkdirOptions, Workdirs } from "#workdirs/workdirs.js";
 
+/** The limits of every key. */
+function limitsOf(workdirs: readonly string[] | undefined): WorkdirOptions["limits"] {
+  return { of: () => ({ workdirs }), placeOf: (id) => `[keys.${id}]` };
+}
+
 describe("Workdirs", () => {
   let dir: string;
   let base: string;
@@ -29,7 +34,7 @@ describe("Workdirs", () => {
       base,
       guarded: [],
       configFile: undefined,
-      allowed: () => undefined,
+      limits: limitsOf(undefined),
       sessions: { get: async () => undefined },
       resolve: async () => undefined,
       ...options,
@@ -143,7 +148,7 @@ describe("Workdirs", () => {
   });
 
   describe("of a key whose folders are limited", () => {
-    const allowed = (...patterns: readonly string[]) => ({ allowed: () => patterns });
+    const allowed = (...patterns: readonly string[]) => ({ limits: limitsOf(patterns) });
 
     it("may be what a pattern names, and nothing else", async () => {
       for (const name of ["a", "a/.sub/deep", "ab", "b"]) mkdirSync(join(dir, name), { recursive: true });
@@ -238,7 +243,7 @@ describe("Workdirs", () => {
     });
 
     it("counts the session's own folder as made for it, and no link in its place", async () => {
-      const own = withOptions({ allowed: () => [], resolve: async ({ ownFolder }) => ownFolder });
+      const own = withOptions({ limits: limitsOf([]), resolve: async ({ ownFolder }) => ownFolder });
       expect(await messageOf(own.ofSession(ID, "repo:x", "key"))).to.contain("be an existing directory");
       symlinkSync(dir, join(base, ID));
       expect(await messageOf(own.ofSession(ID, "repo:x", "key"))).to.contain("be an existing directory");

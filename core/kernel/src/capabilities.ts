@@ -9,6 +9,7 @@ import type {
   Decision,
   Frame,
   KeyTotals,
+  ModelName,
   ModelTotalsRow,
   Overview,
   PageQuery,
@@ -210,6 +211,38 @@ export interface PluginStatus {
   readonly notices: readonly string[];
 }
 
+/** A key of the configuration. */
+export interface ConfiguredKey {
+  readonly id: string;
+  /** True if the gateway made it because none was configured. */
+  readonly generated: boolean;
+  readonly secretLength: number;
+}
+
+/** What a key may do. What is left out is not limited, and of `allow`, nothing. */
+export interface KeyLimit {
+  /** How many of its turns run at once; more wait. */
+  readonly maxRunning?: number | undefined;
+  /** Patterns of the folders that it may name, as `[keys.<id>] workdirs`. */
+  readonly workdirs?: readonly string[] | undefined;
+  /** The fields of requests that widen what Claude may do and that it may send. */
+  readonly allow?:
+    | readonly ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[]
+    | undefined;
+}
+
+/** The keys of the gateway, for plugins that authenticate further ones. */
+export interface Keys {
+  /** The configured keys, the admin's first. */
+  list(): readonly ConfiguredKey[];
+  /**
+   * Says what the keys of the plugin may do. `limitsOf` answers undefined for other keys; it is called often, also for
+   * turns that a plugin starts for a key, and must be quick. Configured keys are never asked about. The returned
+   * function takes it back: pass it to `onDispose`.
+   */
+  limit(limitsOf: (keyId: string) => KeyLimit | undefined): () => void;
+}
+
 /** The gateway itself. */
 export interface GatewayControl {
   readonly version: string;
@@ -228,7 +261,9 @@ export interface GatewayControl {
   /** The caller with this secret, if any. Runs in constant time. */
   authenticate(secret: string): Caller | undefined;
   /** The ids of the configured keys, the admin's first, and whether their secrets are short. */
-  keys(): readonly { readonly id: string; readonly generated: boolean; readonly secretLength: number }[];
+  keys(): readonly ConfiguredKey[];
+  /** The models that the CLI offers, as `GET /models`. */
+  models(): Promise<readonly ModelName[]>;
   /** Announces the public URL; undefined if it no longer exists. */
   announcePublicUrl(url: string | undefined): void;
   publicUrl(): string | undefined;
@@ -245,6 +280,7 @@ export interface Capabilities {
   readonly turns: TurnRunner;
   readonly approvals: Approvals;
   readonly control: GatewayControl;
+  readonly keys: Keys;
 }
 
 /** All services of the gateway for plugins; the kernel passes each plugin those that it requested. */
@@ -275,6 +311,9 @@ export const NO_SERVICES: PluginServices = {
   },
   get control() {
     return notOffered("control");
+  },
+  get keys() {
+    return notOffered("keys");
   },
   storage: () => notOffered("storage"),
   store: () => notOffered("store"),

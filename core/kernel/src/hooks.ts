@@ -50,6 +50,8 @@ export interface CompletedRequest {
   readonly method: string;
   /** The path without the query string, with tokens redacted. */
   readonly path: string;
+  /** The template of its route, such as `/session/:id`; undefined if there was no such route. */
+  readonly route?: string | undefined;
   /** 499 if the client disconnected before the response began. */
   readonly status: number;
   readonly durationMs: number;

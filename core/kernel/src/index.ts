@@ -8,8 +8,11 @@ export type {
   ApprovalDesk,
   Approvals,
   Capabilities,
+  ConfiguredKey,
   GatewayControl,
   GatewayPaths,
+  KeyLimit,
+  Keys,
   LedgerView,
   Load,
   NewSessionRequest,
@@ -44,8 +47,10 @@ export {
   type Answer,
   type AnyPlugin,
   type AnySetup,
+  type CorsOptions,
   definePlugin,
   type JSONSchema,
+  type MountError,
   type MountOptions,
   type Need,
   type PathsObject,
@@ -68,4 +73,4 @@ export {
   type StorePage,
   type StoreSetOptions,
 } from "./plugin-store.js";
-export type { Mount } from "./routes.js";
+export type { Mount, RouteTable } from "./routes.js";

@@ -1,4 +1,5 @@
 import type { Caller } from "@claudeway/ports";
+import type { ErrorResponse } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
@@ -34,6 +35,25 @@ export type ScopedHooks = {
     : never;
 };
 
+/** Who may call routes from a page of another origin. */
+export interface CorsOptions {
+  /** Such as `https://app.example.com`; `"*"` for all. */
+  readonly origins: "*" | readonly string[];
+  /** The request headers that a page may send. Default: those that it asks for. */
+  readonly allowHeaders?: readonly string[];
+  /** The response headers that a page may read. */
+  readonly exposeHeaders?: readonly string[];
+  /** True: the browser may send cookies. Not with `origins: "*"`. */
+  readonly credentials?: boolean;
+  /** How long a browser may remember the answer, in seconds. */
+  readonly maxAgeSecs?: number;
+}
+
+/** An error as a client would get it, with its status. */
+export interface MountError extends ErrorResponse {
+  readonly status: number;
+}
+
 export interface MountOptions {
   /** Who is admitted: any key (the default), only the admin's, or anyone. */
   readonly auth?: "key" | "admin" | "none";
@@ -42,6 +62,13 @@ export interface MountOptions {
    * authentication, else `limits.body_bytes`.
    */
   readonly bodyBytes?: number;
+  /** Lets pages of other origins call these routes. By default, browsers refuse that. */
+  readonly cors?: CorsOptions;
+  /**
+   * The body of every error below the prefix, core's own included, for APIs with an error format of their own. Must be
+   * synchronous, and return an object. Errors of malformed HTTP keep core's format.
+   */
+  errors?(error: MountError): object;
   /**
    * For routes without authentication: whether a request is authenticated by other means than a key, such as a login
    * cookie. Other clients that are refused repeatedly must wait before their body is read. Must be synchronous.
@@ -69,7 +96,10 @@ export interface RouteState {
 
 /** The properties of `ctx` in routes, besides Koa's own. */
 export interface RouteContext {
-  /** `body` is the parsed JSON, not validated; undefined if something other than JSON was sent, or nothing. */
+  /**
+   * `body` is the parsed JSON, not validated; undefined if something other than JSON was sent, or nothing. A route that
+   * does not read something else by itself, and fails, is answered with 415.
+   */
   readonly request?: Request & { readonly body?: unknown };
 }
 
@@ -106,7 +136,7 @@ export interface PluginScope {
 }
 
 /** Every need that a plugin can declare: see `Capabilities`. */
-export const NEEDS = ["turns", "approvals", "control"] as const satisfies readonly Need[];
+export const NEEDS = ["turns", "approvals", "control", "keys"] as const satisfies readonly Need[];
 
 /** A service that a plugin may request beyond the plain scope. */
 export type Need = keyof Capabilities;

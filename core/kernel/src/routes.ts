@@ -13,6 +13,8 @@ export interface Mount {
   readonly auth: NonNullable<MountOptions["auth"]>;
   readonly bodyBytes?: MountOptions["bodyBytes"] | undefined;
   readonly isKnown?: MountOptions["isKnown"] | undefined;
+  readonly cors?: MountOptions["cors"] | undefined;
+  readonly errors?: MountOptions["errors"] | undefined;
   /** The OpenAPI description; paths are relative to the prefix. */
   readonly openapi: PathsObject;
   /** False while the plugin restarts, or if the restart failed: requests get 503. */

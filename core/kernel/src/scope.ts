@@ -5,7 +5,7 @@ import { createScopedHooks, type RecordedTap } from "./calling/taps.js";
 import type { Capabilities, PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { oneLine, PluginError } from "./faults.js";
-import type { MountOptions, Need, PluginScope } from "./plugin.js";
+import type { CorsOptions, MountOptions, Need, PluginScope } from "./plugin.js";
 import { checkPrefix, type Mount } from "./routes.js";
 
 export interface HoldingsOptions {
@@ -49,11 +49,9 @@ export class PluginResources {
         checkMount(prefix, router, options);
         this.#checkOwnPrefixes(prefix);
         claim(prefix);
-        const { auth = "key", openapi = {}, bodyBytes, isKnown } = options;
+        const { auth = "key", openapi = {}, ...rest } = options;
         const { plugin, enter } = owner;
-        this.#mounts.push(
-          Object.freeze({ prefix, plugin, router, auth, openapi, bodyBytes, isKnown, enter }),
-        );
+        this.#mounts.push(Object.freeze({ ...rest, prefix, plugin, router, auth, openapi, enter }));
       },
       onDispose: (dispose: () => void | Promise<void>) => {
         this.#checkOpen("onDispose");
@@ -153,12 +151,24 @@ function checkMount(prefix: string, router: Mount["router"], options: MountOptio
       `mount ${prefix}: auth must be "key", "admin" or "none", got ${JSON.stringify(options.auth)}`,
     );
   }
-  const { bodyBytes, isKnown } = options;
+  const { bodyBytes, isKnown, errors, cors } = options;
   if (bodyBytes !== undefined && !(Number.isSafeInteger(bodyBytes) && bodyBytes >= 1)) {
     const got = JSON.stringify(bodyBytes);
     throw new TypeError(`mount ${prefix}: bodyBytes must be an integer of at least 1, got ${got}`);
   }
-  if (isKnown !== undefined && typeof isKnown !== "function") {
-    throw new TypeError(`mount ${prefix}: isKnown must be a function, got ${typeof isKnown}`);
+  for (const [name, given] of Object.entries({ isKnown, errors })) {
+    if (given !== undefined && typeof given !== "function")
+      throw new TypeError(`mount ${prefix}: ${name} must be a function, got ${typeof given}`);
   }
+  if (cors !== undefined) checkCors(prefix, cors);
+}
+
+function checkCors(prefix: string, { origins, credentials }: CorsOptions): void {
+  const isList = Array.isArray(origins) && origins.every((one) => typeof one === "string");
+  if (origins !== "*" && !isList)
+    throw new TypeError(`mount ${prefix}: cors.origins must be "*" or a list of origins`);
+  if (origins === "*" && credentials === true)
+    throw new TypeError(
+      `mount ${prefix}: cors.credentials must not be true with origins "*": list the origins`,
+    );
 }

@@ -35,10 +35,18 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
       if (!isReported(status, keyId, to)) return;
       const durationMs = Math.round(performance.now() - startedAt);
       const path = redactTokens(pathOf(originalUrl));
-      notifyCompleted({ id, method, path, status, durationMs, keyId }, to);
+      notifyCompleted({ id, method, path, route: routeOf(ctx), status, durationMs, keyId }, to);
     });
     return next();
   };
+}
+
+/** The template of the route that answered, which `@koa/router` leaves on the context. */
+function routeOf(ctx: GatewayContext): string | undefined {
+  const route: unknown = Reflect.get(ctx, "_matchedRoute");
+  if (typeof route !== "string") return undefined;
+  const { prefix } = ctx.state;
+  return prefix === undefined ? route : `${prefix}${route === "/" ? "" : route}`;
 }
 
 /** Whether anything is written, or any plugin notified: of most probes there is nothing to report. */

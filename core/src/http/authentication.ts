@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Kernel, RequestHead } from "@claudeway/kernel";
 import { type Caller, clientError, GatewayError, isRefusal } from "@claudeway/ports";
+import type { Logger } from "pino";
 import { bearerOf, type Doorkeeper, UNAUTHENTICATED } from "./auth.js";
-import type { GatewayContext, GatewayMiddleware } from "./context.js";
-import type { Access } from "./destination.js";
+import type { GatewayMiddleware } from "./context.js";
 import { refuse } from "./errors.js";
 import { headOf } from "./request-info.js";
 
@@ -35,17 +35,14 @@ export class Authentication {
 }
 
 /** Refuses requests without a valid key on routes that require one, and sets `ctx.state.caller`. */
-export function authenticate(
-  authentication: Authentication,
-  accessTo: (ctx: GatewayContext) => Access,
-): GatewayMiddleware {
+export function authenticate(authentication: Authentication, log: Logger): GatewayMiddleware {
   return (ctx, next) => {
-    const access = accessTo(ctx);
+    const { access } = ctx.state.destination;
     if (access === "none") return next();
     const authorization = authorizationOf(ctx.headers);
     const admit = (known?: Caller) => {
       const caller = known ?? authentication.configured(authorization, ctx.state.clientAddress);
-      if (caller instanceof GatewayError) return refuse(ctx, caller);
+      if (caller instanceof GatewayError) return refuse(ctx, caller, log);
       ctx.state.caller = caller;
       if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
       return next();

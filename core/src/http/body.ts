@@ -62,7 +62,8 @@ export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown)
   return checked.value;
 }
 
-function refuseOtherTypes(ctx: GatewayContext): void {
+/** Throws UNSUPPORTED_MEDIA_TYPE unless the body is JSON, and not compressed. */
+export function refuseOtherTypes(ctx: GatewayContext): void {
   const encoding = ctx.get("content-encoding");
   if (encoding !== "" && encoding !== "identity") {
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);

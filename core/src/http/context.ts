@@ -23,6 +23,8 @@ export interface GatewayState {
   known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
+  /** On plugins' routes: the prefix of the mount. */
+  prefix?: string;
   /** On plugins' routes: admits a sender that the route authenticated. Rejects with the refusal of a plugin. */
   admit?: (caller: Caller) => Promise<void>;
 }

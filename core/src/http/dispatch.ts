@@ -5,8 +5,11 @@ import type Router from "@koa/router";
 import Koa from "koa";
 import compose from "koa-compose";
 import { redactTokens } from "../approvals/links.js";
+import { refuseOtherTypes } from "./body.js";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
 import { type Destination, destinationOf } from "./destination.js";
+import { toGatewayError } from "./errors.js";
+import { IncomingRequest } from "./incoming.js";
 import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */
@@ -61,6 +64,7 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
     // Asked again: hooks may have taken time, in which plugins may have changed.
     const mount = kernel.routes.match(path);
     if (mount === undefined) return next();
+    ctx.state.prefix = mount.prefix;
     ctx.state.admit = (caller) => admitSender(kernel, ctx, path, caller);
     return toPlugin(ctx, mount, parseJson);
   };
@@ -84,9 +88,22 @@ async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMid
     belowPrefix(ctx, mount.prefix, () =>
       enterMount(mount, () => middlewareOf(mount.router)(ctx, () => refuseMethod(ctx, mount.router, path))),
     );
+  if (mount.cors !== undefined) ctx.vary("Origin");
   // Only JSON is parsed here; a plugin may read forms or raw bodies itself.
   if (ctx.is("application/json")) await parseJson(ctx, route);
-  else await route();
+  else await route().catch((error: unknown) => throwUnlessOtherType(ctx, error));
+}
+
+/**
+ * Throws UNSUPPORTED_MEDIA_TYPE instead of the error of a route that was sent something other than JSON and did not read
+ * it: it fails because it has no body.
+ */
+function throwUnlessOtherType(ctx: GatewayContext, error: unknown): never {
+  const { status = 500 } = toGatewayError(error) ?? {};
+  const { req } = ctx;
+  const isUnread = req instanceof IncomingRequest && req.hasBody && !req.readableDidRead;
+  if (isUnread && (status === 400 || status === 500)) refuseOtherTypes(ctx);
+  throw error;
 }
 
 /** Answers 405 if a fixed path (`/session/start`) would otherwise match as an id of another route (`/session/:id`). */

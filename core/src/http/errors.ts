@@ -1,8 +1,9 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Mount } from "@claudeway/kernel";
 import { GatewayError, isRefusal, refusalToError } from "@claudeway/ports";
 import type { ErrorResponse } from "@claudeway/schemas";
-import { ERROR_STATUS, type ErrorCode } from "@claudeway/schemas";
+import { ERROR_STATUS, type ErrorCode, isObject } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
@@ -11,22 +12,39 @@ import type { GatewayContext, GatewayMiddleware } from "./context.js";
 export function errorResponses(log: Logger): GatewayMiddleware {
   return (ctx, next) =>
     next().catch((thrown: unknown) => {
-      sendError(ctx, toGatewayError(thrown) ?? defect(thrown, ctx, log));
+      sendError(ctx, toGatewayError(thrown) ?? defect(thrown, ctx, log), log);
     });
 }
 
 /** Answers with an error that is expected, and so need not be thrown, which costs a tenth of the answer. */
-export function refuse(ctx: GatewayContext, error: GatewayError): Promise<void> {
-  sendError(ctx, error);
+export function refuse(ctx: GatewayContext, error: GatewayError, log: Logger): Promise<void> {
+  sendError(ctx, error, log);
   return REFUSED;
 }
 
 const REFUSED = Promise.resolve();
 
-export function sendError(ctx: GatewayContext, error: GatewayError): void {
+export function sendError(ctx: GatewayContext, error: GatewayError, log: Logger): void {
   ctx.status = error.status;
   if (!ctx.res.headersSent) setHeaders(ctx.res, error.options.headers);
-  ctx.body = errorView(error);
+  // A request that is not valid HTTP has no destination.
+  const mount: Mount | undefined = ctx.state.destination?.mount;
+  ctx.body = mount?.errors === undefined ? errorView(error) : bodyOf(mount, error, log);
+}
+
+/** The body in the format of the mount. A mount that fails to make one does not hide the error. */
+function bodyOf({ errors, enter, plugin }: Mount, error: GatewayError, log: Logger): object {
+  const view = errorView(error);
+  if (errors === undefined) return view;
+  try {
+    const ask = () => errors({ ...view, status: error.status });
+    const body: unknown = enter === undefined ? ask() : enter(ask);
+    if (isObject(body)) return body;
+    log.error({ plugin }, `plugin ${plugin}: errors must return an object`);
+  } catch (failure) {
+    log.error({ err: failure, plugin }, `plugin ${plugin}: errors failed`);
+  }
+  return view;
 }
 
 /** As `ctx.set` does, without the lists that it makes of them. */

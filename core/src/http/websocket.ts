@@ -80,7 +80,13 @@ export class TaskSockets {
       path: redactTokens(pathOf(request.url ?? "/")),
     });
     const complete = (status: number, keyId: string | null) =>
-      options.completed({ ...info(), status, durationMs: Math.round(performance.now() - startedAt), keyId });
+      options.completed({
+        ...info(),
+        route: PATH,
+        status,
+        durationMs: Math.round(performance.now() - startedAt),
+        keyId,
+      });
     socket.on("error", (error) =>
       options.log.debug({ reason: error.message }, "a client left during its upgrade"),
     );

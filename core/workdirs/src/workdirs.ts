@@ -19,8 +19,13 @@ export interface WorkdirOptions {
   readonly guarded: readonly GuardedFolder[];
   /** The configuration file, which no workdir may contain. */
   readonly configFile: string | undefined;
-  /** The patterns for folders that a key may name; undefined if any folder is allowed. */
-  readonly allowed: (keyId: string) => readonly string[] | undefined;
+  /** What keys may name. */
+  readonly limits: {
+    /** `workdirs`: the patterns for folders that the key may name; undefined if any folder is allowed. */
+    of(keyId: string): { readonly workdirs?: readonly string[] | undefined };
+    /** Where the limits of the key are set. */
+    placeOf(keyId: string): string;
+  };
   readonly sessions: {
     get(id: string): Promise<Pick<SessionRecord, "workdir" | "ownsWorkdir"> | undefined>;
   };
@@ -133,7 +138,7 @@ export class Workdirs {
     { id, keyId, ownsWorkdir }: Pick<SessionRecord, "id" | "keyId" | "ownsWorkdir">,
   ): Promise<boolean> {
     if (ownsWorkdir) return (await this.ownerOf(real)) === id;
-    if (this.options.allowed(keyId) === undefined) return false;
+    if (this.options.limits.of(keyId).workdirs === undefined) return false;
     try {
       await this.#refuse(real, real, keyId, "workdir");
       return true;
@@ -202,9 +207,10 @@ export class Workdirs {
   }
 
   async #refuse(real: string, named: string, keyId: string, field: FolderField): Promise<void> {
-    const patterns = this.options.allowed(keyId);
+    const { limits } = this.options;
+    const { workdirs: patterns } = limits.of(keyId);
     if (patterns !== undefined && !(await matchesAny(real, patterns))) {
-      throw refusal(`match [keys.${keyId}] workdirs (${patterns.join(", ")})`, named, field);
+      throw refusal(`match ${limits.placeOf(keyId)} workdirs (${patterns.join(", ")})`, named, field);
     }
     const { base, guarded, configFile } = this.options;
     const { real: realBase } = await locate(base);

@@ -12,6 +12,7 @@ import { GuessThrottle } from "#core/http/guesses.js";
 import { Kernel } from "#kernel/kernel.js";
 import { answering, type Served, serve } from "./kit.js";
 
+const ACCESS: Readonly<Record<string, Access>> = { "/open": "none", "/admin": "admin" };
 const BADGE: Caller = { keyId: "badge-holder", admin: false };
 
 describe("the credential of a request", () => {
@@ -45,15 +46,14 @@ describe("authenticate", () => {
       { id: "boss", secret: "sk-boss" },
       { id: "bob", secret: "sk-bob" },
     ]);
-    const kernel = new Kernel({ log: pino({ level: "silent" }) });
+    const log = pino({ level: "silent" });
+    const kernel = new Kernel({ log });
     served = await serve(
-      authenticate(
-        new Authentication(kernel, new Doorkeeper(keyring, new GuessThrottle())),
-        (ctx): Access => {
-          if (ctx.path === "/open") return "none";
-          return ctx.path === "/admin" ? "admin" : "key";
-        },
-      ),
+      (ctx, next) => {
+        ctx.state.destination = { to: "gateway", access: ACCESS[ctx.path] ?? "key" };
+        return next();
+      },
+      authenticate(new Authentication(kernel, new Doorkeeper(keyring, new GuessThrottle())), log),
       answering((ctx) => (ctx.path === "/open" ? "open" : callerOf(ctx).keyId)),
     );
   });

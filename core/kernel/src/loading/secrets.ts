@@ -1,7 +1,7 @@
 import { isMarkedSecret, isObject } from "@claudeway/schemas";
 import type { JSONSchema } from "../plugin.js";
 
-const SECRET_NAME = /token|secret|passw|passphrase|credential|webhook|cookie|(^|[_-])keys?$/i;
+const SECRET_NAME = /token|secret|passw|passphrase|credential|webhook|cookie|(^|[_-])key$|[_-]keys$/i;
 const MASK = "***";
 
 /**
