@@ -805,6 +805,9 @@ export interface ErrorResponse {
    * The error for people, in one line.
    */
   error: string;
+  /**
+   * The error for programs.
+   */
   code: ErrorCode | PluginCode;
   /**
    * With a plugin's refusal: what it says to programs, such as the limit that was reached.

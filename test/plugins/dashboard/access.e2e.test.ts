@@ -137,7 +137,7 @@ describe("dashboard: access", () => {
       it("refuses a form as a login: the body must be JSON", async () => {
         const body = `key=${KEYS.admin}`;
         const headers = { "content-type": "application/x-www-form-urlencoded" };
-        expect((await gateway.request("/admin/login", { body, key: null, headers })).status).to.equal(400);
+        expect((await gateway.request("/admin/login", { body, key: null, headers })).status).to.equal(415);
       });
     });
 

@@ -178,7 +178,7 @@ describe("hostile requests to the dashboard and to signed links", () => {
           body: '{"decision":"allow"}',
           headers,
         });
-        expect(answer.status).to.equal(400);
+        expect(answer.status).to.equal(415);
       });
     }
 
