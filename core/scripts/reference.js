@@ -30,6 +30,8 @@ const CHAPTERS = {
   "kernel/plugin": ["plugin", "A plugin and its scope"],
   "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
   "kernel/capabilities": ["scope", "Parts of the scope"],
+  "kernel/plugin-quota": ["quota", "Counters with limits"],
+  "ports/quota": ["quota-counters", "Claims and states of counters"],
   "kernel/plugin-store": ["store", "The store of a plugin"],
   "ports/plugin-store": ["store-results", "Results of the store"],
   "ports/turns": ["turns", "Turns"],

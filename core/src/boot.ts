@@ -189,6 +189,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       history: gateway.history,
       turns: gateway.turns,
       dataDir: config.data_dir,
+      warn: (warning) => kernel.notify("budgetWarning", warning),
       marker,
     }),
   );

@@ -7,12 +7,13 @@ import {
   type Capabilities,
   fieldsOf,
   openPluginStore,
+  openQuota,
   type PluginServices,
   type PluginTaskRequest,
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import type { Caller, Ledger } from "@claudeway/ports";
+import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
 import { checkedAs } from "./http/body.js";
 import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
@@ -35,6 +36,8 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly tasks: Tasks;
   readonly turns: RunningTurns;
   readonly dataDir: string;
+  /** Tells plugins that a share of a budget is used up. */
+  readonly warn: (warning: BudgetWarning) => void;
   /** The prefix of the mark of every child process. */
   readonly marker: string;
 }
@@ -73,6 +76,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       return folder;
     },
+    quota: (plugin) => openQuota(ledger.quota, plugin, parts.warn),
     store: (plugin) => openPluginStore(ledger.pluginStore, plugin),
     childMark: (plugin) => markedEnvironment(`${marker}.plugin.${plugin}`),
   };

@@ -79,6 +79,16 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     const line = await eventually("three turns", () => gateway.logs.find(({ count }) => count === 3));
     expect(line).to.include({ plugin: "turn_count", msg: "counted", key: "turns/user" });
   },
+  async daily_budget(open) {
+    const gateway = await open({ usd: 0.001 });
+    expect(await gateway.turn("one", { key: "user" })).to.include({ success: true });
+    const refused = await rejection(gateway.turn("two", { key: "user" }));
+    expect(refused).to.have.property("status", 402);
+    expect(refused)
+      .to.have.property("message")
+      .that.matches(/^the daily budget of 0.001 USD is used up or reserved; it begins anew at 2/);
+    expect(await gateway.turn("three", { key: "admin" })).to.include({ success: true });
+  },
   async spending(open) {
     const gateway = await open({});
     await gateway.turn("hello", { key: "user" });

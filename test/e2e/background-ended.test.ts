@@ -2,10 +2,44 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { ask, checkSums, job, notices } from "./background-kit.js";
 import { bash, Conversation } from "./conversation.js";
+import { sumOfDealt } from "./dealt.js";
 import { KEYS, TestGateway } from "./gateway.js";
+import { addTokens, NO_TOKENS } from "./ledger-file.js";
 import { eventually } from "./poll.js";
 
 const ENDS = fileURLToPath(new URL("../fixtures/plugins/ends-background", import.meta.url));
+
+const REFUSES = fileURLToPath(new URL("../fixtures/plugins/refuses-background", import.meta.url));
+
+describe("a background turn that a plugin refuses", () => {
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await TestGateway.start({ args: ["--enable-plugin", REFUSES], env: { IS_SANDBOX: "1" } });
+  });
+  after(() => gateway.dispose());
+
+  it("is interrupted with the reason, and ends the session's background work", async function () {
+    this.timeout(60_000);
+    const talk = await Conversation.start(gateway);
+    const work = `[[noticed ${bash("node -e 'setTimeout(()=>{},30000)'")} [[say built]]]]`;
+    await talk.say(`[[both ${job(500)} ${job(60_000)}]] [[say started]] ${work}`);
+    const refused = await eventually("its end", async () =>
+      (await notices(talk)).find(({ end }) => end !== null),
+    );
+    expect(refused).to.include({ end: "interrupted" });
+    const { body } = await gateway.request(`/turns/${refused.id}`);
+    expect(body, JSON.stringify(body)).to.have.nested.property(
+      "result.error",
+      "no background turns for admin",
+    );
+    await eventually("no background", async () => (await talk.view()).background?.length === 0);
+    const { background_lost: lost } = await ask(talk, "alpha");
+    expect(lost?.map(({ kind, reason }) => [kind, reason])).to.deep.equal([["shell", "interrupted"]]);
+    const turns = await talk.ledger.turns(talk.id);
+    const recorded = turns.reduce((sum, { tokens }) => addTokens(sum, tokens), NO_TOKENS);
+    expect(recorded).to.deep.equal(sumOfDealt(talk.dealt()));
+  });
+});
 
 describe("background work that a plugin ends", () => {
   let gateway: TestGateway;

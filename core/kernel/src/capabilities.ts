@@ -24,6 +24,7 @@ import type {
 } from "@claudeway/ports";
 import type { ContentBlock, EventKind, TurnResponse } from "@claudeway/schemas";
 import type { ListenAddress } from "./hooks.js";
+import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
 
 /** Read access to the sessions of every key. */
@@ -281,14 +282,17 @@ export interface Capabilities {
   readonly approvals: Approvals;
   readonly control: GatewayControl;
   readonly keys: Keys;
+  readonly quota: Quota;
 }
 
 /** All services of the gateway for plugins; the kernel passes each plugin those that it requested. */
-export interface PluginServices extends Capabilities {
+export interface PluginServices extends Omit<Capabilities, "quota"> {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
   /** Creates a plugin's own folder and returns its path. */
   storage(plugin: string): string;
+  /** Opens a plugin's own counters. */
+  quota(plugin: string): Quota;
   /** Opens a plugin's own part of the store. */
   store(plugin: string): PluginStore;
   /** The environment variables that mark a plugin's child processes. */
@@ -317,6 +321,7 @@ export const NO_SERVICES: PluginServices = {
   },
   storage: () => notOffered("storage"),
   store: () => notOffered("store"),
+  quota: () => notOffered("quota"),
   childMark: () => notOffered("childMark"),
 };
 

@@ -1,5 +1,6 @@
 import type {
   Approval,
+  BudgetWarning,
   Caller,
   Refusal,
   SpawnPlan,
@@ -97,6 +98,11 @@ export function createHooks() {
     /** Interceptor. Returns the plan of the turn to run; `throw new Refusal(status, reason)` refuses the turn. */
     beforeExecute: new AsyncSeriesWaterfallHook<[TurnPlan, TurnInfo]>(["plan", "turn"]),
     /**
+     * Interceptor. The CLI began a turn by itself, after background work; it is running and costs money. Return or throw
+     * a `Refusal` to interrupt it and to end the session's background work.
+     */
+    backgroundTurn: new AsyncSeriesBailHook<[TurnInfo], Refusal>(["turn"]),
+    /**
      * Interceptor. Returns the command, environment and options that the CLI is started with. The turn is undefined
      * where the CLI runs for no turn, for instance to list models.
      */
@@ -115,6 +121,8 @@ export function createHooks() {
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
     /** Observer. A turn ended, for whatever reason, and is recorded. Not called when a turn parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
+    /** Observer. A share of a budget is used up; a plugin with `quota` said so. */
+    budgetWarning: new AsyncParallelHook<[BudgetWarning]>(["warning"]),
     /** Observer. A request was answered, or its client disconnected. */
     requestCompleted: new AsyncParallelHook<[CompletedRequest]>(["request"]),
     /** Observer. The port is open. */

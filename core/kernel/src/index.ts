@@ -64,6 +64,7 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./plugin.js";
+export { openQuota, type Quota } from "./plugin-quota.js";
 export {
   openPluginStore,
   type PluginStore,

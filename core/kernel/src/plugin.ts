@@ -136,7 +136,7 @@ export interface PluginScope {
 }
 
 /** Every need that a plugin can declare: see `Capabilities`. */
-export const NEEDS = ["turns", "approvals", "control", "keys"] as const satisfies readonly Need[];
+export const NEEDS = ["turns", "approvals", "control", "keys", "quota"] as const satisfies readonly Need[];
 
 /** A service that a plugin may request beyond the plain scope. */
 export type Need = keyof Capabilities;

@@ -79,7 +79,9 @@ export class PluginResources {
       get ledger() {
         return offers.ledger;
       },
-      ...Object.fromEntries(needs.map((need) => [need, offers[need]])),
+      ...Object.fromEntries(
+        needs.map((need) => [need, need === "quota" ? offers.quota(owner.plugin) : offers[need]]),
+      ),
     });
   }
 

@@ -16,12 +16,14 @@ export class PriceTable {
 
   constructor(private readonly database: Database) {}
 
-  /** Must run in the caller's transaction. */
-  learn(booked: Booked): void {
-    if (booked.estimated || booked.unpriced) return;
+  /** Must run in the caller's transaction. True if the price of a model was not known before. */
+  learn(booked: Booked): boolean {
+    let isFirst = false;
+    if (booked.estimated || booked.unpriced) return isFirst;
     for (const { model, tokens, costNano, priced } of booked.shares) {
       if (!priced || !hasTokens(tokens)) continue;
       const number = this.#next(model);
+      isFirst ||= number === 1;
       this.database.run(
         `INSERT OR REPLACE INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -35,6 +37,7 @@ export class PriceTable {
         costNano,
       );
     }
+    return isFirst;
   }
 
   /** @param share the usage of the model by the same turn, at a cost that its process reported */

@@ -142,6 +142,23 @@ CREATE TABLE plugin_store (
 CREATE INDEX plugin_store_expiring ON plugin_store (plugin, expires_at) WHERE expires_at IS NOT NULL;
 `;
 
+const VERSION_9 = `
+-- Counters of plugins, by window. Costs are in nanodollars.
+CREATE TABLE quota_counters (
+  plugin TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL, window TEXT NOT NULL, measure TEXT NOT NULL,
+  period TEXT NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (plugin, name, subject, window, measure, period)
+) STRICT, WITHOUT ROWID;
+-- What open turns have reserved of them; of ended turns without a price, what they were counted with.
+CREATE TABLE quota_reservations (
+  turn_id TEXT NOT NULL, plugin TEXT NOT NULL, name TEXT NOT NULL, subject TEXT NOT NULL, window TEXT NOT NULL,
+  measure TEXT NOT NULL, amount INTEGER NOT NULL, step INTEGER NOT NULL, max INTEGER NOT NULL,
+  charged INTEGER NOT NULL DEFAULT 0, unpriced_period TEXT,
+  PRIMARY KEY (turn_id, plugin, name, subject, window, measure)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quota_reserved ON quota_reservations (plugin, name, subject, window, measure, amount);
+CREATE INDEX quota_unpriced ON quota_reservations (turn_id) WHERE unpriced_period IS NOT NULL;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -152,6 +169,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_6,
   VERSION_7,
   VERSION_8,
+  VERSION_9,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

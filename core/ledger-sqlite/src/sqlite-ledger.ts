@@ -9,6 +9,7 @@ import { MayHave } from "./may-have.js";
 import { openDatabase } from "./open.js";
 import { PluginStoreTable } from "./plugin-store.js";
 import { PriceTable } from "./prices.js";
+import { QuotaTable } from "./quota.js";
 import { SessionTable } from "./sessions.js";
 import { loadSqlite, type SqliteSource } from "./sqlite.js";
 import { TotalsTable } from "./totals.js";
@@ -33,6 +34,7 @@ export interface LedgerTables {
   readonly approvals: ApprovalTable;
   readonly grants: GrantTable;
   readonly pluginStore: PluginStoreTable;
+  readonly quota: QuotaTable;
   checkFile(): void;
   close(): void;
 }
@@ -45,7 +47,8 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
   const prices = new PriceTable(database);
   const totals = new TotalsTable(database);
   const unresolved = new MayHave(database, "SELECT 1 FROM approvals WHERE owed = 1 LIMIT 1");
-  const turns = new TurnTable(database, totals, prices, unresolved);
+  const quota = new QuotaTable(database);
+  const turns = new TurnTable(database, totals, prices, unresolved, quota);
   return {
     database,
     afterCrash,
@@ -57,6 +60,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
     approvals: new ApprovalTable(database, unresolved),
     grants: new GrantTable(database),
     pluginStore: new PluginStoreTable(database),
+    quota,
     checkFile,
     close,
   };
@@ -68,7 +72,8 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Le
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const tables = await openTables(options);
-  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, pluginStore } = tables;
+  const { afterCrash, sessions, turns, totals, prices, idempotency, approvals, grants, pluginStore, quota } =
+    tables;
   idempotency.forgetUnbegun();
   let open = true;
   /** Every method returns a promise, although SQLite is synchronous, so that another ledger may be asynchronous. */
@@ -150,6 +155,13 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       get: async((plugin, key) => pluginStore.get(plugin, key)),
       write: async((plugin, write) => pluginStore.write(plugin, write)),
       list: async((plugin, query) => pluginStore.list(plugin, query)),
+    },
+    quota: {
+      claim: async((plugin, turnId, claims) => quota.claim(plugin, turnId, claims)),
+      settle: async((plugin, turnId, counter, actual) => quota.settle(plugin, turnId, counter, actual)),
+      read: async((plugin, counters) => quota.read(plugin, counters)),
+      reservedUsd: async((turnId) => quota.reservedUsd(turnId)),
+      extend: async((turnId) => quota.extend(turnId)),
     },
     checkFile: async(() => tables.checkFile()),
     async close() {

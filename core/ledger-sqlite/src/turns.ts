@@ -14,8 +14,10 @@ import {
 import type { TurnResponse } from "@claudeway/schemas";
 import type { Database } from "./database.js";
 import { MayHave } from "./may-have.js";
+import { nanoOf } from "./money.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { PriceTable } from "./prices.js";
+import { type QuotaTable, useOf } from "./quota.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
 import { changeModel } from "./sessions.js";
@@ -40,6 +42,7 @@ export class TurnTable {
     private readonly prices: PriceTable,
     /** Calls that the CLI keeps. */
     private readonly kept: MayHave,
+    private readonly quota: QuotaTable,
   ) {
     this.#waiting = new MayHave(database, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
   }
@@ -139,10 +142,12 @@ export class TurnTable {
       const now = book(usage, model);
       const sessionSeq = integer(turn, "session_seq");
       this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
+      const whole = before === undefined ? now : join(before, now);
+      this.quota.park(turnId, useOf(whole), toMs(at));
       this.database.run(
         `UPDATE turns SET ${USED}, booked = ?, parked = ? WHERE id = ?`,
         ...NOTHING_USED,
-        JSON.stringify(before === undefined ? now : join(before, now)),
+        JSON.stringify(whole),
         JSON.stringify(parked),
         turnId,
       );
@@ -153,7 +158,10 @@ export class TurnTable {
   }
 
   unpark(turnId: string): void {
-    this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+    this.database.transaction(() => {
+      this.database.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+      this.quota.unpark(turnId);
+    });
   }
 
   parked(sessionId?: string): TurnRecord[] {
@@ -244,7 +252,18 @@ export class TurnTable {
     this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
     this.#keepTotals(sessionSeq, cliTotals);
     if (model !== undefined) changeModel(this.database, sessionSeq, model);
-    this.prices.learn(booked);
+    const isNewPrice = this.prices.learn(booked);
+    this.quota.end(text(turn, "id"), useOf(booked), ms);
+    if (isNewPrice) this.#correctQuota();
+  }
+
+  /** Corrects the counters of turns whose price has become known. */
+  #correctQuota(): void {
+    for (const turnId of this.quota.unpriced()) {
+      const turn = this.get(turnId);
+      const costUsd = turn && this.prices.price(turn.usage).costUsd;
+      if (typeof costUsd === "number") this.quota.correct(turnId, nanoOf(costUsd));
+    }
   }
 
   #keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): void {

@@ -14,5 +14,6 @@ export * from "./ledger-error.js";
 export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./plugin-store.js";
+export type * from "./quota.js";
 export type * from "./turns.js";
 export type * from "./workdirs.js";

@@ -13,6 +13,7 @@ import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engin
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
 import type { PluginStoreBook } from "./plugin-store.js";
+import type { QuotaBook } from "./quota.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
@@ -38,6 +39,7 @@ export interface Ledger {
   readonly idempotency: IdempotencyBook;
   readonly approvals: ApprovalBook;
   readonly pluginStore: PluginStoreBook;
+  readonly quota: QuotaBook;
   /** Rejects with a LedgerError if the file that was opened is no longer in its place. */
   checkFile(): Promise<void>;
   /** Releases the file, so that another gateway may open it. A second call does nothing. */

@@ -1,4 +1,4 @@
-import type { PriceBook, TurnUsage } from "@claudeway/ports";
+import type { PriceBook, QuotaBook, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 
 /** USD for a million tokens. */
@@ -20,7 +20,10 @@ const DEAREST: ListPrice = { input: 15, output: 75 };
 const CACHE_READ = 0.1;
 const CACHE_WRITE = 2;
 
-/** Ends a turn when what was delivered of it has cost more than its budget. */
+/**
+ * Ends a turn when what was delivered of it has cost more than its budget, or than what plugins reserved for it and no
+ * more can be reserved.
+ */
 export class BudgetWatch {
   #latest: TurnUsage | undefined;
   #checking = false;
@@ -28,7 +31,10 @@ export class BudgetWatch {
 
   constructor(
     private readonly options: {
-      readonly limitUsd: number;
+      readonly turnId: string;
+      /** Of the turn's own; undefined if it has none. */
+      readonly limitUsd: number | undefined;
+      readonly quota: Pick<QuotaBook, "reservedUsd" | "extend">;
       readonly prices: Pick<PriceBook, "estimateCost">;
       readonly exceeded: () => void;
       readonly failed: (error: unknown) => void;
@@ -47,14 +53,21 @@ export class BudgetWatch {
   }
 
   async #check(): Promise<void> {
-    const { limitUsd, exceeded, failed } = this.options;
+    const { limitUsd = Number.POSITIVE_INFINITY, turnId, quota, exceeded, failed } = this.options;
     this.#checking = true;
     try {
       while (this.#latest !== undefined) {
         const usage = this.#latest;
         this.#latest = undefined;
+        let reserved = await quota.reservedUsd(turnId);
+        if (reserved === undefined && limitUsd === Number.POSITIVE_INFINITY) continue;
         const cost = await this.#costOf(usage);
-        if (cost <= limitUsd || this.#ended) continue;
+        while (reserved !== undefined && reserved < cost && cost <= limitUsd && !this.#ended) {
+          const extended = await quota.extend(turnId);
+          if (extended === undefined) break;
+          reserved = extended;
+        }
+        if (cost <= Math.min(limitUsd, reserved ?? limitUsd) || this.#ended) continue;
         this.#ended = true;
         exceeded();
       }

@@ -141,12 +141,17 @@ export class Turn {
       : { ...ending, end: "failed", message: problem, failure: { code: "OUTPUT_INVALID" } };
   }
 
-  /** Follows a turn that the CLI began by itself. It is already running: no `beforeExecute`, no order, no queue. */
+  /**
+   * Follows a turn that the CLI began by itself. It is already running: no `beforeExecute`, no order, no queue. A plugin
+   * that refuses it, or its budget, ends the session's background work too: otherwise that would begin the next one.
+   */
   async #follow(own: OwnTurn): Promise<FinishedTurn> {
     this.#running = true;
     const slot = this.#slotIn(UNQUEUED);
     try {
       await this.#untilWritten(() => this.#recorder.begin());
+      const refusal = await this.#refusalOfPlugins();
+      this.#budget = this.#watchBudget(undefined);
       await slot.begin(false);
       const { approvalMode } = own.after;
       if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
@@ -154,14 +159,36 @@ export class Turn {
         decider: this.#calls,
         ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
       };
-      const result = await own.run(terms, this.#listener([]), this.#stop.signal);
+      const running = own.run(terms, this.#listener([]), this.#stop.signal);
+      // Ending the process stops the turn. An interrupt before the model's first message would leave a conversation whose
+      // next prompt fails.
+      if (refusal !== undefined) await this.#endBackground();
+      const result = await running;
       slot.end();
-      return await this.#finish(endingOfResult(result, this.#stopped), result);
+      this.#budget.end();
+      if (this.#stopped === "budget") await this.#endBackground();
+      return await this.#finish(refusal ?? endingOfResult(result, this.#stopped), result);
     } catch (error) {
       return this.#finish(endingOfError(error, this.#stopped) ?? this.#defect(error), undefined);
     } finally {
       slot.end();
     }
+  }
+
+  /** Ends the session's process, with the background work in it. */
+  #endBackground(): Promise<void> {
+    return this.context.engine.release(this.info.sessionId);
+  }
+
+  /** The ending of a background turn that a plugin refuses; a plugin that fails refuses it too. */
+  async #refusalOfPlugins(): Promise<Ending | undefined> {
+    const { kernel } = this.context;
+    const refused = (error: unknown) => endingOfError(error, undefined) ?? this.#defect(error);
+    const ending = await kernel.hooks.backgroundTurn
+      .promise(this.info)
+      .then((refusal) => refusal && refused(refusal), refused);
+    // The engine ran it: it may have used tokens.
+    return ending && { ...ending, end: "interrupted" };
   }
 
   /** Records the turn, lets plugins change or refuse it, and waits for the session's earlier turns. */
@@ -240,20 +267,22 @@ export class Turn {
       continues: continues?.parked.toolUseId,
       unresolved: unresolved.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
-    this.#budget = this.#budgetOf(plan.maxBudgetUsd);
+    this.#budget = this.#watchBudget(plan.maxBudgetUsd);
     try {
       return await this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
     } finally {
-      this.#budget?.end();
+      this.#budget.end();
     }
   }
 
-  #budgetOf(limitUsd: number | undefined): BudgetWatch | undefined {
-    if (limitUsd === undefined) return undefined;
+  #watchBudget(limitUsd: number | undefined): BudgetWatch {
     const { records, log } = this.context;
+    const { prices, quota } = records.ledger;
     return new BudgetWatch({
+      turnId: this.info.id,
       limitUsd,
-      prices: records.ledger.prices,
+      prices,
+      quota,
       exceeded: () => this.stop("budget"),
       failed: (error) => log.error({ err: error, turn_id: this.info.id }, "a turn's budget was not checked"),
     });

@@ -9,10 +9,22 @@ const usage = (model: string, output: number, costUsd: number | null = null) => 
 
 describe("the watch on a turn's budget", () => {
   /** Whether the usages go over a budget of a dollar; `learned`: USD for a token. */
-  async function exceeds(usages: ReturnType<typeof usage>[], learned: number | null = null): Promise<number> {
+  async function exceeds(
+    usages: ReturnType<typeof usage>[],
+    learned: number | null = null,
+    { limitUsd = 1, reservations = [] }: { limitUsd?: number | undefined; reservations?: number[] } = {},
+  ): Promise<number> {
     let times = 0;
     const watch = new BudgetWatch({
-      limitUsd: 1,
+      turnId: "t",
+      limitUsd,
+      quota: {
+        reservedUsd: async () => reservations[0],
+        extend: async () => {
+          reservations.shift();
+          return reservations[0];
+        },
+      },
       prices: { estimateCost: async (_model, { output }) => (learned === null ? null : learned * output) },
       exceeded: () => times++,
       failed: (error) => {
@@ -37,6 +49,16 @@ describe("the watch on a turn's budget", () => {
     expect(await exceeds([usage("claude-haiku-9", 0.21 * million)])).to.equal(1);
     expect(await exceeds([usage("claude-sonnet-9", 0.07 * million)])).to.equal(1);
     expect(await exceeds([usage("something-else", 0.014 * million)])).to.equal(1);
+  });
+
+  it("extends what was reserved while it can, and then reports", async () => {
+    const dollars = (...costs: number[]) => costs.map((costUsd) => usage("sonnet", 1, costUsd));
+    const reserved = (...reservations: number[]) => ({ limitUsd: Number.POSITIVE_INFINITY, reservations });
+    expect(await exceeds(dollars(0.1, 0.29), null, reserved(0.1, 0.2, 0.3))).to.equal(0);
+    expect(await exceeds(dollars(0.1, 0.31), null, reserved(0.1, 0.2, 0.3))).to.equal(1);
+    expect(await exceeds(dollars(0, 0.01), null, reserved(0))).to.equal(1);
+    expect(await exceeds(dollars(1.1), null, { limitUsd: 1, reservations: [9] })).to.equal(1);
+    expect(await exceeds(dollars(5), null, reserved())).to.equal(0);
   });
 
   it("counts what is priced already as it is", async () => {

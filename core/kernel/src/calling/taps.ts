@@ -79,6 +79,9 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
       checkTurnPlan,
       (hooks, name, ask) => hooks.beforeExecute.tapAsync(name, (plan, turn, done) => ask([plan, turn], done)),
     ),
+    backgroundTurn: recorder.bail<[TurnInfo], Refusal>("backgroundTurn", checkRefusal, (hooks, name, ask) =>
+      hooks.backgroundTurn.tapAsync(name, (turn, done) => ask([turn], done)),
+    ),
     spawn: recorder.waterfall<SpawnPlan, [TurnInfo | undefined]>(
       "spawn",
       checkSpawnPlan,
@@ -91,6 +94,7 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     approvalDecided: recorder.observer("approvalDecided", (hooks) => hooks.approvalDecided),
     event: recorder.observer("event", (hooks) => hooks.event),
     afterExecute: recorder.observer("afterExecute", (hooks) => hooks.afterExecute),
+    budgetWarning: recorder.observer("budgetWarning", (hooks) => hooks.budgetWarning),
     requestCompleted: recorder.observer("requestCompleted", (hooks) => hooks.requestCompleted),
     listening: recorder.observer("listening", (hooks) => hooks.listening),
     publicUrl: recorder.observer("publicUrl", (hooks) => hooks.publicUrl),
