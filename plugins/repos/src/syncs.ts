@@ -119,6 +119,7 @@ export class Syncs {
     const path = join(this.parts.reposDir, keyId, remote.name);
     const source = { ...head, mirror: mirror.folder, url: remote.url };
     const status = (await this.#isThere(known)) ? "updated" : "cloned";
+    if (known === undefined) await this.#refuseFolder(path);
     const record = {
       ...head,
       name: remote.name,
@@ -128,7 +129,7 @@ export class Syncs {
       syncedAt: new Date().toISOString(),
     };
     if (known !== undefined && status === "updated") await this.#update(known, record, source, signal);
-    else await this.checkouts.create(path, source, signal);
+    else await this.#clone(known, record, source, signal);
     await records.save(record);
     log.info({ key_id: keyId, repository: remote.name, ...head }, `a repository was ${status}`);
     return { path, status, ...head };
@@ -136,6 +137,29 @@ export class Syncs {
 
   async #isThere(known: RepoRecord | undefined): Promise<boolean> {
     return known !== undefined && (await this.checkouts.isThere(known.path));
+  }
+
+  /** Saves a record before the checkout appears, so that a sync that is killed in between leaves no unknown folder. */
+  async #clone(
+    known: RepoRecord | undefined,
+    record: RepoRecord,
+    source: Source,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { branch, commit, path, keyId, name } = record;
+    await this.parts.records.save({ ...record, updating: { branch, commit } });
+    try {
+      await this.checkouts.create(path, source, signal);
+    } catch (error) {
+      if (known === undefined) await this.parts.records.remove(keyId, name);
+      throw error;
+    }
+  }
+
+  /** Throws a Refusal where something is in the way that no sync has made. */
+  async #refuseFolder(path: string): Promise<void> {
+    if (await this.checkouts.isThere(path))
+      throw new Refusal(409, `${path} must not exist before the first sync; move it elsewhere`);
   }
 
   async #update(known: RepoRecord, record: RepoRecord, source: Source, signal: AbortSignal): Promise<void> {

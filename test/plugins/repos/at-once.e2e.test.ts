@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
@@ -99,7 +99,6 @@ describe("a sync that is killed", () => {
     const record = join(folder, readdirSync(folder)[0] ?? "", "record.json");
     const known = JSON.parse(readFileSync(record, "utf8"));
     expect(known.commit).to.equal(old);
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(record, JSON.stringify({ ...known, updating: { branch: "main", commit } }));
     writeFileSync(join(path, "d0/f0.txt"), "new");
     writeFileSync(join(path, "d1/f1.txt"), "half");
@@ -110,6 +109,42 @@ describe("a sync that is killed", () => {
     expect(git(path, "status", "--porcelain")).to.equal("");
     expect(git(path, "rev-parse", "HEAD")).to.equal(commit);
     expect(readFileSync(record, "utf8")).not.to.contain("updating");
+  });
+
+  for (const left of ["a complete checkout", "no checkout"])
+    it(`in the middle of a clone leaves ${left}, and is finished by the next one`, async () => {
+      const { host } = repos;
+      const commit = host.create("acme/tool", { "a.txt": "1" });
+      const url = host.url("acme/tool");
+      const path = String((await repos.sync({ url })).body["path"]);
+      await repos.gateway.disable("repos");
+      // A clone is recorded before its checkout appears; the record stays like this until it is complete.
+      const folder = join(repos.gateway.dir, "data/plugins/repos/repositories");
+      const record = join(folder, readdirSync(folder)[0] ?? "", "record.json");
+      const known = JSON.parse(readFileSync(record, "utf8"));
+      writeFileSync(record, JSON.stringify({ ...known, updating: { branch: "main", commit } }));
+      const isLeft = left === "a complete checkout";
+      if (!isLeft) rmSync(path, { recursive: true });
+      await repos.enable();
+      expect((await repos.sync({ url })).body).to.include({ status: isLeft ? "updated" : "cloned", commit });
+      expect(git(path, "status", "--porcelain")).to.equal("");
+      expect(readFileSync(record, "utf8")).not.to.contain("updating");
+    });
+
+  it("refuses a folder that no sync has made, and leaves it as it is", async () => {
+    const { host } = repos;
+    host.create("acme/tool", { "a.txt": "1" });
+    const url = host.url("acme/tool");
+    const path = String((await repos.sync({ url })).body["path"]);
+    await repos.remove(`${host.host.replace(":", "+")}/acme/tool`);
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, "mine.txt"), "mine");
+    const { status, body } = await repos.sync({ url });
+    expect([status, body["error"]]).to.deep.equal([
+      409,
+      `${path} must not exist before the first sync; move it elsewhere`,
+    ]);
+    expect(readFileSync(join(path, "mine.txt"), "utf8")).to.equal("mine");
   });
 
   it("is given up after timeout_secs, with 408", async () => {
