@@ -1,6 +1,6 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { expect } from "chai";
-import { FailureWatch } from "#engine-claude/failures.js";
+import { FailureWatch, LimitWatch } from "#engine-claude/failures.js";
 
 /** A message with only the fields that matter here. */
 function said(fields: object): SDKMessage {
@@ -31,8 +31,12 @@ function result(fields: object): SDKResultMessage {
 }
 
 function failureAfter(messages: readonly SDKMessage[], fields: object) {
-  const watch = new FailureWatch();
-  for (const message of messages) watch.take(message);
+  const limits = new LimitWatch();
+  const watch = new FailureWatch(limits);
+  for (const message of messages) {
+    limits.take(message);
+    watch.take(message);
+  }
   return watch.failureOf(result(fields));
 }
 
@@ -94,7 +98,7 @@ describe("a request that the CLI repeats", () => {
     [null, "unknown", "API_UNREACHABLE"],
   ] as const) {
     it(`has the cause ${code} after ${status ?? "no response"}`, () => {
-      const watch = new FailureWatch();
+      const watch = new FailureWatch(new LimitWatch());
       watch.take(retry(status, name));
       expect(watch.retried).to.deep.equal({ code });
       watch.take(said({ type: "stream_event", event: { type: "ping" } }));

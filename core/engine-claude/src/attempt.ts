@@ -10,6 +10,7 @@ import type { PromptMessage } from "./prompt-message.js";
 import type { TurnHearer } from "./reader.js";
 import { lacksConversation, TurnReading, type TurnReport } from "./reading.js";
 import type { LaunchSpec } from "./spares.js";
+import { DeliveredUsage } from "./usage.js";
 
 /** A resumed CLI that has not asked about the call that it kept after this long does not have it, in ms. */
 const KEPT_CALL_MS = 60_000;
@@ -48,7 +49,7 @@ export class Attempt implements TurnHearer {
 
   constructor(readonly parts: AttemptParts) {
     const { turn, child, hook, resume, listener } = parts;
-    this.reading = new TurnReading(listener);
+    this.reading = new TurnReading(listener, new DeliveredUsage(), child.reader.limits);
     this.#events = new EventReading(listener, child.reader.tasks);
     this.grants = new Grants(turn.granted);
     this.#awaitsUnresolved = turn.unresolved.length > 0 && resume;

@@ -46,19 +46,32 @@ const SPEND_LIMIT =
 /** What the CLI says where the model's own output has filled the context; no field says so. */
 const CONTEXT_FULL = /\breached its context window limit\b/;
 
+/** The account's limits, from the messages of a process: it reports them only when they change, not in each turn. */
+export class LimitWatch {
+  #reached: SDKRateLimitInfo | undefined;
+
+  /** The limit that the account's last request was refused for. */
+  get reached(): SDKRateLimitInfo | undefined {
+    return this.#reached;
+  }
+
+  take(message: SDKMessage): void {
+    if (message.type !== "rate_limit_event") return;
+    const { rate_limit_info: limit } = message;
+    this.#reached = isUsageLimit(limit) ? limit : undefined;
+  }
+}
+
 /** Reads from the messages of a turn why it fails. */
 export class FailureWatch {
   #name: ErrorName | undefined;
-  /** The limit that the account's last request was refused for. */
-  #limit: SDKRateLimitInfo | undefined;
   /** Why the last request failed, while the CLI waits to repeat it. */
   #retried: Failure | undefined;
 
+  constructor(private readonly limits: Pick<LimitWatch, "reached">) {}
+
   take(message: SDKMessage): void {
-    if (message.type === "rate_limit_event") {
-      const { rate_limit_info: limit } = message;
-      this.#limit = isUsageLimit(limit) ? limit : undefined;
-    } else if (message.type === "system" && message.subtype === "api_retry") {
+    if (message.type === "system" && message.subtype === "api_retry") {
       const { error, error_status: status } = message;
       this.#retried = withCode(status === null ? "API_UNREACHABLE" : causeOf(error, status));
     } else if (message.type === "assistant" && message.parent_tool_use_id === null) {
@@ -84,7 +97,8 @@ export class FailureWatch {
     if (stop_reason === "refusal") return { code: "REFUSED" };
     const status = result.api_error_status ?? null;
     const isRefused = this.#name === "rate_limit" || status === 429;
-    if (this.#limit !== undefined && isRefused) return usageLimit(this.#limit);
+    const { reached } = this.limits;
+    if (reached !== undefined && isRefused) return usageLimit(reached);
     if (this.#name === "billing_error") return { code: "USAGE_LIMIT", limit: "credit_balance" };
     return withCode(causeOf(this.#name, status) ?? causeIn(result)) ?? failureInText(result.result);
   }

@@ -18,6 +18,7 @@ import type { ClaudeProcess } from "./process.js";
 import type { BackgroundHearer } from "./reader.js";
 import { TurnReading, type TurnReport } from "./reading.js";
 import type { TaskNotice } from "./tasks.js";
+import { DeliveredUsage } from "./usage.js";
 
 export interface OwnAttemptParts {
   readonly after: EngineTurn;
@@ -34,7 +35,7 @@ export interface OwnAttemptParts {
 export class OwnAttempt implements BackgroundHearer, OwnTurn {
   readonly began = new Date();
   readonly listener = new LateListener();
-  readonly reading = new TurnReading(this.listener);
+  readonly reading: TurnReading;
   readonly #events: EventReading;
   readonly #grants = new Grants([]);
   readonly #asking: Asking | undefined;
@@ -48,6 +49,7 @@ export class OwnAttempt implements BackgroundHearer, OwnTurn {
   constructor(private readonly parts: OwnAttemptParts) {
     const { child, hook, after } = parts;
     this.#events = new EventReading(this.listener, child.reader.tasks);
+    this.reading = new TurnReading(this.listener, new DeliveredUsage(), child.reader.limits);
     this.#terms = new Promise((resolve) => {
       this.#setTerms = resolve;
     });

@@ -1,5 +1,6 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import { isObject } from "@claudeway/schemas";
+import { LimitWatch } from "./failures.js";
 import { BackgroundTasks, type TaskNotice } from "./tasks.js";
 
 /** Receives the messages of one turn, and its result. */
@@ -60,6 +61,7 @@ const TURN_DUE_MS = 1000;
  */
 export class ProcessReader {
   readonly tasks = new BackgroundTasks();
+  readonly limits = new LimitWatch();
   #owner: ReaderOwner | undefined;
   #served: Served | undefined;
   #background: BackgroundHearer | undefined;
@@ -115,6 +117,7 @@ export class ProcessReader {
 
   take(message: SDKMessage): void {
     this.#owner?.heard(message);
+    this.limits.take(message);
     if (this.tasks.take(message)) this.#owner?.tasksChanged();
     const served = this.#served;
     if (served?.uuid !== undefined && !served.begun && uuidsIn(message).includes(served.uuid))

@@ -7,7 +7,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineListener, Failure, TotalsByModel } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
-import { FailureWatch, withAdvice } from "./failures.js";
+import { FailureWatch, LimitWatch, withAdvice } from "./failures.js";
 import {
   DeliveredUsage,
   estimatedUsage,
@@ -53,15 +53,21 @@ export class TurnReading {
   #model: string | undefined;
   #newMessage = false;
   #planMode: boolean | undefined;
-  readonly #failures = new FailureWatch();
+  readonly #failures: FailureWatch;
   #firstOutputAt: number | undefined;
   readonly #toolCalls = new Map<string, number>();
 
-  /** @param delivered what was delivered of the same messages before */
+  /**
+   * @param delivered what was delivered of the same messages before
+   * @param limits what the process has heard of the account's limits
+   */
   constructor(
     private readonly listener: EngineListener,
     readonly delivered = new DeliveredUsage(),
-  ) {}
+    limits: Pick<LimitWatch, "reached"> = new LimitWatch(),
+  ) {
+    this.#failures = new FailureWatch(limits);
+  }
 
   get text(): string {
     return this.#text;
