@@ -214,7 +214,8 @@ describe("cloudflare_tunnel", () => {
       };
       await eventually("the address after the flood", look, 50_000);
       expect(held, "samples").to.have.length.above(5);
-      expect(Math.max(...held)).to.be.lessThan(bytes / 5);
+      // What has been read and is not freed yet counts too; a flood that is kept comes to all of it.
+      expect(Math.max(...held)).to.be.lessThan(bytes / 2);
       expect(said().length).to.be.lessThan(1000);
     });
   }
