@@ -56,6 +56,7 @@ import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
 import { OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
+import { LimitWaits } from "./turns/limit-waits.js";
 import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
 import { TurnQueue } from "./turns/queue.js";
@@ -118,6 +119,7 @@ export class Gateway {
   readonly #server: Server;
   readonly #sockets: TaskSockets;
   readonly #resumption: Resumption;
+  readonly #limitWaits: LimitWaits;
   readonly #events = new SessionEvents();
   /** Aborted when closing begins: turns that wait for a person park, and parked turns no longer resume. */
   readonly #shutdown = new AbortController();
@@ -154,7 +156,9 @@ export class Gateway {
       maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
     });
     const records = { ledger, audit, log };
-    const parked = new ParkedTurns({ records, kernel, approvalService });
+    this.#limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });
+    const limitWaits = this.#limitWaits;
+    const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits });
     this.turns = new RunningTurns({
       kernel,
       engine,
@@ -165,6 +169,7 @@ export class Gateway {
       spawn: options.spawn,
       approvalMode: options.approvalMode,
       approvalService,
+      limitWaits,
       checkParked: (sessionId, withdraw) => parked.check(sessionId, withdraw),
       workdirs: this.#workdirs,
       trustedWorkdirs: config.engine.trusted_workdirs,
@@ -177,6 +182,7 @@ export class Gateway {
       parked,
       approvalService,
       turns: this.turns,
+      limitWaits,
       closing: this.#shutdown.signal,
       log,
     });
@@ -186,6 +192,7 @@ export class Gateway {
     const optionReader = new OptionReader({
       limits: this.keyLimits,
       workdirs: this.#workdirs,
+      engine: config.engine,
     });
     this.tasks = new Tasks({
       engine,
@@ -372,7 +379,7 @@ export class Gateway {
     return address;
   }
 
-  /** Resumes turns that the previous gateway left parked and whose call has been decided or has expired. */
+  /** Resumes turns that the previous gateway left parked, if their call has been decided or once their limit is lifted. */
   recover(): Promise<void> {
     return this.#resumption.recover();
   }
@@ -393,6 +400,7 @@ export class Gateway {
     this.#queue.close();
     // Parks the turns that wait for a person, where the call can be parked; the next start resumes them.
     this.#shutdown.abort();
+    this.#limitWaits.close();
     await this.parts.kernel.notifyClosing();
     const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
     await this.turns.drained();

@@ -151,7 +151,12 @@ export class Sessions {
     if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
     return this.parts.turns.start({
       info: { ...turnInfo(session, turnId), metadata: request.metadata },
-      plan: { ...planOf(session), ...promptOf(request), options },
+      plan: {
+        ...planOf(session),
+        ...promptOf(request),
+        limitWait: this.parts.options.limitWait(request),
+        options,
+      },
       route: "POST /session/:id",
       withdrawPending: request.withdraw_pending,
       restartConversation: request.restart_conversation,
@@ -248,10 +253,11 @@ export class Sessions {
   }
 
   /**
-   * Ends the session's running or parked turn; turns that wait behind it continue. False if there was none.
+   * Ends the running or parked turn of a session or one-shot task; turns that wait behind it continue. False if there
+   * was none.
    */
   async interrupt(caller: Caller, id: string): Promise<boolean> {
-    const session = await this.owned(caller, id);
+    const session = await this.owned(caller, id, true);
     const running = this.parts.turns.ofSession(session.id).filter((turn) => turn.running);
     for (const turn of running) turn.stop("interrupted");
     await Promise.all(running.map((turn) => turn.ended));

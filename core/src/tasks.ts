@@ -68,6 +68,7 @@ export class Tasks {
         timeoutMs: request.timeout_secs * 1000,
         verbatim: request.verbatim,
         maxBudgetUsd: request.max_budget_usd,
+        limitWait: this.parts.options.limitWait(request),
         options,
         events: kindsOf(request.events),
       },

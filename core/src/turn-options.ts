@@ -1,8 +1,9 @@
 import { fieldOf, type OptionChanges, type OptionFields, optionsOf } from "@claudeway/kernel";
-import { type ApprovalMode, GatewayError, type TurnOptions } from "@claudeway/ports";
+import { type ApprovalMode, GatewayError, type LimitWait, type TurnOptions } from "@claudeway/ports";
 import type { Agents } from "@claudeway/schemas";
 import type { Workdirs } from "@claudeway/workdirs";
 import type { KeyLimitTable } from "./key-limits.js";
+import { limitWaitOf } from "./turns/limit-parking.js";
 import { checkedSchema } from "./turns/output-check.js";
 
 /** The fields that widen what Claude may do: `[keys.<id>] allow` names those that a key may send. */
@@ -14,8 +15,14 @@ export class OptionReader {
     private readonly parts: {
       readonly limits: Pick<KeyLimitTable, "of" | "placeOf">;
       readonly workdirs: Pick<Workdirs, "additional">;
+      readonly engine: Parameters<typeof limitWaitOf>[1];
     },
   ) {}
+
+  /** What a usage limit does to the turn of a request; undefined: it ends the turn. */
+  limitWait(request: Parameters<typeof limitWaitOf>[0]): LimitWait | undefined {
+    return limitWaitOf(request, this.parts.engine);
+  }
 
   /**
    * The options of a request on top of its session's `defaults`. Throws FORBIDDEN where the key may not send one of

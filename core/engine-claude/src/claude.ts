@@ -89,7 +89,7 @@ export class ClaudeEngine implements Engine {
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
     const isLoss = turn.totals?.answered === true && !turn.restart;
-    if (turn.continues !== undefined || isLoss) return CONVERSATION_LOST;
+    if (turn.continues !== undefined || turn.promptSent === true || isLoss) return CONVERSATION_LOST;
     if (stop.aborted) return NEVER_STARTED;
     // Also where the session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);

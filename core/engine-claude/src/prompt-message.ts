@@ -3,13 +3,14 @@ import type { SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, MentionedFile, TurnPlan } from "@claudeway/ports";
 import type { ContentBlock } from "@claudeway/schemas";
 import { withoutMentions, wordOf } from "./slash-commands.js";
+import { GO_ON } from "./transcript-entries.js";
 
 type MessageId = NonNullable<SDKUserMessage["uuid"]>;
 
 /** A prompt, with an id that the CLI repeats in its messages. */
 export type PromptMessage = SDKUserMessage & { readonly uuid: MessageId };
 
-type PromptTurn = Pick<EngineTurn, "info" | "plan" | "approvalMode" | "mentions">;
+type PromptTurn = Pick<EngineTurn, "info" | "plan" | "approvalMode" | "mentions" | "promptSent">;
 
 /** What a process says about a prompt before it gets it. */
 export interface PromptChecks {
@@ -25,6 +26,7 @@ export interface PromptChecks {
  * else as it is written: the CLI would read a mentioned file without asking.
  */
 export async function promptMessage(turn: PromptTurn, checks: PromptChecks): Promise<PromptMessage> {
+  if (turn.promptSent === true) return goOnMessage();
   const { info, plan, approvalMode, mentions = [] } = turn;
   const { verbatim } = plan;
   const uuid = messageIdOf(info);
@@ -38,8 +40,17 @@ export async function promptMessage(turn: PromptTurn, checks: PromptChecks): Pro
 }
 
 /** The message for a turn that was stopped while its prompt was checked. */
-export function verbatimMessage({ info, plan }: PromptTurn): PromptMessage {
+export function verbatimMessage({ info, plan, promptSent }: PromptTurn): PromptMessage {
+  if (promptSent === true) return goOnMessage();
   return messageOf(plan, messageIdOf(info), true);
+}
+
+/**
+ * Has the CLI go on with a prompt that the conversation has, and that was answered in part or not at all. It has an id of
+ * its own: the CLI ignores a message with an id that the conversation has already.
+ */
+function goOnMessage(): PromptMessage {
+  return messageOf({ prompt: GO_ON }, randomUUID(), true);
 }
 
 /** The id of the turn's prompt in the CLI's transcript: the turn's own, so that it is found there again. */

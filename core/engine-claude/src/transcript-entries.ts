@@ -13,6 +13,8 @@ export interface TranscriptEntry {
   readonly content: string | readonly Record<string, unknown>[];
 }
 
+/** What the gateway tells the CLI when a usage limit is lifted: no prompt of a client. */
+export const GO_ON = "The usage limit has been lifted. Continue from where you left off.";
 /** What the CLI adds as a user's message when a turn is interrupted. */
 const INTERRUPTED = "[Request interrupted by user";
 /** What the CLI calls the author of messages that no model wrote. */
@@ -32,7 +34,7 @@ export function entryOf(line: Buffer): TranscriptEntry | undefined {
   const message = recordOf(entry["message"]);
   const content = contentOf(message?.["content"]);
   const { uuid, timestamp, promptId } = entry;
-  if (message === undefined || content === undefined) return undefined;
+  if (message === undefined || content === undefined || isGoOn(content)) return undefined;
   if (typeof uuid !== "string" || typeof timestamp !== "string" || Number.isNaN(Date.parse(timestamp)))
     return undefined;
   const { id, model } = message;
@@ -47,6 +49,10 @@ export function entryOf(line: Buffer): TranscriptEntry | undefined {
     forked: recordOf(entry["forkedFrom"]) !== undefined,
     content,
   };
+}
+
+function isGoOn(content: TranscriptEntry["content"]): boolean {
+  return content === GO_ON || (content.length === 1 && recordOf(content[0])?.["text"] === GO_ON);
 }
 
 /** The id of any entry of the main agent's chain. */

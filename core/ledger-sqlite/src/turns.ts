@@ -133,8 +133,9 @@ export class TurnTable {
   }
 
   park(turnId: string, { at, cliTotals, parked, usage, model }: TurnParking): void {
+    const { approvalId } = parked;
     this.#waiting.expect();
-    this.kept.expect();
+    if (approvalId !== undefined) this.kept.expect();
     this.database.transaction(() => {
       const turn = this.#find(turnId);
       if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
@@ -152,7 +153,8 @@ export class TurnTable {
         turnId,
       );
       this.#heardOfAll(turnId);
-      this.database.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", parked.approvalId);
+      if (approvalId !== undefined)
+        this.database.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", approvalId);
       this.#keepTotals(sessionSeq, cliTotals);
     });
   }

@@ -105,6 +105,8 @@ export interface EngineTurn {
    * asks about that call again.
    */
   readonly continues: string | undefined;
+  /** True: the turn was parked for a usage limit. The conversation has its prompt, and the CLI is asked to go on. */
+  readonly promptSent?: boolean;
   /** Calls that the CLI has kept from parked turns that ended for another reason: they must not run. */
   readonly unresolved: readonly UnresolvedCall[];
   readonly info: TurnInfo;

@@ -20,7 +20,10 @@ export class GatewayError extends Error {
       /** Shown instead of the code: a plugin's own. */
       readonly ownCode?: string | undefined;
       /** Further fields of the response. */
-      readonly details?: Pick<ErrorResponse, "approval_id" | "cause" | "id" | "reason" | "details">;
+      readonly details?: Pick<
+        ErrorResponse,
+        "approval_id" | "cause" | "id" | "reason" | "details" | "turn_id"
+      >;
     } = {},
   ) {
     super(message);

@@ -195,7 +195,7 @@ export interface TurnRecord extends NewTurn {
   readonly usage: TurnUsage;
   /** Undefined while the turn runs, or is parked. */
   readonly ended: EndedTurn | undefined;
-  /** Set while the turn waits for a person and no process runs it. */
+  /** Set while the turn waits for a person or a usage limit, and no process runs it. */
   readonly parked: ParkedTurn | undefined;
 }
 
@@ -226,7 +226,7 @@ export interface TurnEnding {
   readonly process?: ChildNote | undefined;
 }
 
-/** What is recorded when a turn parks: it then waits for a person without a process. */
+/** What is recorded when a turn parks: it then waits for a person or a usage limit, without being run. */
 export interface TurnParking extends Pick<TurnEnding, "at" | "cliTotals"> {
   readonly parked: ParkedTurn;
   /** The turn's usage since it began, or since it was last parked. */

@@ -50,6 +50,8 @@ export interface TurnPlan {
   readonly verbatim: boolean;
   /** The turn is interrupted once what was delivered of it has cost this much, in USD. */
   readonly maxBudgetUsd: number | undefined;
+  /** Set: a usage limit of the account parks the turn instead of ending it. */
+  readonly limitWait?: LimitWait | undefined;
   /** Further options of the CLI. What widens what Claude may do is narrowed by the approval mode afterwards. */
   readonly options?: TurnOptions | undefined;
   /** Which further events the turn's stream has. Session events and the hook `event` have all of them in any case. */
@@ -75,11 +77,43 @@ export interface TurnUsage {
   readonly byModel: Readonly<Record<string, ModelShare>>;
 }
 
-/** What is stored to resume a parked turn once its call is decided. The prompt is only in the CLI's transcript. */
-export interface ParkedTurn {
+/** How long a turn waits for usage limits to be lifted. */
+export interface LimitWait {
+  /** In all, from the first time that it was parked, in ms. A limit that is lifted later ends it at once. */
+  readonly maxMs: number;
+  /** Whether it waits for weekly limits too. */
+  readonly weekly: boolean;
+}
+
+/** What a turn is parked for: a decision on a call, or a usage limit. */
+export type ParkedTurn = KeptTurn & (ParkedForDecision | ParkedForLimit);
+
+export interface ParkedForDecision {
   readonly approvalId: string;
   /** The call that the CLI asks about again when it resumes. */
   readonly toolUseId: string;
+  readonly limit?: undefined;
+}
+
+export interface ParkedForLimit {
+  readonly limit: ParkedLimit;
+  readonly approvalId?: undefined;
+  readonly toolUseId?: undefined;
+}
+
+export interface ParkedLimit {
+  /** When it is lifted, ISO 8601, UTC. */
+  readonly resetsAt: string;
+  /** When the turn was first parked for a limit, ISO 8601, UTC. */
+  readonly since: string;
+  /** Tells the account apart from others. */
+  readonly account: string;
+  /** How often the turn was parked for limits. */
+  readonly times: number;
+}
+
+/** What is stored to resume a parked turn. The prompt is only in the CLI's transcript. */
+export interface KeptTurn {
   /** `timeoutMs` is the time that the turn has left. */
   readonly plan: Omit<TurnPlan, "prompt" | "content">;
   /** The answer that its caller received when the turn parked. */

@@ -1,6 +1,14 @@
 import type { Kernel } from "@claudeway/kernel";
-import { GatewayError, type ParkedTurn, type TurnOutcome, type TurnRecord } from "@claudeway/ports";
+import {
+  GatewayError,
+  type ParkedForLimit,
+  type ParkedLimit,
+  type ParkedTurn,
+  type TurnOutcome,
+  type TurnRecord,
+} from "@claudeway/ports";
 import type { ApprovalService } from "../approvals/approval-service.js";
+import type { LimitWaits } from "./limit-waits.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { NO_USAGE } from "./usage.js";
@@ -9,12 +17,15 @@ export interface ParkedTurnsOptions {
   readonly records: Records;
   readonly kernel: Kernel;
   readonly approvalService: ApprovalService;
+  readonly limitWaits: LimitWaits;
 }
 
 /** A turn that is parked, with what its resumption needs. */
 export type Parked = TurnRecord & { readonly parked: ParkedTurn };
+/** A turn that waits for a usage limit. */
+export type TurnWithLimit = Parked & { readonly parked: ParkedForLimit };
 
-/** The parked turns of the ledger: they wait for a person without a process. */
+/** The parked turns of the ledger: they wait for a person or a usage limit. */
 export class ParkedTurns {
   constructor(private readonly options: ParkedTurnsOptions) {}
 
@@ -33,13 +44,15 @@ export class ParkedTurns {
   }
 
   /**
-   * Throws CONFLICT with the approval's id if the session has a parked turn. With `withdraw` it ends that turn instead.
+   * Throws CONFLICT with the id of the approval or of the turn if the session has a parked turn. With `withdraw` it ends
+   * that turn instead.
    */
   async check(sessionId: string, withdraw: boolean): Promise<void> {
     const turn = await this.ofSession(sessionId);
     if (turn === undefined) return;
     if (withdraw && (await this.withdraw(turn, "a new prompt replaced it"))) return;
-    const { approvalId } = turn.parked;
+    const { approvalId, limit } = turn.parked;
+    if (approvalId === undefined) throw waitsForLimit(turn.id, limit);
     throw new GatewayError(
       "CONFLICT",
       `a tool call of this session waits for a decision: approval ${approvalId}`,
@@ -49,15 +62,20 @@ export class ParkedTurns {
     );
   }
 
-  /** Ends a parked turn. False: its call has been decided already, and the turn resumes. */
+  /** Ends a parked turn. False: its call has been decided or its limit is lifted, and the turn resumes. */
   async withdraw(turn: Parked, why: string): Promise<boolean> {
-    const { status } = await this.options.approvalService.withdraw(turn.parked.approvalId);
-    if (status !== "withdrawn") return false;
+    const { limitWaits, approvalService } = this.options;
+    const { approvalId } = turn.parked;
+    const isOurs =
+      approvalId === undefined
+        ? limitWaits.remove(turn.id)
+        : (await approvalService.withdraw(approvalId)).status === "withdrawn";
+    if (!isOurs) return false;
     await this.end(turn, why);
     return true;
   }
 
-  /** Records the end of a turn whose call was withdrawn, unless it has ended. */
+  /** Records the end of a turn that no longer waits, unless it has ended. */
   async end(turn: Parked, why: string): Promise<void> {
     const { ledger, audit } = this.options.records;
     const outcome = withdrawnOutcome(turn, why);
@@ -72,11 +90,30 @@ function asParked(turn: TurnRecord | undefined): Parked | undefined {
   return turn?.parked === undefined ? undefined : { ...turn, parked: turn.parked };
 }
 
+function waitsForLimit(turnId: string, { resetsAt }: ParkedLimit): GatewayError {
+  return new GatewayError(
+    "CONFLICT",
+    `a turn of this session waits for a usage limit until ${resetsAt}: ${turnId}`,
+    {
+      details: { turn_id: turnId },
+    },
+  );
+}
+
 function withdrawnOutcome({ parked, usage }: Parked, why: string): TurnOutcome {
-  const { pending_approval: _pending, ...response } = parked.response;
+  const {
+    pending_approval,
+    parked: _parked,
+    code: _code,
+    limit: _limit,
+    resets_at: _at,
+    ...response
+  } = parked.response;
+  const waited =
+    pending_approval === undefined ? "the turn waited for a usage limit" : "the tool call was withdrawn";
   return {
     end: "interrupted",
-    response: { ...response, success: false, error: `the tool call was withdrawn: ${why}` },
+    response: { ...response, success: false, error: `${waited}: ${why}` },
     usage,
     durationMs: parked.ranMs,
     queuedMs: parked.queuedMs,

@@ -1,4 +1,4 @@
-import type { Approval, ParkedTurn, TurnOutcome, TurnPlan } from "@claudeway/ports";
+import type { Approval, KeptTurn, TurnOutcome, TurnPlan } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
 import { denialOf, viewOf } from "../approvals/view.js";
 import type { ContinuedTurn, TurnResult } from "./request.js";
@@ -24,22 +24,18 @@ export function parkedResponse(response: TurnResponse, pending: Approval): TurnR
 }
 
 /** What is stored of a turn that parks, to resume it. */
-export function toPark({
-  pending,
+export function toKeep({
   plan,
   timeLeftMs,
   outcome,
   stream,
 }: {
-  readonly pending: Approval;
   readonly plan: TurnPlan;
   readonly timeLeftMs: number;
   readonly outcome: TurnOutcome;
-  readonly stream: ParkedTurn["stream"];
-}): ParkedTurn {
+  readonly stream: KeptTurn["stream"];
+}): KeptTurn {
   return {
-    approvalId: pending.id,
-    toolUseId: pending.toolUseId,
     plan: planToKeep(plan, timeLeftMs),
     response: outcome.response,
     stream,
@@ -52,7 +48,7 @@ export function toPark({
 function planToKeep(
   { prompt: _prompt, content: _content, ...plan }: TurnPlan,
   timeLeftMs: number,
-): ParkedTurn["plan"] {
+): KeptTurn["plan"] {
   return { ...plan, timeoutMs: Math.max(timeLeftMs, MIN_TIME_LEFT_MS) };
 }
 

@@ -18,6 +18,7 @@ import type {
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
+import type { LimitWaits } from "./limit-waits.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
 
@@ -28,10 +29,11 @@ export interface Records {
   readonly log: Logger;
 }
 
-/** A parked turn that resumes because its approval is settled. */
+/** A parked turn that resumes because its approval is settled, or because a usage limit is lifted. */
 export interface ContinuedTurn {
   readonly parked: ParkedTurn;
-  readonly approval: Approval;
+  /** Undefined if the turn waited for a usage limit. */
+  readonly approval: Approval | undefined;
   /** Usage before the turn was parked; already recorded. */
   readonly usage: TurnUsage;
 }
@@ -82,6 +84,8 @@ export interface TurnContext {
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;
+  /** Takes a place for a turn that is about to park for a usage limit. False: too many turns of its key wait. */
+  readonly limitWaits: Pick<LimitWaits, "reserve" | "release">;
   /** Throws CONFLICT if the session has a parked turn. With `withdraw` it ends that turn instead. */
   readonly checkParked: (sessionId: string, withdraw: boolean) => Promise<void>;
   readonly workdirs: Workdirs;

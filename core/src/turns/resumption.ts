@@ -1,19 +1,22 @@
 import type { Approval } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { ParkedTurns } from "./parked.js";
+import type { LimitWaits } from "./limit-waits.js";
+import type { Parked, ParkedTurns, TurnWithLimit } from "./parked.js";
 import type { RunningTurns } from "./running.js";
+import type { Turn } from "./turn.js";
 
 export interface ResumptionOptions {
   readonly parked: ParkedTurns;
   readonly approvalService: ApprovalService;
   readonly turns: RunningTurns;
+  readonly limitWaits: LimitWaits;
   /** Aborted when the gateway closes: turns decided after that resume at the next start. */
   readonly closing: AbortSignal;
   readonly log: Logger;
 }
 
-/** Resumes parked turns when their call is settled. */
+/** Resumes parked turns when their call is settled, or when the usage limit that they wait for is lifted. */
 export class Resumption {
   /**
    * The approval that each turn last resumed for, so that a turn that could not be recorded is not resumed in a loop.
@@ -21,8 +24,10 @@ export class Resumption {
   readonly #gone = new Map<string, string>();
 
   constructor(private readonly options: ResumptionOptions) {
-    options.approvalService.onSettled((approval) => void this.#onSettled(approval));
-    options.turns.onParked((turnId) => void this.goOn(turnId));
+    const { approvalService, turns, limitWaits } = options;
+    approvalService.onSettled((approval) => void this.#onSettled(approval));
+    turns.onParked((turnId) => void this.goOn(turnId));
+    limitWaits.onDue((turnId) => this.#goOnAfterLimit(turnId));
   }
 
   /** Called once after a start. Resumes the turns whose call was decided or has expired. */
@@ -30,28 +35,17 @@ export class Resumption {
     for (const id of await this.options.parked.ids()) await this.goOn(id);
   }
 
-  /** Resumes a parked turn if its call is settled. Does nothing if it runs, still waits or has ended. */
+  /**
+   * Resumes a parked turn if its call is settled, or once its usage limit is lifted. Does nothing if it runs, still
+   * waits or has ended.
+   */
   async goOn(turnId: string): Promise<void> {
-    const { parked, approvalService, turns, closing, log } = this.options;
+    const { parked, log, limitWaits } = this.options;
     try {
       const turn = await parked.get(turnId);
       if (turn === undefined) this.#gone.delete(turnId);
-      const approval = turn === undefined ? undefined : await approvalService.get(turn.parked.approvalId);
-      if (turn === undefined || approval === undefined || approval.status === "pending") return;
-      if (approval.status === "withdrawn")
-        return await parked.end(turn, "the gateway ended while it was withdrawn");
-      // No await between here and `start`, so that of two concurrent calls only one starts the turn.
-      if (closing.aborted || turns.get(turnId) !== undefined || this.#gone.get(turnId) === approval.id)
-        return;
-      this.#gone.set(turnId, approval.id);
-      const { usage, route } = turn;
-      const { id, sessionId, kind, keyId, origin = "prompt", createdAt } = turn;
-      turns.start({
-        info: { id, sessionId, kind, keyId, origin, createdAt },
-        plan: { ...turn.parked.plan, prompt: "" },
-        route,
-        continues: { parked: turn.parked, approval, usage },
-      });
+      else if (isForLimit(turn)) limitWaits.add(turn);
+      else await this.#goOnAfterDecision(turn);
     } catch (error) {
       log.error(
         { err: error, turn_id: turnId },
@@ -60,7 +54,42 @@ export class Resumption {
     }
   }
 
+  async #goOnAfterDecision(turn: Parked): Promise<void> {
+    const { approvalId } = turn.parked;
+    const { parked, approvalService } = this.options;
+    const approval = approvalId === undefined ? undefined : await approvalService.get(approvalId);
+    if (approval === undefined || approval.status === "pending") return;
+    if (approval.status === "withdrawn")
+      return await parked.end(turn, "the gateway ended while it was withdrawn");
+    // No await between here and `start`, so that of two concurrent calls only one starts the turn.
+    if (this.#gone.get(turn.id) === approval.id) return;
+    if (this.#start(turn, approval) !== undefined) this.#gone.set(turn.id, approval.id);
+  }
+
+  async #goOnAfterLimit(turnId: string): Promise<Turn | undefined> {
+    const turn = await this.options.parked.get(turnId);
+    return turn !== undefined && isForLimit(turn) ? this.#start(turn, undefined) : undefined;
+  }
+
+  /** Starts the turn again, under its id; undefined if it runs, or if the gateway closes. */
+  #start(turn: Parked, approval: Approval | undefined): Turn | undefined {
+    const { turns, closing } = this.options;
+    if (closing.aborted || turns.get(turn.id) !== undefined) return undefined;
+    const { usage, route, parked } = turn;
+    const { id, sessionId, kind, keyId, origin = "prompt", createdAt, metadata } = turn;
+    return turns.start({
+      info: { id, sessionId, kind, keyId, origin, createdAt, metadata },
+      plan: { ...parked.plan, prompt: "" },
+      route,
+      continues: { parked, approval, usage },
+    });
+  }
+
   async #onSettled({ turnId, status }: Approval): Promise<void> {
     if (status !== "withdrawn") await this.goOn(turnId);
   }
+}
+
+function isForLimit(turn: Parked): turn is TurnWithLimit {
+  return turn.parked.limit !== undefined;
 }

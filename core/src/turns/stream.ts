@@ -56,8 +56,9 @@ export class TurnStream {
 
   /** @param before the state of the stream when the turn was parked; it continues from there */
   constructor(before?: { readonly text: string; readonly lastId: number }) {
-    this.#skipped = before === undefined ? 0 : before.lastId - 1;
-    if (before !== undefined) this.push({ type: "text", delta: before.text });
+    const hasText = before !== undefined && before.text !== "";
+    this.#skipped = (before?.lastId ?? 0) - (hasText ? 1 : 0);
+    if (hasText) this.push({ type: "text", delta: before.text });
   }
 
   /** The stream of a turn that is only in the ledger: one event with all its text, and the end. */

@@ -5,9 +5,11 @@ import {
   type EngineListener,
   type EngineResult,
   GatewayError,
+  type KeptTurn,
   type LostTask,
   type MentionedFile,
   type OwnTurn,
+  type ParkedLimit,
   type SessionRecord,
   type SpawnPlan,
   type StopReason,
@@ -33,8 +35,9 @@ import { verdictOf } from "../approvals/verdict.js";
 import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
 import { kindOf } from "./event-kinds.js";
+import { toWaitFor } from "./limit-parking.js";
 import { outputProblem } from "./output-check.js";
-import { answerSoFar, PARKED, parkedResponse, toPark } from "./parking.js";
+import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
 import { type TurnQueue, UNQUEUED } from "./queue.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
@@ -79,8 +82,15 @@ export class Turn {
   #budget: BudgetWatch | undefined;
   #workdirRecreated = false;
   #usageReported: Promise<void> = Promise.resolve();
-  /** Whether the decision on the parked call has been passed to the CLI. */
+  /** Whether what the parked turn waited for has been passed to the CLI: the decision on its call, or to go on. */
   #delivered = false;
+  /** The environment of the turn's CLI. */
+  #environment: SpawnPlan["env"] = {};
+  #answered: () => void = () => undefined;
+  /** Resolves when the model begins to answer. */
+  readonly answered = new Promise<undefined>((resolve) => {
+    this.#answered = () => resolve(undefined);
+  });
 
   constructor(
     private readonly request: TurnRequest,
@@ -118,6 +128,8 @@ export class Turn {
       await (resumed ? earlierTurns : this.#begin(earlierTurns));
       const result = await this.#admitted(resumed);
       if (result.end === "parked") return await this.#park(result);
+      const limit = this.#limitToWaitFor(result);
+      if (limit !== undefined) return await this.#parkForLimit(limit, result);
       return this.#stayParked() ?? (await this.#finish(await this.#endingOf(result), result));
     } catch (error) {
       const ending = () => endingOfError(error, this.#stopped) ?? this.#defect(error);
@@ -242,7 +254,7 @@ export class Turn {
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.
-    const approvalMode = continues === undefined ? this.context.approvalMode(planned) : "ask";
+    const approvalMode = continues?.approval === undefined ? this.context.approvalMode(planned) : "ask";
     const trusted = approvalMode !== "bypass" && (await this.#trustedFolder(planned));
     const spawn = trusted ? { ...planned, cwd: trusted } : planned;
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
@@ -264,10 +276,13 @@ export class Turn {
       approvalMode,
       decider: this.#calls,
       ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
-      continues: continues?.parked.toolUseId,
+      continues: continues?.approval?.toolUseId,
+      promptSent: continues?.parked.limit !== undefined,
       unresolved: unresolved.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
     this.#budget = this.#watchBudget(plan.maxBudgetUsd);
+    this.#environment = spawn.env;
+    if (turn.promptSent) await this.#unpark();
     try {
       return await this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
     } finally {
@@ -278,9 +293,10 @@ export class Turn {
   #watchBudget(limitUsd: number | undefined): BudgetWatch {
     const { records, log } = this.context;
     const { prices, quota } = records.ledger;
+    const spentUsd = this.request.continues?.usage.costUsd ?? 0;
     return new BudgetWatch({
       turnId: this.info.id,
-      limitUsd,
+      limitUsd: limitUsd === undefined ? undefined : limitUsd - spentUsd,
       prices,
       quota,
       exceeded: () => this.stop("budget"),
@@ -342,6 +358,7 @@ export class Turn {
       settledUnresolved: () => this.#recorder.settledUnresolved(unresolved),
       text: (delta) => this.#emit({ type: "text", delta }),
       usage: (usage) => {
+        this.#answered();
         this.#recorder.usage(usage);
         this.#budget?.usage(usage);
         if (this.#wants("usage")) this.#reportUsage(usage);
@@ -368,10 +385,7 @@ export class Turn {
       log,
       emit: (event) => this.#emit(event),
       slot,
-      deliver: async () => {
-        await this.#recorder.unpark();
-        this.#delivered = true;
-      },
+      deliver: () => this.#unpark(),
       closing,
     });
   }
@@ -411,6 +425,12 @@ export class Turn {
     }
   }
 
+  /** The turn counts as running from now on. */
+  async #unpark(): Promise<void> {
+    await this.#recorder.unpark();
+    this.#delivered = true;
+  }
+
   /** Answers the caller for now. The turn is recorded as parked before any event is sent. */
   async #park(result: EngineResult): Promise<FinishedTurn> {
     const pending = this.#calls?.parking;
@@ -424,16 +444,43 @@ export class Turn {
     const response = parkedResponse(outcome.response, pending);
     // Counts the two events that are emitted below.
     const stream = { text: this.stream.text, lastId: this.stream.lastId + 2 };
-    const timeLeftMs = this.#slot?.timeLeftMs ?? 0;
-    const plan = this.#plan;
-    const parked = toPark({ pending, plan, timeLeftMs, outcome: { ...outcome, response }, stream });
+    const { id: approvalId, toolUseId } = pending;
+    const parked = { approvalId, toolUseId, ...this.#toKeep({ ...outcome, response }, stream) };
     try {
-      const model = result.model ?? plan.model;
-      await this.#untilWritten(() => this.#recorder.park({ parked, usage, model }));
+      await this.#untilWritten(() => this.#recorder.park({ parked, usage, model: outcome.model }));
     } catch (error) {
       return this.#finish(this.#defect(error), result);
     }
     this.#emit({ type: "permission_denied", denials: response.permission_denials ?? [] });
+    this.#emit({ type: "done", response });
+    return { outcome: { ...outcome, response, end: "parked" }, error: undefined };
+  }
+
+  #toKeep(outcome: TurnOutcome, stream: KeptTurn["stream"]): KeptTurn {
+    return toKeep({ plan: this.#plan, timeLeftMs: this.#slot?.timeLeftMs ?? 0, outcome, stream });
+  }
+
+  /** The usage limit that the turn is to wait for, where it takes a place for that; undefined if it ends now. */
+  #limitToWaitFor({ end, failure }: EngineResult): ParkedLimit | undefined {
+    if (end !== "failed" || this.#stopped !== undefined) return undefined;
+    const before = this.request.continues?.parked.limit;
+    const limit = toWaitFor(failure, this.#plan.limitWait, this.#environment, before);
+    return limit !== undefined && this.context.limitWaits.reserve(this.info) ? limit : undefined;
+  }
+
+  /** Answers the caller for now; the turn goes on when the limit is lifted. */
+  async #parkForLimit(limit: ParkedLimit, result: EngineResult): Promise<FinishedTurn> {
+    const usage = await this.#recorder.priced(result);
+    const outcome = this.#outcomeOf(await this.#endingOf(result), result, usage);
+    const response = { ...outcome.response, parked: true };
+    const stream = { text: this.stream.text, lastId: this.stream.lastId + 1 };
+    const parked = { limit, ...this.#toKeep({ ...outcome, response }, stream) };
+    try {
+      await this.#untilWritten(() => this.#recorder.park({ parked, usage, model: outcome.model }));
+    } catch (error) {
+      this.context.limitWaits.release(this.info.id);
+      return this.#finish(this.#defect(error), result);
+    }
     this.#emit({ type: "done", response });
     return { outcome: { ...outcome, response, end: "parked" }, error: undefined };
   }

@@ -7,6 +7,7 @@ import type {
   EngineListener,
   EngineResult,
   EngineTurn,
+  Failure,
   GrantedCall,
   TurnUsage,
 } from "@claudeway/ports";
@@ -21,7 +22,7 @@ type Call = GrantedCall & { readonly agentId: string | undefined };
 /** The result of a step: the turn continues or ends. */
 type Next =
   | { readonly outcome?: CallOutcome }
-  | { readonly end: EngineResult["end"]; readonly error?: string };
+  | { readonly end: EngineResult["end"]; readonly error?: string; readonly failure?: Failure };
 
 /** The current state of a performance. */
 interface Stage {
@@ -78,7 +79,7 @@ export class Performance {
       else next = await this.#take(step.value, stage);
     }
     if (next.end === "stopped") void Promise.resolve(this.#steps.return?.()).catch(() => undefined);
-    return this.#resultOf(next.end, next.error ?? null, stage);
+    return { ...this.#resultOf(next.end, next.error ?? null, stage), ...failureOf(next) };
   }
 
   async #take(step: Step, stage: Stage): Promise<Next> {
@@ -86,7 +87,7 @@ export class Performance {
     if ("text" in step) return this.#say(step.text, stage);
     if ("tool" in step) return this.#ask(callOf(step), stage);
     if ("wait" in step) return this.#wait(step.wait, stage);
-    if ("error" in step) return { end: "failed", error: step.error };
+    if ("error" in step) return { end: "failed", ...step };
     this.#usage = step.usage;
     return {};
   }
@@ -186,11 +187,15 @@ export class Performance {
       exitCode: 0,
       model: turn.plan.model,
     };
-    if (end === "parked") this.#booked = true;
+    if (end !== "completed") this.#booked = true;
     this.#denials = [];
     this.#ran = [];
     return result;
   }
+}
+
+function failureOf({ failure }: { readonly failure?: Failure }): Pick<EngineResult, "failure"> {
+  return failure === undefined ? {} : { failure };
 }
 
 const ZERO: ScriptedUsage = { input: 0, output: 0, costUsd: 0 };

@@ -1,4 +1,4 @@
-import type { ApprovalMode, SpawnPlan, TurnInfo, TurnPlan } from "@claudeway/ports";
+import type { ApprovalMode, Failure, SpawnPlan, TurnInfo, TurnPlan } from "@claudeway/ports";
 
 /** A turn as it reached the engine, after all plugins. */
 export interface ScriptedTurn {
@@ -46,8 +46,11 @@ export type Step =
   | { readonly wait: number | PromiseLike<unknown> | "for good" }
   /** Says what the turn uses; the last one counts. */
   | { readonly usage: ScriptedUsage }
-  /** Ends the turn as failed, with the CLI's message. */
-  | { readonly error: string };
+  /**
+   * Ends the turn as failed, with the CLI's message. After a usage limit that the turn waits for, the script continues
+   * with its next step.
+   */
+  | { readonly error: string; readonly failure?: Failure };
 
 /** Steps in order. A generator receives the outcome of a tool call from its `yield`. */
 export type Steps =

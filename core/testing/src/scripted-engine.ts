@@ -41,7 +41,8 @@ export class ScriptedEngine implements Engine {
       const performance = await this.#performanceOf(turn);
       if (performance === undefined) return CONVERSATION_LOST;
       const result = await performance.goOn(turn, listener, stop);
-      if (result.end === "parked") this.#parked.set(turn.info.sessionId, performance);
+      if (result.end === "parked" || result.failure?.code === "USAGE_LIMIT")
+        this.#parked.set(turn.info.sessionId, performance);
       return result;
     } finally {
       this.#running--;
@@ -84,7 +85,7 @@ export class ScriptedEngine implements Engine {
     const { sessionId } = turn.info;
     const parked = this.#parked.get(sessionId);
     this.#parked.delete(sessionId);
-    if (turn.continues !== undefined) return parked;
+    if (turn.continues !== undefined || turn.promptSent === true) return parked;
     const scripted = this.#remember(turn);
     return Performance.of(await this.#script(scripted));
   }

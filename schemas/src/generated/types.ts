@@ -594,6 +594,18 @@ export interface Config {
      */
     max_background_per_key: number;
     /**
+     * What happens to a turn when the account's usage limit is reached, unless the request says otherwise: `fail` ends it, `wait` parks it until the limit is lifted.
+     */
+    on_limit: "fail" | "wait";
+    /**
+     * How long a turn may be parked for usage limits in all, in seconds, unless the request says otherwise; 0: 6 hours, and never for a weekly limit.
+     */
+    max_wait_secs: number;
+    /**
+     * How many turns of one key may be parked for a usage limit at once; further ones fail.
+     */
+    max_limit_waits_per_key: number;
+    /**
      * How many processes are started in advance for one-shot tasks.
      */
     spares: number;
@@ -819,6 +831,10 @@ export interface ErrorResponse {
    * With `CONFLICT`: the approval that blocks the request.
    */
   approval_id?: string;
+  /**
+   * With `CONFLICT`: the turn that waits for a usage limit and blocks the request.
+   */
+  turn_id?: string;
   cause?: FailureCode;
   /**
    * With `GET /ready`: why the gateway is not ready.
@@ -2003,7 +2019,7 @@ export interface SessionTurnRequest {
    */
   restart_conversation: boolean;
   /**
-   * True: withdraw a pending approval of this session and end its turn; without it, the prompt is refused.
+   * True: end the session's parked turn, and withdraw its pending approval; without it, the prompt is refused.
    */
   withdraw_pending: boolean;
   /**
@@ -2073,6 +2089,14 @@ export interface SessionTurnRequest {
    * The turn is interrupted once it has cost this much, in USD.
    */
   max_budget_usd?: number;
+  /**
+   * When the account's usage limit is reached: `fail` ends the turn, `wait` parks it until the limit is lifted; by default, as configured for the gateway.
+   */
+  on_limit?: "fail" | "wait";
+  /**
+   * With `on_limit: "wait"`: how long the turn may be parked in all, in seconds; a limit that is lifted later ends it at once. By default 6 hours, and never for a weekly limit.
+   */
+  max_wait_secs?: number;
   /**
    * A JSON Schema (2020-12) for `structured_output` in the response.
    */
@@ -2465,6 +2489,14 @@ export interface TaskRequest {
    */
   max_budget_usd?: number;
   /**
+   * When the account's usage limit is reached: `fail` ends the turn, `wait` parks it until the limit is lifted; by default, as configured for the gateway.
+   */
+  on_limit?: "fail" | "wait";
+  /**
+   * With `on_limit: "wait"`: how long the turn may be parked in all, in seconds; a limit that is lifted later ends it at once. By default 6 hours, and never for a weekly limit.
+   */
+  max_wait_secs?: number;
+  /**
    * A JSON Schema (2020-12) for `structured_output` in the response.
    */
   output_schema?: {
@@ -2641,6 +2673,10 @@ export interface TurnResponse {
    * With `USAGE_LIMIT`: the limit, such as `five_hour` or `seven_day`; absent if unknown.
    */
   limit?: string;
+  /**
+   * True: the turn is parked until `resets_at`, and then goes on under its id.
+   */
+  parked?: boolean;
   cause?: FailureCode;
   /**
    * With a plugin's refusal: what it says to programs, such as the limit that was reached.
@@ -2671,7 +2707,7 @@ export interface TurnStatus {
    */
   created_at: string;
   /**
-   * The state of the turn: `parked` waits for a decision, `lost` was running when the gateway crashed.
+   * The state of the turn: `parked` waits for a decision or for a usage limit, `lost` was running when the gateway crashed.
    */
   state:
     "queued" | "running" | "parked" | "completed" | "failed" | "refused" | "interrupted" | "timeout" | "lost";

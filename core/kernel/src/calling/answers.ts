@@ -164,6 +164,11 @@ const EVENTS: Field = {
 
 const CONTENT: Field = { expected: "a list of content blocks", fits: isContent };
 
+const LIMIT_WAIT: Field = {
+  expected: "{ maxMs, weekly }, milliseconds and whether weekly limits count",
+  fits: (value) => isObject(value) && COUNT.fits(value["maxMs"]) && typeof value["weekly"] === "boolean",
+};
+
 const TURN_PLAN: Fields<TurnPlan> = {
   prompt: STRING,
   content: orNothing(CONTENT),
@@ -173,6 +178,7 @@ const TURN_PLAN: Fields<TurnPlan> = {
   timeoutMs: MILLISECONDS,
   verbatim: FLAG,
   maxBudgetUsd: orNothing(MONEY),
+  limitWait: orNothing(LIMIT_WAIT),
   options: orNothing(OPTIONS),
   events: orNothing(EVENTS),
 };

@@ -53,7 +53,7 @@ const ADDED = [
 ];
 
 /** Added to a message, the result of a call or a prompt, that was not answered; alone, it is the caller's text. */
-const ADDED_TO_GO_ON = "Continue from where you left off.";
+const ADDED_TO_GO_ON = /^(?:The usage limit has been lifted\. )?Continue from where you left off\.$/;
 
 const BILLING_LINE = /^x-anthropic-billing-header:/;
 
@@ -115,13 +115,13 @@ function promptOf(message: JsonObject): string | undefined {
   if (message["role"] !== "user") return undefined;
   const resumed = blocksOf(message).some((block) => block["type"] === "tool_result");
   const texts = textsOf(message["content"]).filter((text) => !ADDED.some((pattern) => pattern.test(text)));
-  const own = texts.filter((text) => text !== ADDED_TO_GO_ON);
+  const own = texts.filter((text) => !ADDED_TO_GO_ON.test(text));
   return own.length > 0 || resumed ? withoutLineEnd(own.at(-1), texts.at(-1)) : texts.at(-1);
 }
 
 /** The CLI ends a text with a line break where it adds another one to it. */
 function withoutLineEnd(text: string | undefined, last: string | undefined): string | undefined {
-  return last === ADDED_TO_GO_ON ? text?.replace(/\n$/, "") : text;
+  return last !== undefined && ADDED_TO_GO_ON.test(last) ? text?.replace(/\n$/, "") : text;
 }
 
 function isNotice(message: JsonObject): boolean {
