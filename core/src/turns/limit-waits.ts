@@ -1,7 +1,5 @@
-import type { TurnRecord } from "@claudeway/ports";
+import type { ParkedForLimit, TurnEnd, TurnOutcome, TurnRecord } from "@claudeway/ports";
 import type { Logger } from "pino";
-import type { TurnWithLimit } from "./parked.js";
-import type { Turn } from "./turn.js";
 
 /** A turn goes on within this part of its wait after the limit is lifted, and within this time, in ms. */
 const JITTER_PART = 0.1;
@@ -11,6 +9,19 @@ const MIN_WAIT_MS = 500;
 const MAX_BACKOFF_MS = 15 * 60_000;
 /** Node fires timers with a longer delay at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** A turn that waits for a usage limit. */
+export type TurnWithLimit = TurnRecord & { readonly parked: ParkedForLimit };
+
+/** A turn that has gone on. */
+interface GoingTurn {
+  readonly info: { readonly id: string };
+  /** Resolves when the model begins to answer. */
+  readonly answered: Promise<undefined>;
+  readonly ended: Promise<{
+    readonly outcome: { readonly end: TurnEnd | "parked"; readonly response: TurnOutcome["response"] };
+  }>;
+}
 
 interface Waiting {
   readonly turnId: string;
@@ -40,13 +51,13 @@ export class LimitWaits {
   readonly #lines = new Map<string, Line>();
   /** The key of each turn that waits or has gone on. */
   readonly #keys = new Map<string, string>();
-  #goOn: (turnId: string) => Promise<Turn | undefined> = async () => undefined;
+  #goOn: (turnId: string) => Promise<GoingTurn | undefined> = async () => undefined;
   #closed = false;
 
   constructor(private readonly options: LimitWaitsOptions) {}
 
   /** Sets what starts a turn again; it resolves to undefined if the turn no longer waits. */
-  onDue(goOn: (turnId: string) => Promise<Turn | undefined>): void {
+  onDue(goOn: (turnId: string) => Promise<GoingTurn | undefined>): void {
     this.#goOn = goOn;
   }
 
@@ -134,7 +145,7 @@ export class LimitWaits {
   }
 
   /** Resolves when the model answers the turn, or the turn is over. If the limit holds, the others wait with it. */
-  async #untilAnswered(turn: Turn, line: Line): Promise<void> {
+  async #untilAnswered(turn: GoingTurn, line: Line): Promise<void> {
     const over = turn.ended.then(({ outcome }) => {
       if (outcome.end !== "parked") this.release(turn.info.id);
       return outcome.response;

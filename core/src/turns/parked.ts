@@ -1,7 +1,6 @@
 import type { Kernel } from "@claudeway/kernel";
 import {
   GatewayError,
-  type ParkedForLimit,
   type ParkedLimit,
   type ParkedTurn,
   type TurnOutcome,
@@ -22,8 +21,6 @@ export interface ParkedTurnsOptions {
 
 /** A turn that is parked, with what its resumption needs. */
 export type Parked = TurnRecord & { readonly parked: ParkedTurn };
-/** A turn that waits for a usage limit. */
-export type TurnWithLimit = Parked & { readonly parked: ParkedForLimit };
 
 /** The parked turns of the ledger: they wait for a person or a usage limit. */
 export class ParkedTurns {

@@ -1,8 +1,8 @@
 import type { Approval } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { LimitWaits } from "./limit-waits.js";
-import type { Parked, ParkedTurns, TurnWithLimit } from "./parked.js";
+import type { LimitWaits, TurnWithLimit } from "./limit-waits.js";
+import type { Parked, ParkedTurns } from "./parked.js";
 import type { RunningTurns } from "./running.js";
 import type { Turn } from "./turn.js";
 
