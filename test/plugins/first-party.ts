@@ -48,6 +48,16 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
     },
   }),
   demo: () => ({ use: (gateway) => gateway.turn("hello") }),
+  limits: () => ({
+    section: {
+      budgets: [{ name: "all", usd: 1000, window: "day", warn_at: [] }],
+      rates: [{ name: "all", concurrent_turns: 1000, turns_per_minute: 100_000 }],
+    },
+    use: async (gateway) => {
+      await gateway.turn("hello");
+      await good(gateway, "/limits");
+    },
+  }),
   repos: async () => {
     const host = await GitHost.start();
     host.create("acme/tool", { "a.txt": "1" });

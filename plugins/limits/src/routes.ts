@@ -1,0 +1,95 @@
+import { type PathsObject, type Quota, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
+import Router from "@koa/router";
+import type { KeyClaims, Limit } from "./claims.js";
+import { counterOf } from "./warnings.js";
+
+/** `GET /limits`: the key's own limits and what is left of them; the admin may name another key. */
+export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Router<RouteState, RouteContext> {
+  const router = new Router<RouteState, RouteContext>();
+  router.get("/", async (ctx) => {
+    const { caller } = ctx.state;
+    if (caller === undefined) throw new Error("the routes of /limits require a key");
+    const keyId = namedKey(ctx.query["key"]) ?? caller.keyId;
+    if (keyId !== caller.keyId && !caller.admin)
+      throw new Refusal(403, "only the admin's key may see the limits of another key");
+    const limits = claims.all(keyId);
+    const states = limits.length === 0 ? [] : await quota.read(limits.map(counterOf));
+    const views = limits.map((limit, index) => viewOf(limit, states[index]));
+    ctx.body = { key_id: keyId, limits: views };
+  });
+  return router;
+}
+
+function namedKey(key: string | readonly string[] | undefined): string | undefined {
+  if (key === undefined || typeof key === "string") return key;
+  throw new Refusal(400, "key must be given once");
+}
+
+type State = Awaited<ReturnType<Quota["read"]>>[number];
+
+function viewOf(limit: Limit, state: State | undefined) {
+  const { used = 0, reserved = 0, resetsAt } = state ?? {};
+  return {
+    limit: limit.name,
+    subject: limit.subject,
+    window: limit.window,
+    unit: limit.measure === "cost" ? "usd" : limit.measure === "tokens" ? "tokens" : "count",
+    allowed: limit.limit,
+    used,
+    reserved,
+    left: Math.max(0, limit.limit - used - reserved),
+    resets_at: resetsAt ?? null,
+  };
+}
+
+const text = (description: string) => ({ type: "string", description });
+const number = (description: string) => ({ type: "number", description });
+const object = (properties: Readonly<Record<string, object>>) => ({
+  type: "object",
+  additionalProperties: false,
+  required: Object.keys(properties),
+  properties,
+});
+
+const LIMIT = object({
+  limit: text("Its kind and name: `budget:team`, `turns_per_minute:ci`."),
+  subject: text("Whose it is: `key:<id>`, or `all` for one that keys share."),
+  window: { enum: ["minute", "day", "week", "month", "all"], description: "When it begins anew (UTC)." },
+  unit: { enum: ["usd", "tokens", "count"], description: "What the numbers are." },
+  allowed: number("The most in one window."),
+  used: number("By turns that have ended, and by requests."),
+  reserved: number("By turns that wait or run."),
+  left: number("What a new turn can still reserve."),
+  resets_at: {
+    type: ["string", "null"],
+    description: "When it begins anew: ISO 8601, UTC; null if it never does.",
+  },
+});
+
+/** The OpenAPI description of the routes. */
+export const LIMIT_PATHS: PathsObject = {
+  "/": {
+    get: {
+      summary: "Show what a key may still do",
+      parameters: [
+        {
+          name: "key",
+          in: "query",
+          required: false,
+          description: "With the admin's key: the id of another key.",
+          schema: { type: "string" },
+        },
+      ],
+      responses: {
+        "200": {
+          description: "The limits of the key.",
+          content: {
+            "application/json": {
+              schema: object({ key_id: text("The key."), limits: { type: "array", items: LIMIT } }),
+            },
+          },
+        },
+      },
+    },
+  },
+};

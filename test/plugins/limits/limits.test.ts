@@ -1,0 +1,265 @@
+import { type BudgetWarning, definePlugin, type LedgerView } from "@claudeway/core";
+import { createTestGateway, type ScriptedTurn, type Step, type TestGateway } from "@claudeway/testing";
+import { expect } from "chai";
+import { rejectionMessage } from "../../kernel/kit.js";
+
+/** What each message of the model costs, in USD, and how many a turn has. */
+const MESSAGE_USD = 0.1;
+const MESSAGES = 5;
+const TURN_USD = MESSAGE_USD * MESSAGES;
+
+function* messages({ prompt }: ScriptedTurn): Generator<Step> {
+  for (let n = 1; n <= MESSAGES; n++) {
+    yield { usage: { costUsd: MESSAGE_USD * n, input: 100 * n, output: 10 * n } };
+    yield "word ";
+    yield { wait: prompt.startsWith("slow") ? 5 : 1 };
+  }
+  if (prompt === "hang") yield { wait: "for good" };
+}
+
+type Section = Readonly<Record<string, unknown>>;
+
+describe("limits", () => {
+  let gateway: TestGateway;
+  let ledger: LedgerView;
+  let warnings: BudgetWarning[];
+  const watcher = definePlugin<object>({
+    name: "watcher",
+    apiVersion: 1,
+    configSchema: { type: "object" },
+    apply(kernel) {
+      ledger = kernel.ledger;
+      kernel.hooks.budgetWarning.tap("keep", (warning) => void warnings.push(warning));
+    },
+  });
+
+  async function start(section: Section, more: object = {}): Promise<void> {
+    warnings = [];
+    gateway = await createTestGateway({
+      plugins: [["limits", section], watcher],
+      keys: ["admin", "user", "other"],
+      replies: messages,
+      config: { engine: { max_running: 10, max_queued: 100 } },
+      ...more,
+    });
+  }
+  afterEach(() => gateway.close());
+
+  async function task(key = "user", prompt = "hello") {
+    const response = await gateway.fetch("/task", { body: { prompt }, key });
+    return { status: response.status, headers: response.headers, body: Object(await response.json()) };
+  }
+  async function limitsOf(key = "user", query = "") {
+    const response = await gateway.fetch(`/limits${query}`, { key });
+    return { status: response.status, body: Object(await response.json()) };
+  }
+
+  describe("budgets", () => {
+    const DAILY = { name: "daily", usd: 1, window: "day", reserve_usd: 0.25 };
+
+    it("are never overrun by 50 parallel turns by more than a message each", async () => {
+      await start({ budgets: [{ ...DAILY, usd: 3 * TURN_USD }] });
+      const answers = await Promise.all(Array.from({ length: 50 }, () => task()));
+      const ran = answers.filter(({ status }) => status === 200);
+      expect(ran.length).to.be.within(3, 6);
+      expect(answers.filter(({ status }) => status === 402)).to.have.length(50 - ran.length);
+      const { costUsd } = await ledger.overview();
+      expect(costUsd).to.be.within(3 * TURN_USD - TURN_USD, 3 * TURN_USD + ran.length * MESSAGE_USD);
+      const [limit] = (await limitsOf()).body.limits;
+      expect(limit.used).to.be.closeTo(costUsd, 1e-9);
+      expect(limit.reserved).to.equal(0);
+    });
+
+    it("are refused by name, with what was spent and when they begin anew", async () => {
+      await start({ budgets: [{ ...DAILY, usd: TURN_USD }] });
+      expect((await task()).body).to.include({ success: true, cost_usd: TURN_USD });
+      const { status, body } = await task();
+      const tomorrow = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00.000Z`;
+      expect([status, body]).to.deep.equal([
+        402,
+        {
+          error: `the budget daily of this key is used up: 0.5 USD spent and 0 USD reserved of 0.5 USD; it begins anew at ${tomorrow}`,
+          code: "PAYMENT_REQUIRED",
+          details: {
+            limit: "budget:daily",
+            subject: "key:user",
+            allowed: 0.5,
+            used: 0.5,
+            reserved: 0,
+            resets_at: tomorrow,
+          },
+        },
+      ]);
+      expect((await task("other")).status, "another key has its own").to.equal(200);
+    });
+
+    it("can be shared by keys, and be for some only", async () => {
+      await start({ budgets: [{ ...DAILY, usd: TURN_USD, keys: ["user", "other"], shared: true }] });
+      expect((await task("user")).status).to.equal(200);
+      const { status, body } = await task("other");
+      expect([status, body.details.subject]).to.deep.equal([402, "all"]);
+      expect((await task("admin")).status).to.equal(200);
+    });
+
+    it("interrupt a turn at its cap, and say so", async () => {
+      await start({ budgets: [{ ...DAILY, usd: 0.25, reserve_usd: 0.1 }] });
+      const { status, body } = await task();
+      expect([status, body.success, body.code]).to.deep.equal([200, false, "BUDGET_EXCEEDED"]);
+      expect(body.cost_usd).to.be.within(0.25, 0.25 + MESSAGE_USD);
+    });
+
+    it("warn once at each share of a window", async () => {
+      await start({ budgets: [{ ...DAILY, usd: 4 * TURN_USD, warn_at: [0.5, 1] }] });
+      for (let turn = 0; turn < 5; turn++) await task();
+      expect(warnings.map(({ budget, subject, share }) => [budget, subject, share])).to.deep.equal([
+        ["daily", "key:user", 0.5],
+        ["daily", "key:user", 1],
+      ]);
+    });
+
+    it("begin anew with their window, and hold when the plugin was off meanwhile", async () => {
+      await start({ budgets: [{ ...DAILY, usd: TURN_USD }] }, { controlTime: true });
+      await task();
+      await gateway.disable("limits");
+      expect((await task()).status).to.equal(200);
+      await gateway.enable(["limits", { budgets: [{ ...DAILY, usd: TURN_USD }] }]);
+      expect((await task()).status).to.equal(402);
+      await gateway.advance(86_400_000);
+      expect((await task()).status).to.equal(200);
+    });
+
+    it("hold in random bursts of turns that end in every way", async () => {
+      let seed = 20_261_129;
+      const random = (below: number) => {
+        seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+        return seed % below;
+      };
+      await start({ budgets: [{ name: "all", usd: 6, window: "all", reserve_usd: 0.3, shared: true }] });
+      const ways = [
+        () => task("user", "hello"),
+        () => task("other", "slow"),
+        () => gateway.fetch("/task", { body: { prompt: "hang", timeout_secs: 0.2 } }),
+        async () => {
+          for await (const { event } of gateway.stream("slow")) if (event === "text") break;
+        },
+        async () => {
+          const gone = AbortSignal.timeout(1 + random(20));
+          await gateway.fetch("/task", { body: { prompt: "slow" }, signal: gone }).catch(() => undefined);
+        },
+      ];
+      let begun = 0;
+      for (let round = 0; round < 20; round++) {
+        const burst = Array.from({ length: 1 + random(12) }, () => ways[random(ways.length)]?.());
+        begun += burst.length;
+        await Promise.allSettled(burst);
+      }
+      expect(begun).to.be.greaterThan(40);
+      const settled = async () => (await limitsOf("admin")).body.limits[0];
+      for (let tries = 0; tries < 100 && (await settled()).reserved > 0; tries++)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      const { used, reserved } = await settled();
+      expect(reserved).to.equal(0);
+      expect(used).to.be.closeTo((await ledger.overview()).costUsd, 1e-9);
+      expect(used, "used up, and by no more than a message of each running turn").to.be.within(
+        5,
+        6 + 10 * MESSAGE_USD,
+      );
+    });
+  });
+
+  describe("rates", () => {
+    it("of requests are refused with when to ask again, and shown in headers", async () => {
+      await start({ rates: [{ name: "http", requests_per_minute: 3, keys: ["user"] }] });
+      const seen = [];
+      for (let n = 0; n < 4; n++) {
+        const { status, headers } = await gateway.fetch("/models", { key: "user" });
+        seen.push([
+          status,
+          headers.get("x-ratelimit-limit-requests"),
+          headers.get("x-ratelimit-remaining-requests"),
+        ]);
+      }
+      // A minute may have begun anew in between.
+      expect(seen.slice(0, 1)).to.deep.equal([[200, "3", "2"]]);
+      expect(seen.map(([status]) => status)).to.satisfy(
+        (all: number[]) => all.filter((one) => one === 429).length <= 1,
+      );
+      const refused = await gateway.fetch("/models", { key: "user" });
+      if (refused.status === 429) {
+        expect(Number(refused.headers.get("retry-after"))).to.be.within(1, 60);
+        expect(Object(await refused.json()).error).to.match(
+          /^this key may have at most 3 requests a minute; it begins/,
+        );
+      }
+      expect((await gateway.fetch("/models", { key: "other" })).status).to.equal(200);
+    });
+
+    it("of turns count those that begin", async () => {
+      await start({ rates: [{ name: "t", turns_per_minute: 2 }] }, { controlTime: true });
+      const statuses = [];
+      for (let n = 0; n < 3; n++) statuses.push((await task()).status);
+      await gateway.advance(60_000);
+      statuses.push((await task()).status);
+      expect(statuses).to.deep.equal([200, 200, 429, 200]);
+    });
+
+    it("of tokens refuse turns once they are used up", async () => {
+      await start({ rates: [{ name: "t", tokens_per_minute: 500 }] }, { controlTime: true });
+      expect((await task()).status).to.equal(200);
+      const { status, body } = await task();
+      expect([status, body.details]).to.deep.include(429);
+      expect(body.details).to.include({ limit: "tokens_per_minute:t", used: 550, allowed: 500 });
+    });
+
+    it("of turns at once hold while turns run, and no longer", async () => {
+      await start({ rates: [{ name: "one", concurrent_turns: 1 }] });
+      const slow = gateway.fetch("/task", { body: { prompt: "hang", timeout_secs: 0.5 }, key: "user" });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const { status, headers } = await task();
+      expect([status, headers.get("retry-after")]).to.deep.equal([429, "5"]);
+      await slow;
+      expect((await task()).status).to.equal(200);
+    });
+  });
+
+  describe("GET /limits", () => {
+    const SECTION = {
+      budgets: [{ name: "team", usd: 5, window: "month", shared: true }],
+      rates: [{ name: "ci", turns_per_minute: 9, keys: ["other"] }],
+    };
+
+    it("shows a key its own limits, and the admin those of any key", async () => {
+      await start(SECTION);
+      await task();
+      const { body } = await limitsOf();
+      expect(body.key_id).to.equal("user");
+      expect(body.limits).to.have.length(1);
+      expect(body.limits[0]).to.include({
+        limit: "budget:team",
+        subject: "all",
+        window: "month",
+        unit: "usd",
+        allowed: 5,
+        used: 0.5,
+        reserved: 0,
+        left: 4.5,
+      });
+      const other = await limitsOf("admin", "?key=other");
+      expect(other.body.limits.map(({ limit }: { limit: string }) => limit)).to.deep.equal([
+        "budget:team",
+        "turns_per_minute:ci",
+      ]);
+      expect(await limitsOf("user", "?key=other")).to.deep.include({ status: 403 });
+      expect((await limitsOf("user", "?key=user&key=other")).status).to.equal(400);
+    });
+  });
+
+  it("refuses two budgets of one name", async () => {
+    const budget = { name: "a", usd: 1, window: "day" };
+    await start({});
+    await gateway.disable("limits");
+    expect(await rejectionMessage(gateway.enable(["limits", { budgets: [budget, budget] }]))).to.contain(
+      "budgets must have different names, got a twice",
+    );
+  });
+});
