@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ConfigError, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
+import { ConfigError, KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
   type Approvals,
   Kernel,
@@ -121,12 +121,15 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());
+  // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
+  const environment = rememberedEnvironment({ ...env }, secrets);
+  const keyEnvironments = new KeyEnvironments(loaded);
+  const environmentOf = (keyId?: string) => keyEnvironments.of(environment(), keyId);
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
     await writeMissingLines({ ledger, audit, log });
-    const written = (session: string, since: Date, before: SessionTotals | undefined) =>
-      source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
-      Promise.resolve(undefined);
+    const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
+      source.writtenSince?.(session, environmentOf(keyId), since, before) ?? Promise.resolve(undefined);
     await loseBackground({ ledger, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
@@ -138,12 +141,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("plugins", () => kernel.close());
   const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
-  // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
-  const environment = rememberedEnvironment({ ...env }, secrets);
-  const spawn = (workdir: string) => ({
+  const spawn = (workdir: string, keyId?: string) => ({
     command: claude.path,
     args: [],
-    env: environment(),
+    env: environmentOf(keyId),
     cwd: workdir,
     options: {},
   });

@@ -69,7 +69,7 @@ export interface GatewayOptions {
   readonly version: string;
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** The spawn plan that the `spawn` hook starts from. */
-  readonly spawn: (workdir: string) => SpawnPlan;
+  readonly spawn: (workdir: string, keyId?: string) => SpawnPlan;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
@@ -204,7 +204,7 @@ export class Gateway {
     this.history = new SessionHistory({
       engine,
       ledger,
-      spawn: (workdir) => kernel.hooks.spawn.promise(options.spawn(workdir), undefined),
+      spawn: (workdir, keyId) => kernel.hooks.spawn.promise(options.spawn(workdir, keyId), undefined),
     });
     this.sessions = new Sessions({
       history: this.history,

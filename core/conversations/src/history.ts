@@ -17,7 +17,7 @@ export interface HistoryParts {
   readonly engine: Pick<Engine, "conversations">;
   readonly ledger: Pick<Ledger, "turns">;
   /** The launch spec of the CLI in a folder, which determines where its transcripts are. */
-  readonly spawn: (workdir: string) => Promise<SpawnPlan>;
+  readonly spawn: (workdir: string, keyId: string) => Promise<SpawnPlan>;
 }
 
 /** The number of transcripts that may be read at once: each is read from its beginning. */
@@ -72,8 +72,8 @@ export class SessionHistory {
   }
 
   /** The CLI's own id of the session's conversation, and its location. */
-  async refOf({ id, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
-    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir) };
+  async refOf({ id, keyId, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
+    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir, keyId) };
   }
 
   /** Throws UNAVAILABLE while too many are being read. */

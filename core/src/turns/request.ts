@@ -80,7 +80,7 @@ export interface TurnContext {
   /** Receives the events of all turns, for clients that follow a session. */
   readonly events: SessionEvents;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
-  readonly spawn: (workdir: string) => SpawnPlan;
+  readonly spawn: (workdir: string, keyId: string) => SpawnPlan;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;
