@@ -52,6 +52,8 @@ export interface RunningGateway {
   readonly kernel: Kernel;
   readonly control: Control;
   readonly approvals: Approvals;
+  /** Resolves, once the CLI has said how it is logged in, to what the operator has to do; undefined if it is. */
+  readonly loginWarning: Promise<string | undefined>;
   /** Drains and ends everything; a second call cuts the grace short. Never rejects. */
   close(): Promise<void>;
 }
@@ -204,6 +206,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const address = await times.step("port", () => gateway.listen());
   await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
+  const loginWarning = gateway.login.warning();
   for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -215,7 +218,16 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   // A plugin without a plan for the base folder may have one for each turn.
   const planned = await kernel.hooks.spawn.promise(plan, undefined).catch(() => plan);
   const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
-  return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
+  return {
+    address,
+    claude,
+    approvalMode: shown,
+    kernel,
+    control,
+    approvals: approvalService,
+    loginWarning,
+    close,
+  };
 }
 
 /** Runs the checks that open and create nothing. Rejects with the first problem, usually a ConfigError. */

@@ -18,6 +18,7 @@ import type {
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
+import type { LoginWatch } from "../login-watch.js";
 import type { LimitWaits } from "./limit-waits.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
@@ -93,6 +94,8 @@ export interface TurnContext {
   readonly trustedWorkdirs: readonly string[];
   /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
+  /** Learns from the ends of turns. */
+  readonly login: Pick<LoginWatch, "turnEnded">;
   /** Aborted when the gateway closes. */
   readonly closing: AbortSignal;
   readonly log: Logger;

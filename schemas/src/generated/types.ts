@@ -852,7 +852,7 @@ export interface ErrorResponse {
   /**
    * With `GET /ready`: why the gateway is not ready.
    */
-  reason?: "draining" | "ledger_unavailable";
+  reason?: "draining" | "ledger_unavailable" | "not_logged_in";
   /**
    * The id of the entry in the gateway's log; set for internal errors.
    */
