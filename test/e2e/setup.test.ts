@@ -108,8 +108,10 @@ describe("the setup", () => {
     const one = start("init");
     await choose(one, "slack");
     await one.shows("webhook_url (optional)");
-    await one.type("http://127.0.0.1:9/services/T/B/x", KEY.enter);
-    await one.shows("unreachable");
+    await one.type("http://foo", KEY.enter);
+    await one.shows("webhook_url must be the URL of an incoming webhook");
+    await one.type("\x15", "http://127.0.0.1:9/services/T/B/secret", KEY.enter);
+    await one.shows("127.0.0.1:9/services/T/B/***: unreachable (ECONNREFUSED)");
     await one.shows("What do you want to do?");
     await one.type(KEY.down, KEY.down, KEY.enter);
     await one.shows("Create an API key");
