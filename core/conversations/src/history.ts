@@ -4,6 +4,7 @@ import {
   type ConversationTurn,
   type Engine,
   GatewayError,
+  type HistoryMessage,
   type Ledger,
   type PageQuery,
   type PromptText,
@@ -69,6 +70,16 @@ export class SessionHistory {
     const own = turns.filter(({ forked }) => !forked);
     return (own.find(({ promptId }) => promptId === turnId) ?? own.find((other) => isAt(turn, other)))
       ?.promptId;
+  }
+
+  /** Writes the conversation that a new session begins with. */
+  async begin(
+    { id, workdir, keyId }: Pick<SessionRecord, "id" | "workdir" | "keyId">,
+    messages: readonly HistoryMessage[],
+  ): Promise<void> {
+    const conversation = { session: id, spawn: await this.parts.spawn(workdir, keyId) };
+    if ((await this.parts.engine.conversations?.create(conversation, messages)) === "created") return;
+    throw new GatewayError("CONFLICT", "the gateway can't write a transcript for the CLI to resume");
   }
 
   /** The CLI's own id of the session's conversation, and its location. */
