@@ -68,8 +68,7 @@ function wideningFields(options: TurnOptions): WideningField[] {
   const present: Readonly<Record<WideningField, boolean>> = {
     mcp_servers: options.mcpServers !== undefined || agentServers,
     agents: options.agents !== undefined,
-    // No tools at all can only narrow.
-    tools: options.tools !== undefined && options.tools.length > 0,
+    tools: options.tools !== undefined,
     allowed_tools: options.allowedTools !== undefined,
     additional_dirs: options.additionalDirs !== undefined,
   };

@@ -48,6 +48,18 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
     },
   }),
   demo: () => ({ use: (gateway) => gateway.turn("hello") }),
+  keys: () => ({
+    use: async (gateway) => {
+      const made = await gateway.fetch("/admin/keys", { body: { name: "trial" } });
+      const { key_id: id, secret } = Object(await made.json());
+      const headers = { "x-api-key": String(secret) };
+      const task = await gateway.fetch("/task", { body: { prompt: "hello" }, key: null, headers });
+      if (!task.ok) throw new Error(await task.text());
+      await good(gateway, "/me");
+      const gone = await gateway.fetch(`/admin/keys/${id}`, { method: "DELETE" });
+      if (!gone.ok) throw new Error(await gone.text());
+    },
+  }),
   limits: () => ({
     section: {
       budgets: [{ name: "all", usd: 1000, window: "day", warn_at: [] }],

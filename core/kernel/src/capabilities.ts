@@ -8,7 +8,6 @@ import type {
   Decider,
   Decision,
   Frame,
-  HistoryMessage,
   KeyTotals,
   ModelName,
   ModelTotalsRow,
@@ -74,16 +73,6 @@ export interface NewSessionRequest {
   readonly systemPrompt?: string;
   /** An existing folder; by default, the gateway creates one. */
   readonly workdir?: string;
-  /** What was said before: its first turn goes on from there, as if Claude had said it. */
-  readonly history?: readonly HistoryMessage[];
-}
-
-/** What is copied of a session. */
-export interface SessionForkOptions {
-  /** The id of the last turn to copy; by default, all are. It must have ended. */
-  readonly at?: string;
-  /** True: lists leave the copy out. */
-  readonly hidden?: boolean;
 }
 
 export interface PromptRequest {
@@ -113,13 +102,13 @@ export interface PromptRequest {
   readonly restartConversation?: boolean;
 }
 
+/** A turn that a plugin started. */
 /** A prompt without a session. */
 export interface PluginTaskRequest extends Omit<PromptRequest, "withdrawPending" | "restartConversation"> {
   /** An existing folder; by default, the base folder. */
   readonly workdir?: string;
 }
 
-/** A turn that a plugin started. */
 export interface TurnHandle {
   readonly id: string;
   readonly sessionId: string;
@@ -127,24 +116,12 @@ export interface TurnHandle {
   read(options: { readonly mode: TextMode; readonly after?: number }): AsyncIterable<Frame | null>;
   /** The whole response, also of a turn that failed, was refused or was interrupted. Never rejects. */
   readonly answer: Promise<TurnResponse>;
-  /**
-   * The same, but rejects where a client of the HTTP API gets an error instead: a plugin refused the turn, it ran past its
-   * time, the gateway is shutting down. A route can let the error through.
-   */
-  result(): Promise<TurnResponse>;
   interrupt(): void;
 }
 
 /** Sessions and prompts on behalf of a key, handled like requests. */
 export interface TurnRunner {
-  /** Rejects with CONFLICT if there is `history` that the gateway can't write for the CLI. */
   startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
-  /**
-   * A session that begins with what was said in another one, see `POST /session/:id/fork`. Resolves to its id. Rejects with
-   * NOT_FOUND if the session does not belong to this key, and with CONFLICT while its last turn runs, unless `at` names an
-   * earlier one.
-   */
-  forkSession(keyId: string, sessionId: string, options?: SessionForkOptions): Promise<string>;
   /**
    * Rejects with NOT_FOUND if the session does not belong to this key, and with CONFLICT while one of its calls is
    * pending.
@@ -253,12 +230,16 @@ export interface KeyLimit {
   readonly allow?:
     | readonly ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[]
     | undefined;
+  /** What it belongs to, such as teams and projects. */
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** The keys of the gateway, for plugins that authenticate further ones. */
 export interface Keys {
   /** The configured keys, the admin's first. */
   list(): readonly ConfiguredKey[];
+  /** What any key may do, as the configuration or the plugin that made it says; of an unknown key, nothing is limited. */
+  of(keyId: string): KeyLimit;
   /**
    * Says what the keys of the plugin may do. `limitsOf` answers undefined for other keys; it is called often, also for
    * turns that a plugin starts for a key, and must be quick. Configured keys are never asked about. The returned

@@ -62,10 +62,6 @@ export class ScriptedEngine implements Engine {
     ];
   }
 
-  async login(): Promise<string> {
-    return "scripted";
-  }
-
   taskId(): string {
     return randomUUID();
   }

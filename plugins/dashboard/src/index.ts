@@ -1,10 +1,10 @@
 import { definePlugin, pageRouter } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { AdminSessions } from "./access/admin-sessions.js";
-import { tokenIn } from "./access/guard.js";
+import { loginAt, tokenIn } from "./access/guard.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
-import { ADMIN_PATHS, PAGE_PATHS } from "./openapi/paths.js";
+import { ADMIN_PATHS } from "./openapi/paths.js";
 import { builtPages } from "./pages/assets.js";
 
 /** The `[plugins.dashboard]` section, validated, with defaults. */
@@ -22,12 +22,13 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
     const { control, sessions, ledger, turns, approvals } = kernel;
     const logins = new AdminSessions(config.session_secs);
     const parts = { control, sessions, ledger, turns, approvals, feed, logins };
+    kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));
     // The gateway asks for no key on either: a browser sends none, and the API checks its cookie itself.
     kernel.mount("/admin", adminRouter(parts), {
       auth: "none",
       openapi: ADMIN_PATHS,
       isKnown: (headers) => logins.find(tokenIn({ cookie: String(headers["cookie"] ?? "") })) !== undefined,
     });
-    kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none", openapi: PAGE_PATHS });
+    kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none" });
   },
 });

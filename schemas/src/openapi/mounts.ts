@@ -35,12 +35,21 @@ export function pluginParts(mounts: readonly DocumentedMount[]): PluginParts {
     openapi: Object.keys(mount.openapi).length > 0 ? mount.openapi : undescribed(mount),
   }));
   return {
-    paths: Object.fromEntries(described.flatMap(pathsOf)),
+    paths: Object.fromEntries(
+      described.flatMap((mount) => pathsOf(mount).filter(([path]) => !isCovered(path, mount, mounts))),
+    ),
     components: {
       schemas: componentsOf(described, "schemas"),
       securitySchemes: componentsOf(described, "securitySchemes"),
     },
   };
+}
+
+/** Whether requests to a path of the mount go to another one, with a longer prefix. */
+function isCovered(path: string, { prefix }: DocumentedMount, mounts: readonly DocumentedMount[]): boolean {
+  return mounts.some(
+    (other) => other.prefix.length > prefix.length && `${path}/`.startsWith(`${other.prefix}/`),
+  );
 }
 
 /** Collects what mounts define under `x-components`; the first of each name wins. */

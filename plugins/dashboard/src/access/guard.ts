@@ -1,5 +1,11 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Caller, type GatewayControl, Refusal, type RouteState } from "@claudeway/core";
+import {
+  type Caller,
+  type GatewayControl,
+  Refusal,
+  type RequestHead,
+  type RouteState,
+} from "@claudeway/core";
 import type { RouterMiddleware } from "@koa/router";
 import type { AdminSession, AdminSessions } from "./admin-sessions.js";
 import { type Context, isUnsafe, refuseOtherSites } from "./request.js";
@@ -23,12 +29,28 @@ export function adminOnly(
     }
     ctx.state["session"] = loggedIn(ctx, sessions);
     if (isUnsafe(ctx)) {
-      refuseOtherSites(ctx, control.publicUrl());
+      refuseOtherSites((name) => ctx.get(name), control.publicUrl());
       // Recorded in the audit log. Reads are not: a page that shows the live log would fill it.
       await ctx.state.admit?.({ keyId: adminId(control), admin: true });
     }
     return next();
   };
+}
+
+/**
+ * Recognises a login below `/admin` for routes of other plugins, which can't read the cookie. Its own routes need it not:
+ * they admit the admin by themselves.
+ */
+export function loginAt(
+  { path, method, headers, credentials }: RequestHead,
+  control: GatewayControl,
+  sessions: AdminSessions,
+): Caller | undefined {
+  if (!path.startsWith("/admin/")) return undefined;
+  const { authorization, cookie } = credentials();
+  if (authorization !== undefined || sessions.find(tokenIn({ cookie })) === undefined) return undefined;
+  if (isUnsafe({ method })) refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
+  return { keyId: adminId(control), admin: true };
 }
 
 /** The id of the admin key. */

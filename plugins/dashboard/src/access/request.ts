@@ -5,28 +5,31 @@ export type Context = RouterContext;
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
-export function isUnsafe(ctx: Context): boolean {
-  return !SAFE_METHODS.has(ctx.method);
+export function isUnsafe({ method }: { readonly method: string }): boolean {
+  return !SAFE_METHODS.has(method);
 }
+
+/** A header of a request; empty if it is missing. */
+export type HeaderOf = (name: string) => string;
 
 /**
  * Refuses requests from other sites' pages. A browser sends the page's origin with every unsafe request, in
  * `Sec-Fetch-Site` (on https and localhost) or `Origin`. A client that sends neither is not a browser, and has no
  * victim's cookie.
  */
-export function refuseOtherSites(ctx: Context, publicUrl: string | undefined): void {
-  const site = ctx.get("sec-fetch-site");
-  const origin = ctx.get("origin");
-  const same = site === "" ? origin === "" || isOwnOrigin(origin, ctx, publicUrl) : site === "same-origin";
+export function refuseOtherSites(header: HeaderOf, publicUrl: string | undefined): void {
+  const site = header("sec-fetch-site");
+  const origin = header("origin");
+  const same = site === "" ? origin === "" || isOwnOrigin(origin, header, publicUrl) : site === "same-origin";
   if (!same) throw new Refusal(403, "requests must come from the dashboard's own pages");
 }
 
-function isOwnOrigin(origin: string, ctx: Context, publicUrl: string | undefined): boolean {
+function isOwnOrigin(origin: string, header: HeaderOf, publicUrl: string | undefined): boolean {
   const host = hostOf(origin);
   // The host of `file://` is empty, and so is a header that no proxy has set.
   if (host === undefined || host === "") return false;
   // A page cannot set these headers on a cross-site request unless that site consents.
-  const own = [ctx.get("host"), lastOf(ctx.get("x-forwarded-host")), hostOf(publicUrl ?? "")];
+  const own = [header("host"), lastOf(header("x-forwarded-host")), hostOf(publicUrl ?? "")];
   return own.includes(host);
 }
 

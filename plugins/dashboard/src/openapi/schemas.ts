@@ -108,16 +108,13 @@ const LOG_DETAILS = {
   status: COUNT,
 };
 
-const ME = {
-  key_id: TEXT,
-  version: TEXT,
-  expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
-};
-
 /** Responses of the admin API. */
 export const SCHEMAS: Part = named({
-  Me: object(ME),
-  LoggedIn: object({ success: { const: true }, ...ME }),
+  Me: object({
+    key_id: TEXT,
+    version: TEXT,
+    expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
+  }),
   Overview: object({
     uptime_secs: COUNT,
     total_requests: COUNT,

@@ -4,7 +4,6 @@ import type { LogEntry, LogPage } from "./types.js";
 export interface LogFilter {
   readonly key_id: string;
   readonly level: string;
-  readonly kind: string;
   readonly search: string;
   readonly date: string;
 }
@@ -22,7 +21,7 @@ export class LogLines {
   /** Cursor of the older lines; null if there are none. */
   before = $state<string | null>(null);
   searchedBytes = $state(0);
-  #filter: LogFilter = { key_id: "", level: "", kind: "", search: "", date: "" };
+  #filter: LogFilter = { key_id: "", level: "", search: "", date: "" };
 
   /** Starts over with another filter. */
   async show(filter: LogFilter): Promise<void> {

@@ -1,0 +1,219 @@
+import { type Caller, type KeyLimit, type PluginScope, type PluginStore, Refusal } from "@claudeway/core";
+import type { KeySettings } from "./fields.js";
+import { readKey, stateOf, type VirtualKey } from "./key.js";
+import { createKeyId } from "./key-id.js";
+import { createSecret, digestOf, SecretIndex } from "./secret.js";
+import { KEY, Tombstones } from "./tombstones.js";
+
+/** What a deleted key may do: turns that plugins begin for it are refused, and what is parked goes on alone. */
+const NOTHING: KeyLimit = { maxRunning: 1, workdirs: [], allow: [] };
+
+export interface DirectoryOptions {
+  readonly store: PluginStore;
+  readonly log: Pick<PluginScope["log"], "warn" | "error">;
+  readonly maxKeys: number;
+  /** The ids of configured keys, in lower case. */
+  readonly configured: ReadonlySet<string>;
+}
+
+/** A key whose secret is shown, once. */
+export interface Issued {
+  readonly key: VirtualKey;
+  readonly secret: string;
+}
+
+interface Known {
+  readonly key: VirtualKey;
+  /** Of its entry in the store. */
+  readonly version: number;
+}
+
+/**
+ * The keys that were made at run time. All of them are in memory, so that a request costs no look into the store; each
+ * change is in the store before it takes effect. Changes run one by one.
+ */
+export class KeyDirectory {
+  readonly #known = new Map<string, Known>();
+  readonly #secrets = new SecretIndex();
+  readonly #deleted: Tombstones;
+  #changes: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  private constructor(private readonly options: DirectoryOptions) {
+    this.#deleted = new Tombstones(options.store);
+  }
+
+  /** Reads all keys from the store. */
+  static async load(options: DirectoryOptions): Promise<KeyDirectory> {
+    const directory = new KeyDirectory(options);
+    await directory.#deleted.load();
+    let after: string | undefined;
+    do {
+      const page = await options.store.list(KEY, after === undefined ? {} : { after });
+      for (const { key, value, version } of page.entries)
+        directory.#admit(key.slice(KEY.length), value, version);
+      after = page.next;
+    } while (after !== undefined);
+    return directory;
+  }
+
+  #admit(id: string, value: unknown, version: number): void {
+    const { configured, log } = this.options;
+    const key = readKey(id, value);
+    if (key === undefined) log.error({ key_id: id }, "a stored key is not valid and stays unknown");
+    else if (configured.has(id.toLowerCase()))
+      log.warn({ key_id: id }, "a configured key has the id of a stored key, which stays unknown");
+    else this.#keep(key, version);
+  }
+
+  /** The key, unless it was deleted. */
+  get(id: string): VirtualKey | undefined {
+    return this.#known.get(id)?.key;
+  }
+
+  isDeleted(id: string): boolean {
+    return this.#deleted.has(id);
+  }
+
+  /** The newest first. */
+  list(): readonly VirtualKey[] {
+    return [...this.#known.values()].map(({ key }) => key).sort(newestFirst);
+  }
+
+  /** Whose secret this is; a refusal for a key that is out; undefined for other secrets. */
+  authenticate(secret: string): Caller | Refusal | undefined {
+    const found = this.#secrets.find(secret);
+    const key = found && this.get(found.keyId);
+    if (found === undefined || key === undefined) return undefined;
+    if (found.until !== undefined && found.until <= Date.now()) return undefined;
+    const state = stateOf(key);
+    return state === "active" ? { keyId: key.id, admin: false } : refusalOf(state);
+  }
+
+  /** What a key may do; undefined for keys that are not of this plugin. */
+  limitOf(id: string): KeyLimit | undefined {
+    const settings = this.get(id)?.settings;
+    if (settings === undefined) return this.isDeleted(id) ? NOTHING : undefined;
+    const { max_running: maxRunning, workdirs, allow, tags } = settings;
+    return { maxRunning, workdirs, allow, tags };
+  }
+
+  /** Throws a `Refusal` (409) if there are too many keys. */
+  create(settings: KeySettings, createdBy: string): Promise<Issued> {
+    return this.#change(async () => {
+      const { maxKeys, store } = this.options;
+      if (this.#known.size >= maxKeys)
+        throw new Refusal(409, `there may be at most ${maxKeys} keys ([plugins.keys] max_keys); delete some`);
+      const secret = createSecret();
+      const key: VirtualKey = {
+        id: this.#freeId(settings.name),
+        settings,
+        enabled: true,
+        secrets: [{ digest: digestOf(secret).toString("hex"), until: null }],
+        createdAt: new Date().toISOString(),
+        createdBy,
+      };
+      const result = await store.set(KEY + key.id, storedValue(key), { expected: null });
+      if (!result.ok) throw new Refusal(409, "the store of keys is full; delete some");
+      this.#keep(key, result.versions[0] ?? 0);
+      return { key, secret };
+    });
+  }
+
+  /** Throws a `Refusal` (404) if there is no such key. `change` may throw one too. */
+  update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
+    return this.#change(() => this.#update(id, change));
+  }
+
+  /** Gives the key a new secret. The one before ends after the grace period, an earlier one at once. */
+  rotate(id: string, graceSecs: number): Promise<Issued> {
+    return this.#change(async () => {
+      const secret = createSecret();
+      const until = new Date(Date.now() + graceSecs * 1000).toISOString();
+      const key = await this.#update(id, ({ secrets: [current] }) => {
+        const before = current === undefined || graceSecs === 0 ? [] : [{ ...current, until }];
+        return { secrets: [{ digest: digestOf(secret).toString("hex"), until: null }, ...before] };
+      });
+      return { key, secret };
+    });
+  }
+
+  /** Throws a `Refusal` (404) if there is no such key. Its id stays known, and is never given again. */
+  delete(id: string): Promise<void> {
+    return this.#change(async () => {
+      const { key, version } = this.#existing(id);
+      await this.#deleted.bury(id, version);
+      this.#forget(key);
+    });
+  }
+
+  /** Refuses further changes, and resolves when those that began have ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#changes;
+  }
+
+  async #update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
+    const { key, version } = this.#existing(id);
+    const changed = { ...key, ...change(key) };
+    const result = await this.options.store.set(KEY + id, storedValue(changed), { expected: version });
+    if (!result.ok) throw new Error(`the entry of the key ${id} was changed by something else`);
+    this.#forget(key);
+    this.#keep(changed, result.versions[0] ?? 0);
+    return changed;
+  }
+
+  #existing(id: string): Known {
+    const known = this.#known.get(id);
+    if (known === undefined) throw new Refusal(404, "no such key");
+    return known;
+  }
+
+  #keep(key: VirtualKey, version: number): void {
+    this.#known.set(key.id, { key, version });
+    for (const { digest, until } of key.secrets) {
+      this.#secrets.add({
+        digest: Buffer.from(digest, "hex"),
+        keyId: key.id,
+        until: until === null ? undefined : Date.parse(until),
+      });
+    }
+  }
+
+  #forget(key: VirtualKey): void {
+    this.#known.delete(key.id);
+    for (const { digest } of key.secrets) this.#secrets.remove(Buffer.from(digest, "hex"));
+  }
+
+  #freeId(name: string): string {
+    for (;;) {
+      const id = createKeyId(name);
+      if (!this.#known.has(id) && !this.isDeleted(id) && !this.options.configured.has(id)) return id;
+    }
+  }
+
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changes.then(() => {
+      if (this.#closed) throw new Refusal(409, "the plugin keys is being disabled; try again");
+      return change();
+    });
+    // Its caller gets the error; the next change runs regardless.
+    this.#changes = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** The refusal of a request with the secret of such a key. */
+function refusalOf(state: "disabled" | "expired"): Refusal {
+  const problem = state === "disabled" ? "this key is disabled" : "this key has expired";
+  return new Refusal(401, problem, { headers: { "www-authenticate": "Bearer" } });
+}
+
+function storedValue({ id: _, ...value }: VirtualKey): object {
+  return value;
+}
+
+function newestFirst(one: VirtualKey, other: VirtualKey): number {
+  if (one.createdAt === other.createdAt) return one.id < other.id ? -1 : 1;
+  return one.createdAt < other.createdAt ? 1 : -1;
+}

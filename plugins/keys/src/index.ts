@@ -1,0 +1,63 @@
+import { definePlugin, type TurnInfo } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import type { KeysConfig } from "./config.js";
+import { KeyDirectory } from "./directory.js";
+import { KeyActions } from "./key-actions.js";
+import { LastUse } from "./last-use.js";
+import { ADMIN_PATHS, ME_PATHS } from "./openapi.js";
+import { checkPlan } from "./restrictions.js";
+import { RevokedTurns } from "./revoked-turns.js";
+import { adminRoutes } from "./routes/admin.js";
+import { meRoutes } from "./routes/me.js";
+import { KeyViews } from "./views.js";
+
+export default definePlugin<KeysConfig, "keys" | "turns">({
+  name: "keys",
+  apiVersion: 1,
+  configSchema,
+  needs: ["keys", "turns"],
+  // A change that the old instance makes while a new one reads the keys would be lost on the new one.
+  exclusive: true,
+  async apply(
+    { hooks, keys, ledger, log, mount, onDispose, store, turns },
+    { max_keys: maxKeys, on_revoke: onRevoke },
+  ) {
+    const configured = new Set(keys.list().map(({ id }) => id.toLowerCase()));
+    const directory = await KeyDirectory.load({ store, log, maxKeys, configured });
+    onDispose(() => directory.close());
+    const lastUse = new LastUse(store, log);
+    onDispose(() => lastUse.close());
+    await lastUse.load();
+    const revoked = new RevokedTurns({ directory, ledger, turns, onRevoke, log });
+    onDispose(() => revoked.close());
+    onDispose(keys.limit((keyId) => directory.limitOf(keyId)));
+
+    hooks.authenticate.tap("keys", (request) => {
+      const { secret } = request.credentials();
+      const answer = secret === undefined ? undefined : directory.authenticate(secret);
+      if (answer !== undefined && "keyId" in answer) lastUse.note(answer.keyId);
+      return answer;
+    });
+    const refuseRevoked = (turn: TurnInfo) => {
+      const refusal = revoked.refusalOf(turn);
+      if (refusal !== undefined) throw refusal;
+    };
+    hooks.beforeExecute.tap("limits", (plan, turn) => {
+      refuseRevoked(turn);
+      const settings = directory.get(turn.keyId)?.settings;
+      if (settings !== undefined) checkPlan(plan, settings);
+    });
+    // It began by itself after the turn that may finish, and its work would never end.
+    hooks.backgroundTurn.tap("revoked", (turn) => revoked.refusalOf(turn));
+    // A parked turn goes on without passing beforeExecute.
+    if (onRevoke === "cancel") {
+      hooks.spawn.tap("revoked", (_plan, turn) => {
+        if (turn !== undefined) refuseRevoked(turn);
+      });
+    }
+    const views = new KeyViews({ directory, lastUse, keys, ledger });
+    const actions = new KeyActions({ directory, lastUse, revoked, onRevoke, log });
+    mount("/admin/keys", adminRoutes(actions, views), { auth: "admin", openapi: ADMIN_PATHS });
+    mount("/me", meRoutes(views), { openapi: ME_PATHS });
+  },
+});

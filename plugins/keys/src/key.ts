@@ -1,0 +1,55 @@
+import { type KeySettings, storedSettings } from "./fields.js";
+
+/** A key as it is stored: of its secrets, the digests. */
+export interface VirtualKey {
+  readonly id: string;
+  readonly settings: KeySettings;
+  readonly enabled: boolean;
+  /** The current secret first. After a rotation, the one before follows until its grace period ends. */
+  readonly secrets: readonly StoredSecret[];
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** The id of the key that made it. */
+  readonly createdBy: string;
+}
+
+export interface StoredSecret {
+  /** SHA-256, in hexadecimal digits. */
+  readonly digest: string;
+  /** When it ends, ISO 8601, UTC; null for the current one. */
+  readonly until: string | null;
+}
+
+export type KeyState = "active" | "disabled" | "expired";
+
+export function stateOf({ enabled, settings }: VirtualKey, now = Date.now()): KeyState {
+  if (!enabled) return "disabled";
+  const { expires_at: expiresAt } = settings;
+  return expiresAt !== undefined && Date.parse(expiresAt) <= now ? "expired" : "active";
+}
+
+/** Reads a stored key. Undefined if the value is not one: the key is then unknown. */
+export function readKey(id: string, value: unknown): VirtualKey | undefined {
+  if (!isRecord(value)) return undefined;
+  const { settings, enabled, secrets, createdAt, createdBy } = value;
+  if (!isRecord(settings) || typeof enabled !== "boolean" || !Array.isArray(secrets)) return undefined;
+  if (typeof createdAt !== "string" || typeof createdBy !== "string" || !secrets.every(isStoredSecret))
+    return undefined;
+  try {
+    const read = storedSettings(settings);
+    return read && { id, settings: read, enabled, secrets, createdAt, createdBy };
+  } catch {
+    return undefined;
+  }
+}
+
+function isStoredSecret(value: unknown): value is StoredSecret {
+  if (!isRecord(value)) return false;
+  const { digest, until } = value;
+  const isUntil = until === null || (typeof until === "string" && Number.isFinite(Date.parse(until)));
+  return typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest) && isUntil;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

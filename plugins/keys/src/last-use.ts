@@ -1,0 +1,72 @@
+import type { PluginScope, PluginStore, StoreChange } from "@claudeway/core";
+import { LAST_USE } from "./tombstones.js";
+
+/** How often uses are written, in ms: at most once for each key, never for each request. */
+const WRITE_EVERY_MS = 60_000;
+/** Of one write to the store. */
+const MAX_CHANGES = 100;
+
+/** When each key was last used. */
+export class LastUse {
+  /** In ms since 1970. */
+  readonly #times = new Map<string, number>();
+  readonly #unwritten = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly store: PluginStore,
+    private readonly log: Pick<PluginScope["log"], "warn">,
+  ) {
+    this.#timer = setInterval(() => void this.#write(), WRITE_EVERY_MS).unref();
+  }
+
+  async load(): Promise<void> {
+    let after: string | undefined;
+    do {
+      const page = await this.store.list(LAST_USE, after === undefined ? {} : { after });
+      for (const { key, value } of page.entries)
+        if (typeof value === "number") this.#times.set(key.slice(LAST_USE.length), value);
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  note(keyId: string): void {
+    this.#times.set(keyId, Date.now());
+    this.#unwritten.add(keyId);
+  }
+
+  /** ISO 8601, UTC; null if it was never used. */
+  of(keyId: string): string | null {
+    const time = this.#times.get(keyId);
+    return time === undefined ? null : new Date(time).toISOString();
+  }
+
+  /** For a deleted key. */
+  forget(keyId: string): void {
+    this.#times.delete(keyId);
+    this.#unwritten.delete(keyId);
+  }
+
+  /** Writes what is not written yet, and no more afterwards. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#unwritten.size > 0) {
+        const ids = [...this.#unwritten].slice(0, MAX_CHANGES);
+        for (const id of ids) this.#unwritten.delete(id);
+        await this.store.write(ids.map((id) => this.#changeOf(id)));
+      }
+    } catch (error) {
+      this.log.warn({ err: error }, "the last uses of keys could not be written");
+    }
+  }
+
+  #changeOf(id: string): StoreChange {
+    const value = this.#times.get(id);
+    return value === undefined ? { key: LAST_USE + id, delete: true } : { key: LAST_USE + id, value };
+  }
+}

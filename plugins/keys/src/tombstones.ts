@@ -1,0 +1,49 @@
+import type { PluginStore, StoreChange } from "@claudeway/core";
+
+/** The prefixes of entries in the store, each before the id of a key. */
+export const KEY = "keys/";
+export const LAST_USE = "used/";
+const DELETED = "deleted/";
+
+/** Of deleted keys that are remembered. Ids are random, so that forgetting the oldest gives none of them away. */
+const MAX_DELETED = 20_000;
+
+/** The ids of deleted keys: turns that plugins begin for them are refused, rather than run without limits. */
+export class Tombstones {
+  /** The oldest first. */
+  readonly #ids = new Set<string>();
+
+  constructor(private readonly store: PluginStore) {}
+
+  async load(): Promise<void> {
+    const found: { readonly id: string; readonly at: string }[] = [];
+    let after: string | undefined;
+    do {
+      const page = await this.store.list(DELETED, after === undefined ? {} : { after });
+      for (const { key, value } of page.entries)
+        found.push({ id: key.slice(DELETED.length), at: String(value) });
+      after = page.next;
+    } while (after !== undefined);
+    found.sort((one, other) => (one.at < other.at ? -1 : 1));
+    for (const { id } of found) this.#ids.add(id);
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  /** Removes a key from the store and remembers that there was one. `version` is that of its entry. */
+  async bury(id: string, version: number): Promise<void> {
+    const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids;
+    const changes: StoreChange[] = [
+      { key: KEY + id, delete: true, expected: version },
+      { key: LAST_USE + id, delete: true },
+      { key: DELETED + id, value: new Date().toISOString() },
+      ...(oldest === undefined ? [] : [{ key: DELETED + oldest, delete: true } as const]),
+    ];
+    const result = await this.store.write(changes);
+    if (!result.ok) throw new Error(`the entry of the key ${id} was changed by something else`);
+    if (oldest !== undefined) this.#ids.delete(oldest);
+    this.#ids.add(id);
+  }
+}
