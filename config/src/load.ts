@@ -5,6 +5,7 @@ import { type Arguments, flagNames, parseArguments } from "./command-line.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, readConfigFile } from "./file.js";
 import { helpText, versionText } from "./help.js";
+import { checkConfigFolders, credentialsIn } from "./key-environment.js";
 import {
   type ApiKey,
   checkKeyLimits,
@@ -105,6 +106,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd, tree }: 
   checkProxies(config.trusted_proxies, `${file?.shown}: trusted_proxies`);
   const { keyLimits = {} } = fileLayer;
   checkKeyLimits(keyLimits, keys, `${file?.shown}: keys`);
+  checkConfigFolders(keyLimits, `${file?.shown}: keys`);
   return {
     force: commandLine.force,
     file: file?.path,
@@ -114,7 +116,7 @@ function loadSettings({ commandLine, settings }: Arguments, { env, cwd, tree }: 
     keyLimits,
     generated: given === undefined,
     ...choosePlugins(plugins, commandLine),
-    ...listSecrets(env, used, layers, keys),
+    ...listSecrets(env, used, layers, keys, keyLimits),
   };
 }
 
@@ -197,10 +199,13 @@ function listSecrets(
   used: readonly UsedVariable[],
   layers: readonly Layer[],
   keys: readonly ApiKey[],
+  limits: KeyLimits,
 ) {
   const hidden = used.filter(({ secret }) => secret);
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
-  const values = [...everyKey, ...hidden.map(({ value }) => value)].filter((value) => value !== "");
+  const values = [...everyKey, ...hidden.map(({ value }) => value), ...credentialsIn(limits)].filter(
+    (value) => value !== "",
+  );
   const names = ["WRAPPER_KEYS", ...hidden.map(({ name }) => name), ...variablesWith(everyKey, env)];
   return { secretEnv: [...new Set(names)], secrets: [...new Set(values)] };
 }

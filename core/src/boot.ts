@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ConfigError, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
+import { ConfigError, KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
   type Approvals,
   Kernel,
@@ -52,6 +52,8 @@ export interface RunningGateway {
   readonly kernel: Kernel;
   readonly control: Control;
   readonly approvals: Approvals;
+  /** Resolves, once the CLI has said how it is logged in, to what the operator has to do; undefined if it is. */
+  readonly loginWarning: Promise<string | undefined>;
   /** Drains and ends everything; a second call cuts the grace short. Never rejects. */
   close(): Promise<void>;
 }
@@ -121,12 +123,15 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());
+  // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
+  const environment = rememberedEnvironment({ ...env }, secrets);
+  const keyEnvironments = new KeyEnvironments(loaded);
+  const environmentOf = (keyId?: string) => keyEnvironments.of(environment(), keyId);
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
     await writeMissingLines({ ledger, audit, log });
-    const written = (session: string, since: Date, before: SessionTotals | undefined) =>
-      source.writtenSince?.(session, childEnvironment(env, secrets), since, before) ??
-      Promise.resolve(undefined);
+    const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
+      source.writtenSince?.(session, environmentOf(keyId), since, before) ?? Promise.resolve(undefined);
     await loseBackground({ ledger, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
@@ -138,12 +143,10 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("plugins", () => kernel.close());
   const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
-  // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
-  const environment = rememberedEnvironment({ ...env }, secrets);
-  const spawn = (workdir: string) => ({
+  const spawn = (workdir: string, keyId?: string) => ({
     command: claude.path,
     args: [],
-    env: environment(),
+    env: environmentOf(keyId),
     cwd: workdir,
     options: {},
   });
@@ -203,6 +206,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const address = await times.step("port", () => gateway.listen());
   await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
+  const loginWarning = gateway.login.warning();
   for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
@@ -214,7 +218,16 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   // A plugin without a plan for the base folder may have one for each turn.
   const planned = await kernel.hooks.spawn.promise(plan, undefined).catch(() => plan);
   const shown = kernel.approving === "now" ? ASKING : approvalModeOf(planned);
-  return { address, claude, approvalMode: shown, kernel, control, approvals: approvalService, close };
+  return {
+    address,
+    claude,
+    approvalMode: shown,
+    kernel,
+    control,
+    approvals: approvalService,
+    loginWarning,
+    close,
+  };
 }
 
 /** Runs the checks that open and create nothing. Rejects with the first problem, usually a ConfigError. */

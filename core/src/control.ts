@@ -64,12 +64,12 @@ export class Control implements GatewayControl {
 
   async enable(source: PluginSource, sections = this.#sections()): Promise<void> {
     await this.parts.kernel.enable({ plugins: [source], sections });
-    await this.parts.engine.retire();
+    await this.#pluginsChanged();
   }
 
   async disable(name: string): Promise<void> {
     await this.parts.kernel.disable(name);
-    await this.parts.engine.retire();
+    await this.#pluginsChanged();
   }
 
   async reload(): Promise<ReloadReport> {
@@ -82,8 +82,14 @@ export class Control implements GatewayControl {
     const { failed, ...report } = await this.parts.kernel.change(this.parts.selection(loaded));
     this.#loaded = loaded;
     this.#warnOfRestart(loaded);
-    await this.parts.engine.retire();
+    await this.#pluginsChanged();
     return { ...report, failed: failed.map(({ message }) => message) };
+  }
+
+  /** Processes and the login that was found are those of the earlier spawn plan. */
+  async #pluginsChanged(): Promise<void> {
+    this.parts.gateway.login.forget();
+    await this.parts.engine.retire();
   }
 
   #warnOfRestart(loaded: LoadedConfig): void {

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, rmdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { ConfigError, type LoadedConfig } from "@claudeway/config";
+import { ConfigError, configFoldersOfKeys, type LoadedConfig } from "@claudeway/config";
 import type { WorkdirOptions } from "@claudeway/workdirs";
 import { claudeFolder } from "./child-environment.js";
 import { makeFolder } from "./make-folder.js";
@@ -35,7 +35,7 @@ export function foldersOf({ config, origins }: LoadedConfig): NamedFolder[] {
 
 /** The folders that no workdir may touch, and the base folder that workdirs are in. */
 export function workdirLimits(
-  { config, file }: LoadedConfig,
+  { config, file, keyLimits }: LoadedConfig,
   env: NodeJS.ProcessEnv,
 ): Pick<WorkdirOptions, "base" | "guarded" | "configFile"> {
   const { data_dir, log_dir, workdir: base } = config;
@@ -43,6 +43,10 @@ export function workdirLimits(
     { name: "the gateway's data folder", path: data_dir },
     { name: "the gateway's log folder", path: log_dir },
     { name: "Claude's configuration folder", path: resolve(claudeFolder(env)) },
+    ...configFoldersOfKeys(keyLimits).map(({ path }) => ({
+      name: "the configuration folder of a key",
+      path,
+    })),
     // It exposes environments of processes, and links to their directories and to the root.
     { name: "the process table", path: "/proc" },
   ];

@@ -51,6 +51,7 @@ import { TurnStarter } from "./http/start-turn.js";
 import { TaskSockets } from "./http/websocket.js";
 import { KeyLimitTable } from "./key-limits.js";
 import { LedgerWatch } from "./ledger-watch.js";
+import { LoginWatch } from "./login-watch.js";
 import { ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
@@ -69,7 +70,7 @@ export interface GatewayOptions {
   readonly version: string;
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** The spawn plan that the `spawn` hook starts from. */
-  readonly spawn: (workdir: string) => SpawnPlan;
+  readonly spawn: (workdir: string, keyId?: string) => SpawnPlan;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
@@ -111,6 +112,8 @@ export class Gateway {
   readonly tasks: Tasks;
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
+  /** Whether the CLI is logged in. */
+  readonly login: LoginWatch;
   readonly #guesses = new GuessThrottle();
   readonly #authentication: Authentication;
   readonly #addresses: ClientAddresses;
@@ -144,10 +147,14 @@ export class Gateway {
       sessions: ledger.sessions,
       resolve: (request) => kernel.hooks.workdir.promise(request),
     });
-    this.models = new ModelCatalogue(async () => {
-      const spawn = options.spawn(await this.#workdirs.baseFolder());
-      return engine.models(await kernel.hooks.spawn.promise(spawn, undefined));
-    }, log);
+    const idleSpawn = async () =>
+      kernel.hooks.spawn.promise(options.spawn(await this.#workdirs.baseFolder()), undefined);
+    this.models = new ModelCatalogue(async () => engine.models(await idleSpawn()), log);
+    this.login = new LoginWatch({
+      ask: async () => (kernel.needsLogin ? engine.login(await idleSpawn()) : "not needed"),
+      closing: this.#shutdown.signal,
+      log,
+    });
     const order = new SessionOrder(config.engine.max_queued);
     this.#ledgerWatch = new LedgerWatch(ledger, log);
     this.#queue = new TurnQueue({
@@ -174,6 +181,7 @@ export class Gateway {
       workdirs: this.#workdirs,
       trustedWorkdirs: config.engine.trusted_workdirs,
       checkLedger: () => this.#ledgerWatch.check(),
+      login: this.login,
       closing: this.#shutdown.signal,
       log,
     });
@@ -204,7 +212,7 @@ export class Gateway {
     this.history = new SessionHistory({
       engine,
       ledger,
-      spawn: (workdir) => kernel.hooks.spawn.promise(options.spawn(workdir), undefined),
+      spawn: (workdir, keyId) => kernel.hooks.spawn.promise(options.spawn(workdir, keyId), undefined),
     });
     this.sessions = new Sessions({
       history: this.history,
@@ -288,6 +296,7 @@ export class Gateway {
       version: this.options.version,
       ledger,
       checkLedger: () => this.#ledgerWatch.check(),
+      checkLogin: () => this.login.check(),
       draining: () => this.#closing !== undefined,
       log,
     });

@@ -11,6 +11,7 @@ export { selectionOf } from "./control.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";
 export { openLog } from "./log.js";
+export { NOT_LOGGED_IN } from "./login-watch.js";
 export { makeFolder } from "./make-folder.js";
 export { KnownSecrets } from "./secrets.js";
 export { NO_USAGE } from "./turns/usage.js";

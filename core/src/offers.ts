@@ -6,6 +6,7 @@ import {
   type Approvals,
   type Capabilities,
   fieldsOf,
+  isContent,
   openPluginStore,
   openQuota,
   type PluginServices,
@@ -13,7 +14,14 @@ import {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
+import {
+  type BudgetWarning,
+  type Caller,
+  GatewayError,
+  type HistoryMessage,
+  type Ledger,
+} from "@claudeway/ports";
+import type { ContentBlock } from "@claudeway/schemas";
 import { checkedAs } from "./http/body.js";
 import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
@@ -98,10 +106,16 @@ function approvalsOf(approvalService: Approvals): Approvals {
 
 function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
   return {
-    startSession: (keyId, { model = "sonnet", systemPrompt, workdir, options, hidden } = {}) => {
-      const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options ?? {}) };
-      return sessions.start(asCaller(keyId), checkedAs("session-start-request", given(body)), hidden);
+    startSession: async (keyId, request = {}) => {
+      const { model = "sonnet", systemPrompt, workdir, options = {}, hidden, history = [] } = request;
+      history.forEach(checkMessage);
+      const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options) };
+      const checked = checkedAs("session-start-request", given(body));
+      return sessions.start(asCaller(keyId), checked, { hidden, history });
     },
+    forkSession: async (keyId, sessionId, { at, hidden } = {}) =>
+      (await sessions.fork(asCaller(keyId), sessionId, { ...(at !== undefined && { at }) }, hidden))
+        .session_id,
     prompt: async (keyId, sessionId, request) => {
       const { withdrawPending, restartConversation, timeoutSecs = DEFAULT_TIMEOUT_SECS } = request;
       const body = {
@@ -158,6 +172,19 @@ function bodyOf(request: PluginTaskRequest): object {
   };
 }
 
+/** Throws BAD_REQUEST unless it is a message that a conversation can begin with. */
+function checkMessage({ role, content }: HistoryMessage, index: number): void {
+  const blocks: readonly ContentBlock[] = typeof content === "string" ? [] : content;
+  const isRead = content !== "" && (typeof content === "string" || isContent(content));
+  const isOf = role === "user" || (role === "assistant" && blocks.every(({ type }) => type === "text"));
+  if (isRead && isOf && blocks.every((block) => block.type === "text" || block.source.type !== "file"))
+    return;
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `history[${index}] must be a user's text or blocks without files, or the assistant's text`,
+  );
+}
+
 /** Copies the set fields only: JSON Schema has no undefined, and validation fills in defaults. */
 function given(fields: object): object {
   return structuredClone(
@@ -171,6 +198,11 @@ function handleOf(turn: Turn): TurnHandle {
     sessionId: turn.info.sessionId,
     read: ({ mode, after = 0 }) => turn.stream.read({ mode, after, heartbeatMs: HEARTBEAT_MS }),
     answer: turn.ended.then(({ outcome }) => outcome.response),
+    result: async () => {
+      const { outcome, error } = await turn.ended;
+      if (error !== undefined) throw error;
+      return outcome.response;
+    },
     interrupt: () => turn.stop("interrupted"),
   };
 }

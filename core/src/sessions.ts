@@ -7,10 +7,12 @@ import {
   type Engine,
   GatewayError,
   type GrantedCall,
+  type HistoryMessage,
   type Ledger,
   type NewSession,
   type PageQuery,
   type SessionRecord,
+  type SessionTotals,
   type TurnPlan,
 } from "@claudeway/ports";
 import type {
@@ -41,6 +43,14 @@ export interface SessionListQuery extends PageQuery {
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
+/** How a session begins, beside what its request says. */
+export interface SessionBeginning {
+  /** Lists leave the session out. */
+  readonly hidden?: boolean | undefined;
+  /** What was said before. */
+  readonly history?: readonly HistoryMessage[] | undefined;
+}
+
 export interface SessionParts {
   readonly engine: Engine;
   readonly kernel: Kernel;
@@ -56,6 +66,8 @@ export interface SessionParts {
   readonly options: OptionReader;
 }
 
+/** Of a session whose conversation is there before its first turn. */
+const RECORDED: SessionTotals = { answered: true, bases: [{}] };
 /** The timeout of a turn if the request body cannot set one, in seconds. */
 const APPROVED_TURN_TIMEOUT_SECS = 600;
 
@@ -69,8 +81,11 @@ export class Sessions {
 
   constructor(private readonly parts: SessionParts) {}
 
-  /** @param hidden lists leave the session out */
-  async start(caller: Caller, request: SessionStartRequest, hidden = false): Promise<SessionRecord> {
+  async start(
+    caller: Caller,
+    request: SessionStartRequest,
+    { hidden = false, history = [] }: SessionBeginning = {},
+  ): Promise<SessionRecord> {
     this.parts.turns.checkLedger();
     const id = randomUUID();
     const options = await this.parts.options.read(request, caller.keyId);
@@ -86,10 +101,21 @@ export class Sessions {
       workdir: workdir.path,
       ownsWorkdir: workdir.made,
       createdAt: new Date().toISOString(),
+      ...(history.length > 0 && { cliTotals: RECORDED }),
     });
+    if (history.length > 0) await this.#writeHistory(session, history);
     await this.parts.ledger.sessions.create(session);
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
+  }
+
+  async #writeHistory(session: SessionRecord, history: readonly HistoryMessage[]): Promise<void> {
+    try {
+      await this.parts.history.begin(session, history);
+    } catch (error) {
+      if (session.ownsWorkdir) await this.parts.workdirs.remove(session.id, session.workdir);
+      throw error;
+    }
   }
 
   /** Changes what holds for the session's further turns, and its title. */
@@ -127,10 +153,10 @@ export class Sessions {
   }
 
   /** Begins a session with what was said in another one of the caller. */
-  async fork(caller: Caller, id: string, { at }: SessionForkRequest): Promise<SessionForked> {
+  async fork(caller: Caller, id: string, { at }: SessionForkRequest, hidden = false): Promise<SessionForked> {
     const session = await this.owned(caller, id);
     await this.#admitWorkdir(session);
-    const forked = await this.parts.forks.fork(session, at);
+    const forked = await this.parts.forks.fork(session, at, hidden);
     this.parts.kernel.notify("sessionStart", infoOf(await this.owned(caller, forked.session_id)));
     return forked;
   }
@@ -322,7 +348,7 @@ export function viewOf(session: SessionRecord): Session {
 /** A session that has had no turn. */
 function unused(session: NewSession): SessionRecord {
   const totals = { tokens: NO_USAGE.tokens, costUsd: 0, estimated: 0, unpriced: 0 };
-  return { ...session, lastUsed: session.createdAt, taskCount: 0, totals, cliTotals: undefined };
+  return { cliTotals: undefined, ...session, lastUsed: session.createdAt, taskCount: 0, totals };
 }
 
 function infoOf({ id, keyId, model, workdir }: SessionRecord): SessionInfo {

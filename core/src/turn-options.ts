@@ -68,7 +68,8 @@ function wideningFields(options: TurnOptions): WideningField[] {
   const present: Readonly<Record<WideningField, boolean>> = {
     mcp_servers: options.mcpServers !== undefined || agentServers,
     agents: options.agents !== undefined,
-    tools: options.tools !== undefined,
+    // No tools at all can only narrow.
+    tools: options.tools !== undefined && options.tools.length > 0,
     allowed_tools: options.allowedTools !== undefined,
     additional_dirs: options.additionalDirs !== undefined,
   };

@@ -47,6 +47,7 @@ describe("loadConfig", () => {
           max_wait_secs: 0,
           max_limit_waits_per_key: 100,
           spares: 1,
+          config_dirs: "shared",
           trusted_workdirs: [],
           max_memory_mb: 1024,
           grace_secs: 30,

@@ -51,6 +51,7 @@ describe("the history of a session", () => {
       outline: async () => recorded,
       prompts: async () => new Map(),
       fork: async () => "missing" as const,
+      create: async () => "created" as const,
       discard: async () => undefined,
     };
     return new SessionHistory({ engine: { conversations }, ledger, spawn: async () => SPAWN });

@@ -83,6 +83,7 @@ describe("limits of a plugin's key", () => {
       'tools must be allowed for the key: key guest: allow must contain "tools"',
     ]);
     expect(await task({ workdir: here })).to.deep.equal([200, null]);
+    expect(await task({ tools: [] }), "no tools at all").to.deep.equal([200, null]);
     limits = { allow: ["tools"], workdirs: [join(gateway.dir, "there")] };
     expect(await task({ tools: ["Read"] })).to.deep.equal([200, null]);
     const [status, error] = await task({ workdir: here });

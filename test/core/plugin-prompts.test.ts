@@ -1,4 +1,4 @@
-import { definePlugin, type TurnInfo, type TurnPlan, type TurnRunner } from "@claudeway/core";
+import { definePlugin, Refusal, type TurnInfo, type TurnPlan, type TurnRunner } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { rejection } from "../kernel/kit.js";
@@ -19,6 +19,7 @@ describe("prompts of plugins", () => {
         turns = kernel.turns;
         kernel.hooks.beforeExecute.tap("see", (plan, turn) => {
           seen.push({ plan, turn });
+          if (plan.prompt === "refuse me") throw new Refusal(402, "no money left");
           if (plan.prompt !== "redact me") return undefined;
           return { ...plan, prompt: "redacted", options: { ...plan.options, effort: "low" } };
         });
@@ -103,6 +104,14 @@ describe("prompts of plugins", () => {
       content: [IMAGE, { type: "text", text: "redacted" }],
       options: { effort: "low" },
     });
+  });
+
+  it("reject like a request where that gets an error", async () => {
+    const handle = await turns.task("user", { prompt: "refuse me" });
+    expect(await rejection(handle.result())).to.include({ status: 402, message: "no money left" });
+    expect(await handle.answer).to.include({ success: false, code: "PAYMENT_REQUIRED" });
+    const other = await turns.task("user", { prompt: "hi" });
+    expect(await other.result()).to.equal(await other.answer);
   });
 
   it("can be in a session that no list shows", async () => {

@@ -62,7 +62,7 @@ const SEND = 'send "Authorization: Bearer <secret>"';
 const NEW_TASK = `known fields: ${namesOf("task-request")}`;
 const NEW_TURN = `known fields: ${namesOf("session-turn-request")}`;
 const NEW_SESSION = `known fields: ${namesOf("session-start-request")}`;
-const PROMPT = "a non-empty string or a list of content blocks";
+const PROMPT = "a string that is not blank or a list of content blocks";
 const MODEL = "the name or alias of a model, such as sonnet";
 const SECS = "a number greater than 0 and at most 86400";
 const IDS = "a list of at least one tool_use_id of a denied call, without duplicates";
@@ -120,6 +120,7 @@ const FIELDS: readonly BadInput[] = [
   ...["POST /task", "POST /task/stream", "POST /session/{session}", "POST /session/{session}/stream"].flatMap(
     (request) => [
       bad(request, 400, `prompt must be ${PROMPT}, got ""`, { body: { prompt: "" } }),
+      bad(request, 400, `prompt must be ${PROMPT}, got " \\n"`, { body: { prompt: " \n" } }),
       bad(request, 400, `prompt must be ${PROMPT}, got 5`, { body: { prompt: 5 } }),
       bad(request, 400, 'verbatim must be true or false, got "yes"', { body: { ...HI, verbatim: "yes" } }),
       bad(request, 400, `timeout_secs must be ${SECS}, got 0`, { body: { ...HI, timeout_secs: 0 } }),

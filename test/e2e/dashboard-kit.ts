@@ -14,13 +14,13 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "costs", "plugins"] as const;
 
 /** A gateway with the dashboard, a plugin that asks about tool calls, a third-party plugin, and past turns. */
-export async function startFilled(shape: Shape): Promise<TestGateway> {
+export async function startFilled(shape: Shape, liveWaitSecs = 600): Promise<TestGateway> {
   const options = {
     args: ["--enable-plugin", "dashboard,./plugins/asks,./plugins/hello"],
     env: { IS_SANDBOX: "1" },
     config: [
       "[plugins.asks]",
-      "live_wait_secs = 600",
+      `live_wait_secs = ${liveWaitSecs}`,
       "max_hold_secs = 600",
       'allow = "^(Read|Agent|Task)"',
       "[plugins.hello]",

@@ -212,7 +212,7 @@ describe("the dashboard in a browser", function () {
     expect((await answer).body).to.include({ success: true });
     expect(readFileSync(file, "utf8")).to.equal(after);
     expect(await textOf(page.locator("tbody tr").first())).to.match(
-      /allowed admin by admin, from 127\.0\.0\.1 bob/,
+      /^Edit .*retry\.ts allowed admin from 127\.0\.0\.1 bob/,
     );
   });
 

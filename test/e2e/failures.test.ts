@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { NOT_LOGGED_IN } from "#core/login-watch.js";
 import { findClaude } from "#engine-claude/executable.js";
 import type { TurnResponse } from "#schemas/index.js";
 import { readEvents } from "#testing/event-parser.js";
@@ -126,9 +127,21 @@ describe("turns that fail", () => {
 });
 
 describe("a CLI that can't work", () => {
-  it("no login: 200 with the CLI's message, in JSON and in a stream", async () => {
-    const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined } });
+  it("no login: a warning at the start, 503 of /ready, 200 with the CLI's message in JSON and in a stream", async () => {
+    const gateway = await TestGateway.start({ env: { ANTHROPIC_API_KEY: undefined }, config: NO_SPARES });
+    const ready = () => gateway.request("/ready", { key: null });
     try {
+      expect((await gateway.request("/health", { key: null })).status).to.equal(200);
+      const unready = await ready();
+      expect(unready.status).to.equal(503);
+      expect(unready.headers.get("retry-after")).to.equal("30");
+      expect(unready.body).to.deep.equal({
+        error: NOT_LOGGED_IN,
+        code: "UNAVAILABLE",
+        reason: "not_logged_in",
+      });
+      expect(gateway.stdout).to.include(`\n  Warning: ${NOT_LOGGED_IN}\n`);
+      expect(gateway.stderr).to.include(`"level":"warn"`).and.to.include(NOT_LOGGED_IN);
       const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
       expect(status).to.equal(200);
       const told = {
@@ -141,6 +154,20 @@ describe("a CLI that can't work", () => {
       const events = await gateway.events("/task/stream", { body: { prompt: "Hi" } });
       expect(JSON.parse(events.at(-1)?.data ?? "{}")).to.include(told);
       expect(gateway.model.requests()).to.deep.equal([]);
+      expect((await ready()).status).to.equal(503);
+      for (const [enabled, status] of [
+        [true, 200],
+        [false, 503],
+      ]) {
+        gateway.reload(`${NO_SPARES}[plugins.demo]\nenabled = ${enabled}\n`);
+        await eventually(`demo: ${enabled}`, async () => (await ready()).status === status);
+      }
+      // A login that comes while the gateway runs.
+      const settings = { apiKeyHelper: "echo scripted" };
+      writeFileSync(join(gateway.dir, "claude", "settings.json"), JSON.stringify(settings));
+      expect((await gateway.request("/task", { body: { prompt: "Hi" } })).body).to.include({ success: true });
+      expect((await ready()).body).to.deep.equal({ status: "ready" });
+      expect(gateway.stderr).to.include('"claude is logged in"');
     } finally {
       await gateway.dispose();
     }

@@ -105,11 +105,16 @@ describe("the setup", () => {
   });
 
   it("reports a failed test, and lets the user leave the plugin disabled", async () => {
+    const gone = await SlackServer.start();
+    const url = gone.url(SECRET_PATH);
+    await gone.close();
     const one = start("init");
     await choose(one, "slack");
     await one.shows("webhook_url (optional)");
-    await one.type("http://127.0.0.1:9/services/T/B/x", KEY.enter);
-    await one.shows("unreachable");
+    await one.type("http://foo", KEY.enter);
+    await one.shows("webhook_url must be the URL of an incoming webhook");
+    await one.type("\x15", url, KEY.enter);
+    await one.shows(`${url.slice("http://".length).replace(/[^/]+$/, "***")}: unreachable (ECONNREFUSED)`);
     await one.shows("What do you want to do?");
     await one.type(KEY.down, KEY.down, KEY.enter);
     await one.shows("Create an API key");

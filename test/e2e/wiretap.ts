@@ -1,4 +1,4 @@
-import { createServer, request as forward } from "node:http";
+import { createServer, request as forward, type IncomingHttpHeaders } from "node:http";
 import { pipeline } from "node:stream";
 import { listeningPort } from "./address.js";
 
@@ -7,11 +7,14 @@ export interface Wiretap {
   readonly url: string;
   /** The bodies of the requests, oldest first. */
   readonly bodies: readonly string[];
+  /** Their headers. */
+  readonly headers: readonly IncomingHttpHeaders[];
   close(): void;
 }
 
 export async function startWiretap(target: string): Promise<Wiretap> {
   const bodies: string[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   const server = createServer((request, response) => {
     const onward = forward(
       target + request.url,
@@ -28,6 +31,7 @@ export async function startWiretap(target: string): Promise<Wiretap> {
     });
     request.on("end", () => {
       bodies.push(body);
+      headers.push(request.headers);
       onward.end(body);
     });
   });
@@ -36,6 +40,7 @@ export async function startWiretap(target: string): Promise<Wiretap> {
   return {
     url,
     bodies,
+    headers,
     close() {
       server.close();
       server.closeAllConnections();

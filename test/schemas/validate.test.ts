@@ -23,7 +23,11 @@ function namesOf(name: SchemaName): string {
 }
 
 const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
-  ["task-request", {}, "prompt is missing; it must be a non-empty string or a list of content blocks"],
+  [
+    "task-request",
+    {},
+    "prompt is missing; it must be a string that is not blank or a list of content blocks",
+  ],
   ["task-request", { promt: "hi" }, 'unknown field "promt"; did you mean prompt?'],
   ["task-request", { prompt: "hi", timeout: 5 }, 'unknown field "timeout"; did you mean timeout_secs?'],
   [
@@ -37,11 +41,15 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   ["task-request", [], "body must be an object, got an empty array"],
   ["task-request", null, "body must be an object, got null"],
   ["task-request", "hi", 'body must be an object, got "hi"'],
-  ["task-request", { prompt: "" }, 'prompt must be a non-empty string or a list of content blocks, got ""'],
+  [
+    "task-request",
+    { prompt: "" },
+    'prompt must be a string that is not blank or a list of content blocks, got ""',
+  ],
   [
     "task-request",
     { prompt: null },
-    "prompt must be a non-empty string or a list of content blocks, got null",
+    "prompt must be a string that is not blank or a list of content blocks, got null",
   ],
   ["task-request", { prompt: ["hi"] }, 'prompt[0] must be a text, image or document block, got "hi"'],
   [
@@ -178,7 +186,7 @@ describe("validate", () => {
     const body = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`field_${index}`, 1]));
     const before = performance.now();
     expect(messageOf("task-request", body)).to.equal(
-      "prompt is missing; it must be a non-empty string or a list of content blocks",
+      "prompt is missing; it must be a string that is not blank or a list of content blocks",
     );
     expect(performance.now() - before).to.be.lessThan(2000);
   });

@@ -7,6 +7,7 @@ import {
   foldersOf,
   KnownSecrets,
   type NamedFolder,
+  NOT_LOGGED_IN,
   openLog,
   selectionOf,
   tryAddress,
@@ -112,7 +113,7 @@ async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Pr
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
   const login = await askLogin(path, env);
   if (login !== undefined) return login;
-  throw new Error("claude is not logged in: run `claudeway login`, or set ANTHROPIC_API_KEY");
+  throw new Error(NOT_LOGGED_IN);
 }
 
 function describeFolder(folder: NamedFolder): string {

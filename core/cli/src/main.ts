@@ -126,6 +126,9 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
     tellGeneratedKey(admin, { url: gateway.address.url, dataDir: config.data_dir, log });
   }
   process.stdout.write(banner(VERSION, gateway, keys));
+  // The CLI needs a moment to say it, for which nothing else waits.
+  const warning = await gateway.loginWarning;
+  if (warning !== undefined) process.stdout.write(`  Warning: ${warning}\n`);
 }
 
 async function listen(

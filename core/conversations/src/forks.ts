@@ -36,8 +36,8 @@ export class SessionForks {
 
   constructor(private readonly parts: ForkParts) {}
 
-  /** Forks a session at the end of its turn `at`, or where it is now. */
-  async fork(session: SessionRecord, at: string | undefined): Promise<SessionForked> {
+  /** Forks a session at the end of its turn `at`, or where it is now. `hidden`: lists leave the fork out. */
+  async fork(session: SessionRecord, at: string | undefined, hidden = false): Promise<SessionForked> {
     this.parts.checkLedger();
     if (this.#running >= MAX_FORKS) {
       throw new GatewayError("UNAVAILABLE", "too many sessions are being forked at once; try again", {
@@ -46,13 +46,13 @@ export class SessionForks {
     }
     this.#running++;
     try {
-      return await this.#fork(session, at);
+      return await this.#fork(session, at, hidden);
     } finally {
       this.#running--;
     }
   }
 
-  async #fork(session: SessionRecord, at: string | undefined): Promise<SessionForked> {
+  async #fork(session: SessionRecord, at: string | undefined, hidden: boolean): Promise<SessionForked> {
     const { history, workdirs } = this.parts;
     if (at === undefined) await this.#refuseBusy(session.id);
     else await this.#refuseOpen(at);
@@ -61,7 +61,7 @@ export class SessionForks {
     if (at === undefined) await this.#refuseBusy(session.id, conversation);
     try {
       const workdir = session.ownsWorkdir ? await this.#copyWorkdir(session, id) : session.workdir;
-      return await this.#record(session, at, id, workdir, conversation);
+      return await this.#record({ session, at, hidden }, id, workdir, conversation);
     } catch (error) {
       if (session.ownsWorkdir) await workdirs.remove(id, workdirs.pathOf(id));
       if (conversation !== undefined) await this.parts.engine.conversations?.discard(conversation);
@@ -112,8 +112,7 @@ export class SessionForks {
   }
 
   async #record(
-    session: SessionRecord,
-    at: string | undefined,
+    { session, at, hidden }: { session: SessionRecord; at: string | undefined; hidden: boolean },
     id: string,
     workdir: string,
     conversation: ConversationRef | undefined,
@@ -130,6 +129,7 @@ export class SessionForks {
       workdir,
       ownsWorkdir,
       createdAt,
+      ...(hidden && { hidden }),
       // The copy has no totals: its CLI begins at nothing.
       ...(conversation !== undefined && {
         cliTotals: {

@@ -4,6 +4,7 @@ import {
   type ConversationTurn,
   type Engine,
   GatewayError,
+  type HistoryMessage,
   type Ledger,
   type PageQuery,
   type PromptText,
@@ -17,7 +18,7 @@ export interface HistoryParts {
   readonly engine: Pick<Engine, "conversations">;
   readonly ledger: Pick<Ledger, "turns">;
   /** The launch spec of the CLI in a folder, which determines where its transcripts are. */
-  readonly spawn: (workdir: string) => Promise<SpawnPlan>;
+  readonly spawn: (workdir: string, keyId: string) => Promise<SpawnPlan>;
 }
 
 /** The number of transcripts that may be read at once: each is read from its beginning. */
@@ -71,9 +72,19 @@ export class SessionHistory {
       ?.promptId;
   }
 
+  /** Writes the conversation that a new session begins with. */
+  async begin(
+    { id, workdir, keyId }: Pick<SessionRecord, "id" | "workdir" | "keyId">,
+    messages: readonly HistoryMessage[],
+  ): Promise<void> {
+    const conversation = { session: id, spawn: await this.parts.spawn(workdir, keyId) };
+    if ((await this.parts.engine.conversations?.create(conversation, messages)) === "created") return;
+    throw new GatewayError("CONFLICT", "the gateway can't write a transcript for the CLI to resume");
+  }
+
   /** The CLI's own id of the session's conversation, and its location. */
-  async refOf({ id, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
-    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir) };
+  async refOf({ id, keyId, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
+    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir, keyId) };
   }
 
   /** Throws UNAVAILABLE while too many are being read. */

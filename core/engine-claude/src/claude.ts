@@ -20,6 +20,7 @@ import { TranscriptConversations } from "./conversations.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
 import { liveSettings } from "./live-settings.js";
+import { describeLogin, LOGIN_TIMEOUT_MS, loginIn, withoutProbes } from "./login.js";
 import { cliSessionOf, termsOf } from "./options.js";
 import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
@@ -98,13 +99,23 @@ export class ClaudeEngine implements Engine {
   }
 
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
+    const models = await this.#ask(spawn, (child) => child.models(MODELS_TIMEOUT_MS));
+    return models.map(({ value, displayName }) => ({ id: value, name: displayName }));
+  }
+
+  async login(spawn: SpawnPlan): Promise<string | undefined> {
+    const given = loginIn(spawn.env);
+    if (given !== undefined) return given;
+    const quiet = { ...spawn, env: withoutProbes(spawn.env) };
+    return describeLogin(await this.#ask(quiet, (child) => child.account(LOGIN_TIMEOUT_MS)));
+  }
+
+  /** Asks a process that is started for this question alone. */
+  async #ask<Answer>(spawn: SpawnPlan, question: (child: ClaudeProcess) => Promise<Answer>): Promise<Answer> {
     await loadSdk();
     const child = await this.#pool.start(() => this.#launcher.startIdle(spawn));
     try {
-      return (await child.models(MODELS_TIMEOUT_MS)).map(({ value, displayName }) => ({
-        id: value,
-        name: displayName,
-      }));
+      return await question(child);
     } finally {
       await child.end("now");
     }

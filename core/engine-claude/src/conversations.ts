@@ -8,11 +8,13 @@ import type {
   Conversations,
   ConversationTurn,
   ForkRequest,
+  HistoryMessage,
   PageQuery,
   PromptText,
 } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { forkTranscript } from "./fork-transcript.js";
+import { seedTranscript } from "./seed-transcript.js";
 import { Transcript } from "./transcript.js";
 import { entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
 import { linesBetween } from "./transcript-lines.js";
@@ -55,6 +57,19 @@ export class TranscriptConversations implements Conversations {
       return await forkTranscript(conversation, path, last, cwdOf);
     } catch (error) {
       this.log.warn({ err: error, session: conversation.session }, "a conversation could not be copied");
+      return "unreadable";
+    }
+  }
+
+  async create(
+    conversation: ConversationRef,
+    messages: readonly HistoryMessage[],
+  ): Promise<"created" | "unreadable"> {
+    try {
+      await seedTranscript(conversation, messages);
+      return "created";
+    } catch (error) {
+      this.log.warn({ err: error, session: conversation.session }, "a conversation could not be written");
       return "unreadable";
     }
   }

@@ -8,6 +8,7 @@ import type {
   Decider,
   Decision,
   Frame,
+  HistoryMessage,
   KeyTotals,
   ModelName,
   ModelTotalsRow,
@@ -73,6 +74,16 @@ export interface NewSessionRequest {
   readonly systemPrompt?: string;
   /** An existing folder; by default, the gateway creates one. */
   readonly workdir?: string;
+  /** What was said before: its first turn goes on from there, as if Claude had said it. */
+  readonly history?: readonly HistoryMessage[];
+}
+
+/** What is copied of a session. */
+export interface SessionForkOptions {
+  /** The id of the last turn to copy; by default, all are. It must have ended. */
+  readonly at?: string;
+  /** True: lists leave the copy out. */
+  readonly hidden?: boolean;
 }
 
 export interface PromptRequest {
@@ -102,13 +113,13 @@ export interface PromptRequest {
   readonly restartConversation?: boolean;
 }
 
-/** A turn that a plugin started. */
 /** A prompt without a session. */
 export interface PluginTaskRequest extends Omit<PromptRequest, "withdrawPending" | "restartConversation"> {
   /** An existing folder; by default, the base folder. */
   readonly workdir?: string;
 }
 
+/** A turn that a plugin started. */
 export interface TurnHandle {
   readonly id: string;
   readonly sessionId: string;
@@ -116,12 +127,24 @@ export interface TurnHandle {
   read(options: { readonly mode: TextMode; readonly after?: number }): AsyncIterable<Frame | null>;
   /** The whole response, also of a turn that failed, was refused or was interrupted. Never rejects. */
   readonly answer: Promise<TurnResponse>;
+  /**
+   * The same, but rejects where a client of the HTTP API gets an error instead: a plugin refused the turn, it ran past its
+   * time, the gateway is shutting down. A route can let the error through.
+   */
+  result(): Promise<TurnResponse>;
   interrupt(): void;
 }
 
 /** Sessions and prompts on behalf of a key, handled like requests. */
 export interface TurnRunner {
+  /** Rejects with CONFLICT if there is `history` that the gateway can't write for the CLI. */
   startSession(keyId: string, request?: NewSessionRequest): Promise<SessionRecord>;
+  /**
+   * A session that begins with what was said in another one, see `POST /session/:id/fork`. Resolves to its id. Rejects with
+   * NOT_FOUND if the session does not belong to this key, and with CONFLICT while its last turn runs, unless `at` names an
+   * earlier one.
+   */
+  forkSession(keyId: string, sessionId: string, options?: SessionForkOptions): Promise<string>;
   /**
    * Rejects with NOT_FOUND if the session does not belong to this key, and with CONFLICT while one of its calls is
    * pending.

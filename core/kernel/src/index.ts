@@ -21,11 +21,12 @@ export type {
   PluginTaskRequest,
   PromptRequest,
   ReloadReport,
+  SessionForkOptions,
   SessionsView,
   TurnHandle,
   TurnRunner,
 } from "./capabilities.js";
-export { toPrompt } from "./content.js";
+export { isContent, toPrompt } from "./content.js";
 export { describeFault, oneLine } from "./faults.js";
 export type {
   CompletedRequest,

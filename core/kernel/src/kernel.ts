@@ -108,6 +108,13 @@ export class Kernel {
     return this.#registry.hasApproved ? "before" : "never";
   }
 
+  /** False while a plugin is on that answers instead of Claude. */
+  get needsLogin(): boolean {
+    return !this.#registry.entries.some(
+      ({ state, checked }) => state === "on" && checked.plugin.needsLogin === false,
+    );
+  }
+
   /** Sets the services for plugins. Call it once, before any plugin is enabled. */
   offer(offers: PluginServices): void {
     this.#registry.offer(offers);

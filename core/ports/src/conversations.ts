@@ -1,4 +1,4 @@
-import type { ConversationMessage } from "@claudeway/schemas";
+import type { ContentBlock, ConversationMessage } from "@claudeway/schemas";
 import type { PageQuery } from "./page.js";
 import type { TurnOrigin } from "./turns.js";
 
@@ -42,6 +42,13 @@ export interface ForkRequest {
 /** The copy of a conversation, or why there is none. */
 export type ConversationFork = ConversationRef | "missing" | "unreadable" | "no such turn";
 
+/** A message that a session's conversation begins with, although this gateway did not run its turn. */
+export interface HistoryMessage {
+  readonly role: "user" | "assistant";
+  /** Of the assistant, only text blocks; no block may be a file. */
+  readonly content: string | readonly ContentBlock[];
+}
+
 /** A prompt, or its beginning. */
 export interface PromptText {
   readonly text: string;
@@ -57,6 +64,14 @@ export interface Conversations {
   outline(conversation: ConversationRef): Promise<readonly ConversationTurn[] | "missing" | "unreadable">;
   /** Copies a conversation, so that a session of its own goes on from there. Its CLI starts without any totals. */
   fork(conversation: ConversationRef, request: ForkRequest): Promise<ConversationFork>;
+  /**
+   * Records a new conversation that consists of these messages, so that its CLI resumes it. `unreadable`: the gateway may
+   * not write where the CLI reads.
+   */
+  create(
+    conversation: ConversationRef,
+    messages: readonly HistoryMessage[],
+  ): Promise<"created" | "unreadable">;
   /** Removes the record of a conversation. */
   discard(conversation: ConversationRef): Promise<void>;
   /** The prompts that were sent under these ids, as far as they are found. */

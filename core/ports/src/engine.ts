@@ -313,6 +313,11 @@ export interface Engine {
   background(sessionId: string): readonly BackgroundTask[];
   /** The models that the CLI offers. Rejects if the CLI does not answer. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
+  /**
+   * How the CLI is logged in, in a few words; undefined if it is not. Sends nothing to a model. Rejects if the CLI does
+   * not answer.
+   */
+  login(spawn: SpawnPlan): Promise<string | undefined>;
   /** What the CLI recorded of conversations; absent where that can't be read. */
   readonly conversations?: Conversations;
   /** How many CLI processes are alive. */

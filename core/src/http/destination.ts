@@ -21,9 +21,12 @@ const PROBE: Destination = { to: "probe", access: "none" };
 const LINK: Destination = { to: "link", access: "none" };
 const UPLOAD: Destination = { to: "upload", access: "key" };
 
+/** Browsers ask for the icon by themselves, without a key: that is not an attempt to log. It does not exist. */
+const KEYLESS: ReadonlySet<string> = new Set(["/health", "/ready", "/favicon.ico"]);
+
 /** Where a request goes at the moment: plugins come and go. */
 export function destinationOf(path: string, method: string, { routes }: Kernel): Destination {
-  if (path === "/health" || path === "/ready") return PROBE;
+  if (KEYLESS.has(path)) return PROBE;
   if (isLinkPath(path)) return LINK;
   const mount = routes.match(path);
   if (mount !== undefined) return { to: "plugin", access: mount.auth, mount };

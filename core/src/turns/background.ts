@@ -98,7 +98,7 @@ async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenS
   // A turn that is still open gets everything.
   if (session === undefined || last === undefined) return;
   const { cliTotals, keyId, kind, model } = session;
-  const written = await writtenSince(cliTotals?.session ?? id, new Date(last.at), cliTotals);
+  const written = await writtenSince(cliTotals?.session ?? id, keyId, new Date(last.at), cliTotals);
   if (written === undefined) return;
   await ledger.turns.begin({
     id: randomUUID(),

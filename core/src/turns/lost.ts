@@ -48,6 +48,7 @@ export async function writeMissingLines({ ledger, audit }: Records): Promise<voi
 /** See `EngineSource.writtenSince`. */
 export type WrittenSince = (
   session: string,
+  keyId: string,
   since: Date,
   before: SessionTotals | undefined,
 ) => Promise<WrittenUsage | undefined>;
@@ -63,10 +64,10 @@ export async function bookLostTurns(
 ): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];
   for (const open of await ledger.turns.running()) {
-    const { id, sessionId } = open;
+    const { id, keyId, sessionId } = open;
     const before = (await ledger.sessions.get(sessionId))?.cliTotals;
     const since = await beginOf(open, ledger);
-    const written = since && (await writtenSince(before?.session ?? sessionId, since, before));
+    const written = since && (await writtenSince(before?.session ?? sessionId, keyId, since, before));
     if (written !== undefined) await ledger.turns.recordUsage(id, engine.usageAfterLoss(open.usage, written));
     const totalsAfter = (delivered: TurnUsage) =>
       written?.totals ?? engine.totalsAfterLoss(before, delivered);
@@ -78,7 +79,7 @@ export async function bookLostTurns(
     const outcome = outcomeOf(turn, respond(turn));
     audit.turn(auditLine(turn, outcome, at));
     log.warn({ turn_id: id, key_id: turn.keyId }, "a turn was lost when the gateway ended");
-    const { kind, keyId, origin = "prompt", createdAt } = turn;
+    const { kind, origin = "prompt", createdAt } = turn;
     lost.push({ turn: { id, sessionId, kind, keyId, origin, createdAt }, outcome });
   }
   await audit.flush();

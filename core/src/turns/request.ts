@@ -18,6 +18,7 @@ import type {
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
+import type { LoginWatch } from "../login-watch.js";
 import type { LimitWaits } from "./limit-waits.js";
 import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
@@ -80,7 +81,7 @@ export interface TurnContext {
   /** Receives the events of all turns, for clients that follow a session. */
   readonly events: SessionEvents;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
-  readonly spawn: (workdir: string) => SpawnPlan;
+  readonly spawn: (workdir: string, keyId: string) => SpawnPlan;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;
@@ -93,6 +94,8 @@ export interface TurnContext {
   readonly trustedWorkdirs: readonly string[];
   /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
+  /** Learns from the ends of turns. */
+  readonly login: Pick<LoginWatch, "turnEnded">;
   /** Aborted when the gateway closes. */
   readonly closing: AbortSignal;
   readonly log: Logger;

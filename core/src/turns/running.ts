@@ -51,6 +51,7 @@ export class RunningTurns {
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(({ outcome }) => {
       this.#turns.delete(turn.info.id);
+      this.#context.login.turnEnded(outcome);
       if (outcome.end === "parked") this.#parked(turn.info.id);
       if (this.#turns.size === 0) this.#drained?.();
     });

@@ -250,7 +250,8 @@ export class Turn {
     const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
     const { kernel } = this.context;
-    const planned = await kernel.hooks.spawn.promise(this.context.spawn(plan.workdir), this.info);
+    const initial = this.context.spawn(plan.workdir, this.info.keyId);
+    const planned = await kernel.hooks.spawn.promise(initial, this.info);
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.

@@ -62,6 +62,10 @@ export class ScriptedEngine implements Engine {
     ];
   }
 
+  async login(): Promise<string> {
+    return "scripted";
+  }
+
   taskId(): string {
     return randomUUID();
   }

@@ -4,7 +4,7 @@ import { AdminSessions } from "./access/admin-sessions.js";
 import { loginAt, tokenIn } from "./access/guard.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
-import { ADMIN_PATHS } from "./openapi/paths.js";
+import { ADMIN_PATHS, PAGE_PATHS } from "./openapi/paths.js";
 import { builtPages } from "./pages/assets.js";
 
 /** The `[plugins.dashboard]` section, validated, with defaults. */
@@ -29,6 +29,6 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">(
       openapi: ADMIN_PATHS,
       isKnown: (headers) => logins.find(tokenIn({ cookie: String(headers["cookie"] ?? "") })) !== undefined,
     });
-    kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none" });
+    kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none", openapi: PAGE_PATHS });
   },
 });

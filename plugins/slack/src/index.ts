@@ -46,7 +46,10 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
     test: async (config, { signal }) => {
       for (const { webhook_url } of channelsOf(config)) {
         const text = "Claudeway is set up to post here.";
-        await new Webhook(webhook_url, config.timeout_secs * 1000).send({ text, blocks: [] }, signal);
+        const webhook = new Webhook(webhook_url, config.timeout_secs * 1000);
+        await webhook.send({ text, blocks: [] }, signal).catch((error: unknown) => {
+          throw new Error(`${webhook.name}: ${error instanceof Error ? error.message : "not delivered"}`);
+        });
       }
       return "posted a message to the channel";
     },

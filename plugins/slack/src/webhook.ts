@@ -74,13 +74,23 @@ export class Webhook {
     } catch (error) {
       if (error instanceof Undelivered) throw error;
       if (error instanceof IncomingWebhookHTTPError) throw ofStatus(error, retryAfter);
-      const reason = call.signal.aborted && !signal.aborted ? "no response in time" : "unreachable";
+      const isLate = call.signal.aborted && !signal.aborted;
+      const reason = isLate ? "no response in time" : `unreachable${codeOf(error)}`;
       throw new Undelivered("busy", reason);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
     }
   }
+}
+
+/** The system's code for a connection that failed, such as ` (ENOTFOUND)`. The messages could contain the secret URL. */
+function codeOf(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string" && /^[A-Z][A-Z0-9_]{2,40}$/.test(cause.code))
+      return ` (${cause.code})`;
+  }
+  return "";
 }
 
 function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: string | null): Undelivered {

@@ -496,6 +496,15 @@ export interface Config {
            * Items: A field of requests.
            */
           allow?: ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[];
+          /**
+           * Variables of the CLI for turns of this key, such as its account: `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`. A key with an account of its own does not get that of the gateway's environment.
+           */
+          env?: {
+            /**
+             * The value of a variable; with an empty one, the CLI does not have the variable.
+             */
+            [k: string]: string;
+          };
         };
       };
   /**
@@ -617,6 +626,10 @@ export interface Config {
      * How long running turns may go on at shutdown, in seconds, before they are interrupted.
      */
     grace_secs: number;
+    /**
+     * Whether the keys share the CLI's configuration folder, with its login, settings and transcripts, or each has one of its own: `claude/<key id>` in the data folder, unless `CLAUDE_CONFIG_DIR` is in the key's `env`.
+     */
+    config_dirs: "shared" | "per_key";
     /**
      * The working directories whose own settings load with the permissions bypass off too. Their hooks and MCP servers run programs without asking.
      *
@@ -839,7 +852,7 @@ export interface ErrorResponse {
   /**
    * With `GET /ready`: why the gateway is not ready.
    */
-  reason?: "draining" | "ledger_unavailable";
+  reason?: "draining" | "ledger_unavailable" | "not_logged_in";
   /**
    * The id of the entry in the gateway's log; set for internal errors.
    */

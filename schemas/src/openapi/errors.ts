@@ -17,7 +17,7 @@ const DOCUMENTED: Readonly<
 > = {
   BAD_REQUEST: {
     when: "The body is not JSON, or the body, a parameter or a header does not match this document. The message names the field and what it must be.",
-    example: "prompt is missing; it must be a non-empty string or a list of content blocks",
+    example: "prompt is missing; it must be a string that is not blank or a list of content blocks",
   },
   UNAUTHORIZED: {
     when: "The key is missing or unknown, or `Authorization` and `x-api-key` differ.",

@@ -36,13 +36,13 @@ const GATEWAY = {
   "/ready": {
     get: {
       operationId: "getReady",
-      summary: "Reports whether the gateway accepts turns",
+      summary: "Reports whether the gateway can run turns",
       description:
-        "For load balancers. While it drains, the gateway refuses new turns and answers all other requests; `reason` says why it is not ready.",
+        "For load balancers; `reason` says why the gateway is not ready. While it drains, it refuses new turns and answers all other requests. While the Claude CLI is not logged in, it accepts turns, which end with `AUTHENTICATION_FAILED`.",
       tags: ["gateway"],
       security: [],
       responses: {
-        "200": answer("The gateway accepts turns.", json("ready", { ready: EXAMPLES.ready })),
+        "200": answer("The gateway can run turns.", json("ready", { ready: EXAMPLES.ready })),
         ...errorsOf([...ANY, "UNAVAILABLE"]),
       },
     },

@@ -82,7 +82,7 @@ describe("bodies", () => {
       timeout_secs: 120,
       detach: false,
     });
-    const error = "prompt must be a non-empty string or a list of content blocks, got false";
+    const error = "prompt must be a string that is not blank or a list of content blocks, got false";
     expect(await send('{"prompt":false}', "/task")).to.equal(refusal(400, "BAD_REQUEST", error));
   });
 

@@ -20,6 +20,7 @@ describe("GET /ready", () => {
       version: "1.0.0",
       ledger,
       checkLedger: () => undefined,
+      checkLogin: async () => undefined,
       draining: () => false,
       log,
     });

@@ -155,7 +155,7 @@ describe("what a subagent had used when a gateway was killed between two turns",
       ["prompt", "failed"],
     ]);
     expect(turns[0]?.usage).to.deep.include({ costUsd: 0.5 });
-    expect(asked.map(([, since]) => since.toISOString())).to.deep.equal([ENDED_AT, ENDED_AT]);
+    expect(asked.map(([, , since]) => since.toISOString())).to.deep.equal([ENDED_AT, ENDED_AT]);
     expect(uncharged).to.deep.equal([]);
   });
 

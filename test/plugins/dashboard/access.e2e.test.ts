@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { AdminSessions } from "#plugins/dashboard/access/admin-sessions.js";
+import { readAudit } from "../../e2e/audit-lines.js";
 import { KEYS, type TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
 import { asker, listen, logIn, startWithDashboard } from "./admin.js";
@@ -79,6 +80,31 @@ describe("dashboard: access", () => {
       const { status, body } = await gateway.request("/admin/overview");
       expect(status).to.equal(200);
       expect(body).to.include({ total_requests: 0, active_sessions: 0, total_cost_usd: 0 });
+    });
+
+    it("answers a login in the shape of the forerunner", async () => {
+      expect((await login(KEYS.admin)).body).to.include({ success: true, key_id: "admin" });
+    });
+
+    it("logs no refused request when a browser opens the dashboard without a login", async () => {
+      const refused = () => readAudit(gateway.logDir, "_unauthorized").length;
+      const before = refused();
+      const stale = { cookie: `claudeway_admin=${"A".repeat(43)}` };
+      for (const path of ["/dashboard/", "/admin/login", "/favicon.ico"]) {
+        for (const headers of [{}, stale]) await gateway.fetch(path, { key: null, headers });
+      }
+      expect((await gateway.request("/admin/login", { key: null })).body).to.deep.equal({ login: null });
+      const own = (await asker(gateway, cookie)("/admin/login")).body["login"];
+      expect(own).to.include({ key_id: "admin" });
+      await gateway.request("/admin/me", { key: null });
+      await eventually("the one that is refused", () => refused() > before);
+      expect(refused()).to.equal(before + 1);
+    });
+
+    it("lists the page in the API document, and not the files that it loads", async () => {
+      const { body } = await gateway.request<{ paths: Record<string, unknown> }>("/openapi.json");
+      const pages = Object.keys(body.paths).filter((path) => path.startsWith("/dashboard"));
+      expect(pages).to.deep.equal(["/dashboard"]);
     });
 
     it("refuses a login after logout", async () => {

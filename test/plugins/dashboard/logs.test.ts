@@ -103,6 +103,19 @@ describe("dashboard: reading logs from the end", () => {
     expect(await count({ after: line(95, "").timestamp })).to.equal(9);
   });
 
+  it("filters by kind, whatever the lines quote", async () => {
+    const turn = { ...line(1, "a", 'says "method":"GET"'), claude_exit_code: null };
+    const request = { ...line(2, "a", "request"), method: "GET", path: "/", status: 200 };
+    const approval = { ...line(3, "a", '{"method":1} "claude_exit_code":0'), approval_id: "x" };
+    write("a", [turn, request, approval, line(4, "a")]);
+    const found = async (kind?: "turn" | "request" | "approval") =>
+      (await searchLogs(dir, { ...PAGE, kind })).entries.map(({ timestamp }) => timestamp);
+    expect(await found("turn")).to.deep.equal([turn.timestamp]);
+    expect(await found("request")).to.deep.equal([request.timestamp]);
+    expect(await found("approval")).to.deep.equal([approval.timestamp]);
+    expect(await found()).to.have.length(4);
+  });
+
   it("skips damaged lines and files outside a key's folder", async () => {
     const file = write(
       "a",

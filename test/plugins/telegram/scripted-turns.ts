@@ -43,6 +43,9 @@ export class ScriptedTurns {
       this.sessions.set(session.id, session);
       return session;
     },
+    forkSession: async () => {
+      throw new Error("telegram forks no sessions");
+    },
     prompt: async (keyId, sessionId, { prompt }) => {
       if (this.refuse !== undefined) throw this.refuse;
       if (!this.sessions.has(sessionId)) throw new CodedError("NOT_FOUND", "no such session");
@@ -107,6 +110,7 @@ export class ScriptedTurns {
         yield { id: 1_000_000, event: "done", data: await answer };
       },
       answer,
+      result: () => answer,
       interrupt: () => stop.abort(),
     };
     this.#handles.set(id, handle);

@@ -9,12 +9,14 @@ export interface HealthParts {
   readonly ledger: Pick<Ledger, "turns">;
   /** Throws UNAVAILABLE while the ledger's file is missing, since writes would be lost. */
   readonly checkLedger: () => void;
+  /** Rejects with UNAVAILABLE while the CLI is not logged in. */
+  readonly checkLogin: () => Promise<void>;
   /** Whether new turns are refused because the gateway is shutting down. */
   readonly draining: () => boolean;
   readonly log: Logger;
 }
 
-/** `GET /health`: the gateway is up. `GET /ready`: whether it accepts new turns. Neither needs a key. */
+/** `GET /health`: the gateway is up. `GET /ready`: whether it can run new turns. Neither needs a key. */
 export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): void {
   const { version, draining } = parts;
   const startedAt = performance.now();
@@ -26,6 +28,7 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
     if (draining()) throw notReady("draining", "the gateway is shutting down");
     parts.checkLedger();
     await askLedger(parts);
+    await parts.checkLogin();
     ctx.body = { status: "ready" } satisfies Ready;
   });
 }

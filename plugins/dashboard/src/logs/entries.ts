@@ -4,6 +4,17 @@ import type { Line } from "./tail.js";
 export const LEVELS = ["INFO", "WARN", "ERROR"] as const;
 export type Level = (typeof LEVELS)[number];
 
+/** What a line reports: a turn that ended, a request that was answered, or a decision on a tool call. */
+export const KINDS = ["turn", "request", "approval"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The field that the lines of a kind have, and no others. */
+const FIELD = {
+  turn: "claude_exit_code",
+  request: "method",
+  approval: "approval_id",
+} as const satisfies Readonly<Record<Kind, keyof AuditLine>>;
+
 /** A log line and its position. */
 export interface LogEntry extends AuditLine {
   /** Folder, month and offset: the id of a line never changes. */
@@ -12,6 +23,7 @@ export interface LogEntry extends AuditLine {
 
 export interface LogFilter {
   readonly level?: Level | undefined;
+  readonly kind?: Kind | undefined;
   /** Anywhere in the line, case-insensitive. */
   readonly search?: string | undefined;
   /** Prefix of the timestamp: `2026-03`, `2026-03-12`. */
@@ -24,18 +36,21 @@ export interface LogFilter {
 export class LogReader {
   readonly #needle: string | undefined;
   readonly #level: string | undefined;
+  readonly #field: (typeof FIELD)[Kind] | undefined;
 
   constructor(private readonly filter: LogFilter) {
-    const { search, level } = filter;
+    const { search, level, kind } = filter;
     // As written in the file, where a quote is escaped.
     this.#needle = search === undefined ? undefined : JSON.stringify(search).slice(1, -1).toLowerCase();
     this.#level = level === undefined ? undefined : `"level":"${level}"`;
+    this.#field = kind === undefined ? undefined : FIELD[kind];
   }
 
   /** Undefined if filtered out or malformed. */
   read({ text, offset }: Line, file: string): LogEntry | undefined {
     // Compare the text before parsing the JSON, which is ten times slower.
     if (this.#level !== undefined && !text.includes(this.#level)) return undefined;
+    if (this.#field !== undefined && !text.includes(`"${this.#field}":`)) return undefined;
     if (this.#needle !== undefined && !text.toLowerCase().includes(this.#needle)) return undefined;
     const line = parse(text);
     return line !== undefined && this.#wants(line) ? { ...line, id: `${file}:${offset}` } : undefined;
@@ -47,8 +62,10 @@ export class LogReader {
     return timestamp < date || timestamp < slackBefore(after);
   }
 
-  #wants({ timestamp, level }: AuditLine): boolean {
+  #wants(line: AuditLine): boolean {
+    const { timestamp, level } = line;
     const { date, after, level: wanted } = this.filter;
+    if (this.#field !== undefined && line[this.#field] === undefined) return false;
     if (!timestamp.startsWith(date) || (after !== undefined && timestamp <= after)) return false;
     return wanted === undefined || level === wanted;
   }

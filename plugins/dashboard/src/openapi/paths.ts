@@ -1,6 +1,6 @@
 import type { PathsObject } from "@claudeway/core";
 import { COOKIE } from "../access/guard.js";
-import { core, FLAG, ID, list, object, own, type Part, TEXT } from "./parts.js";
+import { core, FLAG, ID, list, object, orNull, own, type Part, TEXT } from "./parts.js";
 import { SCHEMAS } from "./schemas.js";
 
 const EITHER_WAY = [{ adminCookie: [] }, { bearer: [] }];
@@ -72,10 +72,31 @@ const PERIODS = query(
   "Number of periods, latest first.",
 );
 
+/** The pages in the OpenAPI document; the files that they load are not listed. */
+export const PAGE_PATHS: PathsObject = {
+  "/": {
+    get: {
+      operationId: "showDashboard",
+      summary: "Show the dashboard",
+      responses: {
+        "200": { description: "The HTML page.", content: { "text/html": { schema: TEXT } } },
+        "302": { description: "Redirect to `/dashboard/`." },
+        "304": { description: "Not modified." },
+      },
+    },
+  },
+};
+
 /** The admin API in the OpenAPI document. */
 export const ADMIN_PATHS: PathsObject = {
   "/login": {
-    post: operation("adminLogin", "Log in: set a cookie for an hour", json(own("Me"), "Logged in."), {
+    get: operation(
+      "adminLoginState",
+      "Get whether this browser is logged in",
+      json(object({ login: orNull(own("Me")) }), "The login; null without a valid cookie."),
+      { security: [] },
+    ),
+    post: operation("adminLogin", "Log in: set a cookie for an hour", json(own("LoggedIn"), "Logged in."), {
       security: [],
       body: object({ key: { ...TEXT, description: "The admin key." } }),
     }),
@@ -180,6 +201,7 @@ export const ADMIN_PATHS: PathsObject = {
         ),
         query("after", { type: "string", format: "date-time" }, "Only later lines."),
         query("level", { enum: ["INFO", "WARN", "ERROR"] }, "Only lines of this level."),
+        query("kind", { enum: ["turn", "request", "approval"] }, "Only lines of this kind."),
         query("search", { type: "string", maxLength: 200 }, "Text to find anywhere in the line."),
         query("limit", whole(100, 1000), "Number of lines."),
         query("before", TEXT, "The `before` of an earlier response."),

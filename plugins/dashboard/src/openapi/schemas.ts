@@ -108,13 +108,16 @@ const LOG_DETAILS = {
   status: COUNT,
 };
 
+const ME = {
+  key_id: TEXT,
+  version: TEXT,
+  expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
+};
+
 /** Responses of the admin API. */
 export const SCHEMAS: Part = named({
-  Me: object({
-    key_id: TEXT,
-    version: TEXT,
-    expires_at: { ...orNull(TIME), description: "Null if the request came with a key." },
-  }),
+  Me: object(ME),
+  LoggedIn: object({ success: { const: true }, ...ME }),
   Overview: object({
     uptime_secs: COUNT,
     total_requests: COUNT,

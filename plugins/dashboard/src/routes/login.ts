@@ -9,7 +9,10 @@ export interface LoginParts {
   readonly sessions: AdminSessions;
 }
 
-/** `POST /login`, `POST /logout`, and `GET /me`, the current login. */
+/**
+ * `POST /login`, `POST /logout`, and the current login: `GET /me` refuses a request without one, `GET /login` does not, so
+ * that a page that only wants to know leaves no refused request in the log.
+ */
 export function loginRoutes(router: Router, parts: LoginParts): void {
   const { control, sessions } = parts;
   router.post("/login", (ctx) => {
@@ -18,7 +21,13 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     const { token, expiresAt } = sessions.open();
     setCookie(ctx, token, sessions.lifetimeSecs);
     ctx.state["caller"] = { keyId: adminId(control), admin: true };
-    ctx.body = meOf(control, expiresAt);
+    ctx.body = { success: true, ...meOf(control, expiresAt) };
+  });
+  router.get("/login", (ctx) => {
+    const session = sessions.find(tokenIn(ctx.headers));
+    ctx.body = {
+      login: session === undefined ? null : meOf(control, session.expiresAt),
+    } satisfies LoginState;
   });
   // Not guarded: a browser with an expired cookie can drop it too.
   router.post("/logout", (ctx) => {
@@ -61,3 +70,8 @@ function meOf(control: GatewayControl, expiresAt: number | undefined) {
 }
 
 export type Me = ReturnType<typeof meOf>;
+
+export interface LoginState {
+  /** Null if this browser is not logged in. */
+  readonly login: Me | null;
+}

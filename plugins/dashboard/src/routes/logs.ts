@@ -1,7 +1,7 @@
 import { type GatewayControl, Refusal } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { Context } from "../access/request.js";
-import { LEVELS, type LogEntry } from "../logs/entries.js";
+import { KINDS, LEVELS, type LogEntry } from "../logs/entries.js";
 import { logFolders } from "../logs/files.js";
 import { searchLogs } from "../logs/search.js";
 import { matching, oneOf, text, wholeNumber } from "../query.js";
@@ -21,6 +21,7 @@ export function logRoutes(router: Router, control: GatewayControl): void {
       date: matching(ctx, "date", DATE, "a month or a day, such as 2026-03 or 2026-03-12") ?? thisMonth(),
       after: matching(ctx, "after", INSTANT, "a time in UTC, such as 2026-03-12T10:00:00.000Z"),
       level: oneOf(ctx, "level", LEVELS),
+      kind: oneOf(ctx, "kind", KINDS),
       search: searchIn(ctx),
       limit: wholeNumber(ctx, "limit", 100, 1000),
       before: cursorIn(ctx),

@@ -4,6 +4,7 @@ import type { LogEntry, LogPage } from "./types.js";
 export interface LogFilter {
   readonly key_id: string;
   readonly level: string;
+  readonly kind: string;
   readonly search: string;
   readonly date: string;
 }
@@ -21,7 +22,7 @@ export class LogLines {
   /** Cursor of the older lines; null if there are none. */
   before = $state<string | null>(null);
   searchedBytes = $state(0);
-  #filter: LogFilter = { key_id: "", level: "", search: "", date: "" };
+  #filter: LogFilter = { key_id: "", level: "", kind: "", search: "", date: "" };
 
   /** Starts over with another filter. */
   async show(filter: LogFilter): Promise<void> {

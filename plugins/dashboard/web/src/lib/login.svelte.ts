@@ -1,5 +1,5 @@
-import { ApiError, get, messageOf, onLoginEnded, post } from "./api.js";
-import type { Me } from "./types.js";
+import { get, messageOf, onLoginEnded, post } from "./api.js";
+import type { LoginState, Me } from "./types.js";
 
 /** The login of this browser. */
 class Login {
@@ -14,10 +14,9 @@ class Login {
   async begin(): Promise<void> {
     this.trouble = "";
     try {
-      this.me = await get<Me>("me");
+      this.me = (await get<LoginState>("login")).login;
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) this.me = null;
-      else this.trouble = messageOf(error);
+      this.trouble = messageOf(error);
     }
   }
 

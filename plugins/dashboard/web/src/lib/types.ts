@@ -5,7 +5,7 @@ import type { TurnPage } from "../../../dist/routes/sessions.js";
 export type { CostGrouping as Grouping, Load, ReloadReport } from "@claudeway/core";
 export type { LogEntry } from "../../../dist/logs/entries.js";
 export type { ApprovalPage, ApprovalView as Approval } from "../../../dist/routes/approvals.js";
-export type { Me } from "../../../dist/routes/login.js";
+export type { LoginState, Me } from "../../../dist/routes/login.js";
 export type { LogPage } from "../../../dist/routes/logs.js";
 export type { KeyUse, Period } from "../../../dist/routes/money.js";
 export type { Overview } from "../../../dist/routes/overview.js";
