@@ -2,22 +2,26 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core → kernel, conversations, workdirs, pages → ports; plugins → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core, ledger → kernel, conversations, workdirs, pages → ports; plugins → the author's API.
 const RULES = [
   {
     room: /^core\/conversations\/src\//,
     forbidden: /^@claudeway\/(?!(ports|workdirs|schemas)$)|^claudeway$/,
   },
-  { room: /^core\/(workdirs|pages)\/src\//, forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/ },
+  {
+    room: /^core\/(ledger|workdirs|pages)\/src\//,
+    forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/,
+  },
   { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
   { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {
     room: /^core\/src\//,
-    forbidden: /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|testing)|claudeway$)|\/plugins\//,
+    forbidden:
+      /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|testing|ledger$)|claudeway$)|\/plugins\//,
   },
   {
     room: /^core\/(engine|ledger)-[^/]+\/src\//,
-    forbidden: /^@claudeway\/(?!(core\/(host|marker)|ports|config|schemas)$)|^claudeway$/,
+    forbidden: /^@claudeway\/(?!(core\/(host|marker)|ledger|ports|config|schemas)$)|^claudeway$/,
   },
   { room: /^core\/(cli|testing)\/src\//, forbidden: /^@claudeway\/plugin-|\/plugins\// },
   { room: /^config\/src\//, forbidden: /^@claudeway\/(?!schemas$)/ },

@@ -2,8 +2,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LedgerTables, Work } from "@claudeway/ledger";
 import type { NewTurn, TurnOutcome } from "@claudeway/ports";
-import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { openTables } from "#ledger-sqlite/sqlite-ledger.js";
 
 /* Ledgers of any size, whose newest days hold as much as those of a small one. */
 
@@ -78,27 +79,32 @@ export function outcomeOf(i: number, sessionId: string): TurnOutcome {
   };
 }
 
-function fillTurn(tables: LedgerTables, i: number, shape: Shape, sessionIds: readonly string[]): string {
+function* fillTurn(
+  tables: LedgerTables,
+  i: number,
+  shape: Shape,
+  sessionIds: readonly string[],
+): Work<string> {
   const day = Math.floor((i / shape.turns) * shape.days);
   const at = LAST_DAY - (shape.days - 1 - day) * DAY_MS;
   const own = sessionIds[i % sessionIds.length];
   const kind = own === undefined || i % TASK_EVERY === 0 ? "task" : "session";
   const sessionId = kind === "session" && own !== undefined ? own : randomUUID();
-  if (kind === "task") createSession(tables, i, sessionId, "task", at);
+  if (kind === "task") yield* createSession(tables, i, sessionId, "task", at);
   const turn = newTurn(i, sessionId, kind, at);
-  tables.turns.begin(turn);
-  tables.turns.end(turn.id, outcomeOf(i, sessionId), { at: new Date(at + 1200).toISOString() });
+  yield* tables.turns.begin(turn);
+  yield* tables.turns.end(turn.id, outcomeOf(i, sessionId), { at: new Date(at + 1200).toISOString() });
   return turn.id;
 }
 
-function createSession(
+function* createSession(
   tables: LedgerTables,
   i: number,
   id: string,
   kind: "task" | "session",
   at: number,
-): void {
-  tables.sessions.create({
+): Work<void> {
+  yield* tables.sessions.create({
     id,
     keyId: keyOf(i),
     kind,
@@ -114,22 +120,23 @@ function createSession(
 export async function fill(shape: Shape): Promise<Filled> {
   const dir = mkdtempSync(join(tmpdir(), "claudeway-bench-"));
   const started = performance.now();
-  const tables = await openTables({ dataDir: dir });
+  const { tables, database, sql, close } = await openTables({ dataDir: dir });
   const sessionIds = Array.from({ length: shape.sessions }, () => randomUUID());
   const turnIds: string[] = [];
-  tables.database.transaction(() => {
+  function* sessions(): Work<void> {
     for (const [i, id] of sessionIds.entries())
-      createSession(tables, i, id, "session", LAST_DAY - shape.days * DAY_MS);
-  });
-  const batch = 10_000;
-  for (let from = 0; from < shape.turns; from += batch) {
-    tables.database.transaction(() => {
-      for (let i = from; i < Math.min(shape.turns, from + batch); i++) {
-        turnIds.push(fillTurn(tables, i, shape, sessionIds));
-      }
-    });
+      yield* createSession(tables, i, id, "session", LAST_DAY - shape.days * DAY_MS);
   }
-  tables.close();
+  database.perform(sql.transaction(sessions()));
+  const batch = 10_000;
+  function* turns(from: number): Work<void> {
+    for (let i = from; i < Math.min(shape.turns, from + batch); i++)
+      turnIds.push(yield* fillTurn(tables, i, shape, sessionIds));
+  }
+  for (let from = 0; from < shape.turns; from += batch) {
+    database.perform(sql.transaction(turns(from)));
+  }
+  close();
   const fileBytes = statSync(join(dir, "ledger.sqlite")).size;
   return { ...shape, dir, sessionIds, turnIds, fileBytes, fillSeconds: (performance.now() - started) / 1000 };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import type { LedgerTables, Work } from "@claudeway/ledger";
+import { openTables } from "#ledger-sqlite/sqlite-ledger.js";
 
 const DAY_MS = 86_400_000;
 const PROMPT = { bytes: 40, sha256: "0".repeat(64) };
@@ -17,15 +18,15 @@ export interface Shape {
 
 /** Fills the ledger of a gateway that does not run. Day 0 is today. */
 export async function fillLedger(dataDir: string, shape: Shape): Promise<void> {
-  const tables = await openTables({ dataDir });
+  const { tables, database, sql, close } = await openTables({ dataDir });
   try {
-    tables.database.transaction(() => fillAll(tables, shape));
+    database.perform(sql.transaction(fillAll(tables, shape)));
   } finally {
-    tables.close();
+    close();
   }
 }
 
-function fillAll(tables: LedgerTables, shape: Shape): void {
+function* fillAll(tables: LedgerTables, shape: Shape): Work<void> {
   const noon = Math.floor(Date.now() / DAY_MS) * DAY_MS + 60_000;
   for (const [keyNo, keyId] of shape.keys.entries()) {
     const ids = Array.from({ length: shape.sessions }, () => randomUUID());
@@ -33,7 +34,7 @@ function fillAll(tables: LedgerTables, shape: Shape): void {
       const model = ["sonnet", "haiku", "opus"][no % 3] ?? "sonnet";
       const at = noon - ((no * 7) % shape.days) * DAY_MS;
       const workdir = `/tmp/claude-tasks/${id}`;
-      tables.sessions.create({
+      yield* tables.sessions.create({
         id,
         keyId,
         kind: "session",
@@ -49,7 +50,7 @@ function fillAll(tables: LedgerTables, shape: Shape): void {
         const turns = shape.turns(day, modelNo, keyNo);
         for (let turn = 0; turn < turns; turn++) {
           const sessionId = ids[(day + turn) % ids.length] ?? "";
-          fillTurn(tables, {
+          yield* fillTurn(tables, {
             keyId,
             sessionId,
             model,
@@ -70,7 +71,7 @@ interface Filled {
   readonly costUsd: number;
 }
 
-function fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd }: Filled): void {
+function* fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd }: Filled): Work<void> {
   const id = randomUUID();
   const tokens = { input: 900, output: 420, cache_read: 12_000, cache_write: 800 };
   const response = {
@@ -83,7 +84,7 @@ function fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd }
     error: null,
   };
   const createdAt = new Date(at).toISOString();
-  tables.turns.begin({
+  yield* tables.turns.begin({
     id,
     sessionId,
     kind: "session",
@@ -93,7 +94,7 @@ function fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd }
     model,
     prompt: PROMPT,
   });
-  tables.turns.end(
+  yield* tables.turns.end(
     id,
     {
       end: "completed",

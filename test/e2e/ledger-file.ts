@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import type { SqlValue } from "@claudeway/ledger";
 import type { Tokens } from "@claudeway/schemas";
-import { loadSqlite, type SqliteConnection, type SqlValue } from "#ledger-sqlite/sqlite.js";
+import { loadSqlite, type SqliteConnection } from "#ledger-sqlite/sqlite.js";
 
 /** A turn as stored in the file. */
 export interface FiledTurn {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { IdempotencyClaim, TurnRecord } from "@claudeway/ports";
 import { expect } from "chai";
-import { openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { type OpenedTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import { newFolder, removeFolders, seeded } from "./fixture.js";
 import { recount } from "./recount.js";
 
@@ -39,33 +39,36 @@ describe("ledger: kill -9", function () {
 
   /** Everything acknowledged is there, and the sums are right; then the lost turns are booked, and they still are. */
   async function inspect(dataDir: string, acknowledged: readonly Acknowledged[]): Promise<number> {
-    const tables = await openTables({ dataDir });
-    tables.idempotency.forgetUnbegun();
-    expect(tables.database.one("PRAGMA integrity_check")).to.include({ integrity_check: "ok" });
-    for (const line of acknowledged) check(tables, line);
+    const opened = await openTables({ dataDir });
+    const { tables, database, close } = opened;
+    database.perform(tables.idempotency.forgetUnbegun());
+    expect(database.one("PRAGMA integrity_check")).to.include({ integrity_check: "ok" });
+    for (const line of acknowledged) check(opened, line);
     const ended = new Set(acknowledged.filter(([what]) => what === "end").map(([, id]) => id));
-    expect(tables.turns.running().filter((turn) => ended.has(turn.id))).to.deep.equal([]);
+    expect(database.perform(tables.turns.running()).filter((turn) => ended.has(turn.id))).to.deep.equal([]);
     const compare = (): void => {
-      for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+      for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
     };
     compare();
-    const lost = tables.turns.running();
+    const lost = database.perform(tables.turns.running());
     for (const turn of lost)
-      tables.turns.markLost(turn.id, { at: new Date().toISOString(), respond: answer });
+      database.perform(tables.turns.markLost(turn.id, { at: new Date().toISOString(), respond: answer }));
     compare();
-    tables.close();
+    close();
     return lost.length;
   }
 
-  function check(tables: Awaited<ReturnType<typeof openTables>>, [what, id, details]: Acknowledged): void {
+  function check({ tables, database }: OpenedTables, [what, id, details]: Acknowledged): void {
     if (what === "session") {
-      expect(tables.sessions.get(id)?.id).to.equal(id);
+      expect(database.perform(tables.sessions.get(id))?.id).to.equal(id);
       return;
     }
-    const turn = tables.turns.get(id);
+    const turn = database.perform(tables.turns.get(id));
     if (turn === undefined) throw new Error(`${what} of ${id} was acknowledged, and it is not there`);
     if (what === "begin")
-      expect(tables.idempotency.claim({ ...claimOf(details), turnId: "another" })).to.deep.equal({
+      expect(
+        database.perform(tables.idempotency.claim({ ...claimOf(details), turnId: "another" })),
+      ).to.deep.equal({
         turnId: id,
       });
     if (what === "process") expect(turn.process?.startTime).to.equal(details);
@@ -73,8 +76,8 @@ describe("ledger: kill -9", function () {
     if (what === "end") {
       expect(turn.usage.tokens).to.deep.equal(usageOf(details).tokens);
       expect(turn.usage.costUsd).to.equal(usageOf(details).costUsd);
-      expect(tables.turns.response(id)?.cost_usd).to.equal(usageOf(details).costUsd);
-      expect(tables.sessions.get(turn.sessionId)?.cliTotals).to.not.equal(undefined);
+      expect(database.perform(tables.turns.response(id))?.cost_usd).to.equal(usageOf(details).costUsd);
+      expect(database.perform(tables.sessions.get(turn.sessionId))?.cliTotals).to.not.equal(undefined);
     }
   }
 

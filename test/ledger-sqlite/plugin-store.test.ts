@@ -47,19 +47,26 @@ describe("ledger: state of plugins", () => {
   });
 
   it("changes nothing when SQLite fails midway, and counts right afterwards", async () => {
-    const tables = await openTables({ dataDir: newFolder() });
+    const { tables, database, close } = await openTables({ dataDir: newFolder() });
     try {
       const twice = { changes: [change("x"), change("y")], maxEntries: 2 };
-      tables.pluginStore.write("a", { changes: [change("z")], maxEntries: 2 });
-      tables.database.exec(
+      database.perform(tables.pluginStore.write("a", { changes: [change("z")], maxEntries: 2 }));
+      database.exec(
         "CREATE TRIGGER failing BEFORE INSERT ON plugin_store WHEN new.key = 'y' BEGIN SELECT raise(ABORT, 'no'); END",
       );
-      expect(() => tables.pluginStore.write("a", { ...twice, maxEntries: 3 })).to.throw("no");
-      tables.database.exec("DROP TRIGGER failing");
-      expect(tables.pluginStore.write("a", twice)).to.deep.equal({ ok: false, reason: "full" });
-      expect(tables.pluginStore.write("a", { changes: [change("x")], maxEntries: 2 }).ok).to.equal(true);
+      expect(() => database.perform(tables.pluginStore.write("a", { ...twice, maxEntries: 3 }))).to.throw(
+        "no",
+      );
+      database.exec("DROP TRIGGER failing");
+      expect(database.perform(tables.pluginStore.write("a", twice))).to.deep.equal({
+        ok: false,
+        reason: "full",
+      });
+      expect(
+        database.perform(tables.pluginStore.write("a", { changes: [change("x")], maxEntries: 2 })).ok,
+      ).to.equal(true);
     } finally {
-      tables.close();
+      close();
     }
   });
 

@@ -1,7 +1,7 @@
 import type { Ledger } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
-import { costOf, fitPrices } from "#ledger-sqlite/price-fit.js";
+import { costOf, fitPrices } from "#ledger/price-fit.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import {
   NOON,

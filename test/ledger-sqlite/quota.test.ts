@@ -1,6 +1,6 @@
 import type { Ledger, NewTurn, QuotaClaim, QuotaCounter, TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
-import { endOf, periodOf } from "#ledger-sqlite/periods.js";
+import { endOf, periodOf } from "#ledger/periods.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { newFolder, newSession, newTurn, outcome, removeFolders, tokens, usageOf } from "./fixture.js";
 

@@ -42,7 +42,7 @@ export function recount(
     what: `totals by ${grain}`,
     kept: database.all(
       `SELECT period, key_id, model, ${KEPT}, last_at FROM totals WHERE grain = ? ORDER BY 1, 2, 3`,
-      grain,
+      [grain],
     ),
     found: database.all(
       `${SHARES} SELECT ${period} AS period, key_id, model, ${COUNTS}, max(ended_at) AS last_at FROM shares

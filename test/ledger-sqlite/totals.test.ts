@@ -1,6 +1,7 @@
+import type { Work } from "@claudeway/ledger";
 import type { Ledger } from "@claudeway/ports";
 import { expect } from "chai";
-import { periodOf } from "#ledger-sqlite/periods.js";
+import { periodOf } from "#ledger/periods.js";
 import { openLedger, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import { Diary } from "./diary.js";
 import { newFolder, newSession, newTurn, outcome, removeFolders, tokens, usageOf } from "./fixture.js";
@@ -111,19 +112,22 @@ describe("ledger: totals", () => {
 
   it("don't drift: a tenth of a cent, ten thousand times", async () => {
     const folder = newFolder();
-    const tables = await openTables({ dataDir: folder });
+    const { tables, database, sql, close } = await openTables({ dataDir: folder });
     const session = newSession();
-    tables.sessions.create(session);
-    tables.database.transaction(() => {
+    database.perform(tables.sessions.create(session));
+    function* manyTurns(): Work<void> {
       for (let i = 0; i < 10_000; i++) {
         const turn = newTurn(session);
-        tables.turns.begin(turn);
-        tables.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.001)), { at: session.createdAt });
+        yield* tables.turns.begin(turn);
+        yield* tables.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.001)), {
+          at: session.createdAt,
+        });
       }
-    });
-    expect(tables.totals.overview().costUsd).to.equal(10);
-    expect(tables.sessions.get(session.id)?.totals.costUsd).to.equal(10);
-    tables.close();
+    }
+    database.perform(sql.transaction(manyTurns()));
+    expect(database.perform(tables.totals.overview()).costUsd).to.equal(10);
+    expect(database.perform(tables.sessions.get(session.id))?.totals.costUsd).to.equal(10);
+    close();
   });
 
   for (let seed = 1; seed <= 25; seed++) {
@@ -141,9 +145,9 @@ describe("ledger: totals", () => {
       await diary.compare(ledger);
       await ledger.close();
 
-      const tables = await openTables({ dataDir: folder });
-      for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
-      tables.close();
+      const { database, close } = await openTables({ dataDir: folder });
+      for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
+      close();
     });
   }
 });

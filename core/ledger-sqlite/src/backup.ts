@@ -1,9 +1,9 @@
 import { closeSync, copyFileSync, existsSync, fsyncSync, linkSync, openSync, rmSync } from "node:fs";
+import { integer, type Row, text } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Database } from "./database.js";
 import { DAMAGED } from "./errors.js";
 import { createPrivate } from "./lock.js";
-import { integer, type Row, text } from "./rows.js";
 import { loadSqlite } from "./sqlite.js";
 
 /** A small file that is stored beside the ledger. */
@@ -72,7 +72,7 @@ async function copyLedger(ledger: string, made: string): Promise<void> {
   const database = new Database(await loadSqlite(), ledger);
   try {
     database.exec("PRAGMA busy_timeout = 10000");
-    database.run("VACUUM INTO ?", made);
+    database.run("VACUUM INTO ?", [made]);
   } finally {
     database.close();
   }
@@ -83,7 +83,7 @@ async function addFiles(made: string, files: readonly StoredFile[]): Promise<voi
   try {
     copy.transaction(() => {
       copy.exec(`CREATE TABLE ${TABLE} (path TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT`);
-      for (const { path, content } of files) copy.run(`INSERT INTO ${TABLE} VALUES (?, ?)`, path, content);
+      for (const { path, content } of files) copy.run(`INSERT INTO ${TABLE} VALUES (?, ?)`, [path, content]);
     });
     refuseDamaged(copy, made);
   } finally {
@@ -95,7 +95,7 @@ async function openChecked(made: string, source: string): Promise<Database> {
   const copy = new Database(await loadSqlite(), made);
   try {
     refuseDamaged(copy, source);
-    const found = copy.one("SELECT count(*) AS n FROM sqlite_schema WHERE name = ?", TABLE);
+    const found = copy.one("SELECT count(*) AS n FROM sqlite_schema WHERE name = ?", [TABLE]);
     if (found === undefined || integer(found, "n") === 0)
       throw new LedgerError(`${source} is not a backup of a ledger`);
     return copy;

@@ -1,14 +1,11 @@
+import { type Row, type SqlValue, type SyncDatabase, toRow, type Work } from "@claudeway/ledger";
 import { explainSqlite } from "./errors.js";
-import type { Row } from "./rows.js";
-import { toRow } from "./rows.js";
-import type { SqliteConnection, SqliteModule, SqliteStatement, SqlValue } from "./sqlite.js";
+import type { SqliteConnection, SqliteModule, SqliteStatement } from "./sqlite.js";
 
 /** One connection. Statements are prepared once, rows are plain objects, and errors name the file. */
-export class Database {
+export class Database implements SyncDatabase {
   readonly #statements = new Map<string, SqliteStatement>();
   readonly #connection: SqliteConnection;
-  #inTransaction = false;
-  #writes = 0;
 
   constructor(
     sqlite: SqliteModule,
@@ -17,49 +14,40 @@ export class Database {
     this.#connection = this.#explaining(() => new sqlite.DatabaseSync(file));
   }
 
-  /**
-   * Counts every operation that may have changed a row. No other process writes to the file, so values read at one count are
-   * valid as long as the count stays the same.
-   */
-  get writes(): number {
-    return this.#writes;
+  /** Performs a piece of the ledger's work. It has `Sql` that this database answers, and so never yields. */
+  perform<T>(work: Work<T>): T {
+    const { done, value } = work.next();
+    if (done !== true) throw new TypeError("ledger: work in SQLite must not wait");
+    return value;
   }
 
   /** Runs statements without parameters and results. */
   exec(sql: string): void {
-    this.#writes += 1;
     this.#explaining(() => this.#connection.exec(sql));
   }
 
-  /** Returns the number of changed rows. */
-  run(sql: string, ...values: SqlValue[]): number {
-    this.#writes += 1;
+  run(sql: string, values: readonly SqlValue[] = []): number {
     return this.#explaining(() => Number(this.#prepared(sql).run(...values).changes));
   }
 
-  one(sql: string, ...values: SqlValue[]): Row | undefined {
+  one(sql: string, values: readonly SqlValue[] = []): Row | undefined {
     const row = this.#explaining(() => this.#prepared(sql).get(...values));
     return row === undefined ? undefined : toRow(row);
   }
 
-  all(sql: string, ...values: SqlValue[]): Row[] {
+  all(sql: string, values: readonly SqlValue[] = []): readonly Row[] {
     return this.#explaining(() => this.#prepared(sql).all(...values)).map(toRow);
   }
 
-  /** Runs `work` in a transaction. Inside a transaction, `work` becomes part of it. */
-  transaction<T>(work: () => T): T {
-    if (this.#inTransaction) return work();
-    this.run("BEGIN IMMEDIATE");
-    this.#inTransaction = true;
+  /** Runs `work` in a transaction. */
+  transaction(work: () => void): void {
+    this.exec("BEGIN IMMEDIATE");
     try {
-      const result = work();
-      this.run("COMMIT");
-      return result;
+      work();
+      this.exec("COMMIT");
     } catch (error) {
       this.#rollback();
       throw error;
-    } finally {
-      this.#inTransaction = false;
     }
   }
 
@@ -69,11 +57,10 @@ export class Database {
   }
 
   #rollback(): void {
-    this.#writes += 1;
     try {
       this.#connection.exec("ROLLBACK");
     } catch {
-      // SQLite has already rolled back (disk full, I/O error); the error of `work` has the reason.
+      // SQLite has already rolled back (disk full, I/O error); the first error has the reason.
     }
   }
 

@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeFolder } from "@claudeway/core/host";
+import { integer, text } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Database } from "./database.js";
 import { DAMAGED, explainFile } from "./errors.js";
 import type { LedgerLock } from "./lock.js";
 import { createPrivate, lockLedger } from "./lock.js";
-import { integer, text } from "./rows.js";
 import { migrate } from "./schema.js";
 import type { SqliteModule } from "./sqlite.js";
 

@@ -1,6 +1,6 @@
+import { integer } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import type { Database } from "./database.js";
-import { integer } from "./rows.js";
 
 /** "Clwy": distinguishes a ledger from other SQLite files. */
 const APPLICATION_ID = 0x436c7779;

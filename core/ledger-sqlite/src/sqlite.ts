@@ -1,11 +1,10 @@
+import type { SqlValue } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 
 /*
  * The part of the `node:sqlite` interface that the ledger uses. Node's own module implements it; for versions of Node
  * without it, the package @photostructure/sqlite does. Both use the same file format.
  */
-
-export type SqlValue = null | number | bigint | string | Uint8Array;
 
 export interface SqliteStatement {
   run(...values: SqlValue[]): { readonly changes: number | bigint };

@@ -5,7 +5,7 @@ import { TurnQueue } from "#core/turns/queue.js";
 import { TurnStream } from "#core/turns/stream.js";
 import { TurnSlot } from "#core/turns/turn-slot.js";
 import { addUsage } from "#core/turns/usage.js";
-import { type LedgerTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { type OpenedTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import { pause } from "../../kernel/kit.js";
 import {
   newFolder,
@@ -22,22 +22,24 @@ const DAY_ONE = "2026-03-12T23:00:00.000Z";
 const DAY_TWO = "2026-03-13T09:00:00.000Z";
 
 describe("the cost of a parked turn", () => {
-  let tables: LedgerTables;
+  let tables: OpenedTables["tables"];
+  let database: OpenedTables["database"];
+  let close: () => void;
   beforeEach(async () => {
-    tables = await openTables({ dataDir: newFolder() });
+    ({ tables, database, close } = await openTables({ dataDir: newFolder() }));
   });
-  afterEach(() => tables.close());
+  afterEach(() => close());
   after(removeFolders);
 
   function parkedTurn(usage: TurnUsage, at = DAY_ONE) {
     const session = newSession();
-    tables.sessions.create(session);
+    database.perform(tables.sessions.create(session));
     const turn = newTurn(session);
-    tables.turns.begin(turn);
+    database.perform(tables.turns.begin(turn));
     const approval = approvalOf(turn);
-    tables.approvals.ask(approval);
+    database.perform(tables.approvals.ask(approval));
     const parked = parkedOf(approval, turn.sessionId);
-    tables.turns.park(turn.id, { at, parked, usage, model: "sonnet" });
+    database.perform(tables.turns.park(turn.id, { at, parked, usage, model: "sonnet" }));
     return { session, turn, approval, parked };
   }
 
@@ -45,29 +47,29 @@ describe("the cost of a parked turn", () => {
     const first = usageOf("sonnet", tokens(10, 20, 30, 40), 0.5);
     const second = usageOf("haiku", tokens(1, 2, 3, 4), 0.25);
     const { session, turn } = parkedTurn(first);
-    expect(tables.totals.overview()).to.deep.include({
+    expect(database.perform(tables.totals.overview())).to.deep.include({
       requests: 0,
       costUsd: 0.5,
       tokens: tokens(10, 20, 30, 40),
     });
-    expect(tables.sessions.get(session.id)?.totals.costUsd).to.equal(0.5);
-    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(first);
-    expect(tables.turns.running()).to.deep.equal([]);
-    expect(tables.turns.parked(session.id).map(({ id }) => id)).to.deep.equal([turn.id]);
+    expect(database.perform(tables.sessions.get(session.id))?.totals.costUsd).to.equal(0.5);
+    expect(database.perform(tables.turns.get(turn.id))?.usage).to.deep.equal(first);
+    expect(database.perform(tables.turns.running())).to.deep.equal([]);
+    expect(database.perform(tables.turns.parked(session.id)).map(({ id }) => id)).to.deep.equal([turn.id]);
 
-    tables.turns.unpark(turn.id);
-    tables.turns.recordUsage(turn.id, second);
+    database.perform(tables.turns.unpark(turn.id));
+    database.perform(tables.turns.recordUsage(turn.id, second));
     const whole = addUsage(first, second);
-    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(whole);
-    tables.turns.end(turn.id, outcome(turn, whole), { at: DAY_TWO, sinceParked: second });
-    expect(tables.turns.get(turn.id)?.usage).to.deep.equal(whole);
-    expect(tables.totals.overview()).to.deep.include({
+    expect(database.perform(tables.turns.get(turn.id))?.usage).to.deep.equal(whole);
+    database.perform(tables.turns.end(turn.id, outcome(turn, whole), { at: DAY_TWO, sinceParked: second }));
+    expect(database.perform(tables.turns.get(turn.id))?.usage).to.deep.equal(whole);
+    expect(database.perform(tables.totals.overview())).to.deep.include({
       requests: 1,
       costUsd: 0.75,
       tokens: tokens(11, 22, 33, 44),
     });
-    const days = tables.totals
-      .costs("daily")
+    const days = database
+      .perform(tables.totals.costs("daily"))
       .map(({ period, requests, costUsd }) => [period, requests, costUsd]);
     expect(days).to.deep.equal([
       ["2026-03-12", 0, 0.5],
@@ -78,63 +80,74 @@ describe("the cost of a parked turn", () => {
   it("adds up to the turns' costs, however often it parks", () => {
     const parts = [1, 2, 3].map((n) => usageOf(n === 2 ? "haiku" : "sonnet", tokens(n, n, n, n), n / 7));
     const session = newSession();
-    tables.sessions.create(session);
+    database.perform(tables.sessions.create(session));
     const turn = newTurn(session);
-    tables.turns.begin(turn);
+    database.perform(tables.turns.begin(turn));
     for (const usage of parts.slice(0, 2)) {
       const approval = approvalOf(turn);
-      tables.approvals.ask(approval);
-      tables.turns.park(turn.id, {
-        at: DAY_ONE,
-        parked: parkedOf(approval, session.id),
-        usage,
-        model: "sonnet",
-      });
-      tables.turns.unpark(turn.id);
+      database.perform(tables.approvals.ask(approval));
+      database.perform(
+        tables.turns.park(turn.id, {
+          at: DAY_ONE,
+          parked: parkedOf(approval, session.id),
+          usage,
+          model: "sonnet",
+        }),
+      );
+      database.perform(tables.turns.unpark(turn.id));
     }
     const last = usageOf("sonnet", tokens(3, 3, 3, 3), 3 / 7);
     const whole = parts.slice(0, 2).reduce(addUsage, usageOf("sonnet", tokens(), 0));
-    tables.turns.end(turn.id, outcome(turn, addUsage(whole, last)), { at: DAY_ONE, sinceParked: last });
-    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
-    expect(tables.totals.overview().requests).to.equal(1);
+    database.perform(
+      tables.turns.end(turn.id, outcome(turn, addUsage(whole, last)), { at: DAY_ONE, sinceParked: last }),
+    );
+    for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
+    expect(database.perform(tables.totals.overview()).requests).to.equal(1);
   });
 
   it("stays exact if the part after the decision has no price", () => {
     const first = usageOf("sonnet", tokens(10, 20), 0.5);
     const { turn } = parkedTurn(first);
     const second = usageOf("unknown", tokens(1, 1), null, true);
-    tables.turns.end(turn.id, outcome(turn, addUsage(first, second)), { at: DAY_ONE, sinceParked: second });
-    expect(tables.totals.overview()).to.deep.include({
+    database.perform(
+      tables.turns.end(turn.id, outcome(turn, addUsage(first, second)), { at: DAY_ONE, sinceParked: second }),
+    );
+    expect(database.perform(tables.totals.overview())).to.deep.include({
       costUsd: 0.5,
       unpriced: 1,
       estimated: 1,
       requests: 1,
     });
-    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+    for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
   });
 
   it("is recorded in both parts for a turn that was lost with its gateway", () => {
     const { turn, approval } = parkedTurn(usageOf("sonnet", tokens(10, 20), 0.5));
-    expect(tables.approvals.get(approval.id)).to.include({ parked: true });
-    expect(tables.approvals.unresolved(turn.sessionId)).to.have.length(1);
-    tables.turns.unpark(turn.id);
-    tables.turns.recordUsage(turn.id, usageOf("sonnet", tokens(1, 1), null, true));
-    const lost = tables.turns.markLost(turn.id, {
-      at: DAY_ONE,
-      respond: ({ sessionId, usage }) => ({
-        session_id: sessionId,
-        result: "",
-        success: false,
-        duration_ms: 0,
-        tokens: usage.tokens,
-        cost_usd: usage.costUsd,
-        error: "lost",
+    expect(database.perform(tables.approvals.get(approval.id))).to.include({ parked: true });
+    expect(database.perform(tables.approvals.unresolved(turn.sessionId))).to.have.length(1);
+    database.perform(tables.turns.unpark(turn.id));
+    database.perform(tables.turns.recordUsage(turn.id, usageOf("sonnet", tokens(1, 1), null, true)));
+    const lost = database.perform(
+      tables.turns.markLost(turn.id, {
+        at: DAY_ONE,
+        respond: ({ sessionId, usage }) => ({
+          session_id: sessionId,
+          result: "",
+          success: false,
+          duration_ms: 0,
+          tokens: usage.tokens,
+          cost_usd: usage.costUsd,
+          error: "lost",
+        }),
       }),
-    });
+    );
     expect(lost?.usage.tokens).to.deep.equal(tokens(11, 21));
-    expect(tables.approvals.unresolved(turn.sessionId), "the CLI may not have heard").to.have.length(1);
-    expect(tables.totals.overview().tokens).to.deep.equal(tokens(11, 21));
-    for (const { what, kept, found } of recount(tables.database)) expect(kept, what).to.deep.equal(found);
+    expect(
+      database.perform(tables.approvals.unresolved(turn.sessionId)),
+      "the CLI may not have heard",
+    ).to.have.length(1);
+    expect(database.perform(tables.totals.overview()).tokens).to.deep.equal(tokens(11, 21));
+    for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
   });
 });
 

@@ -12,10 +12,10 @@ import type {
   SessionTotals,
   TurnOptions,
 } from "@claudeway/ports";
-import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
+import type { Sql, Work } from "./sql.js";
 import { modelTotals } from "./totals.js";
 
 /** The first characters of a UUID are random: one session in 65,536 begins with the same four. */
@@ -29,6 +29,11 @@ const MAX_READ_PROMPT = 4096;
 const HIDDEN = "hidden";
 const ONE_PAIR = "SELECT 1 FROM session_metadata o WHERE o.name = ? AND o.value = ?";
 
+interface LostOfSession {
+  readonly id: string;
+  readonly lost: readonly LostTask[];
+}
+
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
 
 export class SessionTable {
@@ -36,38 +41,40 @@ export class SessionTable {
   readonly #read = new Map<string, SessionRecord>();
   #readAt = 0;
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly sql: Sql) {}
 
-  create(session: NewSession): void {
+  create(session: NewSession): Work<void> {
+    return this.sql.transaction(this.#create(session));
+  }
+
+  *#create(session: NewSession): Work<void> {
     const at = toMs(session.createdAt);
-    this.database.transaction(() => {
-      this.database.run(
-        `INSERT INTO sessions
+    yield* this.sql.run(
+      `INSERT INTO sessions
            (id, key_id, kind, model, system_prompt, options, workdir, owns_workdir, created_at, last_used,
             cli_totals)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-        session.id,
-        session.keyId,
-        session.hidden === true ? HIDDEN : session.kind,
-        session.model,
-        session.systemPrompt ?? null,
-        session.options === undefined ? null : JSON.stringify(session.options),
-        session.workdir,
-        session.ownsWorkdir ? 1 : 0,
-        at,
-        at,
-        session.cliTotals === undefined ? null : JSON.stringify(session.cliTotals),
-      );
-      if (isListed(session)) count(this.database, session.keyId, session.model, 1);
-      else if (session.kind === "task") countTask(this.database, session.keyId);
-    });
+      session.id,
+      session.keyId,
+      session.hidden === true ? HIDDEN : session.kind,
+      session.model,
+      session.systemPrompt ?? null,
+      session.options === undefined ? null : JSON.stringify(session.options),
+      session.workdir,
+      session.ownsWorkdir ? 1 : 0,
+      at,
+      at,
+      session.cliTotals === undefined ? null : JSON.stringify(session.cliTotals),
+    );
+    if (isListed(session)) yield* count(this.sql, session.keyId, session.model, 1);
+    else if (session.kind === "task") yield* countTask(this.sql, session.keyId);
   }
 
-  get(id: string): SessionRecord | undefined {
+  *get(id: string): Work<SessionRecord | undefined> {
     this.#forgetOutdated();
     const read = this.#read.get(id);
     if (read !== undefined) return read;
-    const row = this.database.one("SELECT * FROM sessions WHERE id = ? AND deleted_at IS NULL", id);
+    const row = yield* this.sql.one("SELECT * FROM sessions WHERE id = ? AND deleted_at IS NULL", id);
     if (row === undefined) return undefined;
     const session = Object.freeze(toSession(row));
     const length = (session.systemPrompt?.length ?? 0) + (maybeText(row, "options")?.length ?? 0);
@@ -76,38 +83,38 @@ export class SessionTable {
   }
 
   #forgetOutdated(): void {
-    const { writes } = this.database;
+    const { writes } = this.sql;
     if (writes === this.#readAt && this.#read.size < MAX_READ) return;
     this.#read.clear();
     this.#readAt = writes;
   }
 
-  list(query: SessionFilter & PageQuery): SessionPage {
-    if (query.metadata !== undefined) return this.#withMetadata("session", query.metadata, query);
+  *list(query: SessionFilter & PageQuery): Work<SessionPage> {
+    if (query.metadata !== undefined) return yield* this.#withMetadata("session", query.metadata, query);
     const { page, limit } = checkPage(query);
     const { index, where, values } = filtered(query);
-    const rows = this.database.all(
+    const rows = yield* this.sql.all(
       `SELECT * FROM sessions ${index} WHERE ${LISTED}${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
     );
-    return { sessions: rows.map(toSession), total: this.count(query), page, limit };
+    return { sessions: rows.map(toSession), total: yield* this.count(query), page, limit };
   }
 
-  tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): SessionPage {
-    if (query.metadata !== undefined) return this.#withMetadata("task", query.metadata, query);
+  *tasks(query: Pick<SessionFilter, "keyId" | "metadata"> & PageQuery): Work<SessionPage> {
+    if (query.metadata !== undefined) return yield* this.#withMetadata("task", query.metadata, query);
     const { page, limit } = checkPage(query);
     const { keyId } = query;
     const [index, where, values] =
       keyId === undefined ? ["tasks_listed", "", []] : ["tasks_by_key", " AND key_id = ?", [keyId]];
-    const rows = this.database.all(
+    const rows = yield* this.sql.all(
       `SELECT * FROM sessions INDEXED BY ${index} WHERE kind = 'task'${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
     );
-    const counted = this.database.one(
+    const counted = yield* this.sql.one(
       `SELECT coalesce(sum(tasks), 0) AS total FROM task_counts WHERE true${where}`,
       ...values,
     );
@@ -116,11 +123,11 @@ export class SessionTable {
   }
 
   /** The sessions of which turns carry all these pairs. Costs as much as there are matches of the first pair. */
-  #withMetadata(
+  *#withMetadata(
     kind: SessionRecord["kind"],
     metadata: Readonly<Record<string, string>>,
     query: Pick<SessionFilter, "keyId" | "model"> & PageQuery,
-  ): SessionPage {
+  ): Work<SessionPage> {
     const { page, limit } = checkPage(query);
     const { keyId, model } = query;
     const pairs = Object.entries(metadata);
@@ -134,20 +141,20 @@ export class SessionTable {
        WHERE o.name = ? AND o.value = ? AND s.kind = ? AND s.deleted_at IS NULL
        ${conditions.map(({ sql }) => sql).join("")}`;
     const values = [name, value, kind, ...conditions.flatMap((condition) => condition.values)];
-    const rows = this.database.all(
+    const rows = yield* this.sql.all(
       `SELECT s.* ${from} ORDER BY o.session_seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
     );
-    const counted = this.database.one(`SELECT count(*) AS total ${from}`, ...values);
+    const counted = yield* this.sql.one(`SELECT count(*) AS total ${from}`, ...values);
     const total = counted === undefined ? 0 : integer(counted, "total");
     return { sessions: rows.map(toSession), total, page, limit };
   }
 
-  count(filter: SessionFilter = {}): number {
+  *count(filter: SessionFilter = {}): Work<number> {
     const { where, values, index } = filtered(filter);
-    const row = this.database.one(
+    const row = yield* this.sql.one(
       filter.idPrefix === undefined
         ? `SELECT coalesce(sum(sessions), 0) AS total FROM session_counts WHERE true${where}`
         : `SELECT count(*) AS total FROM sessions ${index} WHERE ${LISTED}${where}`,
@@ -156,60 +163,68 @@ export class SessionTable {
     return row === undefined ? 0 : integer(row, "total");
   }
 
-  touch(id: string, at: Instant): void {
-    this.database.run("UPDATE sessions SET last_used = max(last_used, ?) WHERE id = ?", toMs(at), id);
+  *touch(id: string, at: Instant): Work<void> {
+    yield* this.sql.run("UPDATE sessions SET last_used = max(last_used, ?) WHERE id = ?", toMs(at), id);
   }
 
-  delete(id: string, at: Instant): boolean {
-    return this.database.transaction(() => {
-      const session = this.get(id);
-      if (session === undefined) return false;
-      this.database.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
-      if (isListed(session)) count(this.database, session.keyId, session.model, -1);
-      return true;
-    });
+  delete(id: string, at: Instant): Work<boolean> {
+    return this.sql.transaction(this.#delete(id, at));
   }
 
-  setCliTotals(id: string, cliTotals: SessionTotals): void {
-    this.database.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
+  *#delete(id: string, at: Instant): Work<boolean> {
+    const session = yield* this.get(id);
+    if (session === undefined) return false;
+    yield* this.sql.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
+    if (isListed(session)) yield* count(this.sql, session.keyId, session.model, -1);
+    return true;
   }
 
-  setModel(id: string, model: string): void {
-    this.database.transaction(() => {
-      const session = this.database.one("SELECT seq FROM sessions WHERE id = ?", id);
-      if (session !== undefined) changeModel(this.database, integer(session, "seq"), model);
-    });
+  *setCliTotals(id: string, cliTotals: SessionTotals): Work<void> {
+    yield* this.sql.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
   }
 
-  update(id: string, { title, model, systemPrompt, options }: SessionChanges): void {
+  setModel(id: string, model: string): Work<void> {
+    return this.sql.transaction(this.#setModel(id, model));
+  }
+
+  *#setModel(id: string, model: string): Work<void> {
+    const session = yield* this.sql.one("SELECT seq FROM sessions WHERE id = ?", id);
+    if (session !== undefined) yield* changeModel(this.sql, integer(session, "seq"), model);
+  }
+
+  update(id: string, changes: SessionChanges): Work<void> {
+    return this.sql.transaction(this.#update(id, changes));
+  }
+
+  *#update(id: string, { title, model, systemPrompt, options }: SessionChanges): Work<void> {
     const changes: readonly (readonly [string, string | null | undefined])[] = [
       ["title", title],
       ["system_prompt", systemPrompt],
       ["options", options && JSON.stringify(options)],
     ];
-    this.database.transaction(() => {
-      for (const [column, value] of changes) {
-        if (value !== undefined)
-          this.database.run(`UPDATE sessions SET ${column} = ? WHERE id = ?`, value, id);
-      }
-      if (model !== undefined) this.setModel(id, model);
-    });
+    for (const [column, value] of changes) {
+      if (value !== undefined)
+        yield* this.sql.run(`UPDATE sessions SET ${column} = ? WHERE id = ?`, value, id);
+    }
+    if (model !== undefined) yield* this.#setModel(id, model);
   }
 
-  setBackground(id: string, running: readonly BackgroundTask[]): void {
+  *setBackground(id: string, running: readonly BackgroundTask[]): Work<void> {
     const json = running.length === 0 ? null : JSON.stringify(running);
-    this.database.run("UPDATE sessions SET background = ? WHERE id = ?", json, id);
+    yield* this.sql.run("UPDATE sessions SET background = ? WHERE id = ?", json, id);
   }
 
-  addLost(id: string, lost: readonly LostTask[]): void {
-    this.database.transaction(() => {
-      const json = JSON.stringify([...this.lost(id), ...lost]);
-      this.database.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
-    });
+  addLost(id: string, lost: readonly LostTask[]): Work<void> {
+    return this.sql.transaction(this.#addLost(id, lost));
   }
 
-  lost(id: string): LostTask[] {
-    const row = this.database.one("SELECT background_lost FROM sessions WHERE id = ?", id);
+  *#addLost(id: string, lost: readonly LostTask[]): Work<void> {
+    const json = JSON.stringify([...(yield* this.lost(id)), ...lost]);
+    yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
+  }
+
+  *lost(id: string): Work<LostTask[]> {
+    const row = yield* this.sql.one("SELECT background_lost FROM sessions WHERE id = ?", id);
     const json = row === undefined ? undefined : maybeText(row, "background_lost");
     if (json === undefined) return [];
     // Written by `addLost`.
@@ -217,44 +232,51 @@ export class SessionTable {
     return lost;
   }
 
-  forgetLost(id: string, told: readonly LostTask[]): void {
-    this.database.transaction(() => {
-      const left = this.lost(id).slice(told.length);
-      const json = left.length === 0 ? null : JSON.stringify(left);
-      this.database.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
-    });
+  forgetLost(id: string, told: readonly LostTask[]): Work<void> {
+    return this.sql.transaction(this.#forgetLost(id, told));
+  }
+
+  *#forgetLost(id: string, told: readonly LostTask[]): Work<void> {
+    const left = (yield* this.lost(id)).slice(told.length);
+    const json = left.length === 0 ? null : JSON.stringify(left);
+    yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
   }
 
   /** Reads every session. */
-  uncharged(): string[] {
-    const rows = this.database.all(
-      `SELECT id FROM sessions WHERE instr(cli_totals, '"carried":') > 0 OR instr(cli_totals, '"unreported":') > 0`,
+  *uncharged(): Work<string[]> {
+    const rows = yield* this.sql.all(
+      `SELECT id FROM sessions WHERE cli_totals LIKE '%"carried":%' OR cli_totals LIKE '%"unreported":%'`,
     );
     return rows.map((row) => text(row, "id"));
   }
 
-  loseBackground(): { readonly id: string; readonly lost: readonly LostTask[] }[] {
-    return this.database.transaction(() => {
-      const rows = this.database.all("SELECT id, background FROM sessions WHERE background IS NOT NULL");
-      return rows.map((row) => {
-        const id = text(row, "id");
-        const running: BackgroundTask[] = JSON.parse(text(row, "background"));
-        const lost = running.map((task): LostTask => ({ ...task, reason: "restart" }));
-        this.addLost(id, lost);
-        this.setBackground(id, []);
-        return { id, lost };
-      });
-    });
+  loseBackground(): Work<LostOfSession[]> {
+    return this.sql.transaction(this.#loseBackground());
   }
 
-  models(): string[] {
-    return this.database
-      .all("SELECT model FROM session_counts GROUP BY model HAVING sum(sessions) > 0 ORDER BY model")
-      .map((row) => text(row, "model"));
+  *#loseBackground(): Work<LostOfSession[]> {
+    const rows = yield* this.sql.all("SELECT id, background FROM sessions WHERE background IS NOT NULL");
+    const all: LostOfSession[] = [];
+    for (const row of rows) {
+      const id = text(row, "id");
+      const running: BackgroundTask[] = JSON.parse(text(row, "background"));
+      const lost = running.map((task): LostTask => ({ ...task, reason: "restart" }));
+      yield* this.#addLost(id, lost);
+      yield* this.setBackground(id, []);
+      all.push({ id, lost });
+    }
+    return all;
   }
 
-  byModel(id: string): ModelTotalsRow[] {
-    const rows = this.database.all(
+  *models(): Work<string[]> {
+    const rows = yield* this.sql.all(
+      "SELECT model FROM session_counts GROUP BY model HAVING sum(sessions) > 0 ORDER BY model",
+    );
+    return rows.map((row) => text(row, "model"));
+  }
+
+  *byModel(id: string): Work<ModelTotalsRow[]> {
+    const rows = yield* this.sql.all(
       `SELECT m.* FROM session_models m JOIN sessions s ON s.seq = m.session_seq
        WHERE s.id = ? ORDER BY m.cost_nano DESC, m.model`,
       id,
@@ -264,30 +286,30 @@ export class SessionTable {
 }
 
 /** Changes the model of a session. Must run in the caller's transaction. */
-export function changeModel(database: Database, seq: number, model: string): void {
-  const session = database.one("SELECT * FROM sessions WHERE seq = ?", seq);
+export function* changeModel(sql: Sql, seq: number, model: string): Work<void> {
+  const session = yield* sql.one("SELECT * FROM sessions WHERE seq = ?", seq);
   if (session === undefined || text(session, "model") === model) return;
-  database.run("UPDATE sessions SET model = ? WHERE seq = ?", model, seq);
+  yield* sql.run("UPDATE sessions SET model = ? WHERE seq = ?", model, seq);
   const isListed = text(session, "kind") === "session" && session["deleted_at"] === null;
   if (!isListed) return;
   const keyId = text(session, "key_id");
-  count(database, keyId, text(session, "model"), -1);
-  count(database, keyId, model, 1);
+  yield* count(sql, keyId, text(session, "model"), -1);
+  yield* count(sql, keyId, model, 1);
 }
 
-function count(database: Database, keyId: string, model: string, difference: 1 | -1): void {
-  database.run(
+function* count(sql: Sql, keyId: string, model: string, difference: 1 | -1): Work<void> {
+  yield* sql.run(
     `INSERT INTO session_counts (key_id, model, sessions) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions`,
+     ON CONFLICT (key_id, model) DO UPDATE SET sessions = session_counts.sessions + excluded.sessions`,
     keyId,
     model,
     difference,
   );
 }
 
-function countTask(database: Database, keyId: string): void {
-  database.run(
-    "INSERT INTO task_counts (key_id, tasks) VALUES (?, 1) ON CONFLICT DO UPDATE SET tasks = tasks + 1",
+function* countTask(sql: Sql, keyId: string): Work<void> {
+  yield* sql.run(
+    "INSERT INTO task_counts (key_id, tasks) VALUES (?, 1) ON CONFLICT (key_id) DO UPDATE SET tasks = task_counts.tasks + 1",
     keyId,
   );
 }

@@ -1,20 +1,20 @@
-import type { Database } from "./database.js";
+import type { Sql, Work } from "./sql.js";
 
 /**
  * Whether a table may have rows of a kind that is rare. While it has none, every turn is spared the queries for them.
- * Nothing but this process writes to the file, so it is asked once.
+ * Nothing but this process writes to the ledger, so it is asked once.
  */
 export class MayHave {
   #answer: boolean | undefined;
 
-  /** @param sql finds one of the rows */
+  /** @param finding SQL that finds one of the rows */
   constructor(
-    private readonly database: Database,
-    private readonly sql: string,
+    private readonly sql: Sql,
+    private readonly finding: string,
   ) {}
 
-  get any(): boolean {
-    this.#answer ??= this.database.one(this.sql) !== undefined;
+  *any(): Work<boolean> {
+    this.#answer ??= (yield* this.sql.one(this.finding)) !== undefined;
     return this.#answer;
   }
 

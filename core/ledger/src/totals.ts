@@ -6,13 +6,12 @@ import type {
   ModelTotalsRow,
   Overview,
 } from "@claudeway/ports";
-import type { Database } from "./database.js";
 import { usdOf } from "./money.js";
 import { type Grain, periodOf } from "./periods.js";
 import type { Row } from "./rows.js";
 import { instant, integer, text, totals } from "./rows.js";
 import type { Booked, Share } from "./shares.js";
-import type { SqlValue } from "./sqlite.js";
+import type { Sql, SqlValue, Work } from "./sql.js";
 
 const GRAINS: readonly Grain[] = ["all", "month", "week", "day"];
 
@@ -24,21 +23,23 @@ const PERIODS: Readonly<Record<CostGrouping, { readonly grain: Grain; readonly l
 
 const COUNTED = "requests, turns, input, output, cache_read, cache_write, cost_nano, estimated, unpriced";
 const COLUMNS = COUNTED.split(", ");
-const ADDED = COLUMNS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
+const addedTo = (table: string) =>
+  COLUMNS.map((column) => `${column} = ${table}.${column} + excluded.${column}`).join(", ");
 const SUMS = COLUMNS.map((column) => `coalesce(sum(${column}), 0) AS ${column}`).join(", ");
 
 const COST_SUMS = "sum(requests) AS requests, sum(cost_nano) AS cost_nano";
 
-/** One row for each grain; `true` separates the SELECT from ON CONFLICT. */
+/** One row for each grain; `true` separates the SELECT from ON CONFLICT. Types cannot be inferred in a subquery. */
 const ADD_TO_PERIODS = `
 INSERT INTO totals (grain, period, key_id, model, ${COUNTED}, last_at)
 SELECT periods.*, counted.* FROM (VALUES ${GRAINS.map((grain) => `('${grain}', ?)`).join(", ")}) AS periods,
-  (SELECT ${["key_id", "model", ...COLUMNS, "last_at"].map(() => "?").join(", ")}) AS counted WHERE true
-ON CONFLICT DO UPDATE SET ${ADDED}, last_at = max(last_at, excluded.last_at)`;
+  (SELECT ?, ?, ${[...COLUMNS, "last_at"].map(() => "CAST(? AS BIGINT)").join(", ")}) AS counted WHERE true
+ON CONFLICT (grain, period, key_id, model) DO UPDATE SET ${addedTo("totals")},
+  last_at = max(totals.last_at, excluded.last_at)`;
 
 const ADD_TO_SESSION_MODEL = `
 INSERT INTO session_models (session_seq, model, ${COUNTED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET ${ADDED}`;
+ON CONFLICT (session_seq, model) DO UPDATE SET ${addedTo("session_models")}`;
 
 const ADD_TO_SESSION = `
 UPDATE sessions SET input = input + ?, output = output + ?, cache_read = cache_read + ?, cache_write = cache_write + ?,
@@ -54,44 +55,45 @@ export interface BookedTo {
 
 /** The totals: when a turn ends, it is added to its session and to its day, week, month and all time. */
 export class TotalsTable {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly sql: Sql) {}
 
   /** `ahead`: usage of a parked turn, which is counted as a turn when it ends. Must run in the caller's transaction. */
-  add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): void {
+  *add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): Work<void> {
     const count = ahead === "ahead" ? amountsOf : countsOf;
     const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
-    this.database.run(ADD_TO_SESSION, ...whole, ms, sessionSeq);
+    yield* this.sql.run(ADD_TO_SESSION, ...whole, ms, sessionSeq);
     for (const share of booked.shares) {
       const counts = count(share, booked);
-      this.database.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
+      yield* this.sql.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
       const periods = GRAINS.map((grain) => periodOf(grain, ms));
-      this.database.run(ADD_TO_PERIODS, ...periods, keyId, share.model, ...counts, ms);
+      yield* this.sql.run(ADD_TO_PERIODS, ...periods, keyId, share.model, ...counts, ms);
     }
   }
 
-  overview(): Overview {
-    const all = this.database.one(`SELECT ${SUMS} FROM totals WHERE grain = 'all'`);
+  *overview(): Work<Overview> {
+    const all = yield* this.sql.one(`SELECT ${SUMS} FROM totals WHERE grain = 'all'`);
     if (all === undefined) throw new TypeError("ledger: a sum returned no row");
-    const byModel = this.database.all(
+    const byModel = yield* this.sql.all(
       `SELECT model, ${SUMS} FROM totals WHERE grain = 'all' GROUP BY model ORDER BY sum(cost_nano) DESC, model`,
     );
     return { requests: integer(all, "requests"), ...totals(all), byModel: byModel.map(modelTotals) };
   }
 
-  byKey(): KeyTotals[] {
-    const rows = this.database.all(
+  *byKey(): Work<KeyTotals[]> {
+    const rows = yield* this.sql.all(
       `SELECT key_id, ${SUMS}, max(last_at) AS last_at FROM totals WHERE grain = 'all' GROUP BY key_id ORDER BY key_id`,
     );
     return rows.map(keyTotals);
   }
 
-  costs(groupBy: CostGrouping, limit = PERIODS[groupBy].limit): CostPeriod[] {
+  *costs(groupBy: CostGrouping, limit = PERIODS[groupBy].limit): Work<CostPeriod[]> {
     const { grain } = PERIODS[groupBy];
-    const since = this.#latest(grain, limit).at(-1);
+    const since = (yield* this.#latest(grain, limit)).at(-1);
     if (since === undefined) return [];
-    const byModel = byPeriod(this.#sums(grain, since, "period, model", SUMS));
-    const byKey = byPeriod(this.#sums(grain, since, "period, key_id", COST_SUMS));
-    return this.#sums(grain, since, "period", SUMS).map((row) => {
+    const byModel = byPeriod(yield* this.#sums(grain, since, "period, model", SUMS));
+    const byKey = byPeriod(yield* this.#sums(grain, since, "period, key_id", COST_SUMS));
+    const sums = yield* this.#sums(grain, since, "period", SUMS);
+    return sums.map((row) => {
       const period = text(row, "period");
       return {
         period,
@@ -104,8 +106,8 @@ export class TotalsTable {
   }
 
   /** The latest periods with turns, latest first. */
-  #latest(grain: Grain, limit: number): string[] {
-    const rows = this.database.all(
+  *#latest(grain: Grain, limit: number): Work<string[]> {
+    const rows = yield* this.sql.all(
       "SELECT DISTINCT period FROM totals WHERE grain = ? ORDER BY period DESC LIMIT ?",
       grain,
       limit,
@@ -114,8 +116,8 @@ export class TotalsTable {
   }
 
   /** Totals since a period, oldest first. Uses the order of the primary key, so that nothing is sorted. */
-  #sums(grain: Grain, since: string, groups: string, sums: string): Row[] {
-    return this.database.all(
+  *#sums(grain: Grain, since: string, groups: string, sums: string): Work<readonly Row[]> {
+    return yield* this.sql.all(
       `SELECT ${groups}, ${sums} FROM totals WHERE grain = ? AND period >= ? GROUP BY ${groups} ORDER BY ${groups}`,
       grain,
       since,

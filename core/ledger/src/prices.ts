@@ -1,32 +1,37 @@
 import type { ModelShare, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
-import type { Database } from "./database.js";
 import { nanoOf, usdOf } from "./money.js";
 import { costOf, fitPrices } from "./price-fit.js";
 import { integer, tokens as tokensOf } from "./rows.js";
 import { type Booked, hasTokens } from "./shares.js";
+import type { Sql, Work } from "./sql.js";
 
 /** The number of recent turns kept per model: enough to fit four prices, few enough to follow price changes. */
 const SAMPLES = 64;
+
+const REPLACED = ["number", "input", "output", "cache_read", "cache_write", "cost_nano"]
+  .map((column) => `${column} = excluded.${column}`)
+  .join(", ");
 
 /** Learns the token prices of models from turns with a reported cost. */
 export class PriceTable {
   /** The number of samples recorded per model, used to replace the oldest. */
   readonly #seen = new Map<string, number>();
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly sql: Sql) {}
 
   /** Must run in the caller's transaction. True if the price of a model was not known before. */
-  learn(booked: Booked): boolean {
+  *learn(booked: Booked): Work<boolean> {
     let isFirst = false;
     if (booked.estimated || booked.unpriced) return isFirst;
     for (const { model, tokens, costNano, priced } of booked.shares) {
       if (!priced || !hasTokens(tokens)) continue;
-      const number = this.#next(model);
+      const number = yield* this.#next(model);
       isFirst ||= number === 1;
-      this.database.run(
-        `INSERT OR REPLACE INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      yield* this.sql.run(
+        `INSERT INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (model, slot) DO UPDATE SET ${REPLACED}`,
         model,
         number % SAMPLES,
         number,
@@ -41,9 +46,9 @@ export class PriceTable {
   }
 
   /** @param share the usage of the model by the same turn, at a cost that its process reported */
-  estimateCost(model: string, tokens: Tokens, share?: ModelShare): number | null {
+  *estimateCost(model: string, tokens: Tokens, share?: ModelShare): Work<number | null> {
     if (!hasTokens(tokens)) return 0;
-    const rows = this.database.all("SELECT * FROM price_samples WHERE model = ?", model);
+    const rows = yield* this.sql.all("SELECT * FROM price_samples WHERE model = ?", model);
     const samples = rows.map((row) => ({ tokens: tokensOf(row), costNano: integer(row, "cost_nano") }));
     if (share !== undefined && share.costUsd !== null) {
       samples.push({ tokens: share.tokens, costNano: nanoOf(share.costUsd) });
@@ -52,12 +57,14 @@ export class PriceTable {
     return prices === undefined ? null : usdOf(Math.round(costOf(tokens, prices)));
   }
 
-  price(usage: TurnUsage, beside?: TurnUsage): TurnUsage {
+  *price(usage: TurnUsage, beside?: TurnUsage): Work<TurnUsage> {
     if (usage.costUsd !== null) return usage;
-    const shares = Object.entries(usage.byModel).map(([model, share]): [string, ModelShare] => [
-      model,
-      { ...share, costUsd: share.costUsd ?? this.estimateCost(model, share.tokens, beside?.byModel[model]) },
-    ]);
+    const shares: [string, ModelShare][] = [];
+    for (const [model, share] of Object.entries(usage.byModel)) {
+      const costUsd =
+        share.costUsd ?? (yield* this.estimateCost(model, share.tokens, beside?.byModel[model]));
+      shares.push([model, { ...share, costUsd }]);
+    }
     const costUsd = sumOf(
       usage,
       shares.map(([, share]) => share),
@@ -65,14 +72,14 @@ export class PriceTable {
     return { ...usage, byModel: Object.fromEntries(shares), costUsd };
   }
 
-  #next(model: string): number {
-    const seen = this.#seen.get(model) ?? this.#seenBefore(model);
+  *#next(model: string): Work<number> {
+    const seen = this.#seen.get(model) ?? (yield* this.#seenBefore(model));
     this.#seen.set(model, seen + 1);
     return seen + 1;
   }
 
-  #seenBefore(model: string): number {
-    const row = this.database.one(
+  *#seenBefore(model: string): Work<number> {
+    const row = yield* this.sql.one(
       "SELECT coalesce(max(number), 0) AS seen FROM price_samples WHERE model = ?",
       model,
     );

@@ -7,12 +7,11 @@ import type {
   Instant,
   PageQuery,
 } from "@claudeway/ports";
-import type { Database } from "./database.js";
 import type { MayHave } from "./may-have.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs } from "./rows.js";
-import type { SqlValue } from "./sqlite.js";
+import type { Sql, SqlValue, Work } from "./sql.js";
 
 const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
   pending: true,
@@ -24,14 +23,14 @@ const STATUSES: Readonly<Record<ApprovalStatus, true>> = {
 
 export class ApprovalTable {
   constructor(
-    private readonly database: Database,
+    private readonly sql: Sql,
     /** Calls that the CLI keeps. */
     private readonly kept: MayHave,
   ) {}
 
-  ask(approval: Approval): void {
+  *ask(approval: Approval): Work<void> {
     const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, cwd, deciders } = approval;
-    this.database.run(
+    yield* this.sql.run(
       `INSERT INTO approvals (id, session_id, turn_id, key_id, kind, tool_use_id, tool, input, workdir, cwd, deciders, status,
          asked_at, expires_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
@@ -52,70 +51,69 @@ export class ApprovalTable {
   }
 
   /** This condition guarantees exactly one decision per request. */
-  settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): boolean {
+  *settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Work<boolean> {
     const json = decision === undefined ? null : JSON.stringify(decision);
-    return (
-      this.database.run(
-        "UPDATE approvals SET status = ?, decision = ? WHERE id = ? AND status = 'pending'",
-        status,
-        json,
-        id,
-      ) === 1
+    const changed = yield* this.sql.run(
+      "UPDATE approvals SET status = ?, decision = ? WHERE id = ? AND status = 'pending'",
+      status,
+      json,
+      id,
     );
+    return changed === 1;
   }
 
-  get(id: string): Approval | undefined {
-    const row = this.database.one("SELECT * FROM approvals WHERE id = ?", id);
+  *get(id: string): Work<Approval | undefined> {
+    const row = yield* this.sql.one("SELECT * FROM approvals WHERE id = ?", id);
     return row === undefined ? undefined : toApproval(row);
   }
 
-  list(query: ApprovalFilter & PageQuery): ApprovalPage {
+  *list(query: ApprovalFilter & PageQuery): Work<ApprovalPage> {
     const { page, limit } = checkPage(query);
     const { where, values } = filtered(query);
-    const rows = this.database.all(
+    const rows = yield* this.sql.all(
       `SELECT * FROM approvals${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
     );
-    const count = this.database.one(`SELECT count(*) AS total FROM approvals${where}`, ...values);
+    const count = yield* this.sql.one(`SELECT count(*) AS total FROM approvals${where}`, ...values);
     const total = count === undefined ? 0 : integer(count, "total");
     return { approvals: rows.map(toApproval), total, page, limit };
   }
 
-  expiring(by: Instant): Approval[] {
+  *expiring(by: Instant): Work<Approval[]> {
     const sql = "SELECT * FROM approvals WHERE status = 'pending' AND expires_at <= ? ORDER BY expires_at";
-    return this.database.all(sql, toMs(by)).map(toApproval);
+    return (yield* this.sql.all(sql, toMs(by))).map(toApproval);
   }
 
-  nextExpiry(): Instant | undefined {
+  *nextExpiry(): Work<Instant | undefined> {
     const sql = "SELECT expires_at FROM approvals WHERE status = 'pending' ORDER BY expires_at LIMIT 1";
-    const row = this.database.one(sql);
+    const row = yield* this.sql.one(sql);
     return row === undefined ? undefined : instant(row, "expires_at");
   }
 
-  pending(of: { readonly turnId: string } | "ended turns"): Approval[] {
+  *pending(of: { readonly turnId: string } | "ended turns"): Work<Approval[]> {
     const rows =
       of === "ended turns"
-        ? this.database.all(
+        ? yield* this.sql.all(
             `SELECT a.* FROM approvals a JOIN turns t ON t.id = a.turn_id
              WHERE a.status = 'pending' AND t.end IS NOT NULL ORDER BY a.seq`,
           )
-        : this.database.all(
+        : yield* this.sql.all(
             "SELECT * FROM approvals WHERE status = 'pending' AND turn_id = ? ORDER BY seq",
             of.turnId,
           );
     return rows.map(toApproval);
   }
 
-  unresolved(sessionId: string): Approval[] {
-    if (!this.kept.any) return [];
+  *unresolved(sessionId: string): Work<Approval[]> {
+    if (!(yield* this.kept.any())) return [];
     const sql = "SELECT * FROM approvals WHERE session_id = ? AND owed = 1 ORDER BY seq";
-    return this.database.all(sql, sessionId).map(toApproval);
+    return (yield* this.sql.all(sql, sessionId)).map(toApproval);
   }
 
-  delivered(id: string): void {
-    this.database.run("UPDATE approvals SET owed = 0 WHERE id = ?", id);
+  *delivered(id: string): Work<void> {
+    yield* this.sql.run("UPDATE approvals SET owed = 0 WHERE id = ?", id);
   }
 }
 

@@ -1,19 +1,19 @@
 import type { StoredChange, StoredEntry, StoredWrite, StoreResult } from "@claudeway/ports";
-import type { Database } from "./database.js";
 import { instant, integer, type Row, text } from "./rows.js";
+import type { Sql, Work } from "./sql.js";
 
 /** Follows every key that begins with a prefix: keys do not contain it. */
 const LAST = "\u{10ffff}";
 const LIVE = "(expires_at IS NULL OR expires_at > ?)";
 
 export class PluginStoreTable {
-  /** The number of rows of each plugin that has written. No other process writes to the file. */
+  /** The number of rows of each plugin that has written. No other process writes to the ledger. */
   readonly #counts = new Map<string, number>();
 
-  constructor(private readonly database: Database) {}
+  constructor(private readonly sql: Sql) {}
 
-  get(plugin: string, key: string): StoredEntry | undefined {
-    const row = this.database.one(
+  *get(plugin: string, key: string): Work<StoredEntry | undefined> {
+    const row = yield* this.sql.one(
       `SELECT * FROM plugin_store WHERE plugin = ? AND key = ? AND ${LIVE}`,
       plugin,
       key,
@@ -22,65 +22,63 @@ export class PluginStoreTable {
     return row && toEntry(row);
   }
 
-  list(
+  *list(
     plugin: string,
     {
       prefix,
       after,
       limit,
     }: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
-  ): StoredEntry[] {
-    return this.database
-      .all(
-        `SELECT * FROM plugin_store WHERE plugin = ? AND key >= ? AND key < ? AND key > ? AND ${LIVE} ORDER BY key LIMIT ?`,
-        plugin,
-        prefix,
-        prefix + LAST,
-        after ?? "",
-        Date.now(),
-        limit,
-      )
-      .map(toEntry);
+  ): Work<StoredEntry[]> {
+    const rows = yield* this.sql.all(
+      `SELECT * FROM plugin_store WHERE plugin = ? AND key >= ? AND key < ? AND key > ? AND ${LIVE} ORDER BY key LIMIT ?`,
+      plugin,
+      prefix,
+      prefix + LAST,
+      after ?? "",
+      Date.now(),
+      limit,
+    );
+    return rows.map(toEntry);
   }
 
-  write(plugin: string, { changes, maxEntries }: StoredWrite): StoreResult {
+  *write(plugin: string, { changes, maxEntries }: StoredWrite): Work<StoreResult> {
     try {
-      return this.database.transaction(() => this.#write(plugin, changes, maxEntries));
+      return yield* this.sql.transaction(this.#write(plugin, changes, maxEntries));
     } catch (error) {
       this.#counts.delete(plugin);
       throw error;
     }
   }
 
-  #write(plugin: string, changes: readonly StoredChange[], maxEntries: number): StoreResult {
+  *#write(plugin: string, changes: readonly StoredChange[], maxEntries: number): Work<StoreResult> {
     const now = Date.now();
-    this.#removeExpired(plugin, now);
+    yield* this.#removeExpired(plugin, now);
     let growth = 0;
     for (const { key, json, expected } of changes) {
-      const version = this.#versionOf(plugin, key);
+      const version = yield* this.#versionOf(plugin, key);
       if (expected !== undefined && version !== (expected ?? undefined))
         return { ok: false, reason: "conflict", key, version };
       growth += (json === undefined ? 0 : 1) - (version === undefined ? 0 : 1);
     }
-    const count = this.#count(plugin) + growth;
+    const count = (yield* this.#count(plugin)) + growth;
     if (growth > 0 && count > maxEntries) return { ok: false, reason: "full" };
-    const versions = changes.map((change) => this.#apply(plugin, change, now));
+    const versions = [];
+    for (const change of changes) versions.push(yield* this.#apply(plugin, change, now));
     this.#counts.set(plugin, count);
     return { ok: true, versions };
   }
 
-  #apply(plugin: string, { key, json, ttlMs }: StoredChange, now: number): number | undefined {
-    if (json === undefined) {
-      const deleted = this.database.one(
-        "DELETE FROM plugin_store WHERE plugin = ? AND key = ? RETURNING version",
-        plugin,
-        key,
-      );
-      return deleted && integer(deleted, "version");
-    }
-    // A replaced row gets a new version, which AUTOINCREMENT never gives twice.
-    const row = this.database.one(
-      "INSERT OR REPLACE INTO plugin_store (plugin, key, json, expires_at) VALUES (?, ?, ?, ?) RETURNING version",
+  *#apply(plugin: string, { key, json, ttlMs }: StoredChange, now: number): Work<number | undefined> {
+    const deleted = yield* this.sql.one(
+      "DELETE FROM plugin_store WHERE plugin = ? AND key = ? RETURNING version",
+      plugin,
+      key,
+    );
+    if (json === undefined) return deleted && integer(deleted, "version");
+    // A new row gets a new version, which the database never gives twice.
+    const row = yield* this.sql.one(
+      "INSERT INTO plugin_store (plugin, key, json, expires_at) VALUES (?, ?, ?, ?) RETURNING version",
       plugin,
       key,
       json,
@@ -89,8 +87,8 @@ export class PluginStoreTable {
     return row && integer(row, "version");
   }
 
-  #removeExpired(plugin: string, now: number): void {
-    const removed = this.database.run(
+  *#removeExpired(plugin: string, now: number): Work<void> {
+    const removed = yield* this.sql.run(
       "DELETE FROM plugin_store WHERE plugin = ? AND expires_at <= ?",
       plugin,
       now,
@@ -98,8 +96,8 @@ export class PluginStoreTable {
     if (removed > 0) this.#counts.delete(plugin);
   }
 
-  #versionOf(plugin: string, key: string): number | undefined {
-    const row = this.database.one(
+  *#versionOf(plugin: string, key: string): Work<number | undefined> {
+    const row = yield* this.sql.one(
       "SELECT version FROM plugin_store WHERE plugin = ? AND key = ?",
       plugin,
       key,
@@ -107,10 +105,10 @@ export class PluginStoreTable {
     return row && integer(row, "version");
   }
 
-  #count(plugin: string): number {
+  *#count(plugin: string): Work<number> {
     const known = this.#counts.get(plugin);
     if (known !== undefined) return known;
-    const row = this.database.one("SELECT count(*) AS n FROM plugin_store WHERE plugin = ?", plugin);
+    const row = yield* this.sql.one("SELECT count(*) AS n FROM plugin_store WHERE plugin = ?", plugin);
     return row === undefined ? 0 : integer(row, "n");
   }
 }

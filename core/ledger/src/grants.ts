@@ -1,15 +1,14 @@
 import type { GrantFilter, GrantPage, Instant, PageQuery, SessionGrant } from "@claudeway/ports";
-import type { Database } from "./database.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeInteger, maybeText, text, toMs } from "./rows.js";
-import type { SqlValue } from "./sqlite.js";
+import type { Sql, SqlValue, Work } from "./sql.js";
 
 export class GrantTable {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly sql: Sql) {}
 
-  add({ id, sessionId, keyId, tool, input, cwd, approvalId, by, at }: SessionGrant): void {
-    this.database.run(
+  *add({ id, sessionId, keyId, tool, input, cwd, approvalId, by, at }: SessionGrant): Work<void> {
+    yield* this.sql.run(
       `INSERT INTO grants (id, session_id, key_id, tool, input, cwd, approval_id, given_by, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
@@ -24,17 +23,17 @@ export class GrantTable {
     );
   }
 
-  of(sessionId: string, tool: string): SessionGrant[] {
+  *of(sessionId: string, tool: string): Work<SessionGrant[]> {
     const sql = "SELECT * FROM grants WHERE session_id = ? AND tool = ? AND revoked_at IS NULL ORDER BY seq";
-    return this.database.all(sql, sessionId, tool).map(toGrant);
+    return (yield* this.sql.all(sql, sessionId, tool)).map(toGrant);
   }
 
-  get(id: string): SessionGrant | undefined {
-    const row = this.database.one("SELECT * FROM grants WHERE id = ?", id);
+  *get(id: string): Work<SessionGrant | undefined> {
+    const row = yield* this.sql.one("SELECT * FROM grants WHERE id = ?", id);
     return row === undefined ? undefined : toGrant(row);
   }
 
-  list(query: GrantFilter & PageQuery): GrantPage {
+  *list(query: GrantFilter & PageQuery): Work<GrantPage> {
     const { page, limit } = checkPage(query);
     const values: SqlValue[] = [];
     let where = "revoked_at IS NULL";
@@ -46,13 +45,13 @@ export class GrantTable {
       where += ` AND ${column} = ?`;
       values.push(value);
     }
-    const rows = this.database.all(
+    const rows = yield* this.sql.all(
       `SELECT * FROM grants WHERE ${where} ORDER BY seq DESC LIMIT ? OFFSET ?`,
       ...values,
       limit,
       offsetOf(query),
     );
-    const count = this.database.one(`SELECT count(*) AS total FROM grants WHERE ${where}`, ...values);
+    const count = yield* this.sql.one(`SELECT count(*) AS total FROM grants WHERE ${where}`, ...values);
     return {
       grants: rows.map(toGrant),
       total: count === undefined ? 0 : integer(count, "total"),
@@ -61,9 +60,9 @@ export class GrantTable {
     };
   }
 
-  revoke(id: string, at: Instant): boolean {
+  *revoke(id: string, at: Instant): Work<boolean> {
     const sql = "UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
-    return this.database.run(sql, toMs(at), id) === 1;
+    return (yield* this.sql.run(sql, toMs(at), id)) === 1;
   }
 }
 

@@ -1,0 +1,13 @@
+/** What a ledger in an SQL database is made of: tables whose work any database can perform. */
+export { nanoOf, usdOf } from "./money.js";
+export { hex, instant, integer, maybeInteger, maybeText, type Row, text, toMs, toRow } from "./rows.js";
+export {
+  Sql,
+  type SqlValue,
+  type Statement,
+  type StatementResult,
+  type SyncDatabase,
+  type Work,
+} from "./sql.js";
+export { type Database, ledgerOf } from "./sql-ledger.js";
+export { type LedgerTables, ledgerTables } from "./tables.js";

@@ -1,0 +1,115 @@
+import { type Ledger, LedgerError } from "@claudeway/ports";
+import type { Work } from "./sql.js";
+import type { LedgerTables } from "./tables.js";
+
+/** What performs the work of a ledger's tables. */
+export interface Database {
+  /** True: the previous gateway did not close the ledger. */
+  readonly afterCrash: boolean;
+  perform<T>(work: Work<T>): Promise<T>;
+  /** Rejects with a LedgerError if the ledger can no longer be used. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The ledger of these tables, performed by this database. After `close`, every method rejects. */
+export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
+  const { sessions, turns, totals, prices, idempotency, approvals, grants, pluginStore, quota } = tables;
+  let open = true;
+  const performed =
+    <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      if (!open) throw new LedgerError("the ledger is closed");
+      return database.perform(call(...args));
+    };
+
+  return {
+    afterCrash: database.afterCrash,
+    sessions: {
+      create: performed((session) => sessions.create(session)),
+      get: performed((id) => sessions.get(id)),
+      list: performed((query) => sessions.list(query)),
+      tasks: performed((query) => sessions.tasks(query)),
+      count: performed((filter) => sessions.count(filter)),
+      touch: performed((id, at) => sessions.touch(id, at)),
+      delete: performed((id, at) => sessions.delete(id, at)),
+      setCliTotals: performed((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
+      setModel: performed((id, model) => sessions.setModel(id, model)),
+      setBackground: performed((id, running) => sessions.setBackground(id, running)),
+      addLost: performed((id, lost) => sessions.addLost(id, lost)),
+      lost: performed((id) => sessions.lost(id)),
+      forgetLost: performed((id, told) => sessions.forgetLost(id, told)),
+      loseBackground: performed(() => sessions.loseBackground()),
+      uncharged: performed(() => sessions.uncharged()),
+      update: performed((id, changes) => sessions.update(id, changes)),
+      models: performed(() => sessions.models()),
+      byModel: performed((id) => sessions.byModel(id)),
+    },
+    turns: {
+      begin: performed((turn) => turns.begin(turn)),
+      noteProcess: performed((turnId, child) => turns.noteProcess(turnId, child)),
+      recordUsage: performed((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
+      end: performed((turnId, outcome, ending) => turns.end(turnId, outcome, ending)),
+      park: performed((turnId, parking) => turns.park(turnId, parking)),
+      unpark: performed((turnId) => turns.unpark(turnId)),
+      parked: performed((sessionId) => turns.parked(sessionId)),
+      markLost: performed((turnId, lost) => turns.markLost(turnId, lost)),
+      get: performed((turnId) => turns.get(turnId)),
+      response: performed((turnId) => turns.response(turnId)),
+      listBySession: performed((sessionId, query) => turns.listBySession(sessionId, query)),
+      running: performed(() => turns.running()),
+      endedLast: performed((withinMs) => turns.endedLast(withinMs)),
+    },
+    totals: {
+      overview: performed(() => totals.overview()),
+      byKey: performed(() => totals.byKey()),
+      costs: performed((groupBy, limit) => totals.costs(groupBy, limit)),
+    },
+    prices: {
+      estimateCost: performed((model, tokens) => prices.estimateCost(model, tokens)),
+      price: performed((usage, beside) => prices.price(usage, beside)),
+    },
+    idempotency: {
+      claim: performed((claim) => idempotency.claim(claim)),
+      release: performed((claim) => idempotency.release(claim)),
+      redirect: performed((claim, turnId) => idempotency.redirect(claim, turnId)),
+    },
+    approvals: {
+      ask: performed((approval) => approvals.ask(approval)),
+      settle: performed((id, status, decision) => approvals.settle(id, status, decision)),
+      get: performed((id) => approvals.get(id)),
+      list: performed((query) => approvals.list(query)),
+      expiring: performed((by) => approvals.expiring(by)),
+      nextExpiry: performed(() => approvals.nextExpiry()),
+      pending: performed((of) => approvals.pending(of)),
+      unresolved: performed((sessionId) => approvals.unresolved(sessionId)),
+      delivered: performed((id) => approvals.delivered(id)),
+      grant: performed((grant) => grants.add(grant)),
+      grantsFor: performed((sessionId, tool) => grants.of(sessionId, tool)),
+      grantById: performed((id) => grants.get(id)),
+      grants: performed((query) => grants.list(query)),
+      revoke: performed((grantId, at) => grants.revoke(grantId, at)),
+    },
+    pluginStore: {
+      get: performed((plugin, key) => pluginStore.get(plugin, key)),
+      write: performed((plugin, write) => pluginStore.write(plugin, write)),
+      list: performed((plugin, query) => pluginStore.list(plugin, query)),
+    },
+    quota: {
+      claim: performed((plugin, turnId, claims) => quota.claim(plugin, turnId, claims)),
+      settle: performed((plugin, turnId, counter, actual) => quota.settle(plugin, turnId, counter, actual)),
+      read: performed((plugin, counters) => quota.read(plugin, counters)),
+      reservedUsd: performed((turnId) => quota.reservedUsd(turnId)),
+      extend: performed((turnId) => quota.extend(turnId)),
+    },
+    async checkFile() {
+      if (!open) throw new LedgerError("the ledger is closed");
+      await database.check();
+    },
+    async close() {
+      if (!open) return;
+      open = false;
+      await database.close();
+    },
+  };
+}

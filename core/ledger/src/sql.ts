@@ -1,0 +1,96 @@
+import type { Row } from "./rows.js";
+
+export type SqlValue = null | number | bigint | string | Uint8Array;
+
+/** One SQL statement, with `?` for each of its values. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+}
+
+/** What a database answers to a statement. */
+export interface StatementResult {
+  readonly rows: readonly Row[];
+  /** How many rows it changed. */
+  readonly changes: number;
+}
+
+/**
+ * A piece of work in the ledger: it yields statements and is given their results. So the ledger's tables are written
+ * once for every database. On PostgreSQL one piece after another is performed on one connection; on SQLite, which answers
+ * at once, a piece never yields. In both, no piece sees another one half done.
+ */
+export type Work<T> = Generator<Statement, T, StatementResult>;
+
+/** A database that answers at once. */
+export interface SyncDatabase {
+  /** Returns the number of changed rows. */
+  run(sql: string, values: readonly SqlValue[]): number;
+  one(sql: string, values: readonly SqlValue[]): Row | undefined;
+  all(sql: string, values: readonly SqlValue[]): readonly Row[];
+}
+
+/** The statements of the ledger's tables. */
+export class Sql {
+  #inTransaction = false;
+  #writes = 0;
+
+  /**
+   * @param begin the statement that begins a transaction which writes
+   * @param sync performs the statements at once; without it, work yields them
+   */
+  constructor(
+    private readonly begin: string,
+    private readonly sync?: SyncDatabase,
+  ) {}
+
+  /**
+   * Counts every statement that may have changed a row. Nothing but this process writes to the ledger, so values read at
+   * one count are valid as long as the count stays the same.
+   */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Returns the number of changed rows. */
+  *run(sql: string, ...values: SqlValue[]): Work<number> {
+    this.#writes += 1;
+    if (this.sync !== undefined) return this.sync.run(sql, values);
+    return (yield { sql, values }).changes;
+  }
+
+  *one(sql: string, ...values: SqlValue[]): Work<Row | undefined> {
+    if (this.sync !== undefined) return this.sync.one(sql, values);
+    return (yield { sql, values }).rows[0];
+  }
+
+  *all(sql: string, ...values: SqlValue[]): Work<readonly Row[]> {
+    if (this.sync !== undefined) return this.sync.all(sql, values);
+    return (yield { sql, values }).rows;
+  }
+
+  /** Performs `work` in a transaction. Inside a transaction, it becomes part of that one. */
+  *transaction<T>(work: Work<T>): Work<T> {
+    if (this.#inTransaction) return yield* work;
+    yield* this.run(this.begin);
+    this.#inTransaction = true;
+    try {
+      const result = yield* work;
+      yield* this.run("COMMIT");
+      return result;
+    } catch (error) {
+      yield* this.#rollback();
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  *#rollback(): Work<void> {
+    try {
+      yield* this.run("ROLLBACK");
+    } catch {
+      // The database has already rolled back (disk full, connection lost); the first error has the reason.
+    }
+  }
+}

@@ -1,0 +1,330 @@
+import {
+  type ChildNote,
+  LedgerError,
+  type NewTurn,
+  type PageQuery,
+  type TurnEnding,
+  type TurnLoss,
+  type TurnOutcome,
+  type TurnPage,
+  type TurnParking,
+  type TurnRecord,
+  type TurnUsage,
+} from "@claudeway/ports";
+import type { TurnResponse } from "@claudeway/schemas";
+import { MayHave } from "./may-have.js";
+import { nanoOf } from "./money.js";
+import { checkPage, offsetOf } from "./pages.js";
+import type { PriceTable } from "./prices.js";
+import { type QuotaTable, useOf } from "./quota.js";
+import type { Row } from "./rows.js";
+import { integer, maybeText, text, toMs } from "./rows.js";
+import { changeModel } from "./sessions.js";
+import { sharesToJson } from "./share-json.js";
+import { type Booked, book, join, restOf, toUsage } from "./shares.js";
+import type { Sql, Work } from "./sql.js";
+import type { TotalsTable } from "./totals.js";
+import { bookedOf, toTurn, usageOf } from "./turn-row.js";
+
+const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
+
+const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
+  by_model = ?`;
+const PROCESS = "pid = ?, start_time = ?, marker = ?";
+
+export class TurnTable {
+  /** Turns that are parked. */
+  readonly #waiting: MayHave;
+
+  constructor(
+    private readonly sql: Sql,
+    private readonly totals: TotalsTable,
+    private readonly prices: PriceTable,
+    /** Calls that the CLI keeps. */
+    private readonly kept: MayHave,
+    private readonly quota: QuotaTable,
+  ) {
+    this.#waiting = new MayHave(sql, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
+  }
+
+  begin(turn: NewTurn): Work<void> {
+    return this.sql.transaction(this.#begin(turn));
+  }
+
+  *#begin(turn: NewTurn): Work<void> {
+    const at = toMs(turn.createdAt);
+    const found = yield* this.sql.run(
+      "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ?",
+      at,
+      turn.sessionId,
+    );
+    if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
+    yield* this.sql.run(
+      `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
+           origin, metadata)
+         VALUES (?, (SELECT seq FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)`,
+      turn.id,
+      turn.sessionId,
+      turn.keyId,
+      turn.route,
+      turn.model,
+      turn.prompt.bytes,
+      Buffer.from(turn.prompt.sha256, "hex"),
+      at,
+      turn.origin ?? "prompt",
+      turn.metadata === undefined ? null : JSON.stringify(turn.metadata),
+    );
+    for (const [name, value] of Object.entries(turn.metadata ?? {}))
+      yield* this.sql.run(
+        `INSERT INTO session_metadata (name, value, session_seq)
+           SELECT ?, ?, seq FROM sessions WHERE id = ? ON CONFLICT DO NOTHING`,
+        name,
+        value,
+        turn.sessionId,
+      );
+  }
+
+  *noteProcess(turnId: string, child: ChildNote): Work<void> {
+    yield* this.sql.run(`UPDATE turns SET ${PROCESS} WHERE id = ?`, ...placeOf(child), turnId);
+  }
+
+  *recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Work<void> {
+    const open = yield* this.sql.one(`SELECT seq, model FROM turns WHERE id = ? AND "end" IS NULL`, turnId);
+    if (open === undefined) return;
+    const used = columnsOf(book(usage, text(open, "model")));
+    const seq = integer(open, "seq");
+    if (child === undefined) yield* this.sql.run(`UPDATE turns SET ${USED} WHERE seq = ?`, ...used, seq);
+    else
+      yield* this.sql.run(
+        `UPDATE turns SET ${USED}, ${PROCESS} WHERE seq = ?`,
+        ...used,
+        ...placeOf(child),
+        seq,
+      );
+  }
+
+  end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Work<boolean> {
+    return this.sql.transaction(this.#end(turnId, outcome, ending));
+  }
+
+  *#end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Work<boolean> {
+    const turn = yield* this.#find(turnId);
+    if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    if (hasEnded(turn)) return false;
+    // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
+    if (outcome.exitCode === 0 && turn["parked"] === null) yield* this.#heardOfAll(turnId);
+    yield* this.#book(turn, outcome, ending);
+    if (ending.process !== undefined) yield* this.noteProcess(turnId, ending.process);
+    return true;
+  }
+
+  markLost(turnId: string, loss: TurnLoss): Work<TurnRecord | undefined> {
+    return this.sql.transaction(this.#markLost(turnId, loss));
+  }
+
+  *#markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): Work<TurnRecord | undefined> {
+    const turn = yield* this.get(turnId);
+    if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    if (turn.ended !== undefined) return undefined;
+    const sinceParked = yield* this.prices.price({
+      ...(yield* this.#usageSinceParked(turnId)),
+      estimated: true,
+    });
+    const usage = yield* this.#wholeUsage(turnId, sinceParked);
+    const response = respond({ ...turn, usage });
+    const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
+    const model = turn.model;
+    yield* this.#end(
+      turnId,
+      { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
+      { at, sinceParked, cliTotals: totalsAfter?.(sinceParked) },
+    );
+    return yield* this.get(turnId);
+  }
+
+  park(turnId: string, parking: TurnParking): Work<void> {
+    return this.sql.transaction(this.#park(turnId, parking));
+  }
+
+  *#park(turnId: string, { at, cliTotals, parked, usage, model }: TurnParking): Work<void> {
+    const { approvalId } = parked;
+    this.#waiting.expect();
+    if (approvalId !== undefined) this.kept.expect();
+    const turn = yield* this.#find(turnId);
+    if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
+    const before = bookedOf(turn);
+    const now = book(usage, model);
+    const sessionSeq = integer(turn, "session_seq");
+    yield* this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
+    const whole = before === undefined ? now : join(before, now);
+    yield* this.quota.park(turnId, useOf(whole), toMs(at));
+    yield* this.sql.run(
+      `UPDATE turns SET ${USED}, booked = ?, parked = ? WHERE id = ?`,
+      ...NOTHING_USED,
+      JSON.stringify(whole),
+      JSON.stringify(parked),
+      turnId,
+    );
+    yield* this.#heardOfAll(turnId);
+    if (approvalId !== undefined)
+      yield* this.sql.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", approvalId);
+    yield* this.#keepTotals(sessionSeq, cliTotals);
+  }
+
+  unpark(turnId: string): Work<void> {
+    return this.sql.transaction(this.#unpark(turnId));
+  }
+
+  *#unpark(turnId: string): Work<void> {
+    yield* this.sql.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+    yield* this.quota.unpark(turnId);
+  }
+
+  *parked(sessionId?: string): Work<TurnRecord[]> {
+    if (!(yield* this.#waiting.any())) return [];
+    const ofSession = sessionId === undefined ? "" : " AND s.id = ?";
+    const values = sessionId === undefined ? [] : [sessionId];
+    const sql = `${SELECT} WHERE t.parked IS NOT NULL${ofSession} ORDER BY t.seq`;
+    return (yield* this.sql.all(sql, ...values)).map(toTurn);
+  }
+
+  *get(turnId: string): Work<TurnRecord | undefined> {
+    const row = yield* this.#find(turnId);
+    return row === undefined ? undefined : toTurn(row);
+  }
+
+  *response(turnId: string): Work<TurnResponse | undefined> {
+    const row = yield* this.sql.one(
+      "SELECT r.json FROM turn_responses r JOIN turns t ON t.seq = r.turn_seq WHERE t.id = ?",
+      turnId,
+    );
+    if (row === undefined) return (yield* this.get(turnId))?.parked?.response;
+    // Written by `end`.
+    const response: TurnResponse = JSON.parse(text(row, "json"));
+    return response;
+  }
+
+  *listBySession(sessionId: string, query: PageQuery): Work<TurnPage> {
+    const { page, limit } = checkPage(query);
+    const session = yield* this.sql.one("SELECT seq, begun FROM sessions WHERE id = ?", sessionId);
+    if (session === undefined) return { turns: [], total: 0, page, limit };
+    const rows = yield* this.sql.all(
+      `${SELECT} WHERE t.session_seq = ? ORDER BY t.seq DESC LIMIT ? OFFSET ?`,
+      integer(session, "seq"),
+      limit,
+      offsetOf(query),
+    );
+    return { turns: rows.map(toTurn), total: integer(session, "begun"), page, limit };
+  }
+
+  *running(): Work<TurnRecord[]> {
+    const sql = `${SELECT} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`;
+    return (yield* this.sql.all(sql)).map(toTurn);
+  }
+
+  *endedLast(withinMs: number): Work<TurnRecord[]> {
+    const since = "(SELECT max(ended_at) FROM turns) - ?";
+    const sql = `${SELECT} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`;
+    return (yield* this.sql.all(sql, withinMs)).map(toTurn);
+  }
+
+  *#find(turnId: string): Work<Row | undefined> {
+    return yield* this.sql.one(`${SELECT} WHERE t.id = ?`, turnId);
+  }
+
+  /** Records that the CLI no longer keeps a call of this turn. */
+  *#heardOfAll(turnId: string): Work<void> {
+    if (yield* this.kept.any())
+      yield* this.sql.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+  }
+
+  /** Updates every total that the end of a turn changes. Must run in the caller's transaction. */
+  *#book(turn: Row, outcome: TurnOutcome, { at, cliTotals, model, sinceParked }: TurnEnding): Work<void> {
+    const before = bookedOf(turn);
+    const now = book(sinceParked ?? outcome.usage, outcome.model);
+    const booked = before === undefined ? now : join(before, now);
+    const ms = toMs(at);
+    const seq = integer(turn, "seq");
+    yield* this.sql.run(
+      `UPDATE turns SET ${USED}, "end" = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
+         parked = NULL
+       WHERE seq = ?`,
+      ...columnsOf(booked),
+      outcome.end,
+      ms,
+      booked.mainModel,
+      Math.round(outcome.durationMs),
+      Math.round(outcome.queuedMs),
+      outcome.exitCode,
+      seq,
+    );
+    yield* this.sql.run(
+      "INSERT INTO turn_responses (turn_seq, json) VALUES (?, ?)",
+      seq,
+      JSON.stringify(outcome.response),
+    );
+    const sessionSeq = integer(turn, "session_seq");
+    const rest = before === undefined ? booked : restOf(booked, before);
+    yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
+    yield* this.#keepTotals(sessionSeq, cliTotals);
+    if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
+    const isNewPrice = yield* this.prices.learn(booked);
+    yield* this.quota.end(text(turn, "id"), useOf(booked), ms);
+    if (isNewPrice) yield* this.#correctQuota();
+  }
+
+  /** Corrects the counters of turns whose price has become known. */
+  *#correctQuota(): Work<void> {
+    for (const turnId of yield* this.quota.unpriced()) {
+      const turn = yield* this.get(turnId);
+      const costUsd = turn && (yield* this.prices.price(turn.usage)).costUsd;
+      if (typeof costUsd === "number") yield* this.quota.correct(turnId, nanoOf(costUsd));
+    }
+  }
+
+  *#keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): Work<void> {
+    if (cliTotals === undefined) return;
+    const json = JSON.stringify(cliTotals);
+    yield* this.sql.run("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
+  }
+
+  *#usageSinceParked(turnId: string): Work<TurnUsage> {
+    const row = yield* this.#find(turnId);
+    if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    return usageOf(row);
+  }
+
+  *#wholeUsage(turnId: string, sinceParked: TurnUsage): Work<TurnUsage> {
+    const row = yield* this.#find(turnId);
+    const before = row === undefined ? undefined : bookedOf(row);
+    if (row === undefined || before === undefined) return sinceParked;
+    const whole = join(before, book(sinceParked, text(row, "model")));
+    return toUsage(whole, whole.shares);
+  }
+}
+
+/** The values of USED for a turn without usage. */
+const NOTHING_USED = [0, 0, 0, 0, 0, 0, 0, null] as const;
+
+/** The values of PROCESS. */
+function placeOf({ pid, startTime, marker }: ChildNote): [number, number, string] {
+  return [pid, startTime, marker];
+}
+
+function hasEnded(turn: Row): boolean {
+  return maybeText(turn, "end") !== undefined;
+}
+
+function columnsOf(booked: Booked): [number, number, number, number, number, number, number, string] {
+  const { tokens, costNano, estimated, unpriced } = booked;
+  return [
+    tokens.input,
+    tokens.output,
+    tokens.cache_read,
+    tokens.cache_write,
+    costNano,
+    estimated ? 1 : 0,
+    unpriced ? 1 : 0,
+    sharesToJson(booked),
+  ];
+}
