@@ -304,7 +304,7 @@ export class Gateway {
     taskRoutes(router, this.tasks, starter);
     sessionRoutes(router, this.sessions, starter);
     fileRoutes(router, this.#files);
-    turnRoutes(router, views);
+    turnRoutes(router, views, this.parts.approvalService);
     approvalRoutes(router, this.parts.approvalService);
     indexRoutes(router);
     return router;

@@ -148,7 +148,9 @@ export type {
   Metadata,
   PermissionDenial,
   PluginCode,
+  QuestionOption,
   RunningUsage,
+  StreamedQuestion,
   StreamedThinking,
   StreamedToolCall,
   StreamedToolResult,
@@ -157,5 +159,6 @@ export type {
   Tokens,
   TurnResponse,
   UsageLimit,
+  UserQuestion,
 } from "@claudeway/schemas";
 export { mayRunRepositoryCode, runNamesIn } from "@claudeway/workdirs";

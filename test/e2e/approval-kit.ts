@@ -90,10 +90,11 @@ export async function turnIn(
   gateway: TestGateway,
   id: string,
   state: TurnStatus["state"],
+  options: RequestOptions = {},
 ): Promise<TurnStatus> {
   let last: TurnStatus | undefined;
   const look = async () => {
-    last = (await gateway.request<TurnStatus>(`/turns/${id}`)).body;
+    last = (await gateway.request<TurnStatus>(`/turns/${id}`, options)).body;
     return last.state === state ? last : undefined;
   };
   return eventually(`turn ${id} is ${state}`, look, 30_000).catch((error: Error) => {

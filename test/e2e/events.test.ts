@@ -89,7 +89,7 @@ describe("the events of a turn", function () {
     expect({ status, error: body["error"] }).to.deep.equal({
       status: 400,
       error:
-        'events[0] must be tools, thinking, retries, limits, tasks or usage, got "tool"; did you mean tools?',
+        'events[0] must be tools, thinking, retries, limits, tasks, questions or usage, got "tool"; did you mean tools?',
     });
   });
 

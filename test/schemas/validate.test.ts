@@ -119,7 +119,7 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
   [
     "stream-event",
     { event: "texts", data: "" },
-    'event must be queued, text, tool_call, tool_result, thinking, retry, limit, task, usage, compacted, missed, permission_request, permission_resolved, permission_denied, done or error, got "texts"',
+    'event must be queued, text, tool_call, tool_result, thinking, retry, limit, task, question, usage, compacted, missed, permission_request, permission_resolved, permission_denied, done or error, got "texts"',
   ],
 ];
 

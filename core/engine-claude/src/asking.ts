@@ -13,6 +13,9 @@ import { isObject, type PermissionDenial } from "@claudeway/schemas";
 import type { Grants } from "./grants.js";
 import { CallMessages } from "./messages.js";
 
+/** The CLI's tool with which the model asks its user. */
+const QUESTION_TOOL = "AskUserQuestion";
+const PLAN_TOOLS = ["EnterPlanMode", "ExitPlanMode"];
 /** The CLI's tool for structured output. It only returns the turn's output, so it needs no decision. */
 const OUTPUT_TOOL = "StructuredOutput";
 /** The timeout of the CLI's hooks, in seconds: the longest that its timer supports. */
@@ -23,6 +26,8 @@ const MESSAGE_END_MS = 10_000;
 export interface AskingOptions {
   /** If undefined, the CLI's own rules decide every call except the unresolved ones. */
   readonly decider: CallDecider | undefined;
+  /** Without a decider: answers the model's questions. If undefined, they are denied. */
+  readonly questions?: CallDecider | undefined;
   /** Without a decider: whether a call needs permission, although the CLI's own rules may let it run. */
   readonly needsPermission?: EngineTurn["needsPermission"];
   /** Calls that the CLI kept from earlier turns and that must not run: they are denied, and those turns end. */
@@ -48,8 +53,15 @@ export class CallHook {
   /** The turn that answers for each running subagent: the one that launched it, even after its end. */
   readonly #agents = new Map<string, Asking>();
 
-  /** @param decided whether every call is decided on, and none left to the CLI's own rules */
-  constructor(private readonly decided: boolean) {}
+  /**
+   * @param decided whether every call is decided on, and none left to the CLI's own rules
+   * @param questions whether the model may ask its user although calls are not decided on; `only`: the hook is asked
+   * about nothing else
+   */
+  constructor(
+    private readonly decided: boolean,
+    private readonly questions: "none" | "also" | "only" = "none",
+  ) {}
 
   /** Sets the turn that answers from now on; undefined for none. */
   serve(asking: Asking | undefined): void {
@@ -71,20 +83,33 @@ export class CallHook {
     if (asking !== undefined) this.#agents.set(task_id, asking);
   }
 
-  options(): Options {
+  /** The options of a process with this hook. */
+  options(options: Options = {}): Options {
     const matcher: HookCallbackMatcher = {
       hooks: [this.#hook],
       timeout: HOOK_TIMEOUT_SECS,
       onFailure: "block",
     };
-    const everyCall: Options = {
-      hooks: { PreToolUse: [matcher], PreSkillShellCommand: [{ ...matcher, hooks: [this.#shellHook] }] },
-      // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
-      // not heard of the hook yet; with the bypass on, the call would run.
-      extraArgs: { "await-initialize": null },
-    };
+    // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
+    // not heard of the hook yet; with the bypass on, the call would run.
+    const extraArgs = { "await-initialize": null };
+    const hooks =
+      this.questions === "only"
+        ? { PreToolUse: [{ ...matcher, matcher: QUESTION_TOOL }] }
+        : { PreToolUse: [matcher], PreSkillShellCommand: [{ ...matcher, hooks: [this.#shellHook] }] };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
-    return this.decided ? { ...everyCall, canUseTool: this.#inPlanMode } : everyCall;
+    if (this.decided) return { ...options, hooks, extraArgs, canUseTool: this.#inPlanMode };
+    if (this.questions === "none") return { ...options, hooks, extraArgs };
+    const { permissionMode, ...rest } = options;
+    return {
+      ...rest,
+      hooks,
+      // The SDK would warn that the callback is not called with the bypass on. For questions, it need not be.
+      extraArgs: { ...extraArgs, ...(permissionMode !== undefined && { "permission-mode": permissionMode }) },
+      canUseTool: this.#notGiven,
+      // The callback brings these too, and without a decider no one could let the session leave the mode.
+      disallowedTools: [...(options.disallowedTools ?? []), ...PLAN_TOOLS],
+    };
   }
 
   readonly #hook: HookCallback = async (input, _id, { signal }) => {
@@ -119,6 +144,12 @@ export class CallHook {
     this.#allowed.delete(toolUseID)
       ? { behavior: "allow", updatedInput: input }
       : { behavior: "deny", message: PLAN_MODE };
+
+  /** Asked where no decider is: about calls that would be denied and listed if there were no such callback. */
+  readonly #notGiven: CanUseTool = async (_tool, input, { toolUseID }) =>
+    this.#allowed.delete(toolUseID)
+      ? { behavior: "allow", updatedInput: input }
+      : { behavior: "deny", message: NOT_GIVEN };
 }
 
 /** Passes a turn's tool calls to its decider. */
@@ -169,6 +200,11 @@ export class Asking {
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
     }
     if (input.tool_name === OUTPUT_TOOL) return answerOf({ answer: "allow" });
+    if (this.parts.decider === undefined && input.tool_name === QUESTION_TOOL) {
+      const { questions } = this.parts;
+      if (questions === undefined) return answerOf({ answer: "deny", message: NO_ONE_ANSWERS });
+      return answerOf(await this.#decide(questions, this.#callOf(input, signal)));
+    }
     if (this.parts.decider === undefined) {
       const granted = this.parts.grants.take(
         input.tool_name,
@@ -235,7 +271,7 @@ function spellings(folder: string): string[] {
 }
 
 /** What plan mode is for: asking, and showing the plan to whoever lets it be carried out. */
-const UNCHANGING: ReadonlySet<string> = new Set(["ExitPlanMode", "AskUserQuestion", OUTPUT_TOOL]);
+const UNCHANGING: ReadonlySet<string> = new Set(["ExitPlanMode", QUESTION_TOOL, OUTPUT_TOOL]);
 const PLAN_MODE =
   "The session is in plan mode, where nothing is changed. It leaves that mode when ExitPlanMode is allowed.";
 
@@ -243,12 +279,16 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
   return said?.hookEventName === "PreToolUse" && said.permissionDecision === "allow";
 }
 
+const NOT_GIVEN = "This call needs permission, which has not been given yet.";
+const NO_ONE_ANSWERS =
+  "No one can answer questions in this turn. Go on without the answer, or ask in the answer's text.";
+
 /** Since there is no one to ask, the CLI denies such a call and lists it. */
 const NEEDS_PERMISSION: SyncHookJSONOutput = {
   hookSpecificOutput: {
     hookEventName: "PreToolUse",
     permissionDecision: "ask",
-    permissionDecisionReason: "This call needs permission, which has not been given yet.",
+    permissionDecisionReason: NOT_GIVEN,
   },
 };
 

@@ -57,9 +57,11 @@ export class Attempt implements TurnHearer {
       hook &&
       new Asking({
         decider: turn.decider,
+        questions: turn.questions,
         needsPermission: turn.needsPermission,
         unresolved: turn.unresolved.map(({ toolUseId }) => toolUseId),
         workdir: turn.plan.workdir,
+        parks: turn.decider !== undefined,
         grants: this.grants,
         interrupt: () => child.interrupt(),
       });

@@ -34,18 +34,16 @@ export class Launcher {
 
   /** A process for a turn, with the CLI's session resumed or begun. */
   start(terms: ProcessTerms, resume: boolean): ClaudeProcess {
-    const { approvalMode, unresolved, spawn } = terms;
+    const { approvalMode, unresolved, spawn, asksQuestions } = terms;
     const models = new ModelWatch();
     // With the bypass on, every call runs except those that must no longer run.
     const asks = approvalMode !== "bypass" || unresolved.length > 0;
-    const hook = asks ? new CallHook(approvalMode === "ask") : undefined;
-    const { hooks, ...asking } = hook?.options() ?? {};
+    const questions = !asksQuestions ? "none" : asks ? "also" : "only";
+    const hook = asks || asksQuestions ? new CallHook(approvalMode === "ask", questions) : undefined;
     const guarded = approvalMode === "bypass" ? spawn : { ...spawn, env: withGuardedGit(spawn.env) };
-    const child = this.#process(guarded, {
-      ...sessionOptions(terms, resume),
-      ...asking,
-      hooks: { ...hooks, ...models.hooks() },
-    });
+    const base = sessionOptions(terms, resume);
+    const { hooks, ...rest } = hook?.options(base) ?? base;
+    const child = this.#process(guarded, { ...rest, hooks: { ...hooks, ...models.hooks() } });
     this.#models.set(child, models);
     const { model, options } = terms.plan;
     this.#settings.set(child, new ProcessSettings(liveSettings(model, options), models));
@@ -78,14 +76,21 @@ export class Launcher {
    * turn: nothing of that is in it.
    */
   launchSpecOf(turn: EngineTurn): LaunchSpec | undefined {
-    const { spawn, approvalMode, trusted, unresolved } = turn;
+    const { spawn, approvalMode, trusted, unresolved, questions } = turn;
     if (unresolved.length > 0) return undefined;
     const { plan: own, ...terms } = termsOf(turn);
     const options = fixedOptions(own.options);
     const { env, ...rest } = spawn;
     return {
       fingerprint:
-        JSON.stringify([own.systemPrompt, options, approvalMode, trusted === true, rest]) + this.#textOf(env),
+        JSON.stringify([
+          own.systemPrompt,
+          options,
+          approvalMode,
+          trusted === true,
+          questions !== undefined,
+          rest,
+        ]) + this.#textOf(env),
       start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),
     };
   }

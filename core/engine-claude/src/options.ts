@@ -28,6 +28,8 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
   readonly sessionId: string;
   /** The session's last process was in plan mode. */
   readonly planMode: boolean;
+  /** The model may ask questions although no decider decides the calls. */
+  readonly asksQuestions: boolean;
   readonly plan: Pick<TurnPlan, "model" | "systemPrompt"> & {
     readonly options: TurnOptions;
   };
@@ -39,6 +41,7 @@ export function termsOf(turn: EngineTurn): ProcessTerms {
   return {
     sessionId: cliSessionOf(turn),
     planMode: turn.totals?.planMode === true,
+    asksQuestions: turn.questions !== undefined,
     approvalMode,
     trusted,
     unresolved,

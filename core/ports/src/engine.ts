@@ -96,6 +96,10 @@ export interface EngineTurn {
   /** Set in the approval mode "ask". */
   readonly decider: CallDecider | undefined;
   /**
+   * Set outside the approval mode "ask" if the model may ask its user questions (AskUserQuestion): answers those calls.
+   */
+  readonly questions?: CallDecider | undefined;
+  /**
    * Set in the approval mode "deny". True for a call that needs permission although the CLI would let it run unasked.
    * Never rejects.
    */

@@ -3,6 +3,7 @@ import type {
   Compaction,
   EventKind,
   RunningUsage,
+  StreamedQuestion,
   StreamedThinking,
   StreamedToolCall,
   StreamedToolResult,
@@ -21,7 +22,10 @@ export type EngineEvent =
   | { readonly type: "compacted"; readonly data: Compaction };
 
 /** The events of a turn that only those get who name their kind, see `TurnPlan.events`. */
-export type WorkEvent = EngineEvent | { readonly type: "usage"; readonly data: RunningUsage };
+export type WorkEvent =
+  | EngineEvent
+  | { readonly type: "question"; readonly data: StreamedQuestion }
+  | { readonly type: "usage"; readonly data: RunningUsage };
 
 /** Receives what the engine reports. */
 export interface EventListener {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { answersOf, QUESTION_TOOL, withAnswers } from "@claudeway/conversations";
 import type { Approvals, Kernel } from "@claudeway/kernel";
 import {
   type Approval,
@@ -18,12 +19,13 @@ import {
   type ToolCall,
   type TurnInfo,
 } from "@claudeway/ports";
+import type { AnswersRequest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { decisionLine } from "./audit-line.js";
-import { alreadyDecided, checkDecision, mayDecide, withAnswers } from "./deciding.js";
+import { alreadyDecided, checkDecision, mayDecide } from "./deciding.js";
 import { Expiry } from "./expiry.js";
 import { LINK_PATH, type LinkSigner, tokenIn } from "./links.js";
-import { isSameCall, verdictOf } from "./verdict.js";
+import { denialOf, isSameCall, refusalOf } from "./verdict.js";
 
 export interface ApprovalServiceParts {
   readonly ledger: Ledger;
@@ -78,7 +80,7 @@ export class ApprovalService implements Approvals {
       sessionId: turn.sessionId,
       turnId: turn.id,
       keyId: turn.keyId,
-      kind: call.tool === "AskUserQuestion" ? "question" : "tool",
+      kind: call.tool === QUESTION_TOOL ? "question" : "tool",
       toolUseId: call.toolUseId,
       tool: call.tool,
       input: call.input,
@@ -141,6 +143,31 @@ export class ApprovalService implements Approvals {
     return settled;
   }
 
+  /**
+   * Answers the questions that a turn waits for: those of the call `id`, or of the only one that asks. Throws CONFLICT
+   * if there is none, BAD_REQUEST for invalid answers.
+   */
+  async answer(turnId: string, { id, answers }: AnswersRequest, decider: Decider): Promise<Approval> {
+    const pending = await this.parts.ledger.approvals.pending({ turnId });
+    const asked = pending.filter(
+      ({ kind, toolUseId }) => kind === "question" && toolUseId === (id ?? toolUseId),
+    );
+    const [approval, another] = asked;
+    if (approval === undefined) {
+      const which = id === undefined ? "" : ` with the id ${JSON.stringify(id)}`;
+      throw new GatewayError(
+        "CONFLICT",
+        `no question${which} waits in this turn: none was asked, or it was answered`,
+      );
+    }
+    if (another !== undefined) {
+      const ids = asked.map(({ toolUseId }) => toolUseId).join(", ");
+      throw new GatewayError("BAD_REQUEST", `id is missing; it must be one of the calls that ask: ${ids}`);
+    }
+    const updatedInput = { answers: answersOf(approval.input, answers) };
+    return this.decide(approval.id, { decision: "allow", updatedInput }, decider);
+  }
+
   async link(id: string): Promise<string> {
     const approval = await this.get(id);
     if (approval === undefined) throw new GatewayError("NOT_FOUND", "no such approval");
@@ -201,15 +228,17 @@ export class ApprovalService implements Approvals {
   async #checked(approval: Approval, decision: Decision): Promise<Decision> {
     checkDecision(approval, decision);
     if (decision.decision === "deny" || decision.updatedInput === undefined) return decision;
-    const updatedInput = withAnswers(approval, decision.updatedInput);
+    const isQuestion = approval.kind === "question";
+    const updatedInput = isQuestion
+      ? withAnswers(approval.input, decision.updatedInput)
+      : decision.updatedInput;
     const turn = await this.parts.ledger.turns.get(approval.turnId);
     if (turn === undefined) throw alreadyDecided(approval);
     const { toolUseId, tool, workdir, cwd } = approval;
     const call = { toolUseId, tool, workdir, cwd, input: updatedInput };
-    const verdict = await verdictOf(this.parts.kernel, call, turn, this.parts.log);
-    if (verdict.verdict === "deny") {
-      throw new GatewayError("FORBIDDEN", `updated_input is denied: ${verdict.message}`);
-    }
+    // Where no plugin decides calls, a question has no verdict.
+    const refusal = await (isQuestion ? refusalOf : denialOf)(this.parts.kernel, call, turn, this.parts.log);
+    if (refusal !== undefined) throw new GatewayError("FORBIDDEN", `updated_input is denied: ${refusal}`);
     return { ...decision, updatedInput };
   }
 

@@ -1,3 +1,4 @@
+import { QUESTION_TOOL, questionsOf } from "@claudeway/conversations";
 import type { Kernel } from "@claudeway/kernel";
 import type {
   Approval,
@@ -26,6 +27,11 @@ export interface TurnCallsOptions {
   readonly kernel: Kernel;
   readonly log: Logger;
   readonly emit: (event: TurnEvent) => void;
+  /**
+   * Set where no plugin decides the turn's calls: only questions come here, and the turn's time goes on. How long they
+   * wait at most, in seconds.
+   */
+  readonly questionsWaitSecs?: number | undefined;
   /** The turn's slot in the queue, released while a person is asked. */
   readonly slot: { hold(): void; release(): Promise<void>; leave(): void };
   /** Called right before the decision on the parked call is passed to the CLI. */
@@ -123,13 +129,15 @@ export class TurnCalls implements CallDecider {
     const { kernel, turn, log, approvalService, workdir } = this.options;
     const { toolUseId, tool, input, cwd, agentId } = asked;
     const call = { toolUseId, tool, input, workdir, cwd, agentId };
+    const { questionsWaitSecs: secs } = this.options;
+    if (secs !== undefined) return this.#ask(asked, call, { maxHoldSecs: secs, expiresSecs: secs });
     const verdict = await verdictOf(kernel, call, turn, log);
     if (verdict.verdict === "deny") {
       this.#closed.add(toolUseId);
       return { answer: "deny", message: verdict.message };
     }
     // Only a person can answer a question, even if a rule allows the call.
-    const isQuestion = tool === "AskUserQuestion";
+    const isQuestion = tool === QUESTION_TOOL;
     if (verdict.verdict === "allow" && !isQuestion) return { answer: "allow" };
     const terms: AskTerms = verdict.verdict === "ask" ? verdict : {};
     if (
@@ -152,7 +160,12 @@ export class TurnCalls implements CallDecider {
     const { approvalService, turn, emit, slot } = this.options;
     if (!keyMayDecide(terms.deciders)) this.#closed.add(call.toolUseId);
     const { approval, settled } = await approvalService.ask(call, turn, terms);
-    emit({ type: "permission_request", approval });
+    const isDecided = this.options.questionsWaitSecs === undefined;
+    if (isDecided) emit({ type: "permission_request", approval });
+    if (approval.kind === "question") {
+      const { id: approval_id, toolUseId: id, input } = approval;
+      emit({ type: "question", data: { id, approval_id, questions: questionsOf(input) } });
+    }
     slot.hold();
     this.#waiting.set(approval.id, asked.agentId);
     const outcome = await this.#wait(asked, approval, settled, terms)
@@ -166,7 +179,7 @@ export class TurnCalls implements CallDecider {
       slot.leave();
       return { answer: "defer" };
     }
-    emit({ type: "permission_resolved", approval: outcome.approval });
+    if (isDecided) emit({ type: "permission_resolved", approval: outcome.approval });
     await slot.release();
     // The turn may have been ended while it waited for its slot.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };

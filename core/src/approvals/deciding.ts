@@ -1,5 +1,4 @@
 import { type Approval, type Caller, type Decider, type Decision, GatewayError } from "@claudeway/ports";
-import { isObject } from "@claudeway/schemas";
 
 /** The decider for a decision by a key; `from` is the client's address. */
 export function deciderOf({ keyId, admin }: Caller, from: string | undefined): Decider {
@@ -50,34 +49,6 @@ export function checkDecision(
   if (updatedInput === undefined) {
     throw bad("updated_input is missing; for a question it must be {answers: {<question>: <label>}}");
   }
-}
-
-/** The input that a call will run with. For a question: its own input plus the answers. Throws BAD_REQUEST. */
-export function withAnswers(
-  { kind, input }: Approval,
-  updated: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  if (kind !== "question") return updated;
-  const { answers } = updated;
-  if (!isObject(answers) || !Object.values(answers).every((answer) => typeof answer === "string")) {
-    throw bad("updated_input.answers must be an object of labels by question");
-  }
-  const asked = questionsOf(input);
-  const missing = asked.find((question) => !Object.hasOwn(answers, question));
-  if (missing !== undefined)
-    throw bad(`updated_input.answers must answer every question; missing: ${JSON.stringify(missing)}`);
-  const unknown = Object.keys(answers).find((question) => !asked.includes(question));
-  if (unknown !== undefined) throw bad(`updated_input.answers: unknown question ${JSON.stringify(unknown)}`);
-  return { ...input, answers };
-}
-
-/** The questions of an AskUserQuestion, in order. */
-export function questionsOf(input: Approval["input"]): string[] {
-  const { questions } = input;
-  if (!Array.isArray(questions)) return [];
-  return questions.flatMap((one: unknown) =>
-    isObject(one) && typeof one["question"] === "string" ? [one["question"]] : [],
-  );
 }
 
 function bad(message: string): GatewayError {

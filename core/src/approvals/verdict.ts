@@ -32,6 +32,12 @@ export async function refusalOf(
   return verdict?.verdict === "deny" ? verdict.message : undefined;
 }
 
+/** The same where no answer is a deny too. Never rejects. */
+export async function denialOf(...asked: Parameters<typeof verdictOf>): Promise<string | undefined> {
+  const verdict = await verdictOf(...asked);
+  return verdict.verdict === "deny" ? verdict.message : undefined;
+}
+
 async function answered(
   kernel: DecidingKernel,
   call: ToolCall,

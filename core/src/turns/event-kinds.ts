@@ -9,6 +9,7 @@ const KINDS: Readonly<Record<WorkEvent["type"], EventKind>> = {
   retry: "retries",
   limit: "limits",
   task: "tasks",
+  question: "questions",
   usage: "usage",
   compacted: "usage",
 };

@@ -11,6 +11,13 @@ export interface TurnSlotOptions {
   readonly signal: AbortSignal;
 }
 
+/** For calls that a person is asked about while the turn keeps its place and its clock runs. */
+export const UNHELD = {
+  hold: () => undefined,
+  release: () => Promise.resolve(),
+  leave: () => undefined,
+};
+
 /** A turn's place in the queue and its clock. The place is free and the clock is stopped while a person is asked. */
 export class TurnSlot {
   #place: Place | undefined;

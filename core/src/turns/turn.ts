@@ -43,7 +43,7 @@ import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import { TurnRecorder } from "./turn-recorder.js";
-import { TurnSlot } from "./turn-slot.js";
+import { TurnSlot, UNHELD } from "./turn-slot.js";
 import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
@@ -258,7 +258,9 @@ export class Turn {
     const approvalMode = continues?.approval === undefined ? this.context.approvalMode(planned) : "ask";
     const trusted = approvalMode !== "bypass" && (await this.#trustedFolder(planned));
     const spawn = trusted ? { ...planned, cwd: trusted } : planned;
+    const asksQuestions = approvalMode !== "ask" && plan.events?.includes("questions") === true;
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
+    else if (asksQuestions) this.#calls = this.#callsOf(UNHELD, plan.timeoutMs / 1000);
     const room = { workdir: plan.workdir, sessionId: this.info.sessionId, workdirs: this.context.workdirs };
     const turn = {
       info: this.info,
@@ -275,7 +277,8 @@ export class Turn {
       totals,
       granted,
       approvalMode,
-      decider: this.#calls,
+      decider: asksQuestions ? undefined : this.#calls,
+      questions: asksQuestions ? this.#calls : undefined,
       ...(approvalMode === "deny" ? { needsPermission: this.#needsPermission } : {}),
       continues: continues?.approval?.toolUseId,
       promptSent: continues?.parked.limit !== undefined,
@@ -372,8 +375,8 @@ export class Turn {
     };
   }
 
-  /** Makes the decider for the turn's tool calls. */
-  #callsOf(slot: TurnSlot): TurnCalls {
+  /** Makes the decider for the turn's tool calls; with `questionsWaitSecs`, for its questions alone. */
+  #callsOf(slot: Pick<TurnSlot, "hold" | "release" | "leave">, questionsWaitSecs?: number): TurnCalls {
     const { approvalService, kernel, log, closing } = this.context;
     const { granted = [], continues } = this.request;
     return new TurnCalls({
@@ -384,7 +387,8 @@ export class Turn {
       approvalService,
       kernel,
       log,
-      emit: (event) => this.#emit(event),
+      emit: (event) => (event.type === "question" ? this.#report(event) : this.#emit(event)),
+      questionsWaitSecs,
       slot,
       deliver: () => this.#unpark(),
       closing,

@@ -79,6 +79,40 @@ export interface Agents {
 }
 
 /**
+ * The turn goes on with the answers.
+ */
+export interface AnswersAccepted {
+  /**
+   * Always true.
+   */
+  answered: true;
+  /**
+   * The turn.
+   */
+  turn_id: string;
+  /**
+   * The call that asked.
+   */
+  id: string;
+}
+
+/**
+ * Answers the questions that a turn waits for.
+ */
+export interface AnswersRequest {
+  /**
+   * The `id` of the event `question`. May be left out while only one call asks.
+   */
+  id?: string;
+  /**
+   * For each question, by its text, the label of an option.
+   */
+  answers: {
+    [k: string]: QuestionAnswer;
+  };
+}
+
+/**
  * A request to the model API failed, and the CLI sends it again.
  */
 export interface ApiRetry {
@@ -968,6 +1002,17 @@ export interface PermissionResolvedEvent {
 }
 
 /**
+ * Questions of the model to the user, for which the turn waits. Only if `events` names its kind.
+ */
+export interface QuestionEvent {
+  /**
+   * The kind of the event.
+   */
+  event: "question";
+  data: StreamedQuestion;
+}
+
+/**
  * The turn waits in the queue.
  */
 export interface QueuedEvent {
@@ -1002,9 +1047,9 @@ export interface RetryEvent {
  */
 export type EventSelection = "all" | EventKind[];
 /**
- * A kind of events: `tools` (`tool_call`, `tool_result`), `thinking` (`thinking`), `retries` (`retry`), `limits` (`limit`), `tasks` (`task`), `usage` (`usage`, `compacted`).
+ * A kind of events: `tools` (`tool_call`, `tool_result`), `thinking` (`thinking`), `retries` (`retry`), `limits` (`limit`), `tasks` (`task`), `questions` (`question`), `usage` (`usage`, `compacted`).
  */
-export type EventKind = "tools" | "thinking" | "retries" | "limits" | "tasks" | "usage";
+export type EventKind = "tools" | "thinking" | "retries" | "limits" | "tasks" | "questions" | "usage";
 
 /**
  * A subagent or a command that the CLI runs as a task of its own was started, made progress or ended. Only if `events` names its kind.
@@ -1555,6 +1600,37 @@ export interface PluginSection {
 }
 
 /**
+ * The answer to one question: the label of an option; with `multi_select` a list of labels; or a text of the user's own.
+ */
+export type QuestionAnswer =
+  | string
+  | string[]
+  | {
+      /**
+       * An answer in the user's own words.
+       */
+      text: string;
+    };
+
+/**
+ * One option.
+ */
+export interface QuestionOption {
+  /**
+   * Its text, by which the answer names it.
+   */
+  label: string;
+  /**
+   * What it means.
+   */
+  description: string;
+  /**
+   * What it would look like, such as a piece of code.
+   */
+  preview?: string;
+}
+
+/**
  * The response to `GET /ready` of a gateway that accepts turns.
  */
 export interface Ready {
@@ -1699,6 +1775,13 @@ export type SessionEvent =
        */
       event: "task";
       data: TaskProgress;
+    }
+  | {
+      /**
+       * The kind of the event.
+       */
+      event: "question";
+      data: StreamedQuestion;
     }
   | {
       /**
@@ -2240,6 +2323,7 @@ export type StreamEvent =
   | RetryEvent
   | LimitEvent
   | TaskEvent
+  | QuestionEvent
   | UsageEvent
   | CompactedEvent
   | MissedEvent
@@ -2248,6 +2332,28 @@ export type StreamEvent =
   | PermissionDeniedEvent
   | DoneEvent
   | ErrorEvent;
+
+/**
+ * Questions of the model to the user. The turn waits for the answers: `POST /turns/{turn_id}/answers`.
+ */
+export interface StreamedQuestion {
+  /**
+   * The id of the call that asks.
+   */
+  id: string;
+  /**
+   * The same request among the approvals, for `POST /approvals/{approval_id}`.
+   */
+  approval_id: string;
+  /**
+   * The questions, in their order.
+   */
+  questions: UserQuestion[];
+  /**
+   * The turn, in the events of a session.
+   */
+  turn_id?: string;
+}
 
 /**
  * New text of the model's thinking.
@@ -2757,10 +2863,34 @@ export interface UsageLimit {
   turn_id?: string;
 }
 
+/**
+ * One question of the model to the user.
+ */
+export interface UserQuestion {
+  /**
+   * Its text, by which the answer names it.
+   */
+  question: string;
+  /**
+   * A short label.
+   */
+  header: string;
+  /**
+   * True: several options may be chosen.
+   */
+  multi_select: boolean;
+  /**
+   * The options, in their order.
+   */
+  options: QuestionOption[];
+}
+
 /** The type of each schema, by the name of its file. */
 export interface SchemaTypes {
   "agent": Agent;
   "agents": Agents;
+  "answers-accepted": AnswersAccepted;
+  "answers-request": AnswersRequest;
   "api-retry": ApiRetry;
   "approval-decide-request": ApprovalDecideRequest;
   "approval-decision": ApprovalDecision;
@@ -2787,6 +2917,7 @@ export interface SchemaTypes {
   "event-permission-denied": PermissionDeniedEvent;
   "event-permission-request": PermissionRequestEvent;
   "event-permission-resolved": PermissionResolvedEvent;
+  "event-question": QuestionEvent;
   "event-queued": QueuedEvent;
   "event-retry": RetryEvent;
   "event-selection": EventSelection;
@@ -2815,6 +2946,8 @@ export interface SchemaTypes {
   "permission-denial": PermissionDenial;
   "plugin-code": PluginCode;
   "plugin-section": PluginSection;
+  "question-answer": QuestionAnswer;
+  "question-option": QuestionOption;
   "ready": Ready;
   "running-usage": RunningUsage;
   "session-deleted": SessionDeleted;
@@ -2830,6 +2963,7 @@ export interface SchemaTypes {
   "session-update-request": SessionUpdateRequest;
   "session": Session;
   "stream-event": StreamEvent;
+  "streamed-question": StreamedQuestion;
   "streamed-thinking": StreamedThinking;
   "streamed-tool-call": StreamedToolCall;
   "streamed-tool-result": StreamedToolResult;
@@ -2842,12 +2976,15 @@ export interface SchemaTypes {
   "turn-response": TurnResponse;
   "turn-status": TurnStatus;
   "usage-limit": UsageLimit;
+  "user-question": UserQuestion;
 }
 
 /** Every schema, by the name of its file. */
 export const SCHEMA_NAMES = [
   "agent",
   "agents",
+  "answers-accepted",
+  "answers-request",
   "api-retry",
   "approval-decide-request",
   "approval-decision",
@@ -2874,6 +3011,7 @@ export const SCHEMA_NAMES = [
   "event-permission-denied",
   "event-permission-request",
   "event-permission-resolved",
+  "event-question",
   "event-queued",
   "event-retry",
   "event-selection",
@@ -2902,6 +3040,8 @@ export const SCHEMA_NAMES = [
   "permission-denial",
   "plugin-code",
   "plugin-section",
+  "question-answer",
+  "question-option",
   "ready",
   "running-usage",
   "session-deleted",
@@ -2917,6 +3057,7 @@ export const SCHEMA_NAMES = [
   "session-update-request",
   "session",
   "stream-event",
+  "streamed-question",
   "streamed-thinking",
   "streamed-tool-call",
   "streamed-tool-result",
@@ -2929,4 +3070,5 @@ export const SCHEMA_NAMES = [
   "turn-response",
   "turn-status",
   "usage-limit",
+  "user-question",
 ] as const;

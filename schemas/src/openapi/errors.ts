@@ -36,7 +36,7 @@ const DOCUMENTED: Readonly<
     example: "the turn ran past timeout_secs",
   },
   CONFLICT: {
-    when: "The request was already decided, or the `Idempotency-Key` was used with another body.",
+    when: "The request was already decided, the turn waits for no answer, or the `Idempotency-Key` was used with another body.",
     example: "this Idempotency-Key was used with another body",
   },
   PAYLOAD_TOO_LARGE: {

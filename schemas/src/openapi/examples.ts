@@ -278,6 +278,8 @@ export const EXAMPLES = {
   sessionStream,
   approval,
   approvals: { approvals: [approval], total: 1, page: 1, limit: 20 },
+  answersRequest: { answers: { "Which way?": "left" } },
+  answersAccepted: { answered: true, turn_id: TASK_ID, id: "toolu_demo_0_c713b7be218fc2b6da0b" },
   decide: { decision: "allow", scope: "session" },
   deny: { decision: "deny", message: "Use another file." },
   decided,

@@ -289,6 +289,19 @@ const TURNS = {
       errors: ["NOT_FOUND"],
     }),
   },
+  "/turns/{turn_id}/answers": {
+    post: keyed({
+      operationId: "answerTurn",
+      summary: "Answers the questions that a turn waits for",
+      description:
+        "The model asks its user where the turn's `events` name `questions`, or a plugin decides tool calls. The first answer counts; later ones get 409.",
+      tag: "turns",
+      parameters: ["TurnId"],
+      requestBody: body("answers-request", { answers: EXAMPLES.answersRequest }),
+      ok: answer("The turn goes on.", json("answers-accepted", { accepted: EXAMPLES.answersAccepted })),
+      errors: ["NOT_FOUND", "CONFLICT"],
+    }),
+  },
 } satisfies Record<string, PathItem>;
 
 /** The gateway's own paths, in the order of the document. */

@@ -1,13 +1,20 @@
 import { GatewayError, type TextMode } from "@claudeway/ports";
-import type { TurnStatus } from "@claudeway/schemas";
+import type { AnswersAccepted, TurnStatus } from "@claudeway/schemas";
 import type Router from "@koa/router";
+import type { ApprovalService } from "../../approvals/approval-service.js";
+import { deciderOf } from "../../approvals/deciding.js";
 import type { TurnViews } from "../../turns/view.js";
 import { answerWithEvents } from "../answers.js";
+import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 
-/** `GET /turns/:id` and `GET /turns/:id/events`: state and events of a turn, for instance of a detached one. */
-export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void {
+/** `/turns/:id…`: state and events of a turn, for instance of a detached one, and answers to its questions. */
+export function turnRoutes(
+  router: Router<GatewayState>,
+  views: TurnViews,
+  approvalService: Pick<ApprovalService, "answer">,
+): void {
   router.get("/turns/:id", async (ctx) => {
     const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
     const ended = view.state !== "queued" && view.state !== "running";
@@ -24,6 +31,13 @@ export function turnRoutes(router: Router<GatewayState>, views: TurnViews): void
   router.get("/turns/:id/events", async (ctx) => {
     const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
     answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx) });
+  });
+  router.post("/turns/:id/answers", async (ctx) => {
+    const caller = callerOf(ctx);
+    const { id: turn_id } = await views.find(caller.keyId, idOf(ctx, "turn"));
+    const decider = deciderOf(caller, ctx.state.clientAddress);
+    const { toolUseId: id } = await approvalService.answer(turn_id, bodyAs(ctx, "answers-request"), decider);
+    ctx.body = { answered: true, turn_id, id } satisfies AnswersAccepted;
   });
 }
 
