@@ -51,7 +51,8 @@ export class Control implements GatewayControl {
 
   get paths(): GatewayPaths {
     const { config, file } = this.parts.loaded;
-    return { configFile: file, dataDir: config.data_dir, workdirs: config.workdir };
+    const { data_dir: dataDir, workdir: workdirs, engine } = config;
+    return { configFile: file, dataDir, workdirs, configDirs: engine.config_dirs };
   }
 
   plugins() {

@@ -1,6 +1,6 @@
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { FIRST_PARTY, trialOf } from "./first-party.js";
+import { FIRST_PARTY, TRIAL_CONFIG, trialOf } from "./first-party.js";
 import { REPLIES, switchOnAndOff } from "./switching.js";
 
 const ROUNDS = 5;
@@ -9,7 +9,7 @@ describe("every first-party plugin", () => {
   for (const name of FIRST_PARTY) {
     it(`${name}: leaves nothing after it is enabled, used and disabled, twice`, async () => {
       const { section = {}, use, end } = await trialOf(name);
-      const gateway = await createTestGateway({ replies: REPLIES });
+      const gateway = await createTestGateway({ replies: REPLIES, config: TRIAL_CONFIG });
       try {
         for (const _ of [1, 2]) {
           await gateway.enable([name, section]);

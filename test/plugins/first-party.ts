@@ -1,11 +1,15 @@
 import { rmSync } from "node:fs";
 import type { TestGateway } from "@claudeway/testing";
+import { debianProgram } from "../debian.js";
 import { eventually } from "../e2e/poll.js";
 import { pluginNames } from "../packaging/packed.js";
 import { SAYS, StandIn } from "./cloudflare_tunnel/stand-in.js";
 import { GitHost } from "./repos/git-host.js";
 import { SlackServer } from "./slack/slack-server.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./telegram/bot-api.js";
+
+/** What gateways of trials are configured with besides the plugins' sections. */
+export const TRIAL_CONFIG = { engine: { config_dirs: "per_key" } };
 
 /** The names of all plugins that this repository ships. */
 export const FIRST_PARTY = pluginNames();
@@ -86,6 +90,10 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
         rmSync(`${host.root}-repos`, { recursive: true, force: true });
       },
     };
+  },
+  sandbox: async () => {
+    await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
+    return { use: (gateway) => gateway.turn("hello") };
   },
   slack: async () => {
     const server = await SlackServer.start();

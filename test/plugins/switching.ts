@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createTestGateway, type Script, type TestGateway } from "@claudeway/testing";
-import { trialOf } from "./first-party.js";
+import { TRIAL_CONFIG, trialOf } from "./first-party.js";
 
 /** Calls a tool if the prompt says so. */
 export const REPLIES: Script = function* ({ prompt }) {
@@ -30,7 +30,10 @@ export interface Switching {
 export async function switchOnAndOff(name: string, rounds: number): Promise<Switching> {
   const { section = {}, end } = await trialOf(name);
   const started = performance.now();
-  const gateway = await createTestGateway({ replies: REPLIES, config: { log_level: "warn" } });
+  const gateway = await createTestGateway({
+    replies: REPLIES,
+    config: { ...TRIAL_CONFIG, log_level: "warn" },
+  });
   const traffic = new Traffic(gateway);
   try {
     let before = weigh(traffic);

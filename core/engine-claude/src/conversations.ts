@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir, rm, stat } from "node:fs/promises";
+import { type FileHandle, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type {
@@ -17,6 +17,7 @@ import { forkTranscript } from "./fork-transcript.js";
 import { seedTranscript } from "./seed-transcript.js";
 import { Transcript } from "./transcript.js";
 import { entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
+import { openTranscript } from "./transcript-files.js";
 import { linesBetween } from "./transcript-lines.js";
 import { lastUuidIn, type PageBudget, placesOfTurns, readTurn } from "./transcript-turns.js";
 
@@ -51,10 +52,11 @@ export class TranscriptConversations implements Conversations {
     const last = await withTranscript(conversation, (file) => lastMessageOf(file, promptId));
     if (last === undefined) return "no such turn";
     if (last === "missing" || last === "unreadable") return last;
-    const path = await pathOfTranscript(conversation);
-    if (path === undefined) return "missing";
     try {
-      return await forkTranscript(conversation, path, last, cwdOf);
+      const fork = await withTranscript(conversation, (file) =>
+        forkTranscript(conversation, file, last, cwdOf),
+      );
+      return fork;
     } catch (error) {
       this.log.warn({ err: error, session: conversation.session }, "a conversation could not be copied");
       return "unreadable";
@@ -92,10 +94,10 @@ async function withTranscript<T>(
   conversation: ConversationRef,
   use: (file: FileHandle) => Promise<T>,
 ): Promise<T | "missing" | "unreadable"> {
-  const file = await openTranscript(conversation);
+  const file = await tryOpen(conversation);
   if (typeof file === "string") return file;
   try {
-    return (await file.stat()).isFile() ? await use(file) : "unreadable";
+    return await use(file);
   } finally {
     await file.close();
   }
@@ -135,9 +137,15 @@ async function lastMessageOf(file: FileHandle, promptId: string | undefined): Pr
   return place && lastUuidIn(file, place);
 }
 
-async function openTranscript(conversation: ConversationRef): Promise<FileHandle | "missing" | "unreadable"> {
+async function tryOpen(conversation: ConversationRef): Promise<FileHandle | "missing" | "unreadable"> {
   const path = await pathOfTranscript(conversation);
-  return path === undefined ? "missing" : tryOpen(path);
+  if (path === undefined) return "missing";
+  try {
+    return (await openTranscript(path, conversation.spawn.env)) ?? "unreadable";
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return isMissing ? "missing" : "unreadable";
+  }
 }
 
 /** Where the conversation's transcript is, wherever the CLI has put it; undefined if there is none. */
@@ -159,15 +167,6 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     return !(error instanceof Error && "code" in error && error.code === "ENOENT");
-  }
-}
-
-async function tryOpen(path: string): Promise<FileHandle | "missing" | "unreadable"> {
-  try {
-    return await open(path);
-  } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return isMissing ? "missing" : "unreadable";
   }
 }
 

@@ -1,10 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdir, rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { constants, createWriteStream } from "node:fs";
+import { copyFile, type FileHandle, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { ConversationRef } from "@claudeway/ports";
 import { Transcript } from "./transcript.js";
+import { openTranscriptFolder } from "./transcript-files.js";
 
 const PROGRAM = fileURLToPath(new URL("./fork-child.js", import.meta.url));
 /** How long a copy may take, in ms, and how much memory, in MiB: a transcript is read at once for it. */
@@ -13,25 +17,53 @@ const MAX_MEMORY_MIB = 1024;
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
- * Copies a conversation up to a message, and puts the copy where a CLI in the copy's folder writes.
+ * Copies a conversation up to a message, and puts the copy where a CLI in the copy's folder writes. The program that
+ * copies works in a folder of its own, so that nothing in the CLI's folder can lead it elsewhere.
  *
- * @param path of the transcript
+ * @param file the transcript
  */
 export async function forkTranscript(
   { session, spawn }: ConversationRef,
-  path: string,
+  file: FileHandle,
   lastMessage: string,
   cwdOf: (session: string) => string,
 ): Promise<ConversationRef> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [`--max-old-space-size=${MAX_MEMORY_MIB}`, PROGRAM, session, lastMessage],
-    { env: spawn.env, cwd: dirname(path), timeout: TIMEOUT_MS, killSignal: "SIGKILL" },
-  );
-  if (!ID.test(stdout)) throw new Error(`the copy of a conversation has no id: ${stdout.slice(0, 200)}`);
-  const copy = { session: stdout, spawn: { ...spawn, cwd: cwdOf(stdout) } };
-  const place = new Transcript(stdout, copy.spawn).path;
-  await mkdir(dirname(place), { recursive: true, mode: 0o700 });
-  await rename(join(dirname(path), `${stdout}.jsonl`), place);
-  return copy;
+  const folder = await mkdtemp(join(tmpdir(), "claudeway-fork-"));
+  try {
+    const project = join(folder, "projects", "copy");
+    await mkdir(project, { recursive: true });
+    await pipeline(
+      file.createReadStream({ start: 0, autoClose: false }),
+      createWriteStream(join(project, `${session}.jsonl`)),
+    );
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [`--max-old-space-size=${MAX_MEMORY_MIB}`, PROGRAM, session, lastMessage],
+      {
+        env: { ...spawn.env, CLAUDE_CONFIG_DIR: folder },
+        cwd: project,
+        timeout: TIMEOUT_MS,
+        killSignal: "SIGKILL",
+      },
+    );
+    if (!ID.test(stdout)) throw new Error(`the copy of a conversation has no id: ${stdout.slice(0, 200)}`);
+    const copy = { session: stdout, spawn: { ...spawn, cwd: cwdOf(stdout) } };
+    await place(join(project, `${stdout}.jsonl`), new Transcript(stdout, copy.spawn));
+    return copy;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Copies the file to the transcript's place. Rejects if that is outside of the CLI's folder. */
+async function place(from: string, { path, env }: Transcript): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const folder = await openTranscriptFolder(dirname(path), env);
+  if (folder === undefined) throw new Error(`${dirname(path)} is not in the CLI's configuration folder`);
+  try {
+    const within = process.platform === "linux" ? `/proc/self/fd/${folder.fd}` : dirname(path);
+    await copyFile(from, join(within, basename(path)), constants.COPYFILE_EXCL);
+  } finally {
+    await folder.close();
+  }
 }

@@ -1,11 +1,14 @@
-import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, fstatSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SpawnPlan, TotalsByModel } from "@claudeway/ports";
+import { openTranscriptSync } from "./transcript-files.js";
 import { NO_TOTALS, type ReportedTotals, totalsAsReported } from "./usage.js";
 
 /** How much of a transcript is looked at, from its end, in bytes. */
 const LOOKED_AT = 256 * 1024;
+/** How much is searched for saved totals, from the end, in bytes: the gateway waits for it. */
+const MAX_SEARCHED = 256 * 1024 * 1024;
 /** The CLI cuts longer names of folders, and adds a digest of its own to them. */
 const MAX_FOLDER = 200;
 
@@ -24,11 +27,13 @@ interface CostState {
  */
 export class Transcript {
   readonly path: string;
+  readonly env: SpawnPlan["env"];
   readonly #sessionId: string;
   /** What the CLI calls the program that drives it. */
   readonly driver: string;
 
   constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
+    this.env = env;
     this.#sessionId = sessionId;
     const folder = realPathOf(cwd)
       .replace(/[^a-zA-Z0-9]/g, "-")
@@ -50,21 +55,34 @@ export class Transcript {
     const before = sizeOf(this.path);
     return () => {
       const size = sizeOf(this.path);
-      return size === before || (size > before && !this.#isByOthers(textFrom(this.path, before, size)));
+      return size === before || (size > before && !this.#isByOthers(this.#textFrom(before, size)));
     };
   }
 
   /** The totals from which a CLI that resumes the session continues; undefined if unknown. */
   savedTotals(): TotalsByModel | undefined {
+    return this.#read((file) => lastSaved(file, this.#sessionId));
+  }
+
+  /** The text between two places, the last of it where that is more than is looked at; "" where it can't be read. */
+  #textFrom(from: number, to: number): string {
+    const start = Math.max(from, to - LOOKED_AT, 0);
+    const read = (file: number) => {
+      const buffer = Buffer.alloc(Math.max(0, to - start));
+      return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, start));
+    };
+    return this.#read(read) ?? "";
+  }
+
+  #read<T>(read: (file: number) => T): T | undefined {
+    const file = openTranscriptSync(this.path, this.env);
+    if (file === undefined) return undefined;
     try {
-      const file = openSync(this.path, "r");
-      try {
-        return lastSaved(file, this.#sessionId);
-      } finally {
-        closeSync(file);
-      }
+      return read(file);
     } catch {
       return undefined;
+    } finally {
+      closeSync(file);
     }
   }
 
@@ -84,11 +102,13 @@ export const SAVED = '{"type":"cost-state"';
 /** Such a line is shorter than this, in bytes. */
 const MAX_SAVED = 64 * 1024;
 
-/** The content of the last line that the CLI would accept; without one, nothing was saved. */
-function lastSaved(file: number, sessionId: string): TotalsByModel {
+/** The content of the last line that the CLI would accept; without one, nothing was saved. Undefined: it is too far back. */
+function lastSaved(file: number, sessionId: string): TotalsByModel | undefined {
   /** The beginning of what follows, up to the end of its first line: the line may have begun before it. */
   let next = Buffer.alloc(0);
-  for (let end = fstatSync(file).size; end > 0; ) {
+  const { size } = fstatSync(file);
+  for (let end = size; end > 0; ) {
+    if (size - end > MAX_SEARCHED) return undefined;
     const start = Math.max(0, end - LOOKED_AT);
     const chunk = Buffer.alloc(end - start);
     readSync(file, chunk, 0, chunk.length, start);
@@ -134,21 +154,5 @@ function sizeOf(path: string): number {
     return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   } catch {
     return 0;
-  }
-}
-
-/** The text between two places, the last of it where that is more than is looked at; "" where it can't be read. */
-function textFrom(path: string, from: number, to: number): string {
-  const start = Math.max(from, to - LOOKED_AT, 0);
-  try {
-    const file = openSync(path, "r");
-    try {
-      const buffer = Buffer.alloc(Math.max(0, to - start));
-      return buffer.toString("utf8", 0, readSync(file, buffer, 0, buffer.length, start));
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return "";
   }
 }

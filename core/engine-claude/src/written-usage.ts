@@ -1,9 +1,11 @@
-import { type FileHandle, open, readdir } from "node:fs/promises";
+import { type FileHandle, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
 import type { SessionTotals, TotalsByModel, WrittenUsage } from "@claudeway/ports";
 import { afterReport, settle, withoutUncharged } from "./bases.js";
 import { driverOf, SAVED, type Transcript, totalsIn } from "./transcript.js";
+import { openTranscript } from "./transcript-files.js";
+import { linesBetween } from "./transcript-lines.js";
 import { DeliveredUsage, isEmpty, isMessageUsage, NO_TOTALS } from "./usage.js";
 
 /** What the CLI calls the author of messages that no model wrote, such as "API Error: …". */
@@ -29,7 +31,7 @@ export async function writtenSince(
     isOf(driver, driverOf(env)) && (at >= since.getTime() || delivered.has(id));
   let saved: TotalsByModel | undefined;
   for (const path of await transcriptsOf(session, claudeFolder(env))) {
-    for await (const line of linesOf(path)) {
+    for await (const line of linesOf(path, env)) {
       if (line.startsWith(SAVED)) saved = totalsIn(line, session) ?? saved;
       else if (noteMessage(line, delivered, isWanted)) saved = undefined;
     }
@@ -48,7 +50,8 @@ export async function writtenSince(
  */
 export async function noteWritten(transcript: Transcript, delivered: DeliveredUsage): Promise<void> {
   for (const path of await subagentsIn(transcript.subagents)) {
-    for await (const line of linesOf(path)) noteMessage(line, delivered, ({ id }) => delivered.has(id));
+    for await (const line of linesOf(path, transcript.env))
+      noteMessage(line, delivered, ({ id }) => delivered.has(id));
   }
 }
 
@@ -63,7 +66,7 @@ export async function noteWrittenOfTurn(
 ): Promise<void> {
   await noteWritten(transcript, delivered);
   const isWanted = ({ at, driver }: MessageMark) => isOf(driver, transcript.driver) && at >= began.getTime();
-  for await (const line of linesOf(transcript.path)) noteMessage(line, delivered, isWanted);
+  for await (const line of linesOf(transcript.path, transcript.env)) noteMessage(line, delivered, isWanted);
 }
 
 /** The session's own file is read last: its end shows whether the CLI saved its totals. */
@@ -91,15 +94,20 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-async function* linesOf(path: string): AsyncGenerator<string> {
-  let file: FileHandle;
+async function* linesOf(path: string, env: NodeJS.ProcessEnv): AsyncGenerator<string> {
+  let file: FileHandle | undefined;
   try {
-    file = await open(path);
+    file = await openTranscript(path, env);
   } catch {
     // The session is another folder's, or its file can't be read: nothing is known of it.
-    return;
   }
-  yield* file.readLines();
+  if (file === undefined) return;
+  try {
+    const { size } = await file.stat();
+    for await (const { bytes } of linesBetween(file, 0, size)) yield bytes.toString("utf8");
+  } finally {
+    await file.close();
+  }
 }
 
 /** The fields that identify the owner of a message. */

@@ -206,6 +206,8 @@ export interface GatewayPaths {
   readonly dataDir: string;
   /** The base folder of the workdirs. */
   readonly workdirs: string;
+  /** `[engine] config_dirs`: whether each key has a configuration folder of the CLI. */
+  readonly configDirs: "shared" | "per_key";
 }
 
 /** The status of a plugin. Numbers count from its last start. */

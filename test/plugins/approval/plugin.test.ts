@@ -54,7 +54,12 @@ describe("approval: verdicts on the approve hook", () => {
   it("protects the gateway's own paths", () => {
     const paths = {
       logDir: "logs",
-      paths: { configFile: "/srv/claudeway.toml", dataDir: "./data", workdirs: "/srv/tasks" },
+      paths: {
+        configFile: "/srv/claudeway.toml",
+        dataDir: "./data",
+        workdirs: "/srv/tasks",
+        configDirs: "shared" as const,
+      },
     };
     expect(gatewayPaths(paths)).to.deep.equal({
       own: ["/srv/claudeway.toml", resolve("data"), resolve("logs")],

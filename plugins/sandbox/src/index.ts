@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import { findBubblewrap, tryWalls } from "./bubblewrap.js";
+import type { SandboxConfig } from "./config.js";
+import { Sandbox } from "./sandbox.js";
+import { wallArguments } from "./walls.js";
+
+/** Waterfall: puts the CLI, and all that it starts, into bubblewrap. */
+export default definePlugin<SandboxConfig, "control" | "keys">({
+  name: "sandbox",
+  apiVersion: 1,
+  configSchema,
+  needs: ["control", "keys"],
+  async apply({ hooks, control, keys, log, notice }, config) {
+    const { workdirs: base, configDirs, dataDir } = control.paths;
+    let bwrap: string;
+    try {
+      if (configDirs !== "per_key") {
+        throw new Error(
+          'keys share a configuration folder of the CLI; set config_dirs = "per_key" in [engine]',
+        );
+      }
+      refuseMissing(config);
+      bwrap = await findBubblewrap(process.env["PATH"]);
+      await tryWalls(bwrap, trialOf(config, dataDir), { PATH: process.env["PATH"] });
+    } catch (error) {
+      const problem = `the CLI can't run in a sandbox: ${error instanceof Error ? error.message : String(error)}`;
+      if (config.required) throw new Error(`${problem}. With required = false, it would run without`);
+      log.warn(problem);
+      notice(`sandbox: off: ${problem}`);
+      return;
+    }
+    const sandbox = new Sandbox({ bwrap, config, base, limitOf: (keyId) => keys.of(keyId) });
+    hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
+    hooks.spawn.tap("walls", (plan, turn) => sandbox.wrap(plan, turn));
+    notice("sandbox: the CLI sees its working directory and its key's folder only");
+  },
+});
+
+function refuseMissing({ read_only, read_write, keys }: SandboxConfig): void {
+  const all = [{ read_only, read_write }, ...Object.values(keys)];
+  for (const folders of all) {
+    const missing = [...folders.read_only, ...folders.read_write].find((path) => !existsSync(path));
+    if (missing !== undefined) throw new Error(`${JSON.stringify(missing)} does not exist`);
+  }
+}
+
+/** Walls around a folder of which nothing is kept. */
+function trialOf({ read_only, read_write, tmp_mb }: SandboxConfig, configDir: string): string[] {
+  const place = tmpdir();
+  return wallArguments({
+    read_only,
+    read_write,
+    claude: process.execPath,
+    workdir: place,
+    emptyWorkdir: true,
+    configDir,
+    home: "/",
+    tmpBytes: tmp_mb * 1024 * 1024,
+  });
+}

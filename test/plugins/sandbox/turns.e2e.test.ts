@@ -1,0 +1,37 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SessionMessages } from "@claudeway/schemas";
+import { expect } from "chai";
+import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { bash, Conversation } from "../../e2e/conversation.js";
+import { TestGateway } from "../../e2e/gateway.js";
+
+const CONFIG = `
+[engine]
+config_dirs = "per_key"
+[plugins.sandbox]
+enabled = true
+tmp_mb = 32
+`;
+
+describe("turns in the sandbox", () => {
+  let gateway: TestGateway;
+  before(async function () {
+    this.timeout(INSTALL_TIMEOUT_MS);
+    await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
+    gateway = await TestGateway.start({ config: CONFIG });
+  });
+  after(() => gateway.dispose());
+
+  it("run tools in the session's working directory, and find the conversation after a restart", async () => {
+    const talk = await Conversation.start(gateway);
+    const first = await talk.say(`${bash("echo made > file.txt; pwd; id -u")} [[say done]]`);
+    expect(first.body).to.deep.include({ success: true, result: "done" });
+    expect(readFileSync(join(talk.workdir, "file.txt"), "utf8")).to.equal("made\n");
+    await gateway.stop();
+    await gateway.launch();
+    expect((await talk.say("[[recall]]")).body.success).to.equal(true);
+    const { body } = await gateway.request<SessionMessages>(`${talk.path}/messages`);
+    expect([body.transcript, body.total]).to.deep.equal(["found", 2]);
+  });
+});
