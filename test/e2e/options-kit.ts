@@ -63,6 +63,11 @@ export class OptionsGateway {
     return { answer, sent: this.sentSince(before).filter(({ metadata }) => metadata?.user_id.includes(id)) };
   }
 
+  /** The bodies of all requests that the model API has had, oldest first. */
+  get bodies(): readonly string[] {
+    return this.wiretap.bodies;
+  }
+
   /** How many requests the model API has had. */
   get count(): number {
     return this.wiretap.bodies.length;

@@ -74,6 +74,13 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
       await good(gateway, "/limits");
     },
   }),
+  openai: () => ({
+    use: async (gateway) => {
+      await good(gateway, "/v1/models");
+      const messages = [{ role: "user", content: "hello" }];
+      await good(gateway, "/v1/chat/completions", { model: "sonnet", messages });
+    },
+  }),
   repos: async () => {
     const host = await GitHost.start();
     host.create("acme/tool", { "a.txt": "1" });

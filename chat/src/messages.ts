@@ -1,0 +1,78 @@
+import { createHash } from "node:crypto";
+import type { ContentBlock } from "@claudeway/core";
+
+/** A message of a chat. Neighbours have different roles, the first one is the user's, and none is empty. */
+export interface ChatMessage {
+  readonly role: "user" | "assistant";
+  /** Of the assistant, text alone. */
+  readonly content: readonly ContentBlock[];
+}
+
+/** Put before a history that begins with the assistant's message: the model API accepts none that does. */
+export const BEGINNING = "(The conversation begins.)";
+
+/** Reasoning that front ends put into the text of an answer, and of which some send back a part. */
+const REASONING =
+  /<(think|thinking)>[\s\S]*?<\/\1>\s*|<details type="reasoning"[^>]*>[\s\S]*?<\/details>\s*/g;
+
+/** Joins neighbours of one role, removes reasoning from answers, and leaves out what is then empty. */
+export function toChat(messages: readonly ChatMessage[]): ChatMessage[] {
+  const chat: { role: ChatMessage["role"]; content: ContentBlock[] }[] = [];
+  for (const { role, content } of messages) {
+    const blocks = content.flatMap((block) => withoutReasoning(role, block)).filter(isFilled);
+    if (blocks.length === 0) continue;
+    if (chat.length === 0 && role === "assistant")
+      chat.push({ role: "user", content: [{ type: "text", text: BEGINNING }] });
+    const last = chat.at(-1);
+    if (last?.role === role) last.content.push(...blocks);
+    else chat.push({ role, content: blocks });
+  }
+  return chat;
+}
+
+/** The same for an answer's text; "" if nothing is left of it. */
+export function answerText(text: string): string {
+  return text.replace(REASONING, "");
+}
+
+function withoutReasoning(role: ChatMessage["role"], block: ContentBlock): ContentBlock {
+  if (role === "user" || block.type !== "text") return block;
+  return { type: "text", text: answerText(block.text) };
+}
+
+function isFilled(block: ContentBlock): boolean {
+  return block.type !== "text" || block.text.trim() !== "";
+}
+
+/** What tells apart conversations with the same messages. */
+export interface ChatScope {
+  readonly keyId: string;
+  /** Whether Claude works as an agent in it, or only answers. */
+  readonly agent: boolean;
+  readonly system: string | undefined;
+  /** The client's own id of the conversation. */
+  readonly conversationId: string | undefined;
+}
+
+/** A digest of a conversation without messages. */
+export function scopeHash({ keyId, agent, system, conversationId }: ChatScope): string {
+  return digest([keyId, agent, system?.trim() ?? null, conversationId ?? null]);
+}
+
+/**
+ * A digest of a conversation and one more message. White space at the end of texts does not count: clients trim it.
+ * A text of the assistant counts as one, however many blocks it has.
+ */
+export function chainHash(before: string, { role, content }: ChatMessage): string {
+  const parts = content.map((block) => (block.type === "text" ? block.text.trimEnd() : block.source));
+  return digest([before, role, role === "assistant" ? parts.join("\n").trimEnd() : parts]);
+}
+
+export function historyHash(scope: ChatScope, messages: readonly ChatMessage[]): string {
+  return messages.reduce(chainHash, scopeHash(scope));
+}
+
+/** 128 bits: nobody gains from a collision that costs 2^64 requests with a key's own histories. */
+function digest(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, 22);
+}

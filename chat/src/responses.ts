@@ -1,0 +1,78 @@
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import type { TurnResponse } from "@claudeway/core";
+import type { ChatEvent, ChatTurn } from "./turns.js";
+
+/** What is used of Koa's context. */
+interface Context {
+  set(fields: { [header: string]: string }): void;
+  flushHeaders(): void;
+  status: number;
+  body: unknown;
+}
+
+/** Aborted when the client disconnects before its answer is sent. */
+export function whenGone(res: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  const stop = () => {
+    if (!res.writableFinished) gone.abort();
+  };
+  // The client may have disconnected already; there is no event for that.
+  if (res.destroyed) stop();
+  else res.once("close", stop);
+  return gone.signal;
+}
+
+/** An answer that has begun: its turn, and its events from the first text on. */
+export interface BegunAnswer {
+  readonly turn: ChatTurn;
+  readonly events: AsyncGenerator<ChatEvent, void>;
+}
+
+/**
+ * Waits until an answer has begun, or its turn has been silent for so long that the client must hear something: until then,
+ * an error can still have a status of its own.
+ */
+export async function begun(events: AsyncGenerator<ChatEvent, void>): Promise<BegunAnswer> {
+  let turn: ChatTurn | undefined;
+  let next = await events.next();
+  for (; next.done !== true && next.value.type === "begun"; next = await events.next())
+    turn = next.value.turn;
+  if (turn === undefined) throw new Error("a turn must begin before its events");
+  return { turn, events: resumed(next, events) };
+}
+
+async function* resumed(
+  next: IteratorResult<ChatEvent, void>,
+  events: AsyncGenerator<ChatEvent, void>,
+): AsyncGenerator<ChatEvent, void> {
+  try {
+    if (next.done !== true) yield next.value;
+    yield* events;
+  } finally {
+    await events.return();
+  }
+}
+
+/** The whole answer. */
+export async function ended({ events }: BegunAnswer): Promise<TurnResponse> {
+  for await (const event of events) if (event.type === "end") return event.response;
+  throw new Error("a turn must end");
+}
+
+/** Sends lines of a stream of server-sent events, at the speed of its reader. */
+export function sendLines(ctx: Context, lines: AsyncIterable<string>): void {
+  ctx.set({
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  });
+  ctx.status = 200;
+  ctx.body = Readable.from(lines, { objectMode: false, highWaterMark: 16_384 });
+  ctx.flushHeaders();
+}
+
+/** The headers of an answer: the id of its turn, and how its history became a session. */
+export function nameTurn(ctx: Pick<Context, "set">, { turnId, origin }: ChatTurn): void {
+  ctx.set({ "x-request-id": turnId, "x-turn-id": turnId, "x-claudeway-history": origin });
+}

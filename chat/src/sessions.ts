@@ -1,0 +1,101 @@
+import type { PluginScope, TurnRunner } from "@claudeway/core";
+import type { ChatRequest } from "./chat-request.js";
+import { type ChatScope, historyHash } from "./messages.js";
+import type { ChatPlaces, Place } from "./places.js";
+
+/**
+ * How a session came to have a request's history: it already had it (`live`), it was forked from one that went on since, it
+ * was given it, or there is none.
+ */
+export type SessionOrigin = "live" | "forked" | "seeded" | "new";
+
+/** The session that a request's turn runs in. Only this request has it. */
+export interface ChatSessionLease {
+  readonly sessionId: string;
+  readonly origin: SessionOrigin;
+  /** The turn that the session stands at, if it is live. */
+  readonly turnId?: string;
+}
+
+export interface SessionParts {
+  readonly turns: Pick<TurnRunner, "startSession" | "forkSession" | "endSession">;
+  readonly places: ChatPlaces;
+  readonly log: PluginScope["log"];
+  /** The system prompt of a model without one from the client. */
+  readonly systemPrompt: string;
+}
+
+/** Codes of a fork that is not possible: the session, its turn or its transcript is gone, or too many are being forked. */
+const NO_FORK = ["NOT_FOUND", "CONFLICT", "BAD_REQUEST", "UNAVAILABLE"];
+
+/** Finds or makes the session for the history of a request. */
+export class ChatSessions {
+  constructor(private readonly parts: SessionParts) {}
+
+  /** The session whose next turn is the request's prompt. */
+  async open(request: ChatRequest): Promise<ChatSessionLease> {
+    const history = request.messages.slice(0, -1);
+    if (history.length === 0) return { sessionId: await this.#start(request), origin: "new" };
+    const { places } = this.parts;
+    const place = await places.find(historyHash(scopeOf(request), history));
+    if (place === undefined) return this.seed(request);
+    const claim = await places.claim(place);
+    if (claim === "claimed") return { ...place, origin: "live" };
+    const fork = claim === "gone" ? undefined : await this.#fork(request.keyId, place);
+    return fork === undefined ? this.seed(request) : { sessionId: fork, origin: "forked" };
+  }
+
+  /** A new session that is given the history. */
+  async seed(request: ChatRequest): Promise<ChatSessionLease> {
+    return { sessionId: await this.#start(request), origin: "seeded" };
+  }
+
+  /** Ends a session for good. */
+  async end(keyId: string, sessionId: string): Promise<void> {
+    await this.parts.places.forget(sessionId);
+    try {
+      await this.parts.turns.endSession(keyId, sessionId);
+    } catch (error) {
+      // Its key may have ended it.
+      if (codeOf(error) !== "NOT_FOUND") throw error;
+    }
+  }
+
+  async #start({ keyId, model, system, messages }: ChatRequest): Promise<string> {
+    const { turns, places, systemPrompt } = this.parts;
+    const session = await turns.startSession(keyId, {
+      model: model.id,
+      hidden: true,
+      history: messages.slice(0, -1),
+      ...(model.agent
+        ? { options: { ...(system !== undefined && { appendSystemPrompt: system }) } }
+        : { systemPrompt: system ?? systemPrompt, options: { tools: [] } }),
+    });
+    await places.begin(session.id, keyId);
+    return session.id;
+  }
+
+  /** Undefined if it can't be forked there. */
+  async #fork(keyId: string, { sessionId, turnId }: Place): Promise<string | undefined> {
+    const { turns, places, log } = this.parts;
+    try {
+      const fork = await turns.forkSession(keyId, sessionId, { at: turnId, hidden: true });
+      await places.begin(fork, keyId);
+      return fork;
+    } catch (error) {
+      if (!NO_FORK.includes(codeOf(error) ?? "")) throw error;
+      log.info({ err: error, session_id: sessionId }, "a chat's session could not be forked");
+      return undefined;
+    }
+  }
+}
+
+export function scopeOf({ keyId, model, system, conversationId }: ChatRequest): ChatScope {
+  return { keyId, agent: model.agent, system, conversationId };
+}
+
+/** The code of an error of the gateway. */
+export function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}

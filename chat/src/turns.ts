@@ -1,0 +1,196 @@
+import {
+  type ContentBlock,
+  type PluginScope,
+  Refusal,
+  type TurnHandle,
+  type TurnResponse,
+  type TurnRunner,
+} from "@claudeway/core";
+import type { ChatRequest } from "./chat-request.js";
+import { failureOf } from "./failures.js";
+import { answerText, chainHash, historyHash } from "./messages.js";
+import type { ChatPlaces } from "./places.js";
+import { type ChatSessionLease, type ChatSessions, codeOf, type SessionOrigin, scopeOf } from "./sessions.js";
+import { isSideJob } from "./side-jobs.js";
+
+/** A chat request's turn. */
+export interface ChatTurn {
+  readonly turnId: string;
+  /** `none`: it has no session. */
+  readonly origin: SessionOrigin | "none";
+}
+
+export type ChatEvent =
+  /** The turn began. It comes again if the turn is repeated in another session, but never after text. */
+  | { readonly type: "begun"; readonly turn: ChatTurn }
+  | { readonly type: "text"; readonly delta: string }
+  /** Nothing happened for a while: a heartbeat keeps proxies from disconnecting. */
+  | { readonly type: "alive" }
+  | { readonly type: "end"; readonly response: TurnResponse };
+
+export interface TurnParts {
+  readonly turns: TurnRunner;
+  readonly sessions: ChatSessions;
+  readonly places: ChatPlaces;
+  readonly log: PluginScope["log"];
+  readonly systemPrompt: string;
+  readonly timeoutSecs: number;
+  /** The model for side jobs of front ends. */
+  readonly sideJobModel: string;
+}
+
+/** Runs the turns of chat requests. */
+export class ChatTurns {
+  constructor(private readonly parts: TurnParts) {}
+
+  /**
+   * Runs a request's turn, and ends with its answer. Throws a `ChatFailure` if Claude did not answer, or the error that a
+   * client of the gateway's own API would get. Aborting `gone` interrupts the turn.
+   */
+  async *run(request: ChatRequest, gone: AbortSignal): AsyncGenerator<ChatEvent, void> {
+    if (isSideJob(request)) return yield* this.#runSideJob(request, gone);
+    let lease = await this.parts.sessions.open(request);
+    if (lease.origin === "live") {
+      const lost = yield* this.#runIn(lease, request, gone);
+      if (lost !== "lost") return;
+      // The CLI has lost the conversation, but the client has it.
+      await this.parts.sessions.end(request.keyId, lease.sessionId);
+      lease = await this.parts.sessions.seed(request);
+    }
+    yield* this.#runIn(lease, request, gone);
+  }
+
+  async *#runIn(
+    lease: ChatSessionLease,
+    request: ChatRequest,
+    gone: AbortSignal,
+  ): AsyncGenerator<ChatEvent, "lost" | undefined> {
+    const { sessionId, origin } = lease;
+    let left: "reached" | "untouched" | "unknown" = "unknown";
+    try {
+      const handle = await this.parts.turns.prompt(request.keyId, sessionId, this.#promptOf(request));
+      yield { type: "begun", turn: { turnId: handle.id, origin } };
+      const streamed = yield* follow(handle, gone);
+      const response = await handle.result();
+      if (response.code === "CONVERSATION_LOST" && origin === "live") return "lost";
+      await this.#refuseParked(request.keyId, response);
+      if (!response.success) throw failureOf(response);
+      if (await this.#reach(lease, handle.id, request, [streamed, response.result])) left = "reached";
+      yield { type: "end", response };
+      return undefined;
+    } catch (error) {
+      if (isRefused(error)) left = "untouched";
+      throw error;
+    } finally {
+      if (left !== "reached") this.#leave(lease, request.keyId, left);
+    }
+  }
+
+  /** Notes where the conversation stands, whatever the client makes of the answer: all that was streamed, or its end. */
+  async #reach(
+    { sessionId }: ChatSessionLease,
+    turnId: string,
+    request: ChatRequest,
+    answers: readonly string[],
+  ): Promise<boolean> {
+    // The model saw a call in place of this answer, which the client will send as text.
+    if (request.schema !== undefined) return false;
+    const prompt = historyHash(scopeOf(request), request.messages);
+    const texts = new Set(answers.map(answerText).filter((text) => text.trim() !== ""));
+    const hashes = [...texts].map((text) =>
+      chainHash(prompt, { role: "assistant", content: [{ type: "text", text }] }),
+    );
+    if (hashes.length === 0) return false;
+    const isNoted = await this.parts.places.reach({ sessionId, turnId }, request.keyId, hashes);
+    if (!isNoted) this.parts.log.warn("no more conversations can be kept: they are given to new sessions");
+    return isNoted;
+  }
+
+  /** Throws for a turn that waits for a person or a limit: the client can't come back to it, so it is withdrawn. */
+  async #refuseParked(keyId: string, { session_id, pending_approval: call, parked }: TurnResponse) {
+    if (call === undefined && parked !== true) return;
+    await this.parts.turns.interrupt(keyId, session_id);
+    if (call === undefined) return;
+    const message = `the call of ${call.tool} was not approved in time; approve it while the turn waits, then try again`;
+    throw new Refusal(403, message, { code: "APPROVAL_PENDING" });
+  }
+
+  /**
+   * Gives up a session that is not where the client's conversation is. What a turn that failed has left in it is not what the
+   * client goes on from; earlier turns can still be forked. The next sweep ends what this could not.
+   */
+  #leave(lease: ChatSessionLease, keyId: string, left: "untouched" | "unknown"): void {
+    const { sessionId, turnId } = lease;
+    const { places, sessions, log } = this.parts;
+    const leave = async () => {
+      if (turnId === undefined) await sessions.end(keyId, sessionId);
+      else if (left === "untouched") await places.release({ sessionId, turnId });
+    };
+    leave().catch((error: unknown) => {
+      log.warn({ err: error, session_id: sessionId }, "a chat's session could not be given up");
+    });
+  }
+
+  async *#runSideJob(request: ChatRequest, gone: AbortSignal): AsyncGenerator<ChatEvent, void> {
+    const { turns, systemPrompt, sideJobModel } = this.parts;
+    const handle = await turns.task(request.keyId, {
+      ...this.#promptOf(request),
+      model: sideJobModel,
+      systemPrompt: request.system ?? systemPrompt,
+      options: { tools: [] },
+    });
+    yield { type: "begun", turn: { turnId: handle.id, origin: "none" } };
+    yield* follow(handle, gone);
+    const response = await handle.result();
+    if (!response.success) throw failureOf(response);
+    yield { type: "end", response };
+  }
+
+  #promptOf({ messages, model, effort, schema, metadata }: ChatRequest) {
+    const content: readonly ContentBlock[] = messages.at(-1)?.content ?? [];
+    const [first] = content;
+    const isText = content.length === 1 && first?.type === "text";
+    return {
+      prompt: isText ? first.text : "",
+      ...(!isText && { content }),
+      model: model.id,
+      timeoutSecs: this.parts.timeoutSecs,
+      // What a chat client sends is text, also if it begins with a slash.
+      verbatim: true,
+      options: {
+        ...(effort !== undefined && { effort }),
+        ...(schema !== undefined && { outputSchema: schema }),
+      },
+      ...(metadata !== undefined && { metadata }),
+    };
+  }
+}
+
+/** Whether a turn was refused before it reached the CLI, by a plugin or as invalid. */
+function isRefused(error: unknown): boolean {
+  const status = error instanceof Error && "status" in error ? error.status : undefined;
+  return typeof status === "number" && status >= 400 && status < 500 && codeOf(error) !== "TIMEOUT";
+}
+
+/** The events of a turn until its end; returns all its text. Ends the turn when the client is gone. */
+async function* follow(handle: TurnHandle, gone: AbortSignal): AsyncGenerator<ChatEvent, string> {
+  const interrupt = () => handle.interrupt();
+  gone.addEventListener("abort", interrupt, { once: true });
+  if (gone.aborted) interrupt();
+  let text = "";
+  let ended = false;
+  try {
+    for await (const frame of handle.read({ mode: "delta" })) {
+      if (frame === null) yield { type: "alive" };
+      else if (frame.event === "text" && typeof frame.data === "string") {
+        text += frame.data;
+        yield { type: "text", delta: frame.data };
+      }
+    }
+    ended = true;
+    return text;
+  } finally {
+    gone.removeEventListener("abort", interrupt);
+    if (!ended) interrupt();
+  }
+}

@@ -1,0 +1,25 @@
+import { openChat } from "@claudeway/chat";
+import { definePlugin } from "@claudeway/core";
+import configSchema from "../config.schema.json" with { type: "json" };
+import type { OpenAIConfig } from "./config.js";
+import { errorBody } from "./error-body.js";
+import { OPENAI_PATHS } from "./openapi.js";
+import { openaiRoutes } from "./routes.js";
+
+export default definePlugin<OpenAIConfig, "turns" | "control">({
+  name: "openai",
+  apiVersion: 1,
+  configSchema,
+  needs: ["turns", "control"],
+  apply(kernel, config) {
+    const { control, log } = kernel;
+    const chats = openChat(kernel, config);
+    kernel.mount("/v1", openaiRoutes({ config, chats, control, log }), {
+      errors: errorBody,
+      openapi: OPENAI_PATHS,
+      ...(config.cors_origins.length > 0 && {
+        cors: { origins: config.cors_origins, exposeHeaders: ["x-request-id", "x-turn-id", "retry-after"] },
+      }),
+    });
+  },
+});

@@ -1,0 +1,71 @@
+import { type ChatMessage, toChat } from "@claudeway/chat";
+import type { ContentBlock } from "@claudeway/core";
+import { contentAt } from "./content.js";
+import { type Fields, fieldsAt, invalid, listAt, textAt } from "./fields.js";
+
+/** The messages of a request as a chat: system messages are its system prompt, wherever they are. */
+export interface ReadMessages {
+  readonly system: string | undefined;
+  readonly messages: readonly ChatMessage[];
+}
+
+export function readMessages(value: unknown): ReadMessages {
+  const systems: string[] = [];
+  const said: ChatMessage[] = [];
+  listAt(value, "messages").forEach((item, index) => {
+    const at = `messages[${index}]`;
+    const message = fieldsAt(item, at);
+    const { role } = message;
+    if (role === "system" || role === "developer") systems.push(systemText(message, at));
+    else if (role === "user") said.push({ role, content: contentAt(message["content"], `${at}.content`) });
+    else if (role === "assistant") said.push({ role, content: answerOf(message, at) });
+    else if (role === "tool" || role === "function")
+      said.push({ role: "user", content: resultOf(message, at) });
+    else throw invalid(`${at}.role`, "must be system, developer, user, assistant, tool or function");
+  });
+  // A prompt alone, which some clients send as a system message.
+  if (said.length === 0) said.push({ role: "user", content: contentAt(systems.pop(), "messages") });
+  const messages = toChat(said);
+  if (messages.at(-1)?.role !== "user")
+    throw invalid("messages", "must end with a message of the user that is not empty");
+  const system = systems.filter((text) => text.trim() !== "").join("\n\n");
+  return { system: system === "" ? undefined : system, messages };
+}
+
+function systemText(message: Fields, at: string): string {
+  return textOf(contentAt(message["content"], `${at}.content`), `${at}.content`);
+}
+
+/** An answer's text. Calls of functions in it, of another model or a forced one, are told as text. */
+function answerOf(message: Fields, at: string): ContentBlock[] {
+  const content = contentAt(message["content"], `${at}.content`);
+  textOf(content, `${at}.content`);
+  const calls = listAt(message["tool_calls"] ?? [], `${at}.tool_calls`).map((call, index) =>
+    callOf(fieldsAt(call, `${at}.tool_calls[${index}]`), `${at}.tool_calls[${index}]`),
+  );
+  const { function_call: legacy } = message;
+  if (legacy !== undefined && legacy !== null)
+    calls.push(callText(fieldsAt(legacy, `${at}.function_call`), `${at}.function_call`));
+  return [...content, ...calls.map((text) => ({ type: "text" as const, text }))];
+}
+
+function callOf(call: Fields, at: string): string {
+  return callText(fieldsAt(call["function"], `${at}.function`), `${at}.function`);
+}
+
+function callText({ name, arguments: given }: Fields, at: string): string {
+  return `Call of ${textAt(name, `${at}.name`)}: ${textAt(given, `${at}.arguments`)}`;
+}
+
+function resultOf(message: Fields, at: string): ContentBlock[] {
+  const text = textOf(contentAt(message["content"], `${at}.content`), `${at}.content`);
+  return [{ type: "text", text: `Result of the call: ${text}` }];
+}
+
+function textOf(content: readonly ContentBlock[], at: string): string {
+  const texts = content.map((block) => {
+    if (block.type === "text") return block.text;
+    throw invalid(at, "must be text; images and files are for messages of the user");
+  });
+  return texts.join("\n");
+}

@@ -1,0 +1,119 @@
+import { type ChatRequest, toModel } from "@claudeway/chat";
+import type { OpenAIConfig } from "./config.js";
+import { type Fields, fieldsAt, invalid, optionalText, textAt } from "./fields.js";
+import { readMessages } from "./messages.js";
+import { forcedTool } from "./tools.js";
+
+/** A request for a chat completion. */
+export interface CompletionRequest {
+  readonly chat: ChatRequest;
+  readonly stream: boolean;
+  /** True: the stream ends with a chunk that has the usage. */
+  readonly includeUsage: boolean;
+  /** The function that the answer must be a call of. */
+  readonly call: { readonly name: string; readonly finish: "stop" | "tool_calls" } | undefined;
+}
+
+/** What of a request's headers matters. */
+export interface ChatHeaders {
+  readonly [name: string]: string | readonly string[] | undefined;
+}
+
+/** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
+export function readRequest(
+  value: unknown,
+  headers: ChatHeaders,
+  keyId: string,
+  config: OpenAIConfig,
+): CompletionRequest {
+  const body = fieldsAt(value, "the body");
+  refuseImpossible(body);
+  const call = forcedTool(body, config.tools);
+  const { system, messages } = readMessages(body["messages"]);
+  const schema = call?.schema ?? schemaOf(body["response_format"]);
+  return {
+    chat: {
+      keyId,
+      model: toModel(modelOf(body), config.aliases),
+      system,
+      messages,
+      conversationId: conversationOf(body, headers, config),
+      effort: effortOf(body["reasoning_effort"]),
+      schema,
+      metadata: undefined,
+    },
+    stream: body["stream"] === true,
+    includeUsage: optionsOf(body)["include_usage"] === true,
+    call: call && { name: call.name, finish: call.finish },
+  };
+}
+
+function modelOf({ model }: Fields): string {
+  const name = textAt(model, "model");
+  if (name !== "" && name !== "claude-code/") return name;
+  throw invalid("model", "must be the name of a model, such as sonnet or claude-code/sonnet");
+}
+
+function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: search }: Fields): void {
+  const impossible = (param: string, what: string) =>
+    invalid(param, `is not supported: ${what}`, "unsupported_parameter");
+  if (n !== undefined && n !== null && n !== 1) throw impossible("n", "there is one choice");
+  if (logprobs === true) throw impossible("logprobs", "Claude reports no probabilities");
+  if (audio !== undefined && audio !== null) throw impossible("audio", "the answer is text");
+  if (Array.isArray(modalities) && modalities.includes("audio"))
+    throw impossible("modalities", "the answer is text");
+  if (search !== undefined && search !== null)
+    throw impossible("web_search_options", "the model has no tools; claude-code/… has");
+}
+
+function optionsOf({ stream_options: options }: Fields): Fields {
+  return options === undefined || options === null ? {} : fieldsAt(options, "stream_options");
+}
+
+/** The JSON Schema that the answer must match; undefined for text. */
+function schemaOf(format: unknown): Fields | undefined {
+  if (format === undefined || format === null) return undefined;
+  const { type, json_schema } = fieldsAt(format, "response_format");
+  if (type === "text") return undefined;
+  if (type === "json_object") return { type: "object" };
+  if (type !== "json_schema")
+    throw invalid("response_format.type", "must be text, json_object or json_schema");
+  const { schema } = fieldsAt(json_schema, "response_format.json_schema");
+  return schema === undefined ? { type: "object" } : fieldsAt(schema, "response_format.json_schema.schema");
+}
+
+/** The efforts of OpenAI's API, as Claude has them. `none` and `minimal` have no equal: the least there is. */
+const EFFORTS = {
+  none: "low",
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "xhigh",
+} as const;
+
+function effortOf(value: unknown): ChatRequest["effort"] {
+  const effort = optionalText(value, "reasoning_effort");
+  if (effort === undefined) return undefined;
+  const found = Object.entries(EFFORTS).find(([name]) => name === effort);
+  if (found !== undefined) return found[1];
+  throw invalid("reasoning_effort", `must be one of ${Object.keys(EFFORTS).join(", ")}`);
+}
+
+const MAX_ID = 256;
+
+/** The client's own id of the conversation, of whatever kind it sends first. */
+function conversationOf(body: Fields, headers: ChatHeaders, config: OpenAIConfig): string | undefined {
+  const { metadata, user, prompt_cache_key: cacheKey } = body;
+  const { session_id: session } =
+    metadata === undefined || metadata === null ? {} : fieldsAt(metadata, "metadata");
+  const ids = [
+    headers["x-openwebui-chat-id"],
+    headers["x-session-id"],
+    session,
+    cacheKey,
+    config.user_names_conversation ? user : undefined,
+  ];
+  const id = ids.find((one) => typeof one === "string" && one !== "");
+  return typeof id === "string" ? id.slice(0, MAX_ID) : undefined;
+}

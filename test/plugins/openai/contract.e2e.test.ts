@@ -1,0 +1,47 @@
+import { expect } from "chai";
+import { KEYS, TestGateway } from "../../e2e/gateway.js";
+
+/** Each answer is held against the plugin's part of the OpenAPI document. */
+describe("openai and its OpenAPI description", function () {
+  this.timeout(120_000);
+  let gateway: TestGateway;
+  before(async () => {
+    gateway = await TestGateway.start({
+      env: { IS_SANDBOX: "1" },
+      args: ["--enable-plugin", "openai,swagger"],
+    });
+  });
+  after(() => gateway.dispose());
+
+  const complete = (body: unknown, key: string = KEYS.bob) =>
+    gateway.request("/v1/chat/completions", { body, key });
+  const messages = [{ role: "user", content: "[[words 2]]" }];
+
+  it("agree on answers and on errors, the gateway's own included", async () => {
+    expect((await gateway.request("/v1/models", { key: KEYS.bob })).status).to.equal(200);
+    expect((await gateway.request("/v1/models/sonnet", { key: KEYS.bob })).status).to.equal(200);
+    const statuses = [];
+    for (const [body, key] of [
+      [{ model: "sonnet", messages }],
+      [{ model: "sonnet", messages: [] }],
+      ["not JSON"],
+      [{ model: "sonnet", messages }, "sk-wrong"],
+      [{ model: "sonnet", messages: [{ role: "user", content: "[[fail 500 broken]]" }] }],
+    ] as const)
+      statuses.push((await complete(body, key)).status);
+    expect(statuses).to.deep.equal([200, 400, 400, 401, 502]);
+  });
+
+  it("name the model that does not exist", async () => {
+    const { status, body } = await gateway.request("/v1/models/none", { key: KEYS.bob });
+    expect(status).to.equal(404);
+    expect(body).to.deep.equal({
+      error: {
+        message: 'the model "none" does not exist',
+        type: "invalid_request_error",
+        param: "model",
+        code: "model_not_found",
+      },
+    });
+  });
+});
