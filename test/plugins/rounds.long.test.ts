@@ -11,7 +11,13 @@ describe(`${ROUNDS} times on and off`, function () {
 
   for (const name of FIRST_PARTY.filter((one) => one !== "demo")) {
     it(name, async function () {
-      const { turns, failures, grownBytes, leaks, ms } = await switchOnAndOff(name, ROUNDS);
+      const {
+        turns,
+        failures,
+        grownBytes = Number.NaN,
+        leaks,
+        ms,
+      } = await switchOnAndOff(name, ROUNDS, { weighed: true });
       if (this.test !== undefined) {
         this.test.title += `: ${turns} turns, ${(grownBytes / 1e6).toFixed(1)} MB of heap more, ${Math.round(ms)} ms`;
       }

@@ -19,15 +19,20 @@ export interface Switching {
   readonly failures: readonly string[];
   /**
    * Bytes by which the heap has grown, after a collection, from a quarter of the rounds on; without what it grows by as
-   * turns run and no plugin is switched, since the gateway keeps those that have ended for a while.
+   * turns run and no plugin is switched, since the gateway keeps those that have ended for a while. Undefined unless the
+   * heap was to be weighed: collections take longer than all else here.
    */
-  readonly grownBytes: number;
+  readonly grownBytes: number | undefined;
   readonly leaks: readonly unknown[];
   readonly ms: number;
 }
 
 /** Rejects if the plugin does not start, or leaves something behind. */
-export async function switchOnAndOff(name: string, rounds: number): Promise<Switching> {
+export async function switchOnAndOff(
+  name: string,
+  rounds: number,
+  { weighed = false } = {},
+): Promise<Switching> {
   const { section = {}, end } = await trialOf(name);
   const started = performance.now();
   const gateway = await createTestGateway({
@@ -36,9 +41,9 @@ export async function switchOnAndOff(name: string, rounds: number): Promise<Swit
   });
   const traffic = new Traffic(gateway);
   try {
-    let before = weigh(traffic);
+    let before: Weight | undefined;
     for (let round = 0; round < rounds; round++) {
-      if (round === Math.floor(rounds / 4)) before = weigh(traffic);
+      if (weighed && round === Math.floor(rounds / 4)) before = weigh(traffic);
       // One turn begins before, one in between, and one while the plugin is disabled.
       const turns = [traffic.turn()];
       await gateway.enable([name, section]);
@@ -47,11 +52,7 @@ export async function switchOnAndOff(name: string, rounds: number): Promise<Swit
       turns.push(traffic.turn());
       await Promise.all([off, ...turns]);
     }
-    const after = weigh(traffic);
-    for (let turn = 0; turn < rounds; turn++) await traffic.turn();
-    const plain = weigh(traffic);
-    const bytesATurn = (plain.bytes - after.bytes) / rounds;
-    const grownBytes = after.bytes - before.bytes - bytesATurn * (after.turns - before.turns);
+    const grownBytes = before && (await grownSince(before, traffic, rounds));
     const leaks = await gateway.leaks();
     return {
       turns: traffic.turns,
@@ -85,7 +86,21 @@ class Traffic {
   }
 }
 
-function weigh({ turns }: Traffic): { readonly bytes: number; readonly turns: number } {
+interface Weight {
+  readonly bytes: number;
+  readonly turns: number;
+}
+
+/** What the heap has grown by, less what as many turns add without a switch. */
+async function grownSince(before: Weight, traffic: Traffic, turns: number): Promise<number> {
+  const after = weigh(traffic);
+  for (let turn = 0; turn < turns; turn++) await traffic.turn();
+  const plain = weigh(traffic);
+  const bytesATurn = (plain.bytes - after.bytes) / turns;
+  return after.bytes - before.bytes - bytesATurn * (after.turns - before.turns);
+}
+
+function weigh({ turns }: Traffic): Weight {
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
   collect();
