@@ -84,11 +84,9 @@ describe("the Claude CLI", () => {
   });
 
   it("that does not answer is ended, even if its child keeps the pipe open", async () => {
-    const path = script("c", "sleep 3; echo 1.2.3");
-    const before = performance.now();
+    const path = script("c", "sleep 600; echo 1.2.3");
     expect(await messageOf(versionOf({ path, origin: "configured" }, process.env, 200))).to.equal(
       `claude: ${path} does not run: --version gave no answer within 0.2 s`,
     );
-    expect(performance.now() - before).to.be.below(2500);
   });
 });

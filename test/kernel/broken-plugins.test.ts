@@ -184,9 +184,9 @@ describe("broken plugins", () => {
     kernel.notify("event", EVENT, TURN);
     expect(complaints()).to.have.length(1);
     expect(complaints()[0]).to.match(
-      /^plugin blocks: tap "busy" on event blocked the whole gateway for 2(\.\d)? s$/,
+      /^plugin blocks: tap "busy" on event blocked the whole gateway for \d+(\.\d)? s$/,
     );
-    expect(kernel.status()[0]?.blockedMs).to.be.within(2000, 4000);
+    expect(kernel.status()[0]?.blockedMs).to.be.at.least(2000);
     expect(kernel.status()[0]?.tapMs).to.be.at.least(2000);
   });
 

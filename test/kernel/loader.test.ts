@@ -196,10 +196,8 @@ describe("plugin loader", () => {
 
   it("aborts an import that never ends", async () => {
     const loader = new PluginLoader({ importMs: 50 });
-    const started = performance.now();
     expect(await rejectionMessage(loader.load(fixture("hangs-at-import")))).to.match(
       /did not finish within 50 ms/,
     );
-    expect(performance.now() - started).to.be.below(1000);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { checkPrefix, type Mount, RouteTable } from "#kernel/routes.js";
+import { processorMs } from "../processor-time.js";
 import { createKernel, plugin, rejectionMessage, router } from "./kit.js";
 
 function mount(prefix: string): Mount {
@@ -44,10 +45,10 @@ describe("plugin routes", () => {
 
   it("is quick on a path of nothing but slashes", () => {
     const path = `/reports${"/".repeat(100_000)}`;
-    const started = performance.now();
+    const started = processorMs();
     for (let round = 0; round < 1000; round += 1) table.match(path);
     expect(table.match(path)?.prefix).to.equal("/reports");
-    expect(performance.now() - started).to.be.below(500);
+    expect(processorMs() - started).to.be.below(500);
   });
 
   for (const prefix of [

@@ -569,7 +569,7 @@ describe("the status of plugins", () => {
     const slow = plugin("slow", () => pause(40), { configSchema: { properties: { port: { default: 80 } } } });
     await kernel.enable({ plugins: [slow, fixture("good")], sections: { good: { api_token: "s3cret" } } });
     const [first, second] = kernel.status();
-    expect(first?.startedMs).to.be.within(35, 4000);
+    expect(first?.startedMs).to.be.at.least(35);
     expect(first).to.deep.include({
       name: "slow",
       source: "(given)",

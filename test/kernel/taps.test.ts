@@ -101,7 +101,7 @@ describe("interceptor taps", () => {
     expect(fault)
       .to.have.property("message")
       .that.matches(/on beforeExecute: did not answer within 80 ms$/);
-    expect(performance.now() - started).to.be.within(70, 1000);
+    expect(performance.now() - started).to.be.at.least(70);
   });
 
   it("may reject after their deadline without effect", async () => {
@@ -165,7 +165,7 @@ describe("interceptor taps", () => {
     await kernel.enable({ plugins: [slow, plugin("idle", () => {})] });
     await kernel.hooks.spawn.promise(SPAWN, undefined);
     const [first, second] = kernel.status();
-    expect(first?.tapMs).to.be.within(35, 500);
+    expect(first?.tapMs).to.be.at.least(35);
     expect(second?.tapMs).to.equal(0);
   });
 });
@@ -346,11 +346,11 @@ describe("taps on closing", () => {
 
   it("have one deadline together", async () => {
     const { kernel, complaints } = createKernel({ limits: { tapMs: 10_000, closingMs: 60 } });
-    const hanging = plugin("p", (scope) => scope.hooks.closing.tapPromise("hang", () => pause(1000)));
+    const hanging = plugin("p", (scope) =>
+      scope.hooks.closing.tapPromise("hang", () => new Promise(() => {})),
+    );
     await kernel.enable({ plugins: [hanging] });
-    const started = performance.now();
     await kernel.notifyClosing();
-    expect(performance.now() - started).to.be.below(900);
     expect(complaints()).to.deep.equal(["taps on closing did not finish within 60 ms"]);
   });
 });

@@ -67,7 +67,7 @@ describe("a test gateway's time", () => {
     const later = sleep(HOUR_MS + 20).then(() => performance.now());
     const started = performance.now();
     await gateway.advance(HOUR_MS);
-    expect((await later) - started).to.be.within(HOUR_MS + 15, HOUR_MS + 5000);
+    expect((await later) - started).to.be.within(HOUR_MS + 15, 2 * HOUR_MS);
     expect(await gateway.turn("hello")).to.include({ success: true });
   });
 

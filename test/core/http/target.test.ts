@@ -1,6 +1,7 @@
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { sendRaw } from "../../e2e/bytes.js";
+import { processorMs } from "../../processor-time.js";
 
 /** The maximum duration. */
 const BUSY_MS = 1000;
@@ -74,9 +75,9 @@ describe("the target of a request", () => {
     it(`${path}: one request with thousands of parameters delays no other`, async () => {
       const answer = get(`${path}?${"a&".repeat(4000)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
-      const begun = performance.now();
+      const begun = processorMs();
       await gateway.fetch("/health");
-      expect(performance.now() - begun).to.be.below(BUSY_MS);
+      expect(processorMs() - begun).to.be.below(BUSY_MS);
       expect(await answer).to.match(/^HTTP\/1\.1 400 /);
       expect(bodyOf(await answer)["error"]).to.equal("the query must have at most 100 parameters, got 4001");
     });

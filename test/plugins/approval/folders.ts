@@ -12,6 +12,9 @@ import {
 export const MINE = "11111111-1111-4111-8111-111111111111";
 export const OTHER = "22222222-2222-4222-8222-222222222222";
 
+/** As long as a timer can be set: what is decided must not depend on how busy the machine is. */
+export const NO_DEADLINE_MS = 2 ** 31 - 1;
+
 /** A gateway's folders with two sessions in them, and rulings for calls of the first. */
 export class Folders {
   readonly root = realpathSync(mkdtempSync(join(tmpdir(), "claudeway-rules-")));
@@ -51,7 +54,7 @@ export class Folders {
     input: Readonly<Record<string, unknown>>,
     rules: readonly RuleConfig[] = [],
   ): Promise<Ruling> {
-    return decide({ tool, input, workdir: this.workdir }, compileRules(rules), this.guarded);
+    return decide({ tool, input, workdir: this.workdir }, compileRules(rules), this.guarded, NO_DEADLINE_MS);
   }
 
   remove(): void {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { RuleConfig } from "#plugins/approval/rules/index.js";
+import { processorMs } from "../../processor-time.js";
 import { Folders, verdictOf } from "./folders.js";
 
 describe("approval: rules for commands", () => {
@@ -169,9 +170,9 @@ describe("approval: rules for commands", () => {
       "x".repeat(1_000_000),
     ];
     for (const command of commands) {
-      const started = performance.now();
+      const started = processorMs();
       expect(await verdictOf(folders.call("Bash", { command }, rules))).to.be.oneOf(["ask", "allow"]);
-      expect(performance.now() - started).to.be.below(5_000);
+      expect(processorMs() - started).to.be.below(5_000);
     }
   });
 });

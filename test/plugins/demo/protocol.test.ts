@@ -97,10 +97,10 @@ describe("demo: the Messages API's protocol", () => {
     it("waits between pieces and before an answer", async () => {
       const before = performance.now();
       await ask(model.url, ["[[slow 20]] [[words 10]]"]);
-      expect(performance.now() - before).to.be.within(190, 2_000);
+      expect(performance.now() - before).to.be.at.least(190);
       const later = performance.now();
       await ask(model.url, ["[[wait 150]] [[say now]]"]);
-      expect(performance.now() - later).to.be.within(140, 2_000);
+      expect(performance.now() - later).to.be.at.least(140);
     });
   });
 
