@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { KEYS, TestGateway } from "../e2e/gateway.js";
@@ -13,6 +13,9 @@ const MARK = "--- output of the block ---";
 /** Breaks a body that a shell puts together: quotes of both kinds, a backslash, a dollar. */
 const RUST = `fn main() { println!("it's \\"quoted\\" $HOME {}", '\\\\'); }\n`;
 
+const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
 const FILES: Readonly<Record<string, string>> = {
   "src/main.rs": RUST,
   "src/a.py": 'print("a")\n',
@@ -25,10 +28,13 @@ describe("docs/recipes.md", function () {
   let work: string;
 
   before(async () => {
-    // The bypass, as by default: root has it only with this.
-    gateway = await TestGateway.start({ env: { IS_SANDBOX: "1" } });
+    // The demo model only, as a reader has it. The bypass, as by default: root has it only with this.
+    const env = { IS_SANDBOX: "1", ANTHROPIC_BASE_URL: undefined, ANTHROPIC_API_KEY: undefined };
+    const config = '[plugins.demo]\nenabled = true\nconfig_dir = "demo"\n';
+    gateway = await TestGateway.start({ env, config });
     work = join(gateway.dir, "recipes");
     mkdirSync(join(work, "src"), { recursive: true });
+    writeFileSync(join(work, "logo.png"), Buffer.from(PNG, "base64"));
     for (const [name, text] of Object.entries(FILES)) writeFileSync(join(work, name), text);
   });
   after(() => gateway.dispose());
@@ -52,7 +58,7 @@ describe("docs/recipes.md", function () {
   });
 
   it("sends files as they are", () => {
-    const prompts = gateway.model.requests().map(({ prompt }) => prompt);
+    const prompts = transcribedPrompts(join(gateway.dir, "demo"));
     for (const text of Object.values(FILES)) {
       expect(prompts.filter((prompt) => prompt.endsWith(`\n\n${text}`))).to.have.lengthOf(1);
     }
@@ -71,12 +77,24 @@ describe("docs/recipes.md", function () {
     });
 
     it("is not billed twice when it runs again", async () => {
-      const before = gateway.model.totals();
+      const tasks = async () => (await gateway.request("/tasks", { key: KEYS.bob })).body;
+      const before = await tasks();
       expect(await bash(script)).to.match(patternOf(workflow?.output ?? "no output"));
-      expect(gateway.model.totals()).to.deep.equal(before);
+      expect(await tasks()).to.deep.equal(before);
     });
   });
 });
+
+/** The prompts in the CLI's transcripts. */
+function transcribedPrompts(configDir: string): string[] {
+  return readdirSync(configDir, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".jsonl"))
+    .flatMap((name) => readFileSync(join(configDir, name), "utf8").trim().split("\n"))
+    .map((line) => JSON.parse(line))
+    .filter(({ type }) => type === "user")
+    .flatMap(({ message }) => (typeof message.content === "string" ? [message.content] : message.content))
+    .map((part) => (typeof part === "string" ? part : String(part.text)));
+}
 
 const REPOSITORY = `
 git init -q -b main .

@@ -24,7 +24,8 @@ export function demoEnvironment(
   return {
     ...Object.fromEntries(kept),
     ANTHROPIC_BASE_URL: url,
-    ANTHROPIC_API_KEY: "demo",
+    // A subscription: only with one does the CLI read the limits that the scripted account reaches.
+    CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-demo",
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
     DISABLE_AUTOUPDATER: "1",
     CLAUDE_CONFIG_DIR: configDir,

@@ -9,7 +9,6 @@ export interface DemoConfig {
   readonly config_dir?: string;
   readonly port: number;
   readonly latency_ms: number;
-  readonly inspect: boolean;
 }
 
 export default definePlugin<DemoConfig>({
@@ -25,7 +24,6 @@ export default definePlugin<DemoConfig>({
     const model = await startScriptedModel({
       port: config.port,
       latencyMs: config.latency_ms,
-      inspect: config.inspect,
       onUnknown: (method, path) =>
         kernel.log.warn({ method, path }, "the scripted model does not support this request"),
     });

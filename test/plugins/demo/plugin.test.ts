@@ -67,7 +67,7 @@ describe("demo: the plugin", function () {
     expect(others).to.deep.equal({
       PATH: INHERITED["PATH"],
       MINE: "kept",
-      ANTHROPIC_API_KEY: "demo",
+      CLAUDE_CODE_OAUTH_TOKEN: "sk-ant-oat01-demo",
       CLAUDE_CODE_TMPDIR: join(configDir, "tmp"),
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
       DISABLE_AUTOUPDATER: "1",
@@ -123,21 +123,17 @@ describe("demo: the plugin", function () {
     expect((await stat(configDir)).mode & 0o777).to.equal(0o700);
   });
 
-  it("uses a fixed port, delays answers, and shows requests if configured", async () => {
+  it("uses a fixed port and delays answers if configured", async () => {
     const port = await freePort();
-    await enable({ port, latency_ms: 120, inspect: true });
+    await enable({ port, latency_ms: 120 });
     const url = `http://127.0.0.1:${port}`;
     expect((await spawn()).env).to.include({ ANTHROPIC_BASE_URL: url });
     const started = performance.now();
     const body = JSON.stringify({ model: "claude-x", messages: [{ role: "user", content: "[[say hi]]" }] });
     await (await fetch(`${url}/v1/messages`, { method: "POST", body })).text();
     expect(performance.now() - started).to.be.above(110);
-    expect(await (await fetch(`${url}/__requests`)).json()).to.have.nested.property(
-      "[0].prompt",
-      "[[say hi]]",
-    );
     await kernel.reconfigure("demo", { port });
-    expect((await fetch(`${url}/__requests`)).status).to.equal(404);
+    expect((await fetch(url)).status).to.equal(200);
   });
 
   it("reports invalid settings or a used port in one line, and leaves nothing behind", async () => {

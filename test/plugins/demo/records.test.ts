@@ -8,7 +8,7 @@ describe("demo: records of the scripted model", () => {
   let model: ScriptedModel;
 
   before(async () => {
-    model = await startScriptedModel({ inspect: true });
+    model = await startScriptedModel();
   });
   after(() => model.close());
 
@@ -69,20 +69,6 @@ describe("demo: records of the scripted model", () => {
       expect(small.requests().map(({ prompt }) => prompt.length)).to.deep.equal([5_000]);
     } finally {
       await small.close();
-    }
-  });
-
-  it("shows records over HTTP only if enabled", async () => {
-    await ask(model.url, ["/clear"]);
-    const requests = (await (await fetch(`${model.url}/__requests`)).json()) as { prompt: string }[];
-    expect(requests.at(-1)?.prompt).to.equal("/clear");
-    expect(await (await fetch(`${model.url}/__dealt`)).json()).to.deep.equal(model.dealt());
-    expect(await (await fetch(`${model.url}/__totals`)).json()).to.deep.equal(model.totals());
-    const shut = await startScriptedModel();
-    try {
-      expect((await fetch(`${shut.url}/__requests`)).status).to.equal(404);
-    } finally {
-      await shut.close();
     }
   });
 

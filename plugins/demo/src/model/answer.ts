@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Conversation, ToolResult } from "./conversation.js";
-import { DIRECTIVE_NAMES, type Move, misread, readScript } from "./script.js";
+import { DIRECTIVE_NAMES, fillSchema, type Move, misread, readScript } from "./script.js";
 import { answerTo } from "./side-requests.js";
 import { countUsage, type Tokens } from "./usage.js";
 
@@ -55,7 +55,9 @@ function kindOf({ subagent, notified }: Conversation): RequestKind {
 
 /** The model's behaviour without directives. */
 function unscripted(conversation: Conversation): readonly Move[] {
-  return conversation.notified ? [{ kind: "text", text: "Noted." }] : repeatRefused(conversation);
+  if (conversation.notified) return [{ kind: "text", text: "Noted." }];
+  if (misread(conversation).length > 0) return [];
+  return fillSchema(conversation) ?? repeatRefused(conversation);
 }
 
 /** Moves that add nothing to the answer. */
@@ -124,5 +126,6 @@ function introduce(conversation: Conversation): string {
   const oneLine = conversation.prompt.replace(/\s+/g, " ").trim();
   const quote = [...oneLine.slice(0, 200)].slice(0, 60).join("");
   const cut = quote.length < oneLine.length ? "…" : "";
-  return `This is the demo model: a script on this machine, not Claude. You wrote: "${quote}${cut}". It follows directives such as [[words 20]] (there are ${DIRECTIVE_NAMES.length}; its README lists them).`;
+  const sent = conversation.attachments.map((words) => ` You sent ${words}.`).join("");
+  return `This is the demo model: a script on this machine, not Claude.${sent} You wrote: "${quote}${cut}". It follows directives such as [[words 20]] (there are ${DIRECTIVE_NAMES.length}; its README lists them).`;
 }

@@ -1,3 +1,4 @@
+import { describeAttachment } from "./attachments.js";
 import { isObject, type JsonObject, listOf } from "./json.js";
 
 /** The result of a tool call. */
@@ -16,6 +17,8 @@ export interface Conversation {
   readonly system: string;
   /** The caller's last text: the last user text that the CLI did not add. */
   readonly prompt: string;
+  /** The images and documents that came with the prompt, in words. */
+  readonly attachments: readonly string[];
   /** The caller's earlier texts, oldest first. */
   readonly earlier: readonly string[];
   /** Results of the model's tool calls since the prompt, in order. */
@@ -30,6 +33,8 @@ export interface Conversation {
   readonly tools: readonly string[];
   /** The schema of the answer, if the request asks for JSON. */
   readonly schema: JsonObject | undefined;
+  /** The schema of the CLI's tool for a structured output, which it offers if the caller asked for one. */
+  readonly outputSchema: JsonObject | undefined;
   /** The CLI asks by itself because background work has ended: no prompt came after that notice. */
   readonly notified: boolean;
   /** A subagent of the CLI asks, not the caller's own turn. */
@@ -49,11 +54,16 @@ const ADDED = [
   /^\[Request interrupted by user(?: for tool use)?\]$/,
   /^Your response above was cut off mid-stream/,
   /^Tool loaded\.$/,
+  /^\[Image: (?:source|original)[: ]/,
+  /^\[structured-output-enforce\]/,
   /^Output token limit hit\. Resume directly/,
 ];
 
 /** Added to a message, the result of a call or a prompt, that was not answered; alone, it is the caller's text. */
 const ADDED_TO_GO_ON = /^(?:The usage limit has been lifted\. )?Continue from where you left off\.$/;
+
+/** The tool by which the CLI lets the model give a structured output. */
+export const OUTPUT_TOOL = "StructuredOutput";
 
 const BILLING_LINE = /^x-anthropic-billing-header:/;
 
@@ -63,20 +73,21 @@ export function readConversation(body: JsonObject): Conversation {
   const prompts = turns.filter(({ notice }) => !notice).map(({ prompt }) => prompt);
   const current = turns.at(-1) ?? { prompt: "", notice: false, messages: [] };
   const calls = current.messages.flatMap(callsOf);
+  const tools = listOf(body["tools"]).filter(isObject);
   return {
     model: textOr(body["model"], "claude-demo"),
     stream: body["stream"] === true,
     system: readSystem(body["system"]),
     prompt: prompts.at(-1) ?? "",
+    attachments: current.messages.slice(0, 1).flatMap(attachmentsOf),
     earlier: prompts.slice(0, -1),
     results: resultsOf(current.messages),
     resultsBefore: resultsOf(turnBefore(turns)?.messages ?? []),
     lastCallId: calls.at(-1)?.id,
     answers: messages.filter((message) => message["role"] === "assistant").length,
-    tools: listOf(body["tools"])
-      .filter(isObject)
-      .map((tool) => textOr(tool["name"], "")),
+    tools: tools.map((tool) => textOr(tool["name"], "")),
     schema: readSchema(body["output_config"]),
+    outputSchema: tools.map(outputSchemaOf).find((schema) => schema !== undefined),
     notified: current.notice,
     subagent: textsOf(body["system"]).some(
       (text) => BILLING_LINE.test(text) && text.includes("cc_is_subagent=true"),
@@ -116,7 +127,8 @@ function promptOf(message: JsonObject): string | undefined {
   const resumed = blocksOf(message).some((block) => block["type"] === "tool_result");
   const texts = textsOf(message["content"]).filter((text) => !ADDED.some((pattern) => pattern.test(text)));
   const own = texts.filter((text) => !ADDED_TO_GO_ON.test(text));
-  return own.length > 0 || resumed ? withoutLineEnd(own.at(-1), texts.at(-1)) : texts.at(-1);
+  if (own.length > 0 || resumed) return withoutLineEnd(own.at(-1), texts.at(-1));
+  return texts.at(-1) ?? (attachmentsOf(message).length > 0 ? "" : undefined);
 }
 
 /** The CLI ends a text with a line break where it adds another one to it. */
@@ -136,6 +148,12 @@ function textsOf(content: unknown): string[] {
   if (typeof content === "string") return [content];
   const blocks = listOf(content).filter(isObject);
   return blocks.filter((block) => block["type"] === "text").map((block) => textOr(block["text"], ""));
+}
+
+function attachmentsOf(message: JsonObject): string[] {
+  return blocksOf(message)
+    .map(describeAttachment)
+    .filter((words) => words !== undefined);
 }
 
 function blocksOf(message: JsonObject): readonly JsonObject[] {
@@ -159,7 +177,7 @@ function resultsOf(messages: readonly JsonObject[]): ToolResult[] {
     .filter((block) => block["type"] === "tool_result")
     .map((block) => {
       const call = calls.get(textOr(block["tool_use_id"], ""));
-      const text = textsOf(block["content"]).join("\n");
+      const text = [...textsOf(block["content"]), ...attachmentsOf(block)].join("\n");
       return { name: call?.name ?? "?", input: call?.input ?? {}, text, isError: block["is_error"] === true };
     });
 }
@@ -173,6 +191,10 @@ function readSchema(outputConfig: unknown): JsonObject | undefined {
   const format = isObject(outputConfig) ? outputConfig["format"] : undefined;
   const schema = isObject(format) ? format["schema"] : undefined;
   return isObject(schema) ? schema : undefined;
+}
+
+function outputSchemaOf({ name, input_schema: schema }: JsonObject): JsonObject | undefined {
+  return name === OUTPUT_TOOL && isObject(schema) ? schema : undefined;
 }
 
 function textOr(value: unknown, otherwise: string): string {

@@ -21,7 +21,6 @@ export interface Account {
 
 export interface RespondOptions {
   readonly latencyMs?: number;
-  readonly inspect?: boolean;
   readonly onUnknown?: (method: string, path: string) => void;
 }
 

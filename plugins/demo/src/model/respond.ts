@@ -2,19 +2,14 @@ import type { IncomingMessage } from "node:http";
 import { type Exchange, sendError, sendJson, sessionOf } from "./exchange.js";
 import { isObject, type JsonObject, parseJson } from "./json.js";
 import { answerMessages } from "./messages.js";
-import type { RequestLog } from "./records.js";
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** Answers one request to the scripted model. */
 export async function respond(exchange: Exchange): Promise<void> {
-  const { request, response, options } = exchange;
+  const { request, response } = exchange;
   const method = request.method ?? "GET";
   const path = new URL(request.url ?? "/", "http://127.0.0.1").pathname;
-  if (options.inspect === true && method === "GET" && path.startsWith("/__")) {
-    const shown = inspect(exchange.log, path);
-    if (shown !== undefined) return sendJson(response, 200, shown);
-  }
   const body = await readBody(request);
   if (body === undefined) return refuse(exchange, 413, "The request is larger than 64 MiB.");
   if (method !== "POST" || !/^\/v1\/messages(?:\/count_tokens)?$/.test(path))
@@ -26,12 +21,6 @@ export async function respond(exchange: Exchange): Promise<void> {
     return sendJson(response, 200, { input_tokens: Math.ceil(body.length / 4) });
   }
   return answerMessages(exchange, json);
-}
-
-function inspect(log: RequestLog, path: string): unknown {
-  if (path === "/__requests") return log.requests();
-  if (path === "/__dealt") return log.dealt();
-  return path === "/__totals" ? log.totals() : undefined;
 }
 
 /** The CLI's other requests: health and models. */

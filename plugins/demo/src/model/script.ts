@@ -1,6 +1,8 @@
 import { bashCall, CALL_NAMES, readCalls, type ToolCall } from "./calls.js";
-import type { Conversation } from "./conversation.js";
+import { type Conversation, OUTPUT_TOOL } from "./conversation.js";
 import { type Directive, findDirectives } from "./directives.js";
+import { isObject, parseJson } from "./json.js";
+import { sampleOf } from "./sample.js";
 
 /** One action of the model; a message is a sequence of them, up to and including the first `calls`. */
 export type Move =
@@ -50,6 +52,7 @@ const FORMS: Readonly<Record<string, ReadMoves>> = {
   refuse: () => [{ kind: "text", text: "I can't help with that." }, { kind: "refuse" }],
   hang: () => [{ kind: "hang" }],
   cut: readCut,
+  fill: (rest, conversation) => fillSchema(conversation, rest === "" ? undefined : (parseJson(rest) ?? null)),
   tools: (rest) => withNumber(rest, MAX_TOOLS, countingTools),
   // Nothing now; runs when background work has ended.
   noticed: (rest) => (findDirectives(rest).length > 0 ? [] : undefined),
@@ -72,6 +75,19 @@ export function readScript(conversation: Conversation): readonly Move[] {
   if (conversation.notified) return readNoticeScript(conversation);
   const ofPrompt = readMoves(conversation.prompt, conversation);
   return ofPrompt.length > 0 ? ofPrompt : readMoves(conversation.system, conversation);
+}
+
+/** Gives the structured output that the caller asked for: the value, or the smallest that the schema allows. */
+export function fillSchema(
+  { outputSchema, prompt }: Conversation,
+  value?: unknown,
+): readonly Move[] | undefined {
+  if (outputSchema === undefined) return undefined;
+  const input =
+    value !== undefined
+      ? value
+      : sampleOf(outputSchema, `Demo: ${prompt.replace(/\s+/g, " ").slice(0, 40).trim()}`);
+  return isObject(input) ? [{ kind: "calls", calls: [{ name: OUTPUT_TOOL, input }] }] : undefined;
 }
 
 /** The content of the latest `[[noticed …]]` in the caller's prompts, which runs when background work has ended. */

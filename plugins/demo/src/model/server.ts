@@ -13,8 +13,6 @@ export interface ScriptedModelOptions {
   readonly keepRequests?: number;
   /** How many UTF-16 units of their texts are kept; 8 million by default. */
   readonly keepChars?: number;
-  /** Serve `GET /__requests`, `/__dealt` and `/__totals` to any client on this machine. Off by default. */
-  readonly inspect?: boolean;
   /** Called for an unsupported request, which was answered with 404. */
   readonly onUnknown?: (method: string, path: string) => void;
 }

@@ -1,5 +1,6 @@
 import type { Conversation } from "./conversation.js";
-import { isObject, type JsonObject, listOf } from "./json.js";
+import { isObject } from "./json.js";
+import { sampleOf } from "./sample.js";
 
 /** The answer to a request of the CLI itself, outside the caller's turn. */
 export interface SideAnswer {
@@ -31,34 +32,4 @@ export function answerTo(conversation: Conversation): SideAnswer | undefined {
 function titleOf(prompt: string): string {
   const session = /<session>\s*([\s\S]*?)\s*<\/session>/.exec(prompt)?.[1] ?? prompt;
   return `Demo: ${session.replace(/\s+/g, " ").slice(0, 40).trim()}`;
-}
-
-/** The smallest value that a simple schema allows; strings hold the given text. */
-function sampleOf(schema: JsonObject, text: string): unknown {
-  const allowed = listOf(schema["enum"]);
-  if (allowed.length > 0) return allowed[0];
-  switch (schema["type"]) {
-    case "object":
-      return sampleObject(schema, text);
-    case "array":
-      return [];
-    case "boolean":
-      return false;
-    case "integer":
-    case "number":
-      return 0;
-    case "null":
-      return null;
-    default:
-      return text;
-  }
-}
-
-function sampleObject(schema: JsonObject, text: string): JsonObject {
-  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
-  const entries = Object.entries(properties).map(([name, property]) => [
-    name,
-    isObject(property) ? sampleOf(property, text) : text,
-  ]);
-  return Object.fromEntries(entries);
 }
