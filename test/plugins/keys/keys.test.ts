@@ -1,6 +1,7 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
 import { KeysGateway, type Reply } from "./kit.js";
 
 const UNKNOWN = "ck-".padEnd(67, "0");
@@ -32,11 +33,12 @@ describe("keys made at run time", () => {
     expect((await keys.request("/sessions")).body["total"]).to.equal(0);
     const session = `/session/${apiKey.body["session_id"]}`;
     expect((await keys.request(session)).status, "another key's").to.equal(404);
-    const log = readFileSync(
-      join(keys.gateway.dir, "logs", id, `${new Date().toISOString().slice(0, 7)}.log`),
-      "utf8",
+    const file = join(keys.gateway.dir, "logs", id, `${new Date().toISOString().slice(0, 7)}.log`);
+    await eventually(
+      "its log",
+      () => existsSync(file) && readFileSync(file, "utf8").includes(`"key_id":"${id}"`),
     );
-    expect(log).to.contain(`"key_id":"${id}"`).and.not.contain(secret);
+    expect(readFileSync(file, "utf8")).to.not.contain(secret);
   });
 
   it("show their secret once, and keep its hash only", async () => {
@@ -296,11 +298,11 @@ describe("keys made at run time", () => {
       "deleted",
     ]);
     for (const line of noted) expect(line).to.include({ key_id: id, by: "admin" });
-    const audit = readFileSync(
-      join(keys.gateway.dir, "logs", "admin", `${new Date().toISOString().slice(0, 7)}.log`),
-      "utf8",
-    );
+    const file = join(keys.gateway.dir, "logs", "admin", `${new Date().toISOString().slice(0, 7)}.log`);
     for (const path of [`/admin/keys/${id}/rotate`, `/admin/keys/${id}`])
-      expect(audit).to.contain(`"path":"${path}"`);
+      await eventually(
+        path,
+        () => existsSync(file) && readFileSync(file, "utf8").includes(`"path":"${path}"`),
+      );
   });
 });
