@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import WebSocket from "ws";
 import { TestGateway } from "../../e2e/gateway.js";
@@ -94,11 +93,12 @@ describe("keys: the whole way", () => {
       403,
       'model must be one that this key may use (haiku), got "sonnet"',
     ]);
+    const dealt = gateway.model.dealt().length;
     const running = gateway.request("/task", {
       body: { prompt: "[[say slow 20]]", model: "haiku" },
       key: secret,
     });
-    await sleep(300);
+    await eventually("the model's answer", () => gateway.model.dealt().length > dealt);
     await gateway.request(`/admin/keys/${id}`, { method: "DELETE" });
     expect(await statusOf(secret)).to.equal(401);
     expect((await running).body).to.include({ success: true });
