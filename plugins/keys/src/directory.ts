@@ -9,7 +9,7 @@ import { KEY, Tombstones } from "./tombstones.js";
 const NOTHING: KeyLimit = { maxRunning: 1, workdirs: [], allow: [] };
 
 export interface DirectoryOptions {
-  readonly store: PluginStore;
+  readonly store: Pick<PluginStore, "list" | "set" | "write">;
   readonly log: Pick<PluginScope["log"], "warn" | "error">;
   readonly maxKeys: number;
   /** The ids of configured keys, in lower case. */
@@ -83,9 +83,8 @@ export class KeyDirectory {
   /** Whose secret this is; a refusal for a key that is out; undefined for other secrets. */
   authenticate(secret: string): Caller | Refusal | undefined {
     const found = this.#secrets.find(secret);
-    const key = found && this.get(found.keyId);
-    if (found === undefined || key === undefined) return undefined;
-    if (found.until !== undefined && found.until <= Date.now()) return undefined;
+    if (found === undefined || (found.until !== undefined && found.until <= Date.now())) return undefined;
+    const { key } = found;
     const state = stateOf(key);
     return state === "active" ? { keyId: key.id, admin: false } : refusalOf(state);
   }
@@ -174,7 +173,7 @@ export class KeyDirectory {
     for (const { digest, until } of key.secrets) {
       this.#secrets.add({
         digest: Buffer.from(digest, "hex"),
-        keyId: key.id,
+        key,
         until: until === null ? undefined : Date.parse(until),
       });
     }

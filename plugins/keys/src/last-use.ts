@@ -14,7 +14,7 @@ export class LastUse {
   readonly #timer: NodeJS.Timeout;
 
   constructor(
-    private readonly store: PluginStore,
+    private readonly store: Pick<PluginStore, "list" | "write">,
     private readonly log: Pick<PluginScope["log"], "warn">,
   ) {
     this.#timer = setInterval(() => void this.#write(), WRITE_EVERY_MS).unref();

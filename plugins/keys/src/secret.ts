@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { VirtualKey } from "./key.js";
 
 const FORM = /^ck-[0-9a-f]{64}$/;
 /** Bytes of a digest by which it is found. The whole digest is then compared. */
@@ -20,7 +21,7 @@ export function digestOf(secret: string): Buffer {
 /** A digest, and whose it is. */
 export interface IndexedSecret {
   readonly digest: Buffer;
-  readonly keyId: string;
+  readonly key: VirtualKey;
   /** When the secret ends, in ms since 1970; undefined for one that does not. */
   readonly until: number | undefined;
 }

@@ -13,7 +13,7 @@ export class Tombstones {
   /** The oldest first. */
   readonly #ids = new Set<string>();
 
-  constructor(private readonly store: PluginStore) {}
+  constructor(private readonly store: Pick<PluginStore, "list" | "write">) {}
 
   async load(): Promise<void> {
     const found: { readonly id: string; readonly at: string }[] = [];
