@@ -35,6 +35,8 @@ export interface KeyLimit {
   readonly workdirs?: readonly string[];
   /** The fields of requests that widen what Claude may do and that the key may send. */
   readonly allow?: readonly ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[];
+  /** What the key belongs to, such as teams and projects. */
+  readonly tags?: readonly string[];
   /** Variables of the CLI for turns of this key. */
   readonly env?: Readonly<Record<string, string>>;
 }

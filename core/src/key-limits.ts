@@ -20,8 +20,8 @@ export class KeyLimitTable {
   ) {
     this.#configured = new Map(
       keyIds.map((id) => {
-        const { max_running: maxRunning, workdirs, allow } = limits[id] ?? {};
-        return [id, { maxRunning, workdirs, allow }];
+        const { max_running: maxRunning, workdirs, allow, tags } = limits[id] ?? {};
+        return [id, { maxRunning, workdirs, allow, tags }];
       }),
     );
   }

@@ -1,5 +1,12 @@
-import type { QuotaClaim, QuotaMeasure, QuotaWindow } from "@claudeway/core";
-import { appliesTo, type Budget, type LimitsConfig, type Rate, type Scope, subjectOf } from "./config.js";
+import { type QuotaClaim, type QuotaMeasure, type QuotaWindow, Refusal } from "@claudeway/core";
+import {
+  type Budget,
+  type LimitsConfig,
+  type Rate,
+  type Scope,
+  subjectsOf,
+  type TaggedKey,
+} from "./config.js";
 
 /** What a rate limits, as its setting is called. */
 export type RateKind = "requests_per_minute" | "turns_per_minute" | "tokens_per_minute" | "concurrent_turns";
@@ -22,48 +29,75 @@ const AMOUNTS: Readonly<Record<RateKind, number>> = {
 };
 const OF_TURNS: readonly RateKind[] = ["turns_per_minute", "tokens_per_minute", "concurrent_turns"];
 
+/** Of the ledger, in one call. */
+export const MAX_COUNTERS = 64;
+
 /** Finds the limits of a key in the configuration. */
 export class KeyClaims {
-  constructor(private readonly config: LimitsConfig) {}
+  /** @param tagsOf the tags of a key */
+  constructor(
+    private readonly config: LimitsConfig,
+    private readonly tagsOf: (keyId: string) => readonly string[],
+  ) {}
 
-  /** For a request of any kind. */
+  /** For a request of any kind. Throws a `Refusal` if they are too many to be counted at once. */
   ofRequest(keyId: string): Limit[] {
-    return this.#rates(keyId, ["requests_per_minute"]);
+    return bounded(keyId, this.#rates(keyId, ["requests_per_minute"]));
   }
 
-  /** For a turn that is about to begin. */
+  ofTokens(keyId: string): Limit[] {
+    return this.#rates(keyId, ["tokens_per_minute"]);
+  }
+
+  /** For a turn that is about to begin. Throws a `Refusal` if they are too many to be reserved at once. */
   ofTurn(keyId: string): Limit[] {
-    return [...this.ofBudgets(keyId), ...this.#rates(keyId, OF_TURNS)];
+    return bounded(keyId, [...this.ofBudgets(keyId), ...this.#rates(keyId, OF_TURNS)]);
+  }
+
+  /** For a turn that the CLI began: it runs already, so only what it costs can be limited. */
+  ofBackgroundTurn(keyId: string): Limit[] {
+    return bounded(keyId, this.ofBudgets(keyId));
   }
 
   ofBudgets(keyId: string): Limit[] {
-    return this.config.budgets
-      .filter((budget) => appliesTo(budget, keyId))
-      .map((budget) => ({
+    return this.config.budgets.flatMap((budget) =>
+      subjectsOf(budget, this.#key(keyId)).map((subject) => ({
         name: `budget:${budget.name}`,
-        subject: subjectOf(budget, keyId),
+        subject,
         window: budget.window,
         measure: "cost",
         limit: budget.usd,
         amount: Math.min(budget.reserve_usd, budget.usd),
         of: budget,
-      }));
+      })),
+    );
   }
 
   all(keyId: string): Limit[] {
-    return [...this.ofTurn(keyId), ...this.ofRequest(keyId)];
+    return [...this.ofBudgets(keyId), ...this.#rates(keyId, [...OF_TURNS, "requests_per_minute"])];
+  }
+
+  #key(keyId: string): TaggedKey {
+    return { id: keyId, tags: this.tagsOf(keyId) };
   }
 
   #rates(keyId: string, kinds: readonly RateKind[]): Limit[] {
-    return this.config.rates
-      .filter((rate) => appliesTo(rate, keyId))
-      .flatMap((rate) => kinds.flatMap((kind) => limitOf(rate, kind, keyId)));
+    return this.config.rates.flatMap((rate) =>
+      subjectsOf(rate, this.#key(keyId)).flatMap((subject) =>
+        kinds.flatMap((kind) => limitOf(rate, kind, subject)),
+      ),
+    );
   }
 }
 
-function limitOf(rate: Scope & Rate, kind: RateKind, keyId: string): Limit[] {
+function bounded(keyId: string, limits: Limit[]): Limit[] {
+  if (limits.length <= MAX_COUNTERS) return limits;
+  const problem = `at most ${MAX_COUNTERS} limits may be for one key, got ${limits.length} for ${keyId}`;
+  throw new Refusal(403, `${problem}: there are too many, or it has too many tags`);
+}
+
+function limitOf(rate: Scope & Rate, kind: RateKind, subject: string): Limit[] {
   const limit = rate[kind];
   if (limit === undefined) return [];
-  const name = `${kind}:${rate.name}`;
-  return [{ name, subject: subjectOf(rate, keyId), ...RATES[kind], limit, amount: AMOUNTS[kind], of: kind }];
+  return [{ name: `${kind}:${rate.name}`, subject, ...RATES[kind], limit, amount: AMOUNTS[kind], of: kind }];
 }

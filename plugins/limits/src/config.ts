@@ -9,10 +9,12 @@ export interface LimitsConfig {
 /** For whom a budget or a rate is. */
 export interface Scope {
   readonly name: string;
-  /** Undefined: all keys. */
+  /** The ids of keys; undefined, as are `tags`: all keys. */
   readonly keys?: readonly string[];
-  /** Whether its keys share it; otherwise each has its own. */
-  readonly shared: boolean;
+  /** The tags of keys. */
+  readonly tags?: readonly string[];
+  /** Who has one of their own. */
+  readonly per: "key" | "tag" | "all";
 }
 
 export interface Budget extends Scope {
@@ -38,11 +40,18 @@ export function refuseEqualNames({ budgets, rates }: LimitsConfig): void {
   }
 }
 
-export function appliesTo({ keys }: Scope, keyId: string): boolean {
-  return keys === undefined || keys.includes(keyId);
+/** A key, as far as limits depend on it. */
+export interface TaggedKey {
+  readonly id: string;
+  readonly tags: readonly string[];
 }
 
-/** Whose counter it is: the key's own, or that of all its keys. */
-export function subjectOf({ shared }: Scope, keyId: string): string {
-  return shared ? "all" : `key:${keyId}`;
+/** Whose counters a key counts on: none if the scope is not for it, several if each of its tags has one. */
+export function subjectsOf({ keys, tags, per }: Scope, key: TaggedKey): string[] {
+  const own = tags === undefined ? key.tags : key.tags.filter((tag) => tags.includes(tag));
+  const isForAll = keys === undefined && tags === undefined;
+  const applies = isForAll || keys?.includes(key.id) === true || (tags !== undefined && own.length > 0);
+  if (!applies) return [];
+  if (per === "tag") return own.map((tag) => `tag:${tag}`);
+  return [per === "all" ? "all" : `key:${key.id}`];
 }

@@ -26,17 +26,23 @@ function refusalFor(state: QuotaState, { of, limit, name, subject }: Limit, now:
   const again = resetsAt === undefined ? "" : `; it begins anew at ${resetsAt}`;
   if (typeof of !== "string") {
     const spent = `${usd(used)} USD spent and ${usd(reserved)} USD reserved of ${usd(limit)} USD`;
-    const reason = `the budget ${of.name} of ${of.shared ? "all its keys" : "this key"} is used up: ${spent}${again}`;
+    const reason = `the budget ${of.name} of ${inWords(subject)} is used up: ${spent}${again}`;
     return new Refusal(402, reason, { details });
   }
   const retryAfterSecs =
     resetsAt === undefined
       ? RETRY_CONCURRENT_SECS
       : Math.max(1, Math.ceil((Date.parse(resetsAt) - now) / 1000));
-  return new Refusal(429, `this key may have at most ${limit} ${WHAT[of]}${again}`, {
+  return new Refusal(429, `${inWords(subject)} may have at most ${limit} ${WHAT[of]}${again}`, {
     retryAfterSecs,
     details,
   });
+}
+
+/** Whose counter it is, for the reader of an error. */
+function inWords(subject: string): string {
+  if (subject === "all") return "all its keys";
+  return subject.startsWith("tag:") ? `the tag ${subject.slice("tag:".length)}` : "this key";
 }
 
 function usd(amount: number): string {

@@ -1,7 +1,7 @@
 import { type PathsObject, type Quota, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import Router from "@koa/router";
 import type { KeyClaims, Limit } from "./claims.js";
-import { counterOf } from "./warnings.js";
+import { readAll } from "./counters.js";
 
 /** `GET /limits`: the key's own limits and what is left of them; the admin may name another key. */
 export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Router<RouteState, RouteContext> {
@@ -13,7 +13,7 @@ export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Rout
     if (keyId !== caller.keyId && !caller.admin)
       throw new Refusal(403, "only the admin's key may see the limits of another key");
     const limits = claims.all(keyId);
-    const states = limits.length === 0 ? [] : await quota.read(limits.map(counterOf));
+    const states = await readAll(quota, limits);
     const views = limits.map((limit, index) => viewOf(limit, states[index]));
     ctx.body = { key_id: keyId, limits: views };
   });
@@ -53,7 +53,7 @@ const object = (properties: Readonly<Record<string, object>>) => ({
 
 const LIMIT = object({
   limit: text("Its kind and name: `budget:team`, `turns_per_minute:ci`."),
-  subject: text("Whose it is: `key:<id>`, or `all` for one that keys share."),
+  subject: text("Whose it is: `key:<id>`, `tag:<tag>`, or `all` for one that keys share."),
   window: { enum: ["minute", "day", "week", "month", "all"], description: "When it begins anew (UTC)." },
   unit: { enum: ["usd", "tokens", "count"], description: "What the numbers are." },
   allowed: number("The most in one window."),

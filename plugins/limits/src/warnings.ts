@@ -1,5 +1,6 @@
 import type { PluginScope, PluginStore, Quota, QuotaState } from "@claudeway/core";
 import type { Limit } from "./claims.js";
+import { readAll } from "./counters.js";
 
 /** How long it is remembered that a warning was sent about a budget that never begins anew, in ms. */
 const NEVER_MS = 365 * 86_400_000;
@@ -14,8 +15,7 @@ export class BudgetWarnings {
 
   /** Looks at these budgets after a turn. */
   async check(limits: readonly Limit[]): Promise<void> {
-    if (limits.length === 0) return;
-    const states = await this.quota.read(limits.map(counterOf));
+    const states = await readAll(this.quota, limits);
     for (const [index, limit] of limits.entries()) {
       const state = states[index];
       if (state !== undefined) await this.#warn(limit, state);
@@ -37,9 +37,4 @@ export class BudgetWarnings {
     );
     this.quota.warn({ budget: of.name, subject, window, limitUsd: limit, spentUsd: used, share, resetsAt });
   }
-}
-
-/** What `read` takes: the counter without what is claimed. */
-export function counterOf({ name, subject, window, measure }: Limit) {
-  return { name, subject, window, measure };
 }

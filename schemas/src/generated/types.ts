@@ -531,6 +531,14 @@ export interface Config {
            */
           allow?: ("mcp_servers" | "agents" | "tools" | "allowed_tools" | "additional_dirs")[];
           /**
+           * What the key belongs to, such as teams and projects. Budgets of the plugin `limits` can be for tags.
+           *
+           * @maxItems 16
+           *
+           * Items: A tag.
+           */
+          tags?: string[];
+          /**
            * Variables of the CLI for turns of this key, such as its account: `ANTHROPIC_API_KEY` or `CLAUDE_CODE_OAUTH_TOKEN`. A key with an account of its own does not get that of the gateway's environment.
            */
           env?: {

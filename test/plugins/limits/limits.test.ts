@@ -94,11 +94,104 @@ describe("limits", () => {
     });
 
     it("can be shared by keys, and be for some only", async () => {
-      await start({ budgets: [{ ...DAILY, usd: TURN_USD, keys: ["user", "other"], shared: true }] });
+      await start({ budgets: [{ ...DAILY, usd: TURN_USD, keys: ["user", "other"], per: "all" }] });
       expect((await task("user")).status).to.equal(200);
       const { status, body } = await task("other");
       expect([status, body.details.subject]).to.deep.equal([402, "all"]);
       expect((await task("admin")).status).to.equal(200);
+    });
+
+    describe("for tags", () => {
+      const TAGGED = {
+        config: {
+          engine: { max_running: 10, max_queued: 100 },
+          keys: {
+            admin: { secret: "sk-admin-0123456789" },
+            user: { secret: "sk-user-01234567890", tags: ["web", "ann"] },
+            other: { secret: "sk-other-0123456789", tags: ["web", "bob"] },
+          },
+        },
+      };
+
+      it("are each tag's own, whichever of its keys spends", async () => {
+        await start({ budgets: [{ ...DAILY, usd: TURN_USD, per: "tag", tags: ["web"] }] }, TAGGED);
+        expect((await task("user")).status).to.equal(200);
+        const { status, body } = await task("other");
+        expect([status, body.details.subject]).to.deep.equal([402, "tag:web"]);
+        expect(body.error).to.match(/^the budget daily of the tag web is used up: 0.5 USD spent/);
+        expect((await task("admin")).status, "without the tag").to.equal(200);
+      });
+
+      it("count on each of a key's tags", async () => {
+        await start({ budgets: [{ ...DAILY, usd: TURN_USD, per: "tag" }] }, TAGGED);
+        await task("user");
+        const { limits } = (await limitsOf("other")).body;
+        expect(
+          limits.map(({ subject, used }: { subject: string; used: number }) => [subject, used]),
+        ).to.deep.equal([
+          ["tag:web", TURN_USD],
+          ["tag:bob", 0],
+        ]);
+      });
+
+      it("can be each key's own, or shared by all keys with one of the tags", async () => {
+        await start(
+          {
+            budgets: [
+              { ...DAILY, name: "own", tags: ["web"] },
+              { ...DAILY, name: "both", tags: ["bob"], keys: ["admin"], per: "all" },
+            ],
+          },
+          TAGGED,
+        );
+        const of = async (key: string) =>
+          (await limitsOf(key)).body.limits.map(
+            (one: { limit: string; subject: string }) => `${one.limit} ${one.subject}`,
+          );
+        expect(await of("user")).to.deep.equal(["budget:own key:user"]);
+        expect(await of("other")).to.deep.equal(["budget:own key:other", "budget:both all"]);
+        expect(await of("admin")).to.deep.equal(["budget:both all"]);
+      });
+
+      it("hold for keys made at run time, in 50 parallel turns of several keys", async () => {
+        await start({ budgets: [{ ...DAILY, usd: 3 * TURN_USD, per: "tag" }] });
+        await gateway.enable(["keys", {}]);
+        const secrets: string[] = [];
+        for (let n = 0; n < 5; n++) {
+          const made = await gateway.fetch("/admin/keys", { body: { name: "k", tags: ["team"] } });
+          secrets.push(String(Object(await made.json()).secret));
+        }
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, (_, n) =>
+            gateway.fetch("/task", {
+              body: { prompt: "hello" },
+              key: null,
+              headers: { "x-api-key": secrets[n % secrets.length] ?? "" },
+            }),
+          ),
+        );
+        const ran = answers.filter(({ status }) => status === 200).length;
+        expect(answers.filter(({ status }) => status === 402)).to.have.length(50 - ran);
+        const { costUsd } = await ledger.overview();
+        expect(costUsd).to.be.within(2 * TURN_USD, 3 * TURN_USD + ran * MESSAGE_USD);
+      });
+
+      it("refuse the turns of a key that has more than the ledger reserves at once", async () => {
+        const tags = Array.from({ length: 16 }, (_, n) => `t${n}`);
+        const budgets = Array.from({ length: 5 }, (_, n) => ({ ...DAILY, name: `b${n}`, per: "tag" }));
+        const keys = {
+          admin: { secret: "sk-admin-0123456789" },
+          user: { secret: "sk-user-01234567890", tags },
+        };
+        await start({ budgets }, { config: { keys } });
+        const { status, body } = await task("user");
+        expect([status, body.error]).to.deep.equal([
+          403,
+          "at most 64 limits may be for one key, got 80 for user: there are too many, or it has too many tags",
+        ]);
+        expect((await limitsOf("user")).body.limits).to.have.length(80);
+        expect((await task("admin")).status).to.equal(200);
+      });
     });
 
     it("interrupt a turn at its cap, and say so", async () => {
@@ -134,7 +227,7 @@ describe("limits", () => {
         seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
         return seed % below;
       };
-      await start({ budgets: [{ name: "all", usd: 6, window: "all", reserve_usd: 0.3, shared: true }] });
+      await start({ budgets: [{ name: "all", usd: 6, window: "all", reserve_usd: 0.3, per: "all" }] });
       const ways = [
         () => task("user", "hello"),
         () => task("other", "slow"),
@@ -177,10 +270,11 @@ describe("limits", () => {
           status,
           headers.get("x-ratelimit-limit-requests"),
           headers.get("x-ratelimit-remaining-requests"),
+          /^(1m0s|\d{1,2}s)$/.test(headers.get("x-ratelimit-reset-requests") ?? ""),
         ]);
       }
       // A minute may have begun anew in between.
-      expect(seen.slice(0, 1)).to.deep.equal([[200, "3", "2"]]);
+      expect(seen.slice(0, 1)).to.deep.equal([[200, "3", "2", true]]);
       expect(seen.map(([status]) => status)).to.satisfy(
         (all: number[]) => all.filter((one) => one === 429).length <= 1,
       );
@@ -211,6 +305,34 @@ describe("limits", () => {
       expect(body.details).to.include({ limit: "tokens_per_minute:t", used: 550, allowed: 500 });
     });
 
+    it("of tokens are shown in headers, also as the Anthropic API does below /v1", async () => {
+      await start(
+        { rates: [{ name: "t", tokens_per_minute: 1000, requests_per_minute: 9 }] },
+        { controlTime: true },
+      );
+      await task();
+      const { headers } = await gateway.fetch("/v1/none", { key: "user" });
+      const shown = Object.fromEntries([...headers].filter(([name]) => name.includes("ratelimit")));
+      const resets = ["x-ratelimit-reset-tokens", "x-ratelimit-reset-requests"].map((name) => shown[name]);
+      for (const reset of resets) expect(reset).to.match(/^(1m0s|\d{1,2}s)$/);
+      const times = ["anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-requests-reset"].map(
+        (name) => shown[name],
+      );
+      for (const time of times) expect(Date.parse(time ?? "")).to.be.within(Date.now(), Date.now() + 60_000);
+      expect(shown).to.include({
+        "x-ratelimit-limit-tokens": "1000",
+        "x-ratelimit-remaining-tokens": "450",
+        "x-ratelimit-limit-requests": "9",
+        "x-ratelimit-remaining-requests": "7",
+        "anthropic-ratelimit-tokens-limit": "1000",
+        "anthropic-ratelimit-tokens-remaining": "450",
+        "anthropic-ratelimit-requests-limit": "9",
+        "anthropic-ratelimit-requests-remaining": "7",
+      });
+      const own = await gateway.fetch("/models", { key: "user" });
+      expect([...own.headers.keys()].filter((name) => name.startsWith("anthropic"))).to.deep.equal([]);
+    });
+
     it("of turns at once hold while turns run, and no longer", async () => {
       await start({ rates: [{ name: "one", concurrent_turns: 1 }] });
       const slow = gateway.fetch("/task", { body: { prompt: "hang", timeout_secs: 0.5 }, key: "user" });
@@ -224,7 +346,7 @@ describe("limits", () => {
 
   describe("GET /limits", () => {
     const SECTION = {
-      budgets: [{ name: "team", usd: 5, window: "month", shared: true }],
+      budgets: [{ name: "team", usd: 5, window: "month", per: "all" }],
       rates: [{ name: "ci", turns_per_minute: 9, keys: ["other"] }],
     };
 
