@@ -93,8 +93,11 @@ function explainUnset(name: string, env: Environment): string {
   return `which is not set in the environment${meant === undefined ? "" : `; did you mean ${meant}?`}`;
 }
 
+/** What a plugin's section says about the plugin, not to it. */
+const ABOUT_PLUGIN: readonly (string | undefined)[] = ["enabled", "package", "path"];
+
 /** Any setting of a plugin may be a secret; of the gateway's own, only those marked as one. */
 function mayBeSecret(path: readonly string[], schema: JSONSchema): boolean {
-  const isPluginsOwn = path[0] === "plugins" && path[2] !== "enabled";
+  const isPluginsOwn = path[0] === "plugins" && !ABOUT_PLUGIN.includes(path[2]);
   return isPluginsOwn || isMarkedSecret(schema, path);
 }

@@ -147,12 +147,12 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
   [
     "a slip in a plugin's name",
     { args: ["--enable-plugin", "demmo"] },
-    'unknown plugin "demmo"; did you mean demo? known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]',
+    'unknown plugin "demmo"; did you mean demo? known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x); looked for @claudeway/plugin-demmo, claudeway-plugin-demmo in FOLDERS [CW_PLUGIN_NOT_FOUND]',
   ],
   [
     "a slip in a section's name",
     { file: "[plugins.demmo]\n" },
-    "plugins.demmo: unknown plugin; did you mean demo? known plugins: NAMES; enable one from a package or a path with --enable-plugin [CW_PLUGIN_NOT_FOUND]",
+    'plugins.demmo: unknown plugin "demmo"; did you mean demo? known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x); looked for @claudeway/plugin-demmo, claudeway-plugin-demmo in FOLDERS [CW_PLUGIN_NOT_FOUND]',
   ],
   [
     "a plugin's path that leads nowhere",
@@ -162,7 +162,17 @@ const REFUSED: readonly (readonly [string, Start, string])[] = [
   [
     "a package that is not installed",
     { args: ["--enable-plugin", "claudeway-plugin-nowhere"] },
-    "plugin claudeway-plugin-nowhere is not installed (npm install claudeway-plugin-nowhere); known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x) [CW_PLUGIN_NOT_FOUND]",
+    "plugin claudeway-plugin-nowhere is not installed (npm install claudeway-plugin-nowhere); known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x); looked for claudeway-plugin-nowhere in FOLDERS [CW_PLUGIN_NOT_FOUND]",
+  ],
+  [
+    "a package of a section that is not installed",
+    { file: '[plugins.nowhere]\nenabled = true\npackage = "claudeway-plugin-nowhere"\n' },
+    "plugin claudeway-plugin-nowhere is not installed (npm install claudeway-plugin-nowhere); known plugins: NAMES; or name a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x); looked for claudeway-plugin-nowhere in FOLDERS [CW_PLUGIN_NOT_FOUND]",
+  ],
+  [
+    "a path of a section that leads nowhere",
+    { file: '[plugins.good]\nenabled = true\npath = "./gone"\n' },
+    "plugin ./gone: file not found: DIR/gone [CW_PLUGIN_NOT_FOUND]",
   ],
   [
     "a setting that a plugin does not have",
@@ -220,7 +230,11 @@ describe("a start that is refused", () => {
     expect(rest, stderr).to.deep.equal([""]);
     expect(line).to.match(/^claudeway: /);
     expect(code).to.equal(status);
-    return line.slice("claudeway: ".length).replaceAll(dir, "DIR").replace(NAMES, "NAMES");
+    return line
+      .slice("claudeway: ".length)
+      .replaceAll(dir, "DIR")
+      .replace(NAMES, "NAMES")
+      .replace(/ in \/\S+node_modules(?:, \/\S+node_modules)*/, " in FOLDERS");
   }
 
   for (const [what, start, line] of REFUSED) {

@@ -73,7 +73,7 @@ const BROKEN: readonly (readonly [string, string, string | RegExp])[] = [
   [
     "a slip in a plugin's section",
     `${GOOD}[plugins.slak]\n`,
-    /^plugins\.slak: unknown plugin; did you mean slack\?/,
+    /^plugins\.slak: unknown plugin "slak"; did you mean slack\?/,
   ],
   [
     "a setting that a plugin has not",

@@ -44,10 +44,10 @@ describe("plugin loader", () => {
     expect(loaded.plugin.name).to.equal("weather_report");
   });
 
-  it("lists the installed first-party plugins, wherever the gateway is started", async () => {
+  it("lists the installed first-party plugins, wherever the gateway is started", () => {
     writePackage("node_modules/@claudeway/plugin-weather-report", "weather_report");
     writePackage("node_modules/@claudeway/no-plugin", "no_plugin");
-    const names = await new PluginLoader({ cwd: folder }).names();
+    const names = new PluginLoader({ cwd: folder }).names();
     expect(names).to.include("weather_report").and.not.include("no_plugin");
     expect(names, "beside core itself").to.include("demo");
     expect(names).to.deep.equal([...names].sort());
@@ -59,6 +59,29 @@ describe("plugin loader", () => {
       expect((await load(name)).plugin.name).to.equal("x");
     });
   }
+
+  for (const path of [
+    "claudeway-plugin-key-budget",
+    "claudeway-plugin-key_budget",
+    "@acme/claudeway-plugin-key-budget",
+  ]) {
+    it(`finds ${path} by the plugin's own name`, async () => {
+      writePackage(`node_modules/${path}`, "key_budget");
+      expect(await load("key_budget")).to.deep.include({ source: "key_budget", version: "3.2.1" });
+    });
+  }
+
+  it("prefers a first-party plugin, and refuses to choose between two others", async () => {
+    writePackage("node_modules/claudeway-plugin-key-budget", "key_budget");
+    writePackage("node_modules/@acme/claudeway-plugin-key-budget", "key_budget");
+    expect(await rejectionMessage(load("key_budget"))).to.equal(
+      "plugin key_budget: two packages have this name: @acme/claudeway-plugin-key-budget, claudeway-plugin-key-budget; set package in [plugins.key_budget]",
+    );
+    writePackage("node_modules/@claudeway/plugin-key-budget", "key_budget");
+    expect((await load("key_budget")).home).to.equal(
+      join(folder, "node_modules/@claudeway/plugin-key-budget"),
+    );
+  });
 
   it("accepts paths to files and folders, relative and absolute", async () => {
     writePackage("own", "own");
@@ -118,7 +141,7 @@ describe("plugin loader", () => {
     ],
     [
       "qqqqqqq",
-      /^unknown plugin "qqqqqqq"; known plugins: .*weather; or name a package .* or a path \(\.\/x\)$/,
+      /^unknown plugin "qqqqqqq"; known plugins: .*weather; or name a package .* or a path \(\.\/x\); looked for @claudeway\/plugin-qqqqqqq, claudeway-plugin-qqqqqqq in \S+node_modules/,
     ],
     ["cloudflare-weather", /^unknown plugin "cloudflare-weather"; known plugins: /],
     ["left-pad", /^unknown plugin "left-pad"; known plugins: /],

@@ -50,16 +50,16 @@ describe("plugin selection", () => {
 
   it("refuses sections and flags with unknown names, with the nearest known name", async () => {
     expect(await problem({ sections: { dmeo: { latency_ms: 5 } } })).to.match(
-      /^plugins\.dmeo: unknown plugin; did you mean demo\? known plugins: .*demo.*; enable one from a package or a path/,
+      /^plugins\.dmeo: unknown plugin "dmeo"; did you mean demo\? known plugins: .*demo.*; or name a package .*; looked for @claudeway\/plugin-dmeo, claudeway-plugin-dmeo in /,
     );
     expect(await problem({ sections: { dmeo: { enabled: true } } })).to.match(
       /^unknown plugin "dmeo"; did you mean demo\?/,
     );
     expect(await problem({ plugins: [a], sections: { good: { greeting: "hi" } } })).to.match(
-      /^plugins\.good: unknown plugin/,
+      /^plugins\.good: unknown plugin "good"; /,
     );
     expect(await problem({ disabled: ["dmeo"] })).to.match(
-      /^--disable-plugin dmeo: unknown plugin; did you mean demo\?/,
+      /^--disable-plugin dmeo: unknown plugin "dmeo"; did you mean demo\?/,
     );
   });
 

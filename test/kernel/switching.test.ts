@@ -123,7 +123,7 @@ describe("switching plugins off and on", () => {
     expect(kernel.status()[0]).to.deep.include({ source: fixture("good"), config: { greeting: "hi" } });
     const unknown = { ...sections, godo: {} };
     expect(await rejectionMessage(kernel.enable({ plugins: ["good"], sections: unknown }))).to.match(
-      /^plugins\.godo: unknown plugin; did you mean good\?/,
+      /^plugins\.godo: unknown plugin "godo"; did you mean good\?/,
     );
   });
 

@@ -72,7 +72,7 @@ async function checkName(name: string, cwd: string): Promise<void> {
     );
   }
   const { underscored, dashed } = formsOf(name);
-  if ((await new PluginLoader({ cwd }).names()).includes(underscored)) {
+  if (new PluginLoader({ cwd }).names().includes(underscored)) {
     throw new ConfigError(
       `create-plugin: ${name}: a plugin that comes with Claudeway has this name; choose another name`,
     );

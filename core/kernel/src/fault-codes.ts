@@ -33,8 +33,8 @@ export const PLUGIN_FAULTS = {
     remedy: "Upgrade the gateway, or use a compatible version of the plugin.",
   },
   CW_PLUGIN_NAME_TAKEN: {
-    cause: "Two plugins have the same name, or the name of a first-party plugin does not match its package.",
-    remedy: "Disable one of them, or rename your own.",
+    cause: "Two plugins have the same name, or a plugin has another name than its package or section.",
+    remedy: "Disable one of them, or rename your own, or the section.",
   },
   CW_PLUGIN_SCHEMA_INVALID: {
     cause:

@@ -142,7 +142,7 @@ export class Kernel {
   }
 
   /** The names of the installed first-party plugins, enabled or not. */
-  available(): Promise<string[]> {
+  async available(): Promise<string[]> {
     return this.#loader.names();
   }
 

@@ -1597,13 +1597,25 @@ export interface PermissionDenial {
 export type PluginCode = string;
 
 /**
- * The configuration section of a plugin: `enabled`, and the settings of the plugin's own schema.
+ * The configuration section of a plugin: `enabled`, where it is, and the settings of the plugin's own schema.
  */
 export interface PluginSection {
   /**
    * Whether the plugin is enabled.
    */
   enabled: boolean;
+  /**
+   * The package of a plugin that does not come with Claudeway, if its name is not claudeway-plugin-<name>.
+   */
+  package?: {
+    [k: string]: unknown;
+  };
+  /**
+   * The file or folder of a plugin that is not installed.
+   */
+  path?: {
+    [k: string]: unknown;
+  };
   [k: string]: unknown;
 }
 

@@ -66,7 +66,7 @@ export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions
 }
 
 async function askPlugins(loader: PluginLoader, terminal: Terminal): Promise<WrittenPlugin[]> {
-  const loaded = await Promise.all((await loader.names()).map((name) => loader.load(name)));
+  const loaded = await Promise.all(loader.names().map((name) => loader.load(name)));
   const chosen = await terminal.several(
     "Which plugins? (space to select, enter to continue)",
     loaded.map(({ plugin }) => ({

@@ -6,7 +6,14 @@ import { DeadlineError, inWords, within } from "../calling/deadline.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { PluginError } from "../faults.js";
 import type { AnyPlugin } from "../plugin.js";
-import { firstPartyNames, isFirstPartyName, locatePlugin, type SearchPlaces } from "./locate.js";
+import {
+  firstPartyNames,
+  installedNames,
+  isOwnName,
+  locatePlugin,
+  refuseUnknown,
+  type SearchPlaces,
+} from "./locate.js";
 import { type ConfigCheck, compileConfigSchema } from "./plugin-config.js";
 import { checkPlugin } from "./plugin-shape.js";
 import { secretsIn } from "./secrets.js";
@@ -62,19 +69,25 @@ export class PluginLoader {
   }
 
   /** The installed first-party plugins. */
-  names(): Promise<string[]> {
+  names(): string[] {
     return firstPartyNames(this.#places);
+  }
+
+  /** Throws a `PluginError` if no installed plugin has the name; `where` is where it was given. */
+  checkName(name: string, where: string, alsoKnown: readonly string[]): void {
+    if (alsoKnown.includes(name) || installedNames(this.#places).includes(name)) return;
+    refuseUnknown(name, this.#places, { where, alsoKnown });
   }
 
   /** Rejects with a `PluginError` if the plugin does not exist, or if this gateway cannot run it. */
   async load(source: PluginSource): Promise<LoadedPlugin> {
     if (typeof source !== "string") return this.#inspect(source, source);
     const started = performance.now();
-    const { file, home, version } = await locatePlugin(source, this.#places);
+    const { file, home, version } = locatePlugin(source, this.#places);
     const module = await this.#import(source, file);
     const from = { version, home: await realpath(home), importMs: performance.now() - started };
     const loaded = this.#inspect(module, source, from);
-    if (isFirstPartyName(source) && loaded.plugin.name !== source) {
+    if (isOwnName(source) && loaded.plugin.name !== source) {
       throw new PluginError(
         source,
         "CW_PLUGIN_NAME_TAKEN",

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf } from "@claudeway/ports";
 import { isObject, nearest } from "@claudeway/schemas";
@@ -22,40 +22,69 @@ export interface SearchPlaces {
   readonly roots: readonly string[];
 }
 
-const SCOPE = "@claudeway";
-const FIRST_PARTY_FOLDER = /^plugin-(.+)$/;
-const FIRST_PARTY_NAME = /^[a-z][a-z0-9_]*$/;
+const FIRST_PARTY = "@claudeway/plugin-";
+const PREFIX = "claudeway-plugin-";
+const OWN_NAME = /^[a-z][a-z0-9_]*$/;
 const PACKAGE_NAME = /^(?:@[a-z0-9][\w.-]*\/)?claudeway-plugin-[\w.-]+$|^@claudeway\/plugin-[\w.-]+$/;
 const PATH = /^(?:\.{0,2}\/|\.{1,2}$)/;
 const OTHER_FORMS = "a package (claudeway-plugin-x, @scope/claudeway-plugin-x) or a path (./x)";
 
-/** Finds what `--enable-plugin` names: a first-party name, an npm package or a path. Rejects with a `PluginError`. */
-export async function locatePlugin(source: string, places: SearchPlaces): Promise<PluginFile> {
+/**
+ * Finds what `--enable-plugin` or a section of the configuration names: a plugin's own name, an npm package or a path.
+ * Throws a `PluginError`.
+ */
+export function locatePlugin(source: string, places: SearchPlaces): PluginFile {
   if (PATH.test(source)) return locatePath(source, resolve(places.cwd, source));
-  const name = FIRST_PARTY_NAME.test(source) ? packageOf(source) : source;
-  const folder = PACKAGE_NAME.test(name) ? await findPackage(name, places) : undefined;
+  const folder = isOwnName(source) ? findByName(source, places) : findPackage(source, places);
   return folder === undefined ? refuseUnknown(source, places) : entryOf(source, folder);
 }
 
-/** Whether the source names a first-party plugin, found or not. */
-export function isFirstPartyName(source: string): boolean {
-  return FIRST_PARTY_NAME.test(source);
+/** Whether the source is a plugin's own name, of an installed plugin or not. */
+export function isOwnName(source: string): boolean {
+  return OWN_NAME.test(source);
+}
+
+/** Whether a plugin's package can have this name. */
+export function isPackageName(name: string): boolean {
+  return PACKAGE_NAME.test(name);
 }
 
 /** The sorted names of the installed first-party plugins. */
-export async function firstPartyNames(places: SearchPlaces): Promise<string[]> {
-  const names = new Set<string>();
-  for (const folder of nodeModules(places)) {
-    for (const entry of await listFolder(join(folder, SCOPE))) {
-      const name = FIRST_PARTY_FOLDER.exec(entry)?.[1];
-      if (name !== undefined) names.add(name.replaceAll("-", "_"));
-    }
-  }
-  return [...names].sort();
+export function firstPartyNames(places: SearchPlaces): string[] {
+  return namesOf(installedPackages(places).filter((name) => name.startsWith(FIRST_PARTY)));
 }
 
-function packageOf(firstPartyName: string): string {
-  return `${SCOPE}/plugin-${firstPartyName.replaceAll("_", "-")}`;
+/** The sorted names of all installed plugins, as far as the names of packages tell. */
+export function installedNames(places: SearchPlaces): string[] {
+  return namesOf(installedPackages(places));
+}
+
+function namesOf(packages: readonly string[]): string[] {
+  const names = packages.map((name) =>
+    ownPart(name)
+      .replace(/^@[^/]+\//, "")
+      .replaceAll("-", "_"),
+  );
+  return [...new Set(names)].filter(isOwnName).sort();
+}
+
+/** What the package of a plugin may be called, the first-party one first. */
+function packagesOf(name: string): string[] {
+  const dashed = name.replaceAll("_", "-");
+  return [`${FIRST_PARTY}${dashed}`, ...new Set([`${PREFIX}${dashed}`, `${PREFIX}${name}`])];
+}
+
+function findByName(name: string, places: SearchPlaces): string | undefined {
+  const [firstParty = "", ...others] = packagesOf(name);
+  const own = findPackage(firstParty, places);
+  if (own !== undefined) return own;
+  const found = installedPackages(places).filter((one) => others.includes(one.replace(/^@[^/]+\//, "")));
+  if (found.length < 2) return found[0] === undefined ? undefined : findPackage(found[0], places);
+  throw new PluginError(
+    name,
+    "CW_PLUGIN_NAME_TAKEN",
+    `plugin ${name}: two packages have this name: ${found.join(", ")}; set package in [plugins.${name}]`,
+  );
 }
 
 function nodeModules({ roots }: SearchPlaces): string[] {
@@ -69,32 +98,53 @@ function nodeModules({ roots }: SearchPlaces): string[] {
   return [...folders];
 }
 
-async function findPackage(name: string, places: SearchPlaces): Promise<string | undefined> {
-  for (const folder of nodeModules(places)) {
-    const candidate = join(folder, name);
-    if ((await kindOf(join(candidate, "package.json"))) === "file") return candidate;
-  }
-  return undefined;
+function findPackage(name: string, places: SearchPlaces): string | undefined {
+  if (!isPackageName(name)) return undefined;
+  const candidates = nodeModules(places).map((folder) => join(folder, name));
+  return candidates.find((candidate) => kindOf(join(candidate, "package.json")) === "file");
 }
 
-async function locatePath(source: string, path: string): Promise<PluginFile> {
-  const kind = await kindOf(path);
+function locatePath(source: string, path: string): PluginFile {
+  const kind = kindOf(path);
   if (kind === "folder") return entryOf(source, path);
   if (kind === "file") return { file: path, home: path, version: undefined };
-  const guess = nearest(basename(path), await listFolder(dirname(path)));
+  const guess = nearest(basename(path), listFolder(dirname(path)));
   const hint = guess === undefined ? "" : `; did you mean ${join(dirname(source), guess)}?`;
   throw new PluginError(source, "CW_PLUGIN_NOT_FOUND", `plugin ${source}: file not found: ${path}${hint}`);
 }
 
-async function refuseUnknown(source: string, places: SearchPlaces): Promise<never> {
-  const firstParty = await firstPartyNames(places);
-  const guess = nearestSource(source, [...(await installedPackages(places)), ...firstParty]);
-  const hint = guess === undefined ? ";" : `; did you mean ${guess}?`;
-  const problem = PACKAGE_NAME.test(source)
+/** What else an error about an unknown plugin says. */
+interface UnknownContext {
+  /** Where the name was given, if it was not meant to be loaded. */
+  readonly where?: string;
+  /** Names that are known besides those of installed plugins. */
+  readonly alsoKnown?: readonly string[];
+}
+
+/** Throws in one form for names, packages and sections: what is near, what is known, and where was searched. */
+export function refuseUnknown(source: string, places: SearchPlaces, context: UnknownContext = {}): never {
+  const { where, alsoKnown = [] } = context;
+  const problem = isPackageName(source)
     ? `plugin ${source} is not installed (npm install ${source})`
     : `unknown plugin "${source}"`;
-  const known = firstParty.length === 0 ? "" : `known plugins: ${firstParty.join(", ")}; or `;
-  throw new PluginError(source, "CW_PLUGIN_NOT_FOUND", `${problem}${hint} ${known}name ${OTHER_FORMS}`);
+  const known = [...new Set([...installedNames(places), ...alsoKnown])].sort();
+  const similar = isPackageName(source) ? firstPartyNames(places) : known;
+  const packages = isOwnName(source) ? [] : installedPackages(places);
+  const guess = nearestSource(source, [...packages, ...similar]);
+  const hint = guess === undefined ? ";" : `; did you mean ${guess}?`;
+  const listed = known.length === 0 ? "" : ` known plugins: ${known.join(", ")};`;
+  throw new PluginError(
+    source,
+    "CW_PLUGIN_NOT_FOUND",
+    `${where === undefined ? "" : `${where}: `}${problem}${hint}${listed} or name ${OTHER_FORMS}${searched(source, places)}`,
+  );
+}
+
+function searched(source: string, places: SearchPlaces): string {
+  const packages = isOwnName(source) ? packagesOf(source) : [source].filter(isPackageName);
+  if (packages.length === 0) return "";
+  const folders = nodeModules(places).filter((folder) => kindOf(folder) === "folder");
+  return `; looked for ${packages.join(", ")} in ${folders.join(", ") || "no folder: there is no node_modules"}`;
 }
 
 /** The names of all plugin packages have similar prefixes, so only the rest is compared. */
@@ -108,22 +158,22 @@ function ownPart(name: string): string {
   return name.replace(/claudeway-plugin-|^@claudeway\/plugin-/, "");
 }
 
-async function installedPackages(places: SearchPlaces): Promise<string[]> {
+function installedPackages(places: SearchPlaces): string[] {
   const names: string[] = [];
   for (const folder of nodeModules(places)) {
-    for (const entry of await listFolder(folder)) {
-      const inScope = entry.startsWith("@") ? await listFolder(join(folder, entry)) : [];
+    for (const entry of listFolder(folder)) {
+      const inScope = entry.startsWith("@") ? listFolder(join(folder, entry)) : [];
       names.push(entry, ...inScope.map((name) => `${entry}/${name}`));
     }
   }
-  return names.filter((name) => PACKAGE_NAME.test(name));
+  return [...new Set(names)].filter(isPackageName);
 }
 
-async function entryOf(source: string, folder: string): Promise<PluginFile> {
-  const { exports, main, version } = await readManifest(source, folder);
+function entryOf(source: string, folder: string): PluginFile {
+  const { exports, main, version } = readManifest(source, folder);
   const entry = entryName(exports) ?? asString(main) ?? "index.js";
   const file = join(folder, entry);
-  if ((await kindOf(file)) !== "file") {
+  if (kindOf(file) !== "file") {
     throw new PluginError(
       source,
       "CW_PLUGIN_ENTRY_MISSING",
@@ -133,10 +183,10 @@ async function entryOf(source: string, folder: string): Promise<PluginFile> {
   return { file, home: folder, version: asString(version) };
 }
 
-async function readManifest(source: string, folder: string): Promise<Record<string, unknown>> {
+function readManifest(source: string, folder: string): Record<string, unknown> {
   const file = join(folder, "package.json");
   try {
-    const manifest: unknown = JSON.parse(await readFile(file, "utf8"));
+    const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
     return isObject(manifest) ? manifest : {};
   } catch (error) {
     throw new PluginError(
@@ -168,19 +218,18 @@ function asString(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-async function listFolder(path: string): Promise<string[]> {
+function listFolder(path: string): string[] {
   try {
-    return await readdir(path);
+    return readdirSync(path);
   } catch {
     // Most of these folders do not exist.
     return [];
   }
 }
 
-async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+function kindOf(path: string): "file" | "folder" | undefined {
   try {
-    const found = await stat(path);
-    return found.isDirectory() ? "folder" : "file";
+    return statSync(path).isDirectory() ? "folder" : "file";
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { ValidateFunction } from "ajv/dist/2020.js";
 import { deepFreeze } from "../calling/freeze.js";
 import { PluginError } from "../faults.js";
 import type { JSONSchema } from "../plugin.js";
+import { SOURCE_KEYS } from "./section-source.js";
 
 /** A plugin's section of the configuration as the operator wrote it. */
 export type PluginSection = Readonly<Record<string, unknown>>;
@@ -22,6 +23,8 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
   return (section) => {
     const config = copySection(plugin, section);
     delete config[OWN_KEY];
+    // A plugin may have settings of these names, from before sections could say where it is.
+    for (const key of SOURCE_KEYS) if (!defines(schema, key)) delete config[key];
     if (validate(config)) return deepFreeze(config);
     throw new PluginError(
       plugin,
@@ -31,9 +34,12 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
   };
 }
 
+function defines({ properties }: JSONSchema, key: string): boolean {
+  return isObject(properties) && key in properties;
+}
+
 function compile(plugin: string, schema: JSONSchema): ValidateFunction {
-  const { properties } = schema;
-  if (isObject(properties) && OWN_KEY in properties) {
+  if (defines(schema, OWN_KEY)) {
     throw new PluginError(
       plugin,
       "CW_PLUGIN_SCHEMA_INVALID",

@@ -1,8 +1,9 @@
-import { isObject, nearest } from "@claudeway/schemas";
+import { isObject } from "@claudeway/schemas";
 import { PluginError } from "../faults.js";
 import type { LoadedPlugin, PluginLoader, PluginSource } from "./loader.js";
-import { isFirstPartyName } from "./locate.js";
+import { isOwnName } from "./locate.js";
 import type { PluginSection } from "./plugin-config.js";
+import { sourceOf } from "./section-source.js";
 
 /** Which plugins are on, and how they are configured. */
 export interface PluginSelection {
@@ -10,7 +11,10 @@ export interface PluginSelection {
   readonly plugins?: readonly PluginSource[];
   /** Disabled in any case (`--disable-plugin`): by the plugin's own name, or as named in `plugins`. */
   readonly disabled?: readonly string[];
-  /** `[plugins.<name>]` by the plugin's own name, in the order of the file; `enabled: true` switches one on. */
+  /**
+   * `[plugins.<name>]` by the plugin's own name, in the order of the file; `enabled: true` switches one on, and
+   * `package` or `path` says where it is.
+   */
   readonly sections?: Readonly<Record<string, PluginSection>>;
 }
 
@@ -33,8 +37,7 @@ export async function checkSelection(
 ): Promise<CheckedPlugin[]> {
   const { disabled = [], sections = {} } = selection;
   const loaded = withoutTwins(await loadAll(selection, loader));
-  const names = [...(await loader.names()), ...loaded.map(({ plugin }) => plugin.name), ...alsoKnown];
-  checkNames(selection, [...new Set(names)]);
+  checkNames(selection, loader, [...loaded.map(({ plugin }) => plugin.name), ...alsoKnown]);
   return loaded
     .filter(({ plugin }) => !disabled.includes(plugin.name))
     .map((one) => configure(one, sectionOf(sections, one.plugin.name)));
@@ -56,29 +59,41 @@ async function loadAll(selection: PluginSelection, loader: PluginLoader): Promis
   // Disabled plugins are not even imported.
   for (const name of disabled) sources.delete(name);
   const loaded = new Map<PluginSource, LoadedPlugin>();
-  // Third-party plugins come first, so that a section with their name refers to them.
+  // Packages, paths and objects come first, so that a section with their name refers to them.
   for (const source of sources) {
     if (!isPlainName(source)) loaded.set(source, await loader.load(source));
   }
   for (const source of sources) {
-    if (isPlainName(source) && !(await meansStranger(source, loaded, loader))) {
-      loaded.set(source, await loader.load(source));
+    if (isPlainName(source) && !meansOther(source, loaded, loader)) {
+      loaded.set(source, await loadNamed(source, sectionOf(sections, source), loader));
     }
   }
   return [...sources].flatMap((source) => loaded.get(source) ?? []);
 }
 
 function isPlainName(source: PluginSource): source is string {
-  return typeof source === "string" && isFirstPartyName(source);
+  return typeof source === "string" && isOwnName(source);
 }
 
-async function meansStranger(
+function meansOther(
   name: string,
   loaded: ReadonlyMap<PluginSource, LoadedPlugin>,
   loader: PluginLoader,
-): Promise<boolean> {
+): boolean {
   const known = [...loaded.values()].some(({ plugin }) => plugin.name === name);
-  return known && !(await loader.names()).includes(name);
+  return known && !loader.names().includes(name);
+}
+
+async function loadNamed(name: string, section: PluginSection, loader: PluginLoader): Promise<LoadedPlugin> {
+  const source = sourceOf(name, section);
+  if (source === undefined) return loader.load(name);
+  const loaded = await loader.load(source);
+  if (loaded.plugin.name === name) return loaded;
+  throw new PluginError(
+    name,
+    "CW_PLUGIN_NAME_TAKEN",
+    `plugins.${name}: ${source} is the plugin ${loaded.plugin.name}; rename the section to [plugins.${loaded.plugin.name}]`,
+  );
 }
 
 function isEnabled(name: string, section: PluginSection): boolean {
@@ -114,27 +129,15 @@ function withoutTwins(loaded: readonly LoadedPlugin[]): LoadedPlugin[] {
 /** Reports typing errors in the names of sections and of disabled plugins. */
 function checkNames(
   { plugins = [], disabled = [], sections = {} }: PluginSelection,
-  known: readonly string[],
+  loader: PluginLoader,
+  alsoKnown: readonly string[],
 ) {
   for (const [name, section] of Object.entries(sections)) {
-    const { enabled } = section;
-    if (known.includes(name) || enabled === false || disabled.includes(name)) continue;
-    refuseName(`plugins.${name}`, name, known);
+    if (alsoKnown.includes(name) || section["enabled"] === false || disabled.includes(name)) continue;
+    if (sourceOf(name, section) === undefined) loader.checkName(name, `plugins.${name}`, alsoKnown);
   }
   for (const name of disabled) {
-    if (known.includes(name) || plugins.includes(name) || Object.hasOwn(sections, name)) continue;
-    refuseName(`--disable-plugin ${name}`, name, known);
+    if (plugins.includes(name) || Object.hasOwn(sections, name)) continue;
+    loader.checkName(name, `--disable-plugin ${name}`, alsoKnown);
   }
-}
-
-function refuseName(where: string, name: string, known: readonly string[]): never {
-  const guess = nearest(name, known);
-  const hint = guess === undefined ? "" : ` did you mean ${guess}?`;
-  const installed = `known plugins: ${known.join(", ") || "none"}`;
-  const elsewhere = "enable one from a package or a path with --enable-plugin";
-  throw new PluginError(
-    name,
-    "CW_PLUGIN_NOT_FOUND",
-    `${where}: unknown plugin;${hint} ${installed}; ${elsewhere}`,
-  );
 }
