@@ -163,7 +163,7 @@ describe("docs/plugin-guide.md", function () {
 
   it("shows a schema and a section that fit each other", async () => {
     const configSchema = JSON.parse(BLOCKS.find(({ language }) => language === "json")?.text ?? "");
-    const config = parse(BLOCKS.find(({ language }) => language === "toml")?.text ?? "");
+    const config = parse(BLOCKS.find(({ text }) => text.startsWith("[plugins.pager]\nurl"))?.text ?? "");
     let given: unknown;
     const pager: AnyPlugin = {
       name: "pager",
@@ -184,9 +184,12 @@ describe("docs/plugin-guide.md", function () {
   });
 
   it("does in a shell what it says", async () => {
-    const claudeway = `claudeway() { '${process.execPath}' '${join(ROOT, "core/cli/bin/claudeway.js")}' "$@"; }\n`;
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    symlinkSync(join(ROOT, "core/cli/bin/claudeway.js"), join(bin, "claudeway"));
+    const env = { ...process.env, PATH: `${bin}:${process.env["PATH"]}` };
     for (const { text, output = "" } of BLOCKS.filter(({ language }) => language === "sh")) {
-      const { stdout } = await run("bash", ["-euc", claudeway + text], { cwd: folder });
+      const { stdout } = await run("bash", ["-euc", text], { cwd: folder, env });
       expect(stdout).to.match(patternOf(output));
     }
   });

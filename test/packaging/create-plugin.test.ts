@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestGateway } from "@claudeway/testing";
@@ -54,7 +63,7 @@ describe("claudeway create-plugin", function () {
   it("makes a folder that the gateway runs as it is", async () => {
     const { code, stdout } = await runToEnd(["create-plugin", NAME], folder);
     expect(stdout.split("\n")[0]).to.equal(
-      `${NAME}: created and ready to run: claudeway --enable-plugin ./${NAME}`,
+      `${NAME}: created and ready to run: npx claudeway --enable-plugin ./${NAME}`,
     );
     expect(code).to.equal(0);
     expect(readdirSync(folder)).to.have.members(["node_modules", "taken", NAME]);
@@ -73,11 +82,26 @@ describe("claudeway create-plugin", function () {
     const elsewhere = mkdtempSync(join(tmpdir(), "claudeway-elsewhere-"));
     try {
       const { code, stdout } = await runToEnd(["create-plugin", NAME], elsewhere);
-      expect(stdout).to.match(/^turn-counter: created; install its packages, then run: \S+ --enable-plugin/);
+      const [build, use] = stdout.split("\n");
+      expect(build).to.equal(
+        "turn-counter: created; to build and test it: cd turn-counter && npm install && npm test",
+      );
+      expect(use).to.match(/^To run it after that: node \S+claudeway\.js --enable-plugin \.\/turn-counter$/);
       expect(code).to.equal(0);
     } finally {
       rmSync(elsewhere, { recursive: true, force: true });
     }
+  });
+
+  it("is built with the packages of the running gateway if they came from no registry", () => {
+    const { devDependencies = {}, peerDependencies } = readManifest(home);
+    for (const [name, folder] of Object.entries({ core: "core", testing: "core/testing" })) {
+      const where = devDependencies[`@claudeway/${name}`]?.replace(/^file:/, "") ?? "";
+      expect(realpathSync(join(home, where))).to.equal(realpathSync(join(ROOT, folder)));
+    }
+    expect(peerDependencies).to.deep.equal({
+      "@claudeway/core": `^${readManifest(join(ROOT, "core")).version}`,
+    });
   });
 
   it("makes a package that generates, lints, builds, passes its tests, and packs", async () => {

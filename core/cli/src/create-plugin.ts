@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "@claudeway/config";
 import { OWN_PREFIXES } from "@claudeway/core/host";
 import { PluginLoader } from "@claudeway/kernel";
+import { localPackages } from "./local-packages.js";
+import { ownCommand } from "./own-command.js";
 
 /** The template: a complete package, built and tested with this one. Its names are replaced by the new plugin's. */
 const TEMPLATE = fileURLToPath(new URL("../templates/plugin", import.meta.url));
@@ -32,6 +34,7 @@ export async function createPlugin(name: string, cwd: string): Promise<string> {
     await cp(TEMPLATE, draft, { recursive: true });
     for (const [from, to] of RENAMED) await rename(join(draft, from), join(draft, to));
     await fillIn(draft, name);
+    await link(draft, localPackages(draft));
     // Replaces the empty folder.
     await rename(draft, target);
   } catch (error) {
@@ -39,13 +42,25 @@ export async function createPlugin(name: string, cwd: string): Promise<string> {
     await rm(target, { recursive: true, force: true });
     throw error;
   }
+  const command = ownCommand(cwd, process.env);
   return canRun(target)
-    ? `${name}: created and ready to run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`
-    : `${name}: created; install its packages, then run: claudeway --enable-plugin ./${name}\n${toWorkOn(name)}`;
+    ? `${name}: created and ready to run: ${command} --enable-plugin ./${name}\n${toWorkOn(name)}`
+    : `${name}: created; to build and test it: cd ${name} && npm install && npm test\nTo run it after that: ${command} --enable-plugin ./${name}\n`;
 }
 
 function toWorkOn(name: string): string {
   return `To work on it: cd ${name} && npm install && npm test\n`;
+}
+
+/** Makes the packages of an installation that did not come from a registry the ones that the plugin is built with. */
+async function link(folder: string, packages: Readonly<Record<string, string>>): Promise<void> {
+  const file = join(folder, "package.json");
+  let text = await readFile(file, "utf8");
+  for (const [name, where] of Object.entries(packages)) {
+    const given = new RegExp(`("devDependencies": \\{[^}]*"${name}": )"[^"]*"`);
+    text = text.replace(given, (_all, before: string) => `${before}${JSON.stringify(where)}`);
+  }
+  await writeFile(file, text);
 }
 
 /** Whether its imports are installed in a parent folder, as they are beside a local gateway but not below a global one. */

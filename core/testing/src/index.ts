@@ -11,4 +11,9 @@ export type { CallOutcome, Script, ScriptedTurn, ScriptedUsage, Step, Steps } fr
 export type { StreamEvent } from "./server-events.js";
 export type { NewSession, TestSession } from "./session.js";
 export type { TestPlugin } from "./setup.js";
-export { createTestGateway, type TestGateway, type TestGatewayOptions } from "./test-gateway.js";
+export {
+  createTestGateway,
+  type TestGateway,
+  type TestGatewayOptions,
+  type TestGatewayRestart,
+} from "./test-gateway.js";

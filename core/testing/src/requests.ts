@@ -39,7 +39,8 @@ export class RequestError extends Error {
 /** Sends requests to a gateway, like a client. */
 export class Requests {
   constructor(
-    readonly url: string,
+    /** Changes when the gateway is restarted. */
+    public url: string,
     private readonly keys: Readonly<Record<string, string>>,
   ) {}
 

@@ -59,6 +59,9 @@ export interface TestGatewayOptions {
   readonly checkLeaks?: boolean;
 }
 
+/** What may differ after a restart. The engine's kind, keys and the clock stay. */
+export type TestGatewayRestart = Omit<TestGatewayOptions, "engine" | "keys" | "controlTime">;
+
 /**
  * Starts a complete gateway for a test, on a free port of this machine, with a ledger in a temporary folder. Rejects
  * with the error line of the command, for instance if a plugin does not start or the configuration is invalid.
@@ -67,7 +70,8 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const clock = options.controlTime === true ? MovableClock.install() : undefined;
   const dir = mkdtempSync(join(tmpdir(), "claudeway-test-"));
   try {
-    return new TestGateway({ ...(await open(options, dir)), clock });
+    const keys = secretsFor(options.keys ?? ["admin", "user"]);
+    return new TestGateway(await open(options, { dir, keys }), { options, dir, keys, clock });
   } catch (error) {
     clock?.uninstall();
     rmSync(dir, { recursive: true, force: true });
@@ -75,24 +79,33 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   }
 }
 
+/** What a gateway keeps when it is restarted. */
+interface Kept {
+  readonly options: TestGatewayOptions;
+  readonly dir: string;
+  /** The secrets by key id. */
+  readonly keys: Readonly<Record<string, string>>;
+  readonly clock: MovableClock | undefined;
+}
+
 interface OpenGateway {
   readonly running: RunningGateway;
   readonly engine: ScriptedEngine | undefined;
   readonly log: LogLines;
   readonly leftovers: Leftovers | undefined;
-  readonly clock: MovableClock | undefined;
   readonly keys: Readonly<Record<string, string>>;
-  readonly dir: string;
   /** The directory that relative paths of plugins start from. */
   readonly cwd: string;
   /** Takes effect on a reload of the configuration. */
   readonly setConfig: (config: Readonly<Record<string, unknown>>) => void;
 }
 
-async function open(options: TestGatewayOptions, dir: string): Promise<Omit<OpenGateway, "clock">> {
+async function open(
+  options: TestGatewayOptions,
+  { dir, keys: secrets }: Pick<Kept, "dir" | "keys">,
+): Promise<OpenGateway> {
   const { plugins = [], cwd = process.cwd(), env = {}, engine: kind = "scripted", limits } = options;
   const { sources, sections } = await choosePlugins(plugins, cwd);
-  const secrets = secretsFor(options.keys ?? ["admin", "user"]);
   let { config = {} } = options;
   const read = () => configOf({ config, sections, keys: secrets, env, dir });
   const loaded = read();
@@ -126,7 +139,7 @@ async function open(options: TestGatewayOptions, dir: string): Promise<Omit<Open
   const setConfig = (now: Readonly<Record<string, unknown>>) => {
     config = now;
   };
-  return { running, engine, log, leftovers, keys, dir, cwd, setConfig };
+  return { running, engine, log, leftovers, keys, cwd, setConfig };
 }
 
 /** Nothing is executed here, so root may use the bypass too. */
@@ -144,23 +157,28 @@ function sourceOf(engine: ScriptedEngine): EngineSource {
 
 /** A running gateway, with the interface for tests. */
 export class TestGateway {
-  /** Decides pending calls. */
-  readonly approvals: TestApprovals;
   /** The parent of `work`, `logs` and `data`. Removed when the gateway is closed. */
   readonly dir: string;
   /** The secrets by key id. */
   readonly keys: Readonly<Record<string, string>>;
-  readonly #gateway: OpenGateway;
+  readonly #kept: Kept;
+  #gateway: OpenGateway;
   readonly #requests: Requests;
+  #isOpen = true;
   #closed: Promise<void> | undefined;
 
   /** See `createTestGateway`. */
-  constructor(gateway: OpenGateway) {
+  constructor(gateway: OpenGateway, kept: Kept) {
     this.#gateway = gateway;
-    this.dir = gateway.dir;
+    this.#kept = kept;
+    this.dir = kept.dir;
     this.keys = gateway.keys;
-    this.approvals = new TestApprovals(gateway.running.approvals);
     this.#requests = new Requests(gateway.running.address.url, gateway.keys);
+  }
+
+  /** Decides pending calls. */
+  get approvals(): TestApprovals {
+    return new TestApprovals(this.#gateway.running.approvals);
   }
 
   /** `http://127.0.0.1:<port>`. */
@@ -238,7 +256,7 @@ export class TestGateway {
    * plugins: timers, expiries, deadlines. Requires `controlTime`.
    */
   async advance(ms: number): Promise<void> {
-    const { clock } = this.#gateway;
+    const { clock } = this.#kept;
     if (clock === undefined)
       throw new Error("advance requires a gateway that was created with controlTime: true");
     await clock.advance(ms);
@@ -254,6 +272,17 @@ export class TestGateway {
   }
 
   /**
+   * Closes the gateway and starts it again on the same data and keys, on another port, with the options of its start or
+   * those given. `logs` and `ran` begin anew; sessions go on. Rejects like `close` and the start.
+   */
+  async restart(options: TestGatewayRestart = {}): Promise<void> {
+    await this.#stop();
+    this.#gateway = await open({ ...this.#kept.options, ...options }, this.#kept);
+    this.#isOpen = true;
+    this.#requests.url = this.#gateway.running.address.url;
+  }
+
+  /**
    * Ends running turns, disables the plugins, closes the port and removes the folder. Rejects with a `LeakError` if a
    * plugin leaked resources.
    */
@@ -263,12 +292,21 @@ export class TestGateway {
   }
 
   async #close(): Promise<void> {
-    const { running, dir, leftovers, clock } = this.#gateway;
+    try {
+      await this.#stop();
+    } finally {
+      this.#kept.clock?.uninstall();
+      rmSync(this.dir, { recursive: true, force: true });
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const { running, leftovers } = this.#gateway;
     await running.close();
     const leaks = await this.leaks();
     leftovers?.close();
-    clock?.uninstall();
-    rmSync(dir, { recursive: true, force: true });
     if (leaks.length > 0) throw new LeakError(leaks);
   }
 
