@@ -196,7 +196,7 @@ function declarationOf(name, file) {
   return (comment + body)
     .replaceAll(/^export (declare )?/gm, "")
     .replaceAll(
-      /^ {4}(#private|private .*|constructor\((?:gateway: OpenGateway|requests: Requests.*)\));\n/gm,
+      /^ {4}(#private|private .*|constructor\((?:gateway: OpenGateway, kept: Kept|requests: Requests.*)\));\n/gm,
       "",
     )
     .replaceAll(/, import\("tapable"\)\.UnsetAdditionalOptions/g, "")
