@@ -1,6 +1,5 @@
 import { PluginError } from "../faults.js";
 import { isPackageName } from "./locate.js";
-import type { PluginSection } from "./plugin-config.js";
 
 /** What a section may say about where its plugin is. */
 export const SOURCE_KEYS = ["package", "path"] as const;
@@ -8,7 +7,7 @@ export const SOURCE_KEYS = ["package", "path"] as const;
 /**
  * The package or path that a section names; undefined if its plugin is found by its own name. Throws a `PluginError`.
  */
-export function sourceOf(name: string, section: PluginSection): string | undefined {
+export function sourceOf(name: string, section: Readonly<Record<string, unknown>>): string | undefined {
   const { package: fromPackage, path } = section;
   if (fromPackage === undefined && path === undefined) return undefined;
   if (fromPackage !== undefined && path !== undefined) {
