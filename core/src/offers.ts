@@ -72,6 +72,16 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
         const session = await ledger.sessions.get(sessionId);
         return session === undefined ? new Map() : history.prompts(session, turnIds);
       },
+      messages: async (sessionId, query) => {
+        const session = await ledger.sessions.get(sessionId);
+        return session && history.messages(session, query);
+      },
+      terminal: async (sessionId) => {
+        const found = await ledger.sessions.get(sessionId);
+        if (found === undefined) return undefined;
+        const { session, spawn } = await history.refOf(found);
+        return { session, workdir: spawn.cwd, configDir: spawn.env["CLAUDE_CONFIG_DIR"] };
+      },
       byModel: (sessionId) => ledger.sessions.byModel(sessionId),
       models: () => ledger.sessions.models(),
     },
@@ -131,6 +141,10 @@ function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
       return tasks.withId(async (id) =>
         handleOf(await tasks.start(asCaller(keyId), checked, { id, route: PLUGIN_TASK })),
       );
+    },
+    renameSession: async (keyId, sessionId, title) => {
+      const checked = checkedAs("session-update-request", { title });
+      await sessions.update(asCaller(keyId), sessionId, checked);
     },
     approve: async (keyId, sessionId, toolUseIds) =>
       handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID())),

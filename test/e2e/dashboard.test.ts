@@ -163,7 +163,7 @@ describe("the dashboard in a browser", function () {
       '[[echo]] <img src=x onerror="window.hacked=1"><script>window.hacked=2</script> \u202etxt.exe\u202c a\u200bb';
     await gateway.request(`/session/${id}`, { body: { prompt: hostile, verbatim: true }, key: KEYS.bob });
     await go(`sessions/${id}`);
-    const shown = page.locator("article .body pre");
+    const shown = page.locator("article .body .markdown");
     const prompt = page.locator("article .prompt");
     await shown.waitFor();
     for (const text of [shown, prompt]) {
@@ -182,14 +182,16 @@ describe("the dashboard in a browser", function () {
     const long = `[[echo]] ${"<b>long</b> ".repeat(87_382)}end`;
     await gateway.request(`/session/${id}`, { body: { prompt: long, verbatim: true }, key: KEYS.bob });
     // The card of the running turn is replaced by the card of its answer.
-    await page.locator("article", { hasText: "completed" }).nth(1).waitFor();
+    const card = page.locator("article", { hasText: "completed" }).nth(1);
+    await card.waitFor();
     const all = page.getByRole("button", { name: /Show all \(1\.0 MB\)/ });
     await all.last().click();
-    await eventually("all of it", async () => (await shown.first().innerText()).endsWith("end"), 30_000);
-    expect((await shown.first().innerText()).length).to.be.greaterThan(1_000_000);
+    const whole = card.locator(".body pre");
+    await eventually("all of it", async () => (await whole.innerText()).endsWith("end"), 30_000);
+    expect((await whole.innerText()).length).to.be.greaterThan(1_000_000);
     await all.click();
-    await prompt.first().getByText("The rest is not stored.").waitFor();
-    expect((await prompt.first().locator("pre").innerText()).length).to.equal(200_000);
+    await prompt.last().getByText("The rest is not stored.").waitFor();
+    expect((await prompt.last().locator("pre").innerText()).length).to.equal(200_000);
   });
 
   it("shows a pending call as a diff, applies the decision, and lists it in the history", async () => {

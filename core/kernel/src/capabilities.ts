@@ -23,7 +23,7 @@ import type {
   TurnPage,
   TurnRecord,
 } from "@claudeway/ports";
-import type { ContentBlock, EventKind, TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, EventKind, SessionMessages, TurnResponse } from "@claudeway/schemas";
 import type { ListenAddress } from "./hooks.js";
 import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
@@ -41,10 +41,27 @@ export interface SessionsView {
    * transcripts are being read.
    */
   prompts(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, PromptText>>;
+  /**
+   * One page of a session's conversation, the latest turn first, see `GET /session/:id/messages`. Undefined if the session
+   * does not exist. Rejects with UNAVAILABLE like `prompts`.
+   */
+  messages(sessionId: string, query: PageQuery): Promise<SessionMessages | undefined>;
+  /** What a terminal needs to resume the session; undefined if the session does not exist. */
+  terminal(sessionId: string): Promise<SessionTerminal | undefined>;
   /** The usage of a session by model. */
   byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
   /** The models that sessions were started with, as requested. */
   models(): Promise<readonly string[]>;
+}
+
+/** Where the CLI finds a session's conversation. */
+export interface SessionTerminal {
+  /** The CLI's own id of the session, for `claude --resume`. */
+  readonly session: string;
+  /** The folder that the CLI must be started in. */
+  readonly workdir: string;
+  /** `CLAUDE_CONFIG_DIR`; undefined if it is not set. */
+  readonly configDir: string | undefined;
 }
 
 /** Read access to turns and costs in the ledger. */
@@ -152,6 +169,8 @@ export interface TurnRunner {
   prompt(keyId: string, sessionId: string, request: PromptRequest): Promise<TurnHandle>;
   /** One prompt without a session, on a prewarmed process if there is one, as `POST /task`. 120 s unless given. */
   task(keyId: string, request: PluginTaskRequest): Promise<TurnHandle>;
+  /** Sets the title of a session; null removes it. Rejects with BAD_REQUEST like `PATCH /session/:id`. */
+  renameSession(keyId: string, sessionId: string, title: string | null): Promise<void>;
   /** Lets exactly these denied calls run; see `POST /session/:id/approve`. */
   approve(keyId: string, sessionId: string, toolUseIds: readonly string[]): Promise<TurnHandle>;
   /** Resolves to false if no turn was running. */

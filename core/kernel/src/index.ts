@@ -23,6 +23,7 @@ export type {
   ReloadReport,
   SessionForkOptions,
   SessionsView,
+  SessionTerminal,
   TurnHandle,
   TurnRunner,
 } from "./capabilities.js";

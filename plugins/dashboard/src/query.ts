@@ -1,5 +1,5 @@
 import { Refusal } from "@claudeway/core";
-import type { Context } from "./access/request.js";
+import { bodyOf, type Context } from "./access/request.js";
 
 /** A query parameter; undefined if missing or empty. */
 export function text(ctx: Context, name: string): string | undefined {
@@ -50,6 +50,13 @@ export function allMatching(
   if (values.length > most)
     throw new Refusal(400, `${name} must be given at most ${most} times, got ${values.length}`);
   return values;
+}
+
+/** The body, which must be a JSON object. */
+export function objectIn(ctx: Context): Readonly<Record<string, unknown>> {
+  const body = bodyOf(ctx);
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return { ...body };
+  throw new Refusal(400, "the body must be a JSON object");
 }
 
 /** A path parameter. */

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { ADMIN_PATHS } from "#plugins/dashboard/openapi/paths.js";
 
 /** A route as the code adds it. */
-const ROUTE = /router\.(get|post|delete)\("([^"]+)"/g;
+const ROUTE = /router\.(get|post|patch|delete)\("([^"]+)"/g;
 const ROUTES = new URL("../../../plugins/dashboard/src/routes/", import.meta.url);
 
 describe("dashboard: the API document", () => {

@@ -43,6 +43,7 @@ export class ScriptedTurns {
       this.sessions.set(session.id, session);
       return session;
     },
+    renameSession: () => Promise.reject(new Error("not scripted")),
     forkSession: async () => {
       throw new Error("telegram forks no sessions");
     },

@@ -7,6 +7,8 @@ import { FeedReader, type Topic } from "./reader.js";
 type FeedScope = Scope<"control" | "turns">;
 
 const SAMPLE_MS = 1000;
+/** How long after a tool call the CLI has it in its transcript, from where pages read it. */
+const RECORDED_MS = 700;
 
 /** Notifies every connected browser of changes. */
 export class Feed {
@@ -15,6 +17,9 @@ export class Feed {
   readonly #control: GatewayControl;
   readonly #ledger: LedgerView;
   #sampling: NodeJS.Timeout | undefined;
+  /** Sessions with tool calls that may not be in the transcript yet. */
+  readonly #stepped = new Set<string>();
+  #recording: NodeJS.Timeout | undefined;
   #samples: Readonly<Record<"load" | "plugins" | "logs", string>> = { load: "", plugins: "", logs: "" };
 
   constructor(private readonly kernel: FeedScope) {
@@ -54,6 +59,7 @@ export class Feed {
   }
 
   close(): void {
+    clearTimeout(this.#recording);
     for (const reader of this.#readers) this.leave(reader);
   }
 
@@ -61,6 +67,9 @@ export class Feed {
     const { hooks } = this.kernel;
     // An interceptor that decides nothing: no observer hook reports that a turn begins.
     hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
+    hooks.event.tap("feed", ({ type }, { sessionId }) => {
+      if (type === "tool_call" || type === "tool_result") this.#step(sessionId);
+    });
     hooks.afterExecute.tap("feed", () => {
       this.notify("turns");
       this.notify("sessions");
@@ -77,6 +86,24 @@ export class Feed {
     this.prompts.note(id, prompt);
     this.notify("turns");
     for (const reader of this.#readers) if (reader.sessions.has(sessionId)) this.#follow(reader, id);
+  }
+
+  /** Notifies only the pages that show the session: a turn may make hundreds of calls. */
+  #step(sessionId: string): void {
+    if (!this.#notifySteps(sessionId)) return;
+    this.#stepped.add(sessionId);
+    this.#recording ??= setTimeout(() => {
+      this.#recording = undefined;
+      for (const session of this.#stepped) this.#notifySteps(session);
+      this.#stepped.clear();
+    }, RECORDED_MS).unref();
+  }
+
+  /** False if no page shows the session. */
+  #notifySteps(sessionId: string): boolean {
+    const readers = [...this.#readers].filter(({ sessions }) => sessions.has(sessionId));
+    for (const reader of readers) reader.notify("steps");
+    return readers.length > 0;
   }
 
   #follow(reader: FeedReader, turnId: string): void {

@@ -3,7 +3,7 @@ import type { AdminSession } from "../access/admin-sessions.js";
 import { Wake } from "./wake.js";
 
 /** Data that a page may have to reload. */
-export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
+export type Topic = "turns" | "steps" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
 
 const HEARTBEAT_MS = 15_000;
 /** Changes within this time are sent together. */

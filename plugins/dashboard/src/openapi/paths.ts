@@ -124,6 +124,15 @@ export const ADMIN_PATHS: PathsObject = {
     get: operation("adminSession", "Get a session", json(own("SessionDetail")), {
       parameters: [inPath("id")],
     }),
+    patch: operation(
+      "adminRenameSession",
+      "Set the title of a session",
+      json(object({ session_id: ID, title: { type: ["string", "null"] } }), "Renamed."),
+      {
+        parameters: [inPath("id")],
+        body: object({ title: { type: ["string", "null"], description: "Null removes it." } }),
+      },
+    ),
     delete: operation(
       "adminDeleteSession",
       "Delete a session",
@@ -137,6 +146,36 @@ export const ADMIN_PATHS: PathsObject = {
     get: operation("adminSessionTurns", "List a session's turns", json(own("TurnPage")), {
       parameters: [inPath("id"), ...paging(100)],
     }),
+  },
+  "/sessions/{id}/messages": {
+    get: operation(
+      "adminSessionMessages",
+      "List a session's turns with their messages and tool calls",
+      json(core("SessionMessages"), "As `GET /session/{session_id}/messages`."),
+      { parameters: [inPath("id"), ...paging(100)] },
+    ),
+  },
+  "/sessions/{id}/prompt": {
+    post: operation(
+      "adminPrompt",
+      "Send a prompt to a session, on behalf of its key",
+      json(object({ session_id: ID, turn_id: ID }), "The turn has begun."),
+      { parameters: [inPath("id")], body: object({ prompt: TEXT }) },
+    ),
+  },
+  "/sessions/{id}/fork": {
+    post: operation(
+      "adminFork",
+      "Begin a session with what was said in this one, on behalf of its key",
+      json(object({ session_id: ID }), "The new session."),
+      {
+        parameters: [inPath("id")],
+        body: object(
+          { at: { ...ID, description: "The last turn that the fork has; by default the latest." } },
+          { optional: ["at"] },
+        ),
+      },
+    ),
   },
   "/sessions/{id}/interrupt": {
     post: operation(

@@ -21,6 +21,7 @@ const PAGE = { total: COUNT, page: COUNT, limit: COUNT };
 const SESSION = {
   session_id: ID,
   key_id: TEXT,
+  title: { type: ["string", "null"] },
   model: TEXT,
   created_at: TIME,
   last_used: TIME,
@@ -137,6 +138,10 @@ export const SCHEMAS: Part = named({
     ...SESSION,
     kind: { enum: ["session", "task"] },
     system_prompt: { type: ["string", "null"] },
+    resume_command: {
+      type: ["string", "null"],
+      description: "Goes on with the session in a terminal of the gateway's user.",
+    },
     by_model: list(object({ ...SHARE, tokens: core("Tokens") })),
   }),
   SessionPage: object({ ...PAGE, sessions: list(own("Session")), models: list(TEXT) }),

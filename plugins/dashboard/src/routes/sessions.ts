@@ -4,12 +4,13 @@ import {
   Refusal,
   type SessionRecord,
   type SessionsView,
+  type SessionTerminal,
   type TurnRecord,
   type TurnRunner,
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { LatestPrompts, Prompt } from "../live/prompts.js";
-import { matching, param, text, wholeNumber } from "../query.js";
+import { matching, objectIn, param, text, wholeNumber } from "../query.js";
 import {
   answerView,
   costOf,
@@ -34,7 +35,7 @@ export interface SessionParts {
 
 /** `/sessions…` and `/turns…`: the conversations of all keys. */
 export function sessionRoutes(router: Router, parts: SessionParts): void {
-  const { sessions, ledger, turns, approvals } = parts;
+  const { sessions, ledger, approvals } = parts;
   router.get("/sessions", async (ctx) => {
     const query = {
       page: wholeNumber(ctx, "page", 1, 1_000_000),
@@ -67,6 +68,42 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     );
     ctx.body = { turns: await Promise.all(views), total: found.total, ...query } satisfies TurnPage;
   });
+  router.get("/sessions/:id/messages", async (ctx) => {
+    const query = { page: wholeNumber(ctx, "page", 1, 1_000_000), limit: wholeNumber(ctx, "limit", 20, 100) };
+    const found = await sessions.messages(param(ctx, "id"), query);
+    if (found === undefined) throw new Refusal(404, "no such session");
+    ctx.body = found;
+  });
+  changeRoutes(router, parts);
+  turnRoutes(router, parts);
+}
+
+/** What the admin does with a session, on behalf of its key. */
+function changeRoutes(router: Router, { sessions, turns }: SessionParts): void {
+  router.patch("/sessions/:id", async (ctx) => {
+    const session = await find(sessions, param(ctx, "id"));
+    const { title } = objectIn(ctx);
+    if (title !== null && typeof title !== "string") throw new Refusal(400, "title must be a string or null");
+    await turns.renameSession(session.keyId, session.id, title);
+    ctx.body = { session_id: session.id, title };
+  });
+  router.post("/sessions/:id/prompt", async (ctx) => {
+    const session = await find(sessions, param(ctx, "id"));
+    const { prompt } = objectIn(ctx);
+    if (typeof prompt !== "string") throw new Refusal(400, "prompt must be a string");
+    const turn = await turns.prompt(session.keyId, session.id, { prompt });
+    ctx.body = { session_id: session.id, turn_id: turn.id };
+  });
+  router.post("/sessions/:id/fork", async (ctx) => {
+    const session = await find(sessions, param(ctx, "id"));
+    const { at } = objectIn(ctx);
+    if (at !== undefined && (typeof at !== "string" || !UUID.test(at))) {
+      throw new Refusal(400, "at must be the id of a turn of the session");
+    }
+    ctx.body = {
+      session_id: await turns.forkSession(session.keyId, session.id, at === undefined ? {} : { at }),
+    };
+  });
   router.post("/sessions/:id/interrupt", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
     ctx.body = { session_id: session.id, interrupted: await turns.interrupt(session.keyId, session.id) };
@@ -76,7 +113,6 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
     await turns.endSession(session.keyId, session.id);
     ctx.body = { deleted: true, session_id: session.id };
   });
-  turnRoutes(router, parts);
 }
 
 function turnRoutes(router: Router, parts: SessionParts): void {
@@ -102,12 +138,24 @@ async function sessionDetail(session: SessionRecord, { ledger, sessions }: Sessi
     return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
   });
   const { systemPrompt, kind } = session;
+  const terminal = await sessions.terminal(session.id);
   return {
     ...sessionView(session, running),
     kind,
     system_prompt: systemPrompt ?? null,
+    resume_command: terminal === undefined ? null : resumeCommand(terminal),
     by_model: byModel,
   };
+}
+
+/** The command that goes on with a session in a terminal, quoted for a POSIX shell. */
+function resumeCommand({ session, workdir, configDir }: SessionTerminal): string {
+  const environment = configDir === undefined ? "" : `CLAUDE_CONFIG_DIR=${quoted(configDir)} `;
+  return `cd ${quoted(workdir)} && ${environment}claude --resume ${session}`;
+}
+
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The prompts of turns: the latest are known, others are in the CLI's transcript. */

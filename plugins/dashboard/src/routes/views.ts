@@ -12,6 +12,7 @@ export function sessionView(session: SessionRecord, running: boolean) {
   return {
     session_id: session.id,
     key_id: session.keyId,
+    title: session.title ?? null,
     model: session.model,
     created_at: session.createdAt,
     last_used: session.lastUsed,

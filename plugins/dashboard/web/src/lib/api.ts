@@ -29,6 +29,11 @@ export function post<T>(path: string, body: unknown = {}): Promise<T> {
   return send(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
+export function patch<T>(path: string, body: unknown): Promise<T> {
+  const headers = { "content-type": "application/json" };
+  return send(path, { method: "PATCH", headers, body: JSON.stringify(body) });
+}
+
 export function remove<T>(path: string): Promise<T> {
   return send(path, { method: "DELETE" });
 }

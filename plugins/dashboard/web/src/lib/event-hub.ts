@@ -1,7 +1,7 @@
 import type { Load } from "./types.js";
 
 /** Data that a page may have to reload. */
-export type Topic = "turns" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
+export type Topic = "turns" | "steps" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
 
 /** A tab's subscription, sent whenever it changes. */
 export interface Interest {

@@ -6,7 +6,7 @@ import type { Load } from "./types.js";
 
 export type { Topic } from "./event-hub.js";
 
-const ALL: readonly Topic[] = ["turns", "sessions", "approvals", "logs", "plugins", "gateway"];
+const ALL: readonly Topic[] = ["turns", "steps", "sessions", "approvals", "logs", "plugins", "gateway"];
 
 /** The gateway's events for this tab. Paused while the tab is hidden. */
 class Feed {

@@ -2,7 +2,15 @@
 
 import type { TurnPage } from "../../../dist/routes/sessions.js";
 
-export type { CostGrouping as Grouping, Load, ReloadReport } from "@claudeway/core";
+export type {
+  ConversationTurn,
+  CostGrouping as Grouping,
+  Load,
+  MessageBlock,
+  ReloadReport,
+  SessionMessages,
+  Tokens,
+} from "@claudeway/core";
 export type { LogEntry } from "../../../dist/logs/entries.js";
 export type { ApprovalPage, ApprovalView as Approval } from "../../../dist/routes/approvals.js";
 export type { LoginState, Me } from "../../../dist/routes/login.js";

@@ -1,0 +1,209 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Browser, Page } from "playwright-core";
+import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
+import { logInAt, seriousFaults, startSession, type Visit, visit } from "./dashboard-kit.js";
+import { KEYS, TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+
+/** Markdown that would run, load or restyle something if it became markup. */
+const ATTACKS = [
+  '<img src=x onerror="window.hacked=1">',
+  "<script>window.hacked=2</script>",
+  '<iframe src="https://evil.example/"></iframe>',
+  "![image](https://evil.example/pixel.png)",
+  "![inline](data:image/svg+xml;base64,PHN2Zy8+)",
+  "[click](javascript:window.hacked=3)",
+  "[click](JaVaScRiPt&#58;window.hacked=4)",
+  "[click](data:text/html,<script>window.hacked=5</script>)",
+  "[click](vbscript:hacked)",
+  "[stay](/admin/plugins/approval/disable)",
+  "<javascript:window.hacked=6>",
+  '[titled](https://ok.example/ "\\" onmouseover=\\"window.hacked=7")',
+  '<https://ok.example/"onclick="window.hacked=8>',
+  "```html\n<b onclick=hacked>\n```",
+  "<style>body { display: none }</style>",
+  `${">".repeat(500)} deep`,
+  `${"*_".repeat(2000)} stars`,
+];
+
+describe("the dashboard's page of a session", function () {
+  this.timeout(BROWSER_TIMEOUT_MS);
+  let browser: Browser;
+  let gateway: TestGateway;
+  let visited: Visit;
+  let page: Page;
+  before(async () => {
+    browser = await launchChromium();
+    gateway = await TestGateway.start({ args: ["--enable-plugin", "dashboard"], env: { IS_SANDBOX: "1" } });
+    visited = await visit(browser, gateway);
+    page = visited.page;
+    page.setDefaultTimeout(20_000);
+    await visited.go("overview");
+    await logInAt(visited);
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+  });
+  after(async () => {
+    await gateway.dispose();
+    await browser.close();
+  });
+  afterEach(() => expect(visited.trouble).to.deep.equal([]));
+
+  const say = (id: string, prompt: string, more: object = {}) =>
+    gateway.request(`/session/${id}`, { body: { prompt, ...more }, key: KEYS.bob });
+
+  it("renders Markdown, and none of it as markup", async () => {
+    const { id } = await startSession(gateway);
+    const markdown = [
+      "[[echo]]",
+      "# Title",
+      "**bold** and `code`",
+      "- one\n- two",
+      "| a | b |\n|---|---|\n| 1 | 2 |",
+    ];
+    await say(id, [...markdown, "[fine](https://ok.example/page)", ...ATTACKS].join("\n\n"), {
+      verbatim: true,
+    });
+    await visited.go(`sessions/${id}`);
+    const answer = page.locator("article .markdown");
+    await answer.locator(".heading", { hasText: "Title" }).waitFor();
+    expect(await answer.locator("strong").first().innerText()).to.equal("bold");
+    expect(await answer.locator("table td").allInnerTexts()).to.deep.equal(["1", "2"]);
+    expect(await answer.locator("ul li").count()).to.equal(2);
+    expect(await answer.locator("img, script, iframe, style, object, embed, form, svg").count()).to.equal(0);
+    const links = await page.evaluate<[string, string][][]>(
+      `[...document.querySelectorAll("article .markdown a")].map((link) =>
+        link.getAttributeNames().map((name) => [name, link.getAttribute(name)]))`,
+    );
+    expect(links.length).to.be.greaterThan(0);
+    for (const link of links) {
+      const attributes = Object.fromEntries(link);
+      expect(Object.keys(attributes)).to.have.members(["href", "target", "rel", "title"]);
+      expect(attributes["href"]).to.match(/^https:\/\/(ok|evil)\.example\//);
+      expect(attributes["rel"]).to.equal("noreferrer noopener");
+    }
+    const handlers = await page.evaluate<string[]>(
+      `[...document.querySelectorAll("article .markdown *")].flatMap((one) => one.getAttributeNames())
+        .filter((name) => /^on|^style$/.test(name))`,
+    );
+    expect(handlers).to.deep.equal([]);
+    for (const text of [
+      "<script>window.hacked=2</script>",
+      "<b onclick=hacked>",
+      "javascript:window.hacked=3",
+    ])
+      expect(await answer.innerText()).to.include(text);
+    expect(await page.evaluate("window.hacked")).to.equal(undefined);
+    await page.getByRole("button", { name: "Show as written" }).click();
+    await page.locator("article .body pre", { hasText: "**bold** and `code`" }).waitFor();
+  });
+
+  it("shows thinking, and tool calls with their inputs, results and durations", async () => {
+    const session = await startSession(gateway);
+    writeFileSync(join(session.workdir, "notes.txt"), "the content of the notes\n");
+    await say(
+      session.id,
+      "[[think I should look]] [[say Looking.]] [[read notes.txt]] [[bash exit 3]] [[say Done.]]",
+    );
+    await visited.go(`sessions/${session.id}`);
+    const card = page.locator("article");
+    await card.getByText("Looking.").waitFor();
+    await card.getByText("Thinking").click();
+    await card.getByText("I should look", { exact: true }).waitFor();
+    const read = card.locator("details.step", { hasText: "notes.txt" });
+    expect(await read.locator("summary").innerText()).to.match(/Read.*notes\.txt.*\d (ms|s)/s);
+    await read.locator("summary").click();
+    await read.getByText("the content of the notes").waitFor();
+    const bash = card.locator("details.step", { hasText: "exit 3" });
+    await bash.getByText("failed", { exact: true }).waitFor();
+    expect(await card.getByText("Done.", { exact: true }).count(), "the answer is shown once").to.equal(1);
+    expect(await seriousFaults(page)).to.deep.equal([]);
+  });
+
+  it("shows a tool call while its turn runs", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    await page.getByText("No turns yet.").waitFor();
+    const answer = say(id, "[[bash sleep 10]]");
+    const step = page.locator("details.step", { hasText: "sleep 10" });
+
+    await step.getByText("running", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Interrupt" }).click();
+    await answer;
+    await step.getByText("running", { exact: true }).waitFor({ state: "detached" });
+  });
+
+  it("sets the title, and removes it", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByLabel("Title").fill("The <b>retry</b> loop");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "The <b>retry</b> loop" }).waitFor();
+    expect((await gateway.request(`/session/${id}`, { key: KEYS.bob })).body).to.include({
+      title: "The <b>retry</b> loop",
+    });
+    await visited.go("sessions");
+    await page.getByText("The <b>retry</b> loop").waitFor();
+    await visited.go(`sessions/${id}`);
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByLabel("Title").fill("");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: id }).waitFor();
+  });
+
+  it("sends a prompt for the session's key, and forks the session at a turn", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    const box = page.getByLabel("Prompt, on behalf of the key bob");
+    for (const [at, words] of ["[[say first answer]]", "[[say second answer]]"].entries()) {
+      await box.fill(words);
+      await box.press("Control+Enter");
+      await page.locator("article", { hasText: "completed" }).nth(at).waitFor();
+    }
+    const cards = page.locator("article");
+    expect(await cards.first().innerText(), "oldest first").to.include("first answer");
+    const { body } = await gateway.request(`/session/${id}`, { key: KEYS.bob });
+    expect(body).to.include({ task_count: 2 });
+    await cards.first().getByRole("button", { name: "Fork here" }).click();
+    await eventually("the fork", async () => !page.url().includes(id));
+    await page.getByText("Before the fork").waitFor();
+    await page.getByText("first answer").first().waitFor();
+    expect(await page.getByText("second answer").count()).to.equal(0);
+    const fork = page.url().split("/").at(-1);
+    expect((await gateway.request(`/session/${fork}`, { key: KEYS.bob })).status).to.equal(200);
+  });
+
+  it("offers the command that resumes the session in a terminal", async () => {
+    const { id, workdir } = await startSession(gateway);
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await visited.go(`sessions/${id}`);
+    await page.getByRole("button", { name: "Copy the command" }).click();
+    await page.getByText("Copied").waitFor();
+    const copied = await page.evaluate<string>("navigator.clipboard.readText()");
+    expect(copied).to.match(new RegExp(`^cd ${workdir} && (CLAUDE_CONFIG_DIR=\\S+ )?claude --resume ${id}$`));
+  });
+
+  it("does none of it for another origin, a wrong body or an unknown session", async () => {
+    const { id } = await startSession(gateway);
+    const foreign = {
+      "sec-fetch-site": "cross-site",
+      cookie: (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join(),
+    };
+    for (const path of ["prompt", "fork"]) {
+      const url = `/admin/sessions/${id}/${path}`;
+      expect(
+        (await gateway.request(url, { body: { prompt: "x" }, key: null, headers: foreign })).status,
+      ).to.equal(403);
+      expect((await gateway.request(url, { body: { prompt: "x" }, key: KEYS.bob })).status).to.equal(403);
+      expect((await gateway.request(url, { body: { prompt: 1, at: 1 } })).status).to.equal(400);
+      const unknown = `/admin/sessions/00000000-0000-4000-8000-000000000000/${path}`;
+      expect((await gateway.request(unknown, { body: { prompt: "x" } })).status).to.equal(404);
+    }
+    const rename = (title: unknown) =>
+      gateway.request(`/admin/sessions/${id}`, { method: "PATCH", body: { title } });
+    expect((await rename("x".repeat(201))).status).to.equal(400);
+    expect((await rename(7)).status).to.equal(400);
+  });
+});
