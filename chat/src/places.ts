@@ -16,6 +16,8 @@ export interface PlaceLimits {
 /** A session of a chat, as it is stored. */
 export interface ChatSession {
   readonly keyId: string;
+  /** The model of its turns. On a live process, another one would leave a note in the conversation. */
+  readonly model: string;
   /** The turn that it ended with; null while a turn runs, and for good if that failed: then it can only be forked. */
   readonly last: string | null;
   /** When its last turn ended, in ms since 1970. */
@@ -43,22 +45,22 @@ export class ChatPlaces {
   }
 
   /**
-   * Reserves the session for a turn. `busy`: it has gone on since, or a turn runs in it. `gone`: it is not known any
-   * more.
+   * Reserves the session for a turn. `busy`: it has gone on since, a turn runs in it, or it has another model. `gone`: it is
+   * not known any more.
    */
-  async claim({ sessionId, turnId }: Place): Promise<"claimed" | "busy" | "gone"> {
+  async claim({ sessionId, turnId }: Place, model: string): Promise<"claimed" | "busy" | "gone"> {
     const entry = await this.store.get(sessionKey(sessionId));
     const session = sessionIn(entry);
     if (entry === undefined || session === undefined) return "gone";
-    if (session.last !== turnId) return "busy";
+    if (session.last !== turnId || session.model !== model) return "busy";
     const claimed = { ...session, last: null };
     const { ok } = await this.store.set(sessionKey(sessionId), claimed, { expected: entry.version });
     return ok ? "claimed" : "busy";
   }
 
   /** Notes a session whose first turn begins, so that it is ended one day whatever happens. */
-  async begin(sessionId: string, keyId: string): Promise<void> {
-    const session: ChatSession = { keyId, last: null, used: this.now(), hashes: [] };
+  async begin(sessionId: string, keyId: string, model: string): Promise<void> {
+    const session: ChatSession = { keyId, model, last: null, used: this.now(), hashes: [] };
     await this.store.set(sessionKey(sessionId), session);
   }
 
@@ -66,11 +68,13 @@ export class ChatPlaces {
    * Notes that the session stands at the end of a turn, which conversations with these digests have reached. False: the
    * plugin's part of the ledger is full.
    */
-  async reach({ sessionId, turnId }: Place, keyId: string, hashes: readonly string[]): Promise<boolean> {
-    const before = sessionIn(await this.store.get(sessionKey(sessionId)))?.hashes ?? [];
-    const all = [...before.filter((hash) => !hashes.includes(hash)), ...hashes];
+  async reach({ sessionId, turnId }: Place, hashes: readonly string[]): Promise<boolean> {
+    const before = sessionIn(await this.store.get(sessionKey(sessionId)));
+    // It was ended, as too many others began.
+    if (before === undefined) return true;
+    const all = [...before.hashes.filter((hash) => !hashes.includes(hash)), ...hashes];
     const dropped = all.splice(0, Math.max(0, all.length - MAX_HASHES));
-    const session: ChatSession = { keyId, last: turnId, used: this.now(), hashes: all };
+    const session: ChatSession = { ...before, last: turnId, used: this.now(), hashes: all };
     const { ok } = await this.store.write([
       { key: sessionKey(sessionId), value: session },
       ...hashes.map((hash) => ({
@@ -134,10 +138,16 @@ const sessionKey = (sessionId: string) => `${SESSION}${sessionId}`;
 const placeKey = (hash: string) => `h/${hash}`;
 
 function sessionIn(entry: StoreEntry | undefined): ChatSession | undefined {
-  const { keyId, last, used, hashes } = fieldsOf(entry?.value);
-  if (typeof keyId !== "string" || typeof used !== "number" || !Array.isArray(hashes)) return undefined;
+  const { keyId, model, last, used, hashes } = fieldsOf(entry?.value);
+  if (
+    typeof keyId !== "string" ||
+    typeof model !== "string" ||
+    typeof used !== "number" ||
+    !Array.isArray(hashes)
+  )
+    return undefined;
   if (typeof last !== "string" && last !== null) return undefined;
-  return { keyId, last, used, hashes: hashes.filter((hash) => typeof hash === "string") };
+  return { keyId, model, last, used, hashes: hashes.filter((hash) => typeof hash === "string") };
 }
 
 function placeIn(value: unknown): Place | undefined {

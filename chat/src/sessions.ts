@@ -39,9 +39,9 @@ export class ChatSessions {
     const { places } = this.parts;
     const place = await places.find(historyHash(scopeOf(request), history));
     if (place === undefined) return this.seed(request);
-    const claim = await places.claim(place);
+    const claim = await places.claim(place, request.model.id);
     if (claim === "claimed") return { ...place, origin: "live" };
-    const fork = claim === "gone" ? undefined : await this.#fork(request.keyId, place);
+    const fork = claim === "gone" ? undefined : await this.#fork(request, place);
     return fork === undefined ? this.seed(request) : { sessionId: fork, origin: "forked" };
   }
 
@@ -71,16 +71,16 @@ export class ChatSessions {
         ? { options: { ...(system !== undefined && { appendSystemPrompt: system }) } }
         : { systemPrompt: system ?? systemPrompt, options: { tools: [] } }),
     });
-    await places.begin(session.id, keyId);
+    await places.begin(session.id, keyId, model.id);
     return session.id;
   }
 
   /** Undefined if it can't be forked there. */
-  async #fork(keyId: string, { sessionId, turnId }: Place): Promise<string | undefined> {
+  async #fork({ keyId, model }: ChatRequest, { sessionId, turnId }: Place): Promise<string | undefined> {
     const { turns, places, log } = this.parts;
     try {
       const fork = await turns.forkSession(keyId, sessionId, { at: turnId, hidden: true });
-      await places.begin(fork, keyId);
+      await places.begin(fork, keyId, model.id);
       return fork;
     } catch (error) {
       if (!NO_FORK.includes(codeOf(error) ?? "")) throw error;

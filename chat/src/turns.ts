@@ -101,7 +101,7 @@ export class ChatTurns {
       chainHash(prompt, { role: "assistant", content: [{ type: "text", text }] }),
     );
     if (hashes.length === 0) return false;
-    const isNoted = await this.parts.places.reach({ sessionId, turnId }, request.keyId, hashes);
+    const isNoted = await this.parts.places.reach({ sessionId, turnId }, hashes);
     if (!isNoted) this.parts.log.warn("no more conversations can be kept: they are given to new sessions");
     return isNoted;
   }

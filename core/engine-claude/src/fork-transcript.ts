@@ -2,13 +2,13 @@ import { execFile } from "node:child_process";
 import { constants, createWriteStream } from "node:fs";
 import { copyFile, type FileHandle, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { ConversationRef } from "@claudeway/ports";
+import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
-import { openTranscriptFolder } from "./transcript-files.js";
 
 const PROGRAM = fileURLToPath(new URL("./fork-child.js", import.meta.url));
 /** How long a copy may take, in ms, and how much memory, in MiB: a transcript is read at once for it. */
@@ -48,22 +48,11 @@ export async function forkTranscript(
     );
     if (!ID.test(stdout)) throw new Error(`the copy of a conversation has no id: ${stdout.slice(0, 200)}`);
     const copy = { session: stdout, spawn: { ...spawn, cwd: cwdOf(stdout) } };
-    await place(join(project, `${stdout}.jsonl`), new Transcript(stdout, copy.spawn));
+    await placeTranscript(new Transcript(stdout, copy.spawn), (path) =>
+      copyFile(join(project, `${stdout}.jsonl`), path, constants.COPYFILE_EXCL),
+    );
     return copy;
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** Copies the file to the transcript's place. Rejects if that is outside of the CLI's folder. */
-async function place(from: string, { path, env }: Transcript): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const folder = await openTranscriptFolder(dirname(path), env);
-  if (folder === undefined) throw new Error(`${dirname(path)} is not in the CLI's configuration folder`);
-  try {
-    const within = process.platform === "linux" ? `/proc/self/fd/${folder.fd}` : dirname(path);
-    await copyFile(from, join(within, basename(path)), constants.COPYFILE_EXCL);
-  } finally {
-    await folder.close();
   }
 }

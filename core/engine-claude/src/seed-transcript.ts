@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { writeFile } from "node:fs/promises";
 import type { ConversationRef, HistoryMessage } from "@claudeway/ports";
+import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
 
 /** What the CLI calls the author of messages that none of its requests returned. */
@@ -21,11 +21,11 @@ export async function seedTranscript(
   { session, spawn }: ConversationRef,
   messages: readonly HistoryMessage[],
 ): Promise<void> {
-  const { path, driver } = new Transcript(session, spawn);
+  const transcript = new Transcript(session, spawn);
   const common = {
     isSidechain: false,
     userType: "external",
-    entrypoint: driver,
+    entrypoint: transcript.driver,
     cwd: spawn.cwd,
     sessionId: session,
   };
@@ -37,8 +37,9 @@ export async function seedTranscript(
     lines.push(JSON.stringify({ parentUuid, ...entryOf(message), uuid, timestamp, ...common }));
     parentUuid = uuid;
   }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(path, `${lines.join("\n")}\n`, { mode: 0o600, flag: "wx" });
+  await placeTranscript(transcript, (path) =>
+    writeFile(path, `${lines.join("\n")}\n`, { mode: 0o600, flag: "wx" }),
+  );
 }
 
 function entryOf({ role, content }: HistoryMessage): object {
