@@ -2,20 +2,24 @@ import { type CommandLine, nameOf, nearest, validate } from "@claudeway/schemas"
 import { Command, CommanderError, Option } from "commander";
 import { type CommandName, findCommand } from "./commands.js";
 import { ConfigError } from "./errors.js";
+import type { NamedFile } from "./file.js";
 import { fileSettings, flagSettings, longFlag, type Setting } from "./settings.js";
 import { readText, splitList } from "./text.js";
+import type { Environment } from "./variables.js";
 
 /** The parsed arguments, before they are merged with the file and the environment. */
 export interface Arguments {
   readonly command: CommandName;
   readonly args: readonly string[];
   readonly commandLine: CommandLine;
+  /** The configuration file, if one is named. */
+  readonly file: NamedFile | undefined;
   /** Values of settings that the file may hold too, by their key. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Reads `argv` (without the program's own name). */
-export function parseArguments(argv: readonly string[]): Arguments {
+/** Reads `argv` (without the program's own name), and the variables that stand for flags without a setting in the file. */
+export function parseArguments(argv: readonly string[], env: Environment): Arguments {
   const program = buildProgram();
   const { operands, unknown } = parseFlags(program, argv);
   if (unknown[0] !== undefined) throw new ConfigError(explainFlag(unknown[0]));
@@ -24,9 +28,24 @@ export function parseArguments(argv: readonly string[]): Arguments {
   if (!own.ok) throw new ConfigError(own.message);
   return {
     ...findCommand(operands, own.value.help),
-    commandLine: own.value,
+    commandLine: { ...own.value, enable_plugin: [...pluginsIn(env), ...own.value.enable_plugin] },
+    file: namedFile(own.value, env),
     settings: collect(fileSettings(), given),
   };
+}
+
+// An empty variable is the same as none: a compose file passes on `${NAME:-}`.
+
+function pluginsIn({ CLAUDEWAY_PLUGINS: names = "" }: Environment): string[] {
+  return splitList(names).filter((name) => name !== "");
+}
+
+function namedFile(
+  { config }: CommandLine,
+  { CLAUDEWAY_CONFIG: path = "" }: Environment,
+): NamedFile | undefined {
+  if (config !== undefined) return { path: config, by: "--config" };
+  return path === "" ? undefined : { path, by: "CLAUDEWAY_CONFIG" };
 }
 
 /** The flag of each setting, by the setting's key. */

@@ -15,16 +15,22 @@ export interface ConfigFile {
 
 const STANDARD = "./claudeway.toml";
 
+/** A file that is to be read. */
+export interface NamedFile {
+  readonly path: string;
+  /** The flag or variable that names it. */
+  readonly by: string;
+}
+
 /** Reads the named file, else `./claudeway.toml` if it exists. */
-export function readConfigFile(named: string | undefined, cwd: string): ConfigFile | undefined {
-  const shown = nameOf(named ?? STANDARD);
-  const path = resolve(cwd, named ?? STANDARD);
-  const text = readFile(path, shown, named !== undefined);
+export function readConfigFile(named: NamedFile | undefined, cwd: string): ConfigFile | undefined {
+  const shown = nameOf(named?.path ?? STANDARD);
+  const path = resolve(cwd, named?.path ?? STANDARD);
+  const text = readFile(path, named === undefined ? shown : `${named.by}: ${shown}`, named !== undefined);
   return text === undefined ? undefined : { path, shown, tree: parseToml(text, shown) };
 }
 
-function readFile(path: string, shown: string, isNamed: boolean): string | undefined {
-  const where = isNamed ? `--config: ${shown}` : shown;
+function readFile(path: string, where: string, isNamed: boolean): string | undefined {
   const bytes = readBytes(path, where, isNamed);
   try {
     return bytes === undefined ? undefined : new TextDecoder("utf-8", { fatal: true }).decode(bytes);

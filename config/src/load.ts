@@ -45,7 +45,7 @@ export interface StandaloneCommand {
   readonly args: readonly string[];
   /** No questions on the terminal. */
   readonly force: boolean;
-  /** The value of `--config`. */
+  /** The value of `--config` or `CLAUDEWAY_CONFIG`. */
   readonly file: string | undefined;
 }
 
@@ -85,19 +85,18 @@ interface Layer {
 
 /** Merges defaults, file, environment and flags (later sources override earlier ones); throws a `ConfigError`. */
 export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand | Print {
-  const given = parseArguments(sources.argv);
-  const { command, args, commandLine } = given;
+  const given = parseArguments(sources.argv, sources.env);
+  const { command, args, commandLine, file } = given;
   if (commandLine.help || command === "help") return { command: "print", text: helpText(command) };
   if (commandLine.version) return { command: "print", text: versionText() };
   if (command === "init" || command === "create-plugin") {
-    return { command, args, force: commandLine.force, file: commandLine.config };
+    return { command, args, force: commandLine.force, file: file?.path };
   }
   return { command, args, ...loadSettings(given, sources) };
 }
 
-function loadSettings({ commandLine, settings }: Arguments, { env, cwd, tree }: Sources) {
-  const file =
-    tree === undefined ? readConfigFile(commandLine.config, cwd) : { path: undefined, shown: "config", tree };
+function loadSettings({ commandLine, settings, file: named }: Arguments, { env, cwd, tree }: Sources) {
+  const file = tree === undefined ? readConfigFile(named, cwd) : { path: undefined, shown: "config", tree };
   const { layer: fileLayer, used } = readFileLayer(file, env);
   const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
   const { keys: _keys, plugins, ...config } = merge(layers);

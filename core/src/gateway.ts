@@ -150,8 +150,13 @@ export class Gateway {
     const idleSpawn = async () =>
       kernel.hooks.spawn.promise(options.spawn(await this.#workdirs.baseFolder()), undefined);
     this.models = new ModelCatalogue(async () => engine.models(await idleSpawn()), log);
+    // Keys with an account of their own may need no other.
+    const isShared =
+      config.engine.config_dirs === "shared" &&
+      !Object.values(keyLimits).some(({ env }) => env !== undefined);
+    const asksLogin = () => isShared && kernel.needsLogin;
     this.login = new LoginWatch({
-      ask: async () => (kernel.needsLogin ? engine.login(await idleSpawn()) : "not needed"),
+      ask: async () => (asksLogin() ? engine.login(await idleSpawn()) : "not needed"),
       closing: this.#shutdown.signal,
       log,
     });

@@ -42,7 +42,8 @@ describe("--help", () => {
       "--keys --claude-bin --workdir --log-dir --data-dir --host -p, --port --log-level --config --enable-plugin " +
       "--disable-plugin -f, --force --no-permissions-bypass --version --help";
     const variables =
-      "WRAPPER_KEYS CLAUDE_BIN CLAUDE_WORKDIR LOG_DIR DATA_DIR HOST PORT LOG_LEVEL NO_PERMISSIONS_BYPASS";
+      "WRAPPER_KEYS CLAUDE_BIN CLAUDE_WORKDIR LOG_DIR DATA_DIR HOST PORT LOG_LEVEL NO_PERMISSIONS_BYPASS " +
+      "CLAUDEWAY_CONFIG CLAUDEWAY_PLUGINS";
     for (const word of `${flags} ${variables}`.split(" ")) expect(help).to.include(word);
   });
 

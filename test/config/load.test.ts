@@ -306,6 +306,13 @@ describe("plugin selection", () => {
     ]);
   });
 
+  it("are added by the environment, after the file's and before the flags'", () => {
+    const env = { CLAUDEWAY_PLUGINS: "swagger, demo," };
+    const argv = ["--enable-plugin", "dashboard", "--disable-plugin", "telegram"];
+    expect(loadRun({ file, argv, env }).plugins).to.deep.equal(["demo", "swagger", "dashboard"]);
+    expect(loadRun({ env: { CLAUDEWAY_PLUGINS: "" } }).plugins).to.deep.equal([]);
+  });
+
   it("are disabled if both flags name them", () => {
     expect(on(["--disable-plugin", "demo,swagger", "--enable-plugin=swagger"])).to.deep.equal(["telegram"]);
   });

@@ -44,6 +44,11 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     '--enable-plugin[1] must be the name, package or path of a plugin, got ""',
   ],
   ["a file that is not there", { argv: ["--config", "nope.toml"] }, "--config: nope.toml: file not found"],
+  [
+    "a file that is not there, named by the environment",
+    { env: { CLAUDEWAY_CONFIG: "nope.toml" } },
+    "CLAUDEWAY_CONFIG: nope.toml: file not found",
+  ],
   ["a folder as the file", { argv: ["--config", "/"] }, "--config: /: must be a file, got a directory"],
   // Commands.
   ["a slip in a command", { argv: ["chek"] }, 'unknown command "chek"; did you mean check?'],

@@ -440,11 +440,11 @@ export interface BackgroundTask {
  */
 export interface CommandLine {
   /**
-   * The config file; ./claudeway.toml if it exists.
+   * Config file (./claudeway.toml).
    */
   config?: string;
   /**
-   * Plugins to enable: names, packages or paths.
+   * Plugins to enable. Names, packages or paths.
    *
    * Items: A name, a package or a path.
    */
