@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly model?: ScriptedModelOptions;
   /** Path of another `claudeway` than the project's own. */
   readonly command?: string;
+  /** The user and group that it runs as; needs root. */
+  readonly user?: number;
 }
 
 export interface RequestOptions {
@@ -102,6 +104,11 @@ export class TestGateway {
     this.stdout = "";
     this.stderr = "";
     if (options.config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), options.config);
+    if (options.user !== undefined) {
+      chownSync(this.dir, options.user, options.user);
+      if (options.config !== undefined)
+        chownSync(join(this.dir, "claudeway.toml"), options.user, options.user);
+    }
     const args = ["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])];
     const child = runCommand(
       args,
@@ -115,6 +122,7 @@ export class TestGateway {
         ...options.env,
       },
       options.command,
+      options.user,
     );
     this.#child = child;
     child.stdout?.on("data", (text: string) => (this.stdout += text));
@@ -292,12 +300,14 @@ function runCommand(
   cwd: string,
   env: Readonly<Record<string, string | undefined>>,
   command = COMMAND,
+  user?: number,
 ): ChildProcess {
   const { WRAPPER_KEYS, IS_SANDBOX, ...inherited } = process.env;
   const child = spawn(process.execPath, [command, ...args], {
     cwd,
     env: { ...inherited, ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    ...(user !== undefined && { uid: user, gid: user }),
   });
   child.stdout.setEncoding("utf8");
   child.stderr.setEncoding("utf8");

@@ -3,6 +3,10 @@ export interface SandboxConfig extends Folders {
   readonly required: boolean;
   readonly pass_env: readonly string[];
   readonly tmp_mb: number;
+  readonly memory_mb: number;
+  readonly processes: number;
+  readonly file_mb: number;
+  readonly cpu_secs: number;
   readonly keys: Readonly<Record<string, Folders>>;
 }
 

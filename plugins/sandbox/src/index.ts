@@ -4,8 +4,10 @@ import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { findBubblewrap, tryWalls } from "./bubblewrap.js";
 import type { SandboxConfig } from "./config.js";
+import { limitArguments } from "./limits.js";
 import { Sandbox } from "./sandbox.js";
 import { wallArguments } from "./walls.js";
+import { watchSandboxes } from "./watch.js";
 
 /** Waterfall: puts the CLI, and all that it starts, into bubblewrap. */
 export default definePlugin<SandboxConfig, "control" | "keys">({
@@ -13,7 +15,7 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
   apiVersion: 1,
   configSchema,
   needs: ["control", "keys"],
-  async apply({ hooks, control, keys, log, notice }, config) {
+  async apply({ hooks, control, keys, log, notice, onDispose }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
     let bwrap: string;
     try {
@@ -24,7 +26,11 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
       }
       refuseMissing(config);
       bwrap = await findBubblewrap(process.env["PATH"]);
-      await tryWalls(bwrap, trialOf(config, dataDir), { PATH: process.env["PATH"] });
+      await tryWalls(
+        bwrap,
+        { walls: trialOf(config, dataDir), limits: limitArguments(config) },
+        { PATH: process.env["PATH"] },
+      );
     } catch (error) {
       const problem = `the CLI can't run in a sandbox: ${error instanceof Error ? error.message : String(error)}`;
       if (config.required) throw new Error(`${problem}. With required = false, it would run without`);
@@ -33,6 +39,7 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
       return;
     }
     const sandbox = new Sandbox({ bwrap, config, base, limitOf: (keyId) => keys.of(keyId) });
+    onDispose(watchSandboxes(bwrap, config, log));
     hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
     hooks.spawn.tap("walls", (plan, turn) => sandbox.wrap(plan, turn));
     notice("sandbox: the CLI sees its working directory and its key's folder only");

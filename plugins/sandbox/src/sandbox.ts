@@ -4,6 +4,7 @@ import { basename, isAbsolute, join, sep } from "node:path";
 import { type KeyLimit, Refusal, type SpawnPlan, type TurnInfo, type TurnPlan } from "@claudeway/core";
 import { foldersOf, type SandboxConfig } from "./config.js";
 import { sandboxEnvironment } from "./environment.js";
+import { limitArguments } from "./limits.js";
 import { INSIDE_UID, type Walls, wallArguments } from "./walls.js";
 
 /** What the sandbox needs to know of the gateway. */
@@ -27,7 +28,8 @@ export class Sandbox {
     if (owner !== undefined) this.#refuseFolder(plan.cwd, owner);
     const { before, claude } = commandOf(plan);
     const walls = wallArguments(this.#wallsOf(plan, claude, owner));
-    const [command = claude, ...args] = [...before, this.parts.bwrap, ...walls, "--", claude];
+    const limits = limitArguments(this.parts.config);
+    const [command = claude, ...args] = [...before, this.parts.bwrap, ...walls, "--", ...limits, claude];
     const env = sandboxEnvironment(plan.env, process.env, this.parts.config.pass_env);
     const uid = plan.uid ?? process.getuid?.();
     return { ...plan, command, args, env, uid: uid === 0 ? INSIDE_UID : uid };

@@ -1,0 +1,31 @@
+import { expect } from "chai";
+import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
+import { ATTACKS } from "./attacks.js";
+import { HostileCaller, SANDBOX } from "./hostile-caller.js";
+
+/** How long all attempts may take, in ms. */
+const ATTACK_MS = 240_000;
+
+describe("attacks of a hostile caller with the permission bypass on", function () {
+  this.timeout(ATTACK_MS);
+  before(async function () {
+    this.timeout(INSTALL_TIMEOUT_MS);
+    await debianProgram({ names: ["bwrap"], package: "bubblewrap" });
+  });
+  let caller: HostileCaller | undefined;
+  afterEach(async () => {
+    await caller?.dispose();
+    caller = undefined;
+  });
+
+  it("all fail in the sandbox", async () => {
+    caller = await HostileCaller.start(SANDBOX);
+    expect(await caller.attack()).to.deep.equal([]);
+  });
+
+  it("all work without it", async () => {
+    caller = await HostileCaller.start("");
+    const through = await caller.attack();
+    expect(ATTACKS.map(({ what }) => what).filter((what) => !through.includes(what))).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,211 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what the file takes
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import type { TurnResponse } from "@claudeway/schemas";
+import { bash, Conversation } from "../../e2e/conversation.js";
+import { KEYS, TestGateway } from "../../e2e/gateway.js";
+import { eventually } from "../../e2e/poll.js";
+import { guardOf, readProcess } from "../../e2e/processes.js";
+import { ATTACKS, type Attack } from "./attacks.js";
+
+/** An unprivileged user, `nobody`; undefined where the tests are one already. */
+export const USER = process.getuid?.() === 0 ? 65_534 : undefined;
+
+/** The plugin's section in tests. */
+export const SANDBOX = `
+[plugins.sandbox]
+enabled = true
+tmp_mb = 32
+file_mb = 64
+processes = 256
+memory_mb = 700
+`;
+
+const CONFIG = `# canary-configuration
+[engine]
+config_dirs = "per_key"
+spares = 0
+[keys.admin.env]
+ANTHROPIC_API_KEY = "\${ADMIN_ACCOUNT}"
+`;
+
+/** What must not be seen. */
+const SECRET = /canary|REACHED|sk-admin-/;
+
+/** Searches the writable memory of a process for the admin's key. */
+const MEMORY = `
+const { openSync, readFileSync, readSync } = require("node:fs");
+const pid = process.argv[2];
+const memory = openSync("/proc/" + pid + "/mem", "r");
+for (const line of readFileSync("/proc/" + pid + "/maps", "utf8").split("\\n")) {
+  const [, from, to] = /^(\\w+)-(\\w+) rw/.exec(line) ?? [];
+  const [start, end] = [parseInt(from, 16), parseInt(to, 16)];
+  if (!(end - start < 64e6)) continue;
+  const buffer = Buffer.alloc(end - start);
+  try { readSync(memory, buffer, 0, buffer.length, start); } catch { continue; }
+  const at = buffer.indexOf("sk-" + "admin-");
+  if (at !== -1) { console.log(buffer.toString("latin1", at, at + 20)); break; }
+}
+`;
+
+/** A gateway with two keys, one of which is hostile. */
+export class HostileCaller {
+  readonly #random = `name${randomUUID().slice(0, 8)}`;
+  #server: Server | undefined;
+  #segment = "";
+
+  private constructor(
+    readonly gateway: TestGateway,
+    readonly admin: Conversation,
+    readonly bob: Conversation,
+    /** The pid of another key's CLI. */
+    readonly other: number,
+  ) {}
+
+  static async start(plugin: string): Promise<HostileCaller> {
+    const gateway = await TestGateway.start({
+      config: CONFIG + plugin,
+      env: { GATEWAY_CANARY: "canary-variable", ADMIN_ACCOUNT: "canary-account-0123456789" },
+      ...(USER !== undefined && { user: USER }),
+    });
+    try {
+      const admin = await Conversation.start(gateway, { system_prompt: "canary-ledger" });
+      await admin.say("[[say canary-said]]");
+      const [other = 0] = await gateway.children();
+      const bob = await Conversation.start(gateway, {}, KEYS.bob);
+      const caller = new HostileCaller(gateway, admin, bob, other);
+      await caller.#prepare();
+      return caller;
+    } catch (error) {
+      await gateway.dispose();
+      throw error;
+    }
+  }
+
+  get #tmpFile(): string {
+    return `/tmp/${this.#random}-other`;
+  }
+
+  get #shmFile(): string {
+    return `/dev/shm/${this.#random}-other`;
+  }
+
+  async #prepare(): Promise<void> {
+    const { dir, dataDir } = this.gateway;
+    this.#put(join(this.admin.workdir, "notes.txt"), "canary-notes");
+    this.#put(join(dataDir, "claude", "admin", ".credentials.json"), "canary-credentials");
+    for (const name of [".ssh", ".aws"]) mkdirSync(join(dir, name));
+    this.#put(join(dir, ".ssh", "id_test"), "canary-ssh");
+    this.#put(join(dir, ".aws", "credentials"), "canary-aws");
+    this.#put(this.#tmpFile, "canary-tmp");
+    this.#put(this.#shmFile, "canary-shm");
+    this.#put(join(this.bob.workdir, "memory.cjs"), MEMORY);
+    this.#segment =
+      /\d+/.exec(execFileSync("ipcmk", ["-M", "64", "-p", "0666"], { encoding: "utf8" }))?.[0] ?? "";
+    this.#server = createServer((socket) => socket.end("canary-socket"));
+    await new Promise<void>((resolve) => this.#server?.listen(join(dir, "agent.sock"), resolve));
+    chmodSync(join(dir, "agent.sock"), 0o666);
+  }
+
+  #put(path: string, text: string): void {
+    writeFileSync(path, text);
+    if (USER !== undefined) chownSync(path, USER, USER);
+  }
+
+  /** Runs all attempts in one tool call of the hostile key. Resolves to those that got through. */
+  async attack(): Promise<string[]> {
+    const { dir, pid } = this.gateway;
+    const variables = {
+      DIR: dir,
+      PID: pid,
+      GUARD: guardOf(this.gateway),
+      OTHER: this.other,
+      ADMIN: this.admin.workdir,
+      RANDOM_NAME: this.#random,
+      TMPFILE: this.#tmpFile,
+      SHMFILE: this.#shmFile,
+      SHMID: this.#segment,
+      NODE: process.execPath,
+    };
+    const header = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
+    const lines = ATTACKS.map(({ command }, index) => {
+      const quoted = command.replaceAll("'", "'\\''");
+      return `timeout -k 1 8 bash -c '${quoted}' > out/${index} 2>&1 < /dev/null`;
+    });
+    this.#put(
+      join(this.bob.workdir, "attack.sh"),
+      ["mkdir -p out", ...header, ...lines, "touch finished"].join("\n"),
+    );
+    const { body } = await this.bob.say(`${bash("bash attack.sh")} [[say over]]`, {
+      key: KEYS.bob,
+      timeoutSecs: 110,
+    });
+    if (!existsSync(join(this.bob.workdir, "finished")))
+      throw new Error(`not finished: ${JSON.stringify(body)}`);
+    const found = ATTACKS.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
+    const survivors = await this.#survivors();
+    return [...found, ...survivors];
+  }
+
+  /** What an attempt printed. */
+  output(what: string): string {
+    const index = ATTACKS.findIndex((attack) => attack.what === what);
+    return readFileSync(join(this.bob.workdir, "out", String(index)), "utf8");
+  }
+
+  #gotThrough({ creates }: Attack, index: number): boolean {
+    const output = readFileSync(join(this.bob.workdir, "out", String(index)), "latin1");
+    if (SECRET.test(output)) return true;
+    if (creates === undefined) return false;
+    const path = creates
+      .replace("$DIR", this.gateway.dir)
+      .replace("$ADMIN", this.admin.workdir)
+      .replace("$RANDOM_NAME", this.#random);
+    return existsSync(path);
+  }
+
+  /** Ends the hostile session, and finds what still runs of it. */
+  async #survivors(): Promise<string[]> {
+    await this.gateway.fetch(this.bob.path, { method: "DELETE", key: KEYS.bob });
+    return ATTACKS.filter(({ survives }) => survives !== undefined && this.#leftovers().length > 0).map(
+      ({ what }) => what,
+    );
+  }
+
+  #leftovers(): number[] {
+    const pids = readdirSync("/proc")
+      .map(Number)
+      .filter((pid) => pid > 0);
+    return pids.filter((pid) => readProcess(pid, "cmdline").split("\0").includes(this.#random));
+  }
+
+  /** Runs one command in a turn of the hostile key. */
+  async run(command: string): Promise<TurnResponse> {
+    return (await this.bob.say(bash(command), { key: KEYS.bob, timeoutSecs: 60 })).body;
+  }
+
+  async dispose(): Promise<void> {
+    for (const pid of this.#leftovers()) process.kill(pid, "SIGKILL");
+    await eventually("the leftovers gone", async () => this.#leftovers().length === 0);
+    this.#server?.close();
+    if (this.#segment !== "") execFileSync("ipcrm", ["-m", this.#segment]);
+    for (const folder of ["/tmp", "/var/tmp", "/dev/shm"]) {
+      for (const name of readdirSync(folder)) {
+        if (name.includes(this.#random)) rmSync(join(folder, name), { force: true });
+      }
+    }
+    await this.gateway.dispose();
+  }
+}
