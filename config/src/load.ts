@@ -202,11 +202,32 @@ function listSecrets(
 ) {
   const hidden = used.filter(({ secret }) => secret);
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
-  const values = [...everyKey, ...hidden.map(({ value }) => value), ...credentialsIn(limits)].filter(
-    (value) => value !== "",
+  const urls = layers.flatMap(({ values }) =>
+    typeof values["ledger_url"] === "string" ? [values["ledger_url"]] : [],
   );
-  const names = ["WRAPPER_KEYS", ...hidden.map(({ name }) => name), ...variablesWith(everyKey, env)];
+  const inUrls = [...urls, ...urls.flatMap(passwordsIn)];
+  const values = [
+    ...everyKey,
+    ...inUrls,
+    ...hidden.map(({ value }) => value),
+    ...credentialsIn(limits),
+  ].filter((value) => value !== "");
+  const ofSettings = fileSettings().flatMap(({ env: name, isSecret }) =>
+    isSecret && name !== undefined ? [name] : [],
+  );
+  const names = [
+    ...ofSettings,
+    ...hidden.map(({ name }) => name),
+    ...variablesWith([...everyKey, ...inUrls], env),
+  ];
   return { secretEnv: [...new Set(names)], secrets: [...new Set(values)] };
+}
+
+/** The password of a database's URL, as it is written there and as it is meant. */
+function passwordsIn(url: string): string[] {
+  if (!URL.canParse(url)) return [];
+  const { password } = new URL(url);
+  return [password, decodeURIComponent(password)];
 }
 
 /** Finds variables that contain a secret: `--keys "$MY_KEYS"` leaves the keys in one whose name is not configured. */

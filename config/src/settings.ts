@@ -1,4 +1,4 @@
-import { isObject, type JSONSchema, type SchemaName, schemaOf } from "@claudeway/schemas";
+import { isMarkedSecret, isObject, type JSONSchema, type SchemaName, schemaOf } from "@claudeway/schemas";
 
 /** A top-level property of a schema that a flag or a variable can set. */
 export interface Setting {
@@ -7,6 +7,7 @@ export interface Setting {
   /** In commander's syntax: `-p, --port <port>`. */
   readonly flag: string | undefined;
   readonly env: string | undefined;
+  readonly isSecret: boolean;
   /** JSON Schema type names. */
   readonly types: readonly string[];
   /** The description's first sentence. */
@@ -37,6 +38,7 @@ function toSetting(key: string, schema: JSONSchema): Setting {
     key,
     flag: textOf(flag),
     env: textOf(env),
+    isSecret: isMarkedSecret(schema, []),
     types: typesOf(schema),
     summary: (textOf(description) ?? "").replace(/\.( .*)?$/su, ""),
     standard,

@@ -63,8 +63,15 @@ export interface Distribution {
   /** Finds what runs the turns, in the environment `env`. Rejects with one line where it can't be run. */
   findEngine(loaded: LoadedConfig, env: NodeJS.ProcessEnv, log: Logger): Promise<EngineSource>;
   /** Rejects with one line where the ledger can't be opened, or another gateway has it. */
-  openLedger(options: { readonly dataDir: string }): Promise<Ledger>;
+  openLedger(options: LedgerOptions): Promise<Ledger>;
   openAudit(options: AuditOptions): AuditLog;
+}
+
+/** Where the ledger is. */
+export interface LedgerOptions {
+  readonly dataDir: string;
+  /** Of a database; undefined: a file in the data folder. */
+  readonly url?: string | undefined;
 }
 
 /** What the audit log is opened with. */
@@ -118,7 +125,9 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     chooseApprovalMode(config.no_permissions_bypass, plan.env, plan.uid);
   prepareFolders(foldersOf(loaded));
 
-  const ledger = await times.step("ledger", () => distribution.openLedger({ dataDir: config.data_dir }));
+  const ledger = await times.step("ledger", () =>
+    distribution.openLedger({ dataDir: config.data_dir, url: config.ledger_url }),
+  );
   opened.add("ledger", () => ledger.close());
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });

@@ -239,13 +239,22 @@ describe("variables in the file", () => {
     const file =
       'workdir = "${BASE}"\nkeys = "a:${KEY}"\n[plugins.telegram]\nbot_token = "${TG}"\nfolder = "${HOME}"';
     const { secretEnv, secrets } = loadRun({ file, env });
-    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "KEY", "TG"]);
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL", "KEY", "TG"]);
     expect(secrets).to.have.members(["sk-9", "123:abc"]);
+  });
+
+  it("lists the URL of the ledger's database, its password, and every variable with one of them", () => {
+    const url = "postgres://me:pass%2Fword@db.example.org/claudeway";
+    const { secretEnv, secrets } = loadRun({
+      env: { WRAPPER_KEYS: "a:one", LEDGER_URL: url, PGPASSWORD: "pass/word" },
+    });
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL", "PGPASSWORD"]);
+    expect(secrets).to.include.members([url, "pass%2Fword", "pass/word"]);
   });
 
   it("report the keys of every source, also of overridden ones", () => {
     const { secretEnv, secrets } = loadRun({ env: { WRAPPER_KEYS: "a:one" }, argv: ["--keys", "b:two"] });
-    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL"]);
     expect(secrets).to.have.members(["one", "two"]);
   });
 });
@@ -259,12 +268,12 @@ describe("variables that hold a key", () => {
       PLAIN: "admin",
     };
     const { secretEnv } = loadRun({ env, argv: ["--keys", env.MY_KEYS] });
-    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "MY_KEYS", "OTHER"]);
+    expect(secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL", "MY_KEYS", "OTHER"]);
   });
 
   it("are not all variables that contain a very short key", () => {
     const env = { EDITOR: "vi", LC_ALL: "C" };
-    expect(loadRun({ env, argv: ["--keys", "a:v"] }).secretEnv).to.deep.equal(["WRAPPER_KEYS"]);
+    expect(loadRun({ env, argv: ["--keys", "a:v"] }).secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL"]);
   });
 });
 

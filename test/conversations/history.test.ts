@@ -12,7 +12,7 @@ import {
   removeFolders,
   tokens,
   usageOf,
-} from "../ledger-sqlite/fixture.js";
+} from "../ledger/fixture.js";
 
 const QUERY = { page: 1, limit: 20 };
 const SPAWN = { command: "", args: [], env: {}, cwd: "", options: {} };

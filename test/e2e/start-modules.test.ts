@@ -47,6 +47,7 @@ describe("a start", () => {
     expect(packages).to.include.members(["koa", "@koa/router", "pino"]);
     expect(packages).not.to.include.members(["@anthropic-ai/claude-agent-sdk"]);
     expect(packages).not.to.include.members(["ws"]);
+    expect(packages).not.to.include.members(["pg"]);
     expect(packages).not.to.include.members(["@clack/prompts"]);
     const ofAjv = files.filter((file) => /\/node_modules\/ajv\/(?!dist\/runtime\/)/.test(file));
     expect(ofAjv).to.deep.equal([]);

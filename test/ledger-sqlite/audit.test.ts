@@ -16,7 +16,7 @@ import { type AuditLine, validate } from "@claudeway/schemas";
 import { expect } from "chai";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { LossReport } from "#ledger-sqlite/loss-report.js";
-import { newFolder, removeFolders, tokens, withoutRights } from "./fixture.js";
+import { newFolder, removeFolders, tokens, withoutRights } from "../ledger/fixture.js";
 
 const AUDIT = new URL("../../core/ledger-sqlite/dist/audit-files.js", import.meta.url).href;
 const MARCH = "2026-03-12T10:00:00.000Z";

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import { newFolder, removeFolders } from "./fixture.js";
+import { newFolder, removeFolders } from "../ledger/fixture.js";
 
 /*
  * The ledger knows two ways to SQLite. Whichever of them the other tests just used, here they run with the other one,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
-import { newSession, newTurn, outcome, seeded, tokens, usageOf } from "./fixture.js";
+import { newSession, newTurn, outcome, seeded, tokens, usageOf } from "../ledger/fixture.js";
 
 /*
  * A process to be killed: it writes turns, and says on stdout (a file) what was acknowledged, at once and in order.

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { IdempotencyClaim, TurnRecord } from "@claudeway/ports";
 import { expect } from "chai";
 import { type OpenedTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
-import { newFolder, removeFolders, seeded } from "./fixture.js";
+import { newFolder, removeFolders, seeded } from "../ledger/fixture.js";
 import { recount } from "./recount.js";
 
 const WRITER = fileURLToPath(new URL("crash-writer.ts", import.meta.url));

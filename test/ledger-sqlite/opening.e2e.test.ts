@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { LedgerError } from "@claudeway/ports";
 import { expect } from "chai";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
-import { newFolder, newSession, rejection, removeFolders } from "./fixture.js";
+import { newFolder, newSession, rejection, removeFolders } from "../ledger/fixture.js";
 
 const LEDGER = new URL("../../core/ledger-sqlite/dist/sqlite-ledger.js", import.meta.url).href;
 

@@ -26,7 +26,7 @@ import {
   tokens,
   usageOf,
   withoutRights,
-} from "./fixture.js";
+} from "../ledger/fixture.js";
 
 describe("ledger: opening", () => {
   afterEach(removeFolders);

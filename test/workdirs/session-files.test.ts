@@ -20,7 +20,7 @@ import { GatewayError, type SessionRecord } from "@claudeway/ports";
 import { expect } from "chai";
 import { fileStream } from "#workdirs/files/file-body.js";
 import { SessionFiles } from "#workdirs/files/session-files.js";
-import { newSession } from "../ledger-sqlite/fixture.js";
+import { newSession } from "../ledger/fixture.js";
 import { SWAPPER } from "./swapper.js";
 
 const UNBOUND = { serves: async () => true, ownerOf: async () => undefined };

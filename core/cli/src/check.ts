@@ -46,11 +46,22 @@ export async function checkAll(
     ],
     ["permissions", async () => describePermissions(loaded, env, await plugins.catch(() => []))],
     ...foldersOf(loaded).map((folder) => [folder.name, () => describeFolder(folder)] as const),
+    ...databaseOf(loaded).map((url) => ["ledger", () => describeDatabase(url)] as const),
     ["port", () => checkPort(loaded)],
   ];
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
   return lines;
+}
+
+/** The URL of the ledger's database, if it is in one. */
+function databaseOf({ config: { ledger_url: url } }: LoadedConfig): readonly string[] {
+  return url === undefined ? [] : [url];
+}
+
+async function describeDatabase(url: string): Promise<string> {
+  const { findPostgres } = await import("@claudeway/ledger-postgres");
+  return findPostgres(url);
 }
 
 function describeKeys({ generated, keys }: LoadedConfig): string {

@@ -566,6 +566,10 @@ export interface Config {
    */
   data_dir: string;
   /**
+   * The PostgreSQL database of the ledger. Default: none; the ledger is a SQLite file in `data_dir`.
+   */
+  ledger_url?: string;
+  /**
    * Host to listen on. With 127.0.0.1 only this machine can connect.
    */
   host: string;

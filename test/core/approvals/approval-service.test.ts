@@ -13,7 +13,7 @@ import { ApprovalService } from "#core/approvals/approval-service.js";
 import { LinkSigner } from "#core/approvals/links.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { createKernel, plugin } from "../../kernel/kit.js";
-import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger-sqlite/fixture.js";
+import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger/fixture.js";
 
 const ADMIN: Decider = { channel: "admin", who: "root", keyId: "root", from: "127.0.0.1" };
 const OWNER: Decider = { channel: "key", who: "ci", keyId: "ci", from: "127.0.0.1" };

@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { LINK_PATH, LinkSigner, redactTokens } from "#core/approvals/links.js";
-import { newFolder, removeFolders } from "../../ledger-sqlite/fixture.js";
+import { newFolder, removeFolders } from "../../ledger/fixture.js";
 
 describe("signed links", () => {
   after(removeFolders);

@@ -15,7 +15,7 @@ import {
   removeFolders,
   tokens,
   usageOf,
-} from "../../ledger-sqlite/fixture.js";
+} from "../../ledger/fixture.js";
 import { recount } from "../../ledger-sqlite/recount.js";
 
 const DAY_ONE = "2026-03-12T23:00:00.000Z";

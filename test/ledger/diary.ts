@@ -2,6 +2,7 @@ import type { Ledger, ModelShare, NewSession, NewTurn, TurnEnd, TurnUsage } from
 import type { Tokens } from "@claudeway/schemas";
 import { expect } from "chai";
 import { newSession, newTurn, outcome, seeded, tokens } from "./fixture.js";
+import type { OpenLedger } from "./open-ledger.js";
 
 interface Sum {
   requests: number;
@@ -215,4 +216,19 @@ function add(a: Tokens, b: Tokens): Tokens {
     a.cache_read + b.cache_read,
     a.cache_write + b.cache_write,
   );
+}
+
+/** Keeps a diary of 150 random steps in the ledger of a new folder, which is now and then closed and opened again, and compares them. */
+export async function keepDiary(openLedger: OpenLedger, dataDir: string, seed: number): Promise<Ledger> {
+  let ledger = await openLedger({ dataDir });
+  const diary = new Diary(seed);
+  for (let step = 0; step < 150; step++) {
+    if (diary.random() < 0.01) {
+      await ledger.close();
+      ledger = await openLedger({ dataDir });
+    }
+    await diary.step(ledger);
+  }
+  await diary.compare(ledger);
+  return ledger;
 }

@@ -1,0 +1,22 @@
+/** A statement of the ledger's tables in PostgreSQL's dialect. */
+export interface PostgresStatement {
+  /** Statements with a name are prepared once for each connection. */
+  readonly name: string;
+  readonly text: string;
+}
+
+const known = new Map<string, PostgresStatement>();
+
+/** Numbers the values, omits hints for SQLite's planner, and names the function for the greater of two values. */
+export function toPostgres(sql: string): PostgresStatement {
+  const before = known.get(sql);
+  if (before !== undefined) return before;
+  let values = 0;
+  const text = sql
+    .replace(/ INDEXED BY \w+/g, "")
+    .replace(/\bmax\(([\w.]+), ([\w.?]+)\)/g, "greatest($1, $2)")
+    .replace(/\?/g, () => `$${++values}`);
+  const statement = { name: `ledger-${known.size + 1}`, text };
+  known.set(sql, statement);
+  return statement;
+}

@@ -1,0 +1,36 @@
+import { LedgerError } from "@claudeway/ports";
+import pg from "pg";
+
+/**
+ * Classes of SQLSTATE for faults that an operator can fix while the gateway runs, see
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html: connection, transaction rollback, insufficient
+ * resources, operator intervention, system error, configuration file error.
+ */
+const PASSING: ReadonlySet<string> = new Set(["08", "40", "53", "57", "58", "F0"]);
+const NUL_CHARACTER = "22021";
+
+/** Whether the server refused a statement; any other error is one of the connection. */
+export function isRefusal(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+}
+
+/** Converts an error of the server or of the connection to a LedgerError that names the database, never the password. */
+export function explainPostgres(error: unknown, database: string): LedgerError {
+  if (error instanceof LedgerError) return error;
+  const said = error instanceof Error ? error.message || error.name : String(error);
+  if (!(error instanceof pg.DatabaseError))
+    return new LedgerError(
+      `ledger ${database} cannot be reached (PostgreSQL: ${said})`,
+      { cause: error },
+      true,
+    );
+  const { code = "" } = error;
+  if (code === NUL_CHARACTER)
+    return new LedgerError(`ledger ${database} cannot store the character U+0000`, { cause: error });
+  const meaning = code.startsWith("28") || code.startsWith("3D") ? "cannot be opened" : "failed";
+  return new LedgerError(
+    `ledger ${database} ${meaning} (PostgreSQL: ${said})`,
+    { cause: error },
+    PASSING.has(code.slice(0, 2)),
+  );
+}

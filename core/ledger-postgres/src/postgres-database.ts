@@ -1,0 +1,123 @@
+import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
+import { LedgerError } from "@claudeway/ports";
+import { Connection } from "./connection.js";
+import { LEDGER_TABLE, MIGRATIONS } from "./schema.js";
+
+/** How long after a failed connection the next one is tried, in ms. */
+const RETRY_MS = 1000;
+
+/**
+ * Performs the ledger's work, one piece after another, on one connection. That connection holds the ledger's lock, so no
+ * other gateway writes while it works. A lost connection is made again with the next piece.
+ */
+export class PostgresDatabase implements Database {
+  #last: Promise<unknown> = Promise.resolve();
+  #failed: { readonly at: number; readonly error: unknown } | undefined;
+
+  private constructor(
+    private readonly url: string,
+    private connection: Connection,
+    readonly afterCrash: boolean,
+    /** Counts the gateways that have opened the ledger; what this process remembers of it is of this one. */
+    private readonly incarnation: number,
+  ) {}
+
+  /** Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. */
+  static async open(url: string): Promise<PostgresDatabase> {
+    const connection = await Connection.open(url);
+    try {
+      const state = await migrate(connection);
+      const [opened] = await connection.run(
+        "UPDATE ledger SET is_open = true, incarnation = incarnation + 1 RETURNING incarnation",
+      );
+      return new PostgresDatabase(url, connection, state["is_open"] === true, incarnationOf(opened));
+    } catch (error) {
+      connection.drop();
+      throw error;
+    }
+  }
+
+  perform<T>(work: Work<T>): Promise<T> {
+    const performed = this.#last.then(() => this.#perform(work));
+    this.#last = performed.catch(() => undefined);
+    return performed;
+  }
+
+  async check(): Promise<void> {
+    await this.#afterLast((connection) => connection.run("SELECT 1"));
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#afterLast((connection) => connection.run("UPDATE ledger SET is_open = false"));
+    } finally {
+      await this.connection.close();
+    }
+  }
+
+  #afterLast<T>(call: (connection: Connection) => Promise<T>): Promise<T> {
+    const called = this.#last.then(async () => call(await this.#connected()));
+    this.#last = called.catch(() => undefined);
+    return called;
+  }
+
+  async #perform<T>(work: Work<T>): Promise<T> {
+    const connection = await this.#connected();
+    let step = work.next();
+    while (step.done !== true) {
+      const answer = await connection.perform(step.value).then(
+        (result) => ({ result }),
+        (error: unknown) => ({ error }),
+      );
+      step = "error" in answer ? work.throw(answer.error) : work.next(answer.result);
+    }
+    return step.value;
+  }
+
+  async #connected(): Promise<Connection> {
+    if (!this.connection.isLost) return this.connection;
+    if (this.#failed !== undefined && performance.now() < this.#failed.at + RETRY_MS)
+      throw this.#failed.error;
+    try {
+      this.connection = await this.#reconnect();
+      this.#failed = undefined;
+      return this.connection;
+    } catch (error) {
+      this.#failed = { at: performance.now(), error };
+      throw error;
+    }
+  }
+
+  async #reconnect(): Promise<Connection> {
+    const connection = await Connection.open(this.url);
+    const [state] = await connection.run("SELECT incarnation FROM ledger");
+    if (incarnationOf(state) === this.incarnation) return connection;
+    await connection.close();
+    throw new LedgerError(
+      `ledger ${connection.database} was opened by another gateway while the connection was lost: restart this one`,
+    );
+  }
+}
+
+/** Migrates the tables to the latest version, all steps in one transaction. Returns the state of the ledger before. */
+async function migrate(connection: Connection): Promise<Row> {
+  await connection.run(`${LEDGER_TABLE}; INSERT INTO ledger DEFAULT VALUES ON CONFLICT DO NOTHING`);
+  const [state] = await connection.run("SELECT version, is_open FROM ledger");
+  if (state === undefined) throw new LedgerError(`ledger ${connection.database} has no state`);
+  const version = integer(state, "version");
+  if (version > MIGRATIONS.length)
+    throw new LedgerError(
+      `ledger ${connection.database} was written by a newer Claudeway (version ${version}; this one supports up to ` +
+        `${MIGRATIONS.length}): upgrade`,
+    );
+  const steps = MIGRATIONS.slice(version);
+  if (steps.length > 0)
+    await connection.run(
+      `BEGIN; ${steps.join(";")}; UPDATE ledger SET version = ${MIGRATIONS.length}; COMMIT`,
+    );
+  return state;
+}
+
+function incarnationOf(row: Row | undefined): number {
+  return row === undefined ? 0 : integer(row, "incarnation");
+}

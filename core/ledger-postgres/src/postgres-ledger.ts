@@ -1,0 +1,19 @@
+import { ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
+import type { Ledger } from "@claudeway/ports";
+import { PostgresDatabase } from "./postgres-database.js";
+
+export interface PostgresLedgerOptions {
+  /** Such as `postgres://claudeway:<password>@db.example.org:5432/claudeway`. */
+  readonly url: string;
+}
+
+/**
+ * Opens the ledger for this process exclusively; makes its tables if they are missing. Rejects with a LedgerError of one
+ * line: not reachable, in use by another gateway, or written by a newer version.
+ */
+export async function openPostgresLedger({ url }: PostgresLedgerOptions): Promise<Ledger> {
+  const database = await PostgresDatabase.open(url);
+  const tables = ledgerTables(new Sql("BEGIN"));
+  await database.perform(tables.idempotency.forgetUnbegun());
+  return ledgerOf(tables, database);
+}

@@ -1,0 +1,19 @@
+import { idempotencyContract } from "./idempotency-contract.js";
+import type { OpenLedger } from "./open-ledger.js";
+import { pluginStoreContract } from "./plugin-store-contract.js";
+import { priceContract } from "./prices-contract.js";
+import { quotaContract } from "./quota-contract.js";
+import { sessionContract } from "./sessions-contract.js";
+import { totalsContract } from "./totals-contract.js";
+import { turnContract } from "./turns-contract.js";
+
+/** What every ledger promises, as tests of one. */
+export function ledgerContract(openLedger: OpenLedger): void {
+  sessionContract(openLedger);
+  turnContract(openLedger);
+  totalsContract(openLedger);
+  priceContract(openLedger);
+  idempotencyContract(openLedger);
+  pluginStoreContract(openLedger);
+  quotaContract(openLedger);
+}

@@ -1,0 +1,78 @@
+import type { IdempotencyClaim, Ledger } from "@claudeway/ports";
+import { expect } from "chai";
+import { NOON, newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
+import type { OpenLedger } from "./open-ledger.js";
+
+export function idempotencyContract(openLedger: OpenLedger): void {
+  describe("idempotency", () => {
+    let folder: string;
+    let ledger: Ledger;
+
+    beforeEach(async () => {
+      folder = newFolder();
+      ledger = await openLedger({ dataDir: folder });
+    });
+    afterEach(async () => {
+      await ledger.close();
+      removeFolders();
+    });
+
+    const claim = (values: Partial<IdempotencyClaim> = {}): IdempotencyClaim => ({
+      keyId: "ci",
+      route: "POST /task",
+      idempotencyKey: "one",
+      bodyHash: "h1",
+      turnId: "t1",
+      at: NOON,
+      ...values,
+    });
+
+    async function begin(id: string): Promise<void> {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      await ledger.turns.begin(newTurn(session, { id }));
+    }
+
+    it("returns the turn to the same request, and a conflict to another body", async () => {
+      expect(await ledger.idempotency.claim(claim())).to.equal("new");
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.deep.equal({ turnId: "t1" });
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2", bodyHash: "h2" }))).to.equal("conflict");
+    });
+
+    it("distinguishes keys, routes and idempotency keys", async () => {
+      for (const other of [{}, { keyId: "admin" }, { route: "POST /session/1" }, { idempotencyKey: "two" }]) {
+        expect(await ledger.idempotency.claim(claim(other))).to.equal("new");
+      }
+    });
+
+    it("holds for 24 h, also over a restart", async () => {
+      await begin("t1");
+      await ledger.idempotency.claim(claim());
+      await ledger.close();
+      ledger = await openLedger({ dataDir: folder });
+      const late = { turnId: "t2", at: "2026-03-13T11:59:59.999Z" };
+      expect(await ledger.idempotency.claim(claim(late))).to.deep.equal({ turnId: "t1" });
+      expect(await ledger.idempotency.claim(claim({ ...late, at: "2026-03-13T12:00:00.000Z" }))).to.equal(
+        "new",
+      );
+    });
+
+    it("releases a claim, but only its own", async () => {
+      await ledger.idempotency.claim(claim());
+      await ledger.idempotency.release(claim({ turnId: "t2" }));
+      expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
+      await ledger.idempotency.release(claim());
+      expect(await ledger.idempotency.claim(claim({ turnId: "t3", bodyHash: "h2" }))).to.equal("new");
+    });
+
+    it("forgets a claim whose turn had not begun when the gateway was killed", async () => {
+      await begin("t1");
+      await ledger.idempotency.claim(claim());
+      await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t2" }));
+      await ledger.close();
+      ledger = await openLedger({ dataDir: folder });
+      expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
+      expect(await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t4" }))).to.equal("new");
+    });
+  });
+}

@@ -1,0 +1,138 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import pg from "pg";
+import { debianProgram } from "./debian.js";
+import { run } from "./temporary.js";
+
+/** Debian's user without rights: PostgreSQL does not run as root. */
+const NOBODY = 65534;
+const VERSIONS = [18, 17, 16, 15, 14];
+
+/** A PostgreSQL server of the tests' own. */
+export interface PostgresServer {
+  readonly port: number;
+  /** The URL of a database, which is made if it does not exist. */
+  urlOf(database: string): Promise<string>;
+  /** Ends all its processes at once, without writing anything more. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** Ends it and removes its files. */
+  close(): Promise<void>;
+}
+
+/** Makes a server in a folder of its own, on a free port of this machine. Installs PostgreSQL if it is missing. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const initdb = await debianProgram({
+    names: VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin/initdb`),
+    package: "postgresql",
+  });
+  const folder = mkdtempSync(join(run, "postgres-"));
+  const data = join(folder, "data");
+  mkdirSync(data, { mode: 0o700 });
+  for (const owned of [folder, data]) if (isRoot()) chownSync(owned, NOBODY, NOBODY);
+  await finished(initdb, [
+    "-D",
+    data,
+    "-A",
+    "trust",
+    "-U",
+    "claudeway",
+    "--no-sync",
+    "--locale=C.UTF-8",
+    "-E",
+    "UTF8",
+  ]);
+  const port = await freePort();
+  const server = new Server(join(dirname(initdb), "postgres"), folder, port);
+  await server.start();
+  return server;
+}
+
+class Server implements PostgresServer {
+  #child: ReturnType<typeof spawn> | undefined;
+
+  constructor(
+    private readonly postgres: string,
+    private readonly folder: string,
+    readonly port: number,
+  ) {}
+
+  async urlOf(database: string): Promise<string> {
+    const client = new pg.Client({ connectionString: this.#url("postgres") });
+    await client.connect();
+    const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [database]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(database)}`);
+    await client.end();
+    return this.#url(database);
+  }
+
+  async start(): Promise<void> {
+    const options = ["-D", join(this.folder, "data"), "-p", String(this.port), "-k", this.folder];
+    const settings = ["listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "max_connections=20"];
+    const child = spawn(this.postgres, [...options, ...settings.flatMap((one) => ["-c", one])], {
+      ...user(),
+      cwd: this.folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#child = child;
+    const lines = createInterface({ input: child.stderr });
+    const said: string[] = [];
+    for await (const line of lines) {
+      said.push(line);
+      if (line.includes("ready to accept connections")) {
+        child.stderr.resume();
+        return;
+      }
+    }
+    throw new Error(`PostgreSQL did not start:\n${said.join("\n")}`);
+  }
+
+  async kill(): Promise<void> {
+    await this.#end("SIGQUIT");
+  }
+
+  async close(): Promise<void> {
+    await this.#end("SIGINT");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  #url(database: string): string {
+    return `postgres://claudeway@127.0.0.1:${this.port}/${database}`;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return address.port;
+}
+
+async function finished(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { ...user(), cwd: "/", stdio: ["ignore", "ignore", "inherit"] });
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`${command} ended with ${code}`);
+}
+
+function user(): { readonly uid?: number; readonly gid?: number } {
+  return isRoot() ? { uid: NOBODY, gid: NOBODY } : {};
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
