@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { join } from "node:path";
 import type { LoadedConfig, Settings } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
 import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
@@ -10,7 +11,7 @@ import {
   messageOf,
   type SpawnPlan,
 } from "@claudeway/ports";
-import { SessionFiles, TransferSlots, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
+import { SessionFiles, TransferSlots, Uploads, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
@@ -37,6 +38,7 @@ import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
 import type { BodyBound } from "./http/incoming.js";
 import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
+import { isPromptForm, promptForms } from "./http/prompt-forms.js";
 import { indexRoutes } from "./http/route-index.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
@@ -109,6 +111,7 @@ export class Gateway {
   readonly sessions: Sessions;
   readonly history: SessionHistory;
   readonly #files: FileParts;
+  readonly #uploads: Uploads;
   readonly tasks: Tasks;
   readonly #workdirs: Workdirs;
   readonly #ledgerWatch: LedgerWatch;
@@ -247,6 +250,7 @@ export class Gateway {
       files: new SessionFiles(this.#workdirs),
       slots: new TransferSlots(),
     };
+    this.#uploads = new Uploads(join(config.data_dir, "uploads"));
     this.#sockets = this.#openSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
     this.#server = createHttpServer(handlers, this.#config.limits);
@@ -259,6 +263,7 @@ export class Gateway {
   /** The middleware that every request passes, from top to bottom. */
   #chain(): Koa<GatewayState> {
     const { kernel, audit, log } = this.parts;
+    const { body_bytes: maxFieldBytes } = this.#config.limits;
     const parseJson = jsonBody();
     const routes = this.#routes();
     // Mounted before the JSON parser: this page posts a form, and uploads are files.
@@ -286,7 +291,7 @@ export class Gateway {
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], page));
-    app.use(parseJson);
+    app.use(promptForms({ ...this.#files, uploads: this.#uploads, maxFieldBytes }, parseJson));
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
     return app;
@@ -352,7 +357,8 @@ export class Gateway {
       return { limitBytes, budget: this.#keylessBudget };
     }
     // A file goes to the disk as it comes; nothing of it is held.
-    if (destination.to === "upload") return { limitBytes: this.#config.limits.file_bytes };
+    if (destination.to === "upload" || isPromptForm(ctx))
+      return { limitBytes: this.#config.limits.file_bytes };
     const limitBytes = own ?? this.#config.limits.body_bytes;
     return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
   }

@@ -24,7 +24,7 @@ import type {
   SessionTurnRequest,
   SessionUpdateRequest,
 } from "@claudeway/schemas";
-import type { Workdirs } from "@claudeway/workdirs";
+import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import type { OptionReader } from "./turn-options.js";
@@ -170,11 +170,18 @@ export class Sessions {
    * Begins the session's next turn under the id `turnId`. Throws CONFLICT while a call of the session waits for a
    * decision, unless that is to be withdrawn.
    */
-  async prompt(caller: Caller, id: string, request: SessionTurnRequest, turnId: string): Promise<Turn> {
+  async prompt(
+    caller: Caller,
+    id: string,
+    request: SessionTurnRequest,
+    turnId: string,
+    storeFiles?: StoreFiles,
+  ): Promise<Turn> {
     const session = await this.owned(caller, id);
     await this.#admitWorkdir(session);
     const options = await this.parts.options.read(request, session.keyId, session.options);
     if (!request.withdraw_pending) await this.parts.parked.check(session.id, false);
+    await storeFiles?.(session);
     return this.parts.turns.start({
       info: { ...turnInfo(session, turnId), metadata: request.metadata },
       plan: {

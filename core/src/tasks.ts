@@ -1,7 +1,7 @@
 import { toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
-import type { Workdirs } from "@claudeway/workdirs";
+import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
 import { kindsOf } from "./turns/event-kinds.js";
@@ -46,10 +46,15 @@ export class Tasks {
   async start(
     caller: Caller,
     request: TaskRequest,
-    { id, route }: { readonly id: string; readonly route: string },
+    {
+      id,
+      route,
+      storeFiles,
+    }: { readonly id: string; readonly route: string; readonly storeFiles?: StoreFiles | undefined },
   ): Promise<Turn> {
     const options = await this.parts.options.read(request, caller.keyId);
     const { path, made } = await this.parts.workdirs.ofTask(id, request.workdir, caller.keyId);
+    await storeFiles?.({ id, keyId: caller.keyId, workdir: path, ownsWorkdir: made });
     const turn = this.parts.turns.start({
       info: {
         id,

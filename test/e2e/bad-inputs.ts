@@ -110,6 +110,31 @@ const BODIES: readonly BadInput[] = [
     body: "prompt=Hi",
     headers: { "content-type": "application/x-www-form-urlencoded" },
   }),
+  bad(
+    "POST /session/start",
+    415,
+    "content-type must be application/json, got multipart/form-data; boundary=X",
+    {
+      body: '--X\r\ncontent-disposition: form-data; name="model"\r\n\r\nhaiku\r\n--X--\r\n',
+      headers: { "content-type": "multipart/form-data; boundary=X" },
+      shown: "a form, Content-Type: multipart/form-data; boundary=X",
+    },
+  ),
+  bad("POST /task", 400, "the form is invalid: Multipart: Boundary not found", {
+    body: "--X--\r\n",
+    headers: { "content-type": "multipart/form-data" },
+    shown: "a form, Content-Type: multipart/form-data",
+  }),
+  bad(
+    "POST /task",
+    400,
+    'the file\'s name must have no slashes, backslashes and control characters, got "../x"',
+    {
+      body: '--X\r\ncontent-disposition: form-data; name="f"; filename="../x"\r\n\r\nHi\r\n--X--\r\n',
+      headers: { "content-type": "multipart/form-data; boundary=X" },
+      shown: "a form with a file that is named ../x",
+    },
+  ),
   bad("POST /task", 415, "content-encoding must be identity, got gzip", {
     body: HI,
     headers: { "content-encoding": "gzip" },
@@ -302,7 +327,7 @@ const PATHS: readonly BadInput[] = [
   bad(
     "POST /turns/{turn}/answers",
     400,
-    'answers["Which?"] must be the label of an option, a list of labels, or {"text": "..."}, got 1',
+    'answers."Which?" must be the label of an option, a list of labels, or {"text": "..."}, got 1',
     { body: { answers: { "Which?": 1 } } },
   ),
   bad(`GET /approvals/${NOWHERE}`, 404, "no such approval"),

@@ -106,12 +106,12 @@ describe("questions of the model, with the bypass on", function () {
       [{ answers: { ...one, ...many, other: "a" } }, 'answers: unknown question "other"'],
       [
         { answers: { ...many, "Which one?": "c" } },
-        'answers["Which one?"] must be one of "a", "b", or {"text": "..."}, got "c"',
+        'answers."Which one?" must be one of "a", "b", or {"text": "..."}, got "c"',
       ],
       [{ answers: { ...many, "Which one?": ["a", "b"] } }, 'must be one of "a", "b", or {"text": "..."}'],
       [
         { answers: { ...one, "Which ones?*": ["x", "x"] } },
-        'answers["Which ones?*"] must be one or more of "x", "y", "z", or {"text": "..."}, got ["x","x"]',
+        'answers."Which ones?*" must be one or more of "x", "y", "z", or {"text": "..."}, got ["x","x"]',
       ],
       [{ answers: { ...one, "Which ones?*": [] } }, "must be"],
       [{ answers: { ...one, "Which ones?*": { text: "" } } }, "must be"],

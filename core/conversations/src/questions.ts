@@ -51,7 +51,7 @@ function answerOf(
   if (!isAllowed || (chosen.length > 1 && !multi_select)) {
     const number = multi_select ? "one or more" : "one";
     throw bad(
-      `answers[${JSON.stringify(question)}] must be ${number} of ${labels.map((label) => JSON.stringify(label)).join(", ")}, ` +
+      `answers.${JSON.stringify(question)} must be ${number} of ${labels.map((label) => JSON.stringify(label)).join(", ")}, ` +
         `or {"text": "..."}, got ${JSON.stringify(given)}`,
     );
   }

@@ -64,13 +64,18 @@ export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown)
 
 /** Throws UNSUPPORTED_MEDIA_TYPE unless the body is JSON, and not compressed. */
 export function refuseOtherTypes(ctx: GatewayContext): void {
-  const encoding = ctx.get("content-encoding");
-  if (encoding !== "" && encoding !== "identity") {
-    throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
-  }
+  refuseCompressed(ctx);
   if (ctx.request.is("application/json") === false) {
     const found = ctx.get("content-type") || "none";
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
+  }
+}
+
+/** Throws UNSUPPORTED_MEDIA_TYPE if the body is compressed. */
+export function refuseCompressed(ctx: GatewayContext): void {
+  const encoding = ctx.get("content-encoding");
+  if (encoding !== "" && encoding !== "identity") {
+    throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
   }
 }
 

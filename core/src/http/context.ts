@@ -1,4 +1,5 @@
 import type { Caller } from "@claudeway/ports";
+import type { StoreFiles } from "@claudeway/workdirs";
 import type Koa from "koa";
 import type { Destination } from "./destination.js";
 
@@ -23,6 +24,8 @@ export interface GatewayState {
   known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
+  /** Set for a prompt that was sent as a form with files. */
+  storeFiles?: StoreFiles;
   /** On plugins' routes: the prefix of the mount. */
   prefix?: string;
   /** On plugins' routes: admits a sender that the route authenticated. Rejects with the refusal of a plugin. */

@@ -7,9 +7,9 @@ import { isWithin, locate } from "./located.js";
 import type { Workdirs } from "./workdirs.js";
 
 /** Bytes of one attached file. */
-const MAX_FILE_BYTES = 10 * 1024 * 1024;
+export const MAX_FILE_BYTES = 10 * 1024 * 1024;
 /** Bytes of all files that a prompt attaches. */
-const MAX_BYTES = 32 * 1024 * 1024;
+export const MAX_ATTACHED_BYTES = 32 * 1024 * 1024;
 
 type Attachment = Exclude<ContentBlock, { readonly type: "text" }>;
 type ImageType = "image/png" | "image/jpeg" | "image/gif" | "image/webp";
@@ -31,7 +31,7 @@ export async function withFiles(
 ): Promise<readonly ContentBlock[] | undefined> {
   if (content === undefined) return undefined;
   const blocks: ContentBlock[] = [];
-  let left = MAX_BYTES;
+  let left = MAX_ATTACHED_BYTES;
   for (const block of content) {
     if (block.type === "text" || block.source.type !== "file") {
       blocks.push(block);
@@ -40,7 +40,7 @@ export async function withFiles(
     const { path } = block.source;
     const { bytes } = await readInside(path, room);
     left -= bytes.length;
-    if (left < 0) throw refusal(path, `leave the prompt's files at ${MAX_BYTES} bytes in all`);
+    if (left < 0) throw refusal(path, `leave the prompt's files at ${MAX_ATTACHED_BYTES} bytes in all`);
     blocks.push(attached(block.type, path, bytes));
   }
   return blocks;

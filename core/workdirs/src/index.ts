@@ -12,4 +12,6 @@ export { mentionedFiles } from "./mentioned-files.js";
 export { mayRunRepositoryCode, runsRepositoryCode } from "./repositories/commands.js";
 export { trustedFolder } from "./trusted-workdirs.js";
 export { readsOthersFolder } from "./unasked-reads.js";
+export { requestOf } from "./uploads/form-request.js";
+export { type StoreFiles, Uploads } from "./uploads/upload.js";
 export { type WorkdirOptions, Workdirs } from "./workdirs.js";

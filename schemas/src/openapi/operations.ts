@@ -3,7 +3,7 @@ import { errorsOf } from "./errors.js";
 import { EXAMPLES } from "./examples.js";
 import { FILES } from "./files.js";
 import { ANY, answer, keyed, PAGE, upgraded } from "./operation.js";
-import { body, events, json, schemaRef } from "./parts.js";
+import { body, events, json, promptBody, schemaRef } from "./parts.js";
 import { schemaComponents } from "./schemas.js";
 import { type Part, type PathItem, ref } from "./types.js";
 
@@ -67,7 +67,7 @@ const TASKS = {
       description: `${WAITING} The task's session is not listed, but \`POST /session/{session_id}/approve\` accepts its id.`,
       tag: "tasks",
       parameters: ["IdempotencyKey"],
-      requestBody: body("task-request", { task: EXAMPLES.taskRequest }),
+      requestBody: promptBody("task-request", { task: EXAMPLES.taskRequest }),
       ok: turnAnswer({ answered: EXAMPLES.task, failed: EXAMPLES.failed, denied: EXAMPLES.denied }),
       errors: ["TIMEOUT", "CONFLICT"],
     }),
@@ -89,7 +89,7 @@ const TASKS = {
       description: WAITING,
       tag: "tasks",
       parameters: ["IdempotencyKey"],
-      requestBody: body("task-request", { task: EXAMPLES.toolRequest }),
+      requestBody: promptBody("task-request", { task: EXAMPLES.toolRequest }),
       ok: turnStream(),
       errors: ["CONFLICT"],
     }),
@@ -149,7 +149,7 @@ const SESSIONS = {
       description: `The turns of a session run one at a time, in order of arrival. ${WAITING}`,
       tag: "sessions",
       parameters: ["SessionId", "IdempotencyKey"],
-      requestBody: body("session-turn-request", { turn: EXAMPLES.sessionTurn }),
+      requestBody: promptBody("session-turn-request", { turn: EXAMPLES.sessionTurn }),
       ok: turnAnswer({ answered: EXAMPLES.answered }),
       errors: ["NOT_FOUND", "TIMEOUT", "CONFLICT"],
     }),
@@ -171,7 +171,7 @@ const SESSIONS = {
       description: WAITING,
       tag: "sessions",
       parameters: ["SessionId", "IdempotencyKey"],
-      requestBody: body("session-turn-request", { turn: EXAMPLES.sessionTurn }),
+      requestBody: promptBody("session-turn-request", { turn: EXAMPLES.sessionTurn }),
       ok: turnStream(),
       errors: ["NOT_FOUND", "CONFLICT"],
     }),

@@ -78,6 +78,34 @@ export function body(schema: SchemaName, examples: Part, required = true): Part 
   return { required, content: json(schema, examples) };
 }
 
+/** The body of a prompt: JSON, or a form (RFC 7578) with the same fields and files. */
+export function promptBody(schema: SchemaName, examples: Part): Part {
+  return {
+    required: true,
+    content: {
+      ...json(schema, examples),
+      "multipart/form-data": {
+        schema: {
+          type: "object",
+          description:
+            "The fields of the request as parts, or all of them as JSON in the part `request`, and up to 20 files. Images and PDF documents of up to 10 MiB go to the model; all other files are stored in the workdir.",
+          additionalProperties: true,
+          properties: {
+            request: schemaRef(schema),
+            prompt: { type: "string", description: "The prompt, as text." },
+            file: {
+              type: "string",
+              format: "binary",
+              description: "A file; the part's name does not matter.",
+            },
+          },
+        },
+        encoding: { request: { contentType: "application/json" } },
+      },
+    },
+  };
+}
+
 /** `application/json` content with one of the gateway's schemas. */
 export function json(schema: SchemaName, examples: Part): Part {
   const named = Object.entries(examples).map(([name, value]) => [name, { value }]);

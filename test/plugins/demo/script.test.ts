@@ -24,6 +24,7 @@ describe("demo: the script for a conversation", () => {
         "<local-command-caveat>The command below was run…</local-command-caveat>",
         "[Request interrupted by user]",
         "Tool loaded.",
+        "[Image: source: /tmp/claude/images/1.png]",
         "Your response above was cut off mid-stream. Resume directly from where it stops",
         "Output token limit hit. Resume directly",
       ].map((text) => ({ type: "text", text }));

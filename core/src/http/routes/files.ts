@@ -12,6 +12,7 @@ import {
 } from "@claudeway/workdirs";
 import type Router from "@koa/router";
 import type { Sessions } from "../../sessions.js";
+import { refuseCompressed } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { FILE_ROUTE } from "../destination.js";
 import { isId } from "../ids.js";
@@ -130,8 +131,5 @@ function refuseParts(ctx: GatewayContext): void {
   if (ctx.get("content-range") !== "") {
     throw new GatewayError("BAD_REQUEST", "Content-Range must not be sent: a file is uploaded whole");
   }
-  const encoding = ctx.get("content-encoding");
-  if (encoding !== "" && encoding !== "identity") {
-    throw new GatewayError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
-  }
+  refuseCompressed(ctx);
 }

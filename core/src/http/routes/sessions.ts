@@ -47,12 +47,13 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
     await answerWithResult(
       ctx,
-      await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn)),
+      await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn, ctx.state.storeFiles)),
     );
   });
   router.post("/session/:id/stream", async (ctx) => {
     const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
-    const entered = await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn));
+    const begin = (turn: string) => sessions.prompt(caller, id, body, turn, ctx.state.storeFiles);
+    const entered = await starter.start(ctx, body, begin);
     answerWithEvents(ctx, entered, { mode: body.stream });
   });
   router.post("/session/:id/interrupt", async (ctx) => {

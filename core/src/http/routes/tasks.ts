@@ -12,7 +12,8 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: 
   router.post("/task", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
-    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task" });
+    const { storeFiles } = ctx.state;
+    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task", storeFiles });
     await answerWithResult(ctx, await tasks.withId((id) => starter.start(ctx, body, begin, id)));
   });
   router.get("/tasks", async (ctx) => {
@@ -24,7 +25,8 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: 
   router.post("/task/stream", async (ctx) => {
     const body = bodyAs(ctx, "task-request");
     const caller = callerOf(ctx);
-    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream" });
+    const { storeFiles } = ctx.state;
+    const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream", storeFiles });
     const started = await tasks.withId((id) => starter.start(ctx, body, begin, id));
     answerWithEvents(ctx, started, { mode: body.stream });
   });

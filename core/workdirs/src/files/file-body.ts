@@ -30,9 +30,14 @@ async function* chunksOf(file: FileHandle, first: number, last: number): AsyncGe
 }
 
 /** Writes a request's body into an open file. Resolves to its size. Throws BAD_REQUEST where the body breaks off. */
-export async function receiveFile(request: IncomingMessage, file: FileHandle): Promise<number> {
+export function receiveFile(request: IncomingMessage, file: FileHandle): Promise<number> {
+  return writeAll(bodyOf(request), file);
+}
+
+/** Writes all that comes into an open file. Resolves to its size. */
+export async function writeAll(chunks: AsyncIterable<Buffer>, file: FileHandle): Promise<number> {
   let size = 0;
-  for await (const chunk of bodyOf(request)) {
+  for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
     size += chunk.length;
   }

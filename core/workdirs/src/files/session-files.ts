@@ -27,6 +27,9 @@ export interface OpenFile {
   readonly version: string;
 }
 
+/** The session or task whose workdir it is. */
+export type FileOwner = Pick<SessionRecord, "id" | "keyId" | "workdir" | "ownsWorkdir">;
+
 /** The files in a session's workdir. No link is followed, so that nothing outside of it is ever reached. */
 export class SessionFiles {
   constructor(
@@ -35,7 +38,7 @@ export class SessionFiles {
   ) {}
 
   /** Opens a file, or lists a folder. Whoever gets an open file closes it. */
-  open(session: SessionRecord, names: readonly string[], query: PageQuery): Promise<OpenFile | FileList> {
+  open(session: FileOwner, names: readonly string[], query: PageQuery): Promise<OpenFile | FileList> {
     return this.#inFolder(session, names, false, async (folder, name) => {
       if (name === undefined) return list(folder, names, query, this.maxListed);
       const found = await folder.stat(name);
@@ -56,7 +59,7 @@ export class SessionFiles {
    * is changed.
    */
   put(
-    session: SessionRecord,
+    session: FileOwner,
     names: readonly string[],
     write: (file: FileHandle) => Promise<number>,
   ): Promise<FileWritten> {
@@ -85,7 +88,7 @@ export class SessionFiles {
   }
 
   /** Removes a file, a link itself, or an empty folder. */
-  async remove(session: SessionRecord, names: readonly string[]): Promise<void> {
+  async remove(session: FileOwner, names: readonly string[]): Promise<void> {
     await this.#inFolder(session, names, true, async (folder, name) => {
       if (name === undefined) throw new GatewayError("BAD_REQUEST", "the workdir itself is not removed");
       if ((await folder.stat(name)).isDirectory()) await folder.removeFolder(name);
@@ -95,7 +98,7 @@ export class SessionFiles {
 
   /** Opens the folder that the last name is in, made if it is missing and is to be written in. */
   async #inFolder<T>(
-    session: SessionRecord,
+    session: FileOwner,
     names: readonly string[],
     writes: boolean,
     use: (folder: Folder, name: string | undefined) => Promise<T>,
@@ -119,7 +122,7 @@ export class SessionFiles {
     }
   }
 
-  async #openWorkdir(session: SessionRecord): Promise<Folder> {
+  async #openWorkdir(session: FileOwner): Promise<Folder> {
     const folder = await Folder.open(session.workdir);
     try {
       if (await this.workdirs.serves(await folder.realPath(), session)) return folder;
@@ -134,7 +137,7 @@ export class SessionFiles {
   }
 
   /** A folder that was made for another session may lie in a named one. */
-  async #refuseOthers(folder: Folder, { id }: SessionRecord): Promise<void> {
+  async #refuseOthers(folder: Folder, { id }: FileOwner): Promise<void> {
     const owner = await this.workdirs.ownerOf(await folder.realPath());
     if (owner !== undefined && owner !== id) throw noSuchFile();
   }

@@ -1,0 +1,67 @@
+import { clientError, messageOf } from "@claudeway/ports";
+import { requestOf, type SessionFiles, type TransferSlots, type Uploads } from "@claudeway/workdirs";
+import { refuseCompressed } from "./body.js";
+import { callerOf, type GatewayContext, type GatewayMiddleware } from "./context.js";
+import { IncomingRequest } from "./incoming.js";
+import { JsonShape } from "./json-shape.js";
+
+const PROMPT_ROUTE = /^\/(?:task|session\/(?!start\/?$)[^/]+)(?:\/stream)?\/?$/i;
+
+export interface PromptFormParts {
+  readonly uploads: Uploads;
+  readonly files: SessionFiles;
+  readonly slots: TransferSlots;
+  /** Bytes of a form's fields. */
+  readonly maxFieldBytes: number;
+}
+
+/** Whether a request is a prompt with files. Such a body is not held in memory. */
+export function isPromptForm({ method, path, request, state }: GatewayContext): boolean {
+  if (method !== "POST" || state.destination.to !== "gateway" || !PROMPT_ROUTE.test(path)) return false;
+  return request.is("multipart/form-data") === "multipart/form-data";
+}
+
+/** Reads prompts that are sent as forms; other requests go to `parseJson`. The route gets the same body as from JSON. */
+export function promptForms(parts: PromptFormParts, parseJson: GatewayMiddleware): GatewayMiddleware {
+  return async (ctx, next) => {
+    const { req } = ctx;
+    if (!isPromptForm(ctx) || !(req instanceof IncomingRequest)) return parseJson(ctx, next);
+    refuseCompressed(ctx);
+    const upload = await receive(ctx, req, parts);
+    try {
+      const schema = /^\/task/i.test(ctx.path) ? "task-request" : "session-turn-request";
+      const request = requestOf(upload.fields, schema, parseText);
+      ctx.request.body = { ...request, prompt: upload.withFiles(request["prompt"]) };
+      // Two forms with the same parts are the same request, whatever separates the parts.
+      ctx.request.rawBody = upload.digest;
+      ctx.state.storeFiles = (session) => upload.storeIn(parts.files, session);
+      await next();
+    } finally {
+      await upload.remove();
+    }
+  };
+}
+
+async function receive(ctx: GatewayContext, request: IncomingRequest, parts: PromptFormParts) {
+  const { uploads, slots, maxFieldBytes } = parts;
+  const release = slots.take(callerOf(ctx).keyId);
+  try {
+    return await uploads.receive({ request, maxFieldBytes, refuse: (problem) => request.refuse(problem) });
+  } finally {
+    release();
+  }
+}
+
+/** Parses JSON with the limits of a body. Throws BAD_REQUEST. */
+function parseText(text: string): unknown {
+  const problem = new JsonShape().take(Buffer.from(text));
+  if (problem !== undefined) throw clientError("BAD_REQUEST", problem);
+  try {
+    return JSON.parse(text, (name, value: unknown) => {
+      if (name === "__proto__") throw new Error("it must not have a property __proto__");
+      return value;
+    });
+  } catch (error) {
+    throw clientError("BAD_REQUEST", `the part request must be JSON: ${messageOf(error)}`);
+  }
+}
