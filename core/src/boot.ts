@@ -202,6 +202,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       turns: gateway.turns,
       dataDir: config.data_dir,
       warn: (warning) => kernel.notify("budgetWarning", warning),
+      describeKey: (known, keyId) => kernel.hooks.describeKey.promise(known, keyId),
       marker,
     }),
   );

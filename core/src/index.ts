@@ -15,6 +15,7 @@ export {
   type HookName,
   type Hooks,
   type JSONSchema,
+  type KeyDescription,
   type KeyLimit,
   type Keys,
   type LedgerView,

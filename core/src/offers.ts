@@ -7,6 +7,7 @@ import {
   type Capabilities,
   fieldsOf,
   isContent,
+  type KeyDescription,
   openPluginStore,
   openQuota,
   type PluginServices,
@@ -46,6 +47,8 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly dataDir: string;
   /** Tells plugins that a share of a budget is used up. */
   readonly warn: (warning: BudgetWarning) => void;
+  /** Lets plugins say what they know of a key. */
+  readonly describeKey: (known: KeyDescription, keyId: string) => Promise<KeyDescription>;
   /** The prefix of the mark of every child process. */
   readonly marker: string;
 }
@@ -61,6 +64,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
     keys: {
       list: () => control.keys(),
       of: (keyId) => keyLimits.of(keyId),
+      describe: (keyId, known) => parts.describeKey(known, keyId),
       limit: (limitsOf) => keyLimits.add(limitsOf),
     },
     turns: createTurnRunner(parts),

@@ -24,7 +24,7 @@ import type {
   TurnRecord,
 } from "@claudeway/ports";
 import type { ContentBlock, EventKind, SessionMessages, TurnResponse } from "@claudeway/schemas";
-import type { ListenAddress } from "./hooks.js";
+import type { KeyDescription, ListenAddress } from "./hooks.js";
 import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
 
@@ -284,6 +284,8 @@ export interface Keys {
   list(): readonly ConfiguredKey[];
   /** What any key may do, as the configuration or the plugin that made it says; of an unknown key, nothing is limited. */
   of(keyId: string): KeyLimit;
+  /** Completes what is known of a key with what the taps of `describeKey` say. Rejects as they do. */
+  describe(keyId: string, known: KeyDescription): Promise<KeyDescription>;
   /**
    * Says what the keys of the plugin may do. `limitsOf` answers undefined for other keys; it is called often, also for
    * turns that a plugin starts for a key, and must be quick. Configured keys are never asked about. The returned

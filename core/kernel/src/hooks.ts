@@ -45,6 +45,9 @@ export interface RequestInfo {
   setHeader(name: string, value: string): void;
 }
 
+/** What a key is told about itself, as JSON: its limits, and what is left of them. */
+export type KeyDescription = Readonly<Record<string, unknown>>;
+
 /** A request whose response was sent, or whose client disconnected. */
 export interface CompletedRequest {
   readonly id: string;
@@ -90,6 +93,11 @@ export function createHooks() {
     authenticate: new AsyncSeriesBailHook<[RequestHead], Caller | Refusal>(["request"]),
     /** Interceptor. A request was authenticated. Return or throw a `Refusal` to refuse it; the first refusal wins. */
     request: new AsyncSeriesBailHook<[RequestInfo], Refusal>(["request"]),
+    /**
+     * Interceptor. A key asks what it may do (`GET /me`). Returns the description with what the plugin knows of the key with
+     * this id, such as what is left of a budget.
+     */
+    describeKey: new AsyncSeriesWaterfallHook<[KeyDescription, string]>(["description", "keyId"]),
     /**
      * Interceptor. A request names a folder to work in. Returns the folder's absolute path, which is then checked like one
      * that the caller named; throw a `Refusal` to refuse. The first answer counts.

@@ -34,6 +34,7 @@ export type {
   Credentials,
   HookName,
   Hooks,
+  KeyDescription,
   ListenAddress,
   RequestHead,
   RequestInfo,

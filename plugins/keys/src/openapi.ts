@@ -185,15 +185,11 @@ export const ME_PATHS: PathsObject = {
     get: {
       summary: "Show what the own key may do",
       responses: {
-        "200": answer(
-          "The key's own limits; null is not limited.",
-          object({
-            key_id: KEY_ID,
-            admin: USAGE.admin,
-            configured: USAGE.configured,
-            ...SHOWN_SETTINGS,
-          }),
-        ),
+        "200": answer("The key's own limits; null is not limited.", {
+          ...object({ key_id: KEY_ID, admin: USAGE.admin, configured: USAGE.configured, ...SHOWN_SETTINGS }),
+          description: "Other plugins can add fields: `limits` adds what is left of budgets and rates.",
+          additionalProperties: true,
+        }),
       },
     },
   },

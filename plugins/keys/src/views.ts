@@ -7,7 +7,7 @@ import type { LastUse } from "./last-use.js";
 export interface KeyViewsParts {
   readonly directory: KeyDirectory;
   readonly lastUse: Pick<LastUse, "of">;
-  readonly keys: Pick<Keys, "list" | "of">;
+  readonly keys: Pick<Keys, "list" | "of" | "describe">;
   readonly ledger: Pick<LedgerView, "byKey">;
 }
 
@@ -56,18 +56,13 @@ export class KeyViews {
     };
   }
 
-  /** A key as its holder sees it. */
+  /** A key as its holder sees it, with what other plugins know of it. */
   own(keyId: string, admin: boolean) {
-    const key = this.parts.directory.get(keyId);
-    if (key !== undefined) return { key_id: keyId, admin, configured: false, ...settingsView(key.settings) };
-    const { maxRunning: max_running, workdirs, allow, tags } = this.parts.keys.of(keyId);
-    const configured = this.parts.keys.list().some(({ id }) => id === keyId);
-    return {
-      key_id: keyId,
-      admin,
-      configured,
-      ...settingsView({ name: keyId, max_running, workdirs, allow, tags }),
-    };
+    const { directory, keys } = this.parts;
+    const configured = keys.list().some(({ id }) => id === keyId);
+    const { maxRunning: max_running, workdirs, allow, tags } = keys.of(keyId);
+    const settings = directory.get(keyId)?.settings ?? { name: keyId, max_running, workdirs, allow, tags };
+    return keys.describe(keyId, { key_id: keyId, admin, configured, ...settingsView(settings) });
   }
 }
 

@@ -5,7 +5,7 @@ import { type LimitsConfig, refuseEqualNames } from "./config.js";
 import { readAll } from "./counters.js";
 import { setRateHeaders } from "./rate-headers.js";
 import { refusalOf } from "./refusal.js";
-import { LIMIT_PATHS, limitRoutes } from "./routes.js";
+import { LIMIT_PATHS, limitRoutes, limitsOf } from "./routes.js";
 import { BudgetWarnings } from "./warnings.js";
 
 export default definePlugin<LimitsConfig, "quota" | "keys">({
@@ -31,6 +31,10 @@ export default definePlugin<LimitsConfig, "quota" | "keys">({
       reserve(id, claims.ofBackgroundTurn(keyId)),
     );
     hooks.afterExecute.tapPromise("warn", ({ keyId }) => warnings.check(claims.ofBudgets(keyId)));
+    hooks.describeKey.tapPromise("limits", async (description, keyId) => ({
+      ...description,
+      limits: await limitsOf(keyId, claims, quota),
+    }));
     mount("/limits", limitRoutes(claims, quota), { openapi: LIMIT_PATHS });
   },
 });

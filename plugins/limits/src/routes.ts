@@ -12,12 +12,16 @@ export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Rout
     const keyId = namedKey(ctx.query["key"]) ?? caller.keyId;
     if (keyId !== caller.keyId && !caller.admin)
       throw new Refusal(403, "only the admin's key may see the limits of another key");
-    const limits = claims.all(keyId);
-    const states = await readAll(quota, limits);
-    const views = limits.map((limit, index) => viewOf(limit, states[index]));
-    ctx.body = { key_id: keyId, limits: views };
+    ctx.body = { key_id: keyId, limits: await limitsOf(keyId, claims, quota) };
   });
   return router;
+}
+
+/** Every limit of a key, and what is left of it. */
+export async function limitsOf(keyId: string, claims: KeyClaims, quota: Pick<Quota, "read">) {
+  const limits = claims.all(keyId);
+  const states = await readAll(quota, limits);
+  return limits.map((limit, index) => viewOf(limit, states[index]));
 }
 
 function namedKey(key: string | readonly string[] | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { definePlugin } from "@claudeway/core";
 import { expect } from "chai";
 import { KeysGateway } from "./kit.js";
 
@@ -155,5 +156,38 @@ describe("restrictions of keys made at run time", () => {
     const user = await keys.as("sk-user-0123456789", "/me");
     expect(user.body).to.deep.include({ key_id: "user", configured: true, max_running: 2, models: null });
     expect((await keys.request("/me", { key: null })).status).to.equal(401);
+  });
+
+  it("are shown with what is left of budgets, if limits is on", async () => {
+    await start({ tags: ["web"] });
+    await keys.gateway.enable([
+      "limits",
+      { budgets: [{ name: "web", usd: 5, window: "all", tags: ["web"], per: "tag" }] },
+    ]);
+    const { body } = await keys.as(secret, "/me");
+    expect(body["limits"]).to.have.length(1);
+    expect(Object(body)["limits"][0]).to.include({
+      limit: "budget:web",
+      subject: "tag:web",
+      allowed: 5,
+      left: 5,
+    });
+    expect((await keys.request("/me", { key: "user" })).body["limits"]).to.deep.equal([]);
+    await keys.gateway.disable("limits");
+    expect((await keys.as(secret, "/me")).body).to.not.have.property("limits");
+  });
+
+  it("are a 500 of the plugin's that describes a key wrongly", async () => {
+    const wrong = definePlugin<object>({
+      name: "wrong",
+      apiVersion: 1,
+      configSchema: { type: "object" },
+      apply(kernel) {
+        kernel.hooks.describeKey.tap("list", (description) => Object([description]));
+      },
+    });
+    await start({}, { plugins: [wrong] });
+    expect((await keys.as(secret, "/me")).status).to.equal(500);
+    expect(keys.gateway.plugins().find(({ name }) => name === "wrong")?.faults).to.equal(1);
   });
 });

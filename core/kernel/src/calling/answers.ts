@@ -11,6 +11,7 @@ import {
 } from "@claudeway/ports";
 import { isObject, validate } from "@claudeway/schemas";
 import { isContent, withSameText } from "../content.js";
+import type { KeyDescription } from "../hooks.js";
 import { isTurnOptions } from "../option-fields.js";
 
 /*
@@ -42,6 +43,12 @@ export function isSoundRefusal(value: unknown): value is Refusal {
 export function checkRefusal(answer: Refusal): Refusal {
   if (isSoundRefusal(answer)) return answer;
   throw new AnswerError(`the answer must be a Refusal or nothing, got ${kindOf(answer)}`);
+}
+
+/** Throws unless the answer of a `describeKey` tap is an object. */
+export function checkDescription(answer: KeyDescription): KeyDescription {
+  if (isObject(answer) && !isRefusal(answer)) return answer;
+  throw new AnswerError(`the answer must be the description, or nothing, got ${kindOf(answer)}`);
 }
 
 /** Throws if the answer is not an absolute path. */

@@ -9,10 +9,18 @@ import type {
   WorkdirRequest,
 } from "@claudeway/ports";
 import type { TapSite } from "../faults.js";
-import { createHooks, type HookName, type Hooks, type RequestHead, type RequestInfo } from "../hooks.js";
+import {
+  createHooks,
+  type HookName,
+  type Hooks,
+  type KeyDescription,
+  type RequestHead,
+  type RequestInfo,
+} from "../hooks.js";
 import type { Answer, ScopedHook, ScopedHooks } from "../plugin.js";
 import {
   type AnswerCheck,
+  checkDescription,
   checkFolder,
   checkRefusal,
   checkSender,
@@ -70,6 +78,12 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     ),
     request: recorder.bail<[RequestInfo], Refusal>("request", checkRefusal, (hooks, name, ask) =>
       hooks.request.tapAsync(name, (request, done) => ask([request], done)),
+    ),
+    describeKey: recorder.waterfall<KeyDescription, [string]>(
+      "describeKey",
+      checkDescription,
+      (hooks, name, ask) =>
+        hooks.describeKey.tapAsync(name, (description, keyId, done) => ask([description, keyId], done)),
     ),
     workdir: recorder.bail<[WorkdirRequest], string>("workdir", checkFolder, (hooks, name, ask) =>
       hooks.workdir.tapAsync(name, (request, done) => ask([request], done)),
