@@ -173,6 +173,8 @@ function bodyOf(request: PluginTaskRequest): object {
     systemPrompt,
     options = {},
     maxBudgetUsd,
+    onLimit,
+    maxWaitSecs,
     metadata,
     events,
   } = request;
@@ -184,6 +186,8 @@ function bodyOf(request: PluginTaskRequest): object {
     model,
     system_prompt: systemPrompt,
     max_budget_usd: maxBudgetUsd,
+    on_limit: onLimit,
+    max_wait_secs: maxWaitSecs,
     metadata,
     events,
     ...fieldsOf(options),

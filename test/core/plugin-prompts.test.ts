@@ -1,9 +1,20 @@
-import { definePlugin, Refusal, type TurnInfo, type TurnPlan, type TurnRunner } from "@claudeway/core";
+import {
+  definePlugin,
+  type PromptRequest,
+  Refusal,
+  type TurnInfo,
+  type TurnPlan,
+  type TurnRunner,
+} from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { rejection } from "../kernel/kit.js";
 
 const IMAGE = { type: "image", source: { type: "url", url: "https://example.invalid/x.png" } } as const;
+
+const LIMIT = "meet the limit";
+const RESETS_AT = new Date(Date.now() + 3_600_000).toISOString();
+const FAILURE = { code: "USAGE_LIMIT", limit: "five_hour", resetsAt: RESETS_AT } as const;
 
 describe("prompts of plugins", () => {
   let gateway: TestGateway;
@@ -25,7 +36,11 @@ describe("prompts of plugins", () => {
         });
       },
     });
-    gateway = await createTestGateway({ plugins: [plugin] });
+    gateway = await createTestGateway({
+      plugins: [plugin],
+      replies: ({ prompt }) =>
+        prompt === LIMIT ? [{ error: "You've hit your limit", failure: FAILURE }] : "hi",
+    });
   });
   after(() => gateway.close());
 
@@ -94,6 +109,26 @@ describe("prompts of plugins", () => {
     expect(await refused({ prompt: "hi", options: { maxTurns: -1 } })).to.include({ code: "BAD_REQUEST" });
     const session = turns.startSession("user", { options: { agents: {} } });
     expect(await rejection(session)).to.include({ code: "FORBIDDEN" });
+  });
+
+  it("can wait for a usage limit", async () => {
+    const { id } = await turns.startSession("user");
+    const ways = {
+      prompt: (request: PromptRequest) => turns.prompt("user", id, { ...request, withdrawPending: true }),
+      task: (request: PromptRequest) => turns.task("user", request),
+    };
+    for (const [way, begin] of Object.entries(ways)) {
+      const answered = async (request: Omit<PromptRequest, "prompt">) =>
+        (await begin({ prompt: LIMIT, ...request })).answer;
+      const limit = { success: false, code: "USAGE_LIMIT", limit: "five_hour", resets_at: RESETS_AT };
+      expect(await answered({ onLimit: "wait" }), way).to.include({ ...limit, parked: true });
+      for (const request of [{ onLimit: "wait", maxWaitSecs: 60 }, { onLimit: "fail" }, {}] as const)
+        expect(await answered(request), way)
+          .to.include(limit)
+          .and.not.have.property("parked");
+      const refused = rejection(Promise.resolve().then(() => answered({ maxWaitSecs: -1 })));
+      expect(await refused, way).to.include({ code: "BAD_REQUEST" });
+    }
   });
 
   it("can be changed by a tap on beforeExecute, text and options", async () => {

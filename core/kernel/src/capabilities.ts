@@ -116,6 +116,14 @@ export interface PromptRequest {
   readonly options?: TurnOptions;
   /** The turn is interrupted once it has cost this much, in USD. */
   readonly maxBudgetUsd?: number;
+  /**
+   * When the account's usage limit is reached: `fail` ends the turn, `wait` parks it until the limit is lifted; by
+   * default, as configured for the gateway. The handle's `answer` is then that of the parked turn; `afterExecute` has the
+   * outcome.
+   */
+  readonly onLimit?: "fail" | "wait";
+  /** With `wait`: how long the turn may be parked in all, in seconds. Default: 6 h, and never for a weekly limit. */
+  readonly maxWaitSecs?: number;
   /** Which further events `TurnHandle.read` has. */
   readonly events?: "all" | readonly EventKind[];
   /** Up to 16 pairs, kept with the turn. */
