@@ -16,3 +16,23 @@ export interface ChatRequest {
   readonly schema: Readonly<Record<string, unknown>> | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
+
+/** What a request says: its system prompt, and its messages. */
+export interface ReadMessages {
+  readonly system: string | undefined;
+  readonly messages: readonly ChatMessage[];
+}
+
+/** What of a request's headers matters. */
+export interface RequestHeaders {
+  readonly [name: string]: string | readonly string[] | undefined;
+}
+
+const MAX_ID = 256;
+
+/** The client's own id of the conversation: from a header, or the first of `others`. */
+export function conversationIdOf(headers: RequestHeaders, others: readonly unknown[]): string | undefined {
+  const ids = [headers["x-openwebui-chat-id"], headers["x-session-id"], ...others];
+  const id = ids.find((one) => typeof one === "string" && one !== "");
+  return typeof id === "string" ? id.slice(0, MAX_ID) : undefined;
+}

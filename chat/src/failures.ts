@@ -1,4 +1,5 @@
 import type { TurnResponse } from "@claudeway/core";
+import { isFields } from "./fields.js";
 
 /** Why a request of a chat failed on Claude's side, for any dialect. */
 export class ChatFailure extends Error {
@@ -38,4 +39,21 @@ export function failureOf(
   const untilReset =
     resets_at === undefined ? undefined : Math.max(1, Math.ceil((Date.parse(resets_at) - now) / 1000));
   return new ChatFailure(status, code, error ?? "the turn failed", untilReset ?? retryAfterSecs);
+}
+
+/** What a client may know of an error that has a status: a failure, a refusal or an error of the gateway. */
+export function errorIn(
+  error: unknown,
+): { readonly status: number; readonly code: string; readonly message: string } | undefined {
+  if (!(error instanceof Error && "status" in error)) return undefined;
+  const { status, message } = error;
+  if (typeof status !== "number") return undefined;
+  return { status, message, code: ownCodeOf(error) ?? ("code" in error ? String(error.code) : "REFUSED") };
+}
+
+/** The code that a plugin chose for its refusal. */
+function ownCodeOf(error: Error): string | undefined {
+  const options = "options" in error && isFields(error.options) ? error.options : {};
+  const code = options["ownCode"] ?? options["code"];
+  return typeof code === "string" ? code : undefined;
 }

@@ -1,4 +1,12 @@
-import type { ModelName } from "@claudeway/core";
+import {
+  type GatewayControl,
+  type ModelName,
+  Refusal,
+  type RouteContext,
+  type RouteState,
+} from "@claudeway/core";
+import Router from "@koa/router";
+import { isFields } from "./fields.js";
 
 /** What a client calls a model, and what that is. */
 export interface ChatModel {
@@ -13,7 +21,7 @@ export interface ChatModel {
 const AGENT = "claude-code/";
 
 /** Reads a model's name: `claude-code/sonnet` is the agent, `sonnet` the model. Aliases stand for either. */
-export function toModel(name: string, aliases: Readonly<Record<string, string>> = {}): ChatModel {
+export function toModel(name: string, aliases: Readonly<Record<string, string>>): ChatModel {
   const given = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name;
   const agent = given.startsWith(AGENT);
   return { name, id: agent ? given.slice(AGENT.length) : given, agent };
@@ -33,12 +41,12 @@ interface ListedModel {
 /** When a model was published is not known. */
 const CREATED = { created: 0, created_at: "1970-01-01T00:00:00Z" };
 
-export function listedModel(id: string, display_name: string): ListedModel {
+function listedModel(id: string, display_name: string): ListedModel {
   return { id, object: "model", type: "model", ...CREATED, owned_by: "anthropic", display_name };
 }
 
 /** Every model, as model and as agent, and the aliases; one list for both dialects. */
-export function listModels(models: readonly ModelName[], aliases: Readonly<Record<string, string>>) {
+function listModels(models: readonly ModelName[], aliases: Readonly<Record<string, string>>) {
   const data = [
     ...models.map(({ id, name }) => listedModel(id, name)),
     ...Object.entries(aliases).map(([alias, model]) => listedModel(alias, `${alias} (${model})`)),
@@ -51,4 +59,36 @@ export function listModels(models: readonly ModelName[], aliases: Readonly<Recor
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
   } as const;
+}
+
+/** The plugins whose aliases hold for all of them, since their models are one list. */
+const DIALECTS = ["openai", "anthropic"];
+
+export function sharedAliases(control: Pick<GatewayControl, "plugins">): Readonly<Record<string, string>> {
+  const on = control.plugins().filter(({ name, state }) => state === "on" && DIALECTS.includes(name));
+  const entries = on.flatMap(({ config: { aliases } }) => (isFields(aliases) ? Object.entries(aliases) : []));
+  return Object.fromEntries(
+    entries.flatMap(([name, model]) => (typeof model === "string" ? [[name, model]] : [])),
+  );
+}
+
+/** The list of models, and each of them, for both dialects. */
+export function modelRoutes(
+  control: Pick<GatewayControl, "models" | "plugins">,
+): Router<RouteState, RouteContext> {
+  const list = async () => listModels(await control.models(), sharedAliases(control));
+  const router = new Router<RouteState, RouteContext>();
+  router.get("/", async (ctx) => {
+    ctx.body = await list();
+  });
+  router.get("/*name", async (ctx) => {
+    const { name = "" } = ctx.params;
+    const found = (await list()).data.find(({ id }) => id === name);
+    if (found === undefined)
+      throw new Refusal(404, `the model ${JSON.stringify(name.slice(0, 200))} does not exist`, {
+        details: { param: "model", code: "model_not_found" },
+      });
+    ctx.body = found;
+  });
+  return router;
 }

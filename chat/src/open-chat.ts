@@ -9,6 +9,8 @@ export interface ChatSettings {
   readonly system_prompt: string;
   readonly timeout_secs: number;
   readonly side_job_model: string;
+  /** Further names of models. */
+  readonly aliases: Readonly<Record<string, string>>;
   readonly conversations: { readonly max: number; readonly max_age_hours: number };
 }
 

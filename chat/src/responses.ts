@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { TurnResponse } from "@claudeway/core";
+import { ChatFailure } from "./failures.js";
 import type { ChatEvent, ChatTurn } from "./turns.js";
 
 /** What is used of Koa's context. */
@@ -72,7 +73,26 @@ export function sendLines(ctx: Context, lines: AsyncIterable<string>): void {
   ctx.flushHeaders();
 }
 
-/** The headers of an answer: the id of its turn, and how its history became a session. */
-export function nameTurn(ctx: Pick<Context, "set">, { turnId, origin }: ChatTurn): void {
-  ctx.set({ "x-request-id": turnId, "x-turn-id": turnId, "x-claudeway-history": origin });
+/** The headers of an answer: the id of its turn, which `idHeader` has too, and how its history became a session. */
+export function nameTurn(ctx: Pick<Context, "set">, { turnId, origin }: ChatTurn, idHeader: string): void {
+  ctx.set({ [idHeader]: turnId, "x-turn-id": turnId, "x-claudeway-history": origin });
+}
+
+/** Answers a failure on Claude's side in a dialect's format. Other errors are thrown: the gateway answers them. */
+export async function answerFailures(
+  ctx: Context,
+  toAnswer: (failure: ChatFailure) => { readonly status: number; readonly body: object },
+  answer: () => Promise<void>,
+): Promise<void> {
+  try {
+    await answer();
+  } catch (error) {
+    if (!(error instanceof ChatFailure)) throw error;
+    const { status, body } = toAnswer(error);
+    ctx.status = status;
+    // Clients repeat requests with some of these statuses unless they are told not to.
+    if (error.retryAfterSecs === undefined) ctx.set({ "x-should-retry": "false" });
+    else ctx.set({ "retry-after": String(error.retryAfterSecs) });
+    ctx.body = body;
+  }
 }

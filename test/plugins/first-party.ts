@@ -23,6 +23,13 @@ export interface Trial {
 }
 
 const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
+  anthropic: () => ({
+    use: async (gateway) => {
+      await good(gateway, "/v1/models");
+      const messages = [{ role: "user", content: "hello" }];
+      await good(gateway, "/v1/messages", { model: "sonnet", max_tokens: 100, messages });
+    },
+  }),
   approval: () => ({
     section: { rules: [{ deny: "Write", message: "not here" }] },
     use: async (gateway) => {

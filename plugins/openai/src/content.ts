@@ -1,5 +1,5 @@
+import { type Fields, fieldsAt, invalid, isFields, isImageType, listAt, textAt } from "@claudeway/chat";
 import type { ContentBlock } from "@claudeway/core";
-import { type Fields, fieldsAt, invalid, isFields, listAt, textAt } from "./fields.js";
 
 /**
  * The content of a message: a text, or parts (https://platform.openai.com/docs/api-reference/chat/create). Images and PDF
@@ -47,12 +47,6 @@ function imageOf(image: unknown, at: string): ContentBlock {
     `${at}.url`,
     "must be an http or https URL, or a data URL of a PNG, JPEG, GIF or WebP image in base64",
   );
-}
-
-const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
-
-function isImageType(type: string | undefined): type is (typeof IMAGE_TYPES)[number] {
-  return IMAGE_TYPES.some((known) => known === type);
 }
 
 function documentOf({ file_id, file_data }: Fields, at: string): ContentBlock {

@@ -1,4 +1,4 @@
-import { ChatFailure } from "@claudeway/chat";
+import { type ChatFailure, errorIn } from "@claudeway/chat";
 import type { MountError } from "@claudeway/core";
 
 /** An error in the format of OpenAI's API (https://platform.openai.com/docs/guides/error-codes). */
@@ -39,18 +39,14 @@ export function errorBody({ error: message, code, status, details = {} }: MountE
   };
 }
 
-export function failureBody({ message, code, status }: ChatFailure): ErrorBody {
-  const [type, known] = KNOWN[code] ?? [typeOf(status), code.toLowerCase()];
-  return { error: { message, type, param: null, code: known } };
+export function failureBody({ message, code, status }: ChatFailure) {
+  return { status, body: errorBody({ error: message, code, status }) };
 }
 
 /** An error that ends a stream: its headers are sent, so that it has no status. */
 export function streamedError(error: unknown): ErrorBody | undefined {
-  if (error instanceof ChatFailure) return failureBody(error);
-  if (!(error instanceof Error && "status" in error && "code" in error)) return undefined;
-  const { status, code, message } = error;
-  if (typeof status !== "number" || typeof code !== "string") return undefined;
-  return errorBody({ error: message, code, status });
+  const known = errorIn(error);
+  return known && errorBody({ error: known.message, code: known.code, status: known.status });
 }
 
 function typeOf(status: number): string {

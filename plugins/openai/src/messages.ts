@@ -1,14 +1,17 @@
-import { type ChatMessage, toChat } from "@claudeway/chat";
+import {
+  type ChatMessage,
+  type Fields,
+  fieldsAt,
+  invalid,
+  listAt,
+  type ReadMessages,
+  textAt,
+  toChat,
+} from "@claudeway/chat";
 import type { ContentBlock } from "@claudeway/core";
 import { contentAt } from "./content.js";
-import { type Fields, fieldsAt, invalid, listAt, textAt } from "./fields.js";
 
 /** The messages of a request as a chat: system messages are its system prompt, wherever they are. */
-export interface ReadMessages {
-  readonly system: string | undefined;
-  readonly messages: readonly ChatMessage[];
-}
-
 export function readMessages(value: unknown): ReadMessages {
   const systems: string[] = [];
   const said: ChatMessage[] = [];

@@ -1,6 +1,15 @@
-import { type ChatRequest, toModel } from "@claudeway/chat";
+import {
+  type ChatRequest,
+  conversationIdOf,
+  type Fields,
+  fieldsAt,
+  invalid,
+  optionalText,
+  type RequestHeaders,
+  textAt,
+  toModel,
+} from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
-import { type Fields, fieldsAt, invalid, optionalText, textAt } from "./fields.js";
 import { readMessages } from "./messages.js";
 import { forcedTool } from "./tools.js";
 
@@ -14,17 +23,17 @@ export interface CompletionRequest {
   readonly call: { readonly name: string; readonly finish: "stop" | "tool_calls" } | undefined;
 }
 
-/** What of a request's headers matters. */
-export interface ChatHeaders {
-  readonly [name: string]: string | readonly string[] | undefined;
+export interface RequestSource {
+  readonly headers: RequestHeaders;
+  readonly keyId: string;
+  readonly config: OpenAIConfig;
+  readonly aliases: Readonly<Record<string, string>>;
 }
 
 /** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
 export function readRequest(
   value: unknown,
-  headers: ChatHeaders,
-  keyId: string,
-  config: OpenAIConfig,
+  { headers, keyId, config, aliases }: RequestSource,
 ): CompletionRequest {
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
@@ -34,10 +43,10 @@ export function readRequest(
   return {
     chat: {
       keyId,
-      model: toModel(modelOf(body), config.aliases),
+      model: toModel(modelOf(body), aliases),
       system,
       messages,
-      conversationId: conversationOf(body, headers, config),
+      conversationId: conversationIdOf(headers, idsIn(body, config)),
       effort: effortOf(body["reasoning_effort"]),
       schema,
       metadata: undefined,
@@ -100,20 +109,12 @@ function effortOf(value: unknown): ChatRequest["effort"] {
   throw invalid("reasoning_effort", `must be one of ${Object.keys(EFFORTS).join(", ")}`);
 }
 
-const MAX_ID = 256;
-
-/** The client's own id of the conversation, of whatever kind it sends first. */
-function conversationOf(body: Fields, headers: ChatHeaders, config: OpenAIConfig): string | undefined {
-  const { metadata, user, prompt_cache_key: cacheKey } = body;
+/** The client's own id of the conversation. */
+function idsIn(
+  { metadata, user, prompt_cache_key: cacheKey }: Fields,
+  config: OpenAIConfig,
+): readonly unknown[] {
   const { session_id: session } =
     metadata === undefined || metadata === null ? {} : fieldsAt(metadata, "metadata");
-  const ids = [
-    headers["x-openwebui-chat-id"],
-    headers["x-session-id"],
-    session,
-    cacheKey,
-    config.user_names_conversation ? user : undefined,
-  ];
-  const id = ids.find((one) => typeof one === "string" && one !== "");
-  return typeof id === "string" ? id.slice(0, MAX_ID) : undefined;
+  return [session, cacheKey, config.user_names_conversation ? user : undefined];
 }

@@ -1,5 +1,5 @@
+import { type Fields, fieldsAt, invalid, isFields, listAt, textAt } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
-import { type Fields, fieldsAt, invalid, isFields, listAt, textAt } from "./fields.js";
 
 /** A function that the answer must be a call of: its parameters are the schema of a structured answer. */
 export interface ForcedTool {

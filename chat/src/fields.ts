@@ -32,3 +32,9 @@ export function textAt(value: unknown, param: string): string {
 export function optionalText(value: unknown, param: string): string | undefined {
   return value === undefined || value === null ? undefined : textAt(value, param);
 }
+
+const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
+
+export function isImageType(type: unknown): type is (typeof IMAGE_TYPES)[number] {
+  return IMAGE_TYPES.some((known) => known === type);
+}
