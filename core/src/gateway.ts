@@ -11,6 +11,7 @@ import {
   messageOf,
   type SpawnPlan,
 } from "@claudeway/ports";
+import { SessionOrder, TurnQueue } from "@claudeway/scheduling";
 import { SessionFiles, TransferSlots, Uploads, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
 import Router from "@koa/router";
 import Koa from "koa";
@@ -60,9 +61,7 @@ import { Tasks } from "./tasks.js";
 import { OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
 import { LimitWaits } from "./turns/limit-waits.js";
-import { SessionOrder } from "./turns/order.js";
 import { ParkedTurns } from "./turns/parked.js";
-import { TurnQueue } from "./turns/queue.js";
 import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
 import { SessionEvents } from "./turns/session-events.js";

@@ -3,6 +3,7 @@
  * API.
  */
 
+export { unlessAborted } from "@claudeway/scheduling";
 export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";
@@ -15,4 +16,3 @@ export { NOT_LOGGED_IN } from "./login-watch.js";
 export { makeFolder } from "./make-folder.js";
 export { KnownSecrets } from "./secrets.js";
 export { NO_USAGE } from "./turns/usage.js";
-export { unlessAborted } from "./unless-aborted.js";

@@ -15,12 +15,12 @@ import type {
   TurnPlan,
   TurnUsage,
 } from "@claudeway/ports";
+import type { TurnQueue } from "@claudeway/scheduling";
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
 import type { LoginWatch } from "../login-watch.js";
 import type { LimitWaits } from "./limit-waits.js";
-import type { TurnQueue } from "./queue.js";
 import type { SessionEvents } from "./session-events.js";
 
 /** Where turns are recorded, and the log for failures of that. */

@@ -1,6 +1,5 @@
 import type { OwnTurn, StopReason } from "@claudeway/ports";
-import { unlessAborted } from "../unless-aborted.js";
-import { shuttingDown } from "./queue.js";
+import { shuttingDown, unlessAborted } from "@claudeway/scheduling";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";
 

@@ -21,6 +21,7 @@ import {
   type UnaskedCall,
   type WorkEvent,
 } from "@claudeway/ports";
+import { type TurnQueue, TurnSlot, UNHELD, UNQUEUED } from "@claudeway/scheduling";
 import type { EventKind } from "@claudeway/schemas";
 import {
   type AttachmentRoom,
@@ -38,12 +39,10 @@ import { kindOf } from "./event-kinds.js";
 import { toWaitFor } from "./limit-parking.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
-import { type TurnQueue, UNQUEUED } from "./queue.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
 import { TurnStream } from "./stream.js";
 import { TurnRecorder } from "./turn-recorder.js";
-import { TurnSlot, UNHELD } from "./turn-slot.js";
 import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 

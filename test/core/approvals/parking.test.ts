@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Approval, ParkedTurn, TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
-import { TurnQueue } from "#core/turns/queue.js";
 import { TurnStream } from "#core/turns/stream.js";
-import { TurnSlot } from "#core/turns/turn-slot.js";
 import { addUsage } from "#core/turns/usage.js";
 import { type OpenedTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { TurnQueue } from "#scheduling/queue.js";
+import { TurnSlot } from "#scheduling/turn-slot.js";
 import { pause } from "../../kernel/kit.js";
 import {
   newFolder,

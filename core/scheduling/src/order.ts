@@ -1,5 +1,5 @@
-import { unlessAborted } from "../unless-aborted.js";
 import { queueFull } from "./queue.js";
+import { unlessAborted } from "./unless-aborted.js";
 
 /** Runs the turns of a session one at a time, in the order of their arrival. */
 export class SessionOrder {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { type Place, type QueueLimits, TurnQueue } from "#core/turns/queue.js";
+import { type Place, type QueueLimits, TurnQueue } from "#scheduling/queue.js";
 
 /** A queue, and what became of everybody who came. */
 function open(limits: Partial<QueueLimits> = {}) {

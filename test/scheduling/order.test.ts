@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { SessionOrder } from "#core/turns/order.js";
+import { SessionOrder } from "#scheduling/order.js";
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const never = new AbortController().signal;
