@@ -15,6 +15,7 @@ import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
+import { sandboxed } from "./sandboxed.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -103,7 +104,8 @@ export class TestGateway {
     this.options = options;
     this.stdout = "";
     this.stderr = "";
-    if (options.config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), options.config);
+    const config = sandboxed(options.config, this.dir, Object.keys(KEYS));
+    if (config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), config);
     if (options.user !== undefined) {
       chownSync(this.dir, options.user, options.user);
       if (options.config !== undefined)
@@ -219,7 +221,7 @@ export class TestGateway {
 
   /** Has another configuration file read; what becomes of it is in the log. */
   reload(config: string): void {
-    writeFileSync(join(this.dir, "claudeway.toml"), config);
+    writeFileSync(join(this.dir, "claudeway.toml"), sandboxed(config, this.dir, Object.keys(KEYS)) ?? config);
     this.options = { ...this.options, config };
     this.signal("SIGHUP");
   }

@@ -5,6 +5,7 @@ import configSchema from "../config.schema.json" with { type: "json" };
 import { findBubblewrap, tryWalls } from "./bubblewrap.js";
 import type { SandboxConfig } from "./config.js";
 import { limitArguments } from "./limits.js";
+import { SandboxNetwork } from "./network.js";
 import { Sandbox } from "./sandbox.js";
 import { wallArguments } from "./walls.js";
 import { watchSandboxes } from "./watch.js";
@@ -38,10 +39,12 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
       notice(`sandbox: off: ${problem}`);
       return;
     }
-    const sandbox = new Sandbox({ bwrap, config, base, limitOf: (keyId) => keys.of(keyId) });
+    const network = new SandboxNetwork(config, log);
+    onDispose(() => network.close());
+    const sandbox = new Sandbox({ bwrap, config, base, network, limitOf: (keyId) => keys.of(keyId) });
     onDispose(watchSandboxes(bwrap, config, log));
     hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
-    hooks.spawn.tap("walls", (plan, turn) => sandbox.wrap(plan, turn));
+    hooks.spawn.tapPromise("walls", (plan, turn) => sandbox.wrap(plan, turn));
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });
@@ -55,7 +58,7 @@ function refuseMissing({ read_only, read_write, keys }: SandboxConfig): void {
 }
 
 /** Walls around a folder of which nothing is kept. */
-function trialOf({ read_only, read_write, tmp_mb }: SandboxConfig, configDir: string): string[] {
+function trialOf({ read_only, read_write, tmp_mb, network }: SandboxConfig, configDir: string): string[] {
   const place = tmpdir();
   return wallArguments({
     read_only,
@@ -66,5 +69,6 @@ function trialOf({ read_only, read_write, tmp_mb }: SandboxConfig, configDir: st
     configDir,
     home: "/",
     tmpBytes: tmp_mb * 1024 * 1024,
+    network: network === "proxy" ? ["--unshare-net"] : [],
   });
 }

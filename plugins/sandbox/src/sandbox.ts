@@ -5,6 +5,7 @@ import { type KeyLimit, Refusal, type SpawnPlan, type TurnInfo, type TurnPlan } 
 import { foldersOf, type SandboxConfig } from "./config.js";
 import { sandboxEnvironment } from "./environment.js";
 import { limitArguments } from "./limits.js";
+import type { SandboxNetwork } from "./network.js";
 import { INSIDE_UID, type Walls, wallArguments } from "./walls.js";
 
 /** What the sandbox needs to know of the gateway. */
@@ -13,6 +14,7 @@ export interface SandboxParts {
   readonly config: SandboxConfig;
   /** The base folder of the workdirs. */
   readonly base: string;
+  readonly network: Pick<SandboxNetwork, "wallsOf">;
   readonly limitOf: (keyId: string) => KeyLimit;
 }
 
@@ -23,14 +25,16 @@ type Owner = Pick<TurnInfo, "keyId" | "sessionId"> | undefined;
 export class Sandbox {
   constructor(private readonly parts: SandboxParts) {}
 
-  /** The plan with the CLI in bubblewrap. Throws a Refusal for a working directory that the key may not have. */
-  wrap(plan: SpawnPlan, owner: Owner): SpawnPlan {
+  /** The plan with the CLI in bubblewrap. Rejects with a Refusal for a working directory that the key may not have. */
+  async wrap(plan: SpawnPlan, owner: Owner): Promise<SpawnPlan> {
     if (owner !== undefined) this.#refuseFolder(plan.cwd, owner);
+    const { bwrap, config, network } = this.parts;
     const { before, claude } = commandOf(plan);
-    const walls = wallArguments(this.#wallsOf(plan, claude, owner));
-    const limits = limitArguments(this.parts.config);
-    const [command = claude, ...args] = [...before, this.parts.bwrap, ...walls, "--", ...limits, claude];
-    const env = sandboxEnvironment(plan.env, process.env, this.parts.config.pass_env);
+    const net = await network.wallsOf(plan.env, owner?.keyId);
+    const walls = wallArguments({ ...this.#wallsOf(plan, claude, owner), network: net.args });
+    const inside = [...limitArguments(config), ...net.before, claude];
+    const [command = claude, ...args] = [...before, bwrap, ...walls, "--", ...inside];
+    const env = { ...sandboxEnvironment(plan.env, process.env, config.pass_env), ...net.env };
     const uid = plan.uid ?? process.getuid?.();
     return { ...plan, command, args, env, uid: uid === 0 ? INSIDE_UID : uid };
   }
@@ -49,7 +53,7 @@ export class Sandbox {
     }
   }
 
-  #wallsOf({ cwd, env, uid }: SpawnPlan, claude: string, owner: Owner): Walls {
+  #wallsOf({ cwd, env, uid }: SpawnPlan, claude: string, owner: Owner): Omit<Walls, "network"> {
     const { config, base } = this.parts;
     const home = env["HOME"] || homedir();
     const configDir = env["CLAUDE_CONFIG_DIR"] || join(home, ".claude");

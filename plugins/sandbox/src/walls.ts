@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import type { Folders } from "./config.js";
 
 /** What the CLI of a turn can see and change. */
-export interface Walls extends Folders {
+export interface Walls extends Pick<Folders, "read_only" | "read_write"> {
   /** Absolute path of the CLI, as it is called. */
   readonly claude: string;
   readonly workdir: string;
@@ -14,6 +14,8 @@ export interface Walls extends Folders {
   readonly home: string;
   /** The size of each file system in memory, in bytes. */
   readonly tmpBytes: number;
+  /** Arguments of bubblewrap for the network. */
+  readonly network: readonly string[];
 }
 
 /** Programs and libraries. Those that are links on this machine are links inside. */
@@ -60,6 +62,7 @@ export function wallArguments(walls: Walls): string[] {
     ...walls.read_write.flatMap((path) => ["--bind-try", path, path]),
     ...["--bind", configDir, configDir],
     ...(emptyWorkdir ? tmpfs(workdir) : ["--bind", workdir, workdir]),
+    ...walls.network,
     // Without this, the root and /dev could be filled: they are in memory, and have no limit of their own.
     ...["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", workdir],
   ];

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+import { parse, stringify } from "smol-toml";
+
+/** Set to 1, every gateway under test runs the CLI in the sandbox. */
+export const SANDBOX_SWITCH = "CLAUDEWAY_TEST_SANDBOX";
+
+/**
+ * The configuration of a gateway under test with the plugin sandbox, if `SANDBOX_SWITCH` is set. Keys keep one configuration
+ * folder of the CLI, where the tests look for it.
+ */
+export function sandboxed(
+  config: string | undefined,
+  dir: string,
+  keyIds: readonly string[],
+): string | undefined {
+  if (process.env[SANDBOX_SWITCH] !== "1") return config;
+  let tree: Record<string, unknown>;
+  try {
+    tree = parse(config ?? "");
+  } catch {
+    // The test is about that.
+    return config;
+  }
+  const keys = keyIds.map((id) => [
+    id,
+    { workdirs: ["/**"], ...part(part(tree, "keys"), id), env: { CLAUDE_CONFIG_DIR: join(dir, "claude") } },
+  ]);
+  return stringify({
+    ...tree,
+    engine: { ...part(tree, "engine"), config_dirs: "per_key" },
+    keys: { ...part(tree, "keys"), ...Object.fromEntries(keys) },
+    plugins: {
+      ...part(tree, "plugins"),
+      sandbox: { enabled: true, ...part(part(tree, "plugins"), "sandbox") },
+    },
+  });
+}
+
+function part(tree: object, name: string): Record<string, unknown> {
+  const found: unknown = Reflect.get(tree, name);
+  return typeof found === "object" && found !== null && !Array.isArray(found) ? { ...found } : {};
+}
