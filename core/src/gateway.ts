@@ -46,6 +46,7 @@ import { approvalRoutes } from "./http/routes/approvals.js";
 import { type FileParts, fileRoutes, uploadRoute } from "./http/routes/files.js";
 import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
+import { rootRoute } from "./http/routes/root.js";
 import { sessionRoutes } from "./http/routes/sessions.js";
 import { taskRoutes } from "./http/routes/tasks.js";
 import { turnRoutes } from "./http/routes/turns.js";
@@ -292,7 +293,7 @@ export class Gateway {
     app.use(routesTo(["link", "upload"], page));
     app.use(promptForms({ ...this.#files, uploads: this.#uploads, maxFieldBytes }, parseJson));
     app.use(routes.routes());
-    app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }));
+    app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }, kernel));
     return app;
   }
 
@@ -301,6 +302,7 @@ export class Gateway {
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
     const starter = new TurnStarter(ledger, views, log);
+    rootRoute(router, { version: this.options.version, routes: this.parts.kernel.routes });
     healthRoutes(router, {
       version: this.options.version,
       ledger,

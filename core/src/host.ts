@@ -11,6 +11,7 @@ export { childEnvironment, claudeFolder } from "./child-environment.js";
 export { selectionOf } from "./control.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";
+export { whatToOpen } from "./http/plugin-paths.js";
 export { openLog } from "./log.js";
 export { NOT_LOGGED_IN } from "./login-watch.js";
 export { makeFolder } from "./make-folder.js";

@@ -158,7 +158,7 @@ describe("the OpenAPI document", function () {
         const own = /^Gives: (.*)\.$/m.exec(section)?.[1]?.split(", ") ?? [];
         const more = path.startsWith("/approvals/link/")
           ? ["431"]
-          : ["/health", "/ready"].includes(path)
+          : ["/", "/health", "/ready"].includes(path)
             ? any
             : [...any, ...keyed];
         const expected = [...own, ...more];

@@ -1,6 +1,9 @@
+import { isIP } from "node:net";
 import { type ApiKey, shortSecretWarnings } from "@claudeway/config";
+import { type RunningGateway, whatToOpen } from "@claudeway/core/host";
 
-import type { RunningGateway } from "@claudeway/core/host";
+const OPEN_PORT =
+  "the port is open to the network, without TLS; behind a proxy or a tunnel, use --host 127.0.0.1";
 
 /** The start-up summary for the operator, as plain lines. */
 export function banner(
@@ -10,13 +13,19 @@ export function banner(
 ): string {
   const on = kernel.status().filter(({ state }) => state === "on");
   const origin = claude.origin === "bundled" ? "comes with the Agent SDK" : claude.path;
+  const warnings = [...shortSecretWarnings(keys), ...(isLoopback(address.host) ? [] : [OPEN_PORT])];
   return [
     `Claudeway v${version} listening on ${address.host}:${address.port} (${address.url})`,
     `  Claude CLI ${claude.version} (${origin})`,
     `  Permissions: ${approvalMode.line}`,
-    ...shortSecretWarnings(keys).map((warning) => `  Warning: ${warning}`),
+    ...warnings.map((warning) => `  Warning: ${warning}`),
     `  Plugins: ${on.map(({ name }) => name).join(", ") || "none"}`,
     ...on.flatMap(({ notices }) => notices.map((notice) => `  ${notice}`)),
+    ...whatToOpen(kernel.routes, address.url).map((line) => `  ${line}`),
     "",
   ].join("\n");
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

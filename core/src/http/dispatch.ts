@@ -10,6 +10,7 @@ import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.
 import { type Destination, destinationOf } from "./destination.js";
 import { toGatewayError } from "./errors.js";
 import { IncomingRequest } from "./incoming.js";
+import { missingPlugin, switchOn } from "./plugin-paths.js";
 import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */
@@ -127,8 +128,16 @@ function canonicalPath(path: string): string {
 }
 
 /** Answers 405 with `Allow` if only the method does not match, else 404. */
-export function notAllowed(router: RouteList): GatewayMiddleware {
-  return (ctx) => refuseMethod(ctx, router);
+export function notAllowed(router: RouteList, kernel: Pick<Kernel, "routes">): GatewayMiddleware {
+  return (ctx) => {
+    const plugin = missingPlugin(ctx.path, kernel.routes);
+    return plugin === undefined ? refuseMethod(ctx, router) : refuseMissing(ctx, plugin);
+  };
+}
+
+function refuseMissing(ctx: GatewayContext, plugin: string): never {
+  const route = `no route ${ctx.method} ${redactTokens(ctx.path)}`;
+  throw clientError("NOT_FOUND", `${route}: the plugin ${plugin} is off; ${switchOn(plugin)}`);
 }
 
 function enterMount({ enter }: Mount, call: () => Promise<unknown>): Promise<unknown> {

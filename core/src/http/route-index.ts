@@ -19,6 +19,7 @@ export function indexRoutes(router: Router<GatewayState>): void {
 }
 
 function segmentOf(path: string | RegExp): string {
+  if (path === "/") return "";
   const segment = typeof path === "string" ? firstSegment(path) : "";
   if (/^[a-z]+$/.test(segment)) return segment;
   throw new Error(`a route must begin with a plain segment, got ${path}`);

@@ -3,7 +3,7 @@ import { errorsOf } from "./errors.js";
 import { EXAMPLES } from "./examples.js";
 import { FILES } from "./files.js";
 import { ANY, answer, keyed, PAGE, upgraded } from "./operation.js";
-import { body, events, json, promptBody, schemaRef } from "./parts.js";
+import { body, events, headers, json, promptBody, schemaRef } from "./parts.js";
 import { schemaComponents } from "./schemas.js";
 import { type Part, type PathItem, ref } from "./types.js";
 
@@ -21,6 +21,23 @@ function turnStream(): Part {
 }
 
 const GATEWAY = {
+  "/": {
+    get: {
+      operationId: "getRoot",
+      summary: "Leads a browser to the dashboard",
+      description:
+        "Redirects clients that prefer HTML to the dashboard. Others, and all while the plugin `dashboard` is off, get a text that says what can be opened, and how plugins that are off are switched on.",
+      tags: ["gateway"],
+      security: [],
+      responses: {
+        "200": answer("What can be opened.", {
+          "text/plain": { schema: { type: "string", description: "For people." } },
+        }),
+        "302": { description: "The dashboard is on.", headers: headers() },
+        ...errorsOf(ANY),
+      },
+    },
+  },
   "/health": {
     get: {
       operationId: "getHealth",

@@ -186,7 +186,6 @@ const PATHS: readonly Attack[] = [
     "/session/{session}",
     "/session/{session}/",
     "/turns/{session}",
-    "/",
     "/index.html",
     "/.env",
     "/ready/",

@@ -4,6 +4,7 @@ import type { GatewayState } from "#core/http/context.js";
 import { indexRoutes } from "#core/http/route-index.js";
 
 const ROUTES = [
+  "/",
   "/health",
   "/sessions",
   "/session/start",
