@@ -1,31 +1,15 @@
 import { once } from "node:events";
-import { type ClientHttp2Session, connect } from "node:http2";
-import { request as httpsRequest } from "node:https";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import WebSocket from "ws";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { KEYS, TestGateway } from "./gateway.js";
-import { eventually } from "./poll.js";
 import { type ProxyName, type RunningProxy, startProxy } from "./proxy-kit.js";
+import { ask, askHttp1, json, task } from "./proxy-requests.js";
+import { restartUnder } from "./proxy-restart.js";
 
-const CLIENTS = 20;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly text: string;
-  /** When its first piece came, in ms since the request. */
-  readonly firstMs: number;
-  readonly lastMs: number;
-}
-
-interface Sent {
-  readonly method?: string;
-  readonly body?: string | Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+/** Twenty of them in the long test: each turn starts a CLI. */
+const CLIENTS = 6;
 
 for (const name of ["nginx", "caddy"] as const) {
   describe(`behind ${name}, with the file that is shipped`, function () {
@@ -45,11 +29,6 @@ for (const name of ["nginx", "caddy"] as const) {
       const dir = join(gateway.dir, `proxy${path.replaceAll("/", "-")}`);
       return startProxy(proxyName, { dir, gatewayPort: Number(new URL(gateway.url).port), path });
     }
-
-    const task = (prompt: string) => ({
-      body: JSON.stringify({ prompt }),
-      headers: { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" },
-    });
 
     it("speaks HTTP/2, and passes the gateway's responses unchanged", async () => {
       expect(json(await ask(proxy, "/health"), 200)).to.include({ status: "ok" });
@@ -134,111 +113,7 @@ for (const name of ["nginx", "caddy"] as const) {
       }
     });
 
-    it(`loses no turn and answers everything in the contract's shape while it restarts under ${CLIENTS} clients`, async () => {
-      let stopped = false;
-      const answers: Answer[] = [];
-      const turn = task("[[slow 40]] [[words 10]]");
-      const clients = Array.from({ length: CLIENTS }, async (_, index) => {
-        while (!stopped) {
-          answers.push(await (index % 2 === 0 ? ask : askHttp1)(proxy, "/task", turn));
-          if (answers.at(-1)?.status !== 200) await sleep(200);
-        }
-      });
-      const succeeded = () => answers.filter(({ status }) => status === 200).length;
-      await eventually("turns", () => succeeded() >= CLIENTS, 60_000);
-      const { port } = new URL(gateway.url);
-      gateway.signal("SIGTERM");
-      expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
-      await sleep(500);
-      await gateway.launch({ args: ["--enable-plugin", "dashboard,swagger", "--port", port] });
-      const before = succeeded();
-      await eventually("turns after it", () => succeeded() >= before + CLIENTS, 60_000);
-      stopped = true;
-      await Promise.all(clients);
-      for (const answer of answers) {
-        const body = json(answer, answer.status);
-        if (answer.status === 200) expect(body, answer.text).to.include({ success: true, error: null });
-        else {
-          expect(answer.status, answer.text).to.equal(503);
-          expect(body, answer.text).to.include({ code: "UNAVAILABLE" });
-          expect(Number(answer.headers["retry-after"]), answer.text).to.be.greaterThan(0);
-        }
-      }
-      expect(
-        answers.some(({ status }) => status === 503),
-        "somebody met the restart",
-      ).to.equal(true);
-    });
+    it(`loses no turn and answers everything in the contract's shape while it restarts under ${CLIENTS} clients`, () =>
+      restartUnder(CLIENTS, gateway, proxy));
   });
-}
-
-/** The JSON of an answer that has this status. */
-function json({ status, headers, text }: Answer, expected: number): Record<string, unknown> {
-  expect(status, text).to.equal(expected);
-  expect(headers["content-type"], text).to.match(/^application\/json/);
-  return JSON.parse(text);
-}
-
-/** Sends a request over HTTP/2. */
-async function ask(proxy: RunningProxy, path: string, sent: Sent = {}): Promise<Answer> {
-  const session = connect(proxy.url, { ca: proxy.certificate });
-  try {
-    return await overHttp2(session, path, sent);
-  } finally {
-    session.close();
-  }
-}
-
-async function overHttp2(
-  session: ClientHttp2Session,
-  path: string,
-  { body, headers, method }: Sent,
-): Promise<Answer> {
-  const startedAt = performance.now();
-  const since = () => performance.now() - startedAt;
-  const stream = session.request({ ...headers, ":path": path, ":method": method ?? methodOf(body) });
-  const failed = once(session, "error").then(([error]) => Promise.reject(error));
-  failed.catch(() => undefined);
-  // A server that has answered before the end of a large body may refuse the rest of it.
-  stream.on("error", () => undefined);
-  stream.end(body);
-  const [answered] = await Promise.race([once(stream, "response"), failed]);
-  let text = "";
-  let firstMs = 0;
-  stream.setEncoding("utf8");
-  stream.on("data", (piece: string) => {
-    firstMs ||= since();
-    text += piece;
-  });
-  await Promise.race([once(stream, "close"), failed]);
-  return { status: Number(answered[":status"]), headers: answered, text, firstMs, lastMs: since() };
-}
-
-/** Sends a request over HTTP/1.1. */
-function askHttp1(proxy: RunningProxy, path: string, { body, headers, method }: Sent = {}): Promise<Answer> {
-  const startedAt = performance.now();
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(`${proxy.url}${path}`, {
-      ca: proxy.certificate,
-      method: method ?? methodOf(body),
-      headers: { ...headers },
-      agent: false,
-    });
-    let answered = false;
-    request.on("error", (error) => answered || reject(error));
-    request.on("response", async (response) => {
-      answered = true;
-      let text = "";
-      response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
-      response.once("error", reject);
-      await once(response, "end");
-      const ms = performance.now() - startedAt;
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, text, firstMs: ms, lastMs: ms });
-    });
-    request.end(body);
-  });
-}
-
-function methodOf(body: string | Buffer | undefined): string {
-  return body === undefined ? "GET" : "POST";
 }

@@ -1,0 +1,104 @@
+import { once } from "node:events";
+import { type ClientHttp2Session, connect } from "node:http2";
+import { request as httpsRequest } from "node:https";
+import { expect } from "chai";
+import { KEYS } from "./gateway.js";
+import type { RunningProxy } from "./proxy-kit.js";
+
+/** What came back, and when. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  /** When its first piece came, in ms since the request. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** What is sent; GET without a body. */
+export interface Sent {
+  readonly method?: string;
+  readonly body?: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A task with this prompt. */
+export const task = (prompt: string) => ({
+  body: JSON.stringify({ prompt }),
+  headers: { authorization: `Bearer ${KEYS.admin}`, "content-type": "application/json" },
+});
+
+/** The JSON of an answer that has this status. */
+export function json({ status, headers, text }: Answer, expected: number): Record<string, unknown> {
+  expect(status, text).to.equal(expected);
+  expect(headers["content-type"], text).to.match(/^application\/json/);
+  return JSON.parse(text);
+}
+
+/** Sends a request over HTTP/2. */
+export async function ask(proxy: RunningProxy, path: string, sent: Sent = {}): Promise<Answer> {
+  const session = connect(proxy.url, { ca: proxy.certificate });
+  try {
+    return await overHttp2(session, path, sent);
+  } finally {
+    session.close();
+  }
+}
+
+async function overHttp2(
+  session: ClientHttp2Session,
+  path: string,
+  { body, headers, method }: Sent,
+): Promise<Answer> {
+  const startedAt = performance.now();
+  const since = () => performance.now() - startedAt;
+  const stream = session.request({ ...headers, ":path": path, ":method": method ?? methodOf(body) });
+  const failed = once(session, "error").then(([error]) => Promise.reject(error));
+  failed.catch(() => undefined);
+  // A server that has answered before the end of a large body may refuse the rest of it.
+  stream.on("error", () => undefined);
+  stream.end(body);
+  const [answered] = await Promise.race([once(stream, "response"), failed]);
+  let text = "";
+  let firstMs = 0;
+  stream.setEncoding("utf8");
+  stream.on("data", (piece: string) => {
+    firstMs ||= since();
+    text += piece;
+  });
+  await Promise.race([once(stream, "close"), failed]);
+  return { status: Number(answered[":status"]), headers: answered, text, firstMs, lastMs: since() };
+}
+
+/** Sends a request over HTTP/1.1. */
+export function askHttp1(
+  proxy: RunningProxy,
+  path: string,
+  { body, headers, method }: Sent = {},
+): Promise<Answer> {
+  const startedAt = performance.now();
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(`${proxy.url}${path}`, {
+      ca: proxy.certificate,
+      method: method ?? methodOf(body),
+      headers: { ...headers },
+      agent: false,
+    });
+    let answered = false;
+    request.on("error", (error) => answered || reject(error));
+    request.on("response", async (response) => {
+      answered = true;
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+      response.once("error", reject);
+      await once(response, "end");
+      const ms = performance.now() - startedAt;
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, text, firstMs: ms, lastMs: ms });
+    });
+    request.end(body);
+  });
+}
+
+function methodOf(body: string | Buffer | undefined): string {
+  return body === undefined ? "GET" : "POST";
+}

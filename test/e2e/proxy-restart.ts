@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "chai";
+import type { TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
+import type { RunningProxy } from "./proxy-kit.js";
+import { type Answer, ask, askHttp1, json, task } from "./proxy-requests.js";
+
+/**
+ * Restarts the gateway while clients send tasks through the proxy, one after another: no turn may be lost, and each answer
+ * must have the contract's shape.
+ */
+export async function restartUnder(
+  clients: number,
+  gateway: TestGateway,
+  proxy: RunningProxy,
+): Promise<void> {
+  let stopped = false;
+  const answers: Answer[] = [];
+  const turn = task("[[slow 40]] [[words 10]]");
+  const running = Array.from({ length: clients }, async (_, index) => {
+    while (!stopped) {
+      answers.push(await (index % 2 === 0 ? ask : askHttp1)(proxy, "/task", turn));
+      if (answers.at(-1)?.status !== 200) await sleep(200);
+    }
+  });
+  const succeeded = () => answers.filter(({ status }) => status === 200).length;
+  await eventually("turns", () => succeeded() >= clients, 60_000);
+  const { port } = new URL(gateway.url);
+  gateway.signal("SIGTERM");
+  expect(await gateway.ended()).to.deep.equal({ code: 0, signal: null });
+  await sleep(500);
+  await gateway.launch({ args: ["--enable-plugin", "dashboard,swagger", "--port", port] });
+  const before = succeeded();
+  await eventually("turns after it", () => succeeded() >= before + clients, 60_000);
+  stopped = true;
+  await Promise.all(running);
+  for (const answer of answers) {
+    const body = json(answer, answer.status);
+    if (answer.status === 200) expect(body, answer.text).to.include({ success: true, error: null });
+    else {
+      expect(answer.status, answer.text).to.equal(503);
+      expect(body, answer.text).to.include({ code: "UNAVAILABLE" });
+      expect(Number(answer.headers["retry-after"]), answer.text).to.be.greaterThan(0);
+    }
+  }
+  expect(
+    answers.some(({ status }) => status === 503),
+    "somebody met the restart",
+  ).to.equal(true);
+}
