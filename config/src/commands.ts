@@ -58,29 +58,34 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   help: { help: "Lists the commands and flags." },
 };
 
-/** Finds the command and its arguments. With `help`, the number of arguments is not checked. */
+/**
+ * Finds the command and its arguments. `others` are the commands of plugins. With `help`, the number of arguments is not
+ * checked.
+ */
 export function findCommand(
   words: readonly string[],
   help: boolean,
+  others: readonly string[],
 ): { readonly command: CommandName; readonly args: readonly string[] } {
   const [word = "serve", ...args] = words;
-  if (!isCommand(word)) throw new ConfigError(explainCommand(word));
+  if (!isCommand(word)) throw new ConfigError(explainCommand(word, others));
   const { argument, meaning } = COMMANDS[word];
   if (help || args.length === (argument === undefined ? 0 : 1)) return { command: word, args };
   const allowed = argument === undefined ? "no arguments" : `one argument, ${meaning}`;
   throw new ConfigError(`${word} must have ${allowed}; got ${args.length}`);
 }
 
-function isCommand(word: string): word is CommandName {
+/** Whether the gateway itself has the command. */
+export function isCommand(word: string): word is CommandName {
   return Object.hasOwn(COMMANDS, word);
 }
 
-function explainCommand(word: string): string {
+function explainCommand(word: string, others: readonly string[]): string {
   const listed = Object.entries(COMMANDS).flatMap(([name, { summary }]) =>
     summary === undefined ? [] : [name],
   );
-  const known = `known commands: ${listed.join(", ")}`;
-  const meant = nearest(word, Object.keys(COMMANDS));
+  const known = `known commands: ${[...listed, ...others].join(", ")}`;
+  const meant = nearest(word, [...Object.keys(COMMANDS), ...others]);
   // The word may be a key without its flag, so it is shown only if it looks like a command.
   return /^[a-z][a-z-]{0,19}$/.test(word)
     ? `unknown command "${word}"; ${meant === undefined ? known : `did you mean ${meant}?`}`

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { isObject } from "@claudeway/schemas";
 import type { Option } from "commander";
-import { buildProgram } from "./command-line.js";
+import { type Arguments, buildProgram } from "./command-line.js";
 import { COMMANDS, type CommandName } from "./commands.js";
+import type { PluginAdditions, PluginCommand } from "./plugin-settings.js";
 import { fileSettings, flagSettings, type Setting } from "./settings.js";
 
 /** The version of the gateway. */
@@ -16,9 +17,17 @@ export function versionText(): string {
   return `claudeway ${VERSION}\n`;
 }
 
-/** The output of `--help`, with its final newline: of one command, or general help generated from the schemas. */
-export function helpText(command: CommandName): string {
-  return command === "serve" || command === "help" ? generalHelp() : commandHelp(command);
+/**
+ * The output of `--help`, with its final newline: of one command, or general help generated from the schemas. Commands
+ * and flags of plugins follow those of the gateway.
+ */
+export function helpText(
+  { command, pluginCommand }: Pick<Arguments, "command" | "pluginCommand">,
+  additions: PluginAdditions,
+): string {
+  if (pluginCommand !== undefined) return pluginHelp(pluginCommand);
+  const isGeneral = command === "serve" || command === "help" || command === "plugin";
+  return isGeneral ? generalHelp(additions) : commandHelp(command);
 }
 
 function commandHelp(command: CommandName): string {
@@ -27,7 +36,16 @@ function commandHelp(command: CommandName): string {
   return `${usage.join(" ")}\n\n${help}\n\nAll flags and settings: claudeway --help\n`;
 }
 
-function generalHelp(): string {
+function pluginHelp({ plugin, name, summary, usage }: PluginCommand): string {
+  const forms = usage.length === 0 ? [""] : usage;
+  const lines = forms.map((form) => `claudeway ${`${name} ${form}`.trim()}`);
+  return `Usage: ${lines.join("\n       ")}\n\n${summary}\n\n${ABOUT_COMMANDS} The plugin ${plugin} must be enabled there.\n`;
+}
+
+const ABOUT_COMMANDS =
+  "Asks the running gateway: that of the configuration, or of CLAUDEWAY_URL and\nCLAUDEWAY_KEY.";
+
+function generalHelp(additions: PluginAdditions): string {
   const program = buildProgram();
   const settings = [...fileSettings(), ...flagSettings()];
   program.usage("[command] [flags]").description("HTTP gateway for the Claude CLI.");
@@ -37,17 +55,31 @@ function generalHelp(): string {
       title.replace("Options:", "Flags [variable, default]; flags override variables, variables the file:"),
     optionDescription: (option) => describeFlag(option, settings),
   });
-  return `${program.helpInformation()}\n${commandLine()}\n`;
+  return `${program.helpInformation()}\n${commandLine()}\n${pluginLines(additions)}`;
+}
+
+function pluginLines({ settings, commands }: PluginAdditions): string {
+  if (settings.length + commands.length === 0) return "";
+  const rows = [
+    ...settings.map(({ plugin, flag = "", ...setting }) => [flag, `${plugin}: ${withFacts(setting)}`]),
+    ...commands.map(({ plugin, name, summary }) => [name, `${plugin}: ${summary}`]),
+  ];
+  const width = Math.max(...rows.map(([left = ""]) => left.length));
+  const lines = rows.map(([left = "", right]) => `  ${left.padEnd(width)}  ${right}\n`);
+  return `\nFlags, variables and commands of plugins:\n${lines.join("")}`;
 }
 
 function describeFlag(option: Option, settings: readonly Setting[]): string {
   const setting = settings.find(({ flag }) => flag === option.flags);
-  if (setting === undefined) return "";
+  return setting === undefined ? "" : withFacts(setting);
+}
+
+function withFacts(setting: Pick<Setting, "env" | "summary" | "standard">): string {
   const facts = [setting.env, standardOf(setting)].filter((fact) => fact !== undefined);
   return facts.length === 0 ? setting.summary : `${setting.summary} [${facts.join(", ")}]`;
 }
 
-function standardOf({ standard }: Setting): string | undefined {
+function standardOf({ standard }: Pick<Setting, "standard">): string | undefined {
   return typeof standard === "string" || typeof standard === "number" ? String(standard) : undefined;
 }
 

@@ -19,6 +19,7 @@ export {
   type Sources,
   type StandaloneCommand,
 } from "./load.js";
+export type { PluginCommand, PluginCommandForm, PluginDeclaration } from "./plugin-settings.js";
 export { readText, splitList } from "./text.js";
 export { isEveryday } from "./variables.js";
 export { configText, type WrittenPlugin } from "./written.js";

@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { type Config, isObject, schemaOf, validate } from "@claudeway/schemas";
-import { type Arguments, flagNames, parseArguments } from "./command-line.js";
+import { type Arguments, flagNames, parseArguments, peekArguments } from "./command-line.js";
 import { ConfigError } from "./errors.js";
-import { type ConfigFile, readConfigFile } from "./file.js";
+import { type ConfigFile, type NamedFile, readConfigFile } from "./file.js";
 import { helpText, versionText } from "./help.js";
 import { checkConfigFolders, credentialsIn } from "./key-environment.js";
 import {
@@ -15,7 +15,9 @@ import {
   readKeySections,
 } from "./keys.js";
 import { processesThatFit } from "./memory.js";
-import { choosePlugins, type PluginChoices } from "./plugins.js";
+import { additionsOf, type PluginCommand, type PluginDeclaration } from "./plugin-settings.js";
+import { type PluginValues, pluginValues } from "./plugin-values.js";
+import { choosePlugins, type PluginChoices, peekPlugins, pluginSectionsIn } from "./plugins.js";
 import { checkProxies } from "./proxies.js";
 import { fileSettings } from "./settings.js";
 import { readText } from "./text.js";
@@ -30,6 +32,8 @@ export interface Sources {
   readonly cwd: string;
   /** The parsed content of a configuration file; if set, no file is read. */
   readonly tree?: unknown;
+  /** Reads what the installed plugins, and those at these paths or in these packages, say about themselves. */
+  readonly plugins?: (named: readonly string[]) => readonly PluginDeclaration[];
 }
 
 /** Print the text and exit. */
@@ -54,8 +58,10 @@ export type Settings = Omit<Config, "keys" | "plugins">;
 
 /** A configuration that passed every check that needs no other input. */
 export interface LoadedConfig extends PluginChoices {
-  readonly command: "serve" | "check" | "backup" | "restore" | "login";
+  readonly command: "serve" | "check" | "backup" | "restore" | "login" | "plugin";
   readonly args: readonly string[];
+  /** The command of a plugin that was given; `args` is everything after it. */
+  readonly pluginCommand: Pick<PluginCommand, "plugin" | "name"> | undefined;
   readonly force: boolean;
   /** The absolute path of the file, if one was read. */
   readonly file: string | undefined;
@@ -85,18 +91,53 @@ interface Layer {
 
 /** Merges defaults, file, environment and flags (later sources override earlier ones); throws a `ConfigError`. */
 export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand | Print {
-  const given = parseArguments(sources.argv, sources.env);
-  const { command, args, commandLine, file } = given;
-  if (commandLine.help || command === "help") return { command: "print", text: helpText(command) };
+  const { additions, enabled } = findAdditions(sources);
+  const given = parseArguments(sources.argv, sources.env, additions);
+  const { command, args, commandLine, file, pluginCommand } = given;
+  if (command === "help" || wantsHelp(given)) {
+    return { command: "print", text: helpText(given, additions) };
+  }
   if (commandLine.version) return { command: "print", text: versionText() };
   if (command === "init" || command === "create-plugin") {
     return { command, args, force: commandLine.force, file: file?.path };
   }
-  return { command, args, ...loadSettings(given, sources) };
+  const own = () => pluginValues(given.pluginSettings, additions, { env: sources.env, enabled });
+  return { command, args, pluginCommand, ...loadSettings(given, sources, own) };
 }
 
-function loadSettings({ commandLine, settings, file: named }: Arguments, { env, cwd, tree }: Sources) {
+/** Whether a flag asks for the help, also after the command of a plugin. */
+function wantsHelp({ commandLine, pluginCommand, args }: Arguments): boolean {
+  if (commandLine.help) return true;
+  return pluginCommand !== undefined && args.some((word) => word === "--help" || word === "-h");
+}
+
+/** What installed and named plugins add to flags, variables and commands. */
+function findAdditions({ argv, env, cwd, tree, plugins = () => [] }: Sources) {
+  const { commandLine, file } = peekArguments(argv, env, additionsOf(plugins([]), []));
+  const sections = pluginSectionsIn(tree ?? readableTree(file, cwd));
+  const { named, isEnabled } = peekPlugins(sections, commandLine);
+  const declarations = plugins(named);
+  const enabled = declarations.filter(isEnabled).map(({ name }) => name);
+  return { additions: additionsOf(declarations, enabled), enabled };
+}
+
+/** A file with a fault is reported when it is read for its settings; the help needs none. */
+function readableTree(named: NamedFile | undefined, cwd: string): unknown {
+  try {
+    return readConfigFile(named, cwd)?.tree;
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
+
+function loadSettings(
+  { commandLine, settings, file: named }: Arguments,
+  { env, cwd, tree }: Sources,
+  readOwn: () => PluginValues,
+) {
   const file = tree === undefined ? readConfigFile(named, cwd) : { path: undefined, shown: "config", tree };
+  const own = readOwn();
   const { layer: fileLayer, used } = readFileLayer(file, env);
   const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
   const { keys: _keys, plugins, ...config } = merge(layers);
@@ -114,8 +155,8 @@ function loadSettings({ commandLine, settings, file: named }: Arguments, { env, 
     keys,
     keyLimits,
     generated: given === undefined,
-    ...choosePlugins(plugins, commandLine),
-    ...listSecrets(env, used, layers, keys, keyLimits),
+    ...choosePlugins(plugins, commandLine, own),
+    ...listSecrets(env, [...used, ...own.used], [...secretsIn(layers, keys), ...own.secrets], keyLimits),
   };
 }
 
@@ -193,33 +234,28 @@ function settleEngine(engine: Config["engine"]): Config["engine"] {
   return { ...engine, max_running, max_processes, max_background };
 }
 
-function listSecrets(
-  env: Environment,
-  used: readonly UsedVariable[],
-  layers: readonly Layer[],
-  keys: readonly ApiKey[],
-  limits: KeyLimits,
-) {
-  const hidden = used.filter(({ secret }) => secret);
+function secretsIn(layers: readonly Layer[], keys: readonly ApiKey[]): string[] {
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
   const urls = layers.flatMap(({ values }) =>
     typeof values["ledger_url"] === "string" ? [values["ledger_url"]] : [],
   );
-  const inUrls = [...urls, ...urls.flatMap(passwordsIn)];
-  const values = [
-    ...everyKey,
-    ...inUrls,
-    ...hidden.map(({ value }) => value),
-    ...credentialsIn(limits),
-  ].filter((value) => value !== "");
+  return [...everyKey, ...urls, ...urls.flatMap(passwordsIn)];
+}
+
+function listSecrets(
+  env: Environment,
+  used: readonly UsedVariable[],
+  given: readonly string[],
+  limits: KeyLimits,
+) {
+  const hidden = used.filter(({ secret }) => secret);
+  const values = [...given, ...hidden.map(({ value }) => value), ...credentialsIn(limits)].filter(
+    (value) => value !== "",
+  );
   const ofSettings = fileSettings().flatMap(({ env: name, isSecret }) =>
     isSecret && name !== undefined ? [name] : [],
   );
-  const names = [
-    ...ofSettings,
-    ...hidden.map(({ name }) => name),
-    ...variablesWith([...everyKey, ...inUrls], env),
-  ];
+  const names = [...ofSettings, ...hidden.map(({ name }) => name), ...variablesWith(given, env)];
   return { secretEnv: [...new Set(names)], secrets: [...new Set(values)] };
 }
 

@@ -26,7 +26,11 @@ export function flagSettings(): Setting[] {
 }
 
 function settingsOf(name: SchemaName): Setting[] {
-  const { properties } = schemaOf(name);
+  return settingsIn(schemaOf(name));
+}
+
+/** The top-level properties of a schema. */
+export function settingsIn({ properties }: JSONSchema): Setting[] {
   return Object.entries(isObject(properties) ? properties : {}).flatMap(([key, schema]) =>
     isObject(schema) ? [toSetting(key, schema)] : [],
   );

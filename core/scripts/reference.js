@@ -30,6 +30,7 @@ const CHAPTERS = {
   "kernel/plugin": ["plugin", "A plugin and its scope"],
   "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
   "kernel/capabilities": ["scope", "Parts of the scope"],
+  "kernel/plugin-command": ["commands", "Commands of plugins"],
   "kernel/plugin-quota": ["quota", "Counters with limits"],
   "ports/quota": ["quota-counters", "Claims and states of counters"],
   "kernel/plugin-store": ["store", "The store of a plugin"],

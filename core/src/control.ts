@@ -158,6 +158,7 @@ function settingsOf({ config, keys, keyLimits, generated }: LoadedConfig): Recor
 }
 
 /** The plugins that the configuration enables. */
-export function selectionOf({ plugins, disabledPlugins, pluginSections }: LoadedConfig): PluginSelection {
-  return { plugins, disabled: disabledPlugins, sections: pluginSections };
+export function selectionOf(loaded: LoadedConfig): PluginSelection {
+  const { plugins, disabledPlugins, pluginSections, pluginNames } = loaded;
+  return { plugins, disabled: disabledPlugins, sections: pluginSections, names: pluginNames };
 }

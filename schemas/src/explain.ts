@@ -220,8 +220,8 @@ function valueAt(value: unknown, segments: readonly string[]): unknown {
 function label(segments: readonly string[], { value, path, names }: ExplainContext): string {
   const text = segments.reduce((name, segment, index) => {
     if (Array.isArray(valueAt(value, segments.slice(0, index)))) return `${name}[${segment}]`;
-    const field = (index === 0 ? names?.[segment] : undefined) ?? nameOf(segment);
-    return name === "" ? field : `${name}.${field}`;
+    if (index === 0 && names?.[segment] !== undefined) return names[segment];
+    return name === "" ? nameOf(segment) : `${name}.${nameOf(segment)}`;
   }, path ?? "");
   return text === "" ? "body" : text;
 }

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { PluginCommand } from "@claudeway/core";
 import { createTestGateway, type TestGateway, type TestGatewayOptions } from "@claudeway/testing";
 import { expect } from "chai";
 import { parse } from "smol-toml";
@@ -145,6 +146,22 @@ describe("docs/plugin-guide.md", function () {
       it(`line ${line}: its tests pass`, async () => {
         const { stdout } = await run(process.execPath, ["--test", file]);
         expect(stdout).to.match(/^. pass [1-9]\d*\n. fail 0$/mu);
+      });
+      continue;
+    }
+    if (text.includes("defineCommand(")) {
+      it(`line ${line}: the command prints the answer to its request`, async () => {
+        const { default: command }: { default: PluginCommand } = await import(pathToFileURL(file).href);
+        const printed: string[] = [];
+        await command({
+          args: ["ci"],
+          url: "http://localhost:3000",
+          request: async (path) => ({ path }),
+          fetch: () => Promise.reject(new Error("not needed")),
+          print: (line) => void printed.push(line),
+          signal: AbortSignal.timeout(1000),
+        });
+        expect(printed).to.deep.equal(['{"path":"/spending/ci"}']);
       });
       continue;
     }

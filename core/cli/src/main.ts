@@ -13,7 +13,7 @@ import {
   openLog,
   type RunningGateway,
 } from "@claudeway/core/host";
-import { describeFault } from "@claudeway/kernel";
+import { describeFault, PluginLoader, type PluginManifest } from "@claudeway/kernel";
 import type { Logger } from "pino";
 import { banner } from "./banner.js";
 import { DISTRIBUTION } from "./distribution.js";
@@ -43,6 +43,7 @@ export async function main(
     else if (loaded.command === "backup") await backUp(loaded);
     else if (loaded.command === "restore") await restoreBackup(loaded);
     else if (loaded.command === "login") await logInTo(loaded);
+    else if (loaded.command === "plugin") await runPlugins(loaded);
   } catch (error) {
     process.stderr.write(`claudeway: ${describeFault(error).split("\n")[0]}\n`);
     process.exitCode = statusOf(error, command);
@@ -95,8 +96,21 @@ async function logInTo(loaded: LoadedConfig): Promise<void> {
   process.exitCode = await logIn(loaded, process.env);
 }
 
+async function runPlugins(loaded: LoadedConfig): Promise<void> {
+  const { runPluginCommand } = await import("./plugin-command.js");
+  process.exitCode = await runPluginCommand(loaded, { manifests, env: process.env });
+}
+
+/** Those that the arguments were read with. */
+let manifests: readonly PluginManifest[] = [];
+
+function readManifests(named: readonly string[]): readonly PluginManifest[] {
+  manifests = new PluginLoader({ cwd: process.cwd() }).manifests(named);
+  return manifests;
+}
+
 function sources(argv: readonly string[]) {
-  return { argv, env: process.env, cwd: process.cwd() };
+  return { argv, env: process.env, cwd: process.cwd(), plugins: readManifests };
 }
 
 function readAgain(argv: readonly string[]): LoadedConfig {

@@ -42,6 +42,7 @@ export type {
 } from "./hooks.js";
 export type { KernelLimits } from "./instance.js";
 export { Kernel, type KernelOptions } from "./kernel.js";
+export type { CommandManifest, PluginManifest } from "./loading/declarations.js";
 export { type LoadedPlugin, PluginLoader, type PluginSource } from "./loading/loader.js";
 export { compileConfigSchema } from "./loading/plugin-config.js";
 export type { CheckedPlugin, PluginSelection } from "./loading/selection.js";
@@ -67,6 +68,12 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./plugin.js";
+export {
+  type CommandCall,
+  type CommandRequest,
+  defineCommand,
+  type PluginCommand,
+} from "./plugin-command.js";
 export { openQuota, type Quota } from "./plugin-quota.js";
 export {
   openPluginStore,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { type LoadedConfig, loadConfig } from "@claudeway/config";
+import { type LoadedConfig, loadConfig, type PluginDeclaration } from "@claudeway/config";
 import { PluginLoader, type PluginSelection, type PluginSource } from "@claudeway/kernel";
 import { isObject } from "@claudeway/schemas";
 
@@ -32,20 +32,31 @@ function isPair(entry: TestPlugin): entry is Exclude<TestPlugin, PluginSource> {
   return Array.isArray(entry);
 }
 
+/** What installed and given plugins say about their settings' variables. */
+export function declarationsOf(sources: readonly PluginSource[], cwd: string): PluginDeclaration[] {
+  const named = sources.filter((source) => typeof source === "string");
+  const objects = sources.flatMap((source) => (typeof source === "string" ? [] : [source]));
+  return [
+    ...new PluginLoader({ cwd }).manifests(named),
+    ...objects.map(({ name, configSchema }) => ({ name, schema: configSchema, commands: {} })),
+  ];
+}
+
 export interface ConfigParts {
   /** The parsed content of a claudeway.toml. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly sections: Sections;
   /** The secrets by key id, the admin's first. */
   readonly keys: Readonly<Record<string, string>>;
-  /** The values of `${NAME}` in the configuration. */
+  /** The values of `${NAME}` in the configuration, and the variables of plugins' settings. */
   readonly env: Readonly<Record<string, string>>;
+  readonly declarations?: readonly PluginDeclaration[];
   /** The parent of the gateway's folders. */
   readonly dir: string;
 }
 
 /** The configuration of a test gateway, checked like that of the command. Throws a `ConfigError`. */
-export function configOf({ config, sections, keys, env, dir }: ConfigParts): LoadedConfig {
+export function configOf({ config, sections, keys, env, declarations = [], dir }: ConfigParts): LoadedConfig {
   const { plugins = {}, engine = {}, ...rest } = config;
   const tree = {
     host: "127.0.0.1",
@@ -65,6 +76,7 @@ export function configOf({ config, sections, keys, env, dir }: ConfigParts): Loa
     env: { ...env, ...("keys" in rest ? {} : { WRAPPER_KEYS: given.join(",") }) },
     cwd: dir,
     tree,
+    plugins: () => declarations,
   });
   if (loaded.command !== "serve") throw new Error("the arguments must be those of serve");
   return loaded;

@@ -17,7 +17,14 @@ import type { Script, ScriptedTurn } from "./script.js";
 import { ScriptedEngine } from "./scripted-engine.js";
 import type { StreamEvent } from "./server-events.js";
 import { type NewSession, TestSession } from "./session.js";
-import { choosePlugins, configOf, secretsFor, selectionWith, type TestPlugin } from "./setup.js";
+import {
+  choosePlugins,
+  configOf,
+  declarationsOf,
+  secretsFor,
+  selectionWith,
+  type TestPlugin,
+} from "./setup.js";
 
 /** The number of log lines that are kept. */
 const LOG_LINES = 2000;
@@ -41,7 +48,7 @@ export interface TestGatewayOptions {
   readonly claude?: { readonly env: Readonly<Record<string, string>> };
   /** Key ids; the first is the admin's. Default: `["admin", "user"]`. */
   readonly keys?: readonly string[];
-  /** The values of `${NAME}` in the configuration. */
+  /** The values of `${NAME}` in the configuration, and the variables of plugins' settings (`x-env`). */
   readonly env?: Readonly<Record<string, string>>;
   /** The directory that relative paths of plugins start from; by default the process's own. */
   readonly cwd?: string;
@@ -107,7 +114,8 @@ async function open(
   const { plugins = [], cwd = process.cwd(), env = {}, engine: kind = "scripted", limits } = options;
   const { sources, sections } = await choosePlugins(plugins, cwd);
   let { config = {} } = options;
-  const read = () => configOf({ config, sections, keys: secrets, env, dir });
+  const declarations = declarationsOf(sources, cwd);
+  const read = () => configOf({ config, sections, keys: secrets, env, declarations, dir });
   const loaded = read();
   const known = new KnownSecrets(loaded);
   const log = new LogLines(LOG_LINES);

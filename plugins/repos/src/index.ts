@@ -20,7 +20,7 @@ export default definePlugin<ReposConfig, "control">({
   exclusive: true,
   async apply(kernel, config) {
     const { control, log, signal } = kernel;
-    const reposDir = folderOf(process.env["REPOS_DIR"] || config.repos_dir);
+    const reposDir = folderOf(config.repos_dir);
     const home = join(kernel.storage, "home");
     await mkdir(home, { recursive: true, mode: 0o700 });
     const git = gitWith({ home, mark: kernel.childMark });

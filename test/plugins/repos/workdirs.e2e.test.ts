@@ -135,24 +135,14 @@ describe("a workdir of a repository", () => {
 
 describe("the folder of the repositories", () => {
   it("is the one that REPOS_DIR names", async () => {
-    const { host, gateway, folder, close } = await withVariable("repos-of-the-variable");
+    const env = { REPOS_DIR: "/tmp/claudeway-repos-of-the-variable" };
+    const repos = await ReposGateway.start({}, { env });
     try {
-      expect(folder).to.contain("repos-of-the-variable");
-      expect(host).to.not.equal(undefined);
-      expect(gateway.plugins()[0]).to.include({ state: "on" });
+      const answer: unknown = await (await repos.gateway.fetch("/repos")).json();
+      expect(answer).to.include({ repos_dir: env.REPOS_DIR });
+      expect(repos.gateway.plugins()[0]).to.include({ state: "on" });
     } finally {
-      await close();
+      await repos.close();
     }
   });
 });
-
-async function withVariable(name: string) {
-  const before = process.env["REPOS_DIR"];
-  process.env["REPOS_DIR"] = `/tmp/claudeway-${name}`;
-  const repos = await ReposGateway.start();
-  if (before === undefined) delete process.env["REPOS_DIR"];
-  else process.env["REPOS_DIR"] = before;
-  const answer = await repos.gateway.fetch("/repos");
-  const { repos_dir: folder } = (await answer.json()) as { repos_dir: string };
-  return { host: repos.host, gateway: repos.gateway, folder, close: () => repos.close() };
-}

@@ -6,6 +6,7 @@ import { DeadlineError, inWords, within } from "../calling/deadline.js";
 import type { PluginFaultCode } from "../fault-codes.js";
 import { PluginError } from "../faults.js";
 import type { AnyPlugin } from "../plugin.js";
+import { type PluginManifest, readManifests } from "./declarations.js";
 import {
   firstPartyNames,
   installedNames,
@@ -73,6 +74,11 @@ export class PluginLoader {
     return firstPartyNames(this.#places);
   }
 
+  /** What the packages of installed and named plugins say about them. Throws a `PluginError`. */
+  manifests(named: readonly string[]): PluginManifest[] {
+    return readManifests(named, this.#places);
+  }
+
   /** Throws a `PluginError` if no installed plugin has the name; `where` is where it was given. */
   checkName(name: string, where: string, alsoKnown: readonly string[]): void {
     if (alsoKnown.includes(name) || installedNames(this.#places).includes(name)) return;
@@ -107,9 +113,9 @@ export class PluginLoader {
 
   #compile({ name, configSchema }: AnyPlugin): ConfigCheck {
     const check = compileConfigSchema(name, configSchema);
-    return (section) => {
+    return (section, names) => {
       this.#secrets?.add({ secrets: secretsIn(section, configSchema) });
-      return check(section);
+      return check(section, names);
     };
   }
 

@@ -35,7 +35,7 @@ const OTHER_FORMS = "a package (claudeway-plugin-x, @scope/claudeway-plugin-x) o
  */
 export function locatePlugin(source: string, places: SearchPlaces): PluginFile {
   if (PATH.test(source)) return locatePath(source, resolve(places.cwd, source));
-  const folder = isOwnName(source) ? findByName(source, places) : findPackage(source, places);
+  const folder = sourceFolder(source, places);
   return folder === undefined ? refuseUnknown(source, places) : entryOf(source, folder);
 }
 
@@ -60,12 +60,14 @@ export function installedNames(places: SearchPlaces): string[] {
 }
 
 function namesOf(packages: readonly string[]): string[] {
-  const names = packages.map((name) =>
-    ownPart(name)
-      .replace(/^@[^/]+\//, "")
-      .replaceAll("-", "_"),
-  );
-  return [...new Set(names)].filter(isOwnName).sort();
+  return [...new Set(packages.map(nameOfPackage))].filter(isOwnName).sort();
+}
+
+/** The plugin's own name, as far as the name of its package tells. */
+export function nameOfPackage(name: string): string {
+  return ownPart(name)
+    .replace(/^@[^/]+\//, "")
+    .replaceAll("-", "_");
 }
 
 /** What the package of a plugin may be called, the first-party one first. */
@@ -98,10 +100,18 @@ function nodeModules({ roots }: SearchPlaces): string[] {
   return [...folders];
 }
 
-function findPackage(name: string, places: SearchPlaces): string | undefined {
+/** The folder of an installed package. */
+export function findPackage(name: string, places: SearchPlaces): string | undefined {
   if (!isPackageName(name)) return undefined;
   const candidates = nodeModules(places).map((folder) => join(folder, name));
   return candidates.find((candidate) => kindOf(join(candidate, "package.json")) === "file");
+}
+
+/** The folder of a plugin's package; undefined for single files, and for what does not exist. */
+export function sourceFolder(source: string, places: SearchPlaces): string | undefined {
+  if (!PATH.test(source)) return isOwnName(source) ? findByName(source, places) : findPackage(source, places);
+  const path = resolve(places.cwd, source);
+  return kindOf(join(path, "package.json")) === "file" ? path : undefined;
 }
 
 function locatePath(source: string, path: string): PluginFile {
@@ -158,7 +168,8 @@ function ownPart(name: string): string {
   return name.replace(/claudeway-plugin-|^@claudeway\/plugin-/, "");
 }
 
-function installedPackages(places: SearchPlaces): string[] {
+/** The names of all installed packages of plugins. */
+export function installedPackages(places: SearchPlaces): string[] {
   const names: string[] = [];
   for (const folder of nodeModules(places)) {
     for (const entry of listFolder(folder)) {
@@ -183,7 +194,8 @@ function entryOf(source: string, folder: string): PluginFile {
   return { file, home: folder, version: asString(version) };
 }
 
-function readManifest(source: string, folder: string): Record<string, unknown> {
+/** Reads a package.json. Throws a `PluginError`. */
+export function readManifest(source: string, folder: string): Record<string, unknown> {
   const file = join(folder, "package.json");
   try {
     const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));

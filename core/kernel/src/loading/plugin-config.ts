@@ -9,8 +9,14 @@ import { SOURCE_KEYS } from "./section-source.js";
 /** A plugin's section of the configuration as the operator wrote it. */
 export type PluginSection = Readonly<Record<string, unknown>>;
 
-/** Validates a section and returns a frozen copy with defaults for the plugin. Throws a `PluginError`. */
-export type ConfigCheck = (section: PluginSection) => Readonly<Record<string, unknown>>;
+/**
+ * Validates a section and returns a frozen copy with defaults for the plugin. `names` has what errors call settings that did
+ * not come from the file, such as `--repos-dir`. Throws a `PluginError`.
+ */
+export type ConfigCheck = (
+  section: PluginSection,
+  names?: Readonly<Record<string, string>>,
+) => Readonly<Record<string, unknown>>;
 
 /** The kernel's own key in every section. */
 const OWN_KEY = "enabled";
@@ -20,7 +26,7 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
   const schema = closed(configSchema);
   const validate = compile(plugin, schema);
   const path = `plugins.${plugin}`;
-  return (section) => {
+  return (section, names = {}) => {
     const config = copySection(plugin, section);
     delete config[OWN_KEY];
     // A plugin may have settings of these names, from before sections could say where it is.
@@ -29,7 +35,7 @@ export function compileConfigSchema(plugin: string, configSchema: JSONSchema): C
     throw new PluginError(
       plugin,
       "CW_PLUGIN_CONFIG_INVALID",
-      explain(validate.errors, { schema, value: config, path, noun: "setting" }),
+      explain(validate.errors, { schema, value: config, path, names, noun: "setting" }),
     );
   };
 }

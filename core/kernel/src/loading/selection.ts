@@ -16,6 +16,8 @@ export interface PluginSelection {
    * `package` or `path` says where it is.
    */
   readonly sections?: Readonly<Record<string, PluginSection>>;
+  /** What errors call settings that did not come from the file, by plugin and setting. */
+  readonly names?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** A loaded plugin with a validated configuration, ready to be started. */
@@ -35,21 +37,29 @@ export async function checkSelection(
   loader: PluginLoader,
   alsoKnown: readonly string[] = [],
 ): Promise<CheckedPlugin[]> {
-  const { disabled = [], sections = {} } = selection;
+  const { disabled = [], sections = {}, names = {} } = selection;
   const loaded = withoutTwins(await loadAll(selection, loader));
   checkNames(selection, loader, [...loaded.map(({ plugin }) => plugin.name), ...alsoKnown]);
   return loaded
     .filter(({ plugin }) => !disabled.includes(plugin.name))
-    .map((one) => configure(one, sectionOf(sections, one.plugin.name)));
+    .map((one) => configure(one, sectionOf(sections, one.plugin.name), sectionOf(names, one.plugin.name)));
 }
 
 /** The plugin with another section. Throws a `PluginError` if the section is invalid. */
-export function configure(loaded: LoadedPlugin, section: PluginSection): CheckedPlugin {
-  return { ...loaded, name: loaded.plugin.name, config: loaded.checkConfig(section) };
+export function configure(
+  loaded: LoadedPlugin,
+  section: PluginSection,
+  names: Readonly<Record<string, string>> = {},
+): CheckedPlugin {
+  return { ...loaded, name: loaded.plugin.name, config: loaded.checkConfig(section, names) };
 }
 
-function sectionOf(sections: Readonly<Record<string, PluginSection>>, name: string): PluginSection {
-  return Object.hasOwn(sections, name) ? (sections[name] ?? {}) : {};
+/** The entry of a plugin, which may be named like a property of objects. */
+function sectionOf<T>(
+  byName: Readonly<Record<string, T>>,
+  name: string,
+): T | Readonly<Record<string, never>> {
+  return Object.hasOwn(byName, name) ? (byName[name] ?? {}) : {};
 }
 
 async function loadAll(selection: PluginSelection, loader: PluginLoader): Promise<LoadedPlugin[]> {
