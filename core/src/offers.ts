@@ -93,6 +93,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       overview: () => ledger.totals.overview(),
       byKey: () => ledger.totals.byKey(),
       costs: (groupBy, limit) => ledger.totals.costs(groupBy, limit),
+      turns: (query) => ledger.turns.search(query),
       turn: (id) => ledger.turns.get(id),
       running: () => ledger.turns.running(),
       response: (turnId) => ledger.turns.response(turnId),

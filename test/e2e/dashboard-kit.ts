@@ -11,7 +11,16 @@ const FIXTURES = fileURLToPath(new URL("../fixtures/plugins", import.meta.url));
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-export const PAGES = ["overview", "sessions", "approvals", "logs", "keys", "costs", "plugins"] as const;
+export const PAGES = [
+  "overview",
+  "requests",
+  "sessions",
+  "approvals",
+  "logs",
+  "keys",
+  "costs",
+  "plugins",
+] as const;
 
 /** A gateway with the dashboard, a plugin that asks about tool calls, a third-party plugin, and past turns. */
 export async function startFilled(shape: Shape, liveWaitSecs = 600): Promise<TestGateway> {

@@ -3,6 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
 import { logInAt, startFilled, startSession, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
+import { eventually } from "./poll.js";
 
 const SHAPE = {
   days: 1,
@@ -66,6 +67,68 @@ describe("the dashboard's pages", function () {
     const shares = page.getByRole("list", { name: "Cost by model" });
     await shares.getByText("no answer from a model").waitFor();
     expect(await shares.innerText()).not.to.match(/^sonnet$/m);
+  });
+
+  it("list every turn and task, with filters that the URL keeps", async () => {
+    const { id } = await startSession(gateway);
+    const metadata = { ticket: "A-17" };
+    await gateway.request(`/session/${id}`, {
+      body: { prompt: "[[say a lonely needle]]", metadata },
+      key: KEYS.bob,
+    });
+    await gateway.request("/task", { body: { prompt: "[[say from a task]]" } });
+    await visited.go("requests");
+    const rows = page.locator("tbody tr");
+    const row = rows.filter({ hasText: "a lonely needle" });
+    await row.waitFor();
+    await rows.filter({ hasText: "from a task" }).getByText("task", { exact: true }).waitFor();
+    const all = await rows.count();
+    expect(all).to.be.greaterThan(2);
+
+    await row.getByRole("button", { name: "ticket=A-17" }).click();
+    await eventually("one row", async () => (await rows.count()) === 1);
+    expect(page.url()).to.include("metadata=ticket%3DA-17");
+    await page.reload();
+    await row.waitFor();
+    expect(await rows.count()).to.equal(1);
+    await page.getByRole("link", { name: "Clear" }).click();
+    await eventually("all rows", async () => (await rows.count()) === all);
+
+    await page.getByLabel("Kind").selectOption("task");
+    await eventually("the task", async () => (await rows.count()) === 1);
+    await page.getByLabel("State").selectOption("interrupted");
+    await page.getByText("No requests match.").waitFor();
+    await page.goBack();
+    await eventually("the task again", async () => (await rows.count()) === 1);
+    await visited.go("requests?text=LONELY");
+    await row.waitFor();
+    expect(await rows.count()).to.equal(1);
+    await page.getByLabel("Cost from, $").fill("1000");
+    await page.getByRole("button", { name: "Find" }).click();
+    await page.getByText("No requests match.").waitFor();
+    await visited.go("requests?since=2020-01-01T00:00&until=2020-01-02T00:00");
+    await page.getByText("No requests match.").waitFor();
+    await visited.go("requests?text=lonely");
+    await row.getByRole("link").click();
+    await page.getByRole("heading", { name: id }).waitFor();
+  });
+
+  it("refuse filters that no turn can match", async () => {
+    for (const query of [
+      "state=done",
+      "kind=x",
+      "min_cost_usd=-1",
+      "min_duration_ms=1e9",
+      "since=yesterday",
+      "metadata=x",
+      "before=0",
+      "limit=201",
+      `text=${"x".repeat(201)}`,
+    ]) {
+      const { status } = await gateway.request(`/admin/requests?${query}`);
+      expect(status, query).to.equal(400);
+    }
+    expect((await gateway.request("/admin/requests", { key: KEYS.bob })).status).to.equal(403);
   });
 
   it("name the question without an answer, in words", async () => {

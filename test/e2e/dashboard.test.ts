@@ -213,9 +213,8 @@ describe("the dashboard in a browser", function () {
     await page.getByText("Edit: allowed.").waitFor();
     expect((await answer).body).to.include({ success: true });
     expect(readFileSync(file, "utf8")).to.equal(after);
-    expect(await textOf(page.locator("tbody tr").first())).to.match(
-      /^Edit .*retry\.ts allowed admin from 127\.0\.0\.1 bob/,
-    );
+    const decided = /^Edit .*retry\.ts allowed admin from 127\.0\.0\.1 bob/;
+    await eventually("the history", async () => decided.test(await textOf(page.locator("tbody tr").first())));
   });
 
   it("passes the reason of a denial to the model", async () => {

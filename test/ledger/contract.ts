@@ -5,12 +5,14 @@ import { priceContract } from "./prices-contract.js";
 import { quotaContract } from "./quota-contract.js";
 import { sessionContract } from "./sessions-contract.js";
 import { totalsContract } from "./totals-contract.js";
+import { turnSearchContract } from "./turn-search-contract.js";
 import { turnContract } from "./turns-contract.js";
 
 /** What every ledger promises, as tests of one. */
 export function ledgerContract(openLedger: OpenLedger): void {
   sessionContract(openLedger);
   turnContract(openLedger);
+  turnSearchContract(openLedger);
   totalsContract(openLedger);
   priceContract(openLedger);
   idempotencyContract(openLedger);

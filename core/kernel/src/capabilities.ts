@@ -21,7 +21,9 @@ import type {
   TextMode,
   TurnOptions,
   TurnPage,
+  TurnQuery,
   TurnRecord,
+  TurnSearchPage,
 } from "@claudeway/ports";
 import type { ContentBlock, EventKind, SessionMessages, TurnResponse } from "@claudeway/schemas";
 import type { KeyDescription, ListenAddress } from "./hooks.js";
@@ -74,6 +76,8 @@ export interface LedgerView {
    * one is today's only if a turn has ended today; check its `period`.
    */
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
+  /** Searches the turns of all keys, sessions and tasks, latest first. */
+  turns(query: TurnQuery): Promise<TurnSearchPage>;
   /** Undefined if the turn does not exist. */
   turn(id: string): Promise<TurnRecord | undefined>;
   /** Turns that have begun, not ended, and are not parked, oldest first. */

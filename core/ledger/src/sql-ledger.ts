@@ -56,6 +56,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       markLost: performed((turnId, lost) => turns.markLost(turnId, lost)),
       get: performed((turnId) => turns.get(turnId)),
       response: performed((turnId) => turns.response(turnId)),
+      search: performed((query) => turns.search(query)),
       listBySession: performed((sessionId, query) => turns.listBySession(sessionId, query)),
       running: performed(() => turns.running()),
       endedLast: performed((withinMs) => turns.endedLast(withinMs)),

@@ -8,7 +8,9 @@ import {
   type TurnOutcome,
   type TurnPage,
   type TurnParking,
+  type TurnQuery,
   type TurnRecord,
+  type TurnSearchPage,
   type TurnUsage,
 } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
@@ -25,6 +27,7 @@ import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
 import { bookedOf, toTurn, usageOf } from "./turn-row.js";
+import { searchTurns } from "./turn-search.js";
 
 const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
@@ -202,6 +205,10 @@ export class TurnTable {
     // Written by `end`.
     const response: TurnResponse = JSON.parse(text(row, "json"));
     return response;
+  }
+
+  search(query: TurnQuery): Work<TurnSearchPage> {
+    return searchTurns(this.sql, query);
   }
 
   *listBySession(sessionId: string, query: PageQuery): Work<TurnPage> {

@@ -214,6 +214,40 @@ export interface TurnPage extends PageQuery {
   readonly total: number;
 }
 
+/** Which turns a search looks for; what is not set does not matter. */
+export interface TurnQuery {
+  readonly keyId?: string | undefined;
+  /** The model that answered, else the requested one. */
+  readonly model?: string | undefined;
+  readonly kind?: "session" | "task" | undefined;
+  /** `open`: it has not ended. */
+  readonly end?: TurnEnd | "open" | undefined;
+  readonly minCostUsd?: number | undefined;
+  readonly minDurationMs?: number | undefined;
+  /** Begun at this time or later. */
+  readonly since?: Instant | undefined;
+  /** Begun before this time. */
+  readonly until?: Instant | undefined;
+  /** Pairs that the turn carries. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Text in its answer or error, in any case. */
+  readonly text?: string | undefined;
+  /** Where an earlier search stopped. */
+  readonly before?: number | undefined;
+  /** At most 1000. */
+  readonly limit: number;
+}
+
+export interface TurnSearchPage {
+  /** Latest first. */
+  readonly turns: readonly TurnRecord[];
+  /**
+   * Where to continue: there are older turns that were not examined. A search examines a bounded number of turns, so a
+   * page may have fewer than `limit`, or none, and still not be the last.
+   */
+  readonly before: number | undefined;
+}
+
 export interface TurnEnding {
   readonly at: Instant;
   /** The session's CLI totals as of this end, if they changed. */
@@ -274,6 +308,8 @@ export interface TurnBook {
   get(turnId: string): Promise<TurnRecord | undefined>;
   /** The answer of a turn that has ended or is parked. */
   response(turnId: string): Promise<TurnResponse | undefined>;
+  /** Searches the turns of all sessions and tasks, latest first. */
+  search(query: TurnQuery): Promise<TurnSearchPage>;
   /** Latest first. */
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
   /**

@@ -10,6 +10,7 @@ import { logRoutes } from "./routes/logs.js";
 import { moneyRoutes } from "./routes/money.js";
 import { overviewRoutes } from "./routes/overview.js";
 import { pluginRoutes } from "./routes/plugins.js";
+import { requestRoutes } from "./routes/requests.js";
 import { sessionRoutes } from "./routes/sessions.js";
 
 export interface AdminParts {
@@ -38,6 +39,7 @@ export function adminRouter(parts: AdminParts): Router {
   loginRoutes(router, { control, sessions: logins });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
+  requestRoutes(router, { ledger, prompts: feed.prompts });
   sessionRoutes(router, { ...parts, prompts: feed.prompts });
   approvalRoutes(router, parts);
   logRoutes(router, control);

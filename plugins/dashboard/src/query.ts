@@ -1,6 +1,9 @@
 import { Refusal } from "@claudeway/core";
 import { bodyOf, type Context } from "./access/request.js";
 
+/** A time in UTC. */
+export const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?Z$/;
+
 /** A query parameter; undefined if missing or empty. */
 export function text(ctx: Context, name: string): string | undefined {
   const given = ctx.query[name];

@@ -187,6 +187,33 @@ export const ADMIN_PATHS: PathsObject = {
       },
     ),
   },
+  "/requests": {
+    get: operation(
+      "adminRequests",
+      "List turns and tasks of all keys, latest first",
+      json(own("RequestPage"), "A search examines at most 100,000 turns, with `text` 20,000."),
+      {
+        parameters: [
+          query("key_id", TEXT, "Only turns of this key."),
+          query("model", TEXT, "Only turns that this model answered."),
+          query("kind", { enum: ["session", "task"] }, "Only turns of sessions, or only one-shot tasks."),
+          query(
+            "state",
+            { enum: ["open", "completed", "failed", "refused", "interrupted", "timeout", "lost"] },
+            "Only turns that ended like this, or have not ended.",
+          ),
+          query("min_cost_usd", { type: "number", minimum: 0 }, "Only turns that cost at least this."),
+          query("min_duration_ms", { type: "number", minimum: 0 }, "Only turns that ran at least this long."),
+          query("since", { type: "string", format: "date-time" }, "Only turns that began then or later."),
+          query("until", { type: "string", format: "date-time" }, "Only turns that began before."),
+          query("text", { type: "string", maxLength: 200 }, "Text in the answer or the error, in any case."),
+          query("metadata", list(TEXT), "Pairs that the turn carries, such as `ticket=42`."),
+          query("before", { type: "integer", minimum: 1 }, "The `before` of an earlier response."),
+          query("limit", whole(50, 200), "Number of turns."),
+        ],
+      },
+    ),
+  },
   "/turns": {
     get: operation(
       "adminTurns",

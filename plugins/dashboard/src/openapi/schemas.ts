@@ -148,6 +148,27 @@ export const SCHEMAS: Part = named({
   Turn: object(TURN),
   TurnDetail: object({ ...TURN, prompt: PROMPT, answer: orNull(core("TurnResponse")) }),
   TurnPage: object({ ...PAGE, turns: list(object({ ...TURN, prompt: PROMPT, answer: orNull(ANSWER) })) }),
+  RequestPage: object({
+    turns: list(
+      object({
+        ...TURN,
+        metadata: { type: "object", additionalProperties: TEXT },
+        prompt: {
+          type: ["string", "null"],
+          description: "Its first 160 characters; null if it is not in memory.",
+        },
+        result: {
+          type: ["string", "null"],
+          description: "The first 160 characters of the error or the answer.",
+        },
+      }),
+    ),
+    before: {
+      type: ["integer", "null"],
+      description:
+        "Send it as `before` to get older turns, also if this page has none. Null if there are none.",
+    },
+  }),
   Approval: object({
     id: ID,
     session_id: ID,

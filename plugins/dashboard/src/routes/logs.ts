@@ -4,10 +4,9 @@ import type { Context } from "../access/request.js";
 import { KINDS, LEVELS, type LogEntry } from "../logs/entries.js";
 import { logFolders } from "../logs/files.js";
 import { searchLogs } from "../logs/search.js";
-import { matching, oneOf, text, wholeNumber } from "../query.js";
+import { INSTANT, matching, oneOf, text, wholeNumber } from "../query.js";
 
 const DATE = /^\d{4}-\d{2}(?:-\d{2})?$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?Z$/;
 const MAX_SEARCH = 200;
 
 /** `GET /logs`: lines of a month, newest first, read backwards from the ends of the files. */
