@@ -16,13 +16,13 @@ export interface ChatSettings {
 
 /** Opens the chats of a plugin, in its own part of the ledger, until it is switched off. */
 export function openChat(kernel: Scope<"turns">, settings: ChatSettings): ChatTurns {
-  const { turns, log, store } = kernel;
+  const { turns, log, store, sessions: view } = kernel;
   const { conversations, system_prompt: systemPrompt } = settings;
   const places = new ChatPlaces(store, {
     maxSessions: conversations.max,
     maxAgeMs: conversations.max_age_hours * 3_600_000,
   });
-  const sessions = new ChatSessions({ turns, places, log, systemPrompt });
+  const sessions = new ChatSessions({ turns, view, places, log, systemPrompt });
   sweepSessions(places, sessions, kernel);
   return new ChatTurns({
     turns,

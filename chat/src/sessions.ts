@@ -1,4 +1,4 @@
-import type { PluginScope, TurnRunner } from "@claudeway/core";
+import type { PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { ChatRequest } from "./chat-request.js";
 import { type ChatScope, historyHash } from "./messages.js";
 import type { ChatPlaces, Place } from "./places.js";
@@ -19,6 +19,7 @@ export interface ChatSessionLease {
 
 export interface SessionParts {
   readonly turns: Pick<TurnRunner, "startSession" | "forkSession" | "endSession">;
+  readonly view: Pick<SessionsView, "turns">;
   readonly places: ChatPlaces;
   readonly log: PluginScope["log"];
   /** The system prompt of a model without one from the client. */
@@ -27,6 +28,9 @@ export interface SessionParts {
 
 /** Codes of a fork that is not possible: the session, its turn or its transcript is gone, or too many are being forked. */
 const NO_FORK = ["NOT_FOUND", "CONFLICT", "BAD_REQUEST", "UNAVAILABLE"];
+
+/** Turns since the last answer that an agent began by itself or that were refused; after more, the session is forked. */
+const MAX_OTHER_TURNS = 100;
 
 /** Finds or makes the session for the history of a request. */
 export class ChatSessions {
@@ -40,9 +44,16 @@ export class ChatSessions {
     const place = await places.find(historyHash(scopeOf(request), history));
     if (place === undefined) return this.seed(request);
     const claim = await places.claim(place, request.model.id);
-    if (claim === "claimed") return { ...place, origin: "live" };
+    if (claim === "claimed" && (await this.#isAt(place))) return { ...place, origin: "live" };
     const fork = claim === "gone" ? undefined : await this.#fork(request, place);
     return fork === undefined ? this.seed(request) : { sessionId: fork, origin: "forked" };
+  }
+
+  /** Whether the session's last prompt is the place's turn: its key may have used it by its id. */
+  async #isAt({ sessionId, turnId }: Place): Promise<boolean> {
+    const { turns } = await this.parts.view.turns(sessionId, { page: 1, limit: MAX_OTHER_TURNS });
+    const reached = turns.find(({ origin, ended }) => origin !== "background" && ended?.end !== "refused");
+    return reached?.id === turnId;
   }
 
   /** A new session that is given the history. */

@@ -65,10 +65,11 @@ export class ChatTurns {
     request: ChatRequest,
     gone: AbortSignal,
   ): AsyncGenerator<ChatEvent, "lost" | undefined> {
-    const { sessionId, origin } = lease;
+    const { origin } = lease;
     let left: "reached" | "untouched" | "unknown" = "unknown";
     try {
-      const handle = await this.parts.turns.prompt(request.keyId, sessionId, this.#promptOf(request));
+      const handle = await this.#prompt(lease, request);
+      if (handle === undefined) return "lost";
       yield { type: "begun", turn: { turnId: handle.id, origin } };
       const streamed = yield* follow(handle, gone);
       const response = await handle.result();
@@ -83,6 +84,19 @@ export class ChatTurns {
       throw error;
     } finally {
       if (left !== "reached") this.#leave(lease, request.keyId, left);
+    }
+  }
+
+  /** Undefined if a live session is gone, or waits for a person: its key may have used it by its id. */
+  async #prompt(
+    { sessionId, origin }: ChatSessionLease,
+    request: ChatRequest,
+  ): Promise<TurnHandle | undefined> {
+    try {
+      return await this.parts.turns.prompt(request.keyId, sessionId, this.#promptOf(request));
+    } catch (error) {
+      if (origin === "live" && ["NOT_FOUND", "CONFLICT"].includes(codeOf(error) ?? "")) return undefined;
+      throw error;
     }
   }
 
