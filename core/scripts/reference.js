@@ -219,12 +219,14 @@ function endOf(text, start, braced) {
 function hookTable() {
   const text = declarationOf("createHooks", join(KERNEL, "hooks.d.ts"));
   const rows = [
-    ...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (\w+))?>;/g),
+    ...text.matchAll(
+      /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n +(\w+): (\w+)<\[(.*)\](?:, (.+?))?(?:, import\("tapable"\)\.\w+)?>;/g,
+    ),
   ].map(([, comment, hook, type, given, answer]) => [
     `\`${hook}\``,
     KINDS[type],
     given === "" ? "" : `\`${given.replaceAll("|", "\\|")}\``,
-    answer === undefined ? "" : `\`${answer}\``,
+    answer === undefined ? "" : `\`${answer.replaceAll("|", "\\|")}\``,
     summaryOf(comment),
   ]);
   return table(["hook", "kind", "arguments", "result", ""], rows);

@@ -46,7 +46,9 @@ export interface RequestInfo {
 }
 
 /** What a key is told about itself, as JSON: its limits, and what is left of them. */
-export type KeyDescription = Readonly<Record<string, unknown>>;
+export interface KeyDescription {
+  readonly [field: string]: unknown;
+}
 
 /** A request whose response was sent, or whose client disconnected. */
 export interface CompletedRequest {
