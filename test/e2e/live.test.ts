@@ -21,10 +21,10 @@ describe("live processes", () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]]");
-    const [first] = await gateway.children();
+    const [first] = await cliProcesses(gateway);
     const { body } = await talk.say("[[recall]]");
     expect(body.result).to.contain("[[words 3]]");
-    expect(await gateway.children()).to.deep.equal([first]);
+    expect(await cliProcesses(gateway)).to.deep.equal([first]);
     expect((await talk.view()).tokens).to.deep.equal(sumOfDealt(talk.dealt()));
   });
 
@@ -33,7 +33,7 @@ describe("live processes", () => {
     gateway = await startAsking();
     const session = await newSession(gateway);
     const own = async () =>
-      (await gateway.children()).filter((pid) => readProcess(pid, "cmdline").includes(session.id));
+      (await cliProcesses(gateway)).filter((pid) => readProcess(pid, "cmdline").includes(session.id));
     const first = prompt(gateway, session, "[[write a.txt A]]");
     await decide(gateway, (await onlyPending(gateway, session)).id, { decision: "allow" });
     expect((await first).body.success).to.equal(true);
@@ -72,7 +72,8 @@ describe("live processes", () => {
     gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
     const talk = await Conversation.start(gateway);
     await talk.say("[[words 3]]");
-    const [hung = 0] = await gateway.children();
+    const isCli = (pid: number) => /^[^\0]*\/claude\0/.test(readProcess(pid, "cmdline"));
+    const hung = (await gateway.children()).find(isCli) ?? 0;
     process.kill(hung, "SIGSTOP");
     const { body } = await talk.say("[[recall]]");
     expect(body.result).to.contain("1 earlier prompt");

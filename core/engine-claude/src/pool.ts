@@ -276,7 +276,8 @@ export class ProcessPool {
   #isTooLarge(child: ClaudeProcess): boolean {
     const { maxMemoryBytes } = this.limits;
     if (maxMemoryBytes === 0) return false;
-    const bytes = child.pid === undefined ? 0 : residentBytes(child.pid);
+    const { cliPid } = child;
+    const bytes = cliPid === undefined ? 0 : residentBytes(cliPid);
     if (bytes <= maxMemoryBytes) return false;
     this.log.info({ pid: child.pid, bytes }, "a process has grown too large and is replaced");
     return true;

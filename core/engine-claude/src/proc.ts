@@ -86,6 +86,16 @@ export function pidsIn(text: string): number[] {
   return text.split(" ").filter(Boolean).map(Number);
 }
 
+/** The process below `root`, or itself, that runs a program by this path; undefined if it does not run yet, or not here. */
+export function findProgram(root: number, path: string): number | undefined {
+  const pids = [root];
+  for (let pid = pids.shift(); pid !== undefined; pid = pids.shift()) {
+    if (read(`/proc/${pid}/cmdline`)?.startsWith(`${path}\0`)) return pid;
+    pids.push(...childrenOf(pid));
+  }
+  return undefined;
+}
+
 function numbersIn(folder: string): number[] {
   try {
     return readdirSync(folder)

@@ -23,7 +23,7 @@ import type { AdoptedProcesses } from "./adopted.js";
 import { type CliQuery, type StartQuery, startQuery } from "./cli-query.js";
 import { MessageQueue } from "./input.js";
 import type { LiveCli } from "./live-settings.js";
-import { readStat, startTimeOf } from "./proc.js";
+import { findProgram, type ProcessId, readStat, startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
@@ -61,6 +61,7 @@ export class ClaudeProcess {
   #hasGone = false;
   #child: ChildProcess | undefined;
   #note: ChildNote | undefined;
+  #cli: ProcessId | undefined;
   #stderr = "";
   #ending: Promise<void> | undefined;
   #lost: readonly LostTask[] = [];
@@ -75,7 +76,7 @@ export class ClaudeProcess {
   constructor(
     private readonly plan: SpawnPlan,
     options: Options,
-    executable: string,
+    private readonly executable: string,
     installation: string,
     private readonly adopted: AdoptedProcesses,
     /** Notified when the child has been started and when it has exited. */
@@ -121,6 +122,17 @@ export class ClaudeProcess {
     return this.#child?.pid;
   }
 
+  /** The pid of the CLI: where another program runs it, that of the CLI below that. */
+  get cliPid(): number | undefined {
+    const { pid } = this;
+    if (pid === undefined || this.plan.command === this.executable) return pid;
+    if (this.#cli === undefined || startTimeOf(this.#cli.pid) !== this.#cli.startTime) {
+      const found = findProgram(pid, this.executable) ?? pid;
+      this.#cli = { pid: found, startTime: startTimeOf(found) ?? 0 };
+    }
+    return this.#cli.pid;
+  }
+
   /** What ran in the background when the process was ended, or ended by itself; empty while it runs. */
   get lostTasks(): readonly LostTask[] {
     return this.#lost;
@@ -132,7 +144,8 @@ export class ClaudeProcess {
    */
   async answers(ms: number, fresh = false): Promise<boolean> {
     if (!this.#isRunning() || this.#ending !== undefined) return false;
-    const stat = this.pid === undefined ? undefined : readStat(this.pid);
+    const { cliPid } = this;
+    const stat = cliPid === undefined ? undefined : readStat(cliPid);
     // It has been killed, and its exit has not been heard of yet.
     if (stat?.exiting === true) return false;
     if (fresh && stat !== undefined && !stat.stopped) return true;
