@@ -4,6 +4,7 @@ import type { DecideAt } from "./blocks.js";
 import { Feed } from "./feed.js";
 import {
   askedNews,
+  budgetNews,
   decidedNews,
   type EventKind,
   type News,
@@ -84,6 +85,7 @@ export default definePlugin<SlackConfig, "approvals" | "control">({
     hooks.event.tap("post-parked", (event, turn) => {
       if (event.type === "done" && event.response.pending_approval !== undefined) post(parkedNews(turn));
     });
+    hooks.budgetWarning.tap("post", (warning) => post(budgetNews(warning)));
     hooks.requestCompleted.tap("post", (request) => post(requestNews(request)));
     hooks.sessionStart.tap("post", (session) => post(sessionNews(session, "started")));
     hooks.sessionEnd.tap("post", (session) => post(sessionNews(session, "deleted")));

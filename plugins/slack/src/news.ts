@@ -1,5 +1,6 @@
 import {
   type Approval,
+  type BudgetWarning,
   type CompletedRequest,
   describeCall,
   type SessionInfo,
@@ -8,7 +9,7 @@ import {
 } from "@claudeway/core";
 
 /** Event kinds of a feed, as named in `events`. */
-export type EventKind = "requests" | "sessions" | "failures" | "approvals";
+export type EventKind = "requests" | "sessions" | "failures" | "approvals" | "budgets";
 
 /** An event. All texts are plain; the message escapes them. */
 export interface News {
@@ -71,6 +72,20 @@ export function sessionNews(session: SessionInfo, what: "started" | "deleted"): 
   ] as const;
   const symbol = what === "started" ? "🆕" : "🗑";
   return { kind: "sessions", keyId, symbol, title: `Session ${what}`, facts };
+}
+
+/** A share of a budget is used up. */
+export function budgetNews(warning: BudgetWarning): News {
+  const { budget, subject, window, limitUsd, spentUsd, share, resetsAt } = warning;
+  const facts = [
+    ["of", subject],
+    ["budget", budget],
+    ["window", window],
+    ["spent", `$${spentUsd.toFixed(2)} of $${limitUsd.toFixed(2)}`],
+    ...(resetsAt === undefined ? [] : [["resets", resetsAt] as const]),
+  ] as const;
+  const title = `${Math.round(share * 100)}% of a budget is used up`;
+  return { kind: "budgets", keyId: /^key:(.+)$/.exec(subject)?.[1] ?? null, symbol: "💸", title, facts };
 }
 
 /** Undefined if the request succeeded, or if its turn is reported. */

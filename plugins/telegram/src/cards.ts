@@ -103,7 +103,8 @@ function questionHtml(
 function callHtml(call: Parameters<typeof describeCall>[0], most: number, say: Say): string {
   const text = describeCall(call);
   const shown = plainHtml(text, most);
-  const hidden = text.length - plainLength(shown);
+  // Space at the ends is not sent: a file that ends in a newline is shown whole.
+  const hidden = text.trim().length - plainLength(shown.trim());
   const language = call.tool === "Bash" ? "bash" : text.startsWith("{") ? "json" : "diff";
   const block = `<pre><code class="language-${language}">${shown}</code></pre>`;
   return hidden <= 0 ? block : `${block}\n⚠️ <b>${line(say("notShown", { count: hidden }), MAX_OPTION)}</b>`;

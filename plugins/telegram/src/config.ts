@@ -1,7 +1,7 @@
 import type { Language } from "./texts.js";
 
 /** Event kinds of the feed, as named in `events`. */
-export type EventKind = "requests" | "sessions" | "failures" | "approvals";
+export type EventKind = "requests" | "sessions" | "failures" | "approvals" | "budgets";
 
 /** The `[plugins.telegram]` section, validated, with defaults. */
 export interface TelegramConfig {

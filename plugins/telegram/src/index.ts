@@ -13,7 +13,7 @@ import type { TelegramConfig } from "./config.js";
 import { Conversations } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
 import { FEED_INTERVAL_MS, Feed, type News } from "./feed.js";
-import { expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
+import { budgetNews, expiredNews, parkedNews, requestNews, sessionNews, turnNews } from "./news.js";
 import { placeOf, topicKey } from "./places.js";
 import { setup } from "./setup.js";
 import { State } from "./state.js";
@@ -136,6 +136,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       };
       inBackground("showing the end of a turn", after());
     });
+    hooks.budgetWarning.tap("feed", (warning) => feed.push(budgetNews(warning, say)));
     hooks.requestCompleted.tap("feed", (request) => post(request.keyId, requestNews(request, say)));
     hooks.sessionStart.tap("feed", (session) =>
       post(session.keyId, sessionNews(session, "newsStarted", say)),

@@ -1,4 +1,11 @@
-import type { Approval, CompletedRequest, SessionInfo, TurnInfo, TurnOutcome } from "@claudeway/core";
+import type {
+  Approval,
+  BudgetWarning,
+  CompletedRequest,
+  SessionInfo,
+  TurnInfo,
+  TurnOutcome,
+} from "@claudeway/core";
 import type { News } from "./feed.js";
 import type { Say, TextKey } from "./texts.js";
 
@@ -40,6 +47,17 @@ export function sessionNews(
     kind: "sessions",
     title: `${what === "newsStarted" ? "🆕" : "🗑"} ${say(what)}`,
     facts: [keyId, model, id],
+  };
+}
+
+/** A share of a budget is used up. */
+export function budgetNews(warning: BudgetWarning, say: Say): News {
+  const { budget, subject, window, limitUsd, spentUsd, share, resetsAt } = warning;
+  const spent = `$${spentUsd.toFixed(2)} / $${limitUsd.toFixed(2)}`;
+  return {
+    kind: "budgets",
+    title: `💸 ${say("newsBudget", { percent: Math.round(share * 100) })}`,
+    facts: [budget, subject, window, spent, ...(resetsAt === undefined ? [] : [`↻ ${resetsAt}`])],
   };
 }
 

@@ -62,7 +62,10 @@ export class Supervisor {
     const me = await api.ask("getMe", {}, isBot);
     // Telegram refuses polls while a webhook is set. Pending updates are kept.
     await api.call("deleteWebhook", {});
-    await api.call("setMyCommands", { commands: [...commands] });
+    // Only the menu is missing without them: the bot understands its commands all the same.
+    await api.call("setMyCommands", { commands: [...commands] }).catch((error: unknown) => {
+      if (!scope.signal.aborted) scope.log.warn({ err: error }, "could not set the menu of commands");
+    });
     const { forum, title } = await this.#lookAtChat();
     this.#connected = true;
     this.#failures = 0;

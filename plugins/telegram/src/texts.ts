@@ -111,6 +111,7 @@ const TEXTS = {
   newsBroken: { en: "Internal error in a request", tr: "Geçit bir isteği yapamadı" },
   newsStarted: { en: "Session started", tr: "Oturum başladı" },
   newsDeleted: { en: "Session deleted", tr: "Oturum silindi" },
+  newsBudget: { en: "{percent}% of a budget is used up", tr: "Bir bütçenin %{percent} kadarı kullanıldı" },
   newsParked: { en: "Parked until a decision is made", tr: "Biri karar verene kadar bekliyor" },
   newsExpired: { en: "Approval expired", tr: "Onayın süresi doldu" },
   newsMore: { en: "and {count} more", tr: "ve {count} olay daha" },

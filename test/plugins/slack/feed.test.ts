@@ -92,6 +92,26 @@ describe("slack", () => {
     expect(texts[2]).to.contain("POST /task");
   });
 
+  it("posts a budget that is nearly used up, in the feeds of its key", async () => {
+    const other = { webhook_url: server.url("/services/T/B/other"), key_ids: ["bob"] };
+    await start({ feeds: [other] });
+    running.kernel.notify("budgetWarning", {
+      budget: "monthly",
+      subject: "key:alice",
+      window: "month",
+      limitUsd: 50,
+      spentUsd: 40.123,
+      share: 0.8,
+      resetsAt: "2030-02-01T00:00:00.000Z",
+    });
+    const [posted] = await arrived(1);
+    const text = textOf(posted?.payload);
+    for (const part of ["80% of a budget", "key:alice", "monthly", "$40.12 of $50.00", "2030-02-01"])
+      expect(text).to.contain(part);
+    await pause(INTERVAL_MS * 3);
+    expect(server.posted).to.have.length(1);
+  });
+
   it("filters events per feed", async () => {
     await start({
       events: ["failures"],

@@ -299,6 +299,29 @@ describe("telegram's buttons", () => {
     expect(shown.thread).to.equal(7);
   });
 
+  it("warn of nothing that is not shown when a file ends in a newline", async () => {
+    bot = await (await TestBot.start({})).ready();
+    const input = { file_path: "/w/notes.txt", content: "one\ntwo\n\n" };
+    bot.ask({ id: "w", tool: "Write", input });
+    const shown = await bot.shows("notes.txt");
+    expect(shown.html).to.include("two").and.not.include("not shown");
+  });
+
+  it("come with news of a budget that is nearly used up, also of the chat's own key", async () => {
+    bot = await (await TestBot.start({ events: ["budgets"] })).ready();
+    bot.running.kernel.notify("budgetWarning", {
+      budget: "monthly",
+      subject: "key:telegram",
+      window: "month",
+      limitUsd: 50,
+      spentUsd: 40.123,
+      share: 0.8,
+      resetsAt: "2030-02-01T00:00:00.000Z",
+    });
+    const shown = await bot.shows("80% of a budget is used up");
+    expect(shown.html).to.include("monthly · key:telegram · month · $40.12 / $50.00");
+  });
+
   it("accompany a feed of requests, failures, sessions, parked and expired approvals, by kind", async () => {
     bot = await (
       await TestBot.start({ events: ["failures", "sessions", "approvals"], feed_topic: 3 })

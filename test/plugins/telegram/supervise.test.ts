@@ -33,6 +33,15 @@ describe("telegram's connection", () => {
     }
   }
 
+  it("serves the chat without its menu of commands when Telegram refuses that", async () => {
+    bot = await TestBot.start({}, ({ api }) => {
+      api.always.set("setMyCommands", { status: 400, description: "Bad Request: BOT_COMMAND_INVALID" });
+    });
+    bot.api.write("hello", { thread: 7 });
+    await bot.shows("you said: hello");
+    expect(bot.complaints.join()).to.include("could not set the menu of commands");
+  });
+
   it("abandons a poll that hangs", async () => {
     bot = await TestBot.start({ poll_timeout_secs: 1 }, ({ api }) => api.next("getUpdates", "hang"));
     bot.api.write("hello", { thread: 7 });
