@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { openChat } from "@claudeway/chat";
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import type { OpenAIConfig } from "./config.js";
 import { errorBody } from "./error-body.js";
 import { OPENAI_PATHS } from "./openapi.js";
+import { ResponseStore } from "./response-store.js";
 import { openaiRoutes } from "./routes.js";
 
 export default definePlugin<OpenAIConfig, "turns" | "control">({
@@ -14,7 +16,10 @@ export default definePlugin<OpenAIConfig, "turns" | "control">({
   apply(kernel, config) {
     const { control, log } = kernel;
     const chats = openChat(kernel, config);
-    kernel.mount("/v1", openaiRoutes({ config, chats, control, log }), {
+    const maxAgeMs = config.conversations.max_age_hours * 3_600_000;
+    const responses = new ResponseStore(join(kernel.storage, "responses"), maxAgeMs);
+    responses.sweep(kernel);
+    kernel.mount("/v1", openaiRoutes({ config, chats, control, responses, log }), {
       errors: errorBody,
       openapi: OPENAI_PATHS,
       ...(config.cors_origins.length > 0 && {

@@ -12,11 +12,12 @@ import type { ContentBlock } from "@claudeway/core";
 import { contentAt } from "./content.js";
 
 /** The messages of a request as a chat: system messages are its system prompt, wherever they are. */
-export function readMessages(value: unknown): ReadMessages {
+/** @param param the field that they are from */
+export function readMessages(value: unknown, param = "messages"): ReadMessages {
   const systems: string[] = [];
   const said: ChatMessage[] = [];
-  listAt(value, "messages").forEach((item, index) => {
-    const at = `messages[${index}]`;
+  listAt(value, param).forEach((item, index) => {
+    const at = `${param}[${index}]`;
     const message = fieldsAt(item, at);
     const { role } = message;
     if (role === "system" || role === "developer") systems.push(systemText(message, at));
@@ -27,10 +28,10 @@ export function readMessages(value: unknown): ReadMessages {
     else throw invalid(`${at}.role`, "must be system, developer, user, assistant, tool or function");
   });
   // A prompt alone, which some clients send as a system message.
-  if (said.length === 0) said.push({ role: "user", content: contentAt(systems.pop(), "messages") });
+  if (said.length === 0) said.push({ role: "user", content: contentAt(systems.pop(), param) });
   const messages = toChat(said);
   if (messages.at(-1)?.role !== "user")
-    throw invalid("messages", "must end with a message of the user that is not empty");
+    throw invalid(param, "must end with a message of the user that is not empty");
   const system = systems.filter((text) => text.trim() !== "").join("\n\n");
   return { system: system === "" ? undefined : system, messages };
 }

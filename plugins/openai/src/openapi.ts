@@ -40,6 +40,23 @@ const OWN_ERRORS = {
   "503": failure("The gateway or the model API is overloaded."),
 };
 
+/** What a turn may end with. */
+const TURN_ERRORS = {
+  "404": failure("There is no such model."),
+  "408": failure("The turn ran past its time."),
+  "413": failure("The body is too large."),
+  "415": failure("The body is not JSON."),
+  "502": failure("The model API can't be reached, or did not answer as it must."),
+};
+
+const RESPONSE = {
+  description: "The response, or its events.",
+  content: {
+    ...json(named(["id", "object", "created_at", "model", "status", "output"], {})),
+    "text/event-stream": { schema: { type: "string" } },
+  },
+};
+
 /** The OpenAPI description of the routes. Fields that are ignored are not listed. */
 export const OPENAI_PATHS: PathsObject = {
   "/models": {
@@ -106,11 +123,51 @@ export const OPENAI_PATHS: PathsObject = {
             "text/event-stream": { schema: { type: "string" } },
           },
         },
-        "404": failure("There is no such model."),
-        "408": failure("The turn ran past its time."),
-        "413": failure("The body is too large."),
-        "415": failure("The body is not JSON."),
-        "502": failure("The model API can't be reached, or did not answer as it must."),
+        ...TURN_ERRORS,
+      },
+    },
+  },
+  "/responses": {
+    post: {
+      summary: "Answer a chat (OpenAI's Responses API)",
+      requestBody: {
+        required: true,
+        content: json(
+          named(["model", "input"], {
+            model: text("`sonnet` is the model, `claude-code/sonnet` the agent with its tools."),
+            input: { description: "The prompt, or the items of a chat with the prompt last." },
+            instructions: { type: ["string", "null"], description: "The system prompt." },
+            previous_response_id: {
+              type: ["string", "null"],
+              description: "The stored response to go on from.",
+            },
+            store: { type: ["boolean", "null"], description: "False: the response is not stored." },
+            stream: { type: ["boolean", "null"], description: "Whether the answer is a stream of events." },
+            text: {
+              type: ["object", "null"],
+              description: "`format`: `text`, `json_object` or `json_schema`.",
+            },
+          }),
+        ),
+      },
+      responses: { ...OWN_ERRORS, ...TURN_ERRORS, "200": RESPONSE },
+    },
+  },
+  "/responses/{id}": {
+    parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
+    get: {
+      summary: "Get a stored response (OpenAI)",
+      responses: { ...OWN_ERRORS, "200": RESPONSE, "404": failure("It is not stored.") },
+    },
+    delete: {
+      summary: "Delete a stored response (OpenAI)",
+      responses: {
+        ...OWN_ERRORS,
+        "200": {
+          description: "It was deleted.",
+          content: json(named(["id", "deleted"], { id: text("Its id."), deleted: { const: true } })),
+        },
+        "404": failure("It is not stored."),
       },
     },
   },

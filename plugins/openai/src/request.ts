@@ -57,7 +57,7 @@ export function readRequest(
   };
 }
 
-function modelOf({ model }: Fields): string {
+export function modelOf({ model }: Fields): string {
   const name = textAt(model, "model");
   if (name !== "" && name !== "claude-code/") return name;
   throw invalid("model", "must be the name of a model, such as sonnet or claude-code/sonnet");
@@ -80,7 +80,7 @@ function optionsOf({ stream_options: options }: Fields): Fields {
 }
 
 /** The JSON Schema that the answer must match; undefined for text. */
-function schemaOf(format: unknown): Fields | undefined {
+export function schemaOf(format: unknown): Fields | undefined {
   if (format === undefined || format === null) return undefined;
   const { type, json_schema } = fieldsAt(format, "response_format");
   if (type === "text") return undefined;
@@ -101,7 +101,7 @@ const EFFORTS = {
   xhigh: "xhigh",
 } as const;
 
-function effortOf(value: unknown): ChatRequest["effort"] {
+export function effortOf(value: unknown): ChatRequest["effort"] {
   const effort = optionalText(value, "reasoning_effort");
   if (effort === undefined) return undefined;
   const found = Object.entries(EFFORTS).find(([name]) => name === effort);
@@ -110,7 +110,7 @@ function effortOf(value: unknown): ChatRequest["effort"] {
 }
 
 /** The client's own id of the conversation. */
-function idsIn(
+export function idsIn(
   { metadata, user, prompt_cache_key: cacheKey }: Fields,
   config: OpenAIConfig,
 ): readonly unknown[] {

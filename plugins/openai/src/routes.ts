@@ -1,7 +1,6 @@
 import {
   answerFailures,
   begun,
-  type ChatTurns,
   ended,
   modelRoutes,
   nameTurn,
@@ -9,20 +8,14 @@ import {
   sharedAliases,
   whenGone,
 } from "@claudeway/chat";
-import type { GatewayControl, PluginScope, RouteContext, RouteState } from "@claudeway/core";
+import type { RouteContext, RouteState } from "@claudeway/core";
 import Router, { type RouterContext } from "@koa/router";
 import { answerHead, completion } from "./completion.js";
-import type { OpenAIConfig } from "./config.js";
 import { failureBody } from "./error-body.js";
 import { readRequest } from "./request.js";
+import { addResponseRoutes } from "./response-routes.js";
+import type { RouteParts } from "./route-parts.js";
 import { chunks } from "./stream.js";
-
-export interface RouteParts {
-  readonly config: OpenAIConfig;
-  readonly chats: ChatTurns;
-  readonly control: Pick<GatewayControl, "models" | "plugins">;
-  readonly log: PluginScope["log"];
-}
 
 type Context = RouterContext<RouteState, RouteContext>;
 
@@ -31,6 +24,7 @@ export function openaiRoutes(parts: RouteParts): Router<RouteState, RouteContext
   const router = new Router<RouteState, RouteContext>();
   router.use("/models", modelRoutes(parts.control).routes());
   router.post("/chat/completions", (ctx) => answerFailures(ctx, failureBody, () => complete(ctx, parts)));
+  addResponseRoutes(router, parts);
   return router;
 }
 

@@ -32,6 +32,17 @@ describe("openai and its OpenAPI description", function () {
     expect(statuses).to.deep.equal([200, 400, 400, 401, 502]);
   });
 
+  it("agree on stored responses", async () => {
+    const key = KEYS.bob;
+    const request = { model: "sonnet", input: "[[words 2]]" };
+    const { status, body } = await gateway.request("/v1/responses", { body: request, key });
+    expect(status).to.equal(200);
+    const path = `/v1/responses/${String(body["id"])}`;
+    expect((await gateway.request(path, { key })).body).to.deep.equal(body);
+    expect((await gateway.request(path, { key, method: "DELETE" })).status).to.equal(200);
+    expect((await gateway.request(path, { key })).status).to.equal(404);
+  });
+
   it("name the model that does not exist", async () => {
     const { status, body } = await gateway.request("/v1/models/none", { key: KEYS.bob });
     expect(status).to.equal(404);

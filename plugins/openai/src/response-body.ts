@@ -1,0 +1,99 @@
+import type { TurnResponse } from "@claudeway/core";
+import type { ResponseRequest } from "./response-request.js";
+
+/** The fields that a response has from its beginning. */
+export interface ResponseHead {
+  /** Of the ids of the response and its item. */
+  readonly number: string;
+  /** Seconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** A response before its answer (https://platform.openai.com/docs/api-reference/responses/object). */
+export function responseBody(
+  { number, createdAt }: ResponseHead,
+  { chat, body, previous, store }: ResponseRequest,
+) {
+  return {
+    id: `resp_${number}`,
+    object: "response",
+    created_at: createdAt,
+    status: "in_progress",
+    error: null,
+    incomplete_details: null,
+    instructions: body["instructions"] ?? null,
+    max_output_tokens: null,
+    metadata: body["metadata"] ?? {},
+    model: chat.model.name,
+    output: [],
+    parallel_tool_calls: true,
+    previous_response_id: previous ?? null,
+    reasoning: { effort: chat.effort ?? null, summary: null },
+    store,
+    temperature: null,
+    text: body["text"] ?? { format: { type: "text" } },
+    tool_choice: body["tool_choice"] ?? "auto",
+    tools: body["tools"] ?? [],
+    top_p: null,
+    truncation: "disabled",
+    usage: null,
+  };
+}
+
+export function completedBody(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+  return {
+    ...responseBody(head, request),
+    status: "completed",
+    output: [outputItem(head, request, response)],
+    usage: usageOf(response),
+  };
+}
+
+/** The text of the answer, or its structured output as JSON. */
+export function outputText({ chat }: ResponseRequest, response: TurnResponse): string {
+  return chat.schema === undefined ? response.result : JSON.stringify(response.structured_output ?? null);
+}
+
+/** The one item of an answer: a message, or the call of the forced function. */
+export function outputItem(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+  const text = outputText(request, response);
+  return request.call === undefined
+    ? { ...messageItem(head), status: "completed", content: [textPart(text)] }
+    : { ...callItem(head, request.call), status: "completed", arguments: text };
+}
+
+export function messageItem({ number }: ResponseHead) {
+  return {
+    type: "message",
+    id: `msg_${number}`,
+    role: "assistant",
+    status: "in_progress",
+    content: [],
+  } as const;
+}
+
+export function callItem({ number }: ResponseHead, name: string) {
+  return {
+    type: "function_call",
+    id: `fc_${number}`,
+    call_id: `call_${number}`,
+    name,
+    status: "in_progress",
+    arguments: "",
+  } as const;
+}
+
+export function textPart(text: string) {
+  return { type: "output_text", text, annotations: [], logprobs: [] } as const;
+}
+
+function usageOf({ tokens }: TurnResponse) {
+  const input = tokens.input + tokens.cache_read + tokens.cache_write;
+  return {
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: tokens.cache_read },
+    output_tokens: tokens.output,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: input + tokens.output,
+  };
+}

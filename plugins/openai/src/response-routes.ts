@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import { answerFailures, begun, ended, nameTurn, sendLines, sharedAliases, whenGone } from "@claudeway/chat";
+import { Refusal, type RouteContext, type RouteState, type TurnResponse } from "@claudeway/core";
+import type Router from "@koa/router";
+import type { RouterContext } from "@koa/router";
+import { failureBody } from "./error-body.js";
+import { completedBody, outputText, type ResponseHead } from "./response-body.js";
+import { type ResponseRequest, readResponseRequest } from "./response-request.js";
+import { numberIn, type ResponseStore } from "./response-store.js";
+import { ResponseStream } from "./response-stream.js";
+import type { RouteParts } from "./route-parts.js";
+
+type Context = RouterContext<RouteState, RouteContext>;
+
+/** `/v1/responses`: answers that are stored, unless the client does not want that. */
+export function addResponseRoutes(router: Router<RouteState, RouteContext>, parts: RouteParts): void {
+  const { responses } = parts;
+  router.post("/responses", (ctx) => answerFailures(ctx, failureBody, () => respond(ctx, parts)));
+  router.get("/responses/:id", async (ctx) => {
+    const { id = "" } = ctx.params;
+    const stored = await responses.get(keyOf(ctx), id);
+    if (stored === undefined) throw notStored(id);
+    ctx.body = stored.body;
+  });
+  router.delete("/responses/:id", async (ctx) => {
+    const { id = "" } = ctx.params;
+    if (!(await responses.delete(keyOf(ctx), id))) throw notStored(id);
+    ctx.body = { id, object: "response", deleted: true };
+  });
+}
+
+async function respond(ctx: Context, parts: RouteParts): Promise<void> {
+  const { chats, config, control, responses, log } = parts;
+  const source = { headers: ctx.headers, keyId: keyOf(ctx), config, aliases: sharedAliases(control) };
+  const request = await readResponseRequest(ctx.request?.body, source, responses);
+  const answer = await begun(chats.run(request.chat, whenGone(ctx.res)));
+  nameTurn(ctx, answer.turn, "x-request-id");
+  const head = { number: randomUUID().replaceAll("-", ""), createdAt: Math.floor(Date.now() / 1000) };
+  const keep = (response: TurnResponse) => store(head, request, response, responses);
+  if (request.stream) {
+    sendLines(ctx, new ResponseStream(head, request, keep, log).events(answer));
+    return;
+  }
+  const response = await ended(answer);
+  await keep(response);
+  ctx.body = completedBody(head, request, response);
+}
+
+async function store(
+  head: ResponseHead,
+  request: ResponseRequest,
+  response: TurnResponse,
+  responses: ResponseStore,
+): Promise<void> {
+  if (!request.store) return;
+  const { chat, input, previous } = request;
+  await responses.save(head.number, {
+    keyId: chat.keyId,
+    parent: previous === undefined ? undefined : `resp_${numberIn(previous) ?? ""}`,
+    input,
+    output: outputText(request, response),
+    body: completedBody(head, request, response),
+  });
+}
+
+function keyOf({ state: { caller } }: Context): string {
+  if (caller === undefined) throw new Error("the routes of /v1 require a key");
+  return caller.keyId;
+}
+
+function notStored(id: string): Refusal {
+  return new Refusal(404, `the response ${JSON.stringify(id.slice(0, 100))} is not stored`, {
+    details: { param: "response_id", code: "response_not_found" },
+  });
+}

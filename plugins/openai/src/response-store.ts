@@ -1,0 +1,121 @@
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Fields, invalid, isFields } from "@claudeway/chat";
+import type { PluginScope } from "@claudeway/core";
+
+/** A response that was asked to be stored, as a file: its chat may be larger than what the ledger keeps. */
+export interface StoredResponse {
+  readonly keyId: string;
+  /** The number of the response before it. */
+  readonly parent: string | undefined;
+  /** The messages of its request, in the form of a chat completion's, without instructions. */
+  readonly input: readonly Fields[];
+  /** The answer's text. */
+  readonly output: string;
+  /** As the client got it. */
+  readonly body: Fields;
+}
+
+/** How many are kept; the oldest are removed first. */
+const MAX_STORED = 10_000;
+const SWEEP_MS = 60 * 60 * 1000;
+/** How many responses a chat may have: each is a file to read. */
+const MAX_CHAIN = 1000;
+const NUMBER = /^[0-9a-f]{32}$/;
+
+/** The number in the id of a response, or of an item of its output. */
+export function numberIn(id: string): string | undefined {
+  const number = id.slice(id.indexOf("_") + 1);
+  return NUMBER.test(number) ? number : undefined;
+}
+
+/** Stored responses, in a folder of the plugin. */
+export class ResponseStore {
+  constructor(
+    private readonly folder: string,
+    private readonly maxAgeMs: number,
+  ) {}
+
+  async save(number: string, stored: StoredResponse): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    const path = this.#pathOf(number);
+    await writeFile(`${path}.new`, JSON.stringify(stored), { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  }
+
+  /** Undefined if there is none, or it is another key's. */
+  async get(keyId: string, id: string): Promise<StoredResponse | undefined> {
+    const number = numberIn(id);
+    if (number === undefined) return undefined;
+    const stored = storedIn(await this.#read(number));
+    return stored?.keyId === keyId ? stored : undefined;
+  }
+
+  /** False if there is none, or it is another key's. */
+  async delete(keyId: string, id: string): Promise<boolean> {
+    if ((await this.get(keyId, id)) === undefined) return false;
+    await rm(this.#pathOf(numberIn(id) ?? ""), { force: true });
+    return true;
+  }
+
+  /** The messages of a chat up to a response, with its answer. Throws if a response of it is not stored. */
+  async chat(keyId: string, id: string): Promise<readonly Fields[]> {
+    const turns: Fields[][] = [];
+    for (let next: string | undefined = id; next !== undefined; ) {
+      const stored: StoredResponse | undefined =
+        turns.length < MAX_CHAIN ? await this.get(keyId, next) : undefined;
+      if (stored === undefined)
+        throw invalid("previous_response_id", "must be a stored response", "previous_response_not_found");
+      turns.push([...stored.input, { role: "assistant", content: stored.output }]);
+      next = stored.parent;
+    }
+    return turns.toReversed().flat();
+  }
+
+  /** Removes old ones now and then, until the plugin is switched off. */
+  sweep({ log, onDispose }: Pick<PluginScope, "log" | "onDispose">): void {
+    const timer = setInterval(() => {
+      this.#removeOld().catch((error: unknown) =>
+        log.warn({ err: error }, "old responses could not be removed"),
+      );
+    }, SWEEP_MS);
+    onDispose(() => clearInterval(timer));
+  }
+
+  async #removeOld(): Promise<void> {
+    const found: { path: string; at: number }[] = [];
+    for (const name of await readdir(this.folder).catch(() => [])) {
+      const path = join(this.folder, name);
+      found.push({ path, at: (await stat(path)).mtimeMs });
+    }
+    found.sort((one, other) => one.at - other.at);
+    const oldest = Date.now() - this.maxAgeMs;
+    const old = found.filter(({ at }, index) => at < oldest || index < found.length - MAX_STORED);
+    for (const { path } of old) await rm(path, { force: true });
+  }
+
+  async #read(number: string): Promise<unknown> {
+    try {
+      return JSON.parse(await readFile(this.#pathOf(number), "utf8"));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  #pathOf(number: string): string {
+    return join(this.folder, `${number}.json`);
+  }
+}
+
+function storedIn(value: unknown): StoredResponse | undefined {
+  const { keyId, parent, input, output, body } = isFields(value) ? value : {};
+  if (typeof keyId !== "string" || typeof output !== "string" || !isFields(body)) return undefined;
+  return {
+    keyId,
+    parent: typeof parent === "string" ? parent : undefined,
+    input: Array.isArray(input) ? input.filter(isFields) : [],
+    output,
+    body,
+  };
+}

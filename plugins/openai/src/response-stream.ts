@@ -1,0 +1,100 @@
+import type { BegunAnswer } from "@claudeway/chat";
+import type { PluginScope, TurnResponse } from "@claudeway/core";
+import { streamedError } from "./error-body.js";
+import {
+  callItem,
+  completedBody,
+  messageItem,
+  outputItem,
+  outputText,
+  type ResponseHead,
+  responseBody,
+  textPart,
+} from "./response-body.js";
+import type { ResponseRequest } from "./response-request.js";
+
+const PLACE = { output_index: 0 };
+
+/** The events of a streamed response (https://platform.openai.com/docs/api-reference/responses-streaming). */
+export class ResponseStream {
+  #sequence = 0;
+
+  constructor(
+    private readonly head: ResponseHead,
+    private readonly request: ResponseRequest,
+    /** Keeps the response, if that was asked for, before its last event. */
+    private readonly keep: (response: TurnResponse) => Promise<void>,
+    private readonly log: PluginScope["log"],
+  ) {}
+
+  async *events({ events }: BegunAnswer): AsyncGenerator<string, void> {
+    const { head, request } = this;
+    const isText = request.chat.schema === undefined;
+    yield this.#event("response.created", { response: responseBody(head, request) });
+    yield this.#event("response.in_progress", { response: responseBody(head, request) });
+    if (request.call === undefined) yield* this.#messageBegins();
+    try {
+      for await (const event of events) {
+        // Beside structured output, the model may write text that is no part of the answer.
+        if (event.type === "text" && isText) yield this.#delta(event.delta);
+        else if (event.type !== "end") yield ": keep-alive\n\n";
+        else {
+          yield* this.#itemEnds(event.response);
+          await this.keep(event.response);
+          const response = completedBody(head, request, event.response);
+          yield this.#event("response.completed", { response });
+        }
+      }
+    } catch (error) {
+      yield this.#failed(error);
+    }
+  }
+
+  *#messageBegins(): Generator<string> {
+    yield this.#event("response.output_item.added", { ...PLACE, item: messageItem(this.head) });
+    yield this.#event("response.content_part.added", { ...this.#part, part: textPart("") });
+  }
+
+  *#itemEnds(response: TurnResponse): Generator<string> {
+    const { head, request } = this;
+    const item = outputItem(head, request, response);
+    const text = outputText(request, response);
+    if (item.type === "message") {
+      if (request.chat.schema !== undefined) yield this.#delta(text);
+      const [part = textPart(text)] = item.content;
+      yield this.#event("response.output_text.done", { ...this.#part, text: part.text, logprobs: [] });
+      yield this.#event("response.content_part.done", { ...this.#part, part });
+    } else {
+      const call = { ...PLACE, item_id: item.id };
+      yield this.#event("response.output_item.added", { ...PLACE, item: callItem(head, item.name) });
+      yield this.#event("response.function_call_arguments.delta", { ...call, delta: text });
+      yield this.#event("response.function_call_arguments.done", {
+        ...call,
+        name: item.name,
+        arguments: text,
+      });
+    }
+    yield this.#event("response.output_item.done", { ...PLACE, item });
+  }
+
+  #delta(delta: string): string {
+    return this.#event("response.output_text.delta", { ...this.#part, delta, logprobs: [] });
+  }
+
+  #failed(error: unknown): string {
+    const known = streamedError(error)?.error;
+    if (known === undefined) this.log.error({ err: error }, "a streamed response failed");
+    const { message = "internal error", code } = known ?? {};
+    const body = responseBody(this.head, this.request);
+    const response = { ...body, status: "failed", error: { code: code ?? "server_error", message } };
+    return this.#event("response.failed", { response });
+  }
+
+  get #part() {
+    return { ...PLACE, item_id: messageItem(this.head).id, content_index: 0 };
+  }
+
+  #event(type: string, fields: object): string {
+    return `event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: this.#sequence++, ...fields })}\n\n`;
+  }
+}
