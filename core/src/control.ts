@@ -50,9 +50,7 @@ export class Control implements GatewayControl {
   }
 
   get paths(): GatewayPaths {
-    const { config, file } = this.parts.loaded;
-    const { data_dir: dataDir, workdir: workdirs, engine } = config;
-    return { configFile: file, dataDir, workdirs, configDirs: engine.config_dirs };
+    return pathsOf(this.parts.loaded);
   }
 
   plugins() {
@@ -155,6 +153,12 @@ function changedSettings(before: LoadedConfig, after: LoadedConfig): string[] {
 function settingsOf({ config, keys, keyLimits, generated }: LoadedConfig): Record<string, unknown> {
   // A gateway without a configured key generates a new one each time.
   return { ...config, keys: { given: generated ? [] : keys, keyLimits } };
+}
+
+/** The gateway's own folders, for plugins. */
+export function pathsOf({ config, file }: LoadedConfig): GatewayPaths {
+  const { data_dir: dataDir, workdir: workdirs, engine } = config;
+  return { configFile: file, dataDir, workdirs, configDirs: engine.config_dirs };
 }
 
 /** The plugins that the configuration enables. */

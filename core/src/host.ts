@@ -8,7 +8,7 @@ export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";
 export { childEnvironment, claudeFolder } from "./child-environment.js";
-export { selectionOf } from "./control.js";
+export { pathsOf, selectionOf } from "./control.js";
 export { checkFolder, foldersOf, type NamedFolder } from "./folders.js";
 export { explainListening, tryAddress } from "./http/address.js";
 export { whatToOpen } from "./http/plugin-paths.js";

@@ -5,6 +5,8 @@ export {
   type ApprovalDesk,
   type Approvals,
   type Capabilities,
+  type CheckContext,
+  type CheckFinding,
   type CommandCall,
   type CommandRequest,
   type CompletedRequest,

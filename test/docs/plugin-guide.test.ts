@@ -33,6 +33,11 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     });
     expect(await (await open({ from: 0, to: 24 })).turn("hello")).to.include({ success: true });
   },
+  async handbook(open) {
+    const gateway = await open({ file: "/etc/handbook.md" });
+    await gateway.turn("hello", { system_prompt: "Be brief." });
+    expect(gateway.ran[0]?.plan.systemPrompt).to.equal("Be brief.\nThe rules are in /etc/handbook.md.");
+  },
   async rate_limit(open) {
     const gateway = await open({ per_minute: 1 });
     await gateway.turn("one", { key: "user" });

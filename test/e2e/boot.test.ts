@@ -267,6 +267,16 @@ describe("a start that is refused", () => {
     expect(demo.code).to.equal(0);
   });
 
+  it("what an enabled plugin needs, reported by check", async () => {
+    const args = ["check", "--port", "0", "--enable-plugin", "repos,demo", "--repos-dir"];
+    const good = await runToEnd([...args, join(dir, "repos")], dir);
+    expect(good.stdout).to.match(/^ok +repos +git \d+\.\d+, \S+\/repos$/m);
+    expect(good.code).to.equal(0);
+    const bad = await runToEnd([...args, "/proc/repos"], dir, { PATH: dir });
+    expect(bad.stdout).to.match(/^FAIL repos +\S/m);
+    expect(bad.code).to.equal(1);
+  });
+
   for (const [name, line] of BROKEN) {
     it(`a broken plugin: ${name}`, async () => {
       const args = ["--log-level", "error", "--enable-plugin", FIXTURES + name];

@@ -9,11 +9,12 @@ import {
   type NamedFolder,
   NOT_LOGGED_IN,
   openLog,
+  pathsOf,
   selectionOf,
   tryAddress,
 } from "@claudeway/core/host";
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
-import { type CheckedPlugin, describeFault, Kernel } from "@claudeway/kernel";
+import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
 import { listensOn } from "./port-owner.js";
 
@@ -51,7 +52,21 @@ export async function checkAll(
   ];
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
-  return lines;
+  return [...lines, ...(await askPlugins(await plugins.catch(() => []), loaded, secrets))];
+}
+
+/** In ms. */
+const PLUGIN_CHECK_MS = 10_000;
+
+/** What enabled plugins say about what they need. */
+async function askPlugins(
+  plugins: readonly CheckedPlugin[],
+  loaded: LoadedConfig,
+  secrets: KnownSecrets,
+): Promise<CheckLine[]> {
+  const paths = pathsOf(loaded);
+  const found = await Promise.all(plugins.map((one) => runPluginCheck(one, paths, PLUGIN_CHECK_MS)));
+  return found.flat().map((line) => ({ ...line, text: secrets.redact(line.text) }));
 }
 
 /** The URL of the ledger's database, if it is in one. */

@@ -51,6 +51,8 @@ export {
   type Answer,
   type AnyPlugin,
   type AnySetup,
+  type CheckContext,
+  type CheckFinding,
   type CorsOptions,
   definePlugin,
   type JSONSchema,
@@ -68,6 +70,7 @@ export {
   type ScopedHooks,
   type SetupTerminal,
 } from "./plugin.js";
+export { runPluginCheck } from "./plugin-check.js";
 export {
   type CommandCall,
   type CommandRequest,

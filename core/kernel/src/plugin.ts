@@ -4,7 +4,7 @@ import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
 import type { Hook } from "tapable";
-import type { Capabilities, LedgerView, SessionsView } from "./capabilities.js";
+import type { Capabilities, GatewayPaths, LedgerView, SessionsView } from "./capabilities.js";
 import type { Hooks, RequestInfo } from "./hooks.js";
 import type { PluginStore } from "./plugin-store.js";
 
@@ -171,6 +171,23 @@ export interface PluginSetup<Config> {
   test?(config: Readonly<Config>, terminal: SetupTerminal): Promise<string>;
 }
 
+/** What `claudeway check` gives to a plugin. */
+export interface CheckContext {
+  /** The gateway's own folders. They may not exist yet, and a running gateway may use them. */
+  readonly paths: GatewayPaths;
+  /** Aborted after the deadline, or when the check is cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/** One finding of a check. */
+export interface CheckFinding {
+  /** What was checked, in a word or two. */
+  readonly name: string;
+  readonly ok: boolean;
+  /** One line: what was found, or why the plugin would not work. */
+  readonly text: string;
+}
+
 /** A plugin: a name, the schema of its configuration, and `apply`, which registers its taps and routes. */
 export interface Plugin<Config, Needs extends Need = never> {
   /** Lower-case letters, digits and underscores; the key of its section in the configuration. */
@@ -182,6 +199,11 @@ export interface Plugin<Config, Needs extends Need = never> {
   /** Stop the running instance before a new one starts (a bot's long poll). */
   readonly exclusive?: true;
   readonly setup?: PluginSetup<Config>;
+  /**
+   * Adds the plugin's findings to `claudeway check`, which starts nothing: whether what the plugin needs is there. Resolves
+   * to one line or to several findings; rejects with the reason why the plugin would not work. Must leave nothing behind.
+   */
+  check?(config: Readonly<Config>, context: CheckContext): Promise<string | readonly CheckFinding[]>;
   /** False if, while the plugin is enabled, something other than Claude answers and the CLI needs no login. */
   readonly needsLogin?: false;
   /**
@@ -191,8 +213,9 @@ export interface Plugin<Config, Needs extends Need = never> {
 }
 
 /** A plugin with any configuration and needs, as the kernel handles it. */
-export interface AnyPlugin extends Omit<Plugin<object, Need>, "apply" | "setup"> {
+export interface AnyPlugin extends Omit<Plugin<object, Need>, "apply" | "setup" | "check"> {
   readonly setup?: AnySetup;
+  check?(config: object, context: CheckContext): Promise<string | readonly CheckFinding[]>;
   apply(kernel: PluginScope & Partial<Capabilities>, config: Readonly<object>): void | Promise<void>;
 }
 

@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, mkdir, stat } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import type { ReposConfig } from "./config.js";
@@ -18,6 +19,12 @@ export default definePlugin<ReposConfig, "control">({
   needs: ["control"],
   // Two instances would fetch into one repository at once.
   exclusive: true,
+  async check(config, { signal }) {
+    const version = await refuseOldGit(gitWith({ home: tmpdir(), mark: {} }), signal);
+    const folder = folderOf(config.repos_dir);
+    await access(await nearestFolder(folder), constants.W_OK);
+    return `git ${version}, ${folder}`;
+  },
   async apply(kernel, config) {
     const { control, log, signal } = kernel;
     const reposDir = folderOf(config.repos_dir);
@@ -55,12 +62,21 @@ function folderOf(path: string): string {
   return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
 }
 
+/** The folder itself, or the one above it that exists. */
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined && path !== dirname(path) ? nearestFolder(dirname(path)) : path;
+}
+
 /** The first version that reads settings from variables. */
 const OLDEST = [2, 31] as const;
 
-async function refuseOldGit(git: Git, signal: AbortSignal): Promise<void> {
+/** Resolves to the version. */
+async function refuseOldGit(git: Git, signal: AbortSignal): Promise<string> {
   const said = await git({ args: ["version"], signal });
   const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(said) ?? []).map(Number);
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return;
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
+    return `${major}.${minor}`;
+  }
   throw new Error(`git must be version ${OLDEST.join(".")} or newer, got ${said.trim()}`);
 }

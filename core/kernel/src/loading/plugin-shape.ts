@@ -23,7 +23,7 @@ function isPlugin(value: unknown): value is AnyPlugin {
 
 function problemOf(value: unknown): string | undefined {
   if (!isObject(value)) return NO_PLUGIN;
-  const { apiVersion, name, apply, configSchema, exclusive, needs, needsLogin, setup } = value;
+  const { apiVersion, name, apply, check, configSchema, exclusive, needs, needsLogin, setup } = value;
   if (apiVersion === undefined && apply === undefined) return NO_PLUGIN;
   // First, because a plugin for another version may differ in every other field.
   if (apiVersion !== API_VERSION) return versionProblem(apiVersion);
@@ -31,6 +31,7 @@ function problemOf(value: unknown): string | undefined {
     return `name must be lower-case letters, digits and underscores, beginning with a letter, got ${JSON.stringify(name)}`;
   }
   if (typeof apply !== "function") return `apply must be a function, got ${typeof apply}`;
+  if (check !== undefined && typeof check !== "function") return "check must be a function";
   if (!isObject(configSchema)) return "configSchema must be a JSON Schema of an object";
   if (exclusive !== undefined && exclusive !== true) return "exclusive must be true or undefined";
   if (needsLogin !== undefined && needsLogin !== false) return "needsLogin must be false or undefined";
