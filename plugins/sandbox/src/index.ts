@@ -16,6 +16,12 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
   apiVersion: 1,
   configSchema,
   needs: ["control", "keys"],
+  setup: {
+    async test(config) {
+      await tryOut(config, tmpdir());
+      return 'the CLI can run in a sandbox here; set config_dirs = "per_key" in [engine] too';
+    },
+  },
   async apply({ hooks, control, keys, log, notice, onDispose }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
     let bwrap: string;
@@ -25,13 +31,7 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
           'keys share a configuration folder of the CLI; set config_dirs = "per_key" in [engine]',
         );
       }
-      refuseMissing(config);
-      bwrap = await findBubblewrap(process.env["PATH"]);
-      await tryWalls(
-        bwrap,
-        { walls: trialOf(config, dataDir), limits: limitArguments(config) },
-        { PATH: process.env["PATH"] },
-      );
+      bwrap = await tryOut(config, dataDir);
     } catch (error) {
       const problem = `the CLI can't run in a sandbox: ${error instanceof Error ? error.message : String(error)}`;
       if (config.required) throw new Error(`${problem}. With required = false, it would run without`);
@@ -48,6 +48,15 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });
+
+/** Builds the walls once. Resolves to the path of `bwrap`; rejects with the reason why they don't stand. */
+async function tryOut(config: SandboxConfig, configDir: string): Promise<string> {
+  refuseMissing(config);
+  const bwrap = await findBubblewrap(process.env["PATH"]);
+  const parts = { walls: trialOf(config, configDir), limits: limitArguments(config) };
+  await tryWalls(bwrap, parts, { PATH: process.env["PATH"] });
+  return bwrap;
+}
 
 function refuseMissing({ read_only, read_write, keys }: SandboxConfig): void {
   const all = [{ read_only, read_write }, ...Object.values(keys)];
