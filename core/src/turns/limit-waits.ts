@@ -13,13 +13,21 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** A turn that waits for a usage limit. */
 export type TurnWithLimit = TurnRecord & { readonly parked: ParkedForLimit };
 
+/** What of it is needed to wait. */
+export type LimitedTurn = Pick<TurnWithLimit, "id" | "keyId"> & {
+  readonly parked: Pick<ParkedForLimit, "limit">;
+};
+
 /** A turn that has gone on. */
-interface GoingTurn {
+export interface GoingTurn {
   readonly info: { readonly id: string };
   /** Resolves when the model begins to answer. */
   readonly answered: Promise<undefined>;
   readonly ended: Promise<{
-    readonly outcome: { readonly end: TurnEnd | "parked"; readonly response: TurnOutcome["response"] };
+    readonly outcome: {
+      readonly end: TurnEnd | "parked";
+      readonly response: Pick<TurnOutcome["response"], "code" | "resets_at">;
+    };
   }>;
 }
 
@@ -75,7 +83,7 @@ export class LimitWaits {
   }
 
   /** The turn is parked, and goes on when its limit is lifted. */
-  add({ id: turnId, keyId, parked }: TurnWithLimit): void {
+  add({ id: turnId, keyId, parked }: LimitedTurn): void {
     if (this.#closed) return;
     this.#keys.set(turnId, keyId);
     const { account, resetsAt, times } = parked.limit;
