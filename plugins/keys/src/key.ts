@@ -1,4 +1,5 @@
 import { type KeySettings, storedSettings } from "./fields.js";
+import { isJsonObject } from "./json-object.js";
 
 /** A key as it is stored: of its secrets, the digests. */
 export interface VirtualKey {
@@ -30,9 +31,9 @@ export function stateOf({ enabled, settings }: VirtualKey, now = Date.now()): Ke
 
 /** Reads a stored key. Undefined if the value is not one: the key is then unknown. */
 export function readKey(id: string, value: unknown): VirtualKey | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { settings, enabled, secrets, createdAt, createdBy } = value;
-  if (!isRecord(settings) || typeof enabled !== "boolean" || !Array.isArray(secrets)) return undefined;
+  if (!isJsonObject(settings) || typeof enabled !== "boolean" || !Array.isArray(secrets)) return undefined;
   if (typeof createdAt !== "string" || typeof createdBy !== "string" || !secrets.every(isStoredSecret))
     return undefined;
   try {
@@ -44,12 +45,8 @@ export function readKey(id: string, value: unknown): VirtualKey | undefined {
 }
 
 function isStoredSecret(value: unknown): value is StoredSecret {
-  if (!isRecord(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { digest, until } = value;
   const isUntil = until === null || (typeof until === "string" && Number.isFinite(Date.parse(until)));
   return typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest) && isUntil;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
