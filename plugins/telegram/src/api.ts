@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
 import type { Telegram as Methods, Opts } from "telegraf/types";
-import { type BotApiAnswer, post } from "./transport.js";
+import { isObject } from "./shapes.js";
+import { type BotApiAnswer, fetchFile, post } from "./transport.js";
 
 /**
  * Why a call failed. `token`: the bot token is refused; `conflict`: another program polls with it; `rejected`: this call
@@ -89,8 +90,31 @@ export class BotApi {
     }
   }
 
+  /** Fetches a file that somebody sent. Rejects with an `ApiFailure`. */
+  async download(fileId: string, maxBytes: number): Promise<Buffer> {
+    const file = await this.ask("getFile", { file_id: fileId }, isObject);
+    const path = "file_path" in file ? String(file.file_path) : "";
+    // Below the folder of the bot's files; a server of one's own may answer with a path of its disk.
+    if (!/^[\w-]+(?:\/[\w.-]+)*$/.test(path) || path.includes("..")) {
+      throw new ApiFailure("rejected", "getFile: unexpected path of a file");
+    }
+    const url = new URL(`./file/bot${this.options.token}/${path}`, this.#root);
+    try {
+      return await this.#within(this.options.timeoutMs, (signal) => fetchFile(url, maxBytes, signal));
+    } catch (error) {
+      throw this.#toFailure(error);
+    }
+  }
+
   async #askOnce(method: string, payload: object, timeoutMs: number): Promise<unknown> {
-    const { token, signal } = this.options;
+    const url = new URL(`./bot${this.options.token}/${method}`, this.#root);
+    const answer = await this.#within(timeoutMs, (signal) => post(url, payload, signal));
+    if (answer.ok) return answer.result;
+    throw this.#refused(method, toFailure(answer));
+  }
+
+  async #within<Result>(timeoutMs: number, run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { signal } = this.options;
     signal.throwIfAborted();
     // Not AbortSignal.any: each one would leave a listener on the plugin's signal, which lives for months.
     const call = new AbortController();
@@ -98,9 +122,7 @@ export class BotApi {
     const timer = setTimeout(abort, timeoutMs);
     signal.addEventListener("abort", abort, { once: true });
     try {
-      const answer = await post(new URL(`./bot${token}/${method}`, this.#root), payload, call.signal);
-      if (answer.ok) return answer.result;
-      throw this.#refused(method, toFailure(answer));
+      return await run(call.signal);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);

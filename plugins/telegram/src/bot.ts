@@ -3,6 +3,7 @@ import { Telegraf } from "telegraf";
 import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
 import type { BotApi } from "./api.js";
 import type { ApprovalButtons } from "./approval-buttons.js";
+import { attachmentOf } from "./attachments.js";
 import type { Buttons } from "./buttons.js";
 import { type Commands, parseCommand } from "./commands.js";
 import type { TelegramConfig } from "./config.js";
@@ -69,8 +70,10 @@ export class Bot {
     // Delivered twice, or again after a restart.
     if (!state.accept(id)) return;
     const key = keyOf(message, (answered) => state.chainOf(answered));
-    const text = "text" in message ? message.text.trim() : "";
-    if (text === "") return this.#sayTextOnly(message, key);
+    const attachment = attachmentOf(message);
+    const text = textOf(message).trim();
+    if (attachment === undefined && !("text" in message && text !== ""))
+      return this.#sayTextOnly(message, key);
     const command = parseCommand(text);
     const me = this.#telegraf.botInfo?.username.toLowerCase();
     if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
@@ -79,13 +82,18 @@ export class Bot {
       return this.#inBackground(async () => void (await commands.run(command, key, id, forum)));
     }
     const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
-    if (answered !== undefined && (await approvals.answeredByText(answered, text, from))) return;
+    if (answered !== undefined && text !== "" && (await approvals.answeredByText(answered, text, from)))
+      return;
     // The CLI does not understand "/compact@the_bot".
-    await conversations.accept(
+    const prompt = command?.bot === undefined ? text : text.replace(`@${command.bot}`, "");
+    const album = "media_group_id" in message ? message.media_group_id : undefined;
+    await conversations.accept({
       key,
-      id,
-      command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""),
-    );
+      messageId: id,
+      prompt,
+      ...(attachment !== undefined && { attachments: [attachment] }),
+      ...(album !== undefined && { album }),
+    });
   }
 
   async #press(press: CallbackQuery): Promise<void> {
@@ -169,6 +177,12 @@ export class Bot {
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
   }
+}
+
+/** The text of a message, or what is written below its photo. */
+function textOf(message: Message): string {
+  if ("text" in message) return message.text;
+  return "caption" in message ? (message.caption ?? "") : "";
 }
 
 const COMMANDS: readonly string[] = ["new", "stop", "status", "close", "help", "start"];

@@ -1,5 +1,8 @@
-import type { LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ContentBlock, LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
+import { ApiFailure, type BotApi } from "./api.js";
+import { blockOf } from "./attachments.js";
 import type { Chat } from "./chat.js";
 import type { TelegramConfig } from "./config.js";
 import { reasonOf } from "./failures.js";
@@ -10,6 +13,7 @@ import type { Say, TextKey } from "./texts.js";
 
 export interface ConversationsOptions {
   readonly config: TelegramConfig;
+  readonly api: BotApi;
   readonly chat: Chat;
   readonly state: State;
   readonly say: Say;
@@ -22,6 +26,9 @@ export interface ConversationsOptions {
 
 const MAX_WAITING = 50;
 const MAX_NOTE = 1000;
+/** The other pictures of an album arrive within this time. */
+const ALBUM_MS = 1000;
+const MAX_ATTACHMENTS = 10;
 
 /** Conversations. Messages of one conversation are answered one by one, in order. */
 export class Conversations {
@@ -32,14 +39,29 @@ export class Conversations {
   constructor(private readonly options: ConversationsOptions) {}
 
   /** Queues a message. Resolves when it would survive a kill. */
-  async accept(key: string, messageId: number, prompt: string): Promise<void> {
+  async accept(waiting: Waiting): Promise<void> {
     const { state } = this.options;
+    const { key, messageId } = waiting;
+    if (this.#joinAlbum(waiting)) return state.saved();
     if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
-    const waiting = { key, messageId, prompt };
     state.link(messageId, key);
     state.setWaiting(waiting);
     this.#enqueue(waiting);
     await state.saved();
+  }
+
+  /** Adds a picture to the prompt of its album. False if that is not waiting any more, or full. */
+  #joinAlbum({ key, messageId, prompt, album, attachments = [] }: Waiting): boolean {
+    const lane = this.#lanes.get(key) ?? [];
+    const at = album === undefined ? -1 : lane.findIndex((one) => one.album === album && one.begun !== true);
+    const first = lane[at];
+    const all = [...(first?.attachments ?? []), ...attachments];
+    if (first === undefined || all.length > MAX_ATTACHMENTS) return false;
+    const joined = { ...first, attachments: all, prompt: [first.prompt, prompt].filter(Boolean).join("\n") };
+    lane[at] = joined;
+    this.options.state.link(messageId, key);
+    this.options.state.setWaiting(joined);
+    return true;
   }
 
   /** After a start: continues with messages that were queued before. */
@@ -85,7 +107,10 @@ export class Conversations {
     const { scope, state } = this.options;
     for (let next = lane[0]; next !== undefined && !scope.signal.aborted; next = lane[0]) {
       try {
-        await this.#answer(next);
+        if (next.album !== undefined && next.begun !== true) {
+          await sleep(ALBUM_MS, undefined, { signal: scope.signal });
+        }
+        await this.#answer(lane[0] ?? next);
       } catch (error) {
         // Switched off: the message is on disk, and the next start continues with it.
         if (scope.signal.aborted) return;
@@ -107,13 +132,45 @@ export class Conversations {
     if (waiting.begun) return this.#pickUp(waiting);
     const { turns, config, state, answers } = this.options;
     const { key, messageId, prompt } = waiting;
+    const content = await this.#contentOf(waiting);
+    // Nothing is left of it, and its sender knows.
+    if (content?.length === 0) return;
     const sessionId = await this.#sessionOf(key, messageId);
     // Save first: a gateway that dies from here on must not run, and bill, it twice.
-    state.setWaiting({ ...waiting, begun: true });
+    this.#begin(waiting);
     await state.saved();
-    const handle = await turns.prompt(config.key_id, sessionId, { prompt, timeoutSecs: config.timeout_secs });
+    const request = { prompt, ...(content !== undefined && { content }), timeoutSecs: config.timeout_secs };
+    const handle = await turns.prompt(config.key_id, sessionId, request);
     state.setWaiting({ ...waiting, begun: true, turnId: handle.id });
     await answers.follow(handle, { turnId: handle.id, sessionId, keyId: config.key_id, key, messageId });
+  }
+
+  /** From now on no picture joins it. */
+  #begin(waiting: Waiting): void {
+    const begun = { ...waiting, begun: true } as const;
+    const lane = this.#lanes.get(waiting.key);
+    if (lane?.[0]?.messageId === waiting.messageId) lane[0] = begun;
+    this.options.state.setWaiting(begun);
+  }
+
+  /** The prompt as content blocks, if files came with it. Files that cannot be fetched are left out, with a note. */
+  async #contentOf({
+    key,
+    messageId,
+    prompt,
+    attachments = [],
+  }: Waiting): Promise<ContentBlock[] | undefined> {
+    if (attachments.length === 0) return undefined;
+    const blocks: ContentBlock[] = [];
+    for (const attachment of attachments) {
+      try {
+        blocks.push(await blockOf(this.options.api, attachment));
+      } catch (error) {
+        if (!(error instanceof ApiFailure) || this.options.scope.signal.aborted) throw error;
+        await this.note(key, messageId, "fileLost");
+      }
+    }
+    return prompt === "" ? blocks : [...blocks, { type: "text", text: prompt }];
   }
 
   /** The gateway stopped while this message was being answered. */

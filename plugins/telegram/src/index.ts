@@ -76,7 +76,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
     const approvals = new ApprovalButtons({ ...shared, approvalService, board, homeKey });
     const denials = new DenialButtons({ ...shared, approvalService, answers, board, homeKey });
     const buttons = new Buttons({ state, board, approvals, denials });
-    const conversations = new Conversations({ ...shared, answers });
+    const conversations = new Conversations({ ...shared, api, answers });
     const commands = new Commands({ ...shared, conversations });
     const bot = new Bot({ ...shared, api, conversations, commands, buttons, approvals });
     const feed = new Feed({

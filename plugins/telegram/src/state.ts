@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { PluginScope } from "@claudeway/core";
+import type { Attachment } from "./attachments.js";
 import { isChain } from "./places.js";
 
 /** A topic, or a reply chain. */
@@ -15,6 +16,10 @@ export interface Waiting {
   readonly key: string;
   readonly messageId: number;
   readonly prompt: string;
+  /** Photos and documents that came with it. */
+  readonly attachments?: readonly Attachment[];
+  /** Telegram sends each picture of an album as a message; together they are one prompt. */
+  readonly album?: string;
   /** Set once its turn was started: it must not be started again. */
   readonly begun?: true;
   readonly turnId?: string;

@@ -88,7 +88,14 @@ const TEXTS = {
     en: "A turn is running. Messages waiting: {count}.",
     tr: "Bir istek çalışıyor. Bekleyen mesajlar: {count}.",
   },
-  textOnly: { en: "Sorry, I can only read text.", tr: "Üzgünüm, yalnızca metin okuyabiliyorum." },
+  textOnly: {
+    en: "Sorry, I can only read text, photos and PDF files of up to 20 MB.",
+    tr: "Üzgünüm, yalnızca metin, fotoğraf ve 20 MB'a kadar PDF dosyalarını okuyabiliyorum.",
+  },
+  fileLost: {
+    en: "A file of this message could not be fetched from Telegram. Send it again.",
+    tr: "Bu mesajın bir dosyası Telegram'dan alınamadı. Yeniden gönderin.",
+  },
   tooMany: {
     en: "Too many messages are waiting here; this one was not accepted. Send it again later.",
     tr: "Burada zaten çok fazla mesaj bekliyor; bu alınmadı. Daha sonra yeniden gönderin.",

@@ -34,6 +34,20 @@ export async function post(url: URL, payload: object, signal: AbortSignal): Prom
   return refused(response.status, answer);
 }
 
+/** Fetches a file. Rejects if it is larger than `maxBytes`, or if there is none. */
+export async function fetchFile(url: URL, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
+  const response = await fetch(url, { redirect: "error", signal });
+  if (!response.ok) throw new Error(`the file server responded with ${response.status}`);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.byteLength;
+    if (length > maxBytes) throw new Error(`the file must be at most ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 function refused(status: number, answer: Readonly<Record<string, unknown>>): BotApiAnswer {
   const parameters = isRecord(answer["parameters"]) ? answer["parameters"] : {};
   return {

@@ -94,6 +94,8 @@ export class BotApiServer {
   commands: readonly { readonly command: string; readonly description: string }[] = [];
   forum = true;
   token = TOKEN;
+  /** Files that people sent, by their ids. */
+  readonly files = new Map<string, Buffer>();
   mayMakeTopics = true;
   /** Telegram's error for messages to a missing topic. */
   readonly gone = new Map<number, string>();
@@ -224,6 +226,8 @@ export class BotApiServer {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
+    const file = /^\/file\/bot([^/]+)\/files\/(\w+)$/.exec(request.url?.slice(this.root.length) ?? "");
+    if (file !== null) return this.#sendFile(file[1] === this.token ? file[2] : undefined, response);
     const [, token, method = ""] =
       /^\/bot([^/]+)\/(\w+)$/.exec(request.url?.slice(this.root.length) ?? "") ?? [];
     this.calls.push(method);
@@ -242,6 +246,11 @@ export class BotApiServer {
     } catch (error) {
       answer(response, error instanceof Refused ? error : new Refused(400, String(error)));
     }
+  }
+
+  #sendFile(id: string | undefined, response: ServerResponse): void {
+    const content = this.files.get(id ?? "");
+    response.writeHead(content === undefined ? 404 : 200).end(content);
   }
 
   #hold(payload: Payload, response: ServerResponse): void {
@@ -286,6 +295,8 @@ export class BotApiServer {
       case "answerCallbackQuery":
         this.presses.push({ id: String(payload["callback_query_id"]), text: String(payload["text"]) });
         return true;
+      case "getFile":
+        return { file_id: payload["file_id"], file_path: `files/${String(payload["file_id"])}` };
       case "sendMessage":
         return this.#send(payload);
       case "sendDocument":

@@ -276,7 +276,7 @@ describe("telegram's chat", () => {
     bot.api.write("four", { thread: 7 });
     await bot.shows("(no text)");
     bot.api.write("", { thread: 7, extra: { photo: [{}], text: undefined } });
-    await bot.shows("I can only read text");
+    await bot.shows("I can only read text, photos and PDF files");
     for (let n = 0; n < 10; n++) {
       const album = { photo: [{}], caption: "fix this", media_group_id: "g1", text: undefined };
       bot.api.write("", { thread: 8, extra: album });
@@ -284,6 +284,60 @@ describe("telegram's chat", () => {
     bot.api.write("last", { thread: 8 });
     await eventually("both answers", () => bot.api.texts(8).length === 2);
     expect(bot.api.texts(8).filter((text) => text.includes("only read text"))).to.have.length(1);
+  });
+
+  it("passes photos and PDF files on with their captions, an album as one prompt", async () => {
+    bot = await (await TestBot.start()).ready();
+    const sent = (id: string, content: string) => {
+      bot.api.files.set(id, Buffer.from(content));
+      return content;
+    };
+    sent("small", "thumbnail");
+    sent("large", "the photo");
+    const photo = [{ file_id: "small" }, { file_id: "large" }];
+    bot.api.write("", { thread: 7, extra: { text: undefined, photo, caption: "what is this?" } });
+    await bot.shows("you said: what is this?");
+    const image = (content: string) => {
+      const data = Buffer.from(content).toString("base64");
+      return { type: "image", source: { type: "base64", media_type: "image/jpeg", data } };
+    };
+    expect(bot.turns.contents).to.deep.equal([[image("the photo"), { type: "text", text: "what is this?" }]]);
+
+    for (const [no, id] of ["one", "two", "three"].entries()) {
+      sent(id, id);
+      const album = { photo: [{ file_id: id }], media_group_id: "g1", text: undefined };
+      bot.api.write("", { thread: 7, extra: no === 0 ? { ...album, caption: "compare" } : album });
+    }
+    await bot.shows("you said: compare");
+    const [, compared] = bot.turns.contents;
+    expect(compared).to.deep.equal([
+      ...["one", "two", "three"].map(image),
+      { type: "text", text: "compare" },
+    ]);
+
+    sent("pdf", "%PDF-1.7");
+    const document = { file_id: "pdf", mime_type: "application/pdf", file_name: "a.pdf", file_size: 8 };
+    bot.api.write("", { thread: 7, extra: { text: undefined, document } });
+    await eventually("the document", () => bot.turns.contents.length === 3);
+    expect(bot.turns.contents[2]).to.have.length(1);
+    expect(bot.turns.contents[2]?.[0]).to.include({ type: "document" });
+  });
+
+  it("says so when a file cannot be fetched or read, and goes on", async () => {
+    bot = await (await TestBot.start()).ready();
+    const photo = [{ file_id: "missing" }];
+    bot.api.write("", { thread: 7, extra: { text: undefined, photo } });
+    await bot.shows("could not be fetched");
+    bot.api.write("", { thread: 7, extra: { text: undefined, photo, caption: "see this" } });
+    await bot.shows("you said: see this");
+    const zip = { file_id: "z", mime_type: "application/zip", file_name: "a.zip" };
+    const big = { file_id: "b", mime_type: "application/pdf", file_size: 20_000_001 };
+    for (const document of [zip, big]) bot.api.write("", { thread: 8, extra: { text: undefined, document } });
+    await eventually("two notes", () => bot.api.texts(8).length === 2);
+    expect(bot.turns.contents).to.deep.equal([[{ type: "text", text: "see this" }]]);
+    expect(bot.turns.ran).to.have.length(1);
+    const all = JSON.stringify(bot.complaints) + bot.api.texts().join();
+    expect(all).not.to.include(bot.api.token);
   });
 
   it("ignores service messages and posts of a linked channel", async () => {

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Approval, Approvals, Decider, Decision, TurnHandle, TurnRunner } from "@claudeway/core";
+import type {
+  Approval,
+  Approvals,
+  ContentBlock,
+  Decider,
+  Decision,
+  TurnHandle,
+  TurnRunner,
+} from "@claudeway/core";
 import type { PluginServices } from "#kernel/capabilities.js";
 import { outcomeOf } from "../offers.js";
 
@@ -29,6 +37,8 @@ export class ScriptedTurns {
   script: (prompt: string) => Script = (prompt) => ({ pieces: [`you said: ${prompt}`] });
   /** Every prompt, in the order in which the turns began. */
   readonly ran: { readonly sessionId: string; readonly prompt: string; readonly keyId: string }[] = [];
+  /** The content blocks of every prompt that had some. */
+  readonly contents: (readonly ContentBlock[])[] = [];
   readonly approved: string[][] = [];
   readonly sessions = new Map<string, Session>();
   readonly responses = new Map<string, Response>();
@@ -47,7 +57,8 @@ export class ScriptedTurns {
     forkSession: async () => {
       throw new Error("telegram forks no sessions");
     },
-    prompt: async (keyId, sessionId, { prompt }) => {
+    prompt: async (keyId, sessionId, { prompt, content }) => {
+      if (content !== undefined) this.contents.push(content);
       if (this.refuse !== undefined) throw this.refuse;
       if (!this.sessions.has(sessionId)) throw new CodedError("NOT_FOUND", "no such session");
       return this.#start(keyId, sessionId, prompt);
