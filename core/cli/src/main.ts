@@ -18,6 +18,7 @@ import type { Logger } from "pino";
 import { banner } from "./banner.js";
 import { DISTRIBUTION } from "./distribution.js";
 import { tellGeneratedKey } from "./generated-key.js";
+import { endWithNpx } from "./npx.js";
 import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
@@ -131,6 +132,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
   }
   const starting = listen({ loaded, secrets, log, read });
   followSignals(starting, { log, service });
+  endWithNpx(process.env);
   early.release();
   survivePlugins(starting, log);
   const gateway = await starting;

@@ -1,0 +1,57 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "chai";
+import { temporaryFolder } from "../temporary.js";
+import { eventually } from "./poll.js";
+
+const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
+
+describe("npx claudeway", function () {
+  this.timeout(60_000);
+
+  it("ends when npx gets a SIGTERM, which npx does not pass on", async () => {
+    const dir = temporaryFolder("claudeway-npx-");
+    symlinkSync(MODULES, join(dir, "node_modules"));
+    const flags = ["--enable-plugin", "demo", "--force", "--port", "0", "--host", "127.0.0.1"];
+    const { WRAPPER_KEYS, ...env } = process.env;
+    const npx = spawn("npx", ["--no-install", "claudeway", ...flags], {
+      cwd: dir,
+      env: { ...env, CLAUDE_WORKDIR: join(dir, "work") },
+      stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own, so that a gateway that runs on can be ended.
+      detached: true,
+    });
+    const output = collect(npx);
+    try {
+      const url = await eventually("its banner", () => /listening on .*\((http:\S+)\)/.exec(output())?.[1]);
+      npx.kill("SIGTERM");
+      await eventually("its end", async () => !(await answers(`${url}/health`)));
+      expect(output()).to.include("SIGTERM: closing; running turns may finish");
+    } finally {
+      killGroup(npx);
+    }
+  });
+});
+
+function collect({ stdout, stderr }: ChildProcess): () => string {
+  let text = "";
+  for (const stream of [stdout, stderr]) stream?.setEncoding("utf8").on("data", (part) => (text += part));
+  return () => text;
+}
+
+function killGroup({ pid = Number.NaN }: ChildProcess): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of it has ended.
+  }
+}
+
+function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
