@@ -8,6 +8,7 @@ export type CommandName =
   | "create-plugin"
   | "backup"
   | "restore"
+  | "copy-ledger"
   | "login"
   | "help";
 
@@ -16,7 +17,7 @@ interface CommandForm {
   readonly argument?: string;
   /** What the argument is, for error messages. */
   readonly meaning?: string;
-  /** A few words for the list of commands; `help` itself has none. */
+  /** A few words for the list of commands, which has room for the usual ones. */
   readonly summary?: string;
   /** What it does, in a sentence. */
   readonly help: string;
@@ -50,6 +51,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
     meaning: "a file that backup wrote",
     summary: "from it",
     help: "Creates a data folder from a file that backup wrote.",
+  },
+  "copy-ledger": {
+    argument: "<postgres|sqlite>",
+    meaning: "the ledger to write, postgres or sqlite",
+    help: "Copies the ledger of the data folder to LEDGER_URL, or back. The gateway must be stopped.",
   },
   login: {
     summary: "Claude",

@@ -43,6 +43,7 @@ export async function main(
     else if (loaded.command === "create-plugin") await create(loaded);
     else if (loaded.command === "backup") await backUp(loaded);
     else if (loaded.command === "restore") await restoreBackup(loaded);
+    else if (loaded.command === "copy-ledger") await copy(loaded);
     else if (loaded.command === "login") await logInTo(loaded);
     else if (loaded.command === "plugin") await runPlugins(loaded);
   } catch (error) {
@@ -90,6 +91,11 @@ async function backUp(loaded: LoadedConfig): Promise<void> {
 async function restoreBackup(loaded: LoadedConfig): Promise<void> {
   const { restore } = await import("./backup.js");
   process.stdout.write(await restore(loaded, process.cwd()));
+}
+
+async function copy(loaded: LoadedConfig): Promise<void> {
+  const { copyLedgerTo } = await import("./copy-ledger.js");
+  process.stdout.write(await copyLedgerTo(loaded));
 }
 
 async function logInTo(loaded: LoadedConfig): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Connection } from "./connection.js";
-import { LEDGER_TABLE, MIGRATIONS } from "./schema.js";
+import { FOLLOW, LEDGER_TABLE, MIGRATIONS } from "./schema.js";
 
 /** How long after a failed connection the next one is tried, in ms. */
 const RETRY_MS = 1000;
@@ -22,11 +22,15 @@ export class PostgresDatabase implements Database {
     private readonly incarnation: number,
   ) {}
 
-  /** Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. */
-  static async open(url: string): Promise<PostgresDatabase> {
+  /** Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. `afterCrash`: also if it was not closed. */
+  static async open(url: string, { afterCrash } = { afterCrash: true }): Promise<PostgresDatabase> {
     const connection = await Connection.open(url);
     try {
       const state = await migrate(connection);
+      if (state["is_open"] === true && !afterCrash)
+        throw new LedgerError(
+          `ledger ${connection.database} was not closed: start and stop its gateway once`,
+        );
       const [opened] = await connection.run(
         "UPDATE ledger SET is_open = true, incarnation = incarnation + 1 RETURNING incarnation",
       );
@@ -45,6 +49,11 @@ export class PostgresDatabase implements Database {
 
   async check(): Promise<void> {
     await this.#afterLast((connection) => connection.run("SELECT 1"));
+  }
+
+  /** Makes the numbers of further rows follow the highest there are. */
+  async follow(): Promise<void> {
+    await this.#afterLast((connection) => connection.run(FOLLOW));
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
+import { type CopiedLedger, ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
 import type { Ledger } from "@claudeway/ports";
 import { PostgresDatabase } from "./postgres-database.js";
 
@@ -16,4 +16,17 @@ export async function openPostgresLedger({ url }: PostgresLedgerOptions): Promis
   const tables = ledgerTables(new Sql("BEGIN"));
   await database.perform(tables.idempotency.forgetUnbegun());
   return ledgerOf(tables, database);
+}
+
+/** Opens the ledger exclusively to copy it. Rejects like `openPostgresLedger`, also if the last gateway did not close it. */
+export async function openPostgresCopy({
+  url,
+}: PostgresLedgerOptions): Promise<CopiedLedger & { close(): Promise<void> }> {
+  const database = await PostgresDatabase.open(url, { afterCrash: false });
+  return {
+    sql: new Sql("BEGIN"),
+    perform: (work) => database.perform(work),
+    follow: () => database.follow(),
+    close: () => database.close(),
+  };
 }

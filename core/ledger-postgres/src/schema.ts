@@ -105,6 +105,20 @@ CREATE INDEX quota_unpriced ON quota_reservations (turn_id) WHERE unpriced_perio
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [VERSION_1];
 
+/** Sets the next number of each table whose rows are numbered. */
+export const FOLLOW = Object.entries({
+  sessions: "seq",
+  turns: "seq",
+  approvals: "seq",
+  grants: "seq",
+  plugin_store: "version",
+})
+  .map(
+    ([table, column]) =>
+      `SELECT setval(pg_get_serial_sequence('${table}', '${column}'), coalesce(max(${column}), 0) + 1, false) FROM ${table}`,
+  )
+  .join(";");
+
 /** One row: the version of the tables, and which gateway has them open. */
 export const LEDGER_TABLE = `
 CREATE TABLE IF NOT EXISTS ledger (

@@ -2,4 +2,4 @@
 export { openAudit } from "./audit-files.js";
 export { readBackup, type StoredFile, writeBackup } from "./backup.js";
 export { LEDGER_FILE, ledgerHolder } from "./lock.js";
-export { openLedger } from "./sqlite-ledger.js";
+export { openLedger, openSqliteCopy } from "./sqlite-ledger.js";

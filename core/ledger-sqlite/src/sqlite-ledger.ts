@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { type LedgerTables, ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
-import type { Ledger } from "@claudeway/ports";
-import { LEDGER_FILE } from "./lock.js";
+import { type CopiedLedger, type LedgerTables, ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
+import { type Ledger, LedgerError } from "@claudeway/ports";
+import { LEDGER_FILE, ledgerHolder } from "./lock.js";
 import { type OpenedDatabase, openDatabase } from "./open.js";
 import { loadSqlite, type SqliteSource } from "./sqlite.js";
 
@@ -39,4 +39,17 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     check: async () => checkFile(),
     close: async () => close(),
   });
+}
+
+/** Opens the ledger exclusively to copy it. Rejects like `openLedger`, also if the last gateway did not close it. */
+export async function openSqliteCopy(
+  options: LedgerOptions,
+): Promise<CopiedLedger & { close(): Promise<void> }> {
+  const file = join(options.dataDir, LEDGER_FILE);
+  if (ledgerHolder(options.dataDir) !== undefined)
+    throw new LedgerError(
+      `ledger ${file} is in use or was not closed: stop the gateway, or start and stop it once`,
+    );
+  const { sql, database, close } = await openTables(options);
+  return { sql, perform: async (work) => database.perform(work), close: async () => close() };
 }

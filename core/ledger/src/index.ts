@@ -1,4 +1,5 @@
 /** What a ledger in an SQL database is made of: tables whose work any database can perform. */
+export { type CopiedLedger, type CopiedTable, copyLedger } from "./copy.js";
 export { nanoOf, usdOf } from "./money.js";
 export { hex, instant, integer, maybeInteger, maybeText, type Row, text, toMs, toRow } from "./rows.js";
 export {

@@ -1,0 +1,93 @@
+import { basename } from "node:path";
+import { copyLedger } from "@claudeway/ledger";
+import { expect } from "chai";
+import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
+import { openLedger, openSqliteCopy, openTables } from "#ledger-sqlite/sqlite-ledger.js";
+import { INSTALL_TIMEOUT_MS } from "../debian.js";
+import { Diary, keepDiary } from "../ledger/diary.js";
+import { newFolder, rejection, removeFolders } from "../ledger/fixture.js";
+import { recount } from "../ledger-sqlite/recount.js";
+import { type PostgresServer, startPostgres } from "../postgres.js";
+
+const PLUGIN = "p";
+
+describe("a copy of a ledger", () => {
+  let server: PostgresServer;
+  let folder: string;
+  let url: string;
+
+  before(async function () {
+    this.timeout(INSTALL_TIMEOUT_MS);
+    server = await startPostgres();
+  });
+  after(() => server.close());
+  afterEach(removeFolders);
+  beforeEach(async () => {
+    folder = newFolder();
+    url = await server.urlOf(basename(folder));
+  });
+
+  async function copy(to: "postgres" | "sqlite", dataDir = folder) {
+    const file = await openSqliteCopy({ dataDir });
+    const database = await openPostgresCopy({ url });
+    try {
+      return await (to === "postgres" ? copyLedger(file, database) : copyLedger(database, file));
+    } finally {
+      await database.close();
+      await file.close();
+    }
+  }
+  const put = (key: string) => ({
+    changes: [{ key, json: "1", expected: undefined, ttlMs: undefined }],
+    maxEntries: 9,
+  });
+
+  it("goes to PostgreSQL and back, is the same in all sums, and continues there", async () => {
+    const ledger = await keepDiary(openLedger, folder, 3);
+    await ledger.pluginStore.write(PLUGIN, put("kept"));
+    const last = await ledger.pluginStore.write(PLUGIN, put("deleted"));
+    await ledger.pluginStore.write(PLUGIN, {
+      changes: [{ key: "deleted", json: undefined, expected: undefined, ttlMs: undefined }],
+      maxEntries: 9,
+    });
+    const before = [
+      await ledger.totals.overview(),
+      await ledger.totals.costs("weekly"),
+      await ledger.totals.byKey(),
+    ];
+    const sessions = await ledger.sessions.list({ page: 1, limit: 1000 });
+    await ledger.close();
+
+    const tables = await copy("postgres");
+    expect(tables.find(({ table }) => table === "turns")?.rows).to.be.greaterThan(20);
+    const moved = await openPostgresLedger({ url });
+    expect([
+      await moved.totals.overview(),
+      await moved.totals.costs("weekly"),
+      await moved.totals.byKey(),
+    ]).to.deep.equal(before);
+    expect(await moved.sessions.list({ page: 1, limit: 1000 })).to.deep.equal(sessions);
+    const next = await moved.pluginStore.write(PLUGIN, put("next"));
+    expect(next.ok && last.ok && (next.versions[0] ?? 0) > (last.versions[0] ?? 0)).to.equal(true);
+    const diary = new Diary(4);
+    for (let step = 0; step < 100; step++) await diary.step(moved);
+    await moved.close();
+
+    const back = newFolder();
+    await copy("sqlite", back);
+    const { database, close } = await openTables({ dataDir: back });
+    for (const { what, kept, found } of recount(database)) expect(kept, what).to.deep.equal(found);
+    close();
+  });
+
+  it("is refused, and changes nothing, if the target has rows or a ledger was not closed", async () => {
+    await (await keepDiary(openLedger, folder, 1)).close();
+    await copy("postgres");
+    expect((await rejection(copy("postgres"))).message).to.include(
+      "table sessions of the target must be empty",
+    );
+    const open = await openLedger({ dataDir: folder });
+    expect((await rejection(copy("postgres"))).message).to.include("is in use or was not closed");
+    await open.close();
+  });
+});
