@@ -21,7 +21,7 @@ describe("questions of the model, with the bypass on", function () {
   before(async () => {
     gateway = await TestGateway.start({
       args: ["--enable-plugin", HEARS],
-      config: "[engine]\nspares = 1\n",
+      config: "[engine]\nspares = 1\ngrace_secs = 2\n",
       env: { IS_SANDBOX: "1" },
     });
   });
@@ -233,6 +233,17 @@ describe("questions of the model, with the bypass on", function () {
     await reading;
     await gateway.launch();
     expect((await gateway.request(`/turns/${turn.id}`)).body).to.include({ state: "lost" });
+    expect(await statesOf(turn.id)).to.deep.equal(["withdrawn"]);
+    expect((await turn.answer({ answers: { "Which way?": "left" } })).status).to.equal(409);
+  });
+
+  it("end with a turn that the gateway's shutdown ends", async () => {
+    const turn = await StreamedTurn.start(gateway, "/task/stream", { prompt: ASK });
+    await turn.question();
+    const done = turn.done();
+    await gateway.stop();
+    expect((await done).code).to.equal("UNAVAILABLE");
+    await gateway.launch();
     expect(await statesOf(turn.id)).to.deep.equal(["withdrawn"]);
     expect((await turn.answer({ answers: { "Which way?": "left" } })).status).to.equal(409);
   });

@@ -1,9 +1,8 @@
 import { clientError, GatewayError, messageOf } from "@claudeway/ports";
-import { type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
+import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
 import bodyParser from "koa-bodyparser";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
-import { JsonShape } from "./json-shape.js";
 
 /** `boundBodies` limits what arrives, so the parser's own limit must never be met. */
 const UNLIMITED = String(Number.MAX_SAFE_INTEGER);

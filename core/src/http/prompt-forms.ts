@@ -1,9 +1,9 @@
 import { clientError, messageOf } from "@claudeway/ports";
+import { JsonShape } from "@claudeway/schemas";
 import { requestOf, type SessionFiles, type TransferSlots, type Uploads } from "@claudeway/workdirs";
 import { refuseCompressed } from "./body.js";
 import { callerOf, type GatewayContext, type GatewayMiddleware } from "./context.js";
 import { IncomingRequest } from "./incoming.js";
-import { JsonShape } from "./json-shape.js";
 
 const PROMPT_ROUTE = /^\/(?:task|session\/(?!start\/?$)[^/]+)(?:\/stream)?\/?$/i;
 
@@ -23,9 +23,7 @@ export function isPromptForm({ method, path, request, state }: GatewayContext): 
 
 /** Reads prompts that are sent as forms; other requests go to `parseJson`. The route gets the same body as from JSON. */
 export function promptForms(parts: PromptFormParts, parseJson: GatewayMiddleware): GatewayMiddleware {
-  return async (ctx, next) => {
-    const { req } = ctx;
-    if (!isPromptForm(ctx) || !(req instanceof IncomingRequest)) return parseJson(ctx, next);
+  const readForm = async (ctx: GatewayContext, req: IncomingRequest, next: () => Promise<unknown>) => {
     refuseCompressed(ctx);
     const upload = await receive(ctx, req, parts);
     try {
@@ -39,6 +37,12 @@ export function promptForms(parts: PromptFormParts, parseJson: GatewayMiddleware
     } finally {
       await upload.remove();
     }
+  };
+  return (ctx, next) => {
+    const { req } = ctx;
+    return isPromptForm(ctx) && req instanceof IncomingRequest
+      ? readForm(ctx, req, next)
+      : parseJson(ctx, next);
   };
 }
 

@@ -3,7 +3,7 @@ import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "n
 import type { Duplex } from "node:stream";
 import type { CompletedRequest, RequestInfo } from "@claudeway/kernel";
 import { type Caller, type Frame, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
-import { type TaskRequest, validate } from "@claudeway/schemas";
+import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
 import { redactTokens } from "../approvals/links.js";
@@ -14,7 +14,6 @@ import { checkedAs } from "./body.js";
 import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
 import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
-import { JsonShape } from "./json-shape.js";
 import { requestHead, shownHeaders } from "./request-info.js";
 import { checkHttp, lingerOn } from "./server.js";
 import { pathOf } from "./target.js";

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { JsonShape } from "#core/http/json-shape.js";
+import { JsonShape } from "#schemas/json-shape.js";
 
 const NESTED = "the body must be nested at most 200 levels deep";
 const ITEMS = "the body must have at most 50000 items in its lists and objects";
