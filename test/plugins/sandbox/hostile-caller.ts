@@ -8,11 +8,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { TurnResponse } from "@claudeway/schemas";
 import { bash, Conversation } from "../../e2e/conversation.js";
 import { KEYS, TestGateway } from "../../e2e/gateway.js";
@@ -20,8 +23,24 @@ import { eventually } from "../../e2e/poll.js";
 import { guardOf, readProcess } from "../../e2e/processes.js";
 import { ATTACKS, type Attack } from "./attacks.js";
 
-/** An unprivileged user, `nobody`; undefined where the tests are one already. */
-export const USER = process.getuid?.() === 0 ? 65_534 : undefined;
+const CHECKOUT = fileURLToPath(new URL("../../../core/cli/bin/claudeway.js", import.meta.url));
+
+/** `nobody`, where the tests are root and that user can run the gateway; else undefined. */
+export const USER =
+  process.getuid?.() === 0 && [process.execPath, CHECKOUT].every(isOpenToOthers) ? 65_534 : undefined;
+
+/** What is tried by the user that the gateway runs as. */
+export const TRIED = ATTACKS.filter(
+  ({ notAsRoot }) => notAsRoot !== true || USER !== undefined || process.getuid?.() !== 0,
+);
+
+function isOpenToOthers(path: string): boolean {
+  const real = realpathSync(path);
+  const parent = dirname(real);
+  const found = statSync(real);
+  const isOpen = (found.mode & (found.isDirectory() ? 0o001 : 0o004)) !== 0;
+  return isOpen && (parent === real || isOpenToOthers(parent));
+}
 
 /** The plugin's section in tests. */
 export const SANDBOX = `
@@ -31,6 +50,7 @@ tmp_mb = 32
 file_mb = 64
 processes = 256
 memory_mb = 700
+read_only = ${JSON.stringify([dirname(process.execPath)])}
 `;
 
 const CONFIG = `# canary-configuration
@@ -77,7 +97,7 @@ export class HostileCaller {
   static async start(plugin: string): Promise<HostileCaller> {
     const gateway = await TestGateway.start({
       config: CONFIG + plugin,
-      env: { GATEWAY_CANARY: "canary-variable", ADMIN_ACCOUNT: "canary-account-0123456789" },
+      env: { GATEWAY_CANARY: "canary-variable", ADMIN_ACCOUNT: "canary-account-0123456789", IS_SANDBOX: "1" },
       ...(USER !== undefined && { user: USER }),
     });
     try {
@@ -140,7 +160,7 @@ export class HostileCaller {
       NODE: process.execPath,
     };
     const header = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
-    const lines = ATTACKS.map(({ command }, index) => {
+    const lines = TRIED.map(({ command }, index) => {
       const quoted = command.replaceAll("'", "'\\''");
       return `timeout -k 1 8 bash -c '${quoted}' > out/${index} 2>&1 < /dev/null`;
     });
@@ -154,14 +174,14 @@ export class HostileCaller {
     });
     if (!existsSync(join(this.bob.workdir, "finished")))
       throw new Error(`not finished: ${JSON.stringify(body)}`);
-    const found = ATTACKS.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
+    const found = TRIED.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
     const survivors = await this.#survivors();
     return [...found, ...survivors];
   }
 
   /** What an attempt printed. */
   output(what: string): string {
-    const index = ATTACKS.findIndex((attack) => attack.what === what);
+    const index = TRIED.findIndex((attack) => attack.what === what);
     return readFileSync(join(this.bob.workdir, "out", String(index)), "utf8");
   }
 
@@ -179,7 +199,7 @@ export class HostileCaller {
   /** Ends the hostile session, and finds what still runs of it. */
   async #survivors(): Promise<string[]> {
     await this.gateway.fetch(this.bob.path, { method: "DELETE", key: KEYS.bob });
-    return ATTACKS.filter(({ survives }) => survives !== undefined && this.#leftovers().length > 0).map(
+    return TRIED.filter(({ survives }) => survives !== undefined && this.#leftovers().length > 0).map(
       ({ what }) => what,
     );
   }

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
 import type { TurnResponse } from "@claudeway/schemas";
 import { expect } from "chai";
 import { debianProgram, INSTALL_TIMEOUT_MS } from "../../debian.js";
@@ -14,6 +15,7 @@ spares = 0
 enabled = true
 network = "proxy"
 domains = ${JSON.stringify(domains)}
+read_only = ${JSON.stringify([dirname(process.execPath)])}
 `;
 
 describe("the network of the sandbox, by the proxy", function () {
