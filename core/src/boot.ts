@@ -129,6 +129,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     distribution.openLedger({ dataDir: config.data_dir, url: config.ledger_url }),
   );
   opened.add("ledger", () => ledger.close());
+  ledger.prices.onPriced((turn, usage) => kernel.notify("usagePriced", turn, usage));
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
   opened.add("audit log", () => audit.close());

@@ -46,6 +46,24 @@ export function priceContract(openLedger: OpenLedger): void {
       await ledger.turns.end(turn.id, outcome(turn, usageOf(model, used, cost, estimated)), { at: NOON });
     }
 
+    it("are reported for turns that ended without one, once each", async () => {
+      const reported: (readonly [string, number | null])[] = [];
+      ledger.prices.onPriced(({ kind, keyId }, { costUsd }) => reported.push([`${kind} ${keyId}`, costUsd]));
+      const used = tokens(1000);
+      await run("new", used, null);
+      await run("new", used, null, true);
+      await run("other", used, null);
+      expect(reported).to.deep.equal([]);
+      await run("new", used, 0.003);
+      expect(reported.map(([, cost]) => cost)).to.deep.equal([0.003, 0.003]);
+      expect(reported[0]?.[0]).to.match(/^(?:session|task) \S+$/);
+      await run("new", used, 0.003);
+      await run("third", used, 0.001);
+      expect(reported.length, "only when a price becomes known").to.equal(2);
+      await run("other", used, 0.001);
+      expect(reported.length).to.equal(3);
+    });
+
     it("are exact if the turns determine every kind of token", async () => {
       const random = seeded(1);
       const upTo = (most: number): number => Math.floor(random() * most);

@@ -9,6 +9,7 @@ import type {
   TurnInfo,
   TurnOutcome,
   TurnPlan,
+  TurnUsage,
   Verdict,
   WorkdirRequest,
 } from "@claudeway/ports";
@@ -131,6 +132,11 @@ export function createHooks() {
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
     /** Observer. A turn ended, for whatever reason, and is recorded. Not called when a turn parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
+    /**
+     * Observer. A turn that ended without a cost, because the price of its model was unknown, has one at the price that
+     * was learned since. The usage is its whole usage.
+     */
+    usagePriced: new AsyncParallelHook<[TurnInfo, TurnUsage]>(["turn", "usage"]),
     /** Observer. A share of a budget is used up; a plugin with `quota` said so. */
     budgetWarning: new AsyncParallelHook<[BudgetWarning]>(["warning"]),
     /** Observer. A request was answered, or its client disconnected. */

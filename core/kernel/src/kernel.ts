@@ -46,6 +46,7 @@ export interface ObserverCalls {
   approvalDecided: Parameters<Hooks["approvalDecided"]["promise"]>;
   event: Parameters<Hooks["event"]["promise"]>;
   afterExecute: Parameters<Hooks["afterExecute"]["promise"]>;
+  usagePriced: Parameters<Hooks["usagePriced"]["promise"]>;
   budgetWarning: Parameters<Hooks["budgetWarning"]["promise"]>;
   requestCompleted: Parameters<Hooks["requestCompleted"]["promise"]>;
   listening: Parameters<Hooks["listening"]["promise"]>;

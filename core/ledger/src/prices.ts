@@ -20,14 +20,14 @@ export class PriceTable {
 
   constructor(private readonly sql: Sql) {}
 
-  /** Must run in the caller's transaction. True if the price of a model was not known before. */
-  *learn(booked: Booked): Work<boolean> {
-    let isFirst = false;
-    if (booked.estimated || booked.unpriced) return isFirst;
+  /** Must run in the caller's transaction. Returns the models whose price was not known before. */
+  *learn(booked: Booked): Work<string[]> {
+    const learned: string[] = [];
+    if (booked.estimated || booked.unpriced) return learned;
     for (const { model, tokens, costNano, priced } of booked.shares) {
       if (!priced || !hasTokens(tokens)) continue;
       const number = yield* this.#next(model);
-      isFirst ||= number === 1;
+      if (number === 1) learned.push(model);
       yield* this.sql.run(
         `INSERT INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -42,7 +42,7 @@ export class PriceTable {
         costNano,
       );
     }
-    return isFirst;
+    return learned;
   }
 
   /** @param share the usage of the model by the same turn, at a cost that its process reported */

@@ -1,4 +1,4 @@
-import { type Ledger, LedgerError } from "@claudeway/ports";
+import { type Ledger, LedgerError, type TurnInfo, type TurnUsage } from "@claudeway/ports";
 import type { Work } from "./sql.js";
 import type { LedgerTables } from "./tables.js";
 
@@ -21,6 +21,15 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     async (...args: Args): Promise<Result> => {
       if (!open) throw new LedgerError("the ledger is closed");
       return database.perform(call(...args));
+    };
+  let reportPriced: (turn: TurnInfo, usage: TurnUsage) => void = () => undefined;
+  /** Reports what the end of a turn has priced, after it is committed. */
+  const reporting =
+    <Args extends [string, ...unknown[]], Result>(end: (...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      const result = await end(...args);
+      for (const [turn, usage] of turns.takePriced(args[0])) reportPriced(turn, usage);
+      return result;
     };
 
   return {
@@ -49,11 +58,11 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       begin: performed((turn) => turns.begin(turn)),
       noteProcess: performed((turnId, child) => turns.noteProcess(turnId, child)),
       recordUsage: performed((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
-      end: performed((turnId, outcome, ending) => turns.end(turnId, outcome, ending)),
+      end: reporting(performed((turnId, outcome, ending) => turns.end(turnId, outcome, ending))),
       park: performed((turnId, parking) => turns.park(turnId, parking)),
       unpark: performed((turnId) => turns.unpark(turnId)),
       parked: performed((sessionId) => turns.parked(sessionId)),
-      markLost: performed((turnId, lost) => turns.markLost(turnId, lost)),
+      markLost: reporting(performed((turnId, lost) => turns.markLost(turnId, lost))),
       get: performed((turnId) => turns.get(turnId)),
       response: performed((turnId) => turns.response(turnId)),
       search: performed((query) => turns.search(query)),
@@ -69,6 +78,9 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     prices: {
       estimateCost: performed((model, tokens) => prices.estimateCost(model, tokens)),
       price: performed((usage, beside) => prices.price(usage, beside)),
+      onPriced: (listener) => {
+        reportPriced = listener;
+      },
     },
     idempotency: {
       claim: performed((claim) => idempotency.claim(claim)),

@@ -4,6 +4,7 @@ import {
   type NewTurn,
   type PageQuery,
   type TurnEnding,
+  type TurnInfo,
   type TurnLoss,
   type TurnOutcome,
   type TurnPage,
@@ -33,9 +34,13 @@ const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN session
 
 const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
   by_model = ?`;
+/** How many of the latest turns are looked at when a price becomes known. */
+const PRICED_LATER = 10_000;
 const PROCESS = "pid = ?, start_time = ?, marker = ?";
 
 export class TurnTable {
+  /** Turns whose cost is known since the end of the turn with this id. */
+  readonly #priced = new Map<string, readonly [TurnInfo, TurnUsage][]>();
   /** Turns that are parked. */
   readonly #waiting: MayHave;
 
@@ -275,9 +280,33 @@ export class TurnTable {
     yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
     yield* this.#keepTotals(sessionSeq, cliTotals);
     if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
-    const isNewPrice = yield* this.prices.learn(booked);
-    yield* this.quota.end(text(turn, "id"), useOf(booked), ms);
-    if (isNewPrice) yield* this.#correctQuota();
+    const learned = yield* this.prices.learn(booked);
+    const id = text(turn, "id");
+    yield* this.quota.end(id, useOf(booked), ms);
+    if (learned.length === 0) return;
+    yield* this.#correctQuota();
+    // Set, not added to: the transaction may be repeated.
+    this.#priced.set(id, yield* this.#nowPriced(learned));
+  }
+
+  /** Ended turns whose cost is known since the end of this one, with their usage; each is returned once. */
+  takePriced(turnId: string): readonly (readonly [TurnInfo, TurnUsage])[] {
+    const priced = this.#priced.get(turnId) ?? [];
+    this.#priced.delete(turnId);
+    return priced;
+  }
+
+  *#nowPriced(models: readonly string[]): Work<[TurnInfo, TurnUsage][]> {
+    const latest = `t.seq > (SELECT max(seq) FROM turns) - ${PRICED_LATER}`;
+    const sql = `${SELECT} WHERE ${latest} AND t.unpriced = 1 AND t."end" IS NOT NULL ORDER BY t.seq`;
+    const priced: [TurnInfo, TurnUsage][] = [];
+    for (const turn of (yield* this.sql.all(sql)).map(toTurn)) {
+      // Turns that lack the price of another model, or had all prices before, are not concerned.
+      if (!models.some((model) => turn.usage.byModel[model]?.costUsd === null)) continue;
+      const usage = yield* this.prices.price(turn.usage);
+      if (usage.costUsd !== null) priced.push([infoOf(turn), usage]);
+    }
+    return priced;
   }
 
   /** Corrects the counters of turns whose price has become known. */
@@ -308,6 +337,10 @@ export class TurnTable {
     const whole = join(before, book(sinceParked, text(row, "model")));
     return toUsage(whole, whole.shares);
   }
+}
+
+function infoOf({ id, sessionId, kind, keyId, origin, createdAt, metadata }: TurnRecord): TurnInfo {
+  return { id, sessionId, kind, keyId, createdAt, metadata, ...(origin !== undefined && { origin }) };
 }
 
 /** The values of USED for a turn without usage. */

@@ -378,6 +378,11 @@ export interface PriceBook {
    * @param beside more usage of the same turn; prices that the CLI reported in it are learned from, too
    */
   price(usage: TurnUsage, beside?: TurnUsage): Promise<TurnUsage>;
+  /**
+   * Reports turns that ended without a cost, once a price that is learned from another turn's end tells it: each once, of
+   * the latest 10,000 turns. Replaces an earlier listener.
+   */
+  onPriced(listener: (turn: TurnInfo, usage: TurnUsage) => void): void;
 }
 
 // ---- idempotency

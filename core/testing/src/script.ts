@@ -24,8 +24,8 @@ export interface ScriptedUsage {
   readonly output?: number;
   readonly cacheRead?: number;
   readonly cacheWrite?: number;
-  /** In USD; default: 0.001. */
-  readonly costUsd?: number;
+  /** In USD; default: 0.001. Null: the CLI reports none, as for a turn that was cut off. */
+  readonly costUsd?: number | null;
 }
 
 /** One step of Claude in a turn; a string is text. */

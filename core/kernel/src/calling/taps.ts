@@ -108,6 +108,7 @@ export function createScopedHooks(owner: TapOwner, record: (tap: RecordedTap) =>
     approvalDecided: recorder.observer("approvalDecided", (hooks) => hooks.approvalDecided),
     event: recorder.observer("event", (hooks) => hooks.event),
     afterExecute: recorder.observer("afterExecute", (hooks) => hooks.afterExecute),
+    usagePriced: recorder.observer("usagePriced", (hooks) => hooks.usagePriced),
     budgetWarning: recorder.observer("budgetWarning", (hooks) => hooks.budgetWarning),
     requestCompleted: recorder.observer("requestCompleted", (hooks) => hooks.requestCompleted),
     listening: recorder.observer("listening", (hooks) => hooks.listening),
