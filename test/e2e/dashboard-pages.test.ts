@@ -69,6 +69,20 @@ describe("the dashboard's pages", function () {
     expect(await shares.innerText()).not.to.match(/^sonnet$/m);
   });
 
+  it("show as many days as are asked for, also those without turns", async () => {
+    await visited.go("overview?days=7");
+    const chart = page.locator("section", { hasText: "Requests by day" });
+    await chart.getByText("As a table").click();
+    const rows = chart.getByRole("group", { name: /as a table/ }).locator("tbody tr");
+    expect(await rows.count()).to.equal(7);
+    const today = new Date().toISOString().slice(0, 10);
+    expect(await rows.last().innerText()).to.match(new RegExp(`^${today}`));
+    expect(await rows.first().innerText()).to.match(/\s0$/);
+    await page.getByRole("button", { name: "90 days" }).click();
+    await eventually("90 days", async () => (await rows.count()) === 90);
+    expect(page.url()).to.include("days=90");
+  });
+
   it("list every turn and task, with filters that the URL keeps", async () => {
     const { id } = await startSession(gateway);
     const metadata = { ticket: "A-17" };

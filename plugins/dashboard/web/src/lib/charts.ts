@@ -4,21 +4,39 @@ export interface Series {
   readonly values: readonly number[];
 }
 
-/** Consecutive periods. The response omits periods without turns; they count as zero. */
+const DAY_MS = 86_400_000;
+
+/** The first and the last of a number of days, up to today, in UTC. */
+export function latestDays(days: number, now: number): Days {
+  const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  return { first: dayOf(now - (days - 1) * DAY_MS), last: dayOf(now) };
+}
+
+export interface Days {
+  /** Such as `2026-03-12`. */
+  readonly first: string;
+  readonly last: string;
+}
+
+/**
+ * Consecutive periods. The response omits periods without turns; they count as zero.
+ *
+ * @param days by default from the first day with turns to the last
+ */
 export function withEmptyDays<T extends { readonly period: string }>(
   data: readonly T[],
   empty: (period: string) => T,
+  days?: Days,
 ): T[] {
-  const [first] = data;
-  const last = data.at(-1);
-  if (first === undefined || last === undefined || !/^\d{4}-\d\d-\d\d$/.test(first.period)) return [...data];
+  const { first, last } = days ?? { first: data[0]?.period ?? "", last: data.at(-1)?.period ?? "" };
+  if (!/^\d{4}-\d\d-\d\d$/.test(first)) return [...data];
   const known = new Map(data.map((one) => [one.period, one]));
-  const days: T[] = [];
-  for (let at = Date.parse(first.period); at <= Date.parse(last.period); at += 86_400_000) {
+  const found: T[] = [];
+  for (let at = Date.parse(first); at <= Date.parse(last); at += DAY_MS) {
     const period = new Date(at).toISOString().slice(0, 10);
-    days.push(known.get(period) ?? empty(period));
+    found.push(known.get(period) ?? empty(period));
   }
-  return days;
+  return found;
 }
 
 const MAX_SERIES = 5;
