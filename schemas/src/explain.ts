@@ -131,11 +131,16 @@ function allowed(noun: string, names: readonly string[]): string {
   return names.length === 0 ? "" : `; known ${noun}s: ${names.map(nameOf).join(", ")}`;
 }
 
-function knownNames(segments: readonly string[], { schema }: ExplainContext): string[] {
-  const names = schemasAt(schema, segments).flatMap(({ properties }) =>
-    isObject(properties) ? Object.keys(properties) : [],
-  );
-  return [...new Set(names)];
+const namesOf = new WeakMap<readonly JSONSchema[], readonly string[]>();
+
+function knownNames(segments: readonly string[], { schema }: ExplainContext): readonly string[] {
+  const schemas = schemasAt(schema, segments);
+  const remembered = namesOf.get(schemas);
+  if (remembered !== undefined) return remembered;
+  const names = schemas.flatMap(({ properties }) => (isObject(properties) ? Object.keys(properties) : []));
+  const known = [...new Set(names)];
+  namesOf.set(schemas, known);
+  return known;
 }
 
 function explainMissing(error: ErrorObject, context: ExplainContext): string {
@@ -149,9 +154,20 @@ function explainMissing(error: ErrorObject, context: ExplainContext): string {
     .slice(0, MAX_NAMES)
     .find((name) => !known.includes(name) && nearest(name, known) === missing);
   if (slip !== undefined) return unknownField(parent, slip, context);
-  const expected = expectedOf([...parent, missing], context);
+  return `${label([...parent, missing], context)} is missing${whatIsMissing([...parent, missing], context)}`;
+}
+
+const missingClauses = new WeakMap<readonly JSONSchema[], string>();
+
+/** Depends on the schema alone, and a field that is missing is the most frequent mistake. */
+function whatIsMissing(segments: readonly string[], context: ExplainContext): string {
+  const schemas = schemasAt(context.schema, segments);
+  const remembered = missingClauses.get(schemas);
+  if (remembered !== undefined) return remembered;
+  const expected = expectedOf(segments, context);
   const clause = expected === undefined ? "" : `; it must be ${expected}`;
-  return `${label([...parent, missing], context)} is missing${clause}`;
+  missingClauses.set(schemas, clause);
+  return clause;
 }
 
 function explainValue(error: ErrorObject, context: ExplainContext): string {

@@ -21,13 +21,17 @@ export function segmentsOf(pointer: string): string[] {
  * Lists the subschemas that may apply at the path `segments`. It follows `$ref`s and includes every branch of `anyOf` and
  * the like: enough to list known names and describe a field, but not to validate.
  */
-export function schemasAt(schema: JSONSchema, segments: readonly string[]): JSONSchema[] {
-  return (
-    placesAlong(schema, segments)
-      .at(-1)
-      ?.map((place) => place.schema) ?? []
-  );
+export function schemasAt(schema: JSONSchema, segments: readonly string[]): readonly JSONSchema[] {
+  const places = placesAlong(schema, segments).at(-1) ?? [];
+  const known = schemasOf.get(places);
+  if (known !== undefined) return known;
+  const schemas = places.map((place) => place.schema);
+  schemasOf.set(places, schemas);
+  return schemas;
 }
+
+/** What `schemasAt` gave for a place: the same list again, so that its callers can remember what they made of it. */
+const schemasOf = new WeakMap<readonly Place[], readonly JSONSchema[]>();
 
 /** True if any schema along the path `segments` has `"x-secret": true`. */
 export function isMarkedSecret(schema: JSONSchema, segments: readonly string[]): boolean {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,24 +33,37 @@ describe("a start", () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
-    this.timeout(60_000);
-    const loaded = join(folder, "loaded.json");
+  /** The files that a gateway loads that is sent this. */
+  async function loadedBy(send: (gateway: TestGateway) => Promise<unknown>): Promise<readonly string[]> {
+    const loaded = join(folder, `${randomUUID()}.json`);
     const gateway = await TestGateway.start({
       env: { NODE_OPTIONS: `--import ${join(folder, "recorder.mjs")}`, LOADED: loaded },
     });
-    await gateway.request("/health", { key: null });
-    await gateway.request("/task", { body: {} });
+    await send(gateway);
     await gateway.dispose();
-    const files: string[] = await eventually("the list", () => JSON.parse(readFileSync(loaded, "utf8")));
+    return eventually("the list", () => JSON.parse(readFileSync(loaded, "utf8")));
+  }
+
+  const packagesOf = (files: readonly string[]) =>
+    files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
+
+  it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
+    this.timeout(60_000);
+    const files = await loadedBy((gateway) => gateway.request("/task", { body: {} }));
     expect(files.some((file) => file.endsWith("/core/dist/gateway.js"))).to.equal(true);
-    const packages = files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
-    expect(packages).to.include.members(["koa", "@koa/router", "pino"]);
+    const packages = packagesOf(files);
+    expect(packages).to.include.members(["koa", "@koa/router", "pino", "koa-bodyparser"]);
     expect(packages).not.to.include.members(["@anthropic-ai/claude-agent-sdk"]);
     expect(packages).not.to.include.members(["ws"]);
     expect(packages).not.to.include.members(["pg"]);
     expect(packages).not.to.include.members(["@clack/prompts"]);
     const ofAjv = files.filter((file) => /\/node_modules\/ajv\/(?!dist\/runtime\/)/.test(file));
     expect(ofAjv).to.deep.equal([]);
+  });
+
+  it("loads no parser of bodies before one comes", async function () {
+    this.timeout(60_000);
+    const files = await loadedBy((gateway) => gateway.request("/health", { key: null }));
+    expect(packagesOf(files)).to.include("koa").and.not.include("koa-bodyparser").and.not.include("qs");
   });
 });

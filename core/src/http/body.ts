@@ -1,6 +1,7 @@
+import { isUtf8 } from "node:buffer";
+import { TextDecoder } from "node:util";
 import { clientError, GatewayError, messageOf } from "@claudeway/ports";
 import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
-import bodyParser from "koa-bodyparser";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 
@@ -25,7 +26,39 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
-  const parse = bodyParser({
+  let parser: GatewayMiddleware | undefined;
+  return (ctx, next) => {
+    const { req } = ctx;
+    if (!(req instanceof IncomingRequest && req.hasBody)) {
+      ctx.request.body = {};
+      return next();
+    }
+    refuseOtherTypes(ctx);
+    if (parser !== undefined) return parse(ctx, req, parser, next);
+    return loadParser().then((loaded) => {
+      parser = loaded;
+      return parse(ctx, req, loaded, next);
+    });
+  };
+}
+
+function parse(
+  ctx: GatewayContext,
+  req: IncomingRequest,
+  parser: GatewayMiddleware,
+  next: () => Promise<unknown>,
+): unknown {
+  const isUtf8 = watchBody(req);
+  return parser(ctx, () => {
+    if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
+    return next();
+  });
+}
+
+/** With the first body: a tenth of what a start takes is the parser and what it requires, for forms too. */
+async function loadParser(): Promise<GatewayMiddleware> {
+  const { default: bodyParser } = await import("koa-bodyparser");
+  return bodyParser({
     enableTypes: ["json"],
     jsonLimit: UNLIMITED,
     // A body that is not an object is refused by its schema, with a clearer message.
@@ -34,19 +67,6 @@ export function jsonBody(): GatewayMiddleware {
       throw toBodyError(error);
     },
   });
-  return (ctx, next) => {
-    const { req } = ctx;
-    if (!(req instanceof IncomingRequest && req.hasBody)) {
-      ctx.request.body = {};
-      return next();
-    }
-    refuseOtherTypes(ctx);
-    const isUtf8 = watchBody(req);
-    return parse(ctx, () => {
-      if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
-      return next();
-    });
-  };
 }
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
@@ -84,9 +104,12 @@ export function refuseCompressed(ctx: GatewayContext): void {
  */
 function watchBody(request: IncomingRequest): () => boolean {
   const shape = new JsonShape();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let decoder: TextDecoder | undefined;
   let valid = true;
   const decode = (chunk?: Uint8Array) => {
+    // Most bodies come in one piece. A decoder is needed from the first piece on that ends within a character.
+    if (decoder === undefined && (chunk === undefined || isUtf8(chunk))) return;
+    decoder ??= new TextDecoder("utf-8", { fatal: true });
     try {
       decoder.decode(chunk, { stream: chunk !== undefined });
     } catch {

@@ -22,7 +22,10 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
   const startedAt = performance.now();
   router.get("/health", (ctx) => {
     const uptime_secs = Math.floor((performance.now() - startedAt) / 1000);
-    ctx.body = { status: "ok", version, uptime_secs } satisfies Health;
+    const health: Health = { status: "ok", version, uptime_secs };
+    // As text: Koa asks of an object whether it is a `Response`, and Node loads all of fetch for that the first time.
+    ctx.set("content-type", "application/json; charset=utf-8");
+    ctx.body = JSON.stringify(health);
   });
   router.get("/ready", async (ctx) => {
     if (draining()) throw notReady("draining", "the gateway is shutting down");
