@@ -44,6 +44,9 @@ export const OWN_PREFIXES = [
   "/approvals",
 ];
 
+/** When the CLI is asked for its login after the start: that is work, and the first requests come before it. */
+const LOGIN_DELAY_MS = 1000;
+
 /** A gateway that listens. */
 export interface RunningGateway {
   readonly address: ListenAddress;
@@ -217,7 +220,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const address = await times.step("port", () => gateway.listen());
   await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
-  const loginWarning = gateway.login.warning();
+  const loginWarning = gateway.login.warning(LOGIN_DELAY_MS);
   for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {

@@ -43,9 +43,14 @@ export class LoginWatch {
 
   constructor(private readonly parts: LoginWatchParts) {}
 
-  /** Resolves to what the operator has to do, once the CLI has answered; undefined if nothing is known to be wrong. */
-  async warning(): Promise<string | undefined> {
-    await this.#ask();
+  /**
+   * Resolves to what the operator has to do, once the CLI has answered; undefined if nothing is known to be wrong. The
+   * CLI is asked after `delayMs`, unless `check` asks it before.
+   */
+  async warning(delayMs = 0): Promise<string | undefined> {
+    const { closing: signal } = this.parts;
+    if (delayMs > 0) await sleep(delayMs, undefined, { signal, ref: false }).catch(() => undefined);
+    await (this.#first ?? this.#ask());
     return this.#state === "missing" ? NOT_LOGGED_IN : undefined;
   }
 
@@ -91,6 +96,7 @@ export class LoginWatch {
   }
 
   async #askNow(): Promise<void> {
+    if (this.parts.closing.aborted) return;
     this.#askedAt = this.#now();
     const environment = this.#environment;
     try {

@@ -111,11 +111,32 @@ describe("LoginWatch", () => {
     expect(await warning).to.equal(undefined);
     expect(await check()).to.equal(undefined);
     expect(lines).to.deep.equal(["the CLI does not say whether it is logged in: it died"]);
+    watch.forget();
     const last = watch.warning();
     closing.abort();
     asked[1]?.fail();
     await last;
     expect(lines).to.have.length(1);
+  });
+
+  it("asks after the delay, before it if there is a check, and never once the gateway closes", async () => {
+    const late = open();
+    const warning = late.watch.warning(20);
+    expect(late.asked).to.have.length(0);
+    while (late.asked.length === 0) await new Promise(setImmediate);
+    late.asked[0]?.answer(undefined);
+    expect(await warning).to.equal(NOT_LOGGED_IN);
+
+    const { watch, asked, check } = open();
+    const waits = watch.warning(10);
+    const checked = check();
+    asked[0]?.answer(undefined);
+    expect([await checked, await waits, asked.length]).to.deep.equal([NOT_LOGGED_IN, NOT_LOGGED_IN, 1]);
+
+    const closed = open();
+    const never = closed.watch.warning(1_000_000);
+    closed.closing.abort();
+    expect([await never, closed.asked.length]).to.deep.equal([undefined, 0]);
   });
 
   it("forgets what it knew, and an answer to an earlier question", async () => {

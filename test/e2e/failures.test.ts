@@ -132,15 +132,17 @@ describe("a CLI that can't work", () => {
     const ready = () => gateway.request("/ready", { key: null });
     try {
       expect((await gateway.request("/health", { key: null })).status).to.equal(200);
-      const unready = await ready();
-      expect(unready.status).to.equal(503);
+      const unready = await eventually("503", async () => {
+        const answer = await ready();
+        return answer.status === 503 && answer;
+      });
       expect(unready.headers.get("retry-after")).to.equal("30");
       expect(unready.body).to.deep.equal({
         error: NOT_LOGGED_IN,
         code: "UNAVAILABLE",
         reason: "not_logged_in",
       });
-      expect(gateway.stdout).to.include(`\n  Warning: ${NOT_LOGGED_IN}\n`);
+      await eventually("the warning", () => gateway.stdout.includes(`\n  Warning: ${NOT_LOGGED_IN}\n`));
       expect(gateway.stderr).to.include(`"level":"warn"`).and.to.include(NOT_LOGGED_IN);
       const { status, body } = await gateway.request("/task", { body: { prompt: "Hi" } });
       expect(status).to.equal(200);
