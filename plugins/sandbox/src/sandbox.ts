@@ -1,4 +1,4 @@
-import { chownSync, lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { chownSync, existsSync, lstatSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, isAbsolute, join, sep } from "node:path";
 import { type KeyLimit, Refusal, type SpawnPlan, type TurnInfo, type TurnPlan } from "@claudeway/core";
@@ -62,7 +62,7 @@ export class Sandbox {
       ...foldersOf(config, owner?.keyId),
       claude,
       workdir: cwd,
-      emptyWorkdir: cwd === base || owner === undefined,
+      emptyWorkdir: cwd === base || owner === undefined || !existsSync(cwd),
       configDir,
       home: isAbsolute(home) ? home : "/",
       tmpBytes: config.tmp_mb * 1024 * 1024,
@@ -73,7 +73,8 @@ export class Sandbox {
   #refuseFolder(folder: string, { keyId, sessionId }: NonNullable<Owner>): void {
     const isOwn = basename(folder) === sessionId || folder === this.parts.base;
     if (isOwn || this.parts.limitOf(keyId).workdirs !== undefined) {
-      if (isOwn || isReal(folder)) return;
+      // Where it is missing, nothing of it is bound, and the engine reports it.
+      if (isOwn || !existsSync(folder) || isReal(folder)) return;
       throw new Refusal(403, `the working directory ${JSON.stringify(folder)} is a link`);
     }
     throw new Refusal(
