@@ -26,6 +26,14 @@ describe("usagePriced", () => {
     await gateway.turn("priced");
     expect(priced.map(([, cost]) => cost)).to.deep.equal([0.002]);
     expect(priced[0]?.[0]).to.deep.include({ kind: "task", keyId: "user", metadata: { ticket: "7" } });
-    expect(priced[0]?.[0]).to.have.all.keys("id", "sessionId", "kind", "keyId", "createdAt", "metadata");
+    expect(priced[0]?.[0]).to.have.all.keys(
+      "id",
+      "sessionId",
+      "kind",
+      "keyId",
+      "createdAt",
+      "metadata",
+      "origin",
+    );
   });
 });
