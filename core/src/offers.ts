@@ -5,8 +5,8 @@ import type { SessionHistory } from "@claudeway/conversations";
 import {
   type Approvals,
   type Capabilities,
+  checkHistory,
   fieldsOf,
-  isContent,
   type KeyDescription,
   openPluginStore,
   openQuota,
@@ -15,14 +15,7 @@ import {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import {
-  type BudgetWarning,
-  type Caller,
-  GatewayError,
-  type HistoryMessage,
-  type Ledger,
-} from "@claudeway/ports";
-import type { ContentBlock } from "@claudeway/schemas";
+import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
 import { checkedAs } from "./http/body.js";
 import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
@@ -123,7 +116,7 @@ function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
   return {
     startSession: async (keyId, request = {}) => {
       const { model = "sonnet", systemPrompt, workdir, options = {}, hidden, history = [] } = request;
-      history.forEach(checkMessage);
+      history.forEach(checkHistory);
       const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options) };
       const checked = checkedAs("session-start-request", given(body));
       return sessions.start(asCaller(keyId), checked, { hidden, history });
@@ -193,19 +186,6 @@ function bodyOf(request: PluginTaskRequest): object {
     events,
     ...fieldsOf(options),
   };
-}
-
-/** Throws BAD_REQUEST unless it is a message that a conversation can begin with. */
-function checkMessage({ role, content }: HistoryMessage, index: number): void {
-  const blocks: readonly ContentBlock[] = typeof content === "string" ? [] : content;
-  const isRead = content !== "" && (typeof content === "string" || isContent(content));
-  const isOf = role === "user" || (role === "assistant" && blocks.every(({ type }) => type === "text"));
-  if (isRead && isOf && blocks.every((block) => block.type === "text" || block.source.type !== "file"))
-    return;
-  throw new GatewayError(
-    "BAD_REQUEST",
-    `history[${index}] must be a user's text or blocks without files, or the assistant's text`,
-  );
 }
 
 /** Copies the set fields only: JSON Schema has no undefined, and validation fills in defaults. */

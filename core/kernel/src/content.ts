@@ -1,4 +1,4 @@
-import type { TurnPlan } from "@claudeway/ports";
+import { GatewayError, type HistoryMessage, type TurnPlan } from "@claudeway/ports";
 import { type ContentBlock, isObject, type TaskRequest, validate } from "@claudeway/schemas";
 
 type TextBlock = Extract<ContentBlock, { readonly type: "text" }>;
@@ -37,4 +37,17 @@ function withText(content: readonly ContentBlock[], text: string): readonly Cont
 
 function isText(block: ContentBlock): block is TextBlock {
   return isObject(block) && block.type === "text";
+}
+
+/** Throws BAD_REQUEST unless it is a message that a conversation can begin with. */
+export function checkHistory({ role, content }: HistoryMessage, index: number): void {
+  const blocks: readonly ContentBlock[] = typeof content === "string" ? [] : content;
+  const isRead = content !== "" && (typeof content === "string" || isContent(content));
+  const isOf = role === "user" || (role === "assistant" && blocks.every(({ type }) => type === "text"));
+  if (isRead && isOf && blocks.every((block) => block.type === "text" || block.source.type !== "file"))
+    return;
+  throw new GatewayError(
+    "BAD_REQUEST",
+    `history[${index}] must be a user's text or blocks without files, or the assistant's text`,
+  );
 }

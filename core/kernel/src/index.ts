@@ -27,7 +27,7 @@ export type {
   TurnHandle,
   TurnRunner,
 } from "./capabilities.js";
-export { isContent, toPrompt } from "./content.js";
+export { checkHistory, toPrompt } from "./content.js";
 export { describeFault, oneLine } from "./faults.js";
 export type {
   CompletedRequest,
