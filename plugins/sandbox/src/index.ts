@@ -22,15 +22,20 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
       return 'the CLI can run in a sandbox here; set config_dirs = "per_key" in [engine] too';
     },
   },
+  async check(config, { paths }) {
+    try {
+      refuseSharedFolders(paths.configDirs);
+      return `the CLI can run in it, with ${await tryOut(config, tmpdir())}`;
+    } catch (error) {
+      if (config.required) throw error;
+      return `off, which required = false allows: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  },
   async apply({ hooks, control, keys, log, notice, onDispose }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
     let bwrap: string;
     try {
-      if (configDirs !== "per_key") {
-        throw new Error(
-          'keys share a configuration folder of the CLI; set config_dirs = "per_key" in [engine]',
-        );
-      }
+      refuseSharedFolders(configDirs);
       bwrap = await tryOut(config, dataDir);
     } catch (error) {
       const problem = `the CLI can't run in a sandbox: ${error instanceof Error ? error.message : String(error)}`;
@@ -48,6 +53,11 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });
+
+function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
+  if (configDirs === "per_key") return;
+  throw new Error('keys share a configuration folder of the CLI; set config_dirs = "per_key" in [engine]');
+}
 
 /** Builds the walls once. Resolves to the path of `bwrap`; rejects with the reason why they don't stand. */
 async function tryOut(config: SandboxConfig, configDir: string): Promise<string> {
