@@ -58,7 +58,7 @@ try {
 async function converse(on: TestGateway): Promise<string> {
   const session = await startSession(on);
   const prompts = [
-    "[[say The function retries forever: it never gives up, and it waits a second each time whatever happens.]]",
+    "[[think It never gives up. I look at the file first.]] [[read retry.ts]] [[say **The function retries forever**: it never gives up, and waits a second each time, whatever happens.]]",
     "[[fail 529 Overloaded]]",
   ];
   for (const prompt of prompts)
