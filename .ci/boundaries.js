@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core, ledger → kernel, conversations, scheduling, workdirs, pages → ports; plugins, chat → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core, ledger → kernel, conversations, scheduling, workdirs, pages → ports; plugins and what they share → the author's API.
 const RULES = [
   {
     room: /^core\/conversations\/src\//,
@@ -28,11 +28,11 @@ const RULES = [
   { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
   {
     room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/cli\/templates)\//,
-    forbidden: /^@claudeway\/(?!core$|testing$|chat$)|^(\.\.\/)+(core|config|schemas|chat|plugins)\//,
+    forbidden: /^@claudeway\/(?!core$|testing$|chat$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
   },
-  { room: /^chat\/src\//, forbidden: /^@claudeway\/(?!core$)|^claudeway$|\/plugins\// },
+  { room: /^plugins\/shared\/[^/]+\/src\//, forbidden: /^@claudeway\/(?!core$)|^claudeway$|\/plugins\// },
   // Built files go by an alias of package.json's `imports`, so that a move changes one line.
-  { room: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|chat|plugins)\/.*dist\// },
+  { room: /^(test|bench)\//, forbidden: /^(\.\.\/)+(core|config|schemas|plugins)\/.*dist\// },
 ];
 const SKIPPED = new Set(["node_modules", "dist", ".git"]);
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;

@@ -10,7 +10,7 @@ import { KEY, TerminalSession } from "./terminal.js";
 
 /** The plugins in the order of the list. */
 const LIST = readdirSync(new URL("../../plugins", import.meta.url))
-  .filter((name) => name !== "examples")
+  .filter((name) => name !== "examples" && name !== "shared")
   .sort();
 const SECRET_PATH = "/services/T000/B000/verysecret";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { cliEnvironment, runToEnd, TestGateway } from "../e2e/gateway.js";
-import { installPacked, type Packed, packAll, pluginNames, ROOT, run } from "./packed.js";
+import { installPacked, isPlugin, type Packed, packAll, pluginNames, ROOT, run } from "./packed.js";
 
 /** What a plugin can't be switched on without. */
 const SETTINGS = `
@@ -31,7 +31,7 @@ describe("the packages", function () {
     for (const { folder: home, manifest, files } of packed) {
       expect(files, home).to.include.members(["LICENSE", "README.md", "package.json"]);
       expect(files, home).to.include.members(promised(manifest));
-      if (home.startsWith("plugins/")) expect(files, home).to.include("config.schema.json");
+      if (isPlugin(home)) expect(files, home).to.include("config.schema.json");
       const ours = files.filter((file) => !file.startsWith("templates/"));
       expect(
         ours.filter((file) => UNWANTED.test(file)),

@@ -43,6 +43,11 @@ export function pluginNames(): string[] {
     .sort();
 }
 
+/** Whether a folder below the root is that of a plugin. */
+export function isPlugin(folder: string): boolean {
+  return pluginNames().some((name) => folder === `plugins/${name}`);
+}
+
 /** Packs every package of the project, as built, into tarballs in `target`. */
 export async function packAll(target: string): Promise<Packed[]> {
   const folders = [...PACKAGES, ...pluginNames().map((name) => `plugins/${name}`)];
