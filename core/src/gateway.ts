@@ -153,7 +153,7 @@ export class Gateway {
     const idleSpawn = async () =>
       kernel.hooks.spawn.promise(options.spawn(await this.#workdirs.baseFolder()), undefined);
     this.models = new ModelCatalogue(async () => engine.models(await idleSpawn()), log);
-    // Keys with an account of their own may need no other.
+    // No shared login is needed if a key has its own account.
     const isShared =
       config.engine.config_dirs === "shared" &&
       !Object.values(keyLimits).some(({ env }) => env !== undefined);
@@ -266,7 +266,7 @@ export class Gateway {
     const { body_bytes: maxFieldBytes } = this.#config.limits;
     const parseJson = jsonBody();
     const routes = this.#routes();
-    // Mounted before the JSON parser: this page posts a form, and uploads are files.
+    // Mounted before the JSON parser: the approval page posts a form, and uploads are files.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
     uploadRoute(page, this.#files);
@@ -357,7 +357,7 @@ export class Gateway {
       const limitBytes = own ?? OPEN_BODY_BYTES;
       return { limitBytes, budget: this.#keylessBudget };
     }
-    // A file goes to the disk as it comes; nothing of it is held.
+    // A file goes to the disk as it comes; it is not kept in memory.
     if (destination.to === "upload" || isPromptForm(ctx))
       return { limitBytes: this.#config.limits.file_bytes };
     const limitBytes = own ?? this.#config.limits.body_bytes;

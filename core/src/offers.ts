@@ -46,9 +46,9 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly marker: string;
 }
 
-/** Creates the gateway's services for plugins. */
 type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns">;
 
+/** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
   const { ledger, history, control, approvals, keyLimits, dataDir, marker } = parts;
   return {

@@ -83,9 +83,9 @@ export interface ListenAddress {
 }
 
 /**
- * Every hook of the gateway, in the order in which a request meets them. Interceptor hooks (bail, waterfall) are
- * awaited tap by tap, each within a deadline; a tap that fails refuses that one request or turn. Observer hooks
- * (parallel) never delay or fail an answer: core calls them with `Kernel.notify`.
+ * Every hook of the gateway, grouped by what they are about. Interceptor hooks (bail, waterfall) are awaited tap by tap,
+ * each within a deadline; a tap that fails refuses that one request or turn, and a tap of `approve` only that call.
+ * Observer hooks (parallel) never delay or fail an answer: core calls them with `Kernel.notify`.
  */
 export function createHooks() {
   return Object.freeze({
@@ -121,20 +121,21 @@ export function createHooks() {
     /**
      * Interceptor. Decides each tool call: allow, deny, or ask a person. Tapping it switches turns to ask mode.
      * The first answer counts. No answer, or a tap that fails, denies the call. The hook runs again after a person has
-     * allowed the call, possibly hours later: a "deny" then overrides the person.
+     * allowed the call, possibly hours later: a "deny" or a tap that fails then overrides the person, and nothing else.
      */
     approve: new AsyncSeriesBailHook<[ToolCall, TurnInfo], Verdict>(["call", "turn"]),
     /** Observer. A call waits for a person's decision; it is already in the ledger. */
     approvalRequested: new AsyncParallelHook<[Approval]>(["approval"]),
     /** Observer. A call was decided, has expired or was withdrawn. */
     approvalDecided: new AsyncParallelHook<[Approval]>(["approval"]),
-    /** Observer. Every event of every turn, as it is streamed. */
+    /** Observer. Every event of every turn, of all kinds, and of sessions between turns; `turn` is then the latest one. */
     event: new AsyncParallelHook<[TurnEvent, TurnInfo]>(["event", "turn"]),
-    /** Observer. A turn ended, for whatever reason, and is recorded. Not called when a turn parks. */
+    /** Observer. A turn ended, for whatever reason, and is recorded unless the ledger failed. Not called when it parks. */
     afterExecute: new AsyncParallelHook<[TurnInfo, TurnOutcome]>(["turn", "outcome"]),
     /**
      * Observer. A turn that ended without a cost, because the price of its model was unknown, has one at the price that
-     * was learned since. The usage is its whole usage.
+     * was learned since. The usage is its whole usage. The ledger's
+     * totals stay as they were.
      */
     usagePriced: new AsyncParallelHook<[TurnInfo, TurnUsage]>(["turn", "usage"]),
     /** Observer. A share of a budget is used up; a plugin with `quota` said so. */

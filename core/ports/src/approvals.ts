@@ -2,6 +2,7 @@ import type { PageQuery } from "./page.js";
 
 /** A tool call that Claude is about to make. */
 export interface ToolCall {
+  /** The CLI's id of the call; for a file that a prompt mentions, the turn's id. */
   readonly toolUseId: string;
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
@@ -21,7 +22,9 @@ export interface AskTerms {
   readonly liveWaitSecs?: number | undefined;
   /** After how many seconds an undecided call is denied (default: 24 h). */
   readonly expiresSecs?: number | undefined;
-  /** How long a call that can't be parked is held, in seconds (default: 600). */
+  /**
+   * How long a subagent's call, or any call of a turn that can't park, waits for a decision, in seconds (default: 600).
+   */
   readonly maxHoldSecs?: number | undefined;
   /**
    * Who may decide: `key` (the turn's own key), `admin`, `link`, or names of plugins that offer a channel. If unset,

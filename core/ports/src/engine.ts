@@ -44,7 +44,10 @@ export interface AskedCall extends GrantedCall {
   readonly cwd: string;
   /** Set if a subagent makes the call. */
   readonly agentId: string | undefined;
-  /** True: the call can't be parked, because the CLI can't keep it after its process ends. */
+  /**
+   * True: the call can't be parked, because the CLI can't keep it after its process ends. If unset, that is so for the
+   * calls of subagents.
+   */
   readonly held?: boolean;
   /** Aborted when the CLI no longer waits for an answer. */
   readonly signal: AbortSignal;

@@ -62,7 +62,7 @@ export interface RefusalOptions {
 const OWN_CODE = /^[A-Z][A-Z0-9_]{2,63}$/;
 
 /**
- * Thrown by a plugin (or returned from the `request` hook) to refuse something, with a reason for the client. `status`
+ * Thrown by a plugin (or returned from `authenticate`, `request` or `backgroundTurn`) to refuse something, with a reason for the client. `status`
  * must be a 4xx; anything else throws a RangeError, and options that cannot be sent a TypeError.
  */
 export class Refusal extends Error {
@@ -95,7 +95,7 @@ export function isRefusal(value: unknown): value is Refusal {
   return typeof value === "object" && value !== null && REFUSAL in value;
 }
 
-/** The client's view of a refusal: 403 `FORBIDDEN` unless the status has a code of its own. */
+/** The client's view of a refusal: keeps the status; the code is `FORBIDDEN` if the status has none of its own. */
 export function refusalToError(refusal: Refusal): GatewayError {
   const own = (Object.keys(ERROR_STATUS) as ErrorCode[]).find(
     (code) => ERROR_STATUS[code] === refusal.status,

@@ -11,7 +11,7 @@ import type {
   UsageLimit,
 } from "@claudeway/schemas";
 
-/** What the engine reports while it works, beside the text. It builds most of these only for listeners. */
+/** What the engine reports while it works, besides the text. It builds most of these only for listeners. */
 export type EngineEvent =
   | { readonly type: "tool_call"; readonly data: StreamedToolCall }
   | { readonly type: "tool_result"; readonly data: StreamedToolResult }
@@ -21,7 +21,7 @@ export type EngineEvent =
   | { readonly type: "task"; readonly data: TaskProgress }
   | { readonly type: "compacted"; readonly data: Compaction };
 
-/** The events of a turn that only those get who name their kind, see `TurnPlan.events`. */
+/** The events of a turn that are sent only to clients that request their kind, see `TurnPlan.events`. */
 export type WorkEvent =
   | EngineEvent
   | { readonly type: "question"; readonly data: StreamedQuestion }

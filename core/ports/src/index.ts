@@ -1,6 +1,6 @@
 /**
- * What the gateway, engines, ledgers and plugins know of each other: types, and the errors that cross these borders. There
- * is no implementation here.
+ * What the gateway, engines, ledgers and plugins know of each other: types, and the errors that cross these borders. Apart
+ * from the errors, there is no implementation here.
  */
 export type * from "./approvals.js";
 export type * from "./audit.js";

@@ -17,13 +17,13 @@ import type { QuotaBook } from "./quota.js";
 import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
- * The gateway's persistent state: sessions, turns, costs, approvals, idempotency keys, and state of plugins. A method resolves when its
- * change would survive a kill of the gateway. Every method rejects with a LedgerError if the ledger is closed or its
- * file fails.
+ * The gateway's persistent state: sessions, turns, costs, approvals, idempotency keys, and state of plugins. A method
+ * resolves when its change would survive a kill of the gateway. Every method rejects with a LedgerError if the ledger is
+ * closed or its storage fails.
  *
- * How a dollar gets here: the engine reports a `TurnUsage`; `prices.price` adds learned prices where the CLI reported
+ * How a cost is recorded: the engine reports a `TurnUsage`; `prices.price` adds learned prices where the CLI reported
  * none; `turns.end` adds the result to the totals of the session, the key, the model and the period, in one
- * transaction.
+ * transaction. `turns.park` adds what a turn used before it parked; its end then adds the rest.
  */
 
 /** ISO 8601, UTC, milliseconds: `2026-03-12T10:00:00.000Z`. */
@@ -40,9 +40,9 @@ export interface Ledger {
   readonly approvals: ApprovalBook;
   readonly pluginStore: PluginStoreBook;
   readonly quota: QuotaBook;
-  /** Rejects with a LedgerError if the file that was opened is no longer in its place. */
+  /** Rejects with a LedgerError if the storage that was opened is no longer there. */
   checkFile(): Promise<void>;
-  /** Releases the file, so that another gateway may open it. A second call does nothing. */
+  /** Releases the storage, so that another gateway may open it. A second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ export interface ModelTotalsRow extends Totals {
 // ---- sessions
 
 export interface NewSession {
-  /** The Claude session's own UUID. */
+  /** The gateway's id of the session; also the CLI's, until `/clear`. */
   readonly id: string;
   readonly keyId: string;
   /** A one-shot task has a session too, which lists leave out. */
@@ -78,7 +78,7 @@ export interface NewSession {
   /** A name or alias, passed to the CLI unchanged. */
   readonly model: string;
   readonly systemPrompt: string | undefined;
-  /** What its turns ask of the CLI unless they say otherwise. */
+  /** Default options of its turns. */
   readonly options?: TurnOptions | undefined;
   /** Absolute path. */
   readonly workdir: string;
@@ -342,7 +342,10 @@ export interface KeyTotals extends Totals {
 export type CostGrouping = "daily" | "weekly" | "monthly";
 
 export interface CostPeriod extends Totals {
-  /** UTC: `2026-03-12`, an ISO week `2026-W11`, or `2026-03`. A turn counts in the period in which it ended. */
+  /**
+   * UTC: `2026-03-12`, an ISO week `2026-W11`, or `2026-03`. A turn counts in the period in
+   * which it ended; what it used before it parked, in the period in which it parked.
+   */
   readonly period: string;
   readonly requests: number;
   /** Most expensive first. */

@@ -2,7 +2,7 @@ import type { Agents, McpServers, Thinking } from "@claudeway/schemas";
 
 export type Effort = "low" | "medium" | "high" | "xhigh" | "max";
 
-/** What a turn may ask of the CLI beside its prompt, model and system prompt. What is not set is as the CLI has it. */
+/** What a turn may ask of the CLI besides its prompt, model and system prompt. The CLI's default applies to what is not set. */
 export interface TurnOptions {
   /** Added to the end of the system prompt. */
   readonly appendSystemPrompt?: string | undefined;
@@ -10,7 +10,7 @@ export interface TurnOptions {
   readonly fallbackModel?: string | undefined;
   readonly effort?: Effort | undefined;
   readonly thinking?: Thinking | undefined;
-  /** The built-in tools that there are; undefined: the CLI's own choice. */
+  /** The available built-in tools; undefined: the CLI's own choice. */
   readonly tools?: readonly string[] | undefined;
   /** Tools that run without being asked about; where calls are denied or asked about they only limit `tools`. */
   readonly allowedTools?: readonly string[] | undefined;
@@ -23,6 +23,6 @@ export interface TurnOptions {
   readonly permissionMode?: "default" | "plan" | undefined;
   /** A JSON Schema (2020-12) that the turn's structured output must match. */
   readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
-  /** How often the model may be asked. */
+  /** The largest number of requests to the model. */
   readonly maxTurns?: number | undefined;
 }

@@ -11,8 +11,8 @@ export type QuotaWindow = "minute" | "day" | "week" | "month" | "all";
 /**
  * What a counter counts:
  *
- * - `cost`: USD of turns, as the ledger records them. The turn is interrupted when it has cost what it reserved and no
- *   more can be reserved.
+ * - `cost`: USD of turns, as the ledger records them. The turn is stopped when it has cost what it reserved and no more
+ *   can be reserved.
  * - `tokens`: input, output and cache writes of turns, as the ledger records them
  * - `count`: what is passed, at once; nothing is reserved
  * - `held`: nothing; the amount is reserved until the turn ends, and not while it is parked

@@ -14,7 +14,7 @@ export interface Caller {
 export interface TurnInfo {
   /** A UUID. For a one-shot task it is also the id of the Claude session. */
   readonly id: string;
-  /** The Claude session's own UUID. */
+  /** The gateway's id of the session; also the CLI's, until `/clear`. */
   readonly sessionId: string;
   readonly kind: "task" | "session";
   readonly keyId: string;
@@ -44,17 +44,18 @@ export interface TurnPlan {
   readonly systemPrompt: string | undefined;
   /** Absolute path of an existing folder. */
   readonly workdir: string;
-  /** How long the turn may run, in ms. Time in the queue and time waiting for a person do not count. */
+  /** How long the turn may run, in ms. Time in the queue does not count, nor time waiting for a
+   * person's decision in the approval mode "ask". */
   readonly timeoutMs: number;
   /** True: slash commands and `@file` mentions in the prompt are treated as plain text. */
   readonly verbatim: boolean;
-  /** The turn is interrupted once what was delivered of it has cost this much, in USD. */
+  /** The turn is stopped, and ends as `failed`, once what was delivered of it has cost this much, in USD. */
   readonly maxBudgetUsd: number | undefined;
   /** Set: a usage limit of the account parks the turn instead of ending it. */
   readonly limitWait?: LimitWait | undefined;
   /** Further options of the CLI. What widens what Claude may do is narrowed by the approval mode afterwards. */
   readonly options?: TurnOptions | undefined;
-  /** Which further events the turn's stream has. Session events and the hook `event` have all of them in any case. */
+  /** The kinds of optional events in the turn's stream. Session events and the hook `event` have all of them in any case. */
   readonly events?: readonly EventKind[] | undefined;
 }
 
@@ -79,7 +80,7 @@ export interface TurnUsage {
 
 /** How long a turn waits for usage limits to be lifted. */
 export interface LimitWait {
-  /** In all, from the first time that it was parked, in ms. A limit that is lifted later ends it at once. */
+  /** At most this long in total since it was first parked, in ms. A limit that is lifted only later ends the turn at once. */
   readonly maxMs: number;
   /** Whether it waits for weekly limits too. */
   readonly weekly: boolean;
@@ -114,7 +115,7 @@ export interface ParkedLimit {
 
 /** What is stored to resume a parked turn. The prompt is only in the CLI's transcript. */
 export interface KeptTurn {
-  /** `timeoutMs` is the time that the turn has left. */
+  /** `timeoutMs` is the time that the turn has left, at least 30 s. */
   readonly plan: Omit<TurnPlan, "prompt" | "content">;
   /** The answer that its caller received when the turn parked. */
   readonly response: TurnResponse;

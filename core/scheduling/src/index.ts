@@ -1,5 +1,5 @@
 /** When a turn runs: after the earlier turns of its session, when the queue has a place, until its clock ends it. */
 export { SessionOrder } from "./order.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
-export { TurnSlot, UNHELD } from "./turn-slot.js";
+export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";
 export { unlessAborted } from "./unless-aborted.js";

@@ -12,9 +12,9 @@ export interface TurnSlotOptions {
 }
 
 /** For calls that a person is asked about while the turn keeps its place and its clock runs. */
-export const UNHELD = {
-  hold: () => undefined,
-  release: () => Promise.resolve(),
+export const NEVER_SUSPENDED = {
+  suspend: () => undefined,
+  resume: () => Promise.resolve(),
   leave: () => undefined,
 };
 
@@ -26,7 +26,7 @@ export class TurnSlot {
   #ranMs = 0;
   #queuedMs = 0;
   /** Calls that wait for a person. */
-  #holds = 0;
+  #suspensions = 0;
   #again: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -57,23 +57,23 @@ export class TurnSlot {
   }
 
   /** A person is asked: frees the place and stops the clock. */
-  hold(): void {
-    this.#holds++;
-    if (this.#holds === 1) this.#rest();
+  suspend(): void {
+    this.#suspensions++;
+    if (this.#suspensions === 1) this.#rest();
   }
 
-  /** Ends one `hold` because its call is settled. Resolves when the turn has its place again. */
-  async release(): Promise<void> {
-    this.#holds--;
-    // Serialised, so that a call that is held and released meanwhile does not occupy a second place.
-    this.#again = this.#again.then(() => this.#resume());
+  /** Ends one suspension because its call is settled. Resolves when the turn has its place again. */
+  async resume(): Promise<void> {
+    this.#suspensions--;
+    // Serialised, so that a call that suspends and resumes meanwhile does not occupy a second place.
+    this.#again = this.#again.then(() => this.#reenter());
     await this.#again;
   }
 
-  /** Ends one `hold` because its call parks. The turn ends soon, so it needs no place; the clock continues. */
+  /** Ends one suspension because its call parks. The turn ends soon, so it needs no place; the clock continues. */
   leave(): void {
-    this.#holds--;
-    if (this.#holds === 0 && !this.#ended) this.#run();
+    this.#suspensions--;
+    if (this.#suspensions === 0 && !this.#ended) this.#run();
   }
 
   end(): void {
@@ -81,11 +81,11 @@ export class TurnSlot {
     this.#rest();
   }
 
-  async #resume(): Promise<void> {
-    if (this.#holds > 0 || this.#ended || this.#place !== undefined) return;
+  async #reenter(): Promise<void> {
+    if (this.#suspensions > 0 || this.#ended || this.#place !== undefined) return;
     try {
       await this.begin(true);
-      if (this.#holds > 0 || this.#ended) this.#rest();
+      if (this.#suspensions > 0 || this.#ended) this.#rest();
     } catch {
       // The turn is being ended: `stop` handles that.
     }

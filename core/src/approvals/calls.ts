@@ -32,8 +32,8 @@ export interface TurnCallsOptions {
    * wait at most, in seconds.
    */
   readonly questionsWaitSecs?: number | undefined;
-  /** The turn's slot in the queue, released while a person is asked. */
-  readonly slot: { hold(): void; release(): Promise<void>; leave(): void };
+  /** The turn's slot in the queue, suspended while a person is asked. */
+  readonly slot: { suspend(): void; resume(): Promise<void>; leave(): void };
   /** Called right before the decision on the parked call is passed to the CLI. */
   readonly deliver: () => Promise<void>;
   /** Aborted when the gateway closes: calls that can be parked then park at once. */
@@ -166,11 +166,11 @@ export class TurnCalls implements CallDecider {
       const { id: approval_id, toolUseId: id, input } = approval;
       emit({ type: "question", data: { id, approval_id, questions: questionsOf(input) } });
     }
-    slot.hold();
+    slot.suspend();
     this.#waiting.set(approval.id, asked.agentId);
     const outcome = await this.#wait(asked, approval, settled, terms)
       .catch(async (error: unknown) => {
-        await slot.release();
+        await slot.resume();
         throw error;
       })
       .finally(() => this.#waiting.delete(approval.id));
@@ -180,7 +180,7 @@ export class TurnCalls implements CallDecider {
       return { answer: "defer" };
     }
     if (isDecided) emit({ type: "permission_resolved", approval: outcome.approval });
-    await slot.release();
+    await slot.resume();
     // The turn may have been ended while it waited for its slot.
     if (asked.signal.aborted) return { answer: "deny", message: WITHDRAWN };
     return this.#unlessRefused(asked, answerOf(outcome.approval, outcome.late));

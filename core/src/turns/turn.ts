@@ -21,7 +21,7 @@ import {
   type UnaskedCall,
   type WorkEvent,
 } from "@claudeway/ports";
-import { type TurnQueue, TurnSlot, UNHELD, UNQUEUED } from "@claudeway/scheduling";
+import { NEVER_SUSPENDED, type TurnQueue, TurnSlot, UNQUEUED } from "@claudeway/scheduling";
 import type { EventKind } from "@claudeway/schemas";
 import {
   type AttachmentRoom,
@@ -53,14 +53,14 @@ interface RecordedTurn {
 }
 
 /**
- * One prompt, from its arrival to its end. HTTP routes, plugins and the CLI's own background turns all run through this
+ * One run of a turn, from its arrival, or from its resumption, until it ends or parks. HTTP routes, plugins and the CLI's own background turns all run through this
  * class.
  *
  *   beforeExecute → earlier turns of the session → queue → spawn → engine ⇄ (approve → ApprovalService)
  *     → ledger and audit log → afterExecute
  *
- * A turn that parks leaves this object without an outcome in the ledger. When its call is decided, `Resumption` starts
- * another `Turn` with the same id and `request.continues` set.
+ * A turn that parks stays open in the ledger. When its call is decided or expires, or its usage limit is lifted,
+ * `Resumption` starts another `Turn` with the same id and `request.continues` set.
  */
 export class Turn {
   readonly stream: TurnStream;
@@ -81,7 +81,7 @@ export class Turn {
   #budget: BudgetWatch | undefined;
   #workdirRecreated = false;
   #usageReported: Promise<void> = Promise.resolve();
-  /** Whether what the parked turn waited for has been passed to the CLI: the decision on its call, or to go on. */
+  /** Whether what the parked turn waited for has been passed to the CLI: the decision on its call, or the request to continue. */
   #delivered = false;
   /** The environment of the turn's CLI. */
   #environment: SpawnPlan["env"] = {};
@@ -259,7 +259,7 @@ export class Turn {
     const spawn = trusted ? { ...planned, cwd: trusted } : planned;
     const asksQuestions = approvalMode !== "ask" && plan.events?.includes("questions") === true;
     if (approvalMode === "ask") this.#calls = this.#callsOf(slot);
-    else if (asksQuestions) this.#calls = this.#callsOf(UNHELD, plan.timeoutMs / 1000);
+    else if (asksQuestions) this.#calls = this.#callsOf(NEVER_SUSPENDED, plan.timeoutMs / 1000);
     const room = { workdir: plan.workdir, sessionId: this.info.sessionId, workdirs: this.context.workdirs };
     const turn = {
       info: this.info,
@@ -375,7 +375,7 @@ export class Turn {
   }
 
   /** Makes the decider for the turn's tool calls; with `questionsWaitSecs`, for its questions alone. */
-  #callsOf(slot: Pick<TurnSlot, "hold" | "release" | "leave">, questionsWaitSecs?: number): TurnCalls {
+  #callsOf(slot: Pick<TurnSlot, "suspend" | "resume" | "leave">, questionsWaitSecs?: number): TurnCalls {
     const { approvalService, kernel, log, closing } = this.context;
     const { granted = [], continues } = this.request;
     return new TurnCalls({
@@ -429,7 +429,7 @@ export class Turn {
     }
   }
 
-  /** The turn counts as running from now on. */
+  /** Records that the turn runs again, right before the CLI gets the decision. */
   async #unpark(): Promise<void> {
     await this.#recorder.unpark();
     this.#delivered = true;
@@ -464,7 +464,7 @@ export class Turn {
     return toKeep({ plan: this.#plan, timeLeftMs: this.#slot?.timeLeftMs ?? 0, outcome, stream });
   }
 
-  /** The usage limit that the turn is to wait for, where it takes a place for that; undefined if it ends now. */
+  /** Reserves a place among the turns that wait for a usage limit; undefined if the turn does not wait. */
   #limitToWaitFor({ end, failure }: EngineResult): ParkedLimit | undefined {
     if (end !== "failed" || this.#stopped !== undefined) return undefined;
     const before = this.request.continues?.parked.limit;
@@ -474,6 +474,7 @@ export class Turn {
 
   /** Answers the caller for now; the turn goes on when the limit is lifted. */
   async #parkForLimit(limit: ParkedLimit, result: EngineResult): Promise<FinishedTurn> {
+    await this.#usageReported;
     const usage = await this.#recorder.priced(result);
     const outcome = this.#outcomeOf(await this.#endingOf(result), result, usage);
     const response = { ...outcome.response, parked: true };
