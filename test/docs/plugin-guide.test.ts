@@ -121,7 +121,7 @@ function sha256(text: string): string {
 }
 
 describe("docs/plugin-guide.md", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const folder = mkdtempSync(join(tmpdir(), "claudeway-guide-"));
   const fileOf = (index: number) => `block-${MODULES[index]?.line}.ts`;
   let open: TestGateway[] = [];

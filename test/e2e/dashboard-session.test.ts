@@ -108,7 +108,7 @@ describe("the dashboard's page of a session", function () {
     );
     await visited.go(`sessions/${session.id}`);
     const card = page.locator("article");
-    await card.getByText("Looking.").waitFor();
+    await card.getByText("Looking.", { exact: true }).waitFor();
     await card.getByText("Thinking").click();
     await card.getByText("I should look", { exact: true }).waitFor();
     const read = card.locator("details.step", { hasText: "notes.txt" });

@@ -190,7 +190,7 @@ describe("prewarmed processes", () => {
         await new Promise((resolve) => setTimeout(resolve, 600));
         expect(stage.engine.processes).to.equal(1);
         stage.engine.abandon(stage.engine.taskId());
-        await eventually("its end", () => stage.engine.processes === 0, 5000);
+        await eventually("its end", () => stage.engine.processes === 0);
       },
       { spares: 1 },
     );

@@ -23,7 +23,7 @@ describe("ledger in SQLite: searching many turns", () => {
   let opened: Awaited<ReturnType<typeof openTables>>;
 
   before(async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     opened = await openTables({ dataDir: newFolder() });
     opened.database.perform(opened.sql.transaction(fill()));
   });

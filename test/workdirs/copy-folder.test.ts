@@ -21,7 +21,7 @@ import { SWAPPER } from "./swapper.js";
 const LARGE = 1024 * 1024;
 
 describe("a folder that is copied", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let dir: string;
   let from: string;
   let outside: string;

@@ -56,7 +56,7 @@ const HOSTILE_CONFIGS: readonly string[] = [
 ];
 
 describe("programs that a repository can make git run", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const root = mkdtempSync(join(tmpdir(), "claudeway-repositories-"));
   after(() => rmSync(root, { recursive: true, force: true }));
 

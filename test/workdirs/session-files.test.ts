@@ -28,7 +28,7 @@ const FIRST = { page: 1, limit: 1000 };
 const OPERATIONS = 400;
 
 describe("a session's files", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const files = new SessionFiles(UNBOUND);
   let dir: string;
   let outside: string;

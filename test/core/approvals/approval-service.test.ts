@@ -87,7 +87,7 @@ describe("the approval service", () => {
   });
 
   it("1,000 races of two deciders: one winner each, the other sees who it was", async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     for (let round = 0; round < 1000; round++) {
       const { approval, settled } = await ask();
       const before = lines.length;

@@ -85,7 +85,7 @@ class Reader {
 }
 
 describe("a stream of 200 events, dropped at each event", function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let gateway: TestGateway;
   const doors = new Doors();
   before(async () => {

@@ -80,7 +80,7 @@ describe("a request that offers another protocol", () => {
         socket.write("x");
         return isOver;
       };
-      await eventually("the connection's end", look, 5000);
+      await eventually("the connection's end", look);
     } finally {
       socket.destroy();
     }

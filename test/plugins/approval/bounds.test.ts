@@ -11,7 +11,7 @@ const DEEP = "a/".repeat(2_030);
 const HELD_MS = 5_000;
 
 describe("approval: limits of rules", function () {
-  this.timeout(20_000);
+  this.timeout(180_000);
   const folders = new Folders();
   before(() => mkdirSync(`${folders.workdir}/${"a/".repeat(200)}`, { recursive: true }));
   after(() => folders.remove());

@@ -54,7 +54,7 @@ const PLAIN_USES = [
 ] as const;
 
 describe("approval: a corpus of evasions", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const folders = new Folders();
   after(() => folders.remove());
 

@@ -30,7 +30,7 @@ const INHERITED: Readonly<Record<string, string>> = {
 };
 
 describe("demo: the plugin", function () {
-  this.timeout(30_000);
+  this.timeout(180_000);
   const folders = new TestFolders();
   let kernel: Kernel;
 

@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe("swagger's package", () => {
   it("contains the bundle, the style and their licenses", async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const { stdout } = await promisify(execFile)("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: join(ROOT, "plugins/swagger"),
     });
