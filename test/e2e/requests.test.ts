@@ -57,9 +57,7 @@ describe("requests that are answered", () => {
     expect(status).to.equal(200);
     expect(body.models.map(({ id }) => id)).to.include.members(["sonnet", "haiku", "opus"]);
     for (const model of body.models) expect(model).to.have.all.keys("id", "name");
-    const again = performance.now();
     expect((await gateway.request("/models")).body).to.deep.equal(body);
-    expect(performance.now() - again, "from memory").to.be.below(100);
     expect(await gateway.children()).to.deep.equal([]);
   });
 
