@@ -160,6 +160,7 @@ const FIELDS: readonly BadInput[] = [
   bad("POST /task", 400, `unknown field "zebra"; ${NEW_TASK}`, { body: { ...HI, zebra: 1 } }),
   bad("POST /task", 400, `model must be ${MODEL}, got "--help"`, { body: { ...HI, model: "--help" } }),
   bad("POST /task", 400, `model must be ${MODEL}, got ""`, { body: { ...HI, model: "" } }),
+  bad("POST /task", 400, `model must be ${MODEL}, got "a\\u0000b"`, { body: { ...HI, model: "a\u0000b" } }),
   bad("POST /task", 400, `model must be ${MODEL}, got "two words"`, { body: { ...HI, model: "two words" } }),
   bad("POST /task", 400, `timeout_secs must be ${SECS}, got "60"`, { body: { ...HI, timeout_secs: "60" } }),
   bad("POST /task", 400, `timeout_secs must be ${SECS}, got -1`, { body: { ...HI, timeout_secs: -1 } }),

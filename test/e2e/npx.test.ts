@@ -9,7 +9,7 @@ import { eventually } from "./poll.js";
 const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
 describe("npx claudeway", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it("ends when npx gets a SIGTERM, which npx does not pass on", async () => {
     const dir = temporaryFolder("claudeway-npx-");
@@ -24,10 +24,15 @@ describe("npx claudeway", function () {
       detached: true,
     });
     const output = collect(npx);
+    // The gateway has the same pipes: they are closed when it has ended too.
+    let isClosed = false;
+    npx.once("close", () => {
+      isClosed = true;
+    });
     try {
       const url = await eventually("its banner", () => /listening on .*\((http:\S+)\)/.exec(output())?.[1]);
       npx.kill("SIGTERM");
-      await eventually("its end", async () => !(await answers(`${url}/health`)));
+      await eventually("its end", async () => isClosed && !(await answers(`${url}/health`)));
       expect(output()).to.include("SIGTERM: closing; running turns may finish");
     } finally {
       killGroup(npx);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -21,4 +22,15 @@ export async function openConfigFolder(named: string | undefined): Promise<Confi
   const path = await mkdtemp(join(tmpdir(), "claudeway-demo-"));
   // A CLI that is exiting may still write into it.
   return { path, release: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
+}
+
+/**
+ * The folder in `folder` that stands for the folder `own`, made if it is missing: keys that do not share a folder of the
+ * CLI do not share one here.
+ */
+export async function folderInsteadOf(own: string | undefined, folder: string): Promise<string> {
+  if (own === undefined) return folder;
+  const path = join(folder, createHash("sha256").update(own).digest("hex").slice(0, 16));
+  await mkdir(join(path, "tmp"), { recursive: true, mode: 0o700 });
+  return path;
 }

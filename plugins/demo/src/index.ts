@@ -1,6 +1,6 @@
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
-import { openConfigFolder } from "./config-folder.js";
+import { folderInsteadOf, openConfigFolder } from "./config-folder.js";
 import { demoEnvironment } from "./environment.js";
 import { startScriptedModel } from "./model/index.js";
 
@@ -28,8 +28,10 @@ export default definePlugin<DemoConfig>({
         kernel.log.warn({ method, path }, "the scripted model does not support this request"),
     });
     kernel.onDispose(() => model.close());
-    const target = { url: model.url, configDir: folder.path };
-    kernel.hooks.spawn.tap("scripted-model", (plan) => ({ ...plan, env: demoEnvironment(plan.env, target) }));
+    kernel.hooks.spawn.tapPromise("scripted-model", async (plan) => {
+      const configDir = await folderInsteadOf(plan.env["CLAUDE_CONFIG_DIR"], folder.path);
+      return { ...plan, env: demoEnvironment(plan.env, { url: model.url, configDir }) };
+    });
     kernel.notice("demo: answers come from a script on this machine, not from Claude; nothing is billed");
   },
 });

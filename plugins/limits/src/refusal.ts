@@ -26,7 +26,11 @@ function refusalFor(state: QuotaState, { of, limit, name, subject }: Limit, now:
   const again = resetsAt === undefined ? "" : `; it begins anew at ${resetsAt}`;
   if (typeof of !== "string") {
     const spent = `${usd(used)} USD spent and ${usd(reserved)} USD reserved of ${usd(limit)} USD`;
-    const reason = `the budget ${of.name} of ${inWords(subject)} is used up: ${spent}${again}`;
+    const budget = `the budget ${of.name} of ${inWords(subject)}`;
+    const reason =
+      used < limit && reserved > 0
+        ? `running turns have reserved what is left of ${budget}: ${spent}; try again when they have ended`
+        : `${budget} is used up: ${spent}${again}`;
     return new Refusal(402, reason, { details });
   }
   const retryAfterSecs =

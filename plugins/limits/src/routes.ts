@@ -3,6 +3,9 @@ import Router from "@koa/router";
 import type { KeyClaims, Limit } from "./claims.js";
 import { readAll } from "./counters.js";
 
+/** In characters. */
+const MAX_KEY_ID = 64;
+
 /** `GET /limits`: the key's own limits and what is left of them; the admin may name another key. */
 export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Router<RouteState, RouteContext> {
   const router = new Router<RouteState, RouteContext>();
@@ -25,8 +28,10 @@ export async function limitsOf(keyId: string, claims: KeyClaims, quota: Pick<Quo
 }
 
 function namedKey(key: string | readonly string[] | undefined): string | undefined {
-  if (key === undefined || typeof key === "string") return key;
-  throw new Refusal(400, "key must be given once");
+  if (key === undefined) return undefined;
+  if (typeof key !== "string") throw new Refusal(400, "key must be given once");
+  if (key.length > MAX_KEY_ID) throw new Refusal(400, `key must have at most ${MAX_KEY_ID} characters`);
+  return key;
 }
 
 type State = Awaited<ReturnType<Quota["read"]>>[number];

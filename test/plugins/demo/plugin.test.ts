@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { SpawnPlan } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
@@ -118,7 +118,8 @@ describe("demo: the plugin", function () {
     const configDir = join(await folders.make("named"), "deep", "config");
     await mkdir(configDir, { recursive: true, mode: 0o755 });
     await enable({ config_dir: configDir });
-    expect((await spawn()).env).to.include({ CLAUDE_CONFIG_DIR: configDir });
+    const { CLAUDE_CONFIG_DIR: used = "" } = (await spawn()).env;
+    expect(dirname(used)).to.equal(configDir);
     await kernel.disable("demo");
     expect((await stat(configDir)).mode & 0o777).to.equal(0o700);
   });

@@ -112,9 +112,9 @@ class Receiving {
   }
 
   #file(stream: Readable, name: string | undefined): void {
-    // A form of a browser has a part without a name for a file that was not chosen.
     if (this.#problem !== undefined || name === undefined || name === "") {
-      stream.resume();
+      // A form of a browser has an empty part without a name for a file that was not chosen.
+      stream.once("data", () => this.#refuse(malformed("a file must have a name")));
       return;
     }
     const path = join(this.folder, String(this.#files.length));
