@@ -24,10 +24,13 @@ export function blocksOf(page: URL): Block[] {
   }));
 }
 
-/** The text as a pattern in which `…` stands for anything; blanks at its end do not count. */
+/** The text as a pattern in which `…` stands for anything, and a line of it for any lines; blanks at the end do not count. */
 export function patternOf(output: string): RegExp {
-  const parts = output.trimEnd().split("…");
-  return new RegExp(
-    `^${parts.map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("[^]*?")}\\s*$`,
-  );
+  const pieces = output.trimEnd().split("\n…\n");
+  const patterns = pieces.map((piece) => piece.split("…").map(escaped).join("[^]*?"));
+  return new RegExp(`^${patterns.join("\\n(?:[^]*?\\n)?")}\\s*$`);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
