@@ -1,6 +1,7 @@
 import { basename } from "node:path";
-import { copyLedger } from "@claudeway/ledger";
+import { type CopiedLedger, copyLedger } from "@claudeway/ledger";
 import { expect } from "chai";
+import pg from "pg";
 import { openPostgresCopy, openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { openLedger, openSqliteCopy, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
@@ -80,6 +81,30 @@ describe("a copy of a ledger", () => {
     close();
   });
 
+  it("writes nothing if the connection is lost between two tables, even if another one could be made", async () => {
+    await (await keepDiary(openLedger, folder, 2)).close();
+    const file = await openSqliteCopy({ dataDir: folder });
+    const database = await openPostgresCopy({ url });
+    let reads = 0;
+    const interrupted: CopiedLedger = {
+      ...file,
+      async perform(work) {
+        reads += 1;
+        if (reads === 8) await endConnections(url);
+        return file.perform(work);
+      },
+    };
+    const lost = await rejection(copyLedger(interrupted, database));
+    expect(lost.message).to.include("lost its connection");
+    await database.close().catch(() => undefined);
+    await file.close();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query("SELECT count(*)::int AS rows FROM claudeway.turns");
+    await client.end();
+    expect(rows).to.deep.equal([{ rows: 0 }]);
+  });
+
   it("is refused, and changes nothing, if the target has rows or a ledger was not closed", async () => {
     await (await keepDiary(openLedger, folder, 1)).close();
     await copy("postgres");
@@ -91,3 +116,16 @@ describe("a copy of a ledger", () => {
     await open.close();
   });
 });
+
+/** Ends the connections that hold a lock in a database, and waits until they are gone. */
+async function endConnections(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND granted
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  );
+  await client.end();
+  // The other end learns of it with the next events.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+}

@@ -20,21 +20,26 @@ export class PostgresDatabase implements Database {
     readonly afterCrash: boolean,
     /** Counts the gateways that have opened the ledger; what this process remembers of it is of this one. */
     private readonly incarnation: number,
+    private readonly forCopy: boolean,
   ) {}
 
-  /** Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. `afterCrash`: also if it was not closed. */
-  static async open(url: string, { afterCrash } = { afterCrash: true }): Promise<PostgresDatabase> {
+  /**
+   * Connects, migrates the tables, and marks the ledger as open. Rejects with a LedgerError. `forCopy`: rejects also if the
+   * last gateway did not close the ledger, and a lost connection is not made again, because a copy is one transaction.
+   */
+  static async open(url: string, { forCopy } = { forCopy: false }): Promise<PostgresDatabase> {
     const connection = await Connection.open(url);
     try {
       const state = await migrate(connection);
-      if (state["is_open"] === true && !afterCrash)
+      if (state["is_open"] === true && forCopy)
         throw new LedgerError(
           `ledger ${connection.database} was not closed: start and stop its gateway once`,
         );
       const [opened] = await connection.run(
         "UPDATE ledger SET is_open = true, incarnation = incarnation + 1 RETURNING incarnation",
       );
-      return new PostgresDatabase(url, connection, state["is_open"] === true, incarnationOf(opened));
+      const afterCrash = state["is_open"] === true;
+      return new PostgresDatabase(url, connection, afterCrash, incarnationOf(opened), forCopy);
     } catch (error) {
       connection.drop();
       throw error;
@@ -84,7 +89,7 @@ export class PostgresDatabase implements Database {
   }
 
   async #connected(): Promise<Connection> {
-    if (!this.connection.isLost) return this.connection;
+    if (!this.connection.isLost || this.forCopy) return this.connection;
     if (this.#failed !== undefined && performance.now() < this.#failed.at + RETRY_MS)
       throw this.#failed.error;
     try {

@@ -22,7 +22,7 @@ export async function openPostgresLedger({ url }: PostgresLedgerOptions): Promis
 export async function openPostgresCopy({
   url,
 }: PostgresLedgerOptions): Promise<CopiedLedger & { close(): Promise<void> }> {
-  const database = await PostgresDatabase.open(url, { afterCrash: false });
+  const database = await PostgresDatabase.open(url, { forCopy: true });
   return {
     sql: new Sql("BEGIN"),
     perform: (work) => database.perform(work),
