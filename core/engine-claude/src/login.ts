@@ -29,7 +29,7 @@ export async function askLogin(
   }
 }
 
-/** Otherwise the CLI first probes the network, which is slow if there is none. */
+/** Otherwise the CLI first probes the network, which is slow without one. */
 export function withoutProbes(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return { ...env, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
 }
@@ -39,7 +39,7 @@ export function loginIn(env: Readonly<Record<string, string>>): string | undefin
   return CREDENTIALS.find((name) => (env[name] ?? "") !== "");
 }
 
-/** The login in a few words; undefined if there is none. */
+/** The login in a few words; undefined if it is missing. */
 export function describeLogin(account: AccountInfo): string | undefined {
   const { apiProvider, apiKeySource, tokenSource, subscriptionType } = account;
   if (apiProvider !== undefined && apiProvider !== "firstParty") return apiProvider;

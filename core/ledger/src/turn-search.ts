@@ -73,7 +73,7 @@ function* firstSeq(sql: Sql, { before, until }: TurnQuery): Work<number> {
   return Math.min(...bounds);
 }
 
-/** The number of the first turn that was begun later, found by bisection; one past the last if there is none. */
+/** The number of the first turn that was begun later, found by bisection; one past the last if no turn was. */
 function* seqAfter(sql: Sql, ms: number): Work<number> {
   const range = yield* sql.one("SELECT coalesce(max(seq), 0) AS high FROM turns");
   let low = 1;

@@ -145,7 +145,7 @@ export class ApprovalService implements Approvals {
 
   /**
    * Answers the questions that a turn waits for: those of the call `id`, or of the only one that asks. Throws CONFLICT
-   * if there is none, BAD_REQUEST for invalid answers.
+   * if no call asks, BAD_REQUEST for invalid answers.
    */
   async answer(turnId: string, { id, answers }: AnswersRequest, decider: Decider): Promise<Approval> {
     const pending = await this.parts.ledger.approvals.pending({ turnId });

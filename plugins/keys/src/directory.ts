@@ -119,7 +119,7 @@ export class KeyDirectory {
     });
   }
 
-  /** Throws a `Refusal` (404) if there is no such key. `change` may throw one too. */
+  /** Throws a `Refusal` (404) for an unknown key. `change` may throw one too. */
   update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
     return this.#change(() => this.#update(id, change));
   }
@@ -137,7 +137,7 @@ export class KeyDirectory {
     });
   }
 
-  /** Throws a `Refusal` (404) if there is no such key. Its id stays known, and is never given again. */
+  /** Throws a `Refusal` (404) for an unknown key. Its id stays known, and is never given again. */
   delete(id: string): Promise<void> {
     return this.#change(async () => {
       const { key, version } = this.#existing(id);

@@ -18,7 +18,7 @@ export interface PluginManifest {
   readonly name: string;
   /** The package or path that named it; undefined if it was found among the installed packages. */
   readonly source: string | undefined;
-  /** Its config.schema.json; an empty schema if there is none. */
+  /** Its config.schema.json; an empty schema if that file is missing. */
   readonly schema: JSONSchema;
   readonly commands: Readonly<Record<string, CommandManifest>>;
 }

@@ -16,7 +16,7 @@ export interface CallStep {
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
   readonly cut: boolean;
-  /** Undefined while there is none. */
+  /** Undefined while the call has no result. */
   readonly result: CallResult | undefined;
 }
 
