@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { importCycles } from "./cycles.js";
 
-// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core, ledger → kernel, conversations, scheduling, workdirs, pages → ports; plugins and what they share → the author's API.
+// Imports point one way: cli, testing → engine-claude, ledger-sqlite → core, ledger → kernel, conversations, events, scheduling, workdirs, pages → ports; plugins and what they share → the author's API.
 const RULES = [
   {
     room: /^core\/conversations\/src\//,
     forbidden: /^@claudeway\/(?!(ports|workdirs|schemas)$)|^claudeway$/,
   },
   {
-    room: /^core\/(ledger|scheduling|workdirs|pages)\/src\//,
+    room: /^core\/(ledger|events|scheduling|workdirs|pages)\/src\//,
     forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/,
   },
   { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },

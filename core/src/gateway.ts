@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import type { LoadedConfig, Settings } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
+import { SessionEvents } from "@claudeway/events";
 import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
 import {
   type ApprovalMode,
@@ -65,7 +66,6 @@ import { LimitWaits } from "./turns/limit-waits.js";
 import { ParkedTurns } from "./turns/parked.js";
 import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
-import { SessionEvents } from "./turns/session-events.js";
 import { TurnViews } from "./turns/view.js";
 
 export interface GatewayOptions {

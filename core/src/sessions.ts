@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SessionForks, SessionHistory } from "@claudeway/conversations";
+import { kindsOf, type SessionEvents } from "@claudeway/events";
 import { type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
 import {
   type Caller,
@@ -29,11 +30,9 @@ import type { ApprovalService } from "./approvals/approval-service.js";
 import { deciderOf } from "./approvals/deciding.js";
 import type { OptionReader } from "./turn-options.js";
 import { APPROVE_ROUTE, approvalPrompt, approvedCalls } from "./turns/approval.js";
-import { kindsOf } from "./turns/event-kinds.js";
 import type { ParkedTurns } from "./turns/parked.js";
 import type { Resumption } from "./turns/resumption.js";
 import type { RunningTurns } from "./turns/running.js";
-import type { SessionEvents } from "./turns/session-events.js";
 import type { Turn } from "./turns/turn.js";
 import { NO_USAGE } from "./turns/usage.js";
 

@@ -1,10 +1,10 @@
+import { kindsOf } from "@claudeway/events";
 import { toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
 import type { TaskList, TaskRequest } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
-import { kindsOf } from "./turns/event-kinds.js";
 import type { RunningTurns } from "./turns/running.js";
 import type { Turn } from "./turns/turn.js";
 

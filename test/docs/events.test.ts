@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { EVENT_NAMES } from "#core/turns/event-kinds.js";
+import { EVENT_NAMES } from "#events/event-kinds.js";
 import { KEYS, TestGateway } from "../e2e/gateway.js";
 import { run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { ReadOptions, TurnStream } from "../turns/stream.js";
+import type { ReadOptions, TurnStream } from "@claudeway/events";
 import type { GatewayContext } from "./context.js";
 
 /** A comment after this many ms without an event keeps proxies from closing the connection. */

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
 import type {
   BackgroundTask,
@@ -12,7 +13,6 @@ import type { EventKind } from "@claudeway/schemas";
 import type { WrittenSince } from "./lost.js";
 import type { Records } from "./request.js";
 import type { RunningTurns } from "./running.js";
-import type { SessionEvents } from "./session-events.js";
 import { markOf } from "./turn-recorder.js";
 
 /** The "route" of turns that the CLI begins by itself. */

@@ -1,6 +1,7 @@
+import { approvalView } from "@claudeway/events";
 import type { Approval, KeptTurn, TurnOutcome, TurnPlan } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
-import { denialOf, viewOf } from "../approvals/view.js";
+import { denialOf } from "../approvals/view.js";
 import type { ContinuedTurn, TurnResult } from "./request.js";
 import type { Ending } from "./response.js";
 
@@ -19,7 +20,7 @@ export function parkedResponse(response: TurnResponse, pending: Approval): TurnR
     ...response,
     success: false,
     permission_denials: [...(response.permission_denials ?? []), denialOf(pending)],
-    pending_approval: viewOf({ ...pending, parked: true }),
+    pending_approval: approvalView({ ...pending, parked: true }),
   };
 }
 

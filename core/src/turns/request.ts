@@ -1,3 +1,4 @@
+import type { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
 import type {
   Approval,
@@ -21,7 +22,6 @@ import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
 import type { LoginWatch } from "../login-watch.js";
 import type { LimitWaits } from "./limit-waits.js";
-import type { SessionEvents } from "./session-events.js";
 
 /** Where turns are recorded, and the log for failures of that. */
 export interface Records {

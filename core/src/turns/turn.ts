@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { kindOf, TurnStream } from "@claudeway/events";
 import {
   type Approval,
   type ApprovalMode,
@@ -35,13 +36,11 @@ import { TurnCalls } from "../approvals/calls.js";
 import { verdictOf } from "../approvals/verdict.js";
 import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
-import { kindOf } from "./event-kinds.js";
 import { toWaitFor } from "./limit-parking.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
 import type { FinishedTurn, TurnContext, TurnRequest } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
-import { TurnStream } from "./stream.js";
 import { TurnRecorder } from "./turn-recorder.js";
 import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";

@@ -1,3 +1,4 @@
+import { TurnStream } from "@claudeway/events";
 import {
   GatewayError,
   isErrorCode,
@@ -9,7 +10,6 @@ import {
 import type { TurnResponse } from "@claudeway/schemas";
 import { LRUCache } from "lru-cache";
 import type { RunningTurns } from "./running.js";
-import { TurnStream } from "./stream.js";
 import type { Turn } from "./turn.js";
 
 /** The end of a turn for its caller: the response, or the error that replaces it. */

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Approval, ParkedTurn, TurnUsage } from "@claudeway/ports";
 import { expect } from "chai";
-import { TurnStream } from "#core/turns/stream.js";
 import { addUsage } from "#core/turns/usage.js";
+import { TurnStream } from "#events/turn-stream.js";
 import { type OpenedTables, openTables } from "#ledger-sqlite/sqlite-ledger.js";
 import { TurnQueue } from "#scheduling/queue.js";
 import { TurnSlot } from "#scheduling/turn-slot.js";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { sendEvents } from "#core/http/sse.js";
-import { TurnStream } from "#core/turns/stream.js";
+import { TurnStream } from "#events/turn-stream.js";
 import { type Served, serve } from "./kit.js";
 
 const RESPONSE = {

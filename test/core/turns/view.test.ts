@@ -8,7 +8,7 @@ import type { EngineListener, EngineTurn } from "@claudeway/ports";
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import type { RunningGateway } from "#core/boot.js";
-import { TurnStream } from "#core/turns/stream.js";
+import { TurnStream } from "#events/turn-stream.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { bootScripted, SECRET } from "./kit.js";
 

@@ -1,9 +1,10 @@
+import { approvalView } from "@claudeway/events";
 import { type Approval, type ApprovalStatus, GatewayError } from "@claudeway/ports";
 import type { ApprovalList, GrantList, GrantRevoked } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { ApprovalService } from "../../approvals/approval-service.js";
 import { deciderOf } from "../../approvals/deciding.js";
-import { grantView, viewOf } from "../../approvals/view.js";
+import { grantView } from "../../approvals/view.js";
 import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf, isId } from "../ids.js";
@@ -16,7 +17,11 @@ export function approvalRoutes(router: Router<GatewayState>, approvalService: Ap
   router.get("/approvals", async (ctx) => {
     const page = pageOf(ctx);
     const found = await approvalService.list({ keyId: keyFilter(ctx), status: statusOf(ctx), ...page });
-    ctx.body = { approvals: found.approvals.map(viewOf), total: found.total, ...page } satisfies ApprovalList;
+    ctx.body = {
+      approvals: found.approvals.map(approvalView),
+      total: found.total,
+      ...page,
+    } satisfies ApprovalList;
   });
   router.get("/approvals/grants", async (ctx) => {
     const page = pageOf(ctx);
@@ -30,13 +35,15 @@ export function approvalRoutes(router: Router<GatewayState>, approvalService: Ap
     ctx.body = { revoked: true, id } satisfies GrantRevoked;
   });
   router.get("/approvals/:id", async (ctx) => {
-    ctx.body = viewOf(await visible(ctx, approvalService));
+    ctx.body = approvalView(await visible(ctx, approvalService));
   });
   router.post("/approvals/:id", async (ctx) => {
     const { decision, message, updated_input: updatedInput, scope } = bodyAs(ctx, "approval-decide-request");
     const { id } = await visible(ctx, approvalService);
     const decider = deciderOf(callerOf(ctx), ctx.state.clientAddress);
-    ctx.body = viewOf(await approvalService.decide(id, { decision, message, updatedInput, scope }, decider));
+    ctx.body = approvalView(
+      await approvalService.decide(id, { decision, message, updatedInput, scope }, decider),
+    );
   });
 }
 

@@ -1,5 +1,5 @@
 import type { BackgroundTask, EngineEvent, LostTask, TurnEvent, TurnInfo } from "@claudeway/ports";
-import { viewOf } from "../approvals/view.js";
+import { approvalView } from "./approval-view.js";
 import { weightOf } from "./weight.js";
 
 /** One event to send. */
@@ -177,7 +177,7 @@ function dataOf(event: TurnEvent, { id: turn_id, origin = "prompt" }: TurnInfo):
       return { turn_id, position: event.position };
     case "permission_request":
     case "permission_resolved":
-      return viewOf(event.approval);
+      return approvalView(event.approval);
     case "permission_denied":
       return { turn_id, denials: event.denials };
     case "done":

@@ -1,7 +1,7 @@
 import type { Frame, TurnEvent } from "@claudeway/ports";
 import { expect } from "chai";
-import { type ReadOptions, TurnStream } from "#core/turns/stream.js";
-import { processorMs } from "../../processor-time.js";
+import { type ReadOptions, TurnStream } from "#events/turn-stream.js";
+import { processorMs } from "../processor-time.js";
 
 const DONE = {
   type: "done",

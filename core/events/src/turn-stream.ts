@@ -1,6 +1,6 @@
 import type { Frame, TextMode, TurnEvent } from "@claudeway/ports";
 import type { StreamedThinking, TurnResponse } from "@claudeway/schemas";
-import { viewOf } from "../approvals/view.js";
+import { approvalView } from "./approval-view.js";
 import { kindOf } from "./event-kinds.js";
 import { weightOf } from "./weight.js";
 
@@ -212,7 +212,7 @@ export class TurnStream {
         return { type: "other", frame: { event: "queued", data: { position: event.position } } };
       case "permission_request":
       case "permission_resolved":
-        return { type: "other", frame: { event: event.type, data: viewOf(event.approval) } };
+        return { type: "other", frame: { event: event.type, data: approvalView(event.approval) } };
       case "permission_denied":
         return { type: "other", frame: { event: "permission_denied", data: event.denials } };
       case "done":

@@ -1,0 +1,5 @@
+/** What clients see of turns and sessions while they run. */
+export { approvalView } from "./approval-view.js";
+export { EVENT_NAMES, kindOf, kindsOf } from "./event-kinds.js";
+export { SessionEvents, type SessionFrame } from "./session-events.js";
+export { type ReadOptions, TurnStream } from "./turn-stream.js";
