@@ -1,4 +1,4 @@
-import { type ChatFailure, errorIn } from "@claudeway/chat";
+import type { ChatFailure, StreamError } from "@claudeway/chat";
 import type { MountError } from "@claudeway/core";
 
 /** An error in the format of Anthropic's API (https://docs.anthropic.com/en/api/errors). */
@@ -40,10 +40,7 @@ export function failureBody({ message, status }: ChatFailure) {
   return { status: status === 503 ? 529 : status, body: errorBody({ error: message, status }) };
 }
 
-export const INTERNAL = errorBody({ error: "internal error", status: 500 });
-
 /** An error that ends a stream: its headers are sent, so that it has no status. */
-export function streamedError(error: unknown): ErrorBody | undefined {
-  const known = errorIn(error);
-  return known && errorBody({ error: known.message, status: known.status });
+export function streamedError({ message, status }: StreamError): ErrorBody {
+  return errorBody({ error: message, status });
 }

@@ -1,13 +1,12 @@
 import {
   type ChatRequest,
-  conversationIdOf,
   type Fields,
   fieldsAt,
   invalid,
+  optionalFields,
   optionalText,
-  type RequestHeaders,
-  textAt,
-  toModel,
+  type RequestSource,
+  toChatRequest,
 } from "@claudeway/chat";
 import type { AnthropicConfig } from "./config.js";
 import { readMessages } from "./messages.js";
@@ -21,41 +20,23 @@ export interface MessageRequest {
   readonly call: string | undefined;
 }
 
-export interface RequestSource {
-  readonly headers: RequestHeaders;
-  readonly keyId: string;
-  readonly config: AnthropicConfig;
-  readonly aliases: Readonly<Record<string, string>>;
-}
-
 /** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
-export function readRequest(
-  value: unknown,
-  { headers, keyId, config, aliases }: RequestSource,
-): MessageRequest {
+export function readRequest(value: unknown, source: RequestSource<AnthropicConfig>): MessageRequest {
+  const { tools, user_names_conversation: isUserId } = source.config;
   const body = fieldsAt(value, "the body");
-  const call = forcedTool(body, config.tools);
-  const { system, messages } = readMessages(body["messages"], body["system"]);
+  const call = forcedTool(body, tools);
   const output = optionalFields(body["output_config"], "output_config");
   const { user_id: user, session_id: session } = optionalFields(body["metadata"], "metadata");
   return {
-    chat: {
-      keyId,
-      model: toModel(textAt(body["model"], "model"), aliases),
-      system,
-      messages,
-      conversationId: conversationIdOf(headers, [session, config.user_names_conversation ? user : undefined]),
+    chat: toChatRequest(source, body, {
+      ...readMessages(body["messages"], body["system"]),
+      ids: [session, isUserId ? user : undefined],
       effort: effortOf(output["effort"]),
       schema: call?.schema ?? schemaOf(output["format"] ?? body["output_format"]),
-      metadata: undefined,
-    },
+    }),
     stream: body["stream"] === true,
     call: call?.name,
   };
-}
-
-function optionalFields(value: unknown, param: string): Fields {
-  return value === undefined || value === null ? {} : fieldsAt(value, param);
 }
 
 /** The JSON Schema that the answer must match; undefined for text. */

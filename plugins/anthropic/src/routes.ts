@@ -1,29 +1,14 @@
-import {
-  answerFailures,
-  begun,
-  type ChatTurns,
-  ended,
-  nameTurn,
-  sendLines,
-  sharedAliases,
-  whenGone,
-} from "@claudeway/chat";
-import type { GatewayControl, PluginScope, RouteContext, RouteState } from "@claudeway/core";
+import { answerChat, answerFailures, type ChatRouteParts, sourceOf } from "@claudeway/chat";
+import type { RouteContext, RouteState } from "@claudeway/core";
 import Router, { type RouterContext } from "@koa/router";
 import type { AnthropicConfig } from "./config.js";
 import { failureBody } from "./error-body.js";
 import { message } from "./message.js";
-import { type MessageRequest, readRequest } from "./request.js";
+import { readRequest } from "./request.js";
 import { messageEvents } from "./stream.js";
 import { estimateTokens } from "./token-estimate.js";
 
-export interface RouteParts {
-  readonly config: AnthropicConfig;
-  readonly chats: ChatTurns;
-  readonly control: Pick<GatewayControl, "models" | "plugins">;
-  readonly log: PluginScope["log"];
-}
-
+type RouteParts = ChatRouteParts<AnthropicConfig>;
 type Context = RouterContext<RouteState, RouteContext>;
 
 /** The routes below `/v1/messages`. */
@@ -31,22 +16,18 @@ export function messageRoutes(parts: RouteParts): Router<RouteState, RouteContex
   const router = new Router<RouteState, RouteContext>();
   router.post("/", (ctx) => answerFailures(ctx, failureBody, () => answer(ctx, parts)));
   router.post("/count_tokens", (ctx) => {
-    ctx.body = { input_tokens: estimateTokens(requestOf(ctx, parts)), estimated: true };
+    const request = readRequest(ctx.request?.body, sourceOf(ctx, parts));
+    ctx.body = { input_tokens: estimateTokens(request), estimated: true };
   });
   return router;
 }
 
-function requestOf(ctx: Context, { config, control }: RouteParts): MessageRequest {
-  const { caller } = ctx.state;
-  if (caller === undefined) throw new Error("the routes of /v1/messages require a key");
-  const source = { headers: ctx.headers, keyId: caller.keyId, config, aliases: sharedAliases(control) };
-  return readRequest(ctx.request?.body, source);
-}
-
-async function answer(ctx: Context, parts: RouteParts): Promise<void> {
-  const request = requestOf(ctx, parts);
-  const begunAnswer = await begun(parts.chats.run(request.chat, whenGone(ctx.res)));
-  nameTurn(ctx, begunAnswer.turn, "request-id");
-  if (request.stream) sendLines(ctx, messageEvents(request, begunAnswer, parts.log));
-  else ctx.body = message(request, await ended(begunAnswer));
+async function answer(ctx: Context, { chats, log, ...parts }: RouteParts): Promise<void> {
+  const request = readRequest(ctx.request?.body, sourceOf(ctx, parts));
+  await answerChat(ctx, chats, request.chat, {
+    idHeader: "request-id",
+    stream: request.stream,
+    lines: (begun) => messageEvents(request, begun, log),
+    whole: (response) => message(request, response),
+  });
 }

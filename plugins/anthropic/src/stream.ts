@@ -1,6 +1,6 @@
-import type { BegunAnswer } from "@claudeway/chat";
+import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope } from "@claudeway/core";
-import { INTERNAL, streamedError } from "./error-body.js";
+import { streamedError } from "./error-body.js";
 import { blockOf, messageHead, stopReasonOf, usageOf } from "./message.js";
 import type { MessageRequest } from "./request.js";
 
@@ -36,9 +36,7 @@ export async function* messageEvents(
       }
     }
   } catch (error) {
-    const body = streamedError(error);
-    if (body === undefined) log.error({ err: error }, "a streamed answer failed");
-    yield event("error", body ?? INTERNAL);
+    yield event("error", streamedError(streamError(error, log)));
   }
 }
 

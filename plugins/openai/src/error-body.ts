@@ -1,4 +1,4 @@
-import { type ChatFailure, errorIn } from "@claudeway/chat";
+import type { ChatFailure, StreamError } from "@claudeway/chat";
 import type { MountError } from "@claudeway/core";
 
 /** An error in the format of OpenAI's API (https://platform.openai.com/docs/guides/error-codes). */
@@ -13,6 +13,7 @@ export interface ErrorBody {
 
 /** The type and code that clients look for, by code of the gateway or of a failure on Claude's side. */
 const KNOWN: Readonly<Record<string, readonly [type: string, code: string | null]>> = {
+  INTERNAL_ERROR: ["server_error", "server_error"],
   BAD_REQUEST: ["invalid_request_error", null],
   UNAUTHORIZED: ["invalid_request_error", "invalid_api_key"],
   PAYMENT_REQUIRED: ["insufficient_quota", "insufficient_quota"],
@@ -44,9 +45,8 @@ export function failureBody({ message, code, status }: ChatFailure) {
 }
 
 /** An error that ends a stream: its headers are sent, so that it has no status. */
-export function streamedError(error: unknown): ErrorBody | undefined {
-  const known = errorIn(error);
-  return known && errorBody({ error: known.message, code: known.code, status: known.status });
+export function streamedError({ message, code, status }: StreamError): ErrorBody {
+  return errorBody({ error: message, code, status });
 }
 
 function typeOf(status: number): string {

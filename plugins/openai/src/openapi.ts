@@ -1,13 +1,5 @@
+import { answerOrEvents, describeErrors, json, MODEL_NAME, modelPaths, named, text } from "@claudeway/chat";
 import type { PathsObject } from "@claudeway/core";
-
-const json = (schema: object) => ({ "application/json": { schema } });
-const named = (required: readonly string[], properties: Readonly<Record<string, object>>) => ({
-  type: "object",
-  required,
-  properties,
-  additionalProperties: true,
-});
-const text = (description: string) => ({ type: "string", description });
 
 const MODEL = named(["id", "object", "created", "owned_by"], {
   id: text("What a request names."),
@@ -26,64 +18,26 @@ const ERROR = named(["error"], {
   }),
 });
 
-const failure = (description: string) => ({ description, content: json(ERROR) });
+const ERRORS = describeErrors(ERROR);
+const { failure, own, turn } = ERRORS;
 
-/** What the gateway itself may answer, in the format of these routes. */
-const OWN_ERRORS = {
-  "400": failure("The request is invalid or not supported, the context too long, or Claude refused."),
-  "401": failure("There is no key, or a wrong one."),
-  "402": failure("A budget is used up."),
-  "403": failure("A plugin refused the request, or a call of the agent was not approved in time."),
-  "429": failure("A limit of the key or of the account is reached."),
-  "4XX": failure("Another refusal."),
-  "500": failure("An internal error."),
-  "503": failure("The gateway or the model API is overloaded."),
-};
+const RESPONSE = answerOrEvents("The response, or its events.", [
+  "id",
+  "object",
+  "created_at",
+  "model",
+  "status",
+  "output",
+]);
 
-/** What a turn may end with. */
-const TURN_ERRORS = {
-  "404": failure("There is no such model."),
-  "408": failure("The turn ran past its time."),
-  "413": failure("The body is too large."),
-  "415": failure("The body is not JSON."),
-  "502": failure("The model API can't be reached, or did not answer as it must."),
-};
-
-const RESPONSE = {
-  description: "The response, or its events.",
-  content: {
-    ...json(named(["id", "object", "created_at", "model", "status", "output"], {})),
-    "text/event-stream": { schema: { type: "string" } },
-  },
-};
+const MODELS = named(["object", "data"], {
+  object: { const: "list" },
+  data: { type: "array", items: MODEL },
+});
 
 /** The OpenAPI description of the routes. Fields that are ignored are not listed. */
 export const OPENAI_PATHS: PathsObject = {
-  "/models": {
-    get: {
-      summary: "List the models, as models and as agents (OpenAI)",
-      responses: {
-        ...OWN_ERRORS,
-        "200": {
-          description: "The models. Clients of Anthropic's API can read the list too.",
-          content: json(
-            named(["object", "data"], { object: { const: "list" }, data: { type: "array", items: MODEL } }),
-          ),
-        },
-      },
-    },
-  },
-  "/models/{name}": {
-    get: {
-      summary: "Get a model (OpenAI)",
-      parameters: [{ name: "name", in: "path", required: true, schema: { type: "string" } }],
-      responses: {
-        ...OWN_ERRORS,
-        "200": { description: "The model.", content: json(MODEL) },
-        "404": failure("There is no such model."),
-      },
-    },
-  },
+  ...modelPaths("/models", "OpenAI", MODELS, MODEL, ERRORS),
   "/chat/completions": {
     post: {
       summary: "Answer a chat (OpenAI)",
@@ -91,7 +45,7 @@ export const OPENAI_PATHS: PathsObject = {
         required: true,
         content: json(
           named(["model", "messages"], {
-            model: text("`sonnet` is the model, `claude-code/sonnet` the agent with its tools."),
+            model: MODEL_NAME,
             messages: {
               type: "array",
               items: { type: "object" },
@@ -115,15 +69,16 @@ export const OPENAI_PATHS: PathsObject = {
         ),
       },
       responses: {
-        ...OWN_ERRORS,
-        "200": {
-          description: "The answer, or its chunks.",
-          content: {
-            ...json(named(["id", "object", "created", "model", "choices", "usage"], {})),
-            "text/event-stream": { schema: { type: "string" } },
-          },
-        },
-        ...TURN_ERRORS,
+        ...own,
+        "200": answerOrEvents("The answer, or its chunks.", [
+          "id",
+          "object",
+          "created",
+          "model",
+          "choices",
+          "usage",
+        ]),
+        ...turn,
       },
     },
   },
@@ -134,7 +89,7 @@ export const OPENAI_PATHS: PathsObject = {
         required: true,
         content: json(
           named(["model", "input"], {
-            model: text("`sonnet` is the model, `claude-code/sonnet` the agent with its tools."),
+            model: MODEL_NAME,
             input: { description: "The prompt, or the items of a chat with the prompt last." },
             instructions: { type: ["string", "null"], description: "The system prompt." },
             previous_response_id: {
@@ -150,19 +105,19 @@ export const OPENAI_PATHS: PathsObject = {
           }),
         ),
       },
-      responses: { ...OWN_ERRORS, ...TURN_ERRORS, "200": RESPONSE },
+      responses: { ...own, ...turn, "200": RESPONSE },
     },
   },
   "/responses/{id}": {
     parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
     get: {
       summary: "Get a stored response (OpenAI)",
-      responses: { ...OWN_ERRORS, "200": RESPONSE, "404": failure("It is not stored.") },
+      responses: { ...own, "200": RESPONSE, "404": failure("It is not stored.") },
     },
     delete: {
       summary: "Delete a stored response (OpenAI)",
       responses: {
-        ...OWN_ERRORS,
+        ...own,
         "200": {
           description: "It was deleted.",
           content: json(named(["id", "deleted"], { id: text("Its id."), deleted: { const: true } })),

@@ -1,13 +1,12 @@
 import {
   type ChatRequest,
-  conversationIdOf,
   type Fields,
   fieldsAt,
   invalid,
+  optionalFields,
   optionalText,
-  type RequestHeaders,
-  textAt,
-  toModel,
+  type RequestSource,
+  toChatRequest,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
@@ -23,44 +22,22 @@ export interface CompletionRequest {
   readonly call: { readonly name: string; readonly finish: "stop" | "tool_calls" } | undefined;
 }
 
-export interface RequestSource {
-  readonly headers: RequestHeaders;
-  readonly keyId: string;
-  readonly config: OpenAIConfig;
-  readonly aliases: Readonly<Record<string, string>>;
-}
-
 /** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
-export function readRequest(
-  value: unknown,
-  { headers, keyId, config, aliases }: RequestSource,
-): CompletionRequest {
+export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>): CompletionRequest {
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
-  const call = forcedTool(body, config.tools);
-  const { system, messages } = readMessages(body["messages"]);
-  const schema = call?.schema ?? schemaOf(body["response_format"]);
+  const call = forcedTool(body, source.config.tools);
   return {
-    chat: {
-      keyId,
-      model: toModel(modelOf(body), aliases),
-      system,
-      messages,
-      conversationId: conversationIdOf(headers, idsIn(body, config)),
+    chat: toChatRequest(source, body, {
+      ...readMessages(body["messages"]),
+      ids: idsIn(body, source.config),
       effort: effortOf(body["reasoning_effort"]),
-      schema,
-      metadata: undefined,
-    },
+      schema: call?.schema ?? schemaOf(body["response_format"]),
+    }),
     stream: body["stream"] === true,
-    includeUsage: optionsOf(body)["include_usage"] === true,
+    includeUsage: optionalFields(body["stream_options"], "stream_options")["include_usage"] === true,
     call: call && { name: call.name, finish: call.finish },
   };
-}
-
-export function modelOf({ model }: Fields): string {
-  const name = textAt(model, "model");
-  if (name !== "" && name !== "claude-code/") return name;
-  throw invalid("model", "must be the name of a model, such as sonnet or claude-code/sonnet");
 }
 
 function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: search }: Fields): void {
@@ -73,10 +50,6 @@ function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: 
     throw impossible("modalities", "the answer is text");
   if (search !== undefined && search !== null)
     throw impossible("web_search_options", "the model has no tools; claude-code/… has");
-}
-
-function optionsOf({ stream_options: options }: Fields): Fields {
-  return options === undefined || options === null ? {} : fieldsAt(options, "stream_options");
 }
 
 /** The JSON Schema that the answer must match; undefined for text. */
@@ -114,7 +87,6 @@ export function idsIn(
   { metadata, user, prompt_cache_key: cacheKey }: Fields,
   config: OpenAIConfig,
 ): readonly unknown[] {
-  const { session_id: session } =
-    metadata === undefined || metadata === null ? {} : fieldsAt(metadata, "metadata");
+  const { session_id: session } = optionalFields(metadata, "metadata");
   return [session, cacheKey, config.user_names_conversation ? user : undefined];
 }

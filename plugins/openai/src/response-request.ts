@@ -1,14 +1,16 @@
 import {
   type ChatRequest,
-  conversationIdOf,
   type Fields,
   fieldsAt,
   invalid,
+  optionalFields,
   optionalText,
-  toModel,
+  type RequestSource,
+  toChatRequest,
 } from "@claudeway/chat";
+import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
-import { effortOf, idsIn, modelOf, type RequestSource, schemaOf } from "./request.js";
+import { effortOf, idsIn, schemaOf } from "./request.js";
 import { messagesOf } from "./response-items.js";
 import type { ResponseStore } from "./response-store.js";
 import { forcedTool } from "./tools.js";
@@ -30,9 +32,10 @@ export interface ResponseRequest {
 /** Reads the body of a request, with the chat that it continues. */
 export async function readResponseRequest(
   value: unknown,
-  { headers, keyId, config, aliases }: RequestSource,
+  source: RequestSource<OpenAIConfig>,
   responses: ResponseStore,
 ): Promise<ResponseRequest> {
+  const { keyId, config } = source;
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
   const call = forcedTool(asChatTools(body), config.tools);
@@ -47,16 +50,13 @@ export async function readResponseRequest(
   const { system, messages } = readMessages([...before, ...input], "input");
   const { format } = optionalFields(body["text"], "text");
   return {
-    chat: {
-      keyId,
-      model: toModel(modelOf(body), aliases),
+    chat: toChatRequest(source, body, {
       system: [instructions, system].filter(Boolean).join("\n\n") || undefined,
       messages,
-      conversationId: conversationIdOf(headers, idsIn(body, config)),
+      ids: idsIn(body, config),
       effort: effortOf(optionalFields(body["reasoning"], "reasoning")["effort"]),
       schema: call?.schema ?? schemaOf(asChatFormat(format)),
-      metadata: undefined,
-    },
+    }),
     input,
     body,
     previous,
@@ -73,10 +73,6 @@ function refuseImpossible({ background, conversation, prompt }: Fields): void {
   if (conversation !== undefined && conversation !== null)
     throw impossible("conversation", "use previous_response_id");
   if (prompt !== undefined && prompt !== null) throw impossible("prompt", "there are no stored prompts");
-}
-
-function optionalFields(value: unknown, param: string): Fields {
-  return value === undefined || value === null ? {} : fieldsAt(value, param);
 }
 
 /** The tools as a chat completion has them: a function in a field of its own. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { answerFailures, begun, ended, nameTurn, sendLines, sharedAliases, whenGone } from "@claudeway/chat";
+import { answerChat, answerFailures, keyOf, sourceOf } from "@claudeway/chat";
 import { Refusal, type RouteContext, type RouteState, type TurnResponse } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { RouterContext } from "@koa/router";
@@ -30,20 +30,19 @@ export function addResponseRoutes(router: Router<RouteState, RouteContext>, part
 }
 
 async function respond(ctx: Context, parts: RouteParts): Promise<void> {
-  const { chats, config, control, responses, log } = parts;
-  const source = { headers: ctx.headers, keyId: keyOf(ctx), config, aliases: sharedAliases(control) };
-  const request = await readResponseRequest(ctx.request?.body, source, responses);
-  const answer = await begun(chats.run(request.chat, whenGone(ctx.res)));
-  nameTurn(ctx, answer.turn, "x-request-id");
+  const { chats, responses, log } = parts;
+  const request = await readResponseRequest(ctx.request?.body, sourceOf(ctx, parts), responses);
   const head = { number: randomUUID().replaceAll("-", ""), createdAt: Math.floor(Date.now() / 1000) };
   const keep = (response: TurnResponse) => store(head, request, response, responses);
-  if (request.stream) {
-    sendLines(ctx, new ResponseStream(head, request, keep, log).events(answer));
-    return;
-  }
-  const response = await ended(answer);
-  await keep(response);
-  ctx.body = completedBody(head, request, response);
+  await answerChat(ctx, chats, request.chat, {
+    idHeader: "x-request-id",
+    stream: request.stream,
+    lines: (answer) => new ResponseStream(head, request, keep, log).events(answer),
+    whole: async (response) => {
+      await keep(response);
+      return completedBody(head, request, response);
+    },
+  });
 }
 
 async function store(
@@ -61,11 +60,6 @@ async function store(
     output: outputText(request, response),
     body: completedBody(head, request, response),
   });
-}
-
-function keyOf({ state: { caller } }: Context): string {
-  if (caller === undefined) throw new Error("the routes of /v1 require a key");
-  return caller.keyId;
 }
 
 function notStored(id: string): Refusal {

@@ -1,4 +1,4 @@
-import type { BegunAnswer } from "@claudeway/chat";
+import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope, TurnResponse } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
 import {
@@ -82,9 +82,7 @@ export class ResponseStream {
   }
 
   #failed(error: unknown): string {
-    const known = streamedError(error)?.error;
-    if (known === undefined) this.log.error({ err: error }, "a streamed response failed");
-    const { message = "internal error", code } = known ?? {};
+    const { message, code } = streamedError(streamError(error, this.log)).error;
     const body = responseBody(this.head, this.request);
     const response = { ...body, status: "failed", error: { code: code ?? "server_error", message } };
     return this.#event("response.failed", { response });

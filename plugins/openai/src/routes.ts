@@ -1,13 +1,4 @@
-import {
-  answerFailures,
-  begun,
-  ended,
-  modelRoutes,
-  nameTurn,
-  sendLines,
-  sharedAliases,
-  whenGone,
-} from "@claudeway/chat";
+import { answerChat, answerFailures, modelRoutes, sourceOf } from "@claudeway/chat";
 import type { RouteContext, RouteState } from "@claudeway/core";
 import Router, { type RouterContext } from "@koa/router";
 import { answerHead, completion } from "./completion.js";
@@ -28,18 +19,13 @@ export function openaiRoutes(parts: RouteParts): Router<RouteState, RouteContext
   return router;
 }
 
-async function complete(ctx: Context, { chats, config, control, log }: RouteParts): Promise<void> {
-  const { caller } = ctx.state;
-  if (caller === undefined) throw new Error("the routes of /v1 require a key");
-  const request = readRequest(ctx.request?.body, {
-    headers: ctx.headers,
-    keyId: caller.keyId,
-    config,
-    aliases: sharedAliases(control),
-  });
-  const begunAnswer = await begun(chats.run(request.chat, whenGone(ctx.res)));
-  nameTurn(ctx, begunAnswer.turn, "x-request-id");
+async function complete(ctx: Context, parts: RouteParts): Promise<void> {
+  const request = readRequest(ctx.request?.body, sourceOf(ctx, parts));
   const head = answerHead(request);
-  if (request.stream) sendLines(ctx, chunks(head, request, begunAnswer, log));
-  else ctx.body = completion(head, request, await ended(begunAnswer));
+  await answerChat(ctx, parts.chats, request.chat, {
+    idHeader: "x-request-id",
+    stream: request.stream,
+    lines: (answer) => chunks(head, request, answer, parts.log),
+    whole: (response) => completion(head, request, response),
+  });
 }

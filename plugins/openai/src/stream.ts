@@ -1,4 +1,4 @@
-import type { BegunAnswer } from "@claudeway/chat";
+import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope, TurnResponse } from "@claudeway/core";
 import { type AnswerHead, contentOf, finishOf, usageOf } from "./completion.js";
 import { streamedError } from "./error-body.js";
@@ -36,10 +36,7 @@ export async function* chunks(
       }
     }
   } catch (error) {
-    const body = streamedError(error);
-    if (body === undefined) log.error({ err: error }, "a streamed answer failed");
-    const unknown = { error: { message: "internal error", type: "server_error", param: null, code: null } };
-    yield `data: ${JSON.stringify(body ?? unknown)}\n\n`;
+    yield `data: ${JSON.stringify(streamedError(streamError(error, log)))}\n\n`;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { TurnOptions } from "@claudeway/core";
+import { type Fields, invalid, textAt } from "./fields.js";
 import type { ChatMessage } from "./messages.js";
-import type { ChatModel } from "./models.js";
+import { type ChatModel, toModel } from "./models.js";
 
 /** A request of a chat client, in no dialect. */
 export interface ChatRequest {
@@ -14,7 +15,37 @@ export interface ChatRequest {
   readonly effort: TurnOptions["effort"];
   /** The JSON Schema of the answer. */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
-  readonly metadata: Readonly<Record<string, string>> | undefined;
+}
+
+/** What a request is read with, beside its body. */
+export interface RequestSource<Config extends object> {
+  readonly headers: RequestHeaders;
+  readonly keyId: string;
+  readonly config: Config;
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** What of a request a dialect reads in its own way. */
+export interface ReadBody extends ReadMessages, Pick<ChatRequest, "effort" | "schema"> {
+  /** What may be the client's id of the conversation. */
+  readonly ids: readonly unknown[];
+}
+
+/** A request from its body, and what the dialect read from it. */
+export function toChatRequest(
+  { headers, keyId, aliases }: RequestSource<object>,
+  body: Fields,
+  { system, messages, effort, schema, ids }: ReadBody,
+): ChatRequest {
+  const model = toModel(modelIn(body), aliases);
+  const conversationId = conversationIdOf(headers, ids);
+  return { keyId, model, system, messages, conversationId, effort, schema };
+}
+
+function modelIn({ model }: Fields): string {
+  const name = textAt(model, "model");
+  if (name !== "" && name !== "claude-code/") return name;
+  throw invalid("model", "must be the name of a model, such as sonnet or claude-code/sonnet");
 }
 
 /** What a request says: its system prompt, and its messages. */
@@ -31,7 +62,7 @@ export interface RequestHeaders {
 const MAX_ID = 256;
 
 /** The client's own id of the conversation: from a header, or the first of `others`. */
-export function conversationIdOf(headers: RequestHeaders, others: readonly unknown[]): string | undefined {
+function conversationIdOf(headers: RequestHeaders, others: readonly unknown[]): string | undefined {
   const ids = [headers["x-openwebui-chat-id"], headers["x-session-id"], ...others];
   const id = ids.find((one) => typeof one === "string" && one !== "");
   return typeof id === "string" ? id.slice(0, MAX_ID) : undefined;

@@ -41,10 +41,15 @@ export function failureOf(
   return new ChatFailure(status, code, error ?? "the turn failed", untilReset ?? retryAfterSecs);
 }
 
-/** What a client may know of an error that has a status: a failure, a refusal or an error of the gateway. */
-export function errorIn(
-  error: unknown,
-): { readonly status: number; readonly code: string; readonly message: string } | undefined {
+/** What a client may know of an error. */
+export interface StreamError {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The same of an error that has a status: a failure, a refusal or an error of the gateway. */
+export function errorIn(error: unknown): StreamError | undefined {
   if (!(error instanceof Error && "status" in error)) return undefined;
   const { status, message } = error;
   if (typeof status !== "number") return undefined;

@@ -18,6 +18,11 @@ export function fieldsAt(value: unknown, param: string): Fields {
   throw invalid(param, "must be an object");
 }
 
+/** The object at `param`, which may be missing or null. */
+export function optionalFields(value: unknown, param: string): Fields {
+  return value === undefined || value === null ? {} : fieldsAt(value, param);
+}
+
 export function listAt(value: unknown, param: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
   throw invalid(param, "must be an array");

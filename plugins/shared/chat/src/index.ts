@@ -1,12 +1,8 @@
 /** What the chat APIs share. */
 
-export {
-  type ChatRequest,
-  conversationIdOf,
-  type ReadMessages,
-  type RequestHeaders,
-} from "./chat-request.js";
-export { ChatFailure, errorIn } from "./failures.js";
+export { type ChatRequest, type ReadMessages, type RequestSource, toChatRequest } from "./chat-request.js";
+export { answerChat, type ChatRouteParts, keyOf, sourceOf, streamError } from "./chat-routes.js";
+export type { ChatFailure, StreamError } from "./failures.js";
 export {
   type Fields,
   fieldsAt,
@@ -14,20 +10,21 @@ export {
   isFields,
   isImageType,
   listAt,
+  optionalFields,
   optionalText,
   textAt,
 } from "./fields.js";
 export { type ChatMessage, toChat } from "./messages.js";
-export { type ChatModel, modelRoutes, sharedAliases, toModel } from "./models.js";
+export { modelRoutes } from "./models.js";
 export { type ChatSettings, openChat } from "./open-chat.js";
 export {
-  answerFailures,
-  type BegunAnswer,
-  begun,
-  ended,
-  nameTurn,
-  sendLines,
-  whenGone,
-} from "./responses.js";
-export type { SessionOrigin } from "./sessions.js";
-export type { ChatEvent, ChatTurn, ChatTurns } from "./turns.js";
+  answerOrEvents,
+  describeErrors,
+  json,
+  MODEL_NAME,
+  modelPaths,
+  named,
+  text,
+} from "./openapi.js";
+export { answerFailures, type BegunAnswer } from "./responses.js";
+export type { ChatTurns } from "./turns.js";

@@ -160,7 +160,7 @@ export class ChatTurns {
     yield { type: "end", response };
   }
 
-  #promptOf({ messages, model, effort, schema, metadata }: ChatRequest) {
+  #promptOf({ messages, model, effort, schema }: ChatRequest) {
     const content: readonly ContentBlock[] = messages.at(-1)?.content ?? [];
     const [first] = content;
     const isText = content.length === 1 && first?.type === "text";
@@ -175,7 +175,6 @@ export class ChatTurns {
         ...(effort !== undefined && { effort }),
         ...(schema !== undefined && { outputSchema: schema }),
       },
-      ...(metadata !== undefined && { metadata }),
     };
   }
 }
