@@ -108,7 +108,7 @@ function pageOf(title, parts) {
 
 /** Types of the language, of Node, and of packages that authors know. */
 const KNOWN =
-  /^(Promise|PromiseLike|ReadonlyMap|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Router|Logger|Hook|Async\w+Hook)$/;
+  /^(Promise|PromiseLike|ReadonlyMap|Readonly|Record|Partial|Pick|Omit|Extract|ReturnType|Iterable|AsyncIterable|AsyncGenerator|AbortSignal|Error|Request|Response|Headers|Symbol|Uint8Array|Router|Logger|Hook|Async\w+Hook)$/;
 
 /** Throws if a declaration names a type that is on no page: authors would have to read core's source. */
 function checkComplete(declarations) {

@@ -200,6 +200,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       control,
       approvals: approvalService,
       sessions: gateway.sessions,
+      files: gateway.files,
       keyLimits: gateway.keyLimits,
       tasks: gateway.tasks,
       history: gateway.history,

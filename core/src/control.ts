@@ -120,6 +120,10 @@ export class Control implements GatewayControl {
     return this.parts.gateway.models.list();
   }
 
+  commands() {
+    return this.parts.gateway.commands.list();
+  }
+
   announcePublicUrl(url: string | undefined): void {
     if (url === this.#publicUrl) return;
     this.#publicUrl = url;

@@ -7,12 +7,13 @@ import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
 import {
   type ApprovalMode,
   type AuditLog,
+  type CommandName,
   type Engine,
   type Ledger,
   messageOf,
   type SpawnPlan,
 } from "@claudeway/ports";
-import { SessionOrder, TurnQueue } from "@claudeway/scheduling";
+import { LimitWaits, SessionOrder, TurnQueue } from "@claudeway/scheduling";
 import { SessionFiles, TransferSlots, Uploads, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
 import Router from "@koa/router";
 import Koa from "koa";
@@ -57,12 +58,11 @@ import { TaskSockets } from "./http/websocket.js";
 import { KeyLimitTable } from "./key-limits.js";
 import { LedgerWatch } from "./ledger-watch.js";
 import { LoginWatch } from "./login-watch.js";
-import { ModelCatalogue } from "./models.js";
+import { CliCatalogue, ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
 import { Tasks } from "./tasks.js";
 import { OptionReader } from "./turn-options.js";
 import { Background } from "./turns/background.js";
-import { LimitWaits } from "./turns/limit-waits.js";
 import { ParkedTurns } from "./turns/parked.js";
 import { Resumption } from "./turns/resumption.js";
 import { RunningTurns } from "./turns/running.js";
@@ -107,10 +107,11 @@ export class Gateway {
   readonly keyring: Keyring;
   readonly keyLimits: KeyLimitTable;
   readonly models: ModelCatalogue;
+  readonly commands: CliCatalogue<CommandName>;
   readonly turns: RunningTurns;
   readonly sessions: Sessions;
   readonly history: SessionHistory;
-  readonly #files: FileParts;
+  readonly files: FileParts;
   readonly #uploads: Uploads;
   readonly tasks: Tasks;
   readonly #workdirs: Workdirs;
@@ -153,6 +154,8 @@ export class Gateway {
     const idleSpawn = async () =>
       kernel.hooks.spawn.promise(options.spawn(await this.#workdirs.baseFolder()), undefined);
     this.models = new ModelCatalogue(async () => engine.models(await idleSpawn()), log);
+    const listCommands = async () => (await engine.commands?.(await idleSpawn())) ?? [];
+    this.commands = new CliCatalogue("commands", listCommands, [], log);
     // No shared login is needed if a key has its own account.
     const isShared =
       config.engine.config_dirs === "shared" &&
@@ -245,7 +248,7 @@ export class Gateway {
       workdirs: this.#workdirs,
       options: optionReader,
     });
-    this.#files = {
+    this.files = {
       sessions: this.sessions,
       files: new SessionFiles(this.#workdirs),
       slots: new TransferSlots(),
@@ -269,7 +272,7 @@ export class Gateway {
     // Mounted before the JSON parser: the approval page posts a form, and uploads are files.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
-    uploadRoute(page, this.#files);
+    uploadRoute(page, this.files);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
@@ -291,7 +294,7 @@ export class Gateway {
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], page));
-    app.use(promptForms({ ...this.#files, uploads: this.#uploads, maxFieldBytes }, parseJson));
+    app.use(promptForms({ ...this.files, uploads: this.#uploads, maxFieldBytes }, parseJson));
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }, kernel));
     return app;
@@ -314,7 +317,7 @@ export class Gateway {
     modelRoutes(router, this.models);
     taskRoutes(router, this.tasks, starter);
     sessionRoutes(router, this.sessions, starter);
-    fileRoutes(router, this.#files);
+    fileRoutes(router, this.files);
     turnRoutes(router, views, this.parts.approvalService);
     approvalRoutes(router, this.parts.approvalService);
     indexRoutes(router);

@@ -16,7 +16,9 @@ import {
   type TurnRunner,
 } from "@claudeway/kernel";
 import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
+import { readFileContent } from "@claudeway/workdirs";
 import { checkedAs } from "./http/body.js";
+import type { FileParts } from "./http/routes/files.js";
 import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
 import type { Sessions } from "./sessions.js";
@@ -36,6 +38,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly history: SessionHistory;
   readonly keyLimits: KeyLimitTable;
   readonly tasks: Tasks;
+  readonly files: Pick<FileParts, "files" | "slots">;
   readonly turns: RunningTurns;
   readonly dataDir: string;
   /** Tells plugins that a share of a budget is used up. */
@@ -72,6 +75,10 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       messages: async (sessionId, query) => {
         const session = await ledger.sessions.get(sessionId);
         return session && history.messages(session, query);
+      },
+      readFile: async (sessionId, path, options) => {
+        const session = await ledger.sessions.get(sessionId);
+        return session && readFileContent(parts.files, session, path, options);
       },
       terminal: async (sessionId) => {
         const found = await ledger.sessions.get(sessionId);

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { unlessAborted } from "@claudeway/core/host";
 import type {
   BackgroundTask,
+  CommandName,
   Engine,
   EngineListener,
   EngineResult,
@@ -101,6 +102,11 @@ export class ClaudeEngine implements Engine {
   async models(spawn: SpawnPlan): Promise<readonly ModelName[]> {
     const models = await this.#ask(spawn, (child) => child.models(MODELS_TIMEOUT_MS));
     return models.map(({ value, displayName }) => ({ id: value, name: displayName }));
+  }
+
+  async commands(spawn: SpawnPlan): Promise<readonly CommandName[]> {
+    const commands = await this.#ask(spawn, (child) => child.commands(MODELS_TIMEOUT_MS));
+    return commands.map(({ name, description, argumentHint }) => ({ name, description, argumentHint }));
   }
 
   async login(spawn: SpawnPlan): Promise<string | undefined> {

@@ -193,6 +193,12 @@ export class ClaudeProcess {
     return (await this.#answerWithin(this.#query.initializationResult(), timeoutMs)).account;
   }
 
+  /** The slash commands that a prompt may run; rejects as `models` does. */
+  async commands(timeoutMs: number): Promise<readonly SlashCommand[]> {
+    const { commands } = await this.#answerWithin(this.#query.initializationResult(), timeoutMs);
+    return commands.filter(isSendable);
+  }
+
   /** Whether the CLI has a slash command that a prompt may run. False if it has gone, or does not answer. */
   async hasCommand(word: string): Promise<boolean> {
     try {

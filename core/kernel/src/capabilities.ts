@@ -3,6 +3,7 @@ import type {
   ApprovalFilter,
   ApprovalPage,
   Caller,
+  CommandName,
   CostGrouping,
   CostPeriod,
   Decider,
@@ -25,7 +26,7 @@ import type {
   TurnRecord,
   TurnSearchPage,
 } from "@claudeway/ports";
-import type { ContentBlock, EventKind, SessionMessages, TurnResponse } from "@claudeway/schemas";
+import type { ContentBlock, EventKind, FileList, SessionMessages, TurnResponse } from "@claudeway/schemas";
 import type { KeyDescription, ListenAddress } from "./hooks.js";
 import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
@@ -48,12 +49,29 @@ export interface SessionsView {
    * does not exist. Rejects with UNAVAILABLE like `prompts`.
    */
   messages(sessionId: string, query: PageQuery): Promise<SessionMessages | undefined>;
+  /**
+   * A file of the workdir of a session or task, whole, or a page of a folder, see `GET /session/:id/files/:path`; the path is
+   * percent-encoded, and empty for the workdir itself. Undefined if the session does not exist. Rejects like that route, and
+   * with PAYLOAD_TOO_LARGE if the file is larger than `maxBytes`.
+   */
+  readFile(
+    sessionId: string,
+    path: string,
+    options: PageQuery & { readonly maxBytes: number },
+  ): Promise<SessionFile | FileList | undefined>;
   /** What a terminal needs to resume the session; undefined if the session does not exist. */
   terminal(sessionId: string): Promise<SessionTerminal | undefined>;
   /** The usage of a session by model. */
   byModel(sessionId: string): Promise<readonly ModelTotalsRow[]>;
   /** The models that sessions were started with, as requested. */
   models(): Promise<readonly string[]>;
+}
+
+/** A whole file of a session. */
+export interface SessionFile {
+  readonly content: Uint8Array;
+  /** ISO 8601, UTC. */
+  readonly modifiedAt: string;
 }
 
 /** Where the CLI finds a session's conversation. */
@@ -327,6 +345,8 @@ export interface GatewayControl {
   keys(): readonly ConfiguredKey[];
   /** The models that the CLI offers, as `GET /models`. */
   models(): Promise<readonly ModelName[]>;
+  /** The slash commands of the CLI that a prompt may run in every approval mode; none if the CLI does not list them. */
+  commands(): Promise<readonly CommandName[]>;
   /** Announces the public URL; undefined if it no longer exists. */
   announcePublicUrl(url: string | undefined): void;
   publicUrl(): string | undefined;

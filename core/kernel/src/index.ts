@@ -21,6 +21,7 @@ export type {
   PluginTaskRequest,
   PromptRequest,
   ReloadReport,
+  SessionFile,
   SessionForkOptions,
   SessionsView,
   SessionTerminal,

@@ -70,6 +70,11 @@ export interface MountOptions {
    */
   errors?(error: MountError): object;
   /**
+   * The `WWW-Authenticate` header of every 401 below the prefix, for clients that read more from it than `Bearer` (RFC 6750,
+   * RFC 9728). Must be synchronous, and return a valid header.
+   */
+  challenge?(headers: RequestInfo["headers"]): string;
+  /**
    * For routes without authentication: whether a request is authenticated by other means than a key, such as a login
    * cookie. Other clients that are refused repeatedly must wait before their body is read. Must be synchronous.
    */

@@ -15,6 +15,7 @@ export interface Mount {
   readonly isKnown?: MountOptions["isKnown"] | undefined;
   readonly cors?: MountOptions["cors"] | undefined;
   readonly errors?: MountOptions["errors"] | undefined;
+  readonly challenge?: MountOptions["challenge"] | undefined;
   /** The OpenAPI description; paths are relative to the prefix. */
   readonly openapi: PathsObject;
   /** False while the plugin restarts, or if the restart failed: requests get 503. */

@@ -153,12 +153,12 @@ function checkMount(prefix: string, router: Mount["router"], options: MountOptio
       `mount ${prefix}: auth must be "key", "admin" or "none", got ${JSON.stringify(options.auth)}`,
     );
   }
-  const { bodyBytes, isKnown, errors, cors } = options;
+  const { bodyBytes, isKnown, errors, challenge, cors } = options;
   if (bodyBytes !== undefined && !(Number.isSafeInteger(bodyBytes) && bodyBytes >= 1)) {
     const got = JSON.stringify(bodyBytes);
     throw new TypeError(`mount ${prefix}: bodyBytes must be an integer of at least 1, got ${got}`);
   }
-  for (const [name, given] of Object.entries({ isKnown, errors })) {
+  for (const [name, given] of Object.entries({ isKnown, errors, challenge })) {
     if (given !== undefined && typeof given !== "function")
       throw new TypeError(`mount ${prefix}: ${name} must be a function, got ${typeof given}`);
   }

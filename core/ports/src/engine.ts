@@ -310,6 +310,15 @@ export interface ModelName {
   readonly name: string;
 }
 
+/** A slash command. */
+export interface CommandName {
+  /** Without the slash. */
+  readonly name: string;
+  readonly description: string;
+  /** What may follow the name, such as `<file>`; empty if nothing. */
+  readonly argumentHint: string;
+}
+
 /** Runs turns. A failure on the CLI's side is a result, not a rejection. */
 export interface Engine {
   /** Runs one turn. Aborting the signal (its reason is a StopReason) ends it, with all that it started, within 5 s. */
@@ -320,6 +329,8 @@ export interface Engine {
   background(sessionId: string): readonly BackgroundTask[];
   /** The models that the CLI offers. Rejects if the CLI does not answer. */
   models(spawn: SpawnPlan): Promise<readonly ModelName[]>;
+  /** The slash commands that a prompt may run in every approval mode. Rejects as `models` does. */
+  commands?(spawn: SpawnPlan): Promise<readonly CommandName[]>;
   /**
    * How the CLI is logged in, in a few words; undefined if it is not. Sends nothing to a model. Rejects if the CLI does
    * not answer.

@@ -1,4 +1,14 @@
-/** When a turn runs: after the earlier turns of its session, when the queue has a place, until its clock ends it. */
+/**
+ * When a turn runs: after the earlier turns of its session, when the queue has a place and the account's usage limit is lifted,
+ * until its clock ends it.
+ */
+export {
+  type GoingTurn,
+  type LimitedTurn,
+  LimitWaits,
+  type LimitWaitsOptions,
+  type TurnWithLimit,
+} from "./limit-waits.js";
 export { SessionOrder } from "./order.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
 export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";

@@ -7,6 +7,7 @@ import { ERROR_STATUS, type ErrorCode, isObject } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
+import { shownHeaders } from "./request-info.js";
 
 /** Converts any error of a route to a response. For a defect of the gateway, the client gets only an id. */
 export function errorResponses(log: Logger): GatewayMiddleware {
@@ -26,9 +27,12 @@ const REFUSED = Promise.resolve();
 
 export function sendError(ctx: GatewayContext, error: GatewayError, log: Logger): void {
   ctx.status = error.status;
-  if (!ctx.res.headersSent) setHeaders(ctx.res, error.options.headers);
   // A request that is not valid HTTP has no destination.
   const mount: Mount | undefined = ctx.state.destination?.mount;
+  if (!ctx.res.headersSent) {
+    setHeaders(ctx.res, error.options.headers);
+    if (error.status === 401 && mount !== undefined) challenge(ctx, mount, log);
+  }
   ctx.body = mount?.errors === undefined ? errorView(error) : bodyOf(mount, error, log);
 }
 
@@ -45,6 +49,17 @@ function bodyOf({ errors, enter, plugin }: Mount, error: GatewayError, log: Logg
     log.error({ err: failure, plugin }, `plugin ${plugin}: errors failed`);
   }
   return view;
+}
+
+/** Says how to authenticate, in the words of the mount; if it fails to, `Bearer` has been said. */
+function challenge(ctx: GatewayContext, { challenge: ask, enter, plugin }: Mount, log: Logger): void {
+  if (ask === undefined) return;
+  const value = () => ask(shownHeaders(ctx));
+  try {
+    ctx.res.setHeader("www-authenticate", enter === undefined ? value() : enter(value));
+  } catch (failure) {
+    log.error({ err: failure, plugin }, `plugin ${plugin}: challenge failed`);
+  }
 }
 
 /** As `ctx.set` does, without the lists that it makes of them. */

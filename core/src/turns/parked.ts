@@ -6,8 +6,8 @@ import {
   type TurnOutcome,
   type TurnRecord,
 } from "@claudeway/ports";
+import type { LimitWaits } from "@claudeway/scheduling";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { LimitWaits } from "./limit-waits.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { NO_USAGE } from "./usage.js";

@@ -16,12 +16,11 @@ import type {
   TurnPlan,
   TurnUsage,
 } from "@claudeway/ports";
-import type { TurnQueue } from "@claudeway/scheduling";
+import type { LimitWaits, TurnQueue } from "@claudeway/scheduling";
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
 import type { LoginWatch } from "../login-watch.js";
-import type { LimitWaits } from "./limit-waits.js";
 
 /** Where turns are recorded, and the log for failures of that. */
 export interface Records {

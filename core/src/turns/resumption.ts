@@ -1,7 +1,7 @@
 import type { Approval } from "@claudeway/ports";
+import type { LimitWaits, TurnWithLimit } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
-import type { LimitWaits, TurnWithLimit } from "./limit-waits.js";
 import type { Parked, ParkedTurns } from "./parked.js";
 import type { RunningTurns } from "./running.js";
 import type { Turn } from "./turn.js";

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { CONVERSATION_LOST, NEVER_STARTED } from "@claudeway/engine-claude";
 import type {
   BackgroundTask,
+  CommandName,
   Engine,
   EngineListener,
   EngineResult,
@@ -59,6 +60,13 @@ export class ScriptedEngine implements Engine {
     return [
       { id: "sonnet", name: "Scripted Sonnet" },
       { id: "opus", name: "Scripted Opus" },
+    ];
+  }
+
+  async commands(): Promise<readonly CommandName[]> {
+    return [
+      { name: "compact", description: "Summarises the conversation", argumentHint: "" },
+      { name: "review", description: "Reviews a file", argumentHint: "<file>" },
     ];
   }
 

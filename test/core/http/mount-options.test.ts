@@ -51,6 +51,12 @@ describe("options of a mount", () => {
           throw new Error("no format");
         },
       });
+      kernel.mount("/challenging", router, {
+        challenge: ({ host, authorization }) => `Bearer realm="${host} ${authorization}"`,
+      });
+      kernel.mount("/silent", router, {
+        challenge: () => "Bearer\r\nx-smuggled: 1",
+      });
       kernel.mount("/shared", router, {
         cors: { origins: [APP], exposeHeaders: ["x-left"], credentials: true, maxAgeSecs: 60 },
       });
@@ -97,6 +103,28 @@ describe("options of a mount", () => {
     it("hides no error if it fails, and is logged", async () => {
       expect(await json("/failing/nothing")).to.have.nested.property("[1].code", "NOT_FOUND");
       expect(gateway.logs.some(({ msg }) => msg === "plugin api: errors failed")).to.equal(true);
+    });
+  });
+
+  describe("challenge", () => {
+    const challengeOf = async (path: string, secret?: string) => {
+      const { status, headers } = await gateway.fetch(path, {
+        key: null,
+        headers: secret === undefined ? {} : { authorization: `Bearer ${secret}` },
+      });
+      return [status, headers.get("www-authenticate"), headers.get("x-smuggled")];
+    };
+
+    it("is the WWW-Authenticate of every 401 below the prefix, and sees no credentials", async () => {
+      const own = `Bearer realm="${new URL(gateway.url).host} undefined"`;
+      expect(await challengeOf("/challenging/things/1")).to.deep.equal([401, own, null]);
+      expect(await challengeOf("/challenging/things/1", "sk-wrong")).to.deep.equal([401, own, null]);
+      expect(await challengeOf("/plain/things/1")).to.deep.equal([401, "Bearer", null]);
+    });
+
+    it("is Bearer if it is no valid header, and that is logged", async () => {
+      expect(await challengeOf("/silent/things/1")).to.deep.equal([401, "Bearer", null]);
+      expect(gateway.logs.some(({ msg }) => msg === "plugin api: challenge failed")).to.equal(true);
     });
   });
 

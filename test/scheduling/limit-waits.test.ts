@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import pino from "pino";
-import { type GoingTurn, type LimitedTurn, LimitWaits } from "#core/turns/limit-waits.js";
+import { type GoingTurn, type LimitedTurn, LimitWaits } from "#scheduling/limit-waits.js";
 import { MovableClock } from "#testing/clock.js";
 
 const HOUR = 3_600_000;

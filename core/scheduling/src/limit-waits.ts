@@ -1,5 +1,4 @@
 import type { ParkedForLimit, TurnEnd, TurnOutcome, TurnRecord } from "@claudeway/ports";
-import type { Logger } from "pino";
 
 /** A turn goes on within this part of its wait after the limit is lifted, and within this time, in ms. */
 const JITTER_PART = 0.1;
@@ -48,7 +47,7 @@ interface Line {
 export interface LimitWaitsOptions {
   /** How many turns of one key may wait at once. */
   readonly maxPerKey: number;
-  readonly log: Logger;
+  readonly log: { error(fields: object, message: string): void };
 }
 
 /**
