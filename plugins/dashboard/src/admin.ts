@@ -41,7 +41,7 @@ export function adminRouter(parts: AdminParts): Router {
   overviewRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts });
   sessionRoutes(router, { ...parts, prompts: feed.prompts });
-  approvalRoutes(router, parts);
+  approvalRoutes(router, { ...parts, prompts: feed.prompts });
   logRoutes(router, control);
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);

@@ -72,6 +72,12 @@ const PERIODS = query(
   "Number of periods, latest first.",
 );
 
+const DECISION = {
+  decision: { enum: ["allow", "deny"] },
+  message: TEXT,
+  scope: { enum: ["once", "session"], default: "once" },
+};
+
 /** The pages in the OpenAPI document; the files that they load are not listed. */
 export const PAGE_PATHS: PathsObject = {
   "/": {
@@ -238,6 +244,25 @@ export const ADMIN_PATHS: PathsObject = {
         query("session_id", ID, "Only requests of this session."),
       ],
     }),
+    post: operation(
+      "adminDecideSeveral",
+      "Decide several approval requests in the same way",
+      json(own("Decided"), "One result for each id; one that fails does not stop the others."),
+      {
+        body: object(
+          { ids: { ...list(ID), minItems: 1, maxItems: 100 }, ...DECISION },
+          { optional: ["message", "scope"] },
+        ),
+      },
+    ),
+  },
+  "/approvals/{id}/context": {
+    get: operation(
+      "adminApprovalContext",
+      "Get the prompt and the conversation around the call of an approval request",
+      json(own("ApprovalContext")),
+      { parameters: [inPath("id")] },
+    ),
   },
   "/approvals/{id}": {
     get: operation("adminApproval", "Get an approval request", json(own("Approval")), {
@@ -246,12 +271,7 @@ export const ADMIN_PATHS: PathsObject = {
     post: operation("adminDecide", "Decide an approval request", json(own("Approval"), "Decided."), {
       parameters: [inPath("id")],
       body: object(
-        {
-          decision: { enum: ["allow", "deny"] },
-          message: TEXT,
-          updated_input: { type: "object", additionalProperties: true },
-          scope: { enum: ["once", "session"], default: "once" },
-        },
+        { ...DECISION, updated_input: { type: "object", additionalProperties: true } },
         { optional: ["message", "updated_input", "scope"] },
       ),
     }),

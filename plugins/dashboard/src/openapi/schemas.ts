@@ -179,11 +179,42 @@ export const SCHEMAS: Part = named({
     tool: TEXT,
     input: ANYTHING,
     workdir: TEXT,
+    cwd: TEXT,
     status: { enum: ["pending", "allowed", "denied", "expired", "withdrawn"] },
     parked: FLAG,
     asked_at: TIME,
     expires_at: TIME,
     decision: orNull(DECISION),
+  }),
+  ApprovalContext: object({
+    title: { type: ["string", "null"] },
+    origin: { enum: ["prompt", "background"] },
+    prompt_bytes: COUNT,
+    prompt: PROMPT,
+    turn: {
+      ...orNull(core("ConversationTurn")),
+      description: "What the CLI recorded of the turn so far, the call included. Null if it is not found.",
+    },
+    before: {
+      ...list(
+        object({
+          turn_id: ID,
+          created_at: TIME,
+          prompt: { type: ["string", "null"] },
+          result: { type: ["string", "null"] },
+        }),
+      ),
+      description: "Up to three earlier turns, oldest first, their texts cut at 2,000 characters.",
+    },
+  }),
+  Decided: object({
+    results: list(
+      object({
+        id: ID,
+        status: { enum: ["allowed", "denied", null] },
+        error: { type: ["string", "null"], description: "Why it was not decided." },
+      }),
+    ),
   }),
   ApprovalPage: object({ ...PAGE, approvals: list(own("Approval")) }),
   Logs: object({

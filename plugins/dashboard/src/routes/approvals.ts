@@ -2,14 +2,16 @@ import {
   type Approval,
   type ApprovalStatus,
   type Approvals,
+  type Decider,
   type Decision,
   type GatewayControl,
   Refusal,
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import { adminId } from "../access/guard.js";
-import { bodyOf, clientAddressOf } from "../access/request.js";
-import { matching, oneOf, param, wholeNumber } from "../query.js";
+import { bodyOf, type Context, clientAddressOf } from "../access/request.js";
+import { matching, objectIn, oneOf, param, wholeNumber } from "../query.js";
+import { type ContextParts, contextOf } from "./approval-context.js";
 import { UUID } from "./sessions.js";
 import type { Page } from "./views.js";
 
@@ -21,7 +23,10 @@ const STATUSES = [
   "withdrawn",
 ] as const satisfies readonly ApprovalStatus[];
 
-export interface ApprovalParts {
+/** Requests that are decided at once. */
+const MAX_AT_ONCE = 100;
+
+export interface ApprovalParts extends ContextParts {
   readonly approvals: Approvals;
   readonly control: GatewayControl;
 }
@@ -44,11 +49,61 @@ export function approvalRoutes(router: Router, parts: ApprovalParts): void {
     if (approval === undefined) throw new Refusal(404, "no such approval");
     ctx.body = approvalView(approval);
   });
-  router.post("/approvals/:id", async (ctx) => {
-    const who = adminId(control);
-    const decider = { channel: "admin", who, keyId: who, from: clientAddressOf(ctx) };
-    ctx.body = approvalView(await approvalService.decide(param(ctx, "id"), decisionIn(bodyOf(ctx)), decider));
+  router.get("/approvals/:id/context", async (ctx) => {
+    const approval = await approvalService.get(param(ctx, "id"));
+    if (approval === undefined) throw new Refusal(404, "no such approval");
+    ctx.body = await contextOf(approval, parts);
   });
+  router.post("/approvals/:id", async (ctx) => {
+    const decision = decisionIn(bodyOf(ctx));
+    ctx.body = approvalView(
+      await approvalService.decide(param(ctx, "id"), decision, deciderOf(ctx, control)),
+    );
+  });
+  router.post("/approvals", async (ctx) => {
+    const { ids, ...rest } = objectIn(ctx);
+    const decision = decisionIn(rest);
+    if (decision.updatedInput !== undefined)
+      throw new Refusal(400, "updated_input must be sent to one approval, not to several");
+    const results: DecidedItem[] = [];
+    for (const id of idsIn(ids)) {
+      const decided = approvalService.decide(id, decision, deciderOf(ctx, control));
+      results.push(
+        await decided.then(itemOf, (error: unknown) => ({ id, status: null, error: reasonOf(error) })),
+      );
+    }
+    ctx.body = { results };
+  });
+}
+
+/** The outcome for one of several requests: its status, or why it could not be decided. */
+export interface DecidedItem {
+  readonly id: string;
+  readonly status: ApprovalStatus | null;
+  readonly error: string | null;
+}
+
+function deciderOf(ctx: Context, control: GatewayControl): Decider {
+  const who = adminId(control);
+  return { channel: "admin", who, keyId: who, from: clientAddressOf(ctx) };
+}
+
+function idsIn(ids: unknown): string[] {
+  const list = Array.isArray(ids) ? ids.filter((id) => typeof id === "string" && UUID.test(id)) : [];
+  if (!Array.isArray(ids) || list.length !== ids.length || list.length === 0 || list.length > MAX_AT_ONCE) {
+    throw new Refusal(400, `ids must be a list of 1 to ${MAX_AT_ONCE} ids of approvals`);
+  }
+  return [...new Set(list)];
+}
+
+function itemOf({ id, status }: Approval): DecidedItem {
+  return { id, status, error: null };
+}
+
+/** What a client may read of an error. One item that fails does not hide what became of the others. */
+function reasonOf(error: unknown): string {
+  const isRefused = error instanceof Error && "status" in error && Number(error.status) < 500;
+  return isRefused ? error.message : "the gateway could not record the decision";
 }
 
 function approvalView(approval: Approval) {

@@ -11,6 +11,7 @@ import {
 import type Router from "@koa/router";
 import type { LatestPrompts, Prompt } from "../live/prompts.js";
 import { matching, objectIn, param, text, wholeNumber } from "../query.js";
+import { promptsOf } from "./prompts-of.js";
 import {
   answerView,
   costOf,
@@ -156,25 +157,6 @@ function resumeCommand({ session, workdir, configDir }: SessionTerminal): string
 
 function quoted(text: string): string {
   return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** The prompts of turns: the latest are known, others are in the CLI's transcript. */
-async function promptsOf(
-  sessionId: string,
-  turns: readonly TurnRecord[],
-  { prompts, sessions }: SessionParts,
-): Promise<ReadonlyMap<string, Prompt>> {
-  const found = new Map<string, Prompt>();
-  for (const { id } of turns) {
-    const known = prompts.of(id);
-    if (known !== undefined) found.set(id, known);
-  }
-  const others = turns.filter(({ id, origin }) => !found.has(id) && origin !== "background");
-  if (others.length === 0) return found;
-  const ids = others.map(({ id }) => id);
-  // Without them the page says how long they are: too many transcripts may be read at once.
-  const recorded = await sessions.prompts(sessionId, ids).catch(() => new Map<string, Prompt>());
-  return new Map([...found, ...recorded]);
 }
 
 async function answeredTurn(

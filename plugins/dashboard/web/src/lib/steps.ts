@@ -46,6 +46,18 @@ export function stepsOf({ messages }: Pick<ConversationTurn, "messages">): Step[
     );
 }
 
+/** Where a call is in its turn: what came before it, and the calls of its message, itself included. */
+export function placeOf(turn: Pick<ConversationTurn, "messages">, callId: string) {
+  const steps = stepsOf(turn);
+  const message = turn.messages.find(({ content }) =>
+    content.some((block) => block.type === "tool_use" && block.id === callId),
+  );
+  const ids = new Set(message?.content.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])));
+  const beside = steps.filter((step): step is CallStep => step.kind === "call" && ids.has(step.id));
+  const [first] = beside;
+  return { before: first === undefined ? steps : steps.slice(0, steps.indexOf(first)), beside };
+}
+
 /** The text of a turn's prompt, as the transcript has it. */
 export function promptOf({ messages }: Pick<ConversationTurn, "messages">): string {
   const [first] = messages;

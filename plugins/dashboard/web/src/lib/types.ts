@@ -12,7 +12,8 @@ export type {
   Tokens,
 } from "@claudeway/core";
 export type { LogEntry } from "../../../dist/logs/entries.js";
-export type { ApprovalPage, ApprovalView as Approval } from "../../../dist/routes/approvals.js";
+export type { ApprovalContext } from "../../../dist/routes/approval-context.js";
+export type { ApprovalPage, ApprovalView as Approval, DecidedItem } from "../../../dist/routes/approvals.js";
 export type { LoginState, Me } from "../../../dist/routes/login.js";
 export type { LogPage } from "../../../dist/routes/logs.js";
 export type { KeyUse, Period } from "../../../dist/routes/money.js";
