@@ -1,7 +1,7 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
-export { configFoldersOfKeys, KeyEnvironments } from "./key-environment.js";
+export { type ChosenAccount, configFoldersOfKeys, KeyEnvironments } from "./key-environment.js";
 export {
   type ApiKey,
   generateKey,

@@ -1,22 +1,25 @@
 import { isAbsolute, join } from "node:path";
 import type { Config } from "@claudeway/schemas";
+import { ACCOUNT, type AccountSettings, accountsOf, namesAccount } from "./accounts.js";
 import { ConfigError } from "./errors.js";
 import type { KeyLimits } from "./keys.js";
 
-/** Variables that decide whose account the CLI uses, and how. */
-const ACCOUNT = [
-  "ANTHROPIC_API_KEY",
-  "ANTHROPIC_AUTH_TOKEN",
-  "CLAUDE_CODE_OAUTH_TOKEN",
-  "CLAUDE_CODE_USE_BEDROCK",
-  "CLAUDE_CODE_USE_VERTEX",
-  "CLAUDE_CODE_USE_FOUNDRY",
-];
 const CONFIG_DIR = "CLAUDE_CONFIG_DIR";
 /** Environments are remembered for this many keys: plugins can admit any number. */
 const MAX_KEYS = 1000;
 
 type Env = Readonly<Record<string, string>>;
+
+/** The account of a turn. */
+export interface ChosenAccount {
+  /** Its name in the configuration. */
+  readonly name: string;
+  /** Whether another one can take over: then the CLI does not repeat a refused request for minutes. */
+  readonly replaceable: boolean;
+}
+
+/** How often the CLI repeats a request of an account that another one can replace. */
+const RETRIES = { CLAUDE_CODE_MAX_RETRIES: "2" };
 
 /** The environment of the CLI for each key: that of the gateway, with the key's own account and configuration folder. */
 export class KeyEnvironments {
@@ -25,37 +28,51 @@ export class KeyEnvironments {
 
   constructor(
     private readonly loaded: {
-      readonly config: Pick<Config, "data_dir"> & { readonly engine: Pick<Config["engine"], "config_dirs"> };
+      readonly config: Pick<Config, "data_dir" | "accounts"> & {
+        readonly engine: Pick<Config["engine"], "config_dirs" | "accounts">;
+      };
       readonly keyLimits: KeyLimits;
     },
   ) {}
+
+  /** The names of a key's accounts, in order; empty if its environment alone decides. */
+  accountsOf(keyId: string | undefined): readonly string[] {
+    return accountsOf(this.loaded.config, this.loaded.keyLimits, keyId);
+  }
 
   /**
    * The environment for a key. The same object as long as `base` is the same one.
    *
    * @param base the gateway's environment without its secrets
    * @param keyId undefined where the CLI runs for no key
+   * @param account undefined where no account is used, such as for a conversation that is read
    */
-  of(base: Env, keyId: string | undefined): Env {
-    if (keyId === undefined) return base;
+  of(base: Env, keyId: string | undefined, account?: ChosenAccount): Env {
+    if (keyId === undefined && account === undefined) return base;
     if (this.#base !== base || this.#made.size >= MAX_KEYS) this.#made.clear();
     this.#base = base;
-    const made = this.#made.get(keyId) ?? this.#make(base, keyId);
-    this.#made.set(keyId, made);
+    const name = JSON.stringify([keyId ?? null, account ?? null]);
+    const made = this.#made.get(name) ?? this.#make(base, keyId, account);
+    this.#made.set(name, made);
     return made;
   }
 
-  #make(base: Env, keyId: string): Env {
+  #make(base: Env, keyId: string | undefined, account: ChosenAccount | undefined): Env {
     const { config, keyLimits } = this.loaded;
-    const own = Object.hasOwn(keyLimits, keyId) ? keyLimits[keyId]?.env : undefined;
-    const perKey = config.engine.config_dirs === "per_key";
-    if (own === undefined && !perKey) return base;
+    const own = keyId !== undefined && Object.hasOwn(keyLimits, keyId) ? keyLimits[keyId]?.env : undefined;
+    const perKey = keyId !== undefined && config.engine.config_dirs === "per_key";
+    if (own === undefined && !perKey && account === undefined) return base;
     const folder = perKey ? { [CONFIG_DIR]: join(config.data_dir, "claude", keyId) } : {};
-    const hasAccount = ACCOUNT.some((name) => own?.[name] !== undefined);
+    const named = account && variablesOf(config, account);
+    const hasAccount = namesAccount(own) || named !== undefined;
     const inherited = Object.entries(base).filter(([name]) => !hasAccount || !ACCOUNT.includes(name));
-    const all = { ...Object.fromEntries(inherited), ...folder, ...own };
+    const all = { ...Object.fromEntries(inherited), ...folder, ...own, ...named };
     return Object.freeze(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== "")));
   }
+}
+
+function variablesOf({ accounts }: Pick<AccountSettings, "accounts">, { name, replaceable }: ChosenAccount) {
+  return { ...(replaceable && RETRIES), ...accounts[name] };
 }
 
 /** The configuration folders that keys have in their `env`. */
@@ -74,13 +91,4 @@ export function checkConfigFolders(limits: KeyLimits, where: string): void {
       `${where}.${keyId}.env.${CONFIG_DIR} must be an absolute path, got ${JSON.stringify(path)}`,
     );
   }
-}
-
-/** The credentials that are written in the file itself. */
-export function credentialsIn(limits: KeyLimits): string[] {
-  return Object.values(limits).flatMap(({ env = {} }) =>
-    Object.entries(env).flatMap(([name, value]) =>
-      ACCOUNT.includes(name) && value.length > 1 ? [value] : [],
-    ),
-  );
 }

@@ -39,6 +39,8 @@ export interface KeyLimit {
   readonly tags?: readonly string[];
   /** Variables of the CLI for turns of this key. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The names of its accounts, in the order in which its turns use them. */
+  readonly accounts?: readonly string[];
 }
 
 /** Reads `[keys.<id>]` sections: one with a secret defines a key; any may set limits. */

@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { type Config, isObject, schemaOf, validate } from "@claudeway/schemas";
+import { checkAccounts, credentialsIn } from "./accounts.js";
 import { type Arguments, flagNames, parseArguments, peekArguments } from "./command-line.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, type NamedFile, readConfigFile } from "./file.js";
 import { helpText, versionText } from "./help.js";
-import { checkConfigFolders, credentialsIn } from "./key-environment.js";
+import { checkConfigFolders } from "./key-environment.js";
 import {
   type ApiKey,
   checkKeyLimits,
@@ -147,6 +148,7 @@ function loadSettings(
   const { keyLimits = {} } = fileLayer;
   checkKeyLimits(keyLimits, keys, `${file?.shown}: keys`);
   checkConfigFolders(keyLimits, `${file?.shown}: keys`);
+  checkAccounts(config, keyLimits, file?.shown);
   return {
     force: commandLine.force,
     file: file?.path,
@@ -156,7 +158,12 @@ function loadSettings(
     keyLimits,
     generated: given === undefined,
     ...choosePlugins(plugins, commandLine, own),
-    ...listSecrets(env, [...used, ...own.used], [...secretsIn(layers, keys), ...own.secrets], keyLimits),
+    ...listSecrets(
+      env,
+      [...used, ...own.used],
+      [...secretsIn(layers, keys), ...own.secrets],
+      credentialsIn(keyLimits, config.accounts),
+    ),
   };
 }
 
@@ -246,10 +253,10 @@ function listSecrets(
   env: Environment,
   used: readonly UsedVariable[],
   given: readonly string[],
-  limits: KeyLimits,
+  credentials: readonly string[],
 ) {
   const hidden = used.filter(({ secret }) => secret);
-  const values = [...given, ...hidden.map(({ value }) => value), ...credentialsIn(limits)].filter(
+  const values = [...given, ...hidden.map(({ value }) => value), ...credentials].filter(
     (value) => value !== "",
   );
   const ofSettings = fileSettings().flatMap(({ env: name, isSecret }) =>

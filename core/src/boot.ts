@@ -15,6 +15,7 @@ import {
   type SessionTotals,
   type SpawnPlan,
 } from "@claudeway/ports";
+import { AccountLimits } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import { type ApprovalModeChoice, ASKING, approvalModeNow, chooseApprovalMode } from "./approval-mode.js";
 import { ApprovalService } from "./approvals/approval-service.js";
@@ -139,12 +140,13 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   // A snapshot: the Agent SDK adds its own variables later, and processes are matched by their launch spec.
   const environment = rememberedEnvironment({ ...env }, secrets);
   const keyEnvironments = new KeyEnvironments(loaded);
-  const environmentOf = (keyId?: string) => keyEnvironments.of(environment(), keyId);
+  const accounts = new AccountLimits((keyId) => keyEnvironments.accountsOf(keyId));
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
     await writeMissingLines({ ledger, audit, log });
     const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
-      source.writtenSince?.(session, environmentOf(keyId), since, before) ?? Promise.resolve(undefined);
+      source.writtenSince?.(session, keyEnvironments.of(environment(), keyId), since, before) ??
+      Promise.resolve(undefined);
     await loseBackground({ ledger, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
@@ -156,12 +158,13 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   opened.add("plugins", () => kernel.close());
   const engine = source.open(marker, guard);
   opened.add("engine", () => engine.close());
-  const spawn = (workdir: string, keyId?: string) => ({
+  const spawn = (workdir: string, keyId?: string, account = accounts.choose(keyId)) => ({
     command: claude.path,
     args: [],
-    env: environmentOf(keyId),
+    env: keyEnvironments.of(environment(), keyId, account),
     cwd: workdir,
     options: {},
+    ...(account !== undefined && { account: account.name }),
   });
   const approvalService = new ApprovalService({
     ledger,
@@ -176,6 +179,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       version,
       loaded,
       spawn,
+      accounts,
       approvalMode: (plan) => approvalModeNow(approvalModeOf(plan), kernel),
       workdirs: workdirLimits(loaded, env),
     },

@@ -13,7 +13,13 @@ import {
   messageOf,
   type SpawnPlan,
 } from "@claudeway/ports";
-import { LimitWaits, SessionOrder, TurnQueue } from "@claudeway/scheduling";
+import {
+  type AccountChoice,
+  type AccountLimits,
+  LimitWaits,
+  SessionOrder,
+  TurnQueue,
+} from "@claudeway/scheduling";
 import { SessionFiles, TransferSlots, Uploads, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
 import Router from "@koa/router";
 import Koa from "koa";
@@ -72,7 +78,8 @@ export interface GatewayOptions {
   readonly version: string;
   readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
   /** The spawn plan that the `spawn` hook starts from. */
-  readonly spawn: (workdir: string, keyId?: string) => SpawnPlan;
+  readonly spawn: (workdir: string, keyId?: string, account?: AccountChoice) => SpawnPlan;
+  readonly accounts: AccountLimits;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
@@ -159,7 +166,7 @@ export class Gateway {
     // No shared login is needed if a key has its own account.
     const isShared =
       config.engine.config_dirs === "shared" &&
-      !Object.values(keyLimits).some(({ env }) => env !== undefined);
+      !Object.values(keyLimits).some(({ env, accounts }) => env !== undefined || accounts !== undefined);
     const asksLogin = () => isShared && kernel.needsLogin;
     this.login = new LoginWatch({
       ask: async () => (asksLogin() ? engine.login(await idleSpawn()) : "not needed"),
@@ -185,6 +192,7 @@ export class Gateway {
       events: this.#events,
       waitForEarlierTurns: (sessionId, stop, resumed) => order.enter(sessionId, stop, { again: resumed }),
       spawn: options.spawn,
+      accounts: options.accounts,
       approvalMode: options.approvalMode,
       approvalService,
       limitWaits,

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { loadConfig } from "#config/index.js";
+import { KeyEnvironments, loadConfig } from "#config/index.js";
 import { processesThatFit } from "#config/memory.js";
 import { inFolder, load, loadRun } from "./sources.js";
 
@@ -28,6 +28,7 @@ describe("loadConfig", () => {
         log_level: "info",
         no_permissions_bypass: false,
         trusted_proxies: [],
+        accounts: {},
         limits: {
           body_bytes: 10 * 1024 * 1024,
           file_bytes: 4 * 1024 ** 3,
@@ -48,6 +49,7 @@ describe("loadConfig", () => {
           max_limit_waits_per_key: 100,
           spares: 1,
           config_dirs: "shared",
+          accounts: [],
           trusted_workdirs: [],
           max_memory_mb: 1024,
           grace_secs: 30,
@@ -274,6 +276,64 @@ describe("variables that hold a key", () => {
   it("are not all variables that contain a very short key", () => {
     const env = { EDITOR: "vi", LC_ALL: "C" };
     expect(loadRun({ env, argv: ["--keys", "a:v"] }).secretEnv).to.deep.equal(["WRAPPER_KEYS", "LEDGER_URL"]);
+  });
+});
+
+describe("accounts", () => {
+  const file = [
+    "[engine]",
+    'accounts = ["main"]',
+    "[accounts.main]",
+    'ANTHROPIC_API_KEY = "sk-ant-main"',
+    "[accounts.cloud]",
+    'CLAUDE_CODE_USE_BEDROCK = "1"',
+    'AWS_SECRET_ACCESS_KEY = "${AWS_SECRET}"',
+    'AWS_REGION = "eu-central-1"',
+    "[keys.ci]",
+    'accounts = ["main", "cloud"]',
+    "[keys.own.env]",
+    'ANTHROPIC_AUTH_TOKEN = "tok-own"',
+  ].join("\n");
+  const env = { WRAPPER_KEYS: "admin:1,ci:2,own:3", AWS_SECRET: "aws-secret" };
+  const base = Object.freeze({ PATH: "/bin", ANTHROPIC_API_KEY: "sk-ant-base" });
+
+  it("of a key come before those of all keys, unless it has an account in its environment", () => {
+    const environments = new KeyEnvironments(loadRun({ file, env }));
+    expect(["admin", "ci", "own", undefined].map((id) => environments.accountsOf(id))).to.deep.equal([
+      ["main"],
+      ["main", "cloud"],
+      [],
+      ["main"],
+    ]);
+  });
+
+  it("replace the gateway's own account, and bound retries where another one can take over", () => {
+    const environments = new KeyEnvironments(loadRun({ file, env }));
+    const cloud = {
+      CLAUDE_CODE_USE_BEDROCK: "1",
+      AWS_SECRET_ACCESS_KEY: "aws-secret",
+      AWS_REGION: "eu-central-1",
+    };
+    expect(environments.of(base, "ci", { name: "cloud", replaceable: false })).to.deep.equal({
+      PATH: "/bin",
+      ...cloud,
+    });
+    expect(environments.of(base, "ci", { name: "main", replaceable: true })).to.deep.equal({
+      PATH: "/bin",
+      ANTHROPIC_API_KEY: "sk-ant-main",
+      CLAUDE_CODE_MAX_RETRIES: "2",
+    });
+    expect(environments.of(base, "ci")).to.equal(base);
+    const main = { name: "main", replaceable: false };
+    expect(environments.of(base, "ci", main)).to.equal(environments.of(base, "ci", { ...main }));
+  });
+
+  it("have secrets that no log line and no child process gets", () => {
+    const { secrets, secretEnv } = loadRun({ file, env });
+    expect(secrets)
+      .to.include.members(["sk-ant-main", "aws-secret", "tok-own"])
+      .and.not.include("eu-central-1");
+    expect(secretEnv).to.include("AWS_SECRET");
   });
 });
 

@@ -8,7 +8,11 @@ const ID =
   'the id must have up to 64 letters, digits, dots, hyphens and underscores, begin with a letter or digit, and not contain ".."';
 const PORT = "an integer from 0 to 65535";
 const TOP =
-  "known settings: keys, claude_bin, workdir, log_dir, data_dir, ledger_url, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
+  "known settings: keys, accounts, claude_bin, workdir, log_dir, data_dir, ledger_url, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
+
+const MAIN = '[accounts.main]\nANTHROPIC_API_KEY = "x"\n';
+const SUBSCRIPTION = "accounts that take turns must be API keys or cloud providers, got a subscription";
+const WAIT = 'turns of a subscription wait for its limit with on_limit = "wait"';
 
 /** Each with its one-line message: where, what is allowed, what was found. */
 const REFUSED: readonly (readonly [string, Given, string])[] = [
@@ -175,6 +179,43 @@ const REFUSED: readonly (readonly [string, Given, string])[] = [
     "a pattern of folders with more than * in it",
     { file: '[keys.ci]\nsecret = "1"\nworkdirs = ["/srv/{a,b}"]' },
     `${FILE}: keys.ci.workdirs[0] must be an absolute path, in which * matches any name and ** any folders, got a string (not shown)`,
+  ],
+  // Accounts.
+  [
+    "an unknown account",
+    { file: `${MAIN}[engine]\naccounts = ["main", "mian"]` },
+    `${FILE}: engine.accounts: unknown account "mian"; known accounts: main`,
+  ],
+  [
+    "an account without a credential",
+    { file: '[accounts.main]\nAWS_REGION = "eu-central-1"' },
+    `${FILE}: accounts.main must have one of ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN, CLAUDE_CODE_OAUTH_TOKEN, CLAUDE_CODE_USE_BEDROCK, CLAUDE_CODE_USE_VERTEX, CLAUDE_CODE_USE_FOUNDRY`,
+  ],
+  [
+    "an account with a folder of its own",
+    { file: `${MAIN}CLAUDE_CONFIG_DIR = "/srv/main"` },
+    `${FILE}: accounts.main.CLAUDE_CONFIG_DIR must not be set: turns continue their conversations with other accounts; set it in [keys.<id>.env]`,
+  ],
+  [
+    "a subscription among several accounts",
+    {
+      file: `${MAIN}[accounts.sub]\nCLAUDE_CODE_OAUTH_TOKEN = "t"\n[keys.ci]\nsecret = "1"\naccounts = ["main", "sub"]`,
+    },
+    `${FILE}: keys.ci.accounts: ${SUBSCRIPTION} (accounts.sub.CLAUDE_CODE_OAUTH_TOKEN); ${WAIT}`,
+  ],
+  [
+    "a subscription's token as another one",
+    {
+      file: `${MAIN}[accounts.sub]\nANTHROPIC_AUTH_TOKEN = "sk-ant-oat01-x"\n[engine]\naccounts = ["sub", "main"]`,
+    },
+    `${FILE}: engine.accounts: ${SUBSCRIPTION} (accounts.sub.ANTHROPIC_AUTH_TOKEN); ${WAIT}`,
+  ],
+  [
+    "accounts beside one in the environment of a key",
+    {
+      file: `${MAIN}[keys.ci]\nsecret = "1"\naccounts = ["main"]\n[keys.ci.env]\nANTHROPIC_API_KEY = "x"`,
+    },
+    `${FILE}: keys.ci.env.ANTHROPIC_API_KEY must not be set beside accounts`,
   ],
   [
     "a setting outside its section",

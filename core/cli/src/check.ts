@@ -1,4 +1,4 @@
-import { type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
+import { KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
   checkFolder,
   childEnvironment,
@@ -137,7 +137,10 @@ async function checkClaude({ config, origins }: LoadedConfig, env: Record<string
 async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Promise<string> {
   const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
-  const login = await askLogin(path, env);
+  const environments = new KeyEnvironments(loaded);
+  const [name] = environments.accountsOf(undefined);
+  const account = name === undefined ? undefined : { name, replaceable: false };
+  const login = await askLogin(path, { ...environments.of(env, undefined, account) });
   if (login !== undefined) return login;
   throw new Error(NOT_LOGGED_IN);
 }

@@ -16,6 +16,8 @@ export interface SpawnPlan {
   readonly options: SpawnOptions;
   /** The id of the user that `command` runs the CLI as; by default the gateway's own. */
   readonly uid?: number | undefined;
+  /** The name of the account in the configuration whose variables are in `env`; undefined if none is configured. */
+  readonly account?: string | undefined;
 }
 
 export interface SpawnOptions {

@@ -149,6 +149,8 @@ export interface TurnOutcome {
   readonly firstTokenMs?: number | undefined;
   /** The process that ran the turn: the session's own, one that was started ahead, or a new one. */
   readonly process?: ProcessStart | undefined;
+  /** The accounts of the configuration that ran the turn, in order; more than one if limits were reached. */
+  readonly accounts?: readonly string[] | undefined;
 }
 
 export type ProcessStart = "live" | "prewarmed" | "cold";

@@ -2,6 +2,7 @@
  * When a turn runs: after the earlier turns of its session, when the queue has a place and the account's usage limit is lifted,
  * until its clock ends it.
  */
+export { type AccountChoice, AccountLimits } from "./accounts.js";
 export {
   type GoingTurn,
   type LimitedTurn,

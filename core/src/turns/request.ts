@@ -16,7 +16,7 @@ import type {
   TurnPlan,
   TurnUsage,
 } from "@claudeway/ports";
-import type { LimitWaits, TurnQueue } from "@claudeway/scheduling";
+import type { AccountChoice, AccountLimits, LimitWaits, TurnQueue } from "@claudeway/scheduling";
 import type { Workdirs } from "@claudeway/workdirs";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
@@ -79,8 +79,10 @@ export interface TurnContext {
   readonly waitForOwnTurns: (sessionId: string, stop: AbortSignal) => Promise<void>;
   /** Receives the events of all turns, for clients that follow a session. */
   readonly events: SessionEvents;
-  /** What the CLI starts with unless a plugin's `spawn` tap says otherwise. */
-  readonly spawn: (workdir: string, keyId: string) => SpawnPlan;
+  /** What the CLI starts with unless a plugin's `spawn` tap says otherwise; by default with the key's first account. */
+  readonly spawn: (workdir: string, keyId: string, account?: AccountChoice) => SpawnPlan;
+  /** Which accounts have reached a limit. */
+  readonly accounts: AccountLimits;
   /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
   readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
   readonly approvalService: ApprovalService;

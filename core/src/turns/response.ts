@@ -101,6 +101,8 @@ interface TurnCourse {
   readonly workdirRecreated: boolean;
   /** Background work of the session that was stopped and that no answer has reported yet. */
   readonly lost?: readonly LostTask[];
+  /** The accounts of the configuration that ran it, in order. */
+  readonly accounts: readonly string[];
 }
 
 /** Creates the outcome of a turn. */
@@ -120,6 +122,7 @@ export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
     toolCalls: result?.toolCalls,
     firstTokenMs: result?.firstTokenMs,
     process: result?.process,
+    ...(slot.accounts.length > 0 && { accounts: slot.accounts }),
   };
 }
 
@@ -198,6 +201,7 @@ export function auditLine(info: TurnInfo, outcome: TurnOutcome, timestamp: strin
     turn_id: info.id,
     origin: info.origin ?? "prompt",
     model: outcome.model,
+    ...(outcome.accounts !== undefined && { accounts: [...outcome.accounts] }),
     claude_exit_code: outcome.exitCode,
     duration_ms: outcome.durationMs,
     queued_ms: outcome.queuedMs,

@@ -56,6 +56,11 @@ export class TurnRecorder {
     return session;
   }
 
+  /** The session's CLI totals as the turn has changed them. */
+  get cliTotals(): SessionTotals | undefined {
+    return this.#totals;
+  }
+
   /** Written with the first usage, or with the end. */
   process(child: ChildNote): void {
     this.#process = child;

@@ -22,7 +22,13 @@ import {
   type UnaskedCall,
   type WorkEvent,
 } from "@claudeway/ports";
-import { NEVER_SUSPENDED, type TurnQueue, TurnSlot, UNQUEUED } from "@claudeway/scheduling";
+import {
+  type AccountChoice,
+  NEVER_SUSPENDED,
+  type TurnQueue,
+  TurnSlot,
+  UNQUEUED,
+} from "@claudeway/scheduling";
 import type { EventKind } from "@claudeway/schemas";
 import {
   type AttachmentRoom,
@@ -36,6 +42,7 @@ import { TurnCalls } from "../approvals/calls.js";
 import { verdictOf } from "../approvals/verdict.js";
 import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
+import { runWithFailover } from "./failover.js";
 import { toWaitFor } from "./limit-parking.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
@@ -82,6 +89,8 @@ export class Turn {
   #usageReported: Promise<void> = Promise.resolve();
   /** Whether what the parked turn waited for has been passed to the CLI: the decision on its call, or the request to continue. */
   #delivered = false;
+  /** The accounts of the configuration that have run the turn, in order. */
+  readonly #accounts: string[] = [];
   /** The environment of the turn's CLI. */
   #environment: SpawnPlan["env"] = {};
   #answered: () => void = () => undefined;
@@ -247,9 +256,7 @@ export class Turn {
     const plan = this.#plan;
     const session = await this.#recorder.session();
     await this.#restoreWorkdir(session);
-    const { kernel } = this.context;
-    const initial = this.context.spawn(plan.workdir, this.info.keyId);
-    const planned = await kernel.hooks.spawn.promise(initial, this.info);
+    const planned = await this.#spawnPlan(undefined);
     const { cliTotals: totals } = session;
     const unresolved = await this.#recorder.unresolved();
     // A parked call still needs its own decision, even if the plugin that asked for it is off by now.
@@ -283,13 +290,27 @@ export class Turn {
       unresolved: unresolved.map(({ toolUseId, status }) => ({ toolUseId, certain: status === "withdrawn" })),
     };
     this.#budget = this.#watchBudget(plan.maxBudgetUsd);
-    this.#environment = spawn.env;
     if (turn.promptSent) await this.#unpark();
     try {
-      return await this.context.engine.run(turn, this.#listener(unresolved), this.#stop.signal);
+      return await runWithFailover(turn, {
+        context: this.context,
+        spawn: (account) => this.#spawnPlan(account),
+        listener: this.#listener(unresolved),
+        stop: this.#stop.signal,
+        totals: () => this.#recorder.cliTotals,
+        report: (event) => this.#report(event),
+        uses: (account) => this.#accounts.push(account),
+      });
     } finally {
       this.#budget.end();
     }
+  }
+
+  async #spawnPlan(account: AccountChoice | undefined): Promise<SpawnPlan> {
+    const initial = this.context.spawn(this.#plan.workdir, this.info.keyId, account);
+    const planned = await this.context.kernel.hooks.spawn.promise(initial, this.info);
+    this.#environment = planned.env;
+    return planned;
   }
 
   #watchBudget(limitUsd: number | undefined): BudgetWatch {
@@ -516,6 +537,7 @@ export class Turn {
       waitedMs: this.#waitedMs + (this.#slot?.queuedMs ?? 0),
       workdirRecreated: this.#workdirRecreated,
       lost: [...lost, ...(result?.lost ?? [])],
+      accounts: this.#accounts,
     });
   }
 

@@ -367,6 +367,12 @@ export interface AuditLine {
    */
   model?: string;
   /**
+   * Turns: the accounts of the configuration that ran the turn, in order; the last one answered. Absent if none is configured.
+   *
+   * Items: The name of an account.
+   */
+  accounts?: string[];
+  /**
    * Turns: 0 after a result; else the exit code of the process that ended without one, or null if it had none.
    */
   claude_exit_code?: number | null;
@@ -547,8 +553,31 @@ export interface Config {
              */
             [k: string]: string;
           };
+          /**
+           * The accounts of this key, by their names in `[accounts]`. Its turns use the first one that has not reached a limit.
+           *
+           * @minItems 1
+           * @maxItems 20
+           *
+           * Items: The name of a section `[accounts.<name>]`.
+           */
+          accounts?: string[];
         };
       };
+  /**
+   * Accounts that the CLI can use: each is a section of variables, such as `ANTHROPIC_API_KEY`, or `CLAUDE_CODE_USE_BEDROCK` with what that needs. `[engine] accounts` and `[keys.<id>] accounts` say which are used, in which order.
+   */
+  accounts: {
+    /**
+     * The variables of one account, by its name.
+     */
+    [k: string]: {
+      /**
+       * The value of a variable.
+       */
+      [k: string]: string;
+    };
+  };
   /**
    * The Claude CLI. Default: the one that comes with Claudeway. A bare name is resolved on the PATH.
    */
@@ -676,6 +705,14 @@ export interface Config {
      * Whether the keys share the CLI's configuration folder, with its login, settings and transcripts, or each has one of its own: `claude/<key id>` in the data folder, unless `CLAUDE_CONFIG_DIR` is in the key's `env`.
      */
     config_dirs: "shared" | "per_key";
+    /**
+     * The accounts of keys that have none of their own, by their names in `[accounts]`. Turns use the first one that has not reached a limit. By default, the account of the gateway's environment.
+     *
+     * @maxItems 20
+     *
+     * Items: The name of a section `[accounts.<name>]`.
+     */
+    accounts: string[];
     /**
      * The working directories whose own settings load with the permissions bypass off too. Their hooks and MCP servers run programs without asking.
      *
@@ -2881,6 +2918,14 @@ export interface UsageLimit {
    * The part of the limit that is used, from 0 to 1; null if unknown.
    */
   utilization: number | null;
+  /**
+   * The account of the configuration that reached the limit; only if the turn continues with another one.
+   */
+  account?: string;
+  /**
+   * The account that the turn continues with.
+   */
+  next_account?: string;
   /**
    * The turn, in the events of a session; absent if the session was between turns.
    */

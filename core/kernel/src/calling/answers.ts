@@ -202,6 +202,7 @@ const SPAWN_PLAN: Fields<SpawnPlan> = {
   cwd: FOLDER,
   options: OBJECT,
   uid: orNothing(USER_ID),
+  account: orNothing(NAME),
 };
 
 const SPAWN_OPTIONS: Fields<SpawnOptions> = {
