@@ -209,6 +209,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       tasks: gateway.tasks,
       history: gateway.history,
       turns: gateway.turns,
+      fields: kernel.requestFields,
       dataDir: config.data_dir,
       warn: (warning) => kernel.notify("budgetWarning", warning),
       describeKey: (known, keyId) => kernel.hooks.describeKey.promise(known, keyId),

@@ -104,7 +104,8 @@ export class Control implements GatewayControl {
   }
 
   openapi() {
-    return openapiDocument({ version: this.parts.version, mounts: this.parts.kernel.routes.list() });
+    const { version, kernel } = this.parts;
+    return openapiDocument({ version, mounts: kernel.routes.list(), fields: kernel.requestFields.list() });
   }
 
   authenticate(secret: string) {

@@ -220,6 +220,7 @@ export class Gateway {
       limits: this.keyLimits,
       workdirs: this.#workdirs,
       engine: config.engine,
+      fields: kernel.requestFields,
     });
     this.tasks = new Tasks({
       engine,
@@ -309,11 +310,12 @@ export class Gateway {
   }
 
   #routes(): Router<GatewayState> {
-    const { ledger, log } = this.parts;
+    const { ledger, log, kernel } = this.parts;
+    const { requestFields } = kernel;
     const router = new Router<GatewayState>();
     const views = new TurnViews(this.turns, ledger);
     const starter = new TurnStarter(ledger, views, log);
-    rootRoute(router, { version: this.options.version, routes: this.parts.kernel.routes });
+    rootRoute(router, { version: this.options.version, routes: kernel.routes });
     healthRoutes(router, {
       version: this.options.version,
       ledger,
@@ -323,8 +325,8 @@ export class Gateway {
       log,
     });
     modelRoutes(router, this.models);
-    taskRoutes(router, this.tasks, starter);
-    sessionRoutes(router, this.sessions, starter);
+    taskRoutes(router, this.tasks, starter, requestFields);
+    sessionRoutes(router, this.sessions, starter, requestFields);
     fileRoutes(router, this.files);
     turnRoutes(router, views, this.parts.approvalService);
     approvalRoutes(router, this.parts.approvalService);
@@ -341,6 +343,7 @@ export class Gateway {
       authentication: this.#authentication,
       addresses: this.#addresses,
       tasks: this.tasks,
+      fields: kernel.requestFields,
       budgetOf: (keyId) => this.#budgetOf(keyId),
       admit: (request) => {
         this.turns.checkOpen();

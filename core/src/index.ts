@@ -101,6 +101,7 @@ export {
   type ParkedForLimit,
   type ParkedLimit,
   type ParkedTurn,
+  type PluginFields,
   type ProcessStart,
   type PromptMark,
   type PromptText,

@@ -12,12 +12,12 @@ import {
   openQuota,
   type PluginServices,
   type PluginTaskRequest,
+  type RequestFields,
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
 import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
-import { checkedAs } from "./http/body.js";
 import type { FileParts } from "./http/routes/files.js";
 import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
@@ -40,6 +40,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly tasks: Tasks;
   readonly files: Pick<FileParts, "files" | "slots">;
   readonly turns: RunningTurns;
+  readonly fields: RequestFields;
   readonly dataDir: string;
   /** Tells plugins that a share of a budget is used up. */
   readonly warn: (warning: BudgetWarning) => void;
@@ -49,7 +50,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly marker: string;
 }
 
-type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns">;
+type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields">;
 
 /** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
@@ -119,13 +120,13 @@ function approvalsOf(approvalService: Approvals): Approvals {
   };
 }
 
-function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
+function createTurnRunner({ sessions, tasks, turns, fields }: RunnerParts): TurnRunner {
   return {
     startSession: async (keyId, request = {}) => {
       const { model = "sonnet", systemPrompt, workdir, options = {}, hidden, history = [] } = request;
       history.forEach(checkHistory);
       const body = { model, system_prompt: systemPrompt, workdir, ...fieldsOf(options) };
-      const checked = checkedAs("session-start-request", given(body));
+      const checked = fields.read("session-start-request", given(body));
       return sessions.start(asCaller(keyId), checked, { hidden, history });
     },
     forkSession: async (keyId, sessionId, { at, hidden } = {}) =>
@@ -138,17 +139,17 @@ function createTurnRunner({ sessions, tasks, turns }: RunnerParts): TurnRunner {
         withdraw_pending: withdrawPending,
         restart_conversation: restartConversation,
       };
-      const checked = checkedAs("session-turn-request", given(body));
+      const checked = fields.read("session-turn-request", given(body));
       return handleOf(await sessions.prompt(asCaller(keyId), sessionId, checked, randomUUID()));
     },
-    task: (keyId, request) => {
-      const checked = checkedAs("task-request", given({ ...bodyOf(request), workdir: request.workdir }));
+    task: async (keyId, request) => {
+      const checked = fields.read("task-request", given({ ...bodyOf(request), workdir: request.workdir }));
       return tasks.withId(async (id) =>
         handleOf(await tasks.start(asCaller(keyId), checked, { id, route: PLUGIN_TASK })),
       );
     },
     renameSession: async (keyId, sessionId, title) => {
-      const checked = checkedAs("session-update-request", { title });
+      const checked = fields.read("session-update-request", { title });
       await sessions.update(asCaller(keyId), sessionId, checked);
     },
     approve: async (keyId, sessionId, toolUseIds) =>

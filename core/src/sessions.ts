@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { kindsOf, type SessionEvents } from "@claudeway/events";
-import { type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
+import { type ExtendedRequest, type Kernel, type SessionInfo, toPrompt } from "@claudeway/kernel";
 import {
   type Caller,
   type Decider,
@@ -21,9 +21,7 @@ import type {
   SessionForked,
   SessionForkRequest,
   SessionMessages,
-  SessionStartRequest,
   SessionTurnRequest,
-  SessionUpdateRequest,
 } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import type { ApprovalService } from "./approvals/approval-service.js";
@@ -82,7 +80,7 @@ export class Sessions {
 
   async start(
     caller: Caller,
-    request: SessionStartRequest,
+    request: ExtendedRequest<"session-start-request">,
     { hidden = false, history = [] }: SessionBeginning = {},
   ): Promise<SessionRecord> {
     this.parts.turns.checkLedger();
@@ -118,7 +116,11 @@ export class Sessions {
   }
 
   /** Changes what holds for the session's further turns, and its title. */
-  async update(caller: Caller, id: string, request: SessionUpdateRequest): Promise<Session> {
+  async update(
+    caller: Caller,
+    id: string,
+    request: ExtendedRequest<"session-update-request">,
+  ): Promise<Session> {
     const session = await this.owned(caller, id);
     const { title, model, system_prompt: systemPrompt, ...fields } = request;
     const options = await this.parts.options.update(fields, session.keyId, session.options);
@@ -172,7 +174,7 @@ export class Sessions {
   async prompt(
     caller: Caller,
     id: string,
-    request: SessionTurnRequest,
+    request: ExtendedRequest<"session-turn-request">,
     turnId: string,
     storeFiles?: StoreFiles,
   ): Promise<Turn> {

@@ -1,7 +1,7 @@
 import { kindsOf } from "@claudeway/events";
-import { toPrompt } from "@claudeway/kernel";
+import { type ExtendedRequest, toPrompt } from "@claudeway/kernel";
 import type { Caller, Engine, Ledger } from "@claudeway/ports";
-import type { TaskList, TaskRequest } from "@claudeway/schemas";
+import type { TaskList } from "@claudeway/schemas";
 import type { StoreFiles, Workdirs } from "@claudeway/workdirs";
 import { type SessionListQuery, viewOf } from "./sessions.js";
 import type { OptionReader } from "./turn-options.js";
@@ -45,7 +45,7 @@ export class Tasks {
   /** Begins a task whose session has the turn's id. Throws BAD_REQUEST if its workdir is refused. */
   async start(
     caller: Caller,
-    request: TaskRequest,
+    request: ExtendedRequest<"task-request">,
     {
       id,
       route,

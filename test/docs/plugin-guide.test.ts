@@ -95,6 +95,14 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
       .that.matches(/^the daily budget of 0.001 USD is used up or reserved; it begins anew at 2/);
     expect(await gateway.turn("three", { key: "admin" })).to.include({ success: true });
   },
+  async tiers(open) {
+    const gateway = await open({ fast: "haiku" });
+    const body = { prompt: "hello", tiers: { tier: "fast" } };
+    expect((await gateway.fetch("/task", { key: "user", body })).status).to.equal(200);
+    expect(gateway.ran[0]?.plan.model).to.equal("haiku");
+    const refused = await gateway.fetch("/task", { key: "user", body: { ...body, tiers: {} } });
+    expect(await refused.json()).to.have.property("error", "tiers.tier is missing; it must be fast or good");
+  },
   async spending(open) {
     const gateway = await open({});
     await gateway.turn("hello", { key: "user" });

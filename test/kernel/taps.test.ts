@@ -374,6 +374,7 @@ describe("the scope", () => {
         "name",
         "notice",
         "onDispose",
+        "requestFields",
         "sessions",
         "signal",
         "storage",

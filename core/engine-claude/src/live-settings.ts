@@ -14,10 +14,10 @@ export interface LiveSettings {
 }
 
 /** The options that can't change on a live process. */
-export type FixedOptions = Omit<TurnOptions, "effort" | "permissionMode" | "mcpServers">;
+export type FixedOptions = Omit<TurnOptions, "effort" | "permissionMode" | "mcpServers" | "pluginFields">;
 
 export function fixedOptions(options: TurnOptions): FixedOptions {
-  const { effort: _effort, permissionMode: _mode, mcpServers: _servers, ...fixed } = options;
+  const { effort: _effort, permissionMode: _mode, mcpServers: _servers, pluginFields: _, ...fixed } = options;
   return fixed;
 }
 

@@ -9,6 +9,7 @@ import type { PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { PluginError } from "./faults.js";
 import type { CheckedPlugin } from "./loading/selection.js";
+import type { ActiveField } from "./request-fields.js";
 import type { Mount } from "./routes.js";
 import { PluginResources } from "./scope.js";
 
@@ -109,6 +110,11 @@ export class Instance implements TapOwner, TapGroup {
 
   get mounts(): Mount[] {
     return this.#resources.mounts.map((mount) => ({ ...mount, running: !this.held }));
+  }
+
+  get requestFields(): ActiveField[] {
+    const field = this.#resources.requestField;
+    return field === undefined ? [] : [{ field, running: !this.held }];
   }
 
   get notices(): readonly string[] {

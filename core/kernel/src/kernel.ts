@@ -14,6 +14,7 @@ import { PluginLoader, type PluginSource, type SecretRegister } from "./loading/
 import type { PluginSection } from "./loading/plugin-config.js";
 import { type CheckedPlugin, checkSelection, configure, type PluginSelection } from "./loading/selection.js";
 import { PluginRegistry } from "./plugin-registry.js";
+import type { RequestFields } from "./request-fields.js";
 import type { RouteTable } from "./routes.js";
 import { describePlugin, type PluginEntry } from "./status.js";
 
@@ -87,6 +88,7 @@ export class Kernel {
       reservedPrefixes,
       signal: this.#shutdown.signal,
       watch,
+      isInstalled: (name) => this.#loader.isInstalled(name),
     });
   }
 
@@ -101,6 +103,11 @@ export class Kernel {
   /** The routes of the enabled plugins. The table stays the same object while its content changes. */
   get routes(): RouteTable {
     return this.#registry.routes;
+  }
+
+  /** The fields of plugins in requests; the same object while its content changes. */
+  get requestFields(): RequestFields {
+    return this.#registry.requestFields;
   }
 
   /** Whether a plugin taps `approve`: now, only earlier since the start, or never. */

@@ -1,5 +1,5 @@
 import { isAbsolute } from "node:path";
-import type { TurnOptions } from "@claudeway/ports";
+import type { PluginFields, TurnOptions } from "@claudeway/ports";
 import {
   isObject,
   type SessionStartRequest,
@@ -7,6 +7,7 @@ import {
   type TaskRequest,
   validate,
 } from "@claudeway/schemas";
+import type { FieldChanges } from "./request-fields.js";
 
 /** The fields of a request that are options of turns. */
 export type OptionFields = Pick<
@@ -24,10 +25,12 @@ export type OptionFields = Pick<
   | "permission_mode"
   | "max_turns"
   | "output_schema"
->;
+> & { readonly pluginFields?: PluginFields | FieldChanges };
 
 /** The same in a request that changes a session's defaults. */
-export type OptionChanges = { readonly [Field in keyof OptionFields]?: OptionFields[Field] | null };
+export type OptionChanges = {
+  readonly [Field in Exclude<keyof OptionFields, "pluginFields">]?: OptionFields[Field] | null;
+} & Pick<OptionFields, "pluginFields">;
 
 /** Each option's field in requests. */
 const FIELDS = {
@@ -44,9 +47,9 @@ const FIELDS = {
   permissionMode: "permission_mode",
   maxTurns: "max_turns",
   outputSchema: "output_schema",
-} as const satisfies { readonly [K in keyof TurnOptions]-?: keyof OptionFields };
+} as const satisfies { readonly [K in Exclude<keyof TurnOptions, "pluginFields">]-?: keyof OptionFields };
 
-/** The options among the fields of a request. */
+/** The options among the fields of a request, without the fields of plugins. */
 export function optionsOf(fields: OptionFields): TurnOptions {
   const entries = Object.entries(FIELDS).flatMap(([option, field]) => {
     const value = fields[field];
@@ -58,7 +61,9 @@ export function optionsOf(fields: OptionFields): TurnOptions {
 /** Whether a plugin's value has the shape of options: that of the fields of a request. */
 export function isTurnOptions(value: unknown): value is TurnOptions {
   if (!isObject(value)) return false;
-  const fields = Object.entries(value).map(([option, setting]) => [fieldOf(option) ?? option, setting]);
+  const { pluginFields = {}, ...own } = value;
+  if (!isObject(pluginFields) || !Object.values(pluginFields).every(isObject)) return false;
+  const fields = Object.entries(own).map(([option, setting]) => [fieldOf(option) ?? option, setting]);
   const { additional_dirs: dirs = [], ...rest } = Object.fromEntries(fields);
   const isAbsoluteList =
     Array.isArray(dirs) && dirs.every((dir) => typeof dir === "string" && isAbsolute(dir));
@@ -66,9 +71,9 @@ export function isTurnOptions(value: unknown): value is TurnOptions {
 }
 
 /** Options as the fields of a request. */
-export function fieldsOf(options: TurnOptions): OptionFields {
+export function fieldsOf({ pluginFields, ...options }: TurnOptions): object {
   const entries = Object.entries(options).map(([option, value]) => [fieldOf(option) ?? option, value]);
-  return Object.fromEntries(entries);
+  return { ...Object.fromEntries(entries), ...pluginFields };
 }
 
 export function fieldOf(option: string): keyof OptionFields | undefined {

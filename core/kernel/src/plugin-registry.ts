@@ -7,6 +7,7 @@ import { NO_SERVICES, type PluginServices } from "./capabilities.js";
 import { createHooks, type Hooks } from "./hooks.js";
 import { Instance, type KernelLimits, type StartOptions } from "./instance.js";
 import type { CheckedPlugin } from "./loading/selection.js";
+import { RequestFields } from "./request-fields.js";
 import { isAtOrBelow, RouteTable } from "./routes.js";
 import { lastErrorOf, NO_ERROR, type PluginEntry } from "./status.js";
 
@@ -18,6 +19,8 @@ export interface PluginRegistryOptions {
   /** Aborts a start in progress. */
   readonly signal: AbortSignal;
   readonly watch: CallWatch | undefined;
+  /** Whether a plugin of this name is installed. */
+  readonly isInstalled: (name: string) => boolean;
 }
 
 /**
@@ -26,6 +29,7 @@ export interface PluginRegistryOptions {
  */
 export class PluginRegistry {
   readonly routes = new RouteTable();
+  readonly requestFields = new RequestFields((name) => this.#presence(name));
   /** In the order of tap calls. */
   #entries = new Map<string, PluginEntry>();
   #hooks = createHooks();
@@ -165,11 +169,17 @@ export class PluginRegistry {
     this.#compose();
   }
 
+  #presence(name: string): "on" | "off" | undefined {
+    if (this.#entries.get(name)?.state === "on") return "on";
+    return this.#entries.has(name) || this.options.isInstalled(name) ? "off" : undefined;
+  }
+
   /** Changes taps and routes in one step, so that no request sees only one of the two changed. */
   #compose(): void {
     const instances = this.entries.flatMap(({ instance }) => instance ?? []);
     this.#hooks = composeHooks(instances);
     this.#hasApproved ||= this.#hooks.approve.isUsed();
     this.routes.replaceAll(instances.flatMap(({ mounts }) => mounts));
+    this.requestFields.replaceAll(instances.flatMap(({ requestFields }) => requestFields));
   }
 }

@@ -1,4 +1,4 @@
-import type { Caller } from "@claudeway/ports";
+import type { Caller, TurnInfo } from "@claudeway/ports";
 import type { ErrorResponse } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Request } from "koa";
@@ -118,6 +118,12 @@ export interface PluginScope {
   readonly signal: AbortSignal;
   /** Adds routes below a prefix such as `/reports`. Throws if the prefix is in use. */
   mount(prefix: `/${string}`, router: Router, options?: MountOptions): void;
+  /**
+   * Lets prompts, tasks and sessions have a field with the plugin's name: an object, checked by the schema, with defaults
+   * filled in. The returned function reads it from a turn; undefined if neither its request nor its session has it. The
+   * type is the author's: it must be what the schema allows.
+   */
+  requestFields<T extends object>(schema: JSONSchema): (turn: TurnInfo) => Readonly<T> | undefined;
   /** Registers a disposer. Disposers run when the plugin is disabled or the gateway closes, last in first out. */
   onDispose(dispose: () => void | Promise<void>): void;
   /**

@@ -1,3 +1,4 @@
+import type { TurnInfo } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { inWords, within } from "./calling/deadline.js";
 import type { TapOwner } from "./calling/guard.js";
@@ -5,7 +6,8 @@ import { createScopedHooks, type RecordedTap } from "./calling/taps.js";
 import type { Capabilities, PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { oneLine, PluginError } from "./faults.js";
-import type { CorsOptions, MountOptions, Need, PluginScope } from "./plugin.js";
+import type { CorsOptions, JSONSchema, MountOptions, Need, PluginScope } from "./plugin.js";
+import { RequestField } from "./request-fields.js";
 import { checkPrefix, type Mount } from "./routes.js";
 
 export interface HoldingsOptions {
@@ -30,6 +32,7 @@ export class PluginResources {
   readonly #abort = new AbortController();
   readonly #plugin: string;
   readonly #log: Logger;
+  #requestField: RequestField | undefined;
   #sealed = false;
 
   constructor({ owner, log, claim, offers, needs }: HoldingsOptions) {
@@ -52,6 +55,13 @@ export class PluginResources {
         const { auth = "key", openapi = {}, ...rest } = options;
         const { plugin, enter } = owner;
         this.#mounts.push(Object.freeze({ ...rest, prefix, plugin, router, auth, openapi, enter }));
+      },
+      requestFields: <Fields extends object>(schema: JSONSchema) => {
+        this.#checkOpen("requestFields");
+        if (this.#requestField !== undefined) throw new Error("requestFields must be called once");
+        const field = new RequestField(owner.plugin, schema);
+        this.#requestField = field;
+        return (turn: TurnInfo) => field.in<Fields>(turn);
       },
       onDispose: (dispose: () => void | Promise<void>) => {
         this.#checkOpen("onDispose");
@@ -91,6 +101,10 @@ export class PluginResources {
 
   get mounts(): readonly Omit<Mount, "running">[] {
     return this.#mounts;
+  }
+
+  get requestField(): RequestField | undefined {
+    return this.#requestField;
   }
 
   get notices(): readonly string[] {

@@ -2,6 +2,9 @@ import type { Agents, McpServers, Thinking } from "@claudeway/schemas";
 
 export type Effort = "low" | "medium" | "high" | "xhigh" | "max";
 
+/** Fields of plugins in requests, by the plugin's name. */
+export type PluginFields = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** What a turn may ask of the CLI besides its prompt, model and system prompt. The CLI's default applies to what is not set. */
 export interface TurnOptions {
   /** Added to the end of the system prompt. */
@@ -25,4 +28,6 @@ export interface TurnOptions {
   readonly outputSchema?: Readonly<Record<string, unknown>> | undefined;
   /** The largest number of requests to the model. */
   readonly maxTurns?: number | undefined;
+  /** What the request has for plugins. The CLI does not get it. */
+  readonly pluginFields?: PluginFields | undefined;
 }

@@ -1,7 +1,7 @@
 import type { ContentBlock, EventKind, PermissionDenial, Tokens, TurnResponse } from "@claudeway/schemas";
 import type { Approval } from "./approvals.js";
 import type { WorkEvent } from "./events.js";
-import type { TurnOptions } from "./options.js";
+import type { PluginFields, TurnOptions } from "./options.js";
 
 /** The authenticated caller of a request; resolved once, at the HTTP edge. */
 export interface Caller {
@@ -26,6 +26,11 @@ export interface TurnInfo {
   readonly createdAt: string;
   /** What its caller noted on it; nothing if undefined. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /**
+   * What its request or its session has for plugins; a plugin reads its own with `requestFields`. Undefined for turns that
+   * were lost in a crash.
+   */
+  readonly pluginFields?: PluginFields | undefined;
 }
 
 export type TurnOrigin = "prompt" | "background";

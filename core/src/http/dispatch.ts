@@ -1,4 +1,4 @@
-import { checkCaller, type Kernel, type Mount, type RequestInfo } from "@claudeway/kernel";
+import { checkCaller, type Kernel, type Mount, type RequestInfo, switchOn } from "@claudeway/kernel";
 import { type Caller, clientError, GatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
@@ -10,7 +10,7 @@ import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.
 import { type Destination, destinationOf } from "./destination.js";
 import { toGatewayError } from "./errors.js";
 import { IncomingRequest } from "./incoming.js";
-import { missingPlugin, switchOn } from "./plugin-paths.js";
+import { missingPlugin } from "./plugin-paths.js";
 import { requestInfo } from "./request-info.js";
 
 /** The part of a router that lists its routes. */

@@ -1,4 +1,4 @@
-import type { RouteTable } from "@claudeway/kernel";
+import { type RouteTable, switchOn } from "@claudeway/kernel";
 
 /** The prefixes of plugins that ship with the gateway, to name one that is off. */
 export const PLUGIN_PATHS: Readonly<Record<string, string>> = {
@@ -30,11 +30,6 @@ export function missingPlugin(path: string, routes: Pick<RouteTable, "match">): 
 /** Whether the path is that of a page, or below it. */
 export function isPage(path: string): boolean {
   return Object.hasOwn(PAGES, `/${path.split("/", 2)[1]}`);
-}
-
-/** What switches a plugin on. */
-export function switchOn(plugin: string): string {
-  return `start the gateway with --enable-plugin ${plugin}`;
 }
 
 /** What a person can open below `base`, one a line, or how its plugin is switched on. */

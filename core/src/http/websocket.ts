@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
-import type { CompletedRequest, RequestInfo } from "@claudeway/kernel";
+import type { CompletedRequest, RequestFields, RequestInfo } from "@claudeway/kernel";
 import { type Caller, type Frame, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
 import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
@@ -10,7 +10,6 @@ import { redactTokens } from "../approvals/links.js";
 import type { Tasks } from "../tasks.js";
 import type { Turn } from "../turns/turn.js";
 import { type Authentication, authorizationOf } from "./authentication.js";
-import { checkedAs } from "./body.js";
 import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
 import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
@@ -23,6 +22,7 @@ export interface TaskSocketOptions {
   readonly authentication: Authentication;
   readonly addresses: ClientAddresses;
   readonly tasks: Tasks;
+  readonly fields: RequestFields;
   /** The size limit of all messages of a key that are being read. */
   readonly budgetOf: (keyId: string) => ByteBudget;
   /** Runs the `request` hook; throws the refusal. */
@@ -237,7 +237,7 @@ class TaskSocket {
     }
     this.#begun = true;
     try {
-      const task = readTask(bytes, isBinary);
+      const task = this.options.fields.read("task-request", readTask(bytes, isBinary));
       this.#detach = task.detach;
       this.#turn = await this.options.tasks.start(this.who.caller, task, {
         id: this.who.turnId,
@@ -294,12 +294,12 @@ class TaskSocket {
   }
 }
 
-function readTask(bytes: Buffer, isBinary: boolean): TaskRequest {
+function readTask(bytes: Buffer, isBinary: boolean): unknown {
   if (isBinary)
     throw new GatewayError("BAD_REQUEST", "the first message must be a task as JSON text, got binary data");
   const problem = new JsonShape().take(bytes);
   if (problem !== undefined) throw new GatewayError("BAD_REQUEST", problem);
-  return checkedAs("task-request", parseJson(bytes.toString()));
+  return parseJson(bytes.toString());
 }
 
 function bytesOf(data: RawData): Buffer {

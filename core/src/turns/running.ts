@@ -46,7 +46,9 @@ export class RunningTurns {
   }
 
   #add(request: TurnRequest): Turn {
-    const turn = new Turn(request, this.#context);
+    const { pluginFields } = request.plan.options ?? {};
+    const info = pluginFields === undefined ? request.info : { ...request.info, pluginFields };
+    const turn = new Turn({ ...request, info }, this.#context);
     this.#turns.set(turn.info.id, turn);
     void turn.ended.then(({ outcome }) => {
       this.#turns.delete(turn.info.id);

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { kindOf, TurnStream } from "@claudeway/events";
+import { narrowed } from "@claudeway/kernel";
 import {
   type Approval,
   type ApprovalMode,
@@ -40,7 +41,6 @@ import {
 } from "@claudeway/workdirs";
 import { TurnCalls } from "../approvals/calls.js";
 import { verdictOf } from "../approvals/verdict.js";
-import { narrowed } from "../turn-options.js";
 import { BudgetWatch } from "./budget.js";
 import { runWithFailover } from "./failover.js";
 import { toWaitFor } from "./limit-parking.js";

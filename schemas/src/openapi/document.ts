@@ -2,12 +2,15 @@ import { errorResponseComponents } from "./errors.js";
 import { type DocumentedMount, pluginParts } from "./mounts.js";
 import { OWN_PATHS } from "./operations.js";
 import { HEADERS, PARAMETERS } from "./parts.js";
+import { type DocumentedField, withFields } from "./plugin-fields.js";
 import { reachable, schemaComponents } from "./schemas.js";
 import type { Part } from "./types.js";
 
 export interface OpenapiOptions {
   readonly version: string;
   readonly mounts: readonly DocumentedMount[];
+  /** The fields of plugins in requests. */
+  readonly fields?: readonly DocumentedField[];
   /** The URL of the gateway for clients; by default relative to this document, so that a proxy may add a prefix. */
   readonly url?: string;
 }
@@ -27,7 +30,7 @@ const TAGS = {
 } as const;
 
 /** The gateway's own paths and those of every mount, as an OpenAPI 3.1 document. */
-export function openapiDocument({ version, mounts, url = "." }: OpenapiOptions): Part {
+export function openapiDocument({ version, mounts, fields = [], url = "." }: OpenapiOptions): Part {
   const plugins = pluginParts(mounts);
   const paths = { ...OWN_PATHS, ...plugins.paths };
   const responses = errorResponseComponents();
@@ -55,7 +58,10 @@ export function openapiDocument({ version, mounts, url = "." }: OpenapiOptions):
       parameters: PARAMETERS,
       headers: HEADERS,
       responses,
-      schemas: { ...plugins.components.schemas, ...reachable([paths, responses], schemaComponents()) },
+      schemas: {
+        ...plugins.components.schemas,
+        ...reachable([paths, responses], withFields(schemaComponents(), fields)),
+      },
     },
   };
 }

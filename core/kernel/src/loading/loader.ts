@@ -61,6 +61,7 @@ export class PluginLoader {
   readonly #importMs: number;
   readonly #secrets: SecretRegister | undefined;
   readonly #checks = new WeakMap<AnyPlugin, ConfigCheck>();
+  #installed: ReadonlySet<string> | undefined;
 
   constructor({ cwd = process.cwd(), importMs = 10_000, secrets }: LoaderOptions = {}) {
     const here = dirname(fileURLToPath(import.meta.url));
@@ -72,6 +73,12 @@ export class PluginLoader {
   /** The installed first-party plugins. */
   names(): string[] {
     return firstPartyNames(this.#places);
+  }
+
+  /** Whether a plugin of this name was installed when this was first asked. */
+  isInstalled(name: string): boolean {
+    this.#installed ??= new Set(installedNames(this.#places));
+    return this.#installed.has(name);
   }
 
   /** What the packages of installed and named plugins say about them. Throws a `PluginError`. */

@@ -24,7 +24,8 @@ const OWN_KEY = "enabled";
 /** Throws a `PluginError` if the schema is not a valid JSON Schema. */
 export function compileConfigSchema(plugin: string, configSchema: JSONSchema): ConfigCheck {
   const schema = closed(configSchema);
-  const validate = compile(plugin, schema);
+  refuseOwnKey(plugin, schema);
+  const validate = compileSchema(plugin, schema, "its configSchema");
   const path = `plugins.${plugin}`;
   return (section, names = {}) => {
     const config = copySection(plugin, section);
@@ -44,17 +45,20 @@ function defines({ properties }: JSONSchema, key: string): boolean {
   return isObject(properties) && key in properties;
 }
 
-function compile(plugin: string, schema: JSONSchema): ValidateFunction {
-  if (defines(schema, OWN_KEY)) {
-    throw new PluginError(
-      plugin,
-      "CW_PLUGIN_SCHEMA_INVALID",
-      `plugin ${plugin}: its configSchema must not have the property "${OWN_KEY}", which the kernel defines`,
-    );
-  }
+function refuseOwnKey(plugin: string, schema: JSONSchema): void {
+  if (!defines(schema, OWN_KEY)) return;
+  throw new PluginError(
+    plugin,
+    "CW_PLUGIN_SCHEMA_INVALID",
+    `plugin ${plugin}: its configSchema must not have the property "${OWN_KEY}", which the kernel defines`,
+  );
+}
+
+/** Compiles a schema of a plugin; `what` is what errors call it. Throws a `PluginError` if it is not a valid JSON Schema. */
+export function compileSchema(plugin: string, schema: JSONSchema, what: string): ValidateFunction {
   try {
     if ("$async" in schema) throw new Error("$async is not supported");
-    checkAgainstMetaSchema(schema);
+    checkAgainstMetaSchema(schema, what);
     // One instance per plugin: two plugins may use the same `$id`, and compiling it twice in one instance throws.
     const ajv = createAjv({
       logger: false,
@@ -68,7 +72,7 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
     throw new PluginError(
       plugin,
       "CW_PLUGIN_SCHEMA_INVALID",
-      `plugin ${plugin}: its configSchema must be a JSON Schema 2020-12: ${messageOf(error)}`,
+      `plugin ${plugin}: ${what} must be a JSON Schema 2020-12: ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -77,14 +81,14 @@ function compile(plugin: string, schema: JSONSchema): ValidateFunction {
 let metaSchema: ReturnType<typeof createAjv> | undefined;
 
 /** Uses one instance for all plugins: compiling the meta-schema takes 40 ms. */
-function checkAgainstMetaSchema(schema: JSONSchema): void {
+function checkAgainstMetaSchema(schema: JSONSchema, what: string): void {
   metaSchema ??= createAjv({ logger: false });
   if (metaSchema.validateSchema(schema) === true) return;
-  throw new Error(metaSchema.errorsText(metaSchema.errors, { dataVar: "configSchema" }));
+  throw new Error(metaSchema.errorsText(metaSchema.errors, { dataVar: what.split(" ").at(-1) ?? what }));
 }
 
 /** Unknown keys are refused unless the schema allows them, so that typing errors are reported. */
-function closed(schema: JSONSchema): JSONSchema {
+export function closed(schema: JSONSchema): JSONSchema {
   const isExplicit = "additionalProperties" in schema || "unevaluatedProperties" in schema;
   return { type: "object", ...schema, ...(!isExplicit && { unevaluatedProperties: false }) };
 }

@@ -1,3 +1,4 @@
+import type { RequestFields } from "@claudeway/kernel";
 import { GatewayError } from "@claudeway/ports";
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
@@ -11,9 +12,17 @@ import { HEARTBEAT_MS, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
 /** `/session…` and `/sessions`: conversations of several turns. */
-export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, starter: TurnStarter): void {
+export function sessionRoutes(
+  router: Router<GatewayState>,
+  sessions: Sessions,
+  starter: TurnStarter,
+  fields: RequestFields,
+): void {
   router.post("/session/start", async (ctx) => {
-    const session = await sessions.start(callerOf(ctx), bodyAs(ctx, "session-start-request"));
+    const session = await sessions.start(
+      callerOf(ctx),
+      fields.read("session-start-request", ctx.request.body),
+    );
     const { id: session_id, workdir, createdAt: created_at } = session;
     ctx.body = { session_id, workdir, created_at } satisfies SessionStarted;
   });
@@ -35,7 +44,7 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
   });
   router.patch("/session/:id", async (ctx) => {
     const [caller, id] = [callerOf(ctx), idOf(ctx, "session")];
-    ctx.body = await sessions.update(caller, id, bodyAs(ctx, "session-update-request"));
+    ctx.body = await sessions.update(caller, id, fields.read("session-update-request", ctx.request.body));
   });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
@@ -44,14 +53,22 @@ export function sessionRoutes(router: Router<GatewayState>, sessions: Sessions, 
     sendFrames(ctx, await sessions.events(callerOf(ctx), idOf(ctx, "session"), reading));
   });
   router.post("/session/:id", async (ctx) => {
-    const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
+    const [caller, id, body] = [
+      callerOf(ctx),
+      idOf(ctx, "session"),
+      fields.read("session-turn-request", ctx.request.body),
+    ];
     await answerWithResult(
       ctx,
       await starter.start(ctx, body, (turn) => sessions.prompt(caller, id, body, turn, ctx.state.storeFiles)),
     );
   });
   router.post("/session/:id/stream", async (ctx) => {
-    const [caller, id, body] = [callerOf(ctx), idOf(ctx, "session"), bodyAs(ctx, "session-turn-request")];
+    const [caller, id, body] = [
+      callerOf(ctx),
+      idOf(ctx, "session"),
+      fields.read("session-turn-request", ctx.request.body),
+    ];
     const begin = (turn: string) => sessions.prompt(caller, id, body, turn, ctx.state.storeFiles);
     const entered = await starter.start(ctx, body, begin);
     answerWithEvents(ctx, entered, { mode: body.stream });

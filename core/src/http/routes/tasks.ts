@@ -1,16 +1,21 @@
+import type { RequestFields } from "@claudeway/kernel";
 import type { TaskList } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Tasks } from "../../tasks.js";
 import { answerWithEvents, answerWithResult } from "../answers.js";
-import { bodyAs } from "../body.js";
 import { callerOf, type GatewayState } from "../context.js";
 import { metadataOf, pageOf } from "../query.js";
 import type { TurnStarter } from "../start-turn.js";
 
 /** `POST /task`, `POST /task/stream`: one-shot prompts without a session. `GET /tasks`: the list of them. */
-export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: TurnStarter): void {
+export function taskRoutes(
+  router: Router<GatewayState>,
+  tasks: Tasks,
+  starter: TurnStarter,
+  fields: RequestFields,
+): void {
   router.post("/task", async (ctx) => {
-    const body = bodyAs(ctx, "task-request");
+    const body = fields.read("task-request", ctx.request.body);
     const caller = callerOf(ctx);
     const { storeFiles } = ctx.state;
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task", storeFiles });
@@ -23,7 +28,7 @@ export function taskRoutes(router: Router<GatewayState>, tasks: Tasks, starter: 
     })) satisfies TaskList;
   });
   router.post("/task/stream", async (ctx) => {
-    const body = bodyAs(ctx, "task-request");
+    const body = fields.read("task-request", ctx.request.body);
     const caller = callerOf(ctx);
     const { storeFiles } = ctx.state;
     const begin = (id: string) => tasks.start(caller, body, { id, route: "POST /task/stream", storeFiles });
