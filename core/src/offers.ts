@@ -95,6 +95,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       byKey: () => ledger.totals.byKey(),
       costs: (groupBy, limit) => ledger.totals.costs(groupBy, limit),
       turns: (query) => ledger.turns.search(query),
+      statistics: (range) => ledger.turns.statistics(range),
       turn: (id) => ledger.turns.get(id),
       running: () => ledger.turns.running(),
       response: (turnId) => ledger.turns.response(turnId),

@@ -6,6 +6,7 @@ import { quotaContract } from "./quota-contract.js";
 import { sessionContract } from "./sessions-contract.js";
 import { totalsContract } from "./totals-contract.js";
 import { turnSearchContract } from "./turn-search-contract.js";
+import { turnStatisticsContract } from "./turn-statistics-contract.js";
 import { turnContract } from "./turns-contract.js";
 
 /** What every ledger promises, as tests of one. */
@@ -13,6 +14,7 @@ export function ledgerContract(openLedger: OpenLedger): void {
   sessionContract(openLedger);
   turnContract(openLedger);
   turnSearchContract(openLedger);
+  turnStatisticsContract(openLedger);
   totalsContract(openLedger);
   priceContract(openLedger);
   idempotencyContract(openLedger);

@@ -19,12 +19,14 @@ import type {
   SessionFilter,
   SessionPage,
   SessionRecord,
+  StatisticsRange,
   TextMode,
   TurnOptions,
   TurnPage,
   TurnQuery,
   TurnRecord,
   TurnSearchPage,
+  TurnStatistics,
 } from "@claudeway/ports";
 import type { ContentBlock, EventKind, FileList, SessionMessages, TurnResponse } from "@claudeway/schemas";
 import type { KeyDescription, ListenAddress } from "./hooks.js";
@@ -96,6 +98,11 @@ export interface LedgerView {
   costs(groupBy: CostGrouping, limit?: number): Promise<readonly CostPeriod[]>;
   /** Searches the turns of all keys, sessions and tasks, latest first. */
   turns(query: TurnQuery): Promise<TurnSearchPage>;
+  /**
+   * What became of the turns that were begun in a range of at most 24 hours. Reads them all, so ask for an hour at a time
+   * where there are many, and keep what is complete.
+   */
+  statistics(range: StatisticsRange): Promise<TurnStatistics>;
   /** Undefined if the turn does not exist. */
   turn(id: string): Promise<TurnRecord | undefined>;
   /** Turns that have begun, not ended, and are not parked, oldest first. */

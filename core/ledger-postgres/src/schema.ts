@@ -102,8 +102,13 @@ CREATE INDEX quota_reserved ON quota_reservations (plugin, name, subject, "windo
 CREATE INDEX quota_unpriced ON quota_reservations (turn_id) WHERE unpriced_period IS NOT NULL;
 `.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
 
+const VERSION_2 = `
+ALTER TABLE turns ADD COLUMN first_token_ms BIGINT;
+ALTER TABLE turns ADD COLUMN process TEXT COLLATE "C";
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({

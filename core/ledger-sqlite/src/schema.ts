@@ -159,6 +159,12 @@ CREATE INDEX quota_reserved ON quota_reservations (plugin, name, subject, window
 CREATE INDEX quota_unpriced ON quota_reservations (turn_id) WHERE unpriced_period IS NOT NULL;
 `;
 
+const VERSION_10 = `
+-- How long the model took to begin its answer, and whether the process of the turn was there already.
+ALTER TABLE turns ADD COLUMN first_token_ms INTEGER;
+ALTER TABLE turns ADD COLUMN process TEXT;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -170,6 +176,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_7,
   VERSION_8,
   VERSION_9,
+  VERSION_10,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

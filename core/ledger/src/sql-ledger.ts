@@ -66,6 +66,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       get: performed((turnId) => turns.get(turnId)),
       response: performed((turnId) => turns.response(turnId)),
       search: performed((query) => turns.search(query)),
+      statistics: performed((range) => turns.statistics(range)),
       listBySession: performed((sessionId, query) => turns.listBySession(sessionId, query)),
       running: performed(() => turns.running()),
       endedLast: performed((withinMs) => turns.endedLast(withinMs)),

@@ -92,6 +92,6 @@ function endOf(row: Row): EndedTurn | undefined {
   };
 }
 
-function isEnd(value: string): value is TurnEnd {
+export function isEnd(value: string): value is TurnEnd {
   return Object.hasOwn(ENDS, value);
 }

@@ -12,7 +12,7 @@ const TEXT_STEP = 1000;
 const MAX_TEXTS = 20_000;
 const MAX_LIMIT = 1000;
 /** Turns are recorded nearly in the order of their times. */
-const SLACK_MS = 60_000;
+export const SLACK_MS = 60_000;
 
 interface Condition {
   readonly sql: string;
@@ -74,9 +74,9 @@ function* firstSeq(sql: Sql, { before, until }: TurnQuery): Work<number> {
 }
 
 /** The number of the first turn that was begun later, found by bisection; one past the last if no turn was. */
-function* seqAfter(sql: Sql, ms: number): Work<number> {
+export function* seqAfter(sql: Sql, ms: number, least = 1): Work<number> {
   const range = yield* sql.one("SELECT coalesce(max(seq), 0) AS high FROM turns");
-  let low = 1;
+  let low = least;
   let high = (range === undefined ? 0 : integer(range, "high")) + 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

@@ -3,6 +3,7 @@ import {
   LedgerError,
   type NewTurn,
   type PageQuery,
+  type StatisticsRange,
   type TurnEnding,
   type TurnInfo,
   type TurnLoss,
@@ -12,6 +13,7 @@ import {
   type TurnQuery,
   type TurnRecord,
   type TurnSearchPage,
+  type TurnStatistics,
   type TurnUsage,
 } from "@claudeway/ports";
 import type { TurnResponse } from "@claudeway/schemas";
@@ -29,6 +31,7 @@ import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
 import { bookedOf, toTurn, usageOf } from "./turn-row.js";
 import { searchTurns } from "./turn-search.js";
+import { statisticsOf } from "./turn-statistics.js";
 
 const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
@@ -216,6 +219,10 @@ export class TurnTable {
     return searchTurns(this.sql, query);
   }
 
+  statistics(range: StatisticsRange): Work<TurnStatistics> {
+    return statisticsOf(this.sql, range);
+  }
+
   *listBySession(sessionId: string, query: PageQuery): Work<TurnPage> {
     const { page, limit } = checkPage(query);
     const session = yield* this.sql.one("SELECT seq, begun FROM sessions WHERE id = ?", sessionId);
@@ -259,7 +266,7 @@ export class TurnTable {
     const seq = integer(turn, "seq");
     yield* this.sql.run(
       `UPDATE turns SET ${USED}, "end" = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
-         parked = NULL
+         first_token_ms = ?, process = ?, parked = NULL
        WHERE seq = ?`,
       ...columnsOf(booked),
       outcome.end,
@@ -268,6 +275,8 @@ export class TurnTable {
       Math.round(outcome.durationMs),
       Math.round(outcome.queuedMs),
       outcome.exitCode,
+      outcome.firstTokenMs === undefined ? null : Math.round(outcome.firstTokenMs),
+      outcome.process ?? null,
       seq,
     );
     yield* this.sql.run(

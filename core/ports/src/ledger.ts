@@ -14,7 +14,7 @@ import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
 import type { PluginStoreBook } from "./plugin-store.js";
 import type { QuotaBook } from "./quota.js";
-import type { ParkedTurn, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
+import type { ParkedTurn, ProcessStart, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
  * The gateway's persistent state: sessions, turns, costs, approvals, idempotency keys, and state of plugins. A method
@@ -248,6 +248,38 @@ export interface TurnSearchPage {
   readonly before: number | undefined;
 }
 
+/** A time range of at most 24 hours. */
+export interface StatisticsRange {
+  /** Turns begun at this time or later. */
+  readonly since: Instant;
+  /** Turns begun before this time. */
+  readonly until: Instant;
+}
+
+/** How many turns took how long, shortest first. Times are rounded to within 5 %. */
+export type Histogram = readonly (readonly [ms: number, turns: number])[];
+
+/** What became of the turns that were begun in a range. */
+export interface TurnStatistics {
+  readonly turns: number;
+  /** Turns that have not ended. */
+  readonly open: number;
+  readonly ends: Readonly<Partial<Record<TurnEnd, number>>>;
+  /** Of the turns that reached a process, since this is recorded. */
+  readonly processes: Readonly<Partial<Record<ProcessStart, number>>>;
+  readonly tokens: Tokens;
+  /** USD: the sum over the turns whose price is known. */
+  readonly costUsd: number;
+  /** By the model that answered, else the requested one. */
+  readonly byModel: readonly { readonly model: string; readonly turns: number; readonly costUsd: number }[];
+  /** Time before the turn ran. Like the others, without turns that were refused or lost. */
+  readonly queuedMs: Histogram;
+  /** From the start of the engine's work to the first output of the model, since this is recorded. */
+  readonly firstTokenMs: Histogram;
+  /** From the request to the end. */
+  readonly wholeMs: Histogram;
+}
+
 export interface TurnEnding {
   readonly at: Instant;
   /** The session's CLI totals as of this end, if they changed. */
@@ -310,6 +342,8 @@ export interface TurnBook {
   response(turnId: string): Promise<TurnResponse | undefined>;
   /** Searches the turns of all sessions and tasks, latest first. */
   search(query: TurnQuery): Promise<TurnSearchPage>;
+  /** Reads the turns of the range, a few microseconds for each. */
+  statistics(range: StatisticsRange): Promise<TurnStatistics>;
   /** Latest first. */
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
   /**
