@@ -17,11 +17,14 @@ import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
 import { listensOn } from "./port-owner.js";
+import { sharedLogins } from "./shared-logins.js";
 
 /** The result of one check: what was found, or why the gateway would not start. */
 export interface CheckLine {
   readonly name: string;
   readonly ok: boolean;
+  /** True: the gateway starts, but the operator should read this. */
+  readonly warning?: boolean;
   readonly text: string;
 }
 
@@ -52,6 +55,8 @@ export async function checkAll(
   ];
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
+  const logins = sharedLogins(loaded, childEnvironment(env, secrets));
+  lines.push(...logins.map((text) => ({ name: "shared login", ok: true, warning: true, text })));
   return [...lines, ...(await askPlugins(await plugins.catch(() => []), loaded, secrets))];
 }
 
@@ -88,7 +93,10 @@ function describeKeys({ generated, keys }: LoadedConfig): string {
 export function formatChecks(lines: readonly CheckLine[]): string {
   const width = Math.max(...lines.map(({ name }) => name.length));
   return lines
-    .map(({ name, ok, text }) => `${ok ? "ok  " : "FAIL"} ${name.padEnd(width)}  ${text}\n`)
+    .map(
+      ({ name, ok, warning, text }) =>
+        `${ok ? (warning ? "warn" : "ok  ") : "FAIL"} ${name.padEnd(width)}  ${text}\n`,
+    )
     .join("");
 }
 

@@ -35,10 +35,11 @@ function findingsOf(plugin: string, found: unknown): CheckFinding[] {
   if (typeof found === "string") return [{ name: plugin, ok: true, text: oneLine(found) }];
   if (!Array.isArray(found)) throw new Error("its check must return a text or a list of findings");
   return found.map((one: unknown) => {
-    const { name, ok, text } = isObject(one) ? one : {};
+    const { name, ok, text, warning } = isObject(one) ? one : {};
     if (typeof name !== "string" || typeof ok !== "boolean" || typeof text !== "string") {
       throw new Error("each finding of its check must have the texts name and text, and ok");
     }
-    return { name: `${plugin} ${oneLine(name)}`, ok, text: oneLine(text) };
+    const isWarning = warning === true && { warning };
+    return { name: `${plugin} ${oneLine(name)}`, ok, ...isWarning, text: oneLine(text) };
   });
 }

@@ -195,6 +195,8 @@ export interface CheckFinding {
   /** What was checked, in a word or two. */
   readonly name: string;
   readonly ok: boolean;
+  /** True: the plugin works, but the operator should read this. */
+  readonly warning?: boolean;
   /** One line: what was found, or why the plugin would not work. */
   readonly text: string;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestGateway } from "@claudeway/testing";
@@ -79,6 +79,34 @@ describe("the example run_as", () => {
     expect(await rejectionMessage(createTestGateway({ plugins }))).to.match(
       /plugins\.run_as\.user must be a user of this machine, got "nobody-at-all"/,
     );
+  });
+
+  it("warns of a login of another user, in the check", async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const home = temporaryFolder("claudeway-home-");
+    const [folder, before] = [join(home, "claude"), process.env["CLAUDE_CONFIG_DIR"]];
+    const check = async (user: string) => {
+      const paths = { configFile: undefined, dataDir: home, workdirs: home, configDirs: "shared" } as const;
+      return plugin.check?.({ user }, { paths, signal: new AbortController().signal });
+    };
+    process.env["CLAUDE_CONFIG_DIR"] = folder;
+    try {
+      expect(await check(USER)).to.equal("the CLI runs through another program");
+      mkdirSync(folder);
+      writeFileSync(join(folder, ".credentials.json"), "{}");
+      expect(await check(USER)).to.deep.equal([
+        {
+          name: "login",
+          ok: true,
+          warning: true,
+          text: `${join(folder, ".credentials.json")} is not a login of ${USER}, and each refresh logs the other user out: use an API key (ANTHROPIC_API_KEY), or a token of \`claude setup-token\` (CLAUDE_CODE_OAUTH_TOKEN)`,
+        },
+      ]);
+      expect(await check("root")).to.be.a("string");
+    } finally {
+      if (before === undefined) delete process.env["CLAUDE_CONFIG_DIR"];
+      else process.env["CLAUDE_CONFIG_DIR"] = before;
+    }
   });
 
   it("requires exactly one of user and container", async () => {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { lchownSync, lstatSync } from "node:fs";
-import { sep } from "node:path";
+import { lchownSync, lstatSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, sep } from "node:path";
 import { definePlugin, type SpawnPlan } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 
@@ -18,6 +19,13 @@ export default definePlugin<RunAsConfig, "control">({
   apiVersion: 1,
   configSchema,
   needs: ["control"],
+  async check({ user }) {
+    const file = join(process.env["CLAUDE_CONFIG_DIR"] || join(homedir(), ".claude"), ".credentials.json");
+    const owner = statSync(file, { throwIfNoEntry: false })?.uid;
+    if (user === undefined || owner === undefined || owner === idOf(user, "-u")) return PREPARED;
+    const text = `${file} is not a login of ${user}, and each refresh logs the other user out: ${INSTEAD}`;
+    return [{ name: "login", ok: true, warning: true, text }];
+  },
   apply(kernel, { user, group = user, container }) {
     if (container !== undefined) {
       kernel.hooks.spawn.tap("container", (plan) => inContainer(plan, container));
@@ -65,3 +73,6 @@ function inContainer(plan: SpawnPlan, { engine, image, claude, args }: Container
 const MARK = "CLAUDEWAY_PROCESS";
 /** The image has its own. */
 const OWN = new Set(["PATH", "HOME", "HOSTNAME", "PWD", "SHELL", "USER", "LOGNAME"]);
+const PREPARED = "the CLI runs through another program";
+const INSTEAD =
+  "use an API key (ANTHROPIC_API_KEY), or a token of `claude setup-token` (CLAUDE_CODE_OAUTH_TOKEN)";
