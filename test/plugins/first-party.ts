@@ -81,6 +81,23 @@ const TRIALS: Readonly<Record<string, () => Trial | Promise<Trial>>> = {
       await good(gateway, "/limits");
     },
   }),
+  mcp: () => ({
+    use: async (gateway) => {
+      const headers = { accept: "application/json, text/event-stream" };
+      const post = async (body: object, more: Record<string, string> = {}) => {
+        const message = { jsonrpc: "2.0", id: 1, ...body };
+        const response = await gateway.fetch("/mcp", { body: message, headers: { ...headers, ...more } });
+        const text = await response.text();
+        if (!response.ok || !text.includes('"result"')) throw new Error(`/mcp: ${response.status} ${text}`);
+        return response.headers.get("mcp-session-id") ?? "";
+      };
+      const clientInfo = { name: "trial", version: "1" };
+      const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo };
+      const session = { "mcp-session-id": await post({ method: "initialize", params }) };
+      const call = { name: "run_task", arguments: { prompt: "hello" } };
+      await post({ method: "tools/call", params: call }, session);
+    },
+  }),
   openai: () => ({
     use: async (gateway) => {
       await good(gateway, "/v1/models");

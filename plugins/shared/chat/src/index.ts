@@ -2,7 +2,7 @@
 
 export { type ChatRequest, type ReadMessages, type RequestSource, toChatRequest } from "./chat-request.js";
 export { answerChat, type ChatRouteParts, keyOf, sourceOf, streamError } from "./chat-routes.js";
-export type { ChatFailure, StreamError } from "./failures.js";
+export { type ChatFailure, errorIn, type StreamError } from "./failures.js";
 export {
   type Fields,
   fieldsAt,

@@ -1,0 +1,100 @@
+import { Readable } from "node:stream";
+import { isFields } from "@claudeway/chat";
+import { type Caller, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
+import Router, { type RouterContext } from "@koa/router";
+import type { McpConfig } from "./config.js";
+import type { McpSession } from "./session.js";
+import type { SessionTable } from "./session-table.js";
+
+type Context = RouterContext<RouteState, RouteContext>;
+
+/** The headers of a request that the transport reads. */
+const READ_HEADERS = ["accept", "content-type", "mcp-session-id", "mcp-protocol-version"];
+
+/** `/mcp`: the streamable HTTP transport of MCP, without the stream of GET: the server has nothing to say by itself. */
+export function mcpRoutes(table: SessionTable, config: McpConfig): Router<RouteState, RouteContext> {
+  const router = new Router<RouteState, RouteContext>();
+  router.post("/", async (ctx) => {
+    checkOrigin(ctx, config.cors_origins);
+    const message = ctx.request?.body;
+    if (Array.isArray(message)) throw new Refusal(400, "the body must be one message, not a batch");
+    await post(ctx, table, isFields(message) ? message : {});
+  });
+  router.delete("/", async (ctx) => {
+    checkOrigin(ctx, config.cors_origins);
+    await table.end(table.find(callerOf(ctx), sessionIdOf(ctx)));
+    ctx.status = 204;
+  });
+  return router;
+}
+
+async function post(
+  ctx: Context,
+  table: SessionTable,
+  message: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const caller = callerOf(ctx);
+  const isNew = message["method"] === "initialize" && ctx.get("mcp-session-id") === "";
+  const session = isNew ? await table.begin(caller) : table.find(caller, sessionIdOf(ctx));
+  try {
+    if (message["method"] === "notifications/cancelled") await cancel(session, message["params"]);
+    const { id, method } = message;
+    if (method !== undefined && isRequestId(id)) {
+      ctx.res.once("close", session.begin(id, { caller, address: ctx.state.clientAddress }));
+    }
+    const response = await session.post({ headers: headersOf(ctx), message });
+    await send(ctx, response);
+    if (isNew && !response.ok) await table.end(session);
+  } catch (error) {
+    if (isNew) await table.end(session);
+    throw error;
+  }
+}
+
+async function cancel(session: McpSession, params: unknown): Promise<void> {
+  const { requestId } = isFields(params) ? params : {};
+  if (isRequestId(requestId)) await session.cancel(requestId);
+}
+
+function isRequestId(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
+async function send(ctx: Context, { status, headers, body }: Response): Promise<void> {
+  ctx.status = status;
+  for (const [name, value] of headers) if (name !== "connection") ctx.set(name, value);
+  if (body === null) {
+    ctx.body = "";
+    ctx.remove("content-type");
+    return;
+  }
+  ctx.body = Readable.fromWeb(body);
+  ctx.flushHeaders();
+}
+
+function headersOf(ctx: Context): Headers {
+  const headers = new Headers();
+  for (const name of READ_HEADERS) {
+    const value = ctx.get(name);
+    if (value !== "") headers.set(name, value);
+  }
+  return headers;
+}
+
+function sessionIdOf(ctx: Context): string {
+  const id = ctx.get("mcp-session-id");
+  if (id === "") throw new Refusal(400, "Mcp-Session-Id must be the id of a session; initialize one first");
+  return id;
+}
+
+/** A page of another origin must not use the server with the help of a visitor's browser. */
+function checkOrigin(ctx: Context, allowed: McpConfig["cors_origins"]): void {
+  const origin = ctx.get("origin");
+  if (origin === "" || allowed === "*" || allowed.includes(origin)) return;
+  throw new Refusal(403, `the origin ${JSON.stringify(origin.slice(0, 200))} is not one of cors_origins`);
+}
+
+function callerOf({ state }: Context): Caller {
+  if (state.caller === undefined) throw new Error("the routes of /mcp require a key");
+  return state.caller;
+}
