@@ -47,7 +47,7 @@ describe("a prompt that the CLI folds into a turn of its own", () => {
     return {
       approvalMode: "bypass",
       decider: undefined,
-      continues: undefined,
+      parkedCall: undefined,
       unresolved: [],
       granted: [],
       info: {

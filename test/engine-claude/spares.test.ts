@@ -34,7 +34,7 @@ describe("spares", () => {
     const terms = termsOf({
       approvalMode: "deny",
       decider: undefined,
-      continues: undefined,
+      parkedCall: undefined,
       unresolved: [],
       info: { id: "t", sessionId: "s", kind: "task", keyId: "k", createdAt: "2030-01-01T00:00:00.000Z" },
       plan: {

@@ -90,7 +90,7 @@ export class Stage {
     return {
       approvalMode: "bypass",
       decider: undefined,
-      continues: undefined,
+      parkedCall: undefined,
       unresolved: [],
       granted: [],
       resume: false,

@@ -140,8 +140,8 @@ export class Attempt implements TurnHearer {
     // Also where a new conversation begins: it has none of these calls.
     if (turn.unresolved.length > 0) listener.settledUnresolved();
     this.#awaitsUnresolved = false;
-    if (turn.continues !== undefined) {
-      this.asking?.ifNotAsked(turn.continues, KEPT_CALL_MS, () => void child.end("now"));
+    if (turn.parkedCall !== undefined) {
+      this.asking?.ifNotAsked(turn.parkedCall, KEPT_CALL_MS, () => void child.end("now"));
       return;
     }
     child.reader.expect(message.uuid);

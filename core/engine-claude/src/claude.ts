@@ -91,7 +91,7 @@ export class ClaudeEngine implements Engine {
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
     const isLoss = turn.totals?.answered === true && !turn.restart;
-    if (turn.continues !== undefined || turn.promptSent === true || isLoss) return CONVERSATION_LOST;
+    if (turn.parkedCall !== undefined || turn.promptSent === true || isLoss) return CONVERSATION_LOST;
     if (stop.aborted) return NEVER_STARTED;
     // Also where the session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
@@ -305,7 +305,7 @@ export class ClaudeEngine implements Engine {
   ): Promise<{ readonly child: ClaudeProcess; readonly process: ProcessStart }> {
     const { sessionId } = turn.info;
     // About a call that was kept only a CLI asks that is resumed.
-    const shared = turn.continues === undefined ? launchSpec : undefined;
+    const shared = turn.parkedCall === undefined ? launchSpec : undefined;
     if (shared === undefined) await this.#pool.release(sessionId, "replaced");
     const kept = shared && (await this.#takeKept(turn, shared, stop));
     if (kept === undefined) return { child: await this.#pool.start(begin, stop), process: "cold" };

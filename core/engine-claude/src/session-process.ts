@@ -11,12 +11,12 @@ import type { EventKind } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { Accounts, SettledTurn, TurnAccount } from "./accounts.js";
 import type { CallHook } from "./asking.js";
+import { BackgroundAttempt } from "./background-turn.js";
 import { withoutUncharged } from "./bases.js";
 import { describe, lastLine } from "./endings.js";
 import { EventReading } from "./event-reading.js";
 import { LateListener } from "./late-listener.js";
 import { cliSessionOf } from "./options.js";
-import { OwnAttempt } from "./own-turn.js";
 import type { ClaudeProcess } from "./process.js";
 import type { BackgroundHearer, ReaderOwner } from "./reader.js";
 import { TurnReading, type TurnReport } from "./reading.js";
@@ -56,7 +56,7 @@ export class SessionProcess implements ReaderOwner {
   /** The latest turn. */
   #after: EngineTurn;
   /** Turns of the CLI's own that went on as the answer to a prompt: the report is of both. */
-  readonly #folded: OwnAttempt[] = [];
+  readonly #folded: BackgroundAttempt[] = [];
   /** Usage of background subagents that no turn has been charged for yet. */
   #carried: TotalsByModel = NO_TOTALS;
   /** What they were delivered since the last report. */
@@ -117,7 +117,7 @@ export class SessionProcess implements ReaderOwner {
 
   begin(): BackgroundHearer {
     const { child, hook, sessions } = this.parts;
-    const attempt = new OwnAttempt({
+    const attempt = new BackgroundAttempt({
       after: this.#after,
       child,
       hook,
@@ -167,13 +167,13 @@ export class SessionProcess implements ReaderOwner {
     this.parts.log.warn({ session_id, prompts }, "the CLI answered a prompt that no turn waits for");
   }
 
-  #over(attempt: OwnAttempt, how: TurnReport | "died" | "folded"): void {
+  #over(attempt: BackgroundAttempt, how: TurnReport | "died" | "folded"): void {
     if (how === "folded") this.#folded.push(attempt);
     else if (how === "died") void this.#die(attempt);
     else attempt.settle(this.#resultOf(attempt, how));
   }
 
-  #resultOf(attempt: OwnAttempt, report: TurnReport): EngineResult {
+  #resultOf(attempt: BackgroundAttempt, report: TurnReport): EngineResult {
     const { reading } = attempt;
     const account = this.#accountOf(attempt);
     const { used, unreported } = report.isEmpty
@@ -202,7 +202,7 @@ export class SessionProcess implements ReaderOwner {
   }
 
   /** The process ended in the middle of the turn. */
-  async #die(attempt: OwnAttempt): Promise<void> {
+  async #die(attempt: BackgroundAttempt): Promise<void> {
     const { child, accounts } = this.parts;
     const { reading } = attempt;
     // Whatever it had started in tool calls goes with it.
@@ -243,7 +243,7 @@ export class SessionProcess implements ReaderOwner {
     return left;
   }
 
-  #accountOf({ after, reading, listener }: OwnAttempt): TurnAccount {
+  #accountOf({ after, reading, listener }: BackgroundAttempt): TurnAccount {
     return {
       before: this.#totals ?? after.totals,
       planMode: after.plan.options?.permissionMode === "plan" ? undefined : reading.planMode,
@@ -303,7 +303,12 @@ export class SessionProcess implements ReaderOwner {
     const carried = this.#takeCarried();
     this.#agents = new TurnReading(new LateListener());
     if (!isEmpty(add(carried, saved ?? delivered.totals()))) {
-      const attempt = new OwnAttempt({ after: this.#after, child, hook: undefined, over: () => undefined });
+      const attempt = new BackgroundAttempt({
+        after: this.#after,
+        child,
+        hook: undefined,
+        over: () => undefined,
+      });
       sessions.began(attempt);
       void this.#settleAtEnd(attempt, carried, saved ?? delivered);
     }
@@ -322,7 +327,7 @@ export class SessionProcess implements ReaderOwner {
   }
 
   async #settleAtEnd(
-    attempt: OwnAttempt,
+    attempt: BackgroundAttempt,
     carried: TotalsByModel,
     used: TotalsByModel | DeliveredUsage,
   ): Promise<void> {
@@ -347,7 +352,7 @@ function reportedOf(
 }
 
 /** The result of a turn that the CLI will not report the end of. */
-function brokenOff({ reading, summary }: OwnAttempt): EngineResult {
+function brokenOff({ reading, summary }: BackgroundAttempt): EngineResult {
   return {
     end: "failed",
     deferred: undefined,

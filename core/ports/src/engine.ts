@@ -113,7 +113,7 @@ export interface EngineTurn {
    * For a parked turn that resumes, the `toolUseId` of its call: the session is resumed without a prompt, and the CLI
    * asks about that call again.
    */
-  readonly continues: string | undefined;
+  readonly parkedCall: string | undefined;
   /** True: the turn was parked for a usage limit. The conversation has its prompt, and the CLI is asked to go on. */
   readonly promptSent?: boolean;
   /** Calls that the CLI has kept from parked turns that ended for another reason: they must not run. */
@@ -216,7 +216,7 @@ export interface LostTask extends BackgroundTask {
 /**
  * A turn that the CLI began by itself because background work finished or was lost. It is already running.
  */
-export interface OwnTurn {
+export interface BackgroundTurn {
   /** The latest turn of its process. */
   readonly after: Pick<EngineTurn, "info" | "plan" | "approvalMode">;
   /** Reports the turn from its beginning to its end. To be called once. Aborting the signal ends the turn. */
@@ -229,7 +229,7 @@ export type OwnTurnTerms = Pick<EngineTurn, "decider" | "needsPermission">;
 /** Receives what happens in sessions outside `Engine.run`. */
 export interface SessionListener {
   /** The CLI began a turn by itself. */
-  began(turn: OwnTurn): void;
+  began(turn: BackgroundTurn): void;
   /** The background work of a session changed; `running` is all of it. */
   tasks(sessionId: string, running: readonly BackgroundTask[]): void;
   /** Background work was stopped before it finished. */

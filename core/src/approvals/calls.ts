@@ -20,7 +20,7 @@ export interface TurnCallsOptions {
   readonly turn: TurnInfo;
   readonly workdir: string;
   /** The request that the turn was parked for, now settled. */
-  readonly continues: Approval | undefined;
+  readonly parkedApproval: Approval | undefined;
   /** Denied calls that the key approved afterwards; see `POST /session/:id/approve`. */
   readonly granted: readonly GrantedCall[];
   readonly approvalService: ApprovalService;
@@ -83,9 +83,9 @@ export class TurnCalls implements CallDecider {
 
   async decide(call: AskedCall): Promise<CallAnswer> {
     try {
-      const { continues } = this.options;
-      if (continues?.toolUseId === call.toolUseId && !this.#delivered)
-        return await this.#deliver(call, continues);
+      const { parkedApproval } = this.options;
+      if (parkedApproval?.toolUseId === call.toolUseId && !this.#delivered)
+        return await this.#deliver(call, parkedApproval);
       return await this.#answer(call);
     } catch (error) {
       this.options.log.error(
@@ -97,12 +97,12 @@ export class TurnCalls implements CallDecider {
     }
   }
 
-  async #deliver(asked: AskedCall, continues: Approval): Promise<CallAnswer> {
+  async #deliver(asked: AskedCall, decided: Approval): Promise<CallAnswer> {
     this.#delivered = true;
-    if (!keyMayDecide(continues.deciders)) this.#closed.add(asked.toolUseId);
-    const answer = await this.#unlessRefused(asked, answerOf(continues));
+    if (!keyMayDecide(decided.deciders)) this.#closed.add(asked.toolUseId);
+    const answer = await this.#unlessRefused(asked, answerOf(decided));
     await this.options.deliver();
-    this.options.emit({ type: "permission_resolved", approval: continues });
+    this.options.emit({ type: "permission_resolved", approval: decided });
     return answer;
   }
 

@@ -3,9 +3,9 @@ import type { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
 import type {
   BackgroundTask,
+  BackgroundTurn,
   EngineEvent,
   LostTask,
-  OwnTurn,
   SessionListener,
   TurnInfo,
 } from "@claudeway/ports";
@@ -31,15 +31,15 @@ export interface BackgroundParts {
 export class Background implements SessionListener {
   constructor(private readonly parts: BackgroundParts) {}
 
-  began(own: OwnTurn): void {
-    const { info, plan } = own.after;
+  began(background: BackgroundTurn): void {
+    const { info, plan } = background.after;
     const { sessionId, kind, keyId } = info;
     const createdAt = new Date().toISOString();
     this.parts.turns.follow({
       info: { id: randomUUID(), sessionId, kind, keyId, origin: "background", createdAt },
       plan: { ...plan, prompt: "", timeoutMs: TIMEOUT_MS },
       route: BACKGROUND_ROUTE,
-      own,
+      background,
     });
   }
 

@@ -77,7 +77,7 @@ function continued(
     restart: false,
     totals,
     granted: turn.granted.filter(({ toolUseId }) => !ran.includes(toolUseId)),
-    continues: undefined,
+    parkedCall: undefined,
     promptSent: true,
     unresolved: [],
   };

@@ -4,11 +4,11 @@ import type {
   Approval,
   ApprovalMode,
   AuditLog,
+  BackgroundTurn,
   Engine,
   GatewayError,
   GrantedCall,
   Ledger,
-  OwnTurn,
   ParkedTurn,
   SpawnPlan,
   TurnInfo,
@@ -54,7 +54,7 @@ export interface TurnRequest {
   /** True: if the session's conversation is lost, start a new one under the same id. */
   readonly restartConversation?: boolean;
   /** Set for a turn that the CLI began by itself: it is followed, not run. */
-  readonly own?: OwnTurn;
+  readonly background?: BackgroundTurn;
   /** True: withdraw the approval that the session is waiting for, if any. */
   readonly withdrawPending?: boolean;
 }
@@ -76,7 +76,7 @@ export interface TurnContext {
     resumed: boolean,
   ) => Promise<() => void>;
   /** Waits until no turn that the CLI began by itself runs in the session. Rejects with the signal's reason. */
-  readonly waitForOwnTurns: (sessionId: string, stop: AbortSignal) => Promise<void>;
+  readonly waitForBackgroundTurns: (sessionId: string, stop: AbortSignal) => Promise<void>;
   /** Receives the events of all turns, for clients that follow a session. */
   readonly events: SessionEvents;
   /** What the CLI starts with unless a plugin's `spawn` tap says otherwise; by default with the key's first account. */

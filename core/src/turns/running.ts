@@ -1,4 +1,4 @@
-import type { OwnTurn, StopReason } from "@claudeway/ports";
+import type { BackgroundTurn, StopReason } from "@claudeway/ports";
 import { shuttingDown, unlessAborted } from "@claudeway/scheduling";
 import type { TurnContext, TurnRequest } from "./request.js";
 import { Turn } from "./turn.js";
@@ -12,10 +12,10 @@ export class RunningTurns {
 
   readonly #context: TurnContext;
 
-  constructor(context: Omit<TurnContext, "waitForOwnTurns">) {
+  constructor(context: Omit<TurnContext, "waitForBackgroundTurns">) {
     this.#context = {
       ...context,
-      waitForOwnTurns: (sessionId, stop) => this.waitForOwnTurns(sessionId, stop),
+      waitForBackgroundTurns: (sessionId, stop) => this.waitForBackgroundTurns(sessionId, stop),
     };
   }
 
@@ -28,12 +28,12 @@ export class RunningTurns {
   /**
    * Follows a turn that the CLI began by itself. Allowed while the gateway closes: it costs money and must be recorded.
    */
-  follow(request: TurnRequest & { readonly own: OwnTurn }): Turn {
+  follow(request: TurnRequest & { readonly background: BackgroundTurn }): Turn {
     return this.#add(request);
   }
 
   /** Waits until no turn that the CLI began by itself runs in the session. Rejects with the signal's reason. */
-  async waitForOwnTurns(sessionId: string, stop: AbortSignal): Promise<void> {
+  async waitForBackgroundTurns(sessionId: string, stop: AbortSignal): Promise<void> {
     for (;;) {
       const own = this.ofSession(sessionId).filter(({ info }) => info.origin === "background");
       if (own.length === 0) return;

@@ -21,6 +21,7 @@ export class TurnRecorder {
   #totals: SessionTotals | undefined;
   #model: string | undefined;
   #ended = false;
+  #unparked = false;
   /** What is noted of the running turn and not written yet. */
   #process: ChildNote | undefined;
   #usage: TurnUsage | undefined;
@@ -157,9 +158,15 @@ export class TurnRecorder {
     this.#ended = true;
   }
 
-  /** Records that the decision on the parked call is about to reach the CLI. */
+  /** Records that the decision on the parked call or the request to continue, is about to reach the CLI. */
   async unpark(): Promise<void> {
     await this.records.ledger.turns.unpark(this.turn.info.id);
+    this.#unparked = true;
+  }
+
+  /** Whether what the parked turn waited for is passed to the CLI: the decision on its call, or the request to continue. */
+  get unparked(): boolean {
+    return this.#unparked;
   }
 
   /** The calls that the CLI kept from earlier turns of the session, which ended without resolving them. */

@@ -97,7 +97,7 @@ export class ScriptedEngine implements Engine {
     const { sessionId } = turn.info;
     const parked = this.#parked.get(sessionId);
     this.#parked.delete(sessionId);
-    if (turn.continues !== undefined || turn.promptSent === true) return parked;
+    if (turn.parkedCall !== undefined || turn.promptSent === true) return parked;
     const scripted = this.#remember(turn);
     return Performance.of(await this.#script(scripted));
   }

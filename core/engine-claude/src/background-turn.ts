@@ -1,10 +1,10 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type {
+  BackgroundTurn,
   CallAnswer,
   EngineListener,
   EngineResult,
   EngineTurn,
-  OwnTurn,
   OwnTurnTerms,
   UnaskedCall,
 } from "@claudeway/ports";
@@ -28,11 +28,11 @@ export interface OwnAttemptParts {
   /**
    * Called at the end of the turn: with its report, when its process ended, or when it became the answer to a prompt.
    */
-  readonly over: (attempt: OwnAttempt, how: TurnReport | "died" | "folded") => void;
+  readonly over: (attempt: BackgroundAttempt, how: TurnReport | "died" | "folded") => void;
 }
 
 /** A turn that the CLI began by itself. It is read from its first message on, even before `run` is called. */
-export class OwnAttempt implements BackgroundHearer, OwnTurn {
+export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
   readonly began = new Date();
   readonly listener = new LateListener();
   readonly reading: TurnReading;

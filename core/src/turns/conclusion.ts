@@ -1,0 +1,222 @@
+import {
+  type EngineResult,
+  GatewayError,
+  type LostTask,
+  type ParkedForDecision,
+  type ParkedForLimit,
+  type ParkedLimit,
+  type TurnEvent,
+  type TurnOutcome,
+  type TurnUsage,
+} from "@claudeway/ports";
+import type { TurnResponse } from "@claudeway/schemas";
+import { toWaitFor } from "./limit-parking.js";
+import { outputProblem } from "./output-check.js";
+import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
+import type { TurnParts } from "./parts.js";
+import type { FinishedTurn } from "./request.js";
+import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
+import { untilWritten } from "./until-written.js";
+import { addUsage, NO_USAGE } from "./usage.js";
+
+/** A turn whose end is in the ledger, or could not be written. */
+interface RecordedTurn {
+  readonly outcome: TurnOutcome;
+  readonly error: GatewayError | undefined;
+}
+
+/** Ends one run of a turn: records its end and says so to everyone, or parks it. */
+export class TurnConclusion {
+  constructor(
+    private readonly parts: TurnParts,
+    /** Aborted at shutdown: ledger writes are then tried once more and no longer retried. */
+    private readonly giveUp: AbortSignal,
+  ) {}
+
+  /** Parks the turn if its call waits for a decision, or if it waits for a usage limit; ends it otherwise. */
+  async conclude(result: EngineResult): Promise<FinishedTurn> {
+    if (result.end === "parked") return this.#parkForDecision(result);
+    const limit = this.#limitToWaitFor(result);
+    if (limit !== undefined) return this.#parkForLimit(limit, result);
+    return this.#stayParked() ?? (await this.finish(await this.#endingOf(result), result));
+  }
+
+  /** Ends the turn after an error, unless it stays parked. */
+  async fail(error: unknown): Promise<FinishedTurn> {
+    return this.#stayParked() ?? (await this.finish(this.endingOf(error), undefined));
+  }
+
+  /** The ending after an error; one that is none of the turn's known ends is logged as a defect. */
+  endingOf(error: unknown): Ending {
+    return endingOfError(error, this.parts.progress.stopped) ?? this.#defect(error);
+  }
+
+  /**
+   * Records the turn, notifies streams and plugins of its end, and only then resolves with the answer. Never rejects.
+   */
+  async finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
+    const { context, events, request } = this.parts;
+    await events.usageReported;
+    const { outcome, error } = await this.#record(ending, result);
+    const { permission_denials: denials } = outcome.response;
+    if (denials !== undefined) events.emit({ type: "permission_denied", denials });
+    events.emit({ type: "done", response: outcome.response });
+    context.kernel.notify("afterExecute", request.info, outcome);
+    return { outcome, error };
+  }
+
+  /** Repeats a write to the ledger until it succeeds, or until the gateway gives up. */
+  untilWritten<T>(write: () => Promise<T>): Promise<T> {
+    const { context, request } = this.parts;
+    return untilWritten(write, this.giveUp, context.log.child({ turn_id: request.info.id }));
+  }
+
+  async #endingOf(result: EngineResult): Promise<Ending> {
+    const { plan, stopped } = this.parts.progress;
+    const ending = endingOfResult(result, stopped);
+    const schema = plan.options?.outputSchema;
+    if (ending.end !== "completed" || schema === undefined) return ending;
+    const problem = await outputProblem(schema, result.structuredOutput);
+    return problem === undefined
+      ? ending
+      : { ...ending, end: "failed", message: problem, failure: { code: "OUTPUT_INVALID" } };
+  }
+
+  async #record(ending: Ending, result: EngineResult | undefined): Promise<RecordedTurn> {
+    const { context, progress, recorder, request } = this.parts;
+    try {
+      return await this.untilWritten(async () => {
+        if (progress.calls !== undefined) {
+          // Requests of subagents that keep running in the background stay pending.
+          const waiting = progress.calls.askedBy(result?.agents ?? []);
+          await context.approvalService.withdrawAll(request.info.id, waiting);
+        }
+        const priced = await recorder.priced(result ?? { usage: NO_USAGE });
+        const lost = await this.#lostBefore(result);
+        const ours = this.#outcomeOf(ending, result, priced, lost);
+        const outcome = await recorder.end(ours, request.continues && priced);
+        recorder.reportedLost(lost);
+        return { outcome, error: outcome === ours ? ending.error : undefined };
+      });
+    } catch (error) {
+      // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
+      const defect = this.#defect(error);
+      return { outcome: this.#outcomeOf(defect, result, result?.usage ?? NO_USAGE), error: defect.error };
+    }
+  }
+
+  /** Lost background work that this answer must report: only a prompt's answer does, and only if the engine ran. */
+  async #lostBefore(result: EngineResult | undefined): Promise<readonly LostTask[]> {
+    const { recorder, request } = this.parts;
+    return result === undefined || request.background !== undefined ? [] : recorder.lost();
+  }
+
+  /** Answers the caller for now; the turn goes on when its call is decided. */
+  async #parkForDecision(result: EngineResult): Promise<FinishedTurn> {
+    const pending = this.parts.progress.calls?.parking;
+    if (pending === undefined || pending.toolUseId !== result.deferred) {
+      const message = `the CLI kept a call without a pending approval: ${result.deferred}`;
+      return this.finish({ end: "failed", message, error: undefined }, result);
+    }
+    const { id: approvalId, toolUseId } = pending;
+    return this.#park(result, { ...PARKED, end: "interrupted" }, { approvalId, toolUseId }, (response) =>
+      parkedResponse(response, pending),
+    );
+  }
+
+  /** Reserves a place among the turns that wait for a usage limit; undefined if the turn does not wait. */
+  #limitToWaitFor({ end, failure }: EngineResult): ParkedLimit | undefined {
+    const { context, progress, request } = this.parts;
+    if (end !== "failed" || progress.stopped !== undefined) return undefined;
+    const before = request.continues?.parked.limit;
+    const limit = toWaitFor(failure, progress.plan.limitWait, progress.environment, before);
+    return limit !== undefined && context.limitWaits.reserve(request.info) ? limit : undefined;
+  }
+
+  /** Answers the caller for now; the turn goes on when the limit is lifted. */
+  async #parkForLimit(limit: ParkedLimit, result: EngineResult): Promise<FinishedTurn> {
+    const { context, request } = this.parts;
+    const answer = (response: TurnResponse) => ({ ...response, parked: true });
+    const onFailure = () => context.limitWaits.release(request.info.id);
+    return this.#park(result, await this.#endingOf(result), { limit }, answer, onFailure);
+  }
+
+  /** Records the turn as parked before any event is sent. It stays open in the ledger. */
+  async #park(
+    result: EngineResult,
+    ending: Ending,
+    waitsFor: ParkedForDecision | ParkedForLimit,
+    answer: (response: TurnResponse) => TurnResponse,
+    onFailure: () => void = () => undefined,
+  ): Promise<FinishedTurn> {
+    const { events, progress, recorder } = this.parts;
+    await events.usageReported;
+    const usage = await recorder.priced(result);
+    const before = this.#outcomeOf(ending, result, usage);
+    const outcome = { ...before, response: answer(before.response) };
+    const last = partingEvents(outcome.response);
+    const stream = { text: events.stream.text, lastId: events.stream.lastId + last.length };
+    const timeLeftMs = progress.slot?.timeLeftMs ?? 0;
+    const parked = { ...waitsFor, ...toKeep({ plan: progress.plan, timeLeftMs, outcome, stream }) };
+    try {
+      await this.untilWritten(() => recorder.park({ parked, usage, model: outcome.model }));
+    } catch (error) {
+      onFailure();
+      return this.finish(this.#defect(error), result);
+    }
+    for (const event of last) events.emit(event);
+    return { outcome: { ...outcome, end: "parked" }, error: undefined };
+  }
+
+  /** At shutdown, a resumed turn whose decision has not reached the CLI stays parked, for the next start to resume. */
+  #stayParked(): FinishedTurn | undefined {
+    const { context, events, recorder, request } = this.parts;
+    const { continues } = request;
+    if (continues === undefined || recorder.unparked || !context.closing.aborted) return undefined;
+    const outcome = answerSoFar(continues);
+    events.emit({ type: "done", response: outcome.response });
+    return { outcome, error: undefined };
+  }
+
+  /** @param used usage since the turn was last parked, or since it began; earlier usage is added here */
+  #outcomeOf(
+    ending: Ending,
+    result: EngineResult | undefined,
+    used: TurnUsage,
+    lost: readonly LostTask[] = [],
+  ): TurnOutcome {
+    const { progress, request } = this.parts;
+    const { continues } = request;
+    return toOutcome(request, {
+      plan: progress.plan,
+      ending,
+      result,
+      usage: continues === undefined ? used : addUsage(continues.usage, used),
+      closed: progress.calls?.closed,
+      ranMs: progress.slot?.ranMs ?? 0,
+      waitedMs: progress.waitedMs + (progress.slot?.queuedMs ?? 0),
+      workdirRecreated: progress.workdirRecreated,
+      lost: [...lost, ...(result?.lost ?? [])],
+      accounts: progress.accounts,
+    });
+  }
+
+  #defect(error: unknown): Ending {
+    const { context, request } = this.parts;
+    const { id } = request.info;
+    context.log.error({ err: error, turn_id: id }, "a turn failed with an internal error");
+    const message = `internal error; quote ${id}`;
+    return {
+      end: "failed",
+      message,
+      error: new GatewayError("INTERNAL_ERROR", message, { details: { id } }),
+    };
+  }
+}
+
+/** The events with which a turn that parks answers its caller. */
+function partingEvents(response: TurnResponse): readonly TurnEvent[] {
+  const done: TurnEvent = { type: "done", response };
+  if (response.pending_approval === undefined) return [done];
+  return [{ type: "permission_denied", denials: response.permission_denials ?? [] }, done];
+}
