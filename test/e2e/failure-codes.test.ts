@@ -27,7 +27,8 @@ const CAUSES: readonly (readonly [what: string, prompt: string, code: FailureCod
     "[[fail 400 Your credit balance is too low to access the Anthropic API.]]",
     "USAGE_LIMIT",
   ],
-  ["any other error", "[[fail 400 no]]", undefined],
+  ["a request that the API refuses for what is in it", "[[fail 400 no]]", "INVALID_REQUEST"],
+  ["any other error", "[[fail 409 no]]", undefined],
 ];
 
 describe("codes of failures on Claude's side", () => {
@@ -75,7 +76,7 @@ describe("codes of failures on Claude's side", () => {
       body: { prompt: "[[subagent [[fail 529 Overloaded]]]] [[fail 400 no]]" },
     });
     expect(body.success).to.equal(false);
-    expect(body).to.not.have.property("code");
+    expect(body.code).to.equal("INVALID_REQUEST");
   });
 
   it("TIMEOUT during retries: names the cause, now and when the turn is read again", async () => {

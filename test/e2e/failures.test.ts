@@ -33,7 +33,8 @@ describe("turns that fail", () => {
     const prompt = "[[fail 400 the prompt is not to the model's taste]]";
     const { status, body } = await gateway.request<TurnResponse>("/task", { body: { prompt } });
     expect(status).to.equal(200);
-    expect(body).to.include({ success: false, cost_usd: 0 }).and.not.have.property("code");
+    expect(body).to.include({ success: false, cost_usd: 0 });
+    expect(body.code).to.equal("INVALID_REQUEST");
     expect(body.error).to.match(/^API Error: 400 .*the prompt is not to the model's taste/);
     expect(body.tokens).to.deep.equal({ input: 0, output: 0, cache_read: 0, cache_write: 0 });
     await childrenGone(gateway, 6000);
@@ -43,7 +44,7 @@ describe("turns that fail", () => {
     const events = await gateway.events("/task/stream", { body: { prompt: "[[fail 400 no]]" } });
     expect(events.map(({ event }) => event)).to.deep.equal(["done"]);
     const answer: TurnResponse = JSON.parse(events[0]?.data ?? "{}");
-    expect(answer).to.include({ success: false, result: "" }).and.not.have.property("code");
+    expect(answer).to.include({ success: false, result: "", code: "INVALID_REQUEST" });
     expect(answer.error).to.match(/^API Error: 400 /);
   });
 

@@ -100,7 +100,12 @@ export class FailureWatch {
     const { reached } = this.limits;
     if (reached !== undefined && isRefused) return usageLimit(reached);
     if (this.#name === "billing_error") return { code: "USAGE_LIMIT", limit: "credit_balance" };
-    return withCode(causeOf(this.#name, status) ?? causeIn(result)) ?? failureInText(result.result);
+    const cause = causeOf(this.#name, status) ?? causeIn(result);
+    return (
+      withCode(cause) ??
+      failureInText(result.result) ??
+      withCode(isInvalid(status) ? "INVALID_REQUEST" : undefined)
+    );
   }
 }
 
@@ -148,6 +153,11 @@ function causeIn(result: SDKResultMessage): FailureCode | undefined {
   if (!isObject(fields)) return undefined;
   const { api_error: cause, api_error_type: type } = fields;
   return codeIn(BY_CAUSE, cause) ?? codeIn(BY_TYPE, type);
+}
+
+/** Whether the API refused the request for what is in it. */
+function isInvalid(status: number | null): boolean {
+  return status === 400 || status === 422;
 }
 
 function codeIn(codes: Readonly<Record<string, FailureCode>>, name: unknown): FailureCode | undefined {

@@ -1,4 +1,13 @@
-import { type Fields, fieldsAt, invalid, isImageType, listAt, textAt } from "@claudeway/chat";
+import {
+  documentBlock,
+  type Fields,
+  fieldsAt,
+  imageBlock,
+  invalid,
+  nameOf,
+  textAt,
+  urlAt,
+} from "@claudeway/chat";
 import type { ContentBlock } from "@claudeway/core";
 
 /**
@@ -7,10 +16,11 @@ import type { ContentBlock } from "@claudeway/core";
  */
 export function contentAt(content: unknown, param: string): ContentBlock[] {
   if (content === undefined || content === null || content === "") return [];
-  if (typeof content === "string") return [{ type: "text", text: content }];
-  return listAt(content, param).flatMap((block, index) => {
+  if (typeof content === "string") return [{ type: "text", text: textAt(content, param) }];
+  if (!Array.isArray(content)) throw invalid(param, `must be a string or an array, got ${nameOf(content)}`);
+  return content.flatMap((block: unknown, index) => {
     const at = `${param}[${index}]`;
-    return blocksOf(fieldsAt(block, at), at);
+    return typeof block === "string" ? contentAt(block, at) : blocksOf(fieldsAt(block, at), at);
   });
 }
 
@@ -32,7 +42,7 @@ function blocksOf(block: Fields, at: string): ContentBlock[] {
     default:
       throw invalid(
         `${at}.type`,
-        `must be text, image, document, tool_use, tool_result or thinking, got ${JSON.stringify(block["type"])?.slice(0, 100)}`,
+        `must be text, image, document, tool_use, tool_result or thinking, got ${nameOf(block["type"])}`,
       );
   }
 }
@@ -46,16 +56,14 @@ function resultOf(content: readonly ContentBlock[]): ContentBlock[] {
 }
 
 function imageOf({ type, media_type, data, url }: Fields, at: string): ContentBlock {
-  if (type === "url") return { type: "image", source: { type, url: textAt(url, `${at}.url`) } };
-  if (type === "base64" && isImageType(media_type))
-    return { type: "image", source: { type, media_type, data: textAt(data, `${at}.data`) } };
-  throw invalid(at, "must be a PNG, JPEG, GIF or WebP image in base64, or a URL");
+  if (type === "url") return { type: "image", source: { type, url: urlAt(url, `${at}.url`) } };
+  if (type === "base64") return imageBlock({ type: media_type, data }, `${at}.media_type`, `${at}.data`);
+  throw invalid(`${at}.type`, `must be base64 or url, got ${nameOf(type)}`);
 }
 
 function documentOf({ type, media_type, data, url }: Fields, at: string): ContentBlock {
-  if (type === "url") return { type: "document", source: { type, url: textAt(url, `${at}.url`) } };
+  if (type === "url") return { type: "document", source: { type, url: urlAt(url, `${at}.url`) } };
   if (type === "text") return { type: "text", text: textAt(data, `${at}.data`) };
-  if (type === "base64" && media_type === "application/pdf")
-    return { type: "document", source: { type, media_type, data: textAt(data, `${at}.data`) } };
-  throw invalid(at, "must be a PDF in base64, a text, or a URL");
+  if (type === "base64") return documentBlock({ type: media_type, data }, `${at}.media_type`, `${at}.data`);
+  throw invalid(`${at}.type`, `must be base64, text or url, got ${nameOf(type)}`);
 }

@@ -1,4 +1,12 @@
-import { type ChatMessage, fieldsAt, invalid, listAt, type ReadMessages, toChat } from "@claudeway/chat";
+import {
+  type ChatMessage,
+  fieldsAt,
+  invalid,
+  listAt,
+  nameOf,
+  type ReadMessages,
+  toChat,
+} from "@claudeway/chat";
 import type { ContentBlock } from "@claudeway/core";
 import { contentAt } from "./content.js";
 
@@ -14,7 +22,7 @@ export function readMessages(value: unknown, system: unknown): ReadMessages {
     else if (role === "assistant")
       said.push({ role, content: [{ type: "text", text: textOf(blocks, `${at}.content`) }] });
     else if (role === "system") systems.push(textOf(blocks, `${at}.content`));
-    else throw invalid(`${at}.role`, "must be user, assistant or system");
+    else throw invalid(`${at}.role`, `must be user, assistant or system, got ${nameOf(role)}`);
   });
   const messages = toChat(said);
   if (messages.at(-1)?.role !== "user")

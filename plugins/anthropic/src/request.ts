@@ -3,6 +3,9 @@ import {
   type Fields,
   fieldsAt,
   invalid,
+  isFields,
+  isOn,
+  nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
@@ -26,15 +29,16 @@ export function readRequest(value: unknown, source: RequestSource<AnthropicConfi
   const body = fieldsAt(value, "the body");
   const call = forcedTool(body, tools);
   const output = optionalFields(body["output_config"], "output_config");
-  const { user_id: user, session_id: session } = optionalFields(body["metadata"], "metadata");
+  const { user_id: user, session_id: session } = isFields(body["metadata"]) ? body["metadata"] : {};
   return {
     chat: toChatRequest(source, body, {
       ...readMessages(body["messages"], body["system"]),
       ids: [session, isUserId ? user : undefined],
       effort: effortOf(output["effort"]),
       schema: call?.schema ?? schemaOf(output["format"] ?? body["output_format"]),
+      schemaParam: call === undefined ? "output_config.format.schema" : "tools",
     }),
-    stream: body["stream"] === true,
+    stream: isOn(body["stream"]),
     call: call?.name,
   };
 }
@@ -44,7 +48,7 @@ function schemaOf(format: unknown): Fields | undefined {
   if (format === undefined || format === null) return undefined;
   const { type, schema } = fieldsAt(format, "output_config.format");
   if (type === "json_schema") return fieldsAt(schema, "output_config.format.schema");
-  throw invalid("output_config.format.type", "must be json_schema");
+  throw invalid("output_config.format.type", `must be json_schema, got ${nameOf(type)}`);
 }
 
 const EFFORTS = ["low", "medium", "high", "xhigh", "max"] as const;
@@ -53,5 +57,5 @@ function effortOf(value: unknown): ChatRequest["effort"] {
   const effort = optionalText(value, "output_config.effort");
   const found = EFFORTS.find((known) => known === effort);
   if (effort === undefined || found !== undefined) return found;
-  throw invalid("output_config.effort", `must be one of ${EFFORTS.join(", ")}`);
+  throw invalid("output_config.effort", `must be one of ${EFFORTS.join(", ")}, got ${nameOf(effort)}`);
 }

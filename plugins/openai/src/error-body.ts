@@ -23,6 +23,7 @@ const KNOWN: Readonly<Record<string, readonly [type: string, code: string | null
   USAGE_LIMIT: ["rate_limit_error", "usage_limit_reached"],
   CONTEXT_TOO_LONG: ["invalid_request_error", "context_length_exceeded"],
   MODEL_UNAVAILABLE: ["invalid_request_error", "model_not_found"],
+  INVALID_REQUEST: ["invalid_request_error", null],
   REFUSED: ["invalid_request_error", "content_filter"],
 };
 

@@ -4,6 +4,7 @@ import {
   fieldsAt,
   invalid,
   listAt,
+  nameOf,
   type ReadMessages,
   textAt,
   toChat,
@@ -11,46 +12,60 @@ import {
 import type { ContentBlock } from "@claudeway/core";
 import { contentAt } from "./content.js";
 
-/** The messages of a request as a chat: system messages are its system prompt, wherever they are. */
-/** @param param the field that they are from */
-export function readMessages(value: unknown, param = "messages"): ReadMessages {
+/** A message of a request, and what its client calls it. */
+export interface MessageEntry {
+  readonly message: unknown;
+  readonly at: string;
+  /** Of its content, if that is not `content` below it. */
+  readonly contentAt?: string;
+}
+
+/** The messages of a chat completion. */
+export function entriesOf(messages: unknown): MessageEntry[] {
+  return listAt(messages, "messages").map((message, index) => ({ message, at: `messages[${index}]` }));
+}
+
+/**
+ * The messages of a request as a chat: system messages are its system prompt, wherever they are.
+ * @param param the field that they are from
+ */
+export function readMessages(entries: readonly MessageEntry[], param: string): ReadMessages {
   const systems: string[] = [];
   const said: ChatMessage[] = [];
-  listAt(value, param).forEach((item, index) => {
-    const at = `${param}[${index}]`;
+  for (const { message: item, at, contentAt: contentParam = `${at}.content` } of entries) {
     const message = fieldsAt(item, at);
     const { role } = message;
-    if (role === "system" || role === "developer") systems.push(systemText(message, at));
-    else if (role === "user") said.push({ role, content: contentAt(message["content"], `${at}.content`) });
-    else if (role === "assistant") said.push({ role, content: answerOf(message, at) });
+    const content = contentAt(message["content"], contentParam);
+    if (role === "system" || role === "developer") systems.push(textOf(content, contentParam));
+    else if (role === "user") said.push({ role, content });
+    else if (role === "assistant")
+      said.push({ role, content: answerOf(message, textOf(content, contentParam), at) });
     else if (role === "tool" || role === "function")
-      said.push({ role: "user", content: resultOf(message, at) });
-    else throw invalid(`${at}.role`, "must be system, developer, user, assistant, tool or function");
-  });
+      said.push({ role: "user", content: resultOf(textOf(content, contentParam)) });
+    else
+      throw invalid(
+        `${at}.role`,
+        `must be system, developer, user, assistant, tool or function, got ${nameOf(role)}`,
+      );
+  }
   // A prompt alone, which some clients send as a system message.
   if (said.length === 0) said.push({ role: "user", content: contentAt(systems.pop(), param) });
-  const messages = toChat(said);
+  const messages = toChat(said, param);
   if (messages.at(-1)?.role !== "user")
     throw invalid(param, "must end with a message of the user that is not empty");
   const system = systems.filter((text) => text.trim() !== "").join("\n\n");
   return { system: system === "" ? undefined : system, messages };
 }
 
-function systemText(message: Fields, at: string): string {
-  return textOf(contentAt(message["content"], `${at}.content`), `${at}.content`);
-}
-
 /** An answer's text. Calls of functions in it, of another model or a forced one, are told as text. */
-function answerOf(message: Fields, at: string): ContentBlock[] {
-  const content = contentAt(message["content"], `${at}.content`);
-  textOf(content, `${at}.content`);
+function answerOf(message: Fields, content: string, at: string): ContentBlock[] {
   const calls = listAt(message["tool_calls"] ?? [], `${at}.tool_calls`).map((call, index) =>
     callOf(fieldsAt(call, `${at}.tool_calls[${index}]`), `${at}.tool_calls[${index}]`),
   );
   const { function_call: legacy } = message;
   if (legacy !== undefined && legacy !== null)
     calls.push(callText(fieldsAt(legacy, `${at}.function_call`), `${at}.function_call`));
-  return [...content, ...calls.map((text) => ({ type: "text" as const, text }))];
+  return [content, ...calls].filter((text) => text !== "").map((text) => ({ type: "text", text }));
 }
 
 function callOf(call: Fields, at: string): string {
@@ -61,8 +76,7 @@ function callText({ name, arguments: given }: Fields, at: string): string {
   return `Call of ${textAt(name, `${at}.name`)}: ${textAt(given, `${at}.arguments`)}`;
 }
 
-function resultOf(message: Fields, at: string): ContentBlock[] {
-  const text = textOf(contentAt(message["content"], `${at}.content`), `${at}.content`);
+function resultOf(text: string): ContentBlock[] {
   return [{ type: "text", text: `Result of the call: ${text}` }];
 }
 

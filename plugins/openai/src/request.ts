@@ -3,13 +3,16 @@ import {
   type Fields,
   fieldsAt,
   invalid,
+  isFields,
+  isOn,
+  nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
   toChatRequest,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
-import { readMessages } from "./messages.js";
+import { entriesOf, readMessages } from "./messages.js";
 import { forcedTool } from "./tools.js";
 
 /** A request for a chat completion. */
@@ -22,6 +25,8 @@ export interface CompletionRequest {
   readonly call: { readonly name: string; readonly finish: "stop" | "tool_calls" } | undefined;
 }
 
+const SCHEMA = "response_format.json_schema.schema";
+
 /** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
 export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>): CompletionRequest {
   const body = fieldsAt(value, "the body");
@@ -29,13 +34,14 @@ export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>)
   const call = forcedTool(body, source.config.tools);
   return {
     chat: toChatRequest(source, body, {
-      ...readMessages(body["messages"]),
+      ...readMessages(entriesOf(body["messages"]), "messages"),
       ids: idsIn(body, source.config),
-      effort: effortOf(body["reasoning_effort"]),
+      effort: effortOf(body["reasoning_effort"], "reasoning_effort"),
       schema: call?.schema ?? schemaOf(body["response_format"]),
+      schemaParam: call === undefined ? SCHEMA : "tools",
     }),
-    stream: body["stream"] === true,
-    includeUsage: optionalFields(body["stream_options"], "stream_options")["include_usage"] === true,
+    stream: isOn(body["stream"]),
+    includeUsage: isOn(optionalFields(body["stream_options"], "stream_options")["include_usage"]),
     call: call && { name: call.name, finish: call.finish },
   };
 }
@@ -43,8 +49,8 @@ export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>)
 function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: search }: Fields): void {
   const impossible = (param: string, what: string) =>
     invalid(param, `is not supported: ${what}`, "unsupported_parameter");
-  if (n !== undefined && n !== null && n !== 1) throw impossible("n", "there is one choice");
-  if (logprobs === true) throw impossible("logprobs", "Claude reports no probabilities");
+  if (n !== undefined && n !== null && Number(n) !== 1) throw impossible("n", "there is one choice");
+  if (isOn(logprobs)) throw impossible("logprobs", "Claude reports no probabilities");
   if (audio !== undefined && audio !== null) throw impossible("audio", "the answer is text");
   if (Array.isArray(modalities) && modalities.includes("audio"))
     throw impossible("modalities", "the answer is text");
@@ -53,15 +59,19 @@ function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: 
 }
 
 /** The JSON Schema that the answer must match; undefined for text. */
-export function schemaOf(format: unknown): Fields | undefined {
-  if (format === undefined || format === null) return undefined;
-  const { type, json_schema } = fieldsAt(format, "response_format");
+function schemaOf(format: unknown): Fields | undefined {
+  const { type = "text", json_schema } = optionalFields(format, "response_format");
   if (type === "text") return undefined;
   if (type === "json_object") return { type: "object" };
   if (type !== "json_schema")
-    throw invalid("response_format.type", "must be text, json_object or json_schema");
+    throw invalid("response_format.type", `must be text, json_object or json_schema, got ${nameOf(type)}`);
   const { schema } = fieldsAt(json_schema, "response_format.json_schema");
-  return schema === undefined ? { type: "object" } : fieldsAt(schema, "response_format.json_schema.schema");
+  return schemaAt(schema, SCHEMA);
+}
+
+/** A JSON Schema of an object, if none is given. */
+export function schemaAt(schema: unknown, param: string): Fields {
+  return schema === undefined || schema === null ? { type: "object" } : fieldsAt(schema, param);
 }
 
 /** The efforts of OpenAI's API, as Claude has them. `none` and `minimal` have no equal: the least there is. */
@@ -74,12 +84,12 @@ const EFFORTS = {
   xhigh: "xhigh",
 } as const;
 
-export function effortOf(value: unknown): ChatRequest["effort"] {
-  const effort = optionalText(value, "reasoning_effort");
+export function effortOf(value: unknown, param: string): ChatRequest["effort"] {
+  const effort = optionalText(value, param);
   if (effort === undefined) return undefined;
   const found = Object.entries(EFFORTS).find(([name]) => name === effort);
   if (found !== undefined) return found[1];
-  throw invalid("reasoning_effort", `must be one of ${Object.keys(EFFORTS).join(", ")}`);
+  throw invalid(param, `must be one of ${Object.keys(EFFORTS).join(", ")}, got ${nameOf(effort)}`);
 }
 
 /** The client's own id of the conversation. */
@@ -87,6 +97,6 @@ export function idsIn(
   { metadata, user, prompt_cache_key: cacheKey }: Fields,
   config: OpenAIConfig,
 ): readonly unknown[] {
-  const { session_id: session } = optionalFields(metadata, "metadata");
+  const { session_id: session } = isFields(metadata) ? metadata : {};
   return [session, cacheKey, config.user_names_conversation ? user : undefined];
 }

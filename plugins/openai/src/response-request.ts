@@ -3,6 +3,8 @@ import {
   type Fields,
   fieldsAt,
   invalid,
+  isOn,
+  nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
@@ -10,7 +12,7 @@ import {
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
-import { effortOf, idsIn, schemaOf } from "./request.js";
+import { effortOf, idsIn, schemaAt } from "./request.js";
 import { messagesOf } from "./response-items.js";
 import type { ResponseStore } from "./response-store.js";
 import { forcedTool } from "./tools.js";
@@ -28,6 +30,8 @@ export interface ResponseRequest {
   /** The name of the function that the answer must be a call of. */
   readonly call: string | undefined;
 }
+
+const SCHEMA = "text.format.schema";
 
 /** Reads the body of a request, with the chat that it continues. */
 export async function readResponseRequest(
@@ -47,21 +51,23 @@ export async function readResponseRequest(
   });
   const before = previous === undefined ? [] : await responses.chat(keyId, previous);
   const instructions = optionalText(body["instructions"], "instructions");
-  const { system, messages } = readMessages([...before, ...input], "input");
+  const earlier = before.map((message) => ({ message, at: "previous_response_id" }));
+  const { system, messages } = readMessages([...earlier, ...input], "input");
   const { format } = optionalFields(body["text"], "text");
   return {
     chat: toChatRequest(source, body, {
       system: [instructions, system].filter(Boolean).join("\n\n") || undefined,
       messages,
       ids: idsIn(body, config),
-      effort: effortOf(optionalFields(body["reasoning"], "reasoning")["effort"]),
-      schema: call?.schema ?? schemaOf(asChatFormat(format)),
+      effort: effortOf(optionalFields(body["reasoning"], "reasoning")["effort"], "reasoning.effort"),
+      schema: call?.schema ?? schemaIn(format),
+      schemaParam: call === undefined ? SCHEMA : "tools",
     }),
-    input,
+    input: input.map(({ message }) => fieldsAt(message, "input")),
     body,
     previous,
     store: body["store"] !== false,
-    stream: body["stream"] === true,
+    stream: isOn(body["stream"]),
     call: call?.name,
   };
 }
@@ -69,7 +75,7 @@ export async function readResponseRequest(
 function refuseImpossible({ background, conversation, prompt }: Fields): void {
   const impossible = (param: string, what: string) =>
     invalid(param, `is not supported: ${what}`, "unsupported_parameter");
-  if (background === true) throw impossible("background", "the answer is awaited");
+  if (isOn(background)) throw impossible("background", "the answer is awaited");
   if (conversation !== undefined && conversation !== null)
     throw impossible("conversation", "use previous_response_id");
   if (prompt !== undefined && prompt !== null) throw impossible("prompt", "there are no stored prompts");
@@ -85,9 +91,11 @@ function asChatTools({ tools, tool_choice }: Fields): Fields {
   return { tools: functions, tool_choice };
 }
 
-/** The format as a chat completion has it: the schema in a field of its own. */
-function asChatFormat(format: unknown): unknown {
-  if (format === undefined || format === null) return undefined;
-  const fields = fieldsAt(format, "text.format");
-  return fields["type"] === "json_schema" ? { type: "json_schema", json_schema: fields } : fields;
+/** The JSON Schema that the answer must match; undefined for text. */
+function schemaIn(format: unknown): Fields | undefined {
+  const { type = "text", schema } = optionalFields(format, "text.format");
+  if (type === "text") return undefined;
+  if (type === "json_object") return { type: "object" };
+  if (type === "json_schema") return schemaAt(schema, SCHEMA);
+  throw invalid("text.format.type", `must be text, json_object or json_schema, got ${nameOf(type)}`);
 }

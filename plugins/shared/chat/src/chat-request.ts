@@ -15,6 +15,8 @@ export interface ChatRequest {
   readonly effort: TurnOptions["effort"];
   /** The JSON Schema of the answer. */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
+  /** What the client calls that schema. */
+  readonly schemaParam: string;
 }
 
 /** What a request is read with, beside its body. */
@@ -26,7 +28,7 @@ export interface RequestSource<Config extends object> {
 }
 
 /** What of a request a dialect reads in its own way. */
-export interface ReadBody extends ReadMessages, Pick<ChatRequest, "effort" | "schema"> {
+export interface ReadBody extends ReadMessages, Pick<ChatRequest, "effort" | "schema" | "schemaParam"> {
   /** What may be the client's id of the conversation. */
   readonly ids: readonly unknown[];
 }
@@ -35,11 +37,10 @@ export interface ReadBody extends ReadMessages, Pick<ChatRequest, "effort" | "sc
 export function toChatRequest(
   { headers, keyId, aliases }: RequestSource<object>,
   body: Fields,
-  { system, messages, effort, schema, ids }: ReadBody,
+  { ids, ...read }: ReadBody,
 ): ChatRequest {
   const model = toModel(modelIn(body), aliases);
-  const conversationId = conversationIdOf(headers, ids);
-  return { keyId, model, system, messages, conversationId, effort, schema };
+  return { ...read, keyId, model, conversationId: conversationIdOf(headers, ids) };
 }
 
 function modelIn({ model }: Fields): string {

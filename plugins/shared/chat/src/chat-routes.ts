@@ -1,10 +1,10 @@
 import type { GatewayControl, PluginScope, RouteContext, RouteState, TurnResponse } from "@claudeway/core";
 import type { RouterContext } from "@koa/router";
 import type { ChatRequest, RequestSource } from "./chat-request.js";
-import { errorIn, type StreamError } from "./failures.js";
+import { errorIn, type StreamError, toClientError } from "./failures.js";
 import { sharedAliases } from "./models.js";
 import { type BegunAnswer, begun, ended, nameTurn, sendLines, whenGone } from "./responses.js";
-import type { ChatTurns } from "./turns.js";
+import type { ChatEvent, ChatTurns } from "./turns.js";
 
 /** What the routes of a dialect are built from. */
 export interface ChatRouteParts<Config extends object> {
@@ -45,10 +45,21 @@ export async function answerChat(
   chat: ChatRequest,
   { idHeader, stream, lines, whole }: AnswerFormat,
 ): Promise<void> {
-  const answer = await begun(chats.run(chat, whenGone(ctx.res)));
+  const answer = await begun(inClientsWords(chats.run(chat, whenGone(ctx.res)), chat.schemaParam));
   nameTurn(ctx, answer.turn, idHeader);
   if (stream) sendLines(ctx, lines(answer));
   else ctx.body = await whole(await ended(answer));
+}
+
+async function* inClientsWords(
+  events: AsyncGenerator<ChatEvent, void>,
+  schemaParam: string,
+): AsyncGenerator<ChatEvent, void> {
+  try {
+    yield* events;
+  } catch (error) {
+    throw toClientError(error, schemaParam);
+  }
 }
 
 /** What ended a stream. Its headers are sent, so that it has no status. Errors of ours are logged, and not described. */

@@ -1,5 +1,5 @@
 import type { TurnResponse } from "@claudeway/core";
-import { isFields } from "./fields.js";
+import { invalid, isFields } from "./fields.js";
 
 /** Why a request of a chat failed on Claude's side, for any dialect. */
 export class ChatFailure extends Error {
@@ -25,6 +25,7 @@ const FAILURES: Readonly<Record<string, readonly [status: number, retryAfterSecs
   AUTHENTICATION_FAILED: [502],
   MODEL_UNAVAILABLE: [404],
   CONTEXT_TOO_LONG: [400],
+  INVALID_REQUEST: [400],
   REFUSED: [400],
   OUTPUT_INVALID: [502],
   BUDGET_EXCEEDED: [402],
@@ -38,7 +39,51 @@ export function failureOf(
   const [status, retryAfterSecs] = FAILURES[code] ?? [500];
   const untilReset =
     resets_at === undefined ? undefined : Math.max(1, Math.ceil((Date.parse(resets_at) - now) / 1000));
-  return new ChatFailure(status, code, error ?? "the turn failed", untilReset ?? retryAfterSecs);
+  return new ChatFailure(status, code, reasonIn(error ?? ""), untilReset ?? retryAfterSecs);
+}
+
+const STATUS = /^API Error:\s*(?:\d{3}\b\s*)?/;
+/** The operator's business, with an address of theirs. */
+const ADVICE = / If it persists, check your inference gateway \([^)]*\)\.$/;
+
+/** The model API's own message, in what the CLI says of it. */
+function reasonIn(error: string): string {
+  const text = error.replace(STATUS, "").replace(ADVICE, "").trim();
+  return messageIn(text) ?? (text === "" ? error || "the turn failed" : text);
+}
+
+/** The message of an error in the API's format. */
+function messageIn(text: string): string | undefined {
+  if (!text.startsWith("{")) return undefined;
+  try {
+    const body: unknown = JSON.parse(text);
+    const error = isFields(body) ? body["error"] : undefined;
+    const message = isFields(error) ? error["message"] : undefined;
+    return typeof message === "string" ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * An error in the words of a dialect: one of the gateway's own fields is called what the client calls it, and a turn that
+ * ran out of time while a failing request was repeated fails for that request's cause.
+ * @param schemaParam what the client calls the schema of its answer
+ */
+export function toClientError(error: unknown, schemaParam: string): unknown {
+  if (!(error instanceof Error) || error instanceof ChatFailure) return error;
+  const { code, options } = { code: undefined, options: undefined, ...error };
+  const details = isFields(options) ? options["details"] : undefined;
+  const cause = isFields(details) ? details["cause"] : undefined;
+  if (code === "TIMEOUT" && typeof cause === "string" && Object.hasOwn(FAILURES, cause)) {
+    const [status, retryAfterSecs] = FAILURES[cause] ?? [500];
+    return new ChatFailure(status, cause, error.message, retryAfterSecs);
+  }
+  const [, field, rest] =
+    /^(output_schema|model|prompt|history\[\d+\])(?!\w)\S*\s([\s\S]+)$/.exec(error.message) ?? [];
+  if (code !== "BAD_REQUEST" || field === undefined || rest === undefined) return error;
+  const names: Readonly<Record<string, string>> = { output_schema: schemaParam, model: field };
+  return invalid(names[field] ?? "messages", rest);
 }
 
 /** What a client may know of an error. */

@@ -15,7 +15,7 @@ export function isFields(value: unknown): value is Fields {
 /** The object at `param`. */
 export function fieldsAt(value: unknown, param: string): Fields {
   if (isFields(value)) return value;
-  throw invalid(param, "must be an object");
+  throw invalid(param, `must be an object, got ${nameOf(value)}`);
 }
 
 /** The object at `param`, which may be missing or null. */
@@ -25,21 +25,30 @@ export function optionalFields(value: unknown, param: string): Fields {
 
 export function listAt(value: unknown, param: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
-  throw invalid(param, "must be an array");
+  throw invalid(param, `must be an array, got ${nameOf(value)}`);
 }
 
 export function textAt(value: unknown, param: string): string {
-  if (typeof value === "string") return value;
-  throw invalid(param, "must be a string");
+  if (typeof value !== "string") throw invalid(param, `must be a string, got ${nameOf(value)}`);
+  if (!value.includes("\0")) return value;
+  throw invalid(param, "must be a string without NUL characters");
+}
+
+/** Whether a switch is on. Some clients send it as text. */
+export function isOn(value: unknown): boolean {
+  return value === true || value === "true";
+}
+
+/** A value in the words of an error. */
+export function nameOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object") return "an object";
+  return JSON.stringify(value).slice(0, 100);
 }
 
 /** A text that may be missing or null. */
 export function optionalText(value: unknown, param: string): string | undefined {
   return value === undefined || value === null ? undefined : textAt(value, param);
-}
-
-const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"] as const;
-
-export function isImageType(type: unknown): type is (typeof IMAGE_TYPES)[number] {
-  return IMAGE_TYPES.some((known) => known === type);
 }

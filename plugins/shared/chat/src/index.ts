@@ -8,12 +8,14 @@ export {
   fieldsAt,
   invalid,
   isFields,
-  isImageType,
+  isOn,
   listAt,
+  nameOf,
   optionalFields,
   optionalText,
   textAt,
 } from "./fields.js";
+export { dataUrl, documentBlock, imageBlock, urlAt } from "./media.js";
 export { type ChatMessage, toChat } from "./messages.js";
 export { modelRoutes } from "./models.js";
 export { type ChatSettings, openChat } from "./open-chat.js";

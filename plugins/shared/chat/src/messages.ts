@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ContentBlock } from "@claudeway/core";
+import { invalid } from "./fields.js";
 
 /** A message of a chat. Neighbours have different roles, the first one is the user's, and none is empty. */
 export interface ChatMessage {
@@ -15,8 +16,11 @@ export const BEGINNING = "(The conversation begins.)";
 const REASONING =
   /<(think|thinking)>[\s\S]*?<\/\1>\s*|<details type="reasoning"[^>]*>[\s\S]*?<\/details>\s*/g;
 
-/** Joins neighbours of one role, removes reasoning from answers, and leaves out what is then empty. */
-export function toChat(messages: readonly ChatMessage[]): ChatMessage[] {
+/**
+ * Joins neighbours of one role, removes reasoning from answers, and leaves out what is then empty.
+ * @param param the field that they are from
+ */
+export function toChat(messages: readonly ChatMessage[], param = "messages"): ChatMessage[] {
   const chat: { role: ChatMessage["role"]; content: ContentBlock[] }[] = [];
   for (const { role, content } of messages) {
     const blocks = content.flatMap((block) => withoutReasoning(role, block)).filter(isFilled);
@@ -27,7 +31,24 @@ export function toChat(messages: readonly ChatMessage[]): ChatMessage[] {
     if (last?.role === role) last.content.push(...blocks);
     else chat.push({ role, content: blocks });
   }
-  return chat;
+  return chat.map(({ role, content }) => ({ role, content: withinLimit(content, param) }));
+}
+
+/** How many blocks a message may have. */
+const MAX_BLOCKS = 100;
+
+/** Joins neighbouring texts of a message with too many blocks. */
+function withinLimit(content: readonly ContentBlock[], param: string): readonly ContentBlock[] {
+  if (content.length <= MAX_BLOCKS) return content;
+  const joined: ContentBlock[] = [];
+  for (const block of content) {
+    const last = joined.at(-1);
+    if (last?.type === "text" && block.type === "text")
+      joined.splice(-1, 1, { type: "text", text: `${last.text}\n\n${block.text}` });
+    else joined.push(block);
+  }
+  if (joined.length <= MAX_BLOCKS) return joined;
+  throw invalid(param, `must have at most ${MAX_BLOCKS} parts in a message, got ${joined.length}`);
 }
 
 /** The same for an answer's text; "" if nothing is left of it. */
