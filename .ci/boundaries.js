@@ -28,7 +28,7 @@ const RULES = [
   { room: /^schemas\/src\//, forbidden: /^@claudeway\// },
   {
     room: /^(plugins\/(examples\/)?[^/]+\/(src|web)|core\/cli\/templates)\//,
-    forbidden: /^@claudeway\/(?!core$|testing$|chat$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
+    forbidden: /^@claudeway\/(?!core$|testing$|chat$|messenger$)|^(\.\.\/)+(core|config|schemas|plugins)\//,
   },
   { room: /^plugins\/shared\/[^/]+\/src\//, forbidden: /^@claudeway\/(?!core$)|^claudeway$|\/plugins\// },
   // Built files go by an alias of package.json's `imports`, so that a move changes one line.

@@ -1,7 +1,8 @@
 import { definePlugin } from "@claudeway/core";
 import { createTestGateway } from "@claudeway/testing";
 import Router from "@koa/router";
-import { toMessages } from "#plugins/telegram/html.js";
+import { messagesOf } from "#messenger/split.js";
+import { SIZES } from "#plugins/telegram/html.js";
 
 /*
  * The gateway of `bench/health.ts`, in a process of its own: with the dashboard, rules, and a route that renders text as
@@ -16,7 +17,7 @@ const renders = definePlugin<object>({
     const router = new Router();
     router.post("/", (ctx) => {
       const { text }: { text?: string } = Object(Object(ctx.request).body);
-      ctx.body = { messages: toMessages(text ?? "").length };
+      ctx.body = { messages: messagesOf(text ?? "", SIZES).length };
     });
     kernel.mount("/render", router);
   },

@@ -1,6 +1,7 @@
 import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
 import { NO_SERVICES, type PluginServices } from "#kernel/capabilities.js";
 import { temporaryFolder } from "../temporary.js";
+import { memoryStore } from "./memory-store.js";
 
 /** PluginServices without a gateway: services that a test does not provide throw when used. */
 export function fakeOffers(given: Partial<PluginServices>): PluginServices {
@@ -8,6 +9,10 @@ export function fakeOffers(given: Partial<PluginServices>): PluginServices {
   if (given.storage === undefined) {
     const folder = temporaryFolder("claudeway-plugin-");
     Object.defineProperty(offers, "storage", { value: () => folder });
+  }
+  if (given.store === undefined) {
+    const store = memoryStore();
+    Object.defineProperty(offers, "store", { value: () => store });
   }
   if (given.childMark === undefined) {
     Object.defineProperty(offers, "childMark", {

@@ -1,13 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { callCard, denialsCard, questionCard } from "#messenger/cards.js";
+import type { Message as ChatMessage } from "#messenger/messenger.js";
+import { askedNews, decidedNews, parkedNews, sessionNews, turnNews } from "#messenger/news.js";
+import { messagesOf } from "#messenger/split.js";
+import { textsIn } from "#messenger/texts.js";
 import { requestPage } from "#pages/approval-page.js";
 import { type Message, toDigest, toMessage } from "#plugins/slack/blocks.js";
-import { askedNews, decidedNews, sessionNews, turnNews } from "#plugins/slack/news.js";
-import { callCard, denialsCard, questionCard } from "#plugins/telegram/cards.js";
-import { newsHtml } from "#plugins/telegram/feed.js";
-import { toMessages } from "#plugins/telegram/html.js";
-import * as telegramNews from "#plugins/telegram/news.js";
-import { textsIn } from "#plugins/telegram/texts.js";
+import { feedMessage } from "#plugins/telegram/feed.js";
+import { SIZES, toHtml } from "#plugins/telegram/html.js";
 import { launchChromium } from "../e2e/chromium.js";
 import { approvalOf, outcomeOf, turnOf } from "./offers.js";
 
@@ -48,7 +49,7 @@ const question = approvalOf({
   },
 });
 const timedOut = outcomeOf({ end: "timeout" }, { success: false, error: "the turn ran past 120 s" });
-const card = { say, token: "A".repeat(16) };
+const card = { say, token: "A".repeat(16), sizes: SIZES };
 const denials = [
   { tool_name: "Bash", tool_use_id: "t1", tool_input: { command: "npm publish" } },
   {
@@ -69,7 +70,7 @@ const total = round(net * (1 + VAT), 2);
 const TELEGRAM: Readonly<
   Record<string, { readonly html: string; readonly rows?: readonly (readonly Button[])[] }>
 > = {
-  answer: { html: toMessages(ANSWER).join("\n") },
+  answer: { html: messagesOf(ANSWER, SIZES).map(toHtml).join("\n") },
   approval: telegramCard(callCard(bash, card)),
   edit: telegramCard(callCard(edit, { ...card, say: textsIn("tr") })),
   decided: telegramCard(
@@ -86,21 +87,22 @@ const decided = {
   status: "allowed",
   decision: { decision: "allow", by, at: "2030-01-01" },
 } as const;
-const finished = turnNews(turnOf(), outcomeOf());
-const failed = turnNews(turnOf({ keyId: "ci-bot" }), timedOut);
+const finished = turnNews(turnOf(), outcomeOf(), say);
+const failed = turnNews(turnOf({ keyId: "ci-bot" }), timedOut, say);
 const started = sessionNews(
   { id: turnOf().sessionId, keyId: "alice", model: "opus", workdir: "/srv/shop" },
-  "started",
+  "newsStarted",
+  say,
 );
 
 const SLACK: Readonly<Record<string, Message>> = {
   finished: toMessage(finished),
   failure: toMessage(failed),
   session: toMessage(started),
-  approval: toMessage(askedNews(bash), { url: "https://claude.example.org/approvals/page/x" }),
-  "approval-without-address": toMessage(askedNews(edit), { url: undefined }),
-  decided: toMessage(decidedNews(decided)),
-  digest: toDigest([finished, started, failed, finished, decidedNews(decided)], 12),
+  approval: toMessage(askedNews(bash, say), { url: "https://claude.example.org/approvals/page/x" }),
+  "approval-without-address": toMessage(askedNews(edit, say), { url: undefined }),
+  decided: toMessage(decidedNews(decided, say)),
+  digest: toDigest([finished, started, failed, finished, decidedNews(decided, say)], 12),
 };
 
 const browser = await launchChromium();
@@ -123,17 +125,17 @@ async function draw(plugin: string, name: string, html: string, part = "main"): 
 }
 
 function feedHtml(): string {
-  const lines = [
-    telegramNews.turnNews(turnOf(), outcomeOf(), say),
-    telegramNews.turnNews(turnOf({ keyId: "ci-bot" }), timedOut, say),
-    telegramNews.parkedNews(turnOf(), say),
-    telegramNews.expiredNews(bash, say),
+  const news = [
+    finished,
+    failed,
+    parkedNews(turnOf(), say),
+    decidedNews({ ...bash, status: "expired" }, say),
   ];
-  return lines.map(newsHtml).join("\n");
+  return toHtml(feedMessage(news, 0, say));
 }
 
-function telegramCard({ html, keyboard }: ReturnType<typeof callCard>) {
-  return { html, rows: keyboard?.inline_keyboard ?? [] };
+function telegramCard({ spans, buttons = [] }: ChatMessage) {
+  return { html: toHtml(spans), rows: buttons.map((row) => row.map(({ label }) => ({ text: label }))) };
 }
 
 /** A bubble of the app for phones, in its light colours. */

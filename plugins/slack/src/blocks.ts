@@ -1,6 +1,6 @@
 import { spellHidden } from "@claudeway/core";
+import type { News } from "@claudeway/messenger";
 import type { IncomingWebhookSendArguments } from "@slack/webhook";
-import type { News } from "./news.js";
 
 /*
  * Slack's limits, in characters: 3000 for a section's text, 150 for a header, 75 for a button, 50 blocks. Ours are lower,

@@ -1,21 +1,6 @@
+import { MessengerFailure } from "@claudeway/messenger";
 import { IncomingWebhook, IncomingWebhookHTTPError } from "@slack/webhook";
 import type { Message } from "./blocks.js";
-
-/**
- * Why a message was not delivered. `busy`: retry later (429, 5xx, no response); `refused`: the webhook itself is refused,
- * and the operator must act; `payload`: this message is refused.
- */
-export class Undelivered extends Error {
-  override readonly name = "Undelivered";
-
-  constructor(
-    readonly kind: "busy" | "refused" | "payload",
-    message: string,
-    readonly retryAfterMs?: number,
-  ) {
-    super(message);
-  }
-}
 
 const MAX_RETRY_AFTER_MS = 600_000;
 const MAX_REASON = 100;
@@ -52,7 +37,7 @@ export class Webhook {
     this.name = `${host}${path.slice(0, Math.min(path.length - 1, 4)).join("/")}/***`;
   }
 
-  /** Rejects with `Undelivered`. A message may be delivered twice if its response was lost. */
+  /** Rejects with `MessengerFailure`. A message may be delivered twice if its response was lost. */
   async send(message: Message, signal: AbortSignal): Promise<void> {
     let retryAfter: string | null = null;
     // Not AbortSignal.any: each one would leave a listener on the plugin's signal, which lives for months.
@@ -70,13 +55,13 @@ export class Webhook {
       const { text } = await new IncomingWebhook(this.url, { fetch: fetchWithin }).send(message);
       // Slack answers "ok"; an HTML page comes from something in between.
       if (/^\s*</.test(text))
-        throw new Undelivered("refused", "responded with an HTML page; check webhook_url");
+        throw new MessengerFailure("token", "responded with an HTML page; check webhook_url");
     } catch (error) {
-      if (error instanceof Undelivered) throw error;
+      if (error instanceof MessengerFailure) throw error;
       if (error instanceof IncomingWebhookHTTPError) throw ofStatus(error, retryAfter);
       const isLate = call.signal.aborted && !signal.aborted;
       const reason = isLate ? "no response in time" : `unreachable${codeOf(error)}`;
-      throw new Undelivered("busy", reason);
+      throw new MessengerFailure("busy", reason);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", abort);
@@ -93,15 +78,18 @@ function codeOf(error: unknown): string {
   return "";
 }
 
-function ofStatus({ statusCode, body }: IncomingWebhookHTTPError, retryAfter: string | null): Undelivered {
+function ofStatus(
+  { statusCode, body }: IncomingWebhookHTTPError,
+  retryAfter: string | null,
+): MessengerFailure {
   // Slack's messages are short and plain; another server may send a page.
   const said = /^[\w ]+$/.test(body) ? ` ${body.slice(0, MAX_REASON)}` : "";
   const reason = `responded with ${statusCode}${said}`;
-  if (statusCode === 429) return new Undelivered("busy", reason, retryAfterMs(retryAfter));
-  if (statusCode >= 500 || statusCode === 408) return new Undelivered("busy", reason);
+  if (statusCode === 429) return new MessengerFailure("busy", reason, retryAfterMs(retryAfter));
+  if (statusCode >= 500 || statusCode === 408) return new MessengerFailure("busy", reason);
   const gone = GONE.has(body.trim());
-  if ((statusCode === 400 || statusCode === 413) && !gone) return new Undelivered("payload", reason);
-  return new Undelivered("refused", `${reason}; check webhook_url`);
+  if ((statusCode === 400 || statusCode === 413) && !gone) return new MessengerFailure("rejected", reason);
+  return new MessengerFailure("token", `${reason}; check webhook_url`);
 }
 
 function retryAfterMs(header: string | null): number {

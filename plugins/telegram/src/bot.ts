@@ -1,26 +1,27 @@
 import type { PluginScope } from "@claudeway/core";
+import {
+  type ChatService,
+  type Command,
+  isCommand,
+  type Person,
+  type Say,
+  type State,
+} from "@claudeway/messenger";
 import { Telegraf } from "telegraf";
 import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
 import type { BotApi } from "./api.js";
-import type { ApprovalButtons } from "./approval-buttons.js";
 import { attachmentOf } from "./attachments.js";
-import type { Buttons } from "./buttons.js";
-import { type Commands, parseCommand } from "./commands.js";
+import type { Chat } from "./chat.js";
 import type { TelegramConfig } from "./config.js";
-import type { Conversations } from "./conversations.js";
-import { keyOf } from "./places.js";
-import type { State } from "./state.js";
-import type { Say } from "./texts.js";
+import { keyOf, repliedTo } from "./places.js";
 
 export interface BotOptions {
   readonly config: TelegramConfig;
   readonly api: BotApi;
+  readonly chat: Chat;
   readonly state: State;
   readonly say: Say;
-  readonly conversations: Conversations;
-  readonly commands: Commands;
-  readonly buttons: Pick<Buttons, "pressed">;
-  readonly approvals: Pick<ApprovalButtons, "answeredByText">;
+  readonly service: ChatService;
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
@@ -35,7 +36,6 @@ export class Bot {
   readonly #telegraf: Telegraf;
   /** When each sender was last answered, so that a stranger cannot flood the chat or the log. */
   readonly #answered = new Map<string, number>();
-  readonly #running = new Set<Promise<void>>();
 
   constructor(private readonly options: BotOptions) {
     this.#telegraf = new Telegraf(options.config.bot_token, {
@@ -55,20 +55,17 @@ export class Bot {
     await this.#telegraf.handleUpdate(update);
   }
 
-  /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
-  async close(): Promise<void> {
-    await Promise.all(this.#running);
-  }
-
   async #message(message: Message): Promise<void> {
-    const { state, conversations, commands, approvals } = this.options;
+    const { state, service, chat } = this.options;
     if (!this.#isHere(message.chat.id)) return this.#turnAwayChat(message);
     if ("migrate_to_chat_id" in message) return this.#sayMoved(message.migrate_to_chat_id);
     if (isService(message) || isChannelPost(message)) return;
-    const { from, message_id: id } = message;
+    const { from } = message;
+    const messageId = String(message.message_id);
     if (from === undefined || !this.#mayUse(from)) return this.#turnAwayUser(message);
     // Delivered twice, or again after a restart.
-    if (!state.accept(id)) return;
+    if (!state.accept(messageId)) return;
+    chat.forum = "is_forum" in message.chat && message.chat.is_forum === true;
     const key = keyOf(message, (answered) => state.chainOf(answered));
     const attachment = attachmentOf(message);
     const text = textOf(message).trim();
@@ -77,35 +74,45 @@ export class Bot {
     const command = parseCommand(text);
     const me = this.#telegraf.botInfo?.username.toLowerCase();
     if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
-    if (command !== undefined && isCommand(command.name)) {
-      const forum = "is_forum" in message.chat && message.chat.is_forum === true;
-      return this.#inBackground(async () => void (await commands.run(command, key, id, forum)));
-    }
-    const answered = "reply_to_message" in message ? message.reply_to_message?.message_id : undefined;
-    if (answered !== undefined && text !== "" && (await approvals.answeredByText(answered, text, from)))
-      return;
-    // The CLI does not understand "/compact@the_bot".
-    const prompt = command?.bot === undefined ? text : text.replace(`@${command.bot}`, "");
-    const album = "media_group_id" in message ? message.media_group_id : undefined;
-    await conversations.accept({
+    await service.receive({
       key,
-      messageId: id,
-      prompt,
-      ...(attachment !== undefined && { attachments: [attachment] }),
-      ...(album !== undefined && { album }),
+      messageId,
+      from: this.#personOf(from),
+      // The CLI does not understand "/compact@the_bot".
+      text: command?.bot === undefined ? text : text.replace(`@${command.bot}`, ""),
+      attachments: attachment === undefined ? [] : [attachment],
+      album: "media_group_id" in message ? message.media_group_id : undefined,
+      replyTo: repliedTo(message),
+      command: command !== undefined && isCommand(command.name) ? command : undefined,
     });
   }
 
-  async #press(press: CallbackQuery): Promise<void> {
-    const { buttons, api, say, scope } = this.options;
-    const chatId = press.message?.chat.id;
-    const here = chatId !== undefined && this.#isHere(chatId);
-    if (here && this.#mayUse(press.from)) return this.#inBackground(() => buttons.pressed(press));
-    scope.log.warn({ chat_id: chatId, user_id: press.from.id }, "refused a button press by an unknown user");
+  #press(press: CallbackQuery): void {
+    const { service, api, say, scope } = this.options;
+    const { message, id, from } = press;
+    const here = message !== undefined && this.#isHere(message.chat.id);
+    if (here && this.#mayUse(from)) {
+      const data = "data" in press ? press.data : "";
+      service.press({ id, from: this.#personOf(from), messageId: String(message.message_id), data });
+      return;
+    }
+    scope.log.warn(
+      { chat_id: message?.chat.id, user_id: from.id },
+      "refused a button press by an unknown user",
+    );
     const text = say(here ? "notForYou" : "otherChat");
-    this.#inBackground(async () => {
-      await api.call("answerCallbackQuery", { callback_query_id: press.id, text });
-    });
+    service.run("refusing a button press", () =>
+      api.call("answerCallbackQuery", { callback_query_id: id, text }),
+    );
+  }
+
+  #personOf({ first_name, last_name, username, id }: User): Person {
+    const name = [first_name, last_name].filter(Boolean).join(" ").trim().slice(0, 64) || String(id);
+    return {
+      id: String(id),
+      name: username === undefined ? name : `${name} (@${username})`,
+      from: `chat ${this.options.config.chat_id}, user ${id}`,
+    };
   }
 
   #isHere(chatId: number): boolean {
@@ -147,15 +154,15 @@ export class Bot {
   #sayTextOnly(message: Message, key: string): void {
     const album = "media_group_id" in message ? message.media_group_id : undefined;
     if (album !== undefined && !this.#isTime(`album ${album}`)) return;
-    this.#inBackground(() => this.options.conversations.note(key, message.message_id, "textOnly"));
+    this.options.service.note(key, String(message.message_id), "textOnly");
   }
 
   #reply(message: Message, text: "otherChat" | "notForYou" | "anonymous"): void {
-    const { api, say } = this.options;
-    this.#inBackground(async () => {
-      const reply = { message_id: message.message_id, allow_sending_without_reply: true };
-      await api.call("sendMessage", { chat_id: message.chat.id, text: say(text), reply_parameters: reply });
-    });
+    const { api, say, service } = this.options;
+    const reply = { message_id: message.message_id, allow_sending_without_reply: true };
+    service.run("turning somebody away", () =>
+      api.call("sendMessage", { chat_id: message.chat.id, text: say(text), reply_parameters: reply }),
+    );
   }
 
   #isTime(whom: string): boolean {
@@ -166,29 +173,18 @@ export class Bot {
     this.#answered.set(whom, now);
     return true;
   }
+}
 
-  /** Runs work while polling continues. */
-  #inBackground(work: () => Promise<void>): void {
-    const run = work()
-      .catch((error: unknown) => {
-        const { scope } = this.options;
-        if (!scope.signal.aborted) scope.log.warn({ err: error }, "a request from the chat failed");
-      })
-      .finally(() => this.#running.delete(run));
-    this.#running.add(run);
-  }
+/** A command as written in the chat, and the bot that it names, if any. */
+function parseCommand(text: string): (Command & { readonly bot: string | undefined }) | undefined {
+  const [, name, bot, argument = ""] = /^\/([A-Za-z]\w*)(?:@(\w+))?(?:\s+([\s\S]*))?$/.exec(text) ?? [];
+  return name === undefined ? undefined : { name: name.toLowerCase(), bot, argument: argument.trim() };
 }
 
 /** The text of a message, or what is written below its photo. */
 function textOf(message: Message): string {
   if ("text" in message) return message.text;
   return "caption" in message ? (message.caption ?? "") : "";
-}
-
-const COMMANDS: readonly string[] = ["new", "stop", "status", "close", "help", "start"];
-
-function isCommand(name: string): boolean {
-  return COMMANDS.includes(name);
 }
 
 /** Kinds of messages made by a person; Telegram makes all others. */

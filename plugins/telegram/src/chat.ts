@@ -1,26 +1,31 @@
 import type { PluginScope } from "@claudeway/core";
+import {
+  type Attachment,
+  type Buttons,
+  type Message,
+  type Messenger,
+  MessengerFailure,
+  type NewPlace,
+  type Place,
+  type Press,
+  type Say,
+  type SendOptions,
+} from "@claudeway/messenger";
 import type { InlineKeyboardMarkup } from "telegraf/types";
-import { ApiFailure, type BotApi, type CallOptions } from "./api.js";
+import type { BotApi } from "./api.js";
+import { MAX_FILE } from "./attachments.js";
+import { SIZES, toHtml } from "./html.js";
+import { chainKey, threadOf, topicKey } from "./places.js";
 import { isObject } from "./shapes.js";
 
-/** A place in the chat. */
-export interface Place {
-  /** Id of the topic; undefined for General, or a chat without topics. */
-  readonly thread?: number | undefined;
-  /** The message that is replied to. */
-  readonly replyTo?: number | undefined;
-}
-
-export interface MessageOptions extends Pick<CallOptions, "patience"> {
-  readonly keyboard?: InlineKeyboardMarkup | undefined;
-  readonly silent?: boolean;
-}
-
-const NO_KEYBOARD: InlineKeyboardMarkup = { inline_keyboard: [] };
-
 /** The one chat that the bot serves. */
-export class Chat {
-  #nextGrowthAt = 0;
+export class Chat implements Messenger {
+  readonly name = "telegram";
+  readonly commandPrefix = "/";
+  readonly intro = "helpTopics";
+  readonly sizes = SIZES;
+  /** Whether it has topics. */
+  forum = false;
   #withdrawNotice: (() => void) | undefined;
 
   constructor(
@@ -29,26 +34,18 @@ export class Chat {
     private readonly scope: Pick<PluginScope, "log" | "notice">,
   ) {}
 
-  /** Milliseconds until a growing answer may be updated: after a 429, or after another answer's update. */
-  get growthPauseMs(): number {
-    return Math.max(this.api.pausedMs, this.#nextGrowthAt - Date.now());
+  get pausedMs(): number {
+    return this.api.pausedMs;
   }
 
-  /** Telegram limits edits per chat, so all growing answers share one edit per interval. False if it is too early. */
-  takeGrowth(intervalMs: number): boolean {
-    if (this.growthPauseMs > 0) return false;
-    this.#nextGrowthAt = Date.now() + intervalMs;
-    return true;
-  }
-
-  /** Sends Telegram HTML; resolves to the message's id. */
-  send(html: string, place: Place, options: MessageOptions = {}): Promise<number> {
-    const { keyboard, silent = false, patience = "persist" } = options;
+  send(place: Place, { spans, buttons }: Message, options: SendOptions = {}): Promise<string> {
+    const { silent = false, patience = "persist" } = options;
+    const html = toHtml(spans);
     const payload = {
       chat_id: this.id,
       disable_notification: silent,
       link_preview_options: { is_disabled: true },
-      ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
+      ...(buttons === undefined ? {} : { reply_markup: keyboardOf(buttons) }),
     };
     return this.#deliver(place, async (where) => {
       const send = (text: { readonly text: string; readonly parse_mode?: "HTML" }) =>
@@ -57,34 +54,38 @@ export class Chat {
         return await send({ text: html, parse_mode: "HTML" });
       } catch (error) {
         if (!isParseError(error)) throw error;
-        return await send({ text: withoutTags(html) });
+        return await send({ text: textOf(spans) });
       }
     });
   }
 
-  /** Edits a message and its buttons. False if it is gone or cannot be edited. */
-  async edit(messageId: number, html: string, options: MessageOptions = {}): Promise<boolean> {
-    const { keyboard = NO_KEYBOARD, patience = "persist" } = options;
+  async edit(
+    messageId: string,
+    { spans, buttons = [] }: Message,
+    { patience = "persist" }: SendOptions = {},
+  ): Promise<boolean> {
     const payload = {
       chat_id: this.id,
-      message_id: messageId,
+      message_id: Number(messageId),
       link_preview_options: { is_disabled: true },
-      reply_markup: keyboard,
+      reply_markup: keyboardOf(buttons),
     };
+    const edit = (text: { readonly text: string; readonly parse_mode?: "HTML" }) =>
+      this.api.call("editMessageText", { ...payload, ...text }, { patience });
     try {
-      await this.api.call("editMessageText", { ...payload, text: html, parse_mode: "HTML" }, { patience });
+      await edit({ text: toHtml(spans), parse_mode: "HTML" });
       return true;
     } catch (error) {
-      if (!(error instanceof ApiFailure) || error.kind !== "rejected") throw error;
+      if (!(error instanceof MessengerFailure) || error.kind !== "rejected") throw error;
       if (error.message.includes("not modified")) return true;
       if (!isParseError(error)) return false;
-      await this.api.call("editMessageText", { ...payload, text: withoutTags(html) }, { patience });
+      await edit({ text: textOf(spans) });
       return true;
     }
   }
 
-  sendFile(name: string, content: string, place: Place, caption: string): Promise<number> {
-    const document = { source: Buffer.from(content), filename: name };
+  sendFile(place: Place, name: string, content: Buffer, caption: string): Promise<string> {
+    const document = { source: content, filename: name };
     return this.#deliver(place, (where) =>
       this.api.ask("sendDocument", { chat_id: this.id, document, caption, ...where }, isMessage, {
         patience: "persist",
@@ -92,41 +93,59 @@ export class Chat {
     );
   }
 
-  async delete(messageId: number): Promise<void> {
-    await this.api.call("deleteMessage", { chat_id: this.id, message_id: messageId });
+  async delete(messageId: string): Promise<void> {
+    await this.api.call("deleteMessage", { chat_id: this.id, message_id: Number(messageId) });
   }
 
-  /** Shows a short notice to the person who pressed a button. A failure is ignored: Telegram forgets presses soon. */
-  async answerPress(pressId: string, text: string): Promise<void> {
-    await this.api
-      .call("answerCallbackQuery", { callback_query_id: pressId, text: text.slice(0, 200) })
-      .catch(() => undefined);
+  fetch({ ref }: Attachment): Promise<Buffer> {
+    return this.api.download(ref, MAX_FILE);
+  }
+
+  /** Telegram forgets presses soon. */
+  async answerPress({ id = "" }: Press, text: string): Promise<void> {
+    await this.api.call("answerCallbackQuery", { callback_query_id: id, text: text.slice(0, 200) });
+  }
+
+  /** In General: a new topic. In a topic: a new session there. In a plain chat: a new reply chain. */
+  async newPlace(key: string, messageId: string, model: string, say: Say): Promise<NewPlace> {
+    if (!this.forum) return { key: chainKey(messageId), text: "newInChat" };
+    if (key !== topicKey(undefined)) return { key, text: "newInTopic" };
+    const name = say("newTopic", { model, time: new Date().toISOString().slice(5, 16).replace("T", " ") });
+    try {
+      return { key: topicKey(await this.#createTopic(name)), text: "newInTopic", name };
+    } catch (error) {
+      this.scope.log.warn({ err: error }, "could not create a topic; the session is in General");
+      return { key, text: "newInTopic" };
+    }
+  }
+
+  async closed(key: string): Promise<void> {
+    const thread = threadOf(key);
+    if (!this.forum || thread === undefined) return;
+    await this.api.call("closeForumTopic", { chat_id: this.id, message_thread_id: thread });
   }
 
   /** Resolves to the topic's id. */
-  async createTopic(name: string): Promise<number> {
+  async #createTopic(name: string): Promise<number> {
     const payload = { chat_id: this.id, name: name.slice(0, 128) };
     const topic = await this.api.ask("createForumTopic", payload, isTopic);
     return topic.message_thread_id;
   }
 
-  async closeTopic(thread: number): Promise<void> {
-    await this.api.call("closeForumTopic", { chat_id: this.id, message_thread_id: thread });
-  }
-
   /** Messages for a closed or deleted topic are sent to General: a question must reach somebody. */
-  async #deliver(place: Place, send: (where: Where) => Promise<SentMessage>): Promise<number> {
+  async #deliver(place: Place, send: (where: Where) => Promise<SentMessage>): Promise<string> {
+    const thread = threadOf(place.key);
     try {
       const sent = await send(whereOf(place)).catch((error: unknown) => {
-        if (place.thread === undefined || !isTopicGone(error)) throw error;
-        this.scope.log.info(`topic ${place.thread} is closed or deleted; its messages are sent to General`);
+        if (thread === undefined || !isTopicGone(error)) throw error;
+        this.scope.log.info(`topic ${thread} is closed or deleted; its messages are sent to General`);
         return send({});
       });
       this.#withdrawNotice?.();
       this.#withdrawNotice = undefined;
-      return sent.message_id;
+      return String(sent.message_id);
     } catch (error) {
-      if (error instanceof ApiFailure && error.kind === "rejected") this.#say(error.message);
+      if (error instanceof MessengerFailure && error.kind === "rejected") this.#say(error.message);
       throw error;
     }
   }
@@ -147,12 +166,13 @@ interface Where {
   readonly reply_parameters?: { readonly message_id: number; readonly allow_sending_without_reply: true };
 }
 
-function whereOf({ thread, replyTo }: Place): Where {
+function whereOf({ key, replyTo }: Place): Where {
+  const thread = threadOf(key);
   return {
     ...(thread === undefined ? {} : { message_thread_id: thread }),
     ...(replyTo === undefined
       ? {}
-      : { reply_parameters: { message_id: replyTo, allow_sending_without_reply: true } }),
+      : { reply_parameters: { message_id: Number(replyTo), allow_sending_without_reply: true } }),
   };
 }
 
@@ -165,18 +185,23 @@ function isTopic(result: unknown): result is { readonly message_thread_id: numbe
 }
 
 function isTopicGone(error: unknown): boolean {
-  return error instanceof ApiFailure && /thread not found|TOPIC_(?:CLOSED|DELETED)/i.test(error.message);
+  return (
+    error instanceof MessengerFailure && /thread not found|TOPIC_(?:CLOSED|DELETED)/i.test(error.message)
+  );
 }
 
 function isParseError(error: unknown): boolean {
-  return error instanceof ApiFailure && error.message.includes("can't parse entities");
+  return error instanceof MessengerFailure && error.message.includes("can't parse entities");
 }
 
-function withoutTags(html: string): string {
-  const text = html.replace(/<[^>]*>/g, "");
-  return text
-    .replace(/&lt;/g, "<")
-    .replace(/&gt;/g, ">")
-    .replace(/&quot;/g, '"')
-    .replace(/&amp;/g, "&");
+function textOf(spans: Message["spans"]): string {
+  return spans.map(({ text }) => text).join("");
+}
+
+function keyboardOf(buttons: Buttons): InlineKeyboardMarkup {
+  return {
+    inline_keyboard: buttons.map((row) =>
+      row.map(({ label, data }) => ({ text: label, callback_data: data })),
+    ),
+  };
 }

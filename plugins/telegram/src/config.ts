@@ -1,7 +1,4 @@
-import type { Language } from "./texts.js";
-
-/** Event kinds of the feed, as named in `events`. */
-export type EventKind = "requests" | "sessions" | "failures" | "approvals" | "budgets";
+import type { EventKind, Language } from "@claudeway/messenger";
 
 /** The `[plugins.telegram]` section, validated, with defaults. */
 export interface TelegramConfig {

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
+import { MessengerFailure, waitBefore } from "@claudeway/messenger";
 import type { BotCommand, Update, UserFromGetMe } from "telegraf/types";
-import { ApiFailure, type BotApi, waitBefore } from "./api.js";
+import type { BotApi } from "./api.js";
 import { isBot, isObject } from "./shapes.js";
 
-/** What the bot learned about itself and its chat when it connected. */
+/** What the bot learned about itself when it connected. */
 export interface Connected {
   readonly me: UserFromGetMe;
-  /** Whether the chat has topics. */
-  readonly forum: boolean;
-  readonly title: string;
 }
 
 export interface SuperviseOptions {
@@ -66,25 +64,23 @@ export class Supervisor {
     await api.call("setMyCommands", { commands: [...commands] }).catch((error: unknown) => {
       if (!scope.signal.aborted) scope.log.warn({ err: error }, "could not set the menu of commands");
     });
-    const { forum, title } = await this.#lookAtChat();
+    const title = await this.#lookAtChat();
     this.#connected = true;
     this.#failures = 0;
     scope.log.info(`@${me.username} serves ${title || `chat ${chatId}`}`);
     this.#say(`telegram: @${me.username} serves ${title || `chat ${chatId}`}`);
-    this.options.connected({ me, forum, title });
+    this.options.connected({ me });
   }
 
-  async #lookAtChat(): Promise<Pick<Connected, "forum" | "title">> {
+  /** Resolves to the chat's title. */
+  async #lookAtChat(): Promise<string> {
     const { api, chatId } = this.options;
     try {
       const chat = await api.ask("getChat", { chat_id: chatId }, isObject);
-      return {
-        forum: "is_forum" in chat && chat.is_forum === true,
-        title: "title" in chat ? String(chat.title) : "",
-      };
+      return "title" in chat ? String(chat.title) : "";
     } catch (error) {
-      if (!(error instanceof ApiFailure) || error.kind !== "rejected") throw error;
-      throw new ApiFailure(
+      if (!(error instanceof MessengerFailure) || error.kind !== "rejected") throw error;
+      throw new MessengerFailure(
         "rejected",
         `chat ${chatId}: ${error.message}; check that the bot is a member and that chat_id is right`,
       );
@@ -147,7 +143,7 @@ export class Supervisor {
 
   async #waitOut(error: unknown): Promise<void> {
     const { log, signal } = this.options.scope;
-    const failure = error instanceof ApiFailure ? error : new ApiFailure("busy", String(error));
+    const failure = error instanceof MessengerFailure ? error : new MessengerFailure("busy", String(error));
     const line = `telegram: ${this.#explain(failure)}`;
     this.#failures++;
     log[this.#failures === 1 ? "warn" : "debug"](line);
@@ -155,14 +151,14 @@ export class Supervisor {
     await sleep(this.#waitMs(failure), undefined, { signal }).catch(() => undefined);
   }
 
-  #explain({ kind, message }: ApiFailure): string {
+  #explain({ kind, message }: MessengerFailure): string {
     if (kind === "token") return `bot_token was refused (${message}); get a new one from @BotFather`;
     if (kind === "conflict")
       return `another program polls with this bot_token (${message}); waiting until it ends`;
     return `cannot use Telegram: ${message}`;
   }
 
-  #waitMs({ kind, retryAfterMs }: ApiFailure): number {
+  #waitMs({ kind, retryAfterMs }: MessengerFailure): number {
     if (retryAfterMs !== undefined) return retryAfterMs;
     if (kind === "busy" || kind === "conflict") return waitBefore(Math.min(this.#failures - 1, 6));
     return Math.min(waitBefore(0) * 2 ** this.#failures, MAX_REFUSED_WAIT_MS);

@@ -1,6 +1,8 @@
 import { expect } from "chai";
+import { askedNews, decidedNews, turnNews } from "#messenger/news.js";
+import { textsIn } from "#messenger/texts.js";
 import { escapeText, toDigest, toMessage } from "#plugins/slack/blocks.js";
-import { askedNews, decidedNews, turnNews } from "#plugins/slack/news.js";
+
 import { approvalOf, outcomeOf, turnOf } from "../offers.js";
 import { complaint, type Payload } from "./slack-server.js";
 
@@ -29,19 +31,22 @@ const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["json", '"}],"blocks":[{"type":"actions"}]'],
 ];
 
+const say = textsIn("en", { messenger: "Slack" });
+
 describe("slack messages", () => {
   for (const [what, text] of HOSTILE) {
     it(`show ${what} in names, paths, commands, reasons and results, escaped and within the limits`, () => {
       const messages = [
-        toMessage(askedNews(approvalOf({ tool: text, input: { command: text }, keyId: text })), {
+        toMessage(askedNews(approvalOf({ tool: text, input: { command: text }, keyId: text }), say), {
           url: undefined,
         }),
-        toMessage(askedNews(approvalOf({ tool: "Bash", input: { command: text } })), {
+        toMessage(askedNews(approvalOf({ tool: "Bash", input: { command: text } }), say), {
           url: "https://x.example/a",
         }),
         toMessage(
           askedNews(
             approvalOf({ tool: "Edit", input: { file_path: text, old_string: text, new_string: text } }),
+            say,
           ),
         ),
         toMessage(
@@ -50,20 +55,22 @@ describe("slack messages", () => {
               kind: "question",
               input: { questions: [{ question: text, options: [{ label: text }] }] },
             }),
+            say,
           ),
         ),
-        toMessage(askedNews(approvalOf({ input: { [text]: text } }))),
-        toMessage(decidedNews(decidedBy(text))),
+        toMessage(askedNews(approvalOf({ input: { [text]: text } }), say)),
+        toMessage(decidedNews(decidedBy(text), say)),
         toMessage(
           turnNews(
             turnOf({ keyId: text }),
             outcomeOf({ end: "failed", model: text }, { success: false, error: text }),
+            say,
           ),
           undefined,
           7,
         ),
         toDigest(
-          Array.from({ length: 60 }, () => decidedNews(decidedBy(text))),
+          Array.from({ length: 60 }, () => decidedNews(decidedBy(text), say)),
           3,
         ),
       ];
@@ -84,19 +91,19 @@ describe("slack messages", () => {
   }
 
   it("show the hidden parts of a command", () => {
-    const message = toMessage(askedNews(approvalOf({ input: { command: "ls \u202e# fr- mr" } })));
+    const message = toMessage(askedNews(approvalOf({ input: { command: "ls \u202e# fr- mr" } }), say));
     expect(JSON.stringify(message)).to.contain("ls ⟨U+202E⟩# fr- mr");
   });
 
   it("show the change of an edit, and the file of a write", () => {
     const edit = { file_path: "/w/a.ts", old_string: "one\ntwo", new_string: "three" };
-    const text = JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }))));
+    const text = JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }), say)));
     expect(text).to.contain("/w/a.ts\\n- one\\n- two\\n+ three");
   });
 
   it("show all arguments of a call, because they change what it does", () => {
     const edit = { file_path: "/w/a.ts", old_string: "one", new_string: "two", replace_all: true };
-    expect(JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }))))).to.contain(
+    expect(JSON.stringify(toMessage(askedNews(approvalOf({ tool: "Edit", input: edit }), say)))).to.contain(
       "replace_all",
     );
     const input = {
@@ -105,7 +112,7 @@ describe("slack messages", () => {
       timeout: false,
       dangerouslyDisableSandbox: true,
     };
-    const text = JSON.stringify(toMessage(askedNews(approvalOf({ input }))));
+    const text = JSON.stringify(toMessage(askedNews(approvalOf({ input }), say)));
     expect(text)
       .to.contain("dangerouslyDisableSandbox")
       .and.not.contain("harmless")

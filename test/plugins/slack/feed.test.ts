@@ -162,7 +162,7 @@ describe("slack", () => {
     await arrived(3);
     expect(textOf(server.posted[2]?.payload)).to.contain("Parked until a decision is made");
     expect(textOf(server.posted[0]?.payload)).to.contain("Denied by Ada (@ada) (telegram)");
-    expect(textOf(server.posted[1]?.payload)).to.contain("Expired");
+    expect(textOf(server.posted[1]?.payload)).to.contain("Approval expired");
   });
 
   it("merges a burst into one digest per interval, with decisions separate and in order", async () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
+import { HOSTILE } from "../hostile.js";
 import { outcomeOf, turnOf } from "../offers.js";
 import { ADA, BOB, type Shown } from "./bot-api.js";
-import { HOSTILE } from "./hostile.js";
 import { TestBot } from "./kit.js";
 
 const DENIAL = { tool_name: "Bash", tool_use_id: "toolu_1", tool_input: { command: "rm -rf build" } };
@@ -165,6 +165,7 @@ describe("telegram's buttons", () => {
     const first = await bot.shows("May Claude use Bash?");
     bot.ask({ id: "a2", tool: "Write" });
     const second = await bot.shows("May Claude use Write?");
+    await bot.stored("card", 2);
     await bot.stop();
     const by = { channel: "key", who: "alice" };
     const a2 = bot.approvalService.approvals.get("a2");
@@ -319,7 +320,7 @@ describe("telegram's buttons", () => {
       resetsAt: "2030-02-01T00:00:00.000Z",
     });
     const shown = await bot.shows("80% of a budget is used up");
-    expect(shown.html).to.include("monthly · key:telegram · month · $40.12 / $50.00");
+    expect(shown.html).to.include("key:telegram · monthly · month · $40.12 of $50.00");
   });
 
   it("accompany a feed of requests, failures, sessions, parked and expired approvals, by kind", async () => {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import { MAX_RENDERED, toMessages } from "#plugins/telegram/html.js";
-import { parseMarkdown } from "#plugins/telegram/markdown.js";
+import { parseMarkdown } from "#messenger/markdown.js";
+import { MAX_RENDERED, messagesOf } from "#messenger/split.js";
+import { SIZES, toHtml } from "#plugins/telegram/html.js";
 
 /** Elements of Markdown, and input that trips parsers. */
 const PIECES =
@@ -93,6 +94,6 @@ describe("telegram's Markdown", function () {
 
   it("renders up to a limit, and sends a longer answer as a file", () => {
     const text = "word ".repeat(MAX_RENDERED);
-    expect(toMessages(text).join("").length).to.be.at.most(MAX_RENDERED);
+    expect(messagesOf(text, SIZES).map(toHtml).join("").length).to.be.at.most(MAX_RENDERED);
   });
 });

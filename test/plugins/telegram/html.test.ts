@@ -1,8 +1,11 @@
 import { expect } from "chai";
-import { toMessages } from "#plugins/telegram/html.js";
-import { ALL_TEXTS, textsIn } from "#plugins/telegram/texts.js";
-import { HOSTILE } from "./hostile.js";
+import { messagesOf } from "#messenger/split.js";
+import { LANGUAGES, textsIn } from "#messenger/texts.js";
+import { SIZES, toHtml } from "#plugins/telegram/html.js";
+import { HOSTILE } from "../hostile.js";
 import { complainAboutHtml, visibleText } from "./telegram-html.js";
+
+const toMessages = (markdown: string) => messagesOf(markdown, SIZES).map(toHtml);
 
 describe("telegram's HTML", () => {
   const CASES: readonly (readonly [markdown: string, html: string])[] = [
@@ -120,14 +123,19 @@ describe("telegram's HTML", () => {
 });
 
 describe("telegram's texts", () => {
-  it("exist in both languages, with the same placeholders", () => {
-    for (const [key, { en, tr }] of Object.entries(ALL_TEXTS)) {
-      const slots = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
-      expect(slots(tr), key).to.deep.equal(slots(en));
-      expect(tr.trim(), key).not.to.equal("");
+  it("exist in every language, with the same placeholders", () => {
+    const { en, ...others } = LANGUAGES;
+    const slots = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+    for (const [language, texts] of Object.entries(others)) {
+      expect(Object.keys(texts), language).to.deep.equal(Object.keys(en));
+      for (const [index, text] of Object.values(texts).entries()) {
+        expect(slots(text), `${language}: ${text}`).to.deep.equal(slots(Object.values(en)[index] ?? ""));
+        expect(text.trim()).not.to.equal("");
+      }
     }
     expect(textsIn("tr")("approve")).to.equal("Onayla");
     expect(textsIn("tr")("deny")).to.equal("Reddet");
     expect(textsIn("en")("mayUse", { tool: "{tool} $& Bash" })).to.equal("May Claude use {tool} $& Bash?");
+    expect(textsIn("en", { messenger: "Slack" })("fileLost")).to.contain("from Slack");
   });
 });

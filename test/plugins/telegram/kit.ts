@@ -2,6 +2,7 @@ import type { Approval } from "@claudeway/core";
 import telegram, { type TelegramConfig } from "@claudeway/plugin-telegram";
 import { eventually } from "../../e2e/poll.js";
 import { createKernel, type TestKernel } from "../../kernel/kit.js";
+import { memoryStore } from "../memory-store.js";
 import { approvalOf, fakeOffers } from "../offers.js";
 import { BotApiServer, CHAT_ID, type Shown, TOKEN } from "./bot-api.js";
 import { MemoryApprovals, offersOf, ScriptedTurns } from "./scripted-turns.js";
@@ -13,7 +14,10 @@ export class TestBot {
   running: TestKernel = createKernel();
   readonly turns = new ScriptedTurns();
   readonly approvalService = new MemoryApprovals();
-  readonly #offers = fakeOffers(offersOf(this.turns, this.approvalService));
+  readonly store = memoryStore();
+  readonly #offers = fakeOffers(
+    Object.assign(offersOf(this.turns, this.approvalService), { store: () => this.store }),
+  );
 
   private constructor(readonly api: BotApiServer) {}
 
@@ -57,6 +61,14 @@ export class TestBot {
   async dispose(): Promise<void> {
     await this.stop();
     await this.api.close();
+  }
+
+  /** Resolves when the ledger has so many entries of a kind: "card", "waiting". */
+  async stored(kind: string, count: number): Promise<void> {
+    await eventually(`${count} entries of ${kind}`, async () => {
+      const { entries } = await this.store.list("");
+      return entries.filter(({ key }) => key.includes(`/${kind}/`)).length === count;
+    });
   }
 
   /** A visible message that contains this text. */

@@ -1,7 +1,7 @@
-import type { CallbackQuery } from "telegraf/types";
 import type { ApprovalButtons } from "./approval-buttons.js";
 import type { Board } from "./board.js";
 import type { DenialButtons } from "./denial-buttons.js";
+import type { ButtonPress } from "./messenger.js";
 import type { State } from "./state.js";
 
 export interface ButtonsOptions {
@@ -24,15 +24,14 @@ export class Buttons {
   }
 
   /** An allowed user pressed a button. */
-  async pressed(press: CallbackQuery): Promise<void> {
+  async pressed(press: ButtonPress): Promise<void> {
     const { state, board, approvals, denials } = this.options;
-    const [, token = "", action = ""] = DATA.exec("data" in press ? press.data : "") ?? [];
-    const keyboard = state.keyboard(token);
-    if (keyboard === undefined || keyboard.messageId !== press.message?.message_id)
-      return board.refuse(press, "staleButton");
-    const { subject, verdict } = keyboard;
+    const [, token = "", action = ""] = DATA.exec(press.data) ?? [];
+    const card = state.card(token);
+    if (card === undefined || card.messageId !== press.messageId) return board.refuse(press, "staleButton");
+    const { subject, verdict } = card;
     if (verdict !== undefined) return board.refuse(press, "alreadyDecided");
-    if (subject.kind === "denials") return denials.pressed(press, { ...keyboard, subject }, action);
-    return approvals.pressed(press, { ...keyboard, subject }, action);
+    if (subject.kind === "denials") return denials.pressed(press, { ...card, subject }, action);
+    return approvals.pressed(press, { ...card, subject }, action);
   }
 }

@@ -1,20 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ContentBlock, LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
-import { ApiFailure, type BotApi } from "./api.js";
 import { blockOf } from "./attachments.js";
-import type { Chat } from "./chat.js";
-import type { TelegramConfig } from "./config.js";
-import { reasonOf } from "./failures.js";
-import { plainHtml } from "./html.js";
-import { placeOf } from "./places.js";
+import { MessengerFailure, reasonOf } from "./failures.js";
+import type { Messenger } from "./messenger.js";
+import { plain } from "./spans.js";
+import { clip } from "./split.js";
 import type { State, Waiting } from "./state.js";
-import type { Say, TextKey } from "./texts.js";
+import type { Say, TextKey, Values } from "./texts.js";
+
+/** How the turns of the chat run. */
+export interface TurnTerms {
+  readonly keyId: string;
+  readonly model: string;
+  readonly workdir: string | undefined;
+  readonly timeoutSecs: number;
+}
 
 export interface ConversationsOptions {
-  readonly config: TelegramConfig;
-  readonly api: BotApi;
-  readonly chat: Chat;
+  readonly terms: TurnTerms;
+  readonly messenger: Messenger;
   readonly state: State;
   readonly say: Say;
   readonly answers: Answers;
@@ -25,7 +30,7 @@ export interface ConversationsOptions {
 }
 
 const MAX_WAITING = 50;
-const MAX_NOTE = 1000;
+const MAX_NOTE = 2000;
 /** The other pictures of an album arrive within this time. */
 const ALBUM_MS = 1000;
 const MAX_ATTACHMENTS = 10;
@@ -44,6 +49,7 @@ export class Conversations {
     const { key, messageId } = waiting;
     if (this.#joinAlbum(waiting)) return state.saved();
     if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
+    if (!state.fits(waiting)) return this.note(key, messageId, "tooLong");
     state.link(messageId, key);
     state.setWaiting(waiting);
     this.#enqueue(waiting);
@@ -58,6 +64,7 @@ export class Conversations {
     const all = [...(first?.attachments ?? []), ...attachments];
     if (first === undefined || all.length > MAX_ATTACHMENTS) return false;
     const joined = { ...first, attachments: all, prompt: [first.prompt, prompt].filter(Boolean).join("\n") };
+    if (!this.options.state.fits(joined)) return false;
     lane[at] = joined;
     this.options.state.link(messageId, key);
     this.options.state.setWaiting(joined);
@@ -87,10 +94,15 @@ export class Conversations {
   }
 
   /** Sends a text of the bot itself. */
-  async note(key: string, messageId: number, text: TextKey, values?: Parameters<Say>[1]): Promise<void> {
-    const { chat, say, state } = this.options;
-    const html = plainHtml(say(text, values), MAX_NOTE);
-    state.link(await chat.send(html, placeOf(key, messageId)), key);
+  note(key: string, messageId: string, text: TextKey, values?: Values): Promise<void> {
+    return this.write(key, messageId, this.options.say(text, values));
+  }
+
+  /** Sends a plain text of the bot itself. */
+  async write(key: string, replyTo: string | undefined, text: string): Promise<void> {
+    const { messenger, state } = this.options;
+    const spans = [plain(clip(text, MAX_NOTE, messenger.sizes))];
+    state.link(await messenger.send({ key, replyTo }, { spans }), key);
   }
 
   #enqueue(waiting: Waiting): void {
@@ -130,7 +142,7 @@ export class Conversations {
 
   async #answer(waiting: Waiting): Promise<void> {
     if (waiting.begun) return this.#pickUp(waiting);
-    const { turns, config, state, answers } = this.options;
+    const { turns, terms, state, answers } = this.options;
     const { key, messageId, prompt } = waiting;
     const content = await this.#contentOf(waiting);
     // Nothing is left of it, and its sender knows.
@@ -139,10 +151,10 @@ export class Conversations {
     // Save first: a gateway that dies from here on must not run, and bill, it twice.
     this.#begin(waiting);
     await state.saved();
-    const request = { prompt, ...(content !== undefined && { content }), timeoutSecs: config.timeout_secs };
-    const handle = await turns.prompt(config.key_id, sessionId, request);
+    const request = { prompt, ...(content !== undefined && { content }), timeoutSecs: terms.timeoutSecs };
+    const handle = await turns.prompt(terms.keyId, sessionId, request);
     state.setWaiting({ ...waiting, begun: true, turnId: handle.id });
-    await answers.follow(handle, { turnId: handle.id, sessionId, keyId: config.key_id, key, messageId });
+    await answers.follow(handle, { turnId: handle.id, sessionId, keyId: terms.keyId, key, messageId });
   }
 
   /** From now on no picture joins it. */
@@ -164,9 +176,9 @@ export class Conversations {
     const blocks: ContentBlock[] = [];
     for (const attachment of attachments) {
       try {
-        blocks.push(await blockOf(this.options.api, attachment));
+        blocks.push(blockOf(attachment, await this.options.messenger.fetch(attachment)));
       } catch (error) {
-        if (!(error instanceof ApiFailure) || this.options.scope.signal.aborted) throw error;
+        if (!(error instanceof MessengerFailure) || this.options.scope.signal.aborted) throw error;
         await this.note(key, messageId, "fileLost");
       }
     }
@@ -175,10 +187,10 @@ export class Conversations {
 
   /** The gateway stopped while this message was being answered. */
   async #pickUp({ key, messageId, turnId }: Waiting): Promise<void> {
-    const { turns, answers, ledger, state, config } = this.options;
+    const { turns, answers, ledger, state, terms } = this.options;
     const sessionId = state.conversation(key)?.sessionId ?? "";
     if (turnId === undefined) return this.note(key, messageId, "interrupted");
-    const shown = { turnId, sessionId, keyId: config.key_id, key, messageId };
+    const shown = { turnId, sessionId, keyId: terms.keyId, key, messageId };
     const handle = turns.follow(turnId);
     if (handle !== undefined) return answers.follow(handle, shown);
     const response = await ledger.response(turnId);
@@ -187,13 +199,13 @@ export class Conversations {
   }
 
   /** The session of a conversation: the existing one, or a new one if it was deleted. */
-  async #sessionOf(key: string, messageId: number): Promise<string> {
-    const { state, turns, sessions, config } = this.options;
-    const { sessionId: known, model = config.model } = state.conversation(key) ?? {};
-    if (known !== undefined && (await sessions.get(known))?.keyId === config.key_id) return known;
-    const { id } = await turns.startSession(config.key_id, {
+  async #sessionOf(key: string, messageId: string): Promise<string> {
+    const { state, turns, sessions, terms } = this.options;
+    const { sessionId: known, model = terms.model } = state.conversation(key) ?? {};
+    if (known !== undefined && (await sessions.get(known))?.keyId === terms.keyId) return known;
+    const { id } = await turns.startSession(terms.keyId, {
       model,
-      ...(config.workdir === undefined ? {} : { workdir: config.workdir }),
+      ...(terms.workdir === undefined ? {} : { workdir: terms.workdir }),
     });
     state.setConversation(key, { sessionId: id, model });
     if (known !== undefined) await this.note(key, messageId, "sessionGone");

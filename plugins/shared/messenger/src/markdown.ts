@@ -12,7 +12,7 @@ const parser = new MarkdownIt("default", { html: false, maxNesting: 60 });
 parser.disable(["reference", "entity"]);
 parser.validateLink = isLinkable;
 
-/** Converts Markdown to text in Telegram's elements. At most one empty line remains between blocks. */
+/** Converts Markdown to text in elements that messengers have. At most one empty line remains between blocks. */
 export function parseMarkdown(markdown: string): Span[] {
   const text = markdown.replace(/\r\n?/g, "\n");
   return new Blocks(text.split("\n")).render(parser.parse(text, {}));
@@ -83,7 +83,7 @@ class Blocks {
         this.#block(start, end, codeSpans(token));
         break;
       case "table_open": {
-        // Telegram has no tables: show the source in a monospaced font.
+        // Messengers have no tables: show the source in a monospaced font.
         const source = this.lines.slice(start, end).join("\n").trimEnd();
         this.#block(start, end, [{ text: source, tags: [PRE] }]);
         this.#inTable = true;
@@ -141,6 +141,6 @@ class Blocks {
 function codeSpans({ content, info }: Token): Span[] {
   const text = content.replace(/\n$/, "");
   const [language] = LANGUAGE.exec(info.trim()) ?? [];
-  const code = { open: `<code class="language-${language}">`, close: "</code>" };
-  return text === "" ? [] : [{ text, tags: language === undefined ? [PRE] : [PRE, code] }];
+  if (text === "") return [];
+  return [{ text, tags: [language === undefined ? PRE : { kind: "pre", language }] }];
 }

@@ -1,5 +1,5 @@
 import type { Token } from "markdown-it";
-import { BOLD, CODE, escapeHtml, ITALIC, QUOTE, type Span, STRIKE, type Tag } from "./spans.js";
+import { BOLD, CODE, ITALIC, type Span, STRIKE, type Tag } from "./spans.js";
 
 const MAX_URL = 2048;
 const LINKABLE = /^(?:https?:\/\/|tg:\/\/|mailto:)[^\s"<>]+$/i;
@@ -43,19 +43,19 @@ function leaf(token: Token, tags: readonly Tag[]): Span {
   }
 }
 
-/** Telegram allows code inside a quote only: for code in a link, the link is kept. */
+/** Code has no other style, and only a quote around it: for code in a link, the link is kept. */
 function tagsOfCode(tags: readonly Tag[]): readonly Tag[] {
-  return tags.some(isLink) ? tags : [...tags.filter((one) => one === QUOTE), CODE];
+  return tags.some(isLink) ? tags : [...tags.filter(({ kind }) => kind === "quote"), CODE];
 }
 
 function anchor(token: Token, attribute: "href" | "src"): Tag {
-  return { open: `<a href="${escapeHtml(attributeOf(token, attribute))}">`, close: "</a>" };
+  return { kind: "link", url: attributeOf(token, attribute) };
 }
 
 function attributeOf(token: Token, name: string): string {
   return String(token.attrGet(name) ?? "");
 }
 
-function isLink({ close }: Tag): boolean {
-  return close === "</a>";
+function isLink({ kind }: Tag): boolean {
+  return kind === "link";
 }

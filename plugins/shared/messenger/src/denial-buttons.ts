@@ -1,13 +1,15 @@
 import type { Approvals, LedgerView, PluginScope, TurnRunner } from "@claudeway/core";
-import type { CallbackQuery } from "telegraf/types";
-import type { Answers, ShownTurn, TurnResponse } from "./answers.js";
-import { type Board, nameOf, newToken } from "./board.js";
+import type { Answers } from "./answers.js";
+import { type Board, newToken } from "./board.js";
 import { denialsCard } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
-import type { KeyboardOf, State } from "./state.js";
+import type { Messenger, Press } from "./messenger.js";
+import type { CardOf, State } from "./state.js";
 import type { Say } from "./texts.js";
+import type { ShownTurn, TurnResponse } from "./turn-shown.js";
 
 export interface DenialButtonsOptions {
+  readonly messenger: Pick<Messenger, "sizes">;
   readonly state: State;
   readonly say: Say;
   readonly approvalService: Pick<Approvals, "list">;
@@ -15,8 +17,8 @@ export interface DenialButtonsOptions {
   readonly ledger: Pick<LedgerView, "response">;
   readonly answers: Answers;
   readonly board: Board;
-  /** The conversation for denials of sessions from outside this chat. */
-  readonly homeKey: string;
+  /** The conversation for denials of sessions from outside this chat; undefined if they are not shown. */
+  readonly homeKey: string | undefined;
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
 
@@ -38,7 +40,7 @@ export class DenialButtons {
     turn: Pick<ShownTurn, "turnId" | "sessionId" | "keyId">,
     response: TurnResponse,
   ): Promise<void> {
-    const { approvalService, state, say, homeKey } = this.options;
+    const { approvalService, state, say, homeKey, messenger } = this.options;
     // Both the reader of the answer and the hook may report it.
     if (this.#denied.has(turn.turnId)) return;
     this.#denied.add(turn.turnId);
@@ -57,81 +59,77 @@ export class DenialButtons {
     const { turnId, sessionId, keyId } = turn;
     const toolUseIds = denials.map(({ tool_use_id: id }) => id);
     const subject = { kind: "denials", keyId, sessionId, turnId, toolUseIds } as const;
-    const keyboard = { token: newToken(), messageId: 0, subject };
-    const card = denialsCard(denials, { say, token: keyboard.token });
-    await this.#board.inOrder(keyboard.token, () =>
-      this.#board.post(keyboard, state.keyOfSession(sessionId) ?? homeKey, card),
-    );
+    const key = state.keyOfSession(sessionId) ?? homeKey;
+    if (key === undefined) return;
+    const card = { token: newToken(), messageId: "", subject };
+    const message = denialsCard(denials, { say, token: card.token, sizes: messenger.sizes });
+    await this.#board.inOrder(card.token, () => this.#board.post(card, key, message));
   }
 
   /** Removes the buttons of calls that were approved through the API. */
   async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
     const ids = new Set(approved.map(({ tool_use_id: id }) => id));
-    for (const keyboard of this.options.state.keyboards) {
-      const { subject, verdict } = keyboard;
+    for (const card of this.options.state.cards) {
+      const { subject, verdict } = card;
       if (subject.kind !== "denials" || verdict !== undefined) continue;
       if (!subject.toolUseIds.some((id) => ids.has(id))) continue;
-      await this.#settleDenials({ ...keyboard, subject }, this.options.say("approvedBy", { who: keyId }));
+      await this.#settleDenials({ ...card, subject }, this.options.say("approvedBy", { who: keyId }));
     }
   }
 
   /** After a start: shows decisions that were not shown before the stop. */
   async reconcile(): Promise<void> {
-    for (const keyboard of this.options.state.keyboards) {
-      const { subject, verdict } = keyboard;
+    for (const card of this.options.state.cards) {
+      const { subject, verdict } = card;
       if (subject.kind === "denials" && verdict !== undefined)
-        await this.#settleDenials({ ...keyboard, subject }, verdict);
+        await this.#settleDenials({ ...card, subject }, verdict);
     }
   }
 
   /** An allowed user pressed a button of this message. */
-  async pressed(press: CallbackQuery, keyboard: DenialsKeyboard, action: string): Promise<void> {
+  async pressed(press: Press, card: DenialsCard, action: string): Promise<void> {
     const { say, state, turns, answers, scope, homeKey } = this.options;
     if (action !== "a" && action !== "d") return this.#board.refuse(press, "staleButton");
-    const who = nameOf(press.from);
+    const who = press.from.name;
     const verdict = say(action === "a" ? "approvedBy" : "deniedBy", { who });
     // From here on a second press finds it decided, even after a restart.
-    state.setKeyboard({ ...keyboard, verdict });
+    state.setCard({ ...card, verdict });
     await state.saved();
-    scope.log.info({ turn_id: keyboard.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
-    const { keyId, sessionId, toolUseIds } = keyboard.subject;
+    scope.log.info({ turn_id: card.subject.turnId, user_id: press.from.id }, `denied calls: ${verdict}`);
+    const { keyId, sessionId, toolUseIds } = card.subject;
     if (action === "d")
       return void (await Promise.all([
         this.#board.say(press, "pressed"),
-        this.#settleDenials(keyboard, verdict),
+        this.#settleDenials(card, verdict),
       ]));
     try {
       const handle = await turns.approve(keyId, sessionId, toolUseIds);
-      const key = state.keyOfSession(sessionId) ?? homeKey;
-      const shown = { turnId: handle.id, sessionId, keyId, key, messageId: keyboard.messageId };
+      const key = state.keyOfSession(sessionId) ?? homeKey ?? "";
+      const shown = { turnId: handle.id, sessionId, keyId, key, messageId: card.messageId };
       answers.expect(shown);
       const following = answers.follow(handle, shown);
-      await Promise.all([
-        this.#board.say(press, "pressed"),
-        this.#settleDenials(keyboard, verdict),
-        following,
-      ]);
+      await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(card, verdict), following]);
     } catch (error) {
       if (scope.signal.aborted) throw error;
       await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
       // Ran before, or gone: remove its buttons. Any other error may be temporary.
       if (["CONFLICT", "BAD_REQUEST", "NOT_FOUND"].includes(codeOf(error) ?? "")) {
-        return this.#settleDenials(keyboard, say("notAllowed", { reason: reasonOf(error) }));
+        return this.#settleDenials(card, say("notAllowed", { reason: reasonOf(error) }));
       }
-      state.setKeyboard(keyboard);
+      state.setCard(card);
     }
   }
 
-  async #settleDenials(keyboard: DenialsKeyboard, verdict: string): Promise<void> {
-    const { subject, token } = keyboard;
-    const { ledger, say } = this.options;
+  async #settleDenials(card: DenialsCard, verdict: string): Promise<void> {
+    const { subject, token } = card;
+    const { ledger, say, messenger } = this.options;
     const response = await ledger.response(subject.turnId);
     const denials = (response?.permission_denials ?? []).filter((one) =>
       subject.toolUseIds.includes(one.tool_use_id),
     );
-    const card = denialsCard(denials, { say, token, verdict });
-    await this.#board.inOrder(token, () => this.#board.settle({ ...keyboard, verdict }, card));
+    const message = denialsCard(denials, { say, token, verdict, sizes: messenger.sizes });
+    await this.#board.inOrder(token, () => this.#board.settle({ ...card, verdict }, message));
   }
 }
 
-type DenialsKeyboard = KeyboardOf<"denials">;
+type DenialsCard = CardOf<"denials">;

@@ -1,33 +1,20 @@
-import type { LedgerView, PluginScope, TurnHandle, TurnOutcome, TurnRunner } from "@claudeway/core";
-import type { Chat } from "./chat.js";
-import { GrowingAnswer } from "./edits.js";
-import { placeOf } from "./places.js";
+import type { LedgerView, PluginScope, TurnHandle, TurnRunner } from "@claudeway/core";
+import { GrowingAnswer, type Pace } from "./growing-answer.js";
+import type { Messenger } from "./messenger.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
-
-export type TurnResponse = TurnOutcome["response"];
+import type { ShownTurn, TurnResponse } from "./turn-shown.js";
 
 export interface AnswersOptions {
-  readonly chat: Chat;
+  readonly messenger: Messenger;
   readonly state: State;
   readonly say: Say;
-  readonly intervalMs: number;
+  readonly pace: Pace;
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
   readonly scope: Pick<PluginScope, "log" | "signal">;
   /** Called when the answer of a turn with denied calls is shown. */
   readonly denied: (turn: Omit<ShownTurn, "messageId">, response: TurnResponse) => void;
-}
-
-/** A turn whose answer is shown in this chat. */
-export interface ShownTurn {
-  readonly turnId: string;
-  readonly sessionId: string;
-  readonly keyId: string;
-  /** The conversation. */
-  readonly key: string;
-  /** The message with the prompt. */
-  readonly messageId: number;
 }
 
 /** Shows answers in the chat: while they grow, after parking, and those that came while the gateway was down. */
@@ -110,12 +97,12 @@ export class Answers {
     await this.goneOn({ ...turn, sessionId: response.session_id }, response);
   }
 
-  #growing(turn: Pick<ShownTurn, "key">, replyTo: number | undefined): GrowingAnswer {
-    const { chat, state, say, intervalMs, scope } = this.options;
+  #growing(turn: Pick<ShownTurn, "key">, replyTo: string | undefined): GrowingAnswer {
+    const { messenger, state, say, pace, scope } = this.options;
     return new GrowingAnswer({
-      chat,
-      place: placeOf(turn.key, replyTo),
-      intervalMs,
+      messenger,
+      place: { key: turn.key, replyTo },
+      pace,
       scope,
       fileCaption: say("restOfAnswer"),
       sent: (messageId) => state.link(messageId, turn.key),

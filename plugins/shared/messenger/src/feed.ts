@@ -1,18 +1,20 @@
 import type { PluginScope } from "@claudeway/core";
-import { type DecideAt, type Message, toDigest, toMessage, withoutBlocks } from "./blocks.js";
+import { MessengerFailure } from "./failures.js";
 import type { EventKind, News } from "./news.js";
-import { Undelivered, type Webhook } from "./webhook.js";
 
 export interface FeedOptions {
-  readonly webhook: Webhook;
+  /** The messenger, as people write it. */
+  readonly messenger: string;
+  /** Where it posts, as in notices; without a secret. */
+  readonly name: string;
   readonly events: readonly EventKind[];
   /** Undefined for all keys. */
   readonly keyIds: readonly string[] | undefined;
   readonly intervalMs: number;
   /** Maximum number of waiting events. */
   readonly backlog: number;
-  /** Where a call can be decided at the moment. */
-  readonly decideAt: (approvalId: string) => Promise<DecideAt>;
+  /** Posts one message with these events, and the number of those that were dropped. Rejects with a `MessengerFailure`. */
+  readonly post: (batch: readonly News[], lost: number) => Promise<void>;
   readonly scope: Pick<PluginScope, "log" | "notice" | "signal">;
 }
 
@@ -64,9 +66,7 @@ export class Feed {
   async close(): Promise<void> {
     await this.#sending;
     if (this.#waiting.length === 0) return;
-    this.options.scope.log.warn(
-      `${this.#waiting.length} events were not posted to ${this.options.webhook.name}`,
-    );
+    this.options.scope.log.warn(`${this.#waiting.length} events were not posted to ${this.options.name}`);
   }
 
   /** Drops the oldest event; a pending decision only if all events are pending decisions. */
@@ -76,8 +76,8 @@ export class Feed {
     this.dropped++;
     this.#unreported++;
     if (this.#unreported === 1) {
-      const { scope, webhook, backlog } = this.options;
-      scope.log.warn(`${webhook.name}: ${backlog} events wait; dropping the oldest`);
+      const { scope, name, backlog } = this.options;
+      scope.log.warn(`${name}: ${backlog} events wait; dropping the oldest`);
     }
   }
 
@@ -103,68 +103,50 @@ export class Feed {
 
   /** Milliseconds to wait before the next message. */
   async #deliver(batch: readonly News[], lost: number): Promise<number> {
-    const { intervalMs } = this.options;
+    const { intervalMs, post } = this.options;
     try {
-      await this.#send(await this.#toMessage(batch, lost));
+      await post(batch, lost);
       this.#succeeded();
       return intervalMs;
     } catch (error) {
       this.#unreported += lost;
       // Anything else is a defect that affects this message only: the channel continues.
-      if (!(error instanceof Undelivered) || error.kind === "payload") return this.#giveUp(batch, error);
+      if (!(error instanceof MessengerFailure) || error.kind === "rejected")
+        return this.#giveUp(batch, error);
       this.#waiting.unshift(...batch);
       while (this.#waiting.length > this.options.backlog) this.#dropOne();
       return this.#failed(error);
     }
   }
 
-  /** Slack may refuse a message because of its blocks: then send its plain text. */
-  async #send(message: Message): Promise<void> {
-    const { webhook, scope } = this.options;
-    try {
-      await webhook.send(message, scope.signal);
-    } catch (error) {
-      if (!(error instanceof Undelivered) || error.kind !== "payload") throw error;
-      scope.log.warn(`${webhook.name}: ${error.message}; sending it again as plain text`);
-      await webhook.send(withoutBlocks(message), scope.signal);
-    }
-  }
-
-  async #toMessage(batch: readonly News[], lost: number): Promise<Message> {
-    const [first] = batch;
-    if (first === undefined || batch.length > 1) return toDigest(batch, lost);
-    if (first.approvalId === undefined) return toMessage(first, undefined, lost);
-    return toMessage(first, await this.options.decideAt(first.approvalId), lost);
-  }
-
   #succeeded(): void {
-    if (this.#failures > 0) this.options.scope.log.info(`${this.options.webhook.name}: works again`);
+    if (this.#failures > 0) this.options.scope.log.info(`${this.options.name}: works again`);
     this.#failures = 0;
     this.#withdrawNotice?.();
     this.#withdrawNotice = undefined;
   }
 
-  /** Slack refused this message: it would refuse it later too. */
+  /** The messenger refused this message: it would refuse it later too. */
   #giveUp(batch: readonly News[], error: unknown): number {
     this.dropped += batch.length;
     this.#unreported += batch.length;
-    const { webhook, scope, intervalMs } = this.options;
+    const { name, messenger, scope, intervalMs } = this.options;
     scope.log.error(
       { err: error },
-      `${webhook.name}: ${batch.length} events dropped: Slack refused the message`,
+      `${name}: ${batch.length} events dropped: ${messenger} refused the message`,
     );
     return intervalMs;
   }
 
-  #failed(error: Undelivered): number {
-    const { webhook, scope, intervalMs } = this.options;
+  #failed(error: MessengerFailure): number {
+    const { name, messenger, scope, intervalMs } = this.options;
     this.#failures++;
     const backoff = Math.min(intervalMs * 2 ** this.#failures, MAX_WAIT_MS);
-    const waitMs = error.retryAfterMs ?? (error.kind === "refused" ? MAX_WAIT_MS : backoff);
-    const line = `${webhook.name}: ${error.message}`;
+    const waitMs = error.retryAfterMs ?? (error.kind === "token" ? MAX_WAIT_MS : backoff);
+    const line = `${name}: ${error.message}`;
     scope.log[this.#failures === 1 ? "warn" : "debug"](`${line}; next try in ${Math.ceil(waitMs / 1000)} s`);
     this.#withdrawNotice?.();
-    this.#withdrawNotice = scope.notice(`slack: ${line}`);
+    this.#withdrawNotice = scope.notice(`${messenger.toLowerCase()}: ${line}`);
     return waitMs;
   }
 

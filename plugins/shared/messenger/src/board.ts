@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+import type { PluginScope } from "@claudeway/core";
+import type { Message, Messenger, Press } from "./messenger.js";
+import type { Card, State } from "./state.js";
+import type { Say } from "./texts.js";
+
+export interface BoardOptions {
+  readonly messenger: Messenger;
+  readonly state: State;
+  readonly say: Say;
+  readonly scope: Pick<PluginScope, "log">;
+}
+
+/** Messages with buttons, shared by both kinds of decisions. */
+export class Board {
+  /** Work on a card runs in order, so that a decision never precedes its question. */
+  readonly #lines = new Map<string, Promise<void>>();
+
+  constructor(private readonly options: BoardOptions) {}
+
+  /** Shows a card in a conversation, and stores it. */
+  async post(card: Card, key: string, message: Message): Promise<void> {
+    const { messenger, state } = this.options;
+    const place = { key, replyTo: state.isChain(key) ? state.lastOf(key) : undefined };
+    const messageId = await messenger.send(place, message);
+    state.setCard({ ...card, messageId });
+    if (state.isChain(key)) state.link(messageId, key);
+    await state.saved();
+  }
+
+  /** Shows the decision on the message, then forgets the card. */
+  async settle(card: Card, { spans }: Message): Promise<void> {
+    const { messenger, state } = this.options;
+    state.setCard(card);
+    await messenger.edit(card.messageId, { spans });
+    state.endCard(card.token);
+    await state.saved();
+  }
+
+  /** Refuses a button press. */
+  refuse(press: Press, text: "staleButton" | "alreadyDecided"): Promise<void> {
+    const { id, name } = press.from;
+    this.options.scope.log.warn({ user_id: id, user: name }, `refused a button press: ${text}`);
+    return this.say(press, text);
+  }
+
+  /** Shows a short notice to the person who pressed a button. */
+  async say(by: Press, text: Parameters<Say>[0], values?: Parameters<Say>[1]): Promise<void> {
+    const { messenger, say } = this.options;
+    if (by.id !== undefined) await messenger.answerPress(by, say(text, values)).catch(() => undefined);
+  }
+
+  /** Runs work of one card in sequence. Settles as the work does. */
+  inOrder(line: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#lines.get(line) ?? Promise.resolve();
+    const done = before.then(work, work);
+    const settled = done
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#lines.get(line) === settled) this.#lines.delete(line);
+      });
+    this.#lines.set(line, settled);
+    return done;
+  }
+}
+
+export function newToken(): string {
+  return randomBytes(12).toString("base64url");
+}

@@ -1,0 +1,156 @@
+import { type Approval, describeCall, spellHidden } from "@claudeway/core";
+import type { Button, Buttons, Message } from "./messenger.js";
+import { type Question, questionsOf } from "./questions.js";
+import { bold, italic, plain, type Span } from "./spans.js";
+import { clip, type Sizes, sendable } from "./split.js";
+import type { Say } from "./texts.js";
+import type { TurnResponse } from "./turn-shown.js";
+
+/** What a button does: approve, deny, approve for the session, choose an option, finish a question. */
+export type Action = "a" | "d" | "s" | "k" | `o${number}`;
+
+export interface CardOptions {
+  readonly say: Say;
+  readonly token: string;
+  readonly sizes: Sizes;
+  /** Set once decided; then there are no buttons. */
+  readonly verdict?: string | undefined;
+}
+
+const MAX_CALL = 2800;
+const MAX_DENIED_CALL = 500;
+const MAX_DENIED_SHOWN = 5;
+const MAX_NAME = 100;
+const MAX_QUESTION = 1200;
+const MAX_OPTION = 200;
+const MAX_BUTTON = 60;
+const MAX_VERDICT = 300;
+
+/** A pending or decided tool call. */
+export function callCard(approval: Approval, options: CardOptions): Message {
+  const { say, verdict, sizes } = options;
+  const spans = lines([
+    [plain("🔐 "), bold(line(say("mayUse", { tool: approval.tool }), MAX_NAME, sizes))],
+    callSpans(approval, MAX_CALL, options),
+    [italic(line(`${approval.keyId} · ${approval.cwd ?? approval.workdir}`, MAX_OPTION, sizes))],
+    ...verdictLines(options),
+  ]);
+  return { spans, buttons: verdict === undefined ? actionButtons([["a", "d"], ["s"]], options) : undefined };
+}
+
+/** Denied calls of a turn in `deny` mode; approving lets exactly these run. */
+export function denialsCard(
+  denials: NonNullable<TurnResponse["permission_denials"]>,
+  options: CardOptions,
+): Message {
+  const { say, verdict, sizes } = options;
+  const shown = denials.slice(0, MAX_DENIED_SHOWN);
+  const rest = denials.length - shown.length;
+  const spans = lines([
+    [plain("🔐 "), bold(line(say("wasDenied", { count: denials.length }), MAX_NAME, sizes))],
+    ...shown.flatMap(({ tool_name: tool, tool_input: input }) => [
+      [bold(line(tool, MAX_NAME, sizes))],
+      callSpans({ tool, input }, MAX_DENIED_CALL, options),
+    ]),
+    ...(rest > 0 ? [[plain(`… +${rest}`)]] : []),
+    ...verdictLines(options),
+  ]);
+  return { spans, buttons: verdict === undefined ? actionButtons([["a", "d"]], options) : undefined };
+}
+
+/** A question by Claude: the open one has its options as buttons. */
+export function questionCard(
+  approval: Approval,
+  answered: readonly string[],
+  ticked: readonly string[],
+  options: CardOptions,
+): Message {
+  const { say, verdict, sizes } = options;
+  const questions = questionsOf(approval);
+  const open = verdict === undefined ? questions[answered.length] : undefined;
+  const shown = questions.slice(0, verdict === undefined ? answered.length + 1 : undefined);
+  const most = Math.floor(MAX_QUESTION / shown.length);
+  const spans = lines([
+    [plain("❓ "), bold(line(say("asks"), MAX_NAME, sizes))],
+    ...shown.flatMap((question, index) => [
+      [plain(clip(spellHidden(question.question), most, sizes))],
+      ...(question === open ? optionLines(question, sizes) : answerLines(answered[index], sizes)),
+    ]),
+    ...(open === undefined ? [] : [[italic(line(say("orReply"), MAX_OPTION, sizes))]]),
+    ...verdictLines(options),
+  ]);
+  return { spans, buttons: open === undefined ? undefined : optionButtons(open, ticked, options) };
+}
+
+/** Joins lines of spans. */
+function lines(all: readonly (readonly Span[])[]): Span[] {
+  return all.flatMap((spans, index) => (index === 0 ? spans : [plain("\n"), ...spans]));
+}
+
+function answerLines(answer: string | undefined, sizes: Sizes): Span[][] {
+  return answer === undefined ? [] : [[plain("→ "), bold(line(answer, MAX_OPTION, sizes))]];
+}
+
+function optionLines({ options }: Question, sizes: Sizes): Span[][] {
+  return options
+    .slice(0, 10)
+    .filter(({ description }) => description !== "")
+    .map(({ label, description }) => [
+      plain("• "),
+      bold(line(label, MAX_BUTTON, sizes)),
+      plain(`: ${line(description, 120, sizes)}`),
+    ]);
+}
+
+function callSpans(
+  call: Parameters<typeof describeCall>[0],
+  most: number,
+  { say, sizes }: CardOptions,
+): Span[] {
+  const text = describeCall(call);
+  const shown = clip(text, most, sizes);
+  // Space at the ends is not sent: a file that ends in a newline is shown whole.
+  const hidden = sendable(text).trim().length - shown.trim().length;
+  const language = call.tool === "Bash" ? "bash" : text.startsWith("{") ? "json" : "diff";
+  const block: Span = { text: shown, tags: [{ kind: "pre", language }] };
+  if (hidden <= 0) return [block];
+  const warning = bold(line(say("notShown", { count: hidden }), MAX_OPTION, sizes));
+  return [block, plain("\n⚠️ "), warning];
+}
+
+function verdictLines({ verdict, sizes }: CardOptions): Span[][] {
+  return verdict === undefined ? [] : [[plain("")], [bold(line(verdict, MAX_VERDICT, sizes))]];
+}
+
+function actionButtons(rows: readonly (readonly ("a" | "d" | "s")[])[], options: CardOptions): Buttons {
+  const { say } = options;
+  const labels = { a: `✅ ${say("approve")}`, d: `❌ ${say("deny")}`, s: say("approveSession") } as const;
+  const styles = { a: "primary", d: "danger", s: undefined } as const;
+  return rows.map((row) => row.map((action) => button(labels[action], action, options, styles[action])));
+}
+
+function optionButtons(question: Question, ticked: readonly string[], options: CardOptions): Buttons {
+  const { say } = options;
+  const { many } = question;
+  const rows = question.options.map(({ label }, index) => {
+    const box = many ? (ticked.includes(label) ? "☑ " : "☐ ") : "";
+    return [button(box + buttonText(label), `o${index}`, options)];
+  });
+  const deny = button(`❌ ${say("deny")}`, "d", options);
+  return [...rows, many ? [button(`✅ ${say("done")}`, "k", options), deny] : [deny]];
+}
+
+function button(label: string, action: Action, { token }: CardOptions, style?: Button["style"]): Button {
+  return { label, data: `${token}:${action}`, ...(style !== undefined && { style }) };
+}
+
+/** A button without text is refused. */
+function buttonText(label: string): string {
+  const clean = spellHidden(label).replace(/\s+/g, " ").trim();
+  return Array.from(clean).slice(0, MAX_BUTTON).join("") || "–";
+}
+
+/** One line without invisible characters. */
+function line(text: string, most: number, sizes: Sizes): string {
+  return clip(spellHidden(text).replace(/\s+/g, " ").trim(), most, sizes);
+}

@@ -1,0 +1,149 @@
+import { setMaxListeners } from "node:events";
+import type { Approval, Scope, TurnInfo, TurnOutcome } from "@claudeway/core";
+import { Answers } from "./answers.js";
+import { ApprovalButtons } from "./approval-buttons.js";
+import { Background } from "./background.js";
+import { Board } from "./board.js";
+import { Buttons } from "./buttons.js";
+import { type Command, Commands } from "./commands.js";
+import { Conversations, type TurnTerms } from "./conversations.js";
+import { DenialButtons } from "./denial-buttons.js";
+import { Pace } from "./growing-answer.js";
+import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
+import type { State } from "./state.js";
+import type { Say, TextKey } from "./texts.js";
+
+export interface ChatServiceOptions {
+  readonly kernel: Scope<"turns" | "approvals">;
+  readonly messenger: Messenger;
+  readonly state: State;
+  readonly say: Say;
+  readonly terms: TurnTerms;
+  /** Milliseconds between two edits of growing answers. */
+  readonly intervalMs: number;
+  /** The conversation for decisions of sessions from outside the chat; undefined if they are not shown. */
+  readonly homeKey: string | undefined;
+}
+
+/** A message by somebody who may use the bot. */
+export interface Incoming {
+  readonly key: string;
+  readonly messageId: string;
+  readonly from: Person;
+  readonly text: string;
+  readonly attachments: readonly Attachment[];
+  readonly album?: string | undefined;
+  /** The message that it answers. */
+  readonly replyTo?: string | undefined;
+  /** A command of the bot. */
+  readonly command?: Command | undefined;
+}
+
+/*
+ * Incoming: `receive` → commands, conversations (prompts, in order); `press` → buttons. Outgoing: answers (of turns, by
+ * edits), approval-buttons and denial-buttons (through board). `state` stores what must survive a restart.
+ */
+
+/** The conversations of one messenger. Create it during `apply`. */
+export class ChatService {
+  readonly #background: Background;
+  readonly #answers: Answers;
+  readonly #approvals: ApprovalButtons;
+  readonly #denials: DenialButtons;
+  readonly #buttons: Buttons;
+  readonly #conversations: Conversations;
+  readonly #commands: Commands;
+  #resumed = false;
+
+  constructor(private readonly options: ChatServiceOptions) {
+    const { kernel, messenger, intervalMs } = options;
+    const { turns, ledger, sessions, approvals: approvalService } = kernel;
+    // Each growing answer and each running call adds a listener.
+    setMaxListeners(0, kernel.signal);
+    this.#background = new Background(kernel);
+    const shared = { ...options, scope: kernel, turns, ledger, sessions, approvalService };
+    const board = new Board(shared);
+    this.#answers = new Answers({
+      ...shared,
+      pace: new Pace(messenger, intervalMs),
+      denied: (turn, response) =>
+        this.#background.run("showing denied calls", () => this.#denials.denied(turn, response)),
+    });
+    this.#approvals = new ApprovalButtons({ ...shared, board });
+    this.#denials = new DenialButtons({ ...shared, board, answers: this.#answers });
+    this.#buttons = new Buttons({ ...shared, board, approvals: this.#approvals, denials: this.#denials });
+    this.#conversations = new Conversations({ ...shared, answers: this.#answers });
+    this.#commands = new Commands({ ...shared, conversations: this.#conversations });
+    kernel.hooks.approvalRequested.tap("ask", (approval) => this.#asked(approval));
+    kernel.hooks.approvalDecided.tap("settle", (approval) => this.#decided(approval));
+    kernel.hooks.afterExecute.tap("show", (turn, outcome) => this.#ended(turn, outcome));
+  }
+
+  /** The messenger is connected, or connected again. */
+  connected(): void {
+    this.#background.run("finding pending approvals", () => this.#buttons.reconcile());
+    if (this.#resumed) return;
+    this.#resumed = true;
+    this.#conversations.resume();
+    this.#background.run("showing answers that came while the plugin was off", () => this.#answers.catchUp());
+  }
+
+  /** Resolves when the message needs no redelivery; the work that it started continues. */
+  async receive(incoming: Incoming): Promise<void> {
+    const { key, messageId, command, replyTo, text, from, attachments, album } = incoming;
+    if (command !== undefined)
+      return this.#background.run("a command", () => this.#commands.run(command, key, messageId));
+    if (replyTo !== undefined && text !== "" && (await this.#approvals.answeredByText(replyTo, text, from)))
+      return;
+    await this.#conversations.accept({
+      key,
+      messageId,
+      prompt: text,
+      ...(attachments.length > 0 && { attachments }),
+      ...(album !== undefined && { album }),
+    });
+  }
+
+  /** Somebody who may use the bot pressed a button. */
+  press(press: ButtonPress): void {
+    this.#background.run("a button press", () => this.#buttons.pressed(press));
+  }
+
+  /** Answers a message with a text of the bot. */
+  note(key: string, messageId: string, text: TextKey): void {
+    this.#background.run("a note", () => this.#conversations.note(key, messageId, text));
+  }
+
+  /** Runs further work of the messenger, which `close` waits for. */
+  run(what: string, work: () => Promise<unknown>): void {
+    this.#background.run(what, work);
+  }
+
+  /** Resolves when all of its work has ended. Call it after the plugin's signal was aborted. */
+  async close(): Promise<void> {
+    await Promise.all([this.#conversations.close(), this.#background.close()]);
+    await this.options.state.saved();
+  }
+
+  #asked(approval: Approval): void {
+    this.#background.run("asking", () => this.#approvals.asked(approval));
+  }
+
+  #decided(approval: Approval): void {
+    this.#background.run("showing a decision", () => this.#approvals.decided(approval));
+  }
+
+  #ended(turn: TurnInfo, { response }: TurnOutcome): void {
+    const { id: turnId, sessionId, keyId } = turn;
+    if (this.#answers.shows(turnId)) return;
+    const shown = { turnId, sessionId, keyId };
+    this.#background.run("showing the end of a turn", async () => {
+      await this.#denials.approvedElsewhere(keyId, response);
+      const key = this.options.state.keyOfSession(sessionId);
+      if (turn.origin === "background" && key !== undefined)
+        return this.#answers.showUnprompted(response, { ...shown, key });
+      if (await this.#answers.goneOn(shown, response)) return;
+      if (response.permission_denials !== undefined) await this.#denials.denied(shown, response);
+    });
+  }
+}

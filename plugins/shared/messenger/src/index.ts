@@ -1,0 +1,26 @@
+export { isReadable } from "./attachments.js";
+export { Background } from "./background.js";
+export { Calls, type Patience } from "./calls.js";
+export { ChatService, type ChatServiceOptions, type Incoming } from "./chat-service.js";
+export { type Command, commandList, isCommand } from "./commands.js";
+export { MessengerFailure, waitBefore } from "./failures.js";
+export { Feed, type FeedOptions } from "./feed.js";
+export type {
+  Attachment,
+  Button,
+  ButtonPress,
+  Buttons,
+  Message,
+  Messenger,
+  NewPlace,
+  Person,
+  Place,
+  Press,
+  SendOptions,
+} from "./messenger.js";
+export type { EventKind, News } from "./news.js";
+export { reportNews } from "./report.js";
+export { commonTags, plain, type Span, type Tag } from "./spans.js";
+export { clip, MAX_RENDERED, messagesOf, type Sizes, sendable } from "./split.js";
+export { State } from "./state.js";
+export { type Language, type Say, type TextKey, textsIn } from "./texts.js";

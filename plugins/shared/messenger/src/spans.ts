@@ -1,0 +1,41 @@
+/** What a piece of text is. Each messenger writes it in its own markup. */
+export type Tag =
+  | { readonly kind: "bold" | "italic" | "strike" | "code" | "quote" }
+  | { readonly kind: "pre"; readonly language?: string }
+  | { readonly kind: "link"; readonly url: string };
+
+/** Text without markup, and the elements that enclose it, outermost first. */
+export interface Span {
+  readonly text: string;
+  readonly tags: readonly Tag[];
+}
+
+export const BOLD: Tag = { kind: "bold" };
+export const ITALIC: Tag = { kind: "italic" };
+export const STRIKE: Tag = { kind: "strike" };
+export const CODE: Tag = { kind: "code" };
+export const PRE: Tag = { kind: "pre" };
+export const QUOTE: Tag = { kind: "quote" };
+
+export function plain(text: string): Span {
+  return { text, tags: [] };
+}
+
+export function bold(text: string): Span {
+  return { text, tags: [BOLD] };
+}
+
+export function italic(text: string): Span {
+  return { text, tags: [ITALIC] };
+}
+
+export function isSameTag(one: Tag | undefined, other: Tag | undefined): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** How many of the outer elements both have. */
+export function commonTags(one: readonly Tag[], other: readonly Tag[]): number {
+  let same = 0;
+  while (same < one.length && same < other.length && isSameTag(one[same], other[same])) same++;
+  return same;
+}

@@ -1,0 +1,342 @@
+import type { PluginScope, PluginStore, StoreChange } from "@claudeway/core";
+import type { Attachment } from "./messenger.js";
+
+/** A topic, a thread, or a reply chain. */
+export interface Conversation {
+  readonly sessionId?: string;
+  readonly model: string;
+}
+
+/** An unanswered message. */
+export interface Waiting {
+  readonly key: string;
+  readonly messageId: string;
+  readonly prompt: string;
+  /** Files that came with it. */
+  readonly attachments?: readonly Attachment[];
+  /** Each picture of an album is a message; together they are one prompt. */
+  readonly album?: string;
+  /** Set once its turn was started: it must not be started again. */
+  readonly begun?: true;
+  readonly turnId?: string;
+}
+
+/** A message with buttons. The buttons' data contains the token, which is valid for this message only. */
+export interface Card {
+  readonly token: string;
+  readonly messageId: string;
+  readonly subject:
+    | {
+        readonly kind: "approval";
+        readonly approvalId: string;
+        /** For questions: the answers so far, by question. */
+        readonly answered?: readonly string[];
+        /** The ticked options of the open question. */
+        readonly ticked?: readonly string[];
+      }
+    | {
+        readonly kind: "denials";
+        readonly keyId: string;
+        readonly sessionId: string;
+        readonly turnId: string;
+        readonly toolUseIds: readonly string[];
+      };
+  /** Set from the decision until the message shows it. */
+  readonly verdict?: string;
+}
+
+/** A message with buttons of one kind. */
+export type CardOf<Kind extends Card["subject"]["kind"]> = Card & {
+  readonly subject: Extract<Card["subject"], { readonly kind: Kind }>;
+};
+
+/** Where to show the later answer of a parked turn. */
+export interface ParkedAnswer {
+  readonly turnId: string;
+  readonly key: string;
+  readonly messageId: string;
+}
+
+export interface StateOptions {
+  readonly store: Pick<PluginStore, "list" | "write">;
+  /** Message ids are valid in one chat: each has a state of its own. */
+  readonly name: string;
+  readonly log: Pick<PluginScope["log"], "error">;
+}
+
+const MAX_CHAINED = 5000;
+const MAX_TAKEN = 2000;
+const MAX_CARDS = 500;
+/** In bytes of JSON; a value of the store has up to 64 KiB. */
+const MAX_VALUE = 60_000;
+/** Changes of one write. */
+const MAX_CHANGES = 100;
+
+/** An entry of the ledger's store; `n` is its age. */
+type Stored<Value> = Value & { readonly n: number };
+
+/** Entries of one kind, oldest first, in memory and in the store. */
+class Table<Value extends object> {
+  readonly rows = new Map<string, Value>();
+  readonly #ages = new Map<string, number>();
+
+  constructor(
+    private readonly prefix: string,
+    private readonly changed: (id: string, value: object | undefined) => void,
+    private readonly next: () => number,
+  ) {}
+
+  /** Replaces an entry where it is, or adds it as the newest one. */
+  set(id: string, value: Value): void {
+    const n = this.#ages.get(id) ?? this.next();
+    this.restore(id, value, n);
+    this.changed(this.prefix + id, { ...value, n });
+  }
+
+  /** Adds an entry that the store has. */
+  restore(id: string, value: Value, n: number): void {
+    this.rows.set(id, value);
+    this.#ages.set(id, n);
+  }
+
+  /** Makes an entry the newest one. */
+  renew(id: string, value: Value): void {
+    this.rows.delete(id);
+    this.#ages.delete(id);
+    this.set(id, value);
+  }
+
+  delete(id: string): void {
+    this.#ages.delete(id);
+    if (this.rows.delete(id)) this.changed(this.prefix + id, undefined);
+  }
+
+  /** Removes the oldest entries beyond `most`; returns them. */
+  trim(most: number): [string, Value][] {
+    const over = [...this.rows].slice(0, Math.max(0, this.rows.size - most));
+    for (const [id] of over) this.delete(id);
+    return over;
+  }
+}
+
+/** State that survives a restart. Changes are in memory at once, and in the ledger when `saved` resolves. */
+export class State {
+  readonly #changes = new Map<string, object | undefined>();
+  #n = 0;
+  #writing: Promise<void> | undefined;
+  readonly #conversations = this.#table<Conversation>("conversation");
+  /** Message id and conversation. In a plain chat, it maps a reply to its session. */
+  readonly #chain = this.#table<{ readonly key: string }>("chain");
+  /** Accepted messages: a messenger may deliver one twice. */
+  readonly #taken = this.#table<object>("taken");
+  readonly #waiting = this.#table<Waiting>("waiting");
+  readonly #cards = this.#table<Card>("card");
+  readonly #parked = this.#table<ParkedAnswer>("parked");
+  /** The newest message of a conversation. */
+  readonly #last = new Map<string, string>();
+  readonly #sessions = new Map<string, string>();
+
+  private constructor(private readonly options: StateOptions) {}
+
+  static async open(options: StateOptions): Promise<State> {
+    const state = new State(options);
+    await state.#load();
+    return state;
+  }
+
+  /** A reply chain or a thread, which is forgotten with its last message; otherwise a topic. */
+  isChain(key: string): boolean {
+    return key.startsWith("c");
+  }
+
+  conversation(key: string): Conversation | undefined {
+    return this.#conversations.rows.get(key);
+  }
+
+  setConversation(key: string, conversation: Conversation | undefined): void {
+    const before = this.conversation(key)?.sessionId;
+    if (before !== undefined) this.#sessions.delete(before);
+    if (conversation === undefined) this.#conversations.delete(key);
+    else this.#conversations.set(key, conversation);
+    if (conversation?.sessionId !== undefined) this.#sessions.set(conversation.sessionId, key);
+  }
+
+  /** The conversation of this session. */
+  keyOfSession(sessionId: string): string | undefined {
+    return this.#sessions.get(sessionId);
+  }
+
+  chainOf(messageId: string): string | undefined {
+    return this.#chain.rows.get(messageId)?.key;
+  }
+
+  /** Records the conversation of a message. A chain is forgotten with its last message: no reply can find it then. */
+  link(messageId: string, key: string): void {
+    this.#chain.renew(messageId, { key });
+    this.#last.set(key, messageId);
+    for (const [id, { key: forgotten }] of this.#chain.trim(MAX_CHAINED)) {
+      if (this.#last.get(forgotten) !== id) continue;
+      this.#last.delete(forgotten);
+      if (this.isChain(forgotten)) this.setConversation(forgotten, undefined);
+    }
+  }
+
+  /** The newest message of a conversation. */
+  lastOf(key: string): string | undefined {
+    return this.#last.get(key);
+  }
+
+  /** False if it was accepted before. */
+  accept(messageId: string): boolean {
+    if (this.#taken.rows.has(messageId)) return false;
+    this.#taken.set(messageId, {});
+    this.#taken.trim(MAX_TAKEN);
+    return true;
+  }
+
+  /** Whether a message can be stored. */
+  fits(waiting: Waiting): boolean {
+    return Buffer.byteLength(JSON.stringify(waiting)) <= MAX_VALUE;
+  }
+
+  get waiting(): readonly Waiting[] {
+    return [...this.#waiting.rows.values()];
+  }
+
+  setWaiting(waiting: Waiting): void {
+    this.#waiting.set(waiting.messageId, waiting);
+  }
+
+  endWaiting(messageId: string): void {
+    this.#waiting.delete(messageId);
+  }
+
+  get cards(): readonly Card[] {
+    return [...this.#cards.rows.values()];
+  }
+
+  card(token: string): Card | undefined {
+    return this.#cards.rows.get(token);
+  }
+
+  cardOf(approvalId: string): Card | undefined {
+    return this.cards.find(({ subject }) => subject.kind === "approval" && subject.approvalId === approvalId);
+  }
+
+  setCard(card: Card): void {
+    this.#cards.set(card.token, card);
+    this.#cards.trim(MAX_CARDS);
+  }
+
+  endCard(token: string): void {
+    this.#cards.delete(token);
+  }
+
+  parked(turnId: string): ParkedAnswer | undefined {
+    return this.#parked.rows.get(turnId);
+  }
+
+  get allParked(): readonly ParkedAnswer[] {
+    return [...this.#parked.rows.values()];
+  }
+
+  setParked(turnId: string, parked: ParkedAnswer | undefined): void {
+    if (parked === undefined) this.#parked.delete(turnId);
+    else this.#parked.set(turnId, parked);
+  }
+
+  /** Resolves when all changes so far would survive a kill. Errors of the ledger are logged, never thrown. */
+  async saved(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #table<Value extends object>(kind: string): Table<Value> {
+    return new Table<Value>(
+      `${kind}/`,
+      (id, value) => this.#changed(`${this.options.name}/${id}`, value),
+      () => ++this.#n,
+    );
+  }
+
+  #changed(key: string, value: object | undefined): void {
+    this.#changes.delete(key);
+    this.#changes.set(key, value);
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    // Simultaneous changes are written together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#changes.size > 0) {
+      const batch = [...this.#changes].slice(0, MAX_CHANGES);
+      for (const [key] of batch) this.#changes.delete(key);
+      await this.#write(
+        batch.map(([key, value]) => (value === undefined ? { key, delete: true } : { key, value })),
+      );
+    }
+    this.#writing = undefined;
+  }
+
+  async #write(changes: readonly StoreChange[]): Promise<void> {
+    const { store, log } = this.options;
+    try {
+      const result = await store.write(changes);
+      if (!result.ok) log.error(`cannot store the bot's state: ${result.reason}`);
+    } catch (error) {
+      log.error({ err: error }, "cannot store the bot's state; changes will be lost at a restart");
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { store, name } = this.options;
+    const found: { readonly kind: string; readonly id: string; readonly value: Stored<object> }[] = [];
+    let after: string | undefined;
+    do {
+      const page = await store.list(`${name}/`, after === undefined ? {} : { after });
+      for (const { key, value } of page.entries) {
+        const [kind = "", ...id] = key.slice(name.length + 1).split("/");
+        if (isStored(value)) found.push({ kind, id: id.join("/"), value });
+      }
+      after = page.next;
+    } while (after !== undefined);
+    found.sort((one, other) => one.value.n - other.value.n);
+    for (const { kind, id, value } of found) this.#restore(kind, id, value);
+    this.#n = found.at(-1)?.value.n ?? 0;
+  }
+
+  #restore(kind: string, id: string, value: Stored<object>): void {
+    const { n } = value;
+    if (kind === "conversation" && isConversation(value)) {
+      this.#conversations.restore(id, value, n);
+      if (value.sessionId !== undefined) this.#sessions.set(value.sessionId, id);
+    } else if (kind === "chain" && "key" in value && typeof value.key === "string") {
+      this.#chain.restore(id, { key: value.key }, n);
+      this.#last.set(value.key, id);
+    } else if (kind === "taken") this.#taken.restore(id, {}, n);
+    else if (kind === "waiting" && isWaiting(value)) this.#waiting.restore(id, value, n);
+    else if (kind === "card" && isCard(value)) this.#cards.restore(id, value, n);
+    else if (kind === "parked" && isParked(value)) this.#parked.restore(id, value, n);
+  }
+}
+
+// The entries are this plugin's own; the checks only leave out those of another version.
+
+function isStored(value: unknown): value is Stored<object> {
+  return typeof value === "object" && value !== null && "n" in value && typeof value.n === "number";
+}
+
+function isConversation(value: object): value is Conversation {
+  return "model" in value && typeof value.model === "string";
+}
+
+function isWaiting(value: object): value is Waiting {
+  return "key" in value && "messageId" in value && "prompt" in value && typeof value.prompt === "string";
+}
+
+function isCard(value: object): value is Card {
+  return "token" in value && "messageId" in value && "subject" in value && typeof value.subject === "object";
+}
+
+function isParked(value: object): value is ParkedAnswer {
+  return "turnId" in value && "key" in value && "messageId" in value;
+}

@@ -1,0 +1,14 @@
+import type { TurnOutcome } from "@claudeway/core";
+
+export type TurnResponse = TurnOutcome["response"];
+
+/** A turn whose answer is shown in this chat. */
+export interface ShownTurn {
+  readonly turnId: string;
+  readonly sessionId: string;
+  readonly keyId: string;
+  /** The conversation. */
+  readonly key: string;
+  /** The message with the prompt. */
+  readonly messageId: string;
+}

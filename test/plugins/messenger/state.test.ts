@@ -1,0 +1,47 @@
+import { expect } from "chai";
+import { pino } from "pino";
+import { State } from "#messenger/state.js";
+import { memoryStore } from "../memory-store.js";
+
+describe("the state of conversations", () => {
+  const log = pino({ level: "silent" });
+
+  it("stays small over eight thousand reply chains, and keeps the newest ones and the topics", async () => {
+    const store = memoryStore();
+    const state = await State.open({ store, name: "chat-1", log });
+    state.setConversation("t7", { model: "sonnet", sessionId: "in-a-topic" });
+    for (let id = 1; id <= 8000; id++) {
+      state.accept(String(id));
+      state.link(String(id), `c${id}`);
+      state.setConversation(`c${id}`, { model: "sonnet", sessionId: `s${id}` });
+    }
+    const check = (now: State) => {
+      expect(now.conversation("c1")).to.equal(undefined);
+      expect(now.keyOfSession("s3000")).to.equal(undefined);
+      expect(now.keyOfSession("s3001")).to.equal("c3001");
+      expect(now.keyOfSession("s8000")).to.equal("c8000");
+      expect(now.keyOfSession("in-a-topic")).to.equal("t7");
+      expect(now.accept("8000")).to.equal(false);
+    };
+    check(state);
+    await state.saved();
+    const again = await State.open({ store, name: "chat-1", log });
+    check(again);
+    again.link("9000", "c9000");
+    expect(again.keyOfSession("s3001"), "the oldest goes first, also after a restart").to.equal(undefined);
+  });
+
+  it("keeps waiting messages in the order in which they came, over changes and a restart", async () => {
+    const store = memoryStore();
+    const state = await State.open({ store, name: "chat-1", log });
+    const waiting = (id: string) => ({ key: "t7", messageId: id, prompt: `p${id}` });
+    for (const id of ["30", "4", "100"]) state.setWaiting(waiting(id));
+    state.setWaiting({ ...waiting("30"), begun: true });
+    await state.saved();
+    const again = await State.open({ store, name: "chat-1", log });
+    expect(again.waiting.map(({ messageId }) => messageId)).to.deep.equal(["30", "4", "100"]);
+    expect(again.waiting[0]).to.include({ begun: true });
+    const other = await State.open({ store, name: "chat-12", log });
+    expect(other.waiting).to.deep.equal([]);
+  });
+});
