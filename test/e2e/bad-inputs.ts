@@ -85,10 +85,15 @@ const BODIES: readonly BadInput[] = [
   bad("POST /task", 400, "the body must not have a property __proto__", {
     body: '{"prompt":"Hi","__proto__":{"verbatim":true}}',
   }),
-  bad("POST /task", 400, "prompt[0] must be a text, image or document block, got an array of 1 item", {
-    body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
-    shown: '{"prompt":[[[…]]]}, 200 deep',
-  }),
+  bad(
+    "POST /task",
+    400,
+    "prompt[0] must be a text, image, document or tool_result block, got an array of 1 item",
+    {
+      body: `{"prompt":${"[".repeat(199)}${"]".repeat(199)}}`,
+      shown: '{"prompt":[[[…]]]}, 200 deep',
+    },
+  ),
   bad("POST /task", 400, "the body must be nested at most 200 levels deep", {
     body: `{"prompt":${"[".repeat(200)}${"]".repeat(200)}}`,
     shown: '{"prompt":[[[…]]]}, 201 deep',

@@ -30,3 +30,30 @@ function partsOf(content: unknown): string[] {
     .filter(isObject)
     .map((block) => (block["type"] === "text" ? String(block["text"]) : String(block["type"])));
 }
+
+export interface SentBlocks {
+  readonly role: string;
+  readonly content: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** The same with whole blocks, without marks for caches. */
+export function sentMessages(body: string): SentBlocks[] {
+  const { messages = [] }: { messages?: { role: string; content: unknown }[] } = JSON.parse(body);
+  const said: { role: string; content: Record<string, unknown>[] }[] = [];
+  for (const { role, content } of messages) {
+    if (role === "system") continue;
+    const blocks = blocksOf(content).filter(
+      ({ type, text }) => type !== "text" || !ADDED.some((pattern) => pattern.test(String(text))),
+    );
+    if (blocks.length === 0) continue;
+    if (said.at(-1)?.role === role) said.at(-1)?.content.push(...blocks);
+    else said.push({ role, content: blocks });
+  }
+  return said;
+}
+
+function blocksOf(content: unknown): Record<string, unknown>[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  if (!Array.isArray(content)) return [];
+  return content.filter(isObject).map(({ cache_control: _mark, ...block }) => block);
+}

@@ -51,7 +51,11 @@ const REFUSED: readonly (readonly [SchemaName, unknown, string])[] = [
     { prompt: null },
     "prompt must be a string that is not blank or a list of content blocks, got null",
   ],
-  ["task-request", { prompt: ["hi"] }, 'prompt[0] must be a text, image or document block, got "hi"'],
+  [
+    "task-request",
+    { prompt: ["hi"] },
+    'prompt[0] must be a text, image, document or tool_result block, got "hi"',
+  ],
   [
     "task-request",
     { prompt: "hi", timeout_secs: "ten" },

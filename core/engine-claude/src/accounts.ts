@@ -23,6 +23,8 @@ export interface TurnAccount {
   readonly planMode: boolean | undefined;
   /** The usage in the turn's own stream. */
   readonly delivered: DeliveredUsage;
+  /** The calls that the conversation needs results for before it can go on. */
+  readonly calls?: readonly string[];
   /** Called with the session's totals after the turn: at once, and again if its process is killed later. */
   readonly report: (totals: SessionTotals) => void;
 }
@@ -64,8 +66,10 @@ export class Accounts {
     if (cleared !== undefined) account.startedFrom = NO_TOTALS;
     const session = cleared ?? turn.before?.session;
     const planMode = turn.planMode ?? turn.before?.planMode ?? false;
+    const { calls = [] } = turn;
     account.report = (killed) =>
       turn.report({
+        ...(calls.length > 0 && { calls }),
         ...(session !== undefined && { session }),
         ...(cleared === undefined && { answered: true }),
         ...(planMode && { planMode }),

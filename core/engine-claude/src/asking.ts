@@ -10,7 +10,9 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { AskedCall, CallAnswer, CallDecider, EngineTurn } from "@claudeway/ports";
 import { isObject, type PermissionDenial } from "@claudeway/schemas";
+import { CLIENT_TOOL_MATCHER, clientToolOf } from "./client-tools.js";
 import type { Grants } from "./grants.js";
+import { HandedOver } from "./handed-over.js";
 import { CallMessages } from "./messages.js";
 
 /** The CLI's tool with which the model asks its user. */
@@ -36,6 +38,8 @@ export interface AskingOptions {
   readonly interrupt: () => Promise<void>;
   /** The turn's working directory. */
   readonly workdir: string;
+  /** Which calls of client tools the turn ends with; undefined: they are denied. */
+  readonly clientCalls?: "parallel" | "single" | undefined;
   /** False: the turn can't be parked, so that its calls are held until they are decided. */
   readonly parks?: boolean;
   /** Approved calls. Without a decider they run; a decider decides about them itself. */
@@ -56,11 +60,13 @@ export class CallHook {
   /**
    * @param decided whether every call is decided on, and none left to the CLI's own rules
    * @param questions whether the model may ask its user although calls are not decided on; `only`: the hook is asked
-   * about nothing else
+   * about nothing else but calls of client tools
+   * @param client the hook is asked about nothing else but questions and calls of client tools
    */
   constructor(
     private readonly decided: boolean,
     private readonly questions: "none" | "also" | "only" = "none",
+    private readonly client = false,
   ) {}
 
   /** Sets the turn that answers from now on; undefined for none. */
@@ -93,9 +99,13 @@ export class CallHook {
     // Without it, a CLI that resumes with a call of its own to settle does so at once by its own rules, where it has
     // not heard of the hook yet; with the bypass on, the call would run.
     const extraArgs = { "await-initialize": null };
+    const only = [
+      ...(this.questions === "only" ? [QUESTION_TOOL] : []),
+      ...(this.client ? [CLIENT_TOOL_MATCHER] : []),
+    ];
     const hooks =
-      this.questions === "only"
-        ? { PreToolUse: [{ ...matcher, matcher: QUESTION_TOOL }] }
+      only.length > 0
+        ? { PreToolUse: [{ ...matcher, matcher: only.join("|") }] }
         : { PreToolUse: [matcher], PreSkillShellCommand: [{ ...matcher, hooks: [this.#shellHook] }] };
     // AskUserQuestion is only there where there is such a callback; nothing gets as far as that unasked.
     if (this.decided) return { ...options, hooks, extraArgs, canUseTool: this.#inPlanMode };
@@ -162,8 +172,10 @@ export class Asking {
   /** The shell's directory for each call that was made outside the working directory. */
   readonly #elsewhere = new Map<string, string>();
   readonly #homes: readonly string[];
+  readonly handedOver: HandedOver;
 
   constructor(private readonly parts: AskingOptions) {
+    this.handedOver = new HandedOver(this.#messages, parts.clientCalls);
     this.#homes = spellings(parts.workdir);
   }
 
@@ -199,6 +211,9 @@ export class Asking {
       await this.parts.interrupt().catch(() => undefined);
       return answerOf({ answer: "deny", message: "This call was withdrawn." });
     }
+    const clientTool = clientToolOf(input.tool_name);
+    if (clientTool !== undefined) return answerOf(await this.handedOver.take(clientTool, input));
+    if (this.#comesTooLate(input)) return answerOf({ answer: "deny", message: AFTER_CLIENT_CALL });
     if (input.tool_name === OUTPUT_TOOL) return answerOf({ answer: "allow" });
     if (this.parts.decider === undefined && input.tool_name === QUESTION_TOOL) {
       const { questions } = this.parts;
@@ -216,6 +231,11 @@ export class Asking {
       return needsPermission === true ? NEEDS_PERMISSION : {};
     }
     return answerOf(await this.#decide(this.parts.decider, this.#callOf(input, signal)));
+  }
+
+  /** Whether the turn ends with calls of client tools before this one. */
+  #comesTooLate({ agent_id }: PreToolUseHookInput): boolean {
+    return agent_id === undefined && this.handedOver.calls.length > 0;
   }
 
   async #decide(decider: CallDecider, call: AskedCall): Promise<CallAnswer> {
@@ -251,6 +271,7 @@ export class Asking {
    */
   async #untilLast({ tool_use_id: id, agent_id }: PreToolUseHookInput): Promise<boolean> {
     if (agent_id !== undefined || this.parts.parks === false) return false;
+    if (this.handedOver.calls.length > 0) return false;
     const calls = await this.#messages.siblingsOf(id, MESSAGE_END_MS);
     if (calls?.at(-1) !== id) return false;
     const others = [...this.#open].filter(([other]) => other !== id && calls.includes(other));
@@ -279,6 +300,8 @@ function isAllowed({ hookSpecificOutput: said }: SyncHookJSONOutput): boolean {
   return said?.hookEventName === "PreToolUse" && said.permissionDecision === "allow";
 }
 
+const AFTER_CLIENT_CALL =
+  "This call was not run, because calls of other tools in the same message come first. Repeat it if you still need it.";
 const NOT_GIVEN = "This call needs permission, which has not been given yet.";
 const NO_ONE_ANSWERS =
   "No one can answer questions in this turn. Go on without the answer, or ask in the answer's text.";

@@ -1,5 +1,5 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
-import type { EngineListener, EngineResult, EngineTurn, ProcessStart } from "@claudeway/ports";
+import type { EngineListener, EngineResult, EngineTurn, ProcessStart, TurnOptions } from "@claudeway/ports";
 import type { Logger } from "pino";
 import type { TurnAccount } from "./accounts.js";
 import { Asking, type CallHook } from "./asking.js";
@@ -23,6 +23,8 @@ export interface AttemptParts {
   readonly turn: EngineTurn;
   /** The turn's prompt; of a turn that was parked the CLI has it. */
   readonly message: PromptMessage;
+  /** The conversation has the prompt, which the CLI takes up by itself when it resumes. */
+  readonly placed?: boolean;
   /** What its process was started with; undefined if the process can't be shared with other turns. */
   readonly launchSpec: LaunchSpec | undefined;
   readonly child: ClaudeProcess;
@@ -59,6 +61,7 @@ export class Attempt implements TurnHearer {
         decider: turn.decider,
         questions: turn.questions,
         needsPermission: turn.needsPermission,
+        clientCalls: clientCallsOf(turn.plan.options),
         unresolved: turn.unresolved.map(({ toolUseId }) => toolUseId),
         workdir: turn.plan.workdir,
         parks: turn.decider !== undefined,
@@ -130,6 +133,7 @@ export class Attempt implements TurnHearer {
       // The mode that a turn asks for is the turn's, not the session's.
       planMode: turn.plan.options?.permissionMode === "plan" ? undefined : this.reading.planMode,
       delivered: this.reading.delivered,
+      calls: this.asking?.handedOver.waiting ?? [],
       report: (totals) => listener.totals(totals),
     };
   }
@@ -145,6 +149,14 @@ export class Attempt implements TurnHearer {
       return;
     }
     child.reader.expect(message.uuid);
-    child.send(message);
+    if (this.parts.placed !== true) child.send(message);
   }
+}
+
+function clientCallsOf({
+  clientTools,
+  singleClientCall,
+}: TurnOptions = {}): "parallel" | "single" | undefined {
+  if (clientTools === undefined) return undefined;
+  return singleClientCall === true ? "single" : "parallel";
 }

@@ -17,12 +17,15 @@ import type {
 import type { Logger } from "pino";
 import { Accounts } from "./accounts.js";
 import { Attempt } from "./attempt.js";
+import { hasResults, withResults } from "./call-results.js";
+import { loadMcp } from "./client-tools.js";
 import { TranscriptConversations } from "./conversations.js";
 import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
 import { liveSettings } from "./live-settings.js";
 import { describeLogin, LOGIN_TIMEOUT_MS, loginIn, withoutProbes } from "./login.js";
 import { cliSessionOf, termsOf } from "./options.js";
+import { placePrompt } from "./placed-prompt.js";
 import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 import { type PromptMessage, promptMessage, verbatimMessage } from "./prompt-message.js";
@@ -38,6 +41,15 @@ export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
   /** How many processes are started ahead for one-shot tasks. */
   readonly spares: number;
   readonly log: Logger;
+}
+
+/** A process for a turn, and the turn as it runs there. */
+interface TakenProcess {
+  readonly child: ClaudeProcess;
+  readonly process: ProcessStart;
+  readonly turn: EngineTurn;
+  /** The conversation that the process resumes ends with the turn's prompt. */
+  readonly placed: boolean;
 }
 
 const MODELS_TIMEOUT_MS = 20_000;
@@ -88,10 +100,12 @@ export class ClaudeEngine implements Engine {
   async #run(turn: EngineTurn, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     if (stop.aborted) return NEVER_STARTED;
     await loadSdk();
+    if (turn.plan.options?.clientTools !== undefined) await loadMcp();
     const first = await this.#attempt(turn, turn.resume, listener, stop);
     if (first !== "no conversation") return first;
     const isLoss = turn.totals?.answered === true && !turn.restart;
-    if (turn.parkedCall !== undefined || turn.promptSent === true || isLoss) return CONVERSATION_LOST;
+    const goesOn = turn.parkedCall !== undefined || turn.promptSent === true || hasResults(turn);
+    if (goesOn || isLoss) return CONVERSATION_LOST;
     if (stop.aborted) return NEVER_STARTED;
     // Also where the session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
@@ -164,14 +178,16 @@ export class ClaudeEngine implements Engine {
   }
 
   async #attempt(
-    turn: EngineTurn,
+    asked: EngineTurn,
     resume: boolean,
     listener: EngineListener,
     stop: AbortSignal,
   ): Promise<EngineResult | "no conversation"> {
-    const launchSpec = this.#launcher.launchSpecOf(turn);
+    const launchSpec = this.#launcher.launchSpecOf(asked);
     const began = performance.now();
-    const { child, process } = await this.#take(turn, launchSpec, () => this.#start(turn, resume), stop);
+    const taken = await this.#take(asked, launchSpec, resume, stop);
+    if (taken === "no conversation") return taken;
+    const { child, process, turn, placed } = taken;
     const session = this.#sessionOf(child, turn);
     const hook = this.#launcher.hookOf(child);
     this.#launcher.modelsOf(child)?.serve((model) => listener.model(model));
@@ -179,6 +195,7 @@ export class ClaudeEngine implements Engine {
     const attempt = new Attempt({
       turn,
       message,
+      placed,
       launchSpec,
       child,
       hook,
@@ -230,7 +247,9 @@ export class ClaudeEngine implements Engine {
     const { tasks } = child.reader;
     // Who has had enough for now goes on later; whoever stops a turn otherwise wants all that it started to end.
     const stays = !stopped || reason === "budget";
-    const keeps = launchSpec !== undefined && kind === "session" && stays && report.deferred === undefined;
+    const calls = report.deferred === undefined ? [] : (attempt.asking?.handedOver.calls ?? []);
+    const isParked = report.deferred !== undefined && calls.length === 0;
+    const keeps = launchSpec !== undefined && kind === "session" && stays && !isParked;
     const transcript = new Transcript(conversation, turn.spawn);
     const after = keeps
       ? this.#pool.keep({
@@ -250,10 +269,10 @@ export class ClaudeEngine implements Engine {
     if (launchSpec !== undefined && kind === "task") this.#spares.asked(launchSpec);
     return {
       // What was completed before the stop got through is completed.
-      end:
-        report.deferred !== undefined ? "parked" : report.ok ? "completed" : stopped ? "stopped" : "failed",
-      deferred: report.deferred,
-      text: report.text,
+      end: isParked ? "parked" : report.ok ? "completed" : stopped ? "stopped" : "failed",
+      deferred: isParked ? report.deferred : undefined,
+      ...(calls.length > 0 && { calls }),
+      text: calls.length > 0 ? reading.text : report.text,
       error: report.error,
       ...(report.failure !== undefined && { failure: report.failure }),
       structuredOutput: report.structuredOutput,
@@ -265,7 +284,7 @@ export class ClaudeEngine implements Engine {
       ...(kind === "task" && { lost: child.lostTasks }),
       exitCode: 0,
       model: reading.model,
-      stopReason: report.stopReason,
+      stopReason: calls.length > 0 ? "tool_use" : report.stopReason,
       ...attempt.figures(),
     };
   }
@@ -300,16 +319,23 @@ export class ClaudeEngine implements Engine {
   async #take(
     turn: EngineTurn,
     launchSpec: LaunchSpec | undefined,
-    begin: () => ClaudeProcess,
+    resume: boolean,
     stop: AbortSignal,
-  ): Promise<{ readonly child: ClaudeProcess; readonly process: ProcessStart }> {
+  ): Promise<TakenProcess | "no conversation"> {
     const { sessionId } = turn.info;
+    const answered = this.#pool.keeps(sessionId) ? withResults(turn, turn.totals?.calls ?? []) : turn;
     // About a call that was kept only a CLI asks that is resumed.
     const shared = turn.parkedCall === undefined ? launchSpec : undefined;
     if (shared === undefined) await this.#pool.release(sessionId, "replaced");
     const kept = shared && (await this.#takeKept(turn, shared, stop));
-    if (kept === undefined) return { child: await this.#pool.start(begin, stop), process: "cold" };
-    return { child: kept, process: this.#processes.has(kept) ? "live" : "prewarmed" };
+    if (kept !== undefined) {
+      const process = this.#processes.has(kept) ? "live" : "prewarmed";
+      return { child: kept, process, turn: answered, placed: false };
+    }
+    const placed = resume ? await placePrompt(turn) : { turn: withResults(turn, []), placed: false };
+    if (placed === "missing") return "no conversation";
+    const begin = () => this.#start(turn, resume, placed.placed);
+    return { child: await this.#pool.start(begin, stop), process: "cold", ...placed };
   }
 
   /** The session's live process with the turn's settings; undefined if no process can have them. */
@@ -338,9 +364,9 @@ export class ClaudeEngine implements Engine {
   }
 
   /** Starts a process for the turn. For a resumed session, records the totals that it continues from. */
-  #start(turn: EngineTurn, resume: boolean): ClaudeProcess {
+  #start(turn: EngineTurn, resume: boolean, promptPlaced: boolean): ClaudeProcess {
     const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
-    const child = this.#launcher.start(termsOf(turn), resume);
+    const child = this.#launcher.start({ ...termsOf(turn), promptPlaced }, resume);
     this.#accounts.open(child, saved);
     return child;
   }

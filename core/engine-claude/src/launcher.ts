@@ -21,6 +21,9 @@ export interface LauncherOptions {
   readonly query?: StartQuery;
 }
 
+/** Has a CLI that resumes take up the prompt that its conversation ends with. */
+const TAKES_UP = { CLAUDE_CODE_RESUME_INTERRUPTED_TURN: "1" };
+
 /** Starts CLI processes, each with a hook for its tool calls if the approval mode needs one. */
 export class Launcher {
   readonly #hooks = new WeakMap<ClaudeProcess, CallHook>();
@@ -39,11 +42,15 @@ export class Launcher {
     // With the bypass on, every call runs except those that must no longer run.
     const asks = approvalMode !== "bypass" || unresolved.length > 0;
     const questions = !asksQuestions ? "none" : asks ? "also" : "only";
-    const hook = asks || asksQuestions ? new CallHook(approvalMode === "ask", questions) : undefined;
+    const client = !asks && terms.plan.options.clientTools !== undefined;
+    const hook =
+      asks || asksQuestions || client ? new CallHook(approvalMode === "ask", questions, client) : undefined;
     const guarded = approvalMode === "bypass" ? spawn : { ...spawn, env: withGuardedGit(spawn.env) };
     const base = sessionOptions(terms, resume);
     const { hooks, ...rest } = hook?.options(base) ?? base;
-    const child = this.#process(guarded, { ...rest, hooks: { ...hooks, ...models.hooks() } });
+    const started =
+      terms.promptPlaced === true ? { ...guarded, env: { ...guarded.env, ...TAKES_UP } } : guarded;
+    const child = this.#process(started, { ...rest, hooks: { ...hooks, ...models.hooks() } });
     this.#models.set(child, models);
     const { model, options } = terms.plan;
     this.#settings.set(child, new ProcessSettings(liveSettings(model, options), models));
@@ -89,6 +96,8 @@ export class Launcher {
           approvalMode,
           trusted === true,
           questions !== undefined,
+          // Servers can't change on a live process that has client tools.
+          own.options.clientTools && own.options.mcpServers,
           rest,
         ]) + this.#textOf(env),
       start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),

@@ -1,4 +1,4 @@
-import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 
 interface ModelMessage {
   /** Ids of its tool calls, in order. */
@@ -12,6 +12,8 @@ interface ModelMessage {
  */
 export class CallMessages {
   readonly #messages = new Map<string, ModelMessage>();
+  /** Calls that have a result. */
+  readonly #settled = new Set<string>();
   /** The message that is streamed at the moment. */
   #current: string | undefined;
   readonly #watchers = new Set<() => void>();
@@ -25,6 +27,8 @@ export class CallMessages {
     } else if (message.type === "assistant" && message.parent_tool_use_id === null) {
       const { calls } = this.#messageOf(message.message.id);
       for (const block of message.message.content) if (block.type === "tool_use") calls.push(block.id);
+    } else if (message.type === "user" && message.parent_tool_use_id === null) {
+      for (const id of resultsIn(message.message.content)) this.#settled.add(id);
     } else if (message.type === "system" && message.subtype === "task_started") {
       if (message.task_type === "local_agent") this.#agents.add(message.task_id);
     } else if (message.type === "system" && message.subtype === "task_notification") {
@@ -44,6 +48,12 @@ export class CallMessages {
     await this.#until(() => find()?.closed === true, ms);
     const message = find();
     return message?.closed === true ? message.calls : undefined;
+  }
+
+  /** The calls of this call's message that have no result yet. */
+  unsettledWith(toolUseId: string): readonly string[] {
+    const message = [...this.#messages.values()].find(({ calls }) => calls.includes(toolUseId));
+    return message?.calls.filter((id) => !this.#settled.has(id)) ?? [toolUseId];
   }
 
   #until(holds: () => boolean, ms?: number): Promise<void> {
@@ -74,4 +84,9 @@ export class CallMessages {
     this.#messages.set(id, message);
     return message;
   }
+}
+
+function resultsIn(content: SDKUserMessage["message"]["content"]): string[] {
+  if (typeof content === "string") return [];
+  return content.flatMap((block) => (block.type === "tool_result" ? [block.tool_use_id] : []));
 }

@@ -6,6 +6,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { ApprovalMode, EngineTurn, SpawnOptions, TurnOptions, TurnPlan } from "@claudeway/ports";
 import type { Agents, McpServers } from "@claudeway/schemas";
+import { clientServer } from "./client-tools.js";
 
 const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };
 
@@ -30,6 +31,8 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
   readonly planMode: boolean;
   /** The model may ask questions although no decider decides the calls. */
   readonly asksQuestions: boolean;
+  /** The conversation to resume ends with the turn's prompt, which nobody has answered. */
+  readonly promptPlaced?: boolean;
   readonly plan: Pick<TurnPlan, "model" | "systemPrompt"> & {
     readonly options: TurnOptions;
   };
@@ -96,15 +99,26 @@ function systemPromptOf(
 
 /** The SDK's options that only a turn sets. */
 function turnOptions(options: TurnOptions): Options {
-  const { effort, thinking, tools, mcpServers, agents, outputSchema } = options;
+  const { effort, thinking, tools, agents, outputSchema } = options;
   return {
     ...(effort !== undefined && { effort }),
     ...(thinking !== undefined && { thinking }),
     ...(tools !== undefined && { tools: [...tools] }),
-    // On the command line, other users of the machine could read the servers' headers.
-    ...(mcpServers !== undefined && { mcpServers: serversOf(mcpServers), mcpServersDelivery: "initialize" }),
+    ...mcpOptions(options),
     ...(agents !== undefined && { agents: agentsOf(agents) }),
     ...(outputSchema !== undefined && { outputFormat: { type: "json_schema", schema: { ...outputSchema } } }),
+  };
+}
+
+function mcpOptions({ mcpServers, clientTools }: TurnOptions): Options {
+  if (mcpServers === undefined && clientTools === undefined) return {};
+  return {
+    mcpServers: {
+      ...(mcpServers !== undefined && serversOf(mcpServers)),
+      ...(clientTools !== undefined && clientServer(clientTools, mcpServers)),
+    },
+    // On the command line, other users of the machine could read the servers' headers.
+    mcpServersDelivery: "initialize",
   };
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
 import type { EngineTurn, MentionedFile, TurnPlan } from "@claudeway/ports";
 import type { ContentBlock } from "@claudeway/schemas";
+import { resultsOf } from "./call-results.js";
 import { withoutMentions, wordOf } from "./slash-commands.js";
 import { GO_ON } from "./transcript-entries.js";
 
@@ -30,6 +31,8 @@ export async function promptMessage(turn: PromptTurn, checks: PromptChecks): Pro
   const { info, plan, approvalMode, mentions = [] } = turn;
   const { verbatim } = plan;
   const uuid = messageIdOf(info);
+  // What comes with results of calls is no command.
+  if (resultsOf(plan).length > 0) return messageOf(plan, uuid, true);
   if (verbatim || approvalMode === "bypass") return messageOf(plan, uuid, verbatim);
   const files = await blocksOf(mentions, checks);
   const word = commandIn(plan);
@@ -100,6 +103,11 @@ function messageOf(
   };
 }
 
+/** A prompt's blocks as the CLI has them in its transcript. */
+export function promptContent({ content = [] }: Pick<TurnPlan, "content">): readonly SdkBlock[] {
+  return content.map(toSdkBlock);
+}
+
 type SdkBlock = Exclude<SDKUserMessage["message"]["content"], string>[number];
 
 function toSdkBlock(block: ContentBlock): SdkBlock {
@@ -110,6 +118,13 @@ function toSdkBlock(block: ContentBlock): SdkBlock {
       return { type: "image", source: readSource(block.source) };
     case "document":
       return { type: "document", source: readSource(block.source) };
+    case "tool_result":
+      return {
+        type: "tool_result",
+        tool_use_id: block.tool_use_id,
+        ...(block.content !== undefined && { content: structuredClone(block.content) }),
+        ...(block.is_error === true && { is_error: true }),
+      };
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import type { ConversationRef, HistoryMessage } from "@claudeway/ports";
+import type { ConversationRef, HistoryBlock, HistoryMessage } from "@claudeway/ports";
+import { clientToolName } from "./client-tools.js";
 import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
 
@@ -44,6 +45,7 @@ export async function seedTranscript(
 
 function entryOf({ role, content }: HistoryMessage): object {
   if (role === "user") return { type: "user", promptId: randomUUID(), message: { role, content } };
+  const blocks = typeof content === "string" ? [{ type: "text", text: content }] : content.map(toEntryBlock);
   return {
     type: "assistant",
     message: {
@@ -51,10 +53,14 @@ function entryOf({ role, content }: HistoryMessage): object {
       type: "message",
       role,
       model: NO_MODEL,
-      content: typeof content === "string" ? [{ type: "text", text: content }] : content,
-      stop_reason: "end_turn",
+      content: blocks,
+      stop_reason: blocks.some(({ type }) => type === "tool_use") ? "tool_use" : "end_turn",
       stop_sequence: null,
       usage: NO_USAGE,
     },
   };
+}
+
+function toEntryBlock(block: HistoryBlock): HistoryBlock {
+  return block.type === "tool_use" ? { ...block, name: clientToolName(block.name) } : block;
 }

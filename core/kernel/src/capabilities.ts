@@ -114,7 +114,7 @@ export interface LedgerView {
 export interface NewSessionRequest {
   readonly model?: string;
   /** What holds for its turns. What widens must be allowed for the key, as in a request. */
-  readonly options?: Omit<TurnOptions, "maxTurns" | "outputSchema">;
+  readonly options?: Omit<TurnOptions, "maxTurns" | "outputSchema" | "clientTools" | "singleClientCall">;
   /** True: lists leave the session out. */
   readonly hidden?: boolean;
   readonly systemPrompt?: string;
@@ -135,7 +135,7 @@ export interface SessionForkOptions {
 export interface PromptRequest {
   /** The text; ignored if there is `content`. */
   readonly prompt: string;
-  /** Content blocks, instead of the text. */
+  /** Content blocks, instead of the text. After a response with `client_calls`, the results of those. */
   readonly content?: readonly ContentBlock[];
   /** By default, the session's. */
   readonly model?: string;

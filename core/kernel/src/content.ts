@@ -1,4 +1,4 @@
-import { GatewayError, type HistoryMessage, type TurnPlan } from "@claudeway/ports";
+import { GatewayError, type HistoryBlock, type HistoryMessage, type TurnPlan } from "@claudeway/ports";
 import { type ContentBlock, isObject, type TaskRequest, validate } from "@claudeway/schemas";
 
 type TextBlock = Extract<ContentBlock, { readonly type: "text" }>;
@@ -41,13 +41,29 @@ function isText(block: ContentBlock): block is TextBlock {
 
 /** Throws BAD_REQUEST unless it is a message that a conversation can begin with. */
 export function checkHistory({ role, content }: HistoryMessage, index: number): void {
-  const blocks: readonly ContentBlock[] = typeof content === "string" ? [] : content;
-  const isRead = content !== "" && (typeof content === "string" || isContent(content));
-  const isOf = role === "user" || (role === "assistant" && blocks.every(({ type }) => type === "text"));
-  if (isRead && isOf && blocks.every((block) => block.type === "text" || block.source.type !== "file"))
-    return;
+  const blocks: readonly HistoryBlock[] = typeof content === "string" ? [] : content;
+  const said = blocks.filter(({ type }) => type !== "tool_use");
+  const isRead = typeof content === "string" ? content !== "" : said.length === 0 || isContent(said);
+  const isOf =
+    role === "user"
+      ? said.length === blocks.length
+      : role === "assistant" && blocks.every((block) => block.type === "text" || isCall(block));
+  if (isRead && isOf && content.length > 0 && !blocks.some(isFile)) return;
   throw new GatewayError(
     "BAD_REQUEST",
-    `history[${index}] must be a user's text or blocks without files, or the assistant's text`,
+    `history[${index}] must be a user's text or blocks without files, or the assistant's text and calls`,
   );
 }
+
+function isFile(block: HistoryBlock): boolean {
+  return (block.type === "image" || block.type === "document") && block.source.type === "file";
+}
+
+function isCall(block: HistoryBlock): boolean {
+  if (block.type !== "tool_use") return false;
+  const { id, name, input } = block;
+  return CALL_ID.test(id) && TOOL_NAME.test(name) && isObject(input);
+}
+
+const CALL_ID = /^[A-Za-z0-9_-]{1,128}$/;
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;

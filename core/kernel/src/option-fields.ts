@@ -20,6 +20,8 @@ export type OptionFields = Pick<
   | "allowed_tools"
   | "disallowed_tools"
   | "mcp_servers"
+  | "client_tools"
+  | "single_client_call"
   | "agents"
   | "additional_dirs"
   | "permission_mode"
@@ -42,6 +44,8 @@ const FIELDS = {
   allowedTools: "allowed_tools",
   disallowedTools: "disallowed_tools",
   mcpServers: "mcp_servers",
+  clientTools: "client_tools",
+  singleClientCall: "single_client_call",
   agents: "agents",
   additionalDirs: "additional_dirs",
   permissionMode: "permission_mode",

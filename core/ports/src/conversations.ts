@@ -45,8 +45,19 @@ export type ConversationFork = ConversationRef | "missing" | "unreadable" | "no 
 /** A message that a session's conversation begins with, although this gateway did not run its turn. */
 export interface HistoryMessage {
   readonly role: "user" | "assistant";
-  /** Of the assistant, only text blocks; no block may be a file. */
-  readonly content: string | readonly ContentBlock[];
+  /** Of the assistant, text and calls of client tools; no block may be a file. */
+  readonly content: string | readonly HistoryBlock[];
+}
+
+export type HistoryBlock = ContentBlock | ToolUseBlock;
+
+/** A call of a client tool, in an answer of the assistant. */
+export interface ToolUseBlock {
+  readonly type: "tool_use";
+  readonly id: string;
+  /** The client's name of the tool. */
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
 }
 
 /** A prompt, or its beginning. */

@@ -1,4 +1,4 @@
-import type { ContentBlock, EventKind, FailureCode, PermissionDenial } from "@claudeway/schemas";
+import type { ClientCall, ContentBlock, EventKind, FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { Conversations } from "./conversations.js";
 import type { EngineEvent, EventListener } from "./events.js";
 import type { ProcessStart, TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
@@ -153,6 +153,8 @@ export type TotalsByModel = Readonly<Record<string, ModelTotals>>;
 export interface SessionTotals {
   /** True: the CLI has completed a turn in this conversation, so that losing the conversation matters. */
   readonly answered?: boolean;
+  /** The ids of the calls that the conversation needs results for: those of client tools, and what was left with them. */
+  readonly calls?: readonly string[];
   /** True: the CLI is in plan mode, where it changes nothing. A process that resumes must be started in that mode. */
   readonly planMode?: boolean;
   /** The CLI's own id of the session, set only if it differs from ours: after `/clear`. */
@@ -281,6 +283,8 @@ export interface EngineResult {
   readonly text: string;
   /** If `end` is "parked": the call's `toolUseId`. */
   readonly deferred: string | undefined;
+  /** The calls of client tools that the turn completed with. */
+  readonly calls?: readonly ClientCall[];
   /** If `end` is "failed": the CLI's own message. */
   readonly error: string | null;
   /** If `end` is "failed": why. If it is "stopped": why the last request failed that the CLI was about to repeat. */

@@ -1,4 +1,4 @@
-import type { Agents, McpServers, Thinking } from "@claudeway/schemas";
+import type { Agents, ClientTools, McpServers, Thinking } from "@claudeway/schemas";
 
 export type Effort = "low" | "medium" | "high" | "xhigh" | "max";
 
@@ -19,6 +19,10 @@ export interface TurnOptions {
   readonly allowedTools?: readonly string[] | undefined;
   readonly disallowedTools?: readonly string[] | undefined;
   readonly mcpServers?: McpServers | undefined;
+  /** Tools that the client runs, by name: a call ends the turn, and is in `client_calls` of its response. */
+  readonly clientTools?: ClientTools | undefined;
+  /** True: at most one call of a client tool per response. */
+  readonly singleClientCall?: boolean | undefined;
   readonly agents?: Agents | undefined;
   /** Absolute paths of existing folders. */
   readonly additionalDirs?: readonly string[] | undefined;

@@ -75,7 +75,7 @@ export class TurnConclusion {
     const { plan, stopped } = this.parts.progress;
     const ending = endingOfResult(result, stopped);
     const schema = plan.options?.outputSchema;
-    if (ending.end !== "completed" || schema === undefined) return ending;
+    if (ending.end !== "completed" || schema === undefined || result.calls !== undefined) return ending;
     const problem = await outputProblem(schema, result.structuredOutput);
     return problem === undefined
       ? ending

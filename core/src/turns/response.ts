@@ -147,6 +147,7 @@ function toResponse(
     error: ending.message,
     ...(ending.end === "completed" &&
       isObject(result?.structuredOutput) && { structured_output: { ...result.structuredOutput } }),
+    ...(ending.end === "completed" && result?.calls && { client_calls: [...result.calls] }),
     ...(denials.length > 0 ? { permission_denials: denials } : {}),
     ...(granted.length > 0 && {
       approved: granted.map(({ toolUseId }) => ({ tool_use_id: toolUseId, ran: ran.has(toolUseId) })),

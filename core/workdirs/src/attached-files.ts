@@ -33,7 +33,7 @@ export async function withFiles(
   const blocks: ContentBlock[] = [];
   let left = MAX_ATTACHED_BYTES;
   for (const block of content) {
-    if (block.type === "text" || block.source.type !== "file") {
+    if (block.type === "text" || block.type === "tool_result" || block.source.type !== "file") {
       blocks.push(block);
       continue;
     }

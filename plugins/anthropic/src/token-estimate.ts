@@ -21,6 +21,7 @@ export function estimateTokens({ chat }: MessageRequest): number {
 function tokensOf(block: ContentBlock): number {
   if (block.type === "text") return block.text.length / CHARS_PER_TOKEN;
   if (block.type === "image") return IMAGE_TOKENS;
+  if (block.type === "tool_result") return JSON.stringify(block.content ?? "").length / CHARS_PER_TOKEN;
   const pages = block.source.type === "base64" ? Math.ceil(block.source.data.length / PAGE_CHARS) : 1;
   return pages * PAGE_TOKENS;
 }

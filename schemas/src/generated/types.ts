@@ -442,6 +442,49 @@ export interface BackgroundTask {
 }
 
 /**
+ * A call of a client tool, which waits for its result.
+ */
+export interface ClientCall {
+  /**
+   * The id of the call.
+   */
+  id: string;
+  /**
+   * The name of the tool, as in `client_tools`.
+   */
+  name: string;
+  /**
+   * The input, as the model wrote it; not checked against the tool's schema.
+   */
+  input: {
+    [k: string]: unknown;
+  };
+}
+
+/**
+ * A tool that the client runs.
+ */
+export interface ClientTool {
+  /**
+   * What the tool does, for the model.
+   */
+  description?: string;
+  /**
+   * The JSON Schema of its input; of type object.
+   */
+  input_schema: {
+    [k: string]: unknown;
+  };
+}
+
+/**
+ * Tools that the client runs, by name. The model sees them as `mcp__client__<name>`; a call ends the turn, and is in `client_calls` of the response. Not together with an MCP server named `client`.
+ */
+export interface ClientTools {
+  [k: string]: ClientTool;
+}
+
+/**
  * Flags that have no setting in the file.
  */
 export interface CommandLine {
@@ -831,6 +874,24 @@ export type ContentBlock =
              */
             path: string;
           };
+    }
+  | {
+      /**
+       * The result of a call of a client tool.
+       */
+      type: "tool_result";
+      /**
+       * The `id` of the call in `client_calls`.
+       */
+      tool_use_id: string;
+      /**
+       * What the call gave; nothing if absent.
+       */
+      content?: string | ResultBlock[];
+      /**
+       * True: the call failed, and `content` is the reason.
+       */
+      is_error?: boolean;
     };
 
 /**
@@ -1703,6 +1764,55 @@ export interface Ready {
 }
 
 /**
+ * A part of the result of a client tool's call.
+ */
+export type ResultBlock =
+  | {
+      /**
+       * Text.
+       */
+      type: "text";
+      /**
+       * The text; may be empty.
+       */
+      text: string;
+    }
+  | {
+      /**
+       * An image.
+       */
+      type: "image";
+      /**
+       * The source of the image.
+       */
+      source:
+        | {
+            /**
+             * The data itself.
+             */
+            type: "base64";
+            /**
+             * Its media type.
+             */
+            media_type: "image/png" | "image/jpeg" | "image/gif" | "image/webp";
+            /**
+             * The data, in base64.
+             */
+            data: string;
+          }
+        | {
+            /**
+             * A URL. It is passed on; the gateway never fetches it.
+             */
+            type: "url";
+            /**
+             * The URL.
+             */
+            url: string;
+          };
+    };
+
+/**
  * What the turn has used so far; sent with each message of the model.
  */
 export interface RunningUsage {
@@ -2226,6 +2336,11 @@ export interface SessionTurnRequest {
    */
   disallowed_tools?: string[];
   mcp_servers?: McpServers;
+  client_tools?: ClientTools;
+  /**
+   * True: at most one call of a client tool per response; the model is told to repeat any further one.
+   */
+  single_client_call?: boolean;
   agents?: Agents;
   /**
    * Folders to work in besides the workdir; the rules for workdirs apply. Must be allowed for the key.
@@ -2822,6 +2937,10 @@ export interface TurnResponse {
     [k: string]: unknown;
   };
   /**
+   * The calls of client tools that the turn ended with; the session's next prompt has their results. Absent if there are none.
+   */
+  client_calls?: ClientCall[];
+  /**
    * The denied tool calls; absent if there are none.
    */
   permission_denials?: PermissionDenial[];
@@ -2970,6 +3089,9 @@ export interface SchemaTypes {
   "approved-call": ApprovedCall;
   "audit-line": AuditLine;
   "background-task": BackgroundTask;
+  "client-call": ClientCall;
+  "client-tool": ClientTool;
+  "client-tools": ClientTools;
   "command-line": CommandLine;
   "compaction": Compaction;
   "config": Config;
@@ -3019,6 +3141,7 @@ export interface SchemaTypes {
   "question-answer": QuestionAnswer;
   "question-option": QuestionOption;
   "ready": Ready;
+  "result-block": ResultBlock;
   "running-usage": RunningUsage;
   "session-deleted": SessionDeleted;
   "session-event": SessionEvent;
@@ -3064,6 +3187,9 @@ export const SCHEMA_NAMES = [
   "approved-call",
   "audit-line",
   "background-task",
+  "client-call",
+  "client-tool",
+  "client-tools",
   "command-line",
   "compaction",
   "config",
@@ -3113,6 +3239,7 @@ export const SCHEMA_NAMES = [
   "question-answer",
   "question-option",
   "ready",
+  "result-block",
   "running-usage",
   "session-deleted",
   "session-event",

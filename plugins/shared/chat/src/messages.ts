@@ -85,7 +85,10 @@ export function scopeHash({ keyId, agent, system, conversationId }: ChatScope): 
  * A text of the assistant counts as one, however many blocks it has.
  */
 export function chainHash(before: string, { role, content }: ChatMessage): string {
-  const parts = content.map((block) => (block.type === "text" ? block.text.trimEnd() : block.source));
+  const parts = content.map((block) => {
+    if (block.type === "text") return block.text.trimEnd();
+    return block.type === "tool_result" ? block : block.source;
+  });
   return digest([before, role, role === "assistant" ? parts.join("\n").trimEnd() : parts]);
 }
 
