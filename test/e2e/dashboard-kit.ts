@@ -22,10 +22,10 @@ export const PAGES = [
   "plugins",
 ] as const;
 
-/** A gateway with the dashboard, a plugin that asks about tool calls, a third-party plugin, and past turns. */
+/** A gateway with the dashboard, a plugin that asks about tool calls, a third-party plugin, budgets, and past turns. */
 export async function startFilled(shape: Shape, liveWaitSecs = 600): Promise<TestGateway> {
   const options = {
-    args: ["--enable-plugin", "dashboard,./plugins/asks,./plugins/hello"],
+    args: ["--enable-plugin", "dashboard,limits,./plugins/asks,./plugins/hello"],
     env: { IS_SANDBOX: "1" },
     config: [
       "[plugins.asks]",
@@ -34,6 +34,10 @@ export async function startFilled(shape: Shape, liveWaitSecs = 600): Promise<Tes
       'allow = "^(Read|Agent|Task)"',
       "[plugins.hello]",
       'greeting = "good day"',
+      "[[plugins.limits.budgets]]",
+      'name = "daily"',
+      "usd = 5",
+      'window = "day"',
     ].join("\n"),
   };
   const gateway = await TestGateway.start();

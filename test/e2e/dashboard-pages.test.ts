@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Browser, Page } from "playwright-core";
 import { BROWSER_TIMEOUT_MS, launchChromium } from "./chromium.js";
-import { logInAt, startFilled, startSession, type Visit, visit } from "./dashboard-kit.js";
+import { logInAt, seriousFaults, startFilled, startSession, type Visit, visit } from "./dashboard-kit.js";
 import { KEYS, type TestGateway } from "./gateway.js";
 import { eventually } from "./poll.js";
 
@@ -70,7 +70,7 @@ describe("the dashboard's pages", function () {
   });
 
   it("show as many days as are asked for, also those without turns", async () => {
-    await visited.go("overview?days=7");
+    await visited.go("overview?range=7d");
     const chart = page.locator("section", { hasText: "Requests by day" });
     await chart.getByText("As a table").click();
     const rows = chart.getByRole("group", { name: /as a table/ }).locator("tbody tr");
@@ -80,7 +80,41 @@ describe("the dashboard's pages", function () {
     expect(await rows.first().innerText()).to.match(/\s0$/);
     await page.getByRole("button", { name: "90 days" }).click();
     await eventually("90 days", async () => (await rows.count()) === 90);
-    expect(page.url()).to.include("days=90");
+    expect(page.url()).to.include("range=90d");
+  });
+
+  it("show the latency, errors, processes and budgets of a day, by the hour", async () => {
+    const { id } = await startSession(gateway);
+    await prompt(id, "[[say one]]");
+    await prompt(id, "[[say two]]");
+    await prompt(id, "[[fail 400 nothing doing]]");
+    await visited.go("keys");
+    await page.getByRole("heading", { level: 1, name: "Keys" }).waitFor();
+    await visited.go("overview?range=24h");
+    const section = (name: string) => page.locator("section", { has: page.getByRole("heading", { name }) });
+    const hours = section("Requests by hour, UTC");
+    await hours.getByText("As a table").click();
+    const rows = hours.getByRole("group", { name: /as a table/ }).locator("tbody tr");
+    await eventually("24 hours", async () => (await rows.count()) === 24);
+    const times = section("Latency").locator("tbody tr");
+    await eventually("all are counted", async () => /\b[3-9]\d*$/.test(await times.last().innerText()));
+    for (const [no, name] of ["In the queue", "To the first token", "Whole turn"].entries())
+      expect(await times.nth(no).innerText()).to.match(
+        new RegExp(`^${name}\\s+\\d.* m?s\\s+\\d.* m?s\\s+\\d.* m?s\\s+\\d+$`),
+      );
+    const processes = page.getByRole("list", { name: "Requests by kind of process" });
+    await processes.getByText("live, the session's own").waitFor();
+    await processes.getByText("cold, started for the turn").waitFor();
+    expect(await page.locator("dl div", { hasText: "Errors" }).innerText()).to.match(/[1-9]\d* failed/);
+    const { body } = await gateway.request<{ budgets: unknown[] }>("/admin/budgets");
+    expect(body.budgets.length).to.be.at.least(2);
+    const budget = page.getByRole("meter", { name: "daily · bob used" });
+    await budget.waitFor();
+    await section("Budgets")
+      .getByText(/\$0\.\d{4} of \$5\.0000/)
+      .first()
+      .waitFor();
+    expect(await seriousFaults(page)).to.deep.equal([]);
   });
 
   it("list every turn and task, with filters that the URL keeps", async () => {

@@ -76,16 +76,16 @@ describe("the dashboard in a browser", function () {
     await go("overview");
     await page.getByText("Share by model").waitFor();
     // 3 days × (0.1 + 2 × 1) × (1 + 2)
-    expect(await figure("Spent")).to.include("$18.90");
+    expect(await figure("Spent")).to.include("$18.9000");
     expect(await figure("Requests")).to.include("18");
     expect(await figure("Sessions")).to.include("30");
     const today = new Date().toISOString().slice(0, 10);
     await go("costs");
     await page.getByText("As a table").click();
     const row = page.getByRole("group", { name: /as a table/ }).getByRole("row", { name: today });
-    expect(await textOf(row)).to.equal(`${today} $6.00 $0.30`);
+    expect(await textOf(row)).to.equal(`${today} $6.0000 $0.3000`);
     expect(await textOf(page.getByRole("list", { name: "Cost by key" }))).to.equal(
-      "bob $12.609 requests admin $6.309 requests",
+      "bob $12.60009 requests admin $6.30009 requests",
     );
     await page.getByRole("button", { name: "monthly" }).click();
     await page
@@ -94,7 +94,7 @@ describe("the dashboard in a browser", function () {
       .waitFor();
     await go("keys");
     expect(await textOf(page.getByRole("row", { name: /^bob/ }))).to.match(
-      /^bob 9 \$12\.60 .* ago sessions log$/,
+      /^bob 9 \$12\.6000 .* ago sessions log$/,
     );
   });
 

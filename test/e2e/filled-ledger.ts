@@ -28,8 +28,11 @@ export async function fillLedger(dataDir: string, shape: Shape): Promise<void> {
 
 function* fillAll(tables: LedgerTables, shape: Shape): Work<void> {
   const noon = Math.floor(Date.now() / DAY_MS) * DAY_MS + 60_000;
-  for (const [keyNo, keyId] of shape.keys.entries()) {
-    const ids = Array.from({ length: shape.sessions }, () => randomUUID());
+  const sessions = shape.keys.map((keyId) => ({
+    keyId,
+    ids: Array.from({ length: shape.sessions }, () => randomUUID()),
+  }));
+  for (const { keyId, ids } of sessions) {
     for (const [no, id] of ids.entries()) {
       const model = ["sonnet", "haiku", "opus"][no % 3] ?? "sonnet";
       const at = noon - ((no * 7) % shape.days) * DAY_MS;
@@ -45,18 +48,15 @@ function* fillAll(tables: LedgerTables, shape: Shape): Work<void> {
         createdAt: new Date(at).toISOString(),
       });
     }
-    for (let day = shape.days - 1; day >= 0; day--) {
+  }
+  // In the order of their times, as turns are.
+  for (let day = shape.days - 1; day >= 0; day--) {
+    for (const [keyNo, { keyId, ids }] of sessions.entries()) {
       for (const [modelNo, model] of shape.models.entries()) {
-        const turns = shape.turns(day, modelNo, keyNo);
-        for (let turn = 0; turn < turns; turn++) {
+        for (let turn = 0; turn < shape.turns(day, modelNo, keyNo); turn++) {
           const sessionId = ids[(day + turn) % ids.length] ?? "";
-          yield* fillTurn(tables, {
-            keyId,
-            sessionId,
-            model,
-            at: noon - day * DAY_MS,
-            costUsd: shape.costUsd(day, modelNo, keyNo),
-          });
+          const costUsd = shape.costUsd(day, modelNo, keyNo);
+          yield* fillTurn(tables, { keyId, sessionId, model, at: noon - day * DAY_MS, costUsd });
         }
       }
     }

@@ -1,9 +1,18 @@
-import type { Approvals, GatewayControl, LedgerView, SessionsView, TurnRunner } from "@claudeway/core";
+import type {
+  Approvals,
+  GatewayControl,
+  Keys,
+  LedgerView,
+  Scope,
+  SessionsView,
+  TurnRunner,
+} from "@claudeway/core";
 import Router from "@koa/router";
 import type { AdminSessions } from "./access/admin-sessions.js";
 import { adminOnly } from "./access/guard.js";
 import type { Feed } from "./live/feed.js";
 import { approvalRoutes } from "./routes/approvals.js";
+import { budgetRoutes } from "./routes/budgets.js";
 import { eventRoutes } from "./routes/events.js";
 import { loginRoutes } from "./routes/login.js";
 import { logRoutes } from "./routes/logs.js";
@@ -12,6 +21,8 @@ import { overviewRoutes } from "./routes/overview.js";
 import { pluginRoutes } from "./routes/plugins.js";
 import { requestRoutes } from "./routes/requests.js";
 import { sessionRoutes } from "./routes/sessions.js";
+import { statisticsRoutes } from "./routes/statistics.js";
+import type { StatisticsHistory } from "./statistics/history.js";
 
 export interface AdminParts {
   readonly control: GatewayControl;
@@ -21,6 +32,9 @@ export interface AdminParts {
   readonly approvals: Approvals;
   readonly feed: Feed;
   readonly logins: AdminSessions;
+  readonly keys: Keys;
+  readonly log: Pick<Scope["log"], "warn">;
+  readonly history: StatisticsHistory;
 }
 
 /** The admin API, below `/admin`. */
@@ -39,6 +53,8 @@ export function adminRouter(parts: AdminParts): Router {
   loginRoutes(router, { control, sessions: logins });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
+  statisticsRoutes(router, parts.history);
+  budgetRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts });
   sessionRoutes(router, { ...parts, prompts: feed.prompts });
   approvalRoutes(router, { ...parts, prompts: feed.prompts });

@@ -6,22 +6,25 @@ import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS, PAGE_PATHS } from "./openapi/paths.js";
 import { builtPages } from "./pages/assets.js";
+import { StatisticsHistory } from "./statistics/history.js";
 
 /** The `[plugins.dashboard]` section, validated, with defaults. */
 export interface DashboardConfig {
   readonly session_secs: number;
 }
 
-export default definePlugin<DashboardConfig, "control" | "turns" | "approvals">({
+export default definePlugin<DashboardConfig, "control" | "turns" | "approvals" | "keys">({
   name: "dashboard",
   apiVersion: 1,
   configSchema,
-  needs: ["control", "turns", "approvals"],
+  needs: ["control", "turns", "approvals", "keys"],
   async apply(kernel, config) {
     const feed = new Feed(kernel);
-    const { control, sessions, ledger, turns, approvals } = kernel;
+    const { control, sessions, ledger, turns, approvals, keys, log, store } = kernel;
+    const history = new StatisticsHistory({ ledger, store, log });
+    kernel.onDispose(() => history.close());
     const logins = new AdminSessions(config.session_secs);
-    const parts = { control, sessions, ledger, turns, approvals, feed, logins };
+    const parts = { control, sessions, ledger, turns, approvals, feed, logins, keys, log, history };
     kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));
     // The gateway asks for no key on either: a browser sends none, and the API checks its cookie itself.
     kernel.mount("/admin", adminRouter(parts), {

@@ -203,7 +203,7 @@ describe("dashboard: the admin API", () => {
     const plugins = async () => (await ask("/admin/plugins")).body.plugins;
     const own = (await plugins()).find(({ name }) => name === "dashboard");
     expect(own).to.include({ state: "on", enabled: true, last_error: null });
-    expect(own?.["needs"]).to.deep.equal(["control", "turns", "approvals"]);
+    expect(own?.["needs"]).to.deep.equal(["control", "turns", "approvals", "keys"]);
     expect((await plugins()).find(({ name }) => name === "demo")).to.include({ state: "off" });
     const change = (path: string) => ask(`/admin/plugins/${path}`, { method: "POST" });
     expect((await change("demo/enable")).body["plugin"]).to.include({ name: "demo", state: "on" });

@@ -116,6 +116,25 @@ export const ADMIN_PATHS: PathsObject = {
   "/overview": {
     get: operation("adminOverview", "Get load, cost and pending approvals", json(own("Overview"))),
   },
+  "/statistics": {
+    get: operation(
+      "adminStatistics",
+      "Get requests, ends, latency, processes and cost of a time range",
+      json(own("Statistics"), "By hour for a day, by month for twelve months, else by day."),
+      {
+        parameters: [
+          query("range", { enum: ["24h", "7d", "30d", "90d", "12m"], default: "30d" }, "Up to now."),
+        ],
+      },
+    ),
+  },
+  "/budgets": {
+    get: operation(
+      "adminBudgets",
+      "List budgets in USD, the most used first",
+      json(object({ budgets: list(own("Budget")) }), "Empty without a plugin that sets budgets."),
+    ),
+  },
   "/sessions": {
     get: operation("adminSessions", "List the sessions of all keys", json(own("SessionPage")), {
       parameters: [

@@ -80,6 +80,17 @@ const DECISION = object({
 
 const SHARE = { model: TEXT, request_count: COUNT, cost_usd: COST };
 
+const ENDS = {
+  type: "object",
+  additionalProperties: COUNT,
+  description: "How many turns ended in each way.",
+};
+
+const PERCENTILES = {
+  ...orNull(object({ turns: COUNT, p50: MS, p95: MS, p99: MS })),
+  description: "Within 5 %, over the turns that ran; null if there are none.",
+};
+
 const LOG_LINE = {
   id: { type: "string", description: "Position of the line. The id of a line never changes." },
   timestamp: TIME,
@@ -132,6 +143,40 @@ export const SCHEMAS: Part = named({
     running_turns: list(own("Turn")),
     public_url: { type: ["string", "null"] },
     version: TEXT,
+  }),
+  Statistics: object({
+    range: { enum: ["24h", "7d", "30d", "90d", "12m"] },
+    missing: { ...COUNT, description: "Hours or days that are still being counted." },
+    periods: list(
+      object({
+        period: { type: "string", description: "`2026-03-12T10`, `2026-03-12` or `2026-03`, in UTC." },
+        requests: COUNT,
+        open: COUNT,
+        ends: ENDS,
+        cost_usd: { type: "number", minimum: 0 },
+        by_model: list(object({ model: TEXT, requests: COUNT, cost_usd: { type: "number", minimum: 0 } })),
+        whole: PERCENTILES,
+      }),
+    ),
+    requests: { ...COUNT, description: "Turns that were begun in the range." },
+    open: { ...COUNT, description: "Those that have not ended." },
+    ends: ENDS,
+    processes: {
+      ...object({ live: COUNT, prewarmed: COUNT, cold: COUNT }, { optional: ["live", "prewarmed", "cold"] }),
+      description: "What kind of process ran them, as far as it is recorded.",
+    },
+    tokens: core("Tokens"),
+    cost_usd: { type: "number", minimum: 0 },
+    latency: object({ queued: PERCENTILES, first_token: PERCENTILES, whole: PERCENTILES }),
+  }),
+  Budget: object({
+    limit: TEXT,
+    subject: TEXT,
+    window: TEXT,
+    allowed: { type: "number" },
+    used: { type: "number" },
+    reserved: { type: "number" },
+    resets_at: { type: ["string", "null"] },
   }),
   Session: object(SESSION),
   SessionDetail: object({

@@ -6,29 +6,13 @@ export interface Series {
 
 const DAY_MS = 86_400_000;
 
-/** The first and the last of a number of days, up to today, in UTC. */
-export function latestDays(days: number, now: number): Days {
-  const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
-  return { first: dayOf(now - (days - 1) * DAY_MS), last: dayOf(now) };
-}
-
-export interface Days {
-  /** Such as `2026-03-12`. */
-  readonly first: string;
-  readonly last: string;
-}
-
-/**
- * Consecutive periods. The response omits periods without turns; they count as zero.
- *
- * @param days by default from the first day with turns to the last
- */
+/** Consecutive periods. The response omits days without turns; they count as zero. */
 export function withEmptyDays<T extends { readonly period: string }>(
   data: readonly T[],
   empty: (period: string) => T,
-  days?: Days,
 ): T[] {
-  const { first, last } = days ?? { first: data[0]?.period ?? "", last: data.at(-1)?.period ?? "" };
+  const { period: first = "" } = data[0] ?? {};
+  const { period: last = "" } = data.at(-1) ?? {};
   if (!/^\d{4}-\d\d-\d\d$/.test(first)) return [...data];
   const known = new Map(data.map((one) => [one.period, one]));
   const found: T[] = [];

@@ -10,12 +10,23 @@ export function compact(value: number): string {
   return value < 10_000 ? NUMBER.format(value) : COMPACT.format(value);
 }
 
-/** Dollars; below one cent, with the significant digits. */
+const DOLLARS = new Intl.NumberFormat("en", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+const LEAST_USD = 0.0001;
+
+/** Dollars, everywhere to a hundredth of a cent: the cheapest turns cost little more. */
 export function usd(value: number | null): string {
   if (value === null) return "unknown";
   if (value === 0) return "$0";
-  const digits = value >= 0.1 ? 2 : value >= 0.01 ? 3 : 5;
-  return `$${value.toLocaleString("en", { minimumFractionDigits: Math.min(2, digits), maximumFractionDigits: digits })}`;
+  return value < LEAST_USD ? `<$${LEAST_USD}` : `$${DOLLARS.format(value)}`;
+}
+
+/** A mark on an axis, which is a round number. */
+export function usdMark(value: number): string {
+  return `$${NUMBER.format(value)}`;
+}
+
+export function percent(part: number, whole: number): string {
+  return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
 }
 
 export function duration(ms: number | null): string {
@@ -47,8 +58,9 @@ export function utc(instant: string): string {
   return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
 }
 
-/** A period as an axis label: `29 Oct` for a day. */
+/** A period as an axis label: `29 Oct` for a day, `10:00` for an hour. */
 export function periodLabel(period: string): string {
+  if (/T\d\d$/.test(period)) return `${period.slice(-2)}:00`;
   if (!/^\d{4}-\d\d-\d\d$/.test(period)) return period;
   return DAY.format(Date.parse(period));
 }

@@ -14,6 +14,7 @@ export type {
 export type { LogEntry } from "../../../dist/logs/entries.js";
 export type { ApprovalContext } from "../../../dist/routes/approval-context.js";
 export type { ApprovalPage, ApprovalView as Approval, DecidedItem } from "../../../dist/routes/approvals.js";
+export type { Budget } from "../../../dist/routes/budgets.js";
 export type { LoginState, Me } from "../../../dist/routes/login.js";
 export type { LogPage } from "../../../dist/routes/logs.js";
 export type { KeyUse, Period } from "../../../dist/routes/money.js";
@@ -21,6 +22,8 @@ export type { Overview } from "../../../dist/routes/overview.js";
 export type { PluginView as Plugin } from "../../../dist/routes/plugins.js";
 export type { RequestPage, RequestView } from "../../../dist/routes/requests.js";
 export type { SessionDetail, SessionPage, TurnPage } from "../../../dist/routes/sessions.js";
+export type { Statistics } from "../../../dist/routes/statistics.js";
 export type { Page, TurnView as Turn } from "../../../dist/routes/views.js";
+export type { Percentiles } from "../../../dist/statistics/counts.js";
 
 export type AnsweredTurn = TurnPage["turns"][number];
