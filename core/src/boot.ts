@@ -203,12 +203,12 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       ledger,
       control,
       approvals: approvalService,
-      sessions: gateway.sessions,
-      files: gateway.files,
-      keyLimits: gateway.keyLimits,
-      tasks: gateway.tasks,
-      history: gateway.history,
-      turns: gateway.turns,
+      sessions: gateway.services.sessions,
+      files: gateway.services.files,
+      keyLimits: gateway.services.keyLimits,
+      tasks: gateway.services.tasks,
+      history: gateway.services.history,
+      turns: gateway.services.turns,
       fields: kernel.requestFields,
       dataDir: config.data_dir,
       warn: (warning) => kernel.notify("budgetWarning", warning),
@@ -226,7 +226,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const address = await times.step("port", () => gateway.listen());
   await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
-  const loginWarning = gateway.login.warning(LOGIN_DELAY_MS);
+  const loginWarning = gateway.services.login.warning(LOGIN_DELAY_MS);
   for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {

@@ -87,7 +87,7 @@ export class Control implements GatewayControl {
 
   /** Processes and the login that was found are those of the earlier spawn plan. */
   async #pluginsChanged(): Promise<void> {
-    this.parts.gateway.login.forget();
+    this.parts.gateway.services.login.forget();
     await this.parts.engine.retire();
   }
 
@@ -109,7 +109,7 @@ export class Control implements GatewayControl {
   }
 
   authenticate(secret: string) {
-    return this.parts.gateway.keyring.find(secret);
+    return this.parts.gateway.services.keyring.find(secret);
   }
 
   keys() {
@@ -118,11 +118,11 @@ export class Control implements GatewayControl {
   }
 
   models() {
-    return this.parts.gateway.models.list();
+    return this.parts.gateway.services.models.list();
   }
 
   commands() {
-    return this.parts.gateway.commands.list();
+    return this.parts.gateway.services.commands.list();
   }
 
   announcePublicUrl(url: string | undefined): void {

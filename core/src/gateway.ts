@@ -1,36 +1,16 @@
 import type { Server } from "node:http";
-import { join } from "node:path";
-import type { LoadedConfig, Settings } from "@claudeway/config";
-import { SessionForks, SessionHistory } from "@claudeway/conversations";
-import { SessionEvents } from "@claudeway/events";
-import type { Kernel, ListenAddress, Load } from "@claudeway/kernel";
-import {
-  type ApprovalMode,
-  type AuditLog,
-  type CommandName,
-  type Engine,
-  type Ledger,
-  messageOf,
-  type SpawnPlan,
-} from "@claudeway/ports";
-import {
-  type AccountChoice,
-  type AccountLimits,
-  LimitWaits,
-  SessionOrder,
-  TurnQueue,
-} from "@claudeway/scheduling";
-import { SessionFiles, TransferSlots, Uploads, type WorkdirOptions, Workdirs } from "@claudeway/workdirs";
+import type { Settings } from "@claudeway/config";
+import type { ListenAddress, Load } from "@claudeway/kernel";
+import { messageOf } from "@claudeway/ports";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
-import type { ApprovalService } from "./approvals/approval-service.js";
 import { LINK_PATH } from "./approvals/links.js";
 import { completedRequests, notifyCompleted } from "./http/access-log.js";
-import { Doorkeeper, Keyring } from "./http/auth.js";
+import { Doorkeeper } from "./http/auth.js";
 import { Authentication, authenticate } from "./http/authentication.js";
 import { boundBodies, jsonBody } from "./http/body.js";
-import { ByteBudget } from "./http/byte-budget.js";
+import { BodyBounds } from "./http/body-bounds.js";
 import { ClientAddresses } from "./http/client-address.js";
 import type { GatewayContext, GatewayState } from "./http/context.js";
 import { corsOfMounts } from "./http/cors.js";
@@ -45,13 +25,12 @@ import {
 } from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
-import type { BodyBound } from "./http/incoming.js";
 import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
-import { isPromptForm, promptForms } from "./http/prompt-forms.js";
+import { promptForms } from "./http/prompt-forms.js";
 import { indexRoutes } from "./http/route-index.js";
 import { approvalPage } from "./http/routes/approval-page.js";
 import { approvalRoutes } from "./http/routes/approvals.js";
-import { type FileParts, fileRoutes, uploadRoute } from "./http/routes/files.js";
+import { fileRoutes, uploadRoute } from "./http/routes/files.js";
 import { healthRoutes } from "./http/routes/health.js";
 import { modelRoutes } from "./http/routes/models.js";
 import { rootRoute } from "./http/routes/root.js";
@@ -61,47 +40,9 @@ import { turnRoutes } from "./http/routes/turns.js";
 import { createHttpServer, refuseBadHttp } from "./http/server.js";
 import { TurnStarter } from "./http/start-turn.js";
 import { TaskSockets } from "./http/websocket.js";
-import { KeyLimitTable } from "./key-limits.js";
-import { LedgerWatch } from "./ledger-watch.js";
-import { LoginWatch } from "./login-watch.js";
-import { CliCatalogue, ModelCatalogue } from "./models.js";
-import { Sessions } from "./sessions.js";
-import { Tasks } from "./tasks.js";
-import { OptionReader } from "./turn-options.js";
-import { Background } from "./turns/background.js";
-import { ParkedTurns } from "./turns/parked.js";
-import { Resumption } from "./turns/resumption.js";
-import { RunningTurns } from "./turns/running.js";
+import { type GatewayOptions, type GatewayParts, Services } from "./services.js";
 import { TurnViews } from "./turns/view.js";
 
-export interface GatewayOptions {
-  readonly version: string;
-  readonly loaded: Pick<LoadedConfig, "config" | "keys" | "keyLimits">;
-  /** The spawn plan that the `spawn` hook starts from. */
-  readonly spawn: (workdir: string, keyId?: string, account?: AccountChoice) => SpawnPlan;
-  readonly accounts: AccountLimits;
-  /** The approval mode for a CLI that is started with this plan. It changes when plugins are switched on or off. */
-  readonly approvalMode: (spawn: SpawnPlan) => ApprovalMode;
-  readonly workdirs: Pick<WorkdirOptions, "base" | "guarded" | "configFile">;
-}
-
-export interface GatewayParts {
-  readonly kernel: Kernel;
-  readonly engine: Engine;
-  readonly ledger: Ledger;
-  readonly audit: AuditLog;
-  readonly approvalService: ApprovalService;
-  readonly log: Logger;
-}
-
-/** Bytes of a request body on a route without a key, unless the route's plugin sets its own limit. */
-const OPEN_BODY_BYTES = 8 * 1024;
-/** Bytes of the form behind a signed approval link. It must fit a denial reason of 10,000 characters. */
-const FORM_BYTES = 64 * 1024;
-/** Bytes of bodies being read at once, shared by all requests without a key. */
-const KEYLESS_BUDGET_BYTES = 4 * 1024 * 1024;
-/** Bytes of bodies being read at once, for each key. */
-const KEY_BUDGET_BYTES = 64 * 1024 * 1024;
 /** How long the last responses may still be sent after the last turn has ended, in ms. */
 const LAST_ANSWERS_MS = 1000;
 
@@ -110,33 +51,13 @@ const LAST_ANSWERS_MS = 1000;
  * `RunningTurns` → `Turn`. It does not own its parts: the caller that made them closes them.
  */
 export class Gateway {
-  readonly #queue: TurnQueue;
-  readonly keyring: Keyring;
-  readonly keyLimits: KeyLimitTable;
-  readonly models: ModelCatalogue;
-  readonly commands: CliCatalogue<CommandName>;
-  readonly turns: RunningTurns;
-  readonly sessions: Sessions;
-  readonly history: SessionHistory;
-  readonly files: FileParts;
-  readonly #uploads: Uploads;
-  readonly tasks: Tasks;
-  readonly #workdirs: Workdirs;
-  readonly #ledgerWatch: LedgerWatch;
-  /** Whether the CLI is logged in. */
-  readonly login: LoginWatch;
+  readonly services: Services;
   readonly #guesses = new GuessThrottle();
   readonly #authentication: Authentication;
   readonly #addresses: ClientAddresses;
-  readonly #keylessBudget = new ByteBudget(KEYLESS_BUDGET_BYTES);
-  readonly #keyBudgets = new Map<string, ByteBudget>();
+  readonly #bodies: BodyBounds;
   readonly #server: Server;
   readonly #sockets: TaskSockets;
-  readonly #resumption: Resumption;
-  readonly #limitWaits: LimitWaits;
-  readonly #events = new SessionEvents();
-  /** Aborted when closing begins: turns that wait for a person park, and parked turns no longer resume. */
-  readonly #shutdown = new AbortController();
   /** Set by the first `close()`. */
   #closing: Promise<void> | undefined;
   #address: ListenAddress | undefined;
@@ -145,124 +66,11 @@ export class Gateway {
     private readonly options: GatewayOptions,
     private readonly parts: GatewayParts,
   ) {
-    const { kernel, engine, ledger, audit, approvalService, log } = parts;
-    const { config, keys, keyLimits } = options.loaded;
-    this.keyLimits = new KeyLimitTable(
-      keys.map(({ id }) => id),
-      keyLimits,
-      log,
-    );
-    this.#workdirs = new Workdirs({
-      ...options.workdirs,
-      limits: this.keyLimits,
-      sessions: ledger.sessions,
-      resolve: (request) => kernel.hooks.workdir.promise(request),
-    });
-    const idleSpawn = async () =>
-      kernel.hooks.spawn.promise(options.spawn(await this.#workdirs.baseFolder()), undefined);
-    this.models = new ModelCatalogue(async () => engine.models(await idleSpawn()), log);
-    const listCommands = async () => (await engine.commands?.(await idleSpawn())) ?? [];
-    this.commands = new CliCatalogue("commands", listCommands, [], log);
-    // No shared login is needed if a key has its own account.
-    const isShared =
-      config.engine.config_dirs === "shared" &&
-      !Object.values(keyLimits).some(({ env, accounts }) => env !== undefined || accounts !== undefined);
-    const asksLogin = () => isShared && kernel.needsLogin;
-    this.login = new LoginWatch({
-      ask: async () => (asksLogin() ? engine.login(await idleSpawn()) : "not needed"),
-      closing: this.#shutdown.signal,
-      log,
-    });
-    const order = new SessionOrder(config.engine.max_queued);
-    this.#ledgerWatch = new LedgerWatch(ledger, log);
-    this.#queue = new TurnQueue({
-      maxRunning: config.engine.max_running,
-      maxQueued: config.engine.max_queued,
-      maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
-    });
-    const records = { ledger, audit, log };
-    this.#limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });
-    const limitWaits = this.#limitWaits;
-    const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits });
-    this.turns = new RunningTurns({
-      kernel,
-      engine,
-      queue: this.#queue,
-      records,
-      events: this.#events,
-      waitForEarlierTurns: (sessionId, stop, resumed) => order.enter(sessionId, stop, { again: resumed }),
-      spawn: options.spawn,
-      accounts: options.accounts,
-      approvalMode: options.approvalMode,
-      approvalService,
-      limitWaits,
-      checkParked: (sessionId, withdraw) => parked.check(sessionId, withdraw),
-      workdirs: this.#workdirs,
-      trustedWorkdirs: config.engine.trusted_workdirs,
-      checkLedger: () => this.#ledgerWatch.check(),
-      login: this.login,
-      closing: this.#shutdown.signal,
-      log,
-    });
-    engine.listen(new Background({ records, turns: this.turns, events: this.#events, kernel }));
-    this.#resumption = new Resumption({
-      parked,
-      approvalService,
-      turns: this.turns,
-      limitWaits,
-      closing: this.#shutdown.signal,
-      log,
-    });
-    this.keyring = new Keyring(keys);
-    this.#authentication = new Authentication(kernel, new Doorkeeper(this.keyring, this.#guesses));
-    this.#addresses = new ClientAddresses(config.trusted_proxies);
-    const optionReader = new OptionReader({
-      limits: this.keyLimits,
-      workdirs: this.#workdirs,
-      engine: config.engine,
-      fields: kernel.requestFields,
-    });
-    this.tasks = new Tasks({
-      engine,
-      ledger,
-      turns: this.turns,
-      workdirs: this.#workdirs,
-      options: optionReader,
-    });
-    this.history = new SessionHistory({
-      engine,
-      ledger,
-      spawn: (workdir, keyId) => kernel.hooks.spawn.promise(options.spawn(workdir, keyId), undefined),
-    });
-    this.sessions = new Sessions({
-      history: this.history,
-      forks: new SessionForks({
-        engine,
-        ledger,
-        history: this.history,
-        turns: this.turns,
-        checkLedger: () => this.#ledgerWatch.check(),
-        parked,
-        workdirs: this.#workdirs,
-        maxBytes: config.limits.file_bytes,
-      }),
-      engine,
-      kernel,
-      ledger,
-      approvalService,
-      turns: this.turns,
-      parked,
-      resumption: this.#resumption,
-      events: this.#events,
-      workdirs: this.#workdirs,
-      options: optionReader,
-    });
-    this.files = {
-      sessions: this.sessions,
-      files: new SessionFiles(this.#workdirs),
-      slots: new TransferSlots(),
-    };
-    this.#uploads = new Uploads(join(config.data_dir, "uploads"));
+    const { kernel } = parts;
+    this.services = new Services(options, parts);
+    this.#authentication = new Authentication(kernel, new Doorkeeper(this.services.keyring, this.#guesses));
+    this.#addresses = new ClientAddresses(this.#config.trusted_proxies);
+    this.#bodies = new BodyBounds(this.#config.limits);
     this.#sockets = this.#openSockets();
     const handlers = { request: this.#chain().callback(), webSocket: this.#sockets.upgrade };
     this.#server = createHttpServer(handlers, this.#config.limits);
@@ -281,7 +89,7 @@ export class Gateway {
     // Mounted before the JSON parser: the approval page posts a form, and uploads are files.
     const page = new Router<GatewayState>();
     approvalPage(page, this.parts.approvalService);
-    uploadRoute(page, this.files);
+    uploadRoute(page, this.services.files);
     const app = new Koa<GatewayState>();
     app.on("error", (error: NodeJS.ErrnoException) => logStreamError(error, log));
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
@@ -292,18 +100,20 @@ export class Gateway {
     app.use(authenticate(this.#authentication, log));
     app.use(
       slowStrangers({
-        keyring: this.keyring,
+        keyring: this.services.keyring,
         authentication: this.#authentication,
         guesses: this.#guesses,
         openRoutes: (ctx) => this.#openRoutes(ctx),
       }),
     );
     app.use(requestHook(kernel));
-    app.use(boundBodies((ctx) => this.#bodyBound(ctx)));
+    app.use(boundBodies((ctx) => this.#bodies.of(ctx)));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], page));
-    app.use(promptForms({ ...this.files, uploads: this.#uploads, maxFieldBytes }, parseJson));
+    app.use(
+      promptForms({ ...this.services.files, uploads: this.services.uploads, maxFieldBytes }, parseJson),
+    );
     app.use(routes.routes());
     app.use(notAllowed({ stack: [...routes.stack, ...page.stack] }, kernel));
     return app;
@@ -313,21 +123,21 @@ export class Gateway {
     const { ledger, log, kernel } = this.parts;
     const { requestFields } = kernel;
     const router = new Router<GatewayState>();
-    const views = new TurnViews(this.turns, ledger);
+    const views = new TurnViews(this.services.turns, ledger);
     const starter = new TurnStarter(ledger, views, log);
     rootRoute(router, { version: this.options.version, routes: kernel.routes });
     healthRoutes(router, {
       version: this.options.version,
       ledger,
-      checkLedger: () => this.#ledgerWatch.check(),
-      checkLogin: () => this.login.check(),
+      checkLedger: () => this.services.ledgerWatch.check(),
+      checkLogin: () => this.services.login.check(),
       draining: () => this.#closing !== undefined,
       log,
     });
-    modelRoutes(router, this.models);
-    taskRoutes(router, this.tasks, starter, requestFields);
-    sessionRoutes(router, this.sessions, starter, requestFields);
-    fileRoutes(router, this.files);
+    modelRoutes(router, this.services.models);
+    taskRoutes(router, this.services.tasks, starter, requestFields);
+    sessionRoutes(router, this.services.sessions, starter, requestFields);
+    fileRoutes(router, this.services.files);
     turnRoutes(router, views, this.parts.approvalService);
     approvalRoutes(router, this.parts.approvalService);
     indexRoutes(router);
@@ -342,11 +152,11 @@ export class Gateway {
     return new TaskSockets({
       authentication: this.#authentication,
       addresses: this.#addresses,
-      tasks: this.tasks,
+      tasks: this.services.tasks,
       fields: kernel.requestFields,
-      budgetOf: (keyId) => this.#budgetOf(keyId),
+      budgetOf: (keyId) => this.#bodies.budgetOf(keyId),
       admit: (request) => {
-        this.turns.checkOpen();
+        this.services.turns.checkOpen();
         return admitRequest(kernel, request);
       },
       completed: (request) => notifyCompleted(request, { kernel, audit }),
@@ -364,32 +174,9 @@ export class Gateway {
     return mount ?? { prefix: "/" };
   }
 
-  #bodyBound(ctx: GatewayContext): BodyBound {
-    const { caller, known, destination } = ctx.state;
-    const own = destination.to === "link" ? FORM_BYTES : destination.mount?.bodyBytes;
-    if (caller === undefined && !known) {
-      const limitBytes = own ?? OPEN_BODY_BYTES;
-      return { limitBytes, budget: this.#keylessBudget };
-    }
-    // A file goes to the disk as it comes; it is not kept in memory.
-    if (destination.to === "upload" || isPromptForm(ctx))
-      return { limitBytes: this.#config.limits.file_bytes };
-    const limitBytes = own ?? this.#config.limits.body_bytes;
-    return { limitBytes, budget: this.#budgetOf(caller?.keyId ?? "") };
-  }
-
-  /** The budget of bytes for the bodies of one key that are being read. */
-  #budgetOf(keyId: string): ByteBudget {
-    const known = this.#keyBudgets.get(keyId);
-    if (known !== undefined) return known;
-    const budget = new ByteBudget(Math.max(KEY_BUDGET_BYTES, 2 * this.#config.limits.body_bytes));
-    this.#keyBudgets.set(keyId, budget);
-    return budget;
-  }
-
   /** How many turns run and how many are queued. */
   load(): Pick<Load, "running" | "queued"> {
-    return { running: this.#queue.running, queued: this.#queue.queued };
+    return { running: this.services.queue.running, queued: this.services.queue.queued };
   }
 
   /** The listening address; undefined until the port is open. */
@@ -409,14 +196,14 @@ export class Gateway {
     });
     const address = listenAddress(host, this.#server);
     this.#address = address;
-    this.#ledgerWatch.start();
+    this.services.ledgerWatch.start();
     this.parts.kernel.notify("listening", address);
     return address;
   }
 
   /** Resumes turns that the previous gateway left parked, if their call has been decided or once their limit is lifted. */
   recover(): Promise<void> {
-    return this.#resumption.recover();
+    return this.services.resumption.recover();
   }
 
   /**
@@ -426,24 +213,23 @@ export class Gateway {
    */
   close(): Promise<void> {
     if (this.#closing === undefined) this.#closing = this.#close();
-    else this.turns.stopAll("shutdown");
+    else this.services.turns.stopAll("shutdown");
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    this.turns.close();
-    this.#queue.close();
-    // Parks the turns that wait for a person, where the call can be parked; the next start resumes them.
-    this.#shutdown.abort();
-    this.#limitWaits.close();
+    this.services.closeTurns();
     await this.parts.kernel.notifyClosing();
-    const grace = setTimeout(() => this.turns.stopAll("shutdown"), this.#config.engine.grace_secs * 1000);
-    await this.turns.drained();
+    const grace = setTimeout(
+      () => this.services.turns.stopAll("shutdown"),
+      this.#config.engine.grace_secs * 1000,
+    );
+    await this.services.turns.drained();
     // Ends background work now, while its cost and its loss can still be recorded.
     await this.parts.engine.retire("shutdown");
-    await this.turns.drained();
+    await this.services.turns.drained();
     clearTimeout(grace);
-    this.#events.close();
+    this.services.events.close();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
     const hangUp = setTimeout(() => {
@@ -452,7 +238,7 @@ export class Gateway {
     }, LAST_ANSWERS_MS);
     await closed;
     clearTimeout(hangUp);
-    this.#ledgerWatch.stop();
+    this.services.ledgerWatch.stop();
   }
 }
 
