@@ -57,6 +57,10 @@ export class Control implements GatewayControl {
     return this.parts.kernel.status();
   }
 
+  pages() {
+    return this.parts.kernel.pages;
+  }
+
   available() {
     return this.parts.kernel.available();
   }

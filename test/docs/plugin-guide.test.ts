@@ -95,6 +95,15 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
       .that.matches(/^the daily budget of 0.001 USD is used up or reserved; it begins anew at 2/);
     expect(await gateway.turn("three", { key: "admin" })).to.include({ success: true });
   },
+  async notes(open) {
+    const gateway = await open({});
+    const body = { key_id: "user", text: "is polite" };
+    expect((await gateway.fetch("/admin/notes", { body })).status).to.equal(200);
+    const { notes } = JSON.parse(await (await gateway.fetch("/admin/notes")).text());
+    expect(notes[0]).to.have.nested.property("value.text", "is polite");
+    expect((await gateway.fetch("/admin/notes/user", { method: "DELETE" })).status).to.equal(200);
+    expect((await gateway.fetch("/admin/notes", { key: "user" })).status).to.equal(403);
+  },
   async tiers(open) {
     const gateway = await open({ fast: "haiku" });
     const body = { prompt: "hello", tiers: { tier: "fast" } };

@@ -374,6 +374,7 @@ describe("the scope", () => {
         "name",
         "notice",
         "onDispose",
+        "page",
         "requestFields",
         "sessions",
         "signal",

@@ -28,7 +28,14 @@ import type {
   TurnSearchPage,
   TurnStatistics,
 } from "@claudeway/ports";
-import type { ContentBlock, EventKind, FileList, SessionMessages, TurnResponse } from "@claudeway/schemas";
+import type {
+  ContentBlock,
+  EventKind,
+  FileList,
+  PluginPage,
+  SessionMessages,
+  TurnResponse,
+} from "@claudeway/schemas";
 import type { KeyDescription, ListenAddress } from "./hooks.js";
 import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
@@ -331,11 +338,19 @@ export interface Keys {
   limit(limitsOf: (keyId: string) => KeyLimit | undefined): () => void;
 }
 
+/** A page of a plugin in the dashboard. */
+export interface DescribedPage {
+  readonly plugin: string;
+  readonly page: PluginPage;
+}
+
 /** The gateway itself. */
 export interface GatewayControl {
   readonly version: string;
   /** Every plugin that has been enabled since the start; secrets in its configuration are masked. */
   plugins(): readonly PluginStatus[];
+  /** The pages of plugins in the dashboard, in the order of the plugins. */
+  pages(): readonly DescribedPage[];
   /** The installed first-party plugins, enabled or not. */
   available(): Promise<readonly string[]>;
   /** Until the restart. Rejects with a one-line reason. */

@@ -9,6 +9,7 @@ export type {
   Approvals,
   Capabilities,
   ConfiguredKey,
+  DescribedPage,
   GatewayControl,
   GatewayPaths,
   KeyLimit,

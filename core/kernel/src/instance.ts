@@ -5,7 +5,7 @@ import { DeadlineError, inWords, within } from "./calling/deadline.js";
 import type { CallWatch, TapOwner } from "./calling/guard.js";
 import { Meter, type MeterLimits } from "./calling/meter.js";
 import type { TapGroup } from "./calling/taps.js";
-import type { PluginServices } from "./capabilities.js";
+import type { DescribedPage, PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { PluginError } from "./faults.js";
 import type { CheckedPlugin } from "./loading/selection.js";
@@ -110,6 +110,11 @@ export class Instance implements TapOwner, TapGroup {
 
   get mounts(): Mount[] {
     return this.#resources.mounts.map((mount) => ({ ...mount, running: !this.held }));
+  }
+
+  get pages(): DescribedPage[] {
+    const { page } = this.#resources;
+    return page === undefined ? [] : [{ plugin: this.plugin, page }];
   }
 
   get requestFields(): ActiveField[] {

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { inWords, within } from "./calling/deadline.js";
 import type { CallWatch } from "./calling/guard.js";
 import { Meter } from "./calling/meter.js";
-import type { PluginServices, PluginStatus } from "./capabilities.js";
+import type { DescribedPage, PluginServices, PluginStatus } from "./capabilities.js";
 import { applySelection, type ChangeReport } from "./change.js";
 import { placeToBlame, type Uncaught } from "./error-attribution.js";
 import { PluginError } from "./faults.js";
@@ -103,6 +103,11 @@ export class Kernel {
   /** The routes of the enabled plugins. The table stays the same object while its content changes. */
   get routes(): RouteTable {
     return this.#registry.routes;
+  }
+
+  /** The pages of plugins in the dashboard, in the order of the plugins. */
+  get pages(): readonly DescribedPage[] {
+    return this.#registry.entries.flatMap(({ instance }) => instance?.pages ?? []);
   }
 
   /** The fields of plugins in requests; the same object while its content changes. */

@@ -1,5 +1,5 @@
 import type { Caller, TurnInfo } from "@claudeway/ports";
-import type { ErrorResponse } from "@claudeway/schemas";
+import type { ErrorResponse, PluginPage } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Request } from "koa";
 import type { Logger } from "pino";
@@ -118,6 +118,11 @@ export interface PluginScope {
   readonly signal: AbortSignal;
   /** Adds routes below a prefix such as `/reports`. Throws if the prefix is in use. */
   mount(prefix: `/${string}`, router: Router, options?: MountOptions): void;
+  /**
+   * Adds a page to the dashboard: tables, figures, charts and forms whose data come from routes that the plugin has mounted
+   * below `/admin`. Call it once, after `mount`. Throws if the description is not valid.
+   */
+  page(page: PluginPage): void;
   /**
    * Lets prompts, tasks and sessions have a field with the plugin's name: an object, checked by the schema, with defaults
    * filled in. The returned function reads it from a turn; undefined if neither its request nor its session has it. The

@@ -1,4 +1,5 @@
 import type { TurnInfo } from "@claudeway/ports";
+import type { PluginPage } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { inWords, within } from "./calling/deadline.js";
 import type { TapOwner } from "./calling/guard.js";
@@ -7,6 +8,7 @@ import type { Capabilities, PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { oneLine, PluginError } from "./faults.js";
 import type { CorsOptions, JSONSchema, MountOptions, Need, PluginScope } from "./plugin.js";
+import { checkPage } from "./plugin-page.js";
 import { RequestField } from "./request-fields.js";
 import { checkPrefix, type Mount } from "./routes.js";
 
@@ -33,6 +35,7 @@ export class PluginResources {
   readonly #plugin: string;
   readonly #log: Logger;
   #requestField: RequestField | undefined;
+  #page: PluginPage | undefined;
   #sealed = false;
 
   constructor({ owner, log, claim, offers, needs }: HoldingsOptions) {
@@ -55,6 +58,14 @@ export class PluginResources {
         const { auth = "key", openapi = {}, ...rest } = options;
         const { plugin, enter } = owner;
         this.#mounts.push(Object.freeze({ ...rest, prefix, plugin, router, auth, openapi, enter }));
+      },
+      page: (page: PluginPage) => {
+        this.#checkOpen("page");
+        if (this.#page !== undefined) throw new Error("page must be called once");
+        this.#page = checkPage(
+          page,
+          this.#mounts.map(({ prefix }) => prefix),
+        );
       },
       requestFields: <Fields extends object>(schema: JSONSchema) => {
         this.#checkOpen("requestFields");
@@ -101,6 +112,10 @@ export class PluginResources {
 
   get mounts(): readonly Omit<Mount, "running">[] {
     return this.#mounts;
+  }
+
+  get page(): PluginPage | undefined {
+    return this.#page;
   }
 
   get requestField(): RequestField | undefined {

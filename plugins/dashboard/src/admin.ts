@@ -18,6 +18,7 @@ import { loginRoutes } from "./routes/login.js";
 import { logRoutes } from "./routes/logs.js";
 import { moneyRoutes } from "./routes/money.js";
 import { overviewRoutes } from "./routes/overview.js";
+import { pluginPageRoutes } from "./routes/plugin-pages.js";
 import { pluginRoutes } from "./routes/plugins.js";
 import { requestRoutes } from "./routes/requests.js";
 import { sessionRoutes } from "./routes/sessions.js";
@@ -61,6 +62,7 @@ export function adminRouter(parts: AdminParts): Router {
   logRoutes(router, control);
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);
+  pluginPageRoutes(router, control);
   eventRoutes(router, feed);
   return router;
 }

@@ -6,6 +6,7 @@ import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS, PAGE_PATHS } from "./openapi/paths.js";
 import { builtPages } from "./pages/assets.js";
+import { KEYS_PAGE } from "./routes/plugin-pages.js";
 import { StatisticsHistory } from "./statistics/history.js";
 
 /** The `[plugins.dashboard]` section, validated, with defaults. */
@@ -32,6 +33,7 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals" |
       openapi: ADMIN_PATHS,
       isKnown: (headers) => logins.find(tokenIn({ cookie: String(headers["cookie"] ?? "") })) !== undefined,
     });
+    kernel.page(KEYS_PAGE);
     kernel.mount("/dashboard", pageRouter(await builtPages()), { auth: "none", openapi: PAGE_PATHS });
   },
 });

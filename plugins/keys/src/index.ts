@@ -5,6 +5,7 @@ import { KeyDirectory } from "./directory.js";
 import { KeyActions } from "./key-actions.js";
 import { LastUse } from "./last-use.js";
 import { ADMIN_PATHS, ME_PATHS } from "./openapi.js";
+import { KEYS_PAGE } from "./page.js";
 import { checkPlan } from "./restrictions.js";
 import { RevokedTurns } from "./revoked-turns.js";
 import { adminRoutes } from "./routes/admin.js";
@@ -19,7 +20,7 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
   // A change that the old instance makes while a new one reads the keys would be lost on the new one.
   exclusive: true,
   async apply(
-    { hooks, keys, ledger, log, mount, onDispose, store, turns },
+    { hooks, keys, ledger, log, mount, onDispose, page, store, turns },
     { max_keys: maxKeys, on_revoke: onRevoke },
   ) {
     const configured = new Set(keys.list().map(({ id }) => id.toLowerCase()));
@@ -58,6 +59,7 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
     const views = new KeyViews({ directory, lastUse, keys, ledger });
     const actions = new KeyActions({ directory, lastUse, revoked, onRevoke, log });
     mount("/admin/keys", adminRoutes(actions, views), { auth: "admin", openapi: ADMIN_PATHS });
+    page(KEYS_PAGE);
     mount("/me", meRoutes(views), { openapi: ME_PATHS });
   },
 });

@@ -46,6 +46,10 @@ const USAGE = {
   key_id: KEY_ID,
   admin: flag("Whether it is the admin's."),
   configured: flag("Whether it is in the configuration."),
+  origin: {
+    enum: ["admin", "configured", "plugin", "former"],
+    description: "Where it comes from: the configuration, this plugin, or a configuration of the past.",
+  },
   total_requests: integer("Its turns that have ended."),
   total_cost_usd: {
     type: ["number", "null"],

@@ -47,6 +47,7 @@ export class KeyViews {
           key_id: id,
           admin: id === configured[0],
           configured: configured.includes(id),
+          origin: originOf(id, key, configured),
           ...(key !== undefined && this.ofKey(key)),
         };
       }),
@@ -64,6 +65,12 @@ export class KeyViews {
     const settings = directory.get(keyId)?.settings ?? { name: keyId, max_running, workdirs, allow, tags };
     return keys.describe(keyId, { key_id: keyId, admin, configured, ...settingsView(settings) });
   }
+}
+
+function originOf(id: string, key: VirtualKey | undefined, configured: readonly string[]) {
+  if (key !== undefined) return "plugin";
+  if (id === configured[0]) return "admin";
+  return configured.includes(id) ? "configured" : "former";
 }
 
 /** Null: not limited, or not set. */

@@ -3,9 +3,10 @@ import configSchema from "../config.schema.json" with { type: "json" };
 import { KeyClaims, type Limit } from "./claims.js";
 import { type LimitsConfig, refuseEqualNames } from "./config.js";
 import { readAll } from "./counters.js";
+import { LIMITS_PAGE } from "./page.js";
 import { setRateHeaders } from "./rate-headers.js";
 import { refusalOf } from "./refusal.js";
-import { LIMIT_PATHS, limitRoutes, limitsOf } from "./routes.js";
+import { ADMIN_PATHS, adminRoutes, LIMIT_PATHS, limitRoutes, limitsOf } from "./routes.js";
 import { BudgetWarnings } from "./warnings.js";
 
 export default definePlugin<LimitsConfig, "quota" | "keys">({
@@ -13,7 +14,7 @@ export default definePlugin<LimitsConfig, "quota" | "keys">({
   apiVersion: 1,
   configSchema,
   needs: ["quota", "keys"],
-  apply({ hooks, keys, quota, store, log, mount }, config) {
+  apply({ hooks, keys, ledger, quota, store, log, mount, page }, config) {
     refuseEqualNames(config);
     const claims = new KeyClaims(config, (keyId) => keys.of(keyId).tags ?? []);
     const warnings = new BudgetWarnings(quota, store, log);
@@ -36,6 +37,11 @@ export default definePlugin<LimitsConfig, "quota" | "keys">({
       limits: await limitsOf(keyId, claims, quota),
     }));
     mount("/limits", limitRoutes(claims, quota), { openapi: LIMIT_PATHS });
+    mount("/admin/limits", adminRoutes({ claims, quota, keys, ledger }), {
+      auth: "admin",
+      openapi: ADMIN_PATHS,
+    });
+    page(LIMITS_PAGE);
   },
 });
 

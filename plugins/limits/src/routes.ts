@@ -1,8 +1,17 @@
-import { type PathsObject, type Quota, Refusal, type RouteContext, type RouteState } from "@claudeway/core";
+import {
+  type Keys,
+  type LedgerView,
+  type PathsObject,
+  type Quota,
+  Refusal,
+  type RouteContext,
+  type RouteState,
+} from "@claudeway/core";
 import Router from "@koa/router";
 import type { KeyClaims, Limit } from "./claims.js";
 import { readAll } from "./counters.js";
 
+const KEYS_PER_PAGE = 50;
 /** In characters. */
 const MAX_KEY_ID = 64;
 
@@ -18,6 +27,42 @@ export function limitRoutes(claims: KeyClaims, quota: Pick<Quota, "read">): Rout
     ctx.body = { key_id: keyId, limits: await limitsOf(keyId, claims, quota) };
   });
   return router;
+}
+
+export interface AdminRouteParts {
+  readonly claims: KeyClaims;
+  readonly quota: Pick<Quota, "read">;
+  readonly keys: Pick<Keys, "list">;
+  readonly ledger: Pick<LedgerView, "byKey">;
+}
+
+/** `GET /admin/limits`: the limits of the configured keys, and of those that turns have used, a page of keys at a time. */
+export function adminRoutes({
+  claims,
+  quota,
+  keys,
+  ledger,
+}: AdminRouteParts): Router<RouteState, RouteContext> {
+  const router = new Router<RouteState, RouteContext>();
+  router.get("/", async (ctx) => {
+    const page = pageIn(ctx.query["page"]);
+    const used = (await ledger.byKey()).map(({ keyId }) => keyId);
+    const ids = [...new Set([...keys.list().map(({ id }) => id), ...used])];
+    const shown = ids.slice((page - 1) * KEYS_PER_PAGE, page * KEYS_PER_PAGE);
+    const limits = [];
+    for (const key_id of shown)
+      limits.push(...(await limitsOf(key_id, claims, quota)).map((limit) => ({ key_id, ...limit })));
+    ctx.body = { limits, total: ids.length, page, limit: KEYS_PER_PAGE };
+  });
+  return router;
+}
+
+function pageIn(given: unknown = "1"): number {
+  if (typeof given === "string" && /^[1-9]\d{0,5}$/.test(given)) return Number(given);
+  throw new Refusal(
+    400,
+    `page must be an integer from 1 to 999999, got ${JSON.stringify(given).slice(0, 80)}`,
+  );
 }
 
 /** Every limit of a key, and what is left of it. */
@@ -74,6 +119,39 @@ const LIMIT = object({
     description: "When it begins anew: ISO 8601, UTC; null if it never does.",
   },
 });
+
+/** The OpenAPI description of the admin's routes. */
+export const ADMIN_PATHS: PathsObject = {
+  "/": {
+    get: {
+      summary: "Show what all keys may still do",
+      parameters: [
+        {
+          name: "page",
+          in: "query",
+          required: false,
+          description: "A page of keys, from 1.",
+          schema: { type: "integer", minimum: 1, default: 1 },
+        },
+      ],
+      responses: {
+        "200": {
+          description: "The limits of the configured keys, and of those that turns have used.",
+          content: {
+            "application/json": {
+              schema: object({
+                limits: { type: "array", items: object({ key_id: text("The key."), ...LIMIT.properties }) },
+                total: number("How many keys there are."),
+                page: number("The page."),
+                limit: number("Keys on a page."),
+              }),
+            },
+          },
+        },
+      },
+    },
+  },
+};
 
 /** The OpenAPI description of the routes. */
 export const LIMIT_PATHS: PathsObject = {

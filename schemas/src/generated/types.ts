@@ -1667,6 +1667,341 @@ export interface ModelsResponse {
 }
 
 /**
+ * What a button does with a row: a request to a route of the plugin.
+ */
+export interface PageAction {
+  /**
+   * The text of its button.
+   */
+  label: string;
+  /**
+   * The method of the request.
+   */
+  method: "POST" | "PUT" | "PATCH" | "DELETE";
+  /**
+   * The path of the request; fields of the row are in braces: `/admin/keys/{key_id}`.
+   */
+  path: string;
+  /**
+   * Asked before the request is sent.
+   */
+  question?: string;
+  /**
+   * What is asked for, and sent as JSON.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  fields?: PageField[];
+  /**
+   * What is shown of the answer.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  shows?: PageShown[];
+  /**
+   * True: it deletes or ends something.
+   */
+  danger?: boolean;
+  /**
+   * Rows that have the button: those where a field has one of these values.
+   */
+  when?: {
+    /**
+     * The field of a row.
+     */
+    field: string;
+    /**
+     * The values.
+     *
+     * @minItems 1
+     * @maxItems 20
+     *
+     * Items: A value.
+     */
+    values: (string | number | boolean | null)[];
+  };
+}
+
+/**
+ * Stacked bars.
+ */
+export interface PageChart {
+  /**
+   * The kind of this part.
+   */
+  type: "chart";
+  /**
+   * Its heading.
+   */
+  title: string;
+  /**
+   * Answers GET with an object that has the rows.
+   */
+  source: string;
+  /**
+   * The field with the list of rows, one for each bar.
+   */
+  rows: string;
+  /**
+   * The field of a row that labels its bar.
+   */
+  at: string;
+  /**
+   * What each bar is made of.
+   *
+   * @minItems 1
+   * @maxItems 8
+   *
+   * Items: One colour of the bars.
+   */
+  series: {
+    /**
+     * Its name.
+     */
+    label: string;
+    /**
+     * The field of a row: a number.
+     */
+    field: string;
+  }[];
+  format?: PageFormat;
+}
+
+/**
+ * A column of a table.
+ */
+export interface PageColumn {
+  /**
+   * Its heading.
+   */
+  title: string;
+  /**
+   * The field of a row.
+   */
+  field: string;
+  format?: PageFormat;
+  /**
+   * What is shown where the field is null or missing. Default: –.
+   */
+  missing?: string;
+  /**
+   * True: left out on a narrow screen.
+   */
+  optional?: boolean;
+}
+
+/**
+ * A field of a form.
+ */
+export interface PageField {
+  /**
+   * Its name in the request.
+   */
+  name: string;
+  /**
+   * Its label.
+   */
+  label: string;
+  /**
+   * What it holds: `list` is a list of texts, one a line; `time` an instant, sent as ISO 8601 in UTC.
+   */
+  type: "text" | "secret" | "number" | "integer" | "yes_no" | "choice" | "list" | "time";
+  /**
+   * A sentence about it.
+   */
+  help?: string;
+  /**
+   * True: the form is not sent without it. An empty field that is not required is left out.
+   */
+  required?: boolean;
+  /**
+   * The values of a `choice`.
+   *
+   * @minItems 1
+   * @maxItems 100
+   *
+   * Items: A value.
+   */
+  choices?: string[];
+  /**
+   * What it holds at first.
+   */
+  value?: string | number | boolean;
+}
+
+/**
+ * Single numbers and texts.
+ */
+export interface PageFigures {
+  /**
+   * The kind of this part.
+   */
+  type: "figures";
+  /**
+   * Its heading.
+   */
+  title?: string;
+  /**
+   * Answers GET with the object that has the fields.
+   */
+  source: string;
+  /**
+   * The figures.
+   *
+   * @minItems 1
+   * @maxItems 12
+   *
+   * Items: A figure.
+   */
+  figures: {
+    /**
+     * Its label.
+     */
+    label: string;
+    /**
+     * The field of the answer.
+     */
+    field: string;
+    format?: PageFormat;
+    /**
+     * What is shown where the field is null or missing. Default: –.
+     */
+    missing?: string;
+  }[];
+}
+
+/**
+ * A form that sends a request to a route of the plugin.
+ */
+export interface PageForm {
+  /**
+   * The kind of this part.
+   */
+  type: "form";
+  /**
+   * Its heading.
+   */
+  title: string;
+  /**
+   * The method of the request.
+   */
+  method: "POST" | "PUT" | "PATCH" | "DELETE";
+  /**
+   * The path of the request.
+   */
+  path: string;
+  /**
+   * The text of its button.
+   */
+  submit: string;
+  /**
+   * What is sent as JSON.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  fields: PageField[];
+  /**
+   * What is said when the route has answered.
+   */
+  done?: string;
+  /**
+   * What is shown of the answer.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  shows?: PageShown[];
+}
+
+/**
+ * How a value is shown: `ago` as the time since an instant, `time` as an instant, `tokens` as input and output of an object of tokens.
+ */
+export type PageFormat =
+  "text" | "number" | "usd" | "tokens" | "percent" | "duration" | "time" | "ago" | "yes_no";
+
+/**
+ * A link in each row to another page of the dashboard.
+ */
+export interface PageLink {
+  /**
+   * Its text.
+   */
+  label: string;
+  /**
+   * Such as `#/sessions?key_id={key_id}`; fields of the row are in braces.
+   */
+  to: string;
+}
+
+/**
+ * A field of an answer that is shown once.
+ */
+export interface PageShown {
+  /**
+   * Its label.
+   */
+  label: string;
+  /**
+   * The field of the answer.
+   */
+  field: string;
+  /**
+   * True: a secret that is not shown again; it can be copied.
+   */
+  secret?: boolean;
+}
+
+/**
+ * A table.
+ */
+export interface PageTable {
+  /**
+   * The kind of this part.
+   */
+  type: "table";
+  /**
+   * Its heading.
+   */
+  title: string;
+  /**
+   * Answers GET with an object that has the rows. With `total` beside them, it is asked for `page` and `limit`.
+   */
+  source: string;
+  /**
+   * The field with the list of rows.
+   */
+  rows: string;
+  /**
+   * The columns; the first one names the row.
+   *
+   * @minItems 1
+   * @maxItems 20
+   */
+  columns: PageColumn[];
+  /**
+   * Links of each row.
+   *
+   * @minItems 1
+   * @maxItems 5
+   */
+  links?: PageLink[];
+  /**
+   * Buttons of each row.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  actions?: PageAction[];
+  /**
+   * What is shown without rows.
+   */
+  empty?: string;
+}
+
+/**
  * A denied tool call.
  */
 export interface PermissionDenial {
@@ -1698,6 +2033,29 @@ export interface PermissionDenial {
  * A code of a plugin's own, for a request or turn that it refused.
  */
 export type PluginCode = string;
+
+/**
+ * A page of a plugin in the dashboard.
+ */
+export interface PluginPage {
+  /**
+   * Its heading, and its name in the navigation.
+   */
+  title: string;
+  /**
+   * A sentence below the heading.
+   */
+  description?: string;
+  /**
+   * What is on it, from the top.
+   *
+   * @minItems 1
+   * @maxItems 20
+   *
+   * Items: A part.
+   */
+  parts: (PageFigures | PageTable | PageChart | PageForm)[];
+}
 
 /**
  * The configuration section of a plugin: `enabled`, where it is, and the settings of the plugin's own schema.
@@ -3135,8 +3493,19 @@ export interface SchemaTypes {
   "metadata": Metadata;
   "model": Model;
   "models-response": ModelsResponse;
+  "page-action": PageAction;
+  "page-chart": PageChart;
+  "page-column": PageColumn;
+  "page-field": PageField;
+  "page-figures": PageFigures;
+  "page-form": PageForm;
+  "page-format": PageFormat;
+  "page-link": PageLink;
+  "page-shown": PageShown;
+  "page-table": PageTable;
   "permission-denial": PermissionDenial;
   "plugin-code": PluginCode;
+  "plugin-page": PluginPage;
   "plugin-section": PluginSection;
   "question-answer": QuestionAnswer;
   "question-option": QuestionOption;
@@ -3233,8 +3602,19 @@ export const SCHEMA_NAMES = [
   "metadata",
   "model",
   "models-response",
+  "page-action",
+  "page-chart",
+  "page-column",
+  "page-field",
+  "page-figures",
+  "page-form",
+  "page-format",
+  "page-link",
+  "page-shown",
+  "page-table",
   "permission-denial",
   "plugin-code",
+  "plugin-page",
   "plugin-section",
   "question-answer",
   "question-option",

@@ -1,6 +1,6 @@
 import type { PathsObject } from "@claudeway/core";
 import { COOKIE } from "../access/guard.js";
-import { core, FLAG, ID, list, object, orNull, own, type Part, TEXT } from "./parts.js";
+import { ANYTHING, core, FLAG, ID, list, object, orNull, own, type Part, TEXT } from "./parts.js";
 import { SCHEMAS } from "./schemas.js";
 
 const EITHER_WAY = [{ adminCookie: [] }, { bearer: [] }];
@@ -328,6 +328,17 @@ export const ADMIN_PATHS: PathsObject = {
         content: { "text/csv": { schema: TEXT } },
       },
       { parameters: [GROUPING, PERIODS] },
+    ),
+  },
+  "/pages": {
+    get: operation(
+      "adminPages",
+      "List the pages of plugins",
+      json(
+        object({
+          pages: list({ ...ANYTHING, description: "A page: its name, its plugin, title and parts." }),
+        }),
+      ),
     ),
   },
   "/plugins": {

@@ -278,6 +278,7 @@ export const SCHEMAS: Part = named({
         key_id: TEXT,
         admin: FLAG,
         configured: FLAG,
+        origin: { enum: ["admin", "configured", "former"], description: "Where it comes from." },
         total_requests: COUNT,
         total_cost_usd: COST,
         tokens: core("Tokens"),

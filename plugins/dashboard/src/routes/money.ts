@@ -47,12 +47,18 @@ async function keysOf(ledger: LedgerView, control: GatewayControl) {
       key_id,
       admin: key_id === configured[0],
       configured: configured.includes(key_id),
+      origin: originOf(key_id, configured),
       total_requests: totals?.requests ?? 0,
       total_cost_usd: totals === undefined ? 0 : costOf(totals),
       tokens: totals?.tokens ?? { input: 0, output: 0, cache_read: 0, cache_write: 0 },
       last_used: totals?.lastUsed ?? null,
     };
   });
+}
+
+function originOf(keyId: string, configured: readonly string[]): "admin" | "configured" | "former" {
+  if (keyId === configured[0]) return "admin";
+  return configured.includes(keyId) ? "configured" : "former";
 }
 
 export type KeyUse = Awaited<ReturnType<typeof keysOf>>[number];

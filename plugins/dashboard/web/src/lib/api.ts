@@ -34,6 +34,11 @@ export function patch<T>(path: string, body: unknown): Promise<T> {
   return send(path, { method: "PATCH", headers, body: JSON.stringify(body) });
 }
 
+export function put<T>(path: string, body: unknown): Promise<T> {
+  const headers = { "content-type": "application/json" };
+  return send(path, { method: "PUT", headers, body: JSON.stringify(body) });
+}
+
 export function remove<T>(path: string): Promise<T> {
   return send(path, { method: "DELETE" });
 }

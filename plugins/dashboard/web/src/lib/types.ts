@@ -19,6 +19,7 @@ export type { LoginState, Me } from "../../../dist/routes/login.js";
 export type { LogPage } from "../../../dist/routes/logs.js";
 export type { KeyUse, Period } from "../../../dist/routes/money.js";
 export type { Overview } from "../../../dist/routes/overview.js";
+export type { NamedPage } from "../../../dist/routes/plugin-pages.js";
 export type { PluginView as Plugin } from "../../../dist/routes/plugins.js";
 export type { RequestPage, RequestView } from "../../../dist/routes/requests.js";
 export type { SessionDetail, SessionPage, TurnPage } from "../../../dist/routes/sessions.js";
