@@ -215,7 +215,7 @@ function handleOf(turn: Turn): TurnHandle {
       if (error !== undefined) throw error;
       return outcome.response;
     },
-    interrupt: () => turn.stop("interrupted"),
+    interrupt: (refusal) => turn.stop("interrupted", refusal),
   };
 }
 

@@ -39,7 +39,11 @@ describe("prompts of plugins", () => {
     gateway = await createTestGateway({
       plugins: [plugin],
       replies: ({ prompt }) =>
-        prompt === LIMIT ? [{ error: "You've hit your limit", failure: FAILURE }] : "hi",
+        prompt === LIMIT
+          ? [{ error: "You've hit your limit", failure: FAILURE }]
+          : prompt === "hang"
+            ? ["some", { wait: "for good" }]
+            : "hi",
     });
   });
   after(() => gateway.close());
@@ -109,6 +113,26 @@ describe("prompts of plugins", () => {
     expect(await refused({ prompt: "hi", options: { maxTurns: -1 } })).to.include({ code: "BAD_REQUEST" });
     const session = turns.startSession("user", { options: { agents: {} } });
     expect(await rejection(session)).to.include({ code: "FORBIDDEN" });
+  });
+
+  it("can be ended with a refusal, which the caller gets", async () => {
+    const handle = await turns.task("user", { prompt: "hang" });
+    for await (const frame of handle.read({ mode: "delta" })) if (frame?.event === "text") break;
+    const refusal = new Refusal(413, "too much", { code: "TOO_MUCH", details: { limit: 1 } });
+    turns.follow(handle.id)?.interrupt(refusal);
+    expect(await handle.answer).to.deep.include({
+      success: false,
+      result: "some",
+      error: "too much",
+      code: "TOO_MUCH",
+      details: { limit: 1 },
+    });
+    expect(await rejection(handle.result())).to.include({ status: 413, message: "too much" });
+    const { body } = await get(`/turns/${handle.id}`);
+    expect(JSON.parse(body)).to.deep.include({ state: "interrupted" });
+    const again = await turns.task("user", { prompt: "hang" });
+    again.interrupt();
+    expect((await again.answer).error).to.equal("the turn was interrupted");
   });
 
   it("can wait for a usage limit", async () => {

@@ -16,6 +16,7 @@ import type {
   Overview,
   PageQuery,
   PromptText,
+  Refusal,
   SessionFilter,
   SessionPage,
   SessionRecord,
@@ -193,7 +194,8 @@ export interface TurnHandle {
    * time, the gateway is shutting down. A route can let the error through.
    */
   result(): Promise<TurnResponse>;
-  interrupt(): void;
+  /** Ends the turn. With a refusal, its caller gets that, as if the turn had been refused at its start. */
+  interrupt(refusal?: Refusal): void;
 }
 
 /** Sessions and prompts on behalf of a key, handled like requests. */

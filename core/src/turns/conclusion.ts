@@ -55,9 +55,10 @@ export class TurnConclusion {
    * Records the turn, notifies streams and plugins of its end, and only then resolves with the answer. Never rejects.
    */
   async finish(ending: Ending, result: EngineResult | undefined): Promise<FinishedTurn> {
-    const { context, events, request } = this.parts;
+    const { context, events, request, progress } = this.parts;
     await events.usageReported;
-    const { outcome, error } = await this.#record(ending, result);
+    const refused = ending.end === "interrupted" ? endingOfError(progress.refusal, undefined) : undefined;
+    const { outcome, error } = await this.#record({ ...ending, ...refused, end: ending.end }, result);
     const { permission_denials: denials } = outcome.response;
     if (denials !== undefined) events.emit({ type: "permission_denied", denials });
     events.emit({ type: "done", response: outcome.response });

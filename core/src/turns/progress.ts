@@ -1,4 +1,4 @@
-import type { SpawnPlan, StopReason, TurnPlan } from "@claudeway/ports";
+import type { Refusal, SpawnPlan, StopReason, TurnPlan } from "@claudeway/ports";
 import type { TurnSlot } from "@claudeway/scheduling";
 import type { TurnCalls } from "../approvals/calls.js";
 
@@ -8,6 +8,8 @@ export interface TurnProgress {
   plan: TurnPlan;
   /** Why the turn was ended from outside, if it was. */
   stopped: StopReason | undefined;
+  /** With `stopped`: what the caller gets instead of that. */
+  refusal?: Refusal | undefined;
   slot: TurnSlot | undefined;
   /** The tool calls that wait for a decision; undefined if none can. */
   calls: TurnCalls | undefined;

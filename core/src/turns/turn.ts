@@ -3,6 +3,7 @@ import type {
   BackgroundTurn,
   EngineListener,
   EngineResult,
+  Refusal,
   StopReason,
   TurnInfo,
 } from "@claudeway/ports";
@@ -85,8 +86,9 @@ export class Turn {
     return this.#running;
   }
 
-  /** Ends the turn; the first reason counts. */
-  stop(reason: StopReason): void {
+  /** Ends the turn; the first reason counts. With a refusal, the caller gets that. */
+  stop(reason: StopReason, refusal?: Refusal): void {
+    if (this.#progress.stopped === undefined) this.#progress.refusal = refusal;
     this.#progress.stopped ??= reason;
     this.#stop.abort(reason);
     if (reason === "shutdown") this.#giveUp.abort();

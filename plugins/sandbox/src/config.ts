@@ -7,7 +7,9 @@ export interface SandboxConfig extends Folders {
   readonly memory_mb: number;
   readonly processes: number;
   readonly file_mb: number;
+  readonly disk_mb: number;
   readonly cpu_secs: number;
+  readonly cpus: number;
   readonly keys: Readonly<Record<string, Folders>>;
 }
 

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { definePlugin } from "@claudeway/core";
+import { definePlugin, type Refusal } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { findBubblewrap, tryWalls } from "./bubblewrap.js";
+import { Cgroups, ownCgroup } from "./cgroups.js";
 import type { SandboxConfig } from "./config.js";
+import { DiskWatch } from "./disk.js";
 import { limitArguments } from "./limits.js";
 import { SandboxNetwork } from "./network.js";
 import { Sandbox } from "./sandbox.js";
@@ -11,11 +13,11 @@ import { wallArguments } from "./walls.js";
 import { watchSandboxes } from "./watch.js";
 
 /** Waterfall: puts the CLI, and all that it starts, into bubblewrap. */
-export default definePlugin<SandboxConfig, "control" | "keys">({
+export default definePlugin<SandboxConfig, "control" | "keys" | "turns">({
   name: "sandbox",
   apiVersion: 1,
   configSchema,
-  needs: ["control", "keys"],
+  needs: ["control", "keys", "turns"],
   setup: {
     async test(config) {
       await tryOut(config, tmpdir());
@@ -25,13 +27,14 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
   async check(config, { paths }) {
     try {
       refuseSharedFolders(paths.configDirs);
-      return `the CLI can run in it, with ${await tryOut(config, tmpdir())}`;
+      const bwrap = await tryOut(config, tmpdir());
+      return `the CLI can run in it, with ${bwrap}; limits by ${limitsBy(Cgroups.problem(ownCgroup()))}`;
     } catch (error) {
       if (config.required) throw error;
       return `off, which required = false allows: ${error instanceof Error ? error.message : String(error)}`;
     }
   },
-  async apply({ hooks, control, keys, log, notice, onDispose }, config) {
+  async apply({ hooks, control, keys, turns, log, notice, onDispose }, config) {
     const { workdirs: base, configDirs, dataDir } = control.paths;
     let bwrap: string;
     try {
@@ -46,13 +49,48 @@ export default definePlugin<SandboxConfig, "control" | "keys">({
     }
     const network = new SandboxNetwork(config, log);
     onDispose(() => network.close());
-    const sandbox = new Sandbox({ bwrap, config, base, network, limitOf: (keyId) => keys.of(keyId) });
-    onDispose(watchSandboxes(bwrap, config, log));
+    const cgroups = openCgroups(config, log);
+    onDispose(watchSandboxes(bwrap, config, log, () => cgroups?.sweep()));
+    const end = (turnId: string, refusal: Refusal) => {
+      const turn = turns.follow(turnId);
+      turn?.interrupt(refusal);
+      return turn !== undefined;
+    };
+    const disk = new DiskWatch({ bwrap, maxMib: config.disk_mb, end, log });
+    onDispose(() => disk.close());
+    const limitOf = (keyId: string) => keys.of(keyId);
+    const sandbox = new Sandbox({ bwrap, config, base, network, cgroup: cgroups?.command, disk, limitOf });
     hooks.beforeExecute.tap("folders", (plan, turn) => sandbox.check(plan, turn));
     hooks.spawn.tapPromise("walls", (plan, turn) => sandbox.wrap(plan, turn));
+    hooks.afterExecute.tapPromise("disk", async (turn) => disk.ended(turn));
     notice("sandbox: the CLI sees its working directory and its key's folder only");
   },
 });
+
+interface Log {
+  info(message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** What limits memory, processes and processor time, in words. */
+function limitsBy(problem: string | undefined): string {
+  return problem === undefined ? "cgroups" : `prlimit and by measuring, without cgroups: ${problem}`;
+}
+
+function openCgroups(config: SandboxConfig, log: Log): Cgroups | undefined {
+  const place = ownCgroup();
+  const problem = Cgroups.problem(place);
+  try {
+    if (place !== undefined && problem === undefined) return Cgroups.open(place, config, log);
+    log.info(`sandboxes are limited by ${limitsBy(problem)}`);
+  } catch (error) {
+    log.warn(
+      { err: error },
+      "sandboxes are limited by prlimit and by measuring: the cgroups could not be set up",
+    );
+  }
+  return undefined;
+}
 
 function refuseSharedFolders(configDirs: "shared" | "per_key"): void {
   if (configDirs === "per_key") return;

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { basename, isAbsolute, join, sep } from "node:path";
 import { type KeyLimit, Refusal, type SpawnPlan, type TurnInfo, type TurnPlan } from "@claudeway/core";
 import { foldersOf, type SandboxConfig } from "./config.js";
+import type { DiskWatch } from "./disk.js";
 import { sandboxEnvironment } from "./environment.js";
 import { limitArguments } from "./limits.js";
 import type { SandboxNetwork } from "./network.js";
@@ -15,11 +16,14 @@ export interface SandboxParts {
   /** The base folder of the workdirs. */
   readonly base: string;
   readonly network: Pick<SandboxNetwork, "wallsOf">;
+  /** What puts a program into a cgroup of its own; undefined where the gateway can make none. */
+  readonly cgroup: readonly string[] | undefined;
+  readonly disk: Pick<DiskWatch, "began" | "check">;
   readonly limitOf: (keyId: string) => KeyLimit;
 }
 
 /** A turn's key and session; undefined where the CLI runs for no turn. */
-type Owner = Pick<TurnInfo, "keyId" | "sessionId"> | undefined;
+type Owner = Pick<TurnInfo, "id" | "keyId" | "sessionId"> | undefined;
 
 /** Puts the CLI behind walls. */
 export class Sandbox {
@@ -28,12 +32,18 @@ export class Sandbox {
   /** The plan with the CLI in bubblewrap. Rejects with a Refusal for a working directory that the key may not have. */
   async wrap(plan: SpawnPlan, owner: Owner): Promise<SpawnPlan> {
     if (owner !== undefined) this.#refuseFolder(plan.cwd, owner);
-    const { bwrap, config, network } = this.parts;
+    const { bwrap, config, network, cgroup } = this.parts;
     const { before, claude } = commandOf(plan);
     const net = await network.wallsOf(plan.env, owner?.keyId);
-    const walls = wallArguments({ ...this.#wallsOf(plan, claude, owner), network: net.args });
+    const place = this.#wallsOf(plan, claude, owner);
+    const walls = wallArguments({ ...place, network: net.args });
+    if (owner !== undefined) {
+      const folders = [place.configDir, ...(place.emptyWorkdir ? [] : [place.workdir])];
+      await this.parts.disk.check(folders);
+      this.parts.disk.began(owner, folders);
+    }
     const inside = [...limitArguments(config), ...net.before, claude];
-    const [command = claude, ...args] = [...before, bwrap, ...walls, "--", ...inside];
+    const [command = claude, ...args] = [...(cgroup ?? []), ...before, bwrap, ...walls, "--", ...inside];
     const env = { ...sandboxEnvironment(plan.env, process.env, config.pass_env), ...net.env };
     const uid = plan.uid ?? process.getuid?.();
     return { ...plan, command, args, env, uid: uid === 0 ? INSIDE_UID : uid };

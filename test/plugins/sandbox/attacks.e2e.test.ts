@@ -20,6 +20,10 @@ describe("attacks of a hostile caller with the permission bypass on", function (
   it("all fail in the sandbox", async () => {
     caller = await HostileCaller.start(SANDBOX);
     expect(await caller.attack()).to.deep.equal([]);
+    const ended = [...caller.codes].map(([index, code]) => [TRIED[index]?.what, code]);
+    expect(ended).to.deep.equal(
+      TRIED.flatMap(({ what, endsTurn }) => (endsTurn === undefined ? [] : [[what, endsTurn]])),
+    );
   });
 
   it("all work without it", async () => {

@@ -8,6 +8,8 @@ export interface Attack {
   readonly survives?: string;
   /** The kernel does not limit this for root. */
   readonly notAsRoot?: true;
+  /** The turn is ended if the attempt fails: it has a turn of its own, which has this code. */
+  readonly endsTurn?: string;
 }
 
 /**
@@ -191,10 +193,51 @@ export const ATTACKS: readonly Attack[] = [
     command: "head -c 48M /dev/zero > ~/f$RANDOM_NAME && echo REACHED; rm -f ~/f$RANDOM_NAME",
   },
   { what: "a file of 80 MiB", command: "head -c 80M /dev/zero > big && echo REACHED; rm -f big" },
+  // Raising limits.
+  { what: "more processor time", command: "prlimit --cpu=unlimited true && echo REACHED" },
+  { what: "larger files", command: "prlimit --fsize=unlimited true && echo REACHED" },
+  { what: "more processes", command: "prlimit --nproc=2000:2000 true && echo REACHED" },
+  { what: "a core dump", command: "prlimit --core=unlimited true && echo REACHED" },
+  {
+    what: "cgroups of one's own",
+    command: "ls -d /sys/fs/cgroup/* && echo REACHED",
+  },
+  // The last one that is tried together with others: some time passes until there are processes again.
   {
     what: "400 processes",
     command:
       "for i in $(seq 400); do sleep 5 & done; test $(jobs -p | wc -l) -ge 400 && kill -0 $! && echo REACHED",
     notAsRoot: true,
+  },
+  // Ending the turn.
+  {
+    what: "1.2 GiB of memory",
+    command:
+      "$NODE -e 'const all = []; setInterval(() => all.push(Buffer.alloc(3e7, 1)) > 40 && process.exit(), 30)' && echo REACHED",
+    endsTurn: "none",
+  },
+  {
+    what: "a working directory of 240 MiB",
+    command:
+      "for i in $(seq 8); do head -c 30M /dev/zero > part$i; done; $NODE pause.cjs && echo REACHED; rm -f part*",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
+  {
+    what: "a configuration folder of 240 MiB",
+    command:
+      "d=$CLAUDE_CONFIG_DIR; for i in $(seq 8); do head -c 30M /dev/zero > $d/part$i; done; $NODE pause.cjs && echo REACHED; rm -f $d/part*",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
+  {
+    what: "240 MiB in files without a name",
+    command:
+      "for i in $(seq 8); do exec {fd}> gone; rm gone; head -c 30M /dev/zero >&$fd; done; $NODE pause.cjs && echo REACHED",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
+  {
+    what: "40,000 empty files",
+    command:
+      "mkdir -p many; (cd many && seq 40000 | xargs touch); $NODE pause.cjs && echo REACHED; rm -rf many",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
   },
 ];

@@ -50,6 +50,8 @@ tmp_mb = 32
 file_mb = 64
 processes = 256
 memory_mb = 700
+disk_mb = 128
+cpu_secs = 1000
 read_only = ${JSON.stringify([dirname(process.execPath)])}
 `;
 
@@ -82,6 +84,8 @@ for (const line of readFileSync("/proc/" + pid + "/maps", "utf8").split("\\n")) 
 
 /** A gateway with two keys, one of which is hostile. */
 export class HostileCaller {
+  /** How the turns of attempts that have one of their own ended, by their index. */
+  readonly codes = new Map<number, string>();
   readonly #random = `name${randomUUID().slice(0, 8)}`;
   #server: Server | undefined;
   #segment = "";
@@ -132,6 +136,7 @@ export class HostileCaller {
     this.#put(this.#tmpFile, "canary-tmp");
     this.#put(this.#shmFile, "canary-shm");
     this.#put(join(this.bob.workdir, "memory.cjs"), MEMORY);
+    this.#put(join(this.bob.workdir, "pause.cjs"), "setTimeout(() => {}, 6000);");
     this.#segment =
       /\d+/.exec(execFileSync("ipcmk", ["-M", "64", "-p", "0666"], { encoding: "utf8" }))?.[0] ?? "";
     this.#server = createServer((socket) => socket.end("canary-socket"));
@@ -160,7 +165,8 @@ export class HostileCaller {
       NODE: process.execPath,
     };
     const header = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
-    const lines = TRIED.map(({ command }, index) => {
+    const lines = TRIED.map(({ command, endsTurn }, index) => {
+      if (endsTurn !== undefined) return `: > out/${index}`;
       const quoted = command.replaceAll("'", "'\\''");
       return `timeout -k 1 8 bash -c '${quoted}' > out/${index} 2>&1 < /dev/null`;
     });
@@ -174,9 +180,24 @@ export class HostileCaller {
     });
     if (!existsSync(join(this.bob.workdir, "finished")))
       throw new Error(`not finished: ${JSON.stringify(body)}`);
+    for (const [index, attack] of TRIED.entries())
+      if (attack.endsTurn !== undefined) await this.#attackAlone(header, attack, index);
     const found = TRIED.filter((attack, index) => this.#gotThrough(attack, index)).map(({ what }) => what);
     const survivors = await this.#survivors();
     return [...found, ...survivors];
+  }
+
+  /** Runs one attempt in a turn of its own. */
+  async #attackAlone(header: readonly string[], { command, endsTurn }: Attack, index: number): Promise<void> {
+    this.#put(join(this.bob.workdir, "alone.sh"), [...header, command].join("\n"));
+    const prompt = `${bash(`bash alone.sh > out/${index} 2>&1`)} [[say over]]`;
+    const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 60 });
+    this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
+    for (const name of readdirSync(this.bob.workdir))
+      if (/^(part|many)/.test(name)) rmSync(join(this.bob.workdir, name), { recursive: true });
+    const folder = join(this.gateway.dataDir, "claude", "bob");
+    for (const name of readdirSync(folder)) if (/^part/.test(name)) rmSync(join(folder, name));
+    if (endsTurn === undefined) throw new Error("only for attempts that end their turn");
   }
 
   /** What an attempt printed. */
