@@ -1,5 +1,5 @@
 import { appendFileSync, closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { makeFolder } from "@claudeway/core/host";
 import type { AuditLine } from "@claudeway/schemas";
 import type { LossReport } from "./loss-report.js";
@@ -20,13 +20,14 @@ interface Batch {
   readonly folder: string;
   readonly month: string;
   readonly lines: string[];
+  bytes: number;
 }
 
 const APPEND = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const NEWLINE = 0x0a;
 /** How long lines are collected for one write, in ms: separate writes need four system calls each. */
 const GATHER_MS = 20;
-/** The number of files whose end is remembered; any other file is inspected before a write. */
+/** The number of files whose end is remembered, and of folders whose path is; any other is inspected before a write. */
 const MAX_WHOLE = 1000;
 
 /** Appends lines to the files of the log folder, in order, with one write at a time and a bounded queue. */
@@ -38,6 +39,8 @@ export class AuditWriter {
   #hurry: () => void = () => undefined;
   /** Files whose last line is complete because this writer wrote it. */
   readonly #whole = new Set<string>();
+  /** The paths of folders by their names. */
+  readonly #paths = new Map<string, string>();
   /** The number of lines that each folder lost since its last successful write. */
   readonly #lost = new Map<string, number>();
 
@@ -53,6 +56,7 @@ export class AuditWriter {
     this.#waitingBytes += bytes;
     const batch = this.#batch(folder, month);
     batch.lines.push(line);
+    batch.bytes += bytes;
     this.#writing ??= this.#writeAll();
   }
 
@@ -63,7 +67,9 @@ export class AuditWriter {
 
   #batch(folder: string, month: string): Batch {
     const name = `${folder}/${month}`;
-    const batch = this.#waiting.get(name) ?? { folder, month, lines: [] };
+    const known = this.#waiting.get(name);
+    if (known !== undefined) return known;
+    const batch: Batch = { folder, month, lines: [], bytes: 0 };
     this.#waiting.set(name, batch);
     return batch;
   }
@@ -88,17 +94,17 @@ export class AuditWriter {
     });
   }
 
-  #write({ folder, month, lines }: Batch): void {
+  #write({ folder, month, lines, bytes }: Batch): void {
     const text = lines.join("");
     const lost = this.#lost.get(folder) ?? 0;
     try {
-      const path = join(this.#prepareFolder(folder), `${month}.log`);
+      const path = `${this.#prepareFolder(folder)}/${month}.log`;
       this.#append(path, `${lost > 0 ? this.#lossLine(folder, lost) : ""}${text}`);
       if (lost > 0) this.#lost.delete(folder);
     } catch (error) {
       this.#lose(folder, lines.length, error instanceof Error ? error.message : String(error));
     } finally {
-      this.#waitingBytes -= Buffer.byteLength(text);
+      this.#waitingBytes -= bytes;
     }
   }
 
@@ -124,13 +130,21 @@ export class AuditWriter {
 
   /** Creates the folder if it is missing. Refuses a name that leaves the log folder, and a symbolic link. */
   #prepareFolder(folder: string): string {
+    const path = this.#paths.get(folder) ?? this.#pathOf(folder);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) makeFolder(path);
+    else if (!found.isDirectory()) throw new Error(`${path} must be a directory, not a link or a file`);
+    return path;
+  }
+
+  #pathOf(folder: string): string {
     const base = resolve(this.options.dir);
     const path = resolve(base, folder);
     if (dirname(path) !== base || basename(path) !== folder) {
       throw new Error(`${JSON.stringify(folder)} is not a valid folder name`);
     }
-    makeFolder(path);
-    if (!lstatSync(path).isDirectory()) throw new Error(`${path} must be a directory, not a link or a file`);
+    if (this.#paths.size >= MAX_WHOLE) this.#paths.clear();
+    this.#paths.set(folder, path);
     return path;
   }
 }

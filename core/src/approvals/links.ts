@@ -65,5 +65,6 @@ const TOKEN = /[0-9a-f-]{36}\.[0-9a-z]{1,9}\.[\w-]{43}/g;
 /** Removes the tokens of links from a path, or from a text with paths in it, for logs. */
 export function redactTokens(text: string): string {
   if (text.length <= LINK_PATH.length) return text;
-  return text.replace(TOKEN_IN_PATH, `${LINK_PATH}/[token]`).replace(TOKEN, "[token]");
+  const clean = text.replace(TOKEN_IN_PATH, `${LINK_PATH}/[token]`);
+  return clean.includes(".") ? clean.replace(TOKEN, "[token]") : clean;
 }

@@ -1,12 +1,15 @@
-import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
-import { clientError, GatewayError, messageOf } from "@claudeway/ports";
+import { clientError, messageOf } from "@claudeway/ports";
 import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
+import { parse } from "@hapi/bourne";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 
-/** `boundBodies` limits what arrives, so the parser's own limit must never be met. */
-const UNLIMITED = String(Number.MAX_SAFE_INTEGER);
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+/** What most clients send; other spellings cost more to read. */
+const JSON_TYPE = "application/json";
+/** For a client that has gone: nobody reads it. */
+const CUT_OFF = clientError("BAD_REQUEST", "the request was cut off");
 
 /** Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once. */
 export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
@@ -26,47 +29,19 @@ export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): Gatewa
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
-  let parser: GatewayMiddleware | undefined;
   return (ctx, next) => {
-    const { req } = ctx;
+    const { req, request } = ctx;
     if (!(req instanceof IncomingRequest && req.hasBody)) {
-      ctx.request.body = {};
+      request.body = {};
       return next();
     }
     refuseOtherTypes(ctx);
-    if (parser !== undefined) return parse(ctx, req, parser, next);
-    return loadParser().then((loaded) => {
-      parser = loaded;
-      return parse(ctx, req, loaded, next);
+    return readBody(req).then((bytes) => {
+      request.rawBody = decoded(bytes);
+      request.body = parsed(request.rawBody);
+      return next();
     });
   };
-}
-
-function parse(
-  ctx: GatewayContext,
-  req: IncomingRequest,
-  parser: GatewayMiddleware,
-  next: () => Promise<unknown>,
-): unknown {
-  const isUtf8 = watchBody(req);
-  return parser(ctx, () => {
-    if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
-    return next();
-  });
-}
-
-/** With the first body: a tenth of what a start takes is the parser and what it requires, for forms too. */
-async function loadParser(): Promise<GatewayMiddleware> {
-  const { default: bodyParser } = await import("koa-bodyparser");
-  return bodyParser({
-    enableTypes: ["json"],
-    jsonLimit: UNLIMITED,
-    // A body that is not an object is refused by its schema, with a clearer message.
-    strict: false,
-    onerror: (error) => {
-      throw toBodyError(error);
-    },
-  });
 }
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
@@ -84,7 +59,7 @@ export function checkedAs<Name extends SchemaName>(schema: Name, value: unknown)
 /** Throws UNSUPPORTED_MEDIA_TYPE unless the body is JSON, and not compressed. */
 export function refuseOtherTypes(ctx: GatewayContext): void {
   refuseCompressed(ctx);
-  if (ctx.request.is("application/json") === false) {
+  if (ctx.headers["content-type"] !== JSON_TYPE && ctx.request.is(JSON_TYPE) === false) {
     const found = ctx.get("content-type") || "none";
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-type must be application/json, got ${found}`);
   }
@@ -92,45 +67,48 @@ export function refuseOtherTypes(ctx: GatewayContext): void {
 
 /** Throws UNSUPPORTED_MEDIA_TYPE if the body is compressed. */
 export function refuseCompressed(ctx: GatewayContext): void {
-  const encoding = ctx.get("content-encoding");
+  const encoding = ctx.headers["content-encoding"] ?? "";
   if (encoding !== "" && encoding !== "identity") {
     throw clientError("UNSUPPORTED_MEDIA_TYPE", `content-encoding must be identity, got ${encoding}`);
   }
 }
 
-/**
- * Refuses a body with too many levels or items while it arrives. The returned function says whether all of it was
- * UTF-8, since the parser replaces other bytes without a word.
- */
-function watchBody(request: IncomingRequest): () => boolean {
+/** Refuses a body with too many levels or items while it arrives. */
+function readBody(request: IncomingRequest): Promise<Buffer> {
   const shape = new JsonShape();
-  let decoder: TextDecoder | undefined;
-  let valid = true;
-  const decode = (chunk?: Uint8Array) => {
-    // Most bodies come in one piece. A decoder is needed from the first piece on that ends within a character.
-    if (decoder === undefined && (chunk === undefined || isUtf8(chunk))) return;
-    decoder ??= new TextDecoder("utf-8", { fatal: true });
-    try {
-      decoder.decode(chunk, { stream: chunk !== undefined });
-    } catch {
-      valid = false;
-    }
-  };
-  request.on("data", (chunk: Buffer) => {
-    decode(chunk);
-    const problem = shape.take(chunk);
-    if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
+  const pieces: Buffer[] = [];
+  return new Promise((resolve, reject) => {
+    request.on("data", (piece: Buffer) => {
+      pieces.push(piece);
+      const problem = shape.take(piece);
+      if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
+    });
+    request.on("end", () => resolve(Buffer.concat(pieces)));
+    request.on("close", () => reject(CUT_OFF));
   });
-  return () => {
-    decode();
-    return valid;
-  };
 }
 
-function toBodyError(error: Error & { readonly status?: number }): Error {
-  if (error.status !== 400 || error instanceof GatewayError) return error;
-  if (messageOf(error).includes("forbidden prototype property")) {
-    return clientError("BAD_REQUEST", "the body must not have a property __proto__");
+/** Without a byte order mark. */
+function decoded(bytes: Buffer): string {
+  try {
+    return UTF_8.decode(bytes);
+  } catch {
+    throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
   }
-  return clientError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
+}
+
+/** A body that is empty is left to its schema, whose message is clearer. */
+function parsed(text: string): unknown {
+  if (text === "") return text;
+  try {
+    return parse(text);
+  } catch (error) {
+    const isPrototype = messageOf(error).includes("forbidden prototype property");
+    throw clientError(
+      "BAD_REQUEST",
+      isPrototype
+        ? "the body must not have a property __proto__"
+        : `the body must be JSON: ${messageOf(error)}`,
+    );
+  }
 }

@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { redactTokens } from "../approvals/links.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { shownHeaders } from "./request-info.js";
+import { sendJson } from "./send-json.js";
 
 /** Converts any error of a route to a response. For a defect of the gateway, the client gets only an id. */
 export function errorResponses(log: Logger): GatewayMiddleware {
@@ -33,7 +34,7 @@ export function sendError(ctx: GatewayContext, error: GatewayError, log: Logger)
     setHeaders(ctx.res, error.options.headers);
     if (error.status === 401 && mount !== undefined) challenge(ctx, mount, log);
   }
-  ctx.body = mount?.errors === undefined ? errorView(error) : bodyOf(mount, error, log);
+  sendJson(ctx, mount?.errors === undefined ? errorView(error) : bodyOf(mount, error, log));
 }
 
 /** The body in the format of the mount. A mount that fails to make one does not hide the error. */

@@ -75,8 +75,12 @@ export class Exchanges {
 }
 
 function forgetOver(connection: Connection): void {
-  // Mostly there is one, and it is over.
-  if (connection.open.some(isOver)) connection.open = connection.open.filter((exchange) => !isOver(exchange));
+  const { open } = connection;
+  const [first] = open;
+  if (first === undefined) return;
+  // Mostly there is one.
+  if (open.length > 1) connection.open = open.filter((exchange) => !isOver(exchange));
+  else if (isOver(first)) open.pop();
 }
 
 function isOver({ request, response }: Exchange): boolean {

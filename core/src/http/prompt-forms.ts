@@ -6,6 +6,8 @@ import { callerOf, type GatewayContext, type GatewayMiddleware } from "./context
 import { IncomingRequest } from "./incoming.js";
 
 const PROMPT_ROUTE = /^\/(?:task|session\/(?!start\/?$)[^/]+)(?:\/stream)?\/?$/i;
+/** Parsing a type costs more than all that is asked of most requests here. */
+const FORM_TYPE = /^multipart\//i;
 
 export interface PromptFormParts {
   readonly uploads: Uploads;
@@ -16,8 +18,9 @@ export interface PromptFormParts {
 }
 
 /** Whether a request is a prompt with files. Such a body is not held in memory. */
-export function isPromptForm({ method, path, request, state }: GatewayContext): boolean {
-  if (method !== "POST" || state.destination.to !== "gateway" || !PROMPT_ROUTE.test(path)) return false;
+export function isPromptForm({ method, path, headers, request, state }: GatewayContext): boolean {
+  if (method !== "POST" || !FORM_TYPE.test(headers["content-type"] ?? "")) return false;
+  if (state.destination.to !== "gateway" || !PROMPT_ROUTE.test(path)) return false;
   return request.is("multipart/form-data") === "multipart/form-data";
 }
 

@@ -169,12 +169,11 @@ function checkHost(host: string, rawHeaders: readonly string[]): void {
     );
   }
   let count = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at])) count++;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === "host") count++;
+  }
   if (count > 1) throw new GatewayError("BAD_REQUEST", "Host must be given once");
-}
-
-function isHost(name: string | undefined): boolean {
-  return name?.length === 4 && name.toLowerCase() === "host";
 }
 
 /** The configured limit, or the system's if that is lower: without free file descriptors, nothing works. */

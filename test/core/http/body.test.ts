@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
 import { bodyAs, boundBodies, jsonBody } from "#core/http/body.js";
 import { ByteBudget } from "#core/http/byte-budget.js";
@@ -68,6 +71,29 @@ describe("bodies", () => {
     expect(await sendRaw(served.url, cut)).to.match(/^HTTP\/1\.1 400 /);
     const bad = Buffer.from(`${head}3\r\n"\xc3"\r\n0\r\n\r\n`, "latin1");
     expect(await sendRaw(served.url, bad)).to.match(/^HTTP\/1\.1 400 [\s\S]*"the body is not valid UTF-8"/);
+  });
+
+  it("may begin with a byte order mark", async () => {
+    expect(await send('\ufeff{"a":1}')).to.equal('200 {"body":{"a":1}}');
+  });
+
+  it("that are empty are left to the schema", async () => {
+    const head =
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    expect(await sendRaw(served.url, `${head}0\r\n\r\n`)).to.match(/\{"body":""\}$/);
+  });
+
+  it("that are cut off are not reported as a defect", async () => {
+    const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
+    socket.write(
+      "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+    );
+    const [, response] = await once(served.server, "request");
+    socket.destroy();
+    await once(response, "close");
+    await setImmediate();
+    expect(response.statusCode).to.equal(400);
+    expect(served.logged).to.deep.equal([]);
   });
 
   it("with a __proto__ property are refused", async () => {

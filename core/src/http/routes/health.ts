@@ -3,6 +3,7 @@ import type { ErrorResponse, Health, Ready } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Logger } from "pino";
 import type { GatewayState } from "../context.js";
+import { sendJson } from "../send-json.js";
 
 export interface HealthParts {
   readonly version: string;
@@ -23,9 +24,7 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
   router.get("/health", (ctx) => {
     const uptime_secs = Math.floor((performance.now() - startedAt) / 1000);
     const health: Health = { status: "ok", version, uptime_secs };
-    // As text: Koa asks of an object whether it is a `Response`, and Node loads all of fetch for that the first time.
-    ctx.set("content-type", "application/json; charset=utf-8");
-    ctx.body = JSON.stringify(health);
+    sendJson(ctx, health);
   });
   router.get("/ready", async (ctx) => {
     if (draining()) throw notReady("draining", "the gateway is shutting down");

@@ -8,6 +8,7 @@ import { bodyAs } from "../body.js";
 import { callerOf, type GatewayContext, type GatewayState } from "../context.js";
 import { idOf } from "../ids.js";
 import { metadataOf, pageOf } from "../query.js";
+import { sendJson } from "../send-json.js";
 import { HEARTBEAT_MS, sendFrames } from "../sse.js";
 import type { TurnStarter } from "../start-turn.js";
 
@@ -33,7 +34,7 @@ export function sessionRoutes(
     })) satisfies SessionList;
   });
   router.get("/session/:id", async (ctx) => {
-    ctx.body = await sessions.view(callerOf(ctx), idOf(ctx, "session"));
+    sendJson(ctx, await sessions.view(callerOf(ctx), idOf(ctx, "session")));
   });
   router.get("/session/:id/messages", async (ctx) => {
     ctx.body = await sessions.messages(callerOf(ctx), idOf(ctx, "session"), pageOf(ctx));
