@@ -51,6 +51,14 @@ describe("the setup", () => {
     await one.type(KEY.enter);
   }
 
+  /** Leaves the questions about Slack's bot out. */
+  async function withoutBot(one: TerminalSession): Promise<void> {
+    for (const setting of ["bot_token", "app_token", "allowed_users", "channels"]) {
+      await one.shows(`${setting} (optional)`);
+      await one.type(KEY.enter);
+    }
+  }
+
   it("asks, tests, writes the file, and starts with it", async () => {
     const slack = await SlackServer.start();
     try {
@@ -60,6 +68,7 @@ describe("the setup", () => {
       await one.type("nonsense", KEY.enter);
       await one.shows("webhook_url must be");
       await one.type("\x15", slack.url(SECRET_PATH), KEY.enter);
+      await withoutBot(one);
       await one.shows("posted a message to the channel");
       expect(slack.posted.map(({ payload }) => payload.text)).to.deep.equal([
         "Claudeway is set up to post here.",
@@ -118,6 +127,7 @@ describe("the setup", () => {
     await one.type("http://foo", KEY.enter);
     await one.shows("webhook_url must be the URL of an incoming webhook");
     await one.type("\x15", url, KEY.enter);
+    await withoutBot(one);
     await one.shows(`${url.slice("http://".length).replace(/[^/]+$/, "***")}: unreachable (ECONNREFUSED)`);
     await one.shows("What do you want to do?");
     await one.type(KEY.down, KEY.down, KEY.enter);
@@ -139,6 +149,7 @@ describe("the setup", () => {
         if (depth === 2) {
           await one.shows("webhook_url");
           await one.type(slack.url(SECRET_PATH), KEY.enter);
+          await withoutBot(one);
           await eventually("the test message", () => slack.open > 0);
         }
         if (depth === 3) await one.shows("Create an API key");

@@ -1,4 +1,4 @@
-import type { EventKind } from "@claudeway/messenger";
+import type { EventKind, Language } from "@claudeway/messenger";
 
 /** One channel of `[[plugins.slack.feeds]]`. */
 export interface FeedConfig {
@@ -9,6 +9,18 @@ export interface FeedConfig {
 
 /** The `[plugins.slack]` section, validated, with defaults. */
 export interface SlackConfig {
+  readonly bot_token?: string;
+  readonly app_token?: string;
+  readonly allowed_users?: readonly string[];
+  readonly channels?: readonly string[];
+  readonly feed_channel?: string;
+  readonly key_id: string;
+  readonly model: string;
+  readonly workdir?: string;
+  readonly turn_timeout_secs: number;
+  readonly language: Language;
+  readonly edit_interval_ms: number;
+  readonly api_root: string;
   readonly webhook_url?: string;
   readonly events: readonly EventKind[];
   readonly key_ids?: readonly string[];
@@ -22,4 +34,22 @@ export interface SlackConfig {
 /** The channels that are posted to through webhooks. */
 export function webhooksOf({ webhook_url, feeds }: SlackConfig): readonly FeedConfig[] {
   return webhook_url === undefined ? feeds : [{ webhook_url }, ...feeds];
+}
+
+/** The section of a bot: with both tokens. */
+export type BotConfig = SlackConfig & { readonly bot_token: string; readonly app_token: string };
+
+/** Undefined if only events are posted. Throws, naming the setting, if the bot could not be used. */
+export function botOf(config: SlackConfig): BotConfig | undefined {
+  const { bot_token, app_token, allowed_users, channels, feed_channel } = config;
+  if (bot_token === undefined && app_token === undefined) {
+    if (feed_channel !== undefined)
+      throw new Error("plugins.slack: feed_channel needs bot_token and app_token");
+    return undefined;
+  }
+  if (bot_token === undefined || app_token === undefined)
+    throw new Error(`plugins.slack: set ${bot_token === undefined ? "bot_token" : "app_token"} too`);
+  if (allowed_users === undefined && channels === undefined)
+    throw new Error("plugins.slack: set allowed_users or channels: who may use the bot");
+  return { ...config, bot_token, app_token };
 }

@@ -1,8 +1,9 @@
 import { definePlugin } from "@claudeway/core";
 import { reportNews, textsIn } from "@claudeway/messenger";
 import configSchema from "../config.schema.json" with { type: "json" };
-import { type SlackConfig, webhooksOf } from "./config.js";
-import { setup } from "./setup.js";
+import { startBot } from "./chat-mode.js";
+import { botOf, type SlackConfig, webhooksOf } from "./config.js";
+import { check, setup } from "./setup.js";
 import { webhookFeed } from "./webhook-feed.js";
 
 export type { FeedConfig, SlackConfig } from "./config.js";
@@ -10,29 +11,37 @@ export type { FeedConfig, SlackConfig } from "./config.js";
 /** Maximum time for the last messages when the gateway closes. */
 const FLUSH_MS = 3000;
 
-export default definePlugin<SlackConfig, "approvals" | "control">({
+export default definePlugin<SlackConfig, "approvals" | "control" | "turns">({
   name: "slack",
   apiVersion: 1,
   configSchema,
-  needs: ["approvals", "control"],
+  needs: ["approvals", "control", "turns"],
+  // Slack gives each event to one of several connections.
+  exclusive: true,
   setup,
-  apply(kernel, config) {
+  check,
+  async apply(kernel, config) {
+    const bot = botOf(config);
     const feeds = webhooksOf(config).map((channel) => webhookFeed(channel, config, kernel));
-    if (feeds.length === 0) throw new Error("plugins.slack: set webhook_url or feeds");
+    if (bot === undefined && feeds.length === 0)
+      throw new Error("plugins.slack: set webhook_url or feeds, or bot_token and app_token");
     const { hooks } = kernel;
-    reportNews({
-      hooks,
-      say: textsIn("en", { messenger: "Slack" }),
-      decisionsElsewhere: false,
-      post: (news) => {
-        for (const feed of feeds) feed.push(news);
-      },
-    });
-    hooks.closing.tapPromise("flush", async () => {
-      await Promise.all(feeds.map((feed) => feed.flush(FLUSH_MS)));
-    });
-    kernel.onDispose(async () => {
-      await Promise.all(feeds.map((feed) => feed.close()));
-    });
+    if (feeds.length > 0) {
+      reportNews({
+        hooks,
+        say: textsIn("en", { messenger: "Slack" }),
+        decisionsElsewhere: false,
+        post: (news) => {
+          for (const feed of feeds) feed.push(news);
+        },
+      });
+      hooks.closing.tapPromise("flush", async () => {
+        await Promise.all(feeds.map((feed) => feed.flush(FLUSH_MS)));
+      });
+      kernel.onDispose(async () => {
+        await Promise.all(feeds.map((feed) => feed.close()));
+      });
+    }
+    if (bot !== undefined) await startBot(kernel, bot);
   },
 });

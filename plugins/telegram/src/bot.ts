@@ -3,6 +3,7 @@ import {
   type ChatService,
   type Command,
   isCommand,
+  OncePer,
   type Person,
   type Say,
   type State,
@@ -29,13 +30,11 @@ export interface BotOptions {
 const ANONYMOUS_ADMIN = 1087968824;
 /** Milliseconds between two replies, and log lines, for the same unknown chat, user or album. */
 const ANSWER_EVERY_MS = 600_000;
-const MAX_ANSWERED = 1000;
 
 /** Incoming updates. Accepts only the configured chat and allowed users. */
 export class Bot {
   readonly #telegraf: Telegraf;
-  /** When each sender was last answered, so that a stranger cannot flood the chat or the log. */
-  readonly #answered = new Map<string, number>();
+  readonly #answered = new OncePer(ANSWER_EVERY_MS);
 
   constructor(private readonly options: BotOptions) {
     this.#telegraf = new Telegraf(options.config.bot_token, {
@@ -125,7 +124,7 @@ export class Bot {
   }
 
   #turnAwayChat(message: Message): void {
-    if (isService(message) || !this.#isTime(`chat ${message.chat.id}`)) return;
+    if (isService(message) || !this.#answered.isTime(`chat ${message.chat.id}`)) return;
     this.options.scope.log.warn(
       { chat_id: message.chat.id, user_id: message.from?.id },
       "refused a message from another chat; not logged again for ten minutes",
@@ -136,7 +135,7 @@ export class Bot {
   #turnAwayUser(message: Message): void {
     const anonymous = message.from?.id === ANONYMOUS_ADMIN;
     if (message.from?.is_bot === true && !anonymous) return;
-    if (!this.#isTime(`user ${message.from?.id}`)) return;
+    if (!this.#answered.isTime(`user ${message.from?.id}`)) return;
     this.options.scope.log.warn(
       { user_id: message.from?.id },
       "refused a message by a user who is not in allowed_users; not logged again for ten minutes",
@@ -153,7 +152,7 @@ export class Bot {
   /** Each picture of an album is a message. */
   #sayTextOnly(message: Message, key: string): void {
     const album = "media_group_id" in message ? message.media_group_id : undefined;
-    if (album !== undefined && !this.#isTime(`album ${album}`)) return;
+    if (album !== undefined && !this.#answered.isTime(`album ${album}`)) return;
     this.options.service.note(key, String(message.message_id), "textOnly");
   }
 
@@ -163,15 +162,6 @@ export class Bot {
     service.run("turning somebody away", () =>
       api.call("sendMessage", { chat_id: message.chat.id, text: say(text), reply_parameters: reply }),
     );
-  }
-
-  #isTime(whom: string): boolean {
-    const now = Date.now();
-    const last = this.#answered.get(whom);
-    if (last !== undefined && now - last < ANSWER_EVERY_MS) return false;
-    if (this.#answered.size >= MAX_ANSWERED) this.#answered.clear();
-    this.#answered.set(whom, now);
-    return true;
   }
 }
 

@@ -24,6 +24,7 @@ export class Chat implements Messenger {
   readonly commandPrefix = "/";
   readonly intro = "helpTopics";
   readonly sizes = SIZES;
+  readonly answersInThread = false;
   /** Whether it has topics. */
   forum = false;
   #withdrawNotice: (() => void) | undefined;

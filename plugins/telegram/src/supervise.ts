@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PluginScope } from "@claudeway/core";
-import { MessengerFailure, waitBefore } from "@claudeway/messenger";
+import { MessengerFailure, Outage } from "@claudeway/messenger";
 import type { BotCommand, Update, UserFromGetMe } from "telegraf/types";
 import type { BotApi } from "./api.js";
 import { isBot, isObject } from "./shapes.js";
@@ -22,7 +22,6 @@ export interface SuperviseOptions {
   handle(update: Update): Promise<void>;
 }
 
-const MAX_REFUSED_WAIT_MS = 300_000;
 const MAX_SEEN = 1000;
 const POLL_GRACE_MS = 10_000;
 /** A long poll without updates must take at least this long. */
@@ -35,11 +34,12 @@ const MIN_POLL_MS = 1000;
 export class Supervisor {
   readonly #seen = new Set<number>();
   #offset = 0;
-  #failures = 0;
+  readonly #outage: Outage;
   #connected = false;
-  #withdrawNotice: (() => void) | undefined;
 
-  constructor(private readonly options: SuperviseOptions) {}
+  constructor(private readonly options: SuperviseOptions) {
+    this.#outage = new Outage("telegram", options.scope, explain);
+  }
 
   /** Resolves when the plugin is switched off. Never rejects. */
   async run(): Promise<void> {
@@ -48,9 +48,9 @@ export class Supervisor {
       try {
         if (!this.#connected) await this.#connect();
         await this.#poll();
-        this.#failures = 0;
+        this.#outage.failures = 0;
       } catch (error) {
-        if (!signal.aborted) await this.#waitOut(error);
+        if (!signal.aborted) await this.#outage.failed(error);
       }
     }
   }
@@ -66,9 +66,7 @@ export class Supervisor {
     });
     const title = await this.#lookAtChat();
     this.#connected = true;
-    this.#failures = 0;
-    scope.log.info(`@${me.username} serves ${title || `chat ${chatId}`}`);
-    this.#say(`telegram: @${me.username} serves ${title || `chat ${chatId}`}`);
+    this.#outage.over(`telegram: @${me.username} serves ${title || `chat ${chatId}`}`);
     this.options.connected({ me });
   }
 
@@ -95,14 +93,14 @@ export class Supervisor {
       {
         offset: this.#offset,
         // After a failure, poll without waiting, to learn at once whether the connection is back.
-        timeout: this.#failures > 0 ? 0 : pollTimeoutSecs,
+        timeout: this.#outage.failures > 0 ? 0 : pollTimeoutSecs,
         limit: 100,
         allowed_updates: ["message", "callback_query"],
       },
       isList,
       { timeoutMs: pollTimeoutSecs * 1000 + POLL_GRACE_MS },
     );
-    if (this.#failures > 0) this.#recovered();
+    if (this.#outage.failures > 0) this.#recovered();
     let fresh = 0;
     for (const update of updates) {
       if (scope.signal.aborted) return;
@@ -140,34 +138,13 @@ export class Supervisor {
     this.options.scope.log.info("connected to Telegram again");
     this.#connected = false;
   }
+}
 
-  async #waitOut(error: unknown): Promise<void> {
-    const { log, signal } = this.options.scope;
-    const failure = error instanceof MessengerFailure ? error : new MessengerFailure("busy", String(error));
-    const line = `telegram: ${this.#explain(failure)}`;
-    this.#failures++;
-    log[this.#failures === 1 ? "warn" : "debug"](line);
-    this.#say(line);
-    await sleep(this.#waitMs(failure), undefined, { signal }).catch(() => undefined);
-  }
-
-  #explain({ kind, message }: MessengerFailure): string {
-    if (kind === "token") return `bot_token was refused (${message}); get a new one from @BotFather`;
-    if (kind === "conflict")
-      return `another program polls with this bot_token (${message}); waiting until it ends`;
-    return `cannot use Telegram: ${message}`;
-  }
-
-  #waitMs({ kind, retryAfterMs }: MessengerFailure): number {
-    if (retryAfterMs !== undefined) return retryAfterMs;
-    if (kind === "busy" || kind === "conflict") return waitBefore(Math.min(this.#failures - 1, 6));
-    return Math.min(waitBefore(0) * 2 ** this.#failures, MAX_REFUSED_WAIT_MS);
-  }
-
-  #say(line: string): void {
-    this.#withdrawNotice?.();
-    this.#withdrawNotice = this.options.scope.notice(line);
-  }
+function explain({ kind, message }: MessengerFailure): string {
+  if (kind === "token") return `bot_token was refused (${message}); get a new one from @BotFather`;
+  if (kind === "conflict")
+    return `another program polls with this bot_token (${message}); waiting until it ends`;
+  return `cannot use Telegram: ${message}`;
 }
 
 /** Items are checked one by one, in `#handle` and in telegraf: one malformed update must not block the others. */

@@ -5,6 +5,7 @@ import type { PluginServices } from "#kernel/capabilities.js";
 import { eventually } from "../../e2e/poll.js";
 import { createKernel, pause, rejectionMessage, type TestKernel } from "../../kernel/kit.js";
 import { approvalOf, fakeOffers, outcomeOf, turnOf } from "../offers.js";
+import { ScriptedTurns } from "../telegram/scripted-turns.js";
 import { type Payload, SlackServer } from "./slack-server.js";
 
 const INTERVAL_MS = 30;
@@ -20,6 +21,9 @@ describe("slack", () => {
     publicUrl = undefined;
     running = createKernel({ limits: { applyMs: 5000, tapMs: 5000, disposeMs: 5000, closingMs: 5000 } });
     offers = {
+      get turns() {
+        return new ScriptedTurns().runner;
+      },
       get control(): PluginServices["control"] {
         return { publicUrl: () => publicUrl } as PluginServices["control"];
       },

@@ -80,11 +80,17 @@ export class ApprovalButtons {
     return this.#pressedOption(press, card, approval, action);
   }
 
-  /** Treats a reply to a question as its answer. False if the message is not a question of the bot. */
-  async answeredByText(messageId: string, text: string, from: Person): Promise<boolean> {
-    const card = this.options.state.cards.find((one) => one.messageId === messageId);
-    if (card?.subject.kind !== "approval" || card.verdict !== undefined) return false;
-    const { subject } = card;
+  /** Treats a message as the answer to a question that is shown there. False if none is open. */
+  async answeredByText(isThere: (card: Card) => boolean, text: string, from: Person): Promise<boolean> {
+    for (const card of this.options.state.cards.toReversed()) {
+      if (isThere(card) && (await this.#answeredBy(card, text, from))) return true;
+    }
+    return false;
+  }
+
+  async #answeredBy(card: Card, text: string, from: Person): Promise<boolean> {
+    const { subject, verdict } = card;
+    if (subject.kind !== "approval" || verdict !== undefined) return false;
     const approval = await this.options.approvalService.get(subject.approvalId);
     if (approval?.kind !== "question" || approval.status !== "pending") return false;
     await this.#answer({ ...card, subject }, approval, text, { from });

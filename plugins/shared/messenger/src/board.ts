@@ -23,7 +23,7 @@ export class Board {
     const { messenger, state } = this.options;
     const place = { key, replyTo: state.isChain(key) ? state.lastOf(key) : undefined };
     const messageId = await messenger.send(place, message);
-    state.setCard({ ...card, messageId });
+    state.setCard({ ...card, messageId, key });
     if (state.isChain(key)) state.link(messageId, key);
     await state.saved();
   }
@@ -47,7 +47,7 @@ export class Board {
   /** Shows a short notice to the person who pressed a button. */
   async say(by: Press, text: Parameters<Say>[0], values?: Parameters<Say>[1]): Promise<void> {
     const { messenger, say } = this.options;
-    if (by.id !== undefined) await messenger.answerPress(by, say(text, values)).catch(() => undefined);
+    if (by.id !== undefined) await messenger.answerPress(by, say(text, values), text).catch(() => undefined);
   }
 
   /** Runs work of one card in sequence. Settles as the work does. */

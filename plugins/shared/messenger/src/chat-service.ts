@@ -10,7 +10,7 @@ import { Conversations, type TurnTerms } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
 import { Pace } from "./growing-answer.js";
 import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
-import type { State } from "./state.js";
+import type { Card, State } from "./state.js";
 import type { Say, TextKey } from "./texts.js";
 
 export interface ChatServiceOptions {
@@ -93,8 +93,10 @@ export class ChatService {
     const { key, messageId, command, replyTo, text, from, attachments, album } = incoming;
     if (command !== undefined)
       return this.#background.run("a command", () => this.#commands.run(command, key, messageId));
-    if (replyTo !== undefined && text !== "" && (await this.#approvals.answeredByText(replyTo, text, from)))
-      return;
+    const isThere = (card: Card) =>
+      (replyTo !== undefined && card.messageId === replyTo) ||
+      (this.options.messenger.answersInThread && card.key === key);
+    if (text !== "" && (await this.#approvals.answeredByText(isThere, text, from))) return;
     await this.#conversations.accept({
       key,
       messageId,

@@ -41,7 +41,12 @@ export class Conversations {
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(private readonly options: ConversationsOptions) {}
+  /** Messages that were queued before the start. */
+  readonly #left: readonly Waiting[];
+
+  constructor(private readonly options: ConversationsOptions) {
+    this.#left = options.state.waiting;
+  }
 
   /** Queues a message. Resolves when it would survive a kill. */
   async accept(waiting: Waiting): Promise<void> {
@@ -73,7 +78,7 @@ export class Conversations {
 
   /** After a start: continues with messages that were queued before. */
   resume(): void {
-    for (const waiting of [...this.options.state.waiting]) this.#enqueue(waiting);
+    for (const waiting of this.#left) this.#enqueue(waiting);
   }
 
   /** Number of unanswered messages of a conversation. */

@@ -3,7 +3,7 @@ export { Background } from "./background.js";
 export { Calls, type Patience } from "./calls.js";
 export { ChatService, type ChatServiceOptions, type Incoming } from "./chat-service.js";
 export { type Command, commandList, isCommand } from "./commands.js";
-export { MessengerFailure, waitBefore } from "./failures.js";
+export { MessengerFailure } from "./failures.js";
 export { Feed, type FeedOptions } from "./feed.js";
 export type {
   Attachment,
@@ -19,6 +19,8 @@ export type {
   SendOptions,
 } from "./messenger.js";
 export type { EventKind, News } from "./news.js";
+export { OncePer } from "./once-per.js";
+export { Outage } from "./outage.js";
 export { reportNews } from "./report.js";
 export { commonTags, plain, type Span, type Tag } from "./spans.js";
 export { clip, MAX_RENDERED, messagesOf, type Sizes, sendable } from "./split.js";

@@ -81,6 +81,8 @@ export interface Messenger {
   /** What `help` begins with: where the sessions are. */
   readonly intro: TextKey;
   readonly sizes: Sizes;
+  /** Whether any message below a question answers it, not only a reply to it. */
+  readonly answersInThread: boolean;
   /** Milliseconds until messages are accepted again. */
   readonly pausedMs: number;
   send(place: Place, message: Message, options?: SendOptions): Promise<string>;
@@ -91,7 +93,7 @@ export interface Messenger {
   /** Fetches a file that somebody sent. */
   fetch(attachment: Attachment): Promise<Buffer>;
   /** Shows a short notice to the person who pressed a button; a failure is ignored. */
-  answerPress(press: Press, text: string): Promise<void>;
+  answerPress(press: Press, text: string, key: TextKey): Promise<void>;
   /** Where a session begins that is asked for by this message. */
   newPlace(key: string, messageId: string, model: string, say: Say): Promise<NewPlace>;
   /** The session of this conversation was deleted. */

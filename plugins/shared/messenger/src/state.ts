@@ -25,6 +25,8 @@ export interface Waiting {
 export interface Card {
   readonly token: string;
   readonly messageId: string;
+  /** The conversation that it was shown in. */
+  readonly key?: string;
   readonly subject:
     | {
         readonly kind: "approval";
@@ -62,6 +64,8 @@ export interface StateOptions {
   /** Message ids are valid in one chat: each has a state of its own. */
   readonly name: string;
   readonly log: Pick<PluginScope["log"], "error">;
+  /** Every conversation is a thread, and messages say which: one link for each is enough. */
+  readonly linksAreThreads?: boolean;
 }
 
 const MAX_CHAINED = 5000;
@@ -172,8 +176,9 @@ export class State {
 
   /** Records the conversation of a message. A chain is forgotten with its last message: no reply can find it then. */
   link(messageId: string, key: string): void {
-    this.#chain.renew(messageId, { key });
-    this.#last.set(key, messageId);
+    const link = this.options.linksAreThreads === true ? key : messageId;
+    this.#chain.renew(link, { key });
+    this.#last.set(key, link);
     for (const [id, { key: forgotten }] of this.#chain.trim(MAX_CHAINED)) {
       if (this.#last.get(forgotten) !== id) continue;
       this.#last.delete(forgotten);

@@ -4,6 +4,7 @@ export const en = {
   deny: "Deny",
   approveSession: "Approve for this session",
   done: "Done",
+  choose: "Choose",
 
   mayUse: "May Claude use {tool}?",
   asks: "Claude asks",
@@ -26,6 +27,8 @@ export const en = {
   otherChat: "Sorry, this bot belongs to another chat.",
   notAllowed: "Not possible: {reason}",
 
+  helpThreads:
+    "Mention me in a channel, or write to me: each thread is a session. Commands begin with an exclamation mark, also those of the CLI.",
   helpTopics:
     "Write to Claude. In a group with topics, each topic is a session; elsewhere, each reply chain is a session.",
   helpNew: "start a new session, optionally with a model",

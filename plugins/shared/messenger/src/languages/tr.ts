@@ -5,6 +5,7 @@ export const tr: Texts = {
   deny: "Reddet",
   approveSession: "Bu oturum için onayla",
   done: "Tamam",
+  choose: "Seçin",
 
   mayUse: "Claude {tool} kullanabilir mi?",
   asks: "Claude soruyor",
@@ -27,6 +28,8 @@ export const tr: Texts = {
   otherChat: "Üzgünüm, bu bot başka bir sohbete ait.",
   notAllowed: "Mümkün değil: {reason}",
 
+  helpThreads:
+    "Bir kanalda benden söz edin ya da bana yazın: her konu dizisi bir oturumdur. Komutlar ünlem işaretiyle başlar, CLI'nınkiler de.",
   helpTopics: "Claude'a yazın: konulu gruplarda her konu bir oturumdur, başka yerlerde her yanıt zinciri.",
   helpNew: "yeni oturum, isterseniz bir modelle",
   helpStop: "çalışan isteği durdur, bekleyenleri sil",
