@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -18,6 +18,7 @@ const FILES = [
   "claudeway.service",
   "claudeway.sh",
   "run-as.conf",
+  "sandbox.conf",
   "Dockerfile",
   "compose.yaml",
   "nginx.conf",
@@ -88,7 +89,26 @@ describe("docs/operations.md and deploy/", () => {
     mkdirSync(join(dir, "claudeway.service.d"));
     writeFileSync(join(dir, "claudeway.service.d", "run-as.conf"), deploy("run-as.conf"));
     expect((await run(systemd, ["verify", file])).stderr).to.equal("");
+    rmSync(join(dir, "claudeway.service.d", "run-as.conf"));
+    writeFileSync(join(dir, "claudeway.service.d", "sandbox.conf"), deploy("sandbox.conf"));
+    expect((await run(systemd, ["verify", file])).stderr).to.equal("");
+    const { stdout: sandboxed } = await run(systemd, ["security", "--offline=true", "--no-pager", file]);
+    const more = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(sandboxed)?.[1]);
+    expect(more, sandboxed).to.be.within(exposure, exposure + 1);
   }).timeout(INSTALL_TIMEOUT_MS);
+
+  it("has a drop-in for sandbox that unsets whatever hides parts of /proc, and nothing else", () => {
+    const unit = deploy("claudeway.service");
+    const dropIn = deploy("sandbox.conf");
+    for (const name of ["ProtectKernelTunables", "ProtectKernelLogs", "ProtectHostname"]) {
+      expect(setting(unit, name), name).to.equal("true");
+      expect(setting(dropIn, name), name).to.equal("no");
+    }
+    expect(setting(dropIn, "ProtectProc")).to.equal("default");
+    expect(setting(dropIn, "Delegate").split(" ")).to.have.members(["cpu", "memory", "pids"]);
+    expect(unit).to.not.match(/^(ProcSubset|RestrictNamespaces|ProtectControlGroups)=/m);
+    expect(dropIn.match(/^[A-Za-z]+=/gm)).to.have.lengthOf(7);
+  });
 
   it("has a file for the image that hadolint finds nothing in", async function () {
     // Its package on PyPI brings the program for this platform alone.
