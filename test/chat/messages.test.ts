@@ -1,6 +1,7 @@
 import type { ContentBlock } from "@claudeway/core";
 import { expect } from "chai";
-import { BEGINNING, type ChatMessage, historyHash, toChat } from "#chat/messages.js";
+import type { ChatMessage } from "#chat/chat-message.js";
+import { BEGINNING, historyHash, toChat } from "#chat/messages.js";
 
 const text = (content: string): ContentBlock => ({ type: "text", text: content });
 const user = (...content: ContentBlock[]): ChatMessage => ({ role: "user", content });

@@ -1,20 +1,23 @@
 import {
+  calledBefore,
   documentBlock,
   type Fields,
   fieldsAt,
   imageBlock,
   invalid,
+  isOn,
   nameOf,
+  optionalFields,
+  resultOf,
   textAt,
   urlAt,
 } from "@claudeway/chat";
-import type { ContentBlock } from "@claudeway/core";
+import type { ContentBlock, HistoryBlock, ResultBlock } from "@claudeway/core";
 
 /**
- * The content of a message: a text, or blocks (https://docs.anthropic.com/en/api/messages). Thinking is left out; calls and
- * results of tools are told as text.
+ * The content of a message: a text, or blocks (https://docs.anthropic.com/en/api/messages). Thinking is left out.
  */
-export function contentAt(content: unknown, param: string): ContentBlock[] {
+export function contentAt(content: unknown, param: string): HistoryBlock[] {
   if (content === undefined || content === null || content === "") return [];
   if (typeof content === "string") return [{ type: "text", text: textAt(content, param) }];
   if (!Array.isArray(content)) throw invalid(param, `must be a string or an array, got ${nameOf(content)}`);
@@ -24,7 +27,7 @@ export function contentAt(content: unknown, param: string): ContentBlock[] {
   });
 }
 
-function blocksOf(block: Fields, at: string): ContentBlock[] {
+function blocksOf(block: Fields, at: string): HistoryBlock[] {
   switch (block["type"]) {
     case "text":
       return told(textAt(block["text"], `${at}.text`));
@@ -36,9 +39,15 @@ function blocksOf(block: Fields, at: string): ContentBlock[] {
     case "redacted_thinking":
       return [];
     case "tool_use":
-      return told(`Call of ${textAt(block["name"], `${at}.name`)}: ${JSON.stringify(block["input"] ?? {})}`);
+      return [
+        calledBefore(
+          textAt(block["id"], `${at}.id`),
+          textAt(block["name"], `${at}.name`),
+          optionalFields(block["input"], `${at}.input`),
+        ),
+      ];
     case "tool_result":
-      return resultOf(contentAt(block["content"], `${at}.content`));
+      return [resultAt(block, at)];
     default:
       throw invalid(
         `${at}.type`,
@@ -51,8 +60,21 @@ function told(text: string): ContentBlock[] {
   return text === "" ? [] : [{ type: "text", text }];
 }
 
-function resultOf(content: readonly ContentBlock[]): ContentBlock[] {
-  return [{ type: "text", text: "Result of the call:" }, ...content];
+function resultAt({ tool_use_id: id, content, is_error }: Fields, at: string): HistoryBlock {
+  const callId = textAt(id, `${at}.tool_use_id`);
+  const blocks = contentAt(content, `${at}.content`);
+  const [first = { type: "text", text: "" }] = blocks;
+  const result =
+    blocks.length <= 1 && first.type === "text"
+      ? first.text
+      : blocks.map((block) => partOf(block, `${at}.content`));
+  return resultOf(callId, result, isOn(is_error));
+}
+
+function partOf(block: HistoryBlock, at: string): ResultBlock {
+  if (block.type === "text") return block;
+  if (block.type === "image" && block.source.type !== "file") return { type: "image", source: block.source };
+  throw invalid(at, "must be text or images in the result of a tool");
 }
 
 function imageOf({ type, media_type, data, url }: Fields, at: string): ContentBlock {

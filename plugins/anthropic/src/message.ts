@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { answerCalls } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { MessageRequest } from "./request.js";
 
-type Block =
+export type Block =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: object };
 
@@ -22,22 +23,29 @@ export type MessageHead = ReturnType<typeof messageHead>;
 export function message(request: MessageRequest, response: TurnResponse) {
   return {
     ...messageHead(request),
-    content: [blockOf(request, response)],
-    stop_reason: stopReasonOf(request),
+    content: blocksOf(request, response),
+    stop_reason: stopReasonOf(request, response),
     stop_sequence: null,
     usage: usageOf(response),
   };
 }
 
-/** The answer: its text, its structured output as JSON, or the call of the forced tool. */
-export function blockOf({ chat, call }: MessageRequest, response: TurnResponse): Block {
-  const output = response.structured_output ?? {};
-  if (call !== undefined) return { type: "tool_use", id: idOf("toolu_"), name: call, input: output };
-  return { type: "text", text: chat.schema === undefined ? response.result : JSON.stringify(output) };
+/** The answer: its text, its structured output as JSON, or calls, with the text before them. */
+export function blocksOf({ chat, forced }: MessageRequest, response: TurnResponse): Block[] {
+  const calls = answerCalls(forced, response, idOf("toolu_")).map(
+    (call): Block => ({ type: "tool_use", ...call }),
+  );
+  const { result, structured_output: output = {} } = response;
+  const text = chat.schema === undefined ? result : JSON.stringify(output);
+  const isSaid = calls.length === 0 || (chat.schema === undefined && text !== "");
+  return [...(isSaid ? [{ type: "text" as const, text }] : []), ...calls];
 }
 
-export function stopReasonOf({ call }: MessageRequest): "end_turn" | "tool_use" {
-  return call === undefined ? "end_turn" : "tool_use";
+export function stopReasonOf(
+  { forced }: MessageRequest,
+  { client_calls: calls }: TurnResponse,
+): "end_turn" | "tool_use" {
+  return forced === undefined && calls === undefined ? "end_turn" : "tool_use";
 }
 
 export function usageOf({ tokens }: TurnResponse) {

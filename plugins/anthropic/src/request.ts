@@ -1,6 +1,7 @@
 import {
   type ChatRequest,
   type Fields,
+  type ForcedCall,
   fieldsAt,
   invalid,
   isFields,
@@ -13,33 +14,35 @@ import {
 } from "@claudeway/chat";
 import type { AnthropicConfig } from "./config.js";
 import { readMessages } from "./messages.js";
-import { forcedTool } from "./tools.js";
+import { readTools } from "./tools.js";
 
 /** A request for a message. */
 export interface MessageRequest {
   readonly chat: ChatRequest;
   readonly stream: boolean;
-  /** The name of the tool that the answer must be a call of. */
-  readonly call: string | undefined;
+  /** The call that the answer must be. */
+  readonly forced: ForcedCall | undefined;
 }
 
 /** Reads the body of a request. What Claude can't do is ignored, unless the answer would be another one than asked for. */
 export function readRequest(value: unknown, source: RequestSource<AnthropicConfig>): MessageRequest {
   const { tools, user_names_conversation: isUserId } = source.config;
   const body = fieldsAt(value, "the body");
-  const call = forcedTool(body, tools);
+  const { forced, offered } = readTools(body, tools);
+  const hasTools = forced !== undefined || offered !== undefined;
   const output = optionalFields(body["output_config"], "output_config");
   const { user_id: user, session_id: session } = isFields(body["metadata"]) ? body["metadata"] : {};
   return {
     chat: toChatRequest(source, body, {
-      ...readMessages(body["messages"], body["system"]),
+      ...readMessages(body["messages"], body["system"], hasTools),
       ids: [session, isUserId ? user : undefined],
       effort: effortOf(output["effort"]),
-      schema: call?.schema ?? schemaOf(output["format"] ?? body["output_format"]),
-      schemaParam: call === undefined ? "output_config.format.schema" : "tools",
+      tools: offered,
+      schema: forced?.schema ?? schemaOf(output["format"] ?? body["output_format"]),
+      schemaParam: forced === undefined ? "output_config.format.schema" : "tools",
     }),
     stream: isOn(body["stream"]),
-    call: call?.name,
+    forced,
   };
 }
 

@@ -1,7 +1,7 @@
 import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
-import { blockOf, messageHead, stopReasonOf, usageOf } from "./message.js";
+import { type Block, blocksOf, messageHead, stopReasonOf, usageOf } from "./message.js";
 import type { MessageRequest } from "./request.js";
 
 const NO_TOKENS = {
@@ -11,7 +11,7 @@ const NO_TOKENS = {
   cache_creation_input_tokens: 0,
 };
 
-/** The events of a streamed answer (https://docs.anthropic.com/en/api/messages-streaming): one block, then the end. */
+/** The events of a streamed answer (https://docs.anthropic.com/en/api/messages-streaming): its blocks, then the end. */
 export async function* messageEvents(
   request: MessageRequest,
   { events }: BegunAnswer,
@@ -21,16 +21,21 @@ export async function* messageEvents(
   yield event("message_start", { message: { ...head, usage: NO_TOKENS } });
   yield event("ping", {});
   const isText = request.chat.schema === undefined;
-  if (isText) yield textStart();
+  let speaks = false;
   try {
     for await (const next of events) {
       // Beside structured output, the model may write text that is no part of the answer.
-      if (next.type === "text" && isText) yield textDelta(next.delta);
-      else if (next.type !== "end") yield event("ping", {});
+      if (next.type === "text" && isText) {
+        if (!speaks) yield textStart(0);
+        speaks = true;
+        yield textDelta(next.delta);
+      } else if (next.type !== "end") yield event("ping", {});
       else {
-        if (!isText) yield* wholeBlock(blockOf(request, next.response));
-        yield event("content_block_stop", { index: 0 });
-        const delta = { stop_reason: stopReasonOf(request), stop_sequence: null };
+        for (const [index, block] of blocksOf(request, next.response).entries()) {
+          if (block.type !== "text" || !speaks) yield* wholeBlock(block, index);
+          yield event("content_block_stop", { index });
+        }
+        const delta = { stop_reason: stopReasonOf(request, next.response), stop_sequence: null };
         yield event("message_delta", { delta, usage: usageOf(next.response) });
         yield event("message_stop", {});
       }
@@ -40,19 +45,19 @@ export async function* messageEvents(
   }
 }
 
-function* wholeBlock(block: ReturnType<typeof blockOf>): Generator<string> {
+function* wholeBlock(block: Block, index: number): Generator<string> {
   if (block.type === "text") {
-    yield textStart();
-    yield textDelta(block.text);
+    yield textStart(index);
+    if (block.text !== "") yield textDelta(block.text);
     return;
   }
-  yield event("content_block_start", { index: 0, content_block: { ...block, input: {} } });
+  yield event("content_block_start", { index, content_block: { ...block, input: {} } });
   const delta = { type: "input_json_delta", partial_json: JSON.stringify(block.input) };
-  yield event("content_block_delta", { index: 0, delta });
+  yield event("content_block_delta", { index, delta });
 }
 
-function textStart(): string {
-  return event("content_block_start", { index: 0, content_block: { type: "text", text: "" } });
+function textStart(index: number): string {
+  return event("content_block_start", { index, content_block: { type: "text", text: "" } });
 }
 
 function textDelta(text: string): string {

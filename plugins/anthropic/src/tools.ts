@@ -1,45 +1,55 @@
-import { type Fields, fieldsAt, invalid, listAt, textAt } from "@claudeway/chat";
+import {
+  type ChoiceRequest,
+  chooseTools,
+  type Fields,
+  fieldsAt,
+  invalid,
+  isOn,
+  listAt,
+  type NamedTool,
+  nameOf,
+  optionalFields,
+  optionalText,
+  type ToolChoice,
+  textAt,
+  toolNameAt,
+} from "@claudeway/chat";
 import type { AnthropicConfig } from "./config.js";
 
-/** A tool that the answer must be a call of: its input schema is that of a structured answer. */
-export interface ForcedTool {
-  readonly name: string;
-  readonly schema: Fields;
+/** What a request wants of its tools. */
+export function readTools(body: Fields, setting: AnthropicConfig["tools"]): ToolChoice {
+  const tools = listAt(body["tools"] ?? [], "tools").map(toolAt);
+  const {
+    type = "auto",
+    name,
+    disable_parallel_tool_use: single,
+  } = optionalFields(body["tool_choice"], "tool_choice");
+  return chooseTools({
+    tools,
+    choice: choiceOf(type),
+    ...(type === "tool" && { name: textAt(name, "tool_choice.name") }),
+    single: isOn(single),
+    setting,
+    param: "tool_choice.name",
+  });
 }
 
-/**
- * The tool that a request forces. Undefined if it has no tools, or none may be called. Throws if the model may choose,
- * unless such tools are to be ignored.
- */
-export function forcedTool(body: Fields, choosable: AnthropicConfig["tools"]): ForcedTool | undefined {
-  const { type, name } = choiceIn(body);
-  const given = listAt(body["tools"] ?? [], "tools");
-  if (given.length === 0 || type === "none") return undefined;
-  if (type === "tool") return toolNamed(given.map(toolAt), textAt(name, "tool_choice.name"));
-  const [only] = given;
-  if (type === "any" && given.length === 1) return toolAt(only, 0);
-  if (choosable === "ignore" && type !== "any") return undefined;
-  throw invalid(
-    "tools",
-    "are not supported unless tool_choice forces one tool: Claude would have to choose. Remove them, or set " +
-      'tools = "ignore" of the plugin anthropic',
-  );
+const CHOICES = { none: "none", auto: "auto", any: "required", tool: "named" } as const;
+
+function choiceOf(type: unknown): ChoiceRequest["choice"] {
+  const found = Object.entries(CHOICES).find(([name]) => name === type);
+  if (found !== undefined) return found[1];
+  throw invalid("tool_choice.type", `must be none, auto, any or tool, got ${nameOf(type)}`);
 }
 
-function choiceIn({ tool_choice: choice }: Fields): Fields {
-  return choice === undefined || choice === null ? {} : fieldsAt(choice, "tool_choice");
-}
-
-function toolAt(tool: unknown, index: number): ForcedTool {
-  const { name, input_schema: schema } = fieldsAt(tool, `tools[${index}]`);
+function toolAt(tool: unknown, index: number): NamedTool {
+  const at = `tools[${index}]`;
+  const { type, name, description, input_schema: schema } = fieldsAt(tool, at);
+  if (type !== undefined && type !== null && type !== "custom")
+    throw invalid(`${at}.type`, `must be custom: the model has no tools of its own, got ${nameOf(type)}`);
   return {
-    name: textAt(name, `tools[${index}].name`),
-    schema: fieldsAt(schema, `tools[${index}].input_schema`),
+    name: toolNameAt(name, `${at}.name`),
+    description: optionalText(description, `${at}.description`),
+    schema: fieldsAt(schema, `${at}.input_schema`),
   };
-}
-
-function toolNamed(tools: readonly ForcedTool[], name: string): ForcedTool {
-  const tool = tools.find((one) => one.name === name);
-  if (tool !== undefined) return tool;
-  throw invalid("tool_choice.name", `must name one of the tools, got ${JSON.stringify(name.slice(0, 100))}`);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { type AnswerCall, answerCalls } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { CompletionRequest } from "./request.js";
 
@@ -17,24 +18,31 @@ export function answerHead({ chat }: CompletionRequest): AnswerHead {
 /** A whole answer (https://platform.openai.com/docs/api-reference/chat/object). */
 export function completion(head: AnswerHead, request: CompletionRequest, response: TurnResponse) {
   const message = { role: "assistant", refusal: null, ...contentOf(request, response) };
-  const choice = { index: 0, message, finish_reason: finishOf(request), logprobs: null };
+  const choice = { index: 0, message, finish_reason: finishOf(request, response), logprobs: null };
   return { object: "chat.completion", ...head, choices: [choice], usage: usageOf(response) };
 }
 
-/** The content of an answer: its text, its structured output as JSON, or the call of the forced function. */
+/** The content of an answer: its text, its structured output as JSON, or calls, with the text before them. */
 export function contentOf({ chat, call }: CompletionRequest, response: TurnResponse) {
+  const calls = answerCalls(call?.forced, response, `call_${randomUUID().replaceAll("-", "")}`);
+  if (calls.length > 0)
+    return {
+      content: chat.schema === undefined && response.result !== "" ? response.result : null,
+      tool_calls: calls.map(toToolCall),
+    };
   if (chat.schema === undefined) return { content: response.result };
-  const json = JSON.stringify(response.structured_output ?? null);
-  if (call === undefined) return { content: json };
-  const id = `call_${randomUUID().replaceAll("-", "")}`;
-  return {
-    content: null,
-    tool_calls: [{ id, type: "function", function: { name: call.name, arguments: json } }],
-  };
+  return { content: JSON.stringify(response.structured_output ?? null) };
 }
 
-export function finishOf({ call }: CompletionRequest): "stop" | "tool_calls" {
-  return call?.finish ?? "stop";
+function toToolCall({ id, name, input }: AnswerCall) {
+  return { id, type: "function", function: { name, arguments: JSON.stringify(input) } };
+}
+
+export function finishOf(
+  { call }: CompletionRequest,
+  { client_calls: calls }: TurnResponse,
+): "stop" | "tool_calls" {
+  return call?.finish ?? (calls === undefined ? "stop" : "tool_calls");
 }
 
 /** Tokens as OpenAI's API counts them: the prompt's are all that was read, from a cache or not. */

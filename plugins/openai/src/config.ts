@@ -3,7 +3,7 @@ import type { ChatSettings } from "@claudeway/chat";
 /** The `[plugins.openai]` section, validated, with defaults. */
 export interface OpenAIConfig extends ChatSettings {
   /** What happens to requests with tools that the model may choose to call. */
-  readonly tools: "refuse" | "ignore";
+  readonly tools: "call" | "ignore" | "refuse";
   readonly user_names_conversation: boolean;
   readonly cors_origins: "*" | readonly string[];
 }

@@ -1,15 +1,19 @@
 import {
   type ChatMessage,
+  calledBefore,
   type Fields,
   fieldsAt,
   invalid,
+  isFields,
   listAt,
   nameOf,
   type ReadMessages,
+  resultOf,
   textAt,
   toChat,
+  withCalls,
 } from "@claudeway/chat";
-import type { ContentBlock } from "@claudeway/core";
+import type { ContentBlock, HistoryBlock, ResultBlock } from "@claudeway/core";
 import { contentAt } from "./content.js";
 
 /** A message of a request, and what its client calls it. */
@@ -28,10 +32,16 @@ export function entriesOf(messages: unknown): MessageEntry[] {
 /**
  * The messages of a request as a chat: system messages are its system prompt, wherever they are.
  * @param param the field that they are from
+ * @param hasTools whether the model has tools, so that it can know calls
  */
-export function readMessages(entries: readonly MessageEntry[], param: string): ReadMessages {
+export function readMessages(
+  entries: readonly MessageEntry[],
+  param: string,
+  hasTools: boolean,
+): ReadMessages {
   const systems: string[] = [];
   const said: ChatMessage[] = [];
+  const calls = new LegacyCalls();
   for (const { message: item, at, contentAt: contentParam = `${at}.content` } of entries) {
     const message = fieldsAt(item, at);
     const { role } = message;
@@ -39,9 +49,9 @@ export function readMessages(entries: readonly MessageEntry[], param: string): R
     if (role === "system" || role === "developer") systems.push(textOf(content, contentParam));
     else if (role === "user") said.push({ role, content });
     else if (role === "assistant")
-      said.push({ role, content: answerOf(message, textOf(content, contentParam), at) });
+      said.push({ role, content: answerOf(message, textOf(content, contentParam), at, calls) });
     else if (role === "tool" || role === "function")
-      said.push({ role: "user", content: resultOf(textOf(content, contentParam)) });
+      said.push({ role: "user", content: [toResult(message, content, contentParam, calls)] });
     else
       throw invalid(
         `${at}.role`,
@@ -50,34 +60,79 @@ export function readMessages(entries: readonly MessageEntry[], param: string): R
   }
   // A prompt alone, which some clients send as a system message.
   if (said.length === 0) said.push({ role: "user", content: contentAt(systems.pop(), param) });
-  const messages = toChat(said, param);
+  const messages = withCalls(toChat(said, param), hasTools);
   if (messages.at(-1)?.role !== "user")
     throw invalid(param, "must end with a message of the user that is not empty");
   const system = systems.filter((text) => text.trim() !== "").join("\n\n");
   return { system: system === "" ? undefined : system, messages };
 }
 
-/** An answer's text. Calls of functions in it, of another model or a forced one, are told as text. */
-function answerOf(message: Fields, content: string, at: string): ContentBlock[] {
-  const calls = listAt(message["tool_calls"] ?? [], `${at}.tool_calls`).map((call, index) =>
-    callOf(fieldsAt(call, `${at}.tool_calls[${index}]`), `${at}.tool_calls[${index}]`),
-  );
+/** Ids for the calls of older clients, which have none: of each function, the last one is answered. */
+class LegacyCalls {
+  #count = 0;
+  readonly #ids = new Map<string, string>();
+
+  add(name: string): string {
+    const id = `call_function_${this.#count++}`;
+    this.#ids.set(name, id);
+    return id;
+  }
+
+  idOf(name: unknown): string {
+    return this.#ids.get(String(name)) ?? "call_unknown";
+  }
+}
+
+/** An answer's text, and its calls. */
+function answerOf(message: Fields, content: string, at: string, legacyCalls: LegacyCalls): HistoryBlock[] {
+  const calls = listAt(message["tool_calls"] ?? [], `${at}.tool_calls`).map((item, index) => {
+    const param = `${at}.tool_calls[${index}]`;
+    const call = fieldsAt(item, param);
+    return callOf(textAt(call["id"], `${param}.id`), fieldsAt(call["function"], `${param}.function`), param);
+  });
   const { function_call: legacy } = message;
-  if (legacy !== undefined && legacy !== null)
-    calls.push(callText(fieldsAt(legacy, `${at}.function_call`), `${at}.function_call`));
-  return [content, ...calls].filter((text) => text !== "").map((text) => ({ type: "text", text }));
+  if (legacy !== undefined && legacy !== null) {
+    const call = fieldsAt(legacy, `${at}.function_call`);
+    calls.push(callOf(legacyCalls.add(String(call["name"])), call, `${at}.function_call`));
+  }
+  return [...(content === "" ? [] : [{ type: "text" as const, text: content }]), ...calls];
 }
 
-function callOf(call: Fields, at: string): string {
-  return callText(fieldsAt(call["function"], `${at}.function`), `${at}.function`);
+function callOf(id: string, { name, arguments: given }: Fields, at: string): HistoryBlock {
+  return calledBefore(id, textAt(name, `${at}.name`), inputIn(textAt(given, `${at}.arguments`)));
 }
 
-function callText({ name, arguments: given }: Fields, at: string): string {
-  return `Call of ${textAt(name, `${at}.name`)}: ${textAt(given, `${at}.arguments`)}`;
+/** The arguments of a call; what is not an object, as the model of another API may have written it, is one with that text. */
+function inputIn(text: string): Fields {
+  try {
+    const input: unknown = JSON.parse(text === "" ? "{}" : text);
+    return isFields(input) ? input : { arguments: text };
+  } catch {
+    return { arguments: text };
+  }
 }
 
-function resultOf(text: string): ContentBlock[] {
-  return [{ type: "text", text: `Result of the call: ${text}` }];
+function toResult(
+  message: Fields,
+  content: readonly ContentBlock[],
+  at: string,
+  calls: LegacyCalls,
+): ContentBlock {
+  const { role, name, tool_call_id: id } = message;
+  const callId = role === "function" ? calls.idOf(name) : String(id ?? "call_unknown");
+  const [first] = content;
+  if (first === undefined) return resultOf(callId, "");
+  if (content.length === 1 && first.type === "text") return resultOf(callId, first.text);
+  return resultOf(
+    callId,
+    content.map((block) => partOf(block, at)),
+  );
+}
+
+function partOf(block: ContentBlock, at: string): ResultBlock {
+  if (block.type === "text") return block;
+  if (block.type === "image" && block.source.type !== "file") return { type: "image", source: block.source };
+  throw invalid(at, "must be text or images");
 }
 
 function textOf(content: readonly ContentBlock[], at: string): string {

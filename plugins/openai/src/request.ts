@@ -13,7 +13,7 @@ import {
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { entriesOf, readMessages } from "./messages.js";
-import { forcedTool } from "./tools.js";
+import { type ForcedFunction, readFunctions } from "./tools.js";
 
 /** A request for a chat completion. */
 export interface CompletionRequest {
@@ -22,7 +22,7 @@ export interface CompletionRequest {
   /** True: the stream ends with a chunk that has the usage. */
   readonly includeUsage: boolean;
   /** The function that the answer must be a call of. */
-  readonly call: { readonly name: string; readonly finish: "stop" | "tool_calls" } | undefined;
+  readonly call: ForcedFunction | undefined;
 }
 
 const SCHEMA = "response_format.json_schema.schema";
@@ -31,18 +31,20 @@ const SCHEMA = "response_format.json_schema.schema";
 export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>): CompletionRequest {
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
-  const call = forcedTool(body, source.config.tools);
+  const { call, offered } = readFunctions(body, source.config.tools);
+  const hasTools = call !== undefined || offered !== undefined;
   return {
     chat: toChatRequest(source, body, {
-      ...readMessages(entriesOf(body["messages"]), "messages"),
+      ...readMessages(entriesOf(body["messages"]), "messages", hasTools),
       ids: idsIn(body, source.config),
       effort: effortOf(body["reasoning_effort"], "reasoning_effort"),
-      schema: call?.schema ?? schemaOf(body["response_format"]),
+      tools: offered,
+      schema: call?.forced.schema ?? schemaOf(body["response_format"]),
       schemaParam: call === undefined ? SCHEMA : "tools",
     }),
     stream: isOn(body["stream"]),
     includeUsage: isOn(optionalFields(body["stream_options"], "stream_options")["include_usage"]),
-    call: call && { name: call.name, finish: call.finish },
+    call,
   };
 }
 

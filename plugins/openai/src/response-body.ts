@@ -1,3 +1,4 @@
+import { type AnswerCall, answerCalls } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { ResponseRequest } from "./response-request.js";
 
@@ -26,7 +27,7 @@ export function responseBody(
     metadata: body["metadata"] ?? {},
     model: chat.model.name,
     output: [],
-    parallel_tool_calls: true,
+    parallel_tool_calls: body["parallel_tool_calls"] !== false,
     previous_response_id: previous ?? null,
     reasoning: { effort: chat.effort ?? null, summary: null },
     store,
@@ -44,7 +45,7 @@ export function completedBody(head: ResponseHead, request: ResponseRequest, resp
   return {
     ...responseBody(head, request),
     status: "completed",
-    output: [outputItem(head, request, response)],
+    output: outputItems(head, request, response),
     usage: usageOf(response),
   };
 }
@@ -54,12 +55,19 @@ export function outputText({ chat }: ResponseRequest, response: TurnResponse): s
   return chat.schema === undefined ? response.result : JSON.stringify(response.structured_output ?? null);
 }
 
-/** The one item of an answer: a message, or the call of the forced function. */
-export function outputItem(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+/** The items of an answer: a message, calls of functions, or both. */
+export function outputItems(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+  const calls = answerCalls(request.call?.forced, response, `call_${head.number}`);
   const text = outputText(request, response);
-  return request.call === undefined
-    ? { ...messageItem(head), status: "completed", content: [textPart(text)] }
-    : { ...callItem(head, request.call), status: "completed", arguments: text };
+  const isSaid = calls.length === 0 || (request.chat.schema === undefined && text !== "");
+  return [
+    ...(isSaid ? [{ ...messageItem(head), status: "completed", content: [textPart(text)] }] : []),
+    ...calls.map((call, index) => ({
+      ...callItem(head, call, index),
+      status: "completed",
+      arguments: JSON.stringify(call.input),
+    })),
+  ];
 }
 
 export function messageItem({ number }: ResponseHead) {
@@ -72,11 +80,11 @@ export function messageItem({ number }: ResponseHead) {
   } as const;
 }
 
-export function callItem({ number }: ResponseHead, name: string) {
+export function callItem({ number }: ResponseHead, { id, name }: AnswerCall, index: number) {
   return {
     type: "function_call",
-    id: `fc_${number}`,
-    call_id: `call_${number}`,
+    id: `fc_${number}_${index}`,
+    call_id: id,
     name,
     status: "in_progress",
     arguments: "",

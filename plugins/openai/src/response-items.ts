@@ -1,19 +1,19 @@
 import { type Fields, fieldsAt, invalid, isFields, listAt, nameOf, textAt } from "@claudeway/chat";
 import type { MessageEntry } from "./messages.js";
 
-/** The answer's text that an item refers to. */
-export type FindAnswer = (id: string) => Promise<string>;
+/** The item of an answer that an item refers to. */
+export type FindItem = (id: string) => Promise<Fields>;
 
 /**
  * The input of a request for a response (https://platform.openai.com/docs/api-reference/responses/create) in the form of a chat
  * completion's messages. Reasoning is left out.
  */
-export async function messagesOf(input: unknown, answerOf: FindAnswer): Promise<MessageEntry[]> {
+export async function messagesOf(input: unknown, findItem: FindItem): Promise<MessageEntry[]> {
   if (typeof input === "string") return [{ message: { role: "user", content: input }, at: "input" }];
   const entries: MessageEntry[] = [];
   for (const [index, item] of listAt(input, "input").entries()) {
     const at = `input[${index}]`;
-    const messages = await itemMessages(fieldsAt(item, at), at, answerOf);
+    const messages = await itemMessages(fieldsAt(item, at), at, findItem);
     entries.push(
       ...messages.map((message) => ({
         message,
@@ -25,19 +25,20 @@ export async function messagesOf(input: unknown, answerOf: FindAnswer): Promise<
   return entries;
 }
 
-async function itemMessages(item: Fields, at: string, answerOf: FindAnswer): Promise<Fields[]> {
-  const { type = "message", role, content, name, arguments: given, output } = item;
+async function itemMessages(item: Fields, at: string, findItem: FindItem): Promise<Fields[]> {
+  const { type = "message", role, content, name, arguments: given, output, call_id: id } = item;
   switch (type) {
     case "message":
       return [{ role, content }];
     case "item_reference":
-      return [{ role: "assistant", content: await answerOf(textAt(item["id"], `${at}.id`)) }];
+      return itemMessages(await findItem(textAt(item["id"], `${at}.id`)), at, findItem);
     case "function_call":
       textAt(name, `${at}.name`);
       textAt(given, `${at}.arguments`);
-      return [{ role: "assistant", tool_calls: [{ function: { name, arguments: given } }] }];
+      textAt(id, `${at}.call_id`);
+      return [{ role: "assistant", tool_calls: [{ id, function: { name, arguments: given } }] }];
     case "function_call_output":
-      return [{ role: "tool", content: output }];
+      return [{ role: "tool", tool_call_id: id, content: output }];
     case "reasoning":
       return [];
     default:

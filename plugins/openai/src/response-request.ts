@@ -14,8 +14,8 @@ import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
 import { effortOf, idsIn, schemaAt } from "./request.js";
 import { messagesOf } from "./response-items.js";
-import type { ResponseStore } from "./response-store.js";
-import { forcedTool } from "./tools.js";
+import { itemIn, type ResponseStore } from "./response-store.js";
+import { type ForcedFunction, readFunctions } from "./tools.js";
 
 /** A request for a response. */
 export interface ResponseRequest {
@@ -27,8 +27,8 @@ export interface ResponseRequest {
   readonly previous: string | undefined;
   readonly store: boolean;
   readonly stream: boolean;
-  /** The name of the function that the answer must be a call of. */
-  readonly call: string | undefined;
+  /** The function that the answer must be a call of. */
+  readonly call: ForcedFunction | undefined;
 }
 
 const SCHEMA = "text.format.schema";
@@ -42,17 +42,19 @@ export async function readResponseRequest(
   const { keyId, config } = source;
   const body = fieldsAt(value, "the body");
   refuseImpossible(body);
-  const call = forcedTool(asChatTools(body), config.tools);
+  const { call, offered } = readFunctions(asChatTools(body), config.tools);
+  const hasTools = call !== undefined || offered !== undefined;
   const previous = optionalText(body["previous_response_id"], "previous_response_id");
   const input = await messagesOf(body["input"], async (id) => {
     const stored = await responses.get(keyId, id);
-    if (stored !== undefined) return stored.output;
+    const item = stored && itemIn(stored, id);
+    if (item !== undefined) return item;
     throw invalid("input", `must not refer to ${JSON.stringify(id.slice(0, 100))}: it is not stored`);
   });
   const before = previous === undefined ? [] : await responses.chat(keyId, previous);
   const instructions = optionalText(body["instructions"], "instructions");
   const earlier = before.map((message) => ({ message, at: "previous_response_id" }));
-  const { system, messages } = readMessages([...earlier, ...input], "input");
+  const { system, messages } = readMessages([...earlier, ...input], "input", hasTools);
   const { format } = optionalFields(body["text"], "text");
   return {
     chat: toChatRequest(source, body, {
@@ -60,7 +62,8 @@ export async function readResponseRequest(
       messages,
       ids: idsIn(body, config),
       effort: effortOf(optionalFields(body["reasoning"], "reasoning")["effort"], "reasoning.effort"),
-      schema: call?.schema ?? schemaIn(format),
+      tools: offered,
+      schema: call?.forced.schema ?? schemaIn(format),
       schemaParam: call === undefined ? SCHEMA : "tools",
     }),
     input: input.map(({ message }) => fieldsAt(message, "input")),
@@ -68,7 +71,7 @@ export async function readResponseRequest(
     previous,
     store: body["store"] !== false,
     stream: isOn(body["stream"]),
-    call: call?.name,
+    call,
   };
 }
 
@@ -82,13 +85,13 @@ function refuseImpossible({ background, conversation, prompt }: Fields): void {
 }
 
 /** The tools as a chat completion has them: a function in a field of its own. */
-function asChatTools({ tools, tool_choice }: Fields): Fields {
+function asChatTools({ tools, tool_choice, parallel_tool_calls }: Fields): Fields {
   if (!Array.isArray(tools)) return {};
   const functions = tools.map((tool: unknown) => {
     const fields = fieldsAt(tool, "tools");
     return { type: fields["type"], function: fields };
   });
-  return { tools: functions, tool_choice };
+  return { tools: functions, tool_choice, parallel_tool_calls };
 }
 
 /** The JSON Schema that the answer must match; undefined for text. */

@@ -21,12 +21,29 @@ const MAX_STORED = 10_000;
 const SWEEP_MS = 60 * 60 * 1000;
 /** How many responses a chat may have: each is a file to read. */
 const MAX_CHAIN = 1000;
-const NUMBER = /^[0-9a-f]{32}$/;
+const NUMBER = /^([0-9a-f]{32})(?:_\d{1,3})?$/;
 
 /** The number in the id of a response, or of an item of its output. */
 export function numberIn(id: string): string | undefined {
-  const number = id.slice(id.indexOf("_") + 1);
-  return NUMBER.test(number) ? number : undefined;
+  return NUMBER.exec(id.slice(id.indexOf("_") + 1))?.[1];
+}
+
+/** The item of a response's output with this id. */
+export function itemIn({ body }: StoredResponse, id: string): Fields | undefined {
+  return itemsOf(body).find((item) => item["id"] === id);
+}
+
+function itemsOf({ output }: Fields): readonly Fields[] {
+  return Array.isArray(output) ? output.filter(isFields) : [];
+}
+
+/** A response as a message of a chat completion. */
+function answerOf({ output, body }: StoredResponse): Fields {
+  const calls = itemsOf(body).filter(({ type }) => type === "function_call");
+  if (calls.length === 0) return { role: "assistant", content: output };
+  const tool_calls = calls.map(({ call_id: id, ...of }) => ({ id, function: of }));
+  const isSaid = itemsOf(body).some(({ type }) => type === "message");
+  return { role: "assistant", content: isSaid ? output : null, tool_calls };
 }
 
 /** Stored responses, in a folder of the plugin. */
@@ -66,7 +83,7 @@ export class ResponseStore {
         turns.length < MAX_CHAIN ? await this.get(keyId, next) : undefined;
       if (stored === undefined)
         throw invalid("previous_response_id", "must be a stored response", "previous_response_not_found");
-      turns.push([...stored.input, { role: "assistant", content: stored.output }]);
+      turns.push([...stored.input, answerOf(stored)]);
       next = stored.parent;
     }
     return turns.toReversed().flat();

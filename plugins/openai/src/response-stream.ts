@@ -2,11 +2,9 @@ import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope, TurnResponse } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
 import {
-  callItem,
   completedBody,
   messageItem,
-  outputItem,
-  outputText,
+  outputItems,
   type ResponseHead,
   responseBody,
   textPart,
@@ -18,6 +16,8 @@ const PLACE = { output_index: 0 };
 /** The events of a streamed response (https://platform.openai.com/docs/api-reference/responses-streaming). */
 export class ResponseStream {
   #sequence = 0;
+  /** The message has begun. */
+  #speaks = false;
 
   constructor(
     private readonly head: ResponseHead,
@@ -32,14 +32,13 @@ export class ResponseStream {
     const isText = request.chat.schema === undefined;
     yield this.#event("response.created", { response: responseBody(head, request) });
     yield this.#event("response.in_progress", { response: responseBody(head, request) });
-    if (request.call === undefined) yield* this.#messageBegins();
     try {
       for await (const event of events) {
         // Beside structured output, the model may write text that is no part of the answer.
-        if (event.type === "text" && isText) yield this.#delta(event.delta);
+        if (event.type === "text" && isText) yield* this.#say(event.delta);
         else if (event.type !== "end") yield ": keep-alive\n\n";
         else {
-          yield* this.#itemEnds(event.response);
+          yield* this.#itemsEnd(event.response);
           await this.keep(event.response);
           const response = completedBody(head, request, event.response);
           yield this.#event("response.completed", { response });
@@ -50,31 +49,38 @@ export class ResponseStream {
     }
   }
 
-  *#messageBegins(): Generator<string> {
-    yield this.#event("response.output_item.added", { ...PLACE, item: messageItem(this.head) });
-    yield this.#event("response.content_part.added", { ...this.#part, part: textPart("") });
+  *#say(text: string): Generator<string> {
+    if (!this.#speaks) {
+      this.#speaks = true;
+      yield this.#event("response.output_item.added", { ...PLACE, item: messageItem(this.head) });
+      yield this.#event("response.content_part.added", { ...this.#part, part: textPart("") });
+    }
+    if (text !== "") yield this.#delta(text);
   }
 
-  *#itemEnds(response: TurnResponse): Generator<string> {
+  *#itemsEnd(response: TurnResponse): Generator<string> {
     const { head, request } = this;
-    const item = outputItem(head, request, response);
-    const text = outputText(request, response);
-    if (item.type === "message") {
-      if (request.chat.schema !== undefined) yield this.#delta(text);
-      const [part = textPart(text)] = item.content;
-      yield this.#event("response.output_text.done", { ...this.#part, text: part.text, logprobs: [] });
-      yield this.#event("response.content_part.done", { ...this.#part, part });
-    } else {
-      const call = { ...PLACE, item_id: item.id };
-      yield this.#event("response.output_item.added", { ...PLACE, item: callItem(head, item.name) });
-      yield this.#event("response.function_call_arguments.delta", { ...call, delta: text });
-      yield this.#event("response.function_call_arguments.done", {
-        ...call,
-        name: item.name,
-        arguments: text,
-      });
+    for (const [index, item] of outputItems(head, request, response).entries()) {
+      const place = { output_index: index };
+      if (item.type === "message") {
+        const [part = textPart("")] = item.content;
+        yield* this.#say(request.chat.schema === undefined ? "" : part.text);
+        yield this.#event("response.output_text.done", { ...this.#part, text: part.text, logprobs: [] });
+        yield this.#event("response.content_part.done", { ...this.#part, part });
+      } else {
+        const { arguments: text, name, id: item_id } = item;
+        const begun = { ...item, status: "in_progress", arguments: "" };
+        yield this.#event("response.output_item.added", { ...place, item: begun });
+        yield this.#event("response.function_call_arguments.delta", { ...place, item_id, delta: text });
+        yield this.#event("response.function_call_arguments.done", {
+          ...place,
+          item_id,
+          name,
+          arguments: text,
+        });
+      }
+      yield this.#event("response.output_item.done", { ...place, item });
     }
-    yield this.#event("response.output_item.done", { ...PLACE, item });
   }
 
   #delta(delta: string): string {

@@ -29,8 +29,9 @@ export async function* chunks(
       if (event.type === "text" && request.chat.schema === undefined) yield part({ content: event.delta });
       else if (event.type !== "end") yield ALIVE;
       else {
-        if (request.chat.schema !== undefined) yield part(wholeDelta(request, event.response));
-        yield part({}, finishOf(request));
+        const rest = restOf(request, event.response);
+        if (rest !== undefined) yield part(rest);
+        yield part({}, finishOf(request, event.response));
         if (request.includeUsage) yield chunk([], { usage: usageOf(event.response) });
         yield DONE;
       }
@@ -40,8 +41,9 @@ export async function* chunks(
   }
 }
 
-function wholeDelta(request: CompletionRequest, response: TurnResponse): object {
+/** What of an answer has not been streamed: its calls, or all of it if it is structured. */
+function restOf(request: CompletionRequest, response: TurnResponse): object | undefined {
   const { content, tool_calls: calls } = { tool_calls: undefined, ...contentOf(request, response) };
-  if (calls === undefined) return { content };
-  return { tool_calls: calls.map((call, index) => ({ index, ...call })) };
+  if (calls !== undefined) return { tool_calls: calls.map((call, index) => ({ index, ...call })) };
+  return request.chat.schema === undefined ? undefined : { content };
 }

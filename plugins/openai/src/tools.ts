@@ -1,63 +1,83 @@
-import { type Fields, fieldsAt, invalid, isFields, listAt, textAt } from "@claudeway/chat";
+import {
+  type ChoiceRequest,
+  chooseTools,
+  type Fields,
+  type ForcedCall,
+  fieldsAt,
+  invalid,
+  isFields,
+  listAt,
+  type NamedTool,
+  nameOf,
+  optionalText,
+  type ToolChoice,
+  textAt,
+  toolNameAt,
+  toolSchemaAt,
+} from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 
-/** A function that the answer must be a call of: its parameters are the schema of a structured answer. */
-export interface ForcedTool {
-  readonly name: string;
-  readonly schema: Fields;
+/** A function that the answer must be a call of. */
+export interface ForcedFunction {
+  readonly forced: ForcedCall;
   /** OpenAI's API reports `stop` where the function was named, `tool_calls` where any one was required. */
   readonly finish: "stop" | "tool_calls";
 }
 
-/**
- * The function that a request forces. Undefined if it has no tools, or none may be called. Throws if the model may choose,
- * unless such tools are to be ignored.
- */
-export function forcedTool(body: Fields, choosable: OpenAIConfig["tools"]): ForcedTool | undefined {
-  const tools = toolsOf(body);
-  const choice = body["tool_choice"] ?? body["function_call"];
-  if (tools.length === 0 || choice === "none") return undefined;
-  const named = nameIn(choice);
-  if (named !== undefined) return { ...toolNamed(tools, named), finish: "stop" };
-  const [only] = tools;
-  if (choice === "required" && tools.length === 1 && only !== undefined)
-    return { ...only, finish: "tool_calls" };
-  if (choosable === "ignore" && choice !== "required") return undefined;
-  throw invalid(
-    "tools",
-    "are not supported unless tool_choice forces one function: Claude would have to choose. Remove them, or set " +
-      'tools = "ignore" of the plugin openai',
-    "unsupported_parameter",
-  );
+export interface FunctionChoice extends Pick<ToolChoice, "offered"> {
+  readonly call: ForcedFunction | undefined;
 }
 
-function toolsOf({ tools, functions }: Fields): Omit<ForcedTool, "finish">[] {
+/** What a request wants of its functions. */
+export function readFunctions(body: Fields, setting: OpenAIConfig["tools"]): FunctionChoice {
+  const tools = toolsOf(body);
+  if (tools.length === 0) return { call: undefined };
+  const choice = choiceIn(body["tool_choice"] ?? body["function_call"] ?? "auto");
+  const single = body["parallel_tool_calls"] === false;
+  const { forced, offered } = chooseTools({
+    tools,
+    ...choice,
+    single,
+    setting,
+    param: "tool_choice",
+  });
+  const finish = choice.choice === "named" ? "stop" : "tool_calls";
+  return { call: forced && { forced, finish }, ...(offered !== undefined && { offered }) };
+}
+
+function choiceIn(choice: unknown): Pick<ChoiceRequest, "choice" | "name"> {
+  if (choice === "none" || choice === "auto" || choice === "required") return { choice };
+  if (!isFields(choice))
+    throw invalid("tool_choice", `must be none, auto, required or a function, got ${nameOf(choice)}`);
+  if (choice["type"] === "allowed_tools")
+    throw invalid(
+      "tool_choice.type",
+      "must be function: send only the tools that are allowed",
+      "unsupported_value",
+    );
+  const of = choice["function"] ?? choice;
+  return {
+    choice: "named",
+    name: textAt(isFields(of) ? of["name"] : undefined, "tool_choice.function.name"),
+  };
+}
+
+function toolsOf({ tools, functions }: Fields): NamedTool[] {
   const given = [
     ...listAt(tools ?? [], "tools").map((tool, index) => {
       const { type, function: of } = fieldsAt(tool, `tools[${index}]`);
-      if (type !== "function") throw invalid(`tools[${index}].type`, "must be function", "unsupported_value");
+      if (type !== "function")
+        throw invalid(`tools[${index}].type`, `must be function, got ${nameOf(type)}`, "unsupported_value");
       return [of, `tools[${index}].function`] as const;
     }),
     ...listAt(functions ?? [], "functions").map((of, index) => [of, `functions[${index}]`] as const),
   ];
   return given.map(([of, at]) => {
-    const { name, parameters } = fieldsAt(of, at);
+    const { name, description, parameters } = fieldsAt(of, at);
     return {
-      name: textAt(name, `${at}.name`),
-      schema: parameters === undefined ? { type: "object" } : fieldsAt(parameters, `${at}.parameters`),
+      name: toolNameAt(name, `${at}.name`),
+      description: optionalText(description, `${at}.description`),
+      schema: toolSchemaAt(parameters, `${at}.parameters`),
     };
   });
-}
-
-/** The name in `{type: "function", function: {name}}`, or in the older `{name}`. */
-function nameIn(choice: unknown): string | undefined {
-  if (!isFields(choice)) return undefined;
-  const of = choice["function"] ?? choice;
-  return textAt(isFields(of) ? of["name"] : undefined, "tool_choice.function.name");
-}
-
-function toolNamed<T extends { readonly name: string }>(tools: readonly T[], name: string): T {
-  const tool = tools.find((one) => one.name === name);
-  if (tool !== undefined) return tool;
-  throw invalid("tool_choice", `must name one of the tools, got ${JSON.stringify(name.slice(0, 100))}`);
 }

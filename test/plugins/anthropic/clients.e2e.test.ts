@@ -167,10 +167,8 @@ aliases = { "claude-3-7-sonnet-latest" = "sonnet" }
     const error = await rejection(stranger.messages.create({ model: "sonnet", max_tokens: 1, messages: [] }));
     expect(error).to.be.instanceOf(APIError).and.to.include({ status: 401, type: "authentication_error" });
     expect(await rejection(ask([]))).to.include({ status: 400, type: "invalid_request_error" });
-    const tools = [{ name: "person", input_schema: PERSON }];
-    expect(String(await rejection(ask([user("hi")], { tools })))).to.contain(
-      "tools are not supported unless",
-    );
+    const tools = [{ type: "web_search_20250305", name: "web_search" }];
+    expect(String(await rejection(ask([user("hi")], { tools })))).to.contain("tools[0].type must be custom");
     const long = "[[fail 400 prompt is too long: 300000 tokens > 200000 maximum]]";
     expect(await rejection(ask([user(long)]))).to.include({ status: 400 });
     const broken = client.messages.stream({

@@ -219,7 +219,7 @@ cors_origins = ["https://chat.example.com"]
       ["n", { n: 2 }],
       ["logprobs", { logprobs: true }],
       ["modalities", { modalities: ["text", "audio"] }],
-      ["tools", { tools }],
+      ["tools[0].function.name", { tools: [{ type: "function", function: { name: "a b" } }] }],
       ["messages", { messages: [user("a"), { role: "assistant", content: "b" }] }],
       ["model", { model: "" }],
     ] as const) {

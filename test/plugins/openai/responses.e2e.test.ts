@@ -109,8 +109,8 @@ describe("openai's responses with the client of OpenAI", function () {
     });
     const [call] = (await stream.finalResponse()).output;
     expect(call).to.include({ type: "function_call", name: "person", arguments: '{"name":"Ada"}' });
-    const error = await rejection(respond({ input: "hi", tools }));
-    expect(error).to.include({ status: 400, param: "tools" });
+    const search = await rejection(respond({ input: "hi", tools: [{ type: "web_search" }] }));
+    expect(search).to.include({ status: 400, param: "tools[0].type" });
   });
 
   it("are stored for their key alone, until they are deleted", async () => {

@@ -24,6 +24,8 @@ export interface Answer {
   readonly usage: Tokens;
 }
 
+/** What the names of a client's tools begin with. */
+const CLIENT_TOOL = "mcp__client__";
 const MAX_REPORT = 20_000;
 
 /** The CLI's result for a call that it did not run, or that was cut off; measured on 2.1.330. */
@@ -36,7 +38,7 @@ export function planAnswer(conversation: Conversation): Answer {
   const script = readScript(conversation);
   const moves = script.length > 0 ? script : unscripted(conversation);
   const first = firstMove(conversation, moves);
-  const rest = moves.slice(first);
+  const rest = moves.slice(first).map((move) => withOfferedNames(move, conversation));
   const calls = rest.findIndex((move) => move.kind === "calls");
   const message = calls === -1 ? rest : rest.slice(0, calls + 1);
   const before = moves
@@ -46,6 +48,14 @@ export function planAnswer(conversation: Conversation): Answer {
   const said = [...before, ...message, ...closing(conversation, message, moves.length > 0)];
   // The earlier pace is prepended, so the script's numbering starts one earlier.
   return finish(conversation, kindOf(conversation), said, first - before.length);
+}
+
+/** A script may name a client's tool as the client does. */
+function withOfferedNames(move: Move, { tools }: Conversation): Move {
+  if (move.kind !== "calls") return move;
+  const named = (name: string) =>
+    !tools.includes(name) && tools.includes(CLIENT_TOOL + name) ? CLIENT_TOOL + name : name;
+  return { ...move, calls: move.calls.map((call) => ({ ...call, name: named(call.name) })) };
 }
 
 function kindOf({ subagent, notified }: Conversation): RequestKind {

@@ -1,7 +1,8 @@
 import type { TurnOptions } from "@claudeway/core";
+import type { ChatMessage } from "./chat-message.js";
 import { type Fields, invalid, textAt } from "./fields.js";
-import type { ChatMessage } from "./messages.js";
 import { type ChatModel, toModel } from "./models.js";
+import type { OfferedTools } from "./tool-choice.js";
 
 /** A request of a chat client, in no dialect. */
 export interface ChatRequest {
@@ -15,6 +16,8 @@ export interface ChatRequest {
   readonly effort: TurnOptions["effort"];
   /** The JSON Schema of the answer. */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
+  /** The client's tools that the model may call. */
+  readonly tools: OfferedTools | undefined;
   /** What the client calls that schema. */
   readonly schemaParam: string;
 }
@@ -28,7 +31,9 @@ export interface RequestSource<Config extends object> {
 }
 
 /** What of a request a dialect reads in its own way. */
-export interface ReadBody extends ReadMessages, Pick<ChatRequest, "effort" | "schema" | "schemaParam"> {
+export interface ReadBody
+  extends ReadMessages,
+    Pick<ChatRequest, "effort" | "schema" | "schemaParam" | "tools"> {
   /** What may be the client's id of the conversation. */
   readonly ids: readonly unknown[];
 }

@@ -1,5 +1,8 @@
 /** What the chat APIs share. */
 
+export { type AnswerCall, answerCalls } from "./answer-calls.js";
+export { calledBefore, resultOf, withCalls } from "./call-history.js";
+export type { ChatMessage } from "./chat-message.js";
 export { type ChatRequest, type ReadMessages, type RequestSource, toChatRequest } from "./chat-request.js";
 export { answerChat, type ChatRouteParts, keyOf, sourceOf, streamError } from "./chat-routes.js";
 export { type ChatFailure, errorIn, type StreamError } from "./failures.js";
@@ -16,7 +19,7 @@ export {
   textAt,
 } from "./fields.js";
 export { dataUrl, documentBlock, imageBlock, urlAt } from "./media.js";
-export { type ChatMessage, toChat } from "./messages.js";
+export { toChat } from "./messages.js";
 export { modelRoutes } from "./models.js";
 export { type ChatSettings, openChat } from "./open-chat.js";
 export {
@@ -29,4 +32,13 @@ export {
   text,
 } from "./openapi.js";
 export { answerFailures, type BegunAnswer } from "./responses.js";
+export {
+  type ChoiceRequest,
+  chooseTools,
+  type ForcedCall,
+  type NamedTool,
+  type ToolChoice,
+  toolNameAt,
+  toolSchemaAt,
+} from "./tool-choice.js";
 export type { ChatTurns } from "./turns.js";

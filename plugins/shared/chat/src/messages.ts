@@ -1,13 +1,8 @@
 import { createHash } from "node:crypto";
-import type { ContentBlock } from "@claudeway/core";
+import type { HistoryBlock } from "@claudeway/core";
+import { callParts, resultParts } from "./call-history.js";
+import type { ChatMessage } from "./chat-message.js";
 import { invalid } from "./fields.js";
-
-/** A message of a chat. Neighbours have different roles, the first one is the user's, and none is empty. */
-export interface ChatMessage {
-  readonly role: "user" | "assistant";
-  /** Of the assistant, text alone. */
-  readonly content: readonly ContentBlock[];
-}
 
 /** Put before a history that begins with the assistant's message: the model API accepts none that does. */
 export const BEGINNING = "(The conversation begins.)";
@@ -21,7 +16,7 @@ const REASONING =
  * @param param the field that they are from
  */
 export function toChat(messages: readonly ChatMessage[], param = "messages"): ChatMessage[] {
-  const chat: { role: ChatMessage["role"]; content: ContentBlock[] }[] = [];
+  const chat: { role: ChatMessage["role"]; content: HistoryBlock[] }[] = [];
   for (const { role, content } of messages) {
     const blocks = content.flatMap((block) => withoutReasoning(role, block)).filter(isFilled);
     if (blocks.length === 0) continue;
@@ -38,9 +33,9 @@ export function toChat(messages: readonly ChatMessage[], param = "messages"): Ch
 const MAX_BLOCKS = 100;
 
 /** Joins neighbouring texts of a message with too many blocks. */
-function withinLimit(content: readonly ContentBlock[], param: string): readonly ContentBlock[] {
+function withinLimit(content: readonly HistoryBlock[], param: string): readonly HistoryBlock[] {
   if (content.length <= MAX_BLOCKS) return content;
-  const joined: ContentBlock[] = [];
+  const joined: HistoryBlock[] = [];
   for (const block of content) {
     const last = joined.at(-1);
     if (last?.type === "text" && block.type === "text")
@@ -56,12 +51,12 @@ export function answerText(text: string): string {
   return text.replace(REASONING, "");
 }
 
-function withoutReasoning(role: ChatMessage["role"], block: ContentBlock): ContentBlock {
+function withoutReasoning(role: ChatMessage["role"], block: HistoryBlock): HistoryBlock {
   if (role === "user" || block.type !== "text") return block;
   return { type: "text", text: answerText(block.text) };
 }
 
-function isFilled(block: ContentBlock): boolean {
+function isFilled(block: HistoryBlock): boolean {
   return block.type !== "text" || block.text.trim() !== "";
 }
 
@@ -85,11 +80,15 @@ export function scopeHash({ keyId, agent, system, conversationId }: ChatScope): 
  * A text of the assistant counts as one, however many blocks it has.
  */
 export function chainHash(before: string, { role, content }: ChatMessage): string {
-  const parts = content.map((block) => {
-    if (block.type === "text") return block.text.trimEnd();
-    return block.type === "tool_result" ? block : block.source;
-  });
-  return digest([before, role, role === "assistant" ? parts.join("\n").trimEnd() : parts]);
+  const parts = content.flatMap((block) => (block.type === "tool_use" ? [] : [partOf(block)]));
+  const calls = content.flatMap((block) => (block.type === "tool_use" ? [callParts(block)] : []));
+  const said = role === "assistant" ? parts.join("\n").trimEnd() : parts;
+  return digest(calls.length === 0 ? [before, role, said] : [before, role, said, calls]);
+}
+
+function partOf(block: Exclude<HistoryBlock, { readonly type: "tool_use" }>): unknown {
+  if (block.type === "text") return block.text.trimEnd();
+  return block.type === "tool_result" ? resultParts(block) : block.source;
 }
 
 export function historyHash(scope: ChatScope, messages: readonly ChatMessage[]): string {

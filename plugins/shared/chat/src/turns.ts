@@ -1,11 +1,13 @@
 import {
   type ContentBlock,
+  type HistoryBlock,
   type PluginScope,
   Refusal,
   type TurnHandle,
   type TurnResponse,
   type TurnRunner,
 } from "@claudeway/core";
+import { calledBefore } from "./call-history.js";
 import type { ChatRequest } from "./chat-request.js";
 import { failureOf } from "./failures.js";
 import { answerText, chainHash, historyHash } from "./messages.js";
@@ -50,13 +52,11 @@ export class ChatTurns {
   async *run(request: ChatRequest, gone: AbortSignal): AsyncGenerator<ChatEvent, void> {
     if (isSideJob(request)) return yield* this.#runSideJob(request, gone);
     let lease = await this.parts.sessions.open(request);
-    if (lease.origin === "live") {
-      const lost = yield* this.#runIn(lease, request, gone);
-      if (lost !== "lost") return;
-      // The CLI has lost the conversation, but the client has it.
-      await this.parts.sessions.end(request.keyId, lease.sessionId);
-      lease = await this.parts.sessions.seed(request);
-    }
+    const lost = yield* this.#runIn(lease, request, gone);
+    if (lost !== "lost") return;
+    // The CLI has lost the conversation, or its calls, but the client has them.
+    await this.parts.sessions.end(request.keyId, lease.sessionId);
+    lease = await this.parts.sessions.seed(request);
     yield* this.#runIn(lease, request, gone);
   }
 
@@ -73,13 +73,15 @@ export class ChatTurns {
       yield { type: "begun", turn: { turnId: handle.id, origin } };
       const streamed = yield* follow(handle, gone);
       const response = await handle.result();
-      if (response.code === "CONVERSATION_LOST" && origin === "live") return "lost";
+      if (response.code === "CONVERSATION_LOST" && canBeLost(origin)) return "lost";
       await this.#refuseParked(request.keyId, response);
       if (!response.success) throw failureOf(response);
-      if (await this.#reach(lease, handle.id, request, [streamed, response.result])) left = "reached";
+      if (await this.#reach(lease, handle.id, request, streamed, response)) left = "reached";
       yield { type: "end", response };
       return undefined;
     } catch (error) {
+      // None of the calls waits that the request has results of.
+      if (canBeLost(origin) && hasResults(request) && codeOf(error) === "CONFLICT") return "lost";
       if (isRefused(error)) left = "untouched";
       throw error;
     } finally {
@@ -95,7 +97,7 @@ export class ChatTurns {
     try {
       return await this.parts.turns.prompt(request.keyId, sessionId, this.#promptOf(request));
     } catch (error) {
-      if (origin === "live" && ["NOT_FOUND", "CONFLICT"].includes(codeOf(error) ?? "")) return undefined;
+      if (canBeLost(origin) && ["NOT_FOUND", "CONFLICT"].includes(codeOf(error) ?? "")) return undefined;
       throw error;
     }
   }
@@ -105,15 +107,18 @@ export class ChatTurns {
     { sessionId }: ChatSessionLease,
     turnId: string,
     request: ChatRequest,
-    answers: readonly string[],
+    streamed: string,
+    { result, client_calls: calls = [] }: TurnResponse,
   ): Promise<boolean> {
     // The model saw a call in place of this answer, which the client will send as text.
     if (request.schema !== undefined) return false;
     const prompt = historyHash(scopeOf(request), request.messages);
-    const texts = new Set(answers.map(answerText).filter((text) => text.trim() !== ""));
-    const hashes = [...texts].map((text) =>
-      chainHash(prompt, { role: "assistant", content: [{ type: "text", text }] }),
-    );
+    const texts = new Set([streamed, result].map(answerText).map((text) => (text.trim() === "" ? "" : text)));
+    const called = calls.map(({ id, name, input }) => calledBefore(id, name, input));
+    const contents = [...texts]
+      .map((text): HistoryBlock[] => [...(text === "" ? [] : [{ type: "text" as const, text }]), ...called])
+      .filter((content) => content.length > 0);
+    const hashes = contents.map((content) => chainHash(prompt, { role: "assistant", content }));
     if (hashes.length === 0) return false;
     const isNoted = await this.parts.places.reach({ sessionId, turnId }, hashes);
     if (!isNoted) this.parts.log.warn("no more conversations can be kept: they are given to new sessions");
@@ -160,8 +165,8 @@ export class ChatTurns {
     yield { type: "end", response };
   }
 
-  #promptOf({ messages, model, effort, schema }: ChatRequest) {
-    const content: readonly ContentBlock[] = messages.at(-1)?.content ?? [];
+  #promptOf({ messages, model, effort, schema, tools }: ChatRequest) {
+    const content = (messages.at(-1)?.content ?? []).filter(isOfPrompt);
     const [first] = content;
     const isText = content.length === 1 && first?.type === "text";
     return {
@@ -174,9 +179,23 @@ export class ChatTurns {
       options: {
         ...(effort !== undefined && { effort }),
         ...(schema !== undefined && { outputSchema: schema }),
+        ...(tools !== undefined && { clientTools: tools.tools, singleClientCall: tools.single }),
       },
     };
   }
+}
+
+/** Whether the session had its conversation before the request. */
+function canBeLost(origin: SessionOrigin): boolean {
+  return origin === "live" || origin === "forked";
+}
+
+function hasResults({ messages }: ChatRequest): boolean {
+  return messages.at(-1)?.content.some(({ type }) => type === "tool_result") === true;
+}
+
+function isOfPrompt(block: HistoryBlock): block is ContentBlock {
+  return block.type !== "tool_use";
 }
 
 /** Whether a turn was refused before it reached the CLI, by a plugin or as invalid. */
