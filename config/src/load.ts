@@ -63,6 +63,8 @@ export interface LoadedConfig extends PluginChoices {
   readonly args: readonly string[];
   /** The command of a plugin that was given; `args` is everything after it. */
   readonly pluginCommand: Pick<PluginCommand, "plugin" | "name"> | undefined;
+  /** Installed plugins that are off and cannot be read, one line each. */
+  readonly pluginProblems: readonly string[];
   readonly force: boolean;
   /** The absolute path of the file, if one was read. */
   readonly file: string | undefined;
@@ -92,7 +94,7 @@ interface Layer {
 
 /** Merges defaults, file, environment and flags (later sources override earlier ones); throws a `ConfigError`. */
 export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand | Print {
-  const { additions, enabled } = findAdditions(sources);
+  const { additions, enabled, problems } = findAdditions(sources);
   const given = parseArguments(sources.argv, sources.env, additions);
   const { command, args, commandLine, file, pluginCommand } = given;
   if (command === "help" || wantsHelp(given)) {
@@ -103,7 +105,7 @@ export function loadConfig(sources: Sources): LoadedConfig | StandaloneCommand |
     return { command, args, force: commandLine.force, file: file?.path };
   }
   const own = () => pluginValues(given.pluginSettings, additions, { env: sources.env, enabled });
-  return { command, args, pluginCommand, ...loadSettings(given, sources, own) };
+  return { command, args, pluginCommand, pluginProblems: problems, ...loadSettings(given, sources, own) };
 }
 
 /** Whether a flag asks for the help, also after the command of a plugin. */
@@ -119,7 +121,8 @@ function findAdditions({ argv, env, cwd, tree, plugins = () => [] }: Sources) {
   const { named, isEnabled } = peekPlugins(sections, commandLine);
   const declarations = plugins(named);
   const enabled = declarations.filter(isEnabled).map(({ name }) => name);
-  return { additions: additionsOf(declarations, enabled), enabled };
+  const problems = declarations.flatMap(({ problem }) => problem ?? []);
+  return { additions: additionsOf(declarations, enabled), enabled, problems };
 }
 
 /** A file with a fault is reported when it is read for its settings; the help needs none. */

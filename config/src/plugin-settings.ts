@@ -12,6 +12,8 @@ export interface PluginDeclaration {
   /** The schema of its section: `x-flag` and `x-env` name the flags and variables of its settings. */
   readonly schema: JSONSchema;
   readonly commands: Readonly<Record<string, PluginCommandForm>>;
+  /** Set: what it says can't be read, in one line. */
+  readonly problem?: string | undefined;
 }
 
 /** A command of a plugin, as the help shows it. */
@@ -46,7 +48,7 @@ const VARIABLE = /^[A-Z][A-Z0-9_]*$/;
 const COMMAND = /^[a-z][a-z-]{0,19}$/;
 
 /**
- * Collects what plugins add. Throws a `ConfigError` if an enabled plugin has an invalid flag, variable or command, or one
+ * Collects what plugins add. Throws a `ConfigError` if an enabled plugin can't be read or has an invalid flag, variable or command, or one
  * that the gateway or another enabled plugin has; those of other plugins are left out then.
  */
 export function additionsOf(
@@ -55,6 +57,8 @@ export function additionsOf(
 ): PluginAdditions {
   const names = new Names();
   const isOn = ({ name }: PluginDeclaration) => enabled.includes(name);
+  const broken = declarations.find((one) => one.problem !== undefined && isOn(one));
+  if (broken?.problem !== undefined) throw new ConfigError(broken.problem);
   const ordered = [...declarations.filter(isOn), ...declarations.filter((one) => !isOn(one))];
   return {
     settings: ordered.flatMap((one) => settingsOf(one, names.claimFor(one.name, isOn(one)))),

@@ -53,18 +53,23 @@ describe("manifests of plugins", () => {
     );
   });
 
-  it("are refused in one line where they are not what they must be", () => {
+  it("say in one line where they are not what they must be, and let the others be read", () => {
+    const problem = () => loader.manifests(["./bad"]).find(({ source }) => source === "./bad")?.problem;
     write("bad/package.json", {
       name: "claudeway-plugin-bad",
       claudeway: { commands: { x: { entry: "./x.js" } } },
     });
-    expect(() => loader.manifests(["./bad"])).to.throw(
+    expect(problem()).to.equal(
       "plugin bad: claudeway.commands.x in its package.json must have the texts summary and entry, and may have a list usage",
     );
     write("bad/package.json", { name: "claudeway-plugin-bad" });
     write("bad/config.schema.json", "{");
-    expect(() => loader.manifests(["./bad"])).to.throw(/^plugin bad: cannot read \S+config\.schema\.json: /);
+    expect(problem()).to.match(/^plugin bad: cannot read \S+config\.schema\.json: /);
     write("bad/package.json", "{");
-    expect(() => loader.manifests(["./bad"])).to.throw(/^plugin \.\/bad: cannot read \S+package\.json: /);
+    expect(problem()).to.match(/^plugin \.\/bad: cannot read \S+package\.json: /);
+    write("node_modules/claudeway-plugin-worse/package.json", "{");
+    expect(find("worse")?.problem).to.match(/^plugin \S*worse: cannot read /);
+    expect(find("repos")?.problem).to.equal(undefined);
+    expect(loader.installed()).to.include.members(["key_budget", "repos", "worse"]);
   });
 });

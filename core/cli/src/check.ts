@@ -16,6 +16,7 @@ import {
 import { askLogin, findClaude, versionOf } from "@claudeway/engine-claude";
 import { type CheckedPlugin, describeFault, Kernel, runPluginCheck } from "@claudeway/kernel";
 import { ledgerHolder } from "@claudeway/ledger-sqlite";
+import { pluginWarnings } from "./plugin-warnings.js";
 import { listensOn } from "./port-owner.js";
 import { sharedLogins } from "./shared-logins.js";
 
@@ -56,6 +57,9 @@ export async function checkAll(
   const lines: CheckLine[] = [];
   for (const [name, check] of checks) lines.push(await lineOf(name, check));
   const logins = sharedLogins(loaded, childEnvironment(env, secrets));
+  lines.push(
+    ...pluginWarnings(loaded, cwd).map((text) => ({ name: "plugins", ok: true, warning: true, text })),
+  );
   lines.push(...logins.map((text) => ({ name: "shared login", ok: true, warning: true, text })));
   return [...lines, ...(await askPlugins(await plugins.catch(() => []), loaded, secrets))];
 }

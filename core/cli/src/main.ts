@@ -19,6 +19,7 @@ import { banner } from "./banner.js";
 import { DISTRIBUTION } from "./distribution.js";
 import { tellGeneratedKey } from "./generated-key.js";
 import { endWithNpx } from "./npx.js";
+import { pluginWarnings } from "./plugin-warnings.js";
 import { ServiceManager } from "./service-manager.js";
 import { SetupCancelled } from "./setup/cancelled.js";
 import { init, isFirstRun, setUp } from "./setup/setup.js";
@@ -136,6 +137,7 @@ async function serve(loaded: LoadedConfig, read: () => LoadedConfig, early: Earl
     log.info(`${ending}: stopped before the start`);
     return;
   }
+  for (const warning of pluginWarnings(loaded, process.cwd())) log.warn(secrets.redact(warning));
   const starting = listen({ loaded, secrets, log, read });
   followSignals(starting, { log, service });
   endWithNpx(process.env);

@@ -353,7 +353,7 @@ export interface GatewayControl {
   plugins(): readonly PluginStatus[];
   /** The pages of plugins in the dashboard, in the order of the plugins. */
   pages(): readonly DescribedPage[];
-  /** The installed first-party plugins, enabled or not. */
+  /** The installed plugins, first- and third-party, enabled or not. */
   available(): Promise<readonly string[]>;
   /** Until the restart. Rejects with a one-line reason. */
   enable(name: string): Promise<void>;

@@ -154,9 +154,9 @@ export class Kernel {
     return checkSelection(selection, this.#loader);
   }
 
-  /** The names of the installed first-party plugins, enabled or not. */
+  /** The names of the installed plugins, enabled or not. */
   async available(): Promise<string[]> {
-    return this.#loader.names();
+    return this.#loader.installed();
   }
 
   /**

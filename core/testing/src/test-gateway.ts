@@ -52,6 +52,11 @@ export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The directory that relative paths of plugins start from; by default the process's own. */
   readonly cwd?: string;
+  /**
+   * The parent of the gateway's folders, for tests whose gateway is in a process that is killed: the next one continues on
+   * its data. It must exist, and is not removed. By default a new folder.
+   */
+  readonly dir?: string;
   /** Deadlines of plugins, in ms, for tests that need shorter ones: `{ tapMs: 50 }`. */
   readonly limits?: Partial<KernelLimits>;
   /**
@@ -67,7 +72,7 @@ export interface TestGatewayOptions {
 }
 
 /** What may differ after a restart. The engine's kind, keys and the clock stay. */
-export type TestGatewayRestart = Omit<TestGatewayOptions, "engine" | "keys" | "controlTime">;
+export type TestGatewayRestart = Omit<TestGatewayOptions, "engine" | "keys" | "controlTime" | "dir">;
 
 /**
  * Starts a complete gateway for a test, on a free port of this machine, with a ledger in a temporary folder. Rejects
@@ -75,13 +80,13 @@ export type TestGatewayRestart = Omit<TestGatewayOptions, "engine" | "keys" | "c
  */
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = options.controlTime === true ? MovableClock.install() : undefined;
-  const dir = mkdtempSync(join(tmpdir(), "claudeway-test-"));
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), "claudeway-test-"));
   try {
     const keys = secretsFor(options.keys ?? ["admin", "user"]);
     return new TestGateway(await open(options, { dir, keys }), { options, dir, keys, clock });
   } catch (error) {
     clock?.uninstall();
-    rmSync(dir, { recursive: true, force: true });
+    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
     throw error;
   }
 }
@@ -304,7 +309,7 @@ export class TestGateway {
       await this.#stop();
     } finally {
       this.#kept.clock?.uninstall();
-      rmSync(this.dir, { recursive: true, force: true });
+      if (this.#kept.options.dir === undefined) rmSync(this.dir, { recursive: true, force: true });
     }
   }
 

@@ -15,16 +15,16 @@ export default definePlugin<TunnelConfig, "control">({
   setup: {
     ask: ["tunnel_token"],
     test: async ({ cloudflared_bin }) => {
-      const program = await findProgram(cloudflared_bin);
-      if (program === undefined) throw new Error(missing(cloudflared_bin));
-      return `cloudflared is ${program}`;
+      return `cloudflared is ${await foundProgram(cloudflared_bin)}`;
     },
+  },
+  async check(config) {
+    refuseUrlWithoutToken(config);
+    return `cloudflared is ${await foundProgram(config.cloudflared_bin)}`;
   },
   apply(kernel, config) {
     const { control } = kernel;
-    if (config.public_url !== undefined && config.tunnel_token === undefined) {
-      throw new Error("plugins.cloudflare_tunnel.public_url requires a named tunnel; set tunnel_token too");
-    }
+    refuseUrlWithoutToken(config);
     if (!config.allow_weak_keys) refuseWeakKeys(control.keys());
     let tunnel: Tunnel | undefined;
     const open = (address: ListenAddress): void => {
@@ -41,3 +41,14 @@ export default definePlugin<TunnelConfig, "control">({
     kernel.onDispose(() => tunnel?.close());
   },
 });
+
+async function foundProgram(name: string): Promise<string> {
+  const program = await findProgram(name);
+  if (program === undefined) throw new Error(missing(name));
+  return program;
+}
+
+function refuseUrlWithoutToken({ public_url, tunnel_token }: TunnelConfig): void {
+  if (public_url === undefined || tunnel_token !== undefined) return;
+  throw new Error("plugins.cloudflare_tunnel.public_url requires a named tunnel; set tunnel_token too");
+}

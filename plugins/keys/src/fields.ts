@@ -45,6 +45,7 @@ const INSTANT: Field<string> = {
   fits: (value): value is string =>
     typeof value === "string" &&
     /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value) &&
+    isDay(value.slice(0, 10)) &&
     Date.parse(value) > Date.now(),
 };
 const MODELS = list(matching(/^[\x21-\x7e]{1,128}$/, "up to 128 visible characters", "A model."), {
@@ -96,6 +97,12 @@ const SETTINGS = {
 export const SETTING_SCHEMAS: Readonly<Record<string, object>> = Object.fromEntries(
   Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema]),
 );
+
+/** Whether the calendar has the day: `Date.parse` makes 2 March of 30 February. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(day);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
+}
 
 /** The settings of a new key. Throws a `Refusal` (400). */
 export function newSettings(body: unknown): KeySettings {

@@ -14,6 +14,10 @@ export default definePlugin<LimitsConfig, "quota" | "keys">({
   apiVersion: 1,
   configSchema,
   needs: ["quota", "keys"],
+  async check(config) {
+    refuseEqualNames(config);
+    return `${config.budgets.length} budgets, ${config.rates.length} rates`;
+  },
   apply({ hooks, keys, ledger, quota, store, log, mount, page }, config) {
     refuseEqualNames(config);
     const claims = new KeyClaims(config, (keyId) => keys.of(keyId).tags ?? []);

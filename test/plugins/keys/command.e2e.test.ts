@@ -54,13 +54,18 @@ describe("claudeway keys", () => {
 
   it("says in one line what was wrong", async () => {
     const LINES: readonly (readonly [readonly string[], RegExp])[] = [
-      [[], /^claudeway: keys: the action must be one of list, create, .+, got ""\n$/],
+      [[], /^claudeway: keys: the action must be one of list, create, .+, got nothing\n$/],
       [["make", "a"], /the action must be one of/],
-      [["create"], /^claudeway: keys: create must be followed by a name\n$/],
-      [["delete", "a", "b"], /delete must be followed by the id of a key/],
-      [["create", "a", "--secret", "s"], /^claudeway: keys: Unknown option '--secret'/],
+      [["create"], /^claudeway: keys: create must be followed by a name, got nothing\n$/],
+      [["delete", "a", "b"], /delete must be followed by the id of a key, got "a" "b"/],
+      [
+        ["create", "a", "--secret", "s"],
+        /^claudeway: keys: unknown option '--secret'; see claudeway keys --help\n$/,
+      ],
       [["create", "a", "--max-running", "x"], /--max-running must be an integer, got "x"/],
       [["create", "a", "--allow", "all"], /^claudeway: keys: allow must be a list .+ \[BAD_REQUEST\]\n$/],
+      [["rotate", "a", "--owner", "b"], /^claudeway: keys: rotate accepts --grace, --json, got --owner\n$/],
+      [["show", "a", "--json"], /^claudeway: keys: show accepts no flags, got --json\n$/],
       [["delete", "admin"], /^claudeway: keys: no such key \[NOT_FOUND\]/],
       [["disable", "../../sessions"], /no such key|no route/],
     ];

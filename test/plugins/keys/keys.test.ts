@@ -161,6 +161,8 @@ describe("keys made at run time", () => {
         /^expires_at must be a time in the future/,
       ],
       [{ name: "a", expires_at: "tomorrow" }, /^expires_at must be a time/],
+      [{ name: "a", expires_at: "2096-02-30T12:00:00Z" }, /^expires_at must be a time in the future/],
+      [{ name: "a", expires_at: "2097-02-29T12:00:00+02:00" }, /^expires_at must be a time in the future/],
       [{ name: "a", models: [] }, /^models must be a list of 1 to 100 different items/],
       [{ name: "a", models: ["a", "a"] }, /^models must be/],
       [{ name: "a", permission_modes: ["bypassPermissions"] }, /each default or plan/],

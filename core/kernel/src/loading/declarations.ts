@@ -7,6 +7,7 @@ import type { JSONSchema } from "../plugin.js";
 import {
   findPackage,
   installedPackages,
+  isOwnName,
   nameOfPackage,
   readManifest,
   type SearchPlaces,
@@ -21,6 +22,8 @@ export interface PluginManifest {
   /** Its config.schema.json; an empty schema if that file is missing. */
   readonly schema: JSONSchema;
   readonly commands: Readonly<Record<string, CommandManifest>>;
+  /** Set: its files can't be read, or are not what they must be. The plugin cannot be enabled. */
+  readonly problem?: string;
 }
 
 /** A command in the `package.json` of a plugin: `"claudeway": {"commands": {"<name>": …}}`. */
@@ -31,7 +34,7 @@ export interface CommandManifest {
   readonly entry: string;
 }
 
-/** Reads the manifests of all installed plugins, and of those that are named. Throws a `PluginError`. */
+/** Reads the manifests of all installed plugins, and of those that are named. */
 export function readManifests(named: readonly string[], places: SearchPlaces): PluginManifest[] {
   const folders = new Map<string, string | undefined>();
   for (const name of installedPackages(places)) {
@@ -45,7 +48,18 @@ export function readManifests(named: readonly string[], places: SearchPlaces): P
   return [...folders].map(([folder, source]) => manifestIn(folder, source));
 }
 
+/** A manifest with a fault is one with a problem: it must not stop what has nothing to do with its plugin. */
 function manifestIn(folder: string, source: string | undefined): PluginManifest {
+  try {
+    return readManifestIn(folder, source);
+  } catch (error) {
+    if (!(error instanceof PluginError)) throw error;
+    const name = isOwnName(error.plugin) ? error.plugin : nameOfPackage(basename(folder));
+    return { name, source, schema: {}, commands: {}, problem: error.message };
+  }
+}
+
+function readManifestIn(folder: string, source: string | undefined): PluginManifest {
   const manifest = readManifest(source ?? basename(folder), folder);
   const { name: packageName = basename(folder), claudeway = {} } = manifest;
   const { name = nameOfPackage(String(packageName)), commands = {} } = isObject(claudeway) ? claudeway : {};

@@ -15,7 +15,7 @@ import {
   refuseUnknown,
   type SearchPlaces,
 } from "./locate.js";
-import { type ConfigCheck, compileConfigSchema } from "./plugin-config.js";
+import { type ConfigCheck, compileConfigSchema, type PluginSection } from "./plugin-config.js";
 import { checkPlugin } from "./plugin-shape.js";
 import { secretsIn } from "./secrets.js";
 
@@ -81,7 +81,34 @@ export class PluginLoader {
     return this.#installed.has(name);
   }
 
-  /** What the packages of installed and named plugins say about them. Throws a `PluginError`. */
+  /** The names of the installed plugins, as far as the names of their packages tell. */
+  installed(): string[] {
+    return installedNames(this.#places);
+  }
+
+  /**
+   * What is wrong with the sections of installed plugins that are off: settings that are misspelt or have wrong values. A
+   * start does not load these plugins, and so does not say it.
+   */
+  warnings(sections: Readonly<Record<string, PluginSection>>, enabled: readonly string[]): string[] {
+    const off = this.manifests([]).filter(
+      ({ name, problem }) => problem === undefined && !enabled.includes(name),
+    );
+    return off.flatMap(({ name, schema }) => {
+      const section = Object.hasOwn(sections, name) ? sections[name] : undefined;
+      // A package has no schema, or one that fills a section only when the plugin is enabled.
+      if (section === undefined || Object.keys(schema).length === 0) return [];
+      const { required: _, ...lenient } = schema;
+      try {
+        compileConfigSchema(name, lenient)(section);
+        return [];
+      } catch (error) {
+        return [`${messageOf(error)} (the plugin ${name} is off)`];
+      }
+    });
+  }
+
+  /** What the packages of installed and named plugins say about them. */
   manifests(named: readonly string[]): PluginManifest[] {
     return readManifests(named, this.#places);
   }

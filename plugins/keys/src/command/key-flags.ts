@@ -27,6 +27,30 @@ const OPTIONS = {
   json: { type: "boolean" },
 } as const;
 
+type Flag = keyof typeof OPTIONS;
+
+const SETTINGS: readonly Flag[] = [
+  "owner",
+  "tag",
+  "expires",
+  "model",
+  "permission-mode",
+  "workdir",
+  "max-running",
+  "allow",
+];
+/** The flags of each action. */
+const FLAGS: Readonly<Record<string, readonly Flag[]>> = {
+  list: ["json"],
+  create: [...SETTINGS, "json"],
+  show: [],
+  change: ["name", ...SETTINGS, "unset"],
+  rotate: ["grace", "json"],
+  enable: [],
+  disable: ["running"],
+  delete: ["running"],
+};
+
 /** Throws an Error of one line if the words make no sense. The gateway checks the values. */
 export function readFlags(
   args: readonly string[],
@@ -34,12 +58,18 @@ export function readFlags(
 ): { readonly action: string; readonly key: string; readonly flags: KeyFlags } {
   const { values, positionals } = parsed(args);
   const [action = "", key, ...more] = positionals;
-  if (!actions.includes(action))
-    throw new Error(`keys: the action must be one of ${actions.join(", ")}, got ${JSON.stringify(action)}`);
+  if (!actions.includes(action)) {
+    const got = action === "" ? "nothing" : JSON.stringify(action);
+    throw new Error(`keys: the action must be one of ${actions.join(", ")}, got ${got}`);
+  }
+  refuseOthers(action, values);
   const wanted = action === "list" ? 0 : 1;
   if (positionals.length !== 1 + wanted || more.length > 0) {
     const what = action === "create" ? "a name" : "the id of a key";
-    throw new Error(`keys: ${action} must be followed by ${wanted === 0 ? "nothing" : what}`);
+    const got = positionals.slice(1).map((word) => JSON.stringify(word));
+    throw new Error(
+      `keys: ${action} must be followed by ${wanted === 0 ? "flags only" : what}, got ${got.join(" ") || "nothing"}`,
+    );
   }
   const { grace, running, json = false, unset = [], ...given } = values;
   const settings = {
@@ -67,11 +97,21 @@ export function readFlags(
   };
 }
 
+/** A flag that the action does not read would be lost without a word. */
+function refuseOthers(action: string, values: object): void {
+  const known: readonly string[] = FLAGS[action] ?? [];
+  const other = Object.keys(values).find((flag) => !known.includes(flag));
+  if (other === undefined) return;
+  const accepted = known.length === 0 ? "no flags" : known.map((flag) => `--${flag}`).join(", ");
+  throw new Error(`keys: ${action} accepts ${accepted}, got --${other}`);
+}
+
 function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (error) {
-    throw new Error(`keys: ${error instanceof Error ? error.message : String(error)}`);
+    const [problem = ""] = (error instanceof Error ? error.message : String(error)).split(". ", 1);
+    throw new Error(`keys: ${problem.replace(/^U/, "u")}; see claudeway keys --help`);
   }
 }
 
