@@ -81,6 +81,11 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
         const session = await ledger.sessions.get(sessionId);
         return session && readFileContent(parts.files, session, path, options);
       },
+      background: async (sessionId) => {
+        const found = await ledger.sessions.get(sessionId);
+        if (found?.kind !== "session") return [];
+        return (await parts.sessions.view(asCaller(found.keyId), sessionId)).background ?? [];
+      },
       terminal: async (sessionId) => {
         const found = await ledger.sessions.get(sessionId);
         if (found === undefined) return undefined;

@@ -28,6 +28,10 @@ const ATTACKS = [
   `${"*_".repeat(2000)} stars`,
 ];
 
+/** A PNG of one pixel. */
+const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 describe("the dashboard's page of a session", function () {
   this.timeout(BROWSER_TIMEOUT_MS);
   let browser: Browser;
@@ -173,6 +177,70 @@ describe("the dashboard's page of a session", function () {
     expect(await page.getByText("second answer").count()).to.equal(0);
     const fork = page.url().split("/").at(-1);
     expect((await gateway.request(`/session/${fork}`, { key: KEYS.bob })).status).to.equal(200);
+  });
+
+  it("sends files with a prompt: an image, text, and nothing that is neither", async () => {
+    const { id } = await startSession(gateway);
+    await visited.go(`sessions/${id}`);
+    const chooser = page.locator('input[type="file"]');
+    await chooser.setInputFiles([
+      { name: "pixel.png", mimeType: "image/png", buffer: Buffer.from(PIXEL, "base64") },
+      { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("written in the note") },
+      { name: "zeros.bin", mimeType: "application/octet-stream", buffer: Buffer.from([0xff, 0xfe, 0, 1]) },
+    ]);
+    const box = page.getByLabel("Prompt, on behalf of the key bob");
+    await page.getByRole("button", { name: /Remove note\.txt/ }).waitFor();
+    await box.fill("look");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("alert").getByText('"zeros.bin" must be text in UTF-8').waitFor();
+    await page.getByRole("button", { name: /Remove zeros\.bin/ }).click();
+    expect(await seriousFaults(page)).to.deep.equal([]);
+    await page.getByRole("button", { name: "Send" }).click();
+    const card = page.locator("article", { hasText: "completed" });
+    await card.getByText("written in the note").first().waitFor();
+    expect(await card.innerText())
+      .to.include("You sent an image: image/png, 70 bytes")
+      .and.include('File "note.txt":');
+    expect(await page.getByRole("list", { name: "Files" }).count()).to.equal(0);
+    const wrong = async (files: unknown) =>
+      (await gateway.request(`/admin/sessions/${id}/prompt`, { body: { prompt: "x", files } })).status;
+    expect(await wrong("x")).to.equal(400);
+    expect(await wrong([{ name: "a", media_type: "image/png", data: "?" }])).to.equal(400);
+    expect(await wrong([{ name: "", media_type: "image/png", data: "aaaa" }])).to.equal(400);
+    expect(await wrong(Array.from({ length: 21 }, () => ({ name: "a", data: "aaaa" })))).to.equal(400);
+  });
+
+  it("nests the calls of a subagent below the call that started it, and lists its task", async () => {
+    const { id } = await startSession(gateway);
+    await say(id, "[[subagent [[bash echo inside]] [[bash exit 4]]]] [[say Delegated.]]");
+    await visited.go(`sessions/${id}`);
+    const inner = page.getByRole("list", { name: "Calls of the subagent" });
+    await inner.getByText("echo inside").waitFor();
+    expect(await inner.getByRole("listitem").allInnerTexts()).to.satisfy(
+      ([first = "", second = ""]: string[]) =>
+        /^Bash\s+echo inside\s+\d+.*s$/.test(first) && /^Bash\s+exit 4\s+failed/.test(second),
+    );
+    const tasks = page.getByRole("list", { name: "Tasks" });
+    await tasks.getByText("completed").waitFor();
+    expect(await tasks.innerText()).to.include("subagent");
+  });
+
+  it("shows that the CLI repeated a request", async () => {
+    const { id } = await startSession(gateway);
+    await say(id, "[[fail 2x 529 busy]] [[say fine]]");
+    await visited.go(`sessions/${id}`);
+    await page.getByText("A request to the model failed and was sent again 2 times (overloaded).").waitFor();
+  });
+
+  it("shows what runs in the background, until it ends", async () => {
+    const { id } = await startSession(gateway);
+    const input = { command: "sleep 8", description: "Sleeps a while", run_in_background: true };
+    await visited.go(`sessions/${id}`);
+    await page.getByText("No turns yet.").waitFor();
+    await say(id, `[[${JSON.stringify({ tool: "Bash", input })}]] [[say begun]]`);
+    const region = page.getByRole("region", { name: "In the background" });
+    await region.getByText("Sleeps a while").waitFor();
+    await region.waitFor({ state: "detached", timeout: 60_000 });
   });
 
   it("offers the command that resumes the session in a terminal", async () => {

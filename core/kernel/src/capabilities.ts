@@ -30,6 +30,7 @@ import type {
   TurnStatistics,
 } from "@claudeway/ports";
 import type {
+  BackgroundTask,
   ContentBlock,
   EventKind,
   FileList,
@@ -69,6 +70,8 @@ export interface SessionsView {
     path: string,
     options: PageQuery & { readonly maxBytes: number },
   ): Promise<SessionFile | FileList | undefined>;
+  /** What the CLI runs in the session's background, between turns too. */
+  background(sessionId: string): Promise<readonly BackgroundTask[]>;
   /** What a terminal needs to resume the session; undefined if the session does not exist. */
   terminal(sessionId: string): Promise<SessionTerminal | undefined>;
   /** The usage of a session by model. */

@@ -57,7 +57,7 @@ export function adminRouter(parts: AdminParts): Router {
   statisticsRoutes(router, parts.history);
   budgetRoutes(router, parts);
   requestRoutes(router, { ledger, prompts: feed.prompts });
-  sessionRoutes(router, { ...parts, prompts: feed.prompts });
+  sessionRoutes(router, { ...parts, prompts: feed.prompts, work: feed.work });
   approvalRoutes(router, { ...parts, prompts: feed.prompts });
   logRoutes(router, control);
   moneyRoutes(router, ledger, control);

@@ -3,6 +3,7 @@ import type { AdminSession } from "../access/admin-sessions.js";
 import { logFolders, monthFiles } from "../logs/files.js";
 import { LatestPrompts } from "./prompts.js";
 import { FeedReader, type Topic } from "./reader.js";
+import { LatestWork } from "./work.js";
 
 type FeedScope = Scope<"control" | "turns">;
 
@@ -13,6 +14,7 @@ const RECORDED_MS = 700;
 /** Notifies every connected browser of changes. */
 export class Feed {
   readonly prompts = new LatestPrompts();
+  readonly work = new LatestWork();
   readonly #readers = new Set<FeedReader>();
   readonly #control: GatewayControl;
   readonly #ledger: LedgerView;
@@ -67,8 +69,9 @@ export class Feed {
     const { hooks } = this.kernel;
     // An interceptor that decides nothing: no observer hook reports that a turn begins.
     hooks.beforeExecute.tap("feed", ({ prompt }, turn) => this.#begun(turn, prompt));
-    hooks.event.tap("feed", ({ type }, { sessionId }) => {
-      if (type === "tool_call" || type === "tool_result") this.#step(sessionId);
+    hooks.event.tap("feed", (event, { id, sessionId }) => {
+      const { type } = event;
+      if (this.work.note(id, event) || type === "tool_call" || type === "tool_result") this.#step(sessionId);
     });
     hooks.afterExecute.tap("feed", () => {
       this.notify("turns");

@@ -72,6 +72,15 @@ const PERIODS = query(
   "Number of periods, latest first.",
 );
 
+const FILE = object({
+  name: TEXT,
+  media_type: {
+    type: "string",
+    description: "Of an image or a PDF document; anything else is read as text.",
+  },
+  data: { type: "string", description: "In base64." },
+});
+
 const DECISION = {
   decision: { enum: ["allow", "deny"] },
   message: TEXT,
@@ -185,7 +194,10 @@ export const ADMIN_PATHS: PathsObject = {
       "adminPrompt",
       "Send a prompt to a session, on behalf of its key",
       json(object({ session_id: ID, turn_id: ID }), "The turn has begun."),
-      { parameters: [inPath("id")], body: object({ prompt: TEXT }) },
+      {
+        parameters: [inPath("id")],
+        body: object({ prompt: TEXT, files: list(FILE) }, { optional: ["files"] }),
+      },
     ),
   },
   "/sessions/{id}/fork": {

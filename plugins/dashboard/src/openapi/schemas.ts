@@ -69,6 +69,37 @@ const ANSWER = object({
   permission_denials: list(core("PermissionDenial")),
 });
 
+const WORK = {
+  ...orNull(
+    object({
+      retries: COUNT,
+      retry_error: { type: ["string", "null"] },
+      calls: list(
+        object({
+          parent: TEXT,
+          id: TEXT,
+          tool: TEXT,
+          line: TEXT,
+          ok: { type: ["boolean", "null"] },
+          duration_ms: orNull(MS),
+        }),
+      ),
+      tasks: list(
+        object({
+          id: TEXT,
+          kind: TEXT,
+          description: TEXT,
+          state: { enum: ["running", "completed", "failed", "stopped"] },
+          background: FLAG,
+          tool_calls: orNull(COUNT),
+          tokens: orNull(COUNT),
+        }),
+      ),
+    }),
+  ),
+  description: "Retries, subagents' calls and tasks of the turn, if it is one of the latest.",
+};
+
 const DECISION = object({
   decision: { enum: ["allow", "deny"] },
   message: { type: ["string", "null"] },
@@ -187,12 +218,16 @@ export const SCHEMAS: Part = named({
       type: ["string", "null"],
       description: "Goes on with the session in a terminal of the gateway's user.",
     },
+    background: { ...list(core("BackgroundTask")), description: "What runs between turns." },
     by_model: list(object({ ...SHARE, tokens: core("Tokens") })),
   }),
   SessionPage: object({ ...PAGE, sessions: list(own("Session")), models: list(TEXT) }),
   Turn: object(TURN),
   TurnDetail: object({ ...TURN, prompt: PROMPT, answer: orNull(core("TurnResponse")) }),
-  TurnPage: object({ ...PAGE, turns: list(object({ ...TURN, prompt: PROMPT, answer: orNull(ANSWER) })) }),
+  TurnPage: object({
+    ...PAGE,
+    turns: list(object({ ...TURN, prompt: PROMPT, answer: orNull(ANSWER), work: WORK })),
+  }),
   RequestPage: object({
     turns: list(
       object({

@@ -10,7 +10,9 @@ import {
 } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { LatestPrompts, Prompt } from "../live/prompts.js";
+import type { LatestWork } from "../live/work.js";
 import { matching, objectIn, param, text, wholeNumber } from "../query.js";
+import { contentOf } from "./prompt-content.js";
 import { promptsOf } from "./prompts-of.js";
 import {
   answerView,
@@ -32,6 +34,7 @@ export interface SessionParts {
   readonly turns: TurnRunner;
   readonly approvals: Approvals;
   readonly prompts: LatestPrompts;
+  readonly work: LatestWork;
 }
 
 /** `/sessions…` and `/turns…`: the conversations of all keys. */
@@ -90,9 +93,10 @@ function changeRoutes(router: Router, { sessions, turns }: SessionParts): void {
   });
   router.post("/sessions/:id/prompt", async (ctx) => {
     const session = await find(sessions, param(ctx, "id"));
-    const { prompt } = objectIn(ctx);
+    const { prompt, files } = objectIn(ctx);
     if (typeof prompt !== "string") throw new Refusal(400, "prompt must be a string");
-    const turn = await turns.prompt(session.keyId, session.id, { prompt });
+    const content = contentOf(prompt, files);
+    const turn = await turns.prompt(session.keyId, session.id, { prompt, ...(content && { content }) });
     ctx.body = { session_id: session.id, turn_id: turn.id };
   });
   router.post("/sessions/:id/fork", async (ctx) => {
@@ -145,6 +149,7 @@ async function sessionDetail(session: SessionRecord, { ledger, sessions }: Sessi
     kind,
     system_prompt: systemPrompt ?? null,
     resume_command: terminal === undefined ? null : resumeCommand(terminal),
+    background: await sessions.background(session.id),
     by_model: byModel,
   };
 }
@@ -163,11 +168,11 @@ async function answeredTurn(
   turn: TurnRecord,
   waits: boolean,
   said: Prompt | undefined,
-  { ledger }: SessionParts,
+  { ledger, work }: SessionParts,
 ) {
   const prompt = promptView(said);
   const answer = answerView(await ledger.response(turn.id));
-  return { ...turnView(turn, waits), prompt, answer };
+  return { ...turnView(turn, waits), prompt, answer, work: work.of(turn.id) };
 }
 
 export type SessionDetail = Awaited<ReturnType<typeof sessionDetail>>;

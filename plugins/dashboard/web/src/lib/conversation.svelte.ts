@@ -19,7 +19,7 @@ export class Conversation {
   constructor(path: () => string, page: () => number) {
     this.turns = new View(
       () => get<TurnPage>(`${path()}/turns${queryOf({ page: page(), limit: PAGE })}`),
-      ["turns", "approvals"],
+      ["turns", "steps", "approvals"],
     );
     // The CLI did not record every turn: those of this page may be on the page before, too.
     const pages = () => (page() > 1 ? [page() - 1, page()] : [1]);

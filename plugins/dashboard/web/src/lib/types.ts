@@ -11,6 +11,7 @@ export type {
   SessionMessages,
   Tokens,
 } from "@claudeway/core";
+export type { SubagentCall, TaskState, TurnWork } from "../../../dist/live/work.js";
 export type { LogEntry } from "../../../dist/logs/entries.js";
 export type { ApprovalContext } from "../../../dist/routes/approval-context.js";
 export type { ApprovalPage, ApprovalView as Approval, DecidedItem } from "../../../dist/routes/approvals.js";
