@@ -4,7 +4,6 @@ import {
   type ChatService,
   type Command,
   isCommand,
-  isReadable,
   OncePer,
   type Person,
   type Say,
@@ -67,10 +66,13 @@ export class Bot {
     // A mention comes as two events, and Slack repeats what it thinks was lost.
     if (!state.accept(messageId)) return;
     const plain = this.#plainText(written);
-    const files = attachmentsOf(field(event, "files"));
-    if (files.unreadable > 0) service.note(key, messageId, "textOnly");
-    if (plain === "" && files.attachments.length === 0) {
-      if (files.unreadable === 0) service.note(key, messageId, "helpThreads");
+    const files = filesOf(field(event, "files"));
+    const attachments = files.filter((file) => service.refusalOf(file.mediaType) === undefined);
+    const refused = files.find((file) => service.refusalOf(file.mediaType) !== undefined);
+    if (refused !== undefined)
+      service.note(key, messageId, service.refusalOf(refused.mediaType) ?? "textOnly");
+    if (plain === "" && attachments.length === 0) {
+      if (refused === undefined) service.note(key, messageId, "helpThreads");
       return;
     }
     const command = parseCommand(plain);
@@ -80,7 +82,7 @@ export class Bot {
       from: this.#personOf(user, channel),
       // Slack keeps what begins with a slash for itself.
       text: command === undefined ? plain : plain.replace(/^!/, "/"),
-      attachments: files.attachments,
+      attachments,
       replyTo: idOf(channel, root),
       command: command !== undefined && isCommand(command.name) ? command : undefined,
     });
@@ -166,16 +168,15 @@ function parseCommand(written: string): Command | undefined {
   return name === undefined ? undefined : { name: name.toLowerCase(), argument: argument.trim() };
 }
 
-function attachmentsOf(files: unknown): { readonly attachments: Attachment[]; readonly unreadable: number } {
+/** The files of a message; what is too large has no type. */
+function filesOf(files: unknown): Attachment[] {
   const listed: unknown[] = Array.isArray(files) ? files : [];
-  const attachments = listed.flatMap((file) => {
+  return listed.map((file) => {
     const ref = text(file, "url_private_download") || text(file, "url_private");
-    const mediaType = text(file, "mimetype");
     const size = field(file, "size");
-    const fits = typeof size !== "number" || size <= MAX_FILE;
-    return ref !== "" && fits && isReadable(mediaType) ? [{ ref, mediaType }] : [];
+    const usable = ref !== "" && (typeof size !== "number" || size <= MAX_FILE);
+    return { ref, mediaType: usable ? text(file, "mimetype") : "", name: text(file, "name") };
   });
-  return { attachments, unreadable: listed.length - attachments.length };
 }
 
 function field(of: unknown, name: string): unknown {

@@ -1,5 +1,5 @@
 import type { Scope } from "@claudeway/core";
-import { ChatService, Feed, reportNews, State, textsIn } from "@claudeway/messenger";
+import { ChatService, Feed, reportNews, State, textsIn, transcriberOf } from "@claudeway/messenger";
 import { toDigest, toMessage } from "./blocks.js";
 import { Bot } from "./bot.js";
 import type { BotConfig } from "./config.js";
@@ -30,6 +30,7 @@ export async function startBot(kernel: Scope<"turns" | "approvals">, config: Bot
     },
     intervalMs: config.edit_interval_ms,
     homeKey: feedChannel === undefined ? undefined : channelKey(feedChannel),
+    transcriber: transcriberOf(config),
   });
   const bot = new Bot({ config, workspace, state, say, service, scope: kernel });
   const socket = new Socket({

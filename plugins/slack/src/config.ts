@@ -1,4 +1,4 @@
-import type { EventKind, Language } from "@claudeway/messenger";
+import type { EventKind, Language, TranscriberConfig } from "@claudeway/messenger";
 
 /** One channel of `[[plugins.slack.feeds]]`. */
 export interface FeedConfig {
@@ -8,7 +8,7 @@ export interface FeedConfig {
 }
 
 /** The `[plugins.slack]` section, validated, with defaults. */
-export interface SlackConfig {
+export interface SlackConfig extends TranscriberConfig {
   readonly bot_token?: string;
   readonly app_token?: string;
   readonly allowed_users?: readonly string[];

@@ -7,6 +7,7 @@ import {
   type Person,
   type Say,
   type State,
+  type TextKey,
 } from "@claudeway/messenger";
 import { Telegraf } from "telegraf";
 import type { CallbackQuery, Message, Update, User, UserFromGetMe } from "telegraf/types";
@@ -68,8 +69,9 @@ export class Bot {
     const key = keyOf(message, (answered) => state.chainOf(answered));
     const attachment = attachmentOf(message);
     const text = textOf(message).trim();
-    if (attachment === undefined && !("text" in message && text !== ""))
-      return this.#sayTextOnly(message, key);
+    const isText = "text" in message && text !== "";
+    const refusal = attachment === undefined ? "textOnly" : service.refusalOf(attachment.mediaType);
+    if (!isText && refusal !== undefined) return this.#sayUnreadable(message, key, refusal);
     const command = parseCommand(text);
     const me = this.#telegraf.botInfo?.username.toLowerCase();
     if (command?.bot !== undefined && command.bot.toLowerCase() !== me) return;
@@ -150,10 +152,10 @@ export class Bot {
   }
 
   /** Each picture of an album is a message. */
-  #sayTextOnly(message: Message, key: string): void {
+  #sayUnreadable(message: Message, key: string, why: TextKey): void {
     const album = "media_group_id" in message ? message.media_group_id : undefined;
     if (album !== undefined && !this.#answered.isTime(`album ${album}`)) return;
-    this.options.service.note(key, String(message.message_id), "textOnly");
+    this.options.service.note(key, String(message.message_id), why);
   }
 
   #reply(message: Message, text: "otherChat" | "notForYou" | "anonymous"): void {

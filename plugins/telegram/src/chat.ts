@@ -120,6 +120,12 @@ export class Chat implements Messenger {
     }
   }
 
+  async typing(key: string): Promise<void> {
+    const thread = threadOf(key);
+    const where = thread === undefined ? {} : { message_thread_id: thread };
+    await this.api.call("sendChatAction", { chat_id: this.id, action: "typing", ...where });
+  }
+
   async closed(key: string): Promise<void> {
     const thread = threadOf(key);
     if (!this.forum || thread === undefined) return;

@@ -1,7 +1,7 @@
-import type { EventKind, Language } from "@claudeway/messenger";
+import type { EventKind, Language, TranscriberConfig } from "@claudeway/messenger";
 
 /** The `[plugins.telegram]` section, validated, with defaults. */
-export interface TelegramConfig {
+export interface TelegramConfig extends TranscriberConfig {
   readonly bot_token: string;
   readonly chat_id: string;
   readonly allowed_users?: readonly number[];

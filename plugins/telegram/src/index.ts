@@ -1,5 +1,13 @@
 import { definePlugin } from "@claudeway/core";
-import { ChatService, commandList, Feed, reportNews, State, textsIn } from "@claudeway/messenger";
+import {
+  ChatService,
+  commandList,
+  Feed,
+  reportNews,
+  State,
+  textsIn,
+  transcriberOf,
+} from "@claudeway/messenger";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { BotApi } from "./api.js";
 import { Bot } from "./bot.js";
@@ -51,6 +59,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       },
       intervalMs: config.edit_interval_ms,
       homeKey,
+      transcriber: transcriberOf(config),
     });
     const bot = new Bot({ config, api, chat, state, say, service, scope: kernel });
     const feed = new Feed({

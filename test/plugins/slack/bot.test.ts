@@ -113,7 +113,13 @@ describe("slack's bot", () => {
       thread: root,
       files: [{ id: "F2", mimetype: "audio/mp4", url_private: at("F2") }],
     });
-    await bot.shows("I can only read");
+    await bot.shows("voice messages are unsupported");
+    bot.slack.files.set("F4", Buffer.from("a,b\n1,2"));
+    const csv = { id: "F4", mimetype: "text/csv", name: "t.csv", url_private: at("F4"), size: 7 };
+    bot.slack.write("sum up", { thread: root, files: [csv] });
+    await bot.shows("you said: sum up");
+    const block = { type: "text", text: 'The file "t.csv":\n\na,b\n1,2' };
+    expect(bot.turns.contents.at(-1)?.[0]).to.deep.equal(block);
     const elsewhere = { id: "F3", mimetype: "image/png", url_private: "https://evil.example/x.png" };
     bot.slack.write("look", { thread: root, files: [elsewhere] });
     await bot.shows("could not be fetched from Slack");

@@ -147,6 +147,7 @@ describe("slack's settings", () => {
     model: "sonnet",
     turn_timeout_secs: 600,
     language: "en",
+    transcribe_model: "whisper-1",
     edit_interval_ms: 1500,
     api_root: server.url,
     events: ["failures"],

@@ -24,6 +24,7 @@ describe("telegram's chat", () => {
       "new",
       "stop",
       "status",
+      "file",
       "close",
       "help",
     ]);
@@ -276,7 +277,7 @@ describe("telegram's chat", () => {
     bot.api.write("four", { thread: 7 });
     await bot.shows("(no text)");
     bot.api.write("", { thread: 7, extra: { photo: [{}], text: undefined } });
-    await bot.shows("I can only read text, photos and PDF files");
+    await bot.shows("I can only read text, images, PDF and text files");
     for (let n = 0; n < 10; n++) {
       const album = { photo: [{}], caption: "fix this", media_group_id: "g1", text: undefined };
       bot.api.write("", { thread: 8, extra: album });
@@ -334,7 +335,7 @@ describe("telegram's chat", () => {
     const big = { file_id: "b", mime_type: "application/pdf", file_size: 20_000_001 };
     for (const document of [zip, big]) bot.api.write("", { thread: 8, extra: { text: undefined, document } });
     await eventually("two notes", () => bot.api.texts(8).length === 2);
-    expect(bot.turns.contents).to.deep.equal([[{ type: "text", text: "see this" }]]);
+    expect(bot.turns.contents).to.deep.equal([]);
     expect(bot.turns.ran).to.have.length(1);
     const all = JSON.stringify(bot.complaints) + bot.api.texts().join();
     expect(all).not.to.include(bot.api.token);

@@ -21,6 +21,13 @@ export interface Script {
   /** Before each piece, in ms. */
   readonly everyMs?: number;
   readonly response?: Partial<Response>;
+  /** Tool calls, before the text. */
+  readonly calls?: readonly ToolCall[];
+}
+
+interface ToolCall {
+  readonly name: string;
+  readonly input: Readonly<Record<string, unknown>>;
 }
 
 export class CodedError extends Error {
@@ -41,6 +48,8 @@ export class ScriptedTurns {
   readonly contents: (readonly ContentBlock[])[] = [];
   readonly approved: string[][] = [];
   readonly sessions = new Map<string, Session>();
+  /** Files of every session's workdir, by their paths in it. */
+  readonly files = new Map<string, string>();
   readonly responses = new Map<string, Response>();
   readonly #running = new Map<string, AbortController>();
   readonly #lanes = new Map<string, Promise<unknown>>();
@@ -89,11 +98,13 @@ export class ScriptedTurns {
     const before = this.#lanes.get(sessionId);
     let text = "";
     let ended = false;
+    let called: readonly ToolCall[] = [];
     const answer = (async (): Promise<Response> => {
       await before;
       this.#running.set(sessionId, stop);
       this.ran.push({ sessionId, prompt, keyId });
-      const { pieces = [], everyMs = 0, response } = this.script(prompt);
+      const { pieces = [], everyMs = 0, response, calls = [] } = this.script(prompt);
+      called = calls;
       for (const piece of pieces) {
         await sleep(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
         if (stop.signal.aborted) break;
@@ -113,8 +124,13 @@ export class ScriptedTurns {
       sessionId,
       async *read() {
         let shown = "";
+        let calls = 0;
         for (let frame = 1; !ended; frame++) {
           await sleep(5);
+          for (const { name, input } of called.slice(calls)) {
+            calls++;
+            yield { id: frame, event: "tool_call", data: { id: `toolu_${calls}`, name, input } };
+          }
           if (text === shown) continue;
           shown = text;
           yield { id: frame, event: "text", data: text };
@@ -198,7 +214,14 @@ export function offersOf(turns: ScriptedTurns, approvalService: MemoryApprovals)
       return approvalService;
     },
     get sessions(): PluginServices["sessions"] {
-      return { get: async (id: string) => turns.sessions.get(id) } as PluginServices["sessions"];
+      return {
+        get: async (id: string) => turns.sessions.get(id),
+        readFile: async (_id: string, path: string) => {
+          const text = turns.files.get(decodeURIComponent(path));
+          if (text === undefined) throw new CodedError("NOT_FOUND", "no such file");
+          return { content: Buffer.from(text), modifiedAt: "2030-01-01T00:00:00.000Z" };
+        },
+      } as unknown as PluginServices["sessions"];
     },
     get ledger(): PluginServices["ledger"] {
       const byKey = async () => [{ keyId: "telegram", requests: 7, costUsd: 1.5 }];

@@ -1,6 +1,8 @@
 import type { LedgerView, PluginScope, TurnHandle, TurnRunner } from "@claudeway/core";
 import { GrowingAnswer, type Pace } from "./growing-answer.js";
 import type { Messenger } from "./messenger.js";
+import { Progress } from "./progress.js";
+import type { SessionFiles } from "./session-files.js";
 import type { State } from "./state.js";
 import type { Say } from "./texts.js";
 import type { ShownTurn, TurnResponse } from "./turn-shown.js";
@@ -13,9 +15,13 @@ export interface AnswersOptions {
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
   readonly scope: Pick<PluginScope, "log" | "signal">;
+  readonly files: SessionFiles;
   /** Called when the answer of a turn with denied calls is shown. */
   readonly denied: (turn: Omit<ShownTurn, "messageId">, response: TurnResponse) => void;
 }
+
+/** A messenger shows for about five seconds that somebody is typing. */
+const TYPING_MS = 4500;
 
 /** Shows answers in the chat: while they grow, after parking, and those that came while the gateway was down. */
 export class Answers {
@@ -41,11 +47,17 @@ export class Answers {
     const stop = () => answer.stop();
     scope.signal.addEventListener("abort", stop, { once: true });
     this.#shown.add(turn.turnId);
+    const stopTyping = this.#type(turn.key);
     try {
-      const soFar = await this.#read(handle, answer);
+      const progress = new Progress();
+      const soFar = await this.#read(handle, answer, progress);
       const response = await untilAborted(handle.answer, scope.signal);
+      stopTyping();
       await this.#finish(answer, withAll(response, soFar), turn);
+      const { sessionId, key, messageId: replyTo } = turn;
+      await this.options.files.sendNamed(progress.written, response.result, { sessionId, key, replyTo });
     } finally {
+      stopTyping();
       scope.signal.removeEventListener("abort", stop);
       this.#shown.delete(turn.turnId);
       answer.stop();
@@ -97,6 +109,17 @@ export class Answers {
     await this.goneOn({ ...turn, sessionId: response.session_id }, response);
   }
 
+  /** Returns a function that ends it. */
+  #type(key: string): () => void {
+    const { messenger } = this.options;
+    const show = () => {
+      if (messenger.pausedMs === 0) messenger.typing?.(key).catch(() => undefined);
+    };
+    show();
+    const timer = setInterval(show, TYPING_MS);
+    return () => clearInterval(timer);
+  }
+
   #growing(turn: Pick<ShownTurn, "key">, replyTo: string | undefined): GrowingAnswer {
     const { messenger, state, say, pace, scope } = this.options;
     return new GrowingAnswer({
@@ -110,7 +133,7 @@ export class Answers {
   }
 
   /** Resolves to all of the text. */
-  async #read(handle: TurnHandle, answer: GrowingAnswer): Promise<string> {
+  async #read(handle: TurnHandle, answer: GrowingAnswer, progress: Progress): Promise<string> {
     const { scope, say } = this.options;
     const frames = handle.read({ mode: "text" })[Symbol.asyncIterator]();
     let soFar = "";
@@ -119,7 +142,11 @@ export class Answers {
       if (done === true || frame?.event === "done") return soFar;
       if (frame?.event === "text" && typeof frame.data === "string") {
         soFar = frame.data;
+        progress.writes();
         answer.show(soFar);
+      } else if (frame?.event === "tool_call") {
+        progress.calls(frame.data);
+        answer.show([soFar, progress.line].filter(Boolean).join("\n\n"));
       } else if (frame?.event === "queued")
         answer.show(`_${say("queued", { position: positionOf(frame.data) })}_`);
     }

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { Approval, Scope, TurnInfo, TurnOutcome } from "@claudeway/core";
 import { Answers } from "./answers.js";
 import { ApprovalButtons } from "./approval-buttons.js";
+import { isReadable, isVoice } from "./attachments.js";
 import { Background } from "./background.js";
 import { Board } from "./board.js";
 import { Buttons } from "./buttons.js";
@@ -10,8 +11,10 @@ import { Conversations, type TurnTerms } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
 import { Pace } from "./growing-answer.js";
 import type { Attachment, ButtonPress, Messenger, Person } from "./messenger.js";
+import { SessionFiles } from "./session-files.js";
 import type { Card, State } from "./state.js";
 import type { Say, TextKey } from "./texts.js";
+import { Transcriber, type TranscriberOptions } from "./transcriber.js";
 
 export interface ChatServiceOptions {
   readonly kernel: Scope<"turns" | "approvals">;
@@ -23,6 +26,8 @@ export interface ChatServiceOptions {
   readonly intervalMs: number;
   /** The conversation for decisions of sessions from outside the chat; undefined if they are not shown. */
   readonly homeKey: string | undefined;
+  /** Undefined if voice messages are unsupported. */
+  readonly transcriber: Pick<TranscriberOptions, "url" | "key" | "model"> | undefined;
 }
 
 /** A message by somebody who may use the bot. */
@@ -61,7 +66,14 @@ export class ChatService {
     // Each growing answer and each running call adds a listener.
     setMaxListeners(0, kernel.signal);
     this.#background = new Background(kernel);
-    const shared = { ...options, scope: kernel, turns, ledger, sessions, approvalService };
+    const common = { ...options, scope: kernel, turns, ledger, sessions, approvalService };
+    const files = new SessionFiles(common);
+    const { transcriber } = options;
+    const shared = {
+      ...common,
+      files,
+      transcriber: transcriber && new Transcriber({ ...transcriber, signal: kernel.signal, log: kernel.log }),
+    };
     const board = new Board(shared);
     this.#answers = new Answers({
       ...shared,
@@ -86,6 +98,13 @@ export class ChatService {
     this.#resumed = true;
     this.#conversations.resume();
     this.#background.run("showing answers that came while the plugin was off", () => this.#answers.catchUp());
+  }
+
+  /** Undefined if files of this type are accepted, else what to answer. */
+  refusalOf(mediaType: string): TextKey | undefined {
+    if (isReadable(mediaType)) return undefined;
+    if (!isVoice(mediaType)) return "textOnly";
+    return this.options.transcriber === undefined ? "voiceUnsupported" : undefined;
   }
 
   /** Resolves when the message needs no redelivery; the work that it started continues. */

@@ -1,7 +1,8 @@
 import type { LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { Conversations, TurnTerms } from "./conversations.js";
-import { codeOf } from "./failures.js";
+import { codeOf, reasonOf } from "./failures.js";
 import type { Messenger } from "./messenger.js";
+import type { SessionFiles } from "./session-files.js";
 import type { State } from "./state.js";
 import type { Say, TextKey } from "./texts.js";
 
@@ -9,6 +10,7 @@ export interface CommandsOptions {
   readonly terms: TurnTerms;
   readonly messenger: Messenger;
   readonly conversations: Conversations;
+  readonly files: SessionFiles;
   readonly state: State;
   readonly say: Say;
   readonly turns: TurnRunner;
@@ -23,7 +25,7 @@ export interface Command {
   readonly argument: string;
 }
 
-const NAMES = ["new", "stop", "status", "close", "help"] as const;
+const NAMES = ["new", "stop", "status", "file", "close", "help"] as const;
 type Name = (typeof NAMES)[number];
 
 const MAX_MODEL = 100;
@@ -32,9 +34,12 @@ const DESCRIBED: Readonly<Record<Name, TextKey>> = {
   new: "helpNew",
   stop: "helpStop",
   status: "helpStatus",
+  file: "helpFile",
   close: "helpClose",
   help: "helpHelp",
 };
+
+const ARGUMENTS: Readonly<Record<string, string>> = { new: " [model]", file: " <path>" };
 
 /** Every command and what it does. */
 export function commandList(say: Say): { readonly name: string; readonly does: string }[] {
@@ -61,6 +66,7 @@ export class Commands {
       new: () => this.#new(key, messageId, argument),
       stop: () => this.#stop(key, messageId),
       status: () => this.#status(key, messageId),
+      file: () => this.#file(key, messageId, argument),
       close: () => this.#close(key, messageId),
       help: () => this.#help(key, messageId),
     };
@@ -71,7 +77,7 @@ export class Commands {
     const { say, messenger, conversations } = this.options;
     const prefix = messenger.commandPrefix;
     const lines = commandList(say).map(
-      ({ name, does }) => `${prefix}${name}${name === "new" ? " [model]" : ""} – ${does}`,
+      ({ name, does }) => `${prefix}${name}${ARGUMENTS[name] ?? ""} – ${does}`,
     );
     await conversations.write(key, messageId, [say(messenger.intro), "", ...lines].join("\n"));
   }
@@ -119,6 +125,20 @@ export class Commands {
       say("statusKey", { turns: mine?.requests ?? 0, cost: money(mine?.costUsd ?? 0) }),
     ];
     await conversations.write(key, messageId, parts.join("\n\n"));
+  }
+
+  /** Sends a file of the session's workdir. */
+  async #file(key: string, messageId: string, path: string): Promise<void> {
+    const { state, conversations, files } = this.options;
+    const sessionId = state.conversation(key)?.sessionId;
+    if (sessionId === undefined) return conversations.note(key, messageId, "noSession");
+    if (path === "") return conversations.note(key, messageId, "noFile", { path: "–" });
+    try {
+      await files.send({ sessionId, key, replyTo: messageId, path });
+    } catch (error) {
+      if (codeOf(error) === "NOT_FOUND") return conversations.note(key, messageId, "noFile", { path });
+      await conversations.note(key, messageId, "notAllowed", { reason: reasonOf(error) });
+    }
   }
 
   async #close(key: string, messageId: string): Promise<void> {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ContentBlock, LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
-import { blockOf } from "./attachments.js";
+import { blockOf, isVoice } from "./attachments.js";
 import { MessengerFailure, reasonOf } from "./failures.js";
-import type { Messenger } from "./messenger.js";
+import type { Attachment, Messenger } from "./messenger.js";
 import { plain } from "./spans.js";
 import { clip } from "./split.js";
 import type { State, Waiting } from "./state.js";
 import type { Say, TextKey, Values } from "./texts.js";
+import type { Transcriber } from "./transcriber.js";
 
 /** How the turns of the chat run. */
 export interface TurnTerms {
@@ -23,6 +24,7 @@ export interface ConversationsOptions {
   readonly state: State;
   readonly say: Say;
   readonly answers: Answers;
+  readonly transcriber: Transcriber | undefined;
   readonly turns: TurnRunner;
   readonly ledger: Pick<LedgerView, "response">;
   readonly sessions: Pick<SessionsView, "get">;
@@ -34,6 +36,11 @@ const MAX_NOTE = 2000;
 /** The other pictures of an album arrive within this time. */
 const ALBUM_MS = 1000;
 const MAX_ATTACHMENTS = 10;
+
+interface PromptParts {
+  readonly prompt: string;
+  readonly content: readonly ContentBlock[] | undefined;
+}
 
 /** Conversations. Messages of one conversation are answered one by one, in order. */
 export class Conversations {
@@ -148,15 +155,20 @@ export class Conversations {
   async #answer(waiting: Waiting): Promise<void> {
     if (waiting.begun) return this.#pickUp(waiting);
     const { turns, terms, state, answers } = this.options;
-    const { key, messageId, prompt } = waiting;
-    const content = await this.#contentOf(waiting);
+    const { key, messageId } = waiting;
+    const { prompt, content } = await this.#contentOf(waiting);
     // Nothing is left of it, and its sender knows.
-    if (content?.length === 0) return;
+    if (prompt === "" && content === undefined) return;
     const sessionId = await this.#sessionOf(key, messageId);
     // Save first: a gateway that dies from here on must not run, and bill, it twice.
     this.#begin(waiting);
     await state.saved();
-    const request = { prompt, ...(content !== undefined && { content }), timeoutSecs: terms.timeoutSecs };
+    const request = {
+      prompt,
+      ...(content !== undefined && { content }),
+      timeoutSecs: terms.timeoutSecs,
+      events: ["tools"],
+    } as const;
     const handle = await turns.prompt(terms.keyId, sessionId, request);
     state.setWaiting({ ...waiting, begun: true, turnId: handle.id });
     await answers.follow(handle, { turnId: handle.id, sessionId, keyId: terms.keyId, key, messageId });
@@ -170,24 +182,34 @@ export class Conversations {
     this.options.state.setWaiting(begun);
   }
 
-  /** The prompt as content blocks, if files came with it. Files that cannot be fetched are left out, with a note. */
-  async #contentOf({
-    key,
-    messageId,
-    prompt,
-    attachments = [],
-  }: Waiting): Promise<ContentBlock[] | undefined> {
-    if (attachments.length === 0) return undefined;
+  /**
+   * The prompt, with what was said in voice messages, and as content blocks if files came with it. Files that cannot be
+   * fetched are left out, with a note.
+   */
+  async #contentOf({ key, messageId, prompt, attachments = [] }: Waiting): Promise<PromptParts> {
     const blocks: ContentBlock[] = [];
+    const texts = [prompt];
     for (const attachment of attachments) {
+      const voice = isVoice(attachment.mediaType);
       try {
-        blocks.push(blockOf(attachment, await this.options.messenger.fetch(attachment)));
+        const content = await this.options.messenger.fetch(attachment);
+        if (voice) texts.push(await this.#transcribed(attachment, content));
+        else blocks.push(blockOf(attachment, content));
       } catch (error) {
         if (!(error instanceof MessengerFailure) || this.options.scope.signal.aborted) throw error;
-        await this.note(key, messageId, "fileLost");
+        this.options.scope.log.warn({ err: error }, "a file of a message was left out");
+        await this.note(key, messageId, voice ? "notTranscribed" : "fileLost");
       }
     }
-    return prompt === "" ? blocks : [...blocks, { type: "text", text: prompt }];
+    const text = texts.filter(Boolean).join("\n\n");
+    if (blocks.length === 0) return { prompt: text, content: undefined };
+    return { prompt: text, content: text === "" ? blocks : [...blocks, { type: "text", text }] };
+  }
+
+  async #transcribed({ mediaType }: Attachment, content: Buffer): Promise<string> {
+    const { transcriber } = this.options;
+    if (transcriber === undefined) throw new MessengerFailure("rejected", "no transcriber is configured");
+    return transcriber.transcribe(content, mediaType);
   }
 
   /** The gateway stopped while this message was being answered. */

@@ -1,4 +1,3 @@
-export { isReadable } from "./attachments.js";
 export { Background } from "./background.js";
 export { Calls, type Patience } from "./calls.js";
 export { ChatService, type ChatServiceOptions, type Incoming } from "./chat-service.js";
@@ -26,3 +25,4 @@ export { commonTags, plain, type Span, type Tag } from "./spans.js";
 export { clip, MAX_RENDERED, messagesOf, type Sizes, sendable } from "./split.js";
 export { State } from "./state.js";
 export { type Language, type Say, type TextKey, textsIn } from "./texts.js";
+export { type TranscriberConfig, transcriberOf } from "./transcriber.js";

@@ -1,6 +1,7 @@
 import MarkdownIt, { type Token } from "markdown-it";
 import { inlineSpans, isLinkable } from "./inline.js";
 import { BOLD, PRE, QUOTE, type Span } from "./spans.js";
+import { alignedTable, type Cell } from "./table.js";
 
 const LANGUAGE = /^[\w+#.-]+/;
 const CHECKBOX = /^\[([ xX])\]\s+/;
@@ -18,6 +19,12 @@ export function parseMarkdown(markdown: string): Span[] {
   return new Blocks(text.split("\n")).render(parser.parse(text, {}));
 }
 
+interface OpenTable {
+  readonly start: number;
+  readonly end: number;
+  readonly rows: Cell[][];
+}
+
 /** Writes blocks below each other, with the source's spacing. */
 class Blocks {
   readonly #spans: Span[] = [];
@@ -29,15 +36,15 @@ class Blocks {
   #quotes = 0;
   /** Whether the last block was in the open quote. */
   #inSameQuote = false;
-  /** The end of the open heading or table. */
+  /** The end of the open heading. */
   #heading: number | undefined;
-  #inTable = false;
+  #table: OpenTable | undefined;
 
   constructor(private readonly lines: readonly string[]) {}
 
   render(tokens: readonly Token[]): Span[] {
     for (const token of tokens) {
-      if (this.#inTable) this.#inTable = token.type !== "table_close";
+      if (this.#table !== undefined) this.#inTable(token, this.#table);
       else this.#token(token);
     }
     this.#writeSkipped(this.lines.length);
@@ -82,13 +89,26 @@ class Blocks {
       case "code_block":
         this.#block(start, end, codeSpans(token));
         break;
-      case "table_open": {
-        // Messengers have no tables: show the source in a monospaced font.
-        const source = this.lines.slice(start, end).join("\n").trimEnd();
-        this.#block(start, end, [{ text: source, tags: [PRE] }]);
-        this.#inTable = true;
+      case "table_open":
+        this.#table = { start, end, rows: [] };
         break;
-      }
+    }
+  }
+
+  /** Messengers have no tables: it is shown in a monospaced font, aligned, or as written if it is too wide. */
+  #inTable(token: Token, { start, end, rows }: OpenTable): void {
+    if (token.type === "tr_open") rows.push([]);
+    else if (token.type === "th_open" || token.type === "td_open")
+      rows.at(-1)?.push({ text: "", right: token.attrGet("style") === "text-align:right" });
+    else if (token.type === "inline") {
+      const row = rows.at(-1);
+      const cell = row?.pop() ?? { text: "", right: false };
+      const text = inlineSpans(token.children ?? [], []).map((span) => span.text);
+      row?.push({ ...cell, text: text.join("").replace(/\s+/g, " ") });
+    } else if (token.type === "table_close") {
+      const source = () => this.lines.slice(start, end).join("\n").trimEnd();
+      this.#block(start, end, [{ text: alignedTable(rows) ?? source(), tags: [PRE] }]);
+      this.#table = undefined;
     }
   }
 

@@ -58,6 +58,7 @@ export interface Attachment {
   /** What the messenger fetches it by. */
   readonly ref: string;
   readonly mediaType: string;
+  readonly name?: string;
 }
 
 /** A place for a new session. */
@@ -96,6 +97,8 @@ export interface Messenger {
   answerPress(press: Press, text: string, key: TextKey): Promise<void>;
   /** Where a session begins that is asked for by this message. */
   newPlace(key: string, messageId: string, model: string, say: Say): Promise<NewPlace>;
+  /** Shows for some seconds that an answer is being written, where the messenger can. */
+  typing?(key: string): Promise<void>;
   /** The session of this conversation was deleted. */
   closed(key: string): Promise<void>;
 }

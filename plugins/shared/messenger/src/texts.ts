@@ -1,3 +1,4 @@
+import { de } from "./languages/de.js";
 import { en, type TextKey, type Texts } from "./languages/en.js";
 import { tr } from "./languages/tr.js";
 
@@ -7,7 +8,7 @@ export type Values = Readonly<Record<string, string | number>>;
 export type Say = (key: TextKey, values?: Values) => string;
 
 /** To add a language: a file like languages/en.ts, a line here, and its name in the plugins' `language`. */
-export const LANGUAGES: { readonly en: Texts; readonly tr: Texts } = { en, tr };
+export const LANGUAGES: { readonly en: Texts; readonly tr: Texts; readonly de: Texts } = { en, tr, de };
 
 export type Language = keyof typeof LANGUAGES;
 
