@@ -28,11 +28,13 @@ describe("slack's bot", () => {
 
   it("answers a mention once, though it comes as two events", async () => {
     bot = await (await SlackBot.start()).ready();
-    bot.slack.mention("only once");
-    await bot.shows("you said: only once");
+    const root = bot.slack.mention("only once");
     await bot.acknowledged();
-    expect(bot.turns.ran).to.have.length(1);
     expect(bot.slack.acked).to.have.length(2);
+    // Messages of a thread are answered in order: another turn would come first.
+    bot.slack.write("and then", { thread: root });
+    await bot.shows("you said: and then");
+    expect(bot.turns.ran.map(({ prompt }) => prompt)).to.deep.equal(["only once", "and then"]);
   });
 
   it("ignores what is not for it: other threads, other bots, edits, and itself", async () => {
