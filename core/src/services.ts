@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import type { LoadedConfig } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
@@ -77,6 +78,8 @@ export class Services {
   constructor(options: GatewayOptions, parts: GatewayParts) {
     const { kernel, engine, ledger, audit, approvalService, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
+    // Every turn that waits for a person listens.
+    setMaxListeners(0, this.shutdown.signal);
     this.keyLimits = new KeyLimitTable(
       keys.map(({ id }) => id),
       keyLimits,

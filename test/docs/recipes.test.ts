@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { findClaude } from "@claudeway/engine-claude";
 import { expect } from "chai";
-import { KEYS, TestGateway } from "../e2e/gateway.js";
+import { cliEnvironment, KEYS, TestGateway } from "../e2e/gateway.js";
 import { run } from "../packaging/packed.js";
 import { blocksOf, patternOf } from "./blocks.js";
 
@@ -30,7 +31,7 @@ describe("docs/recipes.md", function () {
   before(async () => {
     // The demo model only, as a reader has it. The bypass, as by default: root has it only with this.
     const env = { IS_SANDBOX: "1", ANTHROPIC_BASE_URL: undefined, ANTHROPIC_API_KEY: undefined };
-    const config = '[plugins.demo]\nenabled = true\nconfig_dir = "demo"\n';
+    const config = '[plugins.demo]\nenabled = true\nconfig_dir = "demo"\n[plugins.mcp]\nenabled = true\n';
     gateway = await TestGateway.start({ env, config });
     work = join(gateway.dir, "recipes");
     mkdirSync(join(work, "src"), { recursive: true });
@@ -41,7 +42,14 @@ describe("docs/recipes.md", function () {
 
   /** Runs a script as the page's reader would. */
   async function bash(script: string): Promise<string> {
-    const env = { ...process.env, CLAUDEWAY_URL: gateway.url, CLAUDEWAY_KEY: KEYS.bob };
+    const env = {
+      ...process.env,
+      // Of the reader's own Claude Code.
+      ...cliEnvironment(gateway.model, work),
+      PATH: `${dirname(findClaude(undefined).path)}:${process.env["PATH"]}`,
+      CLAUDEWAY_URL: gateway.url,
+      CLAUDEWAY_KEY: KEYS.bob,
+    };
     const { stdout } = await run("bash", ["-euo", "pipefail", "-c", script], { cwd: work, env });
     return stdout;
   }

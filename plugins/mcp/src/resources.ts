@@ -42,9 +42,11 @@ export class Resources {
     const page = pageOf(cursor);
     const { sessions } = this.parts;
     const found = await sessions.list({ keyId, page, limit: SESSIONS_LISTED });
-    const lists = await Promise.all(found.sessions.map((session) => this.#filesOf(session)));
+    const resources = [];
+    // One by one: few folders of a key may be open at once.
+    for (const session of found.sessions) resources.push(...(await this.#filesOf(session)));
     const isLast = page * SESSIONS_LISTED >= found.total;
-    return { resources: lists.flat(), ...(isLast ? {} : { nextCursor: String(page + 1) }) };
+    return { resources, ...(isLast ? {} : { nextCursor: String(page + 1) }) };
   }
 
   /** A file; of a folder, a list of what is in it. */

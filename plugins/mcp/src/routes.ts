@@ -8,6 +8,8 @@ import type { SessionTable } from "./session-table.js";
 
 type Context = RouterContext<RouteState, RouteContext>;
 
+/** Requests of a key that are answered at once, in all its sessions. */
+const MAX_CALLS_PER_KEY = 256;
 /** The headers of a request that the transport reads. */
 const READ_HEADERS = ["accept", "content-type", "mcp-session-id", "mcp-protocol-version"];
 
@@ -40,6 +42,8 @@ async function post(
     if (message["method"] === "notifications/cancelled") await cancel(session, message["params"]);
     const { id, method } = message;
     if (method !== undefined && isRequestId(id)) {
+      if (table.callsOf(caller.keyId) >= MAX_CALLS_PER_KEY)
+        throw new Refusal(429, `at most ${MAX_CALLS_PER_KEY} MCP requests of a key are answered at once`);
       ctx.res.once("close", session.begin(id, { caller, address: ctx.state.clientAddress }));
     }
     const response = await session.post({ headers: headersOf(ctx), message });

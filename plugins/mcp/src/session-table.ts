@@ -40,18 +40,30 @@ export class SessionTable {
   async begin({ keyId }: Caller): Promise<McpSession> {
     const sdk = await loadSdk();
     const own = [...this.#sessions.values()].filter((session) => session.keyId === keyId);
-    const unused = own.filter(({ calls }) => calls === 0).sort((a, b) => a.usedAt - b.usedAt);
-    if (own.length >= this.options.maxPerKey) this.#end(unused[0]);
-    if (this.#closed || this.#sessions.size >= MAX_TOGETHER) throw tooMany();
+    if (own.length >= this.options.maxPerKey) this.#endUnused(own);
+    if (this.#sessions.size >= MAX_TOGETHER) this.#endUnused(this.#sessions.values());
+    if (this.#closed) throw tooMany();
     const session = new McpSession(sdk, this.parts, { id: randomUUID(), keyId });
     this.#sessions.set(session.id, session);
     await session.open();
     return session;
   }
 
-  /** Ends a session and what its client waits for. */
-  #end(session: McpSession | undefined): void {
-    if (session === undefined) throw tooMany();
+  /** How many requests of a key are being answered. */
+  callsOf(keyId: string): number {
+    let calls = 0;
+    for (const session of this.#sessions.values()) if (session.keyId === keyId) calls += session.calls;
+    return calls;
+  }
+
+  /** Ends the longest unused one. Throws if all are in use. */
+  #endUnused(sessions: Iterable<McpSession>): void {
+    const [longest] = [...sessions].filter(({ calls }) => calls === 0).sort((a, b) => a.usedAt - b.usedAt);
+    if (longest === undefined) throw tooMany();
+    this.#end(longest);
+  }
+
+  #end(session: McpSession): void {
     this.end(session).catch((error: unknown) => {
       this.options.log.warn({ err: error }, "a session of an MCP client could not be closed");
     });

@@ -25,11 +25,11 @@ export function answerOf(turnId: string, response: TurnResponse): ToolAnswer {
   const data = { turn_id: turnId, ...response };
   if (pending !== undefined) {
     const text = `The call of ${pending.tool} waits for a decision (approval ${pending.id}); after it, get_task with task_id ${turnId} has the answer.`;
-    return { text, data };
+    return { text, data: { ...data, note: text } };
   }
   if (parked === true) {
     const text = `The turn waits for the account's usage limit, until ${response.resets_at}; after that, get_task with task_id ${turnId} has the answer.`;
-    return { text, data };
+    return { text, data: { ...data, note: text } };
   }
   if (!success) return { text: failureText(response), data, failed: true };
   return { text: output === undefined ? result : JSON.stringify(output), data };

@@ -2,25 +2,17 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { McpError, type Progress } from "@modelcontextprotocol/sdk/types.js";
 import { expect } from "chai";
-import { KEYS, TestGateway } from "../../e2e/gateway.js";
+import { KEYS, type TestGateway } from "../../e2e/gateway.js";
 import { eventually } from "../../e2e/poll.js";
 import { rejection } from "../../kernel/kit.js";
-import { dataOf, McpClient, textOf } from "./mcp-client.js";
+import { dataOf, McpClient, startGateway, textOf } from "./mcp-client.js";
 
 describe("mcp with the client of the official SDK, the real CLI and the scripted model", function () {
   this.timeout(180_000);
   let gateway: TestGateway;
   let bob: McpClient;
   before(async () => {
-    gateway = await TestGateway.start({
-      env: { IS_SANDBOX: "1" },
-      args: ["--enable-plugin", "mcp"],
-      config: `
-[plugins.approval]
-enabled = true
-rules = [{ ask = "Bash(touch *)" }, { allow = "Bash" }, { allow = "Write" }]
-`,
-    });
+    gateway = await startGateway();
     bob = await McpClient.connect(gateway.url, KEYS.bob);
   });
   after(async () => {
@@ -290,6 +282,22 @@ rules = [{ ask = "Bash(touch *)" }, { allow = "Bash" }, { allow = "Write" }]
       resource_name: "Claudeway",
       bearer_methods_supported: ["header"],
     });
+  });
+
+  it("loses no started task when the gateway is killed, but sessions of the protocol", async () => {
+    const mine = await McpClient.connect(gateway.url, KEYS.bob);
+    const { task_id: ended } = dataOf(await mine.call("start_task", { prompt: "[[say kept]]" }));
+    await mine.call("get_task", { task_id: ended, wait_secs: 50 });
+    const { task_id: killed } = dataOf(await mine.call("start_task", { prompt: "[[say begun]] [[hang]]" }));
+    const port = new URL(gateway.url).port;
+    await gateway.stop("SIGKILL");
+    await gateway.launch({ env: { IS_SANDBOX: "1" }, args: ["--enable-plugin", "mcp", "--port", port] });
+    expect(await rejection(mine.call("session_list"))).to.include({ code: 404 });
+    await mine.close();
+    const again = await McpClient.connect(gateway.url, KEYS.bob);
+    expect(textOf(await again.call("get_task", { task_id: ended }))).to.equal("kept");
+    expect(dataOf(await again.call("get_task", { task_id: killed }))).to.include({ state: "lost" });
+    await again.close();
   });
 
   it("keeps a session to its key, and ends it", async () => {

@@ -1,6 +1,20 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { type CallToolResult, CallToolResultSchema, type Progress } from "@modelcontextprotocol/sdk/types.js";
+import { TestGateway } from "../../e2e/gateway.js";
+
+/** A gateway with the plugin, which asks a person about `touch`. */
+export function startGateway(): Promise<TestGateway> {
+  return TestGateway.start({
+    env: { IS_SANDBOX: "1" },
+    args: ["--enable-plugin", "mcp"],
+    config: `
+[plugins.approval]
+enabled = true
+rules = [{ ask = "Bash(touch *)" }, { allow = "Bash" }, { allow = "Write" }]
+`,
+  });
+}
 
 /** The MCP client of the official SDK, connected to a gateway. */
 export class McpClient {
