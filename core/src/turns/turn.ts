@@ -19,8 +19,8 @@ import { TurnEvents } from "./turn-events.js";
 import { TurnRecorder } from "./turn-recorder.js";
 
 /**
- * One run of a turn, from its arrival, or from its resumption, until it ends or parks. HTTP routes, plugins and the CLI's own background turns all run through this
- * class.
+ * One run of a turn, from its arrival, or from its resumption, until it ends or parks. Prompts of HTTP routes and plugins,
+ * and the turns that the CLI begins by itself, all run through this class.
  *
  *   beforeExecute → earlier turns of the session → queue → preparation (spawn) → engine ⇄ (approve → ApprovalService)
  *     → conclusion (ledger and audit log → afterExecute)
