@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Settings } from "@claudeway/config";
 import type { ListenAddress, Load } from "@claudeway/kernel";
 import { messageOf } from "@claudeway/ports";
+import { shuttingDown } from "@claudeway/scheduling";
 import Router from "@koa/router";
 import Koa from "koa";
 import type { Logger } from "pino";
@@ -25,6 +26,7 @@ import {
 } from "./http/dispatch.js";
 import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
+import type { IncomingRequest } from "./http/incoming.js";
 import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
 import { promptForms } from "./http/prompt-forms.js";
 import { indexRoutes } from "./http/route-index.js";
@@ -45,6 +47,8 @@ import { TurnViews } from "./turns/view.js";
 
 /** How long the last responses may still be sent after the last turn has ended, in ms. */
 const LAST_ANSWERS_MS = 1000;
+/** How long bodies may still arrive before their requests are refused, in ms: so that these get an answer. */
+const LAST_BODIES_MS = 500;
 
 /**
  * The HTTP gateway. It wires the Koa chain to the turns: request → `TurnStarter` → `Tasks` or `Sessions` →
@@ -58,6 +62,8 @@ export class Gateway {
   readonly #bodies: BodyBounds;
   readonly #server: Server;
   readonly #sockets: TaskSockets;
+  /** The requests with a body that are being handled. */
+  readonly #reading = new Set<IncomingRequest>();
   /** Set by the first `close()`. */
   #closing: Promise<void> | undefined;
   #address: ListenAddress | undefined;
@@ -107,7 +113,7 @@ export class Gateway {
       }),
     );
     app.use(requestHook(kernel));
-    app.use(boundBodies((ctx) => this.#bodies.of(ctx)));
+    app.use(boundBodies((ctx) => this.#bodies.of(ctx), this.#reading));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], page));
@@ -232,11 +238,15 @@ export class Gateway {
     this.services.events.close();
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
+    const refuseBodies = setTimeout(() => {
+      for (const request of this.#reading) if (!request.complete) request.refuse(shuttingDown());
+    }, LAST_BODIES_MS);
     const hangUp = setTimeout(() => {
       this.#server.closeAllConnections();
       this.#sockets.close();
     }, LAST_ANSWERS_MS);
     await closed;
+    clearTimeout(refuseBodies);
     clearTimeout(hangUp);
     this.services.ledgerWatch.stop();
   }

@@ -32,7 +32,7 @@ function answer(text: string, more: object = {}): string {
 }
 
 describe("conversations in transcripts", () => {
-  const conversations = new TranscriptConversations(pino({ level: "silent" }));
+  const conversations = new TranscriptConversations(pino({ level: "silent" }), "test.1");
   let dir: string;
   let file: string;
   let conversation: { session: string; spawn: { cwd: string; env: Record<string, string> } };

@@ -46,7 +46,7 @@ const LINES = [
   .join("");
 
 describe("transcripts in a folder that tools can write to", () => {
-  const conversations = new TranscriptConversations(pino({ level: "silent" }));
+  const conversations = new TranscriptConversations(pino({ level: "silent" }), "test.1");
   let dir: string;
   let other: string;
   let spawn: { cwd: string; env: Record<string, string> };

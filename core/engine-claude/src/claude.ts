@@ -76,7 +76,7 @@ export class ClaudeEngine implements Engine {
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
-    this.conversations = new TranscriptConversations(options.log);
+    this.conversations = new TranscriptConversations(options.log, options.installation);
     this.#launcher = new Launcher(options);
     this.#pool = new ProcessPool(options, options.log);
     // A core is to spare: also beside a client that sends one task after another.

@@ -28,7 +28,11 @@ const PROMPT_CHARS = 200_000;
 
 /** Conversations in the CLI's transcripts. The file is read, never kept; what a page holds is bounded. */
 export class TranscriptConversations implements Conversations {
-  constructor(private readonly log: Logger) {}
+  /** @param marker of the gateway, with which what a killed one left is found */
+  constructor(
+    private readonly log: Logger,
+    private readonly marker: string,
+  ) {}
 
   async read(
     conversation: ConversationRef,
@@ -54,7 +58,7 @@ export class TranscriptConversations implements Conversations {
     if (last === "missing" || last === "unreadable") return last;
     try {
       const fork = await withTranscript(conversation, (file) =>
-        forkTranscript(conversation, file, last, cwdOf),
+        forkTranscript(conversation, file, last, cwdOf, this.marker),
       );
       return fork;
     } catch (error) {

@@ -1,11 +1,12 @@
 import { execFile } from "node:child_process";
 import { constants, createWriteStream } from "node:fs";
-import { copyFile, type FileHandle, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, type FileHandle, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { markedEnvironment } from "@claudeway/core/marker";
 import type { ConversationRef } from "@claudeway/ports";
 import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
@@ -14,6 +15,8 @@ const PROGRAM = fileURLToPath(new URL("./fork-child.js", import.meta.url));
 /** How long a copy may take, in ms, and how much memory, in MiB: a transcript is read at once for it. */
 const TIMEOUT_MS = 60_000;
 const MAX_MEMORY_MIB = 1024;
+/** What the names of the folders that copies are made in begin with; then the marker of the gateway. */
+const FOLDER = "claudeway-fork-";
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
@@ -21,14 +24,16 @@ const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  * copies works in a folder of its own, so that nothing in the CLI's folder can lead it elsewhere.
  *
  * @param file the transcript
+ * @param marker of the gateway; see `removeCopies`
  */
 export async function forkTranscript(
   { session, spawn }: ConversationRef,
   file: FileHandle,
   lastMessage: string,
   cwdOf: (session: string) => string,
+  marker: string,
 ): Promise<ConversationRef> {
-  const folder = await mkdtemp(join(tmpdir(), "claudeway-fork-"));
+  const folder = await mkdtemp(join(tmpdir(), `${FOLDER}${marker}-`));
   try {
     const project = join(folder, "projects", "copy");
     await mkdir(project, { recursive: true });
@@ -40,7 +45,8 @@ export async function forkTranscript(
       process.execPath,
       [`--max-old-space-size=${MAX_MEMORY_MIB}`, PROGRAM, session, lastMessage],
       {
-        env: { ...spawn.env, CLAUDE_CONFIG_DIR: folder },
+        // Marked, so that it ends with a gateway that is killed.
+        env: { ...spawn.env, CLAUDE_CONFIG_DIR: folder, ...markedEnvironment(marker) },
         cwd: project,
         timeout: TIMEOUT_MS,
         killSignal: "SIGKILL",
@@ -55,4 +61,11 @@ export async function forkTranscript(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Removes the copies that gateways of an installation left when they were killed. */
+export async function removeCopies(installation: string): Promise<void> {
+  const names = await readdir(tmpdir());
+  const left = names.filter((name) => name.startsWith(`${FOLDER}${installation}.`));
+  await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
 }

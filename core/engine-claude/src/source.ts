@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { afterLoss } from "./bases.js";
 import { ClaudeEngine } from "./claude.js";
 import { findClaude, versionOf } from "./executable.js";
+import { removeCopies } from "./fork-transcript.js";
 import { OrphanGuard } from "./orphan-guard.js";
 import { endMarked } from "./reaper.js";
 import { add, estimatedUsage, isEmpty, most, reportedUsage, totalsOf } from "./usage.js";
@@ -42,6 +43,7 @@ export async function claudeSource(
 /** Kills at once. After TERM, a CLI would still save the totals of half a turn, which no gateway would see. */
 async function endLeftovers(installation: string): Promise<void> {
   await endMarked(installation, 0);
+  await removeCopies(installation);
 }
 
 function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals {

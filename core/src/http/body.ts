@@ -11,16 +11,24 @@ const JSON_TYPE = "application/json";
 /** For a client that has gone: nobody reads it. */
 const CUT_OFF = clientError("BAD_REQUEST", "the request was cut off");
 
-/** Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once. */
-export function boundBodies(boundOf: (ctx: GatewayContext) => BodyBound): GatewayMiddleware {
+/**
+ * Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once.
+ *
+ * @param reading has the requests that are being handled
+ */
+export function boundBodies(
+  boundOf: (ctx: GatewayContext) => BodyBound,
+  reading: Set<IncomingRequest> = new Set(),
+): GatewayMiddleware {
   return (ctx, next) => {
     const { req } = ctx;
     if (!(req instanceof IncomingRequest && req.hasBody)) return next();
+    reading.add(req);
     return new Promise<void>((resolve, reject) => {
       // A route may read the body in a way that misses the error.
       req.bound(boundOf(ctx), reject);
       next().then(resolve, reject);
-    });
+    }).finally(() => reading.delete(req));
   };
 }
 

@@ -15,12 +15,25 @@ export function checkPlan(plan: TurnPlan, { models, permission_modes: modes }: K
     throw refusal("permission_mode", mode, modes);
 }
 
-/** Every model that the turn names: its own, those that it falls back to, and those of its agents. */
-function modelsOf({ model, options = {} }: TurnPlan): string[] {
+/** Every model that the turn names: its own, those that it falls back to, those of its agents, and that of `/model`. */
+function modelsOf(plan: TurnPlan): string[] {
+  const { model, options = {} } = plan;
   const { fallbackModel = "", agents = {} } = options;
   const fallbacks = fallbackModel.split(",").map((name) => name.trim());
   const ofAgents = Object.values(agents).flatMap(({ model: own }) => own ?? []);
-  return [model, ...[...fallbacks, ...ofAgents].filter((name) => name !== "" && name !== "inherit")];
+  const chosen = chosenModel(plan);
+  return [
+    model,
+    ...[...fallbacks, ...ofAgents, ...chosen].filter((name) => name !== "" && name !== "inherit"),
+  ];
+}
+
+/** The model that a prompt chooses for its session with a command. The CLI looks for one in the last block only. */
+function chosenModel({ prompt, content, verbatim }: TurnPlan): string[] {
+  if (verbatim) return [];
+  const last = content === undefined ? { type: "text" as const, text: prompt } : content.at(-1);
+  const named = last?.type === "text" ? /^\s*\/model\s+(\S.*)/is.exec(last.text)?.[1] : undefined;
+  return named === undefined ? [] : [named.trim()];
 }
 
 function isMeant(model: string, allowed: string): boolean {

@@ -128,17 +128,17 @@ describe("keys: the whole way", () => {
     const { body } = await gateway.request("/session/start", { body: {}, key: secret });
     const path = `/session/${body["session_id"]}`;
     await gateway.request(path, { body: { prompt: "[[say begin]]" }, key: secret });
-    await gateway.request(path, { body: { prompt: "/model opus" }, key: secret });
-    const next = await gateway.request(path, { body: { prompt: "[[say again]]" }, key: secret });
-    expect([next.status, next.body["error"]]).to.deep.equal([
-      403,
-      'model must be one that this key may use (sonnet), got "opus"',
-    ]);
-    const back = await gateway.request(path, {
-      body: { prompt: "[[say again]]", model: "sonnet" },
-      key: secret,
-    });
-    expect(back.body).to.include({ success: true });
+    for (const prompt of ["/model opus", "  /model  opus ", [{ type: "text", text: "/model opus" }]]) {
+      const refused = await gateway.request(path, { body: { prompt }, key: secret });
+      expect([refused.status, refused.body["error"]]).to.deep.equal([
+        403,
+        'model must be one that this key may use (sonnet), got "opus"',
+      ]);
+    }
+    for (const prompt of ["[[say again]]", "/model sonnet", "[[say still]]"]) {
+      const next = await gateway.request(path, { body: { prompt }, key: secret });
+      expect([next.status, next.body["success"]], prompt).to.deep.equal([200, true]);
+    }
   });
 
   it("keeps keys, sessions and revocations over kill -9", async () => {
