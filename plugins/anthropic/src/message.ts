@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { answerCalls } from "@claudeway/chat";
+import { answerCalls, type ChatEnd } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { MessageRequest } from "./request.js";
 
 export type Block =
+  | { readonly type: "thinking"; readonly thinking: string; readonly signature: string }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "tool_use"; readonly id: string; readonly name: string; readonly input: object };
 
@@ -20,25 +21,30 @@ export function messageHead({ chat }: MessageRequest) {
 export type MessageHead = ReturnType<typeof messageHead>;
 
 /** A whole answer (https://docs.anthropic.com/en/api/messages). */
-export function message(request: MessageRequest, response: TurnResponse) {
+export function message(request: MessageRequest, end: ChatEnd) {
+  const { response } = end;
   return {
     ...messageHead(request),
-    content: blocksOf(request, response),
+    content: blocksOf(request, end),
     stop_reason: stopReasonOf(request, response),
     stop_sequence: null,
     usage: usageOf(response),
   };
 }
 
-/** The answer: its text, its structured output as JSON, or calls, with the text before them. */
-export function blocksOf({ chat, forced }: MessageRequest, response: TurnResponse): Block[] {
+/** Clients want one. The API's own stays in the session: thinking that clients send back is left out. */
+export const SIGNATURE = Buffer.from("claudeway").toString("base64");
+
+/** The answer: thinking that was asked for, then its text, its structured output as JSON, or calls, with the text before them. */
+export function blocksOf({ chat, forced }: MessageRequest, { response, thinking }: ChatEnd): Block[] {
   const calls = answerCalls(forced, response, idOf("toolu_")).map(
     (call): Block => ({ type: "tool_use", ...call }),
   );
   const { result, structured_output: output = {} } = response;
   const text = chat.schema === undefined ? result : JSON.stringify(output);
   const isSaid = calls.length === 0 || (chat.schema === undefined && text !== "");
-  return [...(isSaid ? [{ type: "text" as const, text }] : []), ...calls];
+  const thoughts: Block[] = thinking === "" ? [] : [{ type: "thinking", thinking, signature: SIGNATURE }];
+  return [...thoughts, ...(isSaid ? [{ type: "text" as const, text }] : []), ...calls];
 }
 
 export function stopReasonOf(

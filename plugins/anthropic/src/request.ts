@@ -6,11 +6,15 @@ import {
   invalid,
   isFields,
   isOn,
+  NO_THINKING,
   nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
+  shown,
+  type ThinkingWish,
   toChatRequest,
+  UNSAID,
 } from "@claudeway/chat";
 import type { AnthropicConfig } from "./config.js";
 import { readMessages } from "./messages.js";
@@ -37,6 +41,7 @@ export function readRequest(value: unknown, source: RequestSource<AnthropicConfi
       ...readMessages(body["messages"], body["system"], hasTools),
       ids: [session, isUserId ? user : undefined],
       effort: effortOf(output["effort"]),
+      ...thinkingOf(body["thinking"]),
       tools: offered,
       schema: forced?.schema ?? schemaOf(output["format"] ?? body["output_format"]),
       schemaParam: forced === undefined ? "output_config.format.schema" : "tools",
@@ -52,6 +57,22 @@ function schemaOf(format: unknown): Fields | undefined {
   const { type, schema } = fieldsAt(format, "output_config.format");
   if (type === "json_schema") return fieldsAt(schema, "output_config.format.schema");
   throw invalid("output_config.format.type", `must be json_schema, got ${nameOf(type)}`);
+}
+
+const MIN_BUDGET = 1024;
+
+/** Whether the model is to think, and the client to be sent what. */
+function thinkingOf(value: unknown): ThinkingWish {
+  const { type, budget_tokens: given, display } = optionalFields(value, "thinking");
+  if (type === undefined) return UNSAID;
+  if (type === "disabled") return NO_THINKING;
+  if (type !== "adaptive" && type !== "enabled")
+    throw invalid("thinking.type", `must be adaptive, enabled or disabled, got ${nameOf(type)}`);
+  const budgetTokens = Number(given);
+  if (type === "enabled" && !(Number.isInteger(budgetTokens) && budgetTokens >= MIN_BUDGET))
+    throw invalid("thinking.budget_tokens", `must be an integer from ${MIN_BUDGET}, got ${nameOf(given)}`);
+  const thinking = type === "enabled" ? ({ type, budgetTokens } as const) : ({ type } as const);
+  return display === "omitted" ? { thinking, showsThinking: false } : shown(thinking);
 }
 
 const EFFORTS = ["low", "medium", "high", "xhigh", "max"] as const;

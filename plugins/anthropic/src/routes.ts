@@ -28,6 +28,6 @@ async function answer(ctx: Context, { chats, log, ...parts }: RouteParts): Promi
     idHeader: "request-id",
     stream: request.stream,
     lines: (begun) => messageEvents(request, begun, log),
-    whole: (response) => message(request, response),
+    whole: (end) => message(request, end),
   });
 }

@@ -1,7 +1,7 @@
 import { type BegunAnswer, streamError } from "@claudeway/chat";
 import type { PluginScope } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
-import { type Block, blocksOf, messageHead, stopReasonOf, usageOf } from "./message.js";
+import { type Block, blocksOf, messageHead, SIGNATURE, stopReasonOf, usageOf } from "./message.js";
 import type { MessageRequest } from "./request.js";
 
 const NO_TOKENS = {
@@ -21,22 +21,32 @@ export async function* messageEvents(
   yield event("message_start", { message: { ...head, usage: NO_TOKENS } });
   yield event("ping", {});
   const isText = request.chat.schema === undefined;
-  let speaks = false;
+  /** The block that is open. */
+  let open: "thinking" | "text" | undefined;
+  let index = 0;
   try {
     for await (const next of events) {
       // Beside structured output, the model may write text that is no part of the answer.
-      if (next.type === "text" && isText) {
-        if (!speaks) yield textStart(0);
-        speaks = true;
-        yield textDelta(next.delta);
+      if (next.type === "thinking") {
+        if (open === undefined) yield begins({ type: "thinking", thinking: "", signature: "" }, index);
+        open = "thinking";
+        yield delta({ type: "thinking_delta", thinking: next.delta }, index);
+      } else if (next.type === "text" && isText) {
+        if (open === "thinking") yield* thinkingEnds(index++);
+        if (open !== "text") yield begins({ type: "text", text: "" }, index);
+        open = "text";
+        yield delta({ type: "text_delta", text: next.delta }, index);
       } else if (next.type !== "end") yield event("ping", {});
       else {
-        for (const [index, block] of blocksOf(request, next.response).entries()) {
-          if (block.type !== "text" || !speaks) yield* wholeBlock(block, index);
-          yield event("content_block_stop", { index });
+        if (open === "thinking") yield* thinkingEnds(index++);
+        const isSaid = open === "text";
+        for (const block of blocksOf(request, next)) {
+          if (block.type === "thinking") continue;
+          if (block.type !== "text" || !isSaid) yield* wholeBlock(block, index);
+          yield event("content_block_stop", { index: index++ });
         }
-        const delta = { stop_reason: stopReasonOf(request, next.response), stop_sequence: null };
-        yield event("message_delta", { delta, usage: usageOf(next.response) });
+        const end = { stop_reason: stopReasonOf(request, next.response), stop_sequence: null };
+        yield event("message_delta", { delta: end, usage: usageOf(next.response) });
         yield event("message_stop", {});
       }
     }
@@ -45,23 +55,27 @@ export async function* messageEvents(
   }
 }
 
-function* wholeBlock(block: Block, index: number): Generator<string> {
+function* thinkingEnds(index: number): Generator<string> {
+  yield delta({ type: "signature_delta", signature: SIGNATURE }, index);
+  yield event("content_block_stop", { index });
+}
+
+function* wholeBlock(block: Exclude<Block, { readonly type: "thinking" }>, index: number): Generator<string> {
   if (block.type === "text") {
-    yield textStart(index);
-    if (block.text !== "") yield textDelta(block.text);
+    yield begins({ type: "text", text: "" }, index);
+    if (block.text !== "") yield delta({ type: "text_delta", text: block.text }, index);
     return;
   }
-  yield event("content_block_start", { index, content_block: { ...block, input: {} } });
-  const delta = { type: "input_json_delta", partial_json: JSON.stringify(block.input) };
-  yield event("content_block_delta", { index, delta });
+  yield begins({ ...block, input: {} }, index);
+  yield delta({ type: "input_json_delta", partial_json: JSON.stringify(block.input) }, index);
 }
 
-function textStart(index: number): string {
-  return event("content_block_start", { index, content_block: { type: "text", text: "" } });
+function begins(block: Block, index: number): string {
+  return event("content_block_start", { index, content_block: block });
 }
 
-function textDelta(text: string): string {
-  return event("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
+function delta(fields: object, index: number): string {
+  return event("content_block_delta", { index, delta: fields });
 }
 
 function event(type: string, fields: object): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type AnswerCall, answerCalls } from "@claudeway/chat";
+import { type AnswerCall, answerCalls, type ChatEnd } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { CompletionRequest } from "./request.js";
 
@@ -16,8 +16,9 @@ export function answerHead({ chat }: CompletionRequest): AnswerHead {
 }
 
 /** A whole answer (https://platform.openai.com/docs/api-reference/chat/object). */
-export function completion(head: AnswerHead, request: CompletionRequest, response: TurnResponse) {
-  const message = { role: "assistant", refusal: null, ...contentOf(request, response) };
+export function completion(head: AnswerHead, request: CompletionRequest, { response, thinking }: ChatEnd) {
+  const reasoning = thinking === "" ? {} : { reasoning_content: thinking };
+  const message = { role: "assistant", refusal: null, ...reasoning, ...contentOf(request, response) };
   const choice = { index: 0, message, finish_reason: finishOf(request, response), logprobs: null };
   return { object: "chat.completion", ...head, choices: [choice], usage: usageOf(response) };
 }

@@ -5,11 +5,15 @@ import {
   invalid,
   isFields,
   isOn,
+  NO_THINKING,
   nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
+  shown,
+  type ThinkingWish,
   toChatRequest,
+  UNSAID,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { entriesOf, readMessages } from "./messages.js";
@@ -37,7 +41,7 @@ export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>)
     chat: toChatRequest(source, body, {
       ...readMessages(entriesOf(body["messages"]), "messages", hasTools),
       ids: idsIn(body, source.config),
-      effort: effortOf(body["reasoning_effort"], "reasoning_effort"),
+      ...reasoningOf(body),
       tools: offered,
       schema: call?.forced.schema ?? schemaOf(body["response_format"]),
       schemaParam: call === undefined ? SCHEMA : "tools",
@@ -74,6 +78,28 @@ function schemaOf(format: unknown): Fields | undefined {
 /** A JSON Schema of an object, if none is given. */
 export function schemaAt(schema: unknown, param: string): Fields {
   return schema === undefined || schema === null ? { type: "object" } : fieldsAt(schema, param);
+}
+
+/** The effort, and the thinking that clients ask to be sent, in the ways of several APIs that are like OpenAI's. */
+function reasoningOf(body: Fields): ThinkingWish & Pick<ChatRequest, "effort"> {
+  const reasoning = optionalFields(body["reasoning"], "reasoning");
+  const { type } = optionalFields(body["thinking"], "thinking");
+  const given = body["reasoning_effort"];
+  const effort = isGiven(given)
+    ? effortOf(given, "reasoning_effort")
+    : effortOf(reasoning["effort"], "reasoning.effort");
+  const named = isGiven(given) ? given : reasoning["effort"];
+  if (named === "none" || type === "disabled") return { effort, ...NO_THINKING };
+  const asked =
+    (isGiven(named) && named !== "minimal") ||
+    isOn(reasoning["enabled"]) ||
+    isOn(body["include_reasoning"]) ||
+    isGiven(type);
+  return { effort, ...(asked && !isOn(reasoning["exclude"]) ? shown() : UNSAID) };
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 /** The efforts of OpenAI's API, as Claude has them. `none` and `minimal` have no equal: the least there is. */

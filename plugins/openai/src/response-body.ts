@@ -1,4 +1,4 @@
-import { type AnswerCall, answerCalls } from "@claudeway/chat";
+import { type AnswerCall, answerCalls, type ChatEnd } from "@claudeway/chat";
 import type { TurnResponse } from "@claudeway/core";
 import type { ResponseRequest } from "./response-request.js";
 
@@ -29,7 +29,7 @@ export function responseBody(
     output: [],
     parallel_tool_calls: body["parallel_tool_calls"] !== false,
     previous_response_id: previous ?? null,
-    reasoning: { effort: chat.effort ?? null, summary: null },
+    reasoning: { effort: chat.effort ?? null, summary: chat.showsThinking ? "auto" : null },
     store,
     temperature: null,
     text: body["text"] ?? { format: { type: "text" } },
@@ -41,12 +41,12 @@ export function responseBody(
   };
 }
 
-export function completedBody(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+export function completedBody(head: ResponseHead, request: ResponseRequest, end: ChatEnd) {
   return {
     ...responseBody(head, request),
     status: "completed",
-    output: outputItems(head, request, response),
-    usage: usageOf(response),
+    output: outputItems(head, request, end),
+    usage: usageOf(end.response),
   };
 }
 
@@ -55,12 +55,13 @@ export function outputText({ chat }: ResponseRequest, response: TurnResponse): s
   return chat.schema === undefined ? response.result : JSON.stringify(response.structured_output ?? null);
 }
 
-/** The items of an answer: a message, calls of functions, or both. */
-export function outputItems(head: ResponseHead, request: ResponseRequest, response: TurnResponse) {
+/** The items of an answer: thinking that was asked for, then a message, calls of functions, or both. */
+export function outputItems(head: ResponseHead, request: ResponseRequest, { response, thinking }: ChatEnd) {
   const calls = answerCalls(request.call?.forced, response, `call_${head.number}`);
   const text = outputText(request, response);
   const isSaid = calls.length === 0 || (request.chat.schema === undefined && text !== "");
   return [
+    ...(thinking === "" ? [] : [reasoningItem(head, thinking)]),
     ...(isSaid ? [{ ...messageItem(head), status: "completed", content: [textPart(text)] }] : []),
     ...calls.map((call, index) => ({
       ...callItem(head, call, index),
@@ -68,6 +69,19 @@ export function outputItems(head: ResponseHead, request: ResponseRequest, respon
       arguments: JSON.stringify(call.input),
     })),
   ];
+}
+
+/** @param thinking "" if it begins */
+export function reasoningItem({ number }: ResponseHead, thinking: string) {
+  return {
+    type: "reasoning",
+    id: `rs_${number}`,
+    summary: thinking === "" ? [] : [summaryPart(thinking)],
+  } as const;
+}
+
+export function summaryPart(text: string) {
+  return { type: "summary_text", text } as const;
 }
 
 export function messageItem({ number }: ResponseHead) {

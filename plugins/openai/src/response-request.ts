@@ -4,11 +4,14 @@ import {
   fieldsAt,
   invalid,
   isOn,
+  NO_THINKING,
   nameOf,
   optionalFields,
   optionalText,
   type RequestSource,
+  shown,
   toChatRequest,
+  UNSAID,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
@@ -61,7 +64,7 @@ export async function readResponseRequest(
       system: [instructions, system].filter(Boolean).join("\n\n") || undefined,
       messages,
       ids: idsIn(body, config),
-      effort: effortOf(optionalFields(body["reasoning"], "reasoning")["effort"], "reasoning.effort"),
+      ...reasoningOf(optionalFields(body["reasoning"], "reasoning")),
       tools: offered,
       schema: call?.forced.schema ?? schemaIn(format),
       schemaParam: call === undefined ? SCHEMA : "tools",
@@ -73,6 +76,13 @@ export async function readResponseRequest(
     stream: isOn(body["stream"]),
     call,
   };
+}
+
+/** The effort, and the thinking, of which clients are sent a summary if they ask for one. */
+function reasoningOf({ effort: given, summary, generate_summary: older }: Fields) {
+  const effort = effortOf(given, "reasoning.effort");
+  if (given === "none") return { effort, ...NO_THINKING };
+  return { effort, ...(typeof (summary ?? older) === "string" ? shown() : UNSAID) };
 }
 
 function refuseImpossible({ background, conversation, prompt }: Fields): void {

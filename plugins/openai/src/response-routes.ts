@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { answerChat, answerFailures, keyOf, sourceOf } from "@claudeway/chat";
-import { Refusal, type RouteContext, type RouteState, type TurnResponse } from "@claudeway/core";
+import { answerChat, answerFailures, type ChatEnd, keyOf, sourceOf } from "@claudeway/chat";
+import { Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { RouterContext } from "@koa/router";
 import { failureBody } from "./error-body.js";
@@ -33,14 +33,14 @@ async function respond(ctx: Context, parts: RouteParts): Promise<void> {
   const { chats, responses, log } = parts;
   const request = await readResponseRequest(ctx.request?.body, sourceOf(ctx, parts), responses);
   const head = { number: randomUUID().replaceAll("-", ""), createdAt: Math.floor(Date.now() / 1000) };
-  const keep = (response: TurnResponse) => store(head, request, response, responses);
+  const keep = (end: ChatEnd) => store(head, request, end, responses);
   await answerChat(ctx, chats, request.chat, {
     idHeader: "x-request-id",
     stream: request.stream,
     lines: (answer) => new ResponseStream(head, request, keep, log).events(answer),
-    whole: async (response) => {
-      await keep(response);
-      return completedBody(head, request, response);
+    whole: async (end) => {
+      await keep(end);
+      return completedBody(head, request, end);
     },
   });
 }
@@ -48,7 +48,7 @@ async function respond(ctx: Context, parts: RouteParts): Promise<void> {
 async function store(
   head: ResponseHead,
   request: ResponseRequest,
-  response: TurnResponse,
+  end: ChatEnd,
   responses: ResponseStore,
 ): Promise<void> {
   if (!request.store) return;
@@ -57,8 +57,8 @@ async function store(
     keyId: chat.keyId,
     parent: previous === undefined ? undefined : `resp_${numberIn(previous) ?? ""}`,
     input,
-    output: outputText(request, response),
-    body: completedBody(head, request, response),
+    output: outputText(request, end.response),
+    body: completedBody(head, request, end),
   });
 }
 

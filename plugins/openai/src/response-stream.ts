@@ -1,21 +1,24 @@
-import { type BegunAnswer, streamError } from "@claudeway/chat";
-import type { PluginScope, TurnResponse } from "@claudeway/core";
+import { type BegunAnswer, type ChatEnd, streamError } from "@claudeway/chat";
+import type { PluginScope } from "@claudeway/core";
 import { streamedError } from "./error-body.js";
 import {
   completedBody,
   messageItem,
   outputItems,
   type ResponseHead,
+  reasoningItem,
   responseBody,
+  summaryPart,
   textPart,
 } from "./response-body.js";
 import type { ResponseRequest } from "./response-request.js";
 
-const PLACE = { output_index: 0 };
-
 /** The events of a streamed response (https://platform.openai.com/docs/api-reference/responses-streaming). */
 export class ResponseStream {
   #sequence = 0;
+  /** The thinking so far, which is the first item if there is any. */
+  #thinking = "";
+  #thinks = false;
   /** The message has begun. */
   #speaks = false;
 
@@ -23,7 +26,7 @@ export class ResponseStream {
     private readonly head: ResponseHead,
     private readonly request: ResponseRequest,
     /** Keeps the response, if that was asked for, before its last event. */
-    private readonly keep: (response: TurnResponse) => Promise<void>,
+    private readonly keep: (end: ChatEnd) => Promise<void>,
     private readonly log: PluginScope["log"],
   ) {}
 
@@ -36,11 +39,12 @@ export class ResponseStream {
       for await (const event of events) {
         // Beside structured output, the model may write text that is no part of the answer.
         if (event.type === "text" && isText) yield* this.#say(event.delta);
+        else if (event.type === "thinking") yield* this.#think(event.delta);
         else if (event.type !== "end") yield ": keep-alive\n\n";
         else {
-          yield* this.#itemsEnd(event.response);
-          await this.keep(event.response);
-          const response = completedBody(head, request, event.response);
+          yield* this.#itemsEnd(event);
+          await this.keep(event);
+          const response = completedBody(head, request, event);
           yield this.#event("response.completed", { response });
         }
       }
@@ -49,18 +53,46 @@ export class ResponseStream {
     }
   }
 
+  *#think(delta: string): Generator<string> {
+    const { id } = reasoningItem(this.head, "");
+    const part = { output_index: 0, item_id: id, summary_index: 0 };
+    if (this.#thinking === "") {
+      this.#thinks = true;
+      const item = reasoningItem(this.head, "");
+      yield this.#event("response.output_item.added", { output_index: 0, item });
+      yield this.#event("response.reasoning_summary_part.added", { ...part, part: summaryPart("") });
+    }
+    this.#thinking += delta;
+    yield this.#event("response.reasoning_summary_text.delta", { ...part, delta });
+  }
+
+  *#thinkingEnds(): Generator<string> {
+    if (!this.#thinks) return;
+    this.#thinks = false;
+    const text = this.#thinking;
+    const item = reasoningItem(this.head, text);
+    const part = { output_index: 0, item_id: item.id, summary_index: 0 };
+    yield this.#event("response.reasoning_summary_text.done", { ...part, text });
+    yield this.#event("response.reasoning_summary_part.done", { ...part, part: summaryPart(text) });
+    yield this.#event("response.output_item.done", { output_index: 0, item });
+  }
+
   *#say(text: string): Generator<string> {
     if (!this.#speaks) {
       this.#speaks = true;
-      yield this.#event("response.output_item.added", { ...PLACE, item: messageItem(this.head) });
+      yield* this.#thinkingEnds();
+      const { output_index } = this.#part;
+      yield this.#event("response.output_item.added", { output_index, item: messageItem(this.head) });
       yield this.#event("response.content_part.added", { ...this.#part, part: textPart("") });
     }
     if (text !== "") yield this.#delta(text);
   }
 
-  *#itemsEnd(response: TurnResponse): Generator<string> {
+  *#itemsEnd(end: ChatEnd): Generator<string> {
     const { head, request } = this;
-    for (const [index, item] of outputItems(head, request, response).entries()) {
+    yield* this.#thinkingEnds();
+    for (const [index, item] of outputItems(head, request, end).entries()) {
+      if (item.type === "reasoning") continue;
       const place = { output_index: index };
       if (item.type === "message") {
         const [part = textPart("")] = item.content;
@@ -95,7 +127,8 @@ export class ResponseStream {
   }
 
   get #part() {
-    return { ...PLACE, item_id: messageItem(this.head).id, content_index: 0 };
+    const output_index = this.#thinking === "" ? 0 : 1;
+    return { output_index, item_id: messageItem(this.head).id, content_index: 0 };
   }
 
   #event(type: string, fields: object): string {

@@ -26,6 +26,6 @@ async function complete(ctx: Context, parts: RouteParts): Promise<void> {
     idHeader: "x-request-id",
     stream: request.stream,
     lines: (answer) => chunks(head, request, answer, parts.log),
-    whole: (response) => completion(head, request, response),
+    whole: (end) => completion(head, request, end),
   });
 }

@@ -27,6 +27,7 @@ export async function* chunks(
     for await (const event of events) {
       // Beside structured output, the model may write text that is no part of the answer.
       if (event.type === "text" && request.chat.schema === undefined) yield part({ content: event.delta });
+      else if (event.type === "thinking") yield part({ reasoning_content: event.delta });
       else if (event.type !== "end") yield ALIVE;
       else {
         const rest = restOf(request, event.response);

@@ -14,6 +14,9 @@ export interface ChatRequest {
   /** The client's own id of the conversation: conversations with different ids never share a session. */
   readonly conversationId: string | undefined;
   readonly effort: TurnOptions["effort"];
+  readonly thinking: TurnOptions["thinking"];
+  /** Whether the client asked to be sent the model's thinking. */
+  readonly showsThinking: boolean;
   /** The JSON Schema of the answer. */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
   /** The client's tools that the model may call. */
@@ -33,7 +36,7 @@ export interface RequestSource<Config extends object> {
 /** What of a request a dialect reads in its own way. */
 export interface ReadBody
   extends ReadMessages,
-    Pick<ChatRequest, "effort" | "schema" | "schemaParam" | "tools"> {
+    Pick<ChatRequest, "effort" | "thinking" | "showsThinking" | "schema" | "schemaParam" | "tools"> {
   /** What may be the client's id of the conversation. */
   readonly ids: readonly unknown[];
 }

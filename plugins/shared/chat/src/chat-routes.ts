@@ -1,10 +1,10 @@
-import type { GatewayControl, PluginScope, RouteContext, RouteState, TurnResponse } from "@claudeway/core";
+import type { GatewayControl, PluginScope, RouteContext, RouteState } from "@claudeway/core";
 import type { RouterContext } from "@koa/router";
 import type { ChatRequest, RequestSource } from "./chat-request.js";
 import { errorIn, type StreamError, toClientError } from "./failures.js";
 import { sharedAliases } from "./models.js";
 import { type BegunAnswer, begun, ended, nameTurn, sendLines, whenGone } from "./responses.js";
-import type { ChatEvent, ChatTurns } from "./turns.js";
+import type { ChatEnd, ChatEvent, ChatTurns } from "./turns.js";
 
 /** What the routes of a dialect are built from. */
 export interface ChatRouteParts<Config extends object> {
@@ -35,7 +35,7 @@ export interface AnswerFormat {
   readonly idHeader: string;
   readonly stream: boolean;
   readonly lines: (answer: BegunAnswer) => AsyncIterable<string>;
-  readonly whole: (response: TurnResponse) => object | Promise<object>;
+  readonly whole: (end: ChatEnd) => object | Promise<object>;
 }
 
 /** Answers a chat, whole or as a stream. */

@@ -32,6 +32,7 @@ export {
   text,
 } from "./openapi.js";
 export { answerFailures, type BegunAnswer } from "./responses.js";
+export { NO_THINKING, shown, type ThinkingWish, UNSAID } from "./thinking.js";
 export {
   type ChoiceRequest,
   chooseTools,
@@ -41,4 +42,4 @@ export {
   toolNameAt,
   toolSchemaAt,
 } from "./tool-choice.js";
-export type { ChatTurns } from "./turns.js";
+export type { ChatEnd, ChatTurns } from "./turns.js";

@@ -1,8 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { TurnResponse } from "@claudeway/core";
 import { ChatFailure } from "./failures.js";
-import type { ChatEvent, ChatTurn } from "./turns.js";
+import type { ChatEnd, ChatEvent, ChatTurn } from "./turns.js";
 
 /** What is used of Koa's context. */
 interface Context {
@@ -56,8 +55,8 @@ async function* resumed(
 }
 
 /** The whole answer. */
-export async function ended({ events }: BegunAnswer): Promise<TurnResponse> {
-  for await (const event of events) if (event.type === "end") return event.response;
+export async function ended({ events }: BegunAnswer): Promise<ChatEnd> {
+  for await (const event of events) if (event.type === "end") return event;
   throw new Error("a turn must end");
 }
 

@@ -10,6 +10,7 @@ import {
 import { calledBefore } from "./call-history.js";
 import type { ChatRequest } from "./chat-request.js";
 import { failureOf } from "./failures.js";
+import { isFields } from "./fields.js";
 import { answerText, chainHash, historyHash } from "./messages.js";
 import type { ChatPlaces } from "./places.js";
 import { type ChatSessionLease, type ChatSessions, codeOf, type SessionOrigin, scopeOf } from "./sessions.js";
@@ -26,9 +27,19 @@ export type ChatEvent =
   /** The turn began. It comes again if the turn is repeated in another session, but never after text. */
   | { readonly type: "begun"; readonly turn: ChatTurn }
   | { readonly type: "text"; readonly delta: string }
+  /** The model's thinking before its answer, if the request asks for it. */
+  | { readonly type: "thinking"; readonly delta: string }
   /** Nothing happened for a while: a heartbeat keeps proxies from disconnecting. */
   | { readonly type: "alive" }
-  | { readonly type: "end"; readonly response: TurnResponse };
+  | ChatEnd;
+
+/** The end of an answer. */
+export interface ChatEnd {
+  readonly type: "end";
+  readonly response: TurnResponse;
+  /** All of the model's thinking before its answer; "" if the request does not ask for it. */
+  readonly thinking: string;
+}
 
 export interface TurnParts {
   readonly turns: TurnRunner;
@@ -71,13 +82,13 @@ export class ChatTurns {
       const handle = await this.#prompt(lease, request);
       if (handle === undefined) return "lost";
       yield { type: "begun", turn: { turnId: handle.id, origin } };
-      const streamed = yield* follow(handle, gone);
+      const { text: streamed, thinking } = yield* follow(handle, gone);
       const response = await handle.result();
       if (response.code === "CONVERSATION_LOST" && canBeLost(origin)) return "lost";
       await this.#refuseParked(request.keyId, response);
       if (!response.success) throw failureOf(response);
       if (await this.#reach(lease, handle.id, request, streamed, response)) left = "reached";
-      yield { type: "end", response };
+      yield { type: "end", response, thinking };
       return undefined;
     } catch (error) {
       // None of the calls waits that the request has results of.
@@ -159,13 +170,13 @@ export class ChatTurns {
       options: { tools: [] },
     });
     yield { type: "begun", turn: { turnId: handle.id, origin: "none" } };
-    yield* follow(handle, gone);
+    const { thinking } = yield* follow(handle, gone);
     const response = await handle.result();
     if (!response.success) throw failureOf(response);
-    yield { type: "end", response };
+    yield { type: "end", response, thinking };
   }
 
-  #promptOf({ messages, model, effort, schema, tools }: ChatRequest) {
+  #promptOf({ messages, model, effort, thinking, showsThinking, schema, tools }: ChatRequest) {
     const content = (messages.at(-1)?.content ?? []).filter(isOfPrompt);
     const [first] = content;
     const isText = content.length === 1 && first?.type === "text";
@@ -176,8 +187,10 @@ export class ChatTurns {
       timeoutSecs: this.parts.timeoutSecs,
       // What a chat client sends is text, also if it begins with a slash.
       verbatim: true,
+      ...(showsThinking && { events: ["thinking"] as const }),
       options: {
         ...(effort !== undefined && { effort }),
+        ...(thinking !== undefined && { thinking }),
         ...(schema !== undefined && { outputSchema: schema }),
         ...(tools !== undefined && { clientTools: tools.tools, singleClientCall: tools.single }),
       },
@@ -204,12 +217,22 @@ function isRefused(error: unknown): boolean {
   return typeof status === "number" && status >= 400 && status < 500 && codeOf(error) !== "TIMEOUT";
 }
 
-/** The events of a turn until its end; returns all its text. Ends the turn when the client is gone. */
-async function* follow(handle: TurnHandle, gone: AbortSignal): AsyncGenerator<ChatEvent, string> {
+/** All that a turn streamed. */
+interface Streamed {
+  readonly text: string;
+  readonly thinking: string;
+}
+
+/**
+ * The events of a turn until its end. Thinking of subagents and after the answer's first text is left out: clients expect it
+ * before the answer. Ends the turn when the client is gone.
+ */
+async function* follow(handle: TurnHandle, gone: AbortSignal): AsyncGenerator<ChatEvent, Streamed> {
   const interrupt = () => handle.interrupt();
   gone.addEventListener("abort", interrupt, { once: true });
   if (gone.aborted) interrupt();
   let text = "";
+  let thinking = "";
   let ended = false;
   try {
     for await (const frame of handle.read({ mode: "delta" })) {
@@ -217,12 +240,24 @@ async function* follow(handle: TurnHandle, gone: AbortSignal): AsyncGenerator<Ch
       else if (frame.event === "text" && typeof frame.data === "string") {
         text += frame.data;
         yield { type: "text", delta: frame.data };
+      } else {
+        const delta = text === "" ? thoughtIn(frame) : undefined;
+        if (delta === undefined) continue;
+        thinking += delta;
+        yield { type: "thinking", delta };
       }
     }
     ended = true;
-    return text;
+    return { text, thinking };
   } finally {
     gone.removeEventListener("abort", interrupt);
     if (!ended) interrupt();
   }
+}
+
+/** The main agent's thinking in a frame. */
+function thoughtIn({ event, data }: { readonly event: string; readonly data: unknown }): string | undefined {
+  if (event !== "thinking" || !isFields(data) || data["parent_tool_use_id"] !== undefined) return undefined;
+  const { text } = data;
+  return typeof text === "string" ? text : undefined;
 }
