@@ -15,6 +15,9 @@ export interface ChatReport {
   readonly seed: number;
   readonly counts: Readonly<Record<string, number>>;
   readonly medianMs: Readonly<Record<string, number>>;
+  readonly p90Ms: Readonly<Record<string, number>>;
+  /** The share of chats with a history that went on in their session, or in a fork of it. */
+  readonly hitRate: { readonly live: number; readonly liveOrForked: number };
 }
 
 export interface ChatRun {
@@ -82,11 +85,18 @@ class RandomChats {
 
   report(): Omit<ChatReport, "seed"> {
     const entries = [...this.#times].map(([origin, times]) => [origin, times.sort((a, b) => a - b)] as const);
+    const counts = Object.fromEntries(entries.map(([origin, times]) => [origin, times.length]));
+    const { live = 0, forked = 0, seeded = 0 } = counts;
+    const share = (hits: number) => Number((hits / Math.max(1, live + forked + seeded)).toFixed(3));
+    const quantile = (at: number) =>
+      Object.fromEntries(
+        entries.map(([origin, times]) => [origin, Math.round(times[Math.floor(times.length * at)] ?? 0)]),
+      );
     return {
-      counts: Object.fromEntries(entries.map(([origin, times]) => [origin, times.length])),
-      medianMs: Object.fromEntries(
-        entries.map(([origin, times]) => [origin, Math.round(times[times.length >> 1] ?? 0)]),
-      ),
+      counts,
+      medianMs: quantile(0.5),
+      p90Ms: quantile(0.9),
+      hitRate: { live: share(live), liveOrForked: share(live + forked) },
     };
   }
 
