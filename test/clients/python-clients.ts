@@ -84,3 +84,9 @@ export async function runCases(
     }),
   );
 }
+
+/** What a program prints. */
+export async function runProgram(python: string, program: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout } = await run(python, ["-c", program], { env });
+  return stdout;
+}

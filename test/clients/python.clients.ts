@@ -1,12 +1,23 @@
 import { writeFile } from "node:fs/promises";
 import { expect } from "chai";
+import { blocksOf } from "../docs/blocks.js";
 import { KEYS } from "../e2e/gateway.js";
 import { OptionsGateway } from "../e2e/options-kit.js";
 import { eventually } from "../e2e/poll.js";
-import { hasPypi, pythonWithClients, runCases } from "./python-clients.js";
+import { hasPypi, pythonWithClients, runCases, runProgram } from "./python-clients.js";
 import { Recorder } from "./recorder.js";
 
-const ALL = ["plain", "streamed", "multi-turn", "image", "structured", "error", "rate-limit", "cancel"];
+const ALL = [
+  "plain",
+  "streamed",
+  "multi-turn",
+  "image",
+  "structured",
+  "tools",
+  "error",
+  "rate-limit",
+  "cancel",
+];
 const CLIENTS: Readonly<Record<string, readonly [args: readonly string[], cases: readonly string[]]>> = {
   "openai-chat": [["openai_chat.py"], ALL],
   "openai-responses": [["openai_responses.py"], ALL],
@@ -37,6 +48,7 @@ describe("clients in Python, from PyPI, with the real CLI and the scripted model
   this.timeout(600_000);
   let options: OptionsGateway;
   let recorder: Recorder;
+  let runRecipe: (program: string) => Promise<string>;
   const results = new Map<string, ReadonlyMap<string, string | null> | Error>();
 
   before(async function () {
@@ -71,6 +83,15 @@ describe("clients in Python, from PyPI, with the real CLI and the scripted model
       }
     };
     await Promise.all(Array.from({ length: JOBS }, work));
+    const { url } = options.gateway;
+    runRecipe = (program) =>
+      runProgram(python, program, {
+        ...env,
+        OPENAI_BASE_URL: `${url}/v1`,
+        OPENAI_API_KEY: KEYS.bob,
+        ANTHROPIC_BASE_URL: url,
+        ANTHROPIC_API_KEY: KEYS.bob,
+      });
   });
   after(async () => {
     if (FIXTURES !== undefined) {
@@ -91,11 +112,18 @@ describe("clients in Python, from PyPI, with the real CLI and the scripted model
         expect(result.get(name), result.get(name) ?? "").to.equal(null);
         const requests = recorder.of(client, name);
         expect(requests).to.not.be.empty;
-        if (name === "multi-turn")
+        if (name === "multi-turn" || name === "tools")
           expect(requests.map(({ history }) => history)).to.deep.equal(["new", "live"]);
         if (name === "cancel")
           await eventually("the turn's end", () =>
             options.model.requests().every(({ end }) => end !== "open"),
           );
       });
+
+  for (const { text, line } of blocksOf(new URL("../../docs/clients.md", import.meta.url)).filter(
+    ({ language }) => language === "python",
+  ))
+    it(`docs/clients.md, line ${line}`, async () => {
+      expect(await runRecipe(text)).to.match(/^(?:word1 word2 word3|Ada)\n/);
+    });
 });

@@ -39,6 +39,16 @@ def structured(root):
     kit.equal(type(answer.parsed_output), kit.Person)
 
 
+def tools(root):
+    offered = [{"name": "weather", "description": "The weather.", "input_schema": kit.CITY}]
+    first = ask(root, kit.user(kit.CALL), tools=offered)
+    kit.equal(first.stop_reason, "tool_use")
+    (call,) = [block for block in first.content if block.type == "tool_use"]
+    result = kit.user([{"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}])
+    second = ask(root, kit.user(kit.CALL), kit.assistant(first.content), result, tools=offered)
+    kit.contains(text(second), kit.SUNNY)
+
+
 def error(root):
     kit.fails(lambda: ask(root, kit.user(kit.ODD)), BadRequestError, "too odd", "invalid_request_error")
     kit.fails(lambda: list(client(root, "sk-wrong").models.list()), AuthenticationError)
@@ -65,6 +75,7 @@ kit.run(
         "multi-turn": multi_turn,
         "image": image,
         "structured": structured,
+        "tools": tools,
         "error": error,
         "rate-limit": rate_limit,
         "cancel": cancel,

@@ -1,7 +1,8 @@
 import sys
 
 from langchain_anthropic import ChatAnthropic
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
 import kit
@@ -41,6 +42,21 @@ def structured(root):
     kit.equal(type(model(root).with_structured_output(kit.Person).invoke("Who?")), kit.Person)
 
 
+@tool
+def weather(city: str) -> str:
+    """The weather."""
+    return "sunny"
+
+
+def tools(root):
+    bound = model(root).bind_tools([weather])
+    chat = [HumanMessage(kit.CALL)]
+    called = bound.invoke(chat)
+    (call,) = called.tool_calls
+    chat += [called, ToolMessage(weather.invoke(call["args"]), tool_call_id=call["id"])]
+    kit.contains(bound.invoke(chat).text, kit.SUNNY)
+
+
 def cancel(root):
     stream = model(root).stream(kit.SLOW)
     for chunk in stream:
@@ -57,6 +73,7 @@ kit.run(
         "multi-turn": multi_turn,
         "image": image,
         "structured": structured,
+        "tools": tools,
         "error": lambda root: kit.fails(lambda: model(root).invoke(kit.ODD), Exception, "too odd"),
         "rate-limit": lambda root: kit.fails(lambda: model(root).invoke(kit.LIMITED), Exception, "429"),
         "cancel": cancel,

@@ -43,6 +43,14 @@ def structured(root):
     kit.contains(text(ask(root, kit.user("Who?"), response_format=kit.Person)), "name")
 
 
+def tools(root):
+    offered = [{"type": "function", "function": kit.FUNCTION}]
+    message = ask(root, kit.user(kit.CALL), tools=offered).choices[0].message
+    (call,) = message.tool_calls
+    result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    kit.contains(text(ask(root, kit.user(kit.CALL), message, result, tools=offered)), kit.SUNNY)
+
+
 def cancel(root):
     stream = ask(root, kit.user(kit.SLOW), stream=True)
     for chunk in stream:
@@ -59,6 +67,7 @@ kit.run(
         "multi-turn": multi_turn,
         "image": image,
         "structured": structured,
+        "tools": tools,
         "error": lambda root: kit.fails(
             lambda: ask(root, kit.user(kit.ODD)), litellm.BadRequestError, "too odd"
         ),

@@ -39,6 +39,15 @@ def structured(root):
     kit.equal(type(answer.choices[0].message.parsed), kit.Person)
 
 
+def tools(root):
+    offered = [{"type": "function", "function": kit.FUNCTION}]
+    message = ask(root, kit.user(kit.CALL), tools=offered).choices[0].message
+    (call,) = message.tool_calls
+    kit.equal(call.function.arguments, '{"city":"Rome"}')
+    result = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    kit.contains(text(ask(root, kit.user(kit.CALL), message, result, tools=offered)), kit.SUNNY)
+
+
 def error(root):
     failure = kit.fails(lambda: ask(root, kit.user(kit.ODD)), BadRequestError, "too odd")
     kit.equal(failure.type, "invalid_request_error")
@@ -69,6 +78,7 @@ kit.run(
         "multi-turn": multi_turn,
         "image": image,
         "structured": structured,
+        "tools": tools,
         "error": error,
         "rate-limit": rate_limit,
         "cancel": cancel,

@@ -32,6 +32,15 @@ def structured(root):
     kit.equal(type(answer.output_parsed), kit.Person)
 
 
+def tools(root):
+    offered = [{"type": "function", **kit.FUNCTION}]
+    first = ask(root, kit.CALL, tools=offered)
+    (call,) = [item for item in first.output if item.type == "function_call"]
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "sunny"}
+    second = ask(root, [result], previous_response_id=first.id, tools=offered)
+    kit.contains(second.output_text, kit.SUNNY)
+
+
 def cancel(root):
     stream = ask(root, kit.SLOW, stream=True)
     for event in stream:
@@ -48,6 +57,7 @@ kit.run(
         "multi-turn": multi_turn,
         "image": image,
         "structured": structured,
+        "tools": tools,
         "error": lambda root: kit.fails(lambda: ask(root, kit.ODD), BadRequestError, "too odd"),
         "rate-limit": lambda root: kit.fails(lambda: ask(root, kit.LIMITED), RateLimitError),
         "cancel": cancel,
