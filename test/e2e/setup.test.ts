@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -42,6 +51,16 @@ describe("the setup", () => {
   function start(...args: string[]): TerminalSession {
     session = TerminalSession.start(args, dir, { ...home(), HOME: dir, HOST: "127.0.0.1" });
     return session;
+  }
+
+  function install(name: string, code: string): void {
+    const folder = join(dir, "node_modules", name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, "package.json"),
+      JSON.stringify({ name, version: "1.0.0", type: "module", exports: "./index.js" }),
+    );
+    writeFileSync(join(folder, "index.js"), code);
   }
 
   /** Chooses plugins in the list, from its first line on. */
@@ -93,6 +112,35 @@ describe("the setup", () => {
     } finally {
       await slack.close();
     }
+  });
+
+  it("asks what the schemas of installed packages require, and names those that it cannot run", async () => {
+    install("claudeway-plugin-broken", `throw new Error("made for another gateway");`);
+    install(
+      "claudeway-plugin-greets",
+      `export default { name: "greeter", apiVersion: 1, apply() {}, configSchema: {
+         type: "object", additionalProperties: false, required: ["word"],
+         properties: { word: { type: "string", minLength: 3, description: "What it says." }, loud: { type: "boolean" } } } };`,
+    );
+    const one = start("init");
+    await one.shows("Which plugins?");
+    for (const _ of LIST) await one.type(KEY.down);
+    await one.type(KEY.space, KEY.down, KEY.space, KEY.enter);
+    await one.shows("made for another gateway");
+    await one.shows("word: What it says.");
+    await one.type("x", KEY.enter);
+    await one.shows("word must");
+    await one.type("\x15", "hello", KEY.enter);
+    await one.shows("Create an API key");
+    await one.type("n");
+    await one.shows("is written");
+    expect(await one.ended()).to.equal(0);
+    expect(parse(written())["plugins"]).to.deep.equal({
+      greeter: { enabled: true, package: "claudeway-plugin-greets", word: "hello" },
+    });
+    expect(written()).to.contain("#loud =");
+    const { stdout } = await runToEnd(["check"], dir, home());
+    expect(stdout).to.match(/^ok +plugins +greeter/m);
   });
 
   it("writes comments of which every line can be uncommented", async () => {

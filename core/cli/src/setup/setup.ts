@@ -9,7 +9,8 @@ import {
   type StandaloneCommand,
   type WrittenPlugin,
 } from "@claudeway/config";
-import { type LoadedPlugin, PluginLoader } from "@claudeway/kernel";
+import { type LoadedPlugin, oneLine, PluginLoader } from "@claudeway/kernel";
+import { messageOf } from "@claudeway/ports";
 import { SetupCancelled } from "./cancelled.js";
 import { askSection } from "./section.js";
 import type { Terminal } from "./terminal.js";
@@ -67,20 +68,46 @@ export async function setUp({ cwd, file = STANDARD_FILE, hasKeys }: SetupOptions
 
 async function askPlugins(loader: PluginLoader, terminal: Terminal): Promise<WrittenPlugin[]> {
   const loaded = await Promise.all(loader.names().map((name) => loader.load(name)));
-  const chosen = await terminal.several(
-    "Which plugins? (space to select, enter to continue)",
-    loaded.map(({ plugin }) => ({
+  // Installed by someone else: their code runs only once they are chosen.
+  const others = loader.otherPackages();
+  const chosen = await terminal.several("Which plugins? (space to select, enter to continue)", [
+    ...loaded.map(({ plugin }) => ({
       value: plugin.name,
       label: plugin.name,
       hint: summaryOf(plugin.configSchema),
     })),
-  );
+    ...others.map((name) => ({ value: name, label: name, hint: "an installed package" })),
+  ]);
   const written: WrittenPlugin[] = [];
   for (const one of loaded.filter(({ plugin }) => chosen.includes(plugin.name))) {
     const section = await askSection(one, terminal);
     if (section !== undefined) written.push(toWritten(one, section));
   }
+  for (const name of others.filter((other) => chosen.includes(other))) {
+    const one = await loadOther(loader, name, terminal);
+    if (one === undefined) continue;
+    if (written.some((plugin) => plugin.name === one.plugin.name)) {
+      terminal.warn(`${name}: a plugin named ${one.plugin.name} is enabled already`);
+      continue;
+    }
+    const section = await askSection(one, terminal);
+    if (section !== undefined) written.push(toWritten(one, { package: name, ...section }));
+  }
   return written;
+}
+
+/** A plugin of a package; undefined, after a warning, if this gateway cannot run it. */
+async function loadOther(
+  loader: PluginLoader,
+  name: string,
+  terminal: Terminal,
+): Promise<LoadedPlugin | undefined> {
+  try {
+    return await loader.load(name);
+  } catch (error) {
+    terminal.warn(oneLine(messageOf(error)));
+    return undefined;
+  }
 }
 
 async function askKeys(terminal: Terminal): Promise<ApiKey[]> {

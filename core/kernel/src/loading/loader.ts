@@ -10,6 +10,7 @@ import { type PluginManifest, readManifests } from "./declarations.js";
 import {
   firstPartyNames,
   installedNames,
+  installedPackages,
   isOwnName,
   locatePlugin,
   refuseUnknown,
@@ -73,6 +74,12 @@ export class PluginLoader {
   /** The installed first-party plugins. */
   names(): string[] {
     return firstPartyNames(this.#places);
+  }
+
+  /** The packages of installed plugins that do not come with Claudeway, by their names alone: none is loaded. */
+  otherPackages(): string[] {
+    const names = installedPackages(this.#places).filter((name) => !name.startsWith("@claudeway/"));
+    return [...new Set(names)].sort();
   }
 
   /** Whether a plugin of this name was installed when this was first asked. */
