@@ -21,6 +21,19 @@ const QUESTIONS = {
   "sessions, page of 50": "/admin/sessions?limit=50",
   keys: "/admin/keys",
   "costs, 10 days": "/admin/costs?limit=10",
+  "statistics, 30 days": "/admin/statistics?range=30d",
+  "statistics, 24 hours": "/admin/statistics?range=24h",
+  budgets: "/admin/budgets",
+  "requests, page of 50": "/admin/requests?limit=50",
+  approvals: "/admin/approvals?limit=20",
+  "a session": "/admin/sessions/SESSION",
+  "a session's turns": "/admin/sessions/SESSION/turns?limit=20",
+} as const;
+/** Pages that look at turns which no page has looked at before, or for what none has; bounded, but not alike. */
+const FIRST_LOOKS = {
+  "statistics of 12 months, the first time": "/admin/statistics?range=12m",
+  "requests without a match": "/admin/requests?metadata=no%3Dmatch",
+  "text without a match": "/admin/requests?text=no-match",
 } as const;
 const ROUNDS = 200;
 const GOAL = 2;
@@ -93,12 +106,38 @@ async function timedRequest(gateway: TestGateway, path: string): Promise<number>
   return performance.now() - started;
 }
 
+async function sessionOf(gateway: TestGateway): Promise<string> {
+  const { body } = await gateway.request<{ sessions: { session_id: string }[] }>("/admin/sessions?limit=1");
+  return body.sessions[0]?.session_id ?? "";
+}
+
+/** How long a page needs to be whole the first time, and the longest time that another request waits meanwhile. */
+async function firstLooks(gateway: TestGateway): Promise<void> {
+  for (const [what, path] of Object.entries(FIRST_LOOKS)) {
+    const started = performance.now();
+    let slowest = 0;
+    for (let missing = 1; missing > 0; ) {
+      const { body } = await gateway.request<{ missing?: number }>(path);
+      missing = body.missing ?? 0;
+      slowest = Math.max(slowest, await timedRequest(gateway, "/health"));
+    }
+    process.stdout.write(
+      `${what}: ${(performance.now() - started).toFixed(0)} ms with ${BIG_TURNS} turns; /health meanwhile at most ${slowest.toFixed(0)} ms\n`,
+    );
+  }
+}
+
 /** Asks both gateways in turn, so that whatever else the machine does slows both alike. */
 async function compareOverHttp(small: TestGateway, big: TestGateway, parsedMs: number): Promise<void> {
+  const sessions = [await sessionOf(small), await sessionOf(big)];
+  const pathOf = (path: string, of: number) => path.replace("SESSION", sessions[of] ?? "");
   for (const [what, path] of Object.entries(QUESTIONS)) {
     const times: [number[], number[]] = [[], []];
     for (let round = -30; round < HTTP_ROUNDS; round++) {
-      const [one, other] = [await timedRequest(small, path), await timedRequest(big, path)];
+      const [one, other] = [
+        await timedRequest(small, pathOf(path, 0)),
+        await timedRequest(big, pathOf(path, 1)),
+      ];
       if (round < 0) continue;
       times[0].push(one);
       times[1].push(other);
@@ -122,6 +161,7 @@ async function overHttp(): Promise<void> {
     }
     const [small, big] = gateways;
     if (small === undefined || big === undefined) throw new Error("two gateways are compared");
+    await firstLooks(big);
     await compareOverHttp(small, big, await overviewOfLines(join(logs, "a", `${MONTH}.log`)));
   } finally {
     for (const gateway of gateways) await gateway.dispose();
