@@ -87,6 +87,7 @@ async function countGateway(dir: string): Promise<Figures> {
       ["401", { path: "/sessions" }, 401],
       ["GET /session/:id", { path: `/session/${session_id}`, headers: asAdmin }, 200],
       ["400", post("/task", { model: "haiku" }), 400],
+      ["POST /session/start", post("/session/start", {}), 200],
     ];
     const turn = post(`/session/${session_id}`, { prompt: "[[words 20]]" });
     for (const [, sent, status] of kinds) await repeat(WARM_UP, () => expectStatus(gateway, sent, status));

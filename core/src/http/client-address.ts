@@ -1,17 +1,23 @@
 import type { IncomingMessage } from "node:http";
+import { createRequire } from "node:module";
 import { isIPv6 } from "node:net";
-import proxyAddr from "proxy-addr";
+
+const require = createRequire(import.meta.url);
 
 /** Longer than any address. Clients can forge addresses, and they are kept in memory. */
 const MAX_ADDRESS = 64;
 
 /** Finds the address of a request's client behind trusted proxies. */
 export class ClientAddresses {
-  readonly #trusted: ((address: string, hop: number) => boolean) | undefined;
+  /** Loaded where there are proxies. */
+  readonly #behind: ((request: IncomingMessage) => string) | undefined;
 
   /** @param proxies addresses, or networks such as `172.16.0.0/12`; the configuration has checked them */
   constructor(proxies: readonly string[]) {
-    if (proxies.length > 0) this.#trusted = proxyAddr.compile([...proxies]);
+    if (proxies.length === 0) return;
+    const proxyAddr: typeof import("proxy-addr") = require("proxy-addr");
+    const trusted = proxyAddr.compile([...proxies]);
+    this.#behind = (request) => proxyAddr(request, trusted);
   }
 
   /**
@@ -19,8 +25,7 @@ export class ClientAddresses {
    * trusted proxy's: each proxy appends the address that it saw, and any client can make up the addresses before it.
    */
   of(request: IncomingMessage): string {
-    const address =
-      this.#trusted === undefined ? request.socket.remoteAddress : proxyAddr(request, this.#trusted);
+    const address = this.#behind === undefined ? request.socket.remoteAddress : this.#behind(request);
     return plain(address ?? "").slice(0, MAX_ADDRESS);
   }
 }

@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import picomatch from "picomatch";
 import { isWithin, locate } from "./located.js";
 
 /** `*` and `**` alone have a meaning; dotted names are names like any other. */
@@ -12,6 +11,8 @@ const OPTIONS = { dot: true, nobrace: true, nobracket: true, noextglob: true, no
  * @param real absolute, with every link followed
  */
 export async function matchesFolderPattern(real: string, pattern: string): Promise<boolean> {
+  // Few configurations have patterns, so a start does without.
+  const { default: picomatch } = await import("picomatch");
   const { base, glob } = picomatch.scan(pattern, OPTIONS);
   const { real: root } = await locate(base === "" ? "/" : base);
   if (!isWithin(real, root)) return false;

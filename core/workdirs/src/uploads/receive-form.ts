@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GatewayError, messageOf } from "@claudeway/ports";
-import { Busboy, type BusboyInstance } from "@fastify/busboy";
+import type { Busboy, BusboyInstance } from "@fastify/busboy";
 import { fileError } from "../files/file-errors.js";
 import { checkedFileName } from "./file-name.js";
 
@@ -48,7 +48,9 @@ export interface FormRequest {
  * malformed or broken off form and for a file name that is no plain name, PAYLOAD_TOO_LARGE for too many parts.
  */
 export async function receiveForm(form: FormRequest, folder: string): Promise<ReceivedForm> {
-  const receiving = new Receiving(form, folder);
+  // With the first form: a start does without.
+  const { Busboy: Parser } = await import("@fastify/busboy");
+  const receiving = new Receiving(form, folder, Parser);
   return receiving.run();
 }
 
@@ -64,8 +66,9 @@ class Receiving {
   constructor(
     private readonly form: FormRequest,
     private readonly folder: string,
+    Parser: typeof Busboy,
   ) {
-    this.#parser = parserOf(form);
+    this.#parser = parserOf(form, Parser);
     this.#parser.on("field", (name, value, isNameCut, isCut) => this.#field(name, value, isNameCut || isCut));
     this.#parser.on("file", (_field, stream, name) => this.#file(stream, name));
     this.#parser.on("filesLimit", () => this.#refuse(tooLarge(`at most ${MAX_FILES} files`)));
@@ -148,9 +151,9 @@ class Receiving {
   }
 }
 
-function parserOf({ request, maxFieldBytes }: FormRequest): BusboyInstance {
+function parserOf({ request, maxFieldBytes }: FormRequest, Parser: typeof Busboy): BusboyInstance {
   try {
-    return new Busboy({
+    return new Parser({
       headers: { ...request.headers, "content-type": request.headers["content-type"] ?? "" },
       // The name is checked whole, instead of being cut at slashes.
       preservePath: true,
