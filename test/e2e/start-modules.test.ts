@@ -34,9 +34,13 @@ describe("a start", () => {
   after(() => rmSync(folder, { recursive: true }));
 
   /** The files that a gateway loads that is sent this. */
-  async function loadedBy(send: (gateway: TestGateway) => Promise<unknown>): Promise<readonly string[]> {
+  async function loadedBy(
+    send: (gateway: TestGateway) => Promise<unknown>,
+    args: readonly string[] = [],
+  ): Promise<readonly string[]> {
     const loaded = join(folder, `${randomUUID()}.json`);
     const gateway = await TestGateway.start({
+      args,
       env: { NODE_OPTIONS: `--import ${join(folder, "recorder.mjs")}`, LOADED: loaded },
     });
     await send(gateway);
@@ -46,6 +50,14 @@ describe("a start", () => {
 
   const packagesOf = (files: readonly string[]) =>
     files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1]);
+
+  it("loads the SDK of MCP with the first MCP request only", async function () {
+    this.timeout(60_000);
+    const files = await loadedBy((gateway) => gateway.request("/health"), ["--enable-plugin", "mcp"]);
+    expect(files.some((file) => file.endsWith("/plugins/mcp/dist/index.js"))).to.equal(true);
+    expect(packagesOf(files)).not.to.include.members(["@modelcontextprotocol/sdk"]);
+    expect(packagesOf(files)).not.to.include.members(["zod"]);
+  });
 
   it("loads nothing that only a turn, a WebSocket, a plugin or another command needs", async function () {
     this.timeout(60_000);

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { definePlugin, Refusal } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
 import { Posted } from "./posted.js";
 
 /** What holds on the gateway's own routes holds here. */
@@ -84,6 +86,38 @@ describe("mcp and what the gateway holds", () => {
     ]);
     for (const origin of ["https://evil.example", "null", gateway.url])
       expect((await ask(origin)).status, origin).to.equal(403);
+  });
+
+  it("ends sessions that are not used, and none that is answering", async () => {
+    const ask = definePlugin<object>({
+      name: "ask",
+      apiVersion: 1,
+      configSchema: { type: "object" },
+      apply({ hooks }) {
+        hooks.approve.tap("all", () => ({ verdict: "ask", liveWaitSecs: 600 }));
+      },
+    });
+    const other = await createTestGateway({
+      plugins: [["mcp", { session_idle_minutes: 0.001 }], ask],
+      *replies() {
+        yield { tool: "Bash", input: { command: "true" } };
+        yield "done";
+      },
+    });
+    try {
+      const [idle, busy] = [await Posted.open(other, "user"), await Posted.open(other, "user")];
+      const running = busy.call("run_task", { prompt: "hello" });
+      const { id } = await other.approvals.next();
+      await eventually("the end of the unused one", async () => {
+        // A look uses it.
+        await sleep(300);
+        return (await idle.post({ method: "notifications/initialized" })).status === 404;
+      });
+      await other.approvals.decide(id, "allow");
+      expect(await running).to.have.nested.property("content[0].text", "done");
+    } finally {
+      await other.close();
+    }
   });
 
   it("ends what clients wait for when it is disabled, and its sessions", async () => {
