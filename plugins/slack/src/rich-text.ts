@@ -10,10 +10,13 @@ const MAX_FALLBACK = 1000;
 const MAX_ROWS = 5;
 const MAX_LABEL = 70;
 
+/** Each styled piece of text is an element of the message's JSON, which Slack limits too. */
+const STYLE_SIZE = 6;
+
 export const SIZES: Sizes = {
   limit: MAX_CHARACTERS,
   text: (text) => text.length,
-  tag: (tag) => (tag.kind === "link" ? tag.url.length : 0),
+  tag: (tag) => (tag.kind === "link" ? tag.url.length : STYLE_SIZE),
 };
 
 type Group = RichTextBlock["elements"][number];

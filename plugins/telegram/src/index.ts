@@ -15,7 +15,7 @@ import { Chat } from "./chat.js";
 import type { TelegramConfig } from "./config.js";
 import { FEED_BACKLOG, FEED_INTERVAL_MS, feedMessage } from "./feed.js";
 import { topicKey } from "./places.js";
-import { setup } from "./setup.js";
+import { check, setup } from "./setup.js";
 import { type Connected, Supervisor } from "./supervise.js";
 
 export type { TelegramConfig } from "./config.js";
@@ -33,6 +33,7 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   // Telegram refuses one of two programs that poll with the same token.
   exclusive: true,
   setup,
+  check,
   async apply(kernel, config) {
     const { log, signal, store } = kernel;
     const say = textsIn(config.language, { messenger: "Telegram" });

@@ -1,4 +1,4 @@
-import type { PluginSetup, SetupTerminal } from "@claudeway/core";
+import type { CheckContext, PluginSetup, SetupTerminal } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { BotApi } from "./api.js";
 import type { TelegramConfig } from "./config.js";
@@ -23,18 +23,24 @@ export const setup: PluginSetup<TelegramConfig> = {
     setting === "chat_id" && given.bot_token !== undefined
       ? findChat(apiFor(given.bot_token, given.api_root, terminal), terminal)
       : undefined,
-  test: async ({ bot_token, api_root, chat_id }, terminal) => {
-    const api = apiFor(bot_token, api_root, terminal);
-    const { username } = await api.ask("getMe", {}, isBot);
-    await api.call("getChat", { chat_id });
-    return `@${username} is in the chat`;
-  },
+  test: (config, { signal }) => check(config, { signal }),
 };
+
+/** Tries the token and the chat, without a poll: that would disturb a running bot. */
+export async function check(
+  { bot_token, api_root, chat_id }: Pick<TelegramConfig, "bot_token" | "api_root" | "chat_id">,
+  context: Pick<CheckContext, "signal">,
+): Promise<string> {
+  const api = apiFor(bot_token, api_root, context);
+  const { username } = await api.ask("getMe", {}, isBot);
+  await api.call("getChat", { chat_id });
+  return `@${username} is in the chat`;
+}
 
 function apiFor(
   token: string,
   apiRoot: string = configSchema.properties.api_root.default,
-  { signal }: SetupTerminal,
+  { signal }: Pick<SetupTerminal, "signal">,
 ) {
   return new BotApi({ token, apiRoot, timeoutMs: CALL_MS, signal, log: { debug: () => undefined } });
 }

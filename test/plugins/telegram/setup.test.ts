@@ -1,5 +1,6 @@
 import telegram from "@claudeway/plugin-telegram";
 import { expect } from "chai";
+import { check } from "#plugins/telegram/setup.js";
 import { eventually } from "../../e2e/poll.js";
 import { rejectionMessage } from "../../kernel/kit.js";
 import { BotApiServer, CHAT_ID, TOKEN } from "./bot-api.js";
@@ -37,6 +38,14 @@ describe("telegram's setup", () => {
 
   it("asks who may use the bot", () => {
     expect(telegram.setup?.ask).to.deep.equal(["allowed_users"]);
+  });
+
+  it("is tried by claudeway check, without a poll", async () => {
+    const section = { ...given(), chat_id: String(CHAT_ID) };
+    const tried = (config: typeof section) => check(config, { signal: abort.signal });
+    expect(await tried(section)).to.equal("@claude_test_bot is in the chat");
+    expect(server.calls).to.deep.equal(["getMe", "getChat"]);
+    expect(await rejectionMessage(tried({ ...section, chat_id: "-5" }))).to.contain("chat not found");
   });
 
   it("finds only the chat", async () => {
