@@ -8,7 +8,7 @@ export class GitError extends Error {
   constructor(
     /** The last line of git's own output that explains it, without control characters. */
     readonly reason: string,
-    readonly end: "failed" | "stopped" | "limit" = "failed",
+    readonly end: "failed" | "unreachable" | "stopped" | "limit" = "failed",
   ) {
     super(reason);
   }
@@ -146,7 +146,8 @@ async function runGit(env: Record<string, string>, run: GitRun): Promise<string>
     });
     if (ended !== undefined)
       throw new GitError(ended === "limit" ? "it is too large" : "it was stopped", ended);
-    if (status !== 0) throw new GitError(reasonOf(complaint));
+    if (status !== 0)
+      throw new GitError(reasonOf(complaint), UNREACHABLE.test(complaint) ? "unreachable" : "failed");
     return out;
   } catch (error) {
     throw error instanceof GitError ? error : new GitError(`git could not be started: ${String(error)}`);
@@ -157,6 +158,10 @@ async function runGit(env: Record<string, string>, run: GitRun): Promise<string>
     if (pid !== undefined) killGroup(pid);
   }
 }
+
+/** What curl and ssh say where a host has no address, or does not answer. */
+const UNREACHABLE =
+  /\b(?:could not resolve (?:host|proxy|hostname)|failed to connect to|couldn't connect to server|connection (?:refused|timed out|reset by peer)|no route to host|network is unreachable)/i;
 
 function killGroup(pid: number): void {
   try {

@@ -3,7 +3,7 @@ import Router from "@koa/router";
 import type { ReposConfig } from "./config.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
 import { parseBranch, parseRemote } from "./remote.js";
-import type { Syncs } from "./syncs.js";
+import { HostUnreachable, type Syncs } from "./syncs.js";
 
 export interface RouteParts {
   readonly config: ReposConfig;
@@ -23,7 +23,14 @@ export function repoRoutes({
   router.post("/sync", async (ctx) => {
     const { url, branch } = fieldsOf(ctx.request?.body);
     const remote = parseRemote(url, config);
-    ctx.body = await syncs.sync(keyOf(ctx.state), remote, parseBranch(branch));
+    try {
+      ctx.body = await syncs.sync(keyOf(ctx.state), remote, parseBranch(branch));
+    } catch (error) {
+      if (!(error instanceof HostUnreachable)) throw error;
+      ctx.status = 503;
+      ctx.set("retry-after", "30");
+      ctx.body = { error: error.message, code: "UNAVAILABLE" };
+    }
   });
   router.get("/", (ctx) => {
     const { caller } = ctx.state;

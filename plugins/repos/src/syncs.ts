@@ -10,6 +10,13 @@ import type { Head, RepoRecord, RepoRecords } from "./records.js";
 import type { Remote } from "./remote.js";
 import { Turnstile } from "./turnstile.js";
 
+/** The host has no address, or does not answer: no mistake of the caller. */
+export class HostUnreachable extends Error {
+  constructor(reason: string) {
+    super(`the host of the repository can't be reached: ${reason}`);
+  }
+}
+
 export interface Synced extends Head {
   readonly path: string;
   readonly status: "cloned" | "updated";
@@ -101,6 +108,7 @@ export class Syncs {
     if (timedOut) return new Refusal(408, `the sync did not finish within ${timeout_secs} s`);
     if (error.end === "limit") return new Refusal(413, `the repository must have at most ${max_mb} MB`);
     if (error.end === "stopped") return new Refusal(409, "the sync was stopped: the plugin was disabled");
+    if (error.end === "unreachable") return new HostUnreachable(error.reason);
     return new Refusal(400, `git could not sync the repository: ${error.reason}`);
   }
 

@@ -159,6 +159,21 @@ describe("POST /repos/sync", () => {
     expect(git(path, "status", "--porcelain")).to.equal("");
   });
 
+  it("answers with 503 where the host can't be reached", async () => {
+    const hosts = ["nowhere.invalid", "127.0.0.1:1"];
+    const apart = await ReposGateway.start({ hosts, schemes: ["http"] });
+    try {
+      for (const url of ["http://nowhere.invalid/a/b", "http://127.0.0.1:1/a/b"]) {
+        const { status, body } = await apart.sync({ url });
+        expect([status, body["code"]], url).to.deep.equal([503, "UNAVAILABLE"]);
+        expect(body["error"], url).to.match(/^the host of the repository can't be reached: /);
+      }
+      expect(await apart.list()).to.deep.equal([]);
+    } finally {
+      await apart.close();
+    }
+  });
+
   it("answers with git's own reason where it fails, and leaves nothing", async () => {
     const missing = await repos.sync({ url: repos.host.url("acme/missing") });
     expect(missing.status).to.equal(400);
