@@ -1,6 +1,8 @@
 import { expect } from "chai";
+import { auditLines } from "../e2e/audit.js";
 import { KEYS } from "../e2e/gateway.js";
 import { OptionsGateway } from "../e2e/options-kit.js";
+import { eventually } from "../e2e/poll.js";
 
 const user = (content: unknown) => ({ role: "user", content });
 const says = (text: string) => ({ messages: [user(text)] });
@@ -173,6 +175,25 @@ describe("errors of the chat APIs, with the real CLI and the scripted model", fu
         expect(response.headers.get("x-should-retry")).to.equal(null);
         expect(JSON.stringify(body)).to.not.contain("127.0.0.1");
       }
+    });
+
+  for (const [path, request] of [
+    [COMPLETIONS, says("[[words 1]]")],
+    ["/v1/responses", { input: "[[words 1]]" }],
+    ["/v1/messages", says("[[words 1]]")],
+  ] as const)
+    it(`${path}: its turn has one line in the key's audit log, with its cost`, async () => {
+      const { response, body } = await post(path, request);
+      const id = response.headers.get("x-turn-id");
+      const tokens = body.usage.completion_tokens ?? body.usage.output_tokens;
+      const lines = await eventually("the line", () => {
+        const found = auditLines(options.gateway, "bob").filter((line) => line["turn_id"] === id);
+        return found.length > 0 && found;
+      });
+      expect(lines).to.have.length(1);
+      expect(lines[0]).to.deep.include({ key_id: "bob", success: true });
+      expect(Object(lines[0]?.["tokens"]).output).to.equal(tokens);
+      expect(lines[0]?.["cost_usd"]).to.be.a("number").that.is.greaterThan(0);
     });
 
   it("an API that is overloaded until the turn's time is over is reported as that", async () => {
