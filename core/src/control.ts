@@ -103,6 +103,11 @@ export class Control implements GatewayControl {
     );
   }
 
+  get queue() {
+    const { max_running: maxRunning, max_queued: maxQueued } = this.parts.loaded.config.engine;
+    return { maxRunning, maxQueued };
+  }
+
   load(): Load {
     return { ...this.parts.gateway.load(), processes: this.parts.engine.processes };
   }

@@ -40,6 +40,7 @@ export {
   type PluginStore,
   type PluginTaskRequest,
   type PromptRequest,
+  type QueueSize,
   type Quota,
   type ReloadReport,
   type RequestHead,

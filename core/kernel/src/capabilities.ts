@@ -257,6 +257,12 @@ export interface Load {
   readonly processes: number;
 }
 
+/** The size of the queue of turns. */
+export interface QueueSize {
+  readonly maxRunning: number;
+  readonly maxQueued: number;
+}
+
 /** The outcome of a reload of the configuration. */
 export interface ReloadReport {
   readonly started: readonly string[];
@@ -364,6 +370,8 @@ export interface GatewayControl {
   /** Reloads the configuration file. If it has a fault, rejects with one line and changes nothing. */
   reload(): Promise<ReloadReport>;
   load(): Load;
+  /** How many turns run at once, and how many more may wait. */
+  readonly queue: QueueSize;
   /** The gateway's own paths and every plugin's, as an OpenAPI 3.1 document. */
   openapi(): Readonly<Record<string, unknown>>;
   /** The caller with this secret, if any. Runs in constant time. */

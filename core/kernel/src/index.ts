@@ -21,6 +21,7 @@ export type {
   PluginStatus,
   PluginTaskRequest,
   PromptRequest,
+  QueueSize,
   ReloadReport,
   SessionFile,
   SessionForkOptions,

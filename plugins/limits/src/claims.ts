@@ -9,7 +9,12 @@ import {
 } from "./config.js";
 
 /** What a rate limits, as its setting is called. */
-export type RateKind = "requests_per_minute" | "turns_per_minute" | "tokens_per_minute" | "concurrent_turns";
+export type RateKind =
+  | "requests_per_minute"
+  | "turns_per_minute"
+  | "tokens_per_minute"
+  | "concurrent_turns"
+  | "queue_share";
 
 /** A limit on one counter, with the setting that it comes from. */
 export type Limit = QuotaClaim & { readonly of: Budget | RateKind };
@@ -19,6 +24,7 @@ const RATES: Readonly<Record<RateKind, { readonly window: QuotaWindow; readonly 
   turns_per_minute: { window: "minute", measure: "count" },
   tokens_per_minute: { window: "minute", measure: "tokens" },
   concurrent_turns: { window: "all", measure: "held" },
+  queue_share: { window: "all", measure: "held" },
 };
 /** What a turn needs to begin: of tokens, that there is room at all. */
 const AMOUNTS: Readonly<Record<RateKind, number>> = {
@@ -26,18 +32,28 @@ const AMOUNTS: Readonly<Record<RateKind, number>> = {
   turns_per_minute: 1,
   tokens_per_minute: 0,
   concurrent_turns: 1,
+  queue_share: 1,
 };
-const OF_TURNS: readonly RateKind[] = ["turns_per_minute", "tokens_per_minute", "concurrent_turns"];
+const OF_TURNS: readonly RateKind[] = [
+  "turns_per_minute",
+  "tokens_per_minute",
+  "concurrent_turns",
+  "queue_share",
+];
 
 /** Of the ledger, in one call. */
 export const MAX_COUNTERS = 64;
 
 /** Finds the limits of a key in the configuration. */
 export class KeyClaims {
-  /** @param tagsOf the tags of a key */
+  /**
+   * @param tagsOf the tags of a key
+   * @param places how many turns may run and wait in all
+   */
   constructor(
     private readonly config: LimitsConfig,
     private readonly tagsOf: (keyId: string) => readonly string[],
+    private readonly places: number,
   ) {}
 
   /** For a request of any kind. Throws a `Refusal` if they are too many to be counted at once. */
@@ -84,7 +100,7 @@ export class KeyClaims {
   #rates(keyId: string, kinds: readonly RateKind[]): Limit[] {
     return this.config.rates.flatMap((rate) =>
       subjectsOf(rate, this.#key(keyId)).flatMap((subject) =>
-        kinds.flatMap((kind) => limitOf(rate, kind, subject)),
+        kinds.flatMap((kind) => limitOf(rate, kind, subject, this.places)),
       ),
     );
   }
@@ -96,8 +112,10 @@ function bounded(keyId: string, limits: Limit[]): Limit[] {
   throw new Refusal(403, `${problem}: there are too many, or it has too many tags`);
 }
 
-function limitOf(rate: Scope & Rate, kind: RateKind, subject: string): Limit[] {
-  const limit = rate[kind];
-  if (limit === undefined) return [];
+function limitOf(rate: Scope & Rate, kind: RateKind, subject: string, places: number): Limit[] {
+  const given = rate[kind];
+  if (given === undefined) return [];
+  // However small a share is, one turn at a time has room.
+  const limit = kind === "queue_share" ? Math.max(1, Math.floor(given * places)) : given;
   return [{ name: `${kind}:${rate.name}`, subject, ...RATES[kind], limit, amount: AMOUNTS[kind], of: kind }];
 }

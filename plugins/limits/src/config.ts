@@ -29,6 +29,7 @@ export interface Rate extends Scope {
   readonly turns_per_minute?: number;
   readonly tokens_per_minute?: number;
   readonly concurrent_turns?: number;
+  readonly queue_share?: number;
 }
 
 /** Throws an Error where two budgets or two rates have one name: their counters would be one. */

@@ -9,18 +9,19 @@ import { refusalOf } from "./refusal.js";
 import { ADMIN_PATHS, adminRoutes, LIMIT_PATHS, limitRoutes, limitsOf } from "./routes.js";
 import { BudgetWarnings } from "./warnings.js";
 
-export default definePlugin<LimitsConfig, "quota" | "keys">({
+export default definePlugin<LimitsConfig, "quota" | "keys" | "control">({
   name: "limits",
   apiVersion: 1,
   configSchema,
-  needs: ["quota", "keys"],
+  needs: ["quota", "keys", "control"],
   async check(config) {
     refuseEqualNames(config);
     return `${config.budgets.length} budgets, ${config.rates.length} rates`;
   },
-  apply({ hooks, keys, ledger, quota, store, log, mount, page }, config) {
+  apply({ control, hooks, keys, ledger, quota, store, log, mount, page }, config) {
     refuseEqualNames(config);
-    const claims = new KeyClaims(config, (keyId) => keys.of(keyId).tags ?? []);
+    const { maxRunning, maxQueued } = control.queue;
+    const claims = new KeyClaims(config, (keyId) => keys.of(keyId).tags ?? [], maxRunning + maxQueued);
     const warnings = new BudgetWarnings(quota, store, log);
     const reserve = async (turnId: string, limits: readonly Limit[]) => {
       if (limits.length === 0) return undefined;

@@ -9,6 +9,7 @@ const WHAT: Readonly<Record<RateKind, string>> = {
   turns_per_minute: "turns a minute",
   tokens_per_minute: "tokens a minute",
   concurrent_turns: "turns at once",
+  queue_share: "turns that wait or run: its share of the queue",
 };
 
 /** The refusal that names the limit that is reached: 402 for a budget, 429 for a rate. */

@@ -1,6 +1,7 @@
 import { type BudgetWarning, definePlugin, type LedgerView } from "@claudeway/core";
 import { createTestGateway, type ScriptedTurn, type Step, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
 import { rejectionMessage } from "../../kernel/kit.js";
 
 /** What each message of the model costs, in USD, and how many a turn has. */
@@ -342,6 +343,24 @@ describe("limits", () => {
       await slow;
       expect((await task()).status).to.equal(200);
     });
+  });
+
+  it("lets a key or a tag hold its share of the queue, and others the rest", async () => {
+    await start(
+      { rates: [{ name: "quarter", queue_share: 0.25, per: "all", keys: ["user"] }] },
+      { config: { engine: { max_running: 2, max_queued: 6 } } },
+    );
+    const body = { prompt: "hang", timeout_secs: 1 };
+    const held = [1, 2].map(() => gateway.fetch("/task", { body, key: "user" }));
+    await eventually("both run", () => gateway.ran.length === 2);
+    const { status, headers, body: refused } = await task();
+    expect([status, headers.get("retry-after")]).to.deep.equal([429, "5"]);
+    expect(JSON.stringify(refused)).to.contain(
+      "may have at most 2 turns that wait or run: its share of the queue",
+    );
+    expect((await task("other")).status).to.equal(200);
+    await Promise.all(held);
+    expect((await task()).status).to.equal(200);
   });
 
   describe("GET /limits", () => {
