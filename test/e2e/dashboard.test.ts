@@ -204,6 +204,8 @@ describe("the dashboard in a browser", function () {
     await eventually("the title", async () => (await page.title()).startsWith("(1) "));
     await go("overview");
     await page.getByRole("row", { name: /waiting bob/ }).waitFor();
+    await go("requests");
+    await page.getByRole("row", { name: /waiting bob/ }).waitFor();
     await go("approvals");
     await card.waitFor();
     expect(await card.locator(".line.gone").count()).to.equal(4);

@@ -56,7 +56,7 @@ export function adminRouter(parts: AdminParts): Router {
   overviewRoutes(router, parts);
   statisticsRoutes(router, parts.history);
   budgetRoutes(router, parts);
-  requestRoutes(router, { ledger, prompts: feed.prompts });
+  requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
   sessionRoutes(router, { ...parts, prompts: feed.prompts, work: feed.work });
   approvalRoutes(router, { ...parts, prompts: feed.prompts });
   logRoutes(router, control);

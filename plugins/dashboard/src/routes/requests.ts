@@ -1,9 +1,16 @@
-import { type LedgerView, Refusal, type TurnEnd, type TurnQuery, type TurnRecord } from "@claudeway/core";
+import {
+  type Approvals,
+  type LedgerView,
+  Refusal,
+  type TurnEnd,
+  type TurnQuery,
+  type TurnRecord,
+} from "@claudeway/core";
 import type Router from "@koa/router";
 import type { Context } from "../access/request.js";
 import type { LatestPrompts } from "../live/prompts.js";
 import { allMatching, INSTANT, matching, oneOf, text, wholeNumber } from "../query.js";
-import { turnView } from "./views.js";
+import { turnView, waitingIn } from "./views.js";
 
 const STATES = [
   "open",
@@ -24,21 +31,23 @@ const PAIR = /^[^=]{1,64}=.{0,512}$/s;
 export interface RequestParts {
   readonly ledger: LedgerView;
   readonly prompts: LatestPrompts;
+  readonly approvals: Approvals;
 }
 
 /** `GET /requests`: turns and tasks of all keys in one list, with filters. */
 export function requestRoutes(router: Router, parts: RequestParts): void {
   router.get("/requests", async (ctx) => {
     const { turns, before } = await parts.ledger.turns(queryIn(ctx));
-    const views = await Promise.all(turns.map((turn) => requestView(turn, parts)));
+    const { turnIds } = await waitingIn(parts.approvals);
+    const views = await Promise.all(turns.map((turn) => requestView(turn, turnIds.has(turn.id), parts)));
     ctx.body = { turns: views, before: before ?? null } satisfies RequestPage;
   });
 }
 
-async function requestView(turn: TurnRecord, { ledger, prompts }: RequestParts) {
+async function requestView(turn: TurnRecord, waits: boolean, { ledger, prompts }: RequestParts) {
   const response = await ledger.response(turn.id);
   return {
-    ...turnView(turn),
+    ...turnView(turn, waits),
     metadata: turn.metadata ?? {},
     prompt: prompts.of(turn.id)?.text.slice(0, SHOWN_CHARS) ?? null,
     result: response === undefined ? null : (response.error ?? response.result).slice(0, SHOWN_CHARS),
