@@ -94,7 +94,7 @@ describe("the dashboard in a browser", function () {
       .waitFor();
     await go("keys");
     expect(await textOf(page.getByRole("row", { name: /^bob/ }))).to.match(
-      /^bob 9 \$12\.6000 .* ago sessions log$/,
+      /^bob configured 9 \$12\.6000 .* ago sessions log$/,
     );
   });
 
