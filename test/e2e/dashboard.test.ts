@@ -44,7 +44,7 @@ describe("the dashboard in a browser", function () {
 
   const textOf = async (locator: Locator) => (await locator.innerText()).replace(/\s+/g, " ");
   const figure = (name: string) =>
-    textOf(visited.page.locator("dl div", { has: visited.page.getByText(name, { exact: true }) }));
+    textOf(visited.page.locator("dl div", { has: visited.page.getByText(name, { exact: true }) }).first());
   const heading = (name: string) => visited.page.getByRole("heading", { level: 1, name });
 
   it("asks for the key, rejects a wrong one, and lets the admin in", async () => {
