@@ -64,7 +64,7 @@ describe("a start", () => {
     const files = await loadedBy((gateway) => gateway.request("/task", { body: {} }));
     expect(files.some((file) => file.endsWith("/core/dist/gateway.js"))).to.equal(true);
     const packages = packagesOf(files);
-    expect(packages).to.include.members(["koa", "@koa/router", "pino"]);
+    expect(packages).to.include.members(["koa", "@koa/router", "pino", "koa-bodyparser"]);
     expect(packages).not.to.include.members(["@anthropic-ai/claude-agent-sdk"]);
     for (const one of ["ws", "@fastify/busboy", "picomatch", "proxy-addr"])
       expect(packages).not.to.include.members([one]);
@@ -72,5 +72,11 @@ describe("a start", () => {
     expect(packages).not.to.include.members(["@clack/prompts"]);
     const ofAjv = files.filter((file) => /\/node_modules\/ajv\/(?!dist\/runtime\/)/.test(file));
     expect(ofAjv).to.deep.equal([]);
+  });
+
+  it("loads no parser of bodies before one comes", async function () {
+    this.timeout(60_000);
+    const files = await loadedBy((gateway) => gateway.request("/health", { key: null }));
+    expect(packagesOf(files)).to.include("koa").and.not.include("koa-bodyparser").and.not.include("qs");
   });
 });

@@ -1,15 +1,14 @@
+import { isUtf8 } from "node:buffer";
 import { TextDecoder } from "node:util";
-import { clientError, messageOf } from "@claudeway/ports";
+import { clientError, GatewayError, messageOf } from "@claudeway/ports";
 import { JsonShape, type SchemaName, type SchemaTypes, validateInPlace } from "@claudeway/schemas";
-import { parse } from "@hapi/bourne";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
 import { type BodyBound, IncomingRequest } from "./incoming.js";
 
-const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+/** `boundBodies` limits what arrives, so the parser's own limit must never be met. */
+const UNLIMITED = String(Number.MAX_SAFE_INTEGER);
 /** What most clients send; other spellings cost more to read. */
 const JSON_TYPE = "application/json";
-/** For a client that has gone: nobody reads it. */
-const CUT_OFF = clientError("BAD_REQUEST", "the request was cut off");
 
 /**
  * Limits each body, however it is read. Throws PAYLOAD_TOO_LARGE, or UNAVAILABLE if too much is being read at once.
@@ -37,19 +36,47 @@ export function boundBodies(
  * many levels or items. A request without a body has `{}`.
  */
 export function jsonBody(): GatewayMiddleware {
+  let parser: GatewayMiddleware | undefined;
   return (ctx, next) => {
-    const { req, request } = ctx;
+    const { req } = ctx;
     if (!(req instanceof IncomingRequest && req.hasBody)) {
-      request.body = {};
+      ctx.request.body = {};
       return next();
     }
     refuseOtherTypes(ctx);
-    return readBody(req).then((bytes) => {
-      request.rawBody = decoded(bytes);
-      request.body = parsed(request.rawBody);
-      return next();
+    if (parser !== undefined) return parse(ctx, req, parser, next);
+    return loadParser().then((loaded) => {
+      parser = loaded;
+      return parse(ctx, req, loaded, next);
     });
   };
+}
+
+function parse(
+  ctx: GatewayContext,
+  req: IncomingRequest,
+  parser: GatewayMiddleware,
+  next: () => Promise<unknown>,
+): unknown {
+  const isUtf8 = watchBody(req);
+  return parser(ctx, () => {
+    if (!isUtf8()) throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
+    return next();
+  });
+}
+
+/** With the first body: a tenth of what a start takes is the parser and what it requires, for forms too. */
+async function loadParser(): Promise<GatewayMiddleware> {
+  const { default: bodyParser } = await import("koa-bodyparser");
+  return bodyParser({
+    enableTypes: ["json"],
+    jsonLimit: UNLIMITED,
+    // A body that is not an object is refused by its schema, with a clearer message.
+    strict: false,
+    onerror: (error) => {
+      throw toBodyError(error);
+    },
+  });
 }
 
 /** The body as its schema says, defaults filled in, in the body itself. Throws BAD_REQUEST that names the field. */
@@ -81,42 +108,39 @@ export function refuseCompressed(ctx: GatewayContext): void {
   }
 }
 
-/** Refuses a body with too many levels or items while it arrives. */
-function readBody(request: IncomingRequest): Promise<Buffer> {
+/**
+ * Refuses a body with too many levels or items while it arrives. The returned function says whether all of it was
+ * UTF-8, since the parser replaces other bytes without a word.
+ */
+function watchBody(request: IncomingRequest): () => boolean {
   const shape = new JsonShape();
-  const pieces: Buffer[] = [];
-  return new Promise((resolve, reject) => {
-    request.on("data", (piece: Buffer) => {
-      pieces.push(piece);
-      const problem = shape.take(piece);
-      if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
-    });
-    request.on("end", () => resolve(Buffer.concat(pieces)));
-    request.on("close", () => reject(CUT_OFF));
+  let decoder: TextDecoder | undefined;
+  let valid = true;
+  const decode = (chunk?: Uint8Array) => {
+    // Most bodies come in one piece. A decoder is needed from the first piece on that ends within a character.
+    if (decoder === undefined && (chunk === undefined || isUtf8(chunk))) return;
+    decoder ??= new TextDecoder("utf-8", { fatal: true });
+    try {
+      decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch {
+      valid = false;
+    }
+  };
+  request.on("data", (chunk: Buffer) => {
+    decode(chunk);
+    const problem = shape.take(chunk);
+    if (problem !== undefined) request.refuse(clientError("BAD_REQUEST", problem));
   });
+  return () => {
+    decode();
+    return valid;
+  };
 }
 
-/** Without a byte order mark. */
-function decoded(bytes: Buffer): string {
-  try {
-    return UTF_8.decode(bytes);
-  } catch {
-    throw clientError("BAD_REQUEST", "the body is not valid UTF-8");
+function toBodyError(error: Error & { readonly status?: number }): Error {
+  if (error.status !== 400 || error instanceof GatewayError) return error;
+  if (messageOf(error).includes("forbidden prototype property")) {
+    return clientError("BAD_REQUEST", "the body must not have a property __proto__");
   }
-}
-
-/** A body that is empty is left to its schema, whose message is clearer. */
-function parsed(text: string): unknown {
-  if (text === "") return text;
-  try {
-    return parse(text);
-  } catch (error) {
-    const isPrototype = messageOf(error).includes("forbidden prototype property");
-    throw clientError(
-      "BAD_REQUEST",
-      isPrototype
-        ? "the body must not have a property __proto__"
-        : `the body must be JSON: ${messageOf(error)}`,
-    );
-  }
+  return clientError("BAD_REQUEST", `the body must be JSON: ${messageOf(error)}`);
 }
