@@ -9,8 +9,11 @@ export const PLUGIN_PATHS: Readonly<Record<string, string>> = {
   "/openapi.json": "swagger",
   "/limits": "limits",
   "/me": "keys",
+  "/mcp": "mcp",
+  "/.well-known/oauth-protected-resource": "mcp",
   "/repos": "repos",
   "/v1": "openai",
+  "/v1/messages": "anthropic",
 };
 
 /** The pages among them, by what they are: they need no key, so a browser can be told that they are off. */

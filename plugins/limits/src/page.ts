@@ -3,7 +3,7 @@ import type { PluginPage } from "@claudeway/core";
 /** The page of the dashboard: what is left of every limit that a key has used. */
 export const LIMITS_PAGE: PluginPage = {
   title: "Limits",
-  description: "Running turns reserve what they may cost. Windows are of UTC.",
+  description: "Running turns reserve what they may cost. Windows are in UTC.",
   parts: [
     {
       type: "table",
@@ -20,7 +20,7 @@ export const LIMITS_PAGE: PluginPage = {
         { title: "Used", field: "used", format: "number" },
         { title: "Reserved", field: "reserved", format: "number", optional: true },
         { title: "Left", field: "left", format: "number" },
-        { title: "Begins anew", field: "resets_at", format: "time", missing: "never", optional: true },
+        { title: "Resets at", field: "resets_at", format: "time", missing: "never", optional: true },
       ],
       empty: "No limit is configured for a key.",
     },
