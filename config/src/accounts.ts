@@ -82,7 +82,7 @@ function checkList(list: readonly string[], accounts: AccountSettings["accounts"
     );
     if (token !== undefined) {
       throw new ConfigError(
-        `${where}: accounts that take turns must be API keys or cloud providers, got a subscription (accounts.${name}.${token}); turns of a subscription wait for its limit with on_limit = "wait"`,
+        `${where}: a list of several accounts must have only API keys and cloud providers, got a subscription (accounts.${name}.${token}); turns of a subscription wait for its limit with on_limit = "wait"`,
       );
     }
   }

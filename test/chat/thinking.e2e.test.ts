@@ -177,7 +177,10 @@ describe("thinking on the chat APIs, with the real CLI and the scripted model", 
 
     it("name what is wrong with thinking", async () => {
       for (const [wrong, says] of [
-        [{ type: "enabled", budget_tokens: 5 }, "thinking.budget_tokens must be an integer from 1024, got 5"],
+        [
+          { type: "enabled", budget_tokens: 5 },
+          "thinking.budget_tokens must be an integer of 1024 or more, got 5",
+        ],
         [{ type: "odd" }, 'thinking.type must be adaptive, enabled or disabled, got "odd"'],
       ] as const) {
         const error = await rejection(anthropic.messages.create({ ...request, thinking: Object(wrong) }));

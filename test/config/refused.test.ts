@@ -11,7 +11,8 @@ const TOP =
   "known settings: keys, accounts, claude_bin, workdir, log_dir, data_dir, ledger_url, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
 
 const MAIN = '[accounts.main]\nANTHROPIC_API_KEY = "x"\n';
-const SUBSCRIPTION = "accounts that take turns must be API keys or cloud providers, got a subscription";
+const SUBSCRIPTION =
+  "a list of several accounts must have only API keys and cloud providers, got a subscription";
 const WAIT = 'turns of a subscription wait for its limit with on_limit = "wait"';
 
 /** Each with its one-line message: where, what is allowed, what was found. */

@@ -58,7 +58,10 @@ function report({ context, report: event }: FailoverParts, turn: EngineTurn, nex
   const { account = "" } = turn.spawn;
   const { code, limit = null, resetsAt = null } = failure;
   const { id: turn_id } = turn.info;
-  context.log.warn({ turn_id, account, next_account: next, code }, "an account has reached a limit");
+  context.log.warn(
+    { turn_id, account, next_account: next, code },
+    "an account could not answer; the turn goes on with the next account",
+  );
   const data = { status: "rejected", limit, resets_at: resetsAt, utilization: null } as const;
   event({ type: "limit", data: { ...data, account, next_account: next } });
 }

@@ -70,7 +70,10 @@ function thinkingOf(value: unknown): ThinkingWish {
     throw invalid("thinking.type", `must be adaptive, enabled or disabled, got ${nameOf(type)}`);
   const budgetTokens = Number(given);
   if (type === "enabled" && !(Number.isInteger(budgetTokens) && budgetTokens >= MIN_BUDGET))
-    throw invalid("thinking.budget_tokens", `must be an integer from ${MIN_BUDGET}, got ${nameOf(given)}`);
+    throw invalid(
+      "thinking.budget_tokens",
+      `must be an integer of ${MIN_BUDGET} or more, got ${nameOf(given)}`,
+    );
   const thinking = type === "enabled" ? ({ type, budgetTokens } as const) : ({ type } as const);
   return display === "omitted" ? { thinking, showsThinking: false } : shown(thinking);
 }

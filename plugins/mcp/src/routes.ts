@@ -95,7 +95,10 @@ function sessionIdOf(ctx: Context): string {
 function checkOrigin(ctx: Context, allowed: McpConfig["cors_origins"]): void {
   const origin = ctx.get("origin");
   if (origin === "" || allowed === "*" || allowed.includes(origin)) return;
-  throw new Refusal(403, `the origin ${JSON.stringify(origin.slice(0, 200))} is not one of cors_origins`);
+  throw new Refusal(
+    403,
+    `Origin must be one of the plugin's cors_origins, got ${JSON.stringify(origin.slice(0, 200))}`,
+  );
 }
 
 function callerOf({ state }: Context): Caller {

@@ -52,7 +52,7 @@ function choiceIn(choice: unknown): Pick<ChoiceRequest, "choice" | "name"> {
   if (choice["type"] === "allowed_tools")
     throw invalid(
       "tool_choice.type",
-      "must be function: send only the tools that are allowed",
+      "must be function; send only the allowed tools in tools",
       "unsupported_value",
     );
   const of = choice["function"] ?? choice;

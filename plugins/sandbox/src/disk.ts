@@ -106,7 +106,7 @@ export class DiskWatch {
       return;
     }
     this.#over.set(pid, performance.now());
-    this.parts.log.warn({ pid, folder }, "a folder of a sandbox holds too much, and its turns are ended");
+    this.parts.log.warn({ pid, folder }, "a folder of a sandbox exceeds disk_mb; its turns are ended");
     const turns = [...this.#started.values()].filter(({ folders }) => folders.includes(folder));
     const ended = turns.filter(({ id }) => this.parts.end(id, this.#refusal(folder)));
     // What runs in the background has no turn to end.

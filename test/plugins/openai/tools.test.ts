@@ -40,7 +40,7 @@ describe("tools of a request", () => {
     expect(read).to.deep.equal({ name: "two", input: { b: 1 } });
     const referring = { type: "function", function: { name: "r", parameters: { $ref: "#/$defs/a" } } };
     expect(() => readFunctions({ tools: [...one, referring], tool_choice: "required" }, "call")).to.throw(
-      /tool_choice must not require one of several tools while a schema has \$ref/,
+      /tool_choice must be auto, none or a named tool, because the schema of \w+ has \$ref/,
     );
   });
 
@@ -78,7 +78,7 @@ describe("tools of a request", () => {
         { tools: [{ type: "function", function: { name: "a b" } }] },
         /tools\[0\]\.function\.name must be a name of 1 to 64/,
       ],
-      [{ tools: Array(129).fill(one[0]) }, /tools must be at most 128, got 129/],
+      [{ tools: Array(129).fill(one[0]) }, /tools must have at most 128 items, got 129/],
     ] as const)
       expect(() => readFunctions(body, "call")).to.throw(message);
     const builtIn = [{ type: "web_search_20250305", name: "web_search" }];

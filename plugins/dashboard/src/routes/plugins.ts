@@ -38,7 +38,10 @@ async function list(control: GatewayControl) {
 async function known(control: GatewayControl, name: string): Promise<string> {
   const names = [...control.plugins().map((plugin) => plugin.name), ...(await control.available())];
   if (!names.includes(name))
-    throw new Refusal(404, `unknown plugin; known plugins: ${[...new Set(names)].join(", ")}`);
+    throw new Refusal(
+      404,
+      `unknown plugin ${JSON.stringify(name)}; known plugins: ${[...new Set(names)].join(", ")}`,
+    );
   return name;
 }
 

@@ -72,7 +72,7 @@ export class StatisticsHistory {
         else await this.#countHour(start);
       }
     } catch (error) {
-      if (!this.#closed) this.parts.log.warn({ err: error }, "cannot count the turns of a time");
+      if (!this.#closed) this.parts.log.warn({ err: error }, "cannot count the turns of a time range");
     }
   }
 

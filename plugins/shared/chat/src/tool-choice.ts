@@ -47,7 +47,8 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** Throws for tools that can't be offered as the request wants it. */
 export function chooseTools(request: ChoiceRequest): ToolChoice {
   const { tools, choice, single, setting, param } = request;
-  if (tools.length > MAX_TOOLS) throw invalid("tools", `must be at most ${MAX_TOOLS}, got ${tools.length}`);
+  if (tools.length > MAX_TOOLS)
+    throw invalid("tools", `must have at most ${MAX_TOOLS} items, got ${tools.length}`);
   if (tools.length === 0 || choice === "none") return {};
   if (choice === "named") return { forced: forcedTool(named(request)) };
   const [first] = tools;
@@ -83,7 +84,7 @@ function forcedChoice(tools: readonly NamedTool[], param: string): ForcedCall {
   if (referring !== undefined)
     throw invalid(
       param,
-      `must not require one of several tools while a schema has $ref, as that of ${referring.name} has`,
+      `must be auto, none or a named tool, because the schema of ${referring.name} has $ref`,
       "unsupported_parameter",
     );
   const choices = tools.map(({ name, description, schema }) => ({
