@@ -111,7 +111,7 @@ for (const [mode, options] of Object.entries({
       const wrong = [
         [],
         [{ type: "text", text: "" }],
-        [{ type: "tool_result", tool_use_id: "x" }],
+        [{ type: "tool_result", tool_use_id: "x y" }],
         [image({ type: "base64", media_type: "image/svg+xml", data: PNG })],
         [image({ type: "base64", media_type: "image/png", data: "not base64!" })],
         [image({ type: "url", url: "file:///etc/passwd" })],

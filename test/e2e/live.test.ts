@@ -188,7 +188,8 @@ describe("live processes", () => {
     // So it takes its time to go. It may have gone already, where it was one for the task before.
     if (!signalIfThere(spare, "SIGSTOP")) return undefined;
     const { body } = await gateway.request("/task", {
-      body: { prompt: "[[words 2]]", system_prompt: "Other" },
+      // Another one each time: a process that was started ahead for the last one must not fit.
+      body: { prompt: "[[words 2]]", system_prompt: `Other ${tasks.size}` },
     });
     expect(body["success"], JSON.stringify(body)).to.equal(true);
     const id = String(body["session_id"]);

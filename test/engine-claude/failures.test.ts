@@ -81,7 +81,7 @@ describe("the cause of a failed turn", () => {
 
   it("is not that of a subagent", () => {
     const messages = [errorMessage("overloaded", { parent_tool_use_id: "toolu_1" }), errorMessage("unknown")];
-    expect(failureAfter(messages, { api_error_status: 400 })).to.equal(undefined);
+    expect(failureAfter(messages, { api_error_status: 418 })).to.equal(undefined);
   });
 
   it("is not there for a turn that succeeded, whatever came before", () => {

@@ -1,5 +1,5 @@
 import type { RequestFields } from "@claudeway/kernel";
-import { GatewayError } from "@claudeway/ports";
+import { clientError, GatewayError } from "@claudeway/ports";
 import type { SessionDeleted, SessionInterrupted, SessionList, SessionStarted } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import type { Sessions } from "../../sessions.js";
@@ -45,7 +45,9 @@ export function sessionRoutes(
   });
   router.patch("/session/:id", async (ctx) => {
     const [caller, id] = [callerOf(ctx), idOf(ctx, "session")];
-    ctx.body = await sessions.update(caller, id, fields.read("session-update-request", ctx.request.body));
+    const changes = fields.read("session-update-request", ctx.request.body);
+    if (Object.keys(changes).length === 0) throw clientError("BAD_REQUEST", "the body must have a field, got {}");
+    ctx.body = await sessions.update(caller, id, changes);
   });
   router.get("/session/:id/events", async (ctx) => {
     const gone = new AbortController();
