@@ -50,7 +50,7 @@ describe("the dashboard's pages of plugins", function () {
     await page.getByRole("heading", { level: 1, name: "Parcels" }).waitFor();
     await part("So far").getByText("$12.50").waitFor();
     expect(await part("So far").innerText()).to.match(
-      /Parcels\s2\s+Postage\s\$12\.50\s+Late\s25 %\s+Lost\snone/,
+      /Parcels\s2\s+Postage\s\$12\.5000\s+Late\s25 %\s+Lost\snone/,
     );
     const rows = part("All parcels").locator("tbody tr");
     expect(await rows.first().innerText()).to.match(/^<img src=x onerror.*<\/script>\sRome\sno/);
