@@ -13,10 +13,15 @@ export async function tryAddress(host: string, port: number): Promise<void> {
   await once(server, "close");
 }
 
+/** Files and folders have errors with the same codes. */
+const ADDRESS_CALLS: ReadonlySet<unknown> = new Set(["listen", "bind", "getaddrinfo"]);
+
 /** Converts Node's error about an address to one line for the operator; any other error is returned unchanged. */
 export function explainListening(error: unknown, { config: { host, port }, origins }: LoadedConfig): unknown {
   const { host: hostOrigin = "--host", port: portOrigin = "--port" } = origins;
-  switch (error instanceof Error && "code" in error ? error.code : undefined) {
+  if (!(error instanceof Error && "code" in error && "syscall" in error)) return error;
+  if (!ADDRESS_CALLS.has(error.syscall)) return error;
+  switch (error.code) {
     case "EADDRINUSE":
       return new ConfigError(
         `${portOrigin} must be a free port, got ${port}, which is in use on ${host}; use another one, or 0 for any free one`,

@@ -46,7 +46,8 @@ export function sessionRoutes(
   router.patch("/session/:id", async (ctx) => {
     const [caller, id] = [callerOf(ctx), idOf(ctx, "session")];
     const changes = fields.read("session-update-request", ctx.request.body);
-    if (Object.keys(changes).length === 0) throw clientError("BAD_REQUEST", "the body must have a field, got {}");
+    if (Object.keys(changes).length === 0)
+      throw clientError("BAD_REQUEST", "the body must have a field, got {}");
     ctx.body = await sessions.update(caller, id, changes);
   });
   router.get("/session/:id/events", async (ctx) => {
