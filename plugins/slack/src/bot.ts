@@ -25,6 +25,16 @@ export interface BotOptions {
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
 
+/** Where a message is. */
+interface Origin {
+  readonly user: string;
+  readonly channel: string;
+  readonly messageId: string;
+  readonly key: string;
+  /** The message that its thread begins with. */
+  readonly root: string;
+}
+
 /** Milliseconds between two replies, and log lines, for the same unknown channel or user. */
 const ANSWER_EVERY_MS = 600_000;
 /** A message by a person is one without a subtype, or one of these. */
@@ -49,7 +59,7 @@ export class Bot {
   }
 
   async #message(event: unknown): Promise<void> {
-    const { state, service } = this.options;
+    const { state } = this.options;
     const user = text(event, "user");
     const channel = text(event, "channel");
     const ts = text(event, "ts");
@@ -65,6 +75,19 @@ export class Bot {
     if (!this.#mayUse(user, channel, direct)) return this.#turnAway(user, channel, key, direct);
     // A mention comes as two events, and Slack repeats what it thinks was lost.
     if (!state.accept(messageId)) return;
+    try {
+      await this.#prompt(event, { user, channel, messageId, key, root: idOf(channel, root) });
+    } catch (error) {
+      // Without an acknowledgement, Slack delivers it again.
+      state.forget(messageId);
+      throw error;
+    }
+  }
+
+  /** A message by somebody who may use the bot. */
+  async #prompt(event: unknown, { user, channel, messageId, key, root }: Origin): Promise<void> {
+    const { service } = this.options;
+    const written = text(event, "text");
     const plain = this.#plainText(written);
     const files = filesOf(field(event, "files"));
     const attachments = files.filter((file) => service.refusalOf(file.mediaType) === undefined);
@@ -83,7 +106,7 @@ export class Bot {
       // Slack keeps what begins with a slash for itself.
       text: command === undefined ? plain : plain.replace(/^!/, "/"),
       attachments,
-      replyTo: idOf(channel, root),
+      replyTo: root,
       command: command !== undefined && isCommand(command.name) ? command : undefined,
     });
   }

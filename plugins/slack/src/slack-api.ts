@@ -1,5 +1,5 @@
 import type { PluginScope } from "@claudeway/core";
-import { Calls, MessengerFailure, type Patience } from "@claudeway/messenger";
+import { Calls, MessengerFailure, type Patience, readWithin } from "@claudeway/messenger";
 import type { LogLevel, WebClient } from "@slack/web-api";
 
 export interface SlackApiOptions {
@@ -86,7 +86,7 @@ export class SlackApi {
         const type = response.headers.get("content-type") ?? "";
         if (!response.ok || type.startsWith("text/html"))
           throw new MessengerFailure("rejected", `the file was answered with ${response.status} ${type}`);
-        return readWithin(response, maxBytes);
+        return readWithin(response, maxBytes, "a file");
       }),
     );
   }
@@ -156,21 +156,13 @@ export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** Whether a URL is Slack's own, or that of the server in `api_root`. */
-function isSlacks(url: string, apiRoot: string): boolean {
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Whether a URL is Slack's own, or that of the server in `api_root`: with TLS, unless that is on this machine. */
+export function isSlacks(url: string, apiRoot: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname, host } = new URL(url);
-  if (host === new URL(apiRoot).host) return true;
-  return protocol === "https:" && hostname.endsWith(".slack.com");
-}
-
-async function readWithin(response: Response, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new MessengerFailure("rejected", `a file has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  const isRoot = host === new URL(apiRoot).host;
+  if (protocol === "https:") return isRoot || hostname.endsWith(".slack.com");
+  return protocol === "http:" && isRoot && LOOPBACK.test(hostname);
 }

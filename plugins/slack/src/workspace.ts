@@ -101,8 +101,8 @@ export class Workspace implements Messenger {
     return idOf(channel_id, thread ?? "");
   }
 
-  fetch({ ref }: Attachment): Promise<Buffer> {
-    return this.api.download(ref, MAX_FILE);
+  fetch({ ref }: Attachment, maxBytes: number): Promise<Buffer> {
+    return this.api.download(ref, Math.min(maxBytes, MAX_FILE));
   }
 
   /** Only the person who pressed sees it. The button's message itself shows that a press worked. */

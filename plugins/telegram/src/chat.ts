@@ -98,8 +98,8 @@ export class Chat implements Messenger {
     await this.api.call("deleteMessage", { chat_id: this.id, message_id: Number(messageId) });
   }
 
-  fetch({ ref }: Attachment): Promise<Buffer> {
-    return this.api.download(ref, MAX_FILE);
+  fetch({ ref }: Attachment, maxBytes: number): Promise<Buffer> {
+    return this.api.download(ref, Math.min(maxBytes, MAX_FILE));
   }
 
   /** Telegram forgets presses soon. */

@@ -1,3 +1,5 @@
+import { readWithin } from "@claudeway/messenger";
+
 /** Maximum response size in bytes. A hundred updates, the maximum of one poll, are much smaller. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
@@ -38,14 +40,7 @@ export async function post(url: URL, payload: object, signal: AbortSignal): Prom
 export async function fetchFile(url: URL, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
   const response = await fetch(url, { redirect: "error", signal });
   if (!response.ok) throw new Error(`the file server responded with ${response.status}`);
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > maxBytes) throw new Error(`the file must be at most ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return readWithin(response, maxBytes, "a file");
 }
 
 function refused(status: number, answer: Readonly<Record<string, unknown>>): BotApiAnswer {

@@ -60,6 +60,57 @@ describe("slack's connection", () => {
     expect(bot.turns.ran).to.have.length(1);
   });
 
+  /** A question with these parts, shown in the thread of a new session. */
+  const asked = async (...parts: readonly string[]) => {
+    const root = bot.slack.mention("hi");
+    await bot.shows("you said: hi");
+    const [sessionId = ""] = bot.turns.sessions.keys();
+    const questions = parts.map((question) => ({ question, options: [{ label: "yes", description: "" }] }));
+    bot.ask({ id: "q1", kind: "question", tool: "AskUserQuestion", sessionId, input: { questions } });
+    await bot.shows(parts[0] ?? "");
+    return root;
+  };
+
+  it("delivers a message again whose handling failed, and it counts then", async () => {
+    bot = await (await SlackBot.start()).ready();
+    const thread = await asked("Which port?");
+    await bot.acknowledged();
+    bot.slack.redeliverMs = 100;
+    const { approvalService } = bot;
+    const { get } = approvalService;
+    let failures = 0;
+    approvalService.get = async () => {
+      approvalService.get = get;
+      failures++;
+      throw new Error("the ledger is busy");
+    };
+    bot.slack.write("8080", { thread });
+    await eventually("a decision", () => approvalService.approvals.get("q1")?.status === "allowed");
+    await bot.acknowledged();
+    expect(failures).to.equal(1);
+    expect(approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which port?": "8080" },
+    });
+  });
+
+  it("takes an answer once, though its question cannot be redrawn", async () => {
+    bot = await (await SlackBot.start()).ready();
+    const thread = await asked("Which port?", "Which host?");
+    await bot.acknowledged();
+    bot.slack.redeliverMs = 100;
+    bot.slack.always.set("chat.update", { error: "not_in_channel" });
+    bot.slack.write("8080", { thread });
+    await eventually("a failed edit", () => bot.complaints.some((line) => line.includes("to a question")));
+    await bot.acknowledged();
+    expect(bot.approvalService.approvals.get("q1")?.status).to.equal("pending");
+    bot.slack.always.clear();
+    bot.slack.write("localhost", { thread });
+    await eventually("a decision", () => bot.approvalService.approvals.get("q1")?.status === "allowed");
+    expect(bot.approvalService.approvals.get("q1")?.decision?.updatedInput).to.deep.equal({
+      answers: { "Which port?": "8080", "Which host?": "localhost" },
+    });
+  });
+
   it("keeps buttons and waiting messages over a restart", async () => {
     bot = await (await SlackBot.start()).ready();
     bot.turns.script = (prompt) => ({ pieces: Array(prompt === "slow" ? 300 : 1).fill("z "), everyMs: 10 });

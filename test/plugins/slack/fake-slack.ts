@@ -60,6 +60,11 @@ export class FakeSlack {
   /** Every acknowledgement, by envelope. */
   readonly acked: string[] = [];
   readonly files = new Map<string, Buffer>();
+  /** Files are sent when it resolves. */
+  holdFiles: Promise<void> = Promise.resolve();
+  /** Files that are asked for and not sent, now and at most. */
+  filesOpen = 0;
+  mostFilesOpen = 0;
   readonly always = new Map<string, Behaviour>();
   botToken = BOT_TOKEN;
   appToken = APP_TOKEN;
@@ -376,8 +381,11 @@ export class FakeSlack {
   }
 
   /** Without the token, Slack answers with a page to sign in. */
-  #sendFile(id: string, token: string | undefined, response: ServerResponse): void {
+  async #sendFile(id: string, token: string | undefined, response: ServerResponse): Promise<void> {
     const content = this.files.get(id);
+    this.mostFilesOpen = Math.max(this.mostFilesOpen, ++this.filesOpen);
+    await this.holdFiles;
+    this.filesOpen--;
     if (token !== this.botToken)
       return void response.writeHead(200, { "content-type": "text/html" }).end("<html>sign in</html>");
     response

@@ -235,6 +235,80 @@ describe("telegram's buttons", () => {
     expect(bot.turns.ran).to.deep.equal([]);
   });
 
+  describe("of several questions", () => {
+    const options = [{ label: "left" }, { label: "right" }];
+    const show = async (...questions: readonly object[]) => {
+      bot = await (await TestBot.start({ allowed_users: [ADA.id, BOB.id] })).ready();
+      const asked = questions.map((one, n) => ({ question: `Number ${n}?`, options, ...one }));
+      bot.ask({ kind: "question", tool: "AskUserQuestion", input: { questions: asked } });
+      return bot.shows("Number 0?");
+    };
+    const dataOf = (shown: Shown, label: string) =>
+      shown.buttons.find(({ text }) => text.includes(label))?.callback_data ?? "";
+    const decision = () => [...bot.approvalService.approvals.values()][0]?.decision?.updatedInput;
+
+    it("answer their own question only, pressed twice or by two persons", async () => {
+      const shown = await show({}, {}, {});
+      const [left, right] = [dataOf(shown, "left"), dataOf(shown, "right")];
+      const presses = [
+        bot.api.press(left, shown.id),
+        bot.api.press(left, shown.id),
+        bot.api.press(right, shown.id, { from: BOB }),
+      ];
+      const answers = [];
+      for (const press of presses) answers.push(await answerTo(press));
+      expect(answers.filter((text) => text === "Done.")).to.have.length(1);
+      await eventually("the next question", () => shown.html.includes("Number 1?"));
+      expect(shown.html).not.to.contain("Number 2?");
+      bot.api.pressButton(shown, "right");
+      await eventually("the last question", () => shown.html.includes("Number 2?"));
+      expect(await answerTo(bot.api.press(right, shown.id))).to.contain("no longer valid");
+      bot.api.pressButton(shown, "left");
+      await settled(shown);
+      expect(decision()).to.deep.equal({
+        answers: { "Number 0?": "left", "Number 1?": "right", "Number 2?": "left" },
+      });
+    });
+
+    it("finish their own question only", async () => {
+      const shown = await show({ multiSelect: true }, { multiSelect: true });
+      bot.api.pressButton(shown, "left");
+      await eventually("a tick", () => shown.buttons.some(({ text }) => text === "☑ left"));
+      const done = dataOf(shown, "Done");
+      bot.api.press(done, shown.id);
+      await eventually("the next question", () => shown.html.includes("Number 1?"));
+      bot.api.pressButton(shown, "right");
+      await eventually("a tick", () => shown.buttons.some(({ text }) => text === "☑ right"));
+      expect(await answerTo(bot.api.press(done, shown.id, { from: BOB }))).to.contain("no longer valid");
+      expect(decision()).to.equal(undefined);
+      bot.api.pressButton(shown, "Done");
+      await settled(shown);
+      expect(decision()).to.deep.equal({ answers: { "Number 0?": "left", "Number 1?": "right" } });
+    });
+
+    it("lose no tick when two are pressed at once", async () => {
+      const shown = await show({ multiSelect: true });
+      const { approvalService } = bot;
+      const { get } = approvalService;
+      let waiting = 0;
+      let go: () => void = () => undefined;
+      const both = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      approvalService.get = async (id) => {
+        if (++waiting === 2) go();
+        await both;
+        return get.call(approvalService, id);
+      };
+      bot.api.pressButton(shown, "left");
+      bot.api.pressButton(shown, "right");
+      await eventually(
+        "two ticks",
+        () => shown.buttons.filter(({ text }) => text.startsWith("☑")).length === 2,
+      );
+    });
+  });
+
   it("approve denied calls in deny mode: exactly these run, once, and the answer is shown", async () => {
     bot = await (await TestBot.start()).ready();
     const outcome = outcomeOf({}, { permission_denials: [DENIAL] });

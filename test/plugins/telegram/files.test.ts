@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { pipeline } from "node:stream/promises";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { TestBot } from "./kit.js";
@@ -112,6 +113,28 @@ describe("telegram's progress and files", () => {
       await bot.shows("could not be transcribed");
       expect(bot.turns.ran).to.have.length(1);
       expect(JSON.stringify(bot.running.lines)).not.to.contain("sk-secret");
+    });
+
+    it("stops reading an answer that does not end", async () => {
+      let sent = 0;
+      const chunk = Buffer.alloc(65_536, "x");
+      transcriber.removeAllListeners("request");
+      transcriber.on("request", async (request, response) => {
+        request.resume();
+        const endless = function* () {
+          for (; sent < 60_000_000; sent += chunk.length) yield chunk;
+        };
+        await pipeline(endless, response).catch(() => undefined);
+      });
+      const address = transcriber.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      bot = await (await TestBot.start({ transcribe_url: `http://127.0.0.1:${port}/` })).ready();
+      bot.api.files.set("v1", Buffer.from("the sound"));
+      const extra = { text: undefined, voice: { file_id: "v1", duration: 2, mime_type: "audio/ogg" } };
+      bot.api.write("", { thread: 7, extra });
+      await bot.shows("could not be transcribed", 30_000);
+      // One megabyte is read; the rest is in the buffers of the sockets.
+      expect(sent).to.be.lessThan(30_000_000);
     });
   });
 });

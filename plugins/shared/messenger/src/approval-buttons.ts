@@ -1,4 +1,4 @@
-import type { Approval, Approvals, Decision } from "@claudeway/core";
+import type { Approval, Approvals, Decision, PluginScope } from "@claudeway/core";
 import { type Board, newToken } from "./board.js";
 import { callCard, questionCard } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
@@ -14,11 +14,15 @@ export interface ApprovalButtonsOptions {
   readonly say: Say;
   readonly approvalService: Approvals;
   readonly board: Board;
+  readonly scope: Pick<PluginScope, "log">;
   /** The conversation for approvals of sessions from outside this chat; undefined if they are not shown. */
   readonly homeKey: string | undefined;
 }
 
 const PENDING_AT_ONCE = 200;
+
+/** A press on a question: its number, and the option, or `k` to finish it. */
+const ON_QUESTION = /^q(\d+)(?:k|o(\d+))$/;
 
 /** Pending approvals (calls and questions), decided by a button or by a written answer. */
 export class ApprovalButtons {
@@ -89,24 +93,38 @@ export class ApprovalButtons {
   }
 
   async #answeredBy(card: Card, text: string, from: Person): Promise<boolean> {
-    const { subject, verdict } = card;
-    if (subject.kind !== "approval" || verdict !== undefined) return false;
+    const { subject, token } = card;
+    if (subject.kind !== "approval" || this.#open(token) === undefined) return false;
     const approval = await this.options.approvalService.get(subject.approvalId);
-    if (approval?.kind !== "question" || approval.status !== "pending") return false;
-    await this.#answer({ ...card, subject }, approval, text, { from });
+    const open = this.#open(token);
+    if (approval?.kind !== "question" || approval.status !== "pending" || open === undefined) return false;
+    // It is taken: an error must not have it delivered again, as the answer to the next question.
+    await this.#answer(open, approval, text, { from }).catch((error: unknown) => {
+      this.options.scope.log.warn({ err: error }, "could not show an answer to a question");
+    });
     return true;
   }
 
-  async #pressedOption(press: Press, card: ApprovalCard, approval: Approval, action: string) {
+  /** The card as it is now, which another press may have changed; undefined if it is decided, or gone. */
+  #open(token: string): ApprovalCard | undefined {
+    const card = this.options.state.card(token);
+    if (card?.subject.kind !== "approval" || card.verdict !== undefined) return undefined;
+    return { ...card, subject: card.subject };
+  }
+
+  async #pressedOption(press: Press, { token }: ApprovalCard, approval: Approval, action: string) {
+    const card = this.#open(token);
+    if (card === undefined) return this.#board.refuse(press, "alreadyDecided");
     const { answered = [], ticked = [] } = card.subject;
+    const [, number, option] = ON_QUESTION.exec(action) ?? [];
     const question = questionsOf(approval)[answered.length];
-    const label = question?.options[Number(action.slice(1))]?.label;
-    if (question === undefined) return this.#board.refuse(press, "staleButton");
-    if (!question.many && label !== undefined) return this.#answer(card, approval, label, press);
-    if (question.many && action === "k" && ticked.length > 0) {
+    if (question === undefined || Number(number) !== answered.length)
+      return this.#board.refuse(press, "staleButton");
+    if (question.many && option === undefined && ticked.length > 0)
       return this.#answer(card, approval, ticked.join(", "), press);
-    }
-    if (!question.many || label === undefined) return this.#board.refuse(press, "staleButton");
+    const label = option === undefined ? undefined : question.options[Number(option)]?.label;
+    if (label === undefined) return this.#board.refuse(press, "staleButton");
+    if (!question.many) return this.#answer(card, approval, label, press);
     const now = ticked.includes(label) ? ticked.filter((one) => one !== label) : [...ticked, label];
     await this.#redraw({ ...card, subject: { ...card.subject, ticked: now } }, approval);
     await this.#board.say(press, "pressed");

@@ -11,7 +11,7 @@ export interface ButtonsOptions {
   readonly denials: DenialButtons;
 }
 
-const DATA = /^([\w-]{16}):([adsk]|o\d{1,3})$/;
+const DATA = /^([\w-]{16}):([ads]|q\d{1,3}(?:k|o\d{1,3}))$/;
 
 /** Routes a button press to its message. Each button counts once, and only on its own message. */
 export class Buttons {

@@ -6,8 +6,11 @@ import { clip, type Sizes, sendable } from "./split.js";
 import type { Say } from "./texts.js";
 import type { TurnResponse } from "./turn-shown.js";
 
-/** What a button does: approve, deny, approve for the session, choose an option, finish a question. */
-export type Action = "a" | "d" | "s" | "k" | `o${number}`;
+/**
+ * What a button does: approve, deny, approve for the session, choose an option of a question, finish a question. The
+ * number of the question is in it: a second press on one question must not answer the next one.
+ */
+export type Action = "a" | "d" | "s" | `q${number}k` | `q${number}o${number}`;
 
 export interface CardOptions {
   readonly say: Say;
@@ -79,7 +82,8 @@ export function questionCard(
     ...(open === undefined ? [] : [[italic(line(say("orReply"), MAX_OPTION, sizes))]]),
     ...verdictLines(options),
   ]);
-  return { spans, buttons: open === undefined ? undefined : optionButtons(open, ticked, options) };
+  const buttons = open && optionButtons(open, answered.length, ticked, options);
+  return { spans, buttons };
 }
 
 /** Joins lines of spans. */
@@ -129,15 +133,20 @@ function actionButtons(rows: readonly (readonly ("a" | "d" | "s")[])[], options:
   return rows.map((row) => row.map((action) => button(labels[action], action, options, styles[action])));
 }
 
-function optionButtons(question: Question, ticked: readonly string[], options: CardOptions): Buttons {
+function optionButtons(
+  question: Question,
+  number: number,
+  ticked: readonly string[],
+  options: CardOptions,
+): Buttons {
   const { say } = options;
   const { many } = question;
   const rows = question.options.map(({ label }, index) => {
     const box = many ? (ticked.includes(label) ? "☑ " : "☐ ") : "";
-    return [button(box + buttonText(label), `o${index}`, options)];
+    return [button(box + buttonText(label), `q${number}o${index}`, options)];
   });
   const deny = button(`❌ ${say("deny")}`, "d", options);
-  return [...rows, many ? [button(`✅ ${say("done")}`, "k", options), deny] : [deny]];
+  return [...rows, many ? [button(`✅ ${say("done")}`, `q${number}k`, options), deny] : [deny]];
 }
 
 function button(label: string, action: Action, { token }: CardOptions, style?: Button["style"]): Button {

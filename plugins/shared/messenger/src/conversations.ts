@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ContentBlock, LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
+import type { LedgerView, PluginScope, SessionsView, TurnHandle, TurnRunner } from "@claudeway/core";
 import type { Answers } from "./answers.js";
-import { blockOf, isVoice } from "./attachments.js";
-import { MessengerFailure, reasonOf } from "./failures.js";
-import type { Attachment, Messenger } from "./messenger.js";
+import { reasonOf } from "./failures.js";
+import { IncomingFiles, MAX_FILES, withinLimit } from "./incoming-files.js";
+import type { Messenger } from "./messenger.js";
+import { Slots } from "./slots.js";
 import { plain } from "./spans.js";
 import { clip } from "./split.js";
 import type { State, Waiting } from "./state.js";
@@ -35,29 +36,34 @@ const MAX_WAITING = 50;
 const MAX_NOTE = 2000;
 /** The other pictures of an album arrive within this time. */
 const ALBUM_MS = 1000;
-const MAX_ATTACHMENTS = 10;
-
-interface PromptParts {
-  readonly prompt: string;
-  readonly content: readonly ContentBlock[] | undefined;
-}
+/** Conversations that fetch files at once: until its turn has begun, the files of a message are in memory. */
+const MAX_FETCHING = 4;
 
 /** Conversations. Messages of one conversation are answered one by one, in order. */
 export class Conversations {
   /** Unanswered messages by conversation, the running one first. */
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #running = new Set<Promise<void>>();
+  readonly #files: IncomingFiles;
+  readonly #fetching = new Slots(MAX_FETCHING);
+  /** Messages whose files are being fetched: no picture joins them. */
+  readonly #sealed = new Set<string>();
 
   /** Messages that were queued before the start. */
   readonly #left: readonly Waiting[];
 
   constructor(private readonly options: ConversationsOptions) {
     this.#left = options.state.waiting;
+    this.#files = new IncomingFiles({
+      ...options,
+      note: ({ key, messageId }, text, values) => this.note(key, messageId, text, values),
+    });
   }
 
   /** Queues a message. Resolves when it would survive a kill. */
-  async accept(waiting: Waiting): Promise<void> {
+  async accept(incoming: Waiting): Promise<void> {
     const { state } = this.options;
+    const waiting = withinLimit(incoming);
     const { key, messageId } = waiting;
     if (this.#joinAlbum(waiting)) return state.saved();
     if (this.waitingIn(key) >= MAX_WAITING) return this.note(key, messageId, "tooMany");
@@ -71,16 +77,20 @@ export class Conversations {
   /** Adds a picture to the prompt of its album. False if that is not waiting any more, or full. */
   #joinAlbum({ key, messageId, prompt, album, attachments = [] }: Waiting): boolean {
     const lane = this.#lanes.get(key) ?? [];
-    const at = album === undefined ? -1 : lane.findIndex((one) => one.album === album && one.begun !== true);
+    const at = album === undefined ? -1 : lane.findIndex((one) => one.album === album && this.#isOpen(one));
     const first = lane[at];
     const all = [...(first?.attachments ?? []), ...attachments];
-    if (first === undefined || all.length > MAX_ATTACHMENTS) return false;
+    if (first === undefined || all.length > MAX_FILES) return false;
     const joined = { ...first, attachments: all, prompt: [first.prompt, prompt].filter(Boolean).join("\n") };
     if (!this.options.state.fits(joined)) return false;
     lane[at] = joined;
     this.options.state.link(messageId, key);
     this.options.state.setWaiting(joined);
     return true;
+  }
+
+  #isOpen({ begun, messageId }: Waiting): boolean {
+    return begun !== true && !this.#sealed.has(messageId);
   }
 
   /** After a start: continues with messages that were queued before. */
@@ -154,11 +164,29 @@ export class Conversations {
 
   async #answer(waiting: Waiting): Promise<void> {
     if (waiting.begun) return this.#pickUp(waiting);
-    const { turns, terms, state, answers } = this.options;
+    const { terms, answers, scope } = this.options;
+    const { key, messageId, attachments } = waiting;
+    const start = async () => {
+      this.#sealed.add(messageId);
+      try {
+        // While it waited, pictures may have joined it.
+        return await this.#start(this.#lanes.get(key)?.[0] ?? waiting);
+      } finally {
+        this.#sealed.delete(messageId);
+      }
+    };
+    const started = await (attachments === undefined ? start() : this.#fetching.run(scope.signal, start));
+    if (started === undefined) return;
+    const { handle, sessionId } = started;
+    await answers.follow(handle, { turnId: handle.id, sessionId, keyId: terms.keyId, key, messageId });
+  }
+
+  /** Starts the turn of a message. Undefined if nothing is left of it, and its sender knows. */
+  async #start(waiting: Waiting): Promise<{ handle: TurnHandle; sessionId: string } | undefined> {
+    const { turns, terms, state } = this.options;
+    const { prompt, content } = await this.#files.read(waiting);
+    if (prompt === "" && content === undefined) return undefined;
     const { key, messageId } = waiting;
-    const { prompt, content } = await this.#contentOf(waiting);
-    // Nothing is left of it, and its sender knows.
-    if (prompt === "" && content === undefined) return;
     const sessionId = await this.#sessionOf(key, messageId);
     // Save first: a gateway that dies from here on must not run, and bill, it twice.
     this.#begin(waiting);
@@ -171,7 +199,7 @@ export class Conversations {
     } as const;
     const handle = await turns.prompt(terms.keyId, sessionId, request);
     state.setWaiting({ ...waiting, begun: true, turnId: handle.id });
-    await answers.follow(handle, { turnId: handle.id, sessionId, keyId: terms.keyId, key, messageId });
+    return { handle, sessionId };
   }
 
   /** From now on no picture joins it. */
@@ -180,36 +208,6 @@ export class Conversations {
     const lane = this.#lanes.get(waiting.key);
     if (lane?.[0]?.messageId === waiting.messageId) lane[0] = begun;
     this.options.state.setWaiting(begun);
-  }
-
-  /**
-   * The prompt, with what was said in voice messages, and as content blocks if files came with it. Files that cannot be
-   * fetched are left out, with a note.
-   */
-  async #contentOf({ key, messageId, prompt, attachments = [] }: Waiting): Promise<PromptParts> {
-    const blocks: ContentBlock[] = [];
-    const texts = [prompt];
-    for (const attachment of attachments) {
-      const voice = isVoice(attachment.mediaType);
-      try {
-        const content = await this.options.messenger.fetch(attachment);
-        if (voice) texts.push(await this.#transcribed(attachment, content));
-        else blocks.push(blockOf(attachment, content));
-      } catch (error) {
-        if (!(error instanceof MessengerFailure) || this.options.scope.signal.aborted) throw error;
-        this.options.scope.log.warn({ err: error }, "a file of a message was left out");
-        await this.note(key, messageId, voice ? "notTranscribed" : "fileLost");
-      }
-    }
-    const text = texts.filter(Boolean).join("\n\n");
-    if (blocks.length === 0) return { prompt: text, content: undefined };
-    return { prompt: text, content: text === "" ? blocks : [...blocks, { type: "text", text }] };
-  }
-
-  async #transcribed({ mediaType }: Attachment, content: Buffer): Promise<string> {
-    const { transcriber } = this.options;
-    if (transcriber === undefined) throw new MessengerFailure("rejected", "no transcriber is configured");
-    return transcriber.transcribe(content, mediaType);
   }
 
   /** The gateway stopped while this message was being answered. */

@@ -20,6 +20,7 @@ export type {
 export type { EventKind, News } from "./news.js";
 export { OncePer } from "./once-per.js";
 export { Outage } from "./outage.js";
+export { readWithin, TooLarge } from "./read-within.js";
 export { reportNews } from "./report.js";
 export { commonTags, plain, type Span, type Tag } from "./spans.js";
 export { clip, MAX_RENDERED, messagesOf, type Sizes, sendable } from "./split.js";

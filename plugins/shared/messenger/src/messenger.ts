@@ -91,8 +91,8 @@ export interface Messenger {
   edit(messageId: string, message: Message, options?: Pick<SendOptions, "patience">): Promise<boolean>;
   delete(messageId: string): Promise<void>;
   sendFile(place: Place, name: string, content: Buffer, caption: string): Promise<string>;
-  /** Fetches a file that somebody sent. */
-  fetch(attachment: Attachment): Promise<Buffer>;
+  /** Fetches a file that somebody sent. Rejects with `TooLarge` if it has more bytes. */
+  fetch(attachment: Attachment, maxBytes: number): Promise<Buffer>;
   /** Shows a short notice to the person who pressed a button; a failure is ignored. */
   answerPress(press: Press, text: string, key: TextKey): Promise<void>;
   /** Where a session begins that is asked for by this message. */

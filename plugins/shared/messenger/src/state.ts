@@ -14,6 +14,8 @@ export interface Waiting {
   readonly prompt: string;
   /** Files that came with it. */
   readonly attachments?: readonly Attachment[];
+  /** How many more files came with it than are read. */
+  readonly leftOut?: number;
   /** Each picture of an album is a message; together they are one prompt. */
   readonly album?: string;
   /** Set once its turn was started: it must not be started again. */
@@ -197,6 +199,11 @@ export class State {
     this.#taken.set(messageId, {});
     this.#taken.trim(MAX_TAKEN);
     return true;
+  }
+
+  /** A message could not be accepted after all: it may be delivered again. */
+  forget(messageId: string): void {
+    this.#taken.delete(messageId);
   }
 
   /** Whether a message can be stored. */

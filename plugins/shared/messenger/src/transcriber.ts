@@ -1,5 +1,6 @@
 import { Calls, type CallsOptions } from "./calls.js";
 import { MessengerFailure } from "./failures.js";
+import { readWithin } from "./read-within.js";
 
 export interface TranscriberOptions extends CallsOptions {
   /** A server with OpenAI's API for transcriptions, such as https://api.openai.com/v1/audio/transcriptions. */
@@ -47,10 +48,10 @@ export class Transcriber {
     return this.#calls.run("a transcription", "once", () =>
       this.#calls.within(TIMEOUT_MS, async (signal) => {
         const response = await fetch(url, { method: "POST", body: form, headers, redirect: "error", signal });
-        const answer = await response.text();
-        if (!response.ok || answer.length > MAX_ANSWER)
+        const answer = await readWithin(response, MAX_ANSWER, "the transcriber's answer");
+        if (!response.ok)
           throw new MessengerFailure("rejected", `the transcriber answered ${response.status}`);
-        const parsed: unknown = JSON.parse(answer);
+        const parsed: unknown = JSON.parse(answer.toString());
         if (
           typeof parsed === "object" &&
           parsed !== null &&

@@ -59,6 +59,10 @@ export const de: Texts = {
   notTranscribed: "Diese Sprachnachricht konnte nicht in Text übertragen werden. Schreiben Sie sie bitte.",
   noFile: "Die Datei {path} gibt es in dieser Sitzung nicht.",
   fileLost: "Eine Datei dieser Nachricht war bei {messenger} nicht abzuholen. Senden Sie sie noch einmal.",
+  tooManyFiles:
+    "Ich lese die ersten {most} Dateien einer Nachricht. Weggelassen: {count}. Senden Sie sie in einer weiteren.",
+  filesTooLarge:
+    "Die Dateien einer Nachricht dürfen zusammen {most} MB haben. Weggelassen: {count}. Senden Sie sie in einer weiteren.",
   tooMany:
     "Hier warten schon zu viele Nachrichten; diese wurde nicht angenommen. Senden Sie sie später noch einmal.",
   tooLong: "Diese Nachricht ist zu lang; senden Sie den Text als Datei.",

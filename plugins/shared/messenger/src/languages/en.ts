@@ -57,6 +57,10 @@ export const en = {
   notTranscribed: "This voice message could not be transcribed. Please write it.",
   noFile: "There is no file {path} in this session.",
   fileLost: "A file of this message could not be fetched from {messenger}. Send it again.",
+  tooManyFiles:
+    "I read the first {most} files of a message. Files left out: {count}. Send them in another one.",
+  filesTooLarge:
+    "The files of one message can have {most} MB together. Files left out: {count}. Send them in another one.",
   tooMany: "Too many messages are waiting here; this one was not accepted. Send it again later.",
   tooLong: "This message is too long; send the text as a file.",
   queued: "Queued ({position})…",

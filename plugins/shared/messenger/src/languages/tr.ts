@@ -57,6 +57,10 @@ export const tr: Texts = {
   notTranscribed: "Bu sesli mesaj yazıya dökülemedi. Lütfen yazın.",
   noFile: "Bu oturumda {path} adlı bir dosya yok.",
   fileLost: "Bu mesajın bir dosyası {messenger} üzerinden alınamadı. Yeniden gönderin.",
+  tooManyFiles:
+    "Bir mesajın ilk {most} dosyasını okuyorum. Dışarıda kalan dosya: {count}. Bunları başka bir mesajla gönderin.",
+  filesTooLarge:
+    "Bir mesajın dosyaları toplam {most} MB olabilir. Dışarıda kalan dosya: {count}. Bunları başka bir mesajla gönderin.",
   tooMany: "Burada zaten çok fazla mesaj bekliyor; bu alınmadı. Daha sonra yeniden gönderin.",
   tooLong: "Bu mesaj çok uzun; metni dosya olarak gönderin.",
   queued: "Sırasını bekliyor ({position})…",
