@@ -60,6 +60,14 @@ describe("the page of a plugin", () => {
       /\/admin\/keys\/\{name\} must be below/,
     ],
     ["a way out of its prefix", { source: "/admin/parcels/../keys" }, /source must be/],
+    ["an encoded way out of its prefix", { source: "/admin/parcels/%2e%2e/keys" }, /source must be/],
+    ["a half encoded way out", { source: "/admin/parcels/.%2E/keys" }, /source must be/],
+    [
+      "an encoded way out in an action",
+      { actions: [{ label: "x", method: "DELETE", path: "/admin/parcels/%2e%2e/keys/{name}" }] },
+      /actions\[0\]\.path must be/,
+    ],
+    ["dots around a field that may be empty", { source: "/admin/parcels/.{a}{b}./keys" }, /source must be/],
   ];
   for (const [what, more, message] of refused) {
     it(`is refused with ${what}`, async () => {
