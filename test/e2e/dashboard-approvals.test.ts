@@ -109,6 +109,10 @@ describe("the dashboard's page of approvals", function () {
     await page.getByRole("button", { name: "Deny selected" }).click();
     const dialog = page.getByRole("dialog");
     expect(await dialog.getByRole("listitem").count()).to.equal(3);
+    // What the lines leave out is named.
+    expect(await dialog.getByRole("listitem").allInnerTexts()).to.satisfy((lines: string[]) =>
+      lines.every((line) => /Not in this line: content: "(one|two|three)\.txt"/.test(line)),
+    );
     expect(await seriousFaults(page)).to.deep.equal([]);
     await dialog.getByLabel("Reason").fill("not today");
     const [taken] = await pending(gateway, first ?? { id: "", workdir: "" });
@@ -129,6 +133,19 @@ describe("the dashboard's page of approvals", function () {
     const { body } = await admin("approvals?status=denied&limit=2");
     const denied = body["approvals"] as readonly { readonly decision: { readonly message: string } }[];
     expect(denied.map(({ decision }) => decision.message)).to.deep.equal(["not today", "not today"]);
+  });
+
+  it("is not needed to see in the list of sessions which of them wait", async () => {
+    const session = await sessionThatAsks("four.txt");
+    const { body } = await admin("sessions?limit=1000");
+    const listed = body["sessions"] as readonly Record<string, unknown>[];
+    expect(listed.find(({ session_id }) => session_id === session.id)).to.include({ waiting: true });
+    await visited.go("sessions");
+    const row = page.locator("tbody tr", { has: page.locator(`a[title="${session.id}"]`) });
+    await row.getByText("waiting", { exact: true }).waitFor();
+    expect(await row.getByText("running", { exact: true }).count()).to.equal(0);
+    await admin(`approvals/${(await onlyPending(gateway, session)).id}`, { decision: "deny" });
+    await row.getByText("waiting", { exact: true }).waitFor({ state: "detached" });
   });
 
   it("refuses lists that are no lists of ids, and a changed input for several", async () => {

@@ -103,6 +103,38 @@ describe("the dashboard's page of a session", function () {
     await page.locator("article .body pre", { hasText: "**bold** and `code`" }).waitFor();
   });
 
+  it("keeps a long answer open when the transcript arrives late", async () => {
+    const { id } = await startSession(gateway);
+    await say(id, `[[echo]] ${"long ".repeat(2000)}end`, { verbatim: true });
+    let arrive: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    let asked = 0;
+    await page.route(/\/messages\?/, async (route) => {
+      asked++;
+      await late;
+      await route.continue();
+    });
+    await visited.go(`sessions/${id}?source=1`);
+    const texts = page.locator("article .body pre");
+    const answer = texts.filter({ hasText: "long" }).last();
+    await page
+      .locator("article .body")
+      .getByRole("button", { name: /Show all/ })
+      .click();
+    await eventually("all of it", async () => (await answer.innerText()).endsWith("end"));
+    expect(asked).to.be.at.least(1);
+    // The transcript has more of the turn than the ledger.
+    const fork = page.getByRole("button", { name: "Fork here" });
+    expect(await fork.count()).to.equal(0);
+    arrive();
+    await fork.waitFor();
+    expect((await answer.innerText()).endsWith("end")).to.equal(true);
+    expect(await texts.count(), "the answer is shown once").to.equal(1);
+    await page.unroute(/\/messages\?/);
+  });
+
   it("shows thinking, and tool calls with their inputs, results and durations", async () => {
     const session = await startSession(gateway);
     writeFileSync(join(session.workdir, "notes.txt"), "the content of the notes\n");

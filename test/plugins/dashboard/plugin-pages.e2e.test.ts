@@ -163,6 +163,22 @@ describe("the dashboard's pages of plugins", function () {
     expect(await row.innerText()).to.match(/bob\sbudget:daily\skey:bob\sday\susd\s5\s0\s0\s5\s2/);
   });
 
+  it("break no short word of a table on a phone", async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await visited.go("keys");
+    const cell = page.getByRole("cell", { name: "admin", exact: true }).first();
+    await cell.waitFor();
+    const lines = `[...document.querySelectorAll("tbody td:not(:last-child)")].filter((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+      return tops.size > cell.textContent.trim().split(/\\s+/).length;
+    }).map((cell) => cell.textContent)`;
+    expect(await page.evaluate(lines)).to.deep.equal([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).to.be.at.most(0);
+    await page.setViewportSize({ width: 1280, height: 860 });
+  });
+
   it("come and go with their plugin, and a page without it says so", async () => {
     await visited.go("parcels");
     await part("So far").waitFor();

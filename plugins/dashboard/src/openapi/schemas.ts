@@ -31,6 +31,7 @@ const SESSION = {
   cost_usd: COST,
   cost_estimated: FLAG,
   running: FLAG,
+  waiting: { ...FLAG, description: "A call of it waits for a decision." },
 };
 
 const TURN = {

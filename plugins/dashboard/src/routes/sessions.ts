@@ -48,14 +48,17 @@ export function sessionRoutes(router: Router, parts: SessionParts): void {
       keyId: text(ctx, "key_id"),
       idPrefix: matching(ctx, "search", ID_PREFIX, "the first four or more characters of a session's id"),
     };
-    const [found, models, running] = await Promise.all([
+    const [found, models, running, waiting] = await Promise.all([
       sessions.list(query),
       sessions.models(),
       ledger.running(),
+      waitingIn(approvals),
     ]);
     const busy = new Set(running.map(({ sessionId }) => sessionId));
     const { page, limit } = query;
-    const views = found.sessions.map((session) => sessionView(session, busy.has(session.id)));
+    const views = found.sessions.map((session) =>
+      sessionView(session, busy.has(session.id), waiting.sessionIds.has(session.id)),
+    );
     ctx.body = { sessions: views, total: found.total, page, limit, models } satisfies SessionPage;
   });
   router.get("/sessions/:id", async (ctx) => {
@@ -137,7 +140,7 @@ function turnRoutes(router: Router, parts: SessionParts): void {
   });
 }
 
-async function sessionDetail(session: SessionRecord, { ledger, sessions }: SessionParts) {
+async function sessionDetail(session: SessionRecord, { ledger, sessions, approvals }: SessionParts) {
   const running = (await ledger.running()).some(({ sessionId }) => sessionId === session.id);
   const byModel = (await sessions.byModel(session.id)).map(({ model, requests, tokens, ...totals }) => {
     return { model, request_count: requests, tokens, cost_usd: costOf({ tokens, ...totals }) };
@@ -145,7 +148,7 @@ async function sessionDetail(session: SessionRecord, { ledger, sessions }: Sessi
   const { systemPrompt, kind } = session;
   const terminal = await sessions.terminal(session.id);
   return {
-    ...sessionView(session, running),
+    ...sessionView(session, running, (await waitingIn(approvals)).sessionIds.has(session.id)),
     kind,
     system_prompt: systemPrompt ?? null,
     resume_command: terminal === undefined ? null : resumeCommand(terminal),

@@ -6,8 +6,8 @@ export function costOf({ costUsd, unpriced }: Totals): number | null {
   return unpriced > 0 && costUsd === 0 ? null : costUsd;
 }
 
-/** A session as shown to the admin. */
-export function sessionView(session: SessionRecord, running: boolean) {
+/** A session as shown to the admin. `waits`: for a person's decision. */
+export function sessionView(session: SessionRecord, running: boolean, waits: boolean) {
   const { totals } = session;
   return {
     session_id: session.id,
@@ -22,6 +22,7 @@ export function sessionView(session: SessionRecord, running: boolean) {
     cost_usd: costOf(totals),
     cost_estimated: totals.estimated > 0,
     running,
+    waiting: waits,
   };
 }
 
@@ -60,10 +61,14 @@ export function turnView(turn: TurnRecord, waits = false) {
 
 export type TurnView = ReturnType<typeof turnView>;
 
-/** How many calls wait for a decision, and the turns of the latest hundred of them. */
+/** How many calls wait for a decision, and the turns and sessions of the latest hundred of them. */
 export async function waitingIn(approvalService: Approvals) {
   const { approvals, total } = await approvalService.list({ page: 1, limit: 100, status: "pending" });
-  return { total, turnIds: new Set(approvals.map(({ turnId }) => turnId)) };
+  return {
+    total,
+    turnIds: new Set(approvals.map(({ turnId }) => turnId)),
+    sessionIds: new Set(approvals.map(({ sessionId }) => sessionId)),
+  };
 }
 
 /** Characters of a prompt or an answer in a list of turns. */

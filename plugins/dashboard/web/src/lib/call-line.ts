@@ -1,1 +1,1 @@
-export { callLine } from "../../../dist/call-line.js";
+export { beyondLine, callLine } from "../../../dist/call-line.js";

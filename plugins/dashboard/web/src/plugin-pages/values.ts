@@ -67,6 +67,13 @@ function shownNumber(value: number, format: PageFormat): string {
   return count(value);
 }
 
+const LONG_WORD = /\S{25}/;
+
+/** Whether a value has a word that may be broken. */
+export function isLong(text: string): boolean {
+  return LONG_WORD.test(text);
+}
+
 /** Numbers stand to the right, so that they can be compared. */
 export function isNumeric(format: PageFormat = "text"): boolean {
   return ["number", "usd", "tokens", "percent", "duration"].includes(format);

@@ -1,0 +1,6 @@
+/** Whether a long text is shown whole. Apart from its component, it stays open when another component shows the text. */
+export class Opened {
+  open = $state(false);
+  /** The whole text, if it was loaded. */
+  all: string | undefined = $state.raw();
+}
