@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -30,6 +30,17 @@ const result = (id: string | undefined, content: string): ContentBlock => ({
   content,
 });
 
+/** What the CLI would take for a command or the mention of a file. */
+const ORDERS = [
+  "/config theme=dark",
+  "/heapdump",
+  "/model opus",
+  "/clear",
+  " /compact",
+  "\u200b/clear",
+  "\ufeff/clear",
+] as const;
+
 for (const mode of ["bypass", "deny", "ask"] as const)
   describe(`calls of client tools in the approval mode ${mode}, on the real CLI`, function () {
     this.timeout(180_000);
@@ -52,6 +63,7 @@ for (const mode of ["bypass", "deny", "ask"] as const)
         });
       },
     });
+    const config = { no_permissions_bypass: mode === "deny" };
     before(async () => {
       home = mkdtempSync(join(tmpdir(), "claudeway-home-"));
       model = await startScriptedModel();
@@ -59,7 +71,7 @@ for (const mode of ["bypass", "deny", "ask"] as const)
       gateway = await createTestGateway({
         plugins: [plugin],
         engine: "claude",
-        config: { no_permissions_bypass: mode === "deny" },
+        config,
         claude: {
           env: {
             ANTHROPIC_BASE_URL: wiretap.url,
@@ -141,6 +153,64 @@ for (const mode of ["bypass", "deny", "ask"] as const)
       expect(later.result).to.equal("word1 word2");
       expect(processes.get(session)).to.equal("live");
       expect(answered.cost_usd).to.be.greaterThan(0).and.lessThan(0.01);
+    });
+
+    it("take what comes with results as it is written, also in a new process", async () => {
+      const file = join(home, "secret.txt");
+      writeFileSync(file, "what only this file says");
+      const waiting = new Map<string, { readonly session: string; readonly id: string | undefined }>();
+      for (const text of [...ORDERS, `@${file}`, `What is in @${file}?`]) {
+        const session = await start();
+        const { client_calls: [one] = [] } = await say(session, calls("Rome"));
+        waiting.set(text, { session, id: one?.id });
+      }
+      await gateway.restart();
+      const before = wiretap.bodies.length;
+      for (const [text, { session, id }] of waiting) {
+        const content: ContentBlock[] = [result(id, "sun"), { type: "text", text }];
+        const answered = await prompt(session, { prompt: "", content, verbatim: false });
+        expect(answered.success, `${text}: ${answered.error}`).to.equal(true);
+        expect(processes.get(session)).to.equal("cold");
+        expect(sent().at(-1)?.content, text).to.deep.equal([
+          { type: "tool_result", tool_use_id: id, content: "sun" },
+          { type: "text", text },
+        ]);
+      }
+      expect(wiretap.bodies.slice(before)).to.have.length(waiting.size);
+      expect(wiretap.bodies.join("")).not.to.contain("what only this file says");
+    });
+
+    it("go on after a CLI that did not start", async () => {
+      const session = await start();
+      const { client_calls: [one] = [] } = await say(session, calls("Rome"));
+      const broken = join(home, "broken-claude");
+      writeFileSync(
+        broken,
+        '#!/bin/sh\ncase "$*" in *--version*) echo "2.1.332 (Claude Code)" ;; *) exit 3 ;; esac\n',
+        {
+          mode: 0o755,
+        },
+      );
+      await gateway.restart({ config: { ...config, claude_bin: broken } });
+      for (const _time of [1, 2])
+        expect((await answer(session, result(one?.id, "sun"))).success).to.equal(false);
+      await gateway.restart({ config });
+      const answered = await answer(session, result(one?.id, "rain"));
+      expect(answered).to.include({ success: true, result: "mcp__client__weather answered: rain" });
+      expect(sent().map(({ role }) => role)).to.deep.equal(["user", "assistant", "user"]);
+      const again = answer(session, result(one?.id, "rain"));
+      expect(await rejection(again)).to.include({ code: "CONFLICT" });
+    });
+
+    it("go on after a CLI that was killed in the middle of a line", async () => {
+      const session = await start();
+      const { client_calls: [one] = [] } = await say(session, calls("Rome"));
+      await gateway.restart();
+      const paths = readdirSync(home, { recursive: true, encoding: "utf8" });
+      const path = paths.find((name) => name.endsWith(`${session}.jsonl`)) ?? "";
+      appendFileSync(join(home, path), '{"parentUuid":"torn","type":"user","mess');
+      const answered = await answer(session, result(one?.id, "sun"));
+      expect(answered).to.include({ success: true, result: "mcp__client__weather answered: sun" });
     });
 
     it("that are not answered fail for the model, and the prompt is answered", async () => {

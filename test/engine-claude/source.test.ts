@@ -1,16 +1,17 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "@claudeway/config";
 import { expect } from "chai";
 import { pino } from "pino";
 import { NO_USAGE } from "#core/turns/usage.js";
+import { removeCopies } from "#engine-claude/fork-transcript.js";
 import { claudeSource } from "#engine-claude/source.js";
 import { Transcript } from "#engine-claude/transcript.js";
 import { DeliveredUsage, reportedUsage } from "#engine-claude/usage.js";
 import { noteWrittenOfTurn, writtenSince } from "#engine-claude/written-usage.js";
+import { withoutRights } from "../ledger/fixture.js";
 
-const log = pino({ level: "silent" });
 const SESSION = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
 const SINCE = new Date("2030-01-01T00:00:00.000Z");
 
@@ -118,7 +119,9 @@ describe("the source of engines", () => {
     chmodSync(path, 0o755);
     const loaded = loadConfig({ argv: ["--claude-bin", path], env: {}, cwd: dir });
     if (!("config" in loaded)) throw new Error("no configuration");
-    return { path, source: await claudeSource(loaded, { PATH: "/usr/bin:/bin" }, log) };
+    const lines: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+    return { path, lines, log, source: await claudeSource(loaded, { PATH: "/usr/bin:/bin" }, log) };
   }
 
   it("names the CLI and opens an engine on it that runs nothing yet", async () => {
@@ -167,5 +170,31 @@ describe("the source of engines", () => {
     guard?.ended({ pid: 999_999_999 });
     await guard?.close();
     await source.endLeftovers("unit-left-by-nobody");
+  });
+
+  it("starts where copies that killed gateways left can't be removed, and logs that", async () => {
+    const folder = mkdtempSync(join(dir, "copies-"));
+    const { source, lines, log } = await sourceOf("2.1.999");
+    const left = join(folder, "claudeway-fork-unit-left.1-x");
+    const other = join(folder, "claudeway-fork-other.1-x");
+    for (const copy of [left, other]) mkdirSync(join(copy, "projects"), { recursive: true });
+    chmodSync(dir, 0o755);
+    chmodSync(folder, 0o555);
+    await withoutRights(() => removeCopies("unit-left", log, folder));
+    chmodSync(folder, 0o755);
+    expect([left, other].map(existsSync)).to.deep.equal([true, true]);
+    expect(lines.join("")).to.contain("EACCES").and.contain("copies of conversations could not be removed");
+    await removeCopies("unit-left", log, folder);
+    expect([left, other].map(existsSync)).to.deep.equal([false, true]);
+    const before = process.env["TMPDIR"];
+    try {
+      process.env["TMPDIR"] = join(folder, "missing");
+      await source.endLeftovers("unit-left");
+    } finally {
+      if (before === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = before;
+    }
+    expect(lines).to.have.length(2);
+    expect(lines[1]).to.contain("ENOENT");
   });
 });

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { markedEnvironment } from "@claudeway/core/marker";
 import type { ConversationRef } from "@claudeway/ports";
+import type { Logger } from "pino";
 import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
 
@@ -63,9 +64,19 @@ export async function forkTranscript(
   }
 }
 
-/** Removes the copies that gateways of an installation left when they were killed. */
-export async function removeCopies(installation: string): Promise<void> {
-  const names = await readdir(tmpdir());
-  const left = names.filter((name) => name.startsWith(`${FOLDER}${installation}.`));
-  await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })));
+/**
+ * Removes the copies that gateways of an installation left when they were killed. What can't be removed, such as another local
+ * user's folder of that name, is logged and stays. Never rejects.
+ */
+export async function removeCopies(installation: string, log: Logger, folder = tmpdir()): Promise<void> {
+  try {
+    const left = (await readdir(folder)).filter((name) => name.startsWith(`${FOLDER}${installation}.`));
+    const removed = await Promise.allSettled(
+      left.map((name) => rm(join(folder, name), { recursive: true, force: true })),
+    );
+    const failed = removed.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  } catch (error) {
+    log.warn({ err: error, folder }, "copies of conversations could not be removed");
+  }
 }

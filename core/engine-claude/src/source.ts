@@ -37,13 +37,12 @@ export async function claudeSource(
       maxBackgroundPerKey: max_background_per_key,
       maxMemoryBytes: max_memory_mb * 1024 * 1024,
     });
+  const endLeftovers = async (installation: string) => {
+    // Killed at once: after TERM, a CLI would still save the totals of half a turn, which no gateway would see.
+    await endMarked(installation, 0);
+    await removeCopies(installation, log);
+  };
   return { claude, guard, open, endLeftovers, totalsAfterLoss, usageAfterLoss, writtenSince };
-}
-
-/** Kills at once. After TERM, a CLI would still save the totals of half a turn, which no gateway would see. */
-async function endLeftovers(installation: string): Promise<void> {
-  await endMarked(installation, 0);
-  await removeCopies(installation);
 }
 
 function totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals {

@@ -62,6 +62,12 @@ export function chainIdOf(line: Buffer): string | undefined {
   return typeof uuid === "string" && parentUuid !== undefined && isSidechain !== true ? uuid : undefined;
 }
 
+/** The id of the entry that an entry follows; null if there is none. */
+export function parentIdOf(line: Buffer): string | null {
+  const parent = parse(line.toString("utf8"))?.["parentUuid"];
+  return typeof parent === "string" ? parent : null;
+}
+
 /** Whether a line can be a prompt: a result of a tool call, which may be long, is not even parsed. */
 export function mayBePrompt(line: Buffer): boolean {
   return line.includes('"type":"user"') && !line.includes('"tool_use_id":"');

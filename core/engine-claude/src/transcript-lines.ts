@@ -45,3 +45,32 @@ export async function* linesBetween(
     at += bytesRead;
   }
 }
+
+/**
+ * The lines of a file, the last one first. Undefined, and nothing after it, instead of one that begins further than `maxBytes`
+ * from the end.
+ */
+export async function* linesFromEnd(
+  file: FileHandle,
+  maxBytes: number,
+): AsyncGenerator<Buffer | undefined, void> {
+  const { size } = await file.stat();
+  /** Of the line whose beginning is still to be read. */
+  let pieces: Buffer[] = [];
+  for (let at = size; at > 0; ) {
+    const length = Math.min(CHUNK_BYTES, at, maxBytes - (size - at));
+    if (length === 0) return yield undefined;
+    const chunk = Buffer.alloc(length);
+    const { bytesRead } = await file.read(chunk, { position: at - length });
+    if (bytesRead < length) return yield undefined;
+    let rest = chunk;
+    for (let end = rest.lastIndexOf(10); end !== -1; end = rest.lastIndexOf(10)) {
+      yield Buffer.concat([rest.subarray(end + 1), ...pieces]);
+      pieces = [];
+      rest = rest.subarray(0, end);
+    }
+    pieces.unshift(rest);
+    at -= length;
+  }
+  yield Buffer.concat(pieces);
+}
