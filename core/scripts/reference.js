@@ -30,6 +30,7 @@ const CHAPTERS = {
   "kernel/plugin": ["plugin", "A plugin and its scope"],
   "kernel/hooks": ["hook-arguments", "Arguments of hooks"],
   "kernel/capabilities": ["scope", "Parts of the scope"],
+  "kernel/json-texts": ["json-texts", "JSON in texts of requests"],
   "kernel/plugin-command": ["commands", "Commands of plugins"],
   "kernel/plugin-quota": ["quota", "Counters with limits"],
   "ports/quota": ["quota-counters", "Claims and states of counters"],

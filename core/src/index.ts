@@ -21,6 +21,7 @@ export {
   type HookName,
   type Hooks,
   type JSONSchema,
+  JsonTexts,
   type KeyDescription,
   type KeyLimit,
   type Keys,

@@ -1,7 +1,7 @@
 /** Levels of lists and objects in a body. Valid bodies have a few. */
-const MAX_LEVELS = 200;
+export const MAX_LEVELS = 200;
 /** Items of all lists and objects. Parsing each takes a microsecond or more and blocks all other requests. */
-const MAX_ITEMS = 50_000;
+export const MAX_ITEMS = 50_000;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -21,14 +21,28 @@ export class JsonShape {
 
   /** The problem found so far, if any. */
   take(piece: Buffer): string | undefined {
+    const exceeded = this.exceeded(piece);
+    if (exceeded === "levels") return `the body must be nested at most ${MAX_LEVELS} levels deep`;
+    if (exceeded === "items") return `the body must have at most ${MAX_ITEMS} items in its lists and objects`;
+    return undefined;
+  }
+
+  /** The limit that is exceeded so far, if any. */
+  exceeded(piece: Buffer): "levels" | "items" | undefined {
     let at = 0;
     while (at < piece.length) {
       at = this.#inString ? this.#endOfString(piece, at) : this.#startOfString(piece, at);
-      if (this.#levels > MAX_LEVELS) return `the body must be nested at most ${MAX_LEVELS} levels deep`;
-      if (this.#items > MAX_ITEMS)
-        return `the body must have at most ${MAX_ITEMS} items in its lists and objects`;
+      if (this.#levels > MAX_LEVELS) return "levels";
+      if (this.#items > MAX_ITEMS) return "items";
     }
     return undefined;
+  }
+
+  /** Begins another text, whose items are counted with those before. */
+  next(): void {
+    this.#levels = 0;
+    this.#inString = false;
+    this.#escaped = false;
   }
 
   /** Stops early if a limit is exceeded. */

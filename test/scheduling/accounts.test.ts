@@ -57,6 +57,18 @@ describe("accounts of a key", () => {
     });
   }
 
+  it("avoids none for more than 8 days, whatever the CLI says", () => {
+    for (const resetsAt of ["9999-12-31T23:59:59Z", "+275760-09-13T00:00:00.000Z"]) {
+      now = Date.parse("2026-03-01T12:00:00Z");
+      const accounts = limits("a", "b");
+      accounts.note("a", { code: "USAGE_LIMIT", resetsAt });
+      now += 8 * 24 * 60 * MINUTE - 1;
+      expect(accounts.choose("key")?.name).to.equal("b");
+      now += 1;
+      expect(accounts.choose("key")?.name).to.equal("a");
+    }
+  });
+
   it("tells limits from other failures", () => {
     expect(AccountLimits.isLimit({ code: "OVERLOADED" })).to.equal(true);
     expect(AccountLimits.isLimit({ code: "AUTHENTICATION_FAILED" })).to.equal(false);

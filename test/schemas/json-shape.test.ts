@@ -50,6 +50,18 @@ describe("the shape of JSON", () => {
     }
   });
 
+  it("counts the items of several texts together, but not their levels", () => {
+    const shape = new JsonShape();
+    for (const torn of ["[".repeat(200), '["a', '["a\\']) {
+      shape.next();
+      expect(shape.exceeded(Buffer.from(torn)), torn).to.equal(undefined);
+    }
+    shape.next();
+    expect(shape.exceeded(Buffer.from(`["],"${",1".repeat(40_000)}]`))).to.equal(undefined);
+    shape.next();
+    expect(shape.exceeded(Buffer.from(`[${"1,".repeat(10_000)}1]`))).to.equal("items");
+  });
+
   it("counts in invalid JSON, too", () => {
     expect(saidOf("[".repeat(201))).to.equal(NESTED);
     expect(saidOf(`]]]${"[".repeat(210)}`)).to.equal(NESTED);

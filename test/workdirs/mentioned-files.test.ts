@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { mentionedFiles, mentionsIn } from "#workdirs/mentioned-files.js";
+import { processorMs } from "../processor-time.js";
 
 const OTHERS = "0b9a5c6e-6c39-4e1f-9a0e-0f6f9d3f3c11";
 const SECRET = "CONTENT-secret";
@@ -89,6 +90,13 @@ describe("mentionedFiles", () => {
       expect(found.split(":\n\n")[1]).to.equal(text);
     });
   }
+
+  it("reads the punctuation of long mentions once", async () => {
+    const long = Array.from({ length: 100 }, (_, at) => `@${"!".repeat(4000)}${at}`).join(" ");
+    const begun = processorMs();
+    expect(await textOf(long)).to.deep.equal([]);
+    expect(processorMs() - begun).to.be.below(400);
+  });
 
   const REFUSED: Readonly<Record<string, () => string>> = {
     "a path above": () => "@../secret.txt",

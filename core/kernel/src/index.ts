@@ -44,6 +44,7 @@ export type {
   SessionInfo,
 } from "./hooks.js";
 export type { KernelLimits } from "./instance.js";
+export { JsonTexts } from "./json-texts.js";
 export { Kernel, type KernelOptions } from "./kernel.js";
 export type { CommandManifest, PluginManifest } from "./loading/declarations.js";
 export { type LoadedPlugin, PluginLoader, type PluginSource } from "./loading/loader.js";

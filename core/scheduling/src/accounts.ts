@@ -5,6 +5,8 @@ const CODES: ReadonlySet<string> = new Set(["USAGE_LIMIT", "RATE_LIMITED", "OVER
 /** How long an account is avoided if nothing says when its limit is lifted, in ms: of one that pays by use, and others. */
 const SPENT_MS = 15 * 60_000;
 const BUSY_MS = 60_000;
+/** The longest limits are those of a week. A later time is wrong, and all keys with the account would be without it. */
+const MAX_LIMIT_MS = 8 * 24 * 60 * 60_000;
 
 /** An account that a turn uses. */
 export interface AccountChoice {
@@ -33,7 +35,8 @@ export class AccountLimits {
   note(name: string, { code, resetsAt }: Failure): void {
     const lifted = resetsAt === undefined ? Number.NaN : Date.parse(resetsAt);
     const wait = code === "USAGE_LIMIT" ? SPENT_MS : BUSY_MS;
-    this.#until.set(name, Number.isNaN(lifted) ? this.now() + wait : lifted);
+    const until = Number.isNaN(lifted) ? this.now() + wait : lifted;
+    this.#until.set(name, Math.min(until, this.now() + MAX_LIMIT_MS));
   }
 
   /**

@@ -9,6 +9,8 @@ const MAX_FILES = 20;
 const MAX_TEXT = 256 * 1024;
 /** Bytes of all attached files. */
 const MAX_BYTES = 32 * 1024 * 1024;
+/** What may follow a mention in a sentence. */
+const PUNCTUATION = new Set(".,;:!?)]}'`");
 /** A file with a NUL in its first bytes is not text. */
 const SNIFFED_BYTES = 8192;
 
@@ -61,7 +63,9 @@ export async function mentionedFiles(
 
 /** Also without the punctuation that may follow a mention in a sentence. */
 async function inWorkdir(path: string, room: AttachmentRoom): Promise<InnerFile | undefined> {
-  const bare = path.replace(/[.,;:!?)\]}'`]+$/u, "");
+  let end = path.length;
+  while (PUNCTUATION.has(path.charAt(end - 1))) end--;
+  const bare = path.slice(0, end);
   for (const name of new Set([path, bare])) {
     if (name === "") continue;
     const file = await readInside(name, room).catch((error: unknown) => {

@@ -45,7 +45,7 @@ function wholeLine(input: Input, field: string | undefined): string {
   const value = field === undefined ? undefined : input[field];
   const text =
     typeof value === "string" ? value : Object.keys(input).length === 0 ? "" : JSON.stringify(input);
-  return text.replace(/\s*\n\s*/g, " ⏎ ");
+  return text.replace(/\s+/g, (space) => (space.includes("\n") ? " ⏎ " : space));
 }
 
 /** A field with its value, or the length of it. */

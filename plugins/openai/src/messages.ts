@@ -4,7 +4,6 @@ import {
   type Fields,
   fieldsAt,
   invalid,
-  isFields,
   listAt,
   nameOf,
   type ReadMessages,
@@ -14,6 +13,7 @@ import {
   withCalls,
 } from "@claudeway/chat";
 import type { ContentBlock, HistoryBlock, ResultBlock } from "@claudeway/core";
+import { CallArguments } from "./call-arguments.js";
 import { contentAt } from "./content.js";
 
 /** A message of a request, and what its client calls it. */
@@ -22,6 +22,8 @@ export interface MessageEntry {
   readonly at: string;
   /** Of its content, if that is not `content` below it. */
   readonly contentAt?: string;
+  /** Of its only call, if that is not in `tool_calls` below it. */
+  readonly callAt?: string;
 }
 
 /** The messages of a chat completion. */
@@ -41,17 +43,18 @@ export function readMessages(
 ): ReadMessages {
   const systems: string[] = [];
   const said: ChatMessage[] = [];
-  const calls = new LegacyCalls();
-  for (const { message: item, at, contentAt: contentParam = `${at}.content` } of entries) {
+  const calls: Calls = { legacy: new LegacyCalls(), inputs: new CallArguments() };
+  for (const entry of entries) {
+    const { message: item, at, contentAt: contentParam = `${at}.content` } = entry;
     const message = fieldsAt(item, at);
     const { role } = message;
     const content = contentAt(message["content"], contentParam);
     if (role === "system" || role === "developer") systems.push(textOf(content, contentParam));
     else if (role === "user") said.push({ role, content });
     else if (role === "assistant")
-      said.push({ role, content: answerOf(message, textOf(content, contentParam), at, calls) });
+      said.push({ role, content: answerOf(message, textOf(content, contentParam), entry, calls) });
     else if (role === "tool" || role === "function")
-      said.push({ role: "user", content: [toResult(message, content, contentParam, calls)] });
+      said.push({ role: "user", content: [toResult(message, content, contentParam, calls.legacy)] });
     else
       throw invalid(
         `${at}.role`,
@@ -65,6 +68,12 @@ export function readMessages(
     throw invalid(param, "must end with a message of the user that is not empty");
   const system = systems.filter((text) => text.trim() !== "").join("\n\n");
   return { system: system === "" ? undefined : system, messages };
+}
+
+/** What is known of a request's calls while they are read. */
+interface Calls {
+  readonly legacy: LegacyCalls;
+  readonly inputs: CallArguments;
 }
 
 /** Ids for the calls of older clients, which have none: of each function, the last one is answered. */
@@ -84,32 +93,33 @@ class LegacyCalls {
 }
 
 /** An answer's text, and its calls. */
-function answerOf(message: Fields, content: string, at: string, legacyCalls: LegacyCalls): HistoryBlock[] {
+function answerOf(
+  message: Fields,
+  content: string,
+  { at, callAt }: MessageEntry,
+  { legacy: legacyCalls, inputs }: Calls,
+): HistoryBlock[] {
   const calls = listAt(message["tool_calls"] ?? [], `${at}.tool_calls`).map((item, index) => {
     const param = `${at}.tool_calls[${index}]`;
     const call = fieldsAt(item, param);
-    return callOf(textAt(call["id"], `${param}.id`), fieldsAt(call["function"], `${param}.function`), param);
+    const of = fieldsAt(call["function"], `${param}.function`);
+    return callOf(textAt(call["id"], `${param}.id`), of, callAt ?? `${param}.function`, inputs);
   });
   const { function_call: legacy } = message;
   if (legacy !== undefined && legacy !== null) {
     const call = fieldsAt(legacy, `${at}.function_call`);
-    calls.push(callOf(legacyCalls.add(String(call["name"])), call, `${at}.function_call`));
+    calls.push(callOf(legacyCalls.add(String(call["name"])), call, `${at}.function_call`, inputs));
   }
   return [...(content === "" ? [] : [{ type: "text" as const, text: content }]), ...calls];
 }
 
-function callOf(id: string, { name, arguments: given }: Fields, at: string): HistoryBlock {
-  return calledBefore(id, textAt(name, `${at}.name`), inputIn(textAt(given, `${at}.arguments`)));
-}
-
-/** The arguments of a call; what is not an object, as the model of another API may have written it, is one with that text. */
-function inputIn(text: string): Fields {
-  try {
-    const input: unknown = JSON.parse(text === "" ? "{}" : text);
-    return isFields(input) ? input : { arguments: text };
-  } catch {
-    return { arguments: text };
-  }
+function callOf(
+  id: string,
+  { name, arguments: given }: Fields,
+  at: string,
+  inputs: CallArguments,
+): HistoryBlock {
+  return calledBefore(id, textAt(name, `${at}.name`), inputs.read(given, `${at}.arguments`));
 }
 
 function toResult(

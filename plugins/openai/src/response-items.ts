@@ -19,6 +19,7 @@ export async function messagesOf(input: unknown, findItem: FindItem): Promise<Me
         message,
         at,
         contentAt: `${at}.${isFields(item) && item["type"] === "function_call_output" ? "output" : "content"}`,
+        callAt: at,
       })),
     );
   }

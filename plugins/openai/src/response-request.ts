@@ -17,7 +17,8 @@ import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
 import { effortOf, idsIn, schemaAt } from "./request.js";
 import { messagesOf } from "./response-items.js";
-import { itemIn, type ResponseStore } from "./response-store.js";
+import { ResponseReads } from "./response-reads.js";
+import type { ResponseStore } from "./response-store.js";
 import { type ForcedFunction, readFunctions } from "./tools.js";
 
 /** A request for a response. */
@@ -36,11 +37,15 @@ export interface ResponseRequest {
 
 const SCHEMA = "text.format.schema";
 
-/** Reads the body of a request, with the chat that it continues. */
+/**
+ * Reads the body of a request, with the chat that it continues.
+ * @param gone aborted when the client disconnects
+ */
 export async function readResponseRequest(
   value: unknown,
   source: RequestSource<OpenAIConfig>,
   responses: ResponseStore,
+  gone: AbortSignal,
 ): Promise<ResponseRequest> {
   const { keyId, config } = source;
   const body = fieldsAt(value, "the body");
@@ -48,13 +53,9 @@ export async function readResponseRequest(
   const { call, offered } = readFunctions(asChatTools(body), config.tools);
   const hasTools = call !== undefined || offered !== undefined;
   const previous = optionalText(body["previous_response_id"], "previous_response_id");
-  const input = await messagesOf(body["input"], async (id) => {
-    const stored = await responses.get(keyId, id);
-    const item = stored && itemIn(stored, id);
-    if (item !== undefined) return item;
-    throw invalid("input", `must not refer to ${JSON.stringify(id.slice(0, 100))}: it is not stored`);
-  });
-  const before = previous === undefined ? [] : await responses.chat(keyId, previous);
+  const reads = new ResponseReads(responses, keyId, gone);
+  const input = await messagesOf(body["input"], (id) => reads.item(id));
+  const before = previous === undefined ? [] : await reads.chat(previous);
   const instructions = optionalText(body["instructions"], "instructions");
   const earlier = before.map((message) => ({ message, at: "previous_response_id" }));
   const { system, messages } = readMessages([...earlier, ...input], "input", hasTools);

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { answerChat, answerFailures, type ChatEnd, keyOf, sourceOf } from "@claudeway/chat";
+import { answerChat, answerFailures, type ChatEnd, keyOf, sourceOf, whenGone } from "@claudeway/chat";
 import { Refusal, type RouteContext, type RouteState } from "@claudeway/core";
 import type Router from "@koa/router";
 import type { RouterContext } from "@koa/router";
@@ -31,7 +31,8 @@ export function addResponseRoutes(router: Router<RouteState, RouteContext>, part
 
 async function respond(ctx: Context, parts: RouteParts): Promise<void> {
   const { chats, responses, log } = parts;
-  const request = await readResponseRequest(ctx.request?.body, sourceOf(ctx, parts), responses);
+  const source = sourceOf(ctx, parts);
+  const request = await readResponseRequest(ctx.request?.body, source, responses, whenGone(ctx.res));
   const head = { number: randomUUID().replaceAll("-", ""), createdAt: Math.floor(Date.now() / 1000) };
   const keep = (end: ChatEnd) => store(head, request, end, responses);
   await answerChat(ctx, chats, request.chat, {

@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Fields, invalid, isFields } from "@claudeway/chat";
+import { type Fields, isFields } from "@claudeway/chat";
 import type { PluginScope } from "@claudeway/core";
 
 /** A response that was asked to be stored, as a file: its chat may be larger than what the ledger keeps. */
@@ -19,8 +19,6 @@ export interface StoredResponse {
 /** How many are kept; the oldest are removed first. */
 const MAX_STORED = 10_000;
 const SWEEP_MS = 60 * 60 * 1000;
-/** How many responses a chat may have: each is a file to read. */
-const MAX_CHAIN = 1000;
 const NUMBER = /^([0-9a-f]{32})(?:_\d{1,3})?$/;
 
 /** The number in the id of a response, or of an item of its output. */
@@ -28,17 +26,13 @@ export function numberIn(id: string): string | undefined {
   return NUMBER.exec(id.slice(id.indexOf("_") + 1))?.[1];
 }
 
-/** The item of a response's output with this id. */
-export function itemIn({ body }: StoredResponse, id: string): Fields | undefined {
-  return itemsOf(body).find((item) => item["id"] === id);
-}
-
-function itemsOf({ output }: Fields): readonly Fields[] {
+/** The items of a response's output. */
+export function itemsOf({ output }: Fields): readonly Fields[] {
   return Array.isArray(output) ? output.filter(isFields) : [];
 }
 
 /** A response as a message of a chat completion. */
-function answerOf({ output, body }: StoredResponse): Fields {
+export function answerOf({ output, body }: StoredResponse): Fields {
   const calls = itemsOf(body).filter(({ type }) => type === "function_call");
   if (calls.length === 0) return { role: "assistant", content: output };
   const tool_calls = calls.map(({ call_id: id, ...of }) => ({ id, function: of }));
@@ -60,11 +54,21 @@ export class ResponseStore {
     await rename(`${path}.new`, path);
   }
 
-  /** Undefined if there is none, or it is another key's. */
-  async get(keyId: string, id: string): Promise<StoredResponse | undefined> {
+  /**
+   * Undefined if there is none, or it is another key's.
+   * @param spend is called with the size of the file before it is parsed, and may throw
+   */
+  async get(
+    keyId: string,
+    id: string,
+    spend: (bytes: number) => void = () => undefined,
+  ): Promise<StoredResponse | undefined> {
     const number = numberIn(id);
     if (number === undefined) return undefined;
-    const stored = storedIn(await this.#read(number));
+    const file = await this.#read(number);
+    if (file === undefined) return undefined;
+    spend(file.length);
+    const stored = storedIn(JSON.parse(file.toString()));
     return stored?.keyId === keyId ? stored : undefined;
   }
 
@@ -73,20 +77,6 @@ export class ResponseStore {
     if ((await this.get(keyId, id)) === undefined) return false;
     await rm(this.#pathOf(numberIn(id) ?? ""), { force: true });
     return true;
-  }
-
-  /** The messages of a chat up to a response, with its answer. Throws if a response of it is not stored. */
-  async chat(keyId: string, id: string): Promise<readonly Fields[]> {
-    const turns: Fields[][] = [];
-    for (let next: string | undefined = id; next !== undefined; ) {
-      const stored: StoredResponse | undefined =
-        turns.length < MAX_CHAIN ? await this.get(keyId, next) : undefined;
-      if (stored === undefined)
-        throw invalid("previous_response_id", "must be a stored response", "previous_response_not_found");
-      turns.push([...stored.input, answerOf(stored)]);
-      next = stored.parent;
-    }
-    return turns.toReversed().flat();
   }
 
   /** Removes old ones now and then, until the plugin is switched off. */
@@ -111,9 +101,9 @@ export class ResponseStore {
     for (const { path } of old) await rm(path, { force: true });
   }
 
-  async #read(number: string): Promise<unknown> {
+  async #read(number: string): Promise<Buffer | undefined> {
     try {
-      return JSON.parse(await readFile(this.#pathOf(number), "utf8"));
+      return await readFile(this.#pathOf(number));
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
       throw error;

@@ -179,6 +179,31 @@ describe("calls of clients' tools, with the real CLI and the scripted model", fu
       expect(given?.content).to.deep.equal([{ type: "tool_result", tool_use_id: id, content: "sun" }]);
     });
 
+    it("are refused by name where their arguments are nested too deep", async () => {
+      const given = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+      const of = { name: "weather", arguments: given };
+      const refused = await rejection(
+        ask([
+          user("The weather?"),
+          { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: of }] },
+          { role: "tool", tool_call_id: "c", content: "sun" },
+        ]),
+      );
+      const error = { status: 400, type: "invalid_request_error" };
+      const param = "messages[1].tool_calls[0].function.arguments";
+      expect(refused).to.include({ ...error, param });
+      expect(String(refused)).to.contain(`${param} must be nested at most 200 levels deep`);
+      const input = [
+        user("The weather?"),
+        { type: "function_call" as const, call_id: "c", ...of },
+        { type: "function_call_output" as const, call_id: "c", output: "sun" },
+      ];
+      expect(await rejection(openai.responses.create({ model: "sonnet", input }))).to.include({
+        ...error,
+        param: "input[1].arguments",
+      });
+    });
+
     it("are text for a model without tools", async () => {
       const asked = await ask([user(`${calls("Rome")} no tools later`)]);
       const [made] = asked.made;

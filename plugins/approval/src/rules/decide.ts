@@ -100,8 +100,9 @@ function asTheCliReads(name: string): string {
 
 /** A text that may be a path, a bare name, or a file URL. Text with several words or lines is prose. */
 function pathIn(text: string): string[] {
-  if (/^(?:[~./][^\n]*|[^\n]*\/[^\n]*|\S{1,255})$/.test(text) && !/^file:/i.test(text)) return [text];
-  return /^file:/i.test(text) && URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];
+  if (/^file:/i.test(text)) return URL.canParse(text) ? [decoded(new URL(text).pathname)] : [];
+  const isLine = (/^[~.]/.test(text) || text.includes("/")) && !text.includes("\n");
+  return isLine || /^\S{1,255}$/.test(text) ? [text] : [];
 }
 
 function decoded(path: string): string {

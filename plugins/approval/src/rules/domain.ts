@@ -28,5 +28,8 @@ export function hostOf(url: string): string | undefined {
   if (hasHidden(url) || /[\s\\]/.test(url) || !/^https?:\/\//i.test(url) || !URL.canParse(url))
     return undefined;
   const { hostname, username, password } = new URL(url);
-  return username === "" && password === "" ? hostname.replace(/\.+$/, "") : undefined;
+  if (username !== "" || password !== "") return undefined;
+  let end = hostname.length;
+  while (hostname[end - 1] === ".") end--;
+  return hostname.slice(0, end);
 }

@@ -120,7 +120,7 @@ function globRoot({ pattern, path }: ToolCall["input"]): string | undefined {
   // `*/../..` leaves the folder, and so may braces with a slash, and `.{.,}/`.
   const folders = rest.slice(0, -1);
   if (rest.some((segment) => /\.\.|[(\\]/.test(segment) || !hasWholeBraces(segment))) return undefined;
-  if (folders.some((segment) => /^[.[{?]/.test(segment) && /\..*[[{]|[[{].*\./.test(segment)))
+  if (folders.some((segment) => /^[.[{?]/.test(segment) && /[[{]/.test(segment) && segment.includes(".")))
     return undefined;
   const start = fixed.join("/");
   if (glob.startsWith("/")) return start === "" ? "/" : start;

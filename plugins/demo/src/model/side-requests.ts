@@ -30,6 +30,8 @@ export function answerTo(conversation: Conversation): SideAnswer | undefined {
 }
 
 function titleOf(prompt: string): string {
-  const session = /<session>\s*([\s\S]*?)\s*<\/session>/.exec(prompt)?.[1] ?? prompt;
+  const from = prompt.indexOf("<session>");
+  const to = from === -1 ? -1 : prompt.indexOf("</session>", from);
+  const session = to === -1 ? prompt : prompt.slice(from + "<session>".length, to).trim();
   return `Demo: ${session.replace(/\s+/g, " ").slice(0, 40).trim()}`;
 }

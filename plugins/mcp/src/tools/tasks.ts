@@ -81,10 +81,13 @@ export function taskTools({ turns, ledger, timeoutSecs }: TaskParts): Tool[] {
       fields: [TASK_ID],
       destructive: true,
       run: async (given, call) => {
-        const { id, sessionId } = await owned(given, call);
+        const { id, sessionId, parked } = await owned(given, call);
         const running = turns.follow(id);
         running?.interrupt();
-        const cancelled = running !== undefined || (await turns.interrupt(call.caller.keyId, sessionId));
+        // Only where this turn is parked: otherwise it would end a later one of the session.
+        const cancelled =
+          running !== undefined ||
+          (parked !== undefined && (await turns.interrupt(call.caller.keyId, sessionId)));
         const text = cancelled ? `Cancelled task ${id}.` : `Task ${id} had ended.`;
         return { text, data: { task_id: id, cancelled } };
       },

@@ -31,7 +31,7 @@ export {
   named,
   text,
 } from "./openapi.js";
-export { answerFailures, type BegunAnswer } from "./responses.js";
+export { answerFailures, type BegunAnswer, whenGone } from "./responses.js";
 export { NO_THINKING, shown, type ThinkingWish, UNSAID } from "./thinking.js";
 export {
   type ChoiceRequest,

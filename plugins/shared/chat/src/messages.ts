@@ -3,13 +3,10 @@ import type { HistoryBlock } from "@claudeway/core";
 import { callParts, resultParts } from "./call-history.js";
 import type { ChatMessage } from "./chat-message.js";
 import { invalid } from "./fields.js";
+import { withoutReasoning } from "./reasoning.js";
 
 /** Put before a history that begins with the assistant's message: the model API accepts none that does. */
 export const BEGINNING = "(The conversation begins.)";
-
-/** Reasoning that front ends put into the text of an answer, and of which some send back a part. */
-const REASONING =
-  /<(think|thinking)>[\s\S]*?<\/\1>\s*|<details type="reasoning"[^>]*>[\s\S]*?<\/details>\s*/g;
 
 /**
  * Joins neighbours of one role, removes reasoning from answers, and leaves out what is then empty.
@@ -18,7 +15,7 @@ const REASONING =
 export function toChat(messages: readonly ChatMessage[], param = "messages"): ChatMessage[] {
   const chat: { role: ChatMessage["role"]; content: HistoryBlock[] }[] = [];
   for (const { role, content } of messages) {
-    const blocks = content.flatMap((block) => withoutReasoning(role, block)).filter(isFilled);
+    const blocks = content.flatMap((block) => answerBlock(role, block)).filter(isFilled);
     if (blocks.length === 0) continue;
     if (chat.length === 0 && role === "assistant")
       chat.push({ role: "user", content: [{ type: "text", text: BEGINNING }] });
@@ -46,14 +43,10 @@ function withinLimit(content: readonly HistoryBlock[], param: string): readonly 
   throw invalid(param, `must have at most ${MAX_BLOCKS} parts in a message, got ${joined.length}`);
 }
 
-/** The same for an answer's text; "" if nothing is left of it. */
-export function answerText(text: string): string {
-  return text.replace(REASONING, "");
-}
-
-function withoutReasoning(role: ChatMessage["role"], block: HistoryBlock): HistoryBlock {
+/** Some front ends send back a part of the reasoning of an answer. */
+function answerBlock(role: ChatMessage["role"], block: HistoryBlock): HistoryBlock {
   if (role === "user" || block.type !== "text") return block;
-  return { type: "text", text: answerText(block.text) };
+  return { type: "text", text: withoutReasoning(block.text) };
 }
 
 function isFilled(block: HistoryBlock): boolean {

@@ -11,8 +11,9 @@ import { calledBefore } from "./call-history.js";
 import type { ChatRequest } from "./chat-request.js";
 import { failureOf } from "./failures.js";
 import { isFields } from "./fields.js";
-import { answerText, chainHash, historyHash } from "./messages.js";
+import { chainHash, historyHash } from "./messages.js";
 import type { ChatPlaces } from "./places.js";
+import { withoutReasoning } from "./reasoning.js";
 import { type ChatSessionLease, type ChatSessions, codeOf, type SessionOrigin, scopeOf } from "./sessions.js";
 import { isSideJob } from "./side-jobs.js";
 
@@ -124,7 +125,9 @@ export class ChatTurns {
     // The model saw a call in place of this answer, which the client will send as text.
     if (request.schema !== undefined) return false;
     const prompt = historyHash(scopeOf(request), request.messages);
-    const texts = new Set([streamed, result].map(answerText).map((text) => (text.trim() === "" ? "" : text)));
+    const texts = new Set(
+      [streamed, result].map(withoutReasoning).map((text) => (text.trim() === "" ? "" : text)),
+    );
     const called = calls.map(({ id, name, input }) => calledBefore(id, name, input));
     const contents = [...texts]
       .map((text): HistoryBlock[] => [...(text === "" ? [] : [{ type: "text" as const, text }]), ...called])
