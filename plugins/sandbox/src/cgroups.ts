@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxConfig } from "./config.js";
@@ -11,6 +12,9 @@ const CONTROLLERS = ["cpu", ...NEEDED];
 const OWN = "gateway";
 const PREFIX = "cli-";
 const MIB = 1024 * 1024;
+const FAILED = "the CLI was not started: it could not be put into a cgroup of its own";
+/** How long a cgroup must be empty before it is removed, in ms: one that was just made waits for its program. */
+const EMPTY_MS = 5000;
 /** The period of `cpu.max`, in microseconds. */
 const PERIOD_US = 100_000;
 
@@ -48,6 +52,9 @@ export function ownCgroup(
 
 /** Cgroups below the gateway's own, one for each sandbox. */
 export class Cgroups {
+  /** Cgroups that are empty, and since when. */
+  readonly #empty = new Map<string, number>();
+
   private constructor(
     private readonly folder: string,
     private readonly limits: Limits,
@@ -90,39 +97,60 @@ export class Cgroups {
   }
 
   /**
-   * What runs a program in a cgroup of its own, made as it starts: the same arguments for every process. Where that fails, as
-   * for another user, the program runs without, and what it uses is measured.
+   * What runs a program in a cgroup of its own, made as it starts: the same arguments for every process. Another user, who
+   * can't make one, runs it without, and what it uses is measured. For the gateway's user, the start fails if it has none.
    */
   get command(): readonly string[] {
     const { memory_mb, processes, cpus } = this.limits;
     const values = [
       ...(memory_mb > 0 ? [["memory.max", String(memory_mb * MIB)] as const] : []),
-      ...(memory_mb > 0 ? [["memory.oom.group", "1"] as const] : []),
       ["pids.max", String(processes)] as const,
       ...(cpus > 0 && this.hasCpu
         ? [["cpu.max", `${Math.round(cpus * PERIOD_US)} ${PERIOD_US}`] as const]
         : []),
     ];
     const steps = [
-      'mkdir "$d"',
+      // An earlier process may have had the same id.
+      'mkdir -p "$d"',
       ...values.map(([file, value]) => `echo ${value} > "$d/${file}"`),
       'echo $$ > "$d/cgroup.procs"',
     ];
-    const swap = memory_mb > 0 ? '; echo 0 > "$d/memory.swap.max"' : "";
-    const script = `d="$0/${PREFIX}$$"; { ${steps.join(" && ")}${swap}; } 2> /dev/null; exec "$@"`;
+    // These two are not on every machine.
+    const more = memory_mb > 0 ? 'echo 1 > "$d/memory.oom.group"; echo 0 > "$d/memory.swap.max"; ' : "";
+    const script = [
+      `d="$0/${PREFIX}$$"`,
+      `if [ -w "$0" ]; then { ${steps.join(" && ")}; } 2> /dev/null || { echo "${FAILED}" >&2; exit 1; }`,
+      `{ ${more}:; } 2> /dev/null; fi`,
+      'exec "$@"',
+    ].join("; ");
     return ["/bin/sh", "-c", script, this.folder];
+  }
+
+  /** Throws if a program can't be put into a cgroup. */
+  tryOut(): void {
+    const [sh = "", ...args] = this.command;
+    const { status, stderr, error } = spawnSync(sh, [...args, "true"], { encoding: "utf8" });
+    if (status !== 0) throw error ?? new Error(stderr.trim());
   }
 
   /** Removes the cgroups of processes that have ended. */
   sweep(): void {
-    for (const made of this.#made()) {
-      if (/^populated 1$/m.test(read(join(made, "cgroup.events")))) continue;
-      const killed = Number(/^oom_kill (\d+)$/m.exec(read(join(made, "memory.events")))?.[1] ?? 0);
-      tryTo(() => {
-        rmdirSync(made);
-        if (killed > 0) this.log.warn({ cgroup: made }, "a sandbox exceeded its limits and was killed");
-      });
+    const made = this.#made();
+    for (const known of [...this.#empty.keys()]) if (!made.includes(known)) this.#empty.delete(known);
+    for (const folder of made) this.#sweepOne(folder);
+  }
+
+  #sweepOne(made: string): void {
+    if (/^populated 1$/m.test(read(join(made, "cgroup.events")))) {
+      this.#empty.delete(made);
+      return;
     }
+    const since = this.#empty.get(made);
+    if (since === undefined) {
+      this.#empty.set(made, performance.now());
+      const killed = Number(/^oom_kill (\d+)$/m.exec(read(join(made, "memory.events")))?.[1] ?? 0);
+      if (killed > 0) this.log.warn({ cgroup: made }, "a sandbox exceeded its limits and was killed");
+    } else if (performance.now() - since > EMPTY_MS) tryTo(() => rmdirSync(made));
   }
 
   #made(): string[] {

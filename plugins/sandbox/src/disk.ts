@@ -1,10 +1,15 @@
 import { Refusal, type TurnInfo } from "@claudeway/core";
-import { folderBytes } from "./folder-size.js";
+import type { FolderSize } from "./folder-size.js";
+import { FolderSizes } from "./folder-sizes.js";
 import { deletedBytes, foldersOfSandbox, killSandbox, sandboxesOf, treeOf } from "./processes.js";
 
 /** How often folders are measured, in ms; longer where measuring takes long, so that it takes this part of the time. */
 const INTERVAL_MS = 1000;
 const PART = 0.1;
+/** How long one folder is measured before the next one's turn, in ms. */
+const SLICE_MS = 250;
+/** A sandbox that can't be measured is ended after as many tries. */
+const MAX_TRIES = 5;
 /** A sandbox that goes on this long after its turn was ended is killed, in ms. */
 const GRACE_MS = 4000;
 const MIB = 1024 * 1024;
@@ -16,6 +21,9 @@ export interface DiskWatchParts {
   /** Ends a running turn: its caller gets the refusal. False: it has ended. */
   readonly end: (turnId: string, refusal: Refusal) => boolean;
   readonly log: { warn(fields: object, message: string): void };
+  /** Replaced in tests, in ms. */
+  readonly intervalMs?: number;
+  readonly sliceMs?: number;
 }
 
 /** A turn that was started in a sandbox. */
@@ -34,11 +42,15 @@ export class DiskWatch {
   readonly #full = new Set<string>();
   /** Sandboxes over their limit, and since when. */
   readonly #over = new Map<number, number>();
+  /** Sandboxes that could not be measured, and how often in a row. */
+  readonly #tries = new Map<number, number>();
+  readonly #sizes: FolderSizes;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(private readonly parts: DiskWatchParts) {
-    if (parts.maxMib > 0) this.#schedule(INTERVAL_MS);
+    this.#sizes = new FolderSizes(parts.maxMib * MIB, parts.sliceMs ?? SLICE_MS);
+    if (parts.maxMib > 0) this.#schedule(this.#intervalMs);
   }
 
   /** A turn begins to run in a sandbox with these folders. */
@@ -52,14 +64,20 @@ export class DiskWatch {
 
   /** Rejects with a Refusal if one of the folders holds too much still. */
   async check(folders: readonly string[]): Promise<void> {
-    for (const folder of folders) {
-      if (this.#full.has(folder) && (await this.#isFull(folder, 0))) throw this.#refusal(folder);
+    for (const folder of folders.filter((one) => this.#full.has(one))) {
+      const size = await this.#sizes.now(folder);
+      if (this.#isFull(folder, size, 0)) throw this.#refusal(folder, size.problem);
     }
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#sizes.close();
+  }
+
+  get #intervalMs(): number {
+    return this.parts.intervalMs ?? INTERVAL_MS;
   }
 
   #schedule(ms: number): void {
@@ -71,57 +89,76 @@ export class DiskWatch {
   async #measure(): Promise<void> {
     const began = performance.now();
     try {
-      const sandboxes = sandboxesOf(this.parts.bwrap);
-      for (const pid of [...this.#over.keys()]) if (!sandboxes.includes(pid)) this.#over.delete(pid);
-      for (const pid of sandboxes) await this.#measureOne(pid);
+      const sandboxes = new Map(sandboxesOf(this.parts.bwrap).map((pid) => [pid, foldersOfSandbox(pid)]));
+      for (const known of [this.#over, this.#tries])
+        for (const pid of [...known.keys()]) if (!sandboxes.has(pid)) known.delete(pid);
+      this.#sizes.begin(new Set([...sandboxes.values()].flat()));
+      for (const [pid, folders] of sandboxes) await this.#tryOne(pid, folders);
     } catch (error) {
-      this.parts.log.warn({ err: error }, "folders of sandboxes could not be measured");
+      this.parts.log.warn({ err: error }, "sandboxes could not be listed");
     }
-    this.#schedule(Math.max(INTERVAL_MS, (performance.now() - began) / PART));
+    const took = performance.now() - began;
+    // What is measured in part goes on soon, with as much time for the gateway's other work.
+    this.#schedule(this.#sizes.isUnfinished ? took : Math.max(this.#intervalMs, took / PART));
   }
 
-  async #measureOne(pid: number): Promise<void> {
-    const folders = foldersOfSandbox(pid);
+  /** One that can't be measured must not keep others from it. */
+  async #tryOne(pid: number, folders: readonly string[]): Promise<void> {
+    try {
+      await this.#measureOne(pid, folders);
+      this.#tries.delete(pid);
+    } catch (error) {
+      const tries = (this.#tries.get(pid) ?? 0) + 1;
+      this.#tries.set(pid, tries);
+      this.parts.log.warn({ err: error, pid, tries }, "folders of a sandbox could not be measured");
+      if (tries >= MAX_TRIES) this.#end(pid, folders[0] ?? "", "an error of the file system");
+    }
+  }
+
+  async #measureOne(pid: number, folders: readonly string[]): Promise<void> {
     const kept = deletedBytes(treeOf(pid), folders);
     for (const folder of folders) {
-      if (!(await this.#isFull(folder, kept))) continue;
-      this.#end(pid, folder);
-      return;
+      const size = await this.#sizes.next(folder);
+      if (this.#isFull(folder, size, kept)) {
+        this.#end(pid, folder, size?.problem);
+        return;
+      }
     }
     this.#over.delete(pid);
   }
 
-  async #isFull(folder: string, kept: number): Promise<boolean> {
-    const max = this.parts.maxMib * MIB;
-    const isFull = kept + (await folderBytes(folder, max)) > max;
+  /** @param size undefined: not known yet */
+  #isFull(folder: string, size: FolderSize | undefined, kept: number): boolean {
+    const bytes = kept + (size?.bytes ?? 0);
+    const isFull = size?.problem !== undefined || bytes > this.parts.maxMib * MIB;
     if (isFull) this.#full.add(folder);
-    else this.#full.delete(folder);
+    else if (size !== undefined) this.#full.delete(folder);
     return isFull;
   }
 
-  #end(pid: number, folder: string): void {
+  #end(pid: number, folder: string, problem: string | undefined): void {
     const since = this.#over.get(pid);
     if (since !== undefined) {
       if (performance.now() - since > GRACE_MS) killSandbox(pid);
       return;
     }
     this.#over.set(pid, performance.now());
-    this.parts.log.warn({ pid, folder }, "a folder of a sandbox exceeds disk_mb; its turns are ended");
+    this.parts.log.warn(
+      { pid, folder, problem },
+      "a folder of a sandbox exceeds disk_mb; its turns are ended",
+    );
     const turns = [...this.#started.values()].filter(({ folders }) => folders.includes(folder));
-    const ended = turns.filter(({ id }) => this.parts.end(id, this.#refusal(folder)));
+    const ended = turns.filter(({ id }) => this.parts.end(id, this.#refusal(folder, problem)));
     // What runs in the background has no turn to end.
     if (ended.length === 0) killSandbox(pid);
   }
 
-  #refusal(folder: string): Refusal {
+  #refusal(folder: string, problem: string | undefined): Refusal {
     const { maxMib } = this.parts;
-    return new Refusal(
-      413,
-      `the folder ${JSON.stringify(folder)} must hold at most ${maxMib} MiB; delete files in it`,
-      {
-        code: "DISK_QUOTA_EXCEEDED",
-        details: { limit_mb: maxMib },
-      },
-    );
+    const found = problem === undefined ? "; delete files in it" : `, and it can't be measured: ${problem}`;
+    return new Refusal(413, `the folder ${JSON.stringify(folder)} must hold at most ${maxMib} MiB${found}`, {
+      code: "DISK_QUOTA_EXCEEDED",
+      details: { limit_mb: maxMib },
+    });
   }
 }

@@ -81,7 +81,11 @@ function openCgroups(config: SandboxConfig, log: Log): Cgroups | undefined {
   const place = ownCgroup();
   const problem = Cgroups.problem(place);
   try {
-    if (place !== undefined && problem === undefined) return Cgroups.open(place, config, log);
+    if (place !== undefined && problem === undefined) {
+      const cgroups = Cgroups.open(place, config, log);
+      cgroups.tryOut();
+      return cgroups;
+    }
     log.info(`sandboxes are limited by ${limitsBy(problem)}`);
   } catch (error) {
     log.warn(

@@ -8,7 +8,9 @@ export function sandboxesOf(bwrap: string): number[] {
 /** A process with all that it has started. */
 export function treeOf(root: number): number[] {
   const found = [root];
-  for (let next = 0; next < found.length; next++) found.push(...childrenOf(found[next] ?? 0));
+  // One by one: a call can't have as many arguments as a process can have children.
+  for (let next = 0; next < found.length; next++)
+    for (const child of childrenOf(found[next] ?? 0)) found.push(child);
   return found;
 }
 

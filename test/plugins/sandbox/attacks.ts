@@ -240,4 +240,22 @@ export const ATTACKS: readonly Attack[] = [
       "mkdir -p many; (cd many && seq 40000 | xargs touch); $NODE pause.cjs && echo REACHED; rm -rf many",
     endsTurn: "DISK_QUOTA_EXCEEDED",
   },
+  {
+    what: "240 MiB in a folder that can't be listed",
+    command:
+      "mkdir many; chmod 0300 many; for i in $(seq 8); do head -c 30M /dev/zero > many/part$i; done; $NODE pause.cjs && echo REACHED",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
+  {
+    what: "240 MiB in folders that are nested too deep for a path",
+    command:
+      "(n=$(printf 'many%.0s' $(seq 60)); for i in $(seq 20); do mkdir $n && cd $n || exit; done; for i in $(seq 8); do head -c 30M /dev/zero > part$i; done) && $NODE pause.cjs && echo REACHED",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
+  {
+    what: "240 MiB in a folder whose name is not UTF-8",
+    command:
+      "d=many/$(printf '\\377'); mkdir -p $d; for i in $(seq 8); do head -c 30M /dev/zero > $d/part$i; done; $NODE pause.cjs && echo REACHED",
+    endsTurn: "DISK_QUOTA_EXCEEDED",
+  },
 ];

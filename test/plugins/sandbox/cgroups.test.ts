@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { Cgroups, ownCgroup } from "#plugins/sandbox/cgroups.js";
@@ -118,6 +118,52 @@ describe("the cgroups of sandboxes", () => {
     const missing = args.map((arg) => (arg === folder ? `${folder}/missing` : arg));
     const { stdout, stderr } = spawnSync(sh, [...missing, "echo", "ran"], { encoding: "utf8" });
     expect([stdout, stderr]).to.deep.equal(["ran\n", ""]);
+  });
+
+  it("keep a program from running that can't join its own", () => {
+    const taken = 'mkdir -p "$0/cli-$$/cgroup.procs"; exec "$@"';
+    const { status, stdout, stderr } = spawnSync(
+      "sh",
+      ["-c", taken, folder, ...open().command, "echo", "ran"],
+      { encoding: "utf8" },
+    );
+    expect([status, stdout, stderr]).to.deep.equal([
+      1,
+      "",
+      "the CLI was not started: it could not be put into a cgroup of its own\n",
+    ]);
+  });
+
+  it("are used again by a process with the id of an earlier one", () => {
+    const taken = 'mkdir "$0/cli-$$"; exec "$@"';
+    const args = ["-c", taken, folder, ...open().command, "echo", "ran"];
+    const { pid, stdout } = spawnSync("sh", args, { encoding: "utf8" });
+    expect([stdout, get(`cli-${pid}/cgroup.procs`)]).to.deep.equal(["ran\n", `${pid}\n`]);
+  });
+
+  it("are tried out, which fails where programs can't join", () => {
+    open().tryOut();
+    const cgroups = open();
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, "");
+    expect(() => cgroups.tryOut()).to.throw("could not be put into a cgroup of its own");
+  });
+
+  it("are not removed while a program that starts may be about to join", () => {
+    const cgroups = open();
+    mkdirSync(join(folder, "cli-1"));
+    cgroups.sweep();
+    cgroups.sweep();
+    expect(existsSync(join(folder, "cli-1"))).to.equal(true);
+  });
+
+  it("report once that the kernel killed what was in them", () => {
+    const cgroups = open();
+    put("cli-1/cgroup.events", "populated 0\n");
+    put("cli-1/memory.events", "oom 1\noom_kill 1\n");
+    cgroups.sweep();
+    cgroups.sweep();
+    expect(warnings).to.deep.equal([{ cgroup: join(folder, "cli-1") }]);
   });
 
   it("stay, without a report, while a program is in them", () => {

@@ -42,6 +42,12 @@ function isOpenToOthers(path: string): boolean {
   return isOpen && (parent === real || isOpenToOthers(parent));
 }
 
+/** Also what can't be listed, or has a path that is too long for Node. */
+function removeAnyhow(path: string): void {
+  execFileSync("chmod", ["-R", "u+rwx", path]);
+  execFileSync("rm", ["-rf", path]);
+}
+
 /** The plugin's section in tests. */
 export const SANDBOX = `
 [plugins.sandbox]
@@ -194,7 +200,7 @@ export class HostileCaller {
     const { body } = await this.bob.say(prompt, { key: KEYS.bob, timeoutSecs: 60 });
     this.codes.set(index, body.success ? "success" : (body.code ?? "none"));
     for (const name of readdirSync(this.bob.workdir))
-      if (/^(part|many)/.test(name)) rmSync(join(this.bob.workdir, name), { recursive: true });
+      if (/^(part|many)/.test(name)) removeAnyhow(join(this.bob.workdir, name));
     const folder = join(this.gateway.dataDir, "claude", "bob");
     for (const name of readdirSync(folder)) if (/^part/.test(name)) rmSync(join(folder, name));
     if (endsTurn === undefined) throw new Error("only for attempts that end their turn");
