@@ -100,6 +100,11 @@ describe("programs that a repository can make git run", function () {
     it(`may with ${JSON.stringify(config)}`, () => expect(isHarmlessConfig(config)).to.equal(false));
   }
 
+  it("may with a line that is too long to match", () => {
+    expect(isHarmlessConfig(`[core]\n\tbare = ${" ".repeat(10)}false`)).to.equal(true);
+    expect(isHarmlessConfig(`[core]\n\tbare = ${" ".repeat(100_000)}\u2028`)).to.equal(false);
+  });
+
   it("may from anywhere in the repository, its worktrees and its submodules", async () => {
     const [outer, inner] = [repository("outer"), repository("inner")];
     git(outer, "submodule", "--quiet", "add", inner, "lib/inner");

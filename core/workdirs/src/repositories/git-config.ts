@@ -39,11 +39,15 @@ const HARMLESS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
 const SECTION = /^\s*\[\s*([A-Za-z0-9-]+)(?:\.[^\]"\s]*|\s+"((?:[^"\\]|\\.)*)")?\s*\]/;
 const SETTING = /^\s*([A-Za-z][A-Za-z0-9-]*)\s*(?:=\s*(.*))?$/;
 
+/** Characters of a line; matching takes the square of that at worst. */
+const MAX_LINE = 4096;
+
 /** Whether a configuration of git holds nothing but harmless settings. What can't be read is not harmless. */
 export function isHarmlessConfig(text: string): boolean {
   let section: string | undefined;
   let isDriver = false;
   for (const line of text.replace(/^\ufeff/, "").split(/\r?\n/)) {
+    if (line.length > MAX_LINE) return false;
     const [header = "", name, subsection] = SECTION.exec(line) ?? [];
     if (name !== undefined) {
       section = name.toLowerCase();
