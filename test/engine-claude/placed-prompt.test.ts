@@ -5,10 +5,12 @@ import { dirname, join } from "node:path";
 import { mock } from "node:test";
 import type { EngineTurn } from "@claudeway/ports";
 import { expect } from "chai";
+import { pino } from "pino";
 import { placePrompt } from "#engine-claude/placed-prompt.js";
 import { Transcript } from "#engine-claude/transcript.js";
 import { endOf } from "#engine-claude/transcript-end.js";
 
+const log = pino({ level: "silent" });
 const SESSION = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";
 const MIB = 1024 * 1024;
 
@@ -93,7 +95,7 @@ describe("the prompt with results that is put at the end of a transcript", () =>
 
   it("follows the last entry, and is neither a command nor a mention of files for the CLI", async () => {
     write([said("one"), call("toolu_0")]);
-    expect(await placePrompt(turn)).to.include({ placed: true });
+    expect(await placePrompt(turn, log)).to.include({ placed: true });
     expect(last()).to.include({
       parentUuid: "uuid-2",
       uuid: "turn",
@@ -105,7 +107,7 @@ describe("the prompt with results that is put at the end of a transcript", () =>
   it("has a line of its own after one that is torn", async () => {
     write([said("one"), call("toolu_0")]);
     writeFileSync(path, '{"parentUuid":"uuid-2","type":"user","mess', { flag: "a" });
-    expect(await placePrompt(turn)).to.include({ placed: true });
+    expect(await placePrompt(turn, log)).to.include({ placed: true });
     expect(written()).to.have.length(4);
     expect(last()).to.include({ parentUuid: "uuid-2", uuid: "turn" });
   });
@@ -113,12 +115,14 @@ describe("the prompt with results that is put at the end of a transcript", () =>
   it("takes the place of earlier ones that no model answered", async () => {
     write([said("one"), call("toolu_0")]);
     for (const id of ["first", "second", "third"]) {
-      expect(await placePrompt({ ...turn, info: { ...turn.info, id } })).to.include({ placed: true });
+      expect(await placePrompt({ ...turn, info: { ...turn.info, id } }, log)).to.include({ placed: true });
       expect(last()).to.include({ parentUuid: "uuid-2", uuid: id });
     }
     const { content: _results, ...plan } = turn.plan;
     const other = { ...turn, plan, totals: { bases: [], calls: ["toolu_0"] } };
-    expect(await placePrompt(other), "a prompt without results keeps them").to.include({ placed: false });
+    expect(await placePrompt(other, log), "a prompt without results keeps them").to.include({
+      placed: false,
+    });
   });
 
   it("is refused after results that were answered, or that other prompts followed", async () => {
@@ -127,9 +131,9 @@ describe("the prompt with results that is put at the end of a transcript", () =>
       () => said("two"),
     ]) {
       write([said("one"), call("toolu_0")]);
-      await placePrompt(turn);
+      await placePrompt(turn, log);
       writeFileSync(path, `${next()}\n`, { flag: "a" });
-      const outcome = await placePrompt(turn).catch((error: unknown) => error);
+      const outcome = await placePrompt(turn, log).catch((error: unknown) => error);
       expect(outcome).to.include({ code: "CONFLICT" });
     }
   });
@@ -195,7 +199,7 @@ describe("the prompt with results that is put at the end of a transcript", () =>
         parsed.reduce((sum, values) => sum + values, 0),
         what,
       ).to.be.at.most(500_000);
-      expect(await placePrompt(turn), what).to.equal("missing");
+      expect(await placePrompt(turn, log), what).to.equal("missing");
     }
   });
 });

@@ -20,7 +20,7 @@ import { TurnReading, type TurnReport } from "./reading.js";
 import type { TaskNotice } from "./tasks.js";
 import { DeliveredUsage } from "./usage.js";
 
-export interface OwnAttemptParts {
+export interface BackgroundAttemptParts {
   readonly after: EngineTurn;
   readonly child: ClaudeProcess;
   /** The hook for the process's calls; undefined if it asks about none. */
@@ -46,7 +46,7 @@ export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
   #notice: TaskNotice | undefined;
   #stopped = false;
 
-  constructor(private readonly parts: OwnAttemptParts) {
+  constructor(private readonly parts: BackgroundAttemptParts) {
     const { child, hook, after } = parts;
     this.#events = new EventReading(this.listener, child.reader.tasks);
     this.reading = new TurnReading(this.listener, new DeliveredUsage(), child.reader.limits);

@@ -332,7 +332,9 @@ export class ClaudeEngine implements Engine {
       const process = this.#processes.has(kept) ? "live" : "prewarmed";
       return { child: kept, process, turn: answered, placed: false };
     }
-    const placed = resume ? await placePrompt(turn) : { turn: withResults(turn, []), placed: false };
+    const placed = resume
+      ? await placePrompt(turn, this.options.log)
+      : { turn: withResults(turn, []), placed: false };
     if (placed === "missing") return "no conversation";
     const begin = () => this.#start(turn, resume, placed.placed);
     return { child: await this.#pool.start(begin, stop), process: "cold", ...placed };

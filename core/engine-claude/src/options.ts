@@ -11,7 +11,7 @@ import { clientServer } from "./client-tools.js";
 const COMMON: Options = { includePartialMessages: true, forwardSubagentText: true };
 
 /** The SDK's options that hold for every process of an approval mode. */
-export function modeOptions(approvalMode: ApprovalMode, trusted = false): Options {
+function modeOptions(approvalMode: ApprovalMode, trusted = false): Options {
   if (approvalMode === "bypass") {
     return { ...COMMON, permissionMode: "bypassPermissions", allowDangerouslySkipPermissions: true };
   }
@@ -31,7 +31,7 @@ export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresol
   readonly planMode: boolean;
   /** The model may ask questions although no decider decides the calls. */
   readonly asksQuestions: boolean;
-  /** The conversation to resume ends with the turn's prompt, which nobody has answered. */
+  /** The conversation to resume ends with the turn's prompt, unanswered. */
   readonly promptPlaced?: boolean;
   readonly plan: Pick<TurnPlan, "model" | "systemPrompt"> & {
     readonly options: TurnOptions;

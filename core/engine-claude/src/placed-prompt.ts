@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { EngineTurn } from "@claudeway/ports";
+import type { Logger } from "pino";
 import { hasResults, mayNeedResults, withResults } from "./call-results.js";
 import { cliSessionOf } from "./options.js";
 import { promptContent } from "./prompt-message.js";
@@ -10,22 +11,22 @@ import { endOf, type TranscriptEnd } from "./transcript-end.js";
 import { openTranscript } from "./transcript-files.js";
 
 /** A turn as a new process is to run it. */
-export interface PlacedTurn {
+interface PlacedTurn {
   readonly turn: EngineTurn;
   /** The conversation ends with the turn's prompt. */
   readonly placed: boolean;
 }
 
 /**
- * Puts a prompt with results of calls at the end of the conversation. A CLI that is sent them after it has resumed says to the
- * model that their calls were interrupted; one that finds a last message which nobody has answered takes that up as it is.
- * "missing": there is no conversation, or none that can be read. Throws CONFLICT for a result of a call that does not wait.
+ * Puts a prompt with results of calls at the end of the conversation. A CLI that is sent them after it has resumed tells the
+ * model that their calls were interrupted; one that finds an unanswered last message continues from it unchanged.
+ * "missing": the conversation does not exist, or cannot be read. Throws CONFLICT for a result of a call that does not wait.
  */
-export async function placePrompt(turn: EngineTurn): Promise<PlacedTurn | "missing"> {
+export async function placePrompt(turn: EngineTurn, log: Logger): Promise<PlacedTurn | "missing"> {
   if (turn.promptSent === true || !mayNeedResults(turn)) return { turn, placed: false };
   const session = cliSessionOf(turn);
   const transcript = new Transcript(session, turn.spawn);
-  const end = await readEnd(transcript, hasResults(turn));
+  const end = await readEnd(transcript, hasResults(turn), log);
   if (end === undefined) return hasResults(turn) ? "missing" : { turn, placed: false };
   const { last, waiting } = end;
   const answered = withResults(turn, waiting);
@@ -52,12 +53,17 @@ export async function placePrompt(turn: EngineTurn): Promise<PlacedTurn | "missi
 }
 
 /** Undefined if the transcript can't be read, or its end is beyond the limits. */
-async function readEnd({ path, env }: Transcript, placesAgain: boolean): Promise<TranscriptEnd | undefined> {
+async function readEnd(
+  { path, env }: Transcript,
+  placesAgain: boolean,
+  log: Logger,
+): Promise<TranscriptEnd | undefined> {
   let file: FileHandle | undefined;
   try {
     file = await openTranscript(path, env);
     return file && (await endOf(file, placesAgain));
-  } catch {
+  } catch (error) {
+    log.warn({ err: error, path }, "the end of a transcript could not be read");
     return undefined;
   } finally {
     await file?.close();

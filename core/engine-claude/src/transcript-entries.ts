@@ -62,7 +62,7 @@ export function chainIdOf(line: Buffer): string | undefined {
   return typeof uuid === "string" && parentUuid !== undefined && isSidechain !== true ? uuid : undefined;
 }
 
-/** The id of the entry that an entry follows; null if there is none. */
+/** The id of the preceding entry; null for the first one. */
 export function parentIdOf(line: Buffer): string | null {
   const parent = parse(line.toString("utf8"))?.["parentUuid"];
   return typeof parent === "string" ? parent : null;

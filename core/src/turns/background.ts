@@ -16,7 +16,7 @@ import type { RunningTurns } from "./running.js";
 import { markOf } from "./turn-recorder.js";
 
 /** The "route" of turns that the CLI begins by itself. */
-export const BACKGROUND_ROUTE = "background";
+const BACKGROUND_ROUTE = "background";
 /** The timeout of such turns, which no request sets, in ms. */
 const TIMEOUT_MS = 600_000;
 

@@ -38,16 +38,16 @@ export class TurnConclusion {
     if (result.end === "parked") return this.#parkForDecision(result);
     const limit = this.#limitToWaitFor(result);
     if (limit !== undefined) return this.#parkForLimit(limit, result);
-    return this.#stayParked() ?? (await this.finish(await this.#endingOf(result), result));
+    return this.#stayParked() ?? (await this.finish(await this.#endingOfResult(result), result));
   }
 
   /** Ends the turn after an error, unless it stays parked. */
   async fail(error: unknown): Promise<FinishedTurn> {
-    return this.#stayParked() ?? (await this.finish(this.endingOf(error), undefined));
+    return this.#stayParked() ?? (await this.finish(this.endingAfter(error), undefined));
   }
 
   /** The ending after an error; one that is none of the turn's known ends is logged as a defect. */
-  endingOf(error: unknown): Ending {
+  endingAfter(error: unknown): Ending {
     return endingOfError(error, this.parts.progress.stopped) ?? this.#defect(error);
   }
 
@@ -72,7 +72,7 @@ export class TurnConclusion {
     return untilWritten(write, this.giveUp, context.log.child({ turn_id: request.info.id }));
   }
 
-  async #endingOf(result: EngineResult): Promise<Ending> {
+  async #endingOfResult(result: EngineResult): Promise<Ending> {
     const { plan, stopped } = this.parts.progress;
     const ending = endingOfResult(result, stopped);
     const schema = plan.options?.outputSchema;
@@ -139,7 +139,7 @@ export class TurnConclusion {
     const { context, request } = this.parts;
     const answer = (response: TurnResponse) => ({ ...response, parked: true });
     const onFailure = () => context.limitWaits.release(request.info.id);
-    return this.#park(result, await this.#endingOf(result), { limit }, answer, onFailure);
+    return this.#park(result, await this.#endingOfResult(result), { limit }, answer, onFailure);
   }
 
   /** Records the turn as parked before any event is sent. It stays open in the ledger. */

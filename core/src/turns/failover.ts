@@ -46,7 +46,7 @@ export async function runWithFailover(turn: EngineTurn, parts: FailoverParts): P
     if (next === undefined || totals === undefined || stop.aborted) return all;
     const spawn = await parts.spawn(next);
     if (spawn.account === undefined || tried.includes(spawn.account)) return all;
-    report(parts, current, spawn.account, failure);
+    reportSwitch(parts, current, spawn.account, failure);
     current = continued(current, spawn, totals, all);
     const before = usageOf(all);
     latest = await context.engine.run(current, after(before, listener), stop);
@@ -54,7 +54,7 @@ export async function runWithFailover(turn: EngineTurn, parts: FailoverParts): P
   }
 }
 
-function report({ context, report: event }: FailoverParts, turn: EngineTurn, next: string, failure: Failure) {
+function reportSwitch({ context, report }: FailoverParts, turn: EngineTurn, next: string, failure: Failure) {
   const { account = "" } = turn.spawn;
   const { code, limit = null, resetsAt = null } = failure;
   const { id: turn_id } = turn.info;
@@ -63,7 +63,7 @@ function report({ context, report: event }: FailoverParts, turn: EngineTurn, nex
     "an account could not answer; the turn goes on with the next account",
   );
   const data = { status: "rejected", limit, resets_at: resetsAt, utilization: null } as const;
-  event({ type: "limit", data: { ...data, account, next_account: next } });
+  report({ type: "limit", data: { ...data, account, next_account: next } });
 }
 
 /** The conversation has the prompt: the CLI is asked to go on, see decision 13. */

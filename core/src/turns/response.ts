@@ -85,7 +85,7 @@ export function endingOfError(error: unknown, stopped: StopReason | undefined): 
 }
 
 /** The facts about a turn that its outcome is made from. */
-interface TurnCourse {
+interface TurnFacts {
   readonly plan: TurnPlan;
   readonly ending: Ending;
   /** Undefined if the turn never reached the engine. */
@@ -106,13 +106,13 @@ interface TurnCourse {
 }
 
 /** Creates the outcome of a turn. */
-export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
-  const { plan, ending, result, usage, ranMs, waitedMs } = slot;
+export function toOutcome(request: TurnRequest, facts: TurnFacts): TurnOutcome {
+  const { plan, ending, result, usage, ranMs, waitedMs } = facts;
   const before = request.continues?.parked;
   const durationMs = Math.round((before?.ranMs ?? 0) + ranMs);
   return {
     end: ending.end,
-    response: toResponse(request, slot, durationMs),
+    response: toResponse(request, facts, durationMs),
     usage,
     durationMs,
     queuedMs: Math.round((before?.queuedMs ?? 0) + waitedMs),
@@ -122,14 +122,14 @@ export function toOutcome(request: TurnRequest, slot: TurnCourse): TurnOutcome {
     toolCalls: result?.toolCalls,
     firstTokenMs: result?.firstTokenMs,
     process: result?.process,
-    ...(slot.accounts.length > 0 && { accounts: slot.accounts }),
+    ...(facts.accounts.length > 0 && { accounts: facts.accounts }),
   };
 }
 
 /** The answer as clients get it. */
 function toResponse(
   { info, granted = [], continues }: TurnRequest,
-  { ending, result, usage, closed, workdirRecreated, lost = [] }: TurnCourse,
+  { ending, result, usage, closed, workdirRecreated, lost = [] }: TurnFacts,
   durationMs: number,
 ): TurnResponse {
   const denials = [

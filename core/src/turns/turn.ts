@@ -191,7 +191,7 @@ export class Turn {
       if (stopped === "budget") await this.#endBackground();
       return await this.#conclusion.finish(refusal ?? endingOfResult(result, stopped), result);
     } catch (error) {
-      return this.#conclusion.finish(this.#conclusion.endingOf(error), undefined);
+      return this.#conclusion.finish(this.#conclusion.endingAfter(error), undefined);
     } finally {
       slot.end();
     }
@@ -204,7 +204,7 @@ export class Turn {
 
   /** The ending of a background turn that a plugin refuses; a plugin that fails refuses it too. */
   async #refusalOfPlugins(): Promise<Ending | undefined> {
-    const refused = (error: unknown) => this.#conclusion.endingOf(error);
+    const refused = (error: unknown) => this.#conclusion.endingAfter(error);
     const ending = await this.context.kernel.hooks.backgroundTurn
       .promise(this.info)
       .then((refusal) => refusal && refused(refusal), refused);

@@ -18,8 +18,6 @@ export function messageHead({ chat }: MessageRequest) {
   } as const;
 }
 
-export type MessageHead = ReturnType<typeof messageHead>;
-
 /** A whole answer (https://docs.anthropic.com/en/api/messages). */
 export function message(request: MessageRequest, end: ChatEnd) {
   const { response } = end;

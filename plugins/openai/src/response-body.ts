@@ -94,7 +94,7 @@ export function messageItem({ number }: ResponseHead) {
   } as const;
 }
 
-export function callItem({ number }: ResponseHead, { id, name }: AnswerCall, index: number) {
+function callItem({ number }: ResponseHead, { id, name }: AnswerCall, index: number) {
   return {
     type: "function_call",
     id: `fc_${number}_${index}`,

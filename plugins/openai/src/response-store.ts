@@ -55,7 +55,7 @@ export class ResponseStore {
   }
 
   /**
-   * Undefined if there is none, or it is another key's.
+   * Undefined for an unknown id, or one of another key.
    * @param spend is called with the size of the file before it is parsed, and may throw
    */
   async get(
@@ -72,7 +72,7 @@ export class ResponseStore {
     return stored?.keyId === keyId ? stored : undefined;
   }
 
-  /** False if there is none, or it is another key's. */
+  /** False for an unknown id, or one of another key. */
   async delete(keyId: string, id: string): Promise<boolean> {
     if ((await this.get(keyId, id)) === undefined) return false;
     await rm(this.#pathOf(numberIn(id) ?? ""), { force: true });

@@ -32,7 +32,7 @@ export interface CgroupPlace {
   readonly delegated: boolean;
 }
 
-/** The cgroup of this process in version 2, also where the machine has both versions; undefined if there is none. */
+/** The cgroup of this process in version 2, also where the machine has both versions; undefined without version 2. */
 export function ownCgroup(
   files: { readonly mountinfo: string; readonly cgroup: string } = {
     mountinfo: read("/proc/self/mountinfo", "utf8"),

@@ -64,7 +64,7 @@ export interface ChatScope {
 }
 
 /** A digest of a conversation without messages. */
-export function scopeHash({ keyId, agent, system, conversationId }: ChatScope): string {
+function scopeHash({ keyId, agent, system, conversationId }: ChatScope): string {
   return digest([keyId, agent, system?.trim() ?? null, conversationId ?? null]);
 }
 

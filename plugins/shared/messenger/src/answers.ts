@@ -195,7 +195,7 @@ function positionOf(data: unknown): number {
 }
 
 /** Rejects as soon as the signal is aborted, without waiting for the promise. */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let abort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {

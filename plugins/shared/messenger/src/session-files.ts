@@ -36,7 +36,7 @@ export class SessionFiles {
     }
   }
 
-  /** Rejects with a reason for people if there is no such file. */
+  /** Rejects with a reason for people if the file does not exist. */
   async send({ sessionId, key, replyTo, path }: Wanted): Promise<void> {
     const { messenger, sessions, state } = this.options;
     const session = await sessions.get(sessionId);

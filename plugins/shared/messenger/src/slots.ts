@@ -16,7 +16,7 @@ export class Slots {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      // The slot goes to the next one; only if there is none, it is free.
+      // The slot goes to the next waiting conversation, and becomes free only if none waits.
       if (next === undefined) this.#free++;
       else next();
     }

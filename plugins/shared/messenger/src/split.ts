@@ -37,7 +37,7 @@ export function clip(text: string, most: number, sizes: Sizes): string {
 }
 
 /** Spans as messages. Elements that cross a break are in both messages. */
-export function splitSpans(spans: readonly Span[], sizes: Sizes, limit = sizes.limit): Span[][] {
+function splitSpans(spans: readonly Span[], sizes: Sizes, limit = sizes.limit): Span[][] {
   const writer = new Writer(sizes, limit);
   for (const { text, tags } of spans) writer.write(text, tags);
   return writer.end();

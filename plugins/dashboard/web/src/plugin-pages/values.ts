@@ -5,7 +5,7 @@ import { runsOf } from "../lib/signs.js";
 /** What a route of a plugin answered, or a row of it. */
 export type Data = Readonly<Record<string, unknown>>;
 
-export function isData(value: unknown): value is Data {
+function isData(value: unknown): value is Data {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
