@@ -40,6 +40,12 @@ export class KeyEnvironments {
     return accountsOf(this.loaded.config, this.loaded.keyLimits, keyId);
   }
 
+  /** The environment for a key with the first of its accounts. */
+  ofFirstAccount(base: Env, keyId: string | undefined): Env {
+    const [name] = this.accountsOf(keyId);
+    return this.of(base, keyId, name === undefined ? undefined : { name, replaceable: false });
+  }
+
   /**
    * The environment for a key. The same object as long as `base` is the same one.
    *

@@ -48,8 +48,8 @@ const VARIABLE = /^[A-Z][A-Z0-9_]*$/;
 const COMMAND = /^[a-z][a-z-]{0,19}$/;
 
 /**
- * Collects what plugins add. Throws a `ConfigError` if an enabled plugin can't be read or has an invalid flag, variable or command, or one
- * that the gateway or another enabled plugin has; those of other plugins are left out then.
+ * Collects what plugins add. Throws a `ConfigError` if an enabled plugin can't be read, or has an invalid flag, variable or
+ * command, or one that the gateway or another enabled plugin has; those of other plugins are left out then.
  */
 export function additionsOf(
   declarations: readonly PluginDeclaration[],

@@ -10,7 +10,7 @@ import { Recorder } from "./recorder.js";
 
 const CLIENT = new URL("../fixtures/chat-client.mjs", import.meta.url).pathname;
 
-describe("chat clients that were pointed at the gateway by their environment alone", function () {
+describe("the gateway, to chat clients configured by their environment alone", function () {
   this.timeout(180_000);
   let options: OptionsGateway;
   let recorder: Recorder;
@@ -48,7 +48,7 @@ describe("chat clients that were pointed at the gateway by their environment alo
   }
   const turns = (name: string) => recorder.of("environment", name).map(({ history }) => history);
 
-  it("a client of OpenAI, with OPENAI_BASE_URL and OPENAI_API_KEY", async () => {
+  it("answers a client of OpenAI with OPENAI_BASE_URL and OPENAI_API_KEY", async () => {
     const said = await run(process.execPath, [CLIENT, "openai"], "[[words 3]]\n[[words 2]]\n", {
       OPENAI_BASE_URL: `${recorder.url}/environment/openai/v1`,
       OPENAI_API_KEY: KEYS.bob,
@@ -57,7 +57,7 @@ describe("chat clients that were pointed at the gateway by their environment alo
     expect(turns("openai")).to.deep.equal(["new", "live"]);
   });
 
-  it("a client of Anthropic, with ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY", async () => {
+  it("answers a client of Anthropic with ANTHROPIC_BASE_URL and ANTHROPIC_API_KEY", async () => {
     const said = await run(process.execPath, [CLIENT, "anthropic"], "[[words 4]]\n[[words 1]]\n", {
       ANTHROPIC_BASE_URL: `${recorder.url}/environment/anthropic`,
       ANTHROPIC_API_KEY: KEYS.bob,
@@ -66,7 +66,7 @@ describe("chat clients that were pointed at the gateway by their environment alo
     expect(turns("anthropic")).to.deep.equal(["new", "live"]);
   });
 
-  it("Claude Code itself, as a chat without tools", async () => {
+  it("answers Claude Code itself, as a chat without tools", async () => {
     const said = await run(
       findClaude(undefined).path,
       ["-p", "--model", "sonnet", "--tools", ""],

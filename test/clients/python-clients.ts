@@ -1,6 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, readFile, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -18,13 +19,7 @@ export async function pythonWithClients(): Promise<string> {
   const folder = join(CACHE, digest);
   const python = join(folder, "bin", "python");
   const made = join(folder, "made");
-  if (
-    await access(made).then(
-      () => true,
-      () => false,
-    )
-  )
-    return python;
+  if (existsSync(made)) return python;
   await mkdir(CACHE, { recursive: true });
   await rm(folder, { recursive: true, force: true });
   await run("python3", ["-m", "venv", folder]);
@@ -35,8 +30,7 @@ export async function pythonWithClients(): Promise<string> {
       maxBuffer: 64 * 1024 * 1024,
     },
   );
-  await run(python, ["-c", `open(${JSON.stringify(`${made}.new`)}, "w").close()`]);
-  await rename(`${made}.new`, made);
+  await writeFile(made, "");
   return python;
 }
 

@@ -135,7 +135,7 @@ describe("the dashboard's page of approvals", function () {
     expect(denied.map(({ decision }) => decision.message)).to.deep.equal(["not today", "not today"]);
   });
 
-  it("is not needed to see in the list of sessions which of them wait", async () => {
+  it("is not needed to see which sessions wait: their list marks them", async () => {
     const session = await sessionThatAsks("four.txt");
     const { body } = await admin("sessions?limit=1000");
     const listed = body["sessions"] as readonly Record<string, unknown>[];
@@ -148,7 +148,7 @@ describe("the dashboard's page of approvals", function () {
     await row.getByText("waiting", { exact: true }).waitFor({ state: "detached" });
   });
 
-  it("refuses lists that are no lists of ids, and a changed input for several", async () => {
+  it("refuses malformed lists of ids, and a changed input for several calls", async () => {
     const id = "00000000-0000-4000-8000-000000000000";
     const wrong = [undefined, "x", [], [7], ["x"], Array.from({ length: 101 }, () => id)];
     for (const ids of wrong) {

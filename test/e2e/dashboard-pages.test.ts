@@ -105,7 +105,8 @@ describe("the dashboard's pages", function () {
     const processes = page.getByRole("list", { name: "Requests by kind of process" });
     await processes.getByText("live, the session's own").waitFor();
     await processes.getByText("cold, started for the turn").waitFor();
-    expect(await page.locator("dl div", { hasText: "Errors" }).innerText()).to.match(/[1-9]\d* failed/);
+    const errors = page.locator("dl div", { hasText: "Errors" });
+    await eventually("the failure", async () => /[1-9]\d* failed/.test(await errors.innerText()));
     const { body } = await gateway.request<{ budgets: unknown[] }>("/admin/budgets");
     expect(body.budgets.length).to.be.at.least(2);
     const budget = page.getByRole("meter", { name: "daily · bob used" });

@@ -111,7 +111,7 @@ describe("the dashboard's commands and shortcuts", function () {
     }
   });
 
-  it("takes letters for text while the user types", async () => {
+  it("treats letters as text while the user types", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);
     const box = page.getByLabel("Prompt, on behalf of the key bob");

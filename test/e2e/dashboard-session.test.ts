@@ -211,7 +211,7 @@ describe("the dashboard's page of a session", function () {
     expect((await gateway.request(`/session/${fork}`, { key: KEYS.bob })).status).to.equal(200);
   });
 
-  it("sends files with a prompt: an image, text, and nothing that is neither", async () => {
+  it("sends images and text files with a prompt, and refuses other files", async () => {
     const { id } = await startSession(gateway);
     await visited.go(`sessions/${id}`);
     const chooser = page.locator('input[type="file"]');

@@ -230,6 +230,11 @@ describe("uploads with prompts", function () {
       ["f", "", ""],
     ]);
     expect((await send(`/session/${id}`, without)).answer.result, "no file was chosen").to.equal("x");
+    const nameless = bytesOf([
+      ["prompt", "[[say x]]"],
+      ["f", "x", ""],
+    ]);
+    expect((await send(`/session/${id}`, nameless)).answer.error).to.include("a file must have a name");
   });
 
   it("are bounded in number and size", async () => {

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type {
   BackgroundTask,
+  BackgroundTurnTerms,
   ChildNote,
   EngineEvent,
   EngineListener,
   EngineResult,
   EngineTurn,
   LostTask,
-  OwnTurnTerms,
   SessionTotals,
   TurnUsage,
 } from "@claudeway/ports";
@@ -55,7 +55,7 @@ export class Stage {
   readonly between: EngineEvent[] = [];
   /** Lines of the log from the level "warn" on. */
   readonly warnings: string[] = [];
-  terms: OwnTurnTerms = { decider: undefined };
+  terms: BackgroundTurnTerms = { decider: undefined };
   readonly stopOwn = new AbortController();
 
   constructor(private readonly parts: StageParts) {

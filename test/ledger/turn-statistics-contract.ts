@@ -99,7 +99,7 @@ export function turnStatisticsContract(openLedger: OpenLedger): void {
       }
     });
 
-    it("tells the times of turns that ran, each to within 5 %", async () => {
+    it("reports the times of turns that ran, each to within 5 %", async () => {
       const found = await hour(0, 3);
       const ran = filled.filter(({ end }) => end === "completed" || end === "failed" || end === "timeout");
       const times = {

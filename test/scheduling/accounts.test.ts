@@ -69,7 +69,7 @@ describe("accounts of a key", () => {
     }
   });
 
-  it("tells limits from other failures", () => {
+  it("distinguishes limits from other failures", () => {
     expect(AccountLimits.isLimit({ code: "OVERLOADED" })).to.equal(true);
     expect(AccountLimits.isLimit({ code: "AUTHENTICATION_FAILED" })).to.equal(false);
     expect(AccountLimits.isLimit({ code: "CONTEXT_TOO_LONG" })).to.equal(false);

@@ -149,10 +149,7 @@ async function checkClaude({ config, origins }: LoadedConfig, env: Record<string
 async function checkLogin(loaded: LoadedConfig, env: Record<string, string>): Promise<string> {
   const { config, origins } = loaded;
   const { path } = findClaude(config.claude_bin, origins["claude_bin"]);
-  const environments = new KeyEnvironments(loaded);
-  const [name] = environments.accountsOf(undefined);
-  const account = name === undefined ? undefined : { name, replaceable: false };
-  const login = await askLogin(path, { ...environments.of(env, undefined, account) });
+  const login = await askLogin(path, { ...new KeyEnvironments(loaded).ofFirstAccount(env, undefined) });
   if (login !== undefined) return login;
   throw new Error(NOT_LOGGED_IN);
 }

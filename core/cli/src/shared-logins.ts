@@ -1,21 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { KeyEnvironments, type LoadedConfig } from "@claudeway/config";
+import { ACCOUNT_VARIABLES, KeyEnvironments, type LoadedConfig } from "@claudeway/config";
 import { claudeFolder } from "@claudeway/core/host";
 import { isObject } from "@claudeway/schemas";
 
 /** Where the CLI stores the login of a subscription, in its configuration folder. */
 const CREDENTIALS = ".credentials.json";
-/** Variables with which the CLI does not use what is stored. */
-const INSTEAD = [
-  "ANTHROPIC_API_KEY",
-  "ANTHROPIC_AUTH_TOKEN",
-  "CLAUDE_CODE_OAUTH_TOKEN",
-  "CLAUDE_CODE_USE_BEDROCK",
-  "CLAUDE_CODE_USE_VERTEX",
-  "CLAUDE_CODE_USE_FOUNDRY",
-];
 /** What to use where a login can't be shared. */
 export const SHARED_LOGIN_ADVICE =
   "use an API key (ANTHROPIC_API_KEY), or a token of `claude setup-token` (CLAUDE_CODE_OAUTH_TOKEN), for each";
@@ -54,21 +45,17 @@ function usersOf(
   environments: KeyEnvironments,
   env: Env,
 ): { readonly user: string; readonly own: Env }[] {
-  const ofKeys = keys.map(({ id }) => {
-    const [name] = environments.accountsOf(id);
-    const account = name === undefined ? undefined : { name, replaceable: false };
-    return { user: `key ${id}`, own: environments.of(env, id, account) };
-  });
+  const ofKeys = keys.map(({ id }) => ({ user: `key ${id}`, own: environments.ofFirstAccount(env, id) }));
   return [...ofKeys, { user: "the gateway's user", own: withoutAccount(env) }];
 }
 
 /** The user of the gateway has a login of its own beside the account that the gateway is given. */
 function withoutAccount(env: Env): Env {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !INSTEAD.includes(name)));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ACCOUNT_VARIABLES.includes(name)));
 }
 
 function storedLogin(env: Env): { readonly folder: string; readonly token: string } | undefined {
-  if (INSTEAD.some((name) => (env[name] ?? "") !== "")) return undefined;
+  if (ACCOUNT_VARIABLES.some((name) => (env[name] ?? "") !== "")) return undefined;
   try {
     const folder = realpathSync(claudeFolder(env));
     const token = refreshTokenIn(readFileSync(join(folder, CREDENTIALS), "utf8"));

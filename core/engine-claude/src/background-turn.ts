@@ -1,11 +1,11 @@
 import type { SDKMessage, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
 import type {
   BackgroundTurn,
+  BackgroundTurnTerms,
   CallAnswer,
   EngineListener,
   EngineResult,
   EngineTurn,
-  OwnTurnTerms,
   UnaskedCall,
 } from "@claudeway/ports";
 import type { PermissionDenial } from "@claudeway/schemas";
@@ -39,8 +39,8 @@ export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
   readonly #events: EventReading;
   readonly #grants = new Grants([]);
   readonly #asking: Asking | undefined;
-  readonly #terms: Promise<OwnTurnTerms>;
-  #setTerms: (terms: OwnTurnTerms) => void = () => undefined;
+  readonly #terms: Promise<BackgroundTurnTerms>;
+  #setTerms: (terms: BackgroundTurnTerms) => void = () => undefined;
   readonly #result: Promise<EngineResult>;
   #resolve: (result: EngineResult) => void = () => undefined;
   #notice: TaskNotice | undefined;
@@ -88,7 +88,7 @@ export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
     return this.#asking?.withFolder(denial) ?? denial;
   }
 
-  async run(terms: OwnTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
+  async run(terms: BackgroundTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult> {
     const { child } = this.parts;
     this.#setTerms(terms);
     this.listener.attach(listener);
@@ -141,7 +141,9 @@ export class BackgroundAttempt implements BackgroundHearer, BackgroundTurn {
     if (this.#asking !== undefined) this.parts.hook?.leave(this.#asking);
   }
 
-  async #decide(call: Parameters<NonNullable<OwnTurnTerms["decider"]>["decide"]>[0]): Promise<CallAnswer> {
+  async #decide(
+    call: Parameters<NonNullable<BackgroundTurnTerms["decider"]>["decide"]>[0],
+  ): Promise<CallAnswer> {
     const { decider } = await this.#terms;
     return (
       decider?.decide(call) ?? { answer: "deny", message: "There is no decider for the calls of this turn." }

@@ -91,6 +91,6 @@ export {
   type StorePage,
   type StoreSetOptions,
 } from "./plugin-store.js";
-export { type ExtendedRequest, type FieldChanges, type RequestFields, switchOn } from "./request-fields.js";
+export { type ExtendedRequest, type RequestFields, switchOn } from "./request-fields.js";
 export type { Mount, RouteTable } from "./routes.js";
 export { narrowed, type WideningField, wideningFields } from "./widening.js";

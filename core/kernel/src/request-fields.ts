@@ -21,7 +21,7 @@ const REQUESTS = [
   "session-update-request",
 ] as const;
 
-export type ExtensibleRequest = (typeof REQUESTS)[number];
+type ExtensibleRequest = (typeof REQUESTS)[number];
 
 /** A request as its schema says, with the fields of plugins; null removes those of a session. */
 export type ExtendedRequest<Name extends ExtensibleRequest> = SchemaTypes[Name] & {
@@ -91,7 +91,7 @@ export class RequestField {
 }
 
 /** What is known of plugins, to name one that has no fields in requests. */
-export type PluginPresence = (name: string) => "on" | "off" | undefined;
+type PluginPresence = (name: string) => "on" | "off" | undefined;
 
 /** A plugin's field, and whether the plugin runs: while it restarts, requests with the field get 503. */
 export interface ActiveField {

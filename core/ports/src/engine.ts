@@ -222,11 +222,11 @@ export interface BackgroundTurn {
   /** The latest turn of its process. */
   readonly after: Pick<EngineTurn, "info" | "plan" | "approvalMode">;
   /** Reports the turn from its beginning to its end. To be called once. Aborting the signal ends the turn. */
-  run(terms: OwnTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
+  run(terms: BackgroundTurnTerms, listener: EngineListener, stop: AbortSignal): Promise<EngineResult>;
 }
 
 /** How the tool calls of a turn that the CLI began by itself are decided. */
-export type OwnTurnTerms = Pick<EngineTurn, "decider" | "needsPermission">;
+export type BackgroundTurnTerms = Pick<EngineTurn, "decider" | "needsPermission">;
 
 /** Receives what happens in sessions outside `Engine.run`. */
 export interface SessionListener {

@@ -8,11 +8,11 @@ import {
   isOn,
   nameOf,
   optionalFields,
-  resultOf,
+  resultOfBlocks,
   textAt,
   urlAt,
 } from "@claudeway/chat";
-import type { ContentBlock, HistoryBlock, ResultBlock } from "@claudeway/core";
+import type { ContentBlock, HistoryBlock } from "@claudeway/core";
 
 /**
  * The content of a message: a text, or blocks (https://docs.anthropic.com/en/api/messages). Thinking is left out.
@@ -30,7 +30,7 @@ export function contentAt(content: unknown, param: string): HistoryBlock[] {
 function blocksOf(block: Fields, at: string): HistoryBlock[] {
   switch (block["type"]) {
     case "text":
-      return told(textAt(block["text"], `${at}.text`));
+      return textBlocks(textAt(block["text"], `${at}.text`));
     case "image":
       return [imageOf(fieldsAt(block["source"], `${at}.source`), `${at}.source`)];
     case "document":
@@ -56,25 +56,14 @@ function blocksOf(block: Fields, at: string): HistoryBlock[] {
   }
 }
 
-function told(text: string): ContentBlock[] {
+function textBlocks(text: string): ContentBlock[] {
   return text === "" ? [] : [{ type: "text", text }];
 }
 
 function resultAt({ tool_use_id: id, content, is_error }: Fields, at: string): HistoryBlock {
   const callId = textAt(id, `${at}.tool_use_id`);
   const blocks = contentAt(content, `${at}.content`);
-  const [first = { type: "text", text: "" }] = blocks;
-  const result =
-    blocks.length <= 1 && first.type === "text"
-      ? first.text
-      : blocks.map((block) => partOf(block, `${at}.content`));
-  return resultOf(callId, result, isOn(is_error));
-}
-
-function partOf(block: HistoryBlock, at: string): ResultBlock {
-  if (block.type === "text") return block;
-  if (block.type === "image" && block.source.type !== "file") return { type: "image", source: block.source };
-  throw invalid(at, "must be text or images in the result of a tool");
+  return resultOfBlocks(callId, blocks, `${at}.content`, isOn(is_error));
 }
 
 function imageOf({ type, media_type, data, url }: Fields, at: string): ContentBlock {

@@ -46,7 +46,10 @@ function toolAt(tool: unknown, index: number): NamedTool {
   const at = `tools[${index}]`;
   const { type, name, description, input_schema: schema } = fieldsAt(tool, at);
   if (type !== undefined && type !== null && type !== "custom")
-    throw invalid(`${at}.type`, `must be custom: the model has no tools of its own, got ${nameOf(type)}`);
+    throw invalid(
+      `${at}.type`,
+      `must be custom, got ${nameOf(type)}; Anthropic's own tools are not available`,
+    );
   return {
     name: toolNameAt(name, `${at}.name`),
     description: optionalText(description, `${at}.description`),

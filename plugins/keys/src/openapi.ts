@@ -48,7 +48,7 @@ const USAGE = {
   configured: flag("Whether it is in the configuration."),
   origin: {
     enum: ["admin", "configured", "plugin", "former"],
-    description: "Where it comes from: the configuration, this plugin, or a configuration of the past.",
+    description: "Where it comes from: the configuration, this plugin, or an earlier configuration.",
   },
   total_requests: integer("Its turns that have ended."),
   total_cost_usd: {

@@ -26,7 +26,7 @@ export function reporter(
   };
 }
 
-/** What an event of a turn tells its client; undefined: nothing. */
+/** The progress that an event of a turn reports; undefined if it reports none. */
 export function noteOf(
   frame: Frame | null,
   ranMs: number,

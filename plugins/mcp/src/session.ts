@@ -55,7 +55,7 @@ export class McpSession {
     return this.#transport.handleRequest(request, { parsedBody: message });
   }
 
-  /** A request has come. The returned function is to be called when its answer is sent, or its client is gone. */
+  /** Registers a request. Call the returned function when its answer is sent or its client disconnects. */
   begin(requestId: RequestId, call: Omit<Call, "signal">): () => void {
     if (this.#calls.has(requestId))
       throw new Refusal(400, `a request with the id ${JSON.stringify(requestId)} is being answered`);

@@ -13,7 +13,7 @@ export interface Call {
 
 /** A call of a tool. */
 export interface ToolCall extends Call {
-  /** Tells the client how far the call is. What is not `urgent` may be left out if there is much. */
+  /** Reports the call's progress to the client. Messages that are not `urgent` may be dropped when they come too fast. */
   report(message: string, urgent?: "urgent"): void;
 }
 

@@ -7,12 +7,12 @@ import {
   listAt,
   nameOf,
   type ReadMessages,
-  resultOf,
+  resultOfBlocks,
   textAt,
   toChat,
   withCalls,
 } from "@claudeway/chat";
-import type { ContentBlock, HistoryBlock, ResultBlock } from "@claudeway/core";
+import type { ContentBlock, HistoryBlock } from "@claudeway/core";
 import { CallArguments } from "./call-arguments.js";
 import { contentAt } from "./content.js";
 
@@ -130,19 +130,7 @@ function toResult(
 ): ContentBlock {
   const { role, name, tool_call_id: id } = message;
   const callId = role === "function" ? calls.idOf(name) : String(id ?? "call_unknown");
-  const [first] = content;
-  if (first === undefined) return resultOf(callId, "");
-  if (content.length === 1 && first.type === "text") return resultOf(callId, first.text);
-  return resultOf(
-    callId,
-    content.map((block) => partOf(block, at)),
-  );
-}
-
-function partOf(block: ContentBlock, at: string): ResultBlock {
-  if (block.type === "text") return block;
-  if (block.type === "image" && block.source.type !== "file") return { type: "image", source: block.source };
-  throw invalid(at, "must be text or images");
+  return resultOfBlocks(callId, content, at);
 }
 
 function textOf(content: readonly ContentBlock[], at: string): string {

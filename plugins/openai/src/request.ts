@@ -10,6 +10,7 @@ import {
   optionalFields,
   optionalText,
   type RequestSource,
+  schemaAt,
   shown,
   type ThinkingWish,
   toChatRequest,
@@ -52,9 +53,12 @@ export function readRequest(value: unknown, source: RequestSource<OpenAIConfig>)
   };
 }
 
+/** The error for a parameter that the gateway cannot honour. */
+export function impossible(param: string, what: string) {
+  return invalid(param, `is not supported: ${what}`, "unsupported_parameter");
+}
+
 function refuseImpossible({ n, logprobs, audio, modalities, web_search_options: search }: Fields): void {
-  const impossible = (param: string, what: string) =>
-    invalid(param, `is not supported: ${what}`, "unsupported_parameter");
   if (n !== undefined && n !== null && Number(n) !== 1) throw impossible("n", "there is one choice");
   if (isOn(logprobs)) throw impossible("logprobs", "Claude reports no probabilities");
   if (audio !== undefined && audio !== null) throw impossible("audio", "the answer is text");
@@ -73,11 +77,6 @@ function schemaOf(format: unknown): Fields | undefined {
     throw invalid("response_format.type", `must be text, json_object or json_schema, got ${nameOf(type)}`);
   const { schema } = fieldsAt(json_schema, "response_format.json_schema");
   return schemaAt(schema, SCHEMA);
-}
-
-/** A JSON Schema of an object, if none is given. */
-export function schemaAt(schema: unknown, param: string): Fields {
-  return schema === undefined || schema === null ? { type: "object" } : fieldsAt(schema, param);
 }
 
 /** The effort, and the thinking that clients ask to be sent, in the ways of several APIs that are like OpenAI's. */

@@ -9,13 +9,14 @@ import {
   optionalFields,
   optionalText,
   type RequestSource,
+  schemaAt,
   shown,
   toChatRequest,
   UNSAID,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 import { readMessages } from "./messages.js";
-import { effortOf, idsIn, schemaAt } from "./request.js";
+import { effortOf, idsIn, impossible } from "./request.js";
 import { messagesOf } from "./response-items.js";
 import { ResponseReads } from "./response-reads.js";
 import type { ResponseStore } from "./response-store.js";
@@ -87,8 +88,6 @@ function reasoningOf({ effort: given, summary, generate_summary: older }: Fields
 }
 
 function refuseImpossible({ background, conversation, prompt }: Fields): void {
-  const impossible = (param: string, what: string) =>
-    invalid(param, `is not supported: ${what}`, "unsupported_parameter");
   if (isOn(background)) throw impossible("background", "the answer is awaited");
   if (conversation !== undefined && conversation !== null)
     throw impossible("conversation", "use previous_response_id");

@@ -6,7 +6,7 @@ import type { PluginScope } from "@claudeway/core";
 /** A response that was asked to be stored, as a file: its chat may be larger than what the ledger keeps. */
 export interface StoredResponse {
   readonly keyId: string;
-  /** The number of the response before it. */
+  /** The id of the response before it. */
   readonly parent: string | undefined;
   /** The messages of its request, in the form of a chat completion's, without instructions. */
   readonly input: readonly Fields[];

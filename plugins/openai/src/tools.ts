@@ -10,10 +10,10 @@ import {
   type NamedTool,
   nameOf,
   optionalText,
+  schemaAt,
   type ToolChoice,
   textAt,
   toolNameAt,
-  toolSchemaAt,
 } from "@claudeway/chat";
 import type { OpenAIConfig } from "./config.js";
 
@@ -77,7 +77,7 @@ function toolsOf({ tools, functions }: Fields): NamedTool[] {
     return {
       name: toolNameAt(name, `${at}.name`),
       description: optionalText(description, `${at}.description`),
-      schema: toolSchemaAt(parameters, `${at}.parameters`),
+      schema: schemaAt(parameters, `${at}.parameters`),
     };
   });
 }

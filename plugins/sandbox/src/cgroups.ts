@@ -180,6 +180,6 @@ function tryTo(act: () => void): void {
   try {
     act();
   } catch {
-    // The next sweep tries again.
+    // A process or cgroup may have ended meanwhile; the next sweep removes what is left.
   }
 }

@@ -26,18 +26,13 @@ export interface DiskWatchParts {
   readonly sliceMs?: number;
 }
 
-/** A turn that was started in a sandbox. */
-interface StartedTurn {
-  readonly id: string;
-  readonly folders: readonly string[];
-}
-
 /**
  * Ends turns whose folders hold too much: the kernel limits single files only, and quotas of file systems need an
  * administrator. Between two measurements, a sandbox can write more.
  */
 export class DiskWatch {
-  readonly #started = new Map<string, StartedTurn>();
+  /** The folders of turns that were started in sandboxes, by the turns' ids. */
+  readonly #started = new Map<string, readonly string[]>();
   /** Folders that held too much when they were measured last. */
   readonly #full = new Set<string>();
   /** Sandboxes over their limit, and since when. */
@@ -55,7 +50,7 @@ export class DiskWatch {
 
   /** A turn begins to run in a sandbox with these folders. */
   began({ id }: Pick<TurnInfo, "id">, folders: readonly string[]): void {
-    if (this.parts.maxMib > 0) this.#started.set(id, { id, folders });
+    if (this.parts.maxMib > 0) this.#started.set(id, folders);
   }
 
   ended({ id }: Pick<TurnInfo, "id">): void {
@@ -147,8 +142,8 @@ export class DiskWatch {
       { pid, folder, problem },
       "a folder of a sandbox exceeds disk_mb; its turns are ended",
     );
-    const turns = [...this.#started.values()].filter(({ folders }) => folders.includes(folder));
-    const ended = turns.filter(({ id }) => this.parts.end(id, this.#refusal(folder, problem)));
+    const turns = [...this.#started].filter(([, own]) => own.includes(folder));
+    const ended = turns.filter(([id]) => this.parts.end(id, this.#refusal(folder, problem)));
     // What runs in the background has no turn to end.
     if (ended.length === 0) killSandbox(pid);
   }

@@ -91,11 +91,10 @@ export class Bot {
     const plain = this.#plainText(written);
     const files = filesOf(field(event, "files"));
     const attachments = files.filter((file) => service.refusalOf(file.mediaType) === undefined);
-    const refused = files.find((file) => service.refusalOf(file.mediaType) !== undefined);
-    if (refused !== undefined)
-      service.note(key, messageId, service.refusalOf(refused.mediaType) ?? "textOnly");
+    const refusal = files.map((file) => service.refusalOf(file.mediaType)).find((one) => one !== undefined);
+    if (refusal !== undefined) service.note(key, messageId, refusal);
     if (plain === "" && attachments.length === 0) {
-      if (refused === undefined) service.note(key, messageId, "helpThreads");
+      if (refusal === undefined) service.note(key, messageId, "helpThreads");
       return;
     }
     const command = parseCommand(plain);
@@ -123,8 +122,8 @@ export class Bot {
     const data = text(action, "value") || text(field(action, "selected_option"), "value");
     if (user === "" || channel === "" || ts === "") return;
     const key = threadKey(channel, text(message, "thread_ts") || ts);
-    if (!this.#mayUse(user, channel, channel.startsWith("D")))
-      return this.#turnAway(user, channel, key, false);
+    const direct = channel.startsWith("D");
+    if (!this.#mayUse(user, channel, direct)) return this.#turnAway(user, channel, key, direct);
     // Slack repeats a press that it thinks was lost.
     if (!state.accept(`press/${user}/${text(action, "action_ts")}`)) return;
     service.press({ id: key, from: this.#personOf(user, channel), messageId: idOf(channel, ts), data });

@@ -39,12 +39,14 @@ export function webhooksOf({ webhook_url, feeds }: SlackConfig): readonly FeedCo
 /** The section of a bot: with both tokens. */
 export type BotConfig = SlackConfig & { readonly bot_token: string; readonly app_token: string };
 
-/** Undefined if only events are posted. Throws, naming the setting, if the bot could not be used. */
+/** Undefined if only events are posted. Throws, naming the setting, if neither a bot nor a feed could be used. */
 export function botOf(config: SlackConfig): BotConfig | undefined {
   const { bot_token, app_token, allowed_users, channels, feed_channel } = config;
   if (bot_token === undefined && app_token === undefined) {
     if (feed_channel !== undefined)
       throw new Error("plugins.slack: feed_channel needs bot_token and app_token");
+    if (webhooksOf(config).length === 0)
+      throw new Error("plugins.slack: set webhook_url or feeds, or bot_token and app_token");
     return undefined;
   }
   if (bot_token === undefined || app_token === undefined)

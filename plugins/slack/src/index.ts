@@ -23,8 +23,6 @@ export default definePlugin<SlackConfig, "approvals" | "control" | "turns">({
   async apply(kernel, config) {
     const bot = botOf(config);
     const feeds = webhooksOf(config).map((channel) => webhookFeed(channel, config, kernel));
-    if (bot === undefined && feeds.length === 0)
-      throw new Error("plugins.slack: set webhook_url or feeds, or bot_token and app_token");
     const { hooks } = kernel;
     if (feeds.length > 0) {
       reportNews({

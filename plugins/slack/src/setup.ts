@@ -10,8 +10,6 @@ export const setup: PluginSetup<SlackConfig> = {
   test: async (config, { signal }) => {
     const bot = botOf(config);
     const webhooks = webhooksOf(config);
-    if (bot === undefined && webhooks.length === 0)
-      throw new Error("plugins.slack: set webhook_url or feeds, or bot_token and app_token");
     const found = bot === undefined ? [] : [await tryTokens(bot, signal)];
     for (const { webhook_url } of webhooks) {
       const text = "Claudeway is set up to post here.";

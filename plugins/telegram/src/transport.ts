@@ -36,7 +36,7 @@ export async function post(url: URL, payload: object, signal: AbortSignal): Prom
   return refused(response.status, answer);
 }
 
-/** Fetches a file. Rejects if it is larger than `maxBytes`, or if there is none. */
+/** Fetches a file. Rejects if it is larger than `maxBytes`, or missing. */
 export async function fetchFile(url: URL, maxBytes: number, signal: AbortSignal): Promise<Buffer> {
   const response = await fetch(url, { redirect: "error", signal });
   if (!response.ok) throw new Error(`the file server responded with ${response.status}`);

@@ -191,7 +191,7 @@ describe("the dashboard's pages of plugins", function () {
     await page.getByRole("cell", { name: "bob", exact: true }).waitFor();
   });
 
-  it("are no way past the admin's key", async () => {
+  it("do not bypass the admin's key", async () => {
     for (const path of ["/admin/pages", "/admin/parcels/all", "/admin/limits"]) {
       expect((await gateway.request(path, { key: KEYS.bob })).status, path).to.be.oneOf([403, 404]);
     }

@@ -106,7 +106,7 @@ describe("dashboard: statistics of turns", () => {
     expect(counted).to.deep.equal([]);
   });
 
-  it("adds up parts, and tells percentiles", () => {
+  it("adds up parts, and computes percentiles", () => {
     const one: TurnStatistics = {
       ...NOTHING,
       turns: 2,

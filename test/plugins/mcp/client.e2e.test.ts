@@ -284,7 +284,7 @@ describe("mcp with the client of the official SDK, the real CLI and the scripted
     });
   });
 
-  it("loses no started task when the gateway is killed, but sessions of the protocol", async () => {
+  it("keeps started tasks when the gateway is killed, but not protocol sessions", async () => {
     const mine = await McpClient.connect(gateway.url, KEYS.bob);
     const { task_id: ended } = dataOf(await mine.call("start_task", { prompt: "[[say kept]]" }));
     await mine.call("get_task", { task_id: ended, wait_secs: 50 });

@@ -69,7 +69,7 @@ describe("mcp and what the gateway holds", () => {
     expect(texts.at(-1)).to.match(/^PAYMENT_REQUIRED: the budget tiny /);
   });
 
-  it("keeps a key to its number of sessions, of which the longest unused ends", async () => {
+  it("limits the sessions of a key, and ends the one unused for longest", async () => {
     const [first, second] = [await Posted.open(gateway, "admin"), await Posted.open(gateway, "admin")];
     await Posted.open(gateway, "admin");
     expect((await first.post({ id: 1, method: "ping" })).status).to.equal(404);
@@ -88,7 +88,7 @@ describe("mcp and what the gateway holds", () => {
       expect((await ask(origin)).status, origin).to.equal(403);
   });
 
-  it("ends sessions that are not used, and none that is answering", async () => {
+  it("ends idle sessions, but none that is answering", async () => {
     const ask = definePlugin<object>({
       name: "ask",
       apiVersion: 1,

@@ -184,7 +184,7 @@ describe("slack's bot", () => {
     expect(bot.turns.ran).to.have.length(1);
   });
 
-  it("turns away who may not use it, only to them, and once", async () => {
+  it("refuses unauthorized users once, in a message that only they see", async () => {
     bot = await (await SlackBot.start({ allowed_users: [ADA] })).ready();
     bot.slack.mention("let me", { user: BOB });
     const refusal = await bot.shows("you are not allowed to use this bot");

@@ -48,7 +48,7 @@ describe("slack's connection", () => {
     expect(bot.turns.ran[1]?.sessionId).to.equal(bot.turns.ran[0]?.sessionId, "the thread keeps its session");
   });
 
-  it("is not acknowledged for what was not stored: Slack delivers it again", async () => {
+  it("leaves what was not stored unacknowledged, so that Slack delivers it again", async () => {
     bot = await SlackBot.start();
     await bot.ready();
     bot.slack.redeliverMs = 100;
@@ -93,7 +93,7 @@ describe("slack's connection", () => {
     });
   });
 
-  it("takes an answer once, though its question cannot be redrawn", async () => {
+  it("accepts an answer once, even if its question cannot be redrawn", async () => {
     bot = await (await SlackBot.start()).ready();
     const thread = await asked("Which port?", "Which host?");
     await bot.acknowledged();

@@ -48,7 +48,7 @@ describe("telegram's progress and files", () => {
     expect(bot.api.shown.filter(({ file }) => file !== undefined)).to.have.length(1);
   });
 
-  it("sends a file on request, and says if there is none", async () => {
+  it("sends a file on request, and says so if it does not exist", async () => {
     bot = await (await TestBot.start()).ready();
     bot.api.write("/file a.txt", { thread: 7 });
     await bot.shows("There is no session here yet");

@@ -120,7 +120,7 @@ describe("telegram's HTML", () => {
     ).to.have.length(400);
   });
 
-  it("is empty if there is nothing visible", () => {
+  it("is empty if nothing is visible", () => {
     for (const nothing of ["", " \n\t", "\u200b\u200d", "\u2800", "``` \n```"]) {
       expect(toMessages(nothing), JSON.stringify(nothing)).to.deep.equal([]);
     }

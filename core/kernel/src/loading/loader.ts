@@ -88,14 +88,14 @@ export class PluginLoader {
     return this.#installed.has(name);
   }
 
-  /** The names of the installed plugins, as far as the names of their packages tell. */
+  /** The names of the installed plugins, derived from the names of their packages. */
   installed(): string[] {
     return installedNames(this.#places);
   }
 
   /**
    * What is wrong with the sections of installed plugins that are off: settings that are misspelt or have wrong values. A
-   * start does not load these plugins, and so does not say it.
+   * start does not load these plugins, and so does not report it.
    */
   warnings(sections: Readonly<Record<string, PluginSection>>, enabled: readonly string[]): string[] {
     const off = this.manifests([]).filter(

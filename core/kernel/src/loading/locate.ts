@@ -54,7 +54,7 @@ export function firstPartyNames(places: SearchPlaces): string[] {
   return namesOf(installedPackages(places).filter((name) => name.startsWith(FIRST_PARTY)));
 }
 
-/** The sorted names of all installed plugins, as far as the names of packages tell. */
+/** The sorted names of all installed plugins, derived from the names of packages. */
 export function installedNames(places: SearchPlaces): string[] {
   return namesOf(installedPackages(places));
 }
@@ -63,7 +63,7 @@ function namesOf(packages: readonly string[]): string[] {
   return [...new Set(packages.map(nameOfPackage))].filter(isOwnName).sort();
 }
 
-/** The plugin's own name, as far as the name of its package tells. */
+/** The plugin's own name, derived from the name of its package. */
 export function nameOfPackage(name: string): string {
   return ownPart(name)
     .replace(/^@[^/]+\//, "")

@@ -47,7 +47,7 @@ export function sessionRoutes(
     const [caller, id] = [callerOf(ctx), idOf(ctx, "session")];
     const changes = fields.read("session-update-request", ctx.request.body);
     if (Object.keys(changes).length === 0)
-      throw clientError("BAD_REQUEST", "the body must have a field, got {}");
+      throw clientError("BAD_REQUEST", "the body must have at least one field, got {}");
     ctx.body = await sessions.update(caller, id, changes);
   });
   router.get("/session/:id/events", async (ctx) => {

@@ -268,7 +268,6 @@ export const SCHEMAS: Part = named({
     decision: orNull(DECISION),
   }),
   ApprovalContext: object({
-    title: { type: ["string", "null"] },
     origin: { enum: ["prompt", "background"] },
     prompt_bytes: COUNT,
     prompt: PROMPT,

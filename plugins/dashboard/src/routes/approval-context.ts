@@ -20,9 +20,7 @@ export async function contextOf({ sessionId, turnId }: Approval, parts: ContextP
   const at = latest.turns.findIndex(({ id }) => id === turnId);
   const before = at === -1 ? [] : latest.turns.slice(at + 1, at + 1 + MAX_BEFORE).toReversed();
   const said = await promptsOf(sessionId, [...before, ...(turn === undefined ? [] : [turn])], parts);
-  const session = await sessions.get(sessionId);
   return {
-    title: session?.title ?? null,
     origin: turn?.origin ?? "prompt",
     prompt_bytes: turn?.prompt.bytes ?? 0,
     prompt: promptView(said.get(turnId)),

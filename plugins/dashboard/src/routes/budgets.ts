@@ -1,10 +1,13 @@
 import type { Keys, LedgerView, Scope } from "@claudeway/core";
 import type Router from "@koa/router";
 
-/** Keys whose budgets are listed, the latest used first. */
+/** How many keys' budgets are listed: the configured keys first, then the most recently used. */
 const MAX_KEYS = 100;
-/** How long an answer is used again: each key's plugins are asked for it. */
-const FRESH_MS = 3000;
+/**
+ * How long an answer is reused, since each key's plugins are asked for it: shorter than the delay before a page learns that a turn
+ * ended, or the page would keep what it was before.
+ */
+const FRESH_MS = 500;
 
 export interface BudgetParts {
   readonly keys: Keys;

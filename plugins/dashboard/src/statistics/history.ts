@@ -6,7 +6,7 @@ export const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 /** A turn may be recorded this long after its beginning. */
 const LATE_MS = 120_000;
-/** How long the counts of a time that goes on are used: less than it takes to tell a page that a turn has ended. */
+/** How long counts of a period that has not ended are reused: shorter than the delay before a page learns that a turn ended. */
 const FRESH_MS = 100;
 const MAX_DAYS = 400;
 const MAX_HOURS = 100;
@@ -120,7 +120,7 @@ export class StatisticsHistory {
   }
 }
 
-/** What a turn of yesterday becomes that still waits for a person is not urgent. */
+/** Counts of old periods are refreshed rarely: a turn from yesterday that still waits for a person is not urgent. */
 function isCurrent(counted: Counted | undefined, end: number): boolean {
   if (counted === undefined) return false;
   const now = Date.now();

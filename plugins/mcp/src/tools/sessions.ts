@@ -94,7 +94,7 @@ function newSession(given: Fields) {
   };
 }
 
-function viewOf(session: Pick<SessionRecord, "id" | "model" | "workdir" | "title"> & SessionRecord) {
+function viewOf(session: SessionRecord) {
   const { id, title, model, workdir, createdAt, lastUsed, taskCount, totals } = session;
   return {
     session_id: id,

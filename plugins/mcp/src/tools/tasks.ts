@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Fields } from "@claudeway/chat";
 import type { LedgerView, TurnHandle, TurnRecord, TurnRunner } from "@claudeway/core";
 import { number, optional, text } from "../fields.js";
@@ -95,17 +96,12 @@ export function taskTools({ turns, ledger, timeoutSecs }: TaskParts): Tool[] {
   ];
 }
 
-/** Waits until the turn has ended, for so long at most, or until the client is gone. */
+/** Waits until the turn has ended, for at most `ms`, or until the client disconnects. */
 async function wait(handle: TurnHandle, ms: number, { signal }: ToolCall): Promise<void> {
   if (ms === 0) return;
   const over = new AbortController();
-  const passed = new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    AbortSignal.any([signal, over.signal]).addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+  const either = AbortSignal.any([signal, over.signal]);
+  const passed = sleep(ms, undefined, { signal: either }).catch(() => undefined);
   await Promise.race([handle.answer, passed]);
   over.abort();
 }

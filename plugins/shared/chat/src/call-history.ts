@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ContentBlock, HistoryBlock, ResultBlock, ToolUseBlock } from "@claudeway/core";
 import type { ChatMessage } from "./chat-message.js";
-import type { Fields } from "./fields.js";
+import { type Fields, invalid } from "./fields.js";
 
 export type ToolResult = Extract<ContentBlock, { readonly type: "tool_result" }>;
 
@@ -22,17 +22,39 @@ export function resultOf(id: string, content: string | ResultBlock[], isError = 
   return { type: "tool_result", tool_use_id: callId(id), content, ...(isError && { is_error: true }) };
 }
 
+/** The result of a call, from texts and images; a single text becomes a string. `at` names the field in errors. */
+export function resultOfBlocks(
+  id: string,
+  blocks: readonly HistoryBlock[],
+  at: string,
+  isError = false,
+): ToolResult {
+  const [first = { type: "text", text: "" }] = blocks;
+  if (blocks.length <= 1 && first.type === "text") return resultOf(id, first.text, isError);
+  return resultOf(
+    id,
+    blocks.map((block) => resultPart(block, at)),
+    isError,
+  );
+}
+
+function resultPart(block: HistoryBlock, at: string): ResultBlock {
+  if (block.type === "text") return block;
+  if (block.type === "image" && block.source.type !== "file") return { type: "image", source: block.source };
+  throw invalid(at, "must be text or images in the result of a tool");
+}
+
 function callId(id: string): string {
   return ID.test(id) ? id : `call_${createHash("sha256").update(id).digest("hex").slice(0, 32)}`;
 }
 
 /**
  * The chat with calls as the model API wants them, if the model has tools: each has a result in the next message, before other
- * content. Otherwise, and for results without a call, they are told as text.
+ * content. Otherwise, and for results without a call, they become text.
  */
 export function withCalls(chat: readonly ChatMessage[], hasTools: boolean): ChatMessage[] {
   return chat.map(({ role, content }, index) => {
-    if (!hasTools) return { role, content: content.flatMap(told) };
+    if (!hasTools) return { role, content: content.flatMap(asText) };
     return role === "assistant" ? { role, content } : { role, content: paired(chat[index - 1], content) };
   });
 }
@@ -43,11 +65,11 @@ function paired(before: ChatMessage | undefined, content: readonly HistoryBlock[
     block.type === "tool_result" && calls.includes(block.tool_use_id);
   const results = new Map(content.filter(isAnswer).map((block) => [block.tool_use_id, block]));
   const missing = calls.filter((id) => !results.has(id)).map((id) => resultOf(id, NO_RESULT, true));
-  const others = content.filter((block) => !isAnswer(block)).flatMap(told);
+  const others = content.filter((block) => !isAnswer(block)).flatMap(asText);
   return [...results.values(), ...missing, ...others];
 }
 
-function told(block: HistoryBlock): HistoryBlock[] {
+function asText(block: HistoryBlock): HistoryBlock[] {
   if (block.type === "tool_use")
     return [{ type: "text", text: `Call of ${block.name}: ${JSON.stringify(block.input)}` }];
   if (block.type !== "tool_result") return [block];

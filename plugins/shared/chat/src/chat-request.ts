@@ -19,10 +19,10 @@ export interface ChatRequest {
   readonly showsThinking: boolean;
   /** The JSON Schema of the answer. */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
+  /** The client's name for the field of that schema, for errors. */
+  readonly schemaParam: string;
   /** The client's tools that the model may call. */
   readonly tools: OfferedTools | undefined;
-  /** What the client calls that schema. */
-  readonly schemaParam: string;
 }
 
 /** What a request is read with, beside its body. */

@@ -52,3 +52,8 @@ export function nameOf(value: unknown): string {
 export function optionalText(value: unknown, param: string): string | undefined {
   return value === undefined || value === null ? undefined : textAt(value, param);
 }
+
+/** The JSON Schema at `param`; by default, that of any object. */
+export function schemaAt(schema: unknown, param: string): Fields {
+  return schema === undefined || schema === null ? { type: "object" } : fieldsAt(schema, param);
+}

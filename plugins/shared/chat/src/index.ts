@@ -1,7 +1,7 @@
 /** What the chat APIs share. */
 
 export { type AnswerCall, answerCalls } from "./answer-calls.js";
-export { calledBefore, resultOf, withCalls } from "./call-history.js";
+export { calledBefore, resultOfBlocks, withCalls } from "./call-history.js";
 export type { ChatMessage } from "./chat-message.js";
 export { type ChatRequest, type ReadMessages, type RequestSource, toChatRequest } from "./chat-request.js";
 export { answerChat, type ChatRouteParts, keyOf, sourceOf, streamError } from "./chat-routes.js";
@@ -16,6 +16,7 @@ export {
   nameOf,
   optionalFields,
   optionalText,
+  schemaAt,
   textAt,
 } from "./fields.js";
 export { dataUrl, documentBlock, imageBlock, urlAt } from "./media.js";
@@ -40,6 +41,5 @@ export {
   type NamedTool,
   type ToolChoice,
   toolNameAt,
-  toolSchemaAt,
 } from "./tool-choice.js";
 export type { ChatEnd, ChatTurns } from "./turns.js";

@@ -1,5 +1,5 @@
 import type { ClientTools } from "@claudeway/core";
-import { type Fields, fieldsAt, invalid, isFields } from "./fields.js";
+import { type Fields, invalid, isFields } from "./fields.js";
 
 /** A tool of a request. */
 export interface NamedTool {
@@ -113,9 +113,4 @@ function forcedChoice(tools: readonly NamedTool[], param: string): ForcedCall {
 export function toolNameAt(name: unknown, param: string): string {
   if (typeof name === "string" && NAME.test(name)) return name;
   throw invalid(param, "must be a name of 1 to 64 letters, digits, _ and -");
-}
-
-/** The schema of a tool's input at `param`; by default, any object. */
-export function toolSchemaAt(schema: unknown, param: string): Fields {
-  return schema === undefined || schema === null ? { type: "object" } : fieldsAt(schema, param);
 }

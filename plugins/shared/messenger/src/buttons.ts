@@ -4,7 +4,7 @@ import type { DenialButtons } from "./denial-buttons.js";
 import type { ButtonPress } from "./messenger.js";
 import type { State } from "./state.js";
 
-export interface ButtonsOptions {
+export interface ButtonRouterOptions {
   readonly state: State;
   readonly board: Board;
   readonly approvals: ApprovalButtons;
@@ -14,8 +14,8 @@ export interface ButtonsOptions {
 const DATA = /^([\w-]{16}):([ads]|q\d{1,3}(?:k|o\d{1,3}))$/;
 
 /** Routes a button press to its message. Each button counts once, and only on its own message. */
-export class Buttons {
-  constructor(private readonly options: ButtonsOptions) {}
+export class ButtonRouter {
+  constructor(private readonly options: ButtonRouterOptions) {}
 
   /** After a start: shows requests and decisions that were missed. */
   async reconcile(): Promise<void> {

@@ -5,7 +5,7 @@ import { ApprovalButtons } from "./approval-buttons.js";
 import { isReadable, isVoice } from "./attachments.js";
 import { Background } from "./background.js";
 import { Board } from "./board.js";
-import { Buttons } from "./buttons.js";
+import { ButtonRouter } from "./buttons.js";
 import { type Command, Commands } from "./commands.js";
 import { Conversations, type TurnTerms } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
@@ -55,7 +55,7 @@ export class ChatService {
   readonly #answers: Answers;
   readonly #approvals: ApprovalButtons;
   readonly #denials: DenialButtons;
-  readonly #buttons: Buttons;
+  readonly #buttons: ButtonRouter;
   readonly #conversations: Conversations;
   readonly #commands: Commands;
   #resumed = false;
@@ -83,7 +83,12 @@ export class ChatService {
     });
     this.#approvals = new ApprovalButtons({ ...shared, board });
     this.#denials = new DenialButtons({ ...shared, board, answers: this.#answers });
-    this.#buttons = new Buttons({ ...shared, board, approvals: this.#approvals, denials: this.#denials });
+    this.#buttons = new ButtonRouter({
+      ...shared,
+      board,
+      approvals: this.#approvals,
+      denials: this.#denials,
+    });
     this.#conversations = new Conversations({ ...shared, answers: this.#answers });
     this.#commands = new Commands({ ...shared, conversations: this.#conversations });
     kernel.hooks.approvalRequested.tap("ask", (approval) => this.#asked(approval));

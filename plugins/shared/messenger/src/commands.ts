@@ -154,7 +154,7 @@ export class Commands {
     state.setConversation(key, undefined);
     await conversations.note(key, messageId, "closed");
     await messenger.closed(key).catch((error: unknown) => {
-      scope.log.debug({ err: error }, "the topic stays open: the bot may not close it");
+      scope.log.debug({ err: error }, "could not close the conversation in the messenger");
     });
   }
 }

@@ -11,7 +11,7 @@ export interface IncomingFilesOptions {
   readonly messenger: Pick<Messenger, "fetch">;
   readonly transcriber: Transcriber | undefined;
   readonly scope: Pick<PluginScope, "log" | "signal">;
-  /** Tells the sender of a message. */
+  /** Replies to the sender of a message. */
   readonly note: (message: Waiting, text: TextKey, values?: Values) => Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-export { Background } from "./background.js";
 export { Calls, type Patience } from "./calls.js";
 export { ChatService, type ChatServiceOptions, type Incoming } from "./chat-service.js";
 export { type Command, commandList, isCommand } from "./commands.js";
@@ -7,7 +6,6 @@ export { Feed, type FeedOptions } from "./feed.js";
 export type {
   Attachment,
   Button,
-  ButtonPress,
   Buttons,
   Message,
   Messenger,
@@ -20,10 +18,10 @@ export type {
 export type { EventKind, News } from "./news.js";
 export { OncePer } from "./once-per.js";
 export { Outage } from "./outage.js";
-export { readWithin, TooLarge } from "./read-within.js";
+export { readWithin } from "./read-within.js";
 export { reportNews } from "./report.js";
-export { commonTags, plain, type Span, type Tag } from "./spans.js";
-export { clip, MAX_RENDERED, messagesOf, type Sizes, sendable } from "./split.js";
+export { commonTags, type Span, type Tag } from "./spans.js";
+export { clip, type Sizes } from "./split.js";
 export { State } from "./state.js";
 export { type Language, type Say, type TextKey, textsIn } from "./texts.js";
 export { type TranscriberConfig, transcriberOf } from "./transcriber.js";

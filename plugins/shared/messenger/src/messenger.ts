@@ -66,7 +66,7 @@ export interface NewPlace {
   readonly key: string;
   /** What is said there, or, if there is `name`, where it was asked for. */
   readonly text: TextKey;
-  /** The name of the place, if it is another one than where it was asked for. */
+  /** Set if the session is elsewhere: the name of that place. */
   readonly name?: string;
 }
 

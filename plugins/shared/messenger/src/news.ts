@@ -115,9 +115,9 @@ export function askedNews(approval: Approval, say: Say): News {
   };
 }
 
-/** A decision, its end or its withdrawal. @param channel decisions of this channel are shown without its name */
-export function decidedNews(approval: Approval, say: Say, channel?: string): News {
-  const [symbol = "", ...verdict] = verdictOf(approval, say, channel).split(" ");
+/** A decision, an expiry or a withdrawal. */
+export function decidedNews(approval: Approval, say: Say): News {
+  const [symbol = "", ...verdict] = verdictOf(approval, say).split(" ");
   const title = approval.status === "expired" ? say("newsExpired") : verdict.join(" ");
   const facts = [["tool", approval.tool], ...approvalFacts(approval)] as const;
   return { kind: "approvals", keyId: approval.keyId, symbol, title, facts };

@@ -1,4 +1,4 @@
-/** Runs a limited number of works at once; the others wait, in order. */
+/** Limits how many tasks run at once; the others wait in order. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -7,7 +7,7 @@ export class Slots {
     this.#free = slots;
   }
 
-  /** Settles as the work does. Whoever waits when `signal` is aborted does not begin any more. */
+  /** Settles as the work does. Work that still waits when `signal` is aborted is not started. */
   async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -16,7 +16,7 @@ export class Slots {
       return await work();
     } finally {
       const next = this.#waiting.shift();
-      // The slot goes to the next waiting conversation, and becomes free only if none waits.
+      // Hand the slot to the next waiter, or free it.
       if (next === undefined) this.#free++;
       else next();
     }

@@ -1,6 +1,4 @@
-import type { TurnOutcome } from "@claudeway/core";
-
-export type TurnResponse = TurnOutcome["response"];
+export type { TurnResponse } from "@claudeway/core";
 
 /** A turn whose answer is shown in this chat. */
 export interface ShownTurn {

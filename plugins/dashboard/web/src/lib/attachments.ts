@@ -6,8 +6,8 @@ export interface Attachment {
   readonly bytes: number;
 }
 
-export const MAX_FILES = 20;
-/** The gateway takes bodies of 10 MiB, in which base64 is a third longer. */
+const MAX_FILES = 20;
+/** The gateway accepts bodies of up to 10 MiB, and base64 makes files a third longer. */
 const MAX_BYTES = 7 * 1024 ** 2;
 
 /** The files with those that were there before, read; rejects with an Error whose message is for the user. */
@@ -22,7 +22,7 @@ export async function attached(
     if (sum > MAX_BYTES) throw new Error(`files must have at most 7 MB together; ${file.name} is too much`);
     all.push({ name: file.name, media_type: file.type, data: await inBase64(file), bytes: file.size });
   }
-  if (all.length > MAX_FILES) throw new Error(`at most ${MAX_FILES} files go with a prompt`);
+  if (all.length > MAX_FILES) throw new Error(`a prompt must have at most ${MAX_FILES} files`);
   return all;
 }
 

@@ -74,7 +74,7 @@ export function isLong(text: string): boolean {
   return LONG_WORD.test(text);
 }
 
-/** Numbers stand to the right, so that they can be compared. */
+/** Numbers are right-aligned, so that they can be compared. */
 export function isNumeric(format: PageFormat = "text"): boolean {
   return ["number", "usd", "tokens", "percent", "duration"].includes(format);
 }
