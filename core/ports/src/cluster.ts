@@ -1,0 +1,144 @@
+import type { Instant, TurnRecord } from "./ledger.js";
+
+/*
+ * Many gateways on one ledger. Each is a node. A session belongs to one node at a time, under an epoch that rises with
+ * every change of hands; every write of a session names its epoch in the statement that writes. Without a cluster one
+ * gateway owns every session, under epoch 0, and nothing here costs a statement.
+ */
+
+/** One start of one node. */
+export interface NodeStart {
+  /** The node's name. */
+  readonly node: string;
+  /** Rises with every start of any node. */
+  readonly incarnation: number;
+}
+
+/** Where other nodes reach this start of a node. */
+export interface NodeAddress extends NodeStart {
+  /** Such as `http://10.0.0.5:3000`. */
+  readonly url: string;
+}
+
+/** The right to work on a session. Every write of the session's turns names its epoch. */
+export interface Claim {
+  readonly sessionId: string;
+  readonly epoch: number;
+  /** Aborted when the session must no longer be worked on here: what holds a process of it ends that. */
+  readonly lost: AbortSignal;
+}
+
+/** Where a session is. `away`: the node that has it, or to which its files are pinned, does not answer or is not there. */
+export type Place =
+  | { readonly at: "here"; readonly claim: Claim }
+  | { readonly at: "elsewhere"; readonly node: NodeAddress }
+  | { readonly at: "away"; readonly node: string };
+
+/** Who works on which session. */
+export interface Ownership {
+  /**
+   * Takes the session if it is free or this node's own; tells who has it otherwise. A session that does not exist is
+   * "here": what follows finds that out. Rejects with UNAVAILABLE once this node is fenced.
+   */
+  claim(sessionId: string): Promise<Place>;
+  /** The claim, if this node has the session now. */
+  held(sessionId: string): Claim | undefined;
+  /** Notes a session that was created as this node's own: a one-shot task. */
+  created(sessionId: string): Claim;
+  /** Where the session is, without taking it; undefined: it is free. */
+  find(sessionId: string): Promise<Place | undefined>;
+  /** Frees the session: after its process has ended and its conversation is saved. */
+  release(claim: Claim): Promise<void>;
+  /** Aborted: this node must not work any more. */
+  readonly fenced: AbortSignal;
+}
+
+/** Keys that all nodes share, such as the one that signs links. */
+export interface SharedSecrets {
+  /** The secret of this name; the first caller in the cluster makes it. */
+  get(name: string, make: () => Buffer): Promise<Buffer>;
+}
+
+/** Work that one node does for all, such as polling a messenger. */
+export interface Singletons {
+  /**
+   * Waits until this node leads, then runs `work` until it ends or `stop` aborts. `lost` is aborted when another node may
+   * lead; `work` must then end at once. Resolves when `work` has ended for good.
+   */
+  lead(name: string, work: (lost: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void>;
+}
+
+// ---- what the ledger keeps of nodes
+
+export type NodeState = "up" | "draining" | "left" | "dead";
+
+export interface NodeLoad {
+  readonly running: number;
+  readonly queued: number;
+  /** Live processes. */
+  readonly processes: number;
+}
+
+export interface NewNode {
+  readonly node: string;
+  readonly url: string;
+  /** Of the part of the configuration on which all nodes must agree. */
+  readonly configDigest: string;
+  readonly version: string;
+}
+
+export interface NodeRecord extends NodeAddress, Omit<NewNode, "node" | "url">, NodeLoad {
+  /** A counter that the node raises while it works. */
+  readonly beat: number;
+  readonly state: NodeState;
+  /** By the database's clock; shown, never decided by. */
+  readonly joinedAt: Instant;
+}
+
+/** What was seen of a node's counter. */
+export interface SeenBeat extends NodeStart {
+  readonly beat: number;
+}
+
+export type ClaimOutcome =
+  | { readonly epoch: number }
+  /** Another start of a node has it, which is not known to be dead. */
+  | { readonly owner: NodeAddress }
+  /** Its files are on a node that is not this one. */
+  | { readonly pinnedTo: string }
+  | "unknown session"
+  /** The node that asks was buried or replaced. */
+  | "fenced";
+
+/** Nodes, who owns which session, and what dead nodes left. */
+export interface NodeBook {
+  /**
+   * Adds a start of a node under a new incarnation. An earlier start of the same node is buried: its sessions are freed.
+   */
+  join(node: NewNode): Promise<NodeStart>;
+  /** Raises the counter and notes the load. False: this start was buried, or replaced by a later one. */
+  beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Promise<boolean>;
+  list(): Promise<readonly NodeRecord[]>;
+  /**
+   * Declares the start dead if its counter is still the one that was seen, frees its sessions and raises their epochs, in
+   * one transaction. False: it beat since, or was buried before.
+   */
+  bury(seen: SeenBeat): Promise<boolean>;
+  /** Notes a clean end: all sessions of this start are freed. */
+  leave(of: NodeStart): Promise<void>;
+  claim(by: NodeStart, sessionId: string): Promise<ClaimOutcome>;
+  /** The node that has the session; undefined: it is free, or unknown. */
+  owner(sessionId: string): Promise<NodeAddress | undefined>;
+  /** Frees a session and raises its epoch. False: the claim was lost before. */
+  release(by: NodeStart, sessionId: string, epoch: number): Promise<boolean>;
+  /** Open turns that are not parked and whose start of a node no longer lives, oldest first. */
+  lostTurns(): Promise<readonly TurnRecord[]>;
+  /** Parked turns of free sessions and of this start's own that may go on: their call is settled, or they wait for a limit. */
+  resumable(by: NodeStart): Promise<readonly TurnRecord[]>;
+  /** The secret of this name, made by the first caller. */
+  secret(name: string, made: Buffer): Promise<Buffer>;
+  /** Takes or keeps the lead; false while another start that is not dead has it. */
+  lead(by: NodeStart, name: string): Promise<boolean>;
+  /** Gives the lead up. */
+  unlead(by: NodeStart, name: string): Promise<void>;
+}
