@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isObject } from "#schemas/index.js";
+import type { Cluster } from "./cluster.js";
+import type { Acknowledged, History } from "./load.js";
+
+const USED = ["input", "output", "cache_read", "cache_write", "cost_nano", "estimated", "unpriced"];
+const NANO_PER_UNIT = 1_000_000;
+/** The number of examples that a finding names. */
+const NAMED = 5;
+
+/** What a run left in the books. */
+export interface Verdict {
+  readonly acknowledged: number;
+  readonly completed: number;
+  readonly lost: number;
+  readonly otherwise: number;
+  /** One line for each rule that does not hold. */
+  readonly broken: readonly string[];
+}
+
+/** Holds what clients were told, what the nodes did and what the ledger says against each other. To be called when all is quiet. */
+export async function judge(cluster: Cluster, history: History): Promise<Verdict> {
+  const turns = await cluster.query(
+    `SELECT t.id, s.id AS session, t.key_id, t."end", t.cost_nano, t.parked FROM turns t JOIN sessions s ON s.seq = t.session_seq`,
+  );
+  const broken = [
+    ...history.wrong,
+    ...unbooked(turns, history.acknowledged),
+    ...open(turns),
+    ...overlaps(cluster.dir),
+    ...(await unequalSums(cluster)),
+    ...(await leftBehind(cluster)),
+  ];
+  const count = (wanted: (end: unknown) => boolean) => turns.filter((turn) => wanted(turn["end"])).length;
+  return {
+    acknowledged: history.acknowledged.length,
+    completed: count((end) => end === "completed"),
+    lost: count((end) => end === "lost"),
+    otherwise: count((end) => end !== "completed" && end !== "lost"),
+    broken,
+  };
+}
+
+/** Every acknowledged turn is booked once, as completed, in its session, at its cost. */
+function unbooked(
+  turns: readonly Record<string, unknown>[],
+  acknowledged: readonly Acknowledged[],
+): string[] {
+  const byId = new Map(turns.map((turn) => [turn["id"], turn]));
+  const twice = new Map<string, string>();
+  return acknowledged.flatMap(({ turn, session, tag, units, node, key }) => {
+    const row = byId.get(turn);
+    const what = `${tag}, turn ${turn} of ${session}, acknowledged by ${node}`;
+    if (row === undefined) return [`${what}: not in the ledger`];
+    const told = twice.get(turn);
+    twice.set(turn, tag);
+    if (told !== undefined && told !== tag) return [`${what}: also the answer of ${told}`];
+    if (row["end"] !== "completed") return [`${what}: booked as ${row["end"]}`];
+    if (row["session"] !== session || row["key_id"] !== key)
+      return [`${what}: booked in ${row["session"]} of ${row["key_id"]}`];
+    if (Number(row["cost_nano"]) !== units * NANO_PER_UNIT)
+      return [`${what}: cost ${row["cost_nano"]}, not ${units} units`];
+    return [];
+  });
+}
+
+function open(turns: readonly Record<string, unknown>[]): string[] {
+  const left = turns
+    .filter((turn) => turn["end"] === null && turn["parked"] === null)
+    .map(({ id }) => String(id));
+  return left.length === 0 ? [] : [`${left.length} turns are open: ${left.slice(0, NAMED).join(", ")}`];
+}
+
+/** What the locks of the sessions found. */
+function overlaps(dir: string): string[] {
+  const found = journal(dir).filter(({ what }) => what === "overlap");
+  const named = found.slice(0, NAMED).map(({ session, node }) => `${session} at ${node}`);
+  return found.length === 0
+    ? []
+    : [`${found.length} turns overlapped one of their session: ${named.join(", ")}`];
+}
+
+/** What the nodes noted, in the order of time. */
+export function journal(dir: string): readonly Record<string, unknown>[] {
+  const files = readdirSync(dir).filter((name) => name.endsWith(".jsonl"));
+  const lines = files.flatMap((name) => readFileSync(join(dir, name), "utf8").split("\n"));
+  const notes = lines.filter((line) => line !== "").map((line): unknown => JSON.parse(line));
+  return notes
+    .flatMap((note) => (isObject(note) ? [note] : []))
+    .sort((a, b) => Number(a["at"]) - Number(b["at"]));
+}
+
+/** Money and tokens are the same by turns, sessions, models and totals, for each key. */
+async function unequalSums(cluster: Cluster): Promise<string[]> {
+  const columns = USED.map((column) => `coalesce(sum(t.${column}), 0)::bigint AS ${column}`).join(", ");
+  const sums = async (from: string, key: string) => {
+    const rows = await cluster.query(`SELECT ${key} AS key, ${columns} FROM ${from} GROUP BY 1 ORDER BY 1`);
+    return JSON.stringify(rows.filter((row) => USED.some((column) => Number(row[column]) !== 0)));
+  };
+  const turns = await sums("turns t", "t.key_id");
+  const others = {
+    sessions: await sums("sessions t", "t.key_id"),
+    models: await sums("session_models t JOIN sessions s ON s.seq = t.session_seq", "s.key_id"),
+    "totals of days": await sums("(SELECT * FROM totals WHERE grain = 'day') t", "t.key_id"),
+  };
+  const perSession = await cluster.query(
+    `SELECT s.id FROM sessions s LEFT JOIN turns t ON t.session_seq = s.seq GROUP BY s.seq, s.id, s.cost_nano, s.input
+     HAVING s.cost_nano <> coalesce(sum(t.cost_nano), 0) OR s.input <> coalesce(sum(t.input), 0)`,
+  );
+  const differing = Object.entries(others).filter(([, sum]) => sum !== turns);
+  return [
+    ...differing.map(([name, sum]) => `the sums of ${name} are ${sum}, of turns ${turns}`),
+    ...(perSession.length === 0 ? [] : [`${perSession.length} sessions have another sum than their turns`]),
+  ];
+}
+
+/** No process of a start that is over is alive, wherever it ran. */
+async function leftBehind(cluster: Cluster): Promise<string[]> {
+  const left = await Promise.all(
+    cluster.nodes.filter(({ runs }) => !runs).map(async (node) => ({ node, pids: await node.children() })),
+  );
+  return left.flatMap(({ node, pids }) =>
+    pids.length === 0 ? [] : [`${node.name} left ${pids.length} processes`],
+  );
+}

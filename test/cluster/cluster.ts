@@ -1,0 +1,103 @@
+import { once } from "node:events";
+import { mkdirSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import pg from "pg";
+import { listeningPort } from "../e2e/address.js";
+import { type PostgresServer, startPostgres } from "../postgres.js";
+import { temporaryFolder } from "../temporary.js";
+import { FaultProxy } from "./fault-proxy.js";
+import { ClusterNode, type NodeOptions } from "./node.js";
+
+export interface ClusterOptions extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports">> {
+  /** Names of the nodes that start. */
+  readonly nodes: readonly string[];
+  /** More of `[cluster]`; null: one gateway on the database, without a cluster. */
+  readonly cluster?: Readonly<Record<string, unknown>> | null;
+  readonly envOf?: (name: string, dir: string) => Readonly<Record<string, string>>;
+}
+
+const DATABASE = "cluster";
+
+/** Gateway processes on one PostgreSQL server of their own, each with a breakable way to it and to its peers. */
+export class Cluster {
+  readonly nodes: ClusterNode[] = [];
+
+  private constructor(
+    readonly postgres: PostgresServer,
+    readonly dir: string,
+    private readonly options: ClusterOptions,
+  ) {}
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const dir = temporaryFolder("claudeway-cluster-");
+    mkdirSync(join(dir, "work"));
+    const postgres = await startPostgres();
+    const cluster = new Cluster(postgres, dir, options);
+    try {
+      await postgres.urlOf(DATABASE);
+      for (const name of options.nodes) await cluster.add(name);
+      return cluster;
+    } catch (error) {
+      await cluster.dispose();
+      throw error;
+    }
+  }
+
+  /** Starts one more node. */
+  async add(name: string): Promise<ClusterNode> {
+    const port = await freePort();
+    const database = await FaultProxy.start(this.postgres.port);
+    const { cluster = {}, engine = "load", config, args, imports, envOf } = this.options;
+    const node = new ClusterNode({
+      name,
+      dir: this.dir,
+      database,
+      databaseUrl: `postgres://claudeway@127.0.0.1:${database.port}/${DATABASE}`,
+      peers: await FaultProxy.start(port),
+      port,
+      cluster: cluster ?? undefined,
+      engine,
+      ...(config !== undefined && { config }),
+      ...(args !== undefined && { args }),
+      ...(imports !== undefined && { imports }),
+      ...(envOf !== undefined && { env: envOf(name, join(this.dir, name)) }),
+    });
+    this.nodes.push(node);
+    await node.start();
+    return node;
+  }
+
+  node(name: string): ClusterNode {
+    const found = this.nodes.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no node ${name}`);
+    return found;
+  }
+
+  /** Rows of the ledger, on a connection of its own, past all proxies. */
+  async query(sql: string, values: readonly unknown[] = []): Promise<readonly Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: await this.postgres.urlOf(DATABASE) });
+    client.on("error", () => undefined);
+    await client.connect();
+    try {
+      await client.query("SET search_path = claudeway");
+      return (await client.query<Record<string, unknown>>(sql, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.dispose()));
+    await this.postgres.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  const port = await listeningPort(server);
+  server.close();
+  await once(server, "close");
+  return port;
+}

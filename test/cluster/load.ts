@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { KEYS } from "../e2e/gateway.js";
+import type { ClusterNode } from "./node.js";
+import { promptOf } from "./order.js";
+import type { Random } from "./random.js";
+import { monotonicMs } from "./working-engine.js";
+
+/** A turn that a client was told of. */
+export interface Acknowledged {
+  readonly turn: string;
+  readonly session: string;
+  readonly key: string;
+  readonly tag: string;
+  readonly units: number;
+  readonly node: string;
+  readonly at: number;
+}
+
+/** What clients saw. */
+export interface History {
+  readonly acknowledged: Acknowledged[];
+  /** Prompts that were sent, by tag. */
+  sent: number;
+  /** Answers that were no success, by status, or by what broke. */
+  readonly refused: Record<string, number>;
+  /** Answers that no gateway may give. */
+  readonly wrong: string[];
+}
+
+export interface LoadOptions {
+  readonly clients: number;
+  readonly sessions: number;
+  /** How long a turn works, at most. */
+  readonly ms: number;
+  readonly random: Random;
+}
+
+type KeyId = keyof typeof KEYS;
+const KEY_IDS = Object.keys(KEYS).filter((id): id is KeyId => id in KEYS);
+const ANSWER_MS = 60_000;
+
+/** Clients that send prompts to random sessions at random nodes. Every second prompt has an idempotency key, and is repeated under it. */
+export class Load {
+  readonly history: History = { acknowledged: [], sent: 0, refused: {}, wrong: [] };
+  readonly #sessions: { id: string; key: KeyId }[] = [];
+  #isOn = false;
+  #clients: Promise<void>[] = [];
+  #tags = 0;
+
+  constructor(
+    private readonly nodes: readonly ClusterNode[],
+    private readonly options: LoadOptions,
+  ) {}
+
+  get sessions(): readonly string[] {
+    return this.#sessions.map(({ id }) => id);
+  }
+
+  async start(): Promise<void> {
+    const { sessions, clients } = this.options;
+    while (this.#sessions.length < sessions) await this.#open();
+    this.#isOn = true;
+    this.#clients = Array.from({ length: clients }, () => this.#client());
+  }
+
+  /** Resolves when the last answer has come. */
+  async stop(): Promise<void> {
+    this.#isOn = false;
+    await Promise.all(this.#clients);
+  }
+
+  /** One prompt to a session at a node; the answer is judged like any other. */
+  async prompt(node: ClusterNode, session: string, ms: number): Promise<number | string> {
+    const found = this.#sessions.find(({ id }) => id === session);
+    return this.#send(node, session, found?.key ?? "admin", { ms, headers: {} });
+  }
+
+  async #open(): Promise<void> {
+    const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
+    const node = this.options.random.pick(this.nodes);
+    const { status, body } = await post(`${node.url}/session/start`, key, {}, {});
+    if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
+    this.#sessions.push({ id: String(body["session_id"]), key });
+  }
+
+  async #client(): Promise<void> {
+    const { random, ms } = this.options;
+    while (this.#isOn) {
+      const session = random.pick(this.#sessions);
+      const headers: Record<string, string> =
+        random.below(2) === 0 ? { "idempotency-key": `k${this.#tags}-${random.below(1e9)}` } : {};
+      const work = { ms: random.below(ms), headers };
+      const tag = this.#tags;
+      const answer = await this.#send(random.pick(this.nodes), session.id, session.key, work);
+      // A client with a key asks again, elsewhere, until it has an answer.
+      if (answer !== 200 && "idempotency-key" in headers)
+        await this.#send(random.pick(this.nodes), session.id, session.key, { ...work, tag });
+      if (answer !== 200) await sleep(100);
+    }
+  }
+
+  async #send(
+    node: ClusterNode,
+    session: string,
+    key: KeyId,
+    work: { readonly ms: number; readonly headers: Record<string, string>; readonly tag?: number },
+  ): Promise<number | string> {
+    const number = work.tag ?? this.#tags++;
+    const units = 1 + (number % 7);
+    const tag = `tag${number}e`;
+    this.history.sent++;
+    const prompt = promptOf({ tag, ms: work.ms, units });
+    try {
+      const answer = await post(`${node.url}/session/${session}`, key, { prompt }, work.headers);
+      return this.#judge(answer, { session, key, tag, units, node: node.name });
+    } catch (error) {
+      const why =
+        error instanceof Error ? String(Reflect.get(error.cause ?? error, "code") ?? error.name) : "error";
+      this.#refuse(why);
+      return why;
+    }
+  }
+
+  #judge(
+    { status, body, turn }: Answer,
+    of: Pick<Acknowledged, "session" | "key" | "tag" | "units" | "node">,
+  ): number {
+    const { history } = this;
+    if (status !== 200 || body["success"] !== true) {
+      this.#refuse(`${status}${status === 200 ? ` ${body["error"]}` : ` ${body["code"]}`}`);
+      if (status === 500) history.wrong.push(`${of.tag} at ${of.node}: 500 ${JSON.stringify(body)}`);
+      return status === 200 ? 0 : status;
+    }
+    if (body["result"] !== of.tag)
+      history.wrong.push(`${of.tag} has the answer ${JSON.stringify(body["result"])}`);
+    history.acknowledged.push({ ...of, turn, at: monotonicMs() });
+    return status;
+  }
+
+  #refuse(why: string): void {
+    this.history.refused[why] = (this.history.refused[why] ?? 0) + 1;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly turn: string;
+}
+
+export async function post(
+  url: string,
+  key: KeyId,
+  body: object,
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { authorization: `Bearer ${KEYS[key]}`, "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  return {
+    status: response.status,
+    body: JSON.parse(await response.text()),
+    turn: response.headers.get("x-turn-id") ?? "",
+  };
+}

@@ -1,0 +1,185 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { stringify } from "smol-toml";
+import { endMarked, findMarked } from "#engine-claude/reaper.js";
+import { KEYS } from "../e2e/gateway.js";
+import type { FaultProxy } from "./fault-proxy.js";
+
+const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
+const WITH_LOAD_ENGINE = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
+/** The processes run in folders from which it would not be found. */
+const TSX = import.meta.resolve("tsx");
+const START_MS = 90_000;
+
+export interface NodeOptions {
+  readonly name: string;
+  /** Of all gateways of the cluster. */
+  readonly dir: string;
+  /** The way to the database: its port, and what is written into the URL. */
+  readonly database: FaultProxy;
+  readonly databaseUrl: string;
+  /** The way of other nodes to this one. */
+  readonly peers: FaultProxy;
+  readonly port: number;
+  /** Undefined: no cluster, one gateway on the database. */
+  readonly cluster: Readonly<Record<string, unknown>> | undefined;
+  /** More of claudeway.toml. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** `real`: the CLI; its environment is in `env`. */
+  readonly engine: "load" | "real";
+  readonly env?: Readonly<Record<string, string>>;
+  /** Modules that the process imports first: a fault in the gateway's own code. */
+  readonly imports?: readonly string[];
+  readonly args?: readonly string[];
+}
+
+/** One gateway process of a cluster, with folders of its own. It can be started again after its end. */
+export class ClusterNode {
+  readonly url: string;
+  readonly database: FaultProxy;
+  readonly peers: FaultProxy;
+  /** What its processes have printed, all starts together. */
+  output = "";
+  #child: ChildProcess | undefined;
+  #stopped = false;
+
+  constructor(private readonly options: NodeOptions) {
+    this.url = `http://127.0.0.1:${options.port}`;
+    this.database = options.database;
+    this.peers = options.peers;
+    mkdirSync(this.dir, { recursive: true });
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get dir(): string {
+    return join(this.options.dir, this.options.name);
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.name} does not run`);
+    return this.#child.pid;
+  }
+
+  get runs(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Starts the process; resolves when it listens. */
+  async start(): Promise<void> {
+    this.#write();
+    const child = spawn(process.execPath, this.#command(), {
+      cwd: this.dir,
+      env: this.#environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    let started = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text: string) => {
+        started += text;
+        this.output = (this.output + text).slice(-1_000_000);
+      });
+    }
+    const deadline = Date.now() + START_MS;
+    while (!/listening on /.test(started)) {
+      if (!this.runs || Date.now() > deadline) throw new Error(`${this.name} did not start: ${started}`);
+      await sleep(20);
+    }
+  }
+
+  /** Suspends the process, as a machine does that swaps. */
+  suspend(): void {
+    this.#stopped = true;
+    this.#child?.kill("SIGSTOP");
+  }
+
+  wake(): void {
+    this.#stopped = false;
+    this.#child?.kill("SIGCONT");
+  }
+
+  async kill(): Promise<void> {
+    await this.end("SIGKILL");
+  }
+
+  /** Sends a signal and waits for the end. */
+  async end(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    if (!this.runs) return;
+    const exited = once(this.#child ?? process, "exit");
+    if (this.#stopped) this.wake();
+    this.#child?.kill(signal);
+    await exited;
+  }
+
+  /** The live processes of all its starts: children, and all that these started. */
+  async children(): Promise<number[]> {
+    await setImmediate();
+    const id = this.#installation();
+    return id === undefined ? [] : findMarked(id).map(({ pid }) => pid);
+  }
+
+  /** Ends everything of it. */
+  async dispose(): Promise<void> {
+    await this.end("SIGKILL");
+    const id = this.#installation();
+    if (id !== undefined) await endMarked(id, 0);
+    await Promise.all([this.database.close(), this.peers.close()]);
+  }
+
+  #command(): string[] {
+    const { engine, dir, imports = [], port, args = [] } = this.options;
+    const preloaded = imports.flatMap((module) => ["--import", module]);
+    const flags = ["--port", String(port), "--host", "127.0.0.1", ...args];
+    if (engine === "real") return [...preloaded, COMMAND, ...flags];
+    return ["--import", TSX, ...preloaded, WITH_LOAD_ENGINE, dir, this.name, ...flags];
+  }
+
+  #write(): void {
+    const { cluster, config, databaseUrl } = this.options;
+    const own =
+      cluster === undefined
+        ? { ledger_url: databaseUrl }
+        : {
+            cluster: {
+              url: databaseUrl,
+              node: this.name,
+              advertise: `http://127.0.0.1:${this.peers.port}`,
+              secret: "secret-of-all-nodes-of-a-test-0123456789",
+              ...cluster,
+            },
+          };
+    writeFileSync(join(this.dir, "claudeway.toml"), stringify({ ...config, ...own }));
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const { WRAPPER_KEYS, LEDGER_URL, ...inherited } = process.env;
+    const secrets = Object.entries(KEYS).map(([id, secret]) => `${id}:${secret}`);
+    return {
+      ...inherited,
+      IS_SANDBOX: "1",
+      WRAPPER_KEYS: secrets.join(","),
+      CLAUDE_WORKDIR: join(this.options.dir, "work"),
+      ...this.options.env,
+    };
+  }
+
+  #installation(): string | undefined {
+    try {
+      return readFileSync(join(this.dir, "data", "installation"), "utf8").trim();
+    } catch {
+      return undefined;
+    }
+  }
+}
