@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { ConfigError, KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
+  ALONE,
   type Approvals,
   Kernel,
   type KernelOptions,
@@ -214,6 +215,8 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       warn: (warning) => kernel.notify("budgetWarning", warning),
       describeKey: (known, keyId) => kernel.hooks.describeKey.promise(known, keyId),
       marker,
+      shared: false,
+      singletons: ALONE,
     }),
   );
   await times.step(

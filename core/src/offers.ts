@@ -16,7 +16,7 @@ import {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import type { BudgetWarning, Caller, Ledger } from "@claudeway/ports";
+import type { BudgetWarning, Caller, Ledger, Singletons } from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
 import type { FileParts } from "./http/routes/files.js";
 import type { KeyLimitTable } from "./key-limits.js";
@@ -31,6 +31,8 @@ const HEARTBEAT_MS = 15_000;
 const DEFAULT_TIMEOUT_SECS = 600;
 /** The route of tasks that plugins start, in the ledger. */
 const PLUGIN_TASK = "plugin task";
+/** How often what plugins watch in the store is looked at, where other gateways write to it, in ms. */
+const WATCH_MS = 1000;
 
 export interface PluginServicesParts extends Pick<Capabilities, "control" | "approvals"> {
   readonly ledger: Ledger;
@@ -48,14 +50,20 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly describeKey: (known: KeyDescription, keyId: string) => Promise<KeyDescription>;
   /** The prefix of the mark of every child process. */
   readonly marker: string;
+  /** Whether other gateways work on the ledger. */
+  readonly shared: boolean;
+  readonly singletons: Singletons;
 }
 
 type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields">;
 
 /** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
-  const { ledger, history, control, approvals, keyLimits, dataDir, marker } = parts;
+  const { ledger, history, control, approvals, keyLimits, dataDir, marker, shared, singletons } = parts;
+  const watchMs = shared ? WATCH_MS : undefined;
   return {
+    shared,
+    singletons,
     approvals: approvalsOf(approvals),
     control,
     keys: {
@@ -111,7 +119,7 @@ export function createPluginServices(parts: PluginServicesParts): PluginServices
       return folder;
     },
     quota: (plugin) => openQuota(ledger.quota, plugin, parts.warn),
-    store: (plugin) => openPluginStore(ledger.pluginStore, plugin),
+    store: (plugin) => openPluginStore(ledger.pluginStore, plugin, { watchMs }),
     childMark: (plugin) => markedEnvironment(`${marker}.plugin.${plugin}`),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -84,6 +85,14 @@ const SCENARIOS: Readonly<Record<string, (open: Open) => Promise<void>>> = {
     await Promise.all([1, 2, 3].map(() => gateway.turn("hello", { key: "user" })));
     const line = await eventually("three turns", () => gateway.logs.find(({ count }) => count === 3));
     expect(line).to.include({ plugin: "turn_count", msg: "counted", key: "turns/user" });
+  },
+  async news(open) {
+    const source = createHttpServer((_request, response) => response.end("it rains"));
+    source.listen(0, "127.0.0.1");
+    const gateway = await open({ url: `http://127.0.0.1:${await listeningPort(source)}/` });
+    await eventually("news", () => gateway.logs.find(({ news }) => news === "it rains"));
+    await gateway.disable("news");
+    source.close();
   },
   async daily_budget(open) {
     const gateway = await open({ usd: 0.001 });

@@ -368,6 +368,7 @@ describe("the scope", () => {
       [
         "childMark",
         "hooks",
+        "lead",
         "ledger",
         "log",
         "mount",
@@ -377,6 +378,7 @@ describe("the scope", () => {
         "page",
         "requestFields",
         "sessions",
+        "shared",
         "signal",
         "storage",
         "store",

@@ -20,6 +20,7 @@ import type {
   SessionFilter,
   SessionPage,
   SessionRecord,
+  Singletons,
   StatisticsRange,
   TextMode,
   TurnOptions,
@@ -39,6 +40,7 @@ import type {
   TurnResponse,
 } from "@claudeway/schemas";
 import type { KeyDescription, ListenAddress } from "./hooks.js";
+import { ALONE } from "./leading.js";
 import type { Quota } from "./plugin-quota.js";
 import type { PluginStore } from "./plugin-store.js";
 
@@ -406,6 +408,9 @@ export interface Capabilities {
 export interface PluginServices extends Omit<Capabilities, "quota"> {
   readonly sessions: SessionsView;
   readonly ledger: LedgerView;
+  /** Whether other gateways work on the same ledger. */
+  readonly shared: boolean;
+  readonly singletons: Singletons;
   /** Creates a plugin's own folder and returns its path. */
   storage(plugin: string): string;
   /** Opens a plugin's own counters. */
@@ -436,6 +441,8 @@ export const NO_SERVICES: PluginServices = {
   get keys() {
     return notOffered("keys");
   },
+  shared: false,
+  singletons: ALONE,
   storage: () => notOffered("storage"),
   store: () => notOffered("store"),
   quota: () => notOffered("quota"),

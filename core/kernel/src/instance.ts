@@ -154,12 +154,21 @@ export class Instance implements TapOwner, TapGroup {
     const applying = this.#callApply();
     try {
       await within(applying, applyMs, late, this.options.signal);
+      this.#checkLeads();
     } catch (error) {
       this.#logLater(applying, error);
       throw error;
     } finally {
       this.#resources.seal();
     }
+  }
+
+  #checkLeads(): void {
+    const { exclusive } = this.checked.plugin;
+    if (exclusive !== true || this.#resources.leads || !this.options.offers.shared) return;
+    throw new Error(
+      "it is exclusive, and several gateways share the ledger: what must exist once must be in kernel.lead",
+    );
   }
 
   async #callApply(): Promise<void> {

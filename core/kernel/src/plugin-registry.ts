@@ -89,8 +89,8 @@ export class PluginRegistry {
 
   /** Replaces a running instance. Rejects with a `PluginError`. */
   replace(entry: PluginEntry, checked: CheckedPlugin): Promise<void> {
-    const exclusive = checked.plugin.exclusive ?? entry.checked.plugin.exclusive ?? false;
-    return exclusive ? this.#restart(entry, checked) : this.#swap(entry, checked);
+    const exclusive = checked.plugin.exclusive ?? entry.checked.plugin.exclusive;
+    return exclusive !== undefined ? this.#restart(entry, checked) : this.#swap(entry, checked);
   }
 
   /** Moves the named plugins to the front, in this order; the others keep their order. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Instant, PluginStoreBook, StoredChange, StoredEntry, StoreResult } from "@claudeway/ports";
 
 /** In bytes of UTF-8. */
@@ -63,10 +64,25 @@ export interface PluginStore {
   write(changes: readonly StoreChange[]): Promise<StoreResult>;
   /** The entries whose keys begin with `prefix`; all for an empty one. */
   list(prefix: string, options?: StoreListOptions): Promise<StorePage>;
+  /**
+   * Calls `changed` when the entry was changed, within about a second, also by this gateway; if that rejects, again later.
+   * Only where several gateways share the ledger: on a single machine nothing changes without the plugin. Call it before
+   * the plugin reads what it keeps in memory. Ends when the signal is aborted: pass `kernel.signal`.
+   */
+  watch(key: string, signal: AbortSignal, changed: () => void | Promise<void>): Promise<void>;
+}
+
+export interface PluginStoreOptions {
+  /** How often watched entries are looked at, in ms, because other gateways write to the ledger; undefined: none do. */
+  readonly watchMs?: number | undefined;
 }
 
 /** Opens the part of the ledger's store that belongs to `plugin`. */
-export function openPluginStore(book: PluginStoreBook, plugin: string): PluginStore {
+export function openPluginStore(
+  book: PluginStoreBook,
+  plugin: string,
+  { watchMs }: PluginStoreOptions = {},
+): PluginStore {
   const write = async (changes: readonly StoreChange[]): Promise<StoreResult> => {
     const checked = changes.map(toStored);
     checkCount("a write's number of changes", checked.length);
@@ -94,7 +110,37 @@ export function openPluginStore(book: PluginStoreBook, plugin: string): PluginSt
       const entries = found.slice(0, limit).map(toEntry);
       return { entries, next: found.length > limit ? entries.at(-1)?.key : undefined };
     },
+    async watch(key: string, signal: AbortSignal, changed: () => void | Promise<void>) {
+      checkKey(key);
+      if (watchMs === undefined || signal.aborted) return;
+      const version = async () => (await book.get(plugin, key))?.version;
+      void watchVersion(version, await version(), { watchMs, signal, changed });
+    },
   });
+}
+
+interface Watching {
+  readonly watchMs: number;
+  readonly signal: AbortSignal;
+  readonly changed: () => void | Promise<void>;
+}
+
+/** Never rejects: a ledger that fails, and a listener that fails, are tried again. */
+async function watchVersion(
+  read: () => Promise<number | undefined>,
+  first: number | undefined,
+  { watchMs, signal, changed }: Watching,
+): Promise<void> {
+  for (let known = first; ; ) {
+    await sleep(watchMs, undefined, { signal, ref: false }).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      const now = await read();
+      if (now === known) continue;
+      await changed();
+      known = now;
+    } catch {}
+  }
 }
 
 function toEntry({ key, json, version, expiresAt }: StoredEntry): StoreEntry {

@@ -136,6 +136,18 @@ export interface PluginScope {
    * returned function removes it.
    */
   notice(line: string): () => void;
+  /**
+   * Work that must happen once, however many gateways share the ledger: polling a messenger, for example. It begins when
+   * this gateway leads, on a single machine at once. Its signal is aborted when the plugin is disabled, and when another
+   * gateway may lead: end it at once then. It begins again when this gateway leads again, or after it failed. Call `lead`
+   * while `apply` runs.
+   */
+  lead(name: string, work: (signal: AbortSignal) => Promise<void>): void;
+  /**
+   * True if other gateways work on the same ledger: what happens there calls no hook here, and their instances of the plugin
+   * write to the same `store`.
+   */
+  readonly shared: boolean;
   /** A persistent folder of the plugin below the data folder. Created with mode 0700 on the first call. */
   readonly storage: string;
   /** Small state of the plugin in the ledger, for what must follow the ledger to any database and into its backups. */
@@ -214,8 +226,12 @@ export interface Plugin<Config, Needs extends Need = never> {
   /** The schema of the plugin's section; `enabled` belongs to the kernel and is removed before validation. */
   readonly configSchema: JSONSchema;
   readonly needs?: readonly Needs[];
-  /** Stop the running instance before a new one starts (a bot's long poll). */
-  readonly exclusive?: true;
+  /**
+   * Stop the running instance before a new one starts (a bot's long poll). `true`: there must be one in all gateways that
+   * share a ledger, and what must exist once is in `kernel.lead`; a plugin that does not call it is refused there.
+   * `"node"`: one in each gateway.
+   */
+  readonly exclusive?: true | "node";
   readonly setup?: PluginSetup<Config>;
   /**
    * Adds the plugin's findings to `claudeway check`, which starts nothing: whether what the plugin needs is there. Resolves

@@ -7,6 +7,7 @@ import { createScopedHooks, type RecordedTap } from "./calling/taps.js";
 import type { Capabilities, PluginServices } from "./capabilities.js";
 import type { PluginFaultCode } from "./fault-codes.js";
 import { oneLine, PluginError } from "./faults.js";
+import { type LeadWork, leadAgain } from "./leading.js";
 import type { CorsOptions, JSONSchema, MountOptions, Need, PluginScope } from "./plugin.js";
 import { checkPage } from "./plugin-page.js";
 import { RequestField } from "./request-fields.js";
@@ -37,6 +38,7 @@ export class PluginResources {
   #requestField: RequestField | undefined;
   #page: PluginPage | undefined;
   #sealed = false;
+  #leads = false;
 
   constructor({ owner, log, claim, offers, needs }: HoldingsOptions) {
     this.#plugin = owner.plugin;
@@ -85,6 +87,16 @@ export class PluginResources {
         this.#notices.add(notice);
         return () => void this.#notices.delete(notice);
       },
+      lead: (name: string, work: LeadWork) => {
+        this.#checkOpen(`lead "${name}"`);
+        this.#leads = true;
+        const { enter, plugin } = owner;
+        const { signal } = this.#abort;
+        const inside: LeadWork = enter === undefined ? work : (ends) => enter(() => work(ends));
+        const leading = leadAgain({ plugin, singletons: offers.singletons, log, signal }, name, inside);
+        this.#disposers.push(() => leading);
+      },
+      shared: offers.shared,
       get storage() {
         return offers.storage(owner.plugin);
       },
@@ -124,6 +136,11 @@ export class PluginResources {
 
   get notices(): readonly string[] {
     return [...this.#notices];
+  }
+
+  /** Whether it said what one gateway must do for all. */
+  get leads(): boolean {
+    return this.#leads;
   }
 
   /** Ends registration: `apply` has ended, with or without success. */

@@ -11,7 +11,7 @@ export default definePlugin<TunnelConfig, "control">({
   configSchema,
   needs: ["control"],
   // Two connectors of one tunnel would share its requests, and the older one is about to end.
-  exclusive: true,
+  exclusive: "node",
   setup: {
     ask: ["tunnel_token"],
     test: async ({ cloudflared_bin }) => {

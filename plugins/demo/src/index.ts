@@ -16,7 +16,7 @@ export default definePlugin<DemoConfig>({
   apiVersion: 1,
   configSchema,
   // A fixed port must be released before the next instance can bind it.
-  exclusive: true,
+  exclusive: "node",
   needsLogin: false,
   async apply(kernel, config) {
     const folder = await openConfigFolder(config.config_dir);

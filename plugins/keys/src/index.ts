@@ -18,7 +18,7 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
   configSchema,
   needs: ["keys", "turns"],
   // A change that the old instance makes while a new one reads the keys would be lost on the new one.
-  exclusive: true,
+  exclusive: "node",
   async apply(
     { hooks, keys, ledger, log, mount, onDispose, page, store, turns },
     { max_keys: maxKeys, on_revoke: onRevoke },

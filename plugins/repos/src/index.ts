@@ -18,7 +18,7 @@ export default definePlugin<ReposConfig, "control">({
   configSchema,
   needs: ["control"],
   // Two instances would fetch into one repository at once.
-  exclusive: true,
+  exclusive: "node",
   async check(config, { signal }) {
     const version = await refuseOldGit(gitWith({ home: tmpdir(), mark: {} }), signal);
     const folder = folderOf(config.repos_dir);

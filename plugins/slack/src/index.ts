@@ -17,7 +17,7 @@ export default definePlugin<SlackConfig, "approvals" | "control" | "turns">({
   configSchema,
   needs: ["approvals", "control", "turns"],
   // Slack gives each event to one of several connections.
-  exclusive: true,
+  exclusive: "node",
   setup,
   check,
   async apply(kernel, config) {

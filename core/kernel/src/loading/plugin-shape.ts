@@ -33,7 +33,8 @@ function problemOf(value: unknown): string | undefined {
   if (typeof apply !== "function") return `apply must be a function, got ${typeof apply}`;
   if (check !== undefined && typeof check !== "function") return "check must be a function";
   if (!isObject(configSchema)) return "configSchema must be a JSON Schema of an object";
-  if (exclusive !== undefined && exclusive !== true) return "exclusive must be true or undefined";
+  if (exclusive !== undefined && exclusive !== true && exclusive !== "node")
+    return 'exclusive must be true, "node" or undefined';
   if (needsLogin !== undefined && needsLogin !== false) return "needsLogin must be false or undefined";
   return setupProblem(setup) ?? (needs === undefined ? undefined : needsProblem(needs));
 }
