@@ -11,6 +11,7 @@ export {
   type TurnWithLimit,
 } from "./limit-waits.js";
 export { SessionOrder } from "./order.js";
+export { Polling } from "./polling.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
 export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";
 export { unlessAborted } from "./unless-aborted.js";

@@ -19,6 +19,7 @@ import {
   type ToolCall,
   type TurnInfo,
 } from "@claudeway/ports";
+import { Polling } from "@claudeway/scheduling";
 import type { AnswersRequest } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import { decisionLine } from "./audit-line.js";
@@ -33,9 +34,15 @@ export interface ApprovalServiceParts {
   readonly audit: AuditLog;
   readonly links: LinkSigner;
   readonly log: Logger;
+  /** Other gateways work on the ledger: what waits here may be decided there, and what waits there may expire here. */
+  readonly shared?: boolean;
 }
 
 const DEFAULT_EXPIRES_SECS = 24 * 60 * 60;
+/** How often a decision of another gateway is looked for, while something waits, in ms. */
+const LOOK_MS = 500;
+/** How often requests that other gateways left are looked for, in ms. */
+const SWEEP_MS = 5000;
 
 /** Holds the tool calls that wait for a person. Every state is recorded in the ledger before it is announced. */
 export class ApprovalService implements Approvals {
@@ -43,20 +50,42 @@ export class ApprovalService implements Approvals {
   readonly #waiting = new Map<string, (approval: Approval) => void>();
   readonly #settled = new Set<(approval: Approval) => void>();
   readonly #expiry: Expiry;
+  readonly #elsewhere: Polling | undefined;
 
   constructor(private readonly parts: ApprovalServiceParts) {
+    const { ledger, log, shared = false } = parts;
     this.#expiry = new Expiry({
-      next: () => parts.ledger.approvals.nextExpiry(),
-      expire: () => this.#expireDue(),
-      log: parts.log,
+      next: () => ledger.approvals.nextExpiry(),
+      expire: () => (shared ? this.#sweep() : this.#expireDue()),
+      everyMs: shared ? SWEEP_MS : undefined,
+      log,
+    });
+    if (!shared) return;
+    this.#elsewhere = new Polling({
+      everyMs: LOOK_MS,
+      look: () => this.#hearElsewhere(),
+      failed: (error) =>
+        log.error({ err: error }, "decisions of other gateways could not be read; trying again"),
     });
   }
 
   /** Settles what a killed gateway left open: requests of ended turns, and requests that have expired since. */
   async recover(): Promise<void> {
+    await this.#sweep();
+    await this.#expiry.schedule();
+  }
+
+  async #sweep(): Promise<void> {
     for (const { id } of await this.parts.ledger.approvals.pending("ended turns")) await this.withdraw(id);
     await this.#expireDue();
-    await this.#expiry.schedule();
+  }
+
+  /** Hands on what another gateway has settled, and announced there. True while something waits. */
+  async #hearElsewhere(): Promise<boolean> {
+    const all = await Promise.all([...this.#waiting.keys()].map((id) => this.get(id)));
+    for (const approval of all)
+      if (approval !== undefined && approval.status !== "pending") this.#hand(approval);
+    return this.#waiting.size > 0;
   }
 
   /** Calls the listener with every request that is settled, after the ledger has recorded it. */
@@ -66,6 +95,7 @@ export class ApprovalService implements Approvals {
 
   close(): void {
     this.#expiry.close();
+    this.#elsewhere?.close();
   }
 
   /** Records a request for a decision on a call and announces it. `settled` resolves once it is no longer pending. */
@@ -100,9 +130,15 @@ export class ApprovalService implements Approvals {
       this.#waiting.delete(approval.id);
       throw error;
     }
+    this.#elsewhere?.begin();
     await this.#expiry.schedule();
     this.parts.kernel.notify("approvalRequested", approval);
     return { approval, settled };
+  }
+
+  /** Nothing in this process waits for the request any more: its turn has parked. */
+  stopWaiting(id: string): void {
+    this.#waiting.delete(id);
   }
 
   get(id: string): Promise<Approval | undefined> {
@@ -285,9 +321,14 @@ export class ApprovalService implements Approvals {
 
   #announce(approval: Approval): void {
     this.parts.audit.approval(decisionLine(approval, new Date().toISOString()));
-    this.#waiting.get(approval.id)?.(approval);
-    this.#waiting.delete(approval.id);
+    this.#hand(approval);
     this.parts.kernel.notify("approvalDecided", approval);
     for (const listener of this.#settled) listener(approval);
+  }
+
+  /** To what waits for it in this process. */
+  #hand(approval: Approval): void {
+    this.#waiting.get(approval.id)?.(approval);
+    this.#waiting.delete(approval.id);
   }
 }

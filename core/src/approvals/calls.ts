@@ -176,6 +176,7 @@ export class TurnCalls implements CallDecider {
       .finally(() => this.#waiting.delete(approval.id));
     if (outcome === "park") {
       this.#parking = approval;
+      approvalService.stopWaiting(approval.id);
       slot.leave();
       return { answer: "defer" };
     }

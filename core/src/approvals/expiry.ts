@@ -10,6 +10,8 @@ export interface ExpiryParts {
   readonly next: () => Promise<string | undefined>;
   /** Expires all requests that are due. */
   readonly expire: () => Promise<void>;
+  /** How often to look at least, because others ask too; undefined: nobody does. */
+  readonly everyMs?: number | undefined;
   readonly log: Logger;
 }
 
@@ -24,8 +26,9 @@ export class Expiry {
   async schedule(): Promise<void> {
     const next = await this.parts.next();
     clearTimeout(this.#timer);
-    if (next === undefined || this.#closed) return;
-    this.#arm(Date.parse(next) - Date.now());
+    const ms = next === undefined ? undefined : Date.parse(next) - Date.now();
+    const { everyMs = ms } = this.parts;
+    if (everyMs !== undefined) this.#arm(Math.min(everyMs, ms ?? everyMs));
   }
 
   close(): void {
