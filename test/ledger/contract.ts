@@ -1,4 +1,5 @@
 import { idempotencyContract } from "./idempotency-contract.js";
+import { nodesContract } from "./nodes-contract.js";
 import type { OpenLedger } from "./open-ledger.js";
 import { pluginStoreContract } from "./plugin-store-contract.js";
 import { priceContract } from "./prices-contract.js";
@@ -20,4 +21,5 @@ export function ledgerContract(openLedger: OpenLedger): void {
   idempotencyContract(openLedger);
   pluginStoreContract(openLedger);
   quotaContract(openLedger);
+  nodesContract(openLedger);
 }

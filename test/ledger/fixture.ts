@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { NewSession, NewTurn, TurnOutcome, TurnUsage } from "@claudeway/ports";
+import type { Approval, NewSession, NewTurn, ParkedTurn, TurnOutcome, TurnUsage } from "@claudeway/ports";
 import type { Tokens } from "@claudeway/schemas";
 
 export const NOON = "2026-03-12T12:00:00.000Z";
@@ -51,6 +51,64 @@ export function newTurn(
     ...values,
   };
 }
+
+/** A request for a decision on a call of the turn. */
+export function newApproval(
+  turn: Pick<NewTurn, "id" | "sessionId" | "keyId">,
+  values: Partial<Approval> = {},
+): Approval {
+  return {
+    id: randomUUID(),
+    sessionId: turn.sessionId,
+    turnId: turn.id,
+    keyId: turn.keyId,
+    kind: "tool",
+    toolUseId: `toolu_${randomUUID()}`,
+    tool: "Write",
+    input: { file_path: "a" },
+    workdir: "/work",
+    status: "pending",
+    parked: false,
+    askedAt: NOON,
+    expiresAt: "2026-03-13T12:00:00.000Z",
+    deciders: undefined,
+    decision: undefined,
+    ...values,
+  };
+}
+
+/** What is stored of a turn that waits for the decision on this request. */
+export function parkedFor({ id: approvalId, toolUseId }: Approval): ParkedTurn {
+  return { ...KEPT, approvalId, toolUseId };
+}
+
+/** What is stored of a turn that waits for a usage limit. */
+export function parkedForLimit(): ParkedTurn {
+  return { ...KEPT, limit: { resetsAt: NOON, since: NOON, account: "a", times: 1 } };
+}
+
+const KEPT = {
+  plan: {
+    model: "sonnet",
+    systemPrompt: undefined,
+    workdir: "/work",
+    timeoutMs: 1000,
+    verbatim: false,
+    maxBudgetUsd: undefined,
+  },
+  response: {
+    session_id: "s",
+    result: "",
+    success: false,
+    duration_ms: 1,
+    tokens: tokens(),
+    cost_usd: 0,
+    error: "waits",
+  },
+  stream: { text: "", lastId: 2 },
+  ranMs: 1,
+  queuedMs: 0,
+};
 
 export function tokens(input = 0, output = 0, cacheRead = 0, cacheWrite = 0): Tokens {
   return { input, output, cache_read: cacheRead, cache_write: cacheWrite };

@@ -1,3 +1,12 @@
+import type { Dialect } from "@claudeway/ledger";
+
+export const POSTGRES: Dialect = {
+  begin: "BEGIN",
+  now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+  forUpdate: " FOR UPDATE",
+  forShare: " FOR SHARE",
+};
+
 /** A statement of the ledger's tables in PostgreSQL's dialect. */
 export interface PostgresStatement {
   /** Statements with a name are prepared once for each connection. */

@@ -1,5 +1,6 @@
 import { type CopiedLedger, ledgerOf, ledgerTables, Sql } from "@claudeway/ledger";
 import type { Ledger } from "@claudeway/ports";
+import { POSTGRES } from "./dialect.js";
 import { PostgresDatabase } from "./postgres-database.js";
 
 export interface PostgresLedgerOptions {
@@ -13,7 +14,7 @@ export interface PostgresLedgerOptions {
  */
 export async function openPostgresLedger({ url }: PostgresLedgerOptions): Promise<Ledger> {
   const database = await PostgresDatabase.open(url);
-  const tables = ledgerTables(new Sql("BEGIN"));
+  const tables = ledgerTables(new Sql(POSTGRES));
   await database.perform(tables.idempotency.forgetUnbegun());
   return ledgerOf(tables, database);
 }
@@ -24,7 +25,7 @@ export async function openPostgresCopy({
 }: PostgresLedgerOptions): Promise<CopiedLedger & { close(): Promise<void> }> {
   const database = await PostgresDatabase.open(url, { forCopy: true });
   return {
-    sql: new Sql("BEGIN"),
+    sql: new Sql(POSTGRES),
     perform: (work) => database.perform(work),
     follow: () => database.follow(),
     close: () => database.close(),

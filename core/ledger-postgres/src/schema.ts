@@ -107,8 +107,26 @@ ALTER TABLE turns ADD COLUMN first_token_ms BIGINT;
 ALTER TABLE turns ADD COLUMN process TEXT COLLATE "C";
 `;
 
+const VERSION_3 = `
+ALTER TABLE sessions ADD COLUMN owner TEXT, ADD COLUMN owner_incarnation BIGINT,
+  ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0, ADD COLUMN pinned_to TEXT;
+CREATE INDEX sessions_owned ON sessions (owner) WHERE owner IS NOT NULL;
+ALTER TABLE turns ADD COLUMN node TEXT, ADD COLUMN incarnation BIGINT, ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX turns_by_node ON turns (node, incarnation) WHERE node IS NOT NULL AND "end" IS NULL;
+ALTER TABLE idempotency ADD COLUMN node TEXT, ADD COLUMN incarnation BIGINT;
+
+CREATE TABLE nodes (
+  node TEXT PRIMARY KEY, incarnation BIGINT NOT NULL, url TEXT NOT NULL, beat BIGINT NOT NULL, state TEXT NOT NULL,
+  config_digest TEXT NOT NULL, version TEXT NOT NULL, running BIGINT NOT NULL, queued BIGINT NOT NULL,
+  processes BIGINT NOT NULL, joined_at BIGINT NOT NULL
+);
+CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE singletons (name TEXT PRIMARY KEY, node TEXT NOT NULL, incarnation BIGINT NOT NULL);
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
+`.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
+
 /** The migrations between versions, oldest first. A released step never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3];
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({

@@ -165,6 +165,31 @@ ALTER TABLE turns ADD COLUMN first_token_ms INTEGER;
 ALTER TABLE turns ADD COLUMN process TEXT;
 `;
 
+const VERSION_11 = `
+-- Of many gateways on one ledger, each a node: which one has a session and ran a turn, under which epoch.
+ALTER TABLE sessions ADD COLUMN owner TEXT;
+ALTER TABLE sessions ADD COLUMN owner_incarnation INTEGER;
+ALTER TABLE sessions ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN pinned_to TEXT;
+CREATE INDEX sessions_owned ON sessions (owner) WHERE owner IS NOT NULL;
+ALTER TABLE turns ADD COLUMN node TEXT;
+ALTER TABLE turns ADD COLUMN incarnation INTEGER;
+ALTER TABLE turns ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX turns_by_node ON turns (node, incarnation) WHERE node IS NOT NULL AND end IS NULL;
+ALTER TABLE idempotency ADD COLUMN node TEXT;
+ALTER TABLE idempotency ADD COLUMN incarnation INTEGER;
+
+CREATE TABLE nodes (
+  node TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, url TEXT NOT NULL, beat INTEGER NOT NULL, state TEXT NOT NULL,
+  config_digest TEXT NOT NULL, version TEXT NOT NULL, running INTEGER NOT NULL, queued INTEGER NOT NULL,
+  processes INTEGER NOT NULL, joined_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The last number that was given, by what it counts.
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE singletons (name TEXT PRIMARY KEY, node TEXT NOT NULL, incarnation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -177,6 +202,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_8,
   VERSION_9,
   VERSION_10,
+  VERSION_11,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

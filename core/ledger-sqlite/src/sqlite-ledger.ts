@@ -4,6 +4,7 @@ import { type Ledger, LedgerError } from "@claudeway/ports";
 import { LEDGER_FILE, ledgerHolder } from "./lock.js";
 import { type OpenedDatabase, openDatabase } from "./open.js";
 import { loadSqlite, type SqliteSource } from "./sqlite.js";
+import { SQLITE } from "./sqlite-dialect.js";
 
 export interface LedgerOptions {
   /** The folder of `ledger.sqlite`; created with mode 0700 if missing. */
@@ -21,7 +22,7 @@ export interface OpenedTables extends OpenedDatabase {
 /** Opens the tables for work that a caller performs by itself, such as a benchmark's many turns in one transaction. */
 export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<OpenedTables> {
   const opened = openDatabase(await loadSqlite(sqlite), join(dataDir, LEDGER_FILE));
-  const sql = new Sql("BEGIN IMMEDIATE", opened.database);
+  const sql = new Sql(SQLITE, opened.database);
   return { ...opened, sql, tables: ledgerTables(sql) };
 }
 

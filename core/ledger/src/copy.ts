@@ -22,6 +22,10 @@ const TABLES: Readonly<Record<string, string>> = {
   plugin_store: "version",
   quota_counters: `plugin, name, subject, "window", measure, period`,
   quota_reservations: `turn_id, plugin, name, subject, "window", measure`,
+  nodes: "node",
+  counters: "name",
+  singletons: "name",
+  secrets: "name",
 };
 
 const MONEY: ReadonlySet<string> = new Set([

@@ -3,6 +3,7 @@ export { type CopiedLedger, type CopiedTable, copyLedger } from "./copy.js";
 export { nanoOf, usdOf } from "./money.js";
 export { hex, instant, integer, maybeInteger, maybeText, type Row, text, toMs, toRow } from "./rows.js";
 export {
+  type Dialect,
   Sql,
   type SqlValue,
   type Statement,

@@ -34,11 +34,15 @@ export function maybeInteger(row: Row, column: string): number | undefined {
   return row[column] === null ? undefined : integer(row, column);
 }
 
-/** Bytes as hexadecimal text. */
-export function hex(row: Row, column: string): string {
+export function bytes(row: Row, column: string): Buffer {
   const value = row[column];
   if (!(value instanceof Uint8Array)) throw wrongType(row, column, "bytes");
-  return Buffer.from(value).toString("hex");
+  return Buffer.from(value);
+}
+
+/** Bytes as hexadecimal text. */
+export function hex(row: Row, column: string): string {
+  return bytes(row, column).toString("hex");
 }
 
 export function instant(row: Row, column: string): Instant {

@@ -1,17 +1,19 @@
-import type {
-  BackgroundTask,
-  Instant,
-  LostTask,
-  ModelTotalsRow,
-  NewSession,
-  PageQuery,
-  SessionChanges,
-  SessionFilter,
-  SessionPage,
-  SessionRecord,
-  SessionTotals,
-  TurnOptions,
+import {
+  type BackgroundTask,
+  FencedError,
+  type Instant,
+  type LostTask,
+  type ModelTotalsRow,
+  type NewSession,
+  type PageQuery,
+  type SessionChanges,
+  type SessionFilter,
+  type SessionPage,
+  type SessionRecord,
+  type SessionTotals,
+  type TurnOptions,
 } from "@claudeway/ports";
+import { staysAlive } from "./nodes.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
@@ -49,11 +51,13 @@ export class SessionTable {
 
   *#create(session: NewSession): Work<void> {
     const at = toMs(session.createdAt);
+    const { owner, pinnedTo } = session;
+    if (owner !== undefined && !(yield* staysAlive(this.sql, owner))) throw new FencedError(session.id);
     yield* this.sql.run(
       `INSERT INTO sessions
            (id, key_id, kind, model, system_prompt, options, workdir, owns_workdir, created_at, last_used,
-            cli_totals)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+            cli_totals, owner, owner_incarnation, pinned_to)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       session.id,
       session.keyId,
       session.hidden === true ? HIDDEN : session.kind,
@@ -65,6 +69,9 @@ export class SessionTable {
       at,
       at,
       session.cliTotals === undefined ? null : JSON.stringify(session.cliTotals),
+      owner?.node ?? null,
+      owner?.incarnation ?? null,
+      pinnedTo ?? null,
     );
     if (isListed(session)) yield* count(this.sql, session.keyId, session.model, 1);
     else if (session.kind === "task") yield* countTask(this.sql, session.keyId);

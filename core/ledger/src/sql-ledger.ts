@@ -14,7 +14,20 @@ export interface Database {
 
 /** The ledger of these tables, performed by this database. After `close`, every method rejects. */
 export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
-  const { sessions, turns, totals, prices, idempotency, approvals, grants, pluginStore, quota } = tables;
+  const {
+    sessions,
+    turns,
+    totals,
+    prices,
+    idempotency,
+    approvals,
+    grants,
+    pluginStore,
+    quota,
+    nodes,
+    owners,
+    shared,
+  } = tables;
   let open = true;
   const performed =
     <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
@@ -115,6 +128,21 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       read: performed((plugin, counters) => quota.read(plugin, counters)),
       reservedUsd: performed((turnId) => quota.reservedUsd(turnId)),
       extend: performed((turnId) => quota.extend(turnId)),
+    },
+    nodes: {
+      join: performed((node) => nodes.join(node)),
+      beat: performed((of, load, state) => nodes.beat(of, load, state)),
+      list: performed(() => nodes.list()),
+      bury: performed((seen) => nodes.bury(seen)),
+      leave: performed((of) => nodes.leave(of)),
+      claim: performed((by, sessionId) => owners.claim(by, sessionId)),
+      owner: performed((sessionId) => owners.owner(sessionId)),
+      release: performed((by, sessionId, epoch) => owners.release(by, sessionId, epoch)),
+      lostTurns: performed(() => owners.lostTurns()),
+      resumable: performed((by) => owners.resumable(by)),
+      secret: performed((name, made) => shared.secret(name, made)),
+      lead: performed((by, name) => shared.lead(by, name)),
+      unlead: performed((by, name) => shared.unlead(by, name)),
     },
     async checkFile() {
       if (!open) throw new LedgerError("the ledger is closed");

@@ -30,17 +30,26 @@ export interface SyncDatabase {
   all(sql: string, values: readonly SqlValue[]): readonly Row[];
 }
 
+/** What databases say differently. */
+export interface Dialect {
+  /** The statement that begins a transaction which writes. */
+  readonly begin: string;
+  /** An expression for the time by the database's clock, in ms since 1970. */
+  readonly now: string;
+  /** Follows a SELECT in a transaction: the rows stay as they are until its end. Empty where a transaction is alone. */
+  readonly forUpdate: string;
+  /** Like `forUpdate`, for rows that others may read so, too. */
+  readonly forShare: string;
+}
+
 /** The statements of the ledger's tables. */
 export class Sql {
   #inTransaction = false;
   #writes = 0;
 
-  /**
-   * @param begin the statement that begins a transaction which writes
-   * @param sync performs the statements at once; without it, work yields them
-   */
+  /** @param sync performs the statements at once; without it, work yields them */
   constructor(
-    private readonly begin: string,
+    readonly dialect: Dialect,
     private readonly sync?: SyncDatabase,
   ) {}
 
@@ -72,7 +81,7 @@ export class Sql {
   /** Performs `work` in a transaction. Inside a transaction, it becomes part of that one. */
   *transaction<T>(work: Work<T>): Work<T> {
     if (this.#inTransaction) return yield* work;
-    yield* this.run(this.begin);
+    yield* this.run(this.dialect.begin);
     this.#inTransaction = true;
     try {
       const result = yield* work;

@@ -2,10 +2,13 @@ import { ApprovalTable } from "./approvals.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
 import { MayHave } from "./may-have.js";
+import { NodeTable } from "./nodes.js";
+import { OwnerTable } from "./owners.js";
 import { PluginStoreTable } from "./plugin-store.js";
 import { PriceTable } from "./prices.js";
 import { QuotaTable } from "./quota.js";
 import { SessionTable } from "./sessions.js";
+import { SharedTable } from "./shared.js";
 import type { Sql } from "./sql.js";
 import { TotalsTable } from "./totals.js";
 import { TurnTable } from "./turns.js";
@@ -21,6 +24,9 @@ export interface LedgerTables {
   readonly grants: GrantTable;
   readonly pluginStore: PluginStoreTable;
   readonly quota: QuotaTable;
+  readonly nodes: NodeTable;
+  readonly owners: OwnerTable;
+  readonly shared: SharedTable;
 }
 
 export function ledgerTables(sql: Sql): LedgerTables {
@@ -38,5 +44,8 @@ export function ledgerTables(sql: Sql): LedgerTables {
     grants: new GrantTable(sql),
     pluginStore: new PluginStoreTable(sql),
     quota,
+    nodes: new NodeTable(sql),
+    owners: new OwnerTable(sql),
+    shared: new SharedTable(sql),
   };
 }

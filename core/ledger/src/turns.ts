@@ -29,11 +29,9 @@ import { sharesToJson } from "./share-json.js";
 import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
-import { bookedOf, toTurn, usageOf } from "./turn-row.js";
+import { bookedOf, SELECT_TURN, toTurn, usageOf } from "./turn-row.js";
 import { searchTurns } from "./turn-search.js";
 import { statisticsOf } from "./turn-statistics.js";
-
-const SELECT = "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
 const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano = ?, estimated = ?, unpriced = ?,
   by_model = ?`;
@@ -72,10 +70,10 @@ export class TurnTable {
     if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
     yield* this.sql.run(
       `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
-           origin, metadata)
-         VALUES (?, (SELECT seq FROM sessions WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)`,
+           origin, metadata, node, incarnation, epoch)
+         SELECT ?, seq, ?, ?, ?, CAST(? AS BIGINT), ?, CAST(? AS BIGINT), ?, ?, owner, owner_incarnation, epoch
+         FROM sessions WHERE id = ?`,
       turn.id,
-      turn.sessionId,
       turn.keyId,
       turn.route,
       turn.model,
@@ -84,6 +82,7 @@ export class TurnTable {
       at,
       turn.origin ?? "prompt",
       turn.metadata === undefined ? null : JSON.stringify(turn.metadata),
+      turn.sessionId,
     );
     for (const [name, value] of Object.entries(turn.metadata ?? {}))
       yield* this.sql.run(
@@ -195,7 +194,7 @@ export class TurnTable {
     if (!(yield* this.#waiting.any())) return [];
     const ofSession = sessionId === undefined ? "" : " AND s.id = ?";
     const values = sessionId === undefined ? [] : [sessionId];
-    const sql = `${SELECT} WHERE t.parked IS NOT NULL${ofSession} ORDER BY t.seq`;
+    const sql = `${SELECT_TURN} WHERE t.parked IS NOT NULL${ofSession} ORDER BY t.seq`;
     return (yield* this.sql.all(sql, ...values)).map(toTurn);
   }
 
@@ -228,7 +227,7 @@ export class TurnTable {
     const session = yield* this.sql.one("SELECT seq, begun FROM sessions WHERE id = ?", sessionId);
     if (session === undefined) return { turns: [], total: 0, page, limit };
     const rows = yield* this.sql.all(
-      `${SELECT} WHERE t.session_seq = ? ORDER BY t.seq DESC LIMIT ? OFFSET ?`,
+      `${SELECT_TURN} WHERE t.session_seq = ? ORDER BY t.seq DESC LIMIT ? OFFSET ?`,
       integer(session, "seq"),
       limit,
       offsetOf(query),
@@ -237,18 +236,18 @@ export class TurnTable {
   }
 
   *running(): Work<TurnRecord[]> {
-    const sql = `${SELECT} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`;
+    const sql = `${SELECT_TURN} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`;
     return (yield* this.sql.all(sql)).map(toTurn);
   }
 
   *endedLast(withinMs: number): Work<TurnRecord[]> {
     const since = "(SELECT max(ended_at) FROM turns) - ?";
-    const sql = `${SELECT} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`;
+    const sql = `${SELECT_TURN} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`;
     return (yield* this.sql.all(sql, withinMs)).map(toTurn);
   }
 
   *#find(turnId: string): Work<Row | undefined> {
-    return yield* this.sql.one(`${SELECT} WHERE t.id = ?`, turnId);
+    return yield* this.sql.one(`${SELECT_TURN} WHERE t.id = ?`, turnId);
   }
 
   /** Records that the CLI no longer keeps a call of this turn. */
@@ -307,7 +306,7 @@ export class TurnTable {
 
   *#nowPriced(models: readonly string[]): Work<[TurnInfo, TurnUsage][]> {
     const latest = `t.seq > (SELECT max(seq) FROM turns) - ${PRICED_LATER}`;
-    const sql = `${SELECT} WHERE ${latest} AND t.unpriced = 1 AND t."end" IS NOT NULL ORDER BY t.seq`;
+    const sql = `${SELECT_TURN} WHERE ${latest} AND t.unpriced = 1 AND t."end" IS NOT NULL ORDER BY t.seq`;
     const priced: [TurnInfo, TurnUsage][] = [];
     for (const turn of (yield* this.sql.all(sql)).map(toTurn)) {
       // Turns that lack the price of another model, or had all prices before, are not concerned.

@@ -11,3 +11,15 @@ export class LedgerError extends Error {
     super(message, options);
   }
 }
+
+/**
+ * The ledger refuses a write for a session under an epoch that is no longer the session's: it was freed, and another node
+ * may have it. Nothing was written.
+ */
+export class FencedError extends Error {
+  override readonly name = "FencedError";
+
+  constructor(readonly sessionId: string) {
+    super(`session ${sessionId} no longer belongs to this node`);
+  }
+}

@@ -9,6 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
+import type { NodeBook, NodeStart } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
@@ -40,6 +41,7 @@ export interface Ledger {
   readonly approvals: ApprovalBook;
   readonly pluginStore: PluginStoreBook;
   readonly quota: QuotaBook;
+  readonly nodes: NodeBook;
   /** Rejects with a LedgerError if the storage that was opened is no longer there. */
   checkFile(): Promise<void>;
   /** Releases the storage, so that another gateway may open it. A second call does nothing. */
@@ -69,7 +71,15 @@ export interface ModelTotalsRow extends Totals {
 
 // ---- sessions
 
-export interface NewSession {
+/** Of a session in a cluster. */
+export interface NewOwner {
+  /** The start of a node whose own the session is from the beginning, under epoch 0. `create` rejects with a FencedError if it is dead. */
+  readonly owner?: NodeStart | undefined;
+  /** The node that has its files, where they are on one node only. */
+  readonly pinnedTo?: string | undefined;
+}
+
+export interface NewSession extends NewOwner {
   /** The gateway's id of the session; also the CLI's, until `/clear`. */
   readonly id: string;
   readonly keyId: string;
@@ -91,7 +101,7 @@ export interface NewSession {
   readonly cliTotals?: SessionTotals | undefined;
 }
 
-export interface SessionRecord extends NewSession {
+export interface SessionRecord extends Omit<NewSession, keyof NewOwner> {
   /** What its owner called it. */
   readonly title?: string | undefined;
   readonly lastUsed: Instant;

@@ -1,0 +1,94 @@
+import type { ClaimOutcome, NodeAddress, NodeStart, TurnRecord } from "@claudeway/ports";
+import { lives, staysAlive } from "./nodes.js";
+import type { Row } from "./rows.js";
+import { integer, maybeText, text } from "./rows.js";
+import type { Sql, Work } from "./sql.js";
+import { SELECT_TURN, toTurn } from "./turn-row.js";
+
+/** The node that has a session, if that start of it lives. */
+const OWNER = `SELECT n.node, n.incarnation, n.url FROM sessions s
+  JOIN nodes n ON n.node = s.owner AND n.incarnation = s.owner_incarnation AND n.state IN ('up', 'draining')
+  WHERE s.id = ?`;
+const TURN_LIVES = lives("t.node", "t.incarnation");
+const SESSION_HELD = lives("s.owner", "s.owner_incarnation");
+
+/** Which node has which session. */
+export class OwnerTable {
+  constructor(private readonly sql: Sql) {}
+
+  claim(by: NodeStart, sessionId: string): Work<ClaimOutcome> {
+    return this.sql.transaction(this.#claim(by, sessionId));
+  }
+
+  *#claim(by: NodeStart, sessionId: string): Work<ClaimOutcome> {
+    // First, so that it cannot be buried before its claim is committed: a burial frees what it finds.
+    if (!(yield* staysAlive(this.sql, by))) return "fenced";
+    const session = yield* this.sql.one(
+      `SELECT seq, owner, owner_incarnation, epoch, pinned_to FROM sessions WHERE id = ?${this.sql.dialect.forUpdate}`,
+      sessionId,
+    );
+    if (session === undefined) return "unknown session";
+    if (isOwner(session, by)) return { epoch: integer(session, "epoch") };
+    const owner = yield* this.owner(sessionId);
+    if (owner !== undefined) return { owner };
+    const pinnedTo = maybeText(session, "pinned_to");
+    if (pinnedTo !== undefined && pinnedTo !== by.node) return { pinnedTo };
+    const epoch = integer(session, "epoch") + 1;
+    yield* this.sql.run(
+      "UPDATE sessions SET owner = ?, owner_incarnation = ?, epoch = ? WHERE seq = ?",
+      by.node,
+      by.incarnation,
+      epoch,
+      integer(session, "seq"),
+    );
+    return { epoch };
+  }
+
+  *owner(sessionId: string): Work<NodeAddress | undefined> {
+    const row = yield* this.sql.one(OWNER, sessionId);
+    if (row === undefined) return undefined;
+    return { node: text(row, "node"), incarnation: integer(row, "incarnation"), url: text(row, "url") };
+  }
+
+  release(by: NodeStart, sessionId: string, epoch: number): Work<boolean> {
+    return this.sql.transaction(this.#release(by, sessionId, epoch));
+  }
+
+  *#release(by: NodeStart, sessionId: string, epoch: number): Work<boolean> {
+    const changed = yield* this.sql.run(
+      `UPDATE sessions SET owner = NULL, owner_incarnation = NULL, epoch = epoch + 1
+       WHERE id = ? AND owner = ? AND owner_incarnation = ? AND epoch = ?`,
+      sessionId,
+      by.node,
+      by.incarnation,
+      epoch,
+    );
+    return changed === 1;
+  }
+
+  *lostTurns(): Work<TurnRecord[]> {
+    const rows = yield* this.sql.all(
+      `${SELECT_TURN} WHERE t."end" IS NULL AND t.parked IS NULL AND NOT ${TURN_LIVES} ORDER BY t.seq`,
+    );
+    return rows.map(toTurn);
+  }
+
+  *resumable(by: NodeStart): Work<TurnRecord[]> {
+    const rows = yield* this.sql.all(
+      `${SELECT_TURN} WHERE t.parked IS NOT NULL
+         AND (s.pinned_to IS NULL OR s.pinned_to = ?)
+         AND (s.owner = ? AND s.owner_incarnation = ? OR NOT ${SESSION_HELD})
+         AND NOT EXISTS (
+           SELECT 1 FROM approvals a WHERE a.turn_id = t.id AND a.parked = 1 AND a.status = 'pending')
+       ORDER BY t.seq`,
+      by.node,
+      by.node,
+      by.incarnation,
+    );
+    return rows.map(toTurn);
+  }
+}
+
+function isOwner(session: Row, { node, incarnation }: NodeStart): boolean {
+  return session["owner"] === node && session["owner_incarnation"] === incarnation;
+}

@@ -1,0 +1,249 @@
+import { FencedError, type Ledger, type NewSession, type NewTurn, type NodeStart } from "@claudeway/ports";
+import { expect } from "chai";
+import {
+  NOON,
+  newApproval,
+  newFolder,
+  newSession,
+  newTurn,
+  outcome,
+  parkedFor,
+  parkedForLimit,
+  rejection,
+  removeFolders,
+  tokens,
+  usageOf,
+} from "./fixture.js";
+import type { OpenLedger } from "./open-ledger.js";
+
+const IDLE = { running: 0, queued: 0, processes: 0 };
+const USED = usageOf("sonnet", tokens(10, 20), 0.01);
+const PARKING = { at: NOON, usage: USED, model: "sonnet" };
+
+export function nodesContract(openLedger: OpenLedger): void {
+  describe("nodes", () => {
+    let ledger: Ledger;
+    let one: NodeStart;
+    let two: NodeStart;
+
+    beforeEach(async () => {
+      ledger = await openLedger({ dataDir: newFolder() });
+      one = await join("one");
+      two = await join("two");
+    });
+    afterEach(async () => {
+      await ledger.close();
+      removeFolders();
+    });
+
+    const join = (node: string) =>
+      ledger.nodes.join({ node, url: `http://${node}:3000`, configDigest: "abc", version: "1.2.3" });
+    const address = (of: NodeStart) => ({ ...of, url: `http://${of.node}:3000` });
+    async function session(values: Partial<NewSession> = {}): Promise<NewSession> {
+      const made = newSession(values);
+      await ledger.sessions.create(made);
+      return made;
+    }
+    async function begun(of: NewSession): Promise<NewTurn> {
+      const turn = newTurn(of);
+      await ledger.turns.begin(turn);
+      return turn;
+    }
+    async function beatOf(of: NodeStart): Promise<number> {
+      const found = (await ledger.nodes.list()).find(({ node }) => node === of.node);
+      return found?.beat ?? -1;
+    }
+    const bury = async (of: NodeStart) => ledger.nodes.bury({ ...of, beat: await beatOf(of) });
+
+    it("lists the starts that joined, by name, with what they last said", async () => {
+      expect(two.incarnation).to.be.greaterThan(one.incarnation);
+      expect(await ledger.nodes.beat(two, { running: 3, queued: 2, processes: 4 }, "draining")).to.equal(
+        true,
+      );
+      const [first, second] = await ledger.nodes.list();
+      expect(first).to.deep.include({ ...address(one), beat: 0, state: "up", configDigest: "abc", ...IDLE });
+      expect(second).to.deep.include({ beat: 1, state: "draining", running: 3, queued: 2, processes: 4 });
+      expect(second?.version).to.equal("1.2.3");
+      expect(Math.abs(Date.parse(first?.joinedAt ?? "") - Date.now())).to.be.lessThan(60_000);
+    });
+
+    it("replaces an earlier start of a node, which loses its sessions and beats no more", async () => {
+      const { id } = await session();
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
+      const again = await join("one");
+      expect(again.incarnation).to.be.greaterThan(two.incarnation);
+      expect(await ledger.nodes.beat(one, IDLE, "up")).to.equal(false);
+      expect(await ledger.nodes.claim(one, id)).to.equal("fenced");
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
+      expect(await ledger.nodes.list()).to.have.length(2);
+    });
+
+    it("gives a free session to the first that claims it, and tells the others who has it", async () => {
+      const { id } = await session();
+      expect(await ledger.nodes.owner(id)).to.equal(undefined);
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ owner: address(one) });
+      expect(await ledger.nodes.owner(id)).to.deep.equal(address(one));
+      expect(await ledger.nodes.claim(one, "missing")).to.equal("unknown session");
+      expect(await ledger.nodes.owner("missing")).to.equal(undefined);
+    });
+
+    it("gives a session to one of many that claim it at once", async () => {
+      const starts = [one, two, await join("three"), await join("four")];
+      for (let round = 0; round < 5; round++) {
+        const { id } = await session();
+        const outcomes = await Promise.all(starts.map((start) => ledger.nodes.claim(start, id)));
+        expect(outcomes.filter((got) => typeof got === "object" && "epoch" in got)).to.deep.equal([
+          { epoch: 1 },
+        ]);
+      }
+    });
+
+    it("releases a session under its own epoch only, and raises the epoch", async () => {
+      const { id } = await session();
+      await ledger.nodes.claim(one, id);
+      expect(await ledger.nodes.release(two, id, 1)).to.equal(false);
+      expect(await ledger.nodes.release(one, id, 0)).to.equal(false);
+      expect(await ledger.nodes.release(one, id, 1)).to.equal(true);
+      expect(await ledger.nodes.release(one, id, 1)).to.equal(false);
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
+    });
+
+    it("creates a session as a living start's own, and none for a start that is dead", async () => {
+      const { id } = await session({ owner: one });
+      expect(await ledger.nodes.owner(id)).to.deep.equal(address(one));
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 0 });
+      await bury(one);
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 2 });
+      const late = newSession({ owner: one });
+      expect(await rejection(ledger.sessions.create(late))).to.be.instanceOf(FencedError);
+      expect(await ledger.sessions.get(late.id)).to.equal(undefined);
+    });
+
+    it("keeps a session whose files are on one node from the others, also when that node is dead", async () => {
+      const { id } = await session({ pinnedTo: "one" });
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ pinnedTo: "one" });
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ owner: address(one) });
+      await bury(one);
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ pinnedTo: "one" });
+    });
+
+    it("buries a start whose counter stands, once, and frees its sessions", async () => {
+      const { id } = await session();
+      const kept = await session();
+      await ledger.nodes.claim(one, id);
+      await ledger.nodes.claim(two, kept.id);
+      expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(true);
+      expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
+      expect(await ledger.nodes.beat(one, IDLE, "up")).to.equal(false);
+      expect(await ledger.nodes.claim(one, kept.id)).to.equal("fenced");
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
+      expect(await ledger.nodes.claim(two, kept.id)).to.deep.equal({ epoch: 1 });
+      expect((await ledger.nodes.list()).map(({ state }) => state)).to.deep.equal(["dead", "up"]);
+    });
+
+    it("does not bury a start that has beaten since, or a later one", async () => {
+      const { id } = await session();
+      await ledger.nodes.claim(one, id);
+      await ledger.nodes.beat(one, IDLE, "up");
+      expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ owner: address(one) });
+      await join("one");
+      expect(await ledger.nodes.bury({ ...one, beat: 1 })).to.equal(false);
+    });
+
+    it("frees the sessions of a start that leaves", async () => {
+      const { id } = await session();
+      await ledger.nodes.claim(one, id);
+      await ledger.nodes.leave(one);
+      expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
+      expect((await ledger.nodes.list()).map(({ state }) => state)).to.deep.equal(["left", "up"]);
+      expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
+    });
+
+    it("finds open turns whose start does not live, but no parked ones", async () => {
+      const [mine, others, free] = [await session(), await session(), await session()];
+      await ledger.nodes.claim(one, mine.id);
+      await ledger.nodes.claim(two, others.id);
+      const turn = await begun(mine);
+      const parked = await begun(mine);
+      await park(parked);
+      const ended = await begun(mine);
+      await begun(others);
+      const orphan = await begun(free);
+      await ledger.turns.end(ended.id, outcome(ended, USED), { at: NOON });
+      const lost = async () => (await ledger.nodes.lostTurns()).map(({ id }) => id);
+      expect(await lost()).to.deep.equal([orphan.id]);
+      await bury(one);
+      expect(await lost()).to.deep.equal([turn.id, orphan.id]);
+      await join("one");
+      expect(await lost()).to.deep.equal([turn.id, orphan.id]);
+    });
+
+    it("finds parked turns that may go on here: of free sessions or own ones, and settled", async () => {
+      const [mine, others, free, pinned] = [
+        await session(),
+        await session(),
+        await session(),
+        await session({ pinnedTo: "two" }),
+      ];
+      await ledger.nodes.claim(one, mine.id);
+      await ledger.nodes.claim(two, others.id);
+      const parked = [];
+      for (const of of [mine, others, free, pinned]) {
+        const turn = await begun(of);
+        parked.push(turn);
+        await park(turn);
+      }
+      const [ofMine, ofOthers, ofFree, ofPinned] = parked.map(({ id }) => id);
+      const resumable = async (by: NodeStart) => (await ledger.nodes.resumable(by)).map(({ id }) => id);
+      expect(await resumable(one)).to.deep.equal([]);
+      for (const turn of parked) await ledger.approvals.settle(approvalOf(turn), "denied");
+      expect(await resumable(one)).to.deep.equal([ofMine, ofFree]);
+      expect(await resumable(two)).to.deep.equal([ofOthers, ofFree, ofPinned]);
+      await bury(two);
+      expect(await resumable(one)).to.deep.equal([ofMine, ofOthers, ofFree]);
+    });
+
+    it("finds turns that wait for a usage limit", async () => {
+      const of = await session();
+      const turn = await begun(of);
+      await ledger.turns.park(turn.id, { ...PARKING, parked: parkedForLimit() });
+      expect((await ledger.nodes.resumable(one)).map(({ id }) => id)).to.deep.equal([turn.id]);
+    });
+
+    it("keeps the first secret of a name", async () => {
+      const made = Buffer.from([0, 1, 254, 255]);
+      expect((await ledger.nodes.secret("links", made)).equals(made)).to.equal(true);
+      expect((await ledger.nodes.secret("links", Buffer.from("x"))).equals(made)).to.equal(true);
+      expect((await ledger.nodes.secret("login", Buffer.from("x"))).toString()).to.equal("x");
+    });
+
+    it("gives the lead to one start until it gives it up, leaves or is dead", async () => {
+      expect(await ledger.nodes.lead(one, "telegram")).to.equal(true);
+      expect(await ledger.nodes.lead(one, "telegram")).to.equal(true);
+      expect(await ledger.nodes.lead(two, "telegram")).to.equal(false);
+      expect(await ledger.nodes.lead(two, "tunnel")).to.equal(true);
+      await ledger.nodes.unlead(two, "telegram");
+      expect(await ledger.nodes.lead(two, "telegram")).to.equal(false);
+      await ledger.nodes.unlead(one, "telegram");
+      expect(await ledger.nodes.lead(two, "telegram")).to.equal(true);
+      await bury(two);
+      expect(await ledger.nodes.lead(two, "telegram")).to.equal(false);
+      expect(await ledger.nodes.lead(one, "telegram")).to.equal(true);
+      await ledger.nodes.leave(one);
+      const three = await join("three");
+      expect(await ledger.nodes.lead(one, "telegram")).to.equal(false);
+      expect(await ledger.nodes.lead(three, "telegram")).to.equal(true);
+    });
+
+    const approvalOf = (turn: NewTurn) => `approval of ${turn.id}`;
+    async function park(turn: NewTurn): Promise<void> {
+      const approval = newApproval(turn, { id: approvalOf(turn) });
+      await ledger.approvals.ask(approval);
+      await ledger.turns.park(turn.id, { ...PARKING, parked: parkedFor(approval) });
+    }
+  });
+}
