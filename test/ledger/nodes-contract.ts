@@ -1,4 +1,11 @@
-import { FencedError, type Ledger, type NewSession, type NewTurn, type NodeStart } from "@claudeway/ports";
+import {
+  FencedError,
+  type Ledger,
+  type NewOwner,
+  type NewSession,
+  type NewTurn,
+  type NodeStart,
+} from "@claudeway/ports";
 import { expect } from "chai";
 import {
   NOON,
@@ -39,9 +46,9 @@ export function nodesContract(openLedger: OpenLedger): void {
     const join = (node: string) =>
       ledger.nodes.join({ node, url: `http://${node}:3000`, configDigest: "abc", version: "1.2.3" });
     const address = (of: NodeStart) => ({ ...of, url: `http://${of.node}:3000` });
-    async function session(values: Partial<NewSession> = {}): Promise<NewSession> {
-      const made = newSession(values);
-      await ledger.sessions.create(made);
+    async function session(at?: NewOwner): Promise<NewSession> {
+      const made = newSession();
+      await ledger.sessions.create(made, at);
       return made;
     }
     async function begun(of: NewSession): Promise<NewTurn> {
@@ -116,15 +123,16 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 0 });
       await bury(one);
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 2 });
-      const late = newSession({ owner: one });
-      expect(await rejection(ledger.sessions.create(late))).to.be.instanceOf(FencedError);
+      const late = newSession();
+      expect(await rejection(ledger.sessions.create(late, { owner: one }))).to.be.instanceOf(FencedError);
       expect(await ledger.sessions.get(late.id)).to.equal(undefined);
     });
 
     it("keeps a session whose files are on one node from the others, also when that node is dead", async () => {
-      const { id } = await session({ pinnedTo: "one" });
+      const { id } = await session({ owner: one, pinnedTo: "one" });
+      await ledger.nodes.release(one, id, 0);
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ pinnedTo: "one" });
-      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
+      expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 2 });
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ owner: address(one) });
       await bury(one);
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ pinnedTo: "one" });
@@ -187,7 +195,7 @@ export function nodesContract(openLedger: OpenLedger): void {
         await session(),
         await session(),
         await session(),
-        await session({ pinnedTo: "two" }),
+        await session({ owner: two, pinnedTo: "two" }),
       ];
       await ledger.nodes.claim(one, mine.id);
       await ledger.nodes.claim(two, others.id);
@@ -200,6 +208,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       const [ofMine, ofOthers, ofFree, ofPinned] = parked.map(({ id }) => id);
       const resumable = async (by: NodeStart) => (await ledger.nodes.resumable(by)).map(({ id }) => id);
       expect(await resumable(one)).to.deep.equal([]);
+      await ledger.nodes.release(two, pinned.id, 0);
       for (const turn of parked) await ledger.approvals.settle(approvalOf(turn), "denied");
       expect(await resumable(one)).to.deep.equal([ofMine, ofFree]);
       expect(await resumable(two)).to.deep.equal([ofOthers, ofFree, ofPinned]);

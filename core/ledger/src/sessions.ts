@@ -4,6 +4,7 @@ import {
   type Instant,
   type LostTask,
   type ModelTotalsRow,
+  type NewOwner,
   type NewSession,
   type PageQuery,
   type SessionChanges,
@@ -45,13 +46,12 @@ export class SessionTable {
 
   constructor(private readonly sql: Sql) {}
 
-  create(session: NewSession): Work<void> {
-    return this.sql.transaction(this.#create(session));
+  create(session: NewSession, at?: NewOwner): Work<void> {
+    return this.sql.transaction(this.#create(session, at));
   }
 
-  *#create(session: NewSession): Work<void> {
+  *#create(session: NewSession, { owner, pinnedTo }: Partial<NewOwner> = {}): Work<void> {
     const at = toMs(session.createdAt);
-    const { owner, pinnedTo } = session;
     if (owner !== undefined && !(yield* staysAlive(this.sql, owner))) throw new FencedError(session.id);
     yield* this.sql.run(
       `INSERT INTO sessions

@@ -48,7 +48,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
   return {
     afterCrash: database.afterCrash,
     sessions: {
-      create: performed((session) => sessions.create(session)),
+      create: performed((session, at) => sessions.create(session, at)),
       get: performed((id) => sessions.get(id)),
       list: performed((query) => sessions.list(query)),
       tasks: performed((query) => sessions.tasks(query)),

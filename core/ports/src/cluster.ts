@@ -1,4 +1,4 @@
-import type { Instant, TurnRecord } from "./ledger.js";
+import type { Instant, TurnRecord } from "./turn-record.js";
 
 /*
  * Many gateways on one ledger. Each is a node. A session belongs to one node at a time, under an epoch that rises with
@@ -12,6 +12,13 @@ export interface NodeStart {
   readonly node: string;
   /** Rises with every start of any node. */
   readonly incarnation: number;
+}
+
+/** To which node a new session belongs. */
+export interface NewOwner {
+  readonly owner: NodeStart;
+  /** The node that has its files, where no other node has them. */
+  readonly pinnedTo?: string | undefined;
 }
 
 /** Where other nodes reach this start of a node. */

@@ -16,5 +16,6 @@ export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./plugin-store.js";
 export type * from "./quota.js";
+export type * from "./turn-record.js";
 export type * from "./turns.js";
 export type * from "./workdirs.js";

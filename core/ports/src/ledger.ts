@@ -9,12 +9,13 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
-import type { NodeBook, NodeStart } from "./cluster.js";
+import type { NewOwner, NodeBook } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
 import type { PluginStoreBook } from "./plugin-store.js";
 import type { QuotaBook } from "./quota.js";
+import type { Instant, NewTurn, TurnRecord } from "./turn-record.js";
 import type { ParkedTurn, ProcessStart, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
 /*
@@ -26,9 +27,6 @@ import type { ParkedTurn, ProcessStart, TurnEnd, TurnInfo, TurnOutcome, TurnUsag
  * none; `turns.end` adds the result to the totals of the session, the key, the model and the period, in one
  * transaction. `turns.park` adds what a turn used before it parked; its end then adds the rest.
  */
-
-/** ISO 8601, UTC, milliseconds: `2026-03-12T10:00:00.000Z`. */
-export type Instant = string;
 
 export interface Ledger {
   /** True: the previous gateway did not close the ledger. It was killed, or the machine went down. */
@@ -71,15 +69,7 @@ export interface ModelTotalsRow extends Totals {
 
 // ---- sessions
 
-/** Of a session in a cluster. */
-export interface NewOwner {
-  /** The start of a node whose own the session is from the beginning, under epoch 0. `create` rejects with a FencedError if it is dead. */
-  readonly owner?: NodeStart | undefined;
-  /** The node that has its files, where they are on one node only. */
-  readonly pinnedTo?: string | undefined;
-}
-
-export interface NewSession extends NewOwner {
+export interface NewSession {
   /** The gateway's id of the session; also the CLI's, until `/clear`. */
   readonly id: string;
   readonly keyId: string;
@@ -101,7 +91,7 @@ export interface NewSession extends NewOwner {
   readonly cliTotals?: SessionTotals | undefined;
 }
 
-export interface SessionRecord extends Omit<NewSession, keyof NewOwner> {
+export interface SessionRecord extends NewSession {
   /** What its owner called it. */
   readonly title?: string | undefined;
   readonly lastUsed: Instant;
@@ -137,8 +127,11 @@ export interface SessionChanges {
 }
 
 export interface SessionBook {
-  /** Rejects if the id exists, even for a deleted session. */
-  create(session: NewSession): Promise<void>;
+  /**
+   * Rejects if the id exists, even for a deleted session. With an owner, the session is its own from the beginning, under
+   * epoch 0; rejects with a FencedError if that start does not live.
+   */
+  create(session: NewSession, at?: NewOwner): Promise<void>;
   /** Undefined if the session does not exist or was deleted. */
   get(id: string): Promise<SessionRecord | undefined>;
   /** Newest first, without tasks and deleted sessions. */
@@ -181,43 +174,6 @@ export interface SessionBook {
 }
 
 // ---- turns
-
-/** What is stored of a prompt. Its text never is. */
-export interface PromptMark {
-  /** Length in UTF-8. */
-  readonly bytes: number;
-  /** SHA-256, in hex. */
-  readonly sha256: string;
-}
-
-export interface NewTurn extends TurnInfo {
-  /** The route that started the turn, such as `POST /session/:id`. */
-  readonly route: string;
-  /** The model asked for. */
-  readonly model: string;
-  readonly prompt: PromptMark;
-}
-
-export interface TurnRecord extends NewTurn {
-  /** The process that runs or ran the turn. */
-  readonly process: ChildNote | undefined;
-  /** While the turn runs, its usage so far. */
-  readonly usage: TurnUsage;
-  /** Undefined while the turn runs, or is parked. */
-  readonly ended: EndedTurn | undefined;
-  /** Set while the turn waits for a person or a usage limit, and no process runs it. */
-  readonly parked: ParkedTurn | undefined;
-}
-
-export interface EndedTurn {
-  readonly end: TurnEnd;
-  readonly at: Instant;
-  /** The model that answered, if known; otherwise the requested model. */
-  readonly model: string;
-  readonly durationMs: number;
-  readonly queuedMs: number;
-  readonly exitCode: number | null;
-}
 
 export interface TurnPage extends PageQuery {
   readonly turns: readonly TurnRecord[];
