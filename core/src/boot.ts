@@ -210,6 +210,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       tasks: gateway.services.tasks,
       history: gateway.services.history,
       turns: gateway.services.turns,
+      work: gateway.services.localWork,
       fields: kernel.requestFields,
       dataDir: config.data_dir,
       warn: (warning) => kernel.notify("budgetWarning", warning),

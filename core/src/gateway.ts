@@ -28,6 +28,7 @@ import { errorResponses } from "./http/errors.js";
 import { GuessThrottle } from "./http/guesses.js";
 import type { IncomingRequest } from "./http/incoming.js";
 import { type OpenRoutes, slowStrangers } from "./http/open-routes.js";
+import { passOn, receivePassed } from "./http/passing.js";
 import { promptForms } from "./http/prompt-forms.js";
 import { indexRoutes } from "./http/route-index.js";
 import { approvalPage } from "./http/routes/approval-page.js";
@@ -74,6 +75,7 @@ export class Gateway {
   ) {
     const { kernel } = parts;
     this.services = new Services(options, parts);
+    parts.passing?.serve(this.services.localWork);
     this.#authentication = new Authentication(kernel, new Doorkeeper(this.services.keyring, this.#guesses));
     this.#addresses = new ClientAddresses(this.#config.trusted_proxies);
     this.#bodies = new BodyBounds(this.#config.limits);
@@ -88,7 +90,7 @@ export class Gateway {
 
   /** The middleware that every request passes, from top to bottom. */
   #chain(): Koa<GatewayState> {
-    const { kernel, audit, log } = this.parts;
+    const { kernel, audit, log, passing } = this.parts;
     const { body_bytes: maxFieldBytes } = this.#config.limits;
     const parseJson = jsonBody();
     const routes = this.#routes();
@@ -101,6 +103,7 @@ export class Gateway {
     app.use(completedRequests({ kernel, audit, addresses: this.#addresses }));
     app.use(errorResponses(log));
     app.use(refuseBadHttp());
+    if (passing !== undefined) app.use(receivePassed(passing));
     app.use(findDestination(kernel));
     app.use(corsOfMounts());
     app.use(authenticate(this.#authentication, log));
@@ -114,6 +117,7 @@ export class Gateway {
     );
     app.use(requestHook(kernel));
     app.use(boundBodies((ctx) => this.#bodies.of(ctx), this.#reading));
+    if (passing !== undefined) app.use(passOn(passing, routes));
     app.use(pluginRoutes(kernel, parseJson));
     app.use(ownPathsFirst(routes));
     app.use(routesTo(["link", "upload"], page));
@@ -129,8 +133,9 @@ export class Gateway {
     const { ledger, log, kernel } = this.parts;
     const { requestFields } = kernel;
     const router = new Router<GatewayState>();
-    const views = new TurnViews(this.services.turns, ledger);
-    const starter = new TurnStarter(ledger, views, log);
+    const { passing } = this.parts;
+    const views = new TurnViews(this.services.turns, ledger, passing);
+    const starter = new TurnStarter(ledger, views, log, passing);
     rootRoute(router, { version: this.options.version, routes: kernel.routes });
     healthRoutes(router, {
       version: this.options.version,
@@ -158,6 +163,7 @@ export class Gateway {
     return new TaskSockets({
       authentication: this.#authentication,
       addresses: this.#addresses,
+      passing: this.parts.passing,
       tasks: this.services.tasks,
       fields: kernel.requestFields,
       budgetOf: (keyId) => this.#bodies.budgetOf(keyId),
@@ -219,18 +225,21 @@ export class Gateway {
    */
   close(): Promise<void> {
     if (this.#closing === undefined) this.#closing = this.#close();
-    else this.services.turns.stopAll("shutdown");
+    else this.#stopAll();
     return this.#closing;
+  }
+
+  #stopAll(): void {
+    this.services.turns.stopAll("shutdown");
+    this.parts.passing?.close();
   }
 
   async #close(): Promise<void> {
     this.services.closeTurns();
     await this.parts.kernel.notifyClosing();
-    const grace = setTimeout(
-      () => this.services.turns.stopAll("shutdown"),
-      this.#config.engine.grace_secs * 1000,
-    );
+    const grace = setTimeout(() => this.#stopAll(), this.#config.engine.grace_secs * 1000);
     await this.services.turns.drained();
+    await this.parts.passing?.drained();
     // Ends background work now, while its cost and its loss can still be recorded.
     await this.parts.engine.retire("shutdown");
     await this.services.turns.drained();

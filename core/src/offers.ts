@@ -16,7 +16,15 @@ import {
   type TurnHandle,
   type TurnRunner,
 } from "@claudeway/kernel";
-import type { BudgetWarning, Caller, Ledger, Singletons } from "@claudeway/ports";
+import type {
+  BudgetWarning,
+  Caller,
+  Ledger,
+  LocalWork,
+  PassingOn,
+  SessionOrder,
+  Singletons,
+} from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
 import type { FileParts } from "./http/routes/files.js";
 import type { KeyLimitTable } from "./key-limits.js";
@@ -42,6 +50,9 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly tasks: Tasks;
   readonly files: Pick<FileParts, "files" | "slots">;
   readonly turns: RunningTurns;
+  /** In a cluster: what reaches sessions of other nodes. */
+  readonly passing?: PassingOn | undefined;
+  readonly work: LocalWork;
   readonly fields: RequestFields;
   readonly dataDir: string;
   /** Tells plugins that a share of a budget is used up. */
@@ -55,7 +66,7 @@ export interface PluginServicesParts extends Pick<Capabilities, "control" | "app
   readonly singletons: Singletons;
 }
 
-type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields">;
+type RunnerParts = Pick<PluginServicesParts, "sessions" | "tasks" | "turns" | "fields" | "passing" | "work">;
 
 /** Creates the gateway's services for plugins. */
 export function createPluginServices(parts: PluginServicesParts): PluginServices {
@@ -134,7 +145,11 @@ function approvalsOf(approvalService: Approvals): Approvals {
   };
 }
 
-function createTurnRunner({ sessions, tasks, turns, fields }: RunnerParts): TurnRunner {
+function createTurnRunner({ sessions, tasks, turns, fields, passing, work }: RunnerParts): TurnRunner {
+  const carryOut = async (order: SessionOrder, keyId: string, sessionId: string) => {
+    const caller = asCaller(keyId);
+    return (await passing?.order(order, sessionId, caller)) ?? work.carryOut(order, sessionId, caller);
+  };
   return {
     startSession: async (keyId, request = {}) => {
       const { model = "sonnet", systemPrompt, workdir, options = {}, hidden, history = [] } = request;
@@ -143,9 +158,11 @@ function createTurnRunner({ sessions, tasks, turns, fields }: RunnerParts): Turn
       const checked = fields.read("session-start-request", given(body));
       return sessions.start(asCaller(keyId), checked, { hidden, history });
     },
-    forkSession: async (keyId, sessionId, { at, hidden } = {}) =>
-      (await sessions.fork(asCaller(keyId), sessionId, { ...(at !== undefined && { at }) }, hidden))
-        .session_id,
+    forkSession: async (keyId, sessionId, { at, hidden } = {}) => {
+      const caller = asCaller(keyId);
+      await passing?.bring(sessionId, caller);
+      return (await sessions.fork(caller, sessionId, { ...(at !== undefined && { at }) }, hidden)).session_id;
+    },
     prompt: async (keyId, sessionId, request) => {
       const { withdrawPending, restartConversation, timeoutSecs = DEFAULT_TIMEOUT_SECS } = request;
       const body = {
@@ -154,6 +171,7 @@ function createTurnRunner({ sessions, tasks, turns, fields }: RunnerParts): Turn
         restart_conversation: restartConversation,
       };
       const checked = fields.read("session-turn-request", given(body));
+      await passing?.bring(sessionId, asCaller(keyId));
       return handleOf(await sessions.prompt(asCaller(keyId), sessionId, checked, randomUUID()));
     },
     task: async (keyId, request) => {
@@ -166,11 +184,15 @@ function createTurnRunner({ sessions, tasks, turns, fields }: RunnerParts): Turn
       const checked = fields.read("session-update-request", { title });
       await sessions.update(asCaller(keyId), sessionId, checked);
     },
-    approve: async (keyId, sessionId, toolUseIds) =>
-      handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID())),
-    interrupt: (keyId, sessionId) => sessions.interrupt(asCaller(keyId), sessionId),
-    endBackground: (keyId, sessionId) => sessions.endBackground(asCaller(keyId), sessionId),
-    endSession: (keyId, sessionId) => sessions.delete(asCaller(keyId), sessionId),
+    approve: async (keyId, sessionId, toolUseIds) => {
+      await passing?.bring(sessionId, asCaller(keyId));
+      return handleOf(await sessions.approve(asCaller(keyId), sessionId, toolUseIds, randomUUID()));
+    },
+    interrupt: (keyId, sessionId) => carryOut("interrupt", keyId, sessionId),
+    endBackground: (keyId, sessionId) => carryOut("end-background", keyId, sessionId),
+    endSession: async (keyId, sessionId) => {
+      await carryOut("delete", keyId, sessionId);
+    },
     follow: (turnId) => {
       const turn = turns.get(turnId);
       return turn === undefined ? undefined : handleOf(turn);

@@ -4,7 +4,16 @@ import type { LoadedConfig } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
-import type { ApprovalMode, AuditLog, CommandName, Engine, Ledger, SpawnPlan } from "@claudeway/ports";
+import type {
+  ApprovalMode,
+  AuditLog,
+  CommandName,
+  Engine,
+  Ledger,
+  LocalWork,
+  PassingOn,
+  SpawnPlan,
+} from "@claudeway/ports";
 import {
   type AccountChoice,
   type AccountLimits,
@@ -19,6 +28,7 @@ import { Keyring } from "./http/auth.js";
 import type { FileParts } from "./http/routes/files.js";
 import { KeyLimitTable } from "./key-limits.js";
 import { LedgerWatch } from "./ledger-watch.js";
+import { localWork } from "./local-work.js";
 import { LoginWatch } from "./login-watch.js";
 import { CliCatalogue, ModelCatalogue } from "./models.js";
 import { Sessions } from "./sessions.js";
@@ -47,6 +57,8 @@ export interface GatewayParts {
   readonly audit: AuditLog;
   readonly approvalService: ApprovalService;
   readonly log: Logger;
+  /** In a cluster: passes requests on to the nodes that have their sessions. */
+  readonly passing?: PassingOn | undefined;
 }
 
 /**
@@ -72,6 +84,8 @@ export class Services {
   readonly events = new SessionEvents();
   readonly resumption: Resumption;
   readonly limitWaits: LimitWaits;
+  /** What other nodes of a cluster know and ask of this one. */
+  readonly localWork: LocalWork;
   /** Aborted when closing begins: turns that wait for a person park, and parked turns no longer resume. */
   readonly shutdown = new AbortController();
 
@@ -193,6 +207,8 @@ export class Services {
       files: new SessionFiles(this.workdirs),
       slots: new TransferSlots(),
     };
+    const { queue, turns, sessions } = this;
+    this.localWork = localWork({ engine, queue, maxRunning: config.engine.max_running, turns, sessions });
     this.uploads = new Uploads(join(config.data_dir, "uploads"));
   }
 

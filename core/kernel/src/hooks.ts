@@ -64,6 +64,8 @@ export interface CompletedRequest {
   readonly durationMs: number;
   /** Null if the request was not authenticated. */
   readonly keyId: string | null;
+  /** In a cluster: the name of the node that answered, if that is another one. */
+  readonly node?: string | undefined;
 }
 
 /** A session that was started or deleted. */

@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ERROR_STATUS, type ErrorCode, type ErrorResponse } from "@claudeway/schemas";
+import type { NodeAddress } from "./cluster.js";
 
 /** False for codes without an HTTP status: a failure on Claude's side is a normal response. */
 export function isErrorCode(code: string | undefined): code is ErrorCode {
@@ -28,6 +29,18 @@ export class GatewayError extends Error {
   ) {
     super(message);
     this.status = options.status ?? ERROR_STATUS[code];
+  }
+}
+
+/** Seconds after which a client may ask again for what another node has. */
+const ELSEWHERE_RETRY_SECS = 1;
+
+/** What is asked for is at another node: the request is passed on to it, if that is still possible. */
+export class Elsewhere extends GatewayError {
+  constructor(readonly node: NodeAddress) {
+    super("UNAVAILABLE", `the node ${node.node} has what was asked for; try again`, {
+      headers: { "retry-after": String(ELSEWHERE_RETRY_SECS) },
+    });
   }
 }
 

@@ -14,6 +14,7 @@ export type * from "./ledger.js";
 export * from "./ledger-error.js";
 export type * from "./options.js";
 export type * from "./page.js";
+export type * from "./passing.js";
 export type * from "./plugin-store.js";
 export type * from "./quota.js";
 export type * from "./turn-record.js";

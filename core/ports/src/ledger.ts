@@ -9,7 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
-import type { NewOwner, NodeBook } from "./cluster.js";
+import type { NewOwner, NodeBook, NodeStart } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
@@ -402,12 +402,19 @@ export interface IdempotencyClaim {
   readonly at: Instant;
 }
 
+/** The turn of an earlier request with the same key. */
+export interface ClaimedTurn {
+  readonly turnId: string;
+  /** In a cluster: the start of the node that claimed the key. */
+  readonly by?: NodeStart | undefined;
+}
+
 export interface IdempotencyBook {
   /**
    * "new": begin the turn. A turn's id: the same request came within the last 24 h and began that turn. "conflict": the
    * key was used with another body. A claim whose turn never began because the gateway was killed is dropped.
    */
-  claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | { readonly turnId: string }>;
+  claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | ClaimedTurn>;
   /** Gives back a claim whose turn was never begun, for example because the queue was full. */
   release(claim: IdempotencyClaim): Promise<void>;
   /** Points the claim at another turn that the request turned out to belong to: repeats are answered with that turn. */

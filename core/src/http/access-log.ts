@@ -30,12 +30,15 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
     const { req, res, state, originalUrl } = ctx;
     const { method = "GET" } = req;
     whenOver(ctx, () => {
+      // The node that passed it on reports it.
+      if (state.passed !== undefined) return;
       const keyId = state.caller?.keyId ?? null;
       const status = res.headersSent ? res.statusCode : CLIENT_LEFT;
       if (!isReported(status, keyId, to)) return;
       const durationMs = Math.round(performance.now() - startedAt);
       const path = redactTokens(pathOf(originalUrl));
-      notifyCompleted({ id, method, path, route: routeOf(ctx), status, durationMs, keyId }, to);
+      const { node } = state;
+      notifyCompleted({ id, method, path, route: routeOf(ctx), status, durationMs, keyId, node }, to);
     });
     return next();
   };
@@ -43,7 +46,7 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
 
 /** The template of the route that answered, which `@koa/router` leaves on the context. */
 function routeOf(ctx: GatewayContext): string | undefined {
-  const route: unknown = Reflect.get(ctx, "_matchedRoute");
+  const route: unknown = ctx.state.route ?? Reflect.get(ctx, "_matchedRoute");
   if (typeof route !== "string") return undefined;
   const { prefix } = ctx.state;
   return prefix === undefined ? route : `${prefix}${route === "/" ? "" : route}`;
@@ -66,7 +69,10 @@ export function notifyCompleted(request: CompletedRequest, { kernel, audit }: Li
   kernel.notify("requestCompleted", request);
 }
 
-function writeLine({ method, path, status, durationMs, keyId }: CompletedRequest, audit: AuditLog): void {
+function writeLine(
+  { method, path, status, durationMs, keyId, node }: CompletedRequest,
+  audit: AuditLog,
+): void {
   const level = status >= 500 ? "ERROR" : status >= 400 ? "WARN" : "INFO";
   // One literal: a copy of the line would cost as much as all the rest of it.
   const line = <Key extends string | null>(message: string, key_id: Key) =>
@@ -80,7 +86,8 @@ function writeLine({ method, path, status, durationMs, keyId }: CompletedRequest
       message,
       key_id,
     }) as const;
-  if (keyId !== null) audit.request(line("request", keyId));
+  if (keyId !== null && node !== undefined) audit.request({ ...line("request", keyId), node });
+  else if (keyId !== null) audit.request(line("request", keyId));
   else if (status === 401) audit.refused(line("request refused", null));
 }
 

@@ -39,6 +39,7 @@ export function authenticate(authentication: Authentication, log: Logger): Gatew
   return (ctx, next) => {
     const { access } = ctx.state.destination;
     if (access === "none") return next();
+    const { passed } = ctx.state;
     const authorization = authorizationOf(ctx.headers);
     const admit = (known?: Caller) => {
       const caller = known ?? authentication.configured(authorization, ctx.state.clientAddress);
@@ -47,6 +48,8 @@ export function authenticate(authentication: Authentication, log: Logger): Gatew
       if (access === "admin" && !caller.admin) throw clientError("FORBIDDEN", "the admin's key is required");
       return next();
     };
+    // The node that passed it on has authenticated it.
+    if (passed !== undefined) return admit(passed.caller);
     if (!authentication.isPluggedIn) return admit();
     return authentication.ask(headOf(ctx, authorization)).then(admit);
   };

@@ -1,4 +1,4 @@
-import type { Caller } from "@claudeway/ports";
+import type { Caller, PassedRequest } from "@claudeway/ports";
 import type { StoreFiles } from "@claudeway/workdirs";
 import type Koa from "koa";
 import type { Destination } from "./destination.js";
@@ -24,6 +24,11 @@ export interface GatewayState {
   known?: boolean;
   /** Set once the request is authenticated. */
   caller?: Caller;
+  /** Set if another node passed the request on. */
+  passed?: PassedRequest;
+  /** The node that the request was passed on to, and the template of the route that answers it there. */
+  node?: string;
+  route?: string | undefined;
   /** Set for a prompt that was sent as a form with files. */
   storeFiles?: StoreFiles;
   /** On plugins' routes: the prefix of the mount. */

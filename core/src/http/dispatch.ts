@@ -37,7 +37,9 @@ export function findDestination(kernel: Kernel): GatewayMiddleware {
 export function requestHook(kernel: Kernel): GatewayMiddleware {
   return (ctx, next) => {
     // What the taps read is made for them alone.
-    if (ctx.state.caller === undefined || !kernel.hooks.request.isUsed()) return next();
+    const { caller, passed } = ctx.state;
+    // The node that passed a request on has run it.
+    if (caller === undefined || passed !== undefined || !kernel.hooks.request.isUsed()) return next();
     return admitRequest(kernel, requestInfo(ctx)).then(next);
   };
 }
@@ -75,7 +77,8 @@ export function pluginRoutes(kernel: Kernel, parseJson: GatewayMiddleware): Gate
 async function admitSender(kernel: Kernel, ctx: GatewayContext, path: string, caller: Caller): Promise<void> {
   if (ctx.state.caller !== undefined) throw new Error("admit: the request is already authenticated");
   ctx.state.caller = checkCaller(caller);
-  if (kernel.hooks.request.isUsed()) await admitRequest(kernel, requestInfo(ctx, path));
+  if (ctx.state.passed === undefined && kernel.hooks.request.isUsed())
+    await admitRequest(kernel, requestInfo(ctx, path));
 }
 
 async function toPlugin(ctx: GatewayContext, mount: Mount, parseJson: GatewayMiddleware): Promise<void> {

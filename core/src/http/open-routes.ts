@@ -37,7 +37,8 @@ export function slowStrangers({
   openRoutes,
 }: OpenRoutesOptions): GatewayMiddleware {
   return (ctx, next) => {
-    if (ctx.state.caller !== undefined || !mayBeGuess(ctx)) return next();
+    const { caller, known } = ctx.state;
+    if (caller !== undefined || known || !mayBeGuess(ctx)) return next();
     const routes = openRoutes(ctx);
     if (routes === undefined) return next();
     return slowDown(ctx, next, routes);

@@ -1,5 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
+import {
+  type ClaimedTurn,
+  GatewayError,
+  type IdempotencyClaim,
+  type Ledger,
+  type PassingOn,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import { claimTurn } from "../turns/idempotency.js";
 import type { Turn } from "../turns/turn.js";
@@ -25,6 +31,7 @@ export class TurnStarter {
     private readonly ledger: Ledger,
     private readonly views: TurnViews,
     private readonly log: Logger,
+    private readonly passing?: PassingOn | undefined,
   ) {}
 
   /** Starts the turn under `turnId`, or joins the turn of an earlier identical request. */
@@ -50,11 +57,21 @@ export class TurnStarter {
     };
     const claimed = await claimTurn(this.ledger, request, turnId);
     if ("turnId" in claimed) {
-      const view =
-        (await this.#beginning.get(claimed.turnId)) ?? (await this.views.find(keyId, claimed.turnId));
+      const view = (await this.#beginning.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
       return { view, detach: true };
     }
     return { view: await this.#beginClaimed(claimed.claim, begin), detach: true };
+  }
+
+  /** Throws `Elsewhere` if another node runs the turn, or is about to begin it. */
+  async #find(keyId: string, { turnId, by }: ClaimedTurn): Promise<TurnView> {
+    try {
+      return await this.views.find(keyId, turnId);
+    } catch (error) {
+      if (by !== undefined && error instanceof GatewayError && error.code === "NOT_FOUND")
+        this.passing?.checkStart(by);
+      throw error;
+    }
   }
 
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {

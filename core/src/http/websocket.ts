@@ -2,7 +2,15 @@ import { randomUUID } from "node:crypto";
 import { type IncomingMessage, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import type { CompletedRequest, RequestFields, RequestInfo } from "@claudeway/kernel";
-import { type Caller, type Frame, GatewayError, messageOf, type StopReason } from "@claudeway/ports";
+import {
+  type Caller,
+  type Frame,
+  GatewayError,
+  messageOf,
+  type PassedRequest,
+  type PassingOn,
+  type StopReason,
+} from "@claudeway/ports";
 import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
 import type { RawData, WebSocket, WebSocketServer } from "ws";
@@ -21,6 +29,7 @@ import type { UpgradeListener } from "./upgrade.js";
 export interface TaskSocketOptions {
   readonly authentication: Authentication;
   readonly addresses: ClientAddresses;
+  readonly passing: PassingOn | undefined;
   readonly tasks: Tasks;
   readonly fields: RequestFields;
   /** The size limit of all messages of a key that are being read. */
@@ -72,30 +81,39 @@ export class TaskSockets {
   async #upgrade(request: IncomingMessage, socket: Duplex, early: Buffer): Promise<void> {
     const startedAt = performance.now();
     const { options } = this;
-    const id = randomUUID();
+    let id: string = randomUUID();
+    let passed: PassedRequest | undefined;
     const info = () => ({
       id,
       method: request.method ?? "GET",
       path: redactTokens(pathOf(request.url ?? "/")),
     });
-    const complete = (status: number, keyId: string | null) =>
+    const complete = (status: number, keyId: string | null, node?: string) => {
+      // The node that passed it on reports it.
+      if (passed !== undefined) return;
       options.completed({
         ...info(),
         route: PATH,
         status,
         durationMs: Math.round(performance.now() - startedAt),
         keyId,
+        node,
       });
+    };
     socket.on("error", (error) =>
       options.log.debug({ reason: error.message }, "a client left during its upgrade"),
     );
     let caller: Caller | undefined;
     try {
       checkHttp(request);
-      const address = options.addresses.of(request);
+      passed = options.passing?.received(request);
+      id = passed?.requestId ?? id;
+      const address = passed?.clientAddress ?? options.addresses.of(request);
       const authorization = authorizationOf(request.headers);
       const head = () => requestHead({ ...info(), remoteAddress: address }, request, authorization);
-      if (options.authentication.isPluggedIn) caller = await options.authentication.ask(head());
+      caller = passed?.caller;
+      if (caller === undefined && options.authentication.isPluggedIn)
+        caller = await options.authentication.ask(head());
       const known = caller ?? options.authentication.configured(authorization, address);
       if (known instanceof GatewayError) throw known;
       caller = known;
@@ -109,7 +127,12 @@ export class TaskSockets {
         validateHeaderValue(name, value);
         answerHeaders.push(`${name}: ${value}`);
       };
-      await options.admit({ ...info(), keyId, remoteAddress: address, headers, setHeader });
+      if (passed === undefined) {
+        await options.admit({ ...info(), keyId, remoteAddress: address, headers, setHeader });
+        const from = { requestId: id, clientAddress: address, caller, request, socket, head: early };
+        const joined = await options.passing?.joinSocket({ ...from, answerHeaders });
+        if (joined !== undefined) return complete(joined.status, keyId, joined.node);
+      }
       const user = caller;
       await options.tasks.withId((turnId) =>
         this.#accept(request, socket, early, { caller: user, turnId, answerHeaders }),

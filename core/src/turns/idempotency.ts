@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
+import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
 
 /** A request with an `Idempotency-Key`. */
 export interface KeyedRequest {
@@ -19,7 +19,7 @@ export async function claimTurn(
   ledger: Ledger,
   request: KeyedRequest,
   turnId: string,
-): Promise<{ readonly claim: IdempotencyClaim } | { readonly turnId: string }> {
+): Promise<{ readonly claim: IdempotencyClaim } | ClaimedTurn> {
   const { body, ...rest } = request;
   const bodyHash = createHash("sha256").update(body).digest("hex");
   const claim = { ...rest, bodyHash, turnId, at: new Date().toISOString() };

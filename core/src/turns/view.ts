@@ -3,6 +3,7 @@ import {
   GatewayError,
   isErrorCode,
   type Ledger,
+  type PassingOn,
   type StopReason,
   type TurnInfo,
   type TurnOrigin,
@@ -64,15 +65,18 @@ export class TurnViews {
   constructor(
     private readonly turns: RunningTurns,
     private readonly ledger: Ledger,
+    private readonly passing?: PassingOn | undefined,
   ) {}
 
-  /** The turn with this id that belongs to the key. Throws NOT_FOUND. */
+  /** The turn with this id that belongs to the key. Throws NOT_FOUND, and `Elsewhere` if another node runs it. */
   async find(keyId: string, id: string): Promise<TurnView> {
     const running = this.turns.get(id);
     if (running !== undefined && running.info.keyId === keyId) return this.follow(running);
     const ended = this.#ended.get(id);
     if (ended !== undefined && ended.keyId === keyId) return ended;
     const turn = await this.ledger.turns.get(id);
+    const isOpen = turn?.keyId === keyId && turn.ended === undefined && turn.parked === undefined;
+    if (isOpen) await this.passing?.checkTurn(turn);
     const response = await this.ledger.turns.response(id);
     const state = turn?.parked === undefined ? turn?.ended?.end : "parked";
     if (turn === undefined || state === undefined || turn.keyId !== keyId || response === undefined) {

@@ -414,6 +414,10 @@ export interface AuditLine {
    */
   path?: string;
   /**
+   * Requests: the node that answered, if that was another one.
+   */
+  node?: string;
+  /**
    * Requests: the HTTP status; 499 if the client disconnected before the response began.
    */
   status?: number;
