@@ -12,12 +12,16 @@ const RULES = [
     room: /^core\/(ledger|events|scheduling|workdirs|pages)\/src\//,
     forbidden: /^@claudeway\/(?!(ports|schemas)$)|^claudeway$/,
   },
+  {
+    room: /^core\/cluster\/src\//,
+    forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/,
+  },
   { room: /^core\/kernel\/src\//, forbidden: /^@claudeway\/(?!(ports|config|schemas)$)|^claudeway$/ },
   { room: /^core\/ports\/src\//, forbidden: /^@claudeway\/(?!schemas$)|^claudeway$|^(\.\.\/)+/ },
   {
     room: /^core\/src\//,
     forbidden:
-      /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|testing|ledger$)|claudeway$)|\/plugins\//,
+      /^(@claudeway\/(plugin|engine|ledger)-|@claudeway\/(core|cluster|testing|ledger$)|claudeway$)|\/plugins\//,
   },
   {
     room: /^core\/(engine|ledger)-[^/]+\/src\//,

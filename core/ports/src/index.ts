@@ -12,6 +12,7 @@ export type * from "./events.js";
 export type * from "./frames.js";
 export type * from "./ledger.js";
 export * from "./ledger-error.js";
+export type * from "./node.js";
 export type * from "./options.js";
 export type * from "./page.js";
 export type * from "./passing.js";

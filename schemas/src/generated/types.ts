@@ -1000,7 +1000,7 @@ export interface ErrorResponse {
   /**
    * With `GET /ready`: why the gateway is not ready.
    */
-  reason?: "draining" | "ledger_unavailable" | "not_logged_in";
+  reason?: "draining" | "fenced" | "ledger_unavailable" | "not_logged_in";
   /**
    * The id of the entry in the gateway's log; set for internal errors.
    */

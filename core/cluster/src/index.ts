@@ -1,0 +1,5 @@
+/** Several gateways on one ledger. Loaded only where the configuration has `[cluster]`. */
+export { type Clock, MONOTONIC } from "./clock.js";
+export { configDigest, differingParts } from "./digest.js";
+export { GatewayCluster, type GatewayClusterOptions } from "./gateway-cluster.js";
+export { emptiest } from "./session-claims.js";

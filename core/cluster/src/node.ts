@@ -1,0 +1,261 @@
+import { ConfigError } from "@claudeway/config";
+import {
+  GatewayError,
+  messageOf,
+  type NewNode,
+  type NodeBook,
+  type NodeCondition,
+  type NodeLoad,
+  type NodeRecord,
+} from "@claudeway/ports";
+import type { Logger } from "pino";
+import { type Clock, sleep } from "./clock.js";
+import { differingParts } from "./digest.js";
+import { Term, type TermEnd } from "./term.js";
+import type { Timing } from "./timing.js";
+import { Watch } from "./watch.js";
+
+export interface NodeOptions {
+  readonly book: NodeBook;
+  readonly self: NewNode;
+  readonly timing: Timing;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the rest of the gateway does for its node. */
+export interface NodeListener {
+  load(): NodeLoad;
+  /** A term has begun: work is allowed. */
+  began(term: Term): void;
+  /** The term was extended to last for this long, in ms. */
+  extended(leftMs: number): void;
+  /** The term has ended. Resolves when no process of this node is left. Never rejects. */
+  ended(term: Term, why: TermEnd): Promise<void>;
+  /** After each look at the others. */
+  ticked(term: Term): void;
+}
+
+const RETRY_SECS = 5;
+
+/**
+ * This gateway as a node: joins, beats, watches the others, and ends its work when it may not go on. It then comes back under
+ * a new incarnation, in the same process.
+ */
+export class ClusterNode {
+  readonly #watch: Watch;
+  readonly #closed = new AbortController();
+  #listener: NodeListener | undefined;
+  #term: Term | undefined;
+  #condition: NodeCondition = "joining";
+  #draining = false;
+  #peers: readonly NodeRecord[] = [];
+  #blind = false;
+  /** The last reason why this node could not join, which is logged once. */
+  #refused: string | undefined;
+
+  constructor(private readonly options: NodeOptions) {
+    this.#watch = new Watch(options.timing);
+  }
+
+  get name(): string {
+    return this.options.self.node;
+  }
+
+  get condition(): NodeCondition {
+    const lasts = this.#term?.lasts ?? false;
+    return this.#condition === "up" && !lasts ? "fenced" : this.#condition;
+  }
+
+  /** All nodes, as of the last look. */
+  get nodes(): readonly NodeRecord[] {
+    return this.#peers;
+  }
+
+  /** The current term. Throws UNAVAILABLE while there is none. */
+  term(): Term {
+    const term = this.#term;
+    if (term?.lasts) return term;
+    throw new GatewayError(
+      "UNAVAILABLE",
+      "this node has lost its place in the cluster; it accepts work again once it has rejoined",
+      { headers: { "retry-after": String(RETRY_SECS) }, details: { reason: "fenced" } },
+    );
+  }
+
+  /**
+   * Joins. An earlier incarnation of this node is buried by that: what it left must have ended before. Rejects with a
+   * ConfigError if the configuration differs from that of the living nodes.
+   */
+  async join(listener: NodeListener): Promise<void> {
+    this.#listener = listener;
+    await this.#enter();
+  }
+
+  /** New sessions go to other nodes from now on. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#condition === "up") this.#condition = "draining";
+  }
+
+  /** Leaves after all work has ended: the node's sessions are free at once. */
+  async leave(): Promise<void> {
+    const term = this.#term;
+    this.#condition = "left";
+    this.#closed.abort(new Error("the node has left"));
+    if (term === undefined || !term.lasts) return;
+    term.end("left");
+    await this.options.book.leave(term.start);
+  }
+
+  async #enter(): Promise<void> {
+    const { book, self, clock, timing } = this.options;
+    await this.#look();
+    this.#checkReplaced();
+    this.#checkConfig(Number.POSITIVE_INFINITY);
+    const sentAt = clock.now();
+    const start = await book.join(self);
+    const term = new Term(start, sentAt, timing, clock);
+    term.fenced.addEventListener("abort", () => void this.#fenced(term));
+    try {
+      // Of two nodes that join at the same time, the later one gives way.
+      await this.#look();
+      this.#checkConfig(start.incarnation);
+      this.#closed.signal.throwIfAborted();
+    } catch (error) {
+      term.end("left");
+      await book.leave(start).catch(() => undefined);
+      throw error;
+    }
+    if (!term.lasts) throw new Error("joining took longer than the lease allows");
+    this.#term = term;
+    this.#refused = undefined;
+    this.#condition = this.#draining ? "draining" : "up";
+    this.options.log.info({ node: self.node, incarnation: start.incarnation }, "joined the cluster");
+    this.#listener?.began(term);
+    this.#listener?.extended(term.leftMs);
+    void this.#run(term);
+  }
+
+  /** Throws while another gateway that joined later goes by this node's name. */
+  #checkReplaced(): void {
+    const own = this.#term?.start.incarnation;
+    const other = this.#peers.find(({ node }) => node === this.name);
+    if (own === undefined || other === undefined || other.incarnation <= own || !lives(other)) return;
+    throw new Error(
+      `another gateway, at ${other.url}, joined as ${JSON.stringify(this.name)}; give each gateway its own cluster.node`,
+    );
+  }
+
+  /** Throws a ConfigError if a living node that joined before `incarnation` has another configuration. */
+  #checkConfig(incarnation: number): void {
+    const { self } = this.options;
+    for (const other of this.#peers) {
+      if (other.node === self.node || !lives(other) || other.incarnation > incarnation) continue;
+      const parts = differingParts(self.configDigest, other.configDigest);
+      if (parts.length === 0) continue;
+      throw new ConfigError(
+        `cluster: the configuration must be the same on all nodes; it differs from that of node ${JSON.stringify(other.node)} in: ${parts.join(", ")}`,
+      );
+    }
+  }
+
+  async #run(term: Term): Promise<void> {
+    const { clock, timing } = this.options;
+    while (term.lasts) {
+      const sentAt = clock.now();
+      await this.#noLongerThan(this.#beat(term, sentAt), 2 * timing.beat, term);
+      if (!term.lasts) return;
+      await this.#noLongerThan(
+        this.#look().catch(() => undefined),
+        2 * timing.beat,
+        term,
+      );
+      if (!term.lasts) return;
+      this.#listener?.ticked(term);
+      const spent = clock.now() - sentAt;
+      await sleep(clock, Math.max(0, timing.beat - spent), term.fenced).catch(() => undefined);
+    }
+  }
+
+  /** Waits for a call to the database, but lets the next one begin if that hangs. */
+  async #noLongerThan(call: Promise<void>, ms: number, term: Term): Promise<void> {
+    const settled = new AbortController();
+    const late = sleep(this.options.clock, ms, AbortSignal.any([term.fenced, settled.signal]));
+    await Promise.race([call, late.catch(() => undefined)]);
+    settled.abort();
+  }
+
+  async #beat(term: Term, sentAt: number): Promise<void> {
+    const { book, log } = this.options;
+    const load = this.#listener?.load() ?? { running: 0, queued: 0, processes: 0 };
+    try {
+      const alive = await book.beat(term.start, load, this.#draining ? "draining" : "up");
+      if (!alive) return term.end("buried");
+      term.confirmed(sentAt);
+      if (term.lasts) this.#listener?.extended(term.leftMs);
+    } catch (error) {
+      log.debug({ err: error }, "a beat was not confirmed");
+    }
+  }
+
+  /** Reads the other nodes and buries the silent ones. Rejects if the database does not answer. */
+  async #look(): Promise<void> {
+    const { book, clock, log } = this.options;
+    const sentAt = clock.now();
+    try {
+      const nodes = await book.list();
+      this.#peers = nodes;
+      const others = nodes.filter(
+        ({ node, incarnation }) => node !== this.name || incarnation !== this.#term?.start.incarnation,
+      );
+      const silent = this.#watch.looked({ sentAt, answeredAt: clock.now(), nodes: others });
+      for (const seen of silent) {
+        if (await book.bury(seen)) log.warn({ ...seen }, "a node was silent for a lease and was buried");
+      }
+      if (this.#blind) log.info("the cluster's database answers again");
+      this.#blind = false;
+    } catch (error) {
+      this.#watch.blind();
+      if (!this.#blind) log.warn(`the cluster's database does not answer: ${messageOf(error)}`);
+      this.#blind = true;
+      throw error;
+    }
+  }
+
+  async #fenced(term: Term): Promise<void> {
+    const why = term.ended ?? "silent";
+    // Also while joining, before the term is this node's.
+    if (this.#term !== term || why === "left") return;
+    this.#condition = "fenced";
+    this.options.log.error({ incarnation: term.start.incarnation, why }, ENDS[why]);
+    await this.#listener?.ended(term, why);
+    await this.#comeBack();
+  }
+
+  async #comeBack(): Promise<void> {
+    const { clock, timing, log } = this.options;
+    const { signal } = this.#closed;
+    while (!signal.aborted) {
+      try {
+        await this.#enter();
+        return;
+      } catch (error) {
+        const reason = messageOf(error);
+        if (reason !== this.#refused) log.warn(`could not rejoin the cluster: ${reason}`);
+        this.#refused = reason;
+        await sleep(clock, timing.beat, signal).catch(() => undefined);
+      }
+    }
+  }
+}
+
+const ENDS = {
+  silent: "no beat was confirmed in time; all work of this node ends",
+  buried: "this node was buried or replaced; all its work ends",
+};
+
+/** Whether other nodes take the node for alive. */
+export function lives({ state }: Pick<NodeRecord, "state">): boolean {
+  return state === "up" || state === "draining";
+}
