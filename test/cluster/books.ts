@@ -26,6 +26,7 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
   );
   const broken = [
     ...history.wrong,
+    ...odd(history.odd),
     ...unbooked(turns, history.acknowledged),
     ...open(turns),
     ...overlaps(cluster.dir),
@@ -63,6 +64,12 @@ function unbooked(
       return [`${what}: cost ${row["cost_nano"]}, not ${units} units`];
     return [];
   });
+}
+
+/** What goes wrong in a cluster is expected: 503, or a turn that is lost, never a defect's status. */
+function odd(answers: readonly string[]): string[] {
+  if (answers.length === 0) return [];
+  return [`${answers.length} answers have status 500: ${answers.slice(0, NAMED).join(", ")}`];
 }
 
 function open(turns: readonly Record<string, unknown>[]): string[] {

@@ -1,15 +1,14 @@
-import { once } from "node:events";
 import { mkdirSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import pg from "pg";
-import { listeningPort } from "../e2e/address.js";
+import { freePort } from "../e2e/proxy-kit.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { temporaryFolder } from "../temporary.js";
 import { FaultProxy } from "./fault-proxy.js";
 import { ClusterNode, type NodeOptions } from "./node.js";
 
-export interface ClusterOptions extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports">> {
+export interface ClusterOptions
+  extends Partial<Pick<NodeOptions, "engine" | "config" | "args" | "imports" | "movableClock">> {
   /** Names of the nodes that start. */
   readonly nodes: readonly string[];
   /** More of `[cluster]`; null: one gateway on the database, without a cluster. */
@@ -48,7 +47,7 @@ export class Cluster {
   async add(name: string): Promise<ClusterNode> {
     const port = await freePort();
     const database = await FaultProxy.start(this.postgres.port);
-    const { cluster = {}, engine = "load", config, args, imports, envOf } = this.options;
+    const { cluster = {}, engine = "load", config, args, imports, envOf, movableClock } = this.options;
     const node = new ClusterNode({
       name,
       dir: this.dir,
@@ -60,6 +59,7 @@ export class Cluster {
       engine,
       ...(config !== undefined && { config }),
       ...(args !== undefined && { args }),
+      ...(movableClock !== undefined && { movableClock }),
       ...(imports !== undefined && { imports }),
       ...(envOf !== undefined && { env: envOf(name, join(this.dir, name)) }),
     });
@@ -92,12 +92,4 @@ export class Cluster {
     await this.postgres.close();
     rmSync(this.dir, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  const port = await listeningPort(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -23,8 +23,10 @@ export interface History {
   sent: number;
   /** Answers that were no success, by status, or by what broke. */
   readonly refused: Record<string, number>;
-  /** Answers that no gateway may give. */
+  /** Answers to another prompt. */
   readonly wrong: string[];
+  /** Answers with status 500. */
+  readonly odd: string[];
 }
 
 export interface LoadOptions {
@@ -41,7 +43,7 @@ const ANSWER_MS = 60_000;
 
 /** Clients that send prompts to random sessions at random nodes. Every second prompt has an idempotency key, and is repeated under it. */
 export class Load {
-  readonly history: History = { acknowledged: [], sent: 0, refused: {}, wrong: [] };
+  readonly history: History = { acknowledged: [], sent: 0, refused: {}, wrong: [], odd: [] };
   readonly #sessions: { id: string; key: KeyId }[] = [];
   #isOn = false;
   #clients: Promise<void>[] = [];
@@ -128,7 +130,7 @@ export class Load {
     const { history } = this;
     if (status !== 200 || body["success"] !== true) {
       this.#refuse(`${status}${status === 200 ? ` ${body["error"]}` : ` ${body["code"]}`}`);
-      if (status === 500) history.wrong.push(`${of.tag} at ${of.node}: 500 ${JSON.stringify(body)}`);
+      if (status === 500) history.odd.push(`${of.node}: 500 ${JSON.stringify(body)}`);
       return status === 200 ? 0 : status;
     }
     if (body["result"] !== of.tag)

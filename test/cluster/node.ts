@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "smol-toml";
 import { endMarked, findMarked } from "#engine-claude/reaper.js";
 import { KEYS } from "../e2e/gateway.js";
+import { CLOCK_LIBRARY, movableClock } from "./clock-library.js";
 import type { FaultProxy } from "./fault-proxy.js";
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
@@ -32,6 +33,8 @@ export interface NodeOptions {
   /** `real`: the CLI; its environment is in `env`. */
   readonly engine: "load" | "real";
   readonly env?: Readonly<Record<string, string>>;
+  /** With a wall clock that can be moved, where libfaketime is installed. */
+  readonly movableClock?: boolean;
   /** Modules that the process imports first: a fault in the gateway's own code. */
   readonly imports?: readonly string[];
   readonly args?: readonly string[];
@@ -110,6 +113,12 @@ export class ClusterNode {
     this.#child?.kill("SIGCONT");
   }
 
+  /** Moves its wall clock, as in `+2d`; its monotonic clock stays. Nothing where the clock is not movable. */
+  moveClock(offset: string): void {
+    if (this.options.movableClock === true && CLOCK_LIBRARY !== undefined)
+      writeFileSync(this.#clockFile, `${offset}\n`);
+  }
+
   async kill(): Promise<void> {
     await this.end("SIGKILL");
   }
@@ -171,8 +180,13 @@ export class ClusterNode {
       IS_SANDBOX: "1",
       WRAPPER_KEYS: secrets.join(","),
       CLAUDE_WORKDIR: join(this.options.dir, "work"),
+      ...(this.options.movableClock === true && movableClock(this.#clockFile)),
       ...this.options.env,
     };
+  }
+
+  get #clockFile(): string {
+    return join(this.dir, "clock");
   }
 
   #installation(): string | undefined {

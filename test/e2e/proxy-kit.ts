@@ -18,6 +18,8 @@ export interface ProxyOptions {
   readonly dir: string;
   /** Where the gateway listens. */
   readonly gatewayPort: number;
+  /** Where a second gateway of a cluster listens: the proxy then runs with the file for clusters. */
+  readonly secondPort?: number;
   /** Where the gateway is to be found on the proxy's host: `/` or, say, `/claude/`. */
   readonly path?: string;
 }
@@ -38,30 +40,56 @@ export async function startProxy(name: ProxyName, options: ProxyOptions): Promis
   const port = await freePort();
   mkdirSync(options.dir, { recursive: true });
   const certificateFile = await makeCertificate(options.dir);
-  const { program, args } = name === "nginx" ? await nginx(options, port) : await caddy(options, port);
+  const command = name === "nginx" ? await nginx(options, port) : await caddy(options, port);
+  const { log, stop } = await runProxy(command, port, options.dir);
+  const certificate = readFileSync(certificateFile, "utf8");
+  return { url: `https://localhost:${port}`, certificate, log, stop };
+}
+
+/** Starts a proxy's program; resolves when it listens. */
+export async function runProxy(
+  { program, args }: { readonly program: string; readonly args: readonly string[] },
+  port: number,
+  dir: string,
+): Promise<Pick<RunningProxy, "log" | "stop">> {
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, HOME: options.dir, XDG_DATA_HOME: options.dir, XDG_CONFIG_HOME: options.dir },
+    env: { ...process.env, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir },
   });
   let printed = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (printed += String(text)));
   const stop = () => end(child);
   if (!(await listens(port, child))) {
     await stop();
-    throw new Error(`${name} does not listen: ${printed}`);
+    throw new Error(`${program} does not listen: ${printed}`);
   }
-  const certificate = readFileSync(certificateFile, "utf8");
-  return { url: `https://localhost:${port}`, certificate, log: () => printed, stop };
+  return { log: () => printed, stop };
 }
 
-async function nginx({ dir, gatewayPort, path = "/" }: ProxyOptions, port: number) {
-  const site = readFileSync(new URL("nginx.conf", DEPLOY), "utf8")
+/** The file that is shipped, with the addresses of this machine's gateways. */
+function shippedFor(name: string, { gatewayPort, secondPort }: ProxyOptions): string {
+  if (secondPort === undefined)
+    return readFileSync(new URL(name, DEPLOY), "utf8").replaceAll(
+      "127.0.0.1:3000",
+      `127.0.0.1:${gatewayPort}`,
+    );
+  return readFileSync(new URL(`cluster/${name}`, DEPLOY), "utf8")
+    .replace("10.0.0.5:3000", `127.0.0.1:${gatewayPort}`)
+    .replace("10.0.0.6:3000", `127.0.0.1:${secondPort}`);
+}
+
+async function nginx(options: ProxyOptions, port: number) {
+  const { dir, gatewayPort, path = "/" } = options;
+  const site = shippedFor("nginx.conf", options)
     .replace(/(?<=^ *)listen 443 ssl/m, `listen 127.0.0.1:${port} ssl`)
     .replace("claude.example.com;", "localhost;")
     .replace("/etc/ssl/claude.example.com.pem", join(dir, "cert.pem"))
     .replace("/etc/ssl/private/claude.example.com.key", join(dir, "key.pem"))
     .replace("location / {", `location ${path} {`)
-    .replace("http://127.0.0.1:3000;", `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`);
+    .replace(
+      `http://127.0.0.1:${gatewayPort};`,
+      `http://127.0.0.1:${gatewayPort}${path === "/" ? "" : "/"};`,
+    );
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${join(dir, kind)};`,
   );
@@ -85,10 +113,12 @@ async function nginx({ dir, gatewayPort, path = "/" }: ProxyOptions, port: numbe
   return { program, args: ["-p", dir, "-c", file] };
 }
 
-async function caddy({ dir, gatewayPort, path = "/" }: ProxyOptions, port: number) {
-  const shipped = readFileSync(new URL("Caddyfile", DEPLOY), "utf8")
-    .replace("claude.example.com {", `https://localhost:${port} {\n\ttls ${dir}/cert.pem ${dir}/key.pem`)
-    .replace("127.0.0.1:3000", `127.0.0.1:${gatewayPort}`);
+async function caddy(options: ProxyOptions, port: number) {
+  const { dir, path = "/" } = options;
+  const shipped = shippedFor("Caddyfile", options).replace(
+    "claude.example.com {",
+    `https://localhost:${port} {\n\ttls ${dir}/cert.pem ${dir}/key.pem`,
+  );
   const site =
     path === "/"
       ? shipped
@@ -108,7 +138,7 @@ async function makeCertificate(dir: string): Promise<string> {
   return cert;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   const port = await listeningPort(server);
   server.close();

@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Cluster } from "./cluster.js";
+import type { ClusterNode } from "./node.js";
+import type { Random } from "./random.js";
+
+/** Shorter than the fence, and longer than a lease. */
+export type Length = "short" | "long";
+
+/** Something that goes wrong, and passes. */
+export interface Fault {
+  readonly name: string;
+  /** Of one node; several of such may last at once. Otherwise of the database: nothing else goes wrong meanwhile. */
+  readonly of: "node" | "database";
+  /** Resolves when it has passed. */
+  happen(cluster: Cluster, node: ClusterNode, ms: number): Promise<void>;
+}
+
+/** How long a fault lasts, in ms, with a lease of this length. */
+export function lengthOf(length: Length, leaseMs: number, random: Random): number {
+  if (length === "short") return random.next() * leaseMs * 0.45;
+  return leaseMs * (1.2 + random.next() * 0.8);
+}
+
+/** A fault that lasts until it is undone. */
+function lasting(
+  name: string,
+  of: Fault["of"],
+  begin: (node: ClusterNode, cluster: Cluster) => unknown,
+  undo: (node: ClusterNode, cluster: Cluster) => unknown,
+): Fault {
+  return {
+    name,
+    of,
+    async happen(cluster, node, ms) {
+      await begin(node, cluster);
+      await sleep(ms);
+      await undo(node, cluster);
+    },
+  };
+}
+
+export const kill = lasting(
+  "killed",
+  "node",
+  (node) => node.kill(),
+  (node) => node.start(),
+);
+export const restart = lasting(
+  "drained and restarted",
+  "node",
+  (node) => node.end("SIGTERM"),
+  (node) => node.start(),
+);
+export const suspend = lasting(
+  "stopped and woken",
+  "node",
+  (node) => node.suspend(),
+  (node) => node.wake(),
+);
+export const cut = lasting(
+  "cut off from the database",
+  "node",
+  (node) => node.database.cut(),
+  (node) => node.database.restore(),
+);
+export const deaf = lasting(
+  "hears nothing from the database",
+  "node",
+  (node) => node.database.cutOneWay("back"),
+  (node) => node.database.restore(),
+);
+export const mute = lasting(
+  "reaches the database with nothing",
+  "node",
+  (node) => node.database.cutOneWay("towards"),
+  (node) => node.database.restore(),
+);
+export const reset = lasting(
+  "refused by the database",
+  "node",
+  (node) => node.database.reset(),
+  (node) => node.database.restore(),
+);
+export const slow = lasting(
+  "far from the database (40 ms)",
+  "node",
+  (node) => node.database.slow(40),
+  (node) => node.database.restore(),
+);
+export const unreachable = lasting(
+  "not reached by other nodes",
+  "node",
+  (node) => node.peers.cut(),
+  (node) => node.peers.restore(),
+);
+export const databaseAway = lasting(
+  "database killed and away",
+  "database",
+  (_, { postgres }) => postgres.kill(),
+  (_, { postgres }) => postgres.start(),
+);
+/** Steps of two days, forwards and backwards. */
+export const clock: Fault = {
+  name: "wall clock moved by days",
+  of: "node",
+  async happen(_, node, ms) {
+    node.moveClock("+2d");
+    await sleep(ms / 2);
+    node.moveClock("-2d");
+    await sleep(ms / 2);
+    node.moveClock("+0");
+  },
+};
+
+export const FAULTS: readonly Fault[] = [
+  kill,
+  restart,
+  suspend,
+  cut,
+  deaf,
+  mute,
+  reset,
+  slow,
+  unreachable,
+  databaseAway,
+  clock,
+];
