@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { expect } from "chai";
 import {
   asking,
@@ -137,10 +138,11 @@ describe("approvals, parked", function () {
   }
 
   it("a task parks and resumes too, by POST /session/:id/approve", async () => {
+    const workdir = join(gateway.workdir, "of-a-task");
     const parked = await gateway.request<{ session_id: string; pending_approval?: { tool_use_id: string } }>(
       "/task",
       {
-        body: { prompt: "[[write task.txt T]]" },
+        body: { prompt: "[[write task.txt T]]", workdir },
       },
     );
     const id = parked.body.session_id;
@@ -148,7 +150,7 @@ describe("approvals, parked", function () {
     const done = await gateway.request(`/session/${id}/approve`, { body: { tool_use_ids } });
     expect(done.headers.get("x-turn-id")).to.equal(id);
     expect(done.body).to.include({ success: true });
-    expect(read({ id, workdir: gateway.workdir }, "task.txt")).to.equal("T");
+    expect(read({ id, workdir }, "task.txt")).to.equal("T");
   });
 
   it("while it is parked, new prompts are refused with the request's id, or withdraw it", async () => {

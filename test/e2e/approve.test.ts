@@ -145,8 +145,10 @@ describe("POST /session/:id/approve", () => {
   });
 
   it("accepts the id of a one-shot task too, and records the cost there", async () => {
-    const file = join(gateway.workdir, "task.txt");
-    const task = await gateway.request<TurnResponse>("/task", { body: { prompt: callsOf([append(file)]) } });
+    const workdir = join(gateway.workdir, "of-a-task");
+    const file = join(workdir, "task.txt");
+    const body = { prompt: callsOf([append(file)]), workdir };
+    const task = await gateway.request<TurnResponse>("/task", { body });
     const id = task.body.session_id;
     const denied = idsOf(task.body.permission_denials);
     expect((await approve(id, denied)).body.approved).to.deep.equal([{ tool_use_id: denied[0], ran: true }]);

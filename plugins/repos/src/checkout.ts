@@ -1,18 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, lstat, mkdir, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Refusal } from "@claudeway/core";
 import { type Git, GitError } from "./git.js";
 import { hasLocalWork } from "./local-work.js";
+import { isFolder } from "./plain-folders.js";
 import type { Head } from "./records.js";
-
-/** What a checkout is made from. */
-export interface Source extends Head {
-  /** The bare repository that has the commit. */
-  readonly mirror: string;
-  /** The URL that the checkout pulls from and pushes to. */
-  readonly url: string;
-}
+import type { Source } from "./source.js";
 
 /**
  * Makes and updates folders with the files of a commit and a `.git` of their own.
@@ -33,13 +27,22 @@ export class Checkouts {
     await rm(this.staging, { recursive: true, force: true });
   }
 
-  /** Makes a checkout. It appears at `path` complete, or not at all. `beside`: where it is made, by default in staging. */
-  async create(path: string, source: Source, signal: AbortSignal, beside?: string): Promise<void> {
+  /**
+   * Makes a checkout. It appears at `path` complete, or not at all. `beside`: where it is made, by default in staging;
+   * `more` adds to it before it appears.
+   */
+  async create(
+    path: string,
+    source: Source,
+    signal: AbortSignal,
+    { beside, more }: { readonly beside?: string; readonly more?: (folder: string) => Promise<void> } = {},
+  ): Promise<void> {
     const partial = beside ?? join(this.staging, randomUUID());
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     try {
       await this.#makeRepository(partial, source, signal);
       await this.git({ args: ["reset", "--quiet", "--hard"], cwd: partial, signal });
+      await more?.(partial);
       await rename(partial, path);
     } finally {
       await rm(partial, { recursive: true, force: true });
@@ -48,17 +51,22 @@ export class Checkouts {
 
   /** Whether there is a folder at the path, and not a link to one. */
   async isThere(path: string): Promise<boolean> {
-    return (await lstat(path).catch(() => undefined))?.isDirectory() === true;
+    return isFolder(path);
   }
 
   /** Throws a Refusal with CONFLICT if an update would lose commits, changes or files of the checkout. */
-  async refuseLosses(path: string, from: Head, to: Source, signal: AbortSignal): Promise<void> {
+  async refuseLosses(
+    path: string,
+    from: Pick<Source, "branch" | "commit">,
+    to: Source,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (await hasLocalWork(join(path, ".git"), from))
       throw conflict("has commits, branches or stashes of its own");
     await this.#withIndex(async (index) => {
       const inPlace = this.#inPlace(path, to.mirror, index, signal);
       await inPlace(["read-tree", from.commit]);
-      await inPlace(["update-index", "-q", "--refresh"]).catch(ignoreFailure);
+      await inPlace(["update-index", "-q", "--ignore-submodules", "--refresh"]).catch(ignoreFailure);
       await orConflict(inPlace(["diff-files", "--quiet", "--ignore-submodules=all"]), "has changed files");
       const dryRun = ["read-tree", "-n", "-m", "-u", from.commit, to.commit];
       await orConflict(inPlace(dryRun), "has files that the new commit has too");
@@ -69,7 +77,7 @@ export class Checkouts {
    * Changes the files from one commit to another and replaces the `.git`. Overwrites what is in its way: after a sync
    * that was killed, some files are changed already.
    */
-  async update(path: string, from: Head, to: Source, signal: AbortSignal): Promise<void> {
+  async update(path: string, from: Pick<Head, "commit">, to: Source, signal: AbortSignal): Promise<void> {
     const repository = join(this.staging, randomUUID());
     try {
       await this.#makeRepository(repository, to, signal);
@@ -99,40 +107,42 @@ export class Checkouts {
     await rm(trash, { recursive: true, force: true });
   }
 
-  /** A repository without files, whose branch is at the commit. */
+  /** A repository without files, whose branch, or HEAD, is at the commit. */
   async #makeRepository(
     folder: string,
-    { mirror, url, branch, commit }: Source,
+    { mirror, url, branch, commit, submodules = [] }: Source,
     signal: AbortSignal,
   ): Promise<void> {
-    const from = `refs/heads/${branch}`;
-    const tracking = `refs/remotes/origin/${branch}`;
     const run = (args: readonly string[], more: object = {}) =>
       this.git({ args, cwd: folder, signal, ...more });
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await run(["init", "--quiet", "--template=", `--initial-branch=${branch}`]);
-    await run(
-      [
-        "fetch",
-        "--quiet",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--update-shallow",
-        mirror,
-        `${from}:${tracking}`,
-      ],
-      {
-        env: { GIT_ALLOW_PROTOCOL: "file" },
-        settings: { "protocol.file.allow": "always" },
-      },
-    );
-    await run(["update-ref", from, commit]);
-    await run(["update-ref", tracking, commit]);
+    await run(["init", "--quiet", "--template=", `--initial-branch=${branch ?? "main"}`]);
+    const { from, to } = refsOf({ branch, commit });
+    const fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--update-shallow"];
+    await run([...fetch, mirror, `${from}:${to}`], {
+      env: { GIT_ALLOW_PROTOCOL: "file" },
+      settings: { "protocol.file.allow": "always" },
+    });
+    if (branch === undefined) {
+      await run(["update-ref", "--no-deref", "HEAD", commit]);
+      await run(["update-ref", "-d", to]);
+    } else {
+      await run(["update-ref", from, commit]);
+      await run(["update-ref", to, commit]);
+    }
     for (const [name, value] of [
       ["remote.origin.url", url],
       ["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
-      [`branch.${branch}.remote`, "origin"],
-      [`branch.${branch}.merge`, from],
+      ...(branch === undefined
+        ? []
+        : ([
+            [`branch.${branch}.remote`, "origin"],
+            [`branch.${branch}.merge`, from],
+          ] as const)),
+      ...submodules.flatMap((one) => [
+        [`submodule.${one.name}.active`, "true"] as const,
+        [`submodule.${one.name}.url`, one.url] as const,
+      ]),
     ] as const)
       await run(["config", "--local", name, value]);
   }
@@ -152,6 +162,12 @@ export class Checkouts {
     const env = { GIT_DIR: mirror, GIT_WORK_TREE: path, GIT_INDEX_FILE: index };
     return (args: readonly string[]) => this.git({ args, cwd: path, env, signal });
   }
+}
+
+/** Where the commit is in the bare repository, and where it goes in a checkout. */
+function refsOf({ branch, commit }: Pick<Source, "branch" | "commit">) {
+  if (branch === undefined) return { from: `refs/modules/${commit}`, to: "refs/claudeway/module" };
+  return { from: `refs/heads/${branch}`, to: `refs/remotes/origin/${branch}` };
 }
 
 function ignoreFailure(error: unknown): void {

@@ -7,6 +7,9 @@ export interface ReposConfig {
   readonly depth: number;
   readonly max_repos: number;
   readonly max_mb: number;
+  readonly submodules: boolean;
+  readonly max_submodules: number;
+  readonly max_submodule_depth: number;
   readonly max_syncs: number;
   readonly timeout_secs: number;
 }

@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
 import { lstat, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Head } from "./records.js";
 
 /** Files of refs that are read at most, and bytes of each. */
 const MAX_REFS = 1000;
@@ -12,7 +11,10 @@ const MAX_BYTES = 1024 * 1024;
  * text and follows no links: git itself must not be run on it. What can't be read counts as local work; a missing `.git`
  * has none.
  */
-export async function hasLocalWork(gitFolder: string, { branch, commit }: Head): Promise<boolean> {
+export async function hasLocalWork(
+  gitFolder: string,
+  { branch, commit }: { readonly branch?: string | undefined; readonly commit: string },
+): Promise<boolean> {
   const found = await lstat(gitFolder).catch(() => undefined);
   if (found === undefined) return false;
   if (!found.isDirectory()) return true;
@@ -22,7 +24,8 @@ export async function hasLocalWork(gitFolder: string, { branch, commit }: Head):
     const stash = await readText(join(gitFolder, "refs/stash"));
     if (stash !== undefined) refs.set("refs/stash", stash);
     const head = await readText(join(gitFolder, "HEAD"));
-    if (head !== `ref: refs/heads/${branch}` && head !== commit) return true;
+    const atBranch = branch !== undefined && head === `ref: refs/heads/${branch}`;
+    if (!atBranch && head !== commit) return true;
     return [...refs].some(
       ([name, value]) =>
         (name.startsWith("refs/heads/") && (name !== `refs/heads/${branch}` || value !== commit)) ||

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Git, GitError } from "./git.js";
+import type { Gitlink } from "./gitmodules.js";
 import type { Login } from "./login.js";
 import type { Head } from "./records.js";
 import { isBranch, type Remote } from "./remote.js";
@@ -12,7 +13,19 @@ export interface MirrorLimits {
   readonly maxBytes: number;
 }
 
+/** What a commit's tree has. */
+export interface Tree {
+  /** Of all its files. */
+  readonly bytes: number;
+  readonly links: readonly Gitlink[];
+  /** Bytes of a `.gitmodules` that is a regular file. */
+  readonly gitmodules: number | undefined;
+}
+
 const MAX_FILES = 1_000_000;
+/** Further ones are left out: no configuration allows so many. */
+const MAX_LINKS = 1001;
+const MAX_GITMODULES = 64 * 1024;
 
 /** A bare repository that only the gateway reads and writes: the one that is fetched into. */
 export class Mirror {
@@ -27,8 +40,57 @@ export class Mirror {
   async fetch(remote: Remote, branch: string | undefined, login: Login, signal: AbortSignal): Promise<Head> {
     await this.#create(signal);
     const wanted = branch ?? (await this.#defaultBranch(remote, login, signal));
+    await this.#get(remote, wanted, `refs/heads/${wanted}`, login, signal);
+    const commit = await this.commitOf(wanted, signal);
+    if (commit === undefined) throw new GitError(`the branch ${wanted} is not a commit`);
+    await this.survey(commit, signal);
+    return { branch: wanted, commit };
+  }
+
+  /** Fetches a commit that no branch needs to have, from a host that serves commits by their ids. */
+  async fetchCommit(remote: Remote, commit: string, login: Login, signal: AbortSignal): Promise<void> {
+    await this.#create(signal);
+    if (!(await this.hasCommit(commit, signal)))
+      await this.#get(remote, commit, moduleRef(commit), login, signal);
+    if (!(await this.hasCommit(commit, signal))) throw new GitError(`${commit} is not a commit`);
+    await this.survey(commit, signal);
+  }
+
+  /** Whether `fetchCommit` has fetched it. */
+  async hasCommit(commit: string, signal: AbortSignal): Promise<boolean> {
+    return existsSync(this.folder) && (await this.#resolve(moduleRef(commit), signal)) === commit;
+  }
+
+  /** The size on the disk of what was fetched. */
+  async bytes(): Promise<number> {
+    return sizeOf(join(this.folder, "objects"));
+  }
+
+  /** The settings of a commit's `.gitmodules`, as `git config --null --list` prints them. */
+  async gitmodules(commit: string, { gitmodules: size }: Tree, signal: AbortSignal): Promise<string> {
+    if (size === undefined || size > MAX_GITMODULES)
+      throw new GitError(`.gitmodules is not a file of at most ${MAX_GITMODULES} bytes`);
+    const args = ["config", "--no-includes", `--blob=${commit}:.gitmodules`, "--null", "--list"];
+    return this.git({ args, cwd: this.folder, signal });
+  }
+
+  /** The commit of a branch that was fetched before. */
+  async commitOf(branch: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.#resolve(`refs/heads/${branch}`, signal);
+  }
+
+  async #resolve(ref: string, signal: AbortSignal): Promise<string | undefined> {
+    const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `${ref}^{commit}`];
+    const found = await this.git({ args, cwd: this.folder, signal }).catch((error: unknown) => {
+      if (error instanceof GitError && error.end === "failed") return "";
+      throw error;
+    });
+    return found.trim() || undefined;
+  }
+
+  /** Fetches one branch or commit into a ref. */
+  async #get(remote: Remote, what: string, ref: string, login: Login, signal: AbortSignal): Promise<void> {
     const { depth } = this.limits;
-    const from = `refs/heads/${wanted}`;
     await this.git({
       ...login,
       args: [
@@ -39,26 +101,12 @@ export class Mirror {
         ...(depth > 0 ? [`--depth=${depth}`] : this.#isShallow() ? ["--unshallow"] : []),
         "--",
         remote.url,
-        `+${from}:${from}`,
+        `+${ref.startsWith("refs/heads/") ? ref : what}:${ref}`,
       ],
       cwd: this.folder,
       signal,
-      isTooLarge: async () => (await sizeOf(join(this.folder, "objects"))) > this.limits.maxBytes,
+      isTooLarge: async () => (await this.bytes()) > this.limits.maxBytes,
     });
-    const commit = await this.commitOf(wanted, signal);
-    if (commit === undefined) throw new GitError(`the branch ${wanted} is not a commit`);
-    await this.#checkSize(commit, signal);
-    return { branch: wanted, commit };
-  }
-
-  /** The commit of a branch that was fetched before. */
-  async commitOf(branch: string, signal: AbortSignal): Promise<string | undefined> {
-    const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `refs/heads/${branch}^{commit}`];
-    const found = await this.git({ args, cwd: this.folder, signal }).catch((error: unknown) => {
-      if (error instanceof GitError && error.end === "failed") return "";
-      throw error;
-    });
-    return found.trim() || undefined;
   }
 
   #isShallow(): boolean {
@@ -82,17 +130,22 @@ export class Mirror {
     return branch;
   }
 
-  /** A small pack can hold files without end: the tree is measured before it is written out. */
-  async #checkSize(commit: string, signal: AbortSignal): Promise<void> {
+  /** Reads a tree. A small pack can hold files without end: it is measured before it is written out. */
+  async survey(commit: string, signal: AbortSignal): Promise<Tree> {
     let bytes = 0;
     let files = 0;
     let rest = "";
+    let gitmodules: number | undefined;
+    const links: Gitlink[] = [];
     const read = (chunk: string) => {
       const lines = (rest + chunk).split("\0");
       rest = lines.pop() ?? "";
       for (const line of lines) {
+        const [, mode, id = "", size, path = ""] = ENTRY.exec(line) ?? [];
         files++;
-        bytes += Number(/^\S+ \S+ \S+ +(\d+)\t/.exec(line)?.[1] ?? 0);
+        bytes += Number(size === "-" ? 0 : (size ?? 0));
+        if (mode === "160000" && links.length < MAX_LINKS) links.push({ path, commit: id });
+        if (path === ".gitmodules" && mode !== "120000" && size !== "-") gitmodules = Number(size);
       }
       return bytes <= this.limits.maxBytes && files <= MAX_FILES && rest.length <= 100_000;
     };
@@ -102,7 +155,15 @@ export class Mirror {
       signal,
       read,
     });
+    return { bytes, links, gitmodules };
   }
+}
+
+/** A line of `git ls-tree -l`: mode, type, id, size, path. */
+const ENTRY = /^(\d+) \S+ ([0-9a-f]+) +(\d+|-)\t([\s\S]*)$/;
+
+function moduleRef(commit: string): string {
+  return `refs/modules/${commit}`;
 }
 
 async function sizeOf(folder: string): Promise<number> {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Module } from "./source.js";
 
 /** A branch at a commit. */
 export interface Head {
@@ -18,8 +19,12 @@ export interface RepoRecord extends Head {
   readonly path: string;
   /** ISO 8601, UTC. */
   readonly syncedAt: string;
+  /** Whether the last sync was asked for submodules. */
+  readonly submodules?: boolean;
+  /** The submodules that are checked out, outer ones first. */
+  readonly modules?: readonly Module[];
   /** Set while the files are being changed to another commit: a sync that was killed is finished by the next one. */
-  readonly updating?: Head;
+  readonly updating?: Head & { readonly modules?: readonly Module[] };
 }
 
 /**
@@ -51,6 +56,11 @@ export class RepoRecords {
   /** The bare repository that is fetched into. It may not exist yet. */
   mirrorOf(keyId: string, name: string): string {
     return join(this.folder, idOf(keyId, name), "mirror.git");
+  }
+
+  /** The folder of the bare repositories of its submodules. */
+  modulesOf(keyId: string, name: string): string {
+    return join(this.folder, idOf(keyId, name), "modules");
   }
 
   async save(record: RepoRecord): Promise<void> {

@@ -2,7 +2,7 @@ import { type PathsObject, Refusal, type RouteContext, type RouteState } from "@
 import Router from "@koa/router";
 import type { ReposConfig } from "./config.js";
 import type { RepoRecord, RepoRecords } from "./records.js";
-import { parseBranch, parseRemote } from "./remote.js";
+import { parseBranch, parseRemote, shown } from "./remote.js";
 import { HostUnreachable, type Syncs } from "./syncs.js";
 
 export interface RouteParts {
@@ -21,10 +21,11 @@ export function repoRoutes({
 }: RouteParts): Router<RouteState, RouteContext> {
   const router = new Router<RouteState, RouteContext>();
   router.post("/sync", async (ctx) => {
-    const { url, branch } = fieldsOf(ctx.request?.body);
+    const { url, branch, submodules } = fieldsOf(ctx.request?.body);
     const remote = parseRemote(url, config);
+    const request = { branch: parseBranch(branch), submodules: parseSubmodules(submodules) };
     try {
-      ctx.body = await syncs.sync(keyOf(ctx.state), remote, parseBranch(branch));
+      ctx.body = await syncs.sync(keyOf(ctx.state), remote, request);
     } catch (error) {
       if (!(error instanceof HostUnreachable)) throw error;
       ctx.status = 503;
@@ -50,13 +51,18 @@ function keyOf({ caller }: RouteState): string {
   return caller.keyId;
 }
 
-const FIELDS = ["url", "branch"];
+const FIELDS = ["url", "branch", "submodules"] as const;
 
-function fieldsOf(body: unknown): { readonly url?: unknown; readonly branch?: unknown } {
+function parseSubmodules(given: unknown): boolean | undefined {
+  if (given === undefined || typeof given === "boolean") return given;
+  throw new Refusal(400, `submodules must be true or false, got ${shown(given)}`);
+}
+
+function fieldsOf(body: unknown): Readonly<Partial<Record<(typeof FIELDS)[number], unknown>>> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw new Refusal(400, "the body must be a JSON object with url, and branch if need be");
+    throw new Refusal(400, "the body must be a JSON object with url, and branch and submodules if need be");
   }
-  const unknown = Object.keys(body).find((field) => !FIELDS.includes(field));
+  const unknown = Object.keys(body).find((field) => !FIELDS.some((known) => known === field));
   if (unknown === undefined) return body;
   throw new Refusal(
     400,
@@ -116,6 +122,11 @@ export const REPO_PATHS: PathsObject = {
               branch: text(
                 "The branch to check out. If not given: the one that was synced last, or the remote's default.",
               ),
+              submodules: {
+                type: "boolean",
+                description:
+                  "Whether its submodules are fetched too, where the configuration allows it. If not given: as the last time.",
+              },
             },
             ["url"],
           ),

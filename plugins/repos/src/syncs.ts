@@ -1,13 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type PluginScope, Refusal } from "@claudeway/core";
-import { Checkouts, type Source } from "./checkout.js";
+import { Checkouts } from "./checkout.js";
 import type { ReposConfig } from "./config.js";
 import { type Git, GitError } from "./git.js";
 import type { Logins } from "./login.js";
 import { Mirror } from "./mirror.js";
+import { ModuleFolders } from "./modules.js";
 import type { Head, RepoRecord, RepoRecords } from "./records.js";
-import type { Remote } from "./remote.js";
+import { parseRemote, type Remote } from "./remote.js";
+import type { Module, Source } from "./source.js";
+import { Submodules } from "./submodules.js";
 import { Turnstile } from "./turnstile.js";
 
 /** The host has no address, or does not answer: no mistake of the caller. */
@@ -20,6 +23,13 @@ export class HostUnreachable extends Error {
 export interface Synced extends Head {
   readonly path: string;
   readonly status: "cloned" | "updated";
+}
+
+/** What a sync is asked for. */
+export interface SyncRequest {
+  readonly branch: string | undefined;
+  /** Undefined: as the last sync of the repository. */
+  readonly submodules: boolean | undefined;
 }
 
 export interface SyncParts {
@@ -41,6 +51,7 @@ const BYTES_PER_MB = 1024 * 1024;
 /** Clones and updates each key's repositories. */
 export class Syncs {
   readonly checkouts: Checkouts;
+  readonly #modules: ModuleFolders;
   /** Syncs that run or wait, by key, repository and branch: a second request for the same joins the first. */
   readonly #joined = new Map<string, Promise<Synced>>();
   /** The last operation on each repository: they run one at a time. */
@@ -49,15 +60,19 @@ export class Syncs {
 
   constructor(private readonly parts: SyncParts) {
     this.checkouts = new Checkouts(parts.git, join(parts.reposDir, ".staging"));
+    this.#modules = new ModuleFolders(this.checkouts);
     this.#places = new Turnstile(parts.config.max_syncs, MAX_WAITING);
   }
 
   /** Clones the repository for the key, or updates it. Rejects with a Refusal. */
-  async sync(keyId: string, remote: Remote, branch: string | undefined): Promise<Synced> {
-    const what = JSON.stringify([keyId, remote.url, branch ?? null]);
+  async sync(keyId: string, remote: Remote, request: SyncRequest): Promise<Synced> {
+    if (request.submodules === true && !this.parts.config.submodules)
+      throw new Refusal(403, "submodules must be allowed by [plugins.repos] submodules = true");
+    const { branch, submodules } = request;
+    const what = JSON.stringify([keyId, remote.url, branch ?? null, submodules ?? null]);
     const running = this.#joined.get(what);
     if (running !== undefined) return running;
-    const sync = this.#limited(keyId, remote, branch).finally(() => this.#joined.delete(what));
+    const sync = this.#limited(keyId, remote, request).finally(() => this.#joined.delete(what));
     this.#joined.set(what, sync);
     return sync;
   }
@@ -80,12 +95,52 @@ export class Syncs {
   }
 
   mirrorOf(record: Pick<RepoRecord, "keyId" | "name">): Mirror {
-    const { records, git, config } = this.parts;
-    const limits = { depth: config.depth, maxBytes: config.max_mb * BYTES_PER_MB };
-    return new Mirror(records.mirrorOf(record.keyId, record.name), git, limits);
+    const { records, config } = this.parts;
+    return this.#mirrorIn(records.mirrorOf(record.keyId, record.name), config.max_mb * BYTES_PER_MB);
   }
 
-  async #limited(keyId: string, remote: Remote, branch: string | undefined): Promise<Synced> {
+  /** Makes a checkout of a commit that was synced, with its submodules if the last sync had them. */
+  async checkOut(
+    record: RepoRecord,
+    head: Head,
+    folder: string,
+    beside: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { config } = this.parts;
+    const mirror = this.mirrorOf(record);
+    const modules =
+      config.submodules && record.submodules === true
+        ? await this.#submodulesOf(record).fetched(
+            mirror,
+            parseRemote(record.url, config),
+            head.commit,
+            signal,
+          )
+        : [];
+    const more = (partial: string) => this.#modules.create(partial, modules, signal);
+    await this.checkouts.create(folder, sourceOf(head, mirror, record.url, modules), signal, {
+      beside,
+      more,
+    });
+  }
+
+  #submodulesOf({ keyId, name }: Pick<RepoRecord, "keyId" | "name">): Submodules {
+    const { records, config, logins } = this.parts;
+    const parts = {
+      config,
+      mirrorIn: (folder: string, maxBytes: number) => this.#mirrorIn(folder, maxBytes),
+      loginAt: (remote: Remote) => logins.of(keyId, remote),
+    };
+    return new Submodules(parts, records.modulesOf(keyId, name));
+  }
+
+  #mirrorIn(folder: string, maxBytes: number): Mirror {
+    const { git, config } = this.parts;
+    return new Mirror(folder, git, { depth: config.depth, maxBytes });
+  }
+
+  async #limited(keyId: string, remote: Remote, request: SyncRequest): Promise<Synced> {
     this.#refuseName(keyId, remote.name);
     const leave = await this.#places.enter();
     if (leave === undefined)
@@ -94,7 +149,7 @@ export class Syncs {
     const timeout = AbortSignal.timeout(config.timeout_secs * 1000);
     const signal = AbortSignal.any([off, timeout]);
     try {
-      return await this.#alone(keyId, remote.name, () => this.#sync(keyId, remote, branch, signal));
+      return await this.#alone(keyId, remote.name, () => this.#sync(keyId, remote, request, signal));
     } catch (error) {
       throw this.#refusalOf(error, timeout.aborted);
     } finally {
@@ -112,20 +167,24 @@ export class Syncs {
     return new Refusal(400, `git could not sync the repository: ${error.reason}`);
   }
 
-  async #sync(
-    keyId: string,
-    remote: Remote,
-    branch: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Synced> {
-    const { records, logins, log } = this.parts;
+  async #sync(keyId: string, remote: Remote, request: SyncRequest, signal: AbortSignal): Promise<Synced> {
+    const { records, logins, log, config } = this.parts;
     this.#refuseName(keyId, remote.name);
     const mirror = this.mirrorOf({ keyId, name: remote.name });
     const known = records.get(keyId, remote.name);
     await mkdir(this.parts.reposDir, { recursive: true, mode: 0o700 });
-    const head = await mirror.fetch(remote, branch ?? known?.branch, logins.of(keyId, remote), signal);
+    const head = await mirror.fetch(
+      remote,
+      request.branch ?? known?.branch,
+      logins.of(keyId, remote),
+      signal,
+    );
+    const submodules = config.submodules && (request.submodules ?? known?.submodules ?? false);
+    const modules = submodules
+      ? await this.#submodulesOf({ keyId, name: remote.name }).fetch(mirror, remote, head.commit, signal)
+      : [];
     const path = join(this.parts.reposDir, keyId, remote.name);
-    const source = { ...head, mirror: mirror.folder, url: remote.url };
+    const source = sourceOf(head, mirror, remote.url, modules);
     const status = (await this.#isThere(known)) ? "updated" : "cloned";
     if (known === undefined) await this.#refuseFolder(path);
     const record = {
@@ -135,6 +194,8 @@ export class Syncs {
       url: remote.url,
       path,
       syncedAt: new Date().toISOString(),
+      submodules,
+      modules,
     };
     if (known !== undefined && status === "updated") await this.#update(known, record, source, signal);
     else await this.#clone(known, record, source, signal);
@@ -154,10 +215,11 @@ export class Syncs {
     source: Source,
     signal: AbortSignal,
   ): Promise<void> {
-    const { branch, commit, path, keyId, name } = record;
+    const { branch, commit, path, keyId, name, modules = [] } = record;
     await this.parts.records.save({ ...record, updating: { branch, commit } });
     try {
-      await this.checkouts.create(path, source, signal);
+      const more = (folder: string) => this.#modules.create(folder, modules, signal);
+      await this.checkouts.create(path, source, signal, { more });
     } catch (error) {
       if (known === undefined) await this.parts.records.remove(keyId, name);
       throw error;
@@ -171,14 +233,24 @@ export class Syncs {
   }
 
   async #update(known: RepoRecord, record: RepoRecord, source: Source, signal: AbortSignal): Promise<void> {
-    const { updating, path, commit, branch } = known;
-    const isSame = commit === source.commit && branch === source.branch;
+    const { updating, path, commit, branch, modules: before = [] } = known;
+    const { modules: after = [] } = record;
+    const isSame = commit === source.commit && branch === source.branch && isEqual(before, after);
     if (updating === undefined && isSame) return;
     // After an update that was killed, changed files are its own.
-    if (updating === undefined) await this.checkouts.refuseLosses(path, known, source, signal);
-    const { commit: to, branch: at } = source;
-    await this.parts.records.save({ ...known, updating: { commit: to, branch: at } });
-    await this.checkouts.update(record.path, known, source, signal);
+    if (updating === undefined) {
+      await this.checkouts.refuseLosses(path, known, source, signal);
+      await this.#modules.refuseLosses(path, { before, after }, signal);
+    }
+    const { commit: to, branch: at } = record;
+    await this.parts.records.save({ ...known, updating: { commit: to, branch: at, modules: after } });
+    await this.checkouts.update(path, known, source, signal);
+    const change = {
+      before: [...before, ...(updating?.modules ?? [])],
+      after,
+      isResumed: updating !== undefined,
+    };
+    await this.#modules.update(path, change, signal);
   }
 
   /** Throws a Refusal where the key has too many repositories, or one whose folder would contain this one's. */
@@ -209,4 +281,12 @@ export class Syncs {
       if (this.#last.get(id) === now) this.#last.delete(id);
     }
   }
+}
+
+function sourceOf(head: Head, mirror: Mirror, url: string, modules: readonly Module[]): Source {
+  return { ...head, mirror: mirror.folder, url, submodules: modules.filter(({ parent }) => parent === "") };
+}
+
+function isEqual(one: readonly Module[], other: readonly Module[]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

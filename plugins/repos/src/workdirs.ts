@@ -44,17 +44,16 @@ export class RepoWorkdirs {
     const { repository, branch } = this.#found(request);
     const signal = AbortSignal.any([this.parts.signal, AbortSignal.timeout(CHECKOUT_MS)]);
     try {
-      const mirror = this.parts.syncs.mirrorOf(repository);
-      const commit = await mirror.commitOf(branch, signal);
+      const { syncs } = this.parts;
+      const commit = await syncs.mirrorOf(repository).commitOf(branch, signal);
       if (commit === undefined) {
         throw new Refusal(
           400,
           `${field} must name a branch that was synced, got ${shown(name)}; sync it first`,
         );
       }
-      const source = { branch, commit, mirror: mirror.folder, url: repository.url };
       const beside = join(dirname(ownFolder), PARTIAL + basename(ownFolder));
-      await this.parts.syncs.checkouts.create(ownFolder, source, signal, beside);
+      await syncs.checkOut(repository, { branch, commit }, ownFolder, beside, signal);
       return ownFolder;
     } catch (error) {
       if (!(error instanceof GitError)) throw error;

@@ -18,6 +18,18 @@ export function git(cwd: string, ...args: readonly string[]): string {
   return execFileSync("git", args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
 }
 
+/** A commit that no porcelain makes: a file of the root becomes a symbolic link. */
+function replaceByLink(work: string, name: string, target: string): void {
+  const blobFile = join(work, ".git", "target");
+  writeFileSync(blobFile, target);
+  const blob = git(work, "hash-object", "-w", blobFile);
+  const entries = git(work, "ls-tree", "HEAD").split("\n");
+  const input = entries.map((line) => (line.endsWith(`\t${name}`) ? `120000 blob ${blob}\t${name}` : line));
+  const tree = execFileSync("git", ["mktree", "--missing"], { cwd: work, input: `${input.join("\n")}\n` });
+  const commit = git(work, "commit-tree", "-p", "HEAD", "-m", "link", tree.toString().trim());
+  git(work, "update-ref", "HEAD", commit);
+}
+
 /** A host of git repositories on loopback: `git http-backend` behind a small HTTP server. */
 export class GitHost {
   /** The folder with the bare repositories. */
@@ -78,6 +90,27 @@ export class GitHost {
       git(work, "add", "--all");
       git(work, "commit", "--quiet", "--allow-empty", "--message=change");
       git(work, "push", "--quiet", bare, `HEAD:refs/heads/${branch}`);
+      return git(work, "rev-parse", "HEAD");
+    } finally {
+      rmSync(work, { recursive: true });
+    }
+  }
+
+  /** Adds a commit with gitlinks, and symbolic links in the place of files, to the main branch. Returns the commit. */
+  link(
+    path: string,
+    links: Readonly<Record<string, string>>,
+    symbolic: Readonly<Record<string, string>> = {},
+  ): string {
+    const work = mkdtempSync(join(tmpdir(), "claudeway-git-work-"));
+    try {
+      const bare = join(this.root, `${path}.git`);
+      git(work, "clone", "--quiet", bare, ".");
+      for (const [name, commit] of Object.entries(links))
+        git(work, "update-index", "--add", "--cacheinfo", `160000,${commit},${name}`);
+      git(work, "commit", "--quiet", "--allow-empty", "--message=links");
+      for (const [name, target] of Object.entries(symbolic)) replaceByLink(work, name, target);
+      git(work, "push", "--quiet", bare, "HEAD:refs/heads/main");
       return git(work, "rev-parse", "HEAD");
     } finally {
       rmSync(work, { recursive: true });
