@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +16,9 @@ import { readEvents, type ServerEvent } from "#testing/event-parser.js";
 import { Contract } from "./contract.js";
 import { OWN_CONTRACT, watched, watchSocket } from "./exchanges.js";
 import { sandboxed } from "./sandboxed.js";
+import { areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from "./two-nodes.js";
+
+type Nodes = Awaited<ReturnType<typeof planNodes>>;
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
@@ -61,6 +64,11 @@ export class TestGateway {
   stderr = "";
   url = "";
   #child: ChildProcess | undefined;
+  /** Of two nodes: the one that owns no session, to which requests go. */
+  #other: ChildProcess | undefined;
+  #ownerUrl: string | undefined;
+  #nodes: Nodes | undefined;
+  #database: string | undefined;
   /** What every answer is held against. */
   #contract = OWN_CONTRACT;
 
@@ -104,17 +112,50 @@ export class TestGateway {
     this.options = options;
     this.stdout = "";
     this.stderr = "";
-    const config = sandboxed(options.config, this.dir, Object.keys(KEYS));
-    if (config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), config);
+    this.#writeConfig(options);
     if (options.user !== undefined) {
       chownSync(this.dir, options.user, options.user);
       if (options.config !== undefined)
         chownSync(join(this.dir, "claudeway.toml"), options.user, options.user);
     }
-    const args = ["--port", "0", "--host", "127.0.0.1", ...(options.args ?? [])];
+    const nodes = areTwoNodes() ? await this.#planNodes() : undefined;
+    this.#child = this.#run(nodes?.owner);
+    this.url = await this.#listening(this.#child);
+    this.#contract = await this.#liveContract();
+    if (nodes === undefined) return;
+    this.#ownerUrl = this.url;
+    this.#other = this.#run(nodes.other);
+    this.url = await this.#listening(this.#other);
+  }
+
+  #writeConfig({ config: given }: StartOptions): void {
+    const config = sandboxed(given, this.dir, Object.keys(KEYS));
+    if (config !== undefined) writeFileSync(join(this.dir, "claudeway.toml"), config);
+  }
+
+  /** Writes the configuration of both nodes. */
+  async #planNodes(): Promise<Nodes> {
+    this.#database ??= await newDatabase();
+    this.#nodes ??= await planNodes(this.dir);
+    this.#writeNodes(this.#nodes, this.#database);
+    return this.#nodes;
+  }
+
+  #writeNodes(nodes: Nodes, database: string): void {
+    const config = sandboxed(this.options.config, this.dir, Object.keys(KEYS));
+    for (const node of [nodes.owner, nodes.other]) {
+      mkdirSync(node.dir, { recursive: true });
+      writeFileSync(join(node.dir, "claudeway.toml"), clustered(config, node, database, this.dir));
+    }
+  }
+
+  #run(node?: TestNode): ChildProcess {
+    const { options } = this;
+    const port = String(node?.port ?? 0);
+    const args = ["--port", port, "--host", "127.0.0.1", ...(options.args ?? [])];
     const child = runCommand(
       args,
-      this.dir,
+      node?.dir ?? this.dir,
       {
         ...cliEnvironment(this.model, this.dir),
         WRAPPER_KEYS: Object.entries(KEYS)
@@ -126,17 +167,18 @@ export class TestGateway {
       options.command,
       options.user,
     );
-    this.#child = child;
     child.stdout?.on("data", (text: string) => (this.stdout += text));
     child.stderr?.on("data", (text: string) => (this.stderr += text));
+    return child;
+  }
+
+  async #listening(child: ChildProcess): Promise<string> {
+    let said = "";
+    child.stdout?.on("data", (text: string) => (said += text));
     const deadline = Date.now() + START_TIMEOUT_MS;
     for (;;) {
-      const url = /listening on .*\((http:\S+)\)/.exec(this.stdout)?.[1];
-      if (url !== undefined) {
-        this.url = url;
-        this.#contract = await this.#liveContract();
-        return;
-      }
+      const url = /listening on .*\((http:\S+)\)/.exec(said)?.[1];
+      if (url !== undefined) return url;
       const ended = child.exitCode ?? child.signalCode;
       if (ended !== null || Date.now() > deadline) {
         throw new Error(`the gateway did not start (exit ${ended}): ${this.stderr}${this.stdout}`);
@@ -161,7 +203,8 @@ export class TestGateway {
     { method: given, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
   ): Promise<Response> {
     const method = given ?? (body === undefined ? "GET" : "POST");
-    const response = await fetch(this.url + path, {
+    const begins = path === "/session/start" ? this.#ownerUrl : undefined;
+    const response = await fetch((begins ?? this.url) + path, {
       method,
       headers: {
         ...(key === null ? {} : { authorization: `Bearer ${key}` }),
@@ -205,37 +248,47 @@ export class TestGateway {
   async stop(
     signal: NodeJS.Signals = "SIGTERM",
   ): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    const child = this.#child;
-    if (child?.exitCode === null && child.signalCode === null) child.kill(signal);
+    for (const child of this.#running()) child.kill(signal);
     return this.ended();
   }
 
   /** Waits for the process to end, by itself or by a signal that was sent. */
   async ended(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     const child = this.#child;
-    if (child === undefined) return { code: null, signal: null };
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await Promise.all(this.#running().map((running) => once(running, "exit")));
     this.#child = undefined;
-    return { code: child.exitCode, signal: child.signalCode };
+    this.#other = undefined;
+    return { code: child?.exitCode ?? null, signal: child?.signalCode ?? null };
+  }
+
+  #running(): ChildProcess[] {
+    const started = [this.#child, this.#other].filter((child) => child !== undefined);
+    return started.filter((child) => child.exitCode === null && child.signalCode === null);
   }
 
   /** Has another configuration file read; what becomes of it is in the log. */
   reload(config: string): void {
     writeFileSync(join(this.dir, "claudeway.toml"), sandboxed(config, this.dir, Object.keys(KEYS)) ?? config);
     this.options = { ...this.options, config };
+    if (this.#nodes !== undefined && this.#database !== undefined)
+      this.#writeNodes(this.#nodes, this.#database);
     this.signal("SIGHUP");
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+    for (const child of this.#running()) child.kill(signal);
   }
 
   /** What runs of this gateway's children and all that they started, by pid. */
   async children(): Promise<number[]> {
-    const installation = readInstallation(this.dataDir);
     // The look is synchronous: who looks again and again must let others have their turn.
     await setImmediate();
-    return installation === undefined ? [] : findMarked(installation).map(({ pid }) => pid);
+    return this.#installations().flatMap((installation) => findMarked(installation).map(({ pid }) => pid));
+  }
+
+  #installations(): string[] {
+    const folders = [this.dataDir, join(this.dir, "other", "data")];
+    return folders.map(readInstallation).filter((installation) => installation !== undefined);
   }
 
   /** Ends everything; rejects if the gateway left a process behind. */
@@ -247,8 +300,7 @@ export class TestGateway {
       await sleep(50);
       left = await this.children();
     }
-    const installation = readInstallation(this.dataDir);
-    if (installation !== undefined) await endMarked(installation);
+    for (const installation of this.#installations()) await endMarked(installation);
     await this.model.close();
     rmSync(this.dir, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`the gateway left processes behind: ${left.join(", ")}`);

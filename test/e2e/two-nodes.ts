@@ -1,0 +1,69 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parse, stringify } from "smol-toml";
+import { type PostgresServer, startPostgres } from "../postgres.js";
+import { listeningPort } from "./address.js";
+
+/**
+ * Set to 2, every gateway under test is two nodes on one database: sessions are created at the one, everything else is sent
+ * to the other, which owns nothing.
+ */
+export const NODES_SWITCH = "CLAUDEWAY_TEST_NODES";
+
+export function areTwoNodes(): boolean {
+  return process.env[NODES_SWITCH] === "2";
+}
+
+/** One of the two, with a folder and a port of its own. */
+export interface TestNode {
+  readonly name: "owner" | "other";
+  readonly dir: string;
+  readonly port: number;
+}
+
+/** Both nodes of the gateway in a folder. The owner has the folder itself, where tests look for its files. */
+export async function planNodes(dir: string): Promise<{ readonly owner: TestNode; readonly other: TestNode }> {
+  return {
+    owner: { name: "owner", dir, port: await freePort() },
+    other: { name: "other", dir: join(dir, "other"), port: await freePort() },
+  };
+}
+
+/** The configuration of a node; one that can't be read stays as it is: the test is about that. */
+export function clustered(config: string | undefined, node: TestNode, url: string, dir: string): string {
+  let tree: Record<string, unknown>;
+  try {
+    tree = parse(config ?? "");
+  } catch {
+    return config ?? "";
+  }
+  const cluster = {
+    url,
+    node: node.name,
+    advertise: `http://127.0.0.1:${node.port}`,
+    secret: "secret-of-both-nodes-of-a-test-0123456789",
+    shared_workdirs: true,
+  };
+  return stringify({ log_dir: join(dir, "logs"), ...tree, cluster });
+}
+
+let server: Promise<PostgresServer> | undefined;
+let databases = 0;
+
+/** A new database, on a server that this process starts once. */
+export async function newDatabase(): Promise<string> {
+  server ??= startPostgres();
+  return (await server).urlOf(`two-nodes-${process.pid}-${++databases}`);
+}
+
+// With a file for each run of mocha, this is called after all of its tests.
+if (areTwoNodes() && typeof after === "function") after(async () => (await server)?.close());
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  const port = await listeningPort(probe);
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
