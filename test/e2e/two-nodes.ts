@@ -23,7 +23,9 @@ export interface TestNode {
 }
 
 /** Both nodes of the gateway in a folder. The owner has the folder itself, where tests look for its files. */
-export async function planNodes(dir: string): Promise<{ readonly owner: TestNode; readonly other: TestNode }> {
+export async function planNodes(
+  dir: string,
+): Promise<{ readonly owner: TestNode; readonly other: TestNode }> {
   return {
     owner: { name: "owner", dir, port: await freePort() },
     other: { name: "other", dir: join(dir, "other"), port: await freePort() },

@@ -2,4 +2,5 @@
 export { type Clock, MONOTONIC } from "./clock.js";
 export { configDigest, differingParts } from "./digest.js";
 export { GatewayCluster, type GatewayClusterOptions } from "./gateway-cluster.js";
+export { Passing, type PassingOptions } from "./passing/index.js";
 export { emptiest } from "./session-claims.js";

@@ -1,0 +1,35 @@
+/** What a request needs of its session. `claim`: the session itself; `look`: what its node knows, if there is one. */
+export interface Need {
+  readonly sessionId: string;
+  readonly needs: "claim" | "look";
+}
+
+const SESSION = /^\/session\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\/.*)?$/i;
+const TASK = /^\/task(?:\/stream)?\/?$/i;
+
+/** The session that a request is about; undefined: any node can answer. */
+export function sessionNeed(method: string, target: string): Need | undefined {
+  const [, sessionId, below] = SESSION.exec(decoded(pathOf(target))) ?? [];
+  if (sessionId === undefined || method === "OPTIONS") return undefined;
+  const isView = (method === "GET" || method === "HEAD") && (below === undefined || below === "/");
+  return { sessionId, needs: isView ? "look" : "claim" };
+}
+
+/** Whether a request begins a one-shot task, which any node can run. */
+export function isTask(method: string, target: string): boolean {
+  return method === "POST" && TASK.test(decoded(pathOf(target)));
+}
+
+export function pathOf(target: string): string {
+  const end = target.indexOf("?");
+  return end === -1 ? target : target.slice(0, end);
+}
+
+/** The router decodes parameters; a path that can't be decoded has no session's id. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,45 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import { pipeline } from "node:stream";
+import type { Exchange, NodeAddress } from "@claudeway/ports";
+import { copyHead } from "./headers.js";
+import { answerTo } from "./hops.js";
+
+/**
+ * Sends a request to another node and its answer to the client. Resolves when the answer was sent, or the client has left:
+ * then the request to the other node is ended, too. Rejects with UNAVAILABLE if there is no answer.
+ */
+export async function forward(
+  { request, response }: Pick<Exchange, "request" | "response">,
+  hop: ClientRequest,
+  to: NodeAddress,
+  body: Buffer | undefined,
+): Promise<void> {
+  const left = () => hop.destroy();
+  if (response.destroyed) left();
+  response.once("close", left);
+  try {
+    const answered = answerTo(hop, to);
+    if (body === undefined) sendAsItComes(request, hop);
+    else hop.end(body);
+    await sendAnswer(await answered, response);
+  } catch (error) {
+    // No one is there to be told.
+    if (!response.destroyed) throw error;
+  } finally {
+    response.off("close", left);
+  }
+}
+
+function sendAsItComes(request: IncomingMessage, hop: ClientRequest): void {
+  request.once("error", (error) => hop.destroy(error));
+  request.once("close", () => request.complete || hop.destroy());
+  request.pipe(hop);
+}
+
+function sendAnswer(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  copyHead(answer, response);
+  // The head of an event stream is sent at once; a short answer goes in one piece.
+  if (answer.headers["content-length"] === undefined) response.flushHeaders();
+  // An answer that breaks off breaks off for the client, too.
+  return new Promise((resolve) => pipeline(answer, response, () => resolve()));
+}

@@ -1,0 +1,95 @@
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import https from "node:https";
+import { GatewayError, type NodeAddress } from "@claudeway/ports";
+
+/** How long a node may take to accept a connection, in ms. */
+const CONNECT_MS = 3_000;
+/** Idle connections are closed before the other node does that (after 5 s), so that no request meets a closed one. */
+const IDLE_MS = 4_000;
+const MAX_IDLE = 64;
+/** A connection to a machine that is gone is noticed after some of these, in ms. */
+const KEEP_ALIVE_MS = 10_000;
+const RETRY_SECS = 2;
+
+const AGENT = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, timeout: IDLE_MS, maxFreeSockets: MAX_IDLE };
+
+/** Connections to other nodes, and the requests on them that are not over. */
+export class Hops {
+  readonly #http = new http.Agent(AGENT);
+  readonly #https = new https.Agent(AGENT);
+  readonly #open = new Map<ClientRequest, { readonly to: NodeAddress; readonly changes: boolean }>();
+  readonly #idle = new Set<() => void>();
+
+  /** Opens a request. The caller sends it. */
+  open(
+    to: NodeAddress,
+    options: Pick<RequestOptions, "method" | "path" | "headers">,
+    kept = true,
+  ): ClientRequest {
+    const url = new URL(to.url);
+    const [client, agent] = url.protocol === "https:" ? [https, this.#https] : [http, this.#http];
+    const { hostname, port } = url;
+    const host = hostname.replace(/^\[|\]$/g, "");
+    const request = client.request({ ...options, host, port, agent: kept ? agent : false, setHost: false });
+    this.#watch(request, to, options.method ?? "GET");
+    return request;
+  }
+
+  #watch(request: ClientRequest, to: NodeAddress, method: string): void {
+    this.#open.set(request, { to, changes: method !== "GET" && method !== "HEAD" });
+    request.once("close", () => {
+      this.#open.delete(request);
+      if (!this.#anyChange) for (const resolve of this.#idle) resolve();
+    });
+    request.once("socket", (socket) => {
+      if (!socket.connecting) return;
+      const late = setTimeout(() => request.destroy(new Error("no connection in time")), CONNECT_MS);
+      socket.once("connect", () => clearTimeout(late)).once("close", () => clearTimeout(late));
+    });
+  }
+
+  get #anyChange(): boolean {
+    return [...this.#open.values()].some(({ changes }) => changes);
+  }
+
+  /** Ends the requests to a start of a node that is dead. */
+  lost(node: string, incarnation: number): void {
+    for (const [request, { to }] of this.#open)
+      if (to.node === node && to.incarnation <= incarnation) request.destroy(new Error("the node is lost"));
+  }
+
+  /** Resolves when no request is open that changes anything. */
+  async drained(): Promise<void> {
+    if (!this.#anyChange) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        this.#idle.delete(done);
+        resolve();
+      };
+      this.#idle.add(done);
+    });
+  }
+
+  close(): void {
+    for (const request of this.#open.keys()) request.destroy(new Error("the gateway is closed"));
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+}
+
+/** The answer to a request of a session whose node can't be asked. */
+export function noAnswer({ node }: Pick<NodeAddress, "node">): GatewayError {
+  return new GatewayError("UNAVAILABLE", `the node ${node} does not answer; try again`, {
+    headers: { "retry-after": String(RETRY_SECS) },
+  });
+}
+
+/** Resolves to the head of the answer. Rejects with UNAVAILABLE. */
+export function answerTo(request: ClientRequest, to: NodeAddress): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once("response", resolve);
+    // Also after the answer began: an error without a listener would end the process.
+    request.on("error", () => reject(noAnswer(to)));
+    request.once("close", () => reject(noAnswer(to)));
+  });
+}

@@ -1,0 +1,1 @@
+export { Passing, type PassingOptions } from "./passing.js";

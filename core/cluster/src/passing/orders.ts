@@ -1,0 +1,42 @@
+import type { ClientRequest } from "node:http";
+import { GatewayError, type NodeAddress, type SessionOrder } from "@claudeway/ports";
+import { answerTo } from "./hops.js";
+
+/** Below this path nodes ask each other; to clients there is nothing. */
+const PREFIX = "/cluster/session";
+const PATH = /^\/cluster\/session\/([0-9a-f-]{36})\/(hand-over|interrupt|end-background|delete)$/;
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** The path of an order about a session. */
+export function orderPath(order: SessionOrder, sessionId: string): string {
+  return `${PREFIX}/${sessionId}/${order}`;
+}
+
+/** The order in a path; undefined if there is none. */
+export function orderIn(path: string): { order: SessionOrder; sessionId: string } | undefined {
+  const [, sessionId, name] = PATH.exec(path) ?? [];
+  const order = ORDERS.find((one) => one === name);
+  return sessionId === undefined || order === undefined ? undefined : { order, sessionId };
+}
+
+const ORDERS: readonly SessionOrder[] = ["hand-over", "interrupt", "end-background", "delete"];
+
+/** Sends an order, and resolves to whether it was carried out. Rejects with the error of the other node. */
+export async function sendOrder(hop: ClientRequest, to: NodeAddress): Promise<boolean> {
+  const answered = answerTo(hop, to);
+  hop.end();
+  const answer = await answered;
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES) answer.destroy();
+    chunks.push(chunk);
+  }
+  const body: { readonly done?: unknown; readonly error?: unknown } = JSON.parse(
+    Buffer.concat(chunks).toString(),
+  );
+  if (answer.statusCode === 200) return body.done === true;
+  const code = answer.statusCode === 404 ? "NOT_FOUND" : "UNAVAILABLE";
+  throw new GatewayError(code, typeof body.error === "string" ? body.error : `the node ${to.node} refused`);
+}

@@ -1,0 +1,227 @@
+import {
+  clientError,
+  Elsewhere,
+  type Exchange,
+  GatewayError,
+  type JoinedSocket,
+  type LocalWork,
+  type NodeAddress,
+  type NodeRecord,
+  type NodeStart,
+  type Ownership,
+  type PassedRequest,
+  type PassingOn,
+  type Place,
+  type SessionOrder,
+  type SocketExchange,
+} from "@claudeway/ports";
+import { guardBody, hasBody, shortBody } from "./body.js";
+import { isTask, pathOf, sessionNeed } from "./destination.js";
+import { EmptierNode } from "./emptier.js";
+import { forward } from "./forward.js";
+import { type HeaderValues, passedHeaders } from "./headers.js";
+import { Hops, noAnswer } from "./hops.js";
+import { orderIn, orderPath, sendOrder } from "./orders.js";
+import { ReplayWindow } from "./replay.js";
+import { digestOf, PASSED, Signer } from "./signature.js";
+import { joinSockets } from "./sockets.js";
+
+export interface PassingOptions {
+  /** Shared by all nodes. */
+  readonly secret: string;
+  readonly ownership: Ownership;
+  /** This start of this node, at the moment. */
+  readonly self: () => NodeStart;
+  /** The other nodes that live. */
+  readonly others: () => readonly NodeRecord[];
+}
+
+/** Passes requests on to the nodes that have their sessions: signed, one hop at most. */
+export class Passing implements PassingOn {
+  readonly #hops = new Hops();
+  readonly #signer: Signer;
+  readonly #replays = new ReplayWindow();
+  readonly #emptier = new EmptierNode();
+  #number = 0;
+  #work: LocalWork | undefined;
+
+  constructor(private readonly options: PassingOptions) {
+    this.#signer = new Signer(options.secret);
+  }
+
+  serve(work: LocalWork): void {
+    this.#work = work;
+  }
+
+  received(request: Exchange["request"]): PassedRequest | undefined {
+    const value = request.headers[PASSED];
+    if (value === undefined) return undefined;
+    const { method = "GET", url: target = "/", headers } = request;
+    const passed = this.#signer.verify(String(value), { method, target, headers });
+    delete headers[PASSED];
+    if (passed === undefined) throw clientError("UNAUTHORIZED", `${PASSED} must be signed by a node`);
+    const self = this.options.self();
+    const isHere = passed.to.node === self.node && passed.to.incarnation === self.incarnation;
+    if (!isHere || !this.#replays.accept(passed.from, passed.number)) throw noAnswer(passed.to);
+    if (passed.digest !== undefined && hasBody(request)) guardBody(request, passed.digest);
+    return passed;
+  }
+
+  async answer(exchange: Exchange, next: () => Promise<unknown>): Promise<void> {
+    if (exchange.passed && (await this.#carryOut(exchange))) return;
+    try {
+      const to = await this.#nodeFor(exchange);
+      if (to === undefined) await next();
+      else await this.#passOn(exchange, to, await shortBody(exchange.request));
+    } catch (error) {
+      const to = error instanceof Elsewhere && !exchange.passed ? error.node : undefined;
+      const body = to === undefined ? undefined : bodyAgain(exchange);
+      if (to === undefined || body === undefined || exchange.response.headersSent) throw error;
+      await this.#passOn(exchange, to, body);
+    }
+  }
+
+  /** The node that has to answer; undefined: this one. Throws UNAVAILABLE if that is away, or the hop is used up. */
+  async #nodeFor({ request, passed }: Exchange): Promise<NodeAddress | undefined> {
+    const { method = "GET", url: target = "/" } = request;
+    const need = sessionNeed(method, target);
+    if (need === undefined)
+      return !passed && isTask(method, target) && request.headers["idempotency-key"] === undefined
+        ? this.#emptierNode()
+        : undefined;
+    const { ownership } = this.options;
+    const { sessionId, needs } = need;
+    const place = needs === "claim" ? await ownership.claim(sessionId) : await ownership.find(sessionId);
+    if (place === undefined || place.at === "here") return undefined;
+    // The ledger knows the session, if not what its process does.
+    if (place.at === "away" && needs === "look") return undefined;
+    const node = addressOf(place);
+    // It has moved since the other node looked: the client asks again.
+    if (passed) throw new Elsewhere(node);
+    return node;
+  }
+
+  #emptierNode(): NodeRecord | undefined {
+    const load = this.#work?.load();
+    if (load === undefined) return undefined;
+    const others = this.options.others().filter(({ state }) => state === "up");
+    this.#emptier.keep(others);
+    const found = this.#emptier.find(others, load);
+    if (found !== undefined) this.#emptier.sent(found);
+    return found;
+  }
+
+  async #passOn(exchange: Exchange, to: NodeAddress, body: Buffer | undefined): Promise<void> {
+    const { request } = exchange;
+    const { method = "GET", url: path = "/" } = request;
+    const headers = passedHeaders(request, exchange.caller !== undefined);
+    if (body !== undefined && hasBody(request)) headers["content-length"] = String(body.length);
+    else if (body === undefined && headers["content-length"] === undefined)
+      headers["transfer-encoding"] = "chunked";
+    const digest = body === undefined ? undefined : digestOf(body);
+    headers[PASSED] = this.#sign(exchange, to, { method, target: path, headers }, digest);
+    exchange.passedTo(to);
+    await forward(exchange, this.#hops.open(to, { method, path, headers }), to, body);
+  }
+
+  #sign(
+    { requestId, clientAddress, caller }: Omit<PassedRequest, "from">,
+    to: NodeAddress,
+    head: { readonly method: string; readonly target: string; readonly headers: HeaderValues },
+    digest?: string,
+  ): string {
+    const claims = { requestId, clientAddress, caller, from: this.options.self(), to, digest };
+    return this.#signer.sign({ ...claims, number: ++this.#number }, head);
+  }
+
+  async joinSocket(exchange: SocketExchange): Promise<JoinedSocket | undefined> {
+    const to = this.#emptierNode();
+    if (to === undefined) return undefined;
+    const { request } = exchange;
+    const { url: path = "/" } = request;
+    const headers = {
+      ...passedHeaders(request, true),
+      connection: "Upgrade",
+      upgrade: "websocket",
+    };
+    const passed = this.#sign(exchange, to, { method: "GET", target: path, headers });
+    const hop = this.#hops.open(
+      to,
+      { method: "GET", path, headers: { ...headers, [PASSED]: passed } },
+      false,
+    );
+    return { node: to.node, status: await joinSockets(exchange, hop, to) };
+  }
+
+  async order(order: SessionOrder, sessionId: string, caller: PassedRequest["caller"]) {
+    const place = await this.options.ownership.find(sessionId);
+    if (place === undefined || place.at === "here") return undefined;
+    const to = addressOf(place);
+    const path = orderPath(order, sessionId);
+    const asked = { requestId: "", clientAddress: "", caller };
+    const headers: HeaderValues = { "content-length": "0" };
+    headers[PASSED] = this.#sign(asked, to, { method: "POST", target: path, headers });
+    return sendOrder(this.#hops.open(to, { method: "POST", path, headers }), to);
+  }
+
+  async bring(sessionId: string, caller: PassedRequest["caller"]): Promise<void> {
+    const { ownership } = this.options;
+    const place = await ownership.claim(sessionId);
+    if (place.at === "here") return;
+    const node = addressOf(place);
+    const isFree = await this.order("hand-over", sessionId, caller);
+    if (isFree === false || (await ownership.claim(sessionId)).at !== "here") throw new Elsewhere(node);
+  }
+
+  async checkTurn({ sessionId }: { readonly sessionId: string }): Promise<void> {
+    const place = await this.options.ownership.find(sessionId);
+    if (place !== undefined && place.at !== "here") throw new Elsewhere(addressOf(place));
+  }
+
+  checkStart({ node, incarnation }: NodeStart): void {
+    const found = this.options.others().find((other) => other.node === node);
+    if (found?.incarnation === incarnation) throw new Elsewhere(found);
+  }
+
+  /** Carries out what another node asks for. False: the request is an ordinary one. */
+  async #carryOut({ request, response, caller }: Exchange): Promise<boolean> {
+    const asked = request.method === "POST" ? orderIn(pathOf(request.url ?? "/")) : undefined;
+    if (asked === undefined || caller === undefined || this.#work === undefined) return false;
+    const { order, sessionId } = asked;
+    const done = await this.#work.carryOut(order, sessionId, caller);
+    const claim = this.options.ownership.held(sessionId);
+    if (done && order === "hand-over" && claim !== undefined) await this.options.ownership.release(claim);
+    response.statusCode = 200;
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ done }));
+    return true;
+  }
+
+  /** Ends what waits for a start of a node that is dead. */
+  lost({ node, incarnation }: NodeStart): void {
+    this.#hops.lost(node, incarnation);
+  }
+
+  drained(): Promise<void> {
+    return this.#hops.drained();
+  }
+
+  close(): void {
+    this.#hops.close();
+  }
+}
+
+/** Throws UNAVAILABLE if the node is away. */
+function addressOf(place: Exclude<Place, { readonly at: "here" }>): NodeAddress {
+  if (place.at === "elsewhere") return place.node;
+  throw new GatewayError("UNAVAILABLE", `the node ${place.node}, which has this session, is away`, {
+    headers: { "retry-after": "5" },
+  });
+}
+
+/** The body for sending it now, after it was read here; undefined: it can't be sent again. */
+function bodyAgain({ request, body }: Exchange): Buffer | undefined {
+  if (!hasBody(request)) return Buffer.alloc(0);
+  const text = body();
+  return text === undefined ? undefined : Buffer.from(text);
+}

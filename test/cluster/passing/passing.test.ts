@@ -1,0 +1,359 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import http from "node:http";
+import { Readable } from "node:stream";
+import { clientError, Elsewhere } from "@claudeway/ports";
+import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
+import { TestCluster, type TestNode } from "./kit.js";
+
+describe("a request of a session that another node has", () => {
+  let cluster: TestCluster;
+  let owner: TestNode;
+  let other: TestNode;
+  let id: string;
+  /** Bytes of an endless answer that were taken. */
+  let flowed: number;
+  let streams: { readonly push: (text: string | null) => void; readonly closed: Promise<unknown> }[];
+
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    streams = [];
+    flowed = 0;
+    const fill: Parameters<TestCluster["add"]>[1] = (router, node) => {
+      router.post("/session/:id", (ctx) => {
+        ctx.set("x-turn-id", "turn-1");
+        ctx.append("x-several", "one");
+        ctx.append("x-several", "two");
+        ctx.body = { at: node.name, body: ctx.request.body, keyId: ctx.state.caller?.keyId };
+      });
+      router.get("/session/:id", (ctx) => {
+        ctx.body = { at: node.name };
+      });
+      router.post("/session/:id/stream", (ctx) => {
+        const stream = new Readable({ read: () => undefined });
+        const closed = once(ctx.res, "close");
+        streams.push({ push: (text) => stream.push(text), closed });
+        ctx.set("content-type", "text/event-stream");
+        ctx.status = 200;
+        ctx.body = stream;
+        ctx.flushHeaders();
+      });
+      router.post("/session/:id/refused", () => {
+        throw clientError("CONFLICT", "it waits", { details: { approval_id: "a-1" } });
+      });
+      router.get("/session/:id/endless", (ctx) => {
+        ctx.body = Readable.from(
+          chunks((size) => (flowed += size)),
+          { objectMode: false },
+        );
+      });
+      router.get("/turns/:id", (ctx) => {
+        if (node === other) throw new Elsewhere(owner.address);
+        ctx.body = { at: node.name };
+      });
+      router.post("/task", (ctx) => {
+        if (node === other && ctx.get("x-late") === "yes") throw new Elsewhere(owner.address);
+        ctx.body = { at: node.name, body: ctx.request.body };
+      });
+    };
+    owner = await cluster.add("owner", fill);
+    other = await cluster.add("other", fill);
+    id = randomUUID();
+    cluster.owners.set(id, "owner");
+  });
+  afterEach(() => cluster.close());
+
+  const send = (path: string, init: RequestInit = {}, node = other) =>
+    fetch(node.url + path, { ...init, headers: { authorization: "bob", ...init.headers } });
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}, node = other) =>
+    send(
+      path,
+      {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "content-type": "application/json", ...headers },
+      },
+      node,
+    );
+
+  it("is answered there, with status, headers and body unchanged", async () => {
+    const response = await post(`/session/${id}`, { prompt: "hello" });
+    expect(await response.json()).to.deep.equal({ at: "owner", body: { prompt: "hello" }, keyId: "bob" });
+    expect(response.headers.get("x-turn-id")).to.equal("turn-1");
+    expect(response.headers.get("x-several")).to.equal("one, two");
+    const refused = await post(`/session/${id}/refused`, {});
+    expect(refused.status).to.equal(409);
+    expect(await refused.json()).to.deep.equal({ error: "it waits", code: "CONFLICT", approval_id: "a-1" });
+    expect(other.seen).to.have.lengthOf(0);
+  });
+
+  it("goes without the caller's secret, as the caller that was authenticated", async () => {
+    await post(`/session/${id}`, {}, { authorization: "alice", "x-api-key": "alice", "x-mine": "kept" });
+    const [seen] = owner.seen;
+    expect(seen?.keyId).to.equal("alice");
+    expect(seen?.headers).to.not.have.any.keys("authorization", "x-api-key", "x-claudeway-passed");
+    expect(seen?.headers).to.include({ "x-mine": "kept" });
+  });
+
+  it("is reported once, with the node that answered, under one id", async () => {
+    const response = await post(`/session/${id}`, {});
+    await response.text();
+    await eventually("a report", () => cluster.reported.length > 0);
+    expect(cluster.reported).to.deep.equal([
+      { at: "other", id: response.headers.get("x-request-id"), node: "owner" },
+    ]);
+  });
+
+  it("stays here for a free session, which it takes, and for one of this node", async () => {
+    const free = randomUUID();
+    expect(await (await post(`/session/${free}`, {})).json()).to.include({ at: "other" });
+    expect(cluster.owners.get(free)).to.equal("other");
+    const unknown = randomUUID();
+    expect(await (await send(`/session/${unknown}`)).json()).to.include({ at: "other" });
+    expect(cluster.owners.has(unknown)).to.equal(false);
+  });
+
+  it("goes there whatever the spelling of its path", async () => {
+    for (const path of [
+      `/SESSION/${id.toUpperCase()}/`,
+      `/session/${id.replace("-", "%2D")}`,
+      `/session/${id}?x=1`,
+    ]) {
+      cluster.owners.set(id.toUpperCase(), "owner");
+      expect(await (await post(path, {})).json(), path).to.include({ at: "owner" });
+    }
+  });
+
+  it("sends events as they come, and ends the request there when its client leaves", async () => {
+    const gone = new AbortController();
+    const response = await post2(gone.signal);
+    expect(response.headers.get("content-type")).to.equal("text/event-stream");
+    await eventually("the stream", () => streams.length === 1);
+    const reader = response.body?.getReader();
+    streams[0]?.push("data: 1\n\n");
+    expect(Buffer.from((await reader?.read())?.value ?? []).toString()).to.equal("data: 1\n\n");
+    gone.abort();
+    await streams[0]?.closed;
+  });
+  const post2 = (signal: AbortSignal) =>
+    send(`/session/${id}/stream`, {
+      method: "POST",
+      body: "{}",
+      signal,
+      headers: { "content-type": "application/json" },
+    });
+
+  it("breaks off for the client when it breaks off there", async () => {
+    const response = await post2(new AbortController().signal);
+    await eventually("the stream", () => streams.length === 1);
+    streams[0]?.push("data: 1\n\n");
+    const text = response.text();
+    other.passing.lost(owner.address);
+    expect(await text.then(String, (error: Error) => error.message)).to.equal("terminated");
+  });
+
+  it("sends no more than its reader takes, in both directions", async () => {
+    const down = http.get(`${other.url}/session/${id}/endless`, { headers: { authorization: "bob" } });
+    await once(down, "response");
+    await standsStill(() => flowed);
+    expect(flowed).to.be.above(0);
+    down.destroy();
+    let sent = 0;
+    const body = Readable.from(
+      chunks((size) => (sent += size)),
+      { objectMode: false },
+    );
+    const path = `${other.url}/session/${id}/unread/x`;
+    const up = http.request(path, { method: "PUT", headers: { authorization: "bob" } });
+    up.on("error", () => undefined);
+    body.pipe(up);
+    await standsStill(() => sent);
+    expect(sent).to.be.above(0);
+    up.destroy();
+    body.destroy();
+  });
+
+  it("sends files up as they come", async () => {
+    const size = 8 * 1024 * 1024;
+    const body = Readable.toWeb(Readable.from([Buffer.alloc(size / 2), Buffer.alloc(size / 2)]));
+    const init: RequestInit & { duplex: "half" } = {
+      method: "PUT",
+      body: body as unknown as ReadableStream,
+      duplex: "half",
+    };
+    expect(await (await send(`/session/${id}/files/a/b.bin`, init)).json()).to.deep.equal({
+      size,
+      at: "owner",
+    });
+  });
+
+  it("is refused with 503 and Retry-After where the node does not answer or is away", async () => {
+    await owner.close();
+    const response = await post(`/session/${id}`, {});
+    expect(response.status).to.equal(503);
+    expect(response.headers.get("retry-after")).to.match(/^\d+$/);
+    expect(await response.json()).to.deep.equal({
+      error: "the node owner does not answer; try again",
+      code: "UNAVAILABLE",
+    });
+    cluster.away.add("owner");
+    const away = await post(`/session/${id}`, {});
+    expect(away.status).to.equal(503);
+    expect(await away.json()).to.include({ error: "the node owner, which has this session, is away" });
+    expect(cluster.owners.get(id)).to.equal("owner");
+    expect(await (await send(`/session/${id}`)).json()).to.include({ at: "other" });
+  });
+
+  it("is not passed on a second time", async () => {
+    const third = await cluster.add("third", () => undefined);
+    cluster.owners.set(id, "third");
+    cluster.late.set("other", "owner");
+    const response = await post(`/session/${id}`, {});
+    expect(response.status).to.equal(503);
+    expect(await response.json()).to.include({ error: "the node third has what was asked for; try again" });
+    expect(third.seen).to.have.lengthOf(0);
+  });
+
+  it("reaches a turn that a route finds elsewhere, with the body that was read", async () => {
+    expect(await (await send("/turns/1")).json()).to.deep.equal({ at: "owner" });
+    const response = await post("/task", { prompt: "ü" }, { "x-late": "yes" });
+    expect(await response.json()).to.deep.equal({ at: "owner", body: { prompt: "ü" } });
+  });
+
+  describe("and its signature", () => {
+    /** What a node sent, recorded by a server in the middle. */
+    async function recorded(): Promise<{
+      readonly headers: http.IncomingHttpHeaders;
+      readonly body: string;
+    }> {
+      const found: { headers: http.IncomingHttpHeaders; body: string }[] = [];
+      const server = http.createServer((request, response) => {
+        let body = "";
+        request.on("data", (chunk) => (body += chunk));
+        request.on("end", () => {
+          found.push({ headers: request.headers, body });
+          response.end("{}");
+        });
+      });
+      server.listen(0);
+      await once(server, "listening");
+      const real = cluster.records.get("owner");
+      const address = server.address();
+      if (real === undefined || address === null || typeof address === "string") throw new Error("no port");
+      cluster.records.set("owner", { ...real, url: `http://127.0.0.1:${address.port}` });
+      await post(`/session/${id}`, { prompt: "pay" });
+      server.closeAllConnections();
+      server.close();
+      cluster.records.set("owner", real);
+      const [first] = found;
+      if (first === undefined) throw new Error("nothing was sent");
+      return first;
+    }
+    const replay = (change: {
+      readonly path?: string;
+      readonly headers?: object;
+      readonly body?: string;
+    }) => {
+      const { path = `/session/${id}`, headers, body } = change;
+      const request = http.request(owner.url + path, { method: "POST", headers: { ...headers } });
+      request.end(body);
+      return new Promise<number | string>((resolve) => {
+        request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+        request.on("response", (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+      });
+    };
+
+    it("is good for one request, once", async () => {
+      const { headers, body } = await recorded();
+      expect(await replay({ headers, body })).to.equal(200);
+      expect(await replay({ headers, body })).to.equal(503);
+      expect(owner.seen).to.have.lengthOf(1);
+    });
+
+    it("is not good for another path, body, key for repeats, or start of the node", async () => {
+      const { headers, body } = await recorded();
+      expect(await replay({ headers, body, path: `/session/${randomUUID()}` })).to.equal(401);
+      expect(await replay({ headers: { ...headers, "idempotency-key": "k" }, body })).to.equal(401);
+      expect(await replay({ headers, body: body.replace("pay", "lay") })).to.equal("ECONNRESET");
+      owner.incarnation = 2;
+      expect(await replay({ headers, body })).to.equal(503);
+      expect(owner.seen.length).to.be.at.most(1);
+    });
+
+    it("is made with the secret of the cluster", async () => {
+      const stranger = await cluster.add("stranger", () => undefined, "another secret");
+      expect((await post(`/session/${id}`, {}, {}, stranger)).status).to.equal(401);
+      expect((await post(`/session/${id}`, {}, { "x-claudeway-passed": "made.up" })).status).to.equal(401);
+      expect(owner.seen).to.have.lengthOf(0);
+    });
+  });
+
+  describe("for callers in this process", () => {
+    const caller = { keyId: "bob", admin: false };
+
+    it("is taken over when its node hands it over, and not when it is busy there", async () => {
+      owner.isBusy = true;
+      const refused = await other.passing.bring(id, caller).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(Elsewhere);
+      expect(cluster.owners.get(id)).to.equal("owner");
+      owner.isBusy = false;
+      await other.passing.bring(id, caller);
+      expect(cluster.owners.get(id)).to.equal("other");
+      expect(owner.carriedOut).to.deep.equal([
+        ["hand-over", id, caller],
+        ["hand-over", id, caller],
+      ]);
+    });
+
+    it("is interrupted where it runs, and here if it is free", async () => {
+      expect(await other.passing.order("interrupt", id, caller)).to.equal(true);
+      expect(owner.carriedOut).to.deep.equal([["interrupt", id, caller]]);
+      expect(await other.passing.order("interrupt", randomUUID(), caller)).to.equal(undefined);
+      await owner.close();
+      const error = await other.passing.order("interrupt", id, caller).catch(String);
+      expect(error).to.include("the node owner does not answer");
+    });
+
+    it("obeys no order of a client", async () => {
+      const response = await post(`/cluster/session/${id}/delete`, {}, {}, owner);
+      expect(response.status).to.equal(404);
+      expect(owner.carriedOut).to.have.lengthOf(0);
+    });
+  });
+
+  describe("and one-shot tasks", () => {
+    it("go to an emptier node once all places here are taken", async () => {
+      const where = async (headers = {}) =>
+        (await (await post("/task", { prompt: "x" }, headers)).json()) as { at: string };
+      expect(await where()).to.include({ at: "other" });
+      other.load = { running: 10, queued: 3, maxRunning: 10 };
+      expect(await where()).to.include({ at: "owner" });
+      expect(await where({ "idempotency-key": "k" })).to.include({ at: "other" });
+      const record = cluster.records.get("owner");
+      if (record === undefined) throw new Error("no owner");
+      cluster.records.set("owner", { ...record, running: 10, queued: 5 });
+      expect(await where()).to.include({ at: "other" });
+    });
+  });
+});
+
+function* chunks(taken: (size: number) => void): Generator<Buffer> {
+  for (;;) {
+    taken(65_536);
+    yield Buffer.alloc(65_536);
+  }
+}
+
+/** Waits until a number has stopped growing. */
+async function standsStill(count: () => number): Promise<void> {
+  let [before, looks] = [0, 0];
+  await eventually("a standstill", () => {
+    looks = before === count() && before > 0 ? looks + 1 : 0;
+    before = count();
+    return looks >= 20;
+  });
+}
