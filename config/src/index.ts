@@ -1,5 +1,6 @@
 /** Claudeway's configuration: defaults, then the file, then the environment, then flags. */
 export { ACCOUNT as ACCOUNT_VARIABLES } from "./accounts.js";
+export type { ClusterSettings } from "./cluster.js";
 export { ConfigError } from "./errors.js";
 export { VERSION } from "./help.js";
 export { type ChosenAccount, configFoldersOfKeys, KeyEnvironments } from "./key-environment.js";

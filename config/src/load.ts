@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { type Config, isObject, schemaOf, validate } from "@claudeway/schemas";
 import { checkAccounts, credentialsIn } from "./accounts.js";
+import { type ClusterSettings, settleCluster } from "./cluster.js";
 import { type Arguments, flagNames, parseArguments, peekArguments } from "./command-line.js";
 import { ConfigError } from "./errors.js";
 import { type ConfigFile, type NamedFile, readConfigFile } from "./file.js";
@@ -55,7 +56,9 @@ export interface StandaloneCommand {
 }
 
 /** The settings, named as in the file. Folders are absolute paths, and `engine.max_running` is resolved from 0. */
-export type Settings = Omit<Config, "keys" | "plugins">;
+export type Settings = Omit<Config, "keys" | "plugins" | "cluster"> & {
+  readonly cluster?: ClusterSettings;
+};
 
 /** A configuration that passed every check that needs no other input. */
 export interface LoadedConfig extends PluginChoices {
@@ -144,7 +147,7 @@ function loadSettings(
   const own = readOwn();
   const { layer: fileLayer, used } = readFileLayer(file, env);
   const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
-  const { keys: _keys, plugins, ...config } = merge(layers);
+  const { keys: _keys, plugins, cluster: section, ...config } = merge(layers);
   const given = layers.findLast((layer) => layer.keys !== undefined)?.keys;
   const keys = given ?? [generateKey()];
   checkProxies(config.trusted_proxies, `${file?.shown}: trusted_proxies`);
@@ -152,10 +155,15 @@ function loadSettings(
   checkKeyLimits(keyLimits, keys, `${file?.shown}: keys`);
   checkConfigFolders(keyLimits, `${file?.shown}: keys`);
   checkAccounts(config, keyLimits, file?.shown);
+  const cluster = settleCluster(section, {
+    generated: given === undefined,
+    ledgerUrl: config.ledger_url,
+    where: `${file?.shown}: [cluster]`,
+  });
   return {
     force: commandLine.force,
     file: file?.path,
-    config: settle(config, cwd),
+    config: settle({ ...config, ...(cluster !== undefined && { cluster }) }, cwd),
     origins: Object.assign(flagNames(fileSettings()), ...layers.map(({ origins }) => origins)),
     keys,
     keyLimits,
@@ -246,10 +254,11 @@ function settleEngine(engine: Config["engine"]): Config["engine"] {
 
 function secretsIn(layers: readonly Layer[], keys: readonly ApiKey[]): string[] {
   const everyKey = [...layers.flatMap((layer) => layer.keys ?? []), ...keys].map(({ secret }) => secret);
-  const urls = layers.flatMap(({ values }) =>
-    typeof values["ledger_url"] === "string" ? [values["ledger_url"]] : [],
-  );
-  return [...everyKey, ...urls, ...urls.flatMap(passwordsIn)];
+  const sections = layers.flatMap(({ values }) => (isObject(values["cluster"]) ? [values["cluster"]] : []));
+  const urls = [...layers.map(({ values }) => values["ledger_url"]), ...sections.map(({ url }) => url)];
+  const texts = urls.filter((url) => typeof url === "string");
+  const shared = sections.map(({ secret }) => secret).filter((secret) => typeof secret === "string");
+  return [...everyKey, ...texts, ...texts.flatMap(passwordsIn), ...shared];
 }
 
 function listSecrets(

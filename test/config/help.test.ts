@@ -82,7 +82,11 @@ describe("--version", () => {
 
 describe("claudeway.example.toml", () => {
   const uncommented = EXAMPLE.replaceAll(/^#(?=[a-z[])/gm, "");
-  const env = { CLAUDEWAY_ADMIN_SECRET: "sk-1", LEDGER_URL: "postgres://db.example.org/claudeway" };
+  const env = {
+    CLAUDEWAY_ADMIN_SECRET: "sk-1",
+    LEDGER_URL: "postgres://db.example.org/claudeway",
+    CLAUDEWAY_NODE_SECRET: "shared-by-all-nodes",
+  };
 
   it("changes nothing when unmodified", () => {
     expect(loadRun({ file: EXAMPLE }).config).to.include({ port: 3000, host: "0.0.0.0" });

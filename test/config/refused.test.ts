@@ -8,7 +8,7 @@ const ID =
   'the id must have up to 64 letters, digits, dots, hyphens and underscores, begin with a letter or digit, and not contain ".."';
 const PORT = "an integer from 0 to 65535";
 const TOP =
-  "known settings: keys, accounts, claude_bin, workdir, log_dir, data_dir, ledger_url, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, plugins";
+  "known settings: keys, accounts, claude_bin, workdir, log_dir, data_dir, ledger_url, host, port, log_level, no_permissions_bypass, trusted_proxies, limits, engine, cluster, plugins";
 
 const MAIN = '[accounts.main]\nANTHROPIC_API_KEY = "x"\n';
 const SUBSCRIPTION =

@@ -770,6 +770,35 @@ export interface Config {
     trusted_workdirs: string[];
   };
   /**
+   * Makes the gateway a node of a cluster. Default: none; the gateway is alone.
+   */
+  cluster?: {
+    /**
+     * The PostgreSQL database that all nodes share. Default: `ledger_url`.
+     */
+    url?: string;
+    /**
+     * The name of this node, which no other has, and which stays the same over restarts. Default: the host's name.
+     */
+    node?: string;
+    /**
+     * Where the other nodes reach this one.
+     */
+    advertise: string;
+    /**
+     * Signs what nodes pass on to each other; the same on all nodes.
+     */
+    secret: string;
+    /**
+     * A node that has not been heard of for so long loses its sessions, in seconds; it stops its own work after two thirds of that. Longer than a failover of the database takes.
+     */
+    lease_secs: number;
+    /**
+     * Whether the working directories are on a volume that all nodes mount at the same path. If not, a session stays with the node that made its folder.
+     */
+    shared_workdirs: boolean;
+  };
+  /**
    * One section per plugin, `[plugins.<name>]`.
    */
   plugins: {
