@@ -163,6 +163,10 @@ export class ClaudeEngine implements Engine {
     this.#spares.makeSoon();
   }
 
+  keeps(sessionId: string): boolean {
+    return this.#pool.keeps(sessionId);
+  }
+
   release(sessionId: string): Promise<void> {
     return this.#pool.release(sessionId, "interrupted");
   }

@@ -12,6 +12,8 @@ const FIRST_RESTART_MS = 100;
 const MAX_RESTART_MS = 60_000;
 /** A guard that ran for this long, in ms, counts as stable. */
 const STAYED_MS = 10_000;
+/** How often a guard looks whether the gateway may still work, in seconds. */
+const LOOK_SECS = 0.25;
 /** A guard that does not read is replaced when this much is buffered for it, in bytes. */
 const MAX_UNREAD = 64 * 1024;
 
@@ -25,12 +27,19 @@ const MAX_UNREAD = 64 * 1024;
  * the marker; even if that fails, the CLIs are killed in the end. Reused pids are recognised by their start time and left
  * alone. (File descriptors that the gateway inherited, such as sockets of a service manager, are closed first.)
  *
- * $1: Node. $2: the sweep. $3: the marker's prefix.
+ * A gateway of a cluster says how long it may work on (`work`, in hundredths of a second). If it does not say so again in that
+ * time, because it hangs, is suspended or is cut off, a watcher does the same. The time is the machine's uptime, which goes on
+ * while the machine sleeps. The watcher is a process of its own, because a shell's `read` has no timeout; without the reader it
+ * ends, because another guard then takes over.
+ *
+ * $1: Node. $2: the sweep. $3: the marker's prefix. $4: how often the watcher looks, in seconds.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+node=$1 sweep=$2 prefix=$3 tick=$4
 children=
+watcher=
 is_same() {
   { read -r stat <"/proc/\${1%:*}/stat"; } 2>/dev/null || return 1
   set -- "\${1#*:}" \${stat##*) }
@@ -44,16 +53,46 @@ drop() {
   for child in $children; do [ "$child" = "$1" ] || kept="$kept $child"; done
   children=$kept
 }
+end_all() {
+  signal_all STOP
+  "$node" "$sweep" "$prefix" </dev/null
+  signal_all KILL
+}
+uptime() {
+  read -r now rest </proc/uptime
+  now=\${now%.*}\${now#*.}
+}
+watch() {
+  while uptime; [ "$now" -lt "$1" ]; do
+    sleep "$tick"
+    kill -0 $$ || exit 0
+  done
+  end_all
+}
+unwatch() {
+  [ -n "$watcher" ] || return 0
+  kill -KILL "$watcher"
+  wait "$watcher"
+  watcher=
+}
 while read -r word child; do
   case $word in
     began) children="$children $child" ;;
     ended) drop "$child" ;;
-    closed) exit 0 ;;
+    work)
+      unwatch
+      uptime
+      watch $((now + child)) &
+      watcher=$!
+      ;;
+    closed)
+      unwatch
+      exit 0
+      ;;
   esac
 done
-signal_all STOP
-"$1" "$2" "$3" </dev/null
-signal_all KILL
+unwatch
+end_all
 `;
 
 /**
@@ -67,6 +106,8 @@ export class OrphanGuard implements ProcessGuard {
   #shell: ChildProcess | undefined;
   #restart: NodeJS.Timeout | undefined;
   #restartMs = FIRST_RESTART_MS;
+  /** Until when the gateway may work, by `performance.now()`; undefined outside a cluster. */
+  #until: number | undefined;
   #closed = false;
 
   /** @param prefix begins the markers of this gateway's children, and of no other's */
@@ -95,6 +136,11 @@ export class OrphanGuard implements ProcessGuard {
     this.#tell(`ended ${child}`);
   }
 
+  mayWork(leftMs: number): void {
+    this.#until = performance.now() + leftMs;
+    this.#tellUntil();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#restart);
@@ -112,7 +158,7 @@ export class OrphanGuard implements ProcessGuard {
     const sweep = fileURLToPath(new URL("./sweep.js", import.meta.url));
     const shell = spawn(
       "/bin/sh",
-      ["-c", SCRIPT, "claudeway-guard", process.execPath, sweep, this.prefix],
+      ["-c", SCRIPT, "claudeway-guard", process.execPath, sweep, this.prefix, String(LOOK_SECS)],
       // The mark of a gateway around this one, which ends the guard with everything else that is below it.
       {
         cwd: "/",
@@ -130,6 +176,7 @@ export class OrphanGuard implements ProcessGuard {
       this.#gone(shell, new Error(`it ended with ${signal ?? `exit code ${code}`}`), startedAt),
     );
     for (const child of this.#children.values()) this.#tell(`began ${child}`);
+    this.#tellUntil();
   }
 
   #gone(shell: ChildProcess, why: Error, startedAt: number): void {
@@ -143,6 +190,12 @@ export class OrphanGuard implements ProcessGuard {
     );
     this.#restart = setTimeout(() => this.#start(), this.#restartMs);
     this.#restartMs = Math.min(this.#restartMs * 2, MAX_RESTART_MS);
+  }
+
+  #tellUntil(): void {
+    if (this.#until === undefined) return;
+    const leftMs = this.#until - performance.now();
+    this.#tell(`work ${Math.max(0, Math.floor(leftMs / 10))}`);
   }
 
   #tell(line: string): void {

@@ -346,6 +346,8 @@ export interface Engine {
   readonly conversations?: Conversations;
   /** How many CLI processes are alive. */
   readonly processes: number;
+  /** Whether a live process waits for the session's next turn. */
+  keeps?(sessionId: string): boolean;
   /** The id for the next one-shot task: that of a prewarmed process, if there is one. */
   taskId(): string;
   /** Gives a task id back that no turn will use: ends the process that was prewarmed for it, if any. */
@@ -405,6 +407,8 @@ export interface ProcessGuard {
   began(child: Pick<ChildNote, "pid" | "startTime">): void;
   /** That process has ended. */
   ended(child: Pick<ChildNote, "pid">): void;
+  /** In a cluster: ends all child processes unless it is called again within this time. */
+  mayWork?(leftMs: number): void;
   /** Ends the guard, once the gateway has ended its children itself. Resolves when the guard has ended. */
   close(): Promise<void>;
 }
