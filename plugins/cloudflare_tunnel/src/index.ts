@@ -3,6 +3,7 @@ import configSchema from "../config.schema.json" with { type: "json" };
 import type { TunnelConfig } from "./config.js";
 import { refuseWeakKeys } from "./keys.js";
 import { findProgram, missing } from "./program.js";
+import { SharedUrl } from "./shared-url.js";
 import { Tunnel } from "./tunnel.js";
 
 export default definePlugin<TunnelConfig, "control">({
@@ -10,7 +11,8 @@ export default definePlugin<TunnelConfig, "control">({
   apiVersion: 1,
   configSchema,
   needs: ["control"],
-  // Two connectors of one tunnel would share its requests, and the older one is about to end.
+  // Two connectors of one tunnel would share its requests, and the older one is about to end. A quick tunnel is one in the
+  // cluster: each has an address of its own.
   exclusive: "node",
   setup: {
     ask: ["tunnel_token"],
@@ -22,23 +24,38 @@ export default definePlugin<TunnelConfig, "control">({
     refuseUrlWithoutToken(config);
     return `cloudflared is ${await foundProgram(config.cloudflared_bin)}`;
   },
-  apply(kernel, config) {
-    const { control } = kernel;
+  async apply(kernel, config) {
+    const { control, hooks, signal } = kernel;
     refuseUrlWithoutToken(config);
     if (!config.allow_weak_keys) refuseWeakKeys(control.keys());
-    let tunnel: Tunnel | undefined;
-    const open = (address: ListenAddress): void => {
-      tunnel ??= Tunnel.open({
-        scope: kernel,
-        config,
-        address,
-        announce: (url) => control.announcePublicUrl(url),
-      });
+    const known = control.address();
+    const listening = new Promise<ListenAddress | undefined>((resolve) => {
+      if (known !== undefined) resolve(known);
+      else hooks.listening.tap("open", resolve);
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    const keepOpen = async (ends: AbortSignal, announce: (url: string | undefined) => void) => {
+      const address = await listening;
+      if (address === undefined || ends.aborted) return;
+      const { log, notice, childMark } = kernel;
+      const scope = { log, notice, childMark, signal: ends };
+      await Tunnel.open({ scope, config, address, announce }).close();
     };
-    const address = control.address();
-    if (address === undefined) kernel.hooks.listening.tap("open", open);
-    else open(address);
-    kernel.onDispose(() => tunnel?.close());
+    if (config.tunnel_token !== undefined) {
+      // Cloudflare spreads the requests of a named tunnel over its connectors: each gateway may have one.
+      const open = keepOpen(signal, (url) => control.announcePublicUrl(url));
+      kernel.onDispose(() => open);
+      return;
+    }
+    const url = await SharedUrl.follow({
+      scope: kernel,
+      announce: (found) => control.announcePublicUrl(found),
+    });
+    kernel.lead("tunnel", async (ends) => {
+      url.begin();
+      await keepOpen(ends, (found) => url.announce(found));
+      await url.end();
+    });
   },
 });
 

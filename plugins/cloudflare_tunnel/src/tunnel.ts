@@ -39,17 +39,19 @@ export class Tunnel {
   }
 
   async #keepRunning(): Promise<void> {
-    const { scope, announce } = this.options;
-    const { signal } = scope;
-    while (!signal.aborted) {
-      const { why, upMs } = await this.#runOnce();
-      announce(undefined);
-      if (signal.aborted) return;
-      this.#failures = upMs > STEADY_MS ? 1 : this.#failures + 1;
-      const waitMs = this.#waitMs();
-      this.#say("warn", `cloudflared ${this.#withoutToken(why)}`, `; next try in ${waitMs / 1000} s`);
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-    }
+    const { signal } = this.options.scope;
+    while (!signal.aborted) await this.#runAgain(signal);
+    this.#withdrawNotice?.();
+  }
+
+  async #runAgain(signal: AbortSignal): Promise<void> {
+    const { why, upMs } = await this.#runOnce();
+    this.options.announce(undefined);
+    if (signal.aborted) return;
+    this.#failures = upMs > STEADY_MS ? 1 : this.#failures + 1;
+    const waitMs = this.#waitMs();
+    this.#say("warn", `cloudflared ${this.#withoutToken(why)}`, `; next try in ${waitMs / 1000} s`);
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
 
   async #runOnce(): Promise<Ended> {

@@ -1,5 +1,5 @@
 import type { PluginScope } from "@claudeway/core";
-import { Calls, MessengerFailure, type Patience, readWithin } from "@claudeway/messenger";
+import { Calls, MessengerFailure, type Patience, type Pause, readWithin } from "@claudeway/messenger";
 import type { LogLevel, WebClient } from "@slack/web-api";
 
 export interface SlackApiOptions {
@@ -8,6 +8,7 @@ export interface SlackApiOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly log: Pick<PluginScope["log"], "debug">;
+  readonly pause?: Pause;
 }
 
 const MAX_RETRY_AFTER_MS = 600_000;

@@ -1,5 +1,5 @@
 import type { PluginScope } from "@claudeway/core";
-import { Calls, MessengerFailure, type Patience } from "@claudeway/messenger";
+import { Calls, MessengerFailure, type Patience, type Pause } from "@claudeway/messenger";
 import type { Telegram as Methods, Opts } from "telegraf/types";
 import { isObject } from "./shapes.js";
 import { type BotApiAnswer, fetchFile, post } from "./transport.js";
@@ -18,6 +18,7 @@ export interface BotApiOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly log: Pick<PluginScope["log"], "debug">;
+  readonly pause?: Pause;
 }
 
 const MAX_RETRY_AFTER_MS = 3_600_000;

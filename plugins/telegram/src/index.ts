@@ -1,9 +1,13 @@
 import { definePlugin } from "@claudeway/core";
 import {
+  type ChatScope,
   ChatService,
+  type ChatTerm,
   commandList,
   Feed,
+  leadChat,
   reportNews,
+  type Say,
   State,
   textsIn,
   transcriberOf,
@@ -30,39 +34,25 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
   apiVersion: 1,
   configSchema,
   needs: ["turns", "approvals"],
-  // Telegram refuses one of two programs that poll with the same token.
+  // Telegram refuses one of two programs that poll with the same token: see `leadChat`.
   exclusive: true,
   setup,
   check,
-  async apply(kernel, config) {
-    const { log, signal, store } = kernel;
+  apply(kernel, config) {
+    const { log, signal } = kernel;
     const say = textsIn(config.language, { messenger: "Telegram" });
-    const api = new BotApi({
-      token: config.bot_token,
-      apiRoot: config.api_root,
-      timeoutMs: config.request_timeout_secs * 1000,
-      signal,
-      log,
-    });
-    const chat = new Chat(api, config.chat_id, kernel);
-    const state = await State.open({ store, name: `chat${config.chat_id}`, log });
-    const homeKey = topicKey(config.feed_topic);
-    const service = new ChatService({
-      kernel,
-      messenger: chat,
-      state,
-      say,
-      terms: {
-        keyId: config.key_id,
-        model: config.model,
-        workdir: config.workdir,
-        timeoutSecs: config.timeout_secs,
-      },
-      intervalMs: config.edit_interval_ms,
-      homeKey,
-      transcriber: transcriberOf(config),
-    });
-    const bot = new Bot({ config, api, chat, state, say, service, scope: kernel });
+    const pause = { until: 0 };
+    // The feed and the chat share what Telegram says of its limits.
+    const apiFor = (during: AbortSignal) =>
+      new BotApi({
+        token: config.bot_token,
+        apiRoot: config.api_root,
+        timeoutMs: config.request_timeout_secs * 1000,
+        signal: during,
+        log,
+        pause,
+      });
+    const board = new Chat(apiFor(signal), config.chat_id, kernel);
     const feed = new Feed({
       messenger: "Telegram",
       name: `chat ${config.chat_id}`,
@@ -72,10 +62,11 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
       backlog: FEED_BACKLOG,
       post: async (batch, lost) => {
         const message = { spans: feedMessage(batch, lost, say) };
-        await chat.send({ key: homeKey }, message, { silent: true, patience: "once" });
+        await board.send({ key: topicKey(config.feed_topic) }, message, { silent: true, patience: "once" });
       },
       scope: kernel,
     });
+    kernel.onDispose(() => feed.close());
     reportNews({
       hooks: kernel.hooks,
       say,
@@ -85,31 +76,57 @@ export default definePlugin<TelegramConfig, "turns" | "approvals">({
         if (news.kind === "budgets" || news.keyId !== config.key_id) feed.push(news);
       },
     });
-
-    let connected: Connected | undefined;
-    const supervisor = new Supervisor({
-      api,
-      chatId: config.chat_id,
-      pollTimeoutSecs: config.poll_timeout_secs,
-      commands: commandList(say).map(({ name, does }) => ({ command: name, description: does })),
-      scope: kernel,
-      connected: (now) => {
-        connected = now;
-        service.connected();
-      },
-      handle: async (update) => {
-        if (connected !== undefined) await bot.handle(update, connected.me);
-      },
-    });
     if (config.allowed_users === undefined) {
       const line =
         "telegram: allowed_users is not set: every member of the chat can send prompts and decide on tool calls";
       log.warn(line);
       kernel.notice(line);
     }
-    const polling = supervisor.run();
-    kernel.onDispose(async () => {
-      await Promise.all([polling, service.close(), feed.close()]);
-    });
+    leadChat(kernel, (scope) => openChat(config, { scope, say, api: apiFor(scope.signal) }));
   },
 });
+
+interface ChatParts {
+  readonly scope: ChatScope;
+  readonly say: Say;
+  readonly api: BotApi;
+}
+
+/** The bot's chat, with the conversations that were stored. */
+async function openChat(config: TelegramConfig, { scope, say, api }: ChatParts): Promise<ChatTerm> {
+  const { store, log, shared } = scope;
+  const chat = new Chat(api, config.chat_id, scope);
+  const state = await State.open({ store, name: `chat${config.chat_id}`, log, shared });
+  const service = new ChatService({
+    scope,
+    messenger: chat,
+    state,
+    say,
+    terms: {
+      keyId: config.key_id,
+      model: config.model,
+      workdir: config.workdir,
+      timeoutSecs: config.timeout_secs,
+    },
+    intervalMs: config.edit_interval_ms,
+    homeKey: topicKey(config.feed_topic),
+    transcriber: transcriberOf(config),
+  });
+  const bot = new Bot({ config, api, chat, state, say, service, scope });
+  let connected: Connected | undefined;
+  const supervisor = new Supervisor({
+    api,
+    chatId: config.chat_id,
+    pollTimeoutSecs: config.poll_timeout_secs,
+    commands: commandList(say).map(({ name, does }) => ({ command: name, description: does })),
+    scope,
+    connected: (now) => {
+      connected = now;
+      service.connected();
+    },
+    handle: async (update) => {
+      if (connected !== undefined) await bot.handle(update, connected.me);
+    },
+  });
+  return { service, run: () => supervisor.run() };
+}

@@ -92,6 +92,8 @@ export class BotApiServer {
   /** All calls, by method. */
   readonly calls: string[] = [];
   commands: readonly { readonly command: string; readonly description: string }[] = [];
+  /** How many polls met another one. */
+  conflicts = 0;
   forum = true;
   token = TOKEN;
   /** Files that people sent, by their ids. */
@@ -256,6 +258,7 @@ export class BotApiServer {
   #hold(payload: Payload, response: ServerResponse): void {
     if (this.#poll !== undefined) {
       clearTimeout(this.#poll.timer);
+      this.conflicts += 1;
       answer(this.#poll.response, new Refused(409, "Conflict: terminated by other getUpdates request"));
     }
     const offset = Number(payload["offset"] ?? 0);

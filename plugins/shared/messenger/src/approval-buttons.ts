@@ -62,8 +62,9 @@ export class ApprovalButtons {
   async reconcile(): Promise<void> {
     const { approvalService, state } = this.options;
     const { approvals } = await approvalService.list({ status: "pending", page: 1, limit: PENDING_AT_ONCE });
+    const pending = new Set(approvals.map(({ id }) => id));
     for (const { token, subject } of state.cards) {
-      if (subject.kind !== "approval") continue;
+      if (subject.kind !== "approval" || pending.has(subject.approvalId)) continue;
       const approval = await approvalService.get(subject.approvalId);
       if (approval === undefined) state.endCard(token);
       else if (approval.status !== "pending") await this.decided(approval);

@@ -5,25 +5,33 @@ import { MessengerFailure, waitBefore } from "./failures.js";
 /** `once`: throw on failure; `persist`: retry temporary failures until the plugin is switched off. */
 export type Patience = "once" | "persist";
 
+/** Until when a messenger accepts no messages; calls that share it wait together. */
+export interface Pause {
+  until: number;
+}
+
 export interface CallsOptions {
   readonly signal: AbortSignal;
   readonly log: Pick<PluginScope["log"], "debug">;
+  readonly pause?: Pause | undefined;
 }
 
 /** Calls to a messenger: each has a deadline, and all wait when the messenger asks for it. */
 export class Calls {
-  #pausedUntil = 0;
+  readonly #pause: Pause;
 
-  constructor(private readonly options: CallsOptions) {}
+  constructor(private readonly options: CallsOptions) {
+    this.#pause = options.pause ?? { until: 0 };
+  }
 
   /** Milliseconds until the messenger accepts messages again. */
   get pausedMs(): number {
-    return Math.max(0, this.#pausedUntil - Date.now());
+    return Math.max(0, this.#pause.until - Date.now());
   }
 
   /** From now on, calls that persist wait so long. */
   pause(ms: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + ms);
+    this.#pause.until = Math.max(this.#pause.until, Date.now() + ms);
   }
 
   /** Rejects with a `MessengerFailure`. A message may be sent twice if its response was lost. */

@@ -1,11 +1,12 @@
 import { setMaxListeners } from "node:events";
-import type { Approval, Scope, TurnInfo, TurnOutcome } from "@claudeway/core";
+import type { Approval, TurnInfo, TurnOutcome } from "@claudeway/core";
 import { Answers } from "./answers.js";
 import { ApprovalButtons } from "./approval-buttons.js";
 import { isReadable, isVoice } from "./attachments.js";
 import { Background } from "./background.js";
 import { Board } from "./board.js";
 import { ButtonRouter } from "./buttons.js";
+import type { ChatScope } from "./chat-scope.js";
 import { type Command, Commands } from "./commands.js";
 import { Conversations, type TurnTerms } from "./conversations.js";
 import { DenialButtons } from "./denial-buttons.js";
@@ -17,7 +18,7 @@ import type { Say, TextKey } from "./texts.js";
 import { Transcriber, type TranscriberOptions } from "./transcriber.js";
 
 export interface ChatServiceOptions {
-  readonly kernel: Scope<"turns" | "approvals">;
+  readonly scope: ChatScope;
   readonly messenger: Messenger;
   readonly state: State;
   readonly say: Say;
@@ -49,7 +50,7 @@ export interface Incoming {
  * edits), approval-buttons and denial-buttons (through board). `state` stores what must survive a restart.
  */
 
-/** The conversations of one messenger. Create it during `apply`. */
+/** The conversations of one messenger, while this gateway leads; see `leadChat`. */
 export class ChatService {
   readonly #background: Background;
   readonly #answers: Answers;
@@ -61,18 +62,18 @@ export class ChatService {
   #resumed = false;
 
   constructor(private readonly options: ChatServiceOptions) {
-    const { kernel, messenger, intervalMs } = options;
-    const { turns, ledger, sessions, approvals: approvalService } = kernel;
+    const { scope, messenger, intervalMs } = options;
+    const { turns, ledger, sessions, approvals: approvalService, shared: othersRun } = scope;
     // Each growing answer and each running call adds a listener.
-    setMaxListeners(0, kernel.signal);
-    this.#background = new Background(kernel);
-    const common = { ...options, scope: kernel, turns, ledger, sessions, approvalService };
+    setMaxListeners(0, scope.signal);
+    this.#background = new Background(scope);
+    const common = { ...options, turns, ledger, sessions, approvalService, othersRun };
     const files = new SessionFiles(common);
     const { transcriber } = options;
     const shared = {
       ...common,
       files,
-      transcriber: transcriber && new Transcriber({ ...transcriber, signal: kernel.signal, log: kernel.log }),
+      transcriber: transcriber && new Transcriber({ ...transcriber, signal: scope.signal, log: scope.log }),
     };
     const board = new Board(shared);
     this.#answers = new Answers({
@@ -91,9 +92,6 @@ export class ChatService {
     });
     this.#conversations = new Conversations({ ...shared, answers: this.#answers });
     this.#commands = new Commands({ ...shared, conversations: this.#conversations });
-    kernel.hooks.approvalRequested.tap("ask", (approval) => this.#asked(approval));
-    kernel.hooks.approvalDecided.tap("settle", (approval) => this.#decided(approval));
-    kernel.hooks.afterExecute.tap("show", (turn, outcome) => this.#ended(turn, outcome));
   }
 
   /** The messenger is connected, or connected again. */
@@ -103,6 +101,12 @@ export class ChatService {
     this.#resumed = true;
     this.#conversations.resume();
     this.#background.run("showing answers that came while the plugin was off", () => this.#answers.catchUp());
+  }
+
+  /** Shows what other gateways did, of which no hook tells here: requests, decisions, and answers of turns that went on. */
+  async lookElsewhere(): Promise<void> {
+    await this.#approvals.reconcile();
+    await this.#answers.catchUp();
   }
 
   /** Undefined if files of this type are accepted, else what to answer. */
@@ -151,15 +155,16 @@ export class ChatService {
     await this.options.state.saved();
   }
 
-  #asked(approval: Approval): void {
+  /** A call waits for a decision. */
+  asked(approval: Approval): void {
     this.#background.run("asking", () => this.#approvals.asked(approval));
   }
 
-  #decided(approval: Approval): void {
+  decided(approval: Approval): void {
     this.#background.run("showing a decision", () => this.#approvals.decided(approval));
   }
 
-  #ended(turn: TurnInfo, { response }: TurnOutcome): void {
+  ended(turn: TurnInfo, { response }: TurnOutcome): void {
     const { id: turnId, sessionId, keyId } = turn;
     if (this.#answers.shows(turnId)) return;
     const shown = { turnId, sessionId, keyId };

@@ -27,8 +27,10 @@ export interface ConversationsOptions {
   readonly answers: Answers;
   readonly transcriber: Transcriber | undefined;
   readonly turns: TurnRunner;
-  readonly ledger: Pick<LedgerView, "response">;
+  readonly ledger: Pick<LedgerView, "response" | "turn">;
   readonly sessions: Pick<SessionsView, "get">;
+  /** Turns may run at other gateways. */
+  readonly othersRun: boolean;
   readonly scope: Pick<PluginScope, "log" | "signal">;
 }
 
@@ -212,13 +214,18 @@ export class Conversations {
 
   /** The gateway stopped while this message was being answered. */
   async #pickUp({ key, messageId, turnId }: Waiting): Promise<void> {
-    const { turns, answers, ledger, state, terms } = this.options;
+    const { turns, answers, ledger, state, terms, othersRun } = this.options;
     const sessionId = state.conversation(key)?.sessionId ?? "";
     if (turnId === undefined) return this.note(key, messageId, "interrupted");
     const shown = { turnId, sessionId, keyId: terms.keyId, key, messageId };
     const handle = turns.follow(turnId);
     if (handle !== undefined) return answers.follow(handle, shown);
     const response = await ledger.response(turnId);
+    if (response === undefined && othersRun) {
+      const turn = await ledger.turn(turnId);
+      // It runs at another gateway, or is about to be found lost: its answer is shown when it ends.
+      if (turn !== undefined && turn.ended === undefined) return answers.expect(shown);
+    }
     if (response === undefined) return this.note(key, messageId, "interrupted");
     await answers.show(response, shown);
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { PluginScope, PluginStore, StoreChange } from "@claudeway/core";
 import type { Attachment } from "./messenger.js";
 
@@ -62,12 +63,14 @@ export interface ParkedAnswer {
 }
 
 export interface StateOptions {
-  readonly store: Pick<PluginStore, "list" | "write">;
+  readonly store: Pick<PluginStore, "get" | "list" | "write">;
   /** Message ids are valid in one chat: each has a state of its own. */
   readonly name: string;
   readonly log: Pick<PluginScope["log"], "error">;
   /** Every conversation is a thread, and messages say which: one link for each is enough. */
   readonly linksAreThreads?: boolean;
+  /** Other gateways may take the chat over: what is written after that is refused. */
+  readonly shared?: boolean;
 }
 
 const MAX_CHAINED = 5000;
@@ -75,8 +78,11 @@ const MAX_TAKEN = 2000;
 const MAX_CARDS = 500;
 /** In bytes of JSON; a value of the store has up to 64 KiB. */
 const MAX_VALUE = 60_000;
-/** Changes of one write. */
-const MAX_CHANGES = 100;
+/** Changes of one write, besides the one that says whose the chat is. */
+const MAX_CHANGES = 99;
+/** The entry that says whose the chat is. */
+const MINE = "owner";
+const REASONS = { conflict: "another gateway has the chat now", full: "the store is full" } as const;
 
 /** An entry of the ledger's store; `n` is its age. */
 type Stored<Value> = Value & { readonly n: number };
@@ -130,6 +136,9 @@ export class State {
   readonly #changes = new Map<string, object | undefined>();
   #n = 0;
   #writing: Promise<void> | undefined;
+  /** The version of the entry that says whose the chat is; undefined on a single machine. */
+  #mine: number | undefined;
+  readonly #token = randomUUID();
   readonly #conversations = this.#table<Conversation>("conversation");
   /** Message id and conversation. In a plain chat, it maps a reply to its session. */
   readonly #chain = this.#table<{ readonly key: string }>("chain");
@@ -146,6 +155,7 @@ export class State {
 
   static async open(options: StateOptions): Promise<State> {
     const state = new State(options);
+    if (options.shared === true) await state.#takeOver();
     await state.#load();
     return state;
   }
@@ -289,11 +299,38 @@ export class State {
     this.#writing = undefined;
   }
 
+  /** From now on, a gateway that had the chat before can't write to its state. */
+  async #takeOver(): Promise<void> {
+    const result = await this.options.store.write([{ key: this.#mineKey, value: this.#token }]);
+    this.#mine = result.ok ? result.versions[0] : undefined;
+  }
+
+  get #mineKey(): string {
+    return `${this.options.name}/${MINE}`;
+  }
+
+  /** The changes, and that the chat is still this gateway's. */
+  #claimed(changes: readonly StoreChange[]): readonly StoreChange[] {
+    if (this.#mine === undefined) return changes;
+    return [{ key: this.#mineKey, value: this.#token, expected: this.#mine }, ...changes];
+  }
+
+  /** A write whose outcome was not known may have been done. True: it was, or none was, and the chat is still ours. */
+  async #isMine(): Promise<boolean> {
+    const entry = await this.options.store.get(this.#mineKey);
+    if (entry?.value !== this.#token) return false;
+    this.#mine = entry.version;
+    return true;
+  }
+
   async #write(changes: readonly StoreChange[]): Promise<void> {
     const { store, log } = this.options;
     try {
-      const result = await store.write(changes);
-      if (!result.ok) log.error(`cannot store the bot's state: ${result.reason}`);
+      let result = await store.write(this.#claimed(changes));
+      if (!result.ok && result.reason === "conflict" && (await this.#isMine()))
+        result = await store.write(this.#claimed(changes));
+      if (!result.ok) log.error(`cannot store the bot's state: ${REASONS[result.reason]}`);
+      else if (this.#mine !== undefined) this.#mine = result.versions[0];
     } catch (error) {
       log.error({ err: error }, "cannot store the bot's state; changes will be lost at a restart");
     }
