@@ -6,6 +6,7 @@ import { priceContract } from "./prices-contract.js";
 import { quotaContract } from "./quota-contract.js";
 import { sessionContract } from "./sessions-contract.js";
 import { totalsContract } from "./totals-contract.js";
+import { transcriptContract } from "./transcripts-contract.js";
 import { turnSearchContract } from "./turn-search-contract.js";
 import { turnStatisticsContract } from "./turn-statistics-contract.js";
 import { turnContract } from "./turns-contract.js";
@@ -21,5 +22,6 @@ export function ledgerContract(openLedger: OpenLedger): void {
   idempotencyContract(openLedger);
   pluginStoreContract(openLedger);
   quotaContract(openLedger);
+  transcriptContract(openLedger);
   nodesContract(openLedger);
 }

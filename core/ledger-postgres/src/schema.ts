@@ -125,8 +125,18 @@ CREATE TABLE singletons (name TEXT PRIMARY KEY, node TEXT NOT NULL, incarnation 
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL);
 `.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
 
+const VERSION_4 = `
+ALTER TABLE sessions ADD COLUMN transcript_end BIGINT NOT NULL DEFAULT 0,
+  ADD COLUMN transcript_bytes BIGINT NOT NULL DEFAULT 0, ADD COLUMN transcript_lacking BIGINT;
+CREATE TABLE transcripts (
+  conversation TEXT NOT NULL, seq BIGINT NOT NULL, session_id TEXT NOT NULL, subpath TEXT NOT NULL,
+  epoch BIGINT NOT NULL, bytes BIGINT NOT NULL, lines TEXT NOT NULL, PRIMARY KEY (conversation, seq)
+);
+CREATE INDEX transcripts_by_session ON transcripts (session_id);
+`.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
+
 /** The migrations between versions, oldest first. A released step never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({

@@ -190,6 +190,19 @@ CREATE TABLE singletons (name TEXT PRIMARY KEY, node TEXT NOT NULL, incarnation 
 CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+const VERSION_12 = `
+-- What the CLI wrote to the transcripts of a session, for other nodes: the number and size of all parts, and the epoch under
+-- which some could not be stored.
+ALTER TABLE sessions ADD COLUMN transcript_end INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN transcript_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN transcript_lacking INTEGER;
+CREATE TABLE transcripts (
+  conversation TEXT NOT NULL, seq INTEGER NOT NULL, session_id TEXT NOT NULL, subpath TEXT NOT NULL,
+  epoch INTEGER NOT NULL, bytes INTEGER NOT NULL, lines TEXT NOT NULL, PRIMARY KEY (conversation, seq)
+) STRICT;
+CREATE INDEX transcripts_by_session ON transcripts (session_id);
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -203,6 +216,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_9,
   VERSION_10,
   VERSION_11,
+  VERSION_12,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

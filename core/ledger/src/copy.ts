@@ -26,6 +26,7 @@ const TABLES: Readonly<Record<string, string>> = {
   counters: "name",
   singletons: "name",
   secrets: "name",
+  transcripts: "conversation, seq",
 };
 
 const MONEY: ReadonlySet<string> = new Set([

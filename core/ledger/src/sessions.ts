@@ -20,6 +20,7 @@ import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
 import { modelTotals } from "./totals.js";
+import { removeTranscripts } from "./transcripts.js";
 
 /** The first characters of a UUID are random: one session in 65,536 begins with the same four. */
 const MIN_PREFIX = 4;
@@ -182,6 +183,7 @@ export class SessionTable {
     const session = yield* this.get(id);
     if (session === undefined) return false;
     yield* this.sql.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
+    yield* removeTranscripts(this.sql, id);
     if (isListed(session)) yield* count(this.sql, session.keyId, session.model, -1);
     return true;
   }

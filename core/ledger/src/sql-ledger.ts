@@ -27,6 +27,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     nodes,
     owners,
     shared,
+    transcripts,
   } = tables;
   let open = true;
   const performed =
@@ -143,6 +144,13 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       secret: performed((name, made) => shared.secret(name, made)),
       lead: performed((by, name) => shared.lead(by, name)),
       unlead: performed((by, name) => shared.unlead(by, name)),
+    },
+    transcripts: {
+      session: performed((id) => transcripts.session(id)),
+      find: performed((conversation) => transcripts.find(conversation)),
+      read: performed((conversation, after) => transcripts.read(conversation, after)),
+      append: performed((claim, part, after) => transcripts.append(claim, part, after)),
+      setLacking: performed((claim, isLacking) => transcripts.setLacking(claim, isLacking)),
     },
     async checkFile() {
       if (!open) throw new LedgerError("the ledger is closed");

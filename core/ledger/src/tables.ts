@@ -11,6 +11,7 @@ import { SessionTable } from "./sessions.js";
 import { SharedTable } from "./shared.js";
 import type { Sql } from "./sql.js";
 import { TotalsTable } from "./totals.js";
+import { TranscriptTable } from "./transcripts.js";
 import { TurnTable } from "./turns.js";
 
 /** The tables of a ledger. Their methods return work, which a database has to perform. */
@@ -27,6 +28,7 @@ export interface LedgerTables {
   readonly nodes: NodeTable;
   readonly owners: OwnerTable;
   readonly shared: SharedTable;
+  readonly transcripts: TranscriptTable;
 }
 
 export function ledgerTables(sql: Sql): LedgerTables {
@@ -47,5 +49,6 @@ export function ledgerTables(sql: Sql): LedgerTables {
     nodes: new NodeTable(sql),
     owners: new OwnerTable(sql),
     shared: new SharedTable(sql),
+    transcripts: new TranscriptTable(sql),
   };
 }

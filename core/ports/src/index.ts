@@ -18,6 +18,7 @@ export type * from "./page.js";
 export type * from "./passing.js";
 export type * from "./plugin-store.js";
 export type * from "./quota.js";
+export type * from "./transcripts.js";
 export type * from "./turn-record.js";
 export type * from "./turns.js";
 export type * from "./workdirs.js";

@@ -15,6 +15,7 @@ import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
 import type { PluginStoreBook } from "./plugin-store.js";
 import type { QuotaBook } from "./quota.js";
+import type { Transcripts } from "./transcripts.js";
 import type { Instant, NewTurn, TurnRecord } from "./turn-record.js";
 import type { ParkedTurn, ProcessStart, TurnEnd, TurnInfo, TurnOutcome, TurnUsage } from "./turns.js";
 
@@ -39,6 +40,8 @@ export interface Ledger {
   readonly approvals: ApprovalBook;
   readonly pluginStore: PluginStoreBook;
   readonly quota: QuotaBook;
+  /** Used in a cluster only: conversations that nodes share. */
+  readonly transcripts: Transcripts;
   readonly nodes: NodeBook;
   /** Rejects with a LedgerError if the storage that was opened is no longer there. */
   checkFile(): Promise<void>;
