@@ -102,6 +102,7 @@ export class Sessions {
     });
     if (history.length > 0) await this.#writeHistory(session, history);
     await this.parts.ledger.sessions.create(session);
+    if (history.length > 0) await this.parts.history.save(await this.parts.history.refOf(session));
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;
   }

@@ -36,7 +36,8 @@ export interface TurnParts extends Partial<Omit<EngineTurn, "info" | "plan" | "s
 }
 
 export interface StageParts {
-  readonly query: StartQuery;
+  /** In place of the real CLI's. */
+  readonly query?: StartQuery;
   /** What runs in the place of the CLI. */
   readonly program: string;
   readonly env: Readonly<Record<string, string>>;
@@ -70,7 +71,7 @@ export class Stage {
       maxBackground: 4,
       maxBackgroundPerKey: 4,
       maxMemoryBytes: 0,
-      query: parts.query,
+      ...(parts.query !== undefined && { query: parts.query }),
       log,
       ...parts.options,
     });

@@ -139,6 +139,7 @@ export class SessionForks {
         },
       }),
     });
+    if (conversation !== undefined) await this.parts.history.save(conversation);
     const from = { session_id: session.id, turn_id: at ?? null };
     return { session_id: id, workdir, created_at: createdAt, forked_from: from };
   }

@@ -16,7 +16,7 @@ import type { SessionMessages, ConversationTurn as TurnView } from "@claudeway/s
 
 export interface HistoryParts {
   readonly engine: Pick<Engine, "conversations">;
-  readonly ledger: Pick<Ledger, "turns">;
+  readonly ledger: Pick<Ledger, "turns" | "sessions">;
   /** The launch spec of the CLI in a folder, which determines where its transcripts are. */
   readonly spawn: (workdir: string, keyId: string) => Promise<SpawnPlan>;
 }
@@ -80,6 +80,16 @@ export class SessionHistory {
     const conversation = { session: id, spawn: await this.parts.spawn(workdir, keyId) };
     if ((await this.parts.engine.conversations?.create(conversation, messages)) === "created") return;
     throw new GatewayError("CONFLICT", "the gateway can't write a transcript for the CLI to resume");
+  }
+
+  /** Stores the conversation that a session begins with for other nodes. If that fails, the session is deleted. */
+  async save(conversation: ConversationRef): Promise<void> {
+    try {
+      await this.parts.engine.conversations?.save?.(conversation);
+    } catch (error) {
+      await this.parts.ledger.sessions.delete(conversation.session, new Date().toISOString());
+      throw error;
+    }
   }
 
   /** The CLI's own id of the session's conversation, and its location. */

@@ -11,6 +11,7 @@ import type {
   ModelName,
   ProcessStart,
   SessionListener,
+  SharedTranscripts,
   SpawnPlan,
   TaskLoss,
 } from "@claudeway/ports";
@@ -20,24 +21,34 @@ import { Attempt } from "./attempt.js";
 import { hasResults, withResults } from "./call-results.js";
 import { loadMcp } from "./client-tools.js";
 import { TranscriptConversations } from "./conversations.js";
-import { CONVERSATION_LOST, describe, lastLine, NEVER_STARTED, untilReported } from "./endings.js";
+import {
+  CONVERSATION_INCOMPLETE,
+  CONVERSATION_LOST,
+  describe,
+  lastLine,
+  NEVER_STARTED,
+  untilReported,
+} from "./endings.js";
 import { Launcher, type LauncherOptions } from "./launcher.js";
 import { liveSettings } from "./live-settings.js";
 import { describeLogin, LOGIN_TIMEOUT_MS, loginIn, withoutProbes } from "./login.js";
 import { cliSessionOf, termsOf } from "./options.js";
-import { placePrompt } from "./placed-prompt.js";
+import { type PlacedTurn, placePrompt } from "./placed-prompt.js";
 import { type KeptProcess, type PoolLimits, ProcessPool } from "./pool.js";
 import type { ClaudeProcess } from "./process.js";
 import { type PromptMessage, promptMessage, verbatimMessage } from "./prompt-message.js";
 import type { TurnReport } from "./reading.js";
 import { loadSdk } from "./sdk.js";
 import { SessionProcess } from "./session-process.js";
+import { type Preparation, SharedConversations } from "./shared-conversations.js";
 import { type LaunchSpec, PrewarmedProcesses } from "./spares.js";
 import { Transcript } from "./transcript.js";
 import { estimatedUsage, NO_TOTALS, reportedUsage } from "./usage.js";
 import { noteWrittenOfTurn } from "./written-usage.js";
 
-export interface ClaudeEngineOptions extends PoolLimits, LauncherOptions {
+export interface ClaudeEngineOptions extends PoolLimits, Omit<LauncherOptions, "shared"> {
+  /** Set where other nodes go on with the conversations. */
+  readonly shared?: SharedTranscripts | undefined;
   /** How many processes are started ahead for one-shot tasks. */
   readonly spares: number;
   readonly log: Logger;
@@ -51,6 +62,9 @@ interface TakenProcess {
   /** The conversation that the process resumes ends with the turn's prompt. */
   readonly placed: boolean;
 }
+
+/** The conversation to resume does not exist, or its end is on another node. */
+type NotTaken = "no conversation" | "incomplete";
 
 const MODELS_TIMEOUT_MS = 20_000;
 
@@ -73,11 +87,14 @@ export class ClaudeEngine implements Engine {
   readonly #processes = new WeakMap<ClaudeProcess, SessionProcess>();
   #sessions: SessionListener = UNHEARD;
   readonly #background = new Map<string, readonly BackgroundTask[]>();
+  readonly #shared: SharedConversations | undefined;
   #running = 0;
 
   constructor(private readonly options: ClaudeEngineOptions) {
-    this.conversations = new TranscriptConversations(options.log, options.installation);
-    this.#launcher = new Launcher(options);
+    const { shared, log, installation } = options;
+    this.#shared = shared && new SharedConversations(shared, log);
+    this.conversations = new TranscriptConversations(log, installation, this.#shared);
+    this.#launcher = new Launcher({ ...options, shared: this.#shared });
     this.#pool = new ProcessPool(options, options.log);
     // A core is to spare: also beside a client that sends one task after another.
     const isQuiet = () => this.#running < availableParallelism();
@@ -102,6 +119,7 @@ export class ClaudeEngine implements Engine {
     await loadSdk();
     if (turn.plan.options?.clientTools !== undefined) await loadMcp();
     const first = await this.#attempt(turn, turn.resume, listener, stop);
+    if (first === "incomplete") return CONVERSATION_INCOMPLETE;
     if (first !== "no conversation") return first;
     const isLoss = turn.totals?.answered === true && !turn.restart;
     const goesOn = turn.parkedCall !== undefined || turn.promptSent === true || hasResults(turn);
@@ -109,7 +127,7 @@ export class ClaudeEngine implements Engine {
     if (stop.aborted) return NEVER_STARTED;
     // Also where the session's first turn died before its transcript was written: begin again under the same id.
     const second = await this.#attempt(turn, false, listener, stop);
-    if (second !== "no conversation") return second;
+    if (typeof second !== "string") return second;
     throw new Error(`the CLI neither resumes nor begins session ${turn.info.sessionId}`);
   }
 
@@ -171,6 +189,10 @@ export class ClaudeEngine implements Engine {
     return this.#pool.release(sessionId, "interrupted");
   }
 
+  async saved(sessionId: string): Promise<boolean> {
+    return (await this.#shared?.saved(sessionId)) ?? true;
+  }
+
   async retire(why: TaskLoss = "replaced"): Promise<void> {
     this.#spares.forget();
     await this.#pool.releaseAll(why);
@@ -186,11 +208,11 @@ export class ClaudeEngine implements Engine {
     resume: boolean,
     listener: EngineListener,
     stop: AbortSignal,
-  ): Promise<EngineResult | "no conversation"> {
+  ): Promise<EngineResult | NotTaken> {
     const launchSpec = this.#launcher.launchSpecOf(asked);
     const began = performance.now();
     const taken = await this.#take(asked, launchSpec, resume, stop);
-    if (taken === "no conversation") return taken;
+    if (typeof taken === "string") return taken;
     const { child, process, turn, placed } = taken;
     const session = this.#sessionOf(child, turn);
     const hook = this.#launcher.hookOf(child);
@@ -325,7 +347,7 @@ export class ClaudeEngine implements Engine {
     launchSpec: LaunchSpec | undefined,
     resume: boolean,
     stop: AbortSignal,
-  ): Promise<TakenProcess | "no conversation"> {
+  ): Promise<TakenProcess | NotTaken> {
     const { sessionId } = turn.info;
     const answered = this.#pool.keeps(sessionId) ? withResults(turn, turn.totals?.calls ?? []) : turn;
     // About a call that was kept only a CLI asks that is resumed.
@@ -336,12 +358,25 @@ export class ClaudeEngine implements Engine {
       const process = this.#processes.has(kept) ? "live" : "prewarmed";
       return { child: kept, process, turn: answered, placed: false };
     }
-    const placed = resume
+    if (resume && (await this.#prepare(turn)) === "lacking") return "incomplete";
+    const placed: PlacedTurn | "missing" = resume
       ? await placePrompt(turn, this.options.log)
       : { turn: withResults(turn, []), placed: false };
     if (placed === "missing") return "no conversation";
-    const begin = () => this.#start(turn, resume, placed.placed);
-    return { child: await this.#pool.start(begin, stop), process: "cold", ...placed };
+    const begin = () => this.#start(turn, resume, placed);
+    const { placed: isPlaced, turn: placedTurn } = placed;
+    return {
+      child: await this.#pool.start(begin, stop),
+      process: "cold",
+      turn: placedTurn,
+      placed: isPlaced,
+    };
+  }
+
+  /** Brings the conversation to this node, if another one has had it. */
+  async #prepare(turn: EngineTurn): Promise<Preparation> {
+    const accepts = turn.restart;
+    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, { accepts })) ?? "whole";
   }
 
   /** The session's live process with the turn's settings; undefined if no process can have them. */
@@ -370,10 +405,11 @@ export class ClaudeEngine implements Engine {
   }
 
   /** Starts a process for the turn. For a resumed session, records the totals that it continues from. */
-  #start(turn: EngineTurn, resume: boolean, promptPlaced: boolean): ClaudeProcess {
+  #start(turn: EngineTurn, resume: boolean, { placed: promptPlaced, entry }: PlacedTurn): ClaudeProcess {
     const saved = resume ? new Transcript(cliSessionOf(turn), turn.spawn).savedTotals() : NO_TOTALS;
     const child = this.#launcher.start({ ...termsOf(turn), promptPlaced }, resume);
     this.#accounts.open(child, saved);
+    if (entry !== undefined) child.mirror?.add(cliSessionOf(turn), entry);
     return child;
   }
 

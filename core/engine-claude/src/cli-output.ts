@@ -5,6 +5,15 @@ import type { SDKMessage } from "@anthropic-ai/claude-agent-sdk";
 /** A line of the CLI: a message, or a part of the protocol between the CLI and the SDK. */
 type Line = SDKMessage | { readonly type: `control_${string}` | "keep_alive" | "transcript_mirror" };
 
+/** Takes what the CLI says about its transcripts. */
+export interface MirrorOutput {
+  take(path: string, entries: readonly unknown[]): void;
+  /** Resolves when what was taken is stored. Never rejects. */
+  flush(): Promise<void>;
+  /** The output has ended. */
+  ended(): void;
+}
+
 /** How the CLI begins a line of the protocol between it and the SDK. */
 const CONTROL = '{"type":"control_';
 
@@ -17,6 +26,8 @@ export class CliOutput {
   #begun = "";
   #ended: { readonly error: unknown } | undefined;
   #wake: () => void = () => undefined;
+
+  constructor(private readonly mirror?: MirrorOutput) {}
 
   /** Reads `from` from now on; returns what the SDK is to read. */
   divert(from: Readable): Readable {
@@ -46,6 +57,8 @@ export class CliOutput {
     for (;;) {
       const message = this.#queue.shift();
       if (message !== undefined) {
+        // What is answered must be stored: another node may go on with it.
+        if (message.type === "result") await this.mirror?.flush();
         yield message;
         // Whoever waited for the end of the turn must have worked it off before anything that follows is read.
         if (message.type === "result") await nextRound();
@@ -80,8 +93,15 @@ export class CliOutput {
     }
     const parsed = parse(line);
     if (parsed === undefined) return;
-    if (isForSdk(parsed)) this.#rest.push(`${line}\n`);
+    if (parsed.type === "transcript_mirror") this.#takeMirrored(parsed);
+    else if (isForSdk(parsed)) this.#rest.push(`${line}\n`);
     if (isMessage(parsed)) this.#queue.push(parsed);
+  }
+
+  #takeMirrored(line: object): void {
+    if (!("filePath" in line) || !("entries" in line)) return;
+    const { filePath, entries } = line;
+    if (typeof filePath === "string" && Array.isArray(entries)) this.mirror?.take(filePath, entries);
   }
 
   #close(): void {
@@ -89,6 +109,7 @@ export class CliOutput {
     if (this.#begun !== "") this.#takeLine(this.#begun);
     this.#begun = "";
     this.#rest.push(null);
+    this.mirror?.ended();
     this.#wake();
   }
 }

@@ -1,5 +1,5 @@
 import type { Options, Query, SDKMessage, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
-import { CliOutput } from "./cli-output.js";
+import { CliOutput, type MirrorOutput } from "./cli-output.js";
 import type { LiveCli } from "./live-settings.js";
 import { sdkQuery } from "./sdk.js";
 
@@ -15,20 +15,26 @@ export type CliQuery = AsyncIterable<SDKMessage> &
 export type StartQuery = (params: {
   readonly prompt: AsyncIterable<SDKUserMessage>;
   readonly options: Options;
+  /** Notes what the CLI writes to its transcripts. */
+  readonly mirror?: MirrorOutput | undefined;
 }) => CliQuery;
+
+/** The CLI's option that makes it say what it writes to its transcripts; the SDK's `sessionStore` sets it, too. */
+const SAYS_WHAT_IT_WRITES = { "session-mirror": null };
 
 /**
  * The SDK's `query`, whose messages are read around it: its own way from the pipe to its caller costs about three times
  * as much as reading the line. The SDK starts the CLI and keeps what its control protocol needs.
  */
-export const startQuery: StartQuery = ({ prompt, options }) => {
-  const output = new CliOutput();
+export const startQuery: StartQuery = ({ prompt, options, mirror }) => {
+  const output = new CliOutput(mirror);
   const { spawnClaudeCodeProcess: spawn } = options;
   if (spawn === undefined) throw new Error("the engine starts its processes itself");
   const running = sdkQuery()({
     prompt,
     options: {
       ...options,
+      ...(mirror !== undefined && { extraArgs: { ...options.extraArgs, ...SAYS_WHAT_IT_WRITES } }),
       spawnClaudeCodeProcess: (how) => {
         const child = spawn(how);
         child.stdout = output.divert(child.stdout);

@@ -15,6 +15,7 @@ import type {
 import type { Logger } from "pino";
 import { forkTranscript } from "./fork-transcript.js";
 import { seedTranscript } from "./seed-transcript.js";
+import type { SharedConversations } from "./shared-conversations.js";
 import { Transcript } from "./transcript.js";
 import { entryOf, mayBePrompt, type TranscriptEntry } from "./transcript-entries.js";
 import { openTranscript } from "./transcript-files.js";
@@ -32,19 +33,20 @@ export class TranscriptConversations implements Conversations {
   constructor(
     private readonly log: Logger,
     private readonly marker: string,
+    private readonly shared?: SharedConversations,
   ) {}
 
   async read(
     conversation: ConversationRef,
     query: PageQuery,
   ): Promise<ConversationPage | "missing" | "unreadable"> {
-    return withTranscript(conversation, (file) => pageOf(file, query));
+    return this.#withTranscript(conversation, (file) => pageOf(file, query));
   }
 
   async outline(
     conversation: ConversationRef,
   ): Promise<readonly ConversationTurn[] | "missing" | "unreadable"> {
-    return withTranscript(conversation, async (file) => {
+    return this.#withTranscript(conversation, async (file) => {
       const places = await placesOfTurns(file, (await file.stat()).size);
       return places.map(({ prompt: { uuid: promptId, ...prompt } }) => {
         return { promptId, ...prompt, messages: [], truncated: false };
@@ -53,11 +55,11 @@ export class TranscriptConversations implements Conversations {
   }
 
   async fork(conversation: ConversationRef, { promptId, cwdOf }: ForkRequest): Promise<ConversationFork> {
-    const last = await withTranscript(conversation, (file) => lastMessageOf(file, promptId));
+    const last = await this.#withTranscript(conversation, (file) => lastMessageOf(file, promptId));
     if (last === undefined) return "no such turn";
     if (last === "missing" || last === "unreadable") return last;
     try {
-      const fork = await withTranscript(conversation, (file) =>
+      const fork = await this.#withTranscript(conversation, (file) =>
         forkTranscript(conversation, file, last, cwdOf, this.marker),
       );
       return fork;
@@ -85,25 +87,31 @@ export class TranscriptConversations implements Conversations {
     if (path !== undefined) await rm(path, { force: true });
   }
 
+  async save({ session, spawn }: ConversationRef): Promise<void> {
+    await this.shared?.save(session, spawn);
+  }
+
   async prompts(
     conversation: ConversationRef,
     ids: ReadonlySet<string>,
   ): Promise<ReadonlyMap<string, PromptText>> {
-    const found = await withTranscript(conversation, (file) => promptsIn(file, ids));
+    const found = await this.#withTranscript(conversation, (file) => promptsIn(file, ids));
     return typeof found === "string" ? new Map() : found;
   }
-}
 
-async function withTranscript<T>(
-  conversation: ConversationRef,
-  use: (file: FileHandle) => Promise<T>,
-): Promise<T | "missing" | "unreadable"> {
-  const file = await tryOpen(conversation);
-  if (typeof file === "string") return file;
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
+  async #withTranscript<T>(
+    conversation: ConversationRef,
+    use: (file: FileHandle) => Promise<T>,
+  ): Promise<T | "missing" | "unreadable"> {
+    // Another node may have had the conversation last.
+    await this.shared?.prepare(conversation.session, conversation.spawn);
+    const file = await tryOpen(conversation);
+    if (typeof file === "string") return file;
+    try {
+      return await use(file);
+    } finally {
+      await file.close();
+    }
   }
 }
 

@@ -58,6 +58,16 @@ export const CONVERSATION_LOST: EngineResult = Object.freeze({
   failure: { code: "CONVERSATION_LOST" },
 });
 
+/** The result of a turn whose conversation has an end that only another node has: nothing was run. */
+export const CONVERSATION_INCOMPLETE: EngineResult = Object.freeze({
+  ...NEVER_STARTED,
+  end: "failed",
+  error:
+    "the end of the conversation is only on the node that had the session last, which could not store it; " +
+    "restart_conversation: true goes on without it",
+  failure: { code: "CONVERSATION_LOST" },
+});
+
 /** How a process ended, in words. */
 export function describe(exit: ProcessExit): string {
   if (exit.signal !== null) return `signal ${exit.signal}`;

@@ -8,6 +8,7 @@ import { fixedOptions, liveSettings, ProcessSettings } from "./live-settings.js"
 import { ModelWatch } from "./model-watch.js";
 import { IDLE_OPTIONS, type ProcessTerms, sessionOptions, termsOf } from "./options.js";
 import { ClaudeProcess } from "./process.js";
+import type { ProcessMirror, SharedConversations } from "./shared-conversations.js";
 import type { LaunchSpec } from "./spares.js";
 
 export interface LauncherOptions {
@@ -19,6 +20,8 @@ export interface LauncherOptions {
   readonly guard?: Pick<ProcessGuard, "began" | "ended">;
   /** What starts the CLI; `startQuery` if not given. */
   readonly query?: StartQuery;
+  /** Stores the conversations for other nodes. */
+  readonly shared?: SharedConversations | undefined;
 }
 
 /** Has a CLI that resumes take up the prompt that its conversation ends with. */
@@ -50,7 +53,12 @@ export class Launcher {
     const { hooks, ...rest } = hook?.options(base) ?? base;
     const started =
       terms.promptPlaced === true ? { ...guarded, env: { ...guarded.env, ...TAKES_UP } } : guarded;
-    const child = this.#process(started, { ...rest, hooks: { ...hooks, ...models.hooks() } });
+    const settings = { ...rest, hooks: { ...hooks, ...models.hooks() } };
+    const child: ClaudeProcess = this.#process(
+      started,
+      settings,
+      this.#mirrorOf(terms, () => child),
+    );
     this.#models.set(child, models);
     const { model, options } = terms.plan;
     this.#settings.set(child, new ProcessSettings(liveSettings(model, options), models));
@@ -100,7 +108,8 @@ export class Launcher {
           own.options.clientTools && own.options.mcpServers,
           rest,
         ]) + this.#textOf(env),
-      start: (sessionId) => this.start({ ...terms, plan: { ...own, options }, sessionId }, false),
+      start: (sessionId) =>
+        this.start({ ...terms, plan: { ...own, options }, sessionId, owner: sessionId }, false),
     };
   }
 
@@ -110,8 +119,12 @@ export class Launcher {
     return text;
   }
 
-  #process(spawn: SpawnPlan, options: Options): ClaudeProcess {
+  #mirrorOf({ owner, spawn }: ProcessTerms, child: () => ClaudeProcess): ProcessMirror | undefined {
+    return this.options.shared?.mirror(owner, spawn, () => void child().end("now"));
+  }
+
+  #process(spawn: SpawnPlan, options: Options, mirror?: ProcessMirror): ClaudeProcess {
     const { executable, installation, guard, query } = this.options;
-    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard, query);
+    return new ClaudeProcess(spawn, options, executable, installation, this.#adopted, guard, query, mirror);
   }
 }

@@ -1,14 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Transcript } from "./transcript.js";
 import { openTranscriptFolder } from "./transcript-files.js";
+import type { TranscriptPlace } from "./transcript-parts.js";
 
 /**
  * Has a transcript written in its place: `write` gets a path to it through the open folder. Rejects if the place is outside of
  * the CLI's folder, where a link may lead.
  */
 export async function placeTranscript(
-  { path, env }: Transcript,
+  { path, env }: TranscriptPlace,
   write: (path: string) => Promise<void>,
 ): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

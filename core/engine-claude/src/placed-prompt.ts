@@ -11,10 +11,12 @@ import { endOf, type TranscriptEnd } from "./transcript-end.js";
 import { openTranscript } from "./transcript-files.js";
 
 /** A turn as a new process is to run it. */
-interface PlacedTurn {
+export interface PlacedTurn {
   readonly turn: EngineTurn;
   /** The conversation ends with the turn's prompt. */
   readonly placed: boolean;
+  /** The line that was added to the transcript for it. */
+  readonly entry?: string;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function placePrompt(turn: EngineTurn, log: Logger): Promise<Placed
   const { last, waiting } = end;
   const answered = withResults(turn, waiting);
   if (waiting.length === 0) return { turn, placed: false };
-  await append(transcript, {
+  const entry = JSON.stringify({
     parentUuid: last,
     type: "user",
     promptId: randomUUID(),
@@ -49,7 +51,8 @@ export async function placePrompt(turn: EngineTurn, log: Logger): Promise<Placed
     cwd: turn.spawn.cwd,
     sessionId: session,
   });
-  return { turn: answered, placed: true };
+  await append(transcript, entry);
+  return { turn: answered, placed: true, entry };
 }
 
 /** Undefined if the transcript can't be read, or its end is beyond the limits. */
@@ -71,7 +74,7 @@ async function readEnd(
 }
 
 /** Rejects if the transcript can't be written, or is not in the CLI's folder. */
-async function append({ path, env }: Transcript, entry: object): Promise<void> {
+async function append({ path, env }: Transcript, entry: string): Promise<void> {
   const seen = await openTranscript(path, env);
   if (seen === undefined) throw new Error(`${path} is not a transcript in the CLI's configuration folder`);
   try {
@@ -80,7 +83,7 @@ async function append({ path, env }: Transcript, entry: object): Promise<void> {
     try {
       // The last line of a CLI that was killed may be torn.
       const begin = (await endsWithLine(seen)) ? "" : "\n";
-      await file.writeFile(`${begin}${JSON.stringify(entry)}\n`);
+      await file.writeFile(`${begin}${entry}\n`);
     } finally {
       await file.close();
     }

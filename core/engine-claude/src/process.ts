@@ -27,6 +27,7 @@ import { findProgram, type ProcessId, readStat, startTimeOf } from "./proc.js";
 import { ProcessTree } from "./process-tree.js";
 import { ProcessReader } from "./reader.js";
 import { endAll } from "./reaper.js";
+import type { ProcessMirror } from "./shared-conversations.js";
 import { commandOf, isSendable } from "./slash-commands.js";
 
 /** After its input has ended, the CLI saves its totals and exits. It gets this long before it is signalled, in ms. */
@@ -65,6 +66,8 @@ export class ClaudeProcess {
   #stderr = "";
   #ending: Promise<void> | undefined;
   #lost: readonly LostTask[] = [];
+  /** Resolves when the CLI's output was read to its end. */
+  readonly #heardAll: Promise<void>;
   /** The slash commands as last reported; undefined until they change for the first time. */
   #commands: readonly SlashCommand[] | undefined;
 
@@ -82,6 +85,8 @@ export class ClaudeProcess {
     /** Notified when the child has been started and when it has exited. */
     private readonly guard?: Pick<ProcessGuard, "began" | "ended">,
     start: StartQuery = startQuery,
+    /** Stores what the CLI writes to its transcripts. */
+    readonly mirror?: ProcessMirror,
   ) {
     this.marker = `${installation}.${randomUUID()}`;
     let resolve: (exit: ProcessExit) => void = () => undefined;
@@ -94,8 +99,17 @@ export class ClaudeProcess {
       if (this.#ending === undefined) this.#lose("died");
       for (const notify of this.#whenGone) notify();
     });
+    let heardAll: () => void = () => undefined;
+    this.#heardAll = new Promise((done) => {
+      heardAll = done;
+    });
     this.#query = start({
       prompt: this.#input,
+      mirror: mirror && {
+        take: (path, entries) => mirror.take(path, entries),
+        flush: () => mirror.flush(),
+        ended: heardAll,
+      },
       options: {
         ...options,
         cwd: plan.cwd,
@@ -268,6 +282,9 @@ export class ClaudeProcess {
     this.#query.close();
     if (this.#child === undefined) this.#exit.resolve({ code: null, signal: null });
     await this.exited;
+    if (this.mirror === undefined) return;
+    await Promise.race([this.#heardAll, sleep(CLEAN_END_MS, undefined, { ref: false })]);
+    await this.mirror.close();
   }
 
   #isRunning(): boolean {

@@ -1,5 +1,12 @@
 import type { LoadedConfig } from "@claudeway/config";
-import type { EngineSource, ProcessGuard, SessionTotals, TurnUsage, WrittenUsage } from "@claudeway/ports";
+import type {
+  EngineSource,
+  ProcessGuard,
+  SessionTotals,
+  SharedTranscripts,
+  TurnUsage,
+  WrittenUsage,
+} from "@claudeway/ports";
 import type { Logger } from "pino";
 import { afterLoss } from "./bases.js";
 import { ClaudeEngine } from "./claude.js";
@@ -23,8 +30,9 @@ export async function claudeSource(
   const { spares, max_processes, idle_secs, max_memory_mb } = config.engine;
   const { background_secs, max_background, max_background_per_key } = config.engine;
   const guard = (marker: string) => new OrphanGuard(marker, log);
-  const open = (marker: string, watch?: ProcessGuard) =>
+  const open = (marker: string, watch?: ProcessGuard, shared?: SharedTranscripts) =>
     new ClaudeEngine({
+      shared,
       executable: claude.path,
       installation: marker,
       ...(watch !== undefined && { guard: watch }),

@@ -35,10 +35,7 @@ export class Transcript {
   constructor(sessionId: string, { cwd, env }: Pick<SpawnPlan, "cwd" | "env">) {
     this.env = env;
     this.#sessionId = sessionId;
-    const folder = realPathOf(cwd)
-      .replace(/[^a-zA-Z0-9]/g, "-")
-      .slice(0, MAX_FOLDER);
-    this.path = join(claudeFolder(env), "projects", folder, `${sessionId}.jsonl`);
+    this.path = join(claudeFolder(env), "projects", projectOf(realPathOf(cwd)), `${sessionId}.jsonl`);
     this.driver = driverOf(env);
   }
 
@@ -137,6 +134,15 @@ export function totalsIn(line: string, sessionId: string): TotalsByModel | undef
   } catch {
     return undefined;
   }
+}
+
+/** What the CLI calls the folder of a working directory's transcripts. */
+function projectOf(cwd: string): string {
+  const name = cwd.replace(/[^a-zA-Z0-9]/g, "-");
+  if (name.length <= MAX_FOLDER) return name;
+  let digest = 0;
+  for (let at = 0; at < cwd.length; at++) digest = ((digest << 5) - digest + cwd.charCodeAt(at)) | 0;
+  return `${name.slice(0, MAX_FOLDER)}-${Math.abs(digest).toString(36)}`;
 }
 
 /** The folder as the CLI sees it; one that is not there is for the CLI to complain of. */

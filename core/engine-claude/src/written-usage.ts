@@ -1,11 +1,13 @@
 import { type FileHandle, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { claudeFolder } from "@claudeway/core/host";
-import type { SessionTotals, TotalsByModel, WrittenUsage } from "@claudeway/ports";
+import type { SessionTotals, TotalsByModel, Transcripts, WrittenUsage } from "@claudeway/ports";
 import { afterReport, settle, withoutUncharged } from "./bases.js";
 import { driverOf, SAVED, type Transcript, totalsIn } from "./transcript.js";
 import { openTranscript } from "./transcript-files.js";
 import { linesBetween } from "./transcript-lines.js";
+import { readNote } from "./transcript-note.js";
+import { storedParts } from "./transcript-repair.js";
 import { DeliveredUsage, isEmpty, isMessageUsage, NO_TOTALS } from "./usage.js";
 
 /** What the CLI calls the author of messages that no model wrote, such as "API Error: …". */
@@ -25,16 +27,15 @@ export async function writtenSince(
   env: NodeJS.ProcessEnv,
   since: Date,
   before: SessionTotals | undefined,
+  stored?: Pick<Transcripts, "find" | "read">,
 ): Promise<WrittenUsage | undefined> {
   const delivered = DeliveredUsage.of(before?.unreported ?? []);
   const isWanted = ({ id, at, driver }: MessageMark) =>
     isOf(driver, driverOf(env)) && (at >= since.getTime() || delivered.has(id));
   let saved: TotalsByModel | undefined;
-  for (const path of await transcriptsOf(session, claudeFolder(env))) {
-    for await (const line of linesOf(path, env)) {
-      if (line.startsWith(SAVED)) saved = totalsIn(line, session) ?? saved;
-      else if (noteMessage(line, delivered, isWanted)) saved = undefined;
-    }
+  for await (const line of writtenLines(session, env, stored)) {
+    if (line.startsWith(SAVED)) saved = totalsIn(line, session) ?? saved;
+    else if (noteMessage(line, delivered, isWanted)) saved = undefined;
   }
   const all = delivered.totals();
   const carried = before?.carried ?? NO_TOTALS;
@@ -67,6 +68,35 @@ export async function noteWrittenOfTurn(
   await noteWritten(transcript, delivered);
   const isWanted = ({ at, driver }: MessageMark) => isOf(driver, transcript.driver) && at >= began.getTime();
   for await (const line of linesOf(transcript.path, transcript.env)) noteMessage(line, delivered, isWanted);
+}
+
+/** Those of the session's own transcript come last. */
+async function* writtenLines(
+  session: string,
+  env: NodeJS.ProcessEnv,
+  stored: Pick<Transcripts, "find" | "read"> | undefined,
+): AsyncGenerator<string, void> {
+  const paths = await transcriptsOf(session, claudeFolder(env));
+  if (stored === undefined || (await isUpToDate(session, paths, env, stored))) {
+    for (const path of paths) yield* linesOf(path, env);
+    return;
+  }
+  for (const isOwn of [false, true])
+    for await (const { subpath, lines } of storedParts(stored, session))
+      if ((subpath === "") === isOwn) yield* lines;
+}
+
+/** Whether this node's file of the session has all that is stored: no other node has written since. */
+async function isUpToDate(
+  session: string,
+  paths: readonly string[],
+  env: NodeJS.ProcessEnv,
+  stored: Pick<Transcripts, "find">,
+): Promise<boolean> {
+  const last = await stored.find(session);
+  const own = paths.filter((path) => basename(path) === `${session}.jsonl`);
+  const notes = await Promise.all(own.map((path) => readNote({ path, env })));
+  return last === undefined || notes.some((note) => note !== undefined && last.epoch <= note.epoch);
 }
 
 /** The session's own file is read last: its end shows whether the CLI saved its totals. */

@@ -1,3 +1,4 @@
+import type { Claim } from "./claim.js";
 import type { Instant, TurnRecord } from "./turn-record.js";
 
 /*
@@ -25,14 +26,6 @@ export interface NewOwner {
 export interface NodeAddress extends NodeStart {
   /** Such as `http://10.0.0.5:3000`. */
   readonly url: string;
-}
-
-/** The right to work on a session. Every write of the session's turns names its epoch. */
-export interface Claim {
-  readonly sessionId: string;
-  readonly epoch: number;
-  /** Aborted when the session must no longer be worked on here: what holds a process of it ends that. */
-  readonly lost: AbortSignal;
 }
 
 /** Where a session is. `away`: the node that has it, or to which its files are pinned, does not answer or is not there. */

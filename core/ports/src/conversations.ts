@@ -83,6 +83,11 @@ export interface Conversations {
     conversation: ConversationRef,
     messages: readonly HistoryMessage[],
   ): Promise<"created" | "unreadable">;
+  /**
+   * Stores a conversation that was copied or created for other nodes, once its session exists. Does nothing without a
+   * cluster. Rejects if it can't be stored.
+   */
+  save?(conversation: ConversationRef): Promise<void>;
   /** Removes the record of a conversation. */
   discard(conversation: ConversationRef): Promise<void>;
   /** The prompts that were sent under these ids, as far as they are found. */

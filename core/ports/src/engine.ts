@@ -1,6 +1,7 @@
 import type { ClientCall, ContentBlock, EventKind, FailureCode, PermissionDenial } from "@claudeway/schemas";
 import type { Conversations } from "./conversations.js";
 import type { EngineEvent, EventListener } from "./events.js";
+import type { SharedTranscripts, Transcripts } from "./transcripts.js";
 import type { ProcessStart, TurnInfo, TurnPlan, TurnUsage } from "./turns.js";
 
 /** How the CLI is started. Two turns share a live process only if their plans are equal. */
@@ -381,18 +382,22 @@ export interface EngineSource {
   /**
    * The usage that the CLI itself recorded for a session since `since`, which the gateway may not have received before
    * it was killed. `session` is the CLI's own id, `env` the CLI's environment, `before` the session's totals at
-   * `since`. Never rejects.
+   * `since`. `stored`: read instead of the CLI's files where another node has run the session since. Never rejects.
    */
   writtenSince?(
     session: string,
     env: NodeJS.ProcessEnv,
     since: Date,
     before: SessionTotals | undefined,
+    stored?: Pick<Transcripts, "find" | "read">,
   ): Promise<WrittenUsage | undefined>;
   /** Starts a guard that ends the processes whose marker begins with `marker` when the gateway is killed. */
   guard?(marker: string): ProcessGuard;
-  /** Starts the engine. `marker` is the prefix of its processes' markers; each process is registered with `guard`. */
-  open(marker: string, guard?: ProcessGuard): Engine;
+  /**
+   * Starts the engine. `marker` is the prefix of its processes' markers; each process is registered with `guard`. `shared`:
+   * other nodes go on with its conversations.
+   */
+  open(marker: string, guard?: ProcessGuard, shared?: SharedTranscripts): Engine;
   /** The session's possible totals after a lost turn that had used `delivered`. */
   totalsAfterLoss(before: SessionTotals | undefined, delivered: TurnUsage): SessionTotals;
   /** The usage of a lost turn, from what was `recorded` while it ran and what the CLI itself recorded. */

@@ -4,6 +4,7 @@
  */
 export type * from "./approvals.js";
 export type * from "./audit.js";
+export type * from "./claim.js";
 export type * from "./cluster.js";
 export type * from "./conversations.js";
 export type * from "./engine.js";

@@ -1,4 +1,4 @@
-import type { Claim } from "./cluster.js";
+import type { Claim } from "./claim.js";
 
 /** Lines of one file of a conversation, in their order, as the CLI wrote them. */
 export interface TranscriptPart {

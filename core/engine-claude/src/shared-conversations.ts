@@ -1,0 +1,328 @@
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { claudeFolder } from "@claudeway/core/host";
+import type { Claim, SharedTranscripts, SpawnPlan, StoredConversation } from "@claudeway/ports";
+import type { Logger } from "pino";
+import { layOut } from "./lay-out.js";
+import { Transcript } from "./transcript.js";
+import { type Repaired, TranscriptMirror } from "./transcript-mirror.js";
+import { readNote, type TranscriptNote, writeNote } from "./transcript-note.js";
+import { keyOf, placeOf, type TranscriptPlace } from "./transcript-parts.js";
+import { linesOf, repairTranscript, storedParts } from "./transcript-repair.js";
+
+/** Where a CLI is started: a part of a `SpawnPlan`. */
+type Spawn = Pick<SpawnPlan, "cwd" | "env">;
+
+/** A node's own file of a conversation, and what the node knows of it. */
+interface LocalFile {
+  readonly place: TranscriptPlace;
+  readonly size: number;
+  readonly note: TranscriptNote | undefined;
+}
+
+/** What the node can go on with: all of the conversation, or "lacking" its end, which another node's file has. */
+export type Preparation = "whole" | "lacking";
+
+/** What a process's CLI has written to. */
+interface Written {
+  readonly conversations: ReadonlySet<string>;
+  readonly spawn: Spawn;
+}
+
+/**
+ * The conversations that this node shares with others. What its CLIs write is mirrored to the store; before a CLI resumes a
+ * conversation, or anything reads one, the node's own file is brought up to date. A note beside the file says which part of the
+ * store it contains, under which epoch. So a file that an earlier owner left behind is never resumed.
+ */
+export class SharedConversations {
+  /** Mirrors of live processes, by the gateway's id of the session. */
+  readonly #live = new Map<string, TranscriptMirror>();
+  /** Sessions with entries that only this node's files have. */
+  readonly #unsaved = new Map<string, Written>();
+  /** What happens to the file of a conversation, one thing at a time. */
+  readonly #order = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly shared: SharedTranscripts,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Brings the node's file of a conversation up to date. Rejects if the store can't be read, or the file can't be written.
+   *
+   * @param accepts go on without what only another node's file has
+   */
+  prepare(conversation: string, spawn: Spawn, { accepts } = { accepts: false }): Promise<Preparation> {
+    const before = this.#order.get(conversation) ?? Promise.resolve();
+    const prepared = before.then(() => this.#prepare(conversation, spawn, accepts));
+    const settled = prepared.catch(() => undefined);
+    this.#order.set(conversation, settled);
+    void settled.then(() => {
+      if (this.#order.get(conversation) === settled) this.#order.delete(conversation);
+    });
+    return prepared;
+  }
+
+  /** Stores a conversation that was written here without a CLI: a copy, or one that a session begins with. */
+  async save(conversation: string, spawn: Spawn): Promise<void> {
+    const claim = this.shared.held(conversation) ?? neverOwned(conversation);
+    const place = new Transcript(conversation, spawn);
+    const { end } = await repairTranscript(this.shared.transcripts, claim, conversation, place);
+    await writeNote(place, { epoch: claim.epoch, seq: end, size: await sizeOf(place) });
+  }
+
+  /** Whether the store has all of the session's conversation; tries again to store what is missing. */
+  async saved(sessionId: string): Promise<boolean> {
+    const unsaved = this.#unsaved.get(sessionId);
+    if (unsaved === undefined) return true;
+    for (const conversation of unsaved.conversations)
+      await this.prepare(conversation, unsaved.spawn).catch(() => undefined);
+    return !this.#unsaved.has(sessionId);
+  }
+
+  /**
+   * What a process's CLI writes is stored through the mirror.
+   *
+   * @param fenced called when the session is another node's
+   */
+  mirror(sessionId: string, spawn: Spawn, fenced: () => void): ProcessMirror {
+    /** More than one after `/clear`. */
+    const conversations = new Set<string>();
+    const mirror = new TranscriptMirror({
+      transcripts: this.shared.transcripts,
+      sessionId,
+      claim: () => this.shared.held(sessionId),
+      wrote: (conversation) => void conversations.add(conversation),
+      lost: (error, epoch) => this.#lost(sessionId, { conversations, spawn }, error, epoch),
+      repair: (claim) => this.#repairAll(claim, { conversations, spawn }),
+      fenced,
+    });
+    this.#live.set(sessionId, mirror);
+    return {
+      take: (path, entries) => mirror.take(path, entries),
+      add: (conversation, line) => mirror.add({ conversation, subpath: "" }, [line]),
+      flush: () => mirror.flush(),
+      close: async () => {
+        await mirror.close();
+        const { epoch, end } = mirror;
+        for (const conversation of conversations)
+          if (mirror.isWhole && epoch !== undefined && end !== undefined)
+            await this.#note(conversation, spawn, { epoch, seq: await this.#lastOf(conversation, end) });
+        if (this.#live.get(sessionId) === mirror) this.#live.delete(sessionId);
+      },
+    };
+  }
+
+  async #prepare(conversation: string, spawn: Spawn, accepts: boolean): Promise<Preparation> {
+    const { transcripts } = this.shared;
+    const stored = await transcripts.find(conversation);
+    const sessionId = stored?.sessionId ?? conversation;
+    // Its CLI works with the file, and only this node does.
+    if (this.#live.has(sessionId)) return "whole";
+    const claim = this.shared.held(sessionId);
+    const lackingSince = (await transcripts.session(sessionId))?.lackingSince;
+    const local = await localFile(conversation, spawn);
+    const isOurs = local !== undefined && isAhead(local, stored);
+    const isLacking = lackingSince !== undefined && !(isOurs && local.note?.lacking === lackingSince);
+    // Its end may not be stored: only the session's owner may do that.
+    if (isOurs && claim === undefined) return isLacking ? "lacking" : "whole";
+    if (isOurs && claim !== undefined && !isLacking) {
+      const place = new Transcript(conversation, spawn);
+      if (isCurrent(local, stored, place)) return "whole";
+      const repaired = await this.#repair(claim, conversation, local, lackingSince !== undefined);
+      if (!repaired.filesLack && local.place.path === place.path) {
+        const seq = await this.#lastOf(conversation, repaired.end);
+        await this.#note(conversation, spawn, { epoch: claim.epoch, seq });
+        return "whole";
+      }
+    }
+    if (isLacking && accepts && claim !== undefined) {
+      await transcripts.setLacking(claim, false);
+      this.log.warn({ session_id: sessionId }, "a session goes on without the end of its conversation");
+    }
+    if (stored !== undefined || isOurs)
+      await this.#layOut(conversation, spawn, claim, isOurs ? undefined : local);
+    return isLacking && !accepts ? "lacking" : "whole";
+  }
+
+  async #repair(
+    claim: Claim,
+    conversation: string,
+    local: LocalFile,
+    wasLacking: boolean,
+  ): Promise<Repaired> {
+    const { transcripts } = this.shared;
+    const repaired = await repairTranscript(transcripts, claim, conversation, local.place);
+    if (wasLacking) await transcripts.setLacking(claim, false);
+    this.#unsaved.delete(claim.sessionId);
+    return repaired;
+  }
+
+  async #repairAll(
+    claim: Claim,
+    { conversations, spawn }: Written,
+  ): Promise<Pick<Repaired, "end" | "known">> {
+    const { transcripts } = this.shared;
+    const known = new Set<string>();
+    let end = 0;
+    for (const conversation of conversations) {
+      const place = new Transcript(conversation, spawn);
+      const repaired = await repairTranscript(transcripts, claim, conversation, place);
+      for (const key of repaired.known) known.add(key);
+      end = repaired.end;
+    }
+    await transcripts.setLacking(claim, false);
+    this.#unsaved.delete(claim.sessionId);
+    this.log.info({ session_id: claim.sessionId }, "a session's conversation is stored completely again");
+    return { end, known };
+  }
+
+  /** The number of a conversation's last part: that of the session, unless the session has another conversation. */
+  async #lastOf(conversation: string, end: number): Promise<number> {
+    const stored = await this.shared.transcripts.find(conversation).catch(() => undefined);
+    return stored?.seq ?? end;
+  }
+
+  /** Writes the files anew. `stale`: a file that is replaced; what only it has is kept beside it. */
+  async #layOut(
+    conversation: string,
+    spawn: Spawn,
+    claim: Claim | undefined,
+    stale: LocalFile | undefined,
+  ): Promise<void> {
+    const place = new Transcript(conversation, spawn);
+    const began = performance.now();
+    let epoch = claim?.epoch ?? 0;
+    const parts = storedParts(this.shared.transcripts, conversation);
+    const noting = async function* () {
+      for await (const part of parts) {
+        epoch = Math.max(epoch, part.epoch);
+        yield part;
+      }
+    };
+    if (stale !== undefined) await this.#keepStale(conversation, stale);
+    const { seq, entries } = await layOut(noting(), place);
+    if (seq === 0) return;
+    await removeOthers(conversation, place);
+    await writeNote(place, { epoch, seq, size: await sizeOf(place) });
+    const ms = Math.round(performance.now() - began);
+    this.log.info({ conversation, entries, ms, stale: stale !== undefined }, "a conversation was laid out");
+  }
+
+  /** Keeps a file that is about to be replaced, if it has entries that the store lacks. */
+  async #keepStale(conversation: string, { place }: LocalFile): Promise<void> {
+    const stored = new Set<string>();
+    for await (const { subpath, lines } of storedParts(this.shared.transcripts, conversation))
+      if (subpath === "") for (const line of lines) stored.add(keyOf(line));
+    let lost = 0;
+    // Lines without an id are the CLI's notes to itself.
+    for await (const line of linesOf(place, "")) if (keyOf(line) !== line && !stored.has(keyOf(line))) lost++;
+    if (lost === 0) return;
+    const { path: kept } = placeOf(place, "", ".stale");
+    await rename(place.path, kept);
+    this.log.warn(
+      { conversation, entries: lost, kept },
+      "a conversation went on at another node without entries that only this node's file has; the file is kept",
+    );
+  }
+
+  async #lost(sessionId: string, unsaved: Written, error: unknown, epoch: number | undefined): Promise<void> {
+    this.#unsaved.set(sessionId, unsaved);
+    this.log.error(
+      { err: error, session_id: sessionId },
+      "a session's conversation could not be stored; the session stays on this node until it is",
+    );
+    const claim = this.shared.held(sessionId);
+    if (claim === undefined || (epoch !== undefined && epoch !== claim.epoch)) return;
+    try {
+      for (const conversation of unsaved.conversations) {
+        const seq = (await readNote(new Transcript(conversation, unsaved.spawn)))?.seq ?? 0;
+        await this.#note(conversation, unsaved.spawn, { epoch: claim.epoch, seq, lacking: claim.epoch });
+      }
+      await this.shared.transcripts.setLacking(claim, true);
+    } catch (err) {
+      this.log.error(
+        { err, session_id: sessionId },
+        "that a session's conversation lacks its end could not be noted",
+      );
+    }
+  }
+
+  async #note(conversation: string, spawn: Spawn, note: Omit<TranscriptNote, "size">): Promise<void> {
+    const place = new Transcript(conversation, spawn);
+    try {
+      await writeNote(place, { ...note, size: await sizeOf(place) });
+    } catch (err) {
+      // Without it the file is written anew before its next use.
+      this.log.warn({ err, conversation }, "the note about a transcript could not be written");
+    }
+  }
+}
+
+/** The mirror of one process. */
+export interface ProcessMirror {
+  take(path: string, entries: readonly unknown[]): void;
+  /** Notes a line that the gateway itself has added to a conversation. */
+  add(conversation: string, line: string): void;
+  /** Resolves when everything so far is stored, or known to be lacking. Never rejects. */
+  flush(): Promise<void>;
+  /** The process has ended, and its output was read. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** The claim on a session that was just created, and that no node has had. */
+function neverOwned(sessionId: string): Claim {
+  return { sessionId, epoch: 0, lost: new AbortController().signal };
+}
+
+/** Whether nothing was stored that the file does not have: no other node wrote since this one had the session. */
+function isAhead({ note }: LocalFile, stored: StoredConversation | undefined): boolean {
+  if (stored === undefined) return true;
+  return note !== undefined && note.seq <= stored.seq && stored.epoch <= note.epoch;
+}
+
+function isCurrent(
+  { place, note, size }: LocalFile,
+  stored: StoredConversation | undefined,
+  at: TranscriptPlace,
+): boolean {
+  const isNoted = note?.seq === stored?.seq && note?.size === size && note.lacking === undefined;
+  return isNoted && place.path === at.path;
+}
+
+/** The node's file of a conversation: that of the CLI's folder, else one of another folder. */
+async function localFile(conversation: string, spawn: Spawn): Promise<LocalFile | undefined> {
+  const at = new Transcript(conversation, spawn);
+  for (const place of [at, ...(await othersOf(conversation, at))]) {
+    const size = await sizeOf(place);
+    if (size > 0) return { place, size, note: await readNote(place) };
+  }
+  return undefined;
+}
+
+/** The same conversation's files of other working directories. */
+async function othersOf(conversation: string, { path, env }: TranscriptPlace): Promise<TranscriptPlace[]> {
+  const projects = join(claudeFolder(env), "projects");
+  const folders = await readdir(projects).catch(() => []);
+  const places = folders.map((folder) => join(projects, folder, `${conversation}.jsonl`));
+  return places.filter((other) => other !== path).map((other) => ({ path: other, env }));
+}
+
+/** A CLI could find an old file there. */
+async function removeOthers(conversation: string, place: TranscriptPlace): Promise<void> {
+  for (const other of await othersOf(conversation, place)) {
+    if ((await sizeOf(other)) === 0) continue;
+    await rm(other.path, { force: true });
+    await rm(placeOf(other, "", ".stored.json").path, { force: true });
+    await rm(join(dirname(other.path), conversation, "subagents"), { recursive: true, force: true });
+  }
+}
+
+/** 0 if there is no file. */
+async function sizeOf({ path }: TranscriptPlace): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
