@@ -56,7 +56,6 @@ async function filledDirectory(count: number) {
   const directory = await KeyDirectory.load({
     store: {
       list: async () => ({ entries: [], next: undefined }),
-      set: async () => ({ ok: true, versions: [1] }),
       write: async () => ({ ok: true, versions: [1] }),
     },
     log: pino({ level: "silent" }),

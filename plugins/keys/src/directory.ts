@@ -1,15 +1,22 @@
-import { type Caller, type KeyLimit, type PluginScope, type PluginStore, Refusal } from "@claudeway/core";
+import {
+  type Caller,
+  type KeyLimit,
+  type PluginScope,
+  type PluginStore,
+  Refusal,
+  type StoreEntry,
+} from "@claudeway/core";
 import type { KeySettings } from "./fields.js";
 import { readKey, stateOf, type VirtualKey } from "./key.js";
 import { createKeyId } from "./key-id.js";
 import { createSecret, digestOf, SecretIndex } from "./secret.js";
-import { KEY, Tombstones } from "./tombstones.js";
+import { CHANGED, KEY, Tombstones } from "./tombstones.js";
 
 /** What a deleted key may do: turns that plugins begin for it are refused, and what is parked goes on alone. */
 const NOTHING: KeyLimit = { maxRunning: 1, workdirs: [], allow: [] };
 
 export interface DirectoryOptions {
-  readonly store: Pick<PluginStore, "list" | "set" | "write">;
+  readonly store: Pick<PluginStore, "list" | "write">;
   readonly log: Pick<PluginScope["log"], "warn" | "error">;
   readonly maxKeys: number;
   /** The ids of configured keys, in lower case. */
@@ -46,15 +53,36 @@ export class KeyDirectory {
   /** Reads all keys from the store. */
   static async load(options: DirectoryOptions): Promise<KeyDirectory> {
     const directory = new KeyDirectory(options);
-    await directory.#deleted.load();
+    await directory.#load();
+    return directory;
+  }
+
+  /** Another gateway changed keys: reads them again. Resolves to the ids of those that are out now and were not. */
+  reload(): Promise<string[]> {
+    return this.#change(async () => {
+      const before = this.list().filter((key) => stateOf(key) === "active");
+      await this.#load();
+      return before.flatMap(({ id }) => (this.#isActive(id) ? [] : [id]));
+    });
+  }
+
+  #isActive(id: string): boolean {
+    const key = this.get(id);
+    return key !== undefined && stateOf(key) === "active";
+  }
+
+  async #load(): Promise<void> {
+    await this.#deleted.load();
+    const found: StoreEntry[] = [];
     let after: string | undefined;
     do {
-      const page = await options.store.list(KEY, after === undefined ? {} : { after });
-      for (const { key, value, version } of page.entries)
-        directory.#admit(key.slice(KEY.length), value, version);
+      const page = await this.options.store.list(KEY, after === undefined ? {} : { after });
+      found.push(...page.entries);
       after = page.next;
     } while (after !== undefined);
-    return directory;
+    // In one step, so that no request finds a key missing.
+    for (const { key } of [...this.#known.values()]) this.#forget(key);
+    for (const { key, value, version } of found) this.#admit(key.slice(KEY.length), value, version);
   }
 
   #admit(id: string, value: unknown, version: number): void {
@@ -112,7 +140,8 @@ export class KeyDirectory {
         createdAt: new Date().toISOString(),
         createdBy,
       };
-      const result = await store.set(KEY + key.id, storedValue(key), { expected: null });
+      const entry = { key: KEY + key.id, value: storedValue(key), expected: null };
+      const result = await store.write([entry, CHANGED]);
       if (!result.ok) throw new Refusal(409, "the store of keys is full; delete some");
       this.#keep(key, result.versions[0] ?? 0);
       return { key, secret };
@@ -140,10 +169,17 @@ export class KeyDirectory {
   /** Throws a `Refusal` (404) for an unknown key. Its id stays known, and is never given again. */
   delete(id: string): Promise<void> {
     return this.#change(async () => {
-      const { key, version } = this.#existing(id);
-      await this.#deleted.bury(id, version);
-      this.#forget(key);
+      if (await this.#delete(id)) return;
+      await this.#load();
+      if (!(await this.#delete(id))) throw changedMeanwhile(id);
     });
+  }
+
+  async #delete(id: string): Promise<boolean> {
+    const { key, version } = this.#existing(id);
+    if (!(await this.#deleted.bury(id, version))) return false;
+    this.#forget(key);
+    return true;
   }
 
   /** Refuses further changes, and resolves when those that began have ended. */
@@ -153,10 +189,25 @@ export class KeyDirectory {
   }
 
   async #update(id: string, change: (key: VirtualKey) => Partial<VirtualKey>): Promise<VirtualKey> {
+    const changed = await this.#changed(id, change);
+    if (changed !== undefined) return changed;
+    // Another gateway has changed it: once more, from what it is now.
+    await this.#load();
+    const again = await this.#changed(id, change);
+    if (again === undefined) throw changedMeanwhile(id);
+    return again;
+  }
+
+  /** Undefined if the entry in the store is not the one that is known. */
+  async #changed(
+    id: string,
+    change: (key: VirtualKey) => Partial<VirtualKey>,
+  ): Promise<VirtualKey | undefined> {
     const { key, version } = this.#existing(id);
     const changed = { ...key, ...change(key) };
-    const result = await this.options.store.set(KEY + id, storedValue(changed), { expected: version });
-    if (!result.ok) throw new Error(`the entry of the key ${id} was changed by something else`);
+    const entry = { key: KEY + id, value: storedValue(changed), expected: version };
+    const result = await this.options.store.write([entry, CHANGED]);
+    if (!result.ok) return undefined;
     this.#forget(key);
     this.#keep(changed, result.versions[0] ?? 0);
     return changed;
@@ -206,6 +257,10 @@ export class KeyDirectory {
 function refusalOf(state: "disabled" | "expired"): Refusal {
   const problem = state === "disabled" ? "this key is disabled" : "this key has expired";
   return new Refusal(401, problem, { headers: { "www-authenticate": "Bearer" } });
+}
+
+function changedMeanwhile(id: string): Refusal {
+  return new Refusal(409, `the key ${id} is being changed by something else; try again`);
 }
 
 function storedValue({ id: _, ...value }: VirtualKey): object {

@@ -10,6 +10,7 @@ import { checkPlan } from "./restrictions.js";
 import { RevokedTurns } from "./revoked-turns.js";
 import { adminRoutes } from "./routes/admin.js";
 import { meRoutes } from "./routes/me.js";
+import { CHANGED } from "./tombstones.js";
 import { KeyViews } from "./views.js";
 
 export default definePlugin<KeysConfig, "keys" | "turns">({
@@ -17,20 +18,27 @@ export default definePlugin<KeysConfig, "keys" | "turns">({
   apiVersion: 1,
   configSchema,
   needs: ["keys", "turns"],
-  // A change that the old instance makes while a new one reads the keys would be lost on the new one.
+  // A change that the old instance makes while a new one reads the keys would be lost on the new one. Between gateways,
+  // each reads the keys again after a change.
   exclusive: "node",
   async apply(
-    { hooks, keys, ledger, log, mount, onDispose, page, store, turns },
+    { hooks, keys, ledger, log, mount, onDispose, page, shared, signal, store, turns },
     { max_keys: maxKeys, on_revoke: onRevoke },
   ) {
     const configured = new Set(keys.list().map(({ id }) => id.toLowerCase()));
+    let reload: () => Promise<void> = () => Promise.reject(new Error("keys are not loaded yet"));
+    // First, so that no change of another gateway falls between.
+    await store.watch(CHANGED.key, signal, () => reload());
     const directory = await KeyDirectory.load({ store, log, maxKeys, configured });
     onDispose(() => directory.close());
-    const lastUse = new LastUse(store, log);
+    const lastUse = new LastUse(store, log, shared);
     onDispose(() => lastUse.close());
     await lastUse.load();
     const revoked = new RevokedTurns({ directory, ledger, turns, onRevoke, log });
     onDispose(() => revoked.close());
+    reload = async () => {
+      for (const id of await directory.reload()) if (onRevoke === "cancel") await revoked.cancel(id);
+    };
     onDispose(keys.limit((keyId) => directory.limitOf(keyId)));
 
     hooks.authenticate.tap("keys", (request) => {

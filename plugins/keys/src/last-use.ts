@@ -16,6 +16,8 @@ export class LastUse {
   constructor(
     private readonly store: Pick<PluginStore, "list" | "write">,
     private readonly log: Pick<PluginScope["log"], "warn">,
+    /** Other gateways note uses of the same keys. */
+    private readonly shared: boolean,
   ) {
     this.#timer = setInterval(() => void this.#write(), WRITE_EVERY_MS).unref();
   }
@@ -24,8 +26,10 @@ export class LastUse {
     let after: string | undefined;
     do {
       const page = await this.store.list(LAST_USE, after === undefined ? {} : { after });
-      for (const { key, value } of page.entries)
-        if (typeof value === "number") this.#times.set(key.slice(LAST_USE.length), value);
+      for (const { key, value } of page.entries) {
+        const id = key.slice(LAST_USE.length);
+        if (typeof value === "number") this.#times.set(id, Math.max(value, this.#times.get(id) ?? 0));
+      }
       after = page.next;
     } while (after !== undefined);
   }
@@ -55,6 +59,7 @@ export class LastUse {
 
   async #write(): Promise<void> {
     try {
+      if (this.shared) await this.load();
       while (this.#unwritten.size > 0) {
         const ids = [...this.#unwritten].slice(0, MAX_CHANGES);
         for (const id of ids) this.#unwritten.delete(id);

@@ -4,6 +4,8 @@ import type { PluginStore, StoreChange } from "@claudeway/core";
 export const KEY = "keys/";
 export const LAST_USE = "used/";
 const DELETED = "deleted/";
+/** Written with every change of keys, so that other gateways notice. */
+export const CHANGED = { key: "changed", value: true } as const;
 
 /** Of deleted keys that are remembered. Ids are random, so that forgetting the oldest gives none of them away. */
 const MAX_DELETED = 20_000;
@@ -25,6 +27,7 @@ export class Tombstones {
       after = page.next;
     } while (after !== undefined);
     found.sort((one, other) => (one.at < other.at ? -1 : 1));
+    this.#ids.clear();
     for (const { id } of found) this.#ids.add(id);
   }
 
@@ -32,18 +35,23 @@ export class Tombstones {
     return this.#ids.has(id);
   }
 
-  /** Removes a key from the store and remembers that there was one. `version` is that of its entry. */
-  async bury(id: string, version: number): Promise<void> {
+  /**
+   * Removes a key from the store and remembers that there was one. `version` is that of its entry; false if it has another
+   * one.
+   */
+  async bury(id: string, version: number): Promise<boolean> {
     const [oldest] = this.#ids.size < MAX_DELETED ? [] : this.#ids;
     const changes: StoreChange[] = [
       { key: KEY + id, delete: true, expected: version },
       { key: LAST_USE + id, delete: true },
       { key: DELETED + id, value: new Date().toISOString() },
+      CHANGED,
       ...(oldest === undefined ? [] : [{ key: DELETED + oldest, delete: true } as const]),
     ];
     const result = await this.store.write(changes);
-    if (!result.ok) throw new Error(`the entry of the key ${id} was changed by something else`);
+    if (!result.ok) return false;
     if (oldest !== undefined) this.#ids.delete(oldest);
     this.#ids.add(id);
+    return true;
   }
 }

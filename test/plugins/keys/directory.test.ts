@@ -4,7 +4,7 @@ import { KeyDirectory } from "#plugins/keys/directory.js";
 import { LastUse } from "#plugins/keys/last-use.js";
 import { rejectionMessage } from "../../kernel/kit.js";
 
-type Store = Pick<PluginStore, "list" | "set" | "write">;
+type Store = Pick<PluginStore, "list" | "write">;
 
 /** A store with these entries, which notes what is written. */
 class StoreOf implements Store {
@@ -25,10 +25,6 @@ class StoreOf implements Store {
     if (this.fault !== undefined) throw this.fault;
     this.writes.push(changes);
     return { ok: true as const, versions: changes.map(() => 1) };
-  }
-
-  set(key: string, value: unknown) {
-    return this.write([{ key, value }]);
   }
 }
 
@@ -115,7 +111,7 @@ describe("the directory of keys", () => {
 describe("the last uses of keys", () => {
   it("are written once for many requests", async () => {
     const store = new StoreOf({ "used/old": 1_700_000_000_000, "used/odd": "never" });
-    const uses = new LastUse(store, Object({ warn: () => undefined }));
+    const uses = new LastUse(store, Object({ warn: () => undefined }), false);
     await uses.load();
     for (let n = 0; n < 1000; n++) uses.note(`key-${n % 3}`);
     expect(store.writes).to.deep.equal([]);
@@ -127,7 +123,7 @@ describe("the last uses of keys", () => {
 
   it("of a deleted key are not written", async () => {
     const store = new StoreOf();
-    const uses = new LastUse(store, Object({ warn: () => undefined }));
+    const uses = new LastUse(store, Object({ warn: () => undefined }), false);
     uses.note("gone");
     uses.forget("gone");
     await uses.close();
