@@ -39,6 +39,10 @@ describe("a request of a session that another node has", () => {
         ctx.body = stream;
         ctx.flushHeaders();
       });
+      router.post("/session/:id/silent", (ctx) => {
+        streams.push({ push: () => undefined, closed: once(ctx.res, "close") });
+        return new Promise(() => undefined);
+      });
       router.post("/session/:id/refused", () => {
         throw clientError("CONFLICT", "it waits", { details: { approval_id: "a-1" } });
       });
@@ -143,6 +147,15 @@ describe("a request of a session that another node has", () => {
       signal,
       headers: { "content-type": "application/json" },
     });
+
+  it("ends there, too, when its client leaves before the answer", async () => {
+    const gone = new AbortController();
+    const body = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+    const answer = send(`/session/${id}/silent`, { ...body, signal: gone.signal }).catch(() => undefined);
+    await eventually("the request", () => streams.length === 1);
+    gone.abort();
+    await Promise.all([answer, streams[0]?.closed]);
+  });
 
   it("breaks off for the client when it breaks off there", async () => {
     const response = await post2(new AbortController().signal);
