@@ -1,6 +1,7 @@
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
 import { GatewayError, type NodeAddress } from "@claudeway/ports";
+import type { HeaderValues } from "./headers.js";
 
 /** How long a node may take to accept a connection, in ms. */
 const CONNECT_MS = 3_000;
@@ -23,15 +24,21 @@ export class Hops {
   /** Opens a request. The caller sends it. */
   open(
     to: NodeAddress,
-    options: Pick<RequestOptions, "method" | "path" | "headers">,
+    options: { readonly method: string; readonly path: string; readonly headers: HeaderValues },
     kept = true,
   ): ClientRequest {
     const url = new URL(to.url);
     const [client, agent] = url.protocol === "https:" ? [https, this.#https] : [http, this.#http];
     const { hostname, port } = url;
-    const host = hostname.replace(/^\[|\]$/g, "");
-    const request = client.request({ ...options, host, port, agent: kept ? agent : false, setHost: false });
-    this.#watch(request, to, options.method ?? "GET");
+    const request = client.request({
+      ...options,
+      // The client's own name of the gateway stays; HTTP/1.0 needs none.
+      headers: { host: url.host, ...options.headers },
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port,
+      agent: kept ? agent : false,
+    });
+    this.#watch(request, to, options.method);
     return request;
   }
 

@@ -1,0 +1,228 @@
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { definePlugin, type TurnRunner } from "@claudeway/core";
+import { expect } from "chai";
+import WebSocket from "ws";
+import { readEvents } from "#testing/event-parser.js";
+import type { Script } from "#testing/script.js";
+import { eventually } from "../../e2e/poll.js";
+import { KEYS, TwoGateways } from "./two-gateways.js";
+
+/** Turns with "wait" in their prompt wait until the test lets them go on. */
+let goOn: () => void;
+let waited: Promise<void>;
+const script: Script = async function* ({ prompt }) {
+  yield "begun ";
+  if (prompt.includes("wait")) yield { wait: waited };
+  yield `done: ${prompt}`;
+};
+
+describe("two gateways on one ledger", () => {
+  let two: TwoGateways;
+  let runners: TurnRunner[];
+
+  beforeEach(async () => {
+    waited = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    runners = [];
+    const plugin = () =>
+      definePlugin({
+        name: "caller",
+        apiVersion: 1,
+        configSchema: { type: "object", additionalProperties: false },
+        needs: ["turns"],
+        apply: (kernel) => {
+          runners.push(kernel.turns);
+          kernel.hooks.workdir.tapPromise("slow", async () => {
+            await waited;
+            return join(two.dir, "work");
+          });
+        },
+      });
+    two = await TwoGateways.start({ script, plugins: [plugin()] });
+  });
+  afterEach(async () => {
+    goOn();
+    await two.close();
+  });
+
+  it("run a session's turns at its owner, wherever the prompts arrive", async () => {
+    const id = await two.session();
+    const results = await Promise.all(
+      [two.owner, two.other, two.other, two.owner].map((node, n) =>
+        two.post(`/session/${id}`, { prompt: `prompt ${n}` }, node),
+      ),
+    );
+    expect(results.map(({ status }) => status)).to.deep.equal([200, 200, 200, 200]);
+    expect(two.owner.engine.ran).to.have.lengthOf(4);
+    expect(two.other.engine.ran).to.have.lengthOf(0);
+    expect(await two.get(`/session/${id}`)).to.include({ task_count: 4 });
+  });
+
+  it("find a running turn, its stream and its end from both", async () => {
+    const id = await two.session();
+    const { body } = await two.post(`/session/${id}`, { prompt: "x" });
+    expect(body).to.include({ success: true });
+    const stream = await two.fetch(`/session/${id}/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "wait", detach: true }),
+    });
+    const turn = stream.headers.get("x-turn-id");
+    await eventually(
+      "a turn that runs",
+      async () => (await two.get(`/turns/${turn}`))["state"] === "running",
+    );
+    const followed = readAll(two.fetch(`/turns/${turn}/events`));
+    goOn();
+    const events = await followed;
+    expect(textOf(events)).to.equal("begun done: wait");
+    expect(textOf(await readAll(stream))).to.equal("begun done: wait");
+    expect(events.at(-1)?.event).to.equal("done");
+    expect(await two.get(`/turns/${turn}`)).to.include({ state: "completed" });
+    expect((await two.fetch(`/turns/${randomUUID()}`)).status).to.equal(404);
+  });
+
+  it("interrupt a turn from the one that does not run it, by order and by leaving", async () => {
+    const id = await two.session();
+    const answer = two.post(`/session/${id}`, { prompt: "wait" });
+    await eventually("a turn", () => two.owner.gateway.load().running === 1);
+    expect((await two.post(`/session/${id}/interrupt`, {})).body).to.include({ interrupted: true });
+    expect((await answer).body).to.include({ success: false });
+    const gone = new AbortController();
+    const left = two.fetch(`/session/${id}/stream`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "wait" }),
+      signal: gone.signal,
+    });
+    const response = await left;
+    gone.abort();
+    await eventually("no turn", () => two.owner.gateway.load().running === 0);
+    const turn = response.headers.get("x-turn-id");
+    expect(await two.get(`/turns/${turn}`)).to.include({ state: "interrupted" });
+  });
+
+  it("begin one turn for a key that is sent to both at once, for sessions and tasks", async () => {
+    const id = await two.session();
+    for (const path of [`/session/${id}`, "/task"]) {
+      waited = new Promise((resolve) => {
+        goOn = resolve;
+      });
+      const headers = { "idempotency-key": `key-${path}` };
+      const answers = [two.owner, two.other, two.other, two.owner].map((node) =>
+        two.post(path, { prompt: "wait" }, node, headers),
+      );
+      await eventually(
+        "a turn",
+        () => two.owner.gateway.load().running + two.other.gateway.load().running >= 1,
+      );
+      goOn();
+      const got = await Promise.all(answers);
+      const turns = new Set(got.map(({ headers: sent }) => sent.get("x-turn-id")));
+      expect(
+        got.map(({ status }) => status),
+        path,
+      ).to.deep.equal([200, 200, 200, 200]);
+      expect(turns.size, path).to.equal(1);
+    }
+    expect(two.owner.engine.ran.length + two.other.engine.ran.length).to.equal(2);
+  });
+
+  it("begin one turn for a key whose turn has not begun at the other", async () => {
+    const headers = { "idempotency-key": "slow" };
+    const task = { prompt: "x", workdir: "anywhere" };
+    const first = two.post("/task", task, two.owner, headers);
+    await eventually("a claim", () => two.claims === 1);
+    const second = two.post("/task", task, two.other, headers);
+    // At the owner, where it was passed on, it waits for the first.
+    const third = await Promise.race([second, eventually("a third claim", () => two.claims === 3)]);
+    expect(third).to.equal(true);
+    goOn();
+    const answers = await Promise.all([first, second]);
+    expect(answers.map(({ status }) => status)).to.deep.equal([200, 200]);
+    expect(two.owner.engine.ran).to.have.lengthOf(1);
+    expect(two.other.engine.ran).to.have.lengthOf(0);
+  });
+
+  it("answer a request of another key's session alike", async () => {
+    const id = await two.session();
+    const admin = { authorization: `Bearer ${KEYS.admin}` };
+    expect((await two.post(`/session/${id}`, { prompt: "x" }, two.other, admin)).status).to.equal(404);
+    expect((await two.fetch(`/session/${id}/events`, { headers: admin })).status).to.equal(404);
+  });
+
+  it("pass a task's WebSocket on to the emptier one, with its frames and its end", async () => {
+    Object.defineProperty(two.other.gateway.services.localWork, "load", {
+      value: () => ({ running: 5, queued: 0, maxRunning: 5 }),
+    });
+    const socket = new WebSocket(`${two.other.url.replace("http", "ws")}/task/ws`, {
+      headers: { authorization: `Bearer ${KEYS.bob}` },
+    });
+    const frames: string[] = [];
+    socket.on("message", (data) => frames.push(JSON.parse(String(data)).event));
+    const [[handshake]] = await Promise.all([once(socket, "upgrade"), once(socket, "open")]);
+    socket.send(JSON.stringify({ prompt: "wait" }));
+    await eventually("a turn", () => two.owner.gateway.load().running === 1);
+    const turn = handshake.headers["x-turn-id"];
+    goOn();
+    const [code] = await once(socket, "close");
+    expect(code).to.equal(1000);
+    expect(frames.at(-1)).to.equal("done");
+    expect(two.owner.engine.ran.map(({ info }) => info.id)).to.deep.equal([turn]);
+    waited = new Promise(() => undefined);
+    const second = new WebSocket(`${two.other.url.replace("http", "ws")}/task/ws`, {
+      headers: { authorization: `Bearer ${KEYS.bob}` },
+    });
+    await once(second, "open");
+    second.send(JSON.stringify({ prompt: "wait" }));
+    await eventually("a turn", () => two.owner.gateway.load().running === 1);
+    second.terminate();
+    await eventually("no turn", () => two.owner.gateway.load().running === 0);
+  });
+
+  it("hand an idle session over to a plugin's prompt at the other, and not a busy one", async () => {
+    const id = await two.session();
+    const [, turns] = runners;
+    if (turns === undefined) throw new Error("no plugin");
+    await two.post(`/session/${id}`, { prompt: "x" });
+    const handle = await turns.prompt("bob", id, { prompt: "y" });
+    expect(await handle.answer).to.include({ success: true });
+    expect(two.other.engine.ran).to.have.lengthOf(1);
+    expect(two.owners.get(id)).to.equal("other");
+    const busy = two.post(`/session/${id}`, { prompt: "wait" });
+    await eventually("a turn", () => two.other.gateway.load().running === 1);
+    const [first] = runners;
+    const refused = await first?.prompt("bob", id, { prompt: "z" }).catch((error: unknown) => error);
+    expect(refused).to.include({ code: "UNAVAILABLE" });
+    expect(await first?.interrupt("bob", id)).to.equal(true);
+    expect((await busy).body).to.include({ success: false });
+    await first?.endSession("bob", id);
+    expect((await two.fetch(`/session/${id}`)).status).to.equal(404);
+  });
+
+  it("say 503 where the owner does not answer, and take nothing over", async () => {
+    const id = await two.session();
+    const record = two.records.get("owner");
+    if (record === undefined) throw new Error("no owner");
+    two.records.set("owner", { ...record, url: "http://127.0.0.1:9" });
+    const { status, headers, body } = await two.post(`/session/${id}`, { prompt: "x" });
+    expect(status).to.equal(503);
+    expect(headers.get("retry-after")).to.equal("2");
+    expect(body).to.include({ code: "UNAVAILABLE" });
+    expect(two.owners.get(id)).to.equal("owner");
+  });
+});
+
+/** A text event has all the text so far. */
+function textOf(events: Awaited<ReturnType<typeof readAll>>): string | undefined {
+  return events.findLast(({ event }) => event === "text")?.data;
+}
+
+async function readAll(response: Response | Promise<Response>) {
+  const events = [];
+  for await (const event of readEvents(await response)) events.push({ event: event.event, data: event.data });
+  return events;
+}
