@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type {
@@ -123,7 +124,12 @@ export class Control implements GatewayControl {
 
   keys() {
     const { keys, generated } = this.parts.loaded;
-    return keys.map(({ id, secret }) => ({ id, generated, secretLength: secret.length }));
+    return keys.map(({ id, secret }) => ({
+      id,
+      generated,
+      secretLength: secret.length,
+      fingerprint: fingerprintOf(secret),
+    }));
   }
 
   models() {
@@ -156,6 +162,10 @@ export class Control implements GatewayControl {
   #sections(): NonNullable<PluginSelection["sections"]> {
     return this.#loaded.pluginSections;
   }
+}
+
+function fingerprintOf(secret: string): string {
+  return createHmac("sha256", secret).update("fingerprint of a key").digest("base64url");
 }
 
 /** The names of the settings that differ between two configurations, apart from plugins. */

@@ -319,6 +319,8 @@ export interface ConfiguredKey {
   /** True if the gateway made it because none was configured. */
   readonly generated: boolean;
   readonly secretLength: number;
+  /** Differs for another secret, and tells nothing else of it. */
+  readonly fingerprint?: string;
 }
 
 /** What a key may do. What is left out is not limited, and of `allow`, nothing. */

@@ -9,7 +9,8 @@ import type {
 } from "@claudeway/core";
 import Router from "@koa/router";
 import type { AdminSessions } from "./access/admin-sessions.js";
-import { adminOnly } from "./access/guard.js";
+import { adminOnly, tokenIn } from "./access/guard.js";
+import type { SharedLogins } from "./access/shared-logins.js";
 import type { Feed } from "./live/feed.js";
 import { approvalRoutes } from "./routes/approvals.js";
 import { budgetRoutes } from "./routes/budgets.js";
@@ -33,6 +34,7 @@ export interface AdminParts {
   readonly approvals: Approvals;
   readonly feed: Feed;
   readonly logins: AdminSessions;
+  readonly sharedLogins: SharedLogins | undefined;
   readonly keys: Keys;
   readonly log: Pick<Scope["log"], "warn">;
   readonly history: StatisticsHistory;
@@ -40,7 +42,7 @@ export interface AdminParts {
 
 /** The admin API, below `/admin`. */
 export function adminRouter(parts: AdminParts): Router {
-  const { control, ledger, feed, logins } = parts;
+  const { control, ledger, feed, logins, sharedLogins } = parts;
   const router = new Router();
   router.use((ctx, next) => {
     // Never cached, never framed by another site.
@@ -51,7 +53,13 @@ export function adminRouter(parts: AdminParts): Router {
     });
     return next();
   });
-  loginRoutes(router, { control, sessions: logins });
+  if (sharedLogins !== undefined) {
+    router.use(async (ctx, next) => {
+      await sharedLogins.refresh(tokenIn(ctx.headers));
+      return next();
+    });
+  }
+  loginRoutes(router, { control, sessions: logins, shared: sharedLogins });
   router.use(adminOnly(control, logins));
   overviewRoutes(router, parts);
   statisticsRoutes(router, parts.history);

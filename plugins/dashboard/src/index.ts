@@ -1,7 +1,8 @@
 import { definePlugin, pageRouter } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { AdminSessions } from "./access/admin-sessions.js";
-import { loginAt, tokenIn } from "./access/guard.js";
+import { isBelowAdmin, loginAt, tokenIn } from "./access/guard.js";
+import { SharedLogins } from "./access/shared-logins.js";
 import { adminRouter } from "./admin.js";
 import { Feed } from "./live/feed.js";
 import { ADMIN_PATHS, PAGE_PATHS } from "./openapi/paths.js";
@@ -21,12 +22,21 @@ export default definePlugin<DashboardConfig, "control" | "turns" | "approvals" |
   needs: ["control", "turns", "approvals", "keys"],
   async apply(kernel, config) {
     const feed = new Feed(kernel);
-    const { control, sessions, ledger, turns, approvals, keys, log, store } = kernel;
+    const { control, sessions, ledger, turns, approvals, keys, log, store, shared, signal } = kernel;
     const history = new StatisticsHistory({ ledger, store, log });
     kernel.onDispose(() => history.close());
-    const logins = new AdminSessions(config.session_secs);
-    const parts = { control, sessions, ledger, turns, approvals, feed, logins, keys, log, history };
-    kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));
+    // A login ends with the key that it came with.
+    const logins = new AdminSessions(config.session_secs, Date.now, control.keys()[0]?.fingerprint);
+    const sharedLogins = shared ? await SharedLogins.open({ sessions: logins, store, signal }) : undefined;
+    const common = { control, sessions, ledger, turns, approvals, keys, log };
+    const parts = { ...common, feed, logins, sharedLogins, history };
+    if (sharedLogins === undefined)
+      kernel.hooks.authenticate.tap("login", (request) => loginAt(request, control, logins));
+    else
+      kernel.hooks.authenticate.tapPromise("login", async (request) => {
+        if (isBelowAdmin(request)) await sharedLogins.refresh(tokenIn(request.credentials()));
+        return loginAt(request, control, logins);
+      });
     // The gateway asks for no key on either: a browser sends none, and the API checks its cookie itself.
     kernel.mount("/admin", adminRouter(parts), {
       auth: "none",

@@ -16,45 +16,63 @@ export interface AdminSession {
 export class AdminSessions {
   readonly #sessions = new Map<string, AdminSession & { readonly ending: AbortController }>();
 
+  /** @param binding what a login ends with, such as the admin's key: a login of another one is not known */
   constructor(
     readonly lifetimeSecs: number,
     private readonly now: () => number = Date.now,
+    private readonly binding = "",
   ) {}
+
+  /** The digests of the logins that are known. */
+  get digests(): readonly string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** A token as it is stored. */
+  digestOf(token: string): string {
+    return createHash("sha256").update(`${this.binding}\n${token}`).digest("base64url");
+  }
 
   /** Creates a login and its token. */
   open(): { readonly token: string } & AdminSession {
-    this.#forgetExpired();
     const token = randomBytes(32).toString("base64url");
-    const ending = new AbortController();
-    // Each of its pages adds a listener; the default limit of ten is too low.
-    setMaxListeners(0, ending.signal);
-    const session = { expiresAt: this.now() + this.lifetimeSecs * 1000, ended: ending.signal };
-    this.#sessions.set(digestOf(token), { ...session, ending });
+    const { ending: _, ...session } = this.#add(this.digestOf(token), this.now() + this.lifetimeSecs * 1000);
     return { token, ...session };
   }
 
+  /** Adds a login that another gateway has created, unless it is known. */
+  admit(digest: string, expiresAt: number): void {
+    if (!this.#sessions.has(digest)) this.#add(digest, expiresAt);
+  }
+
+  #add(digest: string, expiresAt: number) {
+    this.#forgetExpired();
+    const ending = new AbortController();
+    // Each of its pages adds a listener; the default limit of ten is too low.
+    setMaxListeners(0, ending.signal);
+    const session = { expiresAt, ended: ending.signal, ending };
+    this.#sessions.set(digest, session);
+    return session;
+  }
+
   find(token: string): AdminSession | undefined {
-    const session = this.#sessions.get(digestOf(token));
+    const session = this.#sessions.get(this.digestOf(token));
     return session !== undefined && session.expiresAt > this.now() ? session : undefined;
   }
 
   close(token: string): void {
-    this.#end(digestOf(token));
+    this.end(this.digestOf(token));
   }
 
   #forgetExpired(): void {
     for (const [digest, { expiresAt }] of this.#sessions) {
       if (expiresAt > this.now() && this.#sessions.size < MOST) return;
-      this.#end(digest);
+      this.end(digest);
     }
   }
 
-  #end(digest: string): void {
+  end(digest: string): void {
     this.#sessions.get(digest)?.ending.abort();
     this.#sessions.delete(digest);
   }
-}
-
-function digestOf(token: string): string {
-  return createHash("sha256").update(token).digest("base64");
 }

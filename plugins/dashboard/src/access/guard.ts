@@ -42,15 +42,20 @@ export function adminOnly(
  * they admit the admin by themselves.
  */
 export function loginAt(
-  { path, method, headers, credentials }: RequestHead,
+  request: RequestHead,
   control: GatewayControl,
   sessions: AdminSessions,
 ): Caller | undefined {
-  if (!path.startsWith("/admin/")) return undefined;
+  const { method, headers, credentials } = request;
+  if (!isBelowAdmin(request)) return undefined;
   const { authorization, cookie } = credentials();
   if (authorization !== undefined || sessions.find(tokenIn({ cookie })) === undefined) return undefined;
   if (isUnsafe({ method })) refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
   return { keyId: adminId(control), admin: true };
+}
+
+export function isBelowAdmin({ path }: Pick<RequestHead, "path">): boolean {
+  return path.startsWith("/admin/");
 }
 
 /** The id of the admin key. */

@@ -3,10 +3,13 @@ import type Router from "@koa/router";
 import type { AdminSessions } from "../access/admin-sessions.js";
 import { adminId, adminOnly, COOKIE, loginOf, tokenIn } from "../access/guard.js";
 import { bodyOf, type Context, isBehindTls, refuseOtherSites } from "../access/request.js";
+import type { SharedLogins } from "../access/shared-logins.js";
 
 export interface LoginParts {
   readonly control: GatewayControl;
   readonly sessions: AdminSessions;
+  /** Undefined on a single machine. */
+  readonly shared: SharedLogins | undefined;
 }
 
 /**
@@ -14,11 +17,12 @@ export interface LoginParts {
  * that a page that only wants to know leaves no refused request in the log.
  */
 export function loginRoutes(router: Router, parts: LoginParts): void {
-  const { control, sessions } = parts;
-  router.post("/login", (ctx) => {
+  const { control, sessions, shared } = parts;
+  router.post("/login", async (ctx) => {
     refuseOtherSites((name) => ctx.get(name), control.publicUrl());
     checkKey(ctx, control);
     const { token, expiresAt } = sessions.open();
+    await shared?.opened(token, expiresAt);
     setCookie(ctx, token, sessions.lifetimeSecs);
     ctx.state["caller"] = { keyId: adminId(control), admin: true };
     ctx.body = { success: true, ...meOf(control, expiresAt) };
@@ -30,9 +34,10 @@ export function loginRoutes(router: Router, parts: LoginParts): void {
     } satisfies LoginState;
   });
   // Not guarded: a browser with an expired cookie can drop it too.
-  router.post("/logout", (ctx) => {
+  router.post("/logout", async (ctx) => {
     refuseOtherSites((name) => ctx.get(name), control.publicUrl());
     sessions.close(tokenIn(ctx.headers));
+    await shared?.closed(tokenIn(ctx.headers));
     setCookie(ctx, "", 0);
     ctx.body = { logged_out: true };
   });

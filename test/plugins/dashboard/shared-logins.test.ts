@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import { expect } from "chai";
+import { AdminSessions } from "#plugins/dashboard/access/admin-sessions.js";
+import { SharedLogins } from "#plugins/dashboard/access/shared-logins.js";
+import { memoryStore } from "../memory-store.js";
+
+describe("logins of several gateways", () => {
+  const store = memoryStore({ watchMs: 1 });
+  const over = new AbortController();
+  let now = 1_000_000;
+
+  after(() => over.abort());
+
+  async function gateway(key = "one") {
+    const sessions = new AdminSessions(3600, () => now, key);
+    const shared = await SharedLogins.open({ sessions, store, signal: over.signal, now: () => now });
+    const logIn = async () => {
+      const login = sessions.open();
+      await shared.opened(login.token, login.expiresAt);
+      return login;
+    };
+    const find = async (token: string) => {
+      await shared.refresh(token);
+      return sessions.find(token);
+    };
+    const logOut = async (token: string) => {
+      sessions.close(token);
+      await shared.closed(token);
+    };
+    return { sessions, logIn, logOut, find };
+  }
+
+  it("are known at the others, until the same time", async () => {
+    const [a, b] = [await gateway(), await gateway()];
+    const { token, expiresAt } = await a.logIn();
+    expect(await b.find(token)).to.include({ expiresAt });
+    expect(await b.find("A".repeat(43))).to.equal(undefined);
+    now += 3600_000;
+    expect(await b.find(token)).to.equal(undefined);
+  });
+
+  it("end at all of them with a logout at one, and with them their streams", async () => {
+    const [a, b, c] = [await gateway(), await gateway(), await gateway()];
+    const { token } = await a.logIn();
+    const streams = await Promise.all([b.find(token), c.find(token)]);
+    const ended = streams.map((login) => login && once(login.ended, "abort"));
+    await b.logOut(token);
+    await Promise.all(ended);
+    now += 1001;
+    for (const one of [a, b, c]) expect(await one.find(token)).to.equal(undefined);
+  });
+
+  it("are looked up once a second, not with every request", async () => {
+    let reads = 0;
+    const counting = {
+      ...store,
+      get: (key: string) => {
+        reads += 1;
+        return store.get(key);
+      },
+    };
+    const sessions = new AdminSessions(3600, () => now);
+    const shared = await SharedLogins.open({
+      sessions,
+      store: counting,
+      signal: over.signal,
+      now: () => now,
+    });
+    const { token, expiresAt } = sessions.open();
+    await shared.opened(token, expiresAt);
+    for (let n = 0; n < 100; n++) await shared.refresh(token);
+    expect(reads).to.equal(0);
+    now += 1001;
+    for (let n = 0; n < 100; n++) await shared.refresh(token);
+    expect(reads).to.equal(1);
+  });
+
+  it("are not good with another admin key", async () => {
+    const [a, b] = [await gateway(), await gateway("changed")];
+    const { token } = await a.logIn();
+    expect(await b.find(token)).to.equal(undefined);
+  });
+
+  it("leave no token in the store", async () => {
+    const { token } = await (await gateway()).logIn();
+    const { entries } = await store.list("");
+    expect(JSON.stringify(entries)).to.not.contain(token);
+  });
+});
