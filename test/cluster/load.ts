@@ -58,9 +58,14 @@ export class Load {
     return this.#sessions.map(({ id }) => id);
   }
 
+  /** Opens the sessions, at one node if given. */
+  async open(node?: ClusterNode): Promise<void> {
+    while (this.#sessions.length < this.options.sessions) await this.#open(node);
+  }
+
   async start(): Promise<void> {
-    const { sessions, clients } = this.options;
-    while (this.#sessions.length < sessions) await this.#open();
+    const { clients } = this.options;
+    await this.open();
     this.#isOn = true;
     this.#clients = Array.from({ length: clients }, () => this.#client());
   }
@@ -77,9 +82,8 @@ export class Load {
     return this.#send(node, session, found?.key ?? "admin", { ms, headers: {} });
   }
 
-  async #open(): Promise<void> {
+  async #open(node = this.options.random.pick(this.nodes)): Promise<void> {
     const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
-    const node = this.options.random.pick(this.nodes);
     const { status, body } = await post(`${node.url}/session/start`, key, {}, {});
     if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
     this.#sessions.push({ id: String(body["session_id"]), key });

@@ -117,7 +117,11 @@ class Nemesis {
   /** Until every node says that it serves. */
   async #untilWhole(): Promise<void> {
     for (const node of this.cluster.nodes)
-      await eventually(`${node.name} ready\n${node.output.slice(-3000)}`, () => isReady(node), this.#wholeMs);
+      await eventually(
+        `${node.name} ready\n${node.output.slice(-3000)}`,
+        () => node.isReady(),
+        this.#wholeMs,
+      );
   }
 
   async #untilSome({ history }: Load, count: number): Promise<void> {
@@ -135,14 +139,5 @@ class Nemesis {
 
   get #wholeMs(): number {
     return Math.max(this.leaseMs * WHOLE_LEASES, 60_000);
-  }
-}
-
-async function isReady(node: ClusterNode): Promise<boolean> {
-  try {
-    const { status } = await fetch(`${node.url}/ready`, { signal: AbortSignal.timeout(5_000) });
-    return status === 200;
-  } catch {
-    return false;
   }
 }

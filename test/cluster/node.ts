@@ -102,6 +102,15 @@ export class ClusterNode {
     }
   }
 
+  /** Whether it says that it serves. */
+  async isReady(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.url}/ready`, { signal: AbortSignal.timeout(5_000) })).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
   /** Suspends the process, as a machine does that swaps. */
   suspend(): void {
     this.#stopped = true;
