@@ -15,6 +15,8 @@ const VERSIONS = [18, 17, 16, 15, 14];
 /** A PostgreSQL server of the tests' own. */
 export interface PostgresServer {
   readonly port: number;
+  /** Its main process. Throws while it does not run. */
+  readonly pid: number;
   /** The URL of a database, which is made if it does not exist. */
   urlOf(database: string): Promise<string>;
   /** Ends all its processes at once, without writing anything more. */
@@ -61,6 +63,11 @@ class Server implements PostgresServer {
     readonly port: number,
   ) {}
 
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error("PostgreSQL does not run");
+    return this.#child.pid;
+  }
+
   async urlOf(database: string): Promise<string> {
     const client = new pg.Client({ connectionString: this.#url("postgres") });
     await client.connect();
@@ -72,7 +79,12 @@ class Server implements PostgresServer {
 
   async start(): Promise<void> {
     const options = ["-D", join(this.folder, "data"), "-p", String(this.port), "-k", this.folder];
-    const settings = ["listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "max_connections=20"];
+    const settings = [
+      "listen_addresses=127.0.0.1",
+      "fsync=off",
+      "shared_buffers=16MB",
+      "max_connections=100",
+    ];
     const child = spawn(this.postgres, [...options, ...settings.flatMap((one) => ["-c", one])], {
       ...user(),
       cwd: this.folder,

@@ -13,6 +13,8 @@ export interface ClusterOptions
   readonly nodes: readonly string[];
   /** More of `[cluster]`; null: one gateway on the database, without a cluster. */
   readonly cluster?: Readonly<Record<string, unknown>> | null;
+  /** No database: the gateway's ledger is in its data folder. */
+  readonly sqlite?: boolean;
   readonly envOf?: (name: string, dir: string) => Readonly<Record<string, string>>;
 }
 
@@ -52,7 +54,10 @@ export class Cluster {
       name,
       dir: this.dir,
       database,
-      databaseUrl: `postgres://claudeway@127.0.0.1:${database.port}/${DATABASE}`,
+      databaseUrl:
+        this.options.sqlite === true
+          ? undefined
+          : `postgres://claudeway@127.0.0.1:${database.port}/${DATABASE}`,
       peers: await FaultProxy.start(port),
       port,
       cluster: cluster ?? undefined,
@@ -80,11 +85,19 @@ export class Cluster {
     client.on("error", () => undefined);
     await client.connect();
     try {
-      await client.query("SET search_path = claudeway");
+      await client.query("SET search_path = claudeway, pg_catalog");
       return (await client.query<Record<string, unknown>>(sql, [...values])).rows;
     } finally {
       await client.end();
     }
+  }
+
+  /** How many transactions the server has committed. */
+  async transactions(): Promise<number> {
+    const [row] = await this.query(
+      "SELECT xact_commit::float8 AS commits FROM pg_stat_database WHERE datname = current_database()",
+    );
+    return Number(row?.["commits"]);
   }
 
   async dispose(): Promise<void> {

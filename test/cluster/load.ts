@@ -35,6 +35,8 @@ export interface LoadOptions {
   /** How long a turn works, at most. */
   readonly ms: number;
   readonly random: Random;
+  /** What a load balancer does: a prompt that no gateway received goes to another one. */
+  readonly balanced?: boolean;
 }
 
 type KeyId = keyof typeof KEYS;
@@ -117,13 +119,29 @@ export class Load {
     this.history.sent++;
     const prompt = promptOf({ tag, ms: work.ms, units });
     try {
-      const answer = await post(`${node.url}/session/${session}`, key, { prompt }, work.headers);
+      const answer = await this.#post(node, session, key, { prompt }, work.headers);
       return this.#judge(answer, { session, key, tag, units, node: node.name });
     } catch (error) {
-      const why =
-        error instanceof Error ? String(Reflect.get(error.cause ?? error, "code") ?? error.name) : "error";
+      const why = reasonOf(error);
       this.#refuse(why);
       return why;
+    }
+  }
+
+  async #post(
+    node: ClusterNode,
+    session: string,
+    key: KeyId,
+    body: object,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
+    try {
+      return await post(`${node.url}/session/${session}`, key, body, headers);
+    } catch (error) {
+      const others = this.nodes.filter((one) => one !== node);
+      if (this.options.balanced !== true || reasonOf(error) !== "ECONNREFUSED" || others.length === 0)
+        throw error;
+      return post(`${this.options.random.pick(others).url}/session/${session}`, key, body, headers);
     }
   }
 
@@ -146,6 +164,14 @@ export class Load {
   #refuse(why: string): void {
     this.history.refused[why] = (this.history.refused[why] ?? 0) + 1;
   }
+}
+
+/** Such as ECONNREFUSED. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return "error";
+  const { cause = error } = error;
+  const code: unknown = typeof cause === "object" && cause !== null ? Reflect.get(cause, "code") : undefined;
+  return typeof code === "string" ? code : error.name;
 }
 
 interface Answer {

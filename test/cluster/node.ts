@@ -22,7 +22,8 @@ export interface NodeOptions {
   readonly dir: string;
   /** The way to the database: its port, and what is written into the URL. */
   readonly database: FaultProxy;
-  readonly databaseUrl: string;
+  /** Undefined: the ledger is in the data folder. */
+  readonly databaseUrl: string | undefined;
   /** The way of other nodes to this one. */
   readonly peers: FaultProxy;
   readonly port: number;
@@ -168,7 +169,7 @@ export class ClusterNode {
     const { cluster, config, databaseUrl } = this.options;
     const own =
       cluster === undefined
-        ? { ledger_url: databaseUrl }
+        ? databaseUrl !== undefined && { ledger_url: databaseUrl }
         : {
             cluster: {
               url: databaseUrl,

@@ -46,13 +46,15 @@ class WorkingEngine extends ScriptedEngine {
 
   async *#play({ info, prompt }: ScriptedTurn): AsyncGenerator<Step, void, CallOutcome | undefined> {
     const { tag, ms, units } = parseOrder(prompt);
-    const child = this.#begin(info.sessionId, info.id, ms);
-    const exit = once(child, "exit");
-    yield { wait: exit };
-    const [code] = await exit;
-    if (code === TAKEN) {
-      this.#note({ what: "overlap", session: info.sessionId, turn: info.id });
-      yield { error: "another turn of the session works" };
+    // Without work there is nothing to measure but the gateway.
+    if (ms > 0) {
+      const exit = once(this.#begin(info.sessionId, info.id, ms), "exit");
+      yield { wait: exit };
+      const [code] = await exit;
+      if (code === TAKEN) {
+        this.#note({ what: "overlap", session: info.sessionId, turn: info.id });
+        yield { error: "another turn of the session works" };
+      }
     }
     yield { usage: { input: units, output: units, costUsd: units / 1000 } };
     yield tag;

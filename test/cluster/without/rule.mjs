@@ -5,7 +5,8 @@ import { RULES } from "./rules.mjs";
 const name = process.env.CLAUDEWAY_TEST_WITHOUT ?? "";
 const names = name.split(",");
 const changes = names.flatMap((one) => RULES[one] ?? []);
-if (changes.length === 0) throw new Error(`unknown rule ${name}; known rules: ${Object.keys(RULES).join(", ")}`);
+if (changes.length === 0)
+  throw new Error(`unknown rule ${name}; known rules: ${Object.keys(RULES).join(", ")}`);
 
 const { port1, port2 } = new MessageChannel();
 port1.on("message", (file) => process.stderr.write(`without ${name}: ${file} was changed\n`));
