@@ -3,6 +3,7 @@ import { KEYS } from "../e2e/gateway.js";
 import type { ClusterNode } from "./node.js";
 import { promptOf } from "./order.js";
 import type { Random } from "./random.js";
+import { type Answer, ask } from "./requests.js";
 import { monotonicMs } from "./working-engine.js";
 
 /** A turn that a client was told of. */
@@ -41,7 +42,6 @@ export interface LoadOptions {
 
 type KeyId = keyof typeof KEYS;
 const KEY_IDS = Object.keys(KEYS).filter((id): id is KeyId => id in KEYS);
-const ANSWER_MS = 60_000;
 
 /** Clients that send prompts to random sessions at random nodes. Every second prompt has an idempotency key, and is repeated under it. */
 export class Load {
@@ -86,7 +86,7 @@ export class Load {
 
   async #open(node = this.options.random.pick(this.nodes)): Promise<void> {
     const key = KEY_IDS[this.#sessions.length % KEY_IDS.length] ?? "admin";
-    const { status, body } = await post(`${node.url}/session/start`, key, {}, {});
+    const { status, body } = await ask(node, "/session/start", { key, body: {} });
     if (status !== 201 && status !== 200) throw new Error(`no session: ${status} ${JSON.stringify(body)}`);
     this.#sessions.push({ id: String(body["session_id"]), key });
   }
@@ -136,12 +136,12 @@ export class Load {
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     try {
-      return await post(`${node.url}/session/${session}`, key, body, headers);
+      return await ask(node, `/session/${session}`, { key, body, headers });
     } catch (error) {
       const others = this.nodes.filter((one) => one !== node);
       if (this.options.balanced !== true || reasonOf(error) !== "ECONNREFUSED" || others.length === 0)
         throw error;
-      return post(`${this.options.random.pick(others).url}/session/${session}`, key, body, headers);
+      return ask(this.options.random.pick(others), `/session/${session}`, { key, body, headers });
     }
   }
 
@@ -172,29 +172,4 @@ function reasonOf(error: unknown): string {
   const { cause = error } = error;
   const code: unknown = typeof cause === "object" && cause !== null ? Reflect.get(cause, "code") : undefined;
   return typeof code === "string" ? code : error.name;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-  readonly turn: string;
-}
-
-export async function post(
-  url: string,
-  key: KeyId,
-  body: object,
-  headers: Readonly<Record<string, string>>,
-): Promise<Answer> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { authorization: `Bearer ${KEYS[key]}`, "content-type": "application/json", ...headers },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(ANSWER_MS),
-  });
-  return {
-    status: response.status,
-    body: JSON.parse(await response.text()),
-    turn: response.headers.get("x-turn-id") ?? "",
-  };
 }

@@ -6,6 +6,8 @@ export interface Order {
   readonly ms: number;
   /** Thousandths of a dollar, and tokens of each kind. */
   readonly units: number;
+  /** Makes a call first that a person decides on; the answer says how. */
+  readonly asks?: boolean;
 }
 
 export function promptOf(order: Order): string {
@@ -14,6 +16,6 @@ export function promptOf(order: Order): string {
 
 /** Throws for a prompt that is not an order. */
 export function parseOrder(prompt: string): Order {
-  const { tag, ms, units }: Partial<Record<keyof Order, unknown>> = JSON.parse(prompt);
-  return { tag: String(tag), ms: Number(ms), units: Number(units) };
+  const { tag, ms, units, asks }: Partial<Record<keyof Order, unknown>> = JSON.parse(prompt);
+  return { tag: String(tag), ms: Number(ms), units: Number(units), asks: asks === true };
 }

@@ -45,7 +45,10 @@ class WorkingEngine extends ScriptedEngine {
   }
 
   async *#play({ info, prompt }: ScriptedTurn): AsyncGenerator<Step, void, CallOutcome | undefined> {
-    const { tag, ms, units } = parseOrder(prompt);
+    const { tag, ms, units, asks } = parseOrder(prompt);
+    const call =
+      asks === true ? yield { tool: "Write", input: { file_path: tag }, agentId: "waits" } : undefined;
+    if (call?.allowed) this.#note({ what: "allowed", session: info.sessionId, turn: info.id });
     // Without work there is nothing to measure but the gateway.
     if (ms > 0) {
       const exit = once(this.#begin(info.sessionId, info.id, ms), "exit");
@@ -57,7 +60,7 @@ class WorkingEngine extends ScriptedEngine {
       }
     }
     yield { usage: { input: units, output: units, costUsd: units / 1000 } };
-    yield tag;
+    yield asks === true ? `${tag} ${call?.allowed === true ? "allowed" : "denied"}` : tag;
   }
 
   #begin(session: string, turn: string, ms: number): ChildProcess {

@@ -1,0 +1,42 @@
+import { KEYS } from "../e2e/gateway.js";
+import type { ClusterNode } from "./node.js";
+
+const ANSWER_MS = 60_000;
+
+/** A node's answer, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The turn, if there is one. */
+  readonly turn: string;
+}
+
+export interface Sent {
+  /** GET without one. */
+  readonly body?: object;
+  readonly key?: keyof typeof KEYS;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Rejects where no whole answer comes. */
+export async function ask(
+  { url }: Pick<ClusterNode, "url">,
+  path: string,
+  { body, key = "admin", headers }: Sent = {},
+): Promise<Answer> {
+  const response = await fetch(url + path, {
+    method: body === undefined ? "GET" : "POST",
+    headers: {
+      authorization: `Bearer ${KEYS[key]}`,
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
+  return {
+    status: response.status,
+    body: JSON.parse(await response.text()),
+    turn: response.headers.get("x-turn-id") ?? "",
+  };
+}
