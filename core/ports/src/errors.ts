@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ERROR_STATUS, type ErrorCode, type ErrorResponse } from "@claudeway/schemas";
 import type { NodeAddress } from "./cluster.js";
+import { LedgerError } from "./ledger-error.js";
 
 /** False for codes without an HTTP status: a failure on Claude's side is a normal response. */
 export function isErrorCode(code: string | undefined): code is ErrorCode {
@@ -120,6 +121,19 @@ export function refusalToError(refusal: Refusal): GatewayError {
     ownCode: code,
     headers: { ...(retryAfter !== undefined && { "retry-after": wholeSeconds(retryAfter) }), ...headers },
     ...(details !== undefined && { details: { details: { ...details } } }),
+  });
+}
+
+const OUTAGE_SECS = 5;
+
+/** The error that a client may see, or undefined for a defect of the gateway. A fault of the ledger that may pass is none. */
+export function toGatewayError(thrown: unknown): GatewayError | undefined {
+  if (thrown instanceof GatewayError) return thrown;
+  if (isRefusal(thrown)) return refusalToError(thrown);
+  if (!(thrown instanceof LedgerError && thrown.mayPass)) return undefined;
+  return new GatewayError("UNAVAILABLE", "the ledger does not answer", {
+    headers: { "retry-after": String(OUTAGE_SECS) },
+    details: { reason: "ledger_unavailable" },
   });
 }
 

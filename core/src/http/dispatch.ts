@@ -1,5 +1,5 @@
 import { checkCaller, type Kernel, type Mount, type RequestInfo, switchOn } from "@claudeway/kernel";
-import { type Caller, clientError, GatewayError } from "@claudeway/ports";
+import { type Caller, clientError, GatewayError, toGatewayError } from "@claudeway/ports";
 import { either } from "@claudeway/schemas";
 import type Router from "@koa/router";
 import Koa from "koa";
@@ -8,7 +8,7 @@ import { redactTokens } from "../approvals/links.js";
 import { refuseOtherTypes } from "./body.js";
 import type { GatewayContext, GatewayMiddleware, GatewayState } from "./context.js";
 import { type Destination, destinationOf } from "./destination.js";
-import { toGatewayError } from "./errors.js";
+
 import { IncomingRequest } from "./incoming.js";
 import { missingPlugin } from "./plugin-paths.js";
 import { requestInfo } from "./request-info.js";

@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Mount } from "@claudeway/kernel";
-import { GatewayError, isRefusal, refusalToError } from "@claudeway/ports";
+import { GatewayError, toGatewayError } from "@claudeway/ports";
 import type { ErrorResponse } from "@claudeway/schemas";
 import { ERROR_STATUS, type ErrorCode, isObject } from "@claudeway/schemas";
 import type { Logger } from "pino";
@@ -71,12 +71,6 @@ function setHeaders(res: ServerResponse, headers: Readonly<Record<string, string
 /** The body of an error response. */
 function errorView({ message, code, options }: GatewayError): ErrorResponse {
   return { error: message, code: options.ownCode ?? code, ...options.details };
-}
-
-/** The error that a client may see, or undefined for a defect of the gateway. */
-export function toGatewayError(thrown: unknown): GatewayError | undefined {
-  if (thrown instanceof GatewayError) return thrown;
-  return isRefusal(thrown) ? refusalToError(thrown) : undefined;
 }
 
 function defect(thrown: unknown, ctx: GatewayContext, log: Logger): GatewayError {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { toGatewayError } from "@claudeway/ports";
 import { bearerOf, type Keyring } from "./auth.js";
 import type { Authentication } from "./authentication.js";
 import { networkOf } from "./client-address.js";
 import type { GatewayContext, GatewayMiddleware } from "./context.js";
-import { toGatewayError } from "./errors.js";
 import type { GuessThrottle } from "./guesses.js";
 import { IncomingRequest } from "./incoming.js";
 import { headOf } from "./request-info.js";

@@ -10,6 +10,7 @@ import {
   type PassedRequest,
   type PassingOn,
   type StopReason,
+  toGatewayError,
 } from "@claudeway/ports";
 import { JsonShape, type TaskRequest, validate } from "@claudeway/schemas";
 import type { Logger } from "pino";
@@ -20,7 +21,7 @@ import type { Turn } from "../turns/turn.js";
 import { type Authentication, authorizationOf } from "./authentication.js";
 import type { ByteBudget } from "./byte-budget.js";
 import type { ClientAddresses } from "./client-address.js";
-import { answerOnSocket, internalError, toGatewayError } from "./errors.js";
+import { answerOnSocket, internalError } from "./errors.js";
 import { requestHead, shownHeaders } from "./request-info.js";
 import { checkHttp, lingerOn } from "./server.js";
 import { pathOf } from "./target.js";

@@ -3,9 +3,7 @@ import {
   type EngineResult,
   type Failure,
   GatewayError,
-  isRefusal,
   type LostTask,
-  refusalToError,
   type StopReason,
   type TurnAuditLine,
   type TurnEnd,
@@ -14,6 +12,7 @@ import {
   type TurnPlan,
   type TurnRecord,
   type TurnUsage,
+  toGatewayError,
 } from "@claudeway/ports";
 import { type FailureCode, isObject, type PermissionDenial, type TurnResponse } from "@claudeway/schemas";
 import { denialOf } from "../approvals/view.js";
@@ -79,9 +78,8 @@ function timeoutIn(cause: FailureCode): Ending {
 /** The ending of a turn that failed before or outside the engine; undefined if the error is a defect of the gateway. */
 export function endingOfError(error: unknown, stopped: StopReason | undefined): Ending | undefined {
   if (stopped !== undefined && error === stopped) return STOPPED[stopped];
-  if (isRefusal(error)) return { end: "refused", message: error.reason, error: refusalToError(error) };
-  if (error instanceof GatewayError) return { end: "refused", message: error.message, error };
-  return undefined;
+  const known = toGatewayError(error);
+  return known && { end: "refused", message: known.message, error: known };
 }
 
 /** The facts about a turn that its outcome is made from. */
