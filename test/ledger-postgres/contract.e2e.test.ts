@@ -4,14 +4,21 @@ import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { ledgerContract } from "../ledger/contract.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 
-describe("ledger in PostgreSQL", () => {
-  let server: PostgresServer;
+for (const shared of [false, true])
+  describe(`ledger in PostgreSQL ${shared ? "of many gateways" : "of one gateway"}`, () => {
+    let server: PostgresServer;
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
-    server = await startPostgres();
+    before(async function () {
+      this.timeout(INSTALL_TIMEOUT_MS);
+      server = await startPostgres();
+    });
+    after(() => server.close());
+
+    ledgerContract(
+      async ({ dataDir }) => {
+        const url = await server.urlOf(basename(dataDir));
+        return shared ? openPostgresLedger({ url, shared }) : openPostgresLedger({ url });
+      },
+      { alone: !shared },
+    );
   });
-  after(() => server.close());
-
-  ledgerContract(async ({ dataDir }) => openPostgresLedger({ url: await server.urlOf(basename(dataDir)) }));
-});

@@ -1,4 +1,5 @@
 import { idempotencyContract } from "./idempotency-contract.js";
+import { keyPlacesContract } from "./key-places-contract.js";
 import { nodesContract } from "./nodes-contract.js";
 import type { OpenLedger } from "./open-ledger.js";
 import { pluginStoreContract } from "./plugin-store-contract.js";
@@ -11,17 +12,18 @@ import { turnSearchContract } from "./turn-search-contract.js";
 import { turnStatisticsContract } from "./turn-statistics-contract.js";
 import { turnContract } from "./turns-contract.js";
 
-/** What every ledger promises, as tests of one. */
-export function ledgerContract(openLedger: OpenLedger): void {
+/** What every ledger promises, as tests of one; `alone`: one gateway at a time has it open. */
+export function ledgerContract(openLedger: OpenLedger, { alone } = { alone: true }): void {
   sessionContract(openLedger);
   turnContract(openLedger);
   turnSearchContract(openLedger);
   turnStatisticsContract(openLedger);
   totalsContract(openLedger);
   priceContract(openLedger);
-  idempotencyContract(openLedger);
+  idempotencyContract(openLedger, alone);
   pluginStoreContract(openLedger);
   quotaContract(openLedger);
   transcriptContract(openLedger);
   nodesContract(openLedger);
+  keyPlacesContract(openLedger);
 }

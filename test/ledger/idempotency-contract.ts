@@ -3,7 +3,8 @@ import { expect } from "chai";
 import { NOON, newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
 import type { OpenLedger } from "./open-ledger.js";
 
-export function idempotencyContract(openLedger: OpenLedger): void {
+/** @param alone whether one gateway at a time has the ledger open */
+export function idempotencyContract(openLedger: OpenLedger, alone: boolean): void {
   describe("idempotency", () => {
     let folder: string;
     let ledger: Ledger;
@@ -65,7 +66,9 @@ export function idempotencyContract(openLedger: OpenLedger): void {
       expect(await ledger.idempotency.claim(claim({ turnId: "t3", bodyHash: "h2" }))).to.equal("new");
     });
 
-    it("forgets a claim whose turn had not begun when the gateway was killed", async () => {
+    it("forgets a claim whose turn had not begun when the gateway was killed", async function () {
+      // Among many gateways, it goes with the start of the node that made it.
+      if (!alone) this.skip();
       await begin("t1");
       await ledger.idempotency.claim(claim());
       await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t2" }));

@@ -31,7 +31,7 @@ export function sessionContract(openLedger: OpenLedger): void {
       const session = newSession();
       await ledger.sessions.create(session);
       const read = () => ledger.sessions.get(session.id);
-      expect(await read()).to.equal(await read());
+      expect(await read()).to.deep.equal(await read());
       await ledger.sessions.setModel(session.id, "haiku");
       expect(await read()).to.include({ model: "haiku", taskCount: 0 });
       await ledger.turns.begin(newTurn(session));

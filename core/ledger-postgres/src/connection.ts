@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Row, type Statement, type StatementResult, toRow } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import pg from "pg";
@@ -5,11 +6,16 @@ import { toPostgres } from "./dialect.js";
 import { explainPostgres, isRefusal } from "./errors.js";
 
 /** The schema of the ledger's tables. */
-const SCHEMA = "claudeway";
-/** Identifies the advisory lock of the gateway that has the ledger open: "Clwy", and 1. */
+export const SCHEMA = "claudeway";
+/** Identifies the advisory lock of the gateways that have the ledger open: "Clwy", and 1. */
 const LOCK = "1131181945, 1";
 const CONNECT_MS = 10_000;
 const STATEMENT_MS = 60_000;
+/** The longest time that a timer may have. */
+const UNLIMITED_MS = 2 ** 31 - 1;
+
+/** Among many gateways: nobody waits for one that hangs in the middle of a transaction, with rows that it has locked. */
+const SHARED = { connectMs: 5_000, statementMs: 30_000, idleInTransactionMs: 3_000 };
 
 /*
  * The server ends the session of a gateway whose machine is gone within 25 s, and so releases its lock. Commits are written
@@ -17,8 +23,13 @@ const STATEMENT_MS = 60_000;
  */
 const SETTINGS = `
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
-SET statement_timeout = ${STATEMENT_MS}; SET client_min_messages = warning; SET TIME ZONE 'UTC';
-CREATE SCHEMA IF NOT EXISTS ${SCHEMA}; SET search_path = ${SCHEMA};`;
+SET client_min_messages = warning; SET TIME ZONE 'UTC'; SET search_path = ${SCHEMA};`;
+const TIMEOUTS = `SET statement_timeout = ${STATEMENT_MS};`;
+const SHARED_TIMEOUTS = `
+SET statement_timeout = ${SHARED.statementMs}; SET idle_in_transaction_session_timeout = ${SHARED.idleInTransactionMs};`;
+
+/** What a connection locks: the ledger for one gateway alone, the ledger against that, or nothing. */
+export type LedgerLock = "alone" | "shared" | "none";
 
 /** Integers of 64 bits and sums of them; all of the ledger's are within the safe range of a number. */
 const INTEGERS: ReadonlySet<number> = new Set([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
@@ -28,7 +39,10 @@ const TYPES: pg.CustomTypesConfig = {
 
 /** One connection, which holds the ledger's lock. Errors are LedgerErrors that name the database. */
 export class Connection {
+  /** Of this connection among all that there ever were. */
+  readonly id = randomUUID();
   #isLost = false;
+  #transactions = 0;
 
   private constructor(
     private readonly client: pg.Client,
@@ -39,16 +53,13 @@ export class Connection {
     client.on("end", () => this.drop());
   }
 
-  /** Connects, and locks the ledger unless told otherwise. Rejects with a LedgerError, also if another gateway holds the lock. */
-  static async open(url: string, { lock } = { lock: true }): Promise<Connection> {
-    const client = clientOf(url);
+  /** Connects, and locks the ledger. Rejects with a LedgerError, also if another gateway holds a lock against it. */
+  static async open(url: string, lock: LedgerLock = "alone"): Promise<Connection> {
+    const client = clientOf(url, lock);
     const connection = new Connection(client, nameOf(client));
     try {
       await client.connect();
-      if (lock) {
-        await client.query(SETTINGS);
-        await connection.#lock();
-      }
+      if (lock !== "none") await connection.#lock(lock);
       return connection;
     } catch (error) {
       connection.drop();
@@ -60,14 +71,21 @@ export class Connection {
     return this.#isLost;
   }
 
+  /** The number of the transaction that begins, among those of this connection. */
+  nextTransaction(): number {
+    this.#transactions += 1;
+    return this.#transactions;
+  }
+
   async perform({ sql, values }: Statement): Promise<StatementResult> {
     const { rows, rowCount } = await this.#asked({ ...toPostgres(sql), values: [...values] });
     return { rows: rows.map(toRow), changes: rowCount ?? 0 };
   }
 
-  /** Runs statements without values; returns the rows of the last one. */
-  async run(sql: string): Promise<readonly Row[]> {
-    const results = [await this.#asked({ text: sql })].flat();
+  /** Runs statements without values; returns the rows of the last one that has any. `long`: without a time limit. */
+  async run(sql: string, { long } = { long: false }): Promise<readonly Row[]> {
+    const answer = await this.#asked({ text: sql, ...(long && { query_timeout: UNLIMITED_MS }) });
+    const results = [answer].flat();
     return results.at(-1)?.rows.map(toRow) ?? [];
   }
 
@@ -81,16 +99,36 @@ export class Connection {
     if (this.#isLost) return;
     this.#isLost = true;
     this.client.end().catch(() => undefined);
+    this.client.connection.stream.destroy();
   }
 
-  async #lock(): Promise<void> {
-    const [row] = await this.run(`SELECT pg_try_advisory_lock(${LOCK}) AS locked`);
-    if (row?.["locked"] !== true)
-      throw new LedgerError(`ledger ${this.database} is in use by another gateway`, {}, true);
+  async #lock(lock: "alone" | "shared"): Promise<void> {
+    const [timeouts, locking] =
+      lock === "alone"
+        ? [TIMEOUTS, "pg_try_advisory_lock"]
+        : [SHARED_TIMEOUTS, "pg_try_advisory_lock_shared"];
+    const [row] = await this.run(
+      `${SETTINGS}${timeouts} SELECT ${locking}(${LOCK}) AS locked, pg_is_in_recovery() AS standby`,
+    );
+    if (row?.["standby"] === true)
+      throw new LedgerError(
+        `ledger ${this.database} is a standby, which cannot be written`,
+        { cause: new Error("standby") },
+        true,
+      );
+    if (row?.["locked"] !== true) {
+      const user = lock === "alone" ? "another gateway" : "a gateway outside the cluster";
+      throw new LedgerError(`ledger ${this.database} is in use by ${user}`, {}, true);
+    }
   }
 
   async #asked(query: pg.QueryConfig): Promise<pg.QueryResult<object>> {
-    if (this.#isLost) throw new LedgerError(`ledger ${this.database} lost its connection`, {}, true);
+    if (this.#isLost)
+      throw new LedgerError(
+        `ledger ${this.database} lost its connection`,
+        { cause: new Error("connection lost") },
+        true,
+      );
     try {
       return await this.client.query<object>(query);
     } catch (error) {
@@ -102,21 +140,23 @@ export class Connection {
 }
 
 /** Throws a LedgerError if the URL cannot be read; it may have a password, so it is not named. */
-function clientOf(url: string): pg.Client {
+function clientOf(url: string, lock: LedgerLock): pg.Client {
   try {
-    return newClient(url);
+    return newClient(url, lock === "shared");
   } catch {
     throw new LedgerError("ledger: the URL of the PostgreSQL database is not valid");
   }
 }
 
-function newClient(url: string): pg.Client {
+/** Statements of many gateways' work are sent without waiting for the ones before, where their results don't matter. */
+function newClient(url: string, shared: boolean): pg.Client {
   return new pg.Client({
     connectionString: url,
     application_name: "claudeway",
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: STATEMENT_MS + CONNECT_MS,
+    connectionTimeoutMillis: shared ? SHARED.connectMs : CONNECT_MS,
+    query_timeout: shared ? SHARED.statementMs + SHARED.connectMs : STATEMENT_MS + CONNECT_MS,
     keepAlive: true,
+    pipeline: shared,
     types: TYPES,
   });
 }

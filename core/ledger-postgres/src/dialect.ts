@@ -3,8 +3,16 @@ import type { Dialect } from "@claudeway/ledger";
 export const POSTGRES: Dialect = {
   begin: "BEGIN",
   now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
-  forUpdate: " FOR UPDATE",
+  forUpdate: " FOR NO KEY UPDATE",
   forShare: " FOR SHARE",
+  alone: true,
+};
+
+/** Of one among many gateways. Two names may have the same number: then one waits in vain, and nothing else. */
+export const SHARED_POSTGRES: Dialect = {
+  ...POSTGRES,
+  alone: false,
+  lock: "SELECT pg_advisory_xact_lock(hashtextextended(CAST(? AS TEXT), 0))",
 };
 
 /** A statement of the ledger's tables in PostgreSQL's dialect. */

@@ -9,9 +9,22 @@ import pg from "pg";
 const PASSING: ReadonlySet<string> = new Set(["08", "40", "53", "57", "58", "F0"]);
 const NUL_CHARACTER = "22021";
 
+/**
+ * Faults after which the same work may succeed within seconds: transaction rollback (deadlock), connection, too many
+ * connections, the server stops or starts, a transaction that was idle for too long, a standby, a lock that was not free.
+ */
+const BRIEF = /^(40|08|53300|57P0|25P03|25006|55P03)/;
+
 /** Whether the server refused a statement; any other error is one of the connection. */
 export function isRefusal(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+}
+
+/** Whether the same work may succeed within seconds. */
+export function isBrief(error: unknown): boolean {
+  if (!(error instanceof LedgerError) || !error.mayPass) return false;
+  const { cause } = error;
+  return cause instanceof pg.DatabaseError ? BRIEF.test(cause.code ?? "") : cause !== undefined;
 }
 
 /** Converts an error of the server or of the connection to a LedgerError that names the database, never the password. */
@@ -31,6 +44,6 @@ export function explainPostgres(error: unknown, database: string): LedgerError {
   return new LedgerError(
     `ledger ${database} ${meaning} (PostgreSQL: ${said})`,
     { cause: error },
-    PASSING.has(code.slice(0, 2)),
+    PASSING.has(code.slice(0, 2)) || BRIEF.test(code),
   );
 }

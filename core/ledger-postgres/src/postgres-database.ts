@@ -1,7 +1,8 @@
 import { type Database, integer, type Row, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
-import { Connection } from "./connection.js";
-import { FOLLOW, LEDGER_TABLE, MIGRATIONS } from "./schema.js";
+import { Connection, SCHEMA } from "./connection.js";
+import { migrate } from "./migrate.js";
+import { FOLLOW } from "./schema.js";
 
 /** How long after a failed connection the next one is tried, in ms. */
 const RETRY_MS = 1000;
@@ -30,7 +31,7 @@ export class PostgresDatabase implements Database {
   static async open(url: string, { forCopy } = { forCopy: false }): Promise<PostgresDatabase> {
     const connection = await Connection.open(url);
     try {
-      const state = await migrate(connection);
+      const state = await migrate(connection, SCHEMA);
       if (state["is_open"] === true && forCopy)
         throw new LedgerError(
           `ledger ${connection.database} was not closed: start and stop its gateway once`,
@@ -46,8 +47,8 @@ export class PostgresDatabase implements Database {
     }
   }
 
-  perform<T>(work: Work<T>): Promise<T> {
-    const performed = this.#last.then(() => this.#perform(work));
+  perform<T>(work: () => Work<T>): Promise<T> {
+    const performed = this.#last.then(() => this.#perform(work()));
     this.#last = performed.catch(() => undefined);
     return performed;
   }
@@ -111,25 +112,6 @@ export class PostgresDatabase implements Database {
       `ledger ${connection.database} was opened by another gateway while the connection was lost: restart this one`,
     );
   }
-}
-
-/** Migrates the tables to the latest version, all steps in one transaction. Returns the state of the ledger before. */
-async function migrate(connection: Connection): Promise<Row> {
-  await connection.run(`${LEDGER_TABLE}; INSERT INTO ledger DEFAULT VALUES ON CONFLICT DO NOTHING`);
-  const [state] = await connection.run("SELECT version, is_open FROM ledger");
-  if (state === undefined) throw new LedgerError(`ledger ${connection.database} has no state`);
-  const version = integer(state, "version");
-  if (version > MIGRATIONS.length)
-    throw new LedgerError(
-      `ledger ${connection.database} was written by a newer Claudeway (version ${version}; this one supports up to ` +
-        `${MIGRATIONS.length}): upgrade`,
-    );
-  const steps = MIGRATIONS.slice(version);
-  if (steps.length > 0)
-    await connection.run(
-      `BEGIN; ${steps.join(";")}; UPDATE ledger SET version = ${MIGRATIONS.length}; COMMIT`,
-    );
-  return state;
 }
 
 function incarnationOf(row: Row | undefined): number {

@@ -135,8 +135,16 @@ CREATE TABLE transcripts (
 CREATE INDEX transcripts_by_session ON transcripts (session_id);
 `.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
 
+const VERSION_5 = `
+CREATE TABLE commits (connection TEXT PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL);
+CREATE TABLE key_places (
+  id TEXT PRIMARY KEY, key_id TEXT NOT NULL, node TEXT NOT NULL, incarnation BIGINT NOT NULL
+);
+CREATE INDEX key_places_by_key ON key_places (key_id);
+`.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"');
+
 /** The migrations between versions, oldest first. A released step never changes. */
-export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /** Sets the next number of each table whose rows are numbered. */
 export const FOLLOW = Object.entries({

@@ -203,6 +203,14 @@ CREATE TABLE transcripts (
 CREATE INDEX transcripts_by_session ON transcripts (session_id);
 `;
 
+const VERSION_13 = `
+-- Running turns of keys that may have a number of them over all nodes.
+CREATE TABLE key_places (
+  id TEXT PRIMARY KEY, key_id TEXT NOT NULL, node TEXT NOT NULL, incarnation INTEGER NOT NULL
+) STRICT;
+CREATE INDEX key_places_by_key ON key_places (key_id);
+`;
+
 /** The migrations between versions, oldest first. A released step never changes. */
 export const MIGRATIONS: readonly string[] = [
   VERSION_1,
@@ -217,6 +225,7 @@ export const MIGRATIONS: readonly string[] = [
   VERSION_10,
   VERSION_11,
   VERSION_12,
+  VERSION_13,
 ];
 
 /** Migrates the file to the latest version, each step in a transaction. Refuses other SQLite files and newer versions. */

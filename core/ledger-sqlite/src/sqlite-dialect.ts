@@ -6,4 +6,5 @@ export const SQLITE: Dialect = {
   now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
   forUpdate: "",
   forShare: "",
+  alone: true,
 };

@@ -36,7 +36,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   return ledgerOf(tables, {
     afterCrash,
     // A piece of work is performed when it is called, not after a pause: callers rely on their order.
-    perform: async (work) => database.perform(work),
+    perform: async (work) => database.perform(work()),
     check: async () => checkFile(),
     close: async () => close(),
   });

@@ -28,7 +28,11 @@ export class ApprovalTable {
     private readonly kept: MayHave,
   ) {}
 
-  *ask(approval: Approval): Work<void> {
+  ask(approval: Approval): Work<void> {
+    return this.sql.once(this.#ask(approval));
+  }
+
+  *#ask(approval: Approval): Work<void> {
     const { id, sessionId, turnId, keyId, kind, toolUseId, tool, input, workdir, cwd, deciders } = approval;
     yield* this.sql.run(
       `INSERT INTO approvals (id, session_id, turn_id, key_id, kind, tool_use_id, tool, input, workdir, cwd, deciders, status,
@@ -50,8 +54,12 @@ export class ApprovalTable {
     );
   }
 
+  settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Work<boolean> {
+    return this.sql.once(this.#settle(id, status, decision));
+  }
+
   /** This condition guarantees exactly one decision per request. */
-  *settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Work<boolean> {
+  *#settle(id: string, status: Exclude<ApprovalStatus, "pending">, decision?: DecisionRecord): Work<boolean> {
     const json = decision === undefined ? null : JSON.stringify(decision);
     const changed = yield* this.sql.run(
       "UPDATE approvals SET status = ?, decision = ? WHERE id = ? AND status = 'pending'",

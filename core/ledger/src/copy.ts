@@ -27,6 +27,7 @@ const TABLES: Readonly<Record<string, string>> = {
   singletons: "name",
   secrets: "name",
   transcripts: "conversation, seq",
+  key_places: "id",
 };
 
 const MONEY: ReadonlySet<string> = new Set([

@@ -7,7 +7,11 @@ import type { Sql, SqlValue, Work } from "./sql.js";
 export class GrantTable {
   constructor(private readonly sql: Sql) {}
 
-  *add({ id, sessionId, keyId, tool, input, cwd, approvalId, by, at }: SessionGrant): Work<void> {
+  add(grant: SessionGrant): Work<void> {
+    return this.sql.once(this.#add(grant));
+  }
+
+  *#add({ id, sessionId, keyId, tool, input, cwd, approvalId, by, at }: SessionGrant): Work<void> {
     yield* this.sql.run(
       `INSERT INTO grants (id, session_id, key_id, tool, input, cwd, approval_id, given_by, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -60,7 +64,11 @@ export class GrantTable {
     };
   }
 
-  *revoke(id: string, at: Instant): Work<boolean> {
+  revoke(id: string, at: Instant): Work<boolean> {
+    return this.sql.once(this.#revoke(id, at));
+  }
+
+  *#revoke(id: string, at: Instant): Work<boolean> {
     const sql = "UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
     return (yield* this.sql.run(sql, toMs(at), id)) === 1;
   }

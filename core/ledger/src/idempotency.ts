@@ -18,6 +18,7 @@ export class IdempotencyTable {
     const { keyId, route, idempotencyKey, bodyHash, turnId } = claim;
     const at = toMs(claim.at);
     yield* this.sql.run("DELETE FROM idempotency WHERE at <= ?", at - KEPT_MS);
+    yield* this.sql.lock([JSON.stringify(["idempotency", keyId, route, idempotencyKey])]);
     const known = yield* this.sql.one(
       "SELECT body_hash, turn_id FROM idempotency WHERE key_id = ? AND route = ? AND idempotency_key = ?",
       keyId,

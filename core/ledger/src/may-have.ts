@@ -1,8 +1,8 @@
 import type { Sql, Work } from "./sql.js";
 
 /**
- * Whether a table may have rows of a kind that is rare. While it has none, every turn is spared the queries for them.
- * Nothing but this process writes to the ledger, so it is asked once.
+ * Whether a table may have rows of a kind that is rare. While it has none, every turn is spared the queries for them: where
+ * nothing but this process writes to the ledger, it is asked once. Elsewhere, there may be some at any time.
  */
 export class MayHave {
   #answer: boolean | undefined;
@@ -14,6 +14,7 @@ export class MayHave {
   ) {}
 
   *any(): Work<boolean> {
+    if (!this.sql.dialect.alone) return true;
     this.#answer ??= (yield* this.sql.one(this.finding)) !== undefined;
     return this.#answer;
   }

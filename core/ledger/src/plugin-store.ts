@@ -4,20 +4,22 @@ import type { Sql, Work } from "./sql.js";
 
 /** Follows every key that begins with a prefix: keys do not contain it. */
 const LAST = "\u{10ffff}";
-const LIVE = "(expires_at IS NULL OR expires_at > ?)";
 
 export class PluginStoreTable {
-  /** The number of rows of each plugin that has written. No other process writes to the ledger. */
+  /** The number of rows of each plugin that has written, if no other process writes to the ledger. */
   readonly #counts = new Map<string, number>();
+  readonly #live: string;
 
-  constructor(private readonly sql: Sql) {}
+  constructor(private readonly sql: Sql) {
+    this.#live = `(expires_at IS NULL OR expires_at > ${sql.dialect.alone ? "?" : sql.dialect.now})`;
+  }
 
   *get(plugin: string, key: string): Work<StoredEntry | undefined> {
     const row = yield* this.sql.one(
-      `SELECT * FROM plugin_store WHERE plugin = ? AND key = ? AND ${LIVE}`,
+      `SELECT * FROM plugin_store WHERE plugin = ? AND key = ? AND ${this.#live}`,
       plugin,
       key,
-      Date.now(),
+      ...this.#now(),
     );
     return row && toEntry(row);
   }
@@ -31,12 +33,12 @@ export class PluginStoreTable {
     }: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
   ): Work<StoredEntry[]> {
     const rows = yield* this.sql.all(
-      `SELECT * FROM plugin_store WHERE plugin = ? AND key >= ? AND key < ? AND key > ? AND ${LIVE} ORDER BY key LIMIT ?`,
+      `SELECT * FROM plugin_store WHERE plugin = ? AND key >= ? AND key < ? AND key > ? AND ${this.#live} ORDER BY key LIMIT ?`,
       plugin,
       prefix,
       prefix + LAST,
       after ?? "",
-      Date.now(),
+      ...this.#now(),
       limit,
     );
     return rows.map(toEntry);
@@ -52,7 +54,8 @@ export class PluginStoreTable {
   }
 
   *#write(plugin: string, changes: readonly StoredChange[], maxEntries: number): Work<StoreResult> {
-    const now = Date.now();
+    yield* this.sql.lock([`store of ${plugin}`]);
+    const now = yield* this.sql.clock();
     yield* this.#removeExpired(plugin, now);
     let growth = 0;
     for (const { key, json, expected } of changes) {
@@ -65,7 +68,7 @@ export class PluginStoreTable {
     if (growth > 0 && count > maxEntries) return { ok: false, reason: "full" };
     const versions = [];
     for (const change of changes) versions.push(yield* this.#apply(plugin, change, now));
-    this.#counts.set(plugin, count);
+    if (this.sql.dialect.alone) this.#counts.set(plugin, count);
     return { ok: true, versions };
   }
 
@@ -85,6 +88,11 @@ export class PluginStoreTable {
       ttlMs === undefined ? null : now + ttlMs,
     );
     return row && integer(row, "version");
+  }
+
+  /** The value of `#live`. */
+  #now(): readonly number[] {
+    return this.sql.dialect.alone ? [Date.now()] : [];
   }
 
   *#removeExpired(plugin: string, now: number): Work<void> {

@@ -3,8 +3,9 @@ import type { Tokens } from "@claudeway/schemas";
 import { nanoOf, usdOf } from "./money.js";
 import { costOf, fitPrices } from "./price-fit.js";
 import { integer, tokens as tokensOf } from "./rows.js";
-import { type Booked, hasTokens } from "./shares.js";
+import { type Booked, hasTokens, type Share } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
+import { inOrder } from "./totals.js";
 
 /** The number of recent turns kept per model: enough to fit four prices, few enough to follow price changes. */
 const SAMPLES = 64;
@@ -12,6 +13,19 @@ const SAMPLES = 64;
 const REPLACED = ["number", "input", "output", "cache_read", "cache_write", "cost_nano"]
   .map((column) => `${column} = excluded.${column}`)
   .join(", ");
+
+const COLUMNS = "model, slot, number, input, output, cache_read, cache_write, cost_nano";
+const REPLACE = `ON CONFLICT (model, slot) DO UPDATE SET ${REPLACED}`;
+const ADD = `INSERT INTO price_samples (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ${REPLACE}`;
+/** Among many gateways: turns that end at the same time replace different samples, each the oldest that no other replaces. */
+const addAnywhere = (forUpdate: string) => `
+WITH seen AS (SELECT coalesce(max(number), 0) + 1 AS number FROM price_samples WHERE model = ?),
+  oldest AS (SELECT slot FROM price_samples WHERE model = ? ORDER BY number LIMIT 1${forUpdate} SKIP LOCKED)
+INSERT INTO price_samples (${COLUMNS})
+SELECT CAST(? AS TEXT), CASE WHEN seen.number > ${SAMPLES} THEN coalesce((SELECT slot FROM oldest), seen.number % ${SAMPLES})
+  ELSE seen.number % ${SAMPLES} END, seen.number, CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS BIGINT),
+  CAST(? AS BIGINT), CAST(? AS BIGINT) FROM seen WHERE true
+${REPLACE} RETURNING number`;
 
 /** Learns the token prices of models from turns with a reported cost. */
 export class PriceTable {
@@ -24,25 +38,28 @@ export class PriceTable {
   *learn(booked: Booked): Work<string[]> {
     const learned: string[] = [];
     if (booked.estimated || booked.unpriced) return learned;
-    for (const { model, tokens, costNano, priced } of booked.shares) {
-      if (!priced || !hasTokens(tokens)) continue;
-      const number = yield* this.#next(model);
-      if (number === 1) learned.push(model);
-      yield* this.sql.run(
-        `INSERT INTO price_samples (model, slot, number, input, output, cache_read, cache_write, cost_nano)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (model, slot) DO UPDATE SET ${REPLACED}`,
-        model,
-        number % SAMPLES,
-        number,
-        tokens.input,
-        tokens.output,
-        tokens.cache_read,
-        tokens.cache_write,
-        costNano,
-      );
+    for (const share of inOrder(booked.shares)) {
+      if (!share.priced || !hasTokens(share.tokens)) continue;
+      const isFirst = this.sql.dialect.alone ? this.#add(share) : this.#addAnywhere(share);
+      if (yield* isFirst) learned.push(share.model);
     }
     return learned;
+  }
+
+  /** Returns whether it is the model's first sample. */
+  *#add({ model, tokens, costNano }: Share): Work<boolean> {
+    const number = yield* this.#next(model);
+    yield* this.sql.run(ADD, model, number % SAMPLES, number, ...valuesOf(tokens), costNano);
+    return number === 1;
+  }
+
+  /** Like `#add`, where others may add samples of the model at the same time: one of them is the first. */
+  *#addAnywhere({ model, tokens, costNano }: Share): Work<boolean> {
+    const sql = addAnywhere(this.sql.dialect.forUpdate);
+    const added = yield* this.sql.one(sql, model, model, model, ...valuesOf(tokens), costNano);
+    if (added === undefined || integer(added, "number") > 1) return false;
+    const noted = "INSERT INTO counters (name, value) VALUES (?, 1) ON CONFLICT DO NOTHING";
+    return (yield* this.sql.run(noted, `price of ${model}`)) === 1;
   }
 
   /** @param share the usage of the model by the same turn, at a cost that its process reported */
@@ -85,6 +102,10 @@ export class PriceTable {
     );
     return row === undefined ? 0 : integer(row, "seen");
   }
+}
+
+function valuesOf({ input, output, cache_read, cache_write }: Tokens): number[] {
+  return [input, output, cache_read, cache_write];
 }
 
 /** Null if a part of the tokens has no price. */

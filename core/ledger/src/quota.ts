@@ -2,11 +2,15 @@ import type { QuotaClaim, QuotaCounter, QuotaResult, QuotaState } from "@claudew
 import { MayHave } from "./may-have.js";
 import { nanoOf, usdOf } from "./money.js";
 import { endOf, periodOf } from "./periods.js";
-import { integer, maybeText, type Row, text } from "./rows.js";
+import { integer, type Row, text } from "./rows.js";
 import type { Booked } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 
 const COUNTER = `plugin = ? AND name = ? AND subject = ? AND "window" = ? AND measure = ?`;
+
+const AMOUNTS = `SELECT
+  coalesce((SELECT used FROM quota_counters WHERE ${COUNTER} AND period = ?), 0) AS used,
+  coalesce((SELECT sum(amount) FROM quota_reservations WHERE ${COUNTER}), 0) AS reserved`;
 
 /** A counter, and how much room it has. */
 interface Room {
@@ -50,14 +54,15 @@ export class QuotaTable {
 
   *#claim(plugin: string, turnId: string | undefined, claims: readonly QuotaClaim[]): Work<QuotaResult> {
     if (turnId !== undefined && !(yield* this.#isOpen(turnId))) return { ok: false, reason: "ended" };
-    const now = Date.now();
+    yield* this.sql.lock(claims.map((claim) => lockOf(plugin, claim)));
+    const now = yield* this.sql.clock();
     const rooms: Room[] = [];
     for (const claim of claims) rooms.push(yield* this.#roomOf(plugin, claim, now));
     const full = rooms.filter((room) => !fits(room));
     if (full.length > 0)
       return { ok: false, reason: "full", full: full.map((room) => stateOf(room.claim, room, now)) };
     const cost = Math.min(...rooms.filter(({ claim }) => claim.measure === "cost").map(grantOf));
-    for (const room of rooms) {
+    for (const room of rooms.sort(byName)) {
       if (room.claim.measure === "count")
         yield* this.#use(plugin, room.claim, now, stored(room.claim, room.claim.amount));
       else if (turnId !== undefined)
@@ -81,17 +86,15 @@ export class QuotaTable {
       turnId,
       ...keyOf(plugin, counter),
     );
-    if (removed > 0) yield* this.#use(plugin, counter, Date.now(), stored(counter, actual));
+    if (removed > 0) yield* this.#use(plugin, counter, yield* this.sql.clock(), stored(counter, actual));
     return removed > 0;
   }
 
   *read(plugin: string, counters: readonly QuotaCounter[]): Work<QuotaState[]> {
-    const now = Date.now();
+    const now = yield* this.sql.clock();
     const states: QuotaState[] = [];
-    for (const counter of counters) {
-      const used = yield* this.#used(plugin, counter, now);
-      states.push(stateOf(counter, { used, reserved: yield* this.#reserved(plugin, counter) }, now));
-    }
+    for (const counter of counters)
+      states.push(stateOf(counter, yield* this.#amounts(plugin, counter, now), now));
     return states;
   }
 
@@ -105,15 +108,13 @@ export class QuotaTable {
   }
 
   *#extend(turnId: string): Work<number | undefined> {
-    const now = Date.now();
     const rows = yield* this.#costsOf(turnId);
+    yield* this.sql.lock(rows.map((row) => lockOf(text(row, "plugin"), counterOf(row))));
+    const now = yield* this.sql.clock();
     const rooms: number[] = [];
     for (const row of rows) {
-      const counter = counterOf(row);
-      const plugin = text(row, "plugin");
-      const used = yield* this.#used(plugin, counter, now);
-      const left = integer(row, "max") - used - (yield* this.#reserved(plugin, counter));
-      rooms.push(Math.min(integer(row, "step"), left));
+      const { used, reserved } = yield* this.#amounts(text(row, "plugin"), counterOf(row), now);
+      rooms.push(Math.min(integer(row, "step"), integer(row, "max") - used - reserved));
     }
     const grant = Math.min(...rooms);
     if (rows.length === 0 || grant <= 0) return undefined;
@@ -129,13 +130,13 @@ export class QuotaTable {
   *park(turnId: string, use: TurnUse, ms: number): Work<void> {
     if (!(yield* this.#reservations.any())) return;
     for (const row of yield* this.#of(turnId)) yield* this.#charge(row, use, ms);
-    yield* this.sql.run("UPDATE quota_reservations SET amount = 0 WHERE turn_id = ?", turnId);
+    yield* this.sql.send("UPDATE quota_reservations SET amount = 0 WHERE turn_id = ?", turnId);
   }
 
   /** Holds again what a parked turn held. Its cost is reserved as it comes. */
   *unpark(turnId: string): Work<void> {
     if (!(yield* this.#reservations.any())) return;
-    yield* this.sql.run(
+    yield* this.sql.send(
       "UPDATE quota_reservations SET amount = step WHERE turn_id = ? AND measure = 'held'",
       turnId,
     );
@@ -148,11 +149,11 @@ export class QuotaTable {
     for (const row of rows) yield* this.#charge(row, use, ms);
     if (rows.length === 0) return;
     const kept = use.unpriced ? " AND measure <> 'cost'" : "";
-    yield* this.sql.run(`DELETE FROM quota_reservations WHERE turn_id = ?${kept}`, turnId);
+    yield* this.sql.send(`DELETE FROM quota_reservations WHERE turn_id = ?${kept}`, turnId);
     if (!use.unpriced) return;
     this.#unpriced.expect();
     for (const row of rows)
-      yield* this.sql.run(
+      yield* this.sql.send(
         `UPDATE quota_reservations SET amount = 0, unpriced_period = ? WHERE turn_id = ? AND "window" = ?`,
         periodOf(counterOf(row).window, ms),
         turnId,
@@ -164,19 +165,25 @@ export class QuotaTable {
   *unpriced(): Work<string[]> {
     if (!(yield* this.#unpriced.any())) return [];
     const rows = yield* this.sql.all(
-      "SELECT DISTINCT turn_id FROM quota_reservations WHERE unpriced_period IS NOT NULL",
+      "SELECT DISTINCT turn_id FROM quota_reservations WHERE unpriced_period IS NOT NULL ORDER BY turn_id",
     );
     return rows.map((row) => text(row, "turn_id"));
   }
 
   /** Corrects the counters of an ended turn, in the windows in which it was counted, now that its cost is known. */
   *correct(turnId: string, costNano: number): Work<void> {
-    for (const row of yield* this.#of(turnId)) {
-      const period = maybeText(row, "unpriced_period");
-      if (period === undefined) continue;
-      yield* this.#add(text(row, "plugin"), counterOf(row), period, costNano - integer(row, "charged"));
-    }
-    yield* this.sql.run("DELETE FROM quota_reservations WHERE turn_id = ?", turnId);
+    // Whoever deletes them corrects the counters.
+    const rows = yield* this.sql.all(
+      "DELETE FROM quota_reservations WHERE turn_id = ? AND unpriced_period IS NOT NULL RETURNING *",
+      turnId,
+    );
+    for (const row of rows)
+      yield* this.#add(
+        text(row, "plugin"),
+        counterOf(row),
+        text(row, "unpriced_period"),
+        costNano - integer(row, "charged"),
+      );
   }
 
   /** Counts what the turn has used so far. A cost of unknown price counts as what was reserved for it. */
@@ -184,7 +191,7 @@ export class QuotaTable {
     const charged = integer(row, "charged");
     const total = totalOf(row, charged, use);
     yield* this.#use(text(row, "plugin"), counterOf(row), ms, total - charged);
-    yield* this.sql.run(
+    yield* this.sql.send(
       `UPDATE quota_reservations SET charged = ? WHERE turn_id = ? AND ${COUNTER}`,
       total,
       text(row, "turn_id"),
@@ -194,7 +201,7 @@ export class QuotaTable {
 
   *#reserve(plugin: string, turnId: string, claim: QuotaClaim, amount: number): Work<void> {
     this.#reservations.expect();
-    yield* this.sql.run(
+    yield* this.sql.send(
       `INSERT INTO quota_reservations (turn_id, plugin, name, subject, "window", measure, amount, step, max)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (turn_id, plugin, name, subject, "window", measure) DO UPDATE
@@ -208,8 +215,7 @@ export class QuotaTable {
   }
 
   *#roomOf(plugin: string, claim: QuotaClaim, now: number): Work<Room> {
-    const used = yield* this.#used(plugin, claim, now);
-    const reserved = yield* this.#reserved(plugin, claim);
+    const { used, reserved } = yield* this.#amounts(plugin, claim, now);
     return { claim, used, reserved, room: stored(claim, claim.limit) - used - reserved };
   }
 
@@ -218,7 +224,7 @@ export class QuotaTable {
     const period = periodOf(counter.window, ms);
     // The counts of past minutes are of no use to anyone; those of days, weeks and months are a history.
     if (counter.window === "minute")
-      yield* this.sql.run(
+      yield* this.sql.send(
         `DELETE FROM quota_counters WHERE ${COUNTER} AND period < ?`,
         ...keyOf(plugin, counter),
         period,
@@ -227,7 +233,7 @@ export class QuotaTable {
   }
 
   *#add(plugin: string, counter: QuotaCounter, period: string, amount: number): Work<void> {
-    yield* this.sql.run(
+    yield* this.sql.send(
       `INSERT INTO quota_counters (plugin, name, subject, "window", measure, period, used)
        VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (plugin, name, subject, "window", measure, period) DO UPDATE
@@ -238,31 +244,25 @@ export class QuotaTable {
     );
   }
 
-  *#used(plugin: string, counter: QuotaCounter, now: number): Work<number> {
-    const row = yield* this.sql.one(
-      `SELECT used FROM quota_counters WHERE ${COUNTER} AND period = ?`,
-      ...keyOf(plugin, counter),
-      periodOf(counter.window, now),
-    );
-    return row === undefined ? 0 : integer(row, "used");
+  /** One statement: between two, the end of a turn could make of what it reserved what it used. */
+  *#amounts(plugin: string, counter: QuotaCounter, now: number): Work<Pick<Room, "used" | "reserved">> {
+    const key = keyOf(plugin, counter);
+    const row = yield* this.sql.one(AMOUNTS, ...key, periodOf(counter.window, now), ...key);
+    if (row === undefined) throw new TypeError("ledger: a sum returned no row");
+    return { used: integer(row, "used"), reserved: integer(row, "reserved") };
   }
 
-  *#reserved(plugin: string, counter: QuotaCounter): Work<number> {
-    if (!(yield* this.#reservations.any())) return 0;
-    const row = yield* this.sql.one(
-      `SELECT coalesce(sum(amount), 0) AS amount FROM quota_reservations WHERE ${COUNTER}`,
-      ...keyOf(plugin, counter),
-    );
-    return row === undefined ? 0 : integer(row, "amount");
-  }
-
+  /** It stays open until the end of the caller's transaction. */
   *#isOpen(turnId: string): Work<boolean> {
-    const open = yield* this.sql.one(`SELECT 1 FROM turns WHERE id = ? AND "end" IS NULL`, turnId);
-    return open !== undefined;
+    const sql = `SELECT 1 FROM turns WHERE id = ? AND "end" IS NULL${this.sql.dialect.forUpdate}`;
+    return (yield* this.sql.one(sql, turnId)) !== undefined;
   }
 
   *#of(turnId: string): Work<readonly Row[]> {
-    return yield* this.sql.all("SELECT * FROM quota_reservations WHERE turn_id = ?", turnId);
+    return yield* this.sql.all(
+      `SELECT * FROM quota_reservations WHERE turn_id = ? ORDER BY plugin, name, subject, "window", measure`,
+      turnId,
+    );
   }
 
   *#costsOf(turnId: string): Work<Row[]> {
@@ -303,6 +303,16 @@ function stateOf(
 
 function stored({ measure }: QuotaCounter, amount: number): number {
   return measure === "cost" ? nanoOf(amount) : Math.round(amount);
+}
+
+/** The name under which a counter is locked while its room is divided. */
+function lockOf(plugin: string, counter: QuotaCounter): string {
+  return JSON.stringify(keyOf(plugin, counter));
+}
+
+/** In the order in which `#of` reads a turn's reservations. */
+function byName({ claim: a }: Room, { claim: b }: Room): number {
+  return JSON.stringify(keyOf("", a)) < JSON.stringify(keyOf("", b)) ? -1 : 1;
 }
 
 function keyOf(plugin: string, { name, subject, window, measure }: QuotaCounter): string[] {

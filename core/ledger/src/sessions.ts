@@ -41,7 +41,7 @@ interface LostOfSession {
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
 
 export class SessionTable {
-  /** Sessions as they were read since anything was written: clients ask for the same ones again and again. */
+  /** Sessions as they were read since anything was written, by this process alone: clients ask for the same ones again. */
   readonly #read = new Map<string, SessionRecord>();
   #readAt = 0;
 
@@ -86,7 +86,7 @@ export class SessionTable {
     if (row === undefined) return undefined;
     const session = Object.freeze(toSession(row));
     const length = (session.systemPrompt?.length ?? 0) + (maybeText(row, "options")?.length ?? 0);
-    if (length <= MAX_READ_PROMPT) this.#read.set(id, session);
+    if (length <= MAX_READ_PROMPT && this.sql.dialect.alone) this.#read.set(id, session);
     return session;
   }
 
@@ -180,11 +180,12 @@ export class SessionTable {
   }
 
   *#delete(id: string, at: Instant): Work<boolean> {
-    const session = yield* this.get(id);
-    if (session === undefined) return false;
-    yield* this.sql.run("UPDATE sessions SET deleted_at = ? WHERE id = ?", toMs(at), id);
+    const sql = "UPDATE sessions SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL";
+    if ((yield* this.sql.run(sql, toMs(at), id)) === 0) return false;
     yield* removeTranscripts(this.sql, id);
-    if (isListed(session)) yield* count(this.sql, session.keyId, session.model, -1);
+    const session = yield* this.sql.one("SELECT kind, key_id, model FROM sessions WHERE id = ?", id);
+    if (session !== undefined && text(session, "kind") === "session")
+      yield* count(this.sql, text(session, "key_id"), text(session, "model"), -1);
     return true;
   }
 
@@ -228,12 +229,20 @@ export class SessionTable {
   }
 
   *#addLost(id: string, lost: readonly LostTask[]): Work<void> {
-    const json = JSON.stringify([...(yield* this.lost(id)), ...lost]);
+    const json = JSON.stringify([...(yield* this.#locked(id)), ...lost]);
     yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
   }
 
-  *lost(id: string): Work<LostTask[]> {
-    const row = yield* this.sql.one("SELECT background_lost FROM sessions WHERE id = ?", id);
+  lost(id: string): Work<LostTask[]> {
+    return this.#lost(id, "");
+  }
+
+  #locked(id: string): Work<LostTask[]> {
+    return this.#lost(id, this.sql.dialect.forUpdate);
+  }
+
+  *#lost(id: string, locking: string): Work<LostTask[]> {
+    const row = yield* this.sql.one(`SELECT background_lost FROM sessions WHERE id = ?${locking}`, id);
     const json = row === undefined ? undefined : maybeText(row, "background_lost");
     if (json === undefined) return [];
     // Written by `addLost`.
@@ -246,7 +255,7 @@ export class SessionTable {
   }
 
   *#forgetLost(id: string, told: readonly LostTask[]): Work<void> {
-    const left = (yield* this.lost(id)).slice(told.length);
+    const left = (yield* this.#locked(id)).slice(told.length);
     const json = left.length === 0 ? null : JSON.stringify(left);
     yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
   }
@@ -264,7 +273,9 @@ export class SessionTable {
   }
 
   *#loseBackground(): Work<LostOfSession[]> {
-    const rows = yield* this.sql.all("SELECT id, background FROM sessions WHERE background IS NOT NULL");
+    const rows = yield* this.sql.all(
+      `SELECT id, background FROM sessions WHERE background IS NOT NULL ORDER BY seq${this.sql.dialect.forUpdate}`,
+    );
     const all: LostOfSession[] = [];
     for (const row of rows) {
       const id = text(row, "id");
@@ -296,18 +307,23 @@ export class SessionTable {
 
 /** Changes the model of a session. Must run in the caller's transaction. */
 export function* changeModel(sql: Sql, seq: number, model: string): Work<void> {
-  const session = yield* sql.one("SELECT * FROM sessions WHERE seq = ?", seq);
+  const session = yield* sql.one(`SELECT * FROM sessions WHERE seq = ?${sql.dialect.forUpdate}`, seq);
   if (session === undefined || text(session, "model") === model) return;
   yield* sql.run("UPDATE sessions SET model = ? WHERE seq = ?", model, seq);
   const isListed = text(session, "kind") === "session" && session["deleted_at"] === null;
   if (!isListed) return;
   const keyId = text(session, "key_id");
-  yield* count(sql, keyId, text(session, "model"), -1);
-  yield* count(sql, keyId, model, 1);
+  const changes: [string, 1 | -1][] = [
+    [text(session, "model"), -1],
+    [model, 1],
+  ];
+  // In one order for all, so that no two wait for each other.
+  for (const [name, difference] of changes.sort(([a], [b]) => (a < b ? -1 : 1)))
+    yield* count(sql, keyId, name, difference);
 }
 
 function* count(sql: Sql, keyId: string, model: string, difference: 1 | -1): Work<void> {
-  yield* sql.run(
+  yield* sql.send(
     `INSERT INTO session_counts (key_id, model, sessions) VALUES (?, ?, ?)
      ON CONFLICT (key_id, model) DO UPDATE SET sessions = session_counts.sessions + excluded.sessions`,
     keyId,
@@ -317,7 +333,7 @@ function* count(sql: Sql, keyId: string, model: string, difference: 1 | -1): Wor
 }
 
 function* countTask(sql: Sql, keyId: string): Work<void> {
-  yield* sql.run(
+  yield* sql.send(
     "INSERT INTO task_counts (key_id, tasks) VALUES (?, 1) ON CONFLICT (key_id) DO UPDATE SET tasks = task_counts.tasks + 1",
     keyId,
   );

@@ -6,7 +6,11 @@ import type { LedgerTables } from "./tables.js";
 export interface Database {
   /** True: the previous gateway did not close the ledger. */
   readonly afterCrash: boolean;
-  perform<T>(work: Work<T>): Promise<T>;
+  /**
+   * @param work is called again if the work has to be repeated; nothing of it was then written before
+   * @param order pieces with the same one are performed in the order of their calls
+   */
+  perform<T>(work: () => Work<T>, order?: string): Promise<T>;
   /** Rejects with a LedgerError if the ledger can no longer be used. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -24,6 +28,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     grants,
     pluginStore,
     quota,
+    keyPlaces,
     nodes,
     owners,
     shared,
@@ -34,7 +39,17 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
     async (...args: Args): Promise<Result> => {
       if (!open) throw new LedgerError("the ledger is closed");
-      return database.perform(call(...args));
+      return database.perform(() => call(...args));
+    };
+  /** Work for what the first argument names: callers need not wait for one piece before they call for the next. */
+  const inOrder =
+    <Args extends [string | { readonly id: string }, ...unknown[]], Result>(
+      call: (...args: Args) => Work<Result>,
+    ) =>
+    async (...args: Args): Promise<Result> => {
+      if (!open) throw new LedgerError("the ledger is closed");
+      const [of] = args;
+      return database.perform(() => call(...args), typeof of === "string" ? of : of.id);
     };
   let reportPriced: (turn: TurnInfo, usage: TurnUsage) => void = () => undefined;
   /** Reports what the end of a turn has priced, after it is committed. */
@@ -49,36 +64,36 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
   return {
     afterCrash: database.afterCrash,
     sessions: {
-      create: performed((session, at) => sessions.create(session, at)),
-      get: performed((id) => sessions.get(id)),
+      create: inOrder((session, at) => sessions.create(session, at)),
+      get: inOrder((id) => sessions.get(id)),
       list: performed((query) => sessions.list(query)),
       tasks: performed((query) => sessions.tasks(query)),
       count: performed((filter) => sessions.count(filter)),
-      touch: performed((id, at) => sessions.touch(id, at)),
-      delete: performed((id, at) => sessions.delete(id, at)),
-      setCliTotals: performed((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
-      setModel: performed((id, model) => sessions.setModel(id, model)),
-      setBackground: performed((id, running) => sessions.setBackground(id, running)),
-      addLost: performed((id, lost) => sessions.addLost(id, lost)),
-      lost: performed((id) => sessions.lost(id)),
-      forgetLost: performed((id, told) => sessions.forgetLost(id, told)),
+      touch: inOrder((id, at) => sessions.touch(id, at)),
+      delete: inOrder((id, at) => sessions.delete(id, at)),
+      setCliTotals: inOrder((id, cliTotals) => sessions.setCliTotals(id, cliTotals)),
+      setModel: inOrder((id, model) => sessions.setModel(id, model)),
+      setBackground: inOrder((id, running) => sessions.setBackground(id, running)),
+      addLost: inOrder((id, lost) => sessions.addLost(id, lost)),
+      lost: inOrder((id) => sessions.lost(id)),
+      forgetLost: inOrder((id, told) => sessions.forgetLost(id, told)),
       loseBackground: performed(() => sessions.loseBackground()),
       uncharged: performed(() => sessions.uncharged()),
-      update: performed((id, changes) => sessions.update(id, changes)),
+      update: inOrder((id, changes) => sessions.update(id, changes)),
       models: performed(() => sessions.models()),
-      byModel: performed((id) => sessions.byModel(id)),
+      byModel: inOrder((id) => sessions.byModel(id)),
     },
     turns: {
-      begin: performed((turn) => turns.begin(turn)),
-      noteProcess: performed((turnId, child) => turns.noteProcess(turnId, child)),
-      recordUsage: performed((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
-      end: reporting(performed((turnId, outcome, ending) => turns.end(turnId, outcome, ending))),
-      park: performed((turnId, parking) => turns.park(turnId, parking)),
-      unpark: performed((turnId) => turns.unpark(turnId)),
+      begin: inOrder((turn) => turns.begin(turn)),
+      noteProcess: inOrder((turnId, child) => turns.noteProcess(turnId, child)),
+      recordUsage: inOrder((turnId, usage, child) => turns.recordUsage(turnId, usage, child)),
+      end: reporting(inOrder((turnId, outcome, ending) => turns.end(turnId, outcome, ending))),
+      park: inOrder((turnId, parking) => turns.park(turnId, parking)),
+      unpark: inOrder((turnId) => turns.unpark(turnId)),
       parked: performed((sessionId) => turns.parked(sessionId)),
-      markLost: reporting(performed((turnId, lost) => turns.markLost(turnId, lost))),
-      get: performed((turnId) => turns.get(turnId)),
-      response: performed((turnId) => turns.response(turnId)),
+      markLost: reporting(inOrder((turnId, lost) => turns.markLost(turnId, lost))),
+      get: inOrder((turnId) => turns.get(turnId)),
+      response: inOrder((turnId) => turns.response(turnId)),
       search: performed((query) => turns.search(query)),
       statistics: performed((range) => turns.statistics(range)),
       listBySession: performed((sessionId, query) => turns.listBySession(sessionId, query)),
@@ -103,15 +118,15 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       redirect: performed((claim, turnId) => idempotency.redirect(claim, turnId)),
     },
     approvals: {
-      ask: performed((approval) => approvals.ask(approval)),
-      settle: performed((id, status, decision) => approvals.settle(id, status, decision)),
-      get: performed((id) => approvals.get(id)),
+      ask: inOrder((approval) => approvals.ask(approval)),
+      settle: inOrder((id, status, decision) => approvals.settle(id, status, decision)),
+      get: inOrder((id) => approvals.get(id)),
       list: performed((query) => approvals.list(query)),
       expiring: performed((by) => approvals.expiring(by)),
       nextExpiry: performed(() => approvals.nextExpiry()),
       pending: performed((of) => approvals.pending(of)),
       unresolved: performed((sessionId) => approvals.unresolved(sessionId)),
-      delivered: performed((id) => approvals.delivered(id)),
+      delivered: inOrder((id) => approvals.delivered(id)),
       grant: performed((grant) => grants.add(grant)),
       grantsFor: performed((sessionId, tool) => grants.of(sessionId, tool)),
       grantById: performed((id) => grants.get(id)),
@@ -129,6 +144,10 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       read: performed((plugin, counters) => quota.read(plugin, counters)),
       reservedUsd: performed((turnId) => quota.reservedUsd(turnId)),
       extend: performed((turnId) => quota.extend(turnId)),
+    },
+    keyPlaces: {
+      take: performed((by, id, keyId, limit) => keyPlaces.take(by, id, keyId, limit)),
+      leave: performed((ids) => keyPlaces.leave(ids)),
     },
     nodes: {
       join: performed((node) => nodes.join(node)),

@@ -1,4 +1,4 @@
-import type { Row } from "./rows.js";
+import { integer, type Row } from "./rows.js";
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
@@ -6,6 +6,8 @@ export type SqlValue = null | number | bigint | string | Uint8Array;
 export interface Statement {
   readonly sql: string;
   readonly values: readonly SqlValue[];
+  /** True: nothing waits for its result, and an error in it may be reported by a later statement. */
+  readonly later?: boolean;
 }
 
 /** What a database answers to a statement. */
@@ -17,8 +19,9 @@ export interface StatementResult {
 
 /**
  * A piece of work in the ledger: it yields statements and is given their results. So the ledger's tables are written
- * once for every database. On PostgreSQL one piece after another is performed on one connection; on SQLite, which answers
- * at once, a piece never yields. In both, no piece sees another one half done.
+ * once for every database. On SQLite, which answers at once, a piece never yields. On PostgreSQL as the ledger of one gateway,
+ * one piece after another is performed on one connection. In both, no piece sees another one half done. Among many gateways,
+ * pieces run at once, and see each other's commits between two statements (READ COMMITTED).
  */
 export type Work<T> = Generator<Statement, T, StatementResult>;
 
@@ -40,10 +43,15 @@ export interface Dialect {
   readonly forUpdate: string;
   /** Like `forUpdate`, for rows that others may read so, too. */
   readonly forShare: string;
+  /** True: nothing but this process writes to the ledger, so what was read may be remembered. */
+  readonly alone: boolean;
+  /** A statement that waits until no other transaction has locked a name, its value. None where a transaction is alone. */
+  readonly lock?: string;
 }
 
 /** The statements of the ledger's tables. */
 export class Sql {
+  /** Only where work is performed at once. */
   #inTransaction = false;
   #writes = 0;
 
@@ -54,7 +62,7 @@ export class Sql {
   ) {}
 
   /**
-   * Counts every statement that may have changed a row. Nothing but this process writes to the ledger, so values read at
+   * Counts every statement that may have changed a row. If nothing but this process writes to the ledger, values read at
    * one count are valid as long as the count stays the same.
    */
   get writes(): number {
@@ -68,6 +76,13 @@ export class Sql {
     return (yield { sql, values }).changes;
   }
 
+  /** Runs a statement of which only matters that it succeeds. In a transaction, its commit waits for it. */
+  *send(sql: string, ...values: SqlValue[]): Work<void> {
+    this.#writes += 1;
+    if (this.sync !== undefined) this.sync.run(sql, values);
+    else yield { sql, values, later: true };
+  }
+
   *one(sql: string, ...values: SqlValue[]): Work<Row | undefined> {
     if (this.sync !== undefined) return this.sync.one(sql, values);
     return (yield { sql, values }).rows[0];
@@ -78,11 +93,36 @@ export class Sql {
     return (yield { sql, values }).rows;
   }
 
-  /** Performs `work` in a transaction. Inside a transaction, it becomes part of that one. */
+  /** The time in ms since 1970: the database's if others write to the ledger, too. */
+  *clock(): Work<number> {
+    const { alone, now } = this.dialect;
+    if (alone) return Date.now();
+    const row = yield* this.one(`SELECT ${now} AS now`);
+    return row === undefined ? Date.now() : integer(row, "now");
+  }
+
+  /**
+   * Locks names until the end of the transaction, in one order for all. Whatever else works under one of these names waits.
+   */
+  *lock(names: readonly string[]): Work<void> {
+    const { lock } = this.dialect;
+    if (lock === undefined) return;
+    for (const name of [...new Set(names)].sort()) yield* this.send(lock, name);
+  }
+
+  /** Makes a piece of work that is one statement a transaction where its outcome may have to be asked for. */
+  *once<T>(work: Work<T>): Work<T> {
+    return yield* this.dialect.alone ? work : this.transaction(work);
+  }
+
+  /**
+   * Performs `work` in a transaction. Inside a transaction, it becomes part of that one, but only in a database that answers
+   * at once.
+   */
   *transaction<T>(work: Work<T>): Work<T> {
     if (this.#inTransaction) return yield* work;
     yield* this.run(this.dialect.begin);
-    this.#inTransaction = true;
+    this.#inTransaction = this.sync !== undefined;
     try {
       const result = yield* work;
       yield* this.run("COMMIT");

@@ -1,6 +1,7 @@
 import { ApprovalTable } from "./approvals.js";
 import { GrantTable } from "./grants.js";
 import { IdempotencyTable } from "./idempotency.js";
+import { KeyPlaceTable } from "./key-places.js";
 import { MayHave } from "./may-have.js";
 import { NodeTable } from "./nodes.js";
 import { OwnerTable } from "./owners.js";
@@ -25,6 +26,7 @@ export interface LedgerTables {
   readonly grants: GrantTable;
   readonly pluginStore: PluginStoreTable;
   readonly quota: QuotaTable;
+  readonly keyPlaces: KeyPlaceTable;
   readonly nodes: NodeTable;
   readonly owners: OwnerTable;
   readonly shared: SharedTable;
@@ -46,6 +48,7 @@ export function ledgerTables(sql: Sql): LedgerTables {
     grants: new GrantTable(sql),
     pluginStore: new PluginStoreTable(sql),
     quota,
+    keyPlaces: new KeyPlaceTable(sql),
     nodes: new NodeTable(sql),
     owners: new OwnerTable(sql),
     shared: new SharedTable(sql),

@@ -57,17 +57,20 @@ export interface BookedTo {
 export class TotalsTable {
   constructor(private readonly sql: Sql) {}
 
-  /** `ahead`: usage of a parked turn, which is counted as a turn when it ends. Must run in the caller's transaction. */
+  /**
+   * `ahead`: usage of a parked turn, which is counted as a turn when it ends. Must run in the caller's transaction, at its
+   * end.
+   */
   *add(booked: Booked, { sessionSeq, keyId, ms }: BookedTo, ahead: "ahead" | "turn" = "turn"): Work<void> {
     const count = ahead === "ahead" ? amountsOf : countsOf;
     const [, , ...whole] = count({ ...booked, model: booked.mainModel }, booked);
-    yield* this.sql.run(ADD_TO_SESSION, ...whole, ms, sessionSeq);
-    for (const share of booked.shares) {
-      const counts = count(share, booked);
-      yield* this.sql.run(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...counts);
-      const periods = GRAINS.map((grain) => periodOf(grain, ms));
-      yield* this.sql.run(ADD_TO_PERIODS, ...periods, keyId, share.model, ...counts, ms);
-    }
+    yield* this.sql.send(ADD_TO_SESSION, ...whole, ms, sessionSeq);
+    const periods = GRAINS.map((grain) => periodOf(grain, ms));
+    for (const share of booked.shares)
+      yield* this.sql.send(ADD_TO_SESSION_MODEL, sessionSeq, share.model, ...count(share, booked));
+    // Every turn of a key changes these rows: last, and in one order for all.
+    for (const share of inOrder(booked.shares))
+      yield* this.sql.send(ADD_TO_PERIODS, ...periods, keyId, share.model, ...count(share, booked), ms);
   }
 
   *overview(): Work<Overview> {
@@ -164,6 +167,11 @@ function byPeriod(rows: readonly Row[]): Map<string, Row[]> {
     else known.push(row);
   }
   return periods;
+}
+
+/** By model. */
+export function inOrder(shares: readonly Share[]): readonly Share[] {
+  return shares.length === 1 ? shares : [...shares].sort((a, b) => (a.model < b.model ? -1 : 1));
 }
 
 /** The values of COUNTED for one model's share; the turn itself is counted only with its main model. */

@@ -68,7 +68,7 @@ export class TurnTable {
       turn.sessionId,
     );
     if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
-    yield* this.sql.run(
+    yield* this.sql.send(
       `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
            origin, metadata, node, incarnation, epoch)
          SELECT ?, seq, ?, ?, ?, CAST(? AS BIGINT), ?, CAST(? AS BIGINT), ?, ?, owner, owner_incarnation, epoch
@@ -85,7 +85,7 @@ export class TurnTable {
       turn.sessionId,
     );
     for (const [name, value] of Object.entries(turn.metadata ?? {}))
-      yield* this.sql.run(
+      yield* this.sql.send(
         `INSERT INTO session_metadata (name, value, session_seq)
            SELECT ?, ?, seq FROM sessions WHERE id = ? ON CONFLICT DO NOTHING`,
         name,
@@ -103,10 +103,11 @@ export class TurnTable {
     if (open === undefined) return;
     const used = columnsOf(book(usage, text(open, "model")));
     const seq = integer(open, "seq");
-    if (child === undefined) yield* this.sql.run(`UPDATE turns SET ${USED} WHERE seq = ?`, ...used, seq);
+    if (child === undefined)
+      yield* this.sql.run(`UPDATE turns SET ${USED} WHERE seq = ? AND "end" IS NULL`, ...used, seq);
     else
       yield* this.sql.run(
-        `UPDATE turns SET ${USED}, ${PROCESS} WHERE seq = ?`,
+        `UPDATE turns SET ${USED}, ${PROCESS} WHERE seq = ? AND "end" IS NULL`,
         ...used,
         ...placeOf(child),
         seq,
@@ -118,7 +119,7 @@ export class TurnTable {
   }
 
   *#end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Work<boolean> {
-    const turn = yield* this.#find(turnId);
+    const turn = yield* this.#lock(turnId);
     if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
     if (hasEnded(turn)) return false;
     // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
@@ -133,14 +134,12 @@ export class TurnTable {
   }
 
   *#markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): Work<TurnRecord | undefined> {
-    const turn = yield* this.get(turnId);
-    if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    const row = yield* this.#lock(turnId);
+    if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
+    const turn = toTurn(row);
     if (turn.ended !== undefined) return undefined;
-    const sinceParked = yield* this.prices.price({
-      ...(yield* this.#usageSinceParked(turnId)),
-      estimated: true,
-    });
-    const usage = yield* this.#wholeUsage(turnId, sinceParked);
+    const sinceParked = yield* this.prices.price({ ...usageOf(row), estimated: true });
+    const usage = wholeUsage(row, sinceParked);
     const response = respond({ ...turn, usage });
     const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
     const model = turn.model;
@@ -160,12 +159,11 @@ export class TurnTable {
     const { approvalId } = parked;
     this.#waiting.expect();
     if (approvalId !== undefined) this.kept.expect();
-    const turn = yield* this.#find(turnId);
+    const turn = yield* this.#lock(turnId);
     if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
     const before = bookedOf(turn);
     const now = book(usage, model);
     const sessionSeq = integer(turn, "session_seq");
-    yield* this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
     const whole = before === undefined ? now : join(before, now);
     yield* this.quota.park(turnId, useOf(whole), toMs(at));
     yield* this.sql.run(
@@ -179,6 +177,7 @@ export class TurnTable {
     if (approvalId !== undefined)
       yield* this.sql.run("UPDATE approvals SET parked = 1, owed = 1 WHERE id = ?", approvalId);
     yield* this.#keepTotals(sessionSeq, cliTotals);
+    yield* this.totals.add(now, { sessionSeq, keyId: text(turn, "key_id"), ms: toMs(at) }, "ahead");
   }
 
   unpark(turnId: string): Work<void> {
@@ -250,10 +249,15 @@ export class TurnTable {
     return yield* this.sql.one(`${SELECT_TURN} WHERE t.id = ?`, turnId);
   }
 
+  /** The turn, which stays as it is until the end of the transaction; so does its session. */
+  *#lock(turnId: string): Work<Row | undefined> {
+    return yield* this.sql.one(`${SELECT_TURN} WHERE t.id = ?${this.sql.dialect.forUpdate}`, turnId);
+  }
+
   /** Records that the CLI no longer keeps a call of this turn. */
   *#heardOfAll(turnId: string): Work<void> {
     if (yield* this.kept.any())
-      yield* this.sql.run("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
+      yield* this.sql.send("UPDATE approvals SET owed = 0 WHERE turn_id = ?", turnId);
   }
 
   /** Updates every total that the end of a turn changes. Must run in the caller's transaction. */
@@ -263,7 +267,7 @@ export class TurnTable {
     const booked = before === undefined ? now : join(before, now);
     const ms = toMs(at);
     const seq = integer(turn, "seq");
-    yield* this.sql.run(
+    yield* this.sql.send(
       `UPDATE turns SET ${USED}, "end" = ?, ended_at = ?, answered_by = ?, duration_ms = ?, queued_ms = ?, exit_code = ?,
          first_token_ms = ?, process = ?, parked = NULL
        WHERE seq = ?`,
@@ -278,23 +282,24 @@ export class TurnTable {
       outcome.process ?? null,
       seq,
     );
-    yield* this.sql.run(
+    yield* this.sql.send(
       "INSERT INTO turn_responses (turn_seq, json) VALUES (?, ?)",
       seq,
       JSON.stringify(outcome.response),
     );
     const sessionSeq = integer(turn, "session_seq");
     const rest = before === undefined ? booked : restOf(booked, before);
-    yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
     yield* this.#keepTotals(sessionSeq, cliTotals);
-    if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
-    const learned = yield* this.prices.learn(booked);
     const id = text(turn, "id");
     yield* this.quota.end(id, useOf(booked), ms);
-    if (learned.length === 0) return;
-    yield* this.#correctQuota();
-    // Set, not added to: the transaction may be repeated.
-    this.#priced.set(id, yield* this.#nowPriced(learned));
+    const learned = yield* this.prices.learn(booked);
+    if (learned.length > 0) {
+      yield* this.#correctQuota();
+      // Set, not added to: the transaction may be repeated.
+      this.#priced.set(id, yield* this.#nowPriced(learned));
+    }
+    if (model !== undefined) yield* changeModel(this.sql, sessionSeq, model);
+    yield* this.totals.add(rest, { sessionSeq, keyId: text(turn, "key_id"), ms });
   }
 
   /** Ended turns whose cost is known since the end of this one, with their usage; each is returned once. */
@@ -329,22 +334,16 @@ export class TurnTable {
   *#keepTotals(sessionSeq: number, cliTotals: TurnEnding["cliTotals"]): Work<void> {
     if (cliTotals === undefined) return;
     const json = JSON.stringify(cliTotals);
-    yield* this.sql.run("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
+    yield* this.sql.send("UPDATE sessions SET cli_totals = ? WHERE seq = ?", json, sessionSeq);
   }
+}
 
-  *#usageSinceParked(turnId: string): Work<TurnUsage> {
-    const row = yield* this.#find(turnId);
-    if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
-    return usageOf(row);
-  }
-
-  *#wholeUsage(turnId: string, sinceParked: TurnUsage): Work<TurnUsage> {
-    const row = yield* this.#find(turnId);
-    const before = row === undefined ? undefined : bookedOf(row);
-    if (row === undefined || before === undefined) return sinceParked;
-    const whole = join(before, book(sinceParked, text(row, "model")));
-    return toUsage(whole, whole.shares);
-  }
+/** The usage of a turn that may have been parked. */
+function wholeUsage(turn: Row, sinceParked: TurnUsage): TurnUsage {
+  const before = bookedOf(turn);
+  if (before === undefined) return sinceParked;
+  const whole = join(before, book(sinceParked, text(turn, "model")));
+  return toUsage(whole, whole.shares);
 }
 
 function infoOf({ id, sessionId, kind, keyId, origin, createdAt, metadata }: TurnRecord): TurnInfo {

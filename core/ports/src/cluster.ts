@@ -68,6 +68,17 @@ export interface Singletons {
   lead(name: string, work: (lost: AbortSignal) => Promise<void>, stop: AbortSignal): Promise<void>;
 }
 
+/** The running turns of keys with a limit of their own, over all nodes. */
+export interface KeyPlaces {
+  /** A place for a turn of the key; undefined while `limit` of them run. */
+  take(keyId: string, limit: number): Promise<KeyPlace | undefined>;
+}
+
+export interface KeyPlace {
+  /** Never rejects; what cannot be given back now is later. A second call does nothing. */
+  leave(): void;
+}
+
 // ---- what the ledger keeps of nodes
 
 export type NodeState = "up" | "draining" | "left" | "dead";
@@ -141,4 +152,11 @@ export interface NodeBook {
   lead(by: NodeStart, name: string): Promise<boolean>;
   /** Gives the lead up. */
   unlead(by: NodeStart, name: string): Promise<void>;
+}
+
+/** Which turns of keys with a limit of their own run, over all nodes. The places of a start that does not live are free. */
+export interface KeyPlaceBook {
+  /** Notes a turn of the key as running under an id of its own; false while `limit` of them run. */
+  take(by: NodeStart, id: string, keyId: string, limit: number): Promise<boolean>;
+  leave(ids: readonly string[]): Promise<void>;
 }

@@ -9,7 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
-import type { NewOwner, NodeBook, NodeStart } from "./cluster.js";
+import type { KeyPlaceBook, NewOwner, NodeBook, NodeStart } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
 import type { PageQuery } from "./page.js";
@@ -43,6 +43,8 @@ export interface Ledger {
   /** Used in a cluster only: conversations that nodes share. */
   readonly transcripts: Transcripts;
   readonly nodes: NodeBook;
+  /** Used in a cluster only: turns of keys with a limit over all nodes. */
+  readonly keyPlaces: KeyPlaceBook;
   /** Rejects with a LedgerError if the storage that was opened is no longer there. */
   checkFile(): Promise<void>;
   /** Releases the storage, so that another gateway may open it. A second call does nothing. */
