@@ -75,8 +75,8 @@ export interface KeyPlaces {
 }
 
 export interface KeyPlace {
-  /** Never rejects; what cannot be given back now is later. A second call does nothing. */
-  leave(): void;
+  /** Resolves when the place is free, or will be once the ledger can be reached. Never rejects. */
+  leave(): Promise<void>;
 }
 
 // ---- what the ledger keeps of nodes

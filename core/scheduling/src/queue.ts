@@ -1,4 +1,5 @@
-import { GatewayError } from "@claudeway/ports";
+import { GatewayError, type KeyPlace, type KeyPlaces } from "@claudeway/ports";
+import { PlacesOfKeys } from "./places-of-keys.js";
 
 /** A running turn's place. Leaving twice is harmless. */
 export interface Place {
@@ -12,12 +13,15 @@ export interface QueueLimits {
   readonly maxQueued: number;
   /** How many turns of one key run at once, if that is fewer. */
   readonly maxRunningOf?: (keyId: string) => number | undefined;
+  /** In a cluster: counts the running turns of keys with a limit of their own over all nodes. */
+  readonly keyPlaces?: KeyPlaces | undefined;
 }
 
 interface Waiter {
   readonly keyId: string;
   /** True: the turn had a place before and can't be refused. */
   readonly again: boolean;
+  readonly signal: AbortSignal;
   admit(place: Place): void;
   refuse(error: unknown): void;
   moved(position: number): void;
@@ -33,9 +37,13 @@ export class TurnQueue {
   readonly #running = new Map<string, number>();
   /** The waiting turns of each key; the key to be served next comes first. */
   readonly #lines = new Map<string, Waiter[]>();
+  readonly #placesOfKeys: PlacesOfKeys | undefined;
   #closed = false;
 
-  constructor(private readonly limits: QueueLimits) {}
+  constructor(private readonly limits: QueueLimits) {
+    const { keyPlaces } = limits;
+    this.#placesOfKeys = keyPlaces && new PlacesOfKeys(keyPlaces, () => this.#admit());
+  }
 
   get running(): number {
     return [...this.#running.values()].reduce((sum, count) => sum + count, 0);
@@ -71,12 +79,14 @@ export class TurnQueue {
     again: boolean,
   ): Promise<Place> {
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#hasRoomFor(keyId)) return Promise.resolve(this.#place(keyId));
+    const hasRoom = this.#hasRoomFor(keyId);
+    if (hasRoom && this.#limitOverNodes(keyId) === undefined) return Promise.resolve(this.#place(keyId));
     return new Promise((resolve, reject) => {
       const settled = () => signal.removeEventListener("abort", leave);
       const waiter: Waiter = {
         keyId,
         again,
+        signal,
         moved,
         position: 0,
         admit(place) {
@@ -94,6 +104,7 @@ export class TurnQueue {
         waiter.refuse(signal.reason);
       };
       signal.addEventListener("abort", leave, { once: true });
+      if (hasRoom) return this.#serve(waiter);
       const line = this.#lines.get(keyId) ?? [];
       const ahead = again ? line.filter((other) => other.again) : line;
       this.#lines.set(keyId, [...ahead, waiter, ...line.slice(ahead.length)]);
@@ -113,6 +124,7 @@ export class TurnQueue {
 
   #hasRoomFor(keyId: string): boolean {
     const ownLimit = this.limits.maxRunningOf?.(keyId) ?? Number.POSITIVE_INFINITY;
+    if (this.#placesOfKeys?.isFull(keyId) === true) return false;
     return this.running < this.limits.maxRunning && (this.#running.get(keyId) ?? 0) < ownLimit;
   }
 
@@ -140,9 +152,55 @@ export class TurnQueue {
         this.#lines.delete(next.keyId);
         this.#lines.set(next.keyId, rest);
       }
-      next.admit(this.#place(next.keyId));
+      this.#serve(next);
     }
     this.#reportPositions();
+  }
+
+  #limitOverNodes(keyId: string): number | undefined {
+    return this.#placesOfKeys && this.limits.maxRunningOf?.(keyId);
+  }
+
+  /** Gives a place to a turn for which there is room. */
+  #serve(waiter: Waiter): void {
+    const limit = this.#limitOverNodes(waiter.keyId);
+    const place = this.#place(waiter.keyId);
+    if (limit === undefined) waiter.admit(place);
+    else void this.#serveOverNodes(waiter, place, limit);
+  }
+
+  /** The turn waits on, at the head of its key's line, if there is room on this node only. */
+  async #serveOverNodes(waiter: Waiter, place: Place, limit: number): Promise<void> {
+    const { keyId, signal, again } = waiter;
+    try {
+      const overNodes = await this.#placesOfKeys?.take(keyId, limit);
+      const both = overNodes && this.#bothPlaces(keyId, place, overNodes);
+      if (signal.aborted || (this.#closed && !again)) {
+        waiter.refuse(shuttingDown());
+        (both ?? place).leave();
+      } else if (both !== undefined) {
+        waiter.admit(both);
+        this.#admit();
+      } else {
+        this.#lines.set(keyId, [waiter, ...(this.#lines.get(keyId) ?? [])]);
+        place.leave();
+      }
+    } catch (error) {
+      waiter.refuse(error);
+      place.leave();
+    }
+  }
+
+  #bothPlaces(keyId: string, place: Place, overNodes: KeyPlace): Place {
+    let left = false;
+    return {
+      leave: () => {
+        if (left) return;
+        left = true;
+        place.leave();
+        void this.#placesOfKeys?.leave(keyId, overNodes);
+      },
+    };
   }
 
   #next(): Waiter | undefined {
