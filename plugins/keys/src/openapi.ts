@@ -191,7 +191,8 @@ export const ME_PATHS: PathsObject = {
       responses: {
         "200": answer("The key's own limits; null is not limited.", {
           ...object({ key_id: KEY_ID, admin: USAGE.admin, configured: USAGE.configured, ...SHOWN_SETTINGS }),
-          description: "Other plugins can add fields: `limits` adds what is left of budgets and rates.",
+          description:
+            "Other plugins can add fields: `limits` adds what is left of budgets and rates, and `repos` the key's repositories.",
           additionalProperties: true,
         }),
       },

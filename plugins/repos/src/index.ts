@@ -48,6 +48,15 @@ export default definePlugin<ReposConfig, "control">({
     kernel.onDispose(() => syncs.idle());
     kernel.mount("/repos", repoRoutes({ config, reposDir, records, syncs }), { openapi: REPO_PATHS });
     kernel.hooks.workdir.tapPromise("repositories", (request) => workdirs.folderFor(request));
+    kernel.hooks.describeKey.tap("repositories", (description, keyId) => ({
+      ...description,
+      repos: records.list(keyId).map(({ name, branch, commit }) => ({
+        repo: name,
+        branch,
+        commit,
+        workdir: `repo:${name}@${branch}`,
+      })),
+    }));
     kernel.hooks.afterExecute.tapPromise("remove checkouts of tasks", async (turn, { response }) => {
       // A denied call may still be approved: it needs the files.
       if (turn.kind !== "task" || (response.permission_denials ?? []).length > 0) return;

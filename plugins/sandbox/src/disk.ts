@@ -1,7 +1,7 @@
 import { Refusal, type TurnInfo } from "@claudeway/core";
 import type { FolderSize } from "./folder-size.js";
 import { FolderSizes } from "./folder-sizes.js";
-import { deletedBytes, foldersOfSandbox, killSandbox, sandboxesOf, treeOf } from "./processes.js";
+import { deletedFiles, foldersOfSandbox, killSandbox, sandboxesOf, treeOf } from "./processes.js";
 
 /** How often folders are measured, in ms; longer where measuring takes long, so that it takes this part of the time. */
 const INTERVAL_MS = 1000;
@@ -111,7 +111,11 @@ export class DiskWatch {
   }
 
   async #measureOne(pid: number, folders: readonly string[]): Promise<void> {
-    const kept = deletedBytes(treeOf(pid), folders);
+    const { bytes: kept, problem } = await deletedFiles(treeOf(pid), folders);
+    if (problem !== undefined) {
+      this.#end(pid, folders[0] ?? "", problem);
+      return;
+    }
     for (const folder of folders) {
       const size = await this.#sizes.next(folder);
       if (this.#isFull(folder, size, kept)) {

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { opendir, readlink, stat } from "node:fs/promises";
 
 /** The gateway's own children that run bubblewrap. */
 export function sandboxesOf(bwrap: string): number[] {
@@ -22,23 +23,48 @@ export function foldersOfSandbox(pid: number): string[] {
   return own.flatMap((arg, index) => (arg === "--bind" ? (own[index + 1] ?? []) : []));
 }
 
-/** The bytes of files that were deleted and that processes keep open, on the file systems of these folders. */
-export function deletedBytes(pids: readonly number[], folders: readonly string[]): number {
+/** Open files of one sandbox that are looked at; more are a problem of it. */
+export const MAX_OPEN_FILES = 20_000;
+
+/** What deleted files that are open hold, on the file systems of the folders. */
+export interface KeptFiles {
+  readonly bytes: number;
+  /** Why it is not known. */
+  readonly problem?: string;
+}
+
+/**
+ * The bytes of files that were deleted and that processes keep open, on the file systems of these folders. They are
+ * looked at one by one, so that others are served in between.
+ */
+export async function deletedFiles(
+  pids: readonly number[],
+  folders: readonly string[],
+  most = MAX_OPEN_FILES,
+): Promise<KeptFiles> {
   const devices = new Set(folders.map(deviceOf));
   const seen = new Set<string>();
   let bytes = 0;
-  for (const path of pids.flatMap(openFilesOf)) {
-    try {
-      if (!readlinkSync(path).endsWith(" (deleted)")) continue;
-      const { dev, ino, blocks } = statSync(path);
-      if (!devices.has(dev) || seen.has(`${dev}:${ino}`)) continue;
-      seen.add(`${dev}:${ino}`);
-      bytes += blocks * 512;
-    } catch {
-      // Closed meanwhile.
+  let looked = 0;
+  for (const pid of pids) {
+    for await (const path of openFilesOf(pid)) {
+      if (++looked > most) return { bytes, problem: `more than ${most} files are open in it` };
+      const found = await deletedAt(path);
+      if (found === undefined || !devices.has(found.dev) || seen.has(`${found.dev}:${found.ino}`)) continue;
+      seen.add(`${found.dev}:${found.ino}`);
+      bytes += found.blocks * 512;
     }
   }
-  return bytes;
+  return { bytes };
+}
+
+/** Undefined for a file that is not deleted, or that was closed meanwhile. */
+async function deletedAt(path: string) {
+  try {
+    return (await readlink(path)).endsWith(" (deleted)") ? await stat(path) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Ends a sandbox: the kernel ends all of it with its first process. */
@@ -63,11 +89,11 @@ function deviceOf(folder: string): number | undefined {
   return statSync(folder, { throwIfNoEntry: false })?.dev;
 }
 
-function openFilesOf(pid: number): string[] {
+async function* openFilesOf(pid: number): AsyncGenerator<string> {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`);
+    for await (const { name } of await opendir(`/proc/${pid}/fd`)) yield `/proc/${pid}/fd/${name}`;
   } catch {
-    return [];
+    // It has ended.
   }
 }
 

@@ -20,7 +20,10 @@ import { Socket } from "./socket.js";
 import { Workspace } from "./workspace.js";
 
 /** A bot in Slack: threads are sessions. Registers its taps, and runs at the gateway that leads. */
-export async function startBot(kernel: Scope<"turns" | "approvals">, config: BotConfig): Promise<void> {
+export async function startBot(
+  kernel: Scope<"turns" | "approvals" | "keys">,
+  config: BotConfig,
+): Promise<void> {
   const { log, signal } = kernel;
   const say = textsIn(config.language, { messenger: "Slack" });
   const { bot_token: botToken, api_root: apiRoot, feed_channel: feedChannel } = config;

@@ -11,11 +11,11 @@ export type { FeedConfig, SlackConfig } from "./config.js";
 /** Maximum time for the last messages when the gateway closes. */
 const FLUSH_MS = 3000;
 
-export default definePlugin<SlackConfig, "approvals" | "control" | "turns">({
+export default definePlugin<SlackConfig, "approvals" | "control" | "keys" | "turns">({
   name: "slack",
   apiVersion: 1,
   configSchema,
-  needs: ["approvals", "control", "turns"],
+  needs: ["approvals", "control", "keys", "turns"],
   // Slack gives each event to one of several connections.
   exclusive: "node",
   setup,

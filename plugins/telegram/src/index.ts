@@ -29,11 +29,11 @@ export type { TelegramConfig } from "./config.js";
  * api (retries and pauses).
  */
 
-export default definePlugin<TelegramConfig, "turns" | "approvals">({
+export default definePlugin<TelegramConfig, "turns" | "approvals" | "keys">({
   name: "telegram",
   apiVersion: 1,
   configSchema,
-  needs: ["turns", "approvals"],
+  needs: ["turns", "approvals", "keys"],
   // Telegram refuses one of two programs that poll with the same token: see `leadChat`.
   exclusive: true,
   setup,

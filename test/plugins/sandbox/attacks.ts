@@ -197,6 +197,7 @@ export const ATTACKS: readonly Attack[] = [
   { what: "more processor time", command: "prlimit --cpu=unlimited true && echo REACHED" },
   { what: "larger files", command: "prlimit --fsize=unlimited true && echo REACHED" },
   { what: "more processes", command: "prlimit --nproc=2000:2000 true && echo REACHED" },
+  { what: "more open files", command: "prlimit --nofile=20000:20000 true && echo REACHED" },
   { what: "a core dump", command: "prlimit --core=unlimited true && echo REACHED" },
   {
     what: "cgroups of one's own",

@@ -25,6 +25,7 @@ describe("telegram's chat", () => {
       "stop",
       "status",
       "file",
+      "repos",
       "close",
       "help",
     ]);

@@ -51,6 +51,8 @@ export class ScriptedTurns {
   /** Files of every session's workdir, by their paths in it. */
   readonly files = new Map<string, string>();
   readonly responses = new Map<string, Response>();
+  /** What plugins say of the repositories of every key. */
+  repos: unknown;
   readonly #running = new Map<string, AbortController>();
   readonly #lanes = new Map<string, Promise<unknown>>();
   readonly #handles = new Map<string, TurnHandle>();
@@ -212,6 +214,9 @@ export function offersOf(turns: ScriptedTurns, approvalService: MemoryApprovals)
     },
     get approvals() {
       return approvalService;
+    },
+    get keys(): PluginServices["keys"] {
+      return { describe: async () => ({ repos: turns.repos }) } as unknown as PluginServices["keys"];
     },
     get sessions(): PluginServices["sessions"] {
       return {

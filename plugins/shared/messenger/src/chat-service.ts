@@ -63,11 +63,11 @@ export class ChatService {
 
   constructor(private readonly options: ChatServiceOptions) {
     const { scope, messenger, intervalMs } = options;
-    const { turns, ledger, sessions, approvals: approvalService, shared: othersRun } = scope;
+    const { turns, ledger, sessions, keys, approvals: approvalService, shared: othersRun } = scope;
     // Each growing answer and each running call adds a listener.
     setMaxListeners(0, scope.signal);
     this.#background = new Background(scope);
-    const common = { ...options, turns, ledger, sessions, approvalService, othersRun };
+    const common = { ...options, turns, ledger, sessions, keys, approvalService, othersRun };
     const files = new SessionFiles(common);
     const { transcriber } = options;
     const shared = {

@@ -1,7 +1,8 @@
-import type { LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
+import type { Keys, LedgerView, PluginScope, SessionsView, TurnRunner } from "@claudeway/core";
 import type { Conversations, TurnTerms } from "./conversations.js";
 import { codeOf, reasonOf } from "./failures.js";
 import type { Messenger } from "./messenger.js";
+import { Repositories } from "./repositories.js";
 import type { SessionFiles } from "./session-files.js";
 import type { State } from "./state.js";
 import type { Say, TextKey } from "./texts.js";
@@ -14,6 +15,7 @@ export interface CommandsOptions {
   readonly state: State;
   readonly say: Say;
   readonly turns: TurnRunner;
+  readonly keys: Pick<Keys, "describe">;
   readonly sessions: Pick<SessionsView, "get">;
   readonly ledger: Pick<LedgerView, "byKey">;
   readonly scope: Pick<PluginScope, "log">;
@@ -25,7 +27,7 @@ export interface Command {
   readonly argument: string;
 }
 
-const NAMES = ["new", "stop", "status", "file", "close", "help"] as const;
+const NAMES = ["new", "stop", "status", "file", "repos", "close", "help"] as const;
 type Name = (typeof NAMES)[number];
 
 const MAX_MODEL = 100;
@@ -35,11 +37,12 @@ const DESCRIBED: Readonly<Record<Name, TextKey>> = {
   stop: "helpStop",
   status: "helpStatus",
   file: "helpFile",
+  repos: "helpRepos",
   close: "helpClose",
   help: "helpHelp",
 };
 
-const ARGUMENTS: Readonly<Record<string, string>> = { new: " [model]", file: " <path>" };
+const ARGUMENTS: Readonly<Record<string, string>> = { new: " [model]", file: " <path>", repos: " [name]" };
 
 /** Every command and what it does. */
 export function commandList(say: Say): { readonly name: string; readonly does: string }[] {
@@ -57,7 +60,11 @@ function nameOf(name: string): Name | undefined {
 
 /** The bot's own commands. */
 export class Commands {
-  constructor(private readonly options: CommandsOptions) {}
+  readonly #repositories: Repositories;
+
+  constructor(private readonly options: CommandsOptions) {
+    this.#repositories = new Repositories(options);
+  }
 
   async run({ name, argument }: Command, key: string, messageId: string): Promise<void> {
     const known = nameOf(name);
@@ -67,6 +74,7 @@ export class Commands {
       stop: () => this.#stop(key, messageId),
       status: () => this.#status(key, messageId),
       file: () => this.#file(key, messageId, argument),
+      repos: () => this.#repositories.run(key, messageId, argument),
       close: () => this.#close(key, messageId),
       help: () => this.#help(key, messageId),
     };

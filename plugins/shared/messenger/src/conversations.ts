@@ -233,13 +233,13 @@ export class Conversations {
   /** The session of a conversation: the existing one, or a new one if it was deleted. */
   async #sessionOf(key: string, messageId: string): Promise<string> {
     const { state, turns, sessions, terms } = this.options;
-    const { sessionId: known, model = terms.model } = state.conversation(key) ?? {};
+    const { sessionId: known, model = terms.model, workdir = terms.workdir } = state.conversation(key) ?? {};
     if (known !== undefined && (await sessions.get(known))?.keyId === terms.keyId) return known;
     const { id } = await turns.startSession(terms.keyId, {
       model,
-      ...(terms.workdir === undefined ? {} : { workdir: terms.workdir }),
+      ...(workdir === undefined ? {} : { workdir }),
     });
-    state.setConversation(key, { sessionId: id, model });
+    state.setConversation(key, { ...state.conversation(key), sessionId: id, model });
     if (known !== undefined) await this.note(key, messageId, "sessionGone");
     return id;
   }

@@ -18,7 +18,7 @@ const LOOK_MS = 1000;
  * its taps pass on what happens here while it leads.
  */
 export function leadChat(
-  kernel: Scope<"turns" | "approvals">,
+  kernel: Scope<"turns" | "approvals" | "keys">,
   open: (scope: ChatScope) => Promise<ChatTerm>,
 ): void {
   let service: ChatService | undefined;
@@ -42,7 +42,17 @@ export function leadChat(
 }
 
 function scopeOf(
-  { approvals, ledger, log, notice, sessions, shared, store, turns }: Scope<"turns" | "approvals">,
+  {
+    approvals,
+    keys,
+    ledger,
+    log,
+    notice,
+    sessions,
+    shared,
+    store,
+    turns,
+  }: Scope<"turns" | "approvals" | "keys">,
   signal: AbortSignal,
   notices: Set<() => void>,
 ): ChatScope {
@@ -54,7 +64,7 @@ function scopeOf(
       withdraw();
     };
   };
-  return { approvals, ledger, log, notice: noticed, sessions, shared, signal, store, turns };
+  return { approvals, keys, ledger, log, notice: noticed, sessions, shared, signal, store, turns };
 }
 
 async function lookElsewhere(service: ChatService, { log, signal }: ChatScope): Promise<void> {

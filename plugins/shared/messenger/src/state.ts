@@ -6,6 +6,8 @@ import type { Attachment } from "./messenger.js";
 export interface Conversation {
   readonly sessionId?: string;
   readonly model: string;
+  /** What was chosen for the session that begins with the next message. */
+  readonly workdir?: string;
 }
 
 /** An unanswered message. */

@@ -37,6 +37,7 @@ export const de: Texts = {
   helpStop: "laufende Anfrage anhalten und wartende Nachrichten verwerfen",
   helpStatus: "Anfragen und Kosten zeigen",
   helpFile: "eine Datei der Sitzung senden",
+  helpRepos: "Repositorys auflisten, oder eines für die Sitzung wählen, die hier beginnt",
   helpClose: "diese Sitzung löschen, und ihren Ordner, wenn das Gateway ihn angelegt hat",
   helpHelp: "was dieser Bot kann",
 
@@ -50,6 +51,15 @@ export const de: Texts = {
   closed: "Die Sitzung ist gelöscht.",
   noSession: "Hier gibt es noch keine Sitzung. Schreiben Sie etwas, um eine zu beginnen.",
   sessionGone: "Die Sitzung wurde gelöscht; dies ist eine neue.",
+  noRepos:
+    "Dieser Bot hat keine Repositorys. Sie werden mit seiner Key-ID synchronisiert: POST /repos/sync, mit dem Plugin repos.",
+  repoList: "Repositorys:",
+  repoHow:
+    "Wähle eines mit {command} und seiner Nummer oder seinem Namen, vor der ersten Nachricht; {command} - wählt keines.",
+  repoTooLate: "Diese Sitzung hat schon einen Ordner. Beginne eine neue mit {prefix}new und wähle dort.",
+  repoUnknown: "Es gibt kein Repository {name}, oder mehrere mit diesem Namen.",
+  repoChosen: "Die Sitzung, die mit deiner nächsten Nachricht beginnt, arbeitet in {workdir}.",
+  repoNone: "Es ist kein Repository gewählt.",
   statusSession:
     "Sitzung {id}\nModell: {model}\nAnfragen: {turns}\nKosten: {cost}\nTokens: {input} hinein, {output} heraus",
   statusKey: "Alle Sitzungen dieses Chats: {turns} Anfragen, {cost}",

@@ -35,6 +35,7 @@ export const en = {
   helpStop: "stop the running turn, and drop waiting messages",
   helpStatus: "show turns and cost",
   helpFile: "send a file of the session",
+  helpRepos: "list the repositories, or choose one for the session that begins here",
   helpClose: "delete this session, and its folder if the gateway created it",
   helpHelp: "what this bot can do",
 
@@ -48,6 +49,15 @@ export const en = {
   closed: "The session is deleted.",
   noSession: "There is no session here yet. Write a message to start one.",
   sessionGone: "The session was deleted; this is a new one.",
+  noRepos:
+    "This bot has no repositories. They are synced with its key id: POST /repos/sync, with the plugin repos.",
+  repoList: "Repositories:",
+  repoHow:
+    "Choose one with {command} and its number or name, before the first message; {command} - chooses none.",
+  repoTooLate: "This session has a folder already. Start a new one with {prefix}new, and choose there.",
+  repoUnknown: "There is no repository {name}, or several of that name.",
+  repoChosen: "The session that begins with your next message works in {workdir}.",
+  repoNone: "No repository is chosen.",
   statusSession:
     "Session {id}\nModel: {model}\nTurns: {turns}\nCost: {cost}\nTokens: {input} in, {output} out",
   statusKey: "All sessions of this chat: {turns} turns, {cost}",

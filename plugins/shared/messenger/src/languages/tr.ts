@@ -35,6 +35,7 @@ export const tr: Texts = {
   helpStop: "çalışan isteği durdur, bekleyenleri sil",
   helpStatus: "istekler ve maliyet",
   helpFile: "oturumun bir dosyasını gönder",
+  helpRepos: "depoları listele ya da burada başlayan oturum için birini seç",
   helpClose: "bu oturumu sil; klasörünü geçit oluşturduysa onu da",
   helpHelp: "bu bot neler yapabilir",
 
@@ -48,6 +49,14 @@ export const tr: Texts = {
   closed: "Oturum silindi.",
   noSession: "Burada henüz oturum yok: bir şey yazın.",
   sessionGone: "Oturum bu arada silinmiş; bu yeni bir oturum.",
+  noRepos:
+    "Bu botun deposu yok. Depolar botun anahtar kimliğiyle eşitlenir: repos eklentisiyle POST /repos/sync.",
+  repoList: "Depolar:",
+  repoHow: "İlk mesajdan önce {command} ve numarası ya da adıyla birini seç; {command} - hiçbirini seçmez.",
+  repoTooLate: "Bu oturumun zaten bir klasörü var. {prefix}new ile yenisini başlat ve orada seç.",
+  repoUnknown: "{name} adlı bir depo yok ya da bu adda birden çok var.",
+  repoChosen: "Sonraki mesajınla başlayan oturum {workdir} içinde çalışır.",
+  repoNone: "Hiçbir depo seçilmedi.",
   statusSession:
     "Oturum {id}\nModel: {model}\nİstekler: {turns}\nMaliyet: {cost}\nToken: {input} giriş, {output} çıkış",
   statusKey: "Bu sohbetin bütün oturumları: {turns} istek, {cost}",
