@@ -56,6 +56,8 @@ export class Stage {
   readonly between: EngineEvent[] = [];
   /** Lines of the log from the level "warn" on. */
   readonly warnings: string[] = [];
+  /** The process that ran the latest turn. */
+  pid: number | undefined;
   terms: BackgroundTurnTerms = { decider: undefined };
   readonly stopOwn = new AbortController();
 
@@ -127,6 +129,9 @@ export class Stage {
     return hear(
       (listener) => this.engine.run(turn, listener, stop.signal),
       (text, child) => at(text, (why) => stop.abort(why), child),
+      ({ pid }) => {
+        this.pid = pid;
+      },
     );
   }
 
@@ -139,6 +144,7 @@ export class Stage {
 async function hear(
   run: (listener: EngineListener) => Promise<EngineResult>,
   at: (text: string, child: ChildNote | undefined) => void = () => undefined,
+  began: (child: ChildNote) => void = () => undefined,
 ): Promise<Ran> {
   const totals: SessionTotals[] = [];
   const usages: TurnUsage[] = [];
@@ -154,6 +160,7 @@ async function hear(
     usage: (usage) => void usages.push(usage),
     process: (note) => {
       child = note;
+      began(note);
     },
     settledUnresolved: () => {
       settledUnresolved = true;

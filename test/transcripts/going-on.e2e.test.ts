@@ -1,4 +1,4 @@
-import { expect } from "chai";
+import { tell } from "./story.js";
 import { TwoHomes } from "./two-homes.js";
 
 describe("a conversation that goes on at another node", () => {
@@ -8,25 +8,10 @@ describe("a conversation that goes on at another node", () => {
   });
   afterEach(() => homes.close());
 
-  it("is whole there, and costs what its turns cost", async () => {
-    const session = await homes.session();
-    const [a, b] = [await homes.home("a"), await homes.home("b")];
-    await a.claim(session);
-    const first = await a.engine.run("[[words 3]] one", { session });
-    expect(first.result).to.include({ end: "completed", text: "word1 word2 word3" });
-    await a.handOver(session);
-    await b.claim(session);
-    const second = await b.engine.run("[[recall]]", { session, resume: true, totals: first.totals.at(-1) });
-    expect(second.result.text).to.equal('I remember 1 earlier prompt: ["[[words 3]] one"]');
-    expect(second.result.usage.costUsd).to.be.lessThan(2 * (first.result.usage.costUsd ?? 0));
-    await b.handOver(session);
-    await a.claim(session);
-    const third = await a.engine.run("[[recall]] again", {
-      session,
-      resume: true,
-      totals: second.totals.at(-1),
-    });
-    expect(third.result.text).to.contain("2 earlier prompts");
-    expect([...(a.stage?.warnings ?? []), ...(b.stage?.warnings ?? [])]).to.deep.equal([]);
-  });
+  it("is whole there after it was handed over", () => tell(homes, "plain", "handed over", "same"));
+  it("is whole there after its gateway was killed in a turn", () =>
+    tell(homes, "subagent", "gateway killed in a turn", "same"));
+  it("has its deferred call asked about there, in another folder", () =>
+    tell(homes, "deferred call", "gateway killed", "other"));
+  it("is that after /clear", () => tell(homes, "/clear", "CLI killed", "same"));
 });

@@ -17,6 +17,8 @@ export interface HomeOptions {
   readonly engine?: StageParts["options"];
   /** In place of the ledger's. */
   readonly transcripts?: Transcripts;
+  /** True: nothing is stored for other nodes. */
+  readonly alone?: boolean;
   /** True: the engine runs in a process of its own, which can be killed. */
   readonly apart?: boolean;
 }
@@ -29,9 +31,10 @@ export class TwoHomes {
     readonly dir: string,
   ) {}
 
-  static async open(): Promise<TwoHomes> {
+  /** With a ledger in SQLite, if none is given. */
+  static async open(ledger?: Ledger): Promise<TwoHomes> {
     const dir = temporaryFolder("claudeway-homes-");
-    return new TwoHomes(await openLedger({ dataDir: dir }), await startScriptedModel(), dir);
+    return new TwoHomes(ledger ?? (await openLedger({ dataDir: dir })), await startScriptedModel(), dir);
   }
 
   readonly #homes: Home[] = [];
@@ -72,7 +75,13 @@ export class Home {
   constructor(
     private readonly homes: TwoHomes,
     readonly start: NodeStart,
-    { workdir = "work", engine, transcripts = homes.ledger.transcripts, apart = false }: HomeOptions,
+    {
+      workdir = "work",
+      engine,
+      transcripts = homes.ledger.transcripts,
+      apart = false,
+      alone = false,
+    }: HomeOptions,
   ) {
     const folder = join(homes.dir, start.node);
     // As a shared volume: the same path at each node, unless another one is asked for.
@@ -88,7 +97,7 @@ export class Home {
       program: claude(),
       env: this.env,
       workdir: this.workdir,
-      options: { shared, ...engine },
+      options: { ...(!alone && { shared }), ...engine },
     });
     this.stage = stage;
     this.engine = {

@@ -3,14 +3,15 @@ import { appendFile, rename, rm, writeFile } from "node:fs/promises";
 import type { StoredPart } from "@claudeway/ports";
 import { placeTranscript } from "./place-transcript.js";
 import { writeWhole } from "./transcript-note.js";
-import { isSubpath, keyOf, metadataIn, placeOf, type TranscriptPlace } from "./transcript-parts.js";
+import { isSubpath, metadataIn, placeOf, type TranscriptPlace } from "./transcript-parts.js";
+
+/** What is written at once, in characters. */
+const BATCH_CHARS = 4 * 1024 * 1024;
 
 export interface LaidOut {
-  /** The number of the last part. */
+  /** The number of the last part; 0 if there was none. */
   readonly seq: number;
   readonly entries: number;
-  /** The entries of the conversation itself, by `keyOf`. */
-  readonly keys: ReadonlySet<string>;
 }
 
 /**
@@ -18,49 +19,74 @@ export interface LaidOut {
  * is not there, none of it is. Rejects if a place is outside of the CLI's folder.
  */
 export async function layOut(parts: AsyncIterable<StoredPart>, place: TranscriptPlace): Promise<LaidOut> {
-  const keys = new Set<string>();
-  /** By subpath, the places of what is written. */
-  const written = new Map<string, TranscriptPlace>();
-  const metadata = new Map<string, string>();
-  const suffix = `.${randomUUID()}.part`;
+  const files = new LaidOutFiles(place);
   let [seq, entries] = [0, 0];
   try {
     for await (const part of parts) {
-      const { subpath } = part;
-      if (subpath !== "" && !isSubpath(subpath)) continue;
-      const lines: string[] = [];
-      for (const line of part.lines) {
-        const about = metadataIn(line);
-        if (about !== undefined && subpath !== "") metadata.set(subpath, about);
-        else lines.push(line);
-        if (subpath === "") keys.add(keyOf(line));
-      }
-      const at = placeOf(place, subpath, `.jsonl${suffix}`);
-      if (lines.length > 0 || subpath === "") {
-        written.set(subpath, at);
-        await placeTranscript(at, (path) => appendFile(path, withBreaks(lines), { mode: 0o600 }));
-      }
+      if (part.subpath === "" || isSubpath(part.subpath)) await files.add(part);
       entries += part.lines.length;
       seq = part.seq;
     }
-    for (const [subpath, about] of metadata)
-      await writeWhole(placeOf(place, subpath, ".meta.json"), (path) =>
-        writeFile(path, about, { mode: 0o600 }),
-      );
-    const last = written.get("");
-    for (const at of [...written.values()].filter((other) => other !== last)) await complete(at, suffix);
-    if (last !== undefined) await complete(last, suffix);
-    return { seq, entries, keys };
+    await files.complete();
+    return { seq, entries };
   } catch (error) {
-    for (const { path } of written.values()) await rm(path, { force: true });
+    await files.remove();
     throw error;
   }
 }
 
-async function complete(at: TranscriptPlace, suffix: string): Promise<void> {
-  await placeTranscript(at, (path) => rename(path, path.slice(0, -suffix.length)));
-}
+/** Files that get their names when all of them are complete. */
+class LaidOutFiles {
+  /** By subpath: what was written already. */
+  readonly #begun = new Map<string, TranscriptPlace>();
+  /** By subpath: what is still to be written. */
+  readonly #lines = new Map<string, string[]>();
+  #chars = 0;
+  readonly #metadata = new Map<string, string>();
+  readonly #suffix = `.${randomUUID()}.part`;
 
-function withBreaks(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
+  constructor(private readonly place: TranscriptPlace) {}
+
+  async add({ subpath, lines }: StoredPart): Promise<void> {
+    const waiting = this.#lines.get(subpath) ?? [];
+    this.#lines.set(subpath, waiting);
+    for (const line of lines) {
+      const metadata = subpath === "" ? undefined : metadataIn(line);
+      if (metadata !== undefined) this.#metadata.set(subpath, metadata);
+      else waiting.push(line);
+      this.#chars += line.length;
+    }
+    if (this.#chars > BATCH_CHARS) await this.#write();
+  }
+
+  async complete(): Promise<void> {
+    await this.#write();
+    for (const [subpath, metadata] of this.#metadata)
+      await writeWhole(placeOf(this.place, subpath, ".meta.json"), (path) =>
+        writeFile(path, metadata, { mode: 0o600 }),
+      );
+    const own = this.#begun.get("");
+    for (const at of [...this.#begun.values()].filter((other) => other !== own)) await this.#name(at);
+    if (own !== undefined) await this.#name(own);
+  }
+
+  async remove(): Promise<void> {
+    for (const { path } of this.#begun.values()) await rm(path, { force: true });
+  }
+
+  async #write(): Promise<void> {
+    for (const [subpath, lines] of this.#lines) {
+      if (lines.length === 0) continue;
+      const at = placeOf(this.place, subpath, `.jsonl${this.#suffix}`);
+      this.#begun.set(subpath, at);
+      const text = lines.map((line) => `${line}\n`).join("");
+      await placeTranscript(at, (path) => appendFile(path, text, { mode: 0o600 }));
+    }
+    this.#lines.clear();
+    this.#chars = 0;
+  }
+
+  async #name(at: TranscriptPlace): Promise<void> {
+    await placeTranscript(at, (path) => rename(path, path.slice(0, -this.#suffix.length)));
+  }
 }

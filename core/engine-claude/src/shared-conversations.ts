@@ -4,6 +4,7 @@ import { claudeFolder } from "@claudeway/core/host";
 import type { Claim, SharedTranscripts, SpawnPlan, StoredConversation } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { layOut } from "./lay-out.js";
+import { placeTranscript } from "./place-transcript.js";
 import { Transcript } from "./transcript.js";
 import { type Repaired, TranscriptMirror } from "./transcript-mirror.js";
 import { readNote, type TranscriptNote, writeNote } from "./transcript-note.js";
@@ -219,7 +220,7 @@ export class SharedConversations {
     for await (const line of linesOf(place, "")) if (keyOf(line) !== line && !stored.has(keyOf(line))) lost++;
     if (lost === 0) return;
     const { path: kept } = placeOf(place, "", ".stale");
-    await rename(place.path, kept);
+    await placeTranscript(place, (path) => rename(path, placeOf({ ...place, path }, "", ".stale").path));
     this.log.warn(
       { conversation, entries: lost, kept },
       "a conversation went on at another node without entries that only this node's file has; the file is kept",

@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { opendir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Claim, StoredPart, Transcripts } from "@claudeway/ports";
 import { openTranscript } from "./transcript-files.js";
@@ -17,6 +17,8 @@ import {
 
 /** Lines that are stored at once, in characters. */
 const BATCH_CHARS = 1024 * 1024;
+/** How many files are looked at below the folder of a conversation. */
+const MAX_ENTRIES = 10_000;
 /** A subagent's metadata is small, in bytes. */
 const MAX_METADATA = 64 * 1024;
 
@@ -116,16 +118,19 @@ async function metadataOf(place: TranscriptPlace, subpath: string): Promise<stri
   }
 }
 
-/** The files below the folder of a conversation. */
+/** The files below the folder of a conversation, which tools can write to, too. */
 async function subpathsOf(place: TranscriptPlace): Promise<string[]> {
   const found = new Set<string>();
-  const folder = place.path.slice(0, -".jsonl".length);
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
-  for (const entry of entries) {
-    const subpath = entry.name.endsWith(".jsonl")
-      ? subpathIn(place, join(entry.parentPath, entry.name))
-      : undefined;
-    if (subpath !== undefined) found.add(subpath);
+  let looked = 0;
+  try {
+    for await (const entry of await opendir(place.path.slice(0, -".jsonl".length), { recursive: true })) {
+      if (++looked > MAX_ENTRIES) break;
+      const path = join(entry.parentPath, entry.name);
+      const subpath = path.endsWith(".jsonl") ? subpathIn(place, path) : undefined;
+      if (subpath !== undefined) found.add(subpath);
+    }
+  } catch {
+    // No subagent has worked in the conversation.
   }
   return [...found];
 }
