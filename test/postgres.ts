@@ -26,12 +26,24 @@ export interface PostgresServer {
   close(): Promise<void>;
 }
 
-/** Makes a server in a folder of its own, on a free port of this machine. Installs PostgreSQL if it is missing. */
-export async function startPostgres(): Promise<PostgresServer> {
-  const initdb = await debianProgram({
+export interface ServerOptions {
+  /** The path of another `initdb` than Debian's. */
+  readonly initdb?: string | undefined;
+  /** Commits wait for the disk. */
+  readonly durable?: boolean;
+}
+
+/** The path of Debian's `initdb`. Installs PostgreSQL if it is missing. */
+function debianInitdb(): Promise<string> {
+  return debianProgram({
     names: VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin/initdb`),
     package: "postgresql",
   });
+}
+
+/** Makes a server in a folder of its own, on a free port of this machine. Installs PostgreSQL if it is missing. */
+export async function startPostgres(options: ServerOptions = {}): Promise<PostgresServer> {
+  const initdb = options.initdb ?? (await debianInitdb());
   const folder = mkdtempSync(join(run, "postgres-"));
   const data = join(folder, "data");
   mkdirSync(data, { mode: 0o700 });
@@ -49,7 +61,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     "UTF8",
   ]);
   const port = await freePort();
-  const server = new Server(join(dirname(initdb), "postgres"), folder, port);
+  const server = new Server(join(dirname(initdb), "postgres"), folder, port, options.durable === true);
   await server.start();
   return server;
 }
@@ -61,6 +73,7 @@ class Server implements PostgresServer {
     private readonly postgres: string,
     private readonly folder: string,
     readonly port: number,
+    private readonly durable: boolean,
   ) {}
 
   get pid(): number {
@@ -81,7 +94,7 @@ class Server implements PostgresServer {
     const options = ["-D", join(this.folder, "data"), "-p", String(this.port), "-k", this.folder];
     const settings = [
       "listen_addresses=127.0.0.1",
-      "fsync=off",
+      `fsync=${this.durable ? "on" : "off"}`,
       "shared_buffers=16MB",
       "max_connections=100",
     ];

@@ -2,20 +2,30 @@ import { basename } from "node:path";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { ledgerContract } from "../ledger/contract.js";
+import { newestInitdb } from "../newest-postgres.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 
-for (const shared of [false, true])
-  describe(`ledger in PostgreSQL ${shared ? "of many gateways" : "of one gateway"}`, () => {
-    let server: PostgresServer;
+const LEDGERS = [
+  { of: "one gateway", shared: false, newest: false },
+  { of: "many gateways", shared: true, newest: false },
+  { of: "many gateways, in its newest version", shared: true, newest: true },
+] as const;
+
+for (const { of, shared, newest } of LEDGERS)
+  describe(`ledger in PostgreSQL of ${of}`, () => {
+    let server: PostgresServer | undefined;
 
     before(async function () {
       this.timeout(INSTALL_TIMEOUT_MS);
-      server = await startPostgres();
+      const initdb = newest ? await newestInitdb() : undefined;
+      if (newest && initdb === undefined) return this.skip();
+      server = await startPostgres({ initdb });
     });
-    after(() => server.close());
+    after(() => server?.close());
 
     ledgerContract(
       async ({ dataDir }) => {
+        if (server === undefined) throw new Error("the server was not started");
         const url = await server.urlOf(basename(dataDir));
         return shared ? openPostgresLedger({ url, shared }) : openPostgresLedger({ url });
       },

@@ -5,296 +5,307 @@ import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { newSession, newTurn, outcome, rejection, seeded } from "../ledger/fixture.js";
+import { newestInitdb } from "../newest-postgres.js";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { CommitProxy } from "./commit-proxy.js";
 import { checkSums, TURN_NANO, usageOfBoth, writeTurns } from "./sharing.js";
 
-describe("a ledger in PostgreSQL that gateways share", () => {
-  let server: PostgresServer;
-  let url: string;
-  const open: Ledger[] = [];
+for (const newest of [false, true])
+  describe(`a ledger in PostgreSQL${newest ? " 18" : ""} that gateways share`, () => {
+    let server: PostgresServer;
+    let url: string;
+    const open: Ledger[] = [];
 
-  before(async function () {
-    this.timeout(INSTALL_TIMEOUT_MS);
-    server = await startPostgres();
-  });
-  after(() => server.close());
-  beforeEach(async () => {
-    url = await server.urlOf(randomUUID());
-  });
-  afterEach(async () => {
-    for (const ledger of open.splice(0)) await ledger.close();
-  });
-
-  async function share(options: { connections?: number; repeatMs?: number; fence?: () => AbortSignal } = {}) {
-    const ledger = await openPostgresLedger({ url, shared: true, connections: 4, ...options });
-    open.push(ledger);
-    return ledger;
-  }
-
-  async function pair(options: Parameters<typeof share>[0] = {}): Promise<readonly [Ledger, Ledger]> {
-    return [await share(options), await share(options)];
-  }
-
-  async function query(sql: string): Promise<pg.QueryResult> {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      return await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  }
-
-  it("is made once by gateways that open it at the same time", async () => {
-    const ledgers = await Promise.all([share(), share(), share(), share()]);
-    await ledgers[0].sessions.create(newSession());
-    expect(await ledgers[3].sessions.count()).to.equal(1);
-  });
-
-  it("is not opened by a gateway alone, nor the other way round, and not by one that is older", async () => {
-    const ledger = await share();
-    await ledger.checkFile();
-    expect((await rejection(openPostgresLedger({ url }))).message).to.include("is in use by another gateway");
-    await ledger.close();
-    const alone = await openPostgresLedger({ url });
-    // Nobody closed it for all gateways.
-    expect(alone.afterCrash).to.equal(true);
-    expect((await rejection(share())).message).to.include("is in use by a gateway outside the cluster");
-    await alone.close();
-    await query("UPDATE claudeway.ledger SET version = 99");
-    expect((await rejection(share())).message).to.include("was written by a newer Claudeway (version 99;");
-  });
-
-  it("adds up the turns of 32 writers on one key to the nanodollar, without a deadlock", async () => {
-    const ledgers = await pair();
-    const sessions = Array.from({ length: 32 }, () => newSession());
-    const writers = sessions.map(async (session, number) => {
-      const ledger = either(ledgers, number);
-      await ledger.sessions.create(session);
-      await writeTurns(ledger, session, 8);
+    before(async function () {
+      this.timeout(INSTALL_TIMEOUT_MS);
+      const initdb = newest ? await newestInitdb() : undefined;
+      if (newest && initdb === undefined) return this.skip();
+      server = await startPostgres({ initdb });
     });
-    await Promise.all(writers);
-    for (const ledger of ledgers) await checkSums(ledger, sessions, 32 * 8);
-    // The server's statistics come a little later than its answers.
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const { rows } = await query(
-      "SELECT deadlocks::int, xact_rollback::int AS rollbacks FROM pg_stat_database WHERE datname = current_database()",
-    );
-    expect(rows).to.deep.equal([{ deadlocks: 0, rollbacks: 0 }]);
-  });
+    after(() => server?.close());
+    beforeEach(async () => {
+      url = await server.urlOf(randomUUID());
+    });
+    afterEach(async () => {
+      for (const ledger of open.splice(0)) await ledger.close();
+    });
 
-  it("adds up the turns of one session that two gateways write at once", async () => {
-    const ledgers = await pair();
-    const session = newSession();
-    await ledgers[0].sessions.create(session);
-    await Promise.all(ledgers.flatMap((ledger) => [1, 2, 3].map(() => writeTurns(ledger, session, 5))));
-    for (const ledger of ledgers) await checkSums(ledger, [session], 30);
-  });
-
-  it("records one end of a turn that several gateways end at once", async () => {
-    const ledgers = await pair();
-    const session = newSession();
-    await ledgers[0].sessions.create(session);
-    for (let round = 0; round < 10; round++) {
-      const turn = newTurn(session);
-      await ledgers[0].turns.begin(turn);
-      const ends = await Promise.all(
-        ledgers.flatMap(({ turns }) => [
-          turns.end(turn.id, outcome(turn, usageOfBoth("sonnet")), { at: turn.createdAt }),
-          turns
-            .markLost(turn.id, {
-              at: turn.createdAt,
-              respond: () => outcome(turn, usageOfBoth("sonnet")).response,
-            })
-            .then((lost) => lost !== undefined),
-        ]),
-      );
-      expect(ends.filter(Boolean)).to.have.length(1);
+    async function share(
+      options: { connections?: number; repeatMs?: number; fence?: () => AbortSignal } = {},
+    ) {
+      const ledger = await openPostgresLedger({ url, shared: true, connections: 4, ...options });
+      open.push(ledger);
+      return ledger;
     }
-    expect((await ledgers[1].totals.overview()).requests).to.equal(10);
-  });
 
-  it("never lets usage overwrite the end of its turn", async () => {
-    const ledger = await share();
-    const session = newSession();
-    await ledger.sessions.create(session);
-    for (let round = 0; round < 20; round++) {
-      const turn = newTurn(session);
-      await ledger.turns.begin(turn);
-      const usage = usageOfBoth("sonnet");
-      const other = await share({ connections: 1 });
-      await Promise.all([
-        ledger.turns.end(turn.id, outcome(turn, usage), { at: turn.createdAt }),
-        other.turns.recordUsage(turn.id, { ...usage, costUsd: 1 }),
-      ]);
-      expect((await ledger.turns.get(turn.id))?.usage.costUsd).to.equal(TURN_NANO / 1e9);
-      await other.close();
+    async function pair(options: Parameters<typeof share>[0] = {}): Promise<readonly [Ledger, Ledger]> {
+      return [await share(options), await share(options)];
     }
-  });
 
-  it("gives an idempotency key to one of many requests, and all the others its turn", async () => {
-    const ledgers = await pair();
-    const claims = await Promise.all(
-      Array.from({ length: 40 }, async (_, number) =>
-        either(ledgers, number).idempotency.claim({
-          keyId: "ci",
-          route: "POST /task",
-          idempotencyKey: "one",
-          bodyHash: "h",
-          turnId: `t${number}`,
-          at: new Date().toISOString(),
-        }),
-      ),
-    );
-    const winner = claims.indexOf("new");
-    expect(claims.filter((claim) => claim === "new")).to.have.length(1);
-    for (const claim of claims) if (claim !== "new") expect(claim).to.include({ turnId: `t${winner}` });
-  });
-
-  it("never grants more of a counter than its limit, however many gateways claim", async () => {
-    const ledgers = await pair();
-    const counter = { name: "budget", subject: "key:ci", window: "all", measure: "cost" } as const;
-    const other = { name: "total", subject: "all", window: "all", measure: "cost" } as const;
-    const session = newSession();
-    await ledgers[0].sessions.create(session);
-    const granted = await Promise.all(
-      Array.from({ length: 24 }, async (_, number) => {
-        const ledger = either(ledgers, number);
-        const turn = newTurn(session);
-        await ledger.turns.begin(turn);
-        const claims = [
-          { ...counter, limit: 1, amount: 0.1 },
-          { ...other, limit: 5, amount: 0.1 },
-        ];
-        // In any order.
-        if (number % 3 === 0) claims.reverse();
-        const result = await ledger.quota.claim("limits", turn.id, claims);
-        if (result.ok === true && number % 4 === 0)
-          await ledger.turns.end(
-            turn.id,
-            outcome(turn, { ...usageOfBoth("sonnet"), costUsd: 0.1, byModel: {} }),
-            {
-              at: new Date().toISOString(),
-            },
-          );
-        return result.ok === true ? (result.costUsd ?? 0) : 0;
-      }),
-    );
-    const sum = granted.reduce((total, one) => total + Math.round(one * 1e9), 0);
-    expect(sum).to.equal(1e9);
-    const [state] = await ledgers[0].quota.read("limits", [counter]);
-    expect(Math.round(((state?.used ?? 0) + (state?.reserved ?? 0)) * 1e9)).to.equal(1e9);
-  });
-
-  it("counts up an entry of a plugin's state exactly, and keeps to the number of entries", async () => {
-    const ledgers = await pair();
-    const write = (ledger: Ledger, key: string, json: string, expected: number | null) =>
-      ledger.pluginStore.write("p", { changes: [{ key, json, expected, ttlMs: undefined }], maxEntries: 5 });
-    const countUp = async (ledger: Ledger): Promise<void> => {
-      for (;;) {
-        const entry = await ledger.pluginStore.get("p", "count");
-        const next = String(Number(entry?.json ?? 0) + 1);
-        const result = await write(ledger, "count", next, entry?.version ?? null);
-        if (result.ok) return;
+    async function query(sql: string): Promise<pg.QueryResult> {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        return await client.query(sql);
+      } finally {
+        await client.end();
       }
-    };
-    await Promise.all(ledgers.flatMap((ledger) => Array.from({ length: 8 }, () => countUp(ledger))));
-    expect((await ledgers[0].pluginStore.get("p", "count"))?.json).to.equal("16");
-    const added = await Promise.all(
-      ledgers.flatMap((ledger, of) =>
-        Array.from({ length: 5 }, (_, n) => write(ledger, `${of}-${n}`, "1", null)),
-      ),
-    );
-    expect(added.filter(({ ok }) => ok)).to.have.length(4);
-  });
+    }
 
-  it("performs the work of one session in the order of its calls, without being waited for", async () => {
-    const ledger = await share();
-    const session = newSession();
-    await ledger.sessions.create(session);
-    const titles = Array.from({ length: 30 }, (_, number) => `title ${number}`);
-    const updates = titles.map((title) => ledger.sessions.update(session.id, { title }));
-    expect((await ledger.sessions.get(session.id))?.title).to.equal("title 29");
-    await Promise.all(updates);
-  });
+    it("is made once by gateways that open it at the same time", async () => {
+      const ledgers = await Promise.all([share(), share(), share(), share()]);
+      await ledgers[0].sessions.create(newSession());
+      expect(await ledgers[3].sessions.count()).to.equal(1);
+    });
 
-  for (const lost of ["statement", "answer"] as const)
-    it(`records each turn once if the connection is lost with the ${lost} of a commit`, async () => {
-      const proxy = await CommitProxy.start(server.port);
-      const direct = await share();
-      const ledger = await openPostgresLedger({
-        url: url.replace(`:${server.port}/`, `:${proxy.port}/`),
-        shared: true,
-        connections: 2,
+    it("is not opened by a gateway alone, nor the other way round, and not by one that is older", async () => {
+      const ledger = await share();
+      await ledger.checkFile();
+      expect((await rejection(openPostgresLedger({ url }))).message).to.include(
+        "is in use by another gateway",
+      );
+      await ledger.close();
+      const alone = await openPostgresLedger({ url });
+      // Nobody closed it for all gateways.
+      expect(alone.afterCrash).to.equal(true);
+      expect((await rejection(share())).message).to.include("is in use by a gateway outside the cluster");
+      await alone.close();
+      await query("UPDATE claudeway.ledger SET version = 99");
+      expect((await rejection(share())).message).to.include("was written by a newer Claudeway (version 99;");
+    });
+
+    it("adds up the turns of 32 writers on one key to the nanodollar, without a deadlock", async () => {
+      const ledgers = await pair();
+      const sessions = Array.from({ length: 32 }, () => newSession());
+      const writers = sessions.map(async (session, number) => {
+        const ledger = either(ledgers, number);
+        await ledger.sessions.create(session);
+        await writeTurns(ledger, session, 8);
       });
+      await Promise.all(writers);
+      for (const ledger of ledgers) await checkSums(ledger, sessions, 32 * 8);
+      // The server's statistics come a little later than its answers.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const { rows } = await query(
+        "SELECT deadlocks::int, xact_rollback::int AS rollbacks FROM pg_stat_database WHERE datname = current_database()",
+      );
+      expect(rows).to.deep.equal([{ deadlocks: 0, rollbacks: 0 }]);
+    });
+
+    it("adds up the turns of one session that two gateways write at once", async () => {
+      const ledgers = await pair();
+      const session = newSession();
+      await ledgers[0].sessions.create(session);
+      await Promise.all(ledgers.flatMap((ledger) => [1, 2, 3].map(() => writeTurns(ledger, session, 5))));
+      for (const ledger of ledgers) await checkSums(ledger, [session], 30);
+    });
+
+    it("records one end of a turn that several gateways end at once", async () => {
+      const ledgers = await pair();
+      const session = newSession();
+      await ledgers[0].sessions.create(session);
+      for (let round = 0; round < 10; round++) {
+        const turn = newTurn(session);
+        await ledgers[0].turns.begin(turn);
+        const ends = await Promise.all(
+          ledgers.flatMap(({ turns }) => [
+            turns.end(turn.id, outcome(turn, usageOfBoth("sonnet")), { at: turn.createdAt }),
+            turns
+              .markLost(turn.id, {
+                at: turn.createdAt,
+                respond: () => outcome(turn, usageOfBoth("sonnet")).response,
+              })
+              .then((lost) => lost !== undefined),
+          ]),
+        );
+        expect(ends.filter(Boolean)).to.have.length(1);
+      }
+      expect((await ledgers[1].totals.overview()).requests).to.equal(10);
+    });
+
+    it("never lets usage overwrite the end of its turn", async () => {
+      const ledger = await share();
       const session = newSession();
       await ledger.sessions.create(session);
-      const approval = () => ({ ...newApproval(session.id), id: randomUUID(), toolUseId: randomUUID() });
-      for (let round = 0; round < 5; round++) {
-        const turn = newTurn(session, { model: "sonnet" });
-        proxy.loseNext(lost);
+      for (let round = 0; round < 20; round++) {
+        const turn = newTurn(session);
         await ledger.turns.begin(turn);
-        const asked = approval();
-        proxy.loseNext(lost);
-        await ledger.approvals.ask(asked);
-        proxy.loseNext(lost);
-        expect(await ledger.approvals.settle(asked.id, "allowed")).to.equal(true);
-        proxy.loseNext(lost);
         const usage = usageOfBoth("sonnet");
-        const isFirst = await ledger.turns.end(turn.id, outcome(turn, usage), { at: turn.createdAt });
-        expect(isFirst, "its own end is not taken for another's").to.equal(true);
+        const other = await share({ connections: 1 });
+        await Promise.all([
+          ledger.turns.end(turn.id, outcome(turn, usage), { at: turn.createdAt }),
+          other.turns.recordUsage(turn.id, { ...usage, costUsd: 1 }),
+        ]);
+        expect((await ledger.turns.get(turn.id))?.usage.costUsd).to.equal(TURN_NANO / 1e9);
+        await other.close();
       }
-      expect(proxy.lost).to.equal(20);
-      await checkSums(direct, [session], 5);
-      await ledger.close();
-      await proxy.close();
     });
 
-  it("stops repeating when its fence falls, and when it has waited long enough", async () => {
-    const fence = new AbortController();
-    const fenced = await share({ fence: () => fence.signal, repeatMs: 600_000 });
-    const impatient = await share({ repeatMs: 300 });
-    await fenced.checkFile();
-    await server.kill();
-    try {
-      const refused = rejection(fenced.sessions.get("one"));
-      const gaveUp = await rejection(impatient.sessions.get("one"));
-      expect(gaveUp).to.be.instanceOf(LedgerError);
-      expect(gaveUp).to.include({ mayPass: true });
-      fence.abort();
-      expect((await refused).message).to.match(
-        /^ledger 127\.0\.0\.1:\d+\/\S+ (cannot be reached|failed|lost)/,
+    it("gives an idempotency key to one of many requests, and all the others its turn", async () => {
+      const ledgers = await pair();
+      const claims = await Promise.all(
+        Array.from({ length: 40 }, async (_, number) =>
+          either(ledgers, number).idempotency.claim({
+            keyId: "ci",
+            route: "POST /task",
+            idempotencyKey: "one",
+            bodyHash: "h",
+            turnId: `t${number}`,
+            at: new Date().toISOString(),
+          }),
+        ),
       );
-    } finally {
-      await server.start();
-    }
-    expect(await impatient.sessions.count()).to.equal(0);
-    await fenced.checkFile();
-  });
+      const winner = claims.indexOf("new");
+      expect(claims.filter((claim) => claim === "new")).to.have.length(1);
+      for (const claim of claims) if (claim !== "new") expect(claim).to.include({ turnId: `t${winner}` });
+    });
 
-  it("records each turn once, to the nanodollar, while the server is killed at 20 random moments", async () => {
-    const random = seeded(11);
-    const ledgers = await pair({ repeatMs: 120_000 });
-    const sessions = Array.from({ length: 8 }, () => newSession());
-    let stop = false;
-    let turns = 0;
-    const write = async (ledger: Ledger, session: (typeof sessions)[number]): Promise<void> => {
+    it("never grants more of a counter than its limit, however many gateways claim", async () => {
+      const ledgers = await pair();
+      const counter = { name: "budget", subject: "key:ci", window: "all", measure: "cost" } as const;
+      const other = { name: "total", subject: "all", window: "all", measure: "cost" } as const;
+      const session = newSession();
+      await ledgers[0].sessions.create(session);
+      const granted = await Promise.all(
+        Array.from({ length: 24 }, async (_, number) => {
+          const ledger = either(ledgers, number);
+          const turn = newTurn(session);
+          await ledger.turns.begin(turn);
+          const claims = [
+            { ...counter, limit: 1, amount: 0.1 },
+            { ...other, limit: 5, amount: 0.1 },
+          ];
+          // In any order.
+          if (number % 3 === 0) claims.reverse();
+          const result = await ledger.quota.claim("limits", turn.id, claims);
+          if (result.ok === true && number % 4 === 0)
+            await ledger.turns.end(
+              turn.id,
+              outcome(turn, { ...usageOfBoth("sonnet"), costUsd: 0.1, byModel: {} }),
+              {
+                at: new Date().toISOString(),
+              },
+            );
+          return result.ok === true ? (result.costUsd ?? 0) : 0;
+        }),
+      );
+      const sum = granted.reduce((total, one) => total + Math.round(one * 1e9), 0);
+      expect(sum).to.equal(1e9);
+      const [state] = await ledgers[0].quota.read("limits", [counter]);
+      expect(Math.round(((state?.used ?? 0) + (state?.reserved ?? 0)) * 1e9)).to.equal(1e9);
+    });
+
+    it("counts up an entry of a plugin's state exactly, and keeps to the number of entries", async () => {
+      const ledgers = await pair();
+      const write = (ledger: Ledger, key: string, json: string, expected: number | null) =>
+        ledger.pluginStore.write("p", {
+          changes: [{ key, json, expected, ttlMs: undefined }],
+          maxEntries: 5,
+        });
+      const countUp = async (ledger: Ledger): Promise<void> => {
+        for (;;) {
+          const entry = await ledger.pluginStore.get("p", "count");
+          const next = String(Number(entry?.json ?? 0) + 1);
+          const result = await write(ledger, "count", next, entry?.version ?? null);
+          if (result.ok) return;
+        }
+      };
+      await Promise.all(ledgers.flatMap((ledger) => Array.from({ length: 8 }, () => countUp(ledger))));
+      expect((await ledgers[0].pluginStore.get("p", "count"))?.json).to.equal("16");
+      const added = await Promise.all(
+        ledgers.flatMap((ledger, of) =>
+          Array.from({ length: 5 }, (_, n) => write(ledger, `${of}-${n}`, "1", null)),
+        ),
+      );
+      expect(added.filter(({ ok }) => ok)).to.have.length(4);
+    });
+
+    it("performs the work of one session in the order of its calls, without being waited for", async () => {
+      const ledger = await share();
+      const session = newSession();
       await ledger.sessions.create(session);
-      for (; !stop; turns++) await writeTurns(ledger, session, 1);
-    };
-    const writers = Promise.all(sessions.map((session, number) => write(either(ledgers, number), session)));
-    for (let kill = 0; kill < 20; kill++) {
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, random() * 400)), writers]);
+      const titles = Array.from({ length: 30 }, (_, number) => `title ${number}`);
+      const updates = titles.map((title) => ledger.sessions.update(session.id, { title }));
+      expect((await ledger.sessions.get(session.id))?.title).to.equal("title 29");
+      await Promise.all(updates);
+    });
+
+    for (const lost of ["statement", "answer"] as const)
+      it(`records each turn once if the connection is lost with the ${lost} of a commit`, async () => {
+        const proxy = await CommitProxy.start(server.port);
+        const direct = await share();
+        const ledger = await openPostgresLedger({
+          url: url.replace(`:${server.port}/`, `:${proxy.port}/`),
+          shared: true,
+          connections: 2,
+        });
+        const session = newSession();
+        await ledger.sessions.create(session);
+        const approval = () => ({ ...newApproval(session.id), id: randomUUID(), toolUseId: randomUUID() });
+        for (let round = 0; round < 5; round++) {
+          const turn = newTurn(session, { model: "sonnet" });
+          proxy.loseNext(lost);
+          await ledger.turns.begin(turn);
+          const asked = approval();
+          proxy.loseNext(lost);
+          await ledger.approvals.ask(asked);
+          proxy.loseNext(lost);
+          expect(await ledger.approvals.settle(asked.id, "allowed")).to.equal(true);
+          proxy.loseNext(lost);
+          const usage = usageOfBoth("sonnet");
+          const isFirst = await ledger.turns.end(turn.id, outcome(turn, usage), { at: turn.createdAt });
+          expect(isFirst, "its own end is not taken for another's").to.equal(true);
+        }
+        expect(proxy.lost).to.equal(20);
+        await checkSums(direct, [session], 5);
+        await ledger.close();
+        await proxy.close();
+      });
+
+    it("stops repeating when its fence falls, and when it has waited long enough", async () => {
+      const fence = new AbortController();
+      const fenced = await share({ fence: () => fence.signal, repeatMs: 600_000 });
+      const impatient = await share({ repeatMs: 300 });
+      await fenced.checkFile();
       await server.kill();
-      await server.start();
-    }
-    stop = true;
-    await writers;
-    expect(turns).to.be.greaterThan(20);
-    await checkSums(ledgers[0], sessions, turns);
+      try {
+        const refused = rejection(fenced.sessions.get("one"));
+        const gaveUp = await rejection(impatient.sessions.get("one"));
+        expect(gaveUp).to.be.instanceOf(LedgerError);
+        expect(gaveUp).to.include({ mayPass: true });
+        fence.abort();
+        expect((await refused).message).to.match(
+          /^ledger 127\.0\.0\.1:\d+\/\S+ (cannot be reached|failed|lost)/,
+        );
+      } finally {
+        await server.start();
+      }
+      expect(await impatient.sessions.count()).to.equal(0);
+      await fenced.checkFile();
+    });
+
+    it("records each turn once, to the nanodollar, while the server is killed at 20 random moments", async () => {
+      const random = seeded(11);
+      const ledgers = await pair({ repeatMs: 120_000 });
+      const sessions = Array.from({ length: 8 }, () => newSession());
+      let stop = false;
+      let turns = 0;
+      const write = async (ledger: Ledger, session: (typeof sessions)[number]): Promise<void> => {
+        await ledger.sessions.create(session);
+        for (; !stop; turns++) await writeTurns(ledger, session, 1);
+      };
+      const writers = Promise.all(sessions.map((session, number) => write(either(ledgers, number), session)));
+      for (let kill = 0; kill < 20; kill++) {
+        await Promise.race([new Promise((resolve) => setTimeout(resolve, random() * 400)), writers]);
+        await server.kill();
+        await server.start();
+      }
+      stop = true;
+      await writers;
+      expect(turns).to.be.greaterThan(20);
+      await checkSums(ledgers[0], sessions, turns);
+    });
   });
-});
 
 function either([one, other]: readonly [Ledger, Ledger], number: number): Ledger {
   return number % 2 === 0 ? one : other;
