@@ -1,9 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { type Fields, isFields } from "@claudeway/chat";
-import type { PluginScope } from "@claudeway/core";
 
-/** A response that was asked to be stored, as a file: its chat may be larger than what the ledger keeps. */
+/** A response that was asked to be stored. */
 export interface StoredResponse {
   readonly keyId: string;
   /** The id of the response before it. */
@@ -16,9 +13,6 @@ export interface StoredResponse {
   readonly body: Fields;
 }
 
-/** How many are kept; the oldest are removed first. */
-const MAX_STORED = 10_000;
-const SWEEP_MS = 60 * 60 * 1000;
 const NUMBER = /^([0-9a-f]{32})(?:_\d{1,3})?$/;
 
 /** The number in the id of a response, or of an item of its output. */
@@ -40,23 +34,24 @@ export function answerOf({ output, body }: StoredResponse): Fields {
   return { role: "assistant", content: isSaid ? output : null, tool_calls };
 }
 
-/** Stored responses, in a folder of the plugin. */
-export class ResponseStore {
-  constructor(
-    private readonly folder: string,
-    private readonly maxAgeMs: number,
-  ) {}
+/** Where responses are kept, each as one piece of JSON, by their numbers. */
+export interface Shelf {
+  put(number: string, json: Buffer): Promise<void>;
+  take(number: string): Promise<Buffer | undefined>;
+  remove(number: string): Promise<void>;
+}
 
-  async save(number: string, stored: StoredResponse): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const path = this.#pathOf(number);
-    await writeFile(`${path}.new`, JSON.stringify(stored), { mode: 0o600 });
-    await rename(`${path}.new`, path);
+/** Stored responses. */
+export class ResponseStore {
+  constructor(private readonly shelf: Shelf) {}
+
+  save(number: string, stored: StoredResponse): Promise<void> {
+    return this.shelf.put(number, Buffer.from(JSON.stringify(stored)));
   }
 
   /**
    * Undefined for an unknown id, or one of another key.
-   * @param spend is called with the size of the file before it is parsed, and may throw
+   * @param spend is called with the size of what is stored before it is parsed, and may throw
    */
   async get(
     keyId: string,
@@ -65,53 +60,18 @@ export class ResponseStore {
   ): Promise<StoredResponse | undefined> {
     const number = numberIn(id);
     if (number === undefined) return undefined;
-    const file = await this.#read(number);
-    if (file === undefined) return undefined;
-    spend(file.length);
-    const stored = storedIn(JSON.parse(file.toString()));
+    const json = await this.shelf.take(number);
+    if (json === undefined) return undefined;
+    spend(json.length);
+    const stored = storedIn(JSON.parse(json.toString()));
     return stored?.keyId === keyId ? stored : undefined;
   }
 
   /** False for an unknown id, or one of another key. */
   async delete(keyId: string, id: string): Promise<boolean> {
     if ((await this.get(keyId, id)) === undefined) return false;
-    await rm(this.#pathOf(numberIn(id) ?? ""), { force: true });
+    await this.shelf.remove(numberIn(id) ?? "");
     return true;
-  }
-
-  /** Removes old ones now and then, until the plugin is switched off. */
-  sweep({ log, onDispose }: Pick<PluginScope, "log" | "onDispose">): void {
-    const timer = setInterval(() => {
-      this.#removeOld().catch((error: unknown) =>
-        log.warn({ err: error }, "old responses could not be removed"),
-      );
-    }, SWEEP_MS);
-    onDispose(() => clearInterval(timer));
-  }
-
-  async #removeOld(): Promise<void> {
-    const found: { path: string; at: number }[] = [];
-    for (const name of await readdir(this.folder).catch(() => [])) {
-      const path = join(this.folder, name);
-      found.push({ path, at: (await stat(path)).mtimeMs });
-    }
-    found.sort((one, other) => one.at - other.at);
-    const oldest = Date.now() - this.maxAgeMs;
-    const old = found.filter(({ at }, index) => at < oldest || index < found.length - MAX_STORED);
-    for (const { path } of old) await rm(path, { force: true });
-  }
-
-  async #read(number: string): Promise<Buffer | undefined> {
-    try {
-      return await readFile(this.#pathOf(number));
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-      throw error;
-    }
-  }
-
-  #pathOf(number: string): string {
-    return join(this.folder, `${number}.json`);
   }
 }
 

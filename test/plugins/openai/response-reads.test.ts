@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { FolderShelf } from "#plugins/openai/folder-shelf.js";
 import { ResponseReads } from "#plugins/openai/response-reads.js";
 import { ResponseStore, type StoredResponse } from "#plugins/openai/response-store.js";
 import { rejection, rejectionMessage } from "../../kernel/kit.js";
@@ -14,7 +15,7 @@ describe("stored responses that a request reads", function () {
   let read: string[];
   let parsed: number;
   beforeEach(() => {
-    store = new ResponseStore(temporaryFolder("claudeway-responses-"), 1000);
+    store = new ResponseStore(new FolderShelf(temporaryFolder("claudeway-responses-"), 1000));
     read = [];
     parsed = 0;
   });

@@ -1,0 +1,81 @@
+import { promisify } from "node:util";
+import { deflate, inflate } from "node:zlib";
+import { type PluginStore, Refusal, type StoreChange } from "@claudeway/core";
+import type { Shelf } from "./response-store.js";
+
+const pack = promisify(deflate);
+const unpack = promisify(inflate);
+
+/** Of base64, in characters: a value of the store has up to 64 KiB. */
+const PIECE = 60_000;
+/** Pieces of one write, so that a write is a few megabytes. */
+const PIECES_AT_ONCE = 50;
+/** Of one response, packed. */
+const MAX_PIECES = 500;
+/** Of one response, in bytes. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Entries in the ledger, for a cluster: a response that one gateway stored is found at every other. */
+export class LedgerShelf implements Shelf {
+  constructor(
+    private readonly store: Pick<PluginStore, "get" | "list" | "write">,
+    private readonly maxAgeMs: number,
+  ) {}
+
+  async put(number: string, json: Buffer): Promise<void> {
+    const text = (await pack(json)).toString("base64");
+    const count = Math.ceil(text.length / PIECE);
+    if (count > MAX_PIECES)
+      throw new Refusal(413, `the response is too large to be stored: ${json.length} bytes`);
+    const { maxAgeMs: ttlMs } = this;
+    const changes: StoreChange[] = [];
+    for (let n = 0; n < count; n++)
+      changes.push({ key: pieceKey(number, n), value: text.slice(n * PIECE, (n + 1) * PIECE), ttlMs });
+    // Last: before it, nothing is found.
+    changes.push({ key: headKey(number), value: count, ttlMs });
+    for (let from = 0; from < changes.length; from += PIECES_AT_ONCE) {
+      const result = await this.store.write(changes.slice(from, from + PIECES_AT_ONCE));
+      if (!result.ok) throw new Refusal(409, "too many responses are stored; delete some");
+    }
+  }
+
+  async take(number: string): Promise<Buffer | undefined> {
+    const count = (await this.store.get(headKey(number)))?.value;
+    if (typeof count !== "number") return undefined;
+    const pieces = await this.#pieces(number);
+    // It is being deleted.
+    if (pieces.length !== count) return undefined;
+    return unpack(Buffer.from(pieces.join(""), "base64"), { maxOutputLength: MAX_BYTES });
+  }
+
+  async remove(number: string): Promise<void> {
+    const count = (await this.store.get(headKey(number)))?.value;
+    if (typeof count !== "number") return;
+    const keys = [headKey(number), ...Array.from({ length: count }, (_, n) => pieceKey(number, n))];
+    for (let from = 0; from < keys.length; from += PIECES_AT_ONCE)
+      await this.store.write(keys.slice(from, from + PIECES_AT_ONCE).map((key) => ({ key, delete: true })));
+  }
+
+  async #pieces(number: string): Promise<string[]> {
+    const pieces: string[] = [];
+    let after: string | undefined;
+    do {
+      const page = await this.store.list(`${headKey(number)}/`, {
+        limit: PIECES_AT_ONCE,
+        ...(after !== undefined && { after }),
+      });
+      for (const { value } of page.entries) pieces.push(String(value));
+      after = page.next;
+    } while (after !== undefined);
+    return pieces;
+  }
+}
+
+function headKey(number: string): string {
+  return `responses/${number}`;
+}
+
+/** In the order of their keys. */
+function pieceKey(number: string, n: number): string {
+  return `${headKey(number)}/${String(n).padStart(4, "0")}`;
+}
