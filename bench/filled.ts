@@ -92,7 +92,7 @@ function* fillTurn(
   const sessionId = kind === "session" && own !== undefined ? own : randomUUID();
   if (kind === "task") yield* createSession(tables, i, sessionId, "task", at);
   const turn = newTurn(i, sessionId, kind, at);
-  yield* tables.turns.begin(turn);
+  yield* tables.turns.begin(turn, { epoch: 0 });
   yield* tables.turns.end(turn.id, outcomeOf(i, sessionId), { at: new Date(at + 1200).toISOString() });
   return turn.id;
 }

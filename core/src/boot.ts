@@ -28,6 +28,7 @@ import { Gateway } from "./gateway.js";
 import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
 import { createPluginServices } from "./offers.js";
+import { fileSecrets, ONE_NODE } from "./one-node.js";
 import type { KnownSecrets } from "./secrets.js";
 import { logStart, StartTimes } from "./start-times.js";
 import { loseBackground } from "./turns/background.js";
@@ -134,6 +135,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     distribution.openLedger({ dataDir: config.data_dir, url: config.ledger_url }),
   );
   opened.add("ledger", () => ledger.close());
+  const ownership = ONE_NODE;
   ledger.prices.onPriced((turn, usage) => kernel.notify("usagePriced", turn, usage));
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
@@ -144,11 +146,11 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const accounts = new AccountLimits((keyId) => keyEnvironments.accountsOf(keyId));
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
-    await writeMissingLines({ ledger, audit, log });
+    if (ledger.afterCrash) await writeMissingLines({ ledger, audit });
     const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
       source.writtenSince?.(session, keyEnvironments.of(environment(), keyId), since, before) ??
       Promise.resolve(undefined);
-    await loseBackground({ ledger, audit, log }, written);
+    await loseBackground({ ledger, ownership, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
 
@@ -171,7 +173,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     ledger,
     kernel,
     audit,
-    links: LinkSigner.open(config.data_dir),
+    links: await LinkSigner.open(fileSecrets(config.data_dir)),
     log,
   });
   opened.add("approvals", async () => approvalService.close());
@@ -184,7 +186,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       approvalMode: (plan) => approvalModeNow(approvalModeOf(plan), kernel),
       workdirs: workdirLimits(loaded, env),
     },
-    { kernel, engine, ledger, audit, approvalService, log },
+    { kernel, engine, ledger, ownership, audit, approvalService, log },
   );
   const { showPublicUrl = () => undefined } = options;
   const control = new Control({

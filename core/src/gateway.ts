@@ -135,7 +135,7 @@ export class Gateway {
     const router = new Router<GatewayState>();
     const { passing } = this.parts;
     const views = new TurnViews(this.services.turns, ledger, passing);
-    const starter = new TurnStarter(ledger, views, log, passing);
+    const starter = new TurnStarter(this.parts, views, log, passing);
     rootRoute(router, { version: this.options.version, routes: kernel.routes });
     healthRoutes(router, {
       version: this.options.version,

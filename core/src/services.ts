@@ -11,6 +11,7 @@ import type {
   Engine,
   Ledger,
   LocalWork,
+  Ownership,
   PassingOn,
   SpawnPlan,
 } from "@claudeway/ports";
@@ -54,6 +55,8 @@ export interface GatewayParts {
   readonly kernel: Kernel;
   readonly engine: Engine;
   readonly ledger: Ledger;
+  /** Which sessions are this gateway's. */
+  readonly ownership: Ownership;
   readonly audit: AuditLog;
   readonly approvalService: ApprovalService;
   readonly log: Logger;
@@ -90,7 +93,7 @@ export class Services {
   readonly shutdown = new AbortController();
 
   constructor(options: GatewayOptions, parts: GatewayParts) {
-    const { kernel, engine, ledger, audit, approvalService, log } = parts;
+    const { kernel, engine, ledger, ownership, audit, approvalService, log } = parts;
     const { config, keys, keyLimits } = options.loaded;
     // Every turn that waits for a person listens.
     setMaxListeners(0, this.shutdown.signal);
@@ -127,7 +130,7 @@ export class Services {
       maxQueued: config.engine.max_queued,
       maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
     });
-    const records = { ledger, audit, log };
+    const records = { ledger, ownership, audit, log };
     this.limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });
     const limitWaits = this.limitWaits;
     const parked = new ParkedTurns({ records, kernel, approvalService, limitWaits });
@@ -155,6 +158,7 @@ export class Services {
     this.resumption = new Resumption({
       parked,
       approvalService,
+      ownership,
       turns: this.turns,
       limitWaits,
       closing: this.shutdown.signal,
@@ -184,6 +188,7 @@ export class Services {
       forks: new SessionForks({
         engine,
         ledger,
+        ownership,
         history: this.history,
         turns: this.turns,
         checkLedger: () => this.ledgerWatch.check(),
@@ -194,6 +199,7 @@ export class Services {
       engine,
       kernel,
       ledger,
+      ownership,
       approvalService,
       turns: this.turns,
       parked,

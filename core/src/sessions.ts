@@ -11,6 +11,7 @@ import {
   type HistoryMessage,
   type Ledger,
   type NewSession,
+  type Ownership,
   type PageQuery,
   type SessionRecord,
   type SessionTotals,
@@ -52,6 +53,7 @@ export interface SessionParts {
   readonly engine: Engine;
   readonly kernel: Kernel;
   readonly ledger: Ledger;
+  readonly ownership: Ownership;
   readonly turns: RunningTurns;
   readonly parked: ParkedTurns;
   readonly resumption: Resumption;
@@ -101,7 +103,9 @@ export class Sessions {
       ...(history.length > 0 && { cliTotals: RECORDED }),
     });
     if (history.length > 0) await this.#writeHistory(session, history);
-    await this.parts.ledger.sessions.create(session);
+    const { ledger, ownership } = this.parts;
+    await ledger.sessions.create(session, ownership.owner);
+    ownership.created(id);
     if (history.length > 0) await this.parts.history.save(await this.parts.history.refOf(session));
     this.parts.kernel.notify("sessionStart", infoOf(session));
     return session;

@@ -1,5 +1,6 @@
 import type {
   ClaimOutcome,
+  JoinedNode,
   NewNode,
   NodeBook,
   NodeLoad,
@@ -54,7 +55,7 @@ export class MemoryBook implements NodeBook {
     if (this.fault === "hangs") await new Promise(() => undefined);
   }
 
-  async join({ node, url, configDigest, version }: NewNode): Promise<NodeStart> {
+  async join({ node, url, configDigest, version }: NewNode): Promise<JoinedNode> {
     await this.#reach();
     const earlier = this.shared.nodes.get(node);
     if (earlier !== undefined) this.shared.free(earlier);
@@ -72,7 +73,7 @@ export class MemoryBook implements NodeBook {
       joinedAt,
       ...load,
     });
-    return { node, incarnation };
+    return { node, incarnation, afterCrash: earlier !== undefined && earlier.state !== "left" };
   }
 
   async beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Promise<boolean> {

@@ -59,7 +59,7 @@ describe("the history of a session", () => {
 
   async function turn(from: number, to: number, origin: TurnOrigin = "prompt", end: TurnEnd = "completed") {
     const begun = { ...newTurn(session), createdAt: at(from), origin };
-    await ledger.turns.begin(begun);
+    await ledger.turns.begin(begun, { epoch: 0 });
     await ledger.turns.end(
       begun.id,
       { ...outcome(begun, usageOf("m", tokens(1), 0.1)), end },
@@ -114,7 +114,7 @@ describe("the history of a session", () => {
     const other = newSession();
     await ledger.sessions.create(other);
     const others = newTurn(other);
-    await ledger.turns.begin(others);
+    await ledger.turns.begin(others, { epoch: 0 });
     record(-50, { forked: true });
     record(5, { promptId: own });
     record(40);

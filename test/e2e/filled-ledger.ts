@@ -122,16 +122,18 @@ function* fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd,
     error: course.end === "failed" ? "API Error: 529 Overloaded" : null,
   };
   const createdAt = new Date(at).toISOString();
-  yield* tables.turns.begin({
-    id,
-    sessionId,
-    kind: "session",
-    keyId,
-    createdAt,
-    route: "POST /session/:id",
-    model,
-    prompt: PROMPT,
-  });
+  yield* tables.turns.begin(
+    {
+      id,
+      sessionId,
+      kind: "session",
+      keyId,
+      createdAt,
+      route: "POST /session/:id",
+      model,
+      prompt: PROMPT,
+    },
+    { epoch: 0 }, { epoch: 0 });
   yield* tables.turns.end(
     id,
     {

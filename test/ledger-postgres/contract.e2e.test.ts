@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import pg from "pg";
 import { openPostgresLedger } from "#ledger-postgres/postgres-ledger.js";
 import { INSTALL_TIMEOUT_MS } from "../debian.js";
 import { ledgerContract } from "../ledger/contract.js";
@@ -28,6 +29,12 @@ for (const { of, shared, newest } of LEDGERS)
         if (server === undefined) throw new Error("the server was not started");
         const url = await server.urlOf(basename(dataDir));
         return shared ? openPostgresLedger({ url, shared }) : openPostgresLedger({ url });
+      },
+      async (dataDir, ms) => {
+        const client = new pg.Client({ connectionString: await server.urlOf(basename(dataDir)) });
+        await client.connect();
+        await client.query("UPDATE claudeway.idempotency SET at = at - $1", [ms]);
+        await client.end();
       },
       { alone: !shared },
     );

@@ -156,7 +156,7 @@ describe("a ledger in PostgreSQL", () => {
     const turn = newTurn(session);
     const used = usageOf("sonnet", tokens(10, 20), 0.001234567);
     await eventually("the turn began", async () => {
-      await ledger.turns.begin(turn).catch((error: unknown) => {
+      await ledger.turns.begin(turn, { epoch: 0 }).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error;
       });
       return (await ledger.turns.get(turn.id).catch(() => undefined)) !== undefined;

@@ -106,7 +106,7 @@ for (const newest of [false, true])
       await ledgers[0].sessions.create(session);
       for (let round = 0; round < 10; round++) {
         const turn = newTurn(session);
-        await ledgers[0].turns.begin(turn);
+        await ledgers[0].turns.begin(turn, { epoch: 0 });
         const ends = await Promise.all(
           ledgers.flatMap(({ turns }) => [
             turns.end(turn.id, outcome(turn, usageOfBoth("sonnet")), { at: turn.createdAt }),
@@ -129,7 +129,7 @@ for (const newest of [false, true])
       await ledger.sessions.create(session);
       for (let round = 0; round < 20; round++) {
         const turn = newTurn(session);
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
         const usage = usageOfBoth("sonnet");
         const other = await share({ connections: 1 });
         await Promise.all([
@@ -151,7 +151,6 @@ for (const newest of [false, true])
             idempotencyKey: "one",
             bodyHash: "h",
             turnId: `t${number}`,
-            at: new Date().toISOString(),
           }),
         ),
       );
@@ -170,7 +169,7 @@ for (const newest of [false, true])
         Array.from({ length: 24 }, async (_, number) => {
           const ledger = either(ledgers, number);
           const turn = newTurn(session);
-          await ledger.turns.begin(turn);
+          await ledger.turns.begin(turn, { epoch: 0 });
           const claims = [
             { ...counter, limit: 1, amount: 0.1 },
             { ...other, limit: 5, amount: 0.1 },
@@ -245,7 +244,7 @@ for (const newest of [false, true])
         for (let round = 0; round < 5; round++) {
           const turn = newTurn(session, { model: "sonnet" });
           proxy.loseNext(lost);
-          await ledger.turns.begin(turn);
+          await ledger.turns.begin(turn, { epoch: 0 });
           const asked = approval();
           proxy.loseNext(lost);
           await ledger.approvals.ask(asked);

@@ -25,7 +25,7 @@ export async function writeTurns(ledger: Ledger, session: NewSession, turns: num
   for (let number = 0; number < turns; number++) {
     const usage = usageOfBoth(number % 2 === 0 ? "sonnet" : "haiku");
     const turn = newTurn(session, { model: number % 2 === 0 ? "sonnet" : "haiku" });
-    await ledger.turns.begin(turn);
+    await ledger.turns.begin(turn, { epoch: 0 });
     const noted = ledger.turns.recordUsage(turn.id, usage, { pid: 1, startTime: 2, marker: "m" });
     const isFirst = await ledger.turns.end(turn.id, outcome(turn, usage, { model: turn.model }), {
       at: turn.createdAt,

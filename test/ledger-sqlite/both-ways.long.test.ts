@@ -30,7 +30,7 @@ const session = { id, keyId: "ci", kind: "session", model: "sonnet", systemPromp
   workdir: "/tmp/x", ownsWorkdir: false, createdAt: at };
 await ledger.sessions.create(session);
 const begin = (turnId) => ledger.turns.begin({ id: turnId, sessionId: id, kind: "session", keyId: "ci", createdAt: at,
-  route: "POST /task", model: "sonnet", prompt: { bytes: 1, sha256: createHash("sha256").update("x").digest("hex") } });
+  route: "POST /task", model: "sonnet", prompt: { bytes: 1, sha256: createHash("sha256").update("x").digest("hex") } }, { epoch: 0 });
 await begin(randomUUID());
 const ended = randomUUID();
 await begin(ended);

@@ -45,7 +45,7 @@ async function runTurns(keyId: string): Promise<void> {
       at: turn.createdAt,
     };
     await ledger.idempotency.claim(claim);
-    await ledger.turns.begin(turn);
+    await ledger.turns.begin(turn, { epoch: 0 });
     acknowledge("begin", turn.id, claim);
     await ledger.turns.noteProcess(turn.id, { pid: process.pid, startTime: i, marker: "m" });
     acknowledge("process", turn.id, i);

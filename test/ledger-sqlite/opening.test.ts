@@ -44,7 +44,7 @@ describe("ledger: opening", () => {
       const session = newSession({ systemPrompt: "x".repeat(500) });
       await ledger.sessions.create(session);
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       await ledger.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.1)), { at: turn.createdAt });
     }
     await ledger.close();

@@ -24,7 +24,7 @@ describe("totals in SQLite", () => {
     function* manyTurns(): Work<void> {
       for (let i = 0; i < 10_000; i++) {
         const turn = newTurn(session);
-        yield* tables.turns.begin(turn);
+        yield* tables.turns.begin(turn, { epoch: 0 });
         yield* tables.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.001)), {
           at: session.createdAt,
         });

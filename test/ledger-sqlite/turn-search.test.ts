@@ -38,7 +38,7 @@ describe("ledger in SQLite: searching many turns", () => {
     yield* tables.sessions.create(session);
     for (let no = 1; no <= TURNS; no++) {
       const turn = newTurn(session, { id: idOf(no), createdAt: at(no) });
-      yield* tables.turns.begin(turn);
+      yield* tables.turns.begin(turn, { epoch: 0 });
       yield* tables.turns.end(turn.id, outcome(turn, usageOf("opus", tokens(1, 1), 1)), { at: at(no + 1) });
     }
   }

@@ -1,3 +1,4 @@
+import { epochsContract } from "./epochs-contract.js";
 import { idempotencyContract } from "./idempotency-contract.js";
 import { keyPlacesContract } from "./key-places-contract.js";
 import { nodesContract } from "./nodes-contract.js";
@@ -12,18 +13,28 @@ import { turnSearchContract } from "./turn-search-contract.js";
 import { turnStatisticsContract } from "./turn-statistics-contract.js";
 import { turnContract } from "./turns-contract.js";
 
-/** What every ledger promises, as tests of one; `alone`: one gateway at a time has it open. */
-export function ledgerContract(openLedger: OpenLedger, { alone } = { alone: true }): void {
+/**
+ * What every ledger promises, as tests of one.
+ *
+ * @param age see `idempotencyContract`
+ * @param alone one gateway at a time has it open
+ */
+export function ledgerContract(
+  openLedger: OpenLedger,
+  age: (dataDir: string, ms: number) => Promise<void>,
+  { alone } = { alone: true },
+): void {
   sessionContract(openLedger);
   turnContract(openLedger);
   turnSearchContract(openLedger);
   turnStatisticsContract(openLedger);
   totalsContract(openLedger);
   priceContract(openLedger);
-  idempotencyContract(openLedger, alone);
+  idempotencyContract(openLedger, age, alone);
   pluginStoreContract(openLedger);
   quotaContract(openLedger);
   transcriptContract(openLedger);
   nodesContract(openLedger);
   keyPlacesContract(openLedger);
+  epochsContract(openLedger, alone);
 }

@@ -88,7 +88,7 @@ export class Diary {
   async #begin(ledger: Ledger): Promise<void> {
     const { session } = this.#pick(this.#sessions);
     const turn = newTurn(session, { createdAt: this.#at() });
-    await ledger.turns.begin(turn);
+    await ledger.turns.begin(turn, { epoch: 0 });
     const usage = { tokens: tokens(), costUsd: 0, estimated: false, byModel: {} };
     this.#running.push({ turn, session, usage });
   }

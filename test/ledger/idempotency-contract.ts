@@ -1,10 +1,17 @@
 import type { IdempotencyClaim, Ledger } from "@claudeway/ports";
 import { expect } from "chai";
-import { NOON, newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
+import { newFolder, newSession, newTurn, removeFolders } from "./fixture.js";
 import type { OpenLedger } from "./open-ledger.js";
 
-/** @param alone whether one gateway at a time has the ledger open */
-export function idempotencyContract(openLedger: OpenLedger, alone: boolean): void {
+/**
+ * @param age makes all claims older, by another way to the database
+ * @param alone whether one gateway at a time has the ledger open
+ */
+export function idempotencyContract(
+  openLedger: OpenLedger,
+  age: (dataDir: string, ms: number) => Promise<void>,
+  alone: boolean,
+): void {
   describe("idempotency", () => {
     let folder: string;
     let ledger: Ledger;
@@ -24,14 +31,13 @@ export function idempotencyContract(openLedger: OpenLedger, alone: boolean): voi
       idempotencyKey: "one",
       bodyHash: "h1",
       turnId: "t1",
-      at: NOON,
       ...values,
     });
 
     async function begin(id: string): Promise<void> {
       const session = newSession();
       await ledger.sessions.create(session);
-      await ledger.turns.begin(newTurn(session, { id }));
+      await ledger.turns.begin(newTurn(session, { id }), { epoch: 0 });
     }
 
     it("returns the turn to the same request, and a conflict to another body", async () => {
@@ -46,16 +52,15 @@ export function idempotencyContract(openLedger: OpenLedger, alone: boolean): voi
       }
     });
 
-    it("holds for 24 h, also over a restart", async () => {
+    it("holds for 24 h by the clock of the database, also over a restart", async () => {
       await begin("t1");
       await ledger.idempotency.claim(claim());
       await ledger.close();
       ledger = await openLedger({ dataDir: folder });
-      const late = { turnId: "t2", at: "2026-03-13T11:59:59.999Z" };
-      expect(await ledger.idempotency.claim(claim(late))).to.deep.equal({ turnId: "t1" });
-      expect(await ledger.idempotency.claim(claim({ ...late, at: "2026-03-13T12:00:00.000Z" }))).to.equal(
-        "new",
-      );
+      await age(folder, 24 * 3600_000 - 60_000);
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.deep.equal({ turnId: "t1" });
+      await age(folder, 60_000);
+      expect(await ledger.idempotency.claim(claim({ turnId: "t2" }))).to.equal("new");
     });
 
     it("releases a claim, but only its own", async () => {
@@ -76,6 +81,28 @@ export function idempotencyContract(openLedger: OpenLedger, alone: boolean): voi
       ledger = await openLedger({ dataDir: folder });
       expect(await ledger.idempotency.claim(claim({ turnId: "t3" }))).to.deep.equal({ turnId: "t1" });
       expect(await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t4" }))).to.equal("new");
+    });
+
+    it("tells which start of a node claimed, and forgets what that had not begun once it is dead", async () => {
+      const join = (node: string) =>
+        ledger.nodes.join({ node, url: `http://${node}`, configDigest: "", version: "1" });
+      const { afterCrash: _, ...one } = await join("one");
+      const { afterCrash: __, ...two } = await join("two");
+      await begin("t1");
+      await ledger.idempotency.claim(claim(), one);
+      await ledger.idempotency.claim(claim({ idempotencyKey: "two", turnId: "t2" }), one);
+      const ofTwo = claim({ idempotencyKey: "two", turnId: "t3" });
+      expect(await ledger.idempotency.claim(ofTwo, two)).to.deep.equal({ turnId: "t2", by: one });
+      await ledger.nodes.bury({ ...one, beat: 0 });
+      expect(await ledger.idempotency.claim(claim({ turnId: "t3" }), two)).to.deep.equal({
+        turnId: "t1",
+        by: one,
+      });
+      expect(await ledger.idempotency.claim(ofTwo, two)).to.equal("new");
+      expect(await ledger.idempotency.claim(claim({ ...ofTwo, turnId: "t4" }), two)).to.deep.equal({
+        turnId: "t3",
+        by: two,
+      });
     });
   });
 }

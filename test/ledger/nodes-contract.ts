@@ -25,6 +25,7 @@ import type { OpenLedger } from "./open-ledger.js";
 
 const IDLE = { running: 0, queued: 0, processes: 0 };
 const USED = usageOf("sonnet", tokens(10, 20), 0.01);
+const TASK = { id: "b1", kind: "shell", description: "sleep 60", since: NOON } as const;
 const PARKING = { at: NOON, usage: USED, model: "sonnet" };
 
 export function nodesContract(openLedger: OpenLedger): void {
@@ -35,8 +36,8 @@ export function nodesContract(openLedger: OpenLedger): void {
 
     beforeEach(async () => {
       ledger = await openLedger({ dataDir: newFolder() });
-      one = await join("one");
-      two = await join("two");
+      one = startOf(await join("one"));
+      two = startOf(await join("two"));
     });
     afterEach(async () => {
       await ledger.close();
@@ -45,15 +46,16 @@ export function nodesContract(openLedger: OpenLedger): void {
 
     const join = (node: string) =>
       ledger.nodes.join({ node, url: `http://${node}:3000`, configDigest: "abc", version: "1.2.3" });
+    const startOf = ({ node, incarnation }: NodeStart): NodeStart => ({ node, incarnation });
     const address = (of: NodeStart) => ({ ...of, url: `http://${of.node}:3000` });
     async function session(at?: NewOwner): Promise<NewSession> {
       const made = newSession();
       await ledger.sessions.create(made, at);
       return made;
     }
-    async function begun(of: NewSession): Promise<NewTurn> {
+    async function begun(of: NewSession, epoch = 0): Promise<NewTurn> {
       const turn = newTurn(of);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch }, { epoch: 0 });
       return turn;
     }
     async function beatOf(of: NodeStart): Promise<number> {
@@ -79,6 +81,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect(await ledger.nodes.claim(one, id)).to.deep.equal({ epoch: 1 });
       const again = await join("one");
       expect(again.incarnation).to.be.greaterThan(two.incarnation);
+      expect(again.afterCrash).to.equal(true);
       expect(await ledger.nodes.beat(one, IDLE, "up")).to.equal(false);
       expect(await ledger.nodes.claim(one, id)).to.equal("fenced");
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
@@ -169,17 +172,18 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
       expect((await ledger.nodes.list()).map(({ state }) => state)).to.deep.equal(["left", "up"]);
       expect(await ledger.nodes.bury({ ...one, beat: 0 })).to.equal(false);
+      expect((await join("one")).afterCrash).to.equal(false);
     });
 
     it("finds open turns whose start does not live, but no parked ones", async () => {
       const [mine, others, free] = [await session(), await session(), await session()];
       await ledger.nodes.claim(one, mine.id);
       await ledger.nodes.claim(two, others.id);
-      const turn = await begun(mine);
-      const parked = await begun(mine);
+      const turn = await begun(mine, 1);
+      const parked = await begun(mine, 1);
       await park(parked);
-      const ended = await begun(mine);
-      await begun(others);
+      const ended = await begun(mine, 1);
+      await begun(others, 1);
       const orphan = await begun(free);
       await ledger.turns.end(ended.id, outcome(ended, USED), { at: NOON });
       const lost = async () => (await ledger.nodes.lostTurns()).map(({ id }) => id);
@@ -201,7 +205,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       await ledger.nodes.claim(two, others.id);
       const parked = [];
       for (const of of [mine, others, free, pinned]) {
-        const turn = await begun(of);
+        const turn = await begun(of, of === mine || of === others ? 1 : 0);
         parked.push(turn);
         await park(turn);
       }
@@ -221,6 +225,62 @@ export function nodesContract(openLedger: OpenLedger): void {
       const turn = await begun(of);
       await ledger.turns.park(turn.id, { ...PARKING, parked: parkedForLimit() });
       expect((await ledger.nodes.resumable(one)).map(({ id }) => id)).to.deep.equal([turn.id]);
+    });
+
+    it("says who claims a session that its last owner left open turns or background work", async () => {
+      const [busy, working, idle] = [await session(), await session(), await session()];
+      for (const { id } of [busy, working, idle]) await ledger.nodes.claim(one, id);
+      await begun(busy, 1);
+      await ledger.sessions.setBackground(working.id, [TASK], { epoch: 1 }, { epoch: 0 });
+      await bury(one);
+      expect(await ledger.nodes.claim(two, busy.id)).to.deep.equal({ epoch: 3, left: true });
+      expect(await ledger.nodes.claim(two, working.id)).to.deep.equal({ epoch: 3, left: true });
+      expect(await ledger.nodes.claim(two, idle.id)).to.deep.equal({ epoch: 3 });
+      expect((await ledger.nodes.lostTurns(busy.id)).map(({ sessionId }) => sessionId)).to.deep.equal([
+        busy.id,
+      ]);
+      expect(await ledger.nodes.lostTurns(idle.id)).to.deep.equal([]);
+      expect(await ledger.sessions.loseBackground()).to.deep.equal([]);
+      const lost = [{ ...TASK, reason: "restart" }];
+      expect(await ledger.sessions.loseBackground(working.id)).to.deep.equal([{ id: working.id, lost }]);
+      expect(await ledger.sessions.lost(working.id)).to.deep.equal(lost);
+    });
+
+    it("loses the background work of sessions that no living node has", async () => {
+      const [mine, free] = [await session(), await session()];
+      for (const { id } of [mine, free]) {
+        await ledger.nodes.claim(one, id);
+        await ledger.sessions.setBackground(id, [TASK], { epoch: 1 }, { epoch: 0 });
+      }
+      await ledger.nodes.release(one, free.id, 1);
+      expect((await ledger.sessions.loseBackground()).map(({ id }) => id)).to.deep.equal([free.id]);
+      await bury(one);
+      expect((await ledger.sessions.loseBackground()).map(({ id }) => id)).to.deep.equal([mine.id]);
+    });
+
+    it("lists the running turns of one start", async () => {
+      const [mine, others] = [await session(), await session()];
+      await ledger.nodes.claim(one, mine.id);
+      await ledger.nodes.claim(two, others.id);
+      const turn = await begun(mine, 1);
+      await begun(others, 1);
+      const running = (of?: NodeStart) => ledger.turns.running(of).then((turns) => turns.map(({ id }) => id));
+      expect(await running()).to.have.length(2);
+      expect(await running(one)).to.deep.equal([turn.id]);
+      expect(await running({ ...one, incarnation: one.incarnation + 9 })).to.deep.equal([]);
+    });
+
+    it("lists the turns that one node ended last", async () => {
+      const [mine, others] = [await session(), await session()];
+      await ledger.nodes.claim(one, mine.id);
+      await ledger.nodes.claim(two, others.id);
+      const [early, late] = [await begun(mine, 1), await begun(others, 1)];
+      await ledger.turns.end(early.id, outcome(early, USED), { at: NOON });
+      await ledger.turns.end(late.id, outcome(late, USED), { at: "2026-03-12T13:00:00.000Z" });
+      const last = (node?: string) =>
+        ledger.turns.endedLast(1000, node).then((turns) => turns.map(({ id }) => id));
+      expect(await last()).to.deep.equal([late.id]);
+      expect(await last("one")).to.deep.equal([early.id]);
     });
 
     it("keeps the first secret of a name", async () => {

@@ -42,7 +42,7 @@ export function priceContract(openLedger: OpenLedger): void {
       const session = newSession();
       await ledger.sessions.create(session);
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       await ledger.turns.end(turn.id, outcome(turn, usageOf(model, used, cost, estimated)), { at: NOON });
     }
 

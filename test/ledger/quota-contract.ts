@@ -37,7 +37,7 @@ export function quotaContract(openLedger: OpenLedger): void {
       const session = newSession();
       await ledger.sessions.create(session);
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       return turn;
     }
     const end = (turn: NewTurn, usage: TurnUsage) =>

@@ -32,9 +32,9 @@ export function sessionContract(openLedger: OpenLedger): void {
       await ledger.sessions.create(session);
       const read = () => ledger.sessions.get(session.id);
       expect(await read()).to.deep.equal(await read());
-      await ledger.sessions.setModel(session.id, "haiku");
+      await ledger.sessions.setModel(session.id, "haiku", { epoch: 0 });
       expect(await read()).to.include({ model: "haiku", taskCount: 0 });
-      await ledger.turns.begin(newTurn(session));
+      await ledger.turns.begin(newTurn(session), { epoch: 0 });
       expect(await read()).to.include({ taskCount: 1 });
       await ledger.sessions.delete(session.id, NOON);
       expect(await read()).to.equal(undefined);
@@ -137,7 +137,7 @@ export function sessionContract(openLedger: OpenLedger): void {
       const session = newSession();
       await ledger.sessions.create(session);
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       expect(await ledger.sessions.delete(session.id, NOON)).to.equal(true);
       expect(await ledger.sessions.delete(session.id, NOON)).to.equal(false);
       expect(await ledger.sessions.delete("never was", NOON)).to.equal(false);
@@ -155,10 +155,10 @@ export function sessionContract(openLedger: OpenLedger): void {
       const first = {
         bases: [{ m: { input: 1, output: 2, cacheRead: 3, cacheWrite: 4, costUsd: 0.1 } }],
       } as const;
-      await ledger.sessions.setCliTotals(session.id, first);
+      await ledger.sessions.setCliTotals(session.id, first, { epoch: 0 });
       expect((await ledger.sessions.get(session.id))?.cliTotals).to.deep.equal(first);
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       const second = { bases: [{}, ...first.bases] } as const;
       await ledger.turns.end(turn.id, outcome(turn, usageOf("m", tokens(1), 0.1)), {
         at: NOON,
@@ -181,7 +181,7 @@ export function sessionContract(openLedger: OpenLedger): void {
       const models = ["big", "small", "big"];
       for (const [i, model] of models.entries()) {
         const turn = newTurn(session);
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
         await ledger.turns.end(turn.id, outcome(turn, usageOf(model, tokens(1, i), 0.1)), { at: NOON });
       }
       const record = await ledger.sessions.get(session.id);

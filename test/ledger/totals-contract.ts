@@ -18,7 +18,7 @@ export function totalsContract(openLedger: OpenLedger): void {
       const session = newSession({ keyId });
       await ledger.sessions.create(session);
       const turn = newTurn(session, { createdAt: at });
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       await ledger.turns.end(turn.id, outcome(turn, usageOf(model, tokens(1), costUsd)), { at });
     }
 

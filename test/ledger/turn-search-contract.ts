@@ -42,7 +42,7 @@ export function turnSearchContract(openLedger: OpenLedger): void {
         const metadata =
           no === 20 ? { ticket: 'A_1"%', team: "x" } : no === 21 ? { ticket: "AB1" } : undefined;
         const turn = newTurn(of, { id: idOf(no), createdAt: at(no), model: "sonnet", metadata });
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
         if (no === TURNS) continue;
         const end: TurnEnd = no % 50 === 7 ? "timeout" : "completed";
         const given = outcome(turn, usageOf(no % 2 === 0 ? "haiku" : "opus", tokens(1, 1), no / 1000));

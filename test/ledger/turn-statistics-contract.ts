@@ -52,7 +52,7 @@ export function turnStatisticsContract(openLedger: OpenLedger): void {
         const hour = Math.floor(no / 100);
         const createdAt = new Date(BEGAN + hour * HOUR_MS + (no % 100) * 30_000).toISOString();
         const turn = newTurn(session, { createdAt, model: "sonnet" });
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
         const end = no === TURNS - 1 ? undefined : ENDS[no % ENDS.length];
         const model = no % 2 === 0 ? "haiku" : "opus";
         const one = {

@@ -39,7 +39,7 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("is recorded from its beginning, with its process and usage", async () => {
       const turn = newTurn(session, { createdAt: LATER });
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       const usage = usageOf("m", tokens(0), 0);
       const begun: TurnRecord = {
         ...turn,
@@ -64,7 +64,7 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("ends once: a second end changes nothing and says so", async () => {
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       const usage = usageOf("m", tokens(1, 2, 3, 4), 0.25);
       const first = outcome(turn, usage, { exitCode: null, end: "interrupted" });
       expect(await ledger.turns.end(turn.id, first, { at: LATER })).to.equal(true);
@@ -91,7 +91,7 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("records the shares of several models, and assigns the rest to the main one", async () => {
       const turn = newTurn(session, { model: "sonnet" });
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       const usage = {
         tokens: tokens(10, 20, 30, 41),
         costUsd: 1.000000001,
@@ -123,7 +123,7 @@ export function turnContract(openLedger: OpenLedger): void {
     it("accepts models named like properties of Object.prototype", async () => {
       for (const model of ["constructor", "__proto__", "toString"]) {
         const turn = newTurn(session, { model });
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
         await ledger.turns.end(turn.id, outcome(turn, { ...usageOf("x", tokens(1), 0.1), byModel: {} }), {
           at: NOON,
         });
@@ -134,10 +134,10 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("marks a lost turn once, with what was delivered at the learned price", async () => {
       const known = newTurn(session);
-      await ledger.turns.begin(known);
+      await ledger.turns.begin(known, { epoch: 0 });
       await ledger.turns.end(known.id, outcome(known, usageOf("m", tokens(1000), 0.003)), { at: NOON });
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       await ledger.turns.recordUsage(turn.id, usageOf("m", tokens(10, 2), null, true));
       await reopen();
       const [running] = await ledger.turns.running();
@@ -163,7 +163,7 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("counts a turn with an unknown price, without a cost", async () => {
       const turn = newTurn(session);
-      await ledger.turns.begin(turn);
+      await ledger.turns.begin(turn, { epoch: 0 });
       await ledger.turns.end(turn.id, outcome(turn, usageOf("new", tokens(5), null, true)), { at: NOON });
       expect((await ledger.turns.get(turn.id))?.usage).to.deep.equal(usageOf("new", tokens(5), null, true));
       const { totals } = (await ledger.sessions.get(session.id)) ?? {};
@@ -175,7 +175,7 @@ export function turnContract(openLedger: OpenLedger): void {
       for (let i = 0; i < 7; i++) {
         const turn = newTurn(session);
         ids.unshift(turn.id);
-        await ledger.turns.begin(turn);
+        await ledger.turns.begin(turn, { epoch: 0 });
       }
       const seen: string[] = [];
       for (const page of [1, 2, 3, 4]) {
@@ -189,11 +189,11 @@ export function turnContract(openLedger: OpenLedger): void {
 
     it("refuses an unknown session or turn, a used id, and an invalid cost", async () => {
       const turn = newTurn(session);
-      expect(await rejection(ledger.turns.begin({ ...turn, sessionId: "never was" }))).to.be.instanceOf(
-        LedgerError,
-      );
-      await ledger.turns.begin(turn);
-      await rejection(ledger.turns.begin(turn));
+      expect(
+        await rejection(ledger.turns.begin({ ...turn, sessionId: "never was" }, { epoch: 0 })),
+      ).to.be.instanceOf(LedgerError);
+      await ledger.turns.begin(turn, { epoch: 0 });
+      await rejection(ledger.turns.begin(turn, { epoch: 0 }));
       expect((await ledger.sessions.get(session.id))?.taskCount).to.equal(1);
       const usage = usageOf("m", tokens(1), 0.1);
       expect(

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import {
   type Claim,
   GatewayError,
+  type NewOwner,
   type NodeBook,
   type NodeRecord,
   type Ownership,
@@ -47,6 +48,10 @@ export class SessionClaims implements Ownership {
     } catch (error) {
       return AbortSignal.abort(error);
     }
+  }
+
+  get owner(): NewOwner {
+    return { owner: this.options.node.term().start };
   }
 
   /** How many sessions this node has. */

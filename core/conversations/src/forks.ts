@@ -6,6 +6,7 @@ import {
   type Engine,
   GatewayError,
   type Ledger,
+  type Ownership,
   type SessionRecord,
 } from "@claudeway/ports";
 import type { SessionForked } from "@claudeway/schemas";
@@ -15,6 +16,7 @@ import type { SessionHistory } from "./history.js";
 export interface ForkParts {
   readonly engine: Pick<Engine, "conversations">;
   readonly ledger: Ledger;
+  readonly ownership: Ownership;
   readonly history: SessionHistory;
   /** The turns that run. */
   readonly turns: { ofSession(sessionId: string): readonly unknown[]; get(turnId: string): unknown };
@@ -119,7 +121,8 @@ export class SessionForks {
   ): Promise<SessionForked> {
     const { keyId, kind, model, systemPrompt, options, ownsWorkdir, cliTotals } = session;
     const createdAt = new Date().toISOString();
-    await this.parts.ledger.sessions.create({
+    const { ledger, ownership } = this.parts;
+    const fork = {
       id,
       keyId,
       kind,
@@ -138,7 +141,9 @@ export class SessionForks {
           ...(cliTotals?.planMode === true && { planMode: true }),
         },
       }),
-    });
+    };
+    await ledger.sessions.create(fork, ownership.owner);
+    ownership.created(id);
     if (conversation !== undefined) await this.parts.history.save(conversation);
     const from = { session_id: session.id, turn_id: at ?? null };
     return { session_id: id, workdir, created_at: createdAt, forked_from: from };

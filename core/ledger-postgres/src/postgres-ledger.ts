@@ -24,6 +24,7 @@ export async function openPostgresLedger(
   if (options.shared === true) return openShared(options);
   const tables = ledgerTables(new Sql(POSTGRES));
   const database = await PostgresDatabase.open(options.url);
+  await database.perform(() => tables.owners.alone());
   await database.perform(() => tables.idempotency.forgetUnbegun());
   return ledgerOf(tables, database);
 }

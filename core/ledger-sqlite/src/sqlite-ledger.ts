@@ -32,6 +32,7 @@ export async function openTables({ dataDir, sqlite }: LedgerOptions): Promise<Op
  */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { database, afterCrash, checkFile, close, tables } = await openTables(options);
+  database.perform(tables.owners.alone());
   database.perform(tables.idempotency.forgetUnbegun());
   return ledgerOf(tables, {
     afterCrash,

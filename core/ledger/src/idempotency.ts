@@ -1,48 +1,56 @@
-import type { IdempotencyBook, IdempotencyClaim } from "@claudeway/ports";
-import { text, toMs } from "./rows.js";
+import type { ClaimedTurn, IdempotencyBook, IdempotencyClaim, NodeStart } from "@claudeway/ports";
+import { lives } from "./nodes.js";
+import { integer, maybeText, type Row, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
 
-/** How long a key refers to its turn, in ms. */
+/** How long a key refers to its turn, in ms, by the database's clock. */
 const KEPT_MS = 24 * 60 * 60 * 1000;
+/** Where a key is looked up. */
+const KEY = "key_id = ? AND route = ? AND idempotency_key = ?";
+const BEGUN = "EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)";
+const CLAIMANT_LIVES = lives("idempotency.node", "idempotency.incarnation");
 
 type Claimed = Awaited<ReturnType<IdempotencyBook["claim"]>>;
 
 export class IdempotencyTable {
   constructor(private readonly sql: Sql) {}
 
-  claim(claim: IdempotencyClaim): Work<Claimed> {
-    return this.sql.transaction(this.#claim(claim));
+  claim(claim: IdempotencyClaim, by?: NodeStart): Work<Claimed> {
+    return this.sql.transaction(this.#claim(claim, by));
   }
 
-  *#claim(claim: IdempotencyClaim): Work<Claimed> {
+  *#claim(claim: IdempotencyClaim, by: NodeStart | undefined): Work<Claimed> {
     const { keyId, route, idempotencyKey, bodyHash, turnId } = claim;
-    const at = toMs(claim.at);
-    yield* this.sql.run("DELETE FROM idempotency WHERE at <= ?", at - KEPT_MS);
+    const { now } = this.sql.dialect;
+    yield* this.sql.run(`DELETE FROM idempotency WHERE at <= ${now} - ${KEPT_MS}`);
     yield* this.sql.lock([JSON.stringify(["idempotency", keyId, route, idempotencyKey])]);
+    const key = [keyId, route, idempotencyKey];
+    // Its node died before it began the turn.
+    if (by !== undefined)
+      yield* this.sql.run(
+        `DELETE FROM idempotency WHERE ${KEY} AND NOT ${BEGUN} AND NOT ${CLAIMANT_LIVES}`,
+        ...key,
+      );
     const known = yield* this.sql.one(
-      "SELECT body_hash, turn_id FROM idempotency WHERE key_id = ? AND route = ? AND idempotency_key = ?",
-      keyId,
-      route,
-      idempotencyKey,
+      `SELECT body_hash, turn_id, node, incarnation FROM idempotency WHERE ${KEY}`,
+      ...key,
     );
-    if (known !== undefined) {
-      return text(known, "body_hash") === bodyHash ? { turnId: text(known, "turn_id") } : "conflict";
-    }
+    if (known !== undefined) return text(known, "body_hash") === bodyHash ? claimedTurn(known) : "conflict";
     yield* this.sql.run(
-      `INSERT INTO idempotency (key_id, route, idempotency_key, body_hash, turn_id, at) VALUES (?, ?, ?, ?, ?, ?)`,
-      keyId,
-      route,
-      idempotencyKey,
+      `INSERT INTO idempotency (key_id, route, idempotency_key, body_hash, turn_id, node, incarnation, at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ${now})`,
+      ...key,
       bodyHash,
       turnId,
-      at,
+      by?.node ?? null,
+      by?.incarnation ?? null,
     );
     return "new";
   }
 
   *release({ keyId, route, idempotencyKey, turnId }: IdempotencyClaim): Work<void> {
     yield* this.sql.run(
-      "DELETE FROM idempotency WHERE key_id = ? AND route = ? AND idempotency_key = ? AND turn_id = ?",
+      `DELETE FROM idempotency WHERE ${KEY} AND turn_id = ?`,
       keyId,
       route,
       idempotencyKey,
@@ -52,7 +60,7 @@ export class IdempotencyTable {
 
   *redirect({ keyId, route, idempotencyKey, turnId }: IdempotencyClaim, to: string): Work<void> {
     yield* this.sql.run(
-      `UPDATE idempotency SET turn_id = ? WHERE key_id = ? AND route = ? AND idempotency_key = ? AND turn_id = ?`,
+      `UPDATE idempotency SET turn_id = ? WHERE ${KEY} AND turn_id = ?`,
       to,
       keyId,
       route,
@@ -61,10 +69,14 @@ export class IdempotencyTable {
     );
   }
 
-  /** Claims whose turn was never begun: after a restart, no caller will begin it. */
+  /** Claims whose turn was never begun: after a restart of the only gateway, no caller will begin it. */
   *forgetUnbegun(): Work<void> {
-    yield* this.sql.run(
-      "DELETE FROM idempotency WHERE NOT EXISTS (SELECT 1 FROM turns WHERE turns.id = idempotency.turn_id)",
-    );
+    yield* this.sql.run(`DELETE FROM idempotency WHERE NOT ${BEGUN} AND NOT ${CLAIMANT_LIVES}`);
   }
+}
+
+function claimedTurn(row: Row): ClaimedTurn {
+  const turnId = text(row, "turn_id");
+  const node = maybeText(row, "node");
+  return node === undefined ? { turnId } : { turnId, by: { node, incarnation: integer(row, "incarnation") } };
 }

@@ -1,4 +1,12 @@
-import type { NewNode, NodeLoad, NodeRecord, NodeStart, NodeState, SeenBeat } from "@claudeway/ports";
+import type {
+  JoinedNode,
+  NewNode,
+  NodeLoad,
+  NodeRecord,
+  NodeStart,
+  NodeState,
+  SeenBeat,
+} from "@claudeway/ports";
 import type { Row } from "./rows.js";
 import { instant, integer, text } from "./rows.js";
 import type { Sql, Work } from "./sql.js";
@@ -30,14 +38,18 @@ export function* staysAlive(sql: Sql, { node, incarnation }: NodeStart): Work<bo
 export class NodeTable {
   constructor(private readonly sql: Sql) {}
 
-  join(node: NewNode): Work<NodeStart> {
+  join(node: NewNode): Work<JoinedNode> {
     return this.sql.transaction(this.#join(node));
   }
 
-  *#join({ node, url, configDigest, version }: NewNode): Work<NodeStart> {
+  *#join({ node, url, configDigest, version }: NewNode): Work<JoinedNode> {
     const counter = yield* this.sql.one(NEXT_INCARNATION);
     if (counter === undefined) throw new TypeError("ledger: a counter returned no row");
     const incarnation = integer(counter, "value");
+    const before = yield* this.sql.one(
+      `SELECT state FROM nodes WHERE node = ?${this.sql.dialect.forUpdate}`,
+      node,
+    );
     yield* this.sql.run(
       `INSERT INTO nodes (node, incarnation, url, beat, state, config_digest, version, running, queued, processes, joined_at)
        VALUES (?, ?, ?, 0, 'up', ?, ?, 0, 0, 0, ${this.sql.dialect.now})
@@ -51,7 +63,7 @@ export class NodeTable {
       version,
     );
     yield* this.sql.run(`${FREE} WHERE owner = ?`, node);
-    return { node, incarnation };
+    return { node, incarnation, afterCrash: before !== undefined && before["state"] !== "left" };
   }
 
   beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Work<boolean> {

@@ -12,6 +12,13 @@ const OWNER = `SELECT n.node, n.incarnation, n.url FROM sessions s
 const TURN_LIVES = lives("t.node", "t.incarnation");
 const SESSION_HELD = lives("s.owner", "s.owner_incarnation");
 
+/** The highest epoch that a cluster used before one gateway had the ledger alone. */
+const OLD_EPOCHS = "(SELECT coalesce(max(value), 0) FROM counters WHERE name = 'old epochs')";
+
+/** Whether background work or open turns of a session were not ended by its last owner. */
+const LEFT = `CASE WHEN background IS NOT NULL OR EXISTS (
+  SELECT 1 FROM turns t WHERE t.session_seq = sessions.seq AND t."end" IS NULL AND t.parked IS NULL) THEN 1 ELSE 0 END`;
+
 /** Which node has which session. */
 export class OwnerTable {
   constructor(private readonly sql: Sql) {}
@@ -24,7 +31,8 @@ export class OwnerTable {
     // First, so that it cannot be buried before its claim is committed: a burial frees what it finds.
     if (!(yield* staysAlive(this.sql, by))) return "fenced";
     const session = yield* this.sql.one(
-      `SELECT seq, owner, owner_incarnation, epoch, pinned_to FROM sessions WHERE id = ?${this.sql.dialect.forUpdate}`,
+      `SELECT seq, owner, owner_incarnation, epoch, pinned_to, ${OLD_EPOCHS} AS old_epochs, ${LEFT} AS leftovers
+       FROM sessions WHERE id = ?${this.sql.dialect.forUpdate}`,
       sessionId,
     );
     if (session === undefined) return "unknown session";
@@ -33,7 +41,7 @@ export class OwnerTable {
     if (owner !== undefined) return { owner };
     const pinnedTo = maybeText(session, "pinned_to");
     if (pinnedTo !== undefined && pinnedTo !== by.node) return { pinnedTo };
-    const epoch = integer(session, "epoch") + 1;
+    const epoch = Math.max(integer(session, "epoch"), integer(session, "old_epochs")) + 1;
     yield* this.sql.run(
       "UPDATE sessions SET owner = ?, owner_incarnation = ?, epoch = ? WHERE seq = ?",
       by.node,
@@ -41,7 +49,31 @@ export class OwnerTable {
       epoch,
       integer(session, "seq"),
     );
-    return { epoch };
+    return integer(session, "leftovers") === 0 ? { epoch } : { epoch, left: true };
+  }
+
+  /**
+   * Called when one gateway alone has opened the ledger: every session is its own, under epoch 0. If the ledger was a cluster's,
+   * nodes of that time which wake later find none of their epochs again.
+   */
+  alone(): Work<void> {
+    return this.sql.transaction(this.#alone());
+  }
+
+  *#alone(): Work<void> {
+    if ((yield* this.sql.one("SELECT 1 FROM nodes LIMIT 1")) === undefined) return;
+    yield* this.sql.run(
+      `INSERT INTO counters (name, value) SELECT 'old epochs', coalesce(max(epoch), 0) FROM sessions WHERE true
+       ON CONFLICT (name) DO UPDATE SET value = max(counters.value, excluded.value)`,
+    );
+    yield* this.sql.run(
+      "UPDATE sessions SET owner = NULL, owner_incarnation = NULL, epoch = 0 WHERE epoch > 0 OR owner IS NOT NULL",
+    );
+    yield* this.sql.run(
+      `UPDATE turns SET node = NULL, incarnation = NULL, epoch = 0 WHERE "end" IS NULL AND (epoch > 0 OR node IS NOT NULL)`,
+    );
+    yield* this.sql.run("DELETE FROM nodes");
+    yield* this.sql.run("DELETE FROM singletons");
   }
 
   *owner(sessionId: string): Work<NodeAddress | undefined> {
@@ -66,9 +98,11 @@ export class OwnerTable {
     return changed === 1;
   }
 
-  *lostTurns(): Work<TurnRecord[]> {
+  *lostTurns(sessionId?: string): Work<TurnRecord[]> {
+    const [of, values] = sessionId === undefined ? ["", []] : [" AND s.id = ?", [sessionId]];
     const rows = yield* this.sql.all(
-      `${SELECT_TURN} WHERE t."end" IS NULL AND t.parked IS NULL AND NOT ${TURN_LIVES} ORDER BY t.seq`,
+      `${SELECT_TURN} WHERE t."end" IS NULL AND t.parked IS NULL AND NOT ${TURN_LIVES}${of} ORDER BY t.seq`,
+      ...values,
     );
     return rows.map(toTurn);
   }

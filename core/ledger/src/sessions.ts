@@ -1,5 +1,6 @@
 import {
   type BackgroundTask,
+  type Claim,
   FencedError,
   type Instant,
   type LostTask,
@@ -14,7 +15,7 @@ import {
   type SessionTotals,
   type TurnOptions,
 } from "@claudeway/ports";
-import { staysAlive } from "./nodes.js";
+import { lives, staysAlive } from "./nodes.js";
 import { checkPage, offsetOf } from "./pages.js";
 import type { Row } from "./rows.js";
 import { instant, integer, maybeText, text, toMs, totals } from "./rows.js";
@@ -39,6 +40,11 @@ interface LostOfSession {
 }
 
 const LISTED = "kind = 'session' AND deleted_at IS NULL";
+/** Whether a living start of a node has the session; on one machine, none. */
+const HELD = lives("s.owner", "s.owner_incarnation");
+
+/** Under which a session is written. */
+type Epoch = Pick<Claim, "epoch">;
 
 export class SessionTable {
   /** Sessions as they were read since anything was written, by this process alone: clients ask for the same ones again. */
@@ -189,12 +195,31 @@ export class SessionTable {
     return true;
   }
 
-  *setCliTotals(id: string, cliTotals: SessionTotals): Work<void> {
-    yield* this.sql.run("UPDATE sessions SET cli_totals = ? WHERE id = ?", JSON.stringify(cliTotals), id);
+  setCliTotals(id: string, cliTotals: SessionTotals, claim: Epoch): Work<void> {
+    return this.#set("cli_totals", JSON.stringify(cliTotals), id, claim);
   }
 
-  setModel(id: string, model: string): Work<void> {
-    return this.sql.transaction(this.#setModel(id, model));
+  *#set(column: string, value: string | null, id: string, { epoch }: Epoch): Work<void> {
+    const sql = `UPDATE sessions SET ${column} = ? WHERE id = ? AND epoch = ?`;
+    if ((yield* this.sql.run(sql, value, id, epoch)) === 0) yield* refuseOldEpoch(this.sql, id);
+  }
+
+  setModel(id: string, model: string, claim: Epoch): Work<void> {
+    return this.sql.transaction(this.#setOwnModel(id, model, claim));
+  }
+
+  *#setOwnModel(id: string, model: string, claim: Epoch): Work<void> {
+    yield* this.#own(id, claim);
+    yield* this.#setModel(id, model);
+  }
+
+  /** Throws a FencedError if the session exists under another epoch. It keeps its epoch until the end of the transaction. */
+  *#own(id: string, { epoch }: Epoch): Work<void> {
+    const row = yield* this.sql.one(
+      `SELECT epoch FROM sessions WHERE id = ?${this.sql.dialect.forUpdate}`,
+      id,
+    );
+    if (row !== undefined && integer(row, "epoch") !== epoch) throw new FencedError(id);
   }
 
   *#setModel(id: string, model: string): Work<void> {
@@ -219,13 +244,17 @@ export class SessionTable {
     if (model !== undefined) yield* this.#setModel(id, model);
   }
 
-  *setBackground(id: string, running: readonly BackgroundTask[]): Work<void> {
-    const json = running.length === 0 ? null : JSON.stringify(running);
-    yield* this.sql.run("UPDATE sessions SET background = ? WHERE id = ?", json, id);
+  setBackground(id: string, running: readonly BackgroundTask[], claim: Epoch): Work<void> {
+    return this.#set("background", running.length === 0 ? null : JSON.stringify(running), id, claim);
   }
 
-  addLost(id: string, lost: readonly LostTask[]): Work<void> {
-    return this.sql.transaction(this.#addLost(id, lost));
+  addLost(id: string, lost: readonly LostTask[], claim: Epoch): Work<void> {
+    return this.sql.transaction(this.#addOwnLost(id, lost, claim));
+  }
+
+  *#addOwnLost(id: string, lost: readonly LostTask[], claim: Epoch): Work<void> {
+    yield* this.#own(id, claim);
+    yield* this.#addLost(id, lost);
   }
 
   *#addLost(id: string, lost: readonly LostTask[]): Work<void> {
@@ -250,11 +279,12 @@ export class SessionTable {
     return lost;
   }
 
-  forgetLost(id: string, told: readonly LostTask[]): Work<void> {
-    return this.sql.transaction(this.#forgetLost(id, told));
+  forgetLost(id: string, told: readonly LostTask[], claim: Epoch): Work<void> {
+    return this.sql.transaction(this.#forgetLost(id, told, claim));
   }
 
-  *#forgetLost(id: string, told: readonly LostTask[]): Work<void> {
+  *#forgetLost(id: string, told: readonly LostTask[], claim: Epoch): Work<void> {
+    yield* this.#own(id, claim);
     const left = (yield* this.#locked(id)).slice(told.length);
     const json = left.length === 0 ? null : JSON.stringify(left);
     yield* this.sql.run("UPDATE sessions SET background_lost = ? WHERE id = ?", json, id);
@@ -263,18 +293,21 @@ export class SessionTable {
   /** Reads every session. */
   *uncharged(): Work<string[]> {
     const rows = yield* this.sql.all(
-      `SELECT id FROM sessions WHERE cli_totals LIKE '%"carried":%' OR cli_totals LIKE '%"unreported":%'`,
+      `SELECT id FROM sessions s
+       WHERE (cli_totals LIKE '%"carried":%' OR cli_totals LIKE '%"unreported":%') AND NOT ${HELD}`,
     );
     return rows.map((row) => text(row, "id"));
   }
 
-  loseBackground(): Work<LostOfSession[]> {
-    return this.sql.transaction(this.#loseBackground());
+  loseBackground(id?: string): Work<LostOfSession[]> {
+    return this.sql.transaction(this.#loseBackground(id));
   }
 
-  *#loseBackground(): Work<LostOfSession[]> {
+  *#loseBackground(only?: string): Work<LostOfSession[]> {
+    const [where, values] = only === undefined ? [` AND NOT ${HELD}`, []] : [" AND id = ?", [only]];
     const rows = yield* this.sql.all(
-      `SELECT id, background FROM sessions WHERE background IS NOT NULL ORDER BY seq${this.sql.dialect.forUpdate}`,
+      `SELECT id, background FROM sessions s WHERE background IS NOT NULL${where} ORDER BY seq${this.sql.dialect.forUpdate}`,
+      ...values,
     );
     const all: LostOfSession[] = [];
     for (const row of rows) {
@@ -282,7 +315,7 @@ export class SessionTable {
       const running: BackgroundTask[] = JSON.parse(text(row, "background"));
       const lost = running.map((task): LostTask => ({ ...task, reason: "restart" }));
       yield* this.#addLost(id, lost);
-      yield* this.setBackground(id, []);
+      yield* this.sql.run("UPDATE sessions SET background = NULL WHERE id = ?", id);
       all.push({ id, lost });
     }
     return all;
@@ -303,6 +336,11 @@ export class SessionTable {
     );
     return rows.map(modelTotals);
   }
+}
+
+/** Throws a FencedError if the session exists: a write found none under its epoch. */
+export function* refuseOldEpoch(sql: Sql, id: string): Work<void> {
+  if ((yield* sql.one("SELECT 1 FROM sessions WHERE id = ?", id)) !== undefined) throw new FencedError(id);
 }
 
 /** Changes the model of a session. Must run in the caller's transaction. */

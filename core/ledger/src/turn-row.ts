@@ -15,7 +15,7 @@ const ENDS: Readonly<Record<TurnEnd, true>> = {
 
 /** Reads turns as `t`, joined with their sessions as `s`. */
 export const SELECT_TURN =
-  "SELECT t.*, s.id AS session_id, s.kind FROM turns t JOIN sessions s ON s.seq = t.session_seq";
+  "SELECT t.*, s.id AS session_id, s.kind, s.epoch AS session_epoch FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
 /** A row of `turns`, joined with `session_id` and `kind` of its session. */
 export function toTurn(row: Row): TurnRecord {

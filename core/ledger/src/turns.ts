@@ -1,7 +1,10 @@
 import {
   type ChildNote,
+  type Claim,
+  FencedError,
   LedgerError,
   type NewTurn,
+  type NodeStart,
   type PageQuery,
   type StatisticsRange,
   type TurnEnding,
@@ -24,7 +27,7 @@ import type { PriceTable } from "./prices.js";
 import { type QuotaTable, useOf } from "./quota.js";
 import type { Row } from "./rows.js";
 import { integer, maybeText, text, toMs } from "./rows.js";
-import { changeModel } from "./sessions.js";
+import { changeModel, refuseOldEpoch } from "./sessions.js";
 import { sharesToJson } from "./share-json.js";
 import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
@@ -38,6 +41,13 @@ const USED = `input = ?, output = ?, cache_read = ?, cache_write = ?, cost_nano 
 /** How many of the latest turns are looked at when a price becomes known. */
 const PRICED_LATER = 10_000;
 const PROCESS = "pid = ?, start_time = ?, marker = ?";
+const SESSION_EPOCH = "(SELECT s.epoch FROM sessions s WHERE s.seq = session_seq)";
+const SAME_EPOCH = `epoch = ${SESSION_EPOCH}`;
+/** The turn with this number, if it is open and its session has not changed hands. */
+const OWN_EPOCH = `seq = ? AND "end" IS NULL AND ${SAME_EPOCH}`;
+
+/** Under which a session is written. */
+type Epoch = Pick<Claim, "epoch">;
 
 export class TurnTable {
   /** Turns whose cost is known since the end of the turn with this id. */
@@ -56,18 +66,22 @@ export class TurnTable {
     this.#waiting = new MayHave(sql, "SELECT 1 FROM turns WHERE parked IS NOT NULL LIMIT 1");
   }
 
-  begin(turn: NewTurn): Work<void> {
-    return this.sql.transaction(this.#begin(turn));
+  begin(turn: NewTurn, claim: Epoch): Work<void> {
+    return this.sql.transaction(this.#begin(turn, claim));
   }
 
-  *#begin(turn: NewTurn): Work<void> {
+  *#begin(turn: NewTurn, { epoch }: Epoch): Work<void> {
     const at = toMs(turn.createdAt);
     const found = yield* this.sql.run(
-      "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ?",
+      "UPDATE sessions SET begun = begun + 1, last_used = max(last_used, ?) WHERE id = ? AND epoch = ?",
       at,
       turn.sessionId,
+      epoch,
     );
-    if (found === 0) throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
+    if (found === 0) {
+      yield* refuseOldEpoch(this.sql, turn.sessionId);
+      throw new LedgerError(`ledger: unknown session ${turn.sessionId}`);
+    }
     yield* this.sql.send(
       `INSERT INTO turns (id, session_seq, key_id, route, model, prompt_bytes, prompt_sha256, created_at,
            origin, metadata, node, incarnation, epoch)
@@ -103,25 +117,32 @@ export class TurnTable {
     if (open === undefined) return;
     const used = columnsOf(book(usage, text(open, "model")));
     const seq = integer(open, "seq");
-    if (child === undefined)
-      yield* this.sql.run(`UPDATE turns SET ${USED} WHERE seq = ? AND "end" IS NULL`, ...used, seq);
-    else
-      yield* this.sql.run(
-        `UPDATE turns SET ${USED}, ${PROCESS} WHERE seq = ? AND "end" IS NULL`,
-        ...used,
-        ...placeOf(child),
-        seq,
-      );
+    const changed = yield* child === undefined
+      ? this.sql.run(`UPDATE turns SET ${USED} WHERE ${OWN_EPOCH}`, ...used, seq)
+      : this.sql.run(
+          `UPDATE turns SET ${USED}, ${PROCESS} WHERE ${OWN_EPOCH}`,
+          ...used,
+          ...placeOf(child),
+          seq,
+        );
+    if (changed === 0) yield* this.#refuseFenced(turnId);
+  }
+
+  /** Throws a FencedError if the turn is open, under an epoch that is no longer its session's. */
+  *#refuseFenced(turnId: string): Work<void> {
+    const turn = yield* this.#find(turnId);
+    if (turn !== undefined && !hasEnded(turn)) checkEpoch(turn);
   }
 
   end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Work<boolean> {
     return this.sql.transaction(this.#end(turnId, outcome, ending));
   }
 
-  *#end(turnId: string, outcome: TurnOutcome, ending: TurnEnding): Work<boolean> {
+  *#end(turnId: string, outcome: TurnOutcome, ending: TurnEnding, check = checkEpoch): Work<boolean> {
     const turn = yield* this.#lock(turnId);
     if (turn === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
     if (hasEnded(turn)) return false;
+    check(turn);
     // A result confirms that the CLI received the decision on the call that it kept; otherwise that is unknown.
     if (outcome.exitCode === 0 && turn["parked"] === null) yield* this.#heardOfAll(turnId);
     yield* this.#book(turn, outcome, ending);
@@ -133,12 +154,15 @@ export class TurnTable {
     return this.sql.transaction(this.#markLost(turnId, loss));
   }
 
-  *#markLost(turnId: string, { at, respond, totalsAfter }: TurnLoss): Work<TurnRecord | undefined> {
+  *#markLost(
+    turnId: string,
+    { at, usage: known, respond, totalsAfter }: TurnLoss,
+  ): Work<TurnRecord | undefined> {
     const row = yield* this.#lock(turnId);
     if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
     const turn = toTurn(row);
     if (turn.ended !== undefined) return undefined;
-    const sinceParked = yield* this.prices.price({ ...usageOf(row), estimated: true });
+    const sinceParked = yield* this.prices.price({ ...(known ?? usageOf(row)), estimated: true });
     const usage = wholeUsage(row, sinceParked);
     const response = respond({ ...turn, usage });
     const durationMs = Math.max(0, toMs(at) - toMs(turn.createdAt));
@@ -147,6 +171,8 @@ export class TurnTable {
       turnId,
       { end: "lost", response, usage, durationMs, queuedMs: 0, exitCode: null, model },
       { at, sinceParked, cliTotals: totalsAfter?.(sinceParked) },
+      // Whoever finds it may record it: its session has gone to nobody, or to another node.
+      () => undefined,
     );
     return yield* this.get(turnId);
   }
@@ -161,6 +187,7 @@ export class TurnTable {
     if (approvalId !== undefined) this.kept.expect();
     const turn = yield* this.#lock(turnId);
     if (turn === undefined || hasEnded(turn)) throw new LedgerError(`ledger: turn ${turnId} is not open`);
+    checkEpoch(turn);
     const before = bookedOf(turn);
     const now = book(usage, model);
     const sessionSeq = integer(turn, "session_seq");
@@ -185,8 +212,31 @@ export class TurnTable {
   }
 
   *#unpark(turnId: string): Work<void> {
-    yield* this.sql.run("UPDATE turns SET parked = NULL WHERE id = ?", turnId);
+    const changed = yield* this.sql.run(
+      `UPDATE turns SET parked = NULL WHERE id = ? AND ${SAME_EPOCH}`,
+      turnId,
+    );
+    if (changed === 0) yield* this.#refuseFenced(turnId);
     yield* this.quota.unpark(turnId);
+  }
+
+  adopt(turnId: string, claim: Epoch): Work<void> {
+    return this.sql.transaction(this.#adopt(turnId, claim));
+  }
+
+  *#adopt(turnId: string, { epoch }: Epoch): Work<void> {
+    const changed = yield* this.sql.run(
+      `UPDATE turns SET (node, incarnation, epoch) =
+         (SELECT owner, owner_incarnation, epoch FROM sessions WHERE seq = session_seq)
+       WHERE id = ? AND ? = ${SESSION_EPOCH}`,
+      turnId,
+      epoch,
+    );
+    if (changed === 1) return;
+    const turn = yield* this.#find(turnId);
+    throw turn === undefined
+      ? new LedgerError(`ledger: unknown turn ${turnId}`)
+      : new FencedError(text(turn, "session_id"));
   }
 
   *parked(sessionId?: string): Work<TurnRecord[]> {
@@ -234,15 +284,18 @@ export class TurnTable {
     return { turns: rows.map(toTurn), total: integer(session, "begun"), page, limit };
   }
 
-  *running(): Work<TurnRecord[]> {
-    const sql = `${SELECT_TURN} WHERE t.end IS NULL AND t.parked IS NULL ORDER BY t.seq`;
-    return (yield* this.sql.all(sql)).map(toTurn);
+  *running(of?: NodeStart): Work<TurnRecord[]> {
+    const [own, values] =
+      of === undefined ? ["", []] : [" AND t.node = ? AND t.incarnation = ?", [of.node, of.incarnation]];
+    const sql = `${SELECT_TURN} WHERE t.end IS NULL AND t.parked IS NULL${own} ORDER BY t.seq`;
+    return (yield* this.sql.all(sql, ...values)).map(toTurn);
   }
 
-  *endedLast(withinMs: number): Work<TurnRecord[]> {
-    const since = "(SELECT max(ended_at) FROM turns) - ?";
-    const sql = `${SELECT_TURN} WHERE t.ended_at >= ${since} ORDER BY t.ended_at`;
-    return (yield* this.sql.all(sql, withinMs)).map(toTurn);
+  *endedLast(withinMs: number, node?: string): Work<TurnRecord[]> {
+    const [own, values] = node === undefined ? ["", []] : [" AND t.node = ?", [node]];
+    const since = `(SELECT max(t.ended_at) FROM turns t WHERE true${own}) - ?`;
+    const sql = `${SELECT_TURN} WHERE t.ended_at >= ${since}${own} ORDER BY t.ended_at`;
+    return (yield* this.sql.all(sql, ...values, withinMs, ...values)).map(toTurn);
   }
 
   *#find(turnId: string): Work<Row | undefined> {
@@ -348,6 +401,11 @@ function wholeUsage(turn: Row, sinceParked: TurnUsage): TurnUsage {
 
 function infoOf({ id, sessionId, kind, keyId, origin, createdAt, metadata }: TurnRecord): TurnInfo {
   return { id, sessionId, kind, keyId, createdAt, metadata, ...(origin !== undefined && { origin }) };
+}
+
+/** Throws a FencedError if a turn that was found is not of its session's epoch. */
+function checkEpoch(turn: Row): void {
+  if (turn["epoch"] !== turn["session_epoch"]) throw new FencedError(text(turn, "session_id"));
 }
 
 /** The values of USED for a turn without usage. */

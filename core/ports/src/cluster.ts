@@ -36,6 +36,8 @@ export type Place =
 
 /** Who works on which session. */
 export interface Ownership {
+  /** To which node sessions belong that are created here; undefined on one machine. Throws UNAVAILABLE once it is fenced. */
+  readonly owner: NewOwner | undefined;
   /**
    * Takes the session if it is free or this node's own; tells who has it otherwise. A session that does not exist is
    * "here": what follows finds that out. Rejects with UNAVAILABLE once this node is fenced.
@@ -98,6 +100,11 @@ export interface NewNode {
   readonly version: string;
 }
 
+export interface JoinedNode extends NodeStart {
+  /** True: the node's earlier start did not leave. It was killed or buried, or its machine went down. */
+  readonly afterCrash: boolean;
+}
+
 export interface NodeRecord extends NodeAddress, Omit<NewNode, "node" | "url">, NodeLoad {
   /** A counter that the node raises while it works. */
   readonly beat: number;
@@ -112,7 +119,8 @@ export interface SeenBeat extends NodeStart {
 }
 
 export type ClaimOutcome =
-  | { readonly epoch: number }
+  /** `left`: an earlier owner left open turns that are not parked, or background work. Set when the session is taken. */
+  | { readonly epoch: number; readonly left?: boolean }
   /** Another start of a node has it, which is not known to be dead. */
   | { readonly owner: NodeAddress }
   /** Its files are on a node that is not this one. */
@@ -126,7 +134,7 @@ export interface NodeBook {
   /**
    * Adds a start of a node under a new incarnation. An earlier start of the same node is buried: its sessions are freed.
    */
-  join(node: NewNode): Promise<NodeStart>;
+  join(node: NewNode): Promise<JoinedNode>;
   /** Raises the counter and notes the load. False: this start was buried, or replaced by a later one. */
   beat(of: NodeStart, load: NodeLoad, state: "up" | "draining"): Promise<boolean>;
   list(): Promise<readonly NodeRecord[]>;
@@ -142,8 +150,12 @@ export interface NodeBook {
   owner(sessionId: string): Promise<NodeAddress | undefined>;
   /** Frees a session and raises its epoch. False: the claim was lost before. */
   release(by: NodeStart, sessionId: string, epoch: number): Promise<boolean>;
-  /** Open turns that are not parked and whose start of a node no longer lives, oldest first. */
-  lostTurns(): Promise<readonly TurnRecord[]>;
+  /**
+   * Open turns that are not parked and whose start of a node no longer lives, of one session or of all, oldest first. Who
+   * claims a session records them before its next turn begins. On one machine, right after opening: all that a killed
+   * gateway left.
+   */
+  lostTurns(sessionId?: string): Promise<readonly TurnRecord[]>;
   /** Parked turns of free sessions and of this start's own that may go on: their call is settled, or they wait for a limit. */
   resumable(by: NodeStart): Promise<readonly TurnRecord[]>;
   /** The secret of this name, made by the first caller. */

@@ -9,6 +9,7 @@ import type {
   GrantPage,
   SessionGrant,
 } from "./approvals.js";
+import type { Claim } from "./claim.js";
 import type { KeyPlaceBook, NewOwner, NodeBook, NodeStart } from "./cluster.js";
 import type { BackgroundTask, ChildNote, LostTask, SessionTotals } from "./engine.js";
 import type { TurnOptions } from "./options.js";
@@ -131,6 +132,9 @@ export interface SessionChanges {
   readonly options?: TurnOptions | undefined;
 }
 
+/** The epoch of a claim. A write that names one rejects with a FencedError if it is not the session's. */
+export type Epoch = Pick<Claim, "epoch">;
+
 export interface SessionBook {
   /**
    * Rejects if the id exists, even for a deleted session. With an owner, the session is its own from the beginning, under
@@ -153,22 +157,30 @@ export interface SessionBook {
    */
   delete(id: string, at: Instant): Promise<boolean>;
   /** If a turn ends at the same moment, pass the totals to `turns.end` instead, for a single transaction. */
-  setCliTotals(id: string, totals: SessionTotals): Promise<void>;
+  setCliTotals(id: string, totals: SessionTotals, claim: Epoch): Promise<void>;
   /**
    * Sets the model of the session's further turns. If a turn ends at the same moment, use `TurnEnding.model` instead.
    */
-  setModel(id: string, model: string): Promise<void>;
+  setModel(id: string, model: string, claim: Epoch): Promise<void>;
   /** Records what the CLI runs in the session's background now. */
-  setBackground(id: string, running: readonly BackgroundTask[]): Promise<void>;
+  setBackground(id: string, running: readonly BackgroundTask[], claim: Epoch): Promise<void>;
   /** Adds background work that was stopped, for the session's next answer to report. */
-  addLost(id: string, lost: readonly LostTask[]): Promise<void>;
+  addLost(id: string, lost: readonly LostTask[], claim: Epoch): Promise<void>;
   /** Stopped background work that no answer has reported yet. */
   lost(id: string): Promise<readonly LostTask[]>;
   /** Removes tasks that an answer has reported: the first entries of `lost`. */
-  forgetLost(id: string, reported: readonly LostTask[]): Promise<void>;
-  /** Called right after opening. Marks as lost what a killed gateway left running in the background. */
-  loseBackground(): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
-  /** Called right after a crash. The ids of sessions with usage that no turn was charged for (see `SessionTotals`). */
+  forgetLost(id: string, reported: readonly LostTask[], claim: Epoch): Promise<void>;
+  /**
+   * Marks as lost what a killed gateway left running in the background: of this session, which the caller has claimed, or of
+   * all that no living node has. On one machine, called right after opening.
+   */
+  loseBackground(
+    id?: string,
+  ): Promise<readonly { readonly id: string; readonly lost: readonly LostTask[] }[]>;
+  /**
+   * Called right after a crash. The ids of sessions with usage that no turn was charged for (see `SessionTotals`), and that no
+   * living node has.
+   */
   uncharged(): Promise<readonly string[]>;
   /** Changes a session for its further turns. */
   update(id: string, changes: SessionChanges): Promise<void>;
@@ -274,15 +286,21 @@ export interface TurnParking extends Pick<TurnEnding, "at" | "cliTotals"> {
 
 export interface TurnLoss {
   readonly at: Instant;
+  /** What the turn used since it was last parked, as far as it is known better than from what was recorded. */
+  readonly usage?: TurnUsage | undefined;
   /** Makes the answer to store from what was delivered. */
   respond(turn: TurnRecord): TurnResponse;
   /** Makes the session's CLI totals as of this end from what was delivered since the turn was last parked. */
   totalsAfter?(delivered: TurnUsage): SessionTotals;
 }
 
+/**
+ * Writes of a turn compare the epoch that the turn was begun or adopted under with that of its session, and reject with a
+ * FencedError if the session has changed hands since.
+ */
 export interface TurnBook {
-  /** Records a new turn. Rejects if the id exists or the session never existed. */
-  begin(turn: NewTurn): Promise<void>;
+  /** Records a new turn. Rejects if the id exists or the session never existed. The turn is of the session's epoch and owner. */
+  begin(turn: NewTurn, claim: Epoch): Promise<void>;
   noteProcess(turnId: string, child: ChildNote): Promise<void>;
   /** Replaces the usage so far of a running turn, and notes its process if given. Does nothing after its end. */
   recordUsage(turnId: string, usage: TurnUsage, child?: ChildNote): Promise<void>;
@@ -301,6 +319,8 @@ export interface TurnBook {
    * from now on, so a gateway that is killed loses it. The call stays unresolved until the CLI has come to a result.
    */
   unpark(turnId: string): Promise<void>;
+  /** Makes a turn that was parked one of the session's epoch and owner, so that it can be resumed or ended. */
+  adopt(turnId: string, claim: Epoch): Promise<void>;
   /** Parked turns, oldest first, of one session or of all. */
   parked(sessionId?: string): Promise<readonly TurnRecord[]>;
   /**
@@ -317,16 +337,13 @@ export interface TurnBook {
   statistics(range: StatisticsRange): Promise<TurnStatistics>;
   /** Latest first. */
   listBySession(sessionId: string, query: PageQuery): Promise<TurnPage>;
+  /** Turns that have not ended and are not parked, oldest first, of all nodes or of one start. */
+  running(of?: NodeStart): Promise<readonly TurnRecord[]>;
   /**
-   * Turns that have not ended and are not parked, oldest first. Right after opening, these are the turns that a killed
-   * gateway left behind.
+   * The turn that ended last and those that ended within `withinMs` before it, in the order of their ends; of all turns, or
+   * of those that this node ran. Scans all turns.
    */
-  running(): Promise<readonly TurnRecord[]>;
-  /**
-   * The turn that ended last and those that ended within `withinMs` before it, in the order of their ends. Scans all
-   * turns.
-   */
-  endedLast(withinMs: number): Promise<readonly TurnRecord[]>;
+  endedLast(withinMs: number, node?: string): Promise<readonly TurnRecord[]>;
 }
 
 // ---- totals
@@ -404,7 +421,6 @@ export interface IdempotencyClaim {
   readonly bodyHash: string;
   /** The turn that the request will begin. */
   readonly turnId: string;
-  readonly at: Instant;
 }
 
 /** The turn of an earlier request with the same key. */
@@ -418,8 +434,10 @@ export interface IdempotencyBook {
   /**
    * "new": begin the turn. A turn's id: the same request came within the last 24 h and began that turn. "conflict": the
    * key was used with another body. A claim whose turn never began because the gateway was killed is dropped.
+   *
+   * @param by in a cluster: the start of the node that will begin the turn
    */
-  claim(claim: IdempotencyClaim): Promise<"new" | "conflict" | ClaimedTurn>;
+  claim(claim: IdempotencyClaim, by?: NodeStart): Promise<"new" | "conflict" | ClaimedTurn>;
   /** Gives back a claim whose turn was never begun, for example because the queue was full. */
   release(claim: IdempotencyClaim): Promise<void>;
   /** Points the claim at another turn that the request turned out to belong to: repeats are answered with that turn. */

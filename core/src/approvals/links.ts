@@ -1,7 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { join } from "node:path";
-import { readOrCreate } from "../read-or-create.js";
+import type { SharedSecrets } from "@claudeway/ports";
 
+/** The key's name among the secrets. */
+const KEY = "link-key";
 const KEY_BYTES = 32;
 /** The path of link pages; the segment after it is a token. */
 export const LINK_PATH = "/approvals/link";
@@ -13,12 +14,13 @@ export const LINK_PATH = "/approvals/link";
 export class LinkSigner {
   constructor(private readonly key: Buffer) {}
 
-  /** Uses the key in the data folder, which is created on the first start. */
-  static open(dataDir: string): LinkSigner {
-    const file = join(dataDir, "link-key");
-    const key = readOrCreate(file, () => randomBytes(KEY_BYTES));
+  /** Uses the key of all gateways on the ledger, which is created on the first start. */
+  static async open(secrets: SharedSecrets): Promise<LinkSigner> {
+    const key = await secrets.get(KEY, () => randomBytes(KEY_BYTES));
     if (key.length !== KEY_BYTES)
-      throw new Error(`${file}: must be a link-signing key; remove the file to create a new one`);
+      throw new Error(
+        `${KEY}: must be a link-signing key; remove the file of the data folder to create a new one`,
+      );
     return new LinkSigner(key);
   }
 

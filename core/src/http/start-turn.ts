@@ -1,13 +1,8 @@
 import { randomUUID } from "node:crypto";
-import {
-  type ClaimedTurn,
-  GatewayError,
-  type IdempotencyClaim,
-  type Ledger,
-  type PassingOn,
-} from "@claudeway/ports";
+import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type PassingOn } from "@claudeway/ports";
 import type { Logger } from "pino";
 import { claimTurn } from "../turns/idempotency.js";
+import type { Records } from "../turns/request.js";
 import type { Turn } from "../turns/turn.js";
 import type { TurnView, TurnViews } from "../turns/view.js";
 import { callerOf, type GatewayContext } from "./context.js";
@@ -28,7 +23,7 @@ export class TurnStarter {
   readonly #beginning = new Map<string, Promise<TurnView>>();
 
   constructor(
-    private readonly ledger: Ledger,
+    private readonly records: Pick<Records, "ledger" | "ownership">,
     private readonly views: TurnViews,
     private readonly log: Logger,
     private readonly passing?: PassingOn | undefined,
@@ -55,7 +50,7 @@ export class TurnStarter {
       idempotencyKey,
       body: ctx.request.rawBody ?? "",
     };
-    const claimed = await claimTurn(this.ledger, request, turnId);
+    const claimed = await claimTurn(this.records, request, turnId);
     if ("turnId" in claimed) {
       const view = (await this.#beginning.get(claimed.turnId)) ?? (await this.#find(keyId, claimed));
       return { view, detach: true };
@@ -77,7 +72,7 @@ export class TurnStarter {
   async #beginClaimed(claim: IdempotencyClaim, begin: BeginTurn): Promise<TurnView> {
     const beginning = begin(claim.turnId).then(async (turn) => {
       // A decision on a call of a waiting turn resumes that turn; no new one begins.
-      if (turn.info.id !== claim.turnId) await this.ledger.idempotency.redirect(claim, turn.info.id);
+      if (turn.info.id !== claim.turnId) await this.records.ledger.idempotency.redirect(claim, turn.info.id);
       // A refused turn has no cost, so the same request may be retried.
       void turn.ended.then(({ outcome }) => (outcome.end === "refused" ? this.#release(claim) : undefined));
       return this.views.follow(turn);
@@ -94,7 +89,7 @@ export class TurnStarter {
   }
 
   async #release(claim: IdempotencyClaim): Promise<void> {
-    await this.ledger.idempotency.release(claim).catch((error: unknown) => {
+    await this.records.ledger.idempotency.release(claim).catch((error: unknown) => {
       this.log.error({ err: error, turn_id: claim.turnId }, "an idempotency key could not be released");
     });
   }

@@ -5,11 +5,13 @@ import type {
   BackgroundTask,
   BackgroundTurn,
   EngineEvent,
+  Epoch,
   LostTask,
   SessionListener,
   TurnInfo,
 } from "@claudeway/ports";
 import type { EventKind } from "@claudeway/schemas";
+import { claimHere } from "./claim-here.js";
 import type { WrittenSince } from "./lost.js";
 import type { Records } from "./request.js";
 import type { RunningTurns } from "./running.js";
@@ -46,7 +48,7 @@ export class Background implements SessionListener {
   tasks(sessionId: string, running: readonly BackgroundTask[]): void {
     const { records, events } = this.parts;
     events.tasks(sessionId, running);
-    this.#write(sessionId, records.ledger.sessions.setBackground(sessionId, running));
+    this.#write(sessionId, (claim) => records.ledger.sessions.setBackground(sessionId, running, claim));
   }
 
   lost(sessionId: string, tasks: readonly LostTask[]): void {
@@ -55,7 +57,8 @@ export class Background implements SessionListener {
     events.lost(sessionId, tasks);
     // A one-shot task's own answer reports these.
     const unreported = tasks.filter(({ reason }) => reason !== "task");
-    if (unreported.length > 0) this.#write(sessionId, records.ledger.sessions.addLost(sessionId, unreported));
+    if (unreported.length > 0)
+      this.#write(sessionId, (claim) => records.ledger.sessions.addLost(sessionId, unreported, claim));
   }
 
   wants(_kind: EventKind, { sessionId }: TurnInfo): boolean {
@@ -69,29 +72,41 @@ export class Background implements SessionListener {
     kernel.notify("event", event, after);
   }
 
-  #write(sessionId: string, write: Promise<void>): void {
-    write.catch((error: unknown) => {
-      const { log } = this.parts.records;
+  /** Does nothing once the session is another node's: that one records what became of it. */
+  #write(sessionId: string, write: (claim: Epoch) => Promise<void>): void {
+    const { log, ownership } = this.parts.records;
+    const claim = ownership.held(sessionId);
+    if (claim === undefined) return;
+    write(claim).catch((error: unknown) => {
       log.error({ err: error, session_id: sessionId }, "could not record background work in the ledger");
     });
   }
 }
 
 /**
- * Called once after a start, before the lost turns are recorded: marks the previous gateway's background work as lost. What
- * a subagent used after its turn gets a turn of its own, which is recorded with them.
+ * Called before lost turns are recorded, once after a start, or for a session that was taken from a dead node: marks the
+ * background work of the previous gateway as lost. What a subagent used after its turn gets a turn of its own, which is
+ * recorded with the lost ones.
  */
-export async function loseBackground(records: Records, writtenSince: WrittenSince): Promise<void> {
+export async function loseBackground(
+  records: Records,
+  writtenSince: WrittenSince,
+  sessionId?: string,
+): Promise<void> {
   const { sessions, afterCrash } = records.ledger;
-  const affected = new Set(afterCrash ? await sessions.uncharged() : []);
-  for (const { id, lost } of await sessions.loseBackground()) {
+  const affected = new Set(afterCrash && sessionId === undefined ? await sessions.uncharged() : []);
+  for (const { id, lost } of await sessions.loseBackground(sessionId)) {
     logLost(records, id, lost);
     affected.add(id);
   }
   for (const id of affected) await beginLost(id, records, writtenSince);
 }
 
-async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenSince): Promise<void> {
+async function beginLost(
+  id: string,
+  { ledger, ownership }: Records,
+  writtenSince: WrittenSince,
+): Promise<void> {
   const session = await ledger.sessions.get(id);
   const { turns } = await ledger.turns.listBySession(id, { page: 1, limit: 1 });
   const last = turns[0]?.ended;
@@ -100,17 +115,18 @@ async function beginLost(id: string, { ledger }: Records, writtenSince: WrittenS
   const { cliTotals, keyId, kind, model } = session;
   const written = await writtenSince(cliTotals?.session ?? id, keyId, new Date(last.at), cliTotals);
   if (written === undefined) return;
-  await ledger.turns.begin({
+  const turn = {
     id: randomUUID(),
     sessionId: id,
     kind,
     keyId,
-    origin: "background",
+    origin: "background" as const,
     createdAt: last.at,
     route: BACKGROUND_ROUTE,
     model,
     prompt: markOf({ prompt: "" }),
-  });
+  };
+  await ledger.turns.begin(turn, await claimHere(ownership, id));
 }
 
 function logLost({ log }: Records, sessionId: string, tasks: readonly LostTask[]): void {

@@ -1,5 +1,7 @@
 import {
+  Elsewhere,
   type EngineResult,
+  FencedError,
   GatewayError,
   type LostTask,
   type ParkedForDecision,
@@ -23,6 +25,8 @@ import { addUsage, NO_USAGE } from "./usage.js";
 interface RecordedTurn {
   readonly outcome: TurnOutcome;
   readonly error: GatewayError | undefined;
+  /** True: the session has gone to another node, which records the turn. */
+  readonly isFenced?: boolean;
 }
 
 /** Ends one run of a turn: records its end and says so to everyone, or parks it. */
@@ -43,7 +47,16 @@ export class TurnConclusion {
 
   /** Ends the turn after an error, unless it stays parked. */
   async fail(error: unknown): Promise<FinishedTurn> {
-    return this.#stayParked() ?? (await this.finish(this.endingAfter(error), undefined));
+    if (!this.parts.recorder.begun) return this.#refuse(error);
+    return this.#stayParked(error) ?? (await this.finish(this.endingAfter(error), undefined));
+  }
+
+  /** Answers a turn that is not in the ledger, and so has no end to record. */
+  #refuse(thrown: unknown): FinishedTurn {
+    const { error, message } = this.endingAfter(thrown);
+    const outcome = this.#outcomeOf({ end: "refused", message, error }, undefined, NO_USAGE);
+    this.parts.events.emit({ type: "done", response: outcome.response });
+    return { outcome, error };
   }
 
   /** The ending after an error; one that is none of the turn's known ends is logged as a defect. */
@@ -58,11 +71,15 @@ export class TurnConclusion {
     const { context, events, request, progress } = this.parts;
     await events.usageReported;
     const refused = ending.end === "interrupted" ? endingOfError(progress.refusal, undefined) : undefined;
-    const { outcome, error } = await this.#record({ ...ending, ...refused, end: ending.end }, result);
+    const { outcome, error, isFenced } = await this.#record(
+      { ...ending, ...refused, end: ending.end },
+      result,
+    );
     const { permission_denials: denials } = outcome.response;
     if (denials !== undefined) events.emit({ type: "permission_denied", denials });
     events.emit({ type: "done", response: outcome.response });
-    context.kernel.notify("afterExecute", request.info, outcome);
+    // The node that records the end reports it.
+    if (isFenced !== true) context.kernel.notify("afterExecute", request.info, outcome);
     return { outcome, error };
   }
 
@@ -101,8 +118,11 @@ export class TurnConclusion {
       });
     } catch (error) {
       // An answer that could not be recorded is not sent: clients rely on every answer being in the ledger.
-      const defect = this.#defect(error);
-      return { outcome: this.#outcomeOf(defect, result, result?.usage ?? NO_USAGE), error: defect.error };
+      const isFenced = error instanceof FencedError;
+      const known = isFenced ? endingOfError(error, undefined) : undefined;
+      const ending = known ?? this.#defect(error);
+      const outcome = this.#outcomeOf(ending, result, result?.usage ?? NO_USAGE);
+      return { outcome, error: ending.error, isFenced };
     }
   }
 
@@ -163,17 +183,21 @@ export class TurnConclusion {
       await this.untilWritten(() => recorder.park({ parked, usage, model: outcome.model }));
     } catch (error) {
       onFailure();
-      return this.finish(this.#defect(error), result);
+      return this.finish(endingOfError(error, undefined) ?? this.#defect(error), result);
     }
     for (const event of last) events.emit(event);
     return { outcome: { ...outcome, end: "parked" }, error: undefined };
   }
 
-  /** At shutdown, a resumed turn whose decision has not reached the CLI stays parked, for the next start to resume. */
-  #stayParked(): FinishedTurn | undefined {
+  /**
+   * A resumed turn whose decision has not reached the CLI stays parked at shutdown, for the next start to resume, and when its
+   * session has gone to another node.
+   */
+  #stayParked(error?: unknown): FinishedTurn | undefined {
     const { context, events, recorder, request } = this.parts;
     const { continues } = request;
-    if (continues === undefined || recorder.unparked || !context.closing.aborted) return undefined;
+    const mayStay = context.closing.aborted || error instanceof FencedError || error instanceof Elsewhere;
+    if (continues === undefined || recorder.unparked || !mayStay) return undefined;
     const outcome = answerSoFar(continues);
     events.emit({ type: "done", response: outcome.response });
     return { outcome, error: undefined };

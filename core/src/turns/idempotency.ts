@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type ClaimedTurn, GatewayError, type IdempotencyClaim, type Ledger } from "@claudeway/ports";
+import { type ClaimedTurn, GatewayError, type IdempotencyClaim } from "@claudeway/ports";
+import type { Records } from "./request.js";
 
 /** A request with an `Idempotency-Key`. */
 export interface KeyedRequest {
@@ -16,14 +17,14 @@ export interface KeyedRequest {
  * the last 24 h. Throws CONFLICT if the key was used with another body.
  */
 export async function claimTurn(
-  ledger: Ledger,
+  { ledger, ownership }: Pick<Records, "ledger" | "ownership">,
   request: KeyedRequest,
   turnId: string,
 ): Promise<{ readonly claim: IdempotencyClaim } | ClaimedTurn> {
   const { body, ...rest } = request;
   const bodyHash = createHash("sha256").update(body).digest("hex");
-  const claim = { ...rest, bodyHash, turnId, at: new Date().toISOString() };
-  const claimed = await ledger.idempotency.claim(claim);
+  const claim = { ...rest, bodyHash, turnId };
+  const claimed = await ledger.idempotency.claim(claim, ownership.owner?.owner);
   if (claimed === "conflict") {
     throw new GatewayError("CONFLICT", "this Idempotency-Key was used with another body");
   }

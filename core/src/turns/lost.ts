@@ -26,12 +26,17 @@ const UNWRITTEN_MS = 10_000;
 /** How many of the session's latest turns and approvals are read. */
 const LOOKED_AT = 100;
 
-/** Writes the audit lines of turns that a killed gateway had just ended but not yet logged. */
-export async function writeMissingLines({ ledger, audit }: Records): Promise<void> {
-  if (!ledger.afterCrash) return;
+/**
+ * Called after a crash: writes the audit lines of turns that a killed gateway had just ended but not yet logged. In a cluster,
+ * `node` is its name.
+ */
+export async function writeMissingLines(
+  { ledger, audit }: Pick<Records, "ledger" | "audit">,
+  node?: string,
+): Promise<void> {
   /** The turns in each affected audit file, so that it is read once. */
   const files = new Map<string, ReadonlySet<string>>();
-  for (const turn of await ledger.turns.endedLast(UNWRITTEN_MS)) {
+  for (const turn of await ledger.turns.endedLast(UNWRITTEN_MS, node)) {
     const response = await ledger.turns.response(turn.id);
     if (turn.ended === undefined || response === undefined) continue;
     const { at } = turn.ended;
@@ -54,27 +59,29 @@ export type WrittenSince = (
 ) => Promise<WrittenUsage | undefined>;
 
 /**
- * Records the turns that were running when a gateway was killed as lost. Their usage is what the gateway had received
- * plus what the CLI itself recorded, since the CLI may have continued for a while. Resolves to these turns.
+ * Records as lost the turns that were running when a gateway was killed, by default all that no living node runs. Their usage
+ * is what the gateway had received plus what the CLI itself recorded, since the CLI may have continued for a while. Resolves
+ * to those that have not ended meanwhile.
  */
 export async function bookLostTurns(
-  { ledger, audit, log }: Records,
+  { ledger, audit, log }: Pick<Records, "ledger" | "audit" | "log">,
   engine: Pick<EngineSource, "totalsAfterLoss" | "usageAfterLoss">,
   writtenSince: WrittenSince = async () => undefined,
+  turns?: readonly TurnRecord[],
 ): Promise<LostTurn[]> {
   const lost: LostTurn[] = [];
-  for (const open of await ledger.turns.running()) {
+  for (const open of turns ?? (await ledger.nodes.lostTurns())) {
     const { id, keyId, sessionId } = open;
     const before = (await ledger.sessions.get(sessionId))?.cliTotals;
     const since = await beginOf(open, ledger);
     const written = since && (await writtenSince(before?.session ?? sessionId, keyId, since, before));
-    if (written !== undefined) await ledger.turns.recordUsage(id, engine.usageAfterLoss(open.usage, written));
+    const usage = written && engine.usageAfterLoss(open.usage, written);
     const totalsAfter = (delivered: TurnUsage) =>
       written?.totals ?? engine.totalsAfterLoss(before, delivered);
     const at = new Date().toISOString();
     const undecided = await ledger.approvals.pending({ turnId: id });
     const respond = (turn: TurnRecord) => lostResponse(turn, undecided);
-    const turn = await ledger.turns.markLost(id, { at, respond, totalsAfter });
+    const turn = await ledger.turns.markLost(id, { at, usage, respond, totalsAfter });
     if (turn === undefined) continue;
     const outcome = outcomeOf(turn, respond(turn));
     audit.turn(auditLine(turn, outcome, at));

@@ -8,6 +8,7 @@ import {
 } from "@claudeway/ports";
 import type { LimitWaits } from "@claudeway/scheduling";
 import type { ApprovalService } from "../approvals/approval-service.js";
+import { claimHere } from "./claim-here.js";
 import type { Records } from "./request.js";
 import { auditLine } from "./response.js";
 import { NO_USAGE } from "./usage.js";
@@ -74,7 +75,10 @@ export class ParkedTurns {
 
   /** Records the end of a turn that no longer waits, unless it has ended. */
   async end(turn: Parked, why: string): Promise<void> {
-    const { ledger, audit } = this.options.records;
+    const { ledger, ownership, audit } = this.options.records;
+    const claim = await claimHere(ownership, turn.sessionId);
+    // Without other nodes, the turn is of this epoch.
+    if (claim.epoch !== 0) await ledger.turns.adopt(turn.id, claim);
     const outcome = withdrawnOutcome(turn, why);
     const at = new Date().toISOString();
     if (!(await ledger.turns.end(turn.id, outcome, { at, sinceParked: NO_USAGE }))) return;

@@ -9,6 +9,7 @@ import type {
   GatewayError,
   GrantedCall,
   Ledger,
+  Ownership,
   ParkedTurn,
   SpawnPlan,
   TurnInfo,
@@ -25,6 +26,7 @@ import type { LoginWatch } from "../login-watch.js";
 /** Where turns are recorded, and the log for failures of that. */
 export interface Records {
   readonly ledger: Ledger;
+  readonly ownership: Ownership;
   readonly audit: AuditLog;
   readonly log: Logger;
 }

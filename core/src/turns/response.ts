@@ -2,6 +2,7 @@ import {
   type Approval,
   type EngineResult,
   type Failure,
+  FencedError,
   GatewayError,
   type LostTask,
   type StopReason,
@@ -54,6 +55,15 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
   },
 };
 
+/** What a turn is answered with that another node records, because its session has gone from this one. */
+const FENCED: Ending = {
+  end: "lost",
+  message: "the gateway lost the session to another node while the turn was running",
+  error: new GatewayError("UNAVAILABLE", "the gateway lost the session to another node; ask for the turn", {
+    headers: { "retry-after": "1" },
+  }),
+};
+
 /** The ending of a turn that the engine ran. */
 export function endingOfResult(result: EngineResult, stopped: StopReason | undefined): Ending {
   if (result.end === "stopped" && stopped !== undefined) {
@@ -78,6 +88,7 @@ function timeoutIn(cause: FailureCode): Ending {
 /** The ending of a turn that failed before or outside the engine; undefined if the error is a defect of the gateway. */
 export function endingOfError(error: unknown, stopped: StopReason | undefined): Ending | undefined {
   if (stopped !== undefined && error === stopped) return STOPPED[stopped];
+  if (error instanceof FencedError) return FENCED;
   const known = toGatewayError(error);
   return known && { end: "refused", message: known.message, error: known };
 }

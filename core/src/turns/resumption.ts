@@ -1,4 +1,4 @@
-import type { Approval } from "@claudeway/ports";
+import type { Approval, Ownership } from "@claudeway/ports";
 import type { LimitWaits, TurnWithLimit } from "@claudeway/scheduling";
 import type { Logger } from "pino";
 import type { ApprovalService } from "../approvals/approval-service.js";
@@ -9,6 +9,7 @@ import type { Turn } from "./turn.js";
 export interface ResumptionOptions {
   readonly parked: ParkedTurns;
   readonly approvalService: ApprovalService;
+  readonly ownership: Pick<Ownership, "claim">;
   readonly turns: RunningTurns;
   readonly limitWaits: LimitWaits;
   /** Aborted when the gateway closes: turns decided after that resume at the next start. */
@@ -40,10 +41,12 @@ export class Resumption {
    * waits or has ended.
    */
   async goOn(turnId: string): Promise<void> {
-    const { parked, log, limitWaits } = this.options;
+    const { parked, log, limitWaits, ownership } = this.options;
     try {
       const turn = await parked.get(turnId);
       if (turn === undefined) this.#gone.delete(turnId);
+      // The node that has the session resumes the turn, or the one that claims it next.
+      else if ((await ownership.claim(turn.sessionId)).at !== "here") return;
       else if (isForLimit(turn)) limitWaits.add(turn);
       else await this.#goOnAfterDecision(turn);
     } catch (error) {

@@ -3,6 +3,7 @@ import {
   type Approval,
   type ChildNote,
   type EngineResult,
+  type Epoch,
   GatewayError,
   type LostTask,
   type SessionRecord,
@@ -12,6 +13,7 @@ import {
   type TurnPlan,
   type TurnUsage,
 } from "@claudeway/ports";
+import { claimHere } from "./claim-here.js";
 import type { Records, TurnRequest } from "./request.js";
 import { auditLine } from "./response.js";
 import { addUsage } from "./usage.js";
@@ -20,6 +22,9 @@ import { addUsage } from "./usage.js";
 export class TurnRecorder {
   #totals: SessionTotals | undefined;
   #model: string | undefined;
+  #begun = false;
+  /** Under which the session is written; taken when the turn begins. */
+  #claim: Epoch = { epoch: 0 };
   #ended = false;
   #unparked = false;
   /** What is noted of the running turn and not written yet. */
@@ -33,21 +38,50 @@ export class TurnRecorder {
 
   /** Records the turn before anything else is done. For a one-shot task, this also creates its session. */
   async begin(): Promise<void> {
-    const { info, plan, route, ownsWorkdir = false } = this.turn;
-    if (info.kind === "task" && (await this.records.ledger.sessions.get(info.sessionId)) === undefined) {
-      await this.records.ledger.sessions.create({
-        id: info.sessionId,
-        keyId: info.keyId,
-        kind: "task",
-        model: plan.model,
-        systemPrompt: plan.systemPrompt,
-        options: plan.options,
-        workdir: plan.workdir,
-        ownsWorkdir,
-        createdAt: info.createdAt,
-      });
-    }
-    await this.records.ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan) });
+    const { info, plan, route } = this.turn;
+    const { ledger } = this.records;
+    const isNew = info.kind === "task" && (await ledger.sessions.get(info.sessionId)) === undefined;
+    const claim = await (isNew ? this.#create() : this.#claimSession());
+    await ledger.turns.begin({ ...info, route, model: plan.model, prompt: markOf(plan) }, claim);
+    this.#begun = true;
+  }
+
+  /** Takes a turn on that was parked, perhaps by another node. */
+  async goOn(): Promise<void> {
+    this.#begun = true;
+    const claim = await this.#claimSession();
+    // Without other nodes, the turn is of this epoch.
+    if (claim.epoch !== 0) await this.records.ledger.turns.adopt(this.turn.info.id, claim);
+  }
+
+  /** False: it could not be recorded, so it has no end to record either. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  async #claimSession(): Promise<Epoch> {
+    this.#claim = await claimHere(this.records.ownership, this.turn.info.sessionId);
+    return this.#claim;
+  }
+
+  /** Creates the session of a one-shot task. */
+  async #create(): Promise<Epoch> {
+    const { info, plan, ownsWorkdir = false } = this.turn;
+    const { ledger, ownership } = this.records;
+    const session = {
+      id: info.sessionId,
+      keyId: info.keyId,
+      kind: "task" as const,
+      model: plan.model,
+      systemPrompt: plan.systemPrompt,
+      options: plan.options,
+      workdir: plan.workdir,
+      ownsWorkdir,
+      createdAt: info.createdAt,
+    };
+    await ledger.sessions.create(session, ownership.owner);
+    this.#claim = ownership.created(info.sessionId);
+    return this.#claim;
   }
 
   /** The turn's session as it is now. Throws NOT_FOUND if it was deleted. */
@@ -89,14 +123,16 @@ export class TurnRecorder {
   totals(totals: SessionTotals): void {
     this.#totals = totals;
     if (this.#ended)
-      this.#inBackground(this.records.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals));
+      this.#inBackground(
+        this.records.ledger.sessions.setCliTotals(this.turn.info.sessionId, totals, this.#claim),
+      );
   }
 
   /** Records the session's new model with the turn's end, or separately if it changes after it. */
   model(model: string): void {
     this.#model = model;
     if (this.#ended)
-      this.#inBackground(this.records.ledger.sessions.setModel(this.turn.info.sessionId, model));
+      this.#inBackground(this.records.ledger.sessions.setModel(this.turn.info.sessionId, model, this.#claim));
   }
 
   /** The turn's whole usage, with learned prices where the CLI reported none. */
@@ -131,7 +167,9 @@ export class TurnRecorder {
   /** Marks these as reported by the turn's answer. */
   reportedLost(reported: readonly LostTask[]): void {
     if (reported.length > 0)
-      this.#inBackground(this.records.ledger.sessions.forgetLost(this.turn.info.sessionId, reported));
+      this.#inBackground(
+        this.records.ledger.sessions.forgetLost(this.turn.info.sessionId, reported, this.#claim),
+      );
   }
 
   /** The outcome that was recorded earlier. */

@@ -100,7 +100,7 @@ export class Turn {
     const earlierTurns = this.context.waitForEarlierTurns(this.info.sessionId, this.#stop.signal, resumed);
     earlierTurns.catch(() => undefined);
     try {
-      await (resumed ? earlierTurns : this.#begin(earlierTurns));
+      await (resumed ? this.#goOn(earlierTurns) : this.#begin(earlierTurns));
       return await this.#conclusion.conclude(await this.#admitted(resumed));
     } catch (error) {
       return await this.#conclusion.fail(error);
@@ -128,6 +128,11 @@ export class Turn {
     await this.context.waitForBackgroundTurns(info.sessionId, this.#stop.signal);
     this.#progress.waitedMs = performance.now() - waiting;
     await this.context.checkParked(info.sessionId, withdrawPending);
+  }
+
+  async #goOn(earlierTurns: Promise<unknown>): Promise<void> {
+    await earlierTurns;
+    await this.#recorder.goOn();
   }
 
   /** Runs the turn when the queue has a place for it. `resumed`: it had a place before it was parked. */

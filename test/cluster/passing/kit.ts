@@ -56,6 +56,7 @@ export class TestCluster {
         : { at: "elsewhere", node };
     };
     return {
+      owner: undefined,
       claim: async (sessionId) => {
         if (!this.owners.has(sessionId)) this.owners.set(sessionId, name);
         return place(sessionId) ?? { at: "here", claim: claimOf(sessionId) };

@@ -11,6 +11,7 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { ApprovalService } from "#core/approvals/approval-service.js";
 import { LinkSigner } from "#core/approvals/links.js";
+import { fileSecrets } from "#core/one-node.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { createKernel, plugin } from "../../kernel/kit.js";
 import { newFolder, newSession, newTurn, rejection, removeFolders } from "../../ledger/fixture.js";
@@ -44,7 +45,7 @@ describe("the approval service", () => {
     approvalService = new ApprovalService({
       ledger,
       kernel,
-      links: LinkSigner.open(newFolder()),
+      links: await LinkSigner.open(fileSecrets(newFolder())),
       log: pino({ level: "silent" }),
       audit: {
         approval: (line) => lines.push(line),
@@ -65,7 +66,7 @@ describe("the approval service", () => {
 
   async function ask(terms: AskTerms = {}, call: { tool?: string; input?: Approval["input"] } = {}) {
     const turn = newTurn(session);
-    await ledger.turns.begin(turn);
+    await ledger.turns.begin(turn, { epoch: 0 });
     const { tool = "Bash", input = { command: "ls" } } = call;
     return approvalService.ask(
       { toolUseId: `toolu_${randomUUID()}`, tool, input, workdir: "/work" },

@@ -3,22 +3,25 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { LINK_PATH, LinkSigner, redactTokens } from "#core/approvals/links.js";
-import { newFolder, removeFolders } from "../../ledger/fixture.js";
+import { fileSecrets } from "#core/one-node.js";
+import { newFolder, rejection, removeFolders } from "../../ledger/fixture.js";
+
+const openLinks = (folder: string) => LinkSigner.open(fileSecrets(folder));
 
 describe("signed links", () => {
   after(removeFolders);
   const id = randomUUID();
   const soon = Date.now() + 3_600_000;
 
-  it("name one request until they expire", () => {
-    const links = LinkSigner.open(newFolder());
+  it("name one request until they expire", async () => {
+    const links = await openLinks(newFolder());
     const token = links.sign(id, soon);
     expect(links.verify(token)).to.equal(id);
     expect(links.verify(token, soon + 2000)).to.equal(undefined);
   });
 
-  it("can't be made, altered or extended without the key", () => {
-    const links = LinkSigner.open(newFolder());
+  it("can't be made, altered or extended without the key", async () => {
+    const links = await openLinks(newFolder());
     const token = links.sign(id, soon);
     const [, expires, mac] = token.split(".");
     const later = (Math.ceil(soon / 1000) + 9999).toString(36);
@@ -28,7 +31,7 @@ describe("signed links", () => {
       `${token}A`,
       `${randomUUID()}.${expires}.${mac}`,
       `${id}.${later}.${mac}`,
-      LinkSigner.open(newFolder()).sign(id, soon),
+      (await openLinks(newFolder())).sign(id, soon),
     ]) {
       expect(links.verify(bad), bad).to.equal(undefined);
     }
@@ -44,19 +47,19 @@ describe("signed links", () => {
     }
   });
 
-  it("stay valid after a restart; only the owner can read the key", () => {
+  it("stay valid after a restart; only the owner can read the key", async () => {
     const folder = newFolder();
-    const token = LinkSigner.open(folder).sign(id, soon);
-    expect(LinkSigner.open(folder).verify(token)).to.equal(id);
+    const token = (await openLinks(folder)).sign(id, soon);
+    expect((await openLinks(folder)).verify(token)).to.equal(id);
     const file = join(folder, "link-key");
     expect(statSync(file).mode & 0o777).to.equal(0o600);
     expect(readFileSync(file)).to.have.length(32);
     writeFileSync(file, "short");
-    expect(() => LinkSigner.open(folder)).to.throw("must be a link-signing key");
+    expect((await rejection(openLinks(folder))).message).to.include("must be a link-signing key");
   });
 
-  it("are redacted everywhere", () => {
-    const token = LinkSigner.open(newFolder()).sign(id, soon);
+  it("are redacted everywhere", async () => {
+    const token = (await openLinks(newFolder())).sign(id, soon);
     for (const text of [
       `${LINK_PATH}/${token}`,
       `https://example.org${LINK_PATH}/${token}?x=1`,

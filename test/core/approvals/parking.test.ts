@@ -35,7 +35,7 @@ describe("the cost of a parked turn", () => {
     const session = newSession();
     database.perform(tables.sessions.create(session));
     const turn = newTurn(session);
-    database.perform(tables.turns.begin(turn));
+    database.perform(tables.turns.begin(turn, { epoch: 0 }));
     const approval = approvalOf(turn);
     database.perform(tables.approvals.ask(approval));
     const parked = parkedOf(approval, turn.sessionId);
@@ -82,7 +82,7 @@ describe("the cost of a parked turn", () => {
     const session = newSession();
     database.perform(tables.sessions.create(session));
     const turn = newTurn(session);
-    database.perform(tables.turns.begin(turn));
+    database.perform(tables.turns.begin(turn, { epoch: 0 }));
     for (const usage of parts.slice(0, 2)) {
       const approval = approvalOf(turn);
       database.perform(tables.approvals.ask(approval));

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { ApprovalService } from "#core/approvals/approval-service.js";
 import { LinkSigner } from "#core/approvals/links.js";
+import { fileSecrets } from "#core/one-node.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
 import { createKernel, deferred, plugin } from "../../kernel/kit.js";
 import {
@@ -67,7 +68,7 @@ describe("approvals of several gateways on one ledger", () => {
       ledger,
       kernel,
       shared: true,
-      links: LinkSigner.open(secrets),
+      links: await LinkSigner.open(fileSecrets(secrets)),
       log: pino({ level: "silent" }),
       audit: {
         approval: ({ approval_id }) => void lines.push(approval_id),
@@ -90,7 +91,7 @@ describe("approvals of several gateways on one ledger", () => {
 
   async function ask(service: ApprovalService, terms: AskTerms = {}) {
     const turn = newTurn(session);
-    await ledger.turns.begin(turn);
+    await ledger.turns.begin(turn, { epoch: 0 });
     const call = {
       toolUseId: `toolu_${randomUUID()}`,
       tool: "Bash",

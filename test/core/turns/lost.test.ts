@@ -5,6 +5,7 @@ import { definePlugin, type TurnInfo, type TurnOutcome } from "@claudeway/core";
 import type { Ledger, SessionTotals, TurnUsage, WrittenUsage } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
+import { ONE_NODE } from "#core/one-node.js";
 import { KnownSecrets } from "#core/secrets.js";
 import { loseBackground } from "#core/turns/background.js";
 import { bookLostTurns, type WrittenSince } from "#core/turns/lost.js";
@@ -135,7 +136,7 @@ describe("what a subagent had used when a gateway was killed between two turns",
       usageAfterLoss: (_: TurnUsage, { carried }: WrittenUsage) => reportedUsage(carried),
     };
     try {
-      await loseBackground({ ledger, audit, log }, writtenSince);
+      await loseBackground({ ledger, ownership: ONE_NODE, audit, log }, writtenSince);
       await bookLostTurns({ ledger, audit, log }, engine, writtenSince);
       const { turns } = await ledger.turns.listBySession(TURN.sessionId, { page: 1, limit: 10 });
       return { turns, asked, uncharged: await ledger.sessions.uncharged() };
@@ -235,5 +236,5 @@ async function begin(ledger: Ledger, workdir: string): Promise<void> {
     ownsWorkdir: false,
   });
   const prompt = { bytes: 5, sha256: "" };
-  await ledger.turns.begin({ ...TURN, route: "POST /session/:id", model: "sonnet", prompt });
+  await ledger.turns.begin({ ...TURN, route: "POST /session/:id", model: "sonnet", prompt }, { epoch: 0 });
 }

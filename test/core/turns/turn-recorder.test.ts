@@ -12,6 +12,7 @@ import {
 } from "@claudeway/ports";
 import { expect } from "chai";
 import { pino } from "pino";
+import { ONE_NODE } from "#core/one-node.js";
 import { TurnRecorder } from "#core/turns/turn-recorder.js";
 import { untilWritten } from "#core/turns/until-written.js";
 import { NO_USAGE } from "#core/turns/usage.js";
@@ -49,7 +50,10 @@ describe("the recorded end of a turn", () => {
       maxBudgetUsd: undefined,
     };
     audit = openAudit({ dir: join(dir, "logs"), log: SILENT });
-    recorder = new TurnRecorder({ info, plan, route: "POST /task" }, { ledger, audit, log: SILENT });
+    recorder = new TurnRecorder(
+      { info, plan, route: "POST /task" },
+      { ledger, ownership: ONE_NODE, audit, log: SILENT },
+    );
     await recorder.begin();
   });
   afterEach(async () => {
