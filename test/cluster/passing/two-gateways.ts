@@ -12,6 +12,7 @@ import { OWN_PREFIXES } from "#core/boot.js";
 import { workdirLimits } from "#core/folders.js";
 import { Gateway } from "#core/gateway.js";
 import { createPluginServices } from "#core/offers.js";
+import { fileSecrets } from "#core/one-node.js";
 import type { Script } from "#testing/script.js";
 import { ScriptedEngine } from "#testing/scripted-engine.js";
 import { configOf } from "#testing/setup.js";
@@ -91,13 +92,14 @@ export class TwoGateways {
       ledger,
       kernel,
       audit,
-      links: LinkSigner.open(join(dir, "data")),
+      links: await LinkSigner.open(fileSecrets(join(dir, "data"))),
       log,
       shared: true,
     });
+    const ownership = this.#ownershipOf(name);
     const passing = new Passing({
       secret: "the secret of both nodes",
-      ownership: this.#ownershipOf(name),
+      ownership,
       self: () => ({ node: name, incarnation: 1 }),
       others: () => [...this.records.values()].filter(({ node }) => node !== name),
     });
@@ -110,7 +112,7 @@ export class TwoGateways {
         approvalMode: () => (kernel.approving === "now" ? "ask" : "bypass"),
         workdirs: workdirLimits(loaded, {}),
       },
-      { kernel, engine, ledger, audit, approvalService, log, passing },
+      { kernel, engine, ledger, ownership, audit, approvalService, log, passing },
     );
     const { services } = gateway;
     kernel.offer(
@@ -182,6 +184,7 @@ export class TwoGateways {
       return node === undefined ? { at: "away", node: owner } : { at: "elsewhere", node };
     };
     return {
+      owner: undefined,
       claim: async (sessionId) => {
         if (!this.owners.has(sessionId)) this.owners.set(sessionId, name);
         return place(sessionId) ?? { at: "here", claim: claimOf(sessionId) };
@@ -253,5 +256,5 @@ function recordOf(node: string, url: string): NodeRecord {
 }
 
 function claimOf(sessionId: string): Claim {
-  return { sessionId, epoch: 1, lost: new AbortController().signal };
+  return { sessionId, epoch: 0, lost: new AbortController().signal };
 }
