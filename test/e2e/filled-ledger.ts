@@ -133,7 +133,8 @@ function* fillTurn(tables: LedgerTables, { keyId, sessionId, model, at, costUsd,
       model,
       prompt: PROMPT,
     },
-    { epoch: 0 }, { epoch: 0 });
+    { epoch: 0 },
+  );
   yield* tables.turns.end(
     id,
     {

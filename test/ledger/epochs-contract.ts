@@ -49,7 +49,7 @@ export function epochsContract(openLedger: OpenLedger, alone: boolean): void {
       two = await join("two");
       await ledger.nodes.claim(one, session.id);
       turn = newTurn(session);
-      await ledger.turns.begin(turn, OLD, { epoch: 0 });
+      await ledger.turns.begin(turn, OLD);
     });
     afterEach(async () => {
       await ledger.close();
@@ -81,18 +81,18 @@ export function epochsContract(openLedger: OpenLedger, alone: boolean): void {
       await ledger.turns.recordUsage(turn.id, USED);
       await park(turn);
       await ledger.turns.unpark(turn.id);
-      await ledger.sessions.setCliTotals(session.id, TOTALS, OLD, { epoch: 0 });
-      await ledger.sessions.setModel(session.id, "haiku", OLD, { epoch: 0 });
-      await ledger.sessions.setBackground(session.id, [TASK], OLD, { epoch: 0 });
-      await ledger.sessions.addLost(session.id, [{ ...TASK, reason: "task" }], OLD, { epoch: 0 });
-      await ledger.sessions.forgetLost(session.id, [{ ...TASK, reason: "task" }], OLD, { epoch: 0 });
+      await ledger.sessions.setCliTotals(session.id, TOTALS, OLD);
+      await ledger.sessions.setModel(session.id, "haiku", OLD);
+      await ledger.sessions.setBackground(session.id, [TASK], OLD);
+      await ledger.sessions.addLost(session.id, [{ ...TASK, reason: "task" }], OLD);
+      await ledger.sessions.forgetLost(session.id, [{ ...TASK, reason: "task" }], OLD);
       expect(await end(turn)).to.equal(true);
     });
 
     it("refuse every write of a turn whose session has changed hands, and change nothing", async () => {
       await changeHands();
       const before = [await ledger.turns.get(turn.id), await ledger.sessions.get(session.id)];
-      await fenced(ledger.turns.begin(newTurn(session), OLD, { epoch: 0 }));
+      await fenced(ledger.turns.begin(newTurn(session), OLD));
       await fenced(ledger.turns.recordUsage(turn.id, USED));
       await fenced(ledger.turns.recordUsage(turn.id, USED, { pid: 1, startTime: 1, marker: "m" }));
       await fenced(park(turn));
@@ -104,14 +104,14 @@ export function epochsContract(openLedger: OpenLedger, alone: boolean): void {
 
     it("refuse writes of a session that has changed hands, and change nothing", async () => {
       const lost = { ...TASK, reason: "task" as const };
-      await ledger.sessions.addLost(session.id, [lost], OLD, { epoch: 0 });
+      await ledger.sessions.addLost(session.id, [lost], OLD);
       await changeHands();
       const before = await ledger.sessions.get(session.id);
-      await fenced(ledger.sessions.setCliTotals(session.id, TOTALS, OLD, { epoch: 0 }));
-      await fenced(ledger.sessions.setModel(session.id, "haiku", OLD, { epoch: 0 }));
-      await fenced(ledger.sessions.setBackground(session.id, [TASK], OLD, { epoch: 0 }));
-      await fenced(ledger.sessions.addLost(session.id, [lost], OLD, { epoch: 0 }));
-      await fenced(ledger.sessions.forgetLost(session.id, [lost], OLD, { epoch: 0 }));
+      await fenced(ledger.sessions.setCliTotals(session.id, TOTALS, OLD));
+      await fenced(ledger.sessions.setModel(session.id, "haiku", OLD));
+      await fenced(ledger.sessions.setBackground(session.id, [TASK], OLD));
+      await fenced(ledger.sessions.addLost(session.id, [lost], OLD));
+      await fenced(ledger.sessions.forgetLost(session.id, [lost], OLD));
       expect(await ledger.sessions.get(session.id)).to.deep.equal(before);
       expect(await ledger.sessions.lost(session.id)).to.deep.equal([lost]);
     });
@@ -122,7 +122,7 @@ export function epochsContract(openLedger: OpenLedger, alone: boolean): void {
 
     it("refuse the writes of a session that is free, too", async () => {
       await join("one");
-      await fenced(ledger.turns.begin(newTurn(session), OLD, { epoch: 0 }));
+      await fenced(ledger.turns.begin(newTurn(session), OLD));
       await fenced(end(turn));
     });
 

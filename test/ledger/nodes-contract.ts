@@ -55,7 +55,7 @@ export function nodesContract(openLedger: OpenLedger): void {
     }
     async function begun(of: NewSession, epoch = 0): Promise<NewTurn> {
       const turn = newTurn(of);
-      await ledger.turns.begin(turn, { epoch }, { epoch: 0 });
+      await ledger.turns.begin(turn, { epoch });
       return turn;
     }
     async function beatOf(of: NodeStart): Promise<number> {
@@ -231,7 +231,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       const [busy, working, idle] = [await session(), await session(), await session()];
       for (const { id } of [busy, working, idle]) await ledger.nodes.claim(one, id);
       await begun(busy, 1);
-      await ledger.sessions.setBackground(working.id, [TASK], { epoch: 1 }, { epoch: 0 });
+      await ledger.sessions.setBackground(working.id, [TASK], { epoch: 1 });
       await bury(one);
       expect(await ledger.nodes.claim(two, busy.id)).to.deep.equal({ epoch: 3, left: true });
       expect(await ledger.nodes.claim(two, working.id)).to.deep.equal({ epoch: 3, left: true });
@@ -250,7 +250,7 @@ export function nodesContract(openLedger: OpenLedger): void {
       const [mine, free] = [await session(), await session()];
       for (const { id } of [mine, free]) {
         await ledger.nodes.claim(one, id);
-        await ledger.sessions.setBackground(id, [TASK], { epoch: 1 }, { epoch: 0 });
+        await ledger.sessions.setBackground(id, [TASK], { epoch: 1 });
       }
       await ledger.nodes.release(one, free.id, 1);
       expect((await ledger.sessions.loseBackground()).map(({ id }) => id)).to.deep.equal([free.id]);
