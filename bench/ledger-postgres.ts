@@ -31,7 +31,7 @@ interface Measured {
 async function writeTurn(ledger: Ledger, session: ReturnType<typeof newSession>): Promise<void> {
   const turn = newTurn(session);
   const usage = usageOf("sonnet", tokens(10, 20), 0.001);
-  await ledger.turns.begin(turn);
+  await ledger.turns.begin(turn, { epoch: 0 });
   const noted = ledger.turns.recordUsage(turn.id, usage, { pid: 1, startTime: 2, marker: "m" });
   await ledger.turns.end(turn.id, outcome(turn, usage), { at: turn.createdAt });
   await noted;

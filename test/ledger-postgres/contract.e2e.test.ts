@@ -24,14 +24,18 @@ for (const { of, shared, newest } of LEDGERS)
     });
     after(() => server?.close());
 
+    const urlOf = (dataDir: string) => {
+      if (server === undefined) throw new Error("the server was not started");
+      return server.urlOf(basename(dataDir));
+    };
+
     ledgerContract(
       async ({ dataDir }) => {
-        if (server === undefined) throw new Error("the server was not started");
-        const url = await server.urlOf(basename(dataDir));
+        const url = await urlOf(dataDir);
         return shared ? openPostgresLedger({ url, shared }) : openPostgresLedger({ url });
       },
       async (dataDir, ms) => {
-        const client = new pg.Client({ connectionString: await server.urlOf(basename(dataDir)) });
+        const client = new pg.Client({ connectionString: await urlOf(dataDir) });
         await client.connect();
         await client.query("UPDATE claudeway.idempotency SET at = at - $1", [ms]);
         await client.end();
