@@ -218,6 +218,26 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     expect(readFileSync(fileOf(a), "utf8")).to.contain(`"tool_use_id":"${id}","content":"sunny"`);
   });
 
+  it("is stored of a task only if it waits, with what its process saved when it ended", async () => {
+    const done = await homes.session();
+    await a.claim(done);
+    await a.engine.run("one", { session: done, kind: "task" });
+    expect(await homes.ledger.transcripts.find(done)).to.equal(undefined);
+    await a.claim(session);
+    const call = `one ${bash("echo ran > task-ran")} [[words 3]]`;
+    const parked = await a.engine.run(call, { session, kind: "task", answer: "defer" });
+    expect(parked.result.end).to.equal("parked");
+    const parts = await homes.ledger.transcripts.read(session, 0);
+    expect(parts.flatMap(({ lines }) => lines).join("\n")).to.contain('{"type":"cost-state"');
+    await a.handOver(session);
+    await b.claim(session);
+    const { deferred: parkedCall } = parked.result;
+    const told = { session, kind: "task", resume: true, totals: parked.totals.at(-1), parkedCall } as const;
+    const resumed = await b.engine.run("", { ...told, answer: "allow" });
+    expect(resumed.result).to.include({ end: "completed", text: "word1 word2 word3" });
+    expect(existsSync(join(b.workdir, "task-ran"))).to.equal(true);
+  });
+
   it("ends the process of a session that another node has, and stores nothing more of it", async () => {
     await a.claim(session);
     const first = await a.engine.run("one", { session });

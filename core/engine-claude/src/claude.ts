@@ -241,7 +241,12 @@ export class ClaudeEngine implements Engine {
       await this.#pool.end(turn.info.sessionId, child, "now", "died");
       return "no conversation";
     }
-    return this.#endWithReport(attempt, session, report, stop);
+    const result = this.#endWithReport(attempt, session, report, stop);
+    if (this.#shared !== undefined && turn.info.kind === "task" && mayGoOn(result)) {
+      await this.#pool.release(turn.info.sessionId, "task");
+      await this.#shared.saveTask(turn.info.sessionId, cliSessionOf(turn), turn.spawn);
+    }
+    return result;
   }
 
   /** The turn's prompt. One that is stopped meanwhile is sent as it is, and interrupted at once. */
@@ -375,8 +380,8 @@ export class ClaudeEngine implements Engine {
 
   /** Brings the conversation to this node, if another one has had it. */
   async #prepare(turn: EngineTurn): Promise<Preparation> {
-    const accepts = turn.restart;
-    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, { accepts })) ?? "whole";
+    const use = turn.restart ? "accept loss" : "go on";
+    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, use)) ?? "whole";
   }
 
   /** The session's live process with the turn's settings; undefined if no process can have them. */
@@ -447,4 +452,9 @@ export class ClaudeEngine implements Engine {
   #ends(end: Promise<void>): void {
     end.catch((error: unknown) => this.options.log.error({ err: error }, "a process did not end"));
   }
+}
+
+/** Whether a turn waits, for a decision or the end of a usage limit. */
+function mayGoOn({ end, failure }: EngineResult): boolean {
+  return end === "parked" || failure?.code === "USAGE_LIMIT";
 }

@@ -104,7 +104,7 @@ export class TranscriptConversations implements Conversations {
     use: (file: FileHandle) => Promise<T>,
   ): Promise<T | "missing" | "unreadable"> {
     // Another node may have had the conversation last.
-    await this.shared?.prepare(conversation.session, conversation.spawn);
+    await this.shared?.prepare(conversation.session, conversation.spawn, "read");
     const file = await tryOpen(conversation);
     if (typeof file === "string") return file;
     try {

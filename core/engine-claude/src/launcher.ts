@@ -109,7 +109,8 @@ export class Launcher {
           rest,
         ]) + this.#textOf(env),
       start: (sessionId) =>
-        this.start({ ...terms, plan: { ...own, options }, sessionId, owner: sessionId }, false),
+        // Only tasks run in one that was started ahead.
+        this.start({ ...terms, plan: { ...own, options }, sessionId, sharedAs: undefined }, false),
     };
   }
 
@@ -119,8 +120,9 @@ export class Launcher {
     return text;
   }
 
-  #mirrorOf({ owner, spawn }: ProcessTerms, child: () => ClaudeProcess): ProcessMirror | undefined {
-    return this.options.shared?.mirror(owner, spawn, () => void child().end("now"));
+  #mirrorOf({ sharedAs, spawn }: ProcessTerms, child: () => ClaudeProcess): ProcessMirror | undefined {
+    if (sharedAs === undefined) return undefined;
+    return this.options.shared?.mirror(sharedAs, spawn, () => void child().end("now"));
   }
 
   #process(spawn: SpawnPlan, options: Options, mirror?: ProcessMirror): ClaudeProcess {

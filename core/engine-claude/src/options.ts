@@ -27,8 +27,8 @@ export const IDLE_OPTIONS: Options = { ...modeOptions("deny"), strictMcpConfig: 
 export interface ProcessTerms extends Pick<EngineTurn, "approvalMode" | "unresolved" | "spawn" | "trusted"> {
   /** The CLI's own id of the session. */
   readonly sessionId: string;
-  /** The gateway's. */
-  readonly owner: string;
+  /** The gateway's id of the session, whose conversation other nodes go on with; undefined for a task's. */
+  readonly sharedAs: string | undefined;
   /** The session's last process was in plan mode. */
   readonly planMode: boolean;
   /** The model may ask questions although no decider decides the calls. */
@@ -45,7 +45,7 @@ export function termsOf(turn: EngineTurn): ProcessTerms {
   const { model, systemPrompt, options = {} } = plan;
   return {
     sessionId: cliSessionOf(turn),
-    owner: turn.info.sessionId,
+    sharedAs: turn.info.kind === "session" ? turn.info.sessionId : undefined,
     planMode: turn.totals?.planMode === true,
     asksQuestions: turn.questions !== undefined,
     approvalMode,

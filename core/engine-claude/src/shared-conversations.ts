@@ -51,11 +51,12 @@ export class SharedConversations {
   /**
    * Brings the node's file of a conversation up to date. Rejects if the store can't be read, or the file can't be written.
    *
-   * @param accepts go on without what only another node's file has
+   * @param use it is only read; or it is gone on with, and what only this node's file has is stored first; or that, also
+   *   without what only another node's file has
    */
-  prepare(conversation: string, spawn: Spawn, { accepts } = { accepts: false }): Promise<Preparation> {
+  prepare(conversation: string, spawn: Spawn, use: "read" | "go on" | "accept loss"): Promise<Preparation> {
     const before = this.#order.get(conversation) ?? Promise.resolve();
-    const prepared = before.then(() => this.#prepare(conversation, spawn, accepts));
+    const prepared = before.then(() => this.#prepare(conversation, spawn, use));
     const settled = prepared.catch(() => undefined);
     this.#order.set(conversation, settled);
     void settled.then(() => {
@@ -64,12 +65,21 @@ export class SharedConversations {
     return prepared;
   }
 
-  /** Stores a conversation that was written here without a CLI: a copy, or one that a session begins with. */
-  async save(conversation: string, spawn: Spawn): Promise<void> {
-    const claim = this.shared.held(conversation) ?? neverOwned(conversation);
+  /** Stores a conversation that was not mirrored: a task's, a copy, or one that a session begins with. */
+  async save(conversation: string, spawn: Spawn, sessionId = conversation): Promise<void> {
+    const claim = this.shared.held(sessionId) ?? neverOwned(sessionId);
     const place = new Transcript(conversation, spawn);
     const { end } = await repairTranscript(this.shared.transcripts, claim, conversation, place);
     await writeNote(place, { epoch: claim.epoch, seq: end, size: await sizeOf(place) });
+  }
+
+  /** Stores the conversation of a task that waits: another node may go on with it. Never rejects. */
+  async saveTask(sessionId: string, conversation: string, spawn: Spawn): Promise<void> {
+    try {
+      await this.save(conversation, spawn, sessionId);
+    } catch (error) {
+      await this.#lost(sessionId, { conversations: new Set([conversation]), spawn }, error, undefined);
+    }
   }
 
   /** Whether the store has all of the session's conversation; tries again to store what is missing. */
@@ -77,7 +87,7 @@ export class SharedConversations {
     const unsaved = this.#unsaved.get(sessionId);
     if (unsaved === undefined) return true;
     for (const conversation of unsaved.conversations)
-      await this.prepare(conversation, unsaved.spawn).catch(() => undefined);
+      await this.prepare(conversation, unsaved.spawn, "go on").catch(() => undefined);
     return !this.#unsaved.has(sessionId);
   }
 
@@ -114,7 +124,11 @@ export class SharedConversations {
     };
   }
 
-  async #prepare(conversation: string, spawn: Spawn, accepts: boolean): Promise<Preparation> {
+  async #prepare(
+    conversation: string,
+    spawn: Spawn,
+    use: "read" | "go on" | "accept loss",
+  ): Promise<Preparation> {
     const { transcripts } = this.shared;
     const stored = await transcripts.find(conversation);
     const sessionId = stored?.sessionId ?? conversation;
@@ -126,7 +140,7 @@ export class SharedConversations {
     const isOurs = local !== undefined && isAhead(local, stored);
     const isLacking = lackingSince !== undefined && !(isOurs && local.note?.lacking === lackingSince);
     // Its end may not be stored: only the session's owner may do that.
-    if (isOurs && claim === undefined) return isLacking ? "lacking" : "whole";
+    if (isOurs && (claim === undefined || use === "read")) return isLacking ? "lacking" : "whole";
     if (isOurs && claim !== undefined && !isLacking) {
       const place = new Transcript(conversation, spawn);
       if (isCurrent(local, stored, place)) return "whole";
@@ -137,6 +151,7 @@ export class SharedConversations {
         return "whole";
       }
     }
+    const accepts = use === "accept loss";
     if (isLacking && accepts && claim !== undefined) {
       await transcripts.setLacking(claim, false);
       this.log.warn({ session_id: sessionId }, "a session goes on without the end of its conversation");
