@@ -10,6 +10,7 @@ export type CommandName =
   | "restore"
   | "copy-ledger"
   | "login"
+  | "nodes"
   | "help";
 
 interface CommandForm {
@@ -61,6 +62,9 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   login: {
     summary: "",
     help: "Runs the Claude CLI's own login, with the configuration folder that the gateway uses.",
+  },
+  nodes: {
+    help: "Lists the nodes of the cluster: their state, version, load and address.",
   },
   help: { help: "Lists the commands and flags." },
 };

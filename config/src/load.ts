@@ -62,7 +62,7 @@ export type Settings = Omit<Config, "keys" | "plugins" | "cluster"> & {
 
 /** A configuration that passed every check that needs no other input. */
 export interface LoadedConfig extends PluginChoices {
-  readonly command: "serve" | "check" | "backup" | "restore" | "copy-ledger" | "login" | "plugin";
+  readonly command: "serve" | "check" | "backup" | "restore" | "copy-ledger" | "login" | "nodes" | "plugin";
   readonly args: readonly string[];
   /** The command of a plugin that was given; `args` is everything after it. */
   readonly pluginCommand: Pick<PluginCommand, "plugin" | "name"> | undefined;

@@ -6,15 +6,22 @@ import {
   Kernel,
   type KernelOptions,
   type ListenAddress,
+  logStart,
   type PluginSelection,
+  StartTimes,
 } from "@claudeway/kernel";
 import {
   type AuditLog,
+  type Claim,
+  type Cluster,
   type EngineSource,
   type Ledger,
   messageOf,
+  type Ownership,
   type SessionTotals,
+  type SharedTranscripts,
   type SpawnPlan,
+  type TurnRecord,
 } from "@claudeway/ports";
 import { AccountLimits } from "@claudeway/scheduling";
 import type { Logger } from "pino";
@@ -30,7 +37,7 @@ import { installationId } from "./installation.js";
 import { createPluginServices } from "./offers.js";
 import { fileSecrets, ONE_NODE } from "./one-node.js";
 import type { KnownSecrets } from "./secrets.js";
-import { logStart, StartTimes } from "./start-times.js";
+import type { GatewayParts } from "./services.js";
 import { loseBackground } from "./turns/background.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";
 
@@ -70,6 +77,8 @@ export interface Distribution {
   findEngine(loaded: LoadedConfig, env: NodeJS.ProcessEnv, log: Logger): Promise<EngineSource>;
   /** Rejects with one line where the ledger can't be opened, or another gateway has it. */
   openLedger(options: LedgerOptions): Promise<Ledger>;
+  /** Makes this gateway a node. Rejects with one line where the database can't be opened. */
+  openCluster?(options: Pick<BootOptions, "loaded" | "version" | "log">): Promise<Cluster>;
   openAudit(options: AuditOptions): AuditLog;
 }
 
@@ -131,11 +140,15 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     chooseApprovalMode(config.no_permissions_bypass, plan.env, plan.uid);
   prepareFolders(foldersOf(loaded));
 
-  const ledger = await times.step("ledger", () =>
-    distribution.openLedger({ dataDir: config.data_dir, url: config.ledger_url }),
-  );
+  const cluster = config.cluster && (await times.step("cluster", () => openCluster(options)));
+  const ledger =
+    cluster?.ledger ??
+    (await times.step("ledger", () =>
+      distribution.openLedger({ dataDir: config.data_dir, url: config.ledger_url }),
+    ));
   opened.add("ledger", () => ledger.close());
-  const ownership = ONE_NODE;
+  if (cluster !== undefined) opened.add("node", () => cluster.leave());
+  const ownership = cluster?.ownership ?? ONE_NODE;
   ledger.prices.onPriced((turn, usage) => kernel.notify("usagePriced", turn, usage));
   const installation = installationId(config.data_dir);
   const audit = distribution.openAudit({ dir: config.log_dir, log, secrets });
@@ -144,12 +157,15 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const environment = rememberedEnvironment({ ...env }, secrets);
   const keyEnvironments = new KeyEnvironments(loaded);
   const accounts = new AccountLimits((keyId) => keyEnvironments.accountsOf(keyId));
+  const stored = cluster?.ledger.transcripts;
+  const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
+    source.writtenSince?.(session, keyEnvironments.of(environment(), keyId), since, before, stored) ??
+    Promise.resolve(undefined);
   const lost = await times.step("what an earlier run left", async () => {
     await source.endLeftovers(installation);
+    // A node does this once it has joined.
+    if (cluster !== undefined) return [];
     if (ledger.afterCrash) await writeMissingLines({ ledger, audit });
-    const written = (session: string, keyId: string, since: Date, before: SessionTotals | undefined) =>
-      source.writtenSince?.(session, keyEnvironments.of(environment(), keyId), since, before) ??
-      Promise.resolve(undefined);
     await loseBackground({ ledger, ownership, audit, log }, written);
     return bookLostTurns({ ledger, audit, log }, source, written);
   });
@@ -159,7 +175,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
   const guard = source.guard?.(marker);
   if (guard !== undefined) opened.add("guard of child processes", () => guard.close());
   opened.add("plugins", () => kernel.close());
-  const engine = source.open(marker, guard);
+  const engine = source.open(marker, guard, cluster && sharedOf(cluster));
   opened.add("engine", () => engine.close());
   const spawn = (workdir: string, keyId?: string, account = accounts.choose(keyId)) => ({
     command: claude.path,
@@ -173,8 +189,9 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     ledger,
     kernel,
     audit,
-    links: await LinkSigner.open(fileSecrets(config.data_dir)),
+    links: await LinkSigner.open(cluster?.secrets ?? fileSecrets(config.data_dir)),
     log,
+    shared: cluster !== undefined,
   });
   opened.add("approvals", async () => approvalService.close());
   const gateway = new Gateway(
@@ -186,7 +203,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       approvalMode: (plan) => approvalModeNow(approvalModeOf(plan), kernel),
       workdirs: workdirLimits(loaded, env),
     },
-    { kernel, engine, ledger, ownership, audit, approvalService, log },
+    { kernel, engine, ledger, ownership, audit, approvalService, log, ...nodeOf(cluster) },
   );
   const { showPublicUrl = () => undefined } = options;
   const control = new Control({
@@ -199,6 +216,7 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     selection,
     secrets,
     log,
+    cluster,
     showPublicUrl,
   });
   kernel.offer(
@@ -218,8 +236,9 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
       warn: (warning) => kernel.notify("budgetWarning", warning),
       describeKey: (known, keyId) => kernel.hooks.describeKey.promise(known, keyId),
       marker,
-      shared: false,
-      singletons: ALONE,
+      passing: cluster?.passing,
+      shared: cluster !== undefined,
+      singletons: cluster?.singletons ?? ALONE,
     }),
   );
   await times.step(
@@ -228,14 +247,35 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     () => kernel.status().map(({ name, startedMs }) => ({ name, ms: startedMs, steps: [] })),
   );
   opened.add("gateway", () => gateway.close());
+  const bookLost = async (turns: readonly TurnRecord[]) => {
+    const found = await bookLostTurns({ ledger, audit, log }, source, written, turns);
+    for (const { turn, outcome } of found) kernel.notify("afterExecute", turn, outcome);
+  };
+  const recover = async (sessionId: string, claim: Claim) => {
+    const taken: Ownership = { ...ONE_NODE, claim: async () => ({ at: "here", claim }) };
+    await loseBackground({ ledger, ownership: taken, audit, log }, written, sessionId);
+    await bookLost(await ledger.nodes.lostTurns(sessionId));
+  };
+  const endProcesses = () => source.endLeftovers(marker);
+  const wasKilled = await cluster?.join({
+    ...gateway.services,
+    engine,
+    guard,
+    bookLost,
+    recover,
+    endProcesses,
+  });
+  if (wasKilled === true) await writeMissingLines({ ledger, audit }, cluster?.node);
   await times.step("approvals that wait", () => approvalService.recover());
   const address = await times.step("port", () => gateway.listen());
-  await times.step("turns that go on", () => gateway.recover());
+  // In a cluster, the node looks for them all the time.
+  if (cluster === undefined) await times.step("turns that go on", () => gateway.recover());
   logStart(times.end("start"), log);
   const loginWarning = gateway.services.login.warning(LOGIN_DELAY_MS);
   for (const { turn, outcome } of lost) kernel.notify("afterExecute", turn, outcome);
   let closing: Promise<void> | undefined;
   const close = () => {
+    cluster?.drain();
     if (closing !== undefined) void gateway.close();
     closing ??= opened.close();
     return closing;
@@ -254,6 +294,21 @@ async function open(options: BootOptions, opened: Opened): Promise<RunningGatewa
     loginWarning,
     close,
   };
+}
+
+/** What engines know of a cluster. */
+function sharedOf({ ledger, ownership }: Cluster): SharedTranscripts {
+  return { transcripts: ledger.transcripts, held: (sessionId) => ownership.held(sessionId) };
+}
+
+function nodeOf(cluster: Cluster | undefined): Pick<GatewayParts, "passing" | "keyPlaces"> {
+  return { passing: cluster?.passing, keyPlaces: cluster?.keyPlaces };
+}
+
+async function openCluster({ distribution, ...options }: BootOptions): Promise<Cluster> {
+  if (distribution.openCluster === undefined)
+    throw new ConfigError("[cluster]: this gateway can't be a node");
+  return distribution.openCluster(options);
 }
 
 /** Runs the checks that open and create nothing. Rejects with the first problem, usually a ConfigError. */

@@ -11,7 +11,7 @@ import type {
   PluginSource,
   ReloadReport,
 } from "@claudeway/kernel";
-import type { Engine } from "@claudeway/ports";
+import type { Cluster, Engine } from "@claudeway/ports";
 import { openapiDocument } from "@claudeway/schemas/openapi";
 import type { Logger } from "pino";
 import type { Gateway } from "./gateway.js";
@@ -29,6 +29,7 @@ export interface ControlParts {
   readonly selection: (loaded: LoadedConfig) => PluginSelection;
   readonly secrets: KnownSecrets;
   readonly log: Logger;
+  readonly cluster: Cluster | undefined;
   /** Shows the operator the public URL. */
   readonly showPublicUrl: (url: string) => void;
 }
@@ -111,6 +112,20 @@ export class Control implements GatewayControl {
 
   load(): Load {
     return { ...this.parts.gateway.load(), processes: this.parts.engine.processes };
+  }
+
+  async nodes() {
+    return this.parts.cluster?.view();
+  }
+
+  async drain(node: string, draining: boolean): Promise<void> {
+    const { cluster } = this.parts;
+    if (cluster === undefined) throw new Error("the gateway is not a node of a cluster");
+    if (node !== cluster.node)
+      throw new Error(
+        `drain: the node must be ${cluster.node}, which was asked, got ${JSON.stringify(node)}`,
+      );
+    cluster.drain(draining);
   }
 
   openapi() {

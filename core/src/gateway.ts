@@ -143,6 +143,7 @@ export class Gateway {
       checkLedger: () => this.services.ledgerWatch.check(),
       checkLogin: () => this.services.login.check(),
       draining: () => this.#closing !== undefined,
+      fenced: () => this.parts.ownership.fenced.aborted,
       log,
     });
     modelRoutes(router, this.services.models);

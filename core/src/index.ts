@@ -100,6 +100,7 @@ export {
   type ModelTotalsRow,
   type NewSession,
   type NewTurn,
+  type NodeView,
   type Overview,
   type PageQuery,
   type ParkedForDecision,

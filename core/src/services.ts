@@ -9,6 +9,7 @@ import type {
   AuditLog,
   CommandName,
   Engine,
+  KeyPlaces,
   Ledger,
   LocalWork,
   Ownership,
@@ -18,6 +19,7 @@ import type {
 import {
   type AccountChoice,
   type AccountLimits,
+  LedgerWatch,
   LimitWaits,
   SessionOrder,
   TurnQueue,
@@ -28,7 +30,6 @@ import type { ApprovalService } from "./approvals/approval-service.js";
 import { Keyring } from "./http/auth.js";
 import type { FileParts } from "./http/routes/files.js";
 import { KeyLimitTable } from "./key-limits.js";
-import { LedgerWatch } from "./ledger-watch.js";
 import { localWork } from "./local-work.js";
 import { LoginWatch } from "./login-watch.js";
 import { CliCatalogue, ModelCatalogue } from "./models.js";
@@ -62,6 +63,7 @@ export interface GatewayParts {
   readonly log: Logger;
   /** In a cluster: passes requests on to the nodes that have their sessions. */
   readonly passing?: PassingOn | undefined;
+  readonly keyPlaces?: KeyPlaces | undefined;
 }
 
 /**
@@ -129,6 +131,7 @@ export class Services {
       maxRunning: config.engine.max_running,
       maxQueued: config.engine.max_queued,
       maxRunningOf: (keyId) => this.keyLimits.of(keyId).maxRunning,
+      keyPlaces: parts.keyPlaces,
     });
     const records = { ledger, ownership, audit, log };
     this.limitWaits = new LimitWaits({ maxPerKey: config.engine.max_limit_waits_per_key, log });

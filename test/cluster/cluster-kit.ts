@@ -1,6 +1,7 @@
-import type { Ledger, NodeRecord, NodeWork, TurnRecord } from "@claudeway/ports";
+import type { Ledger, NodeRecord, TurnRecord } from "@claudeway/ports";
 import { pino } from "pino";
 import { GatewayCluster } from "#cluster/index.js";
+import type { NodeWork } from "#cluster/node-work.js";
 import { MemoryBook, SharedMemory } from "./memory-book.js";
 import { type Machine, World } from "./world.js";
 
@@ -15,6 +16,9 @@ export class NotedWork implements NodeWork {
   readonly running = new Set<string>();
   readonly lost: string[] = [];
   readonly resumed: string[] = [];
+  readonly recovered: string[] = [];
+  readonly letGone: string[] = [];
+  readonly unsaved = new Set<string>();
 
   load() {
     return { running: this.running.size, queued: 0, processes: this.busy.size };
@@ -24,12 +28,21 @@ export class NotedWork implements NodeWork {
     return this.busy.has(sessionId);
   }
 
+  async letGo(sessionId: string): Promise<boolean> {
+    this.letGone.push(sessionId);
+    return !this.unsaved.has(sessionId);
+  }
+
   isRunning(turnId: string): boolean {
     return this.running.has(turnId);
   }
 
   async bookLost(turns: readonly TurnRecord[]): Promise<void> {
     this.lost.push(...turns.map(({ id }) => id));
+  }
+
+  async recover(sessionId: string): Promise<void> {
+    this.recovered.push(sessionId);
   }
 
   async goOn(turnId: string): Promise<void> {
@@ -73,6 +86,8 @@ export class TestCluster {
       ownTurns: (of) => book.ownTurns(of),
       self: { node: name, url: `http://${name}:3000`, configDigest, version: "1" },
       leaseSecs: LEASE_SECS,
+      sharedWorkdirs: true,
+      secret: "shared-by-all-nodes",
       log,
       clock: machine,
     });
@@ -81,7 +96,7 @@ export class TestCluster {
 
   async joined(...names: readonly string[]): Promise<TestNode[]> {
     const nodes = names.map((name) => this.node(name));
-    for (const { cluster, work } of nodes) await cluster.join(work);
+    for (const { cluster, work } of nodes) await cluster.begin(work);
     return nodes;
   }
 

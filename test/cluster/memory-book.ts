@@ -117,11 +117,11 @@ export class MemoryBook implements NodeBook {
     if (owner !== undefined && owner.node !== by.node) {
       return { owner: { ...owner, url: this.shared.nodes.get(owner.node)?.url ?? "" } };
     }
-    if (owner === undefined) {
-      session.owner = by;
-      session.epoch++;
-    }
-    return { epoch: session.epoch };
+    if (owner !== undefined) return { epoch: session.epoch };
+    session.owner = by;
+    session.epoch++;
+    const left = this.shared.running.some((turn) => turn.sessionId === sessionId);
+    return { epoch: session.epoch, ...(left && { left }) };
   }
 
   async owner(sessionId: string) {

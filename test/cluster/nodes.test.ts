@@ -161,7 +161,7 @@ describe("nodes of a cluster", () => {
     await a.cluster.ownership.claim(id);
     a.machine.stopped = true;
     const again = test.node("a");
-    await again.cluster.join(again.work);
+    await again.cluster.begin(again.work);
     expect(await again.cluster.ownership.claim(id)).to.deep.include({ at: "here" });
   });
 
@@ -170,7 +170,7 @@ describe("nodes of a cluster", () => {
     const [a] = await test.joined("a", "b");
     if (a === undefined) throw new Error("no node");
     const again = test.node("a");
-    await again.cluster.join(again.work);
+    await again.cluster.begin(again.work);
     await test.world.advance(2 * LEASE);
     expect(a.work.stops).to.equal(1);
     expect([a.cluster.condition, again.cluster.condition]).to.deep.equal(["fenced", "up"]);
@@ -184,7 +184,7 @@ describe("nodes of a cluster", () => {
     const test = new TestCluster();
     await test.joined("a");
     const b = test.node("b", { configDigest: "keys=2 plugins.approval=1" });
-    const refused = await b.cluster.join(b.work).catch((error: unknown) => error);
+    const refused = await b.cluster.begin(b.work).catch((error: unknown) => error);
     expect(refused).to.be.an("error").with.property("name", "ConfigError");
     expect(String(refused)).to.contain('it differs from that of node "a" in: keys, plugins.approval');
     expect(test.shared.nodes.has("b")).to.equal(false);

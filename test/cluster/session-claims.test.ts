@@ -47,6 +47,16 @@ describe("sessions of a node", () => {
     expect(await b.cluster.ownership.claim("busy")).to.deep.include({ at: "elsewhere" });
   });
 
+  it("are kept while their conversation is not saved", async () => {
+    const claim = await claimed(a, test.session("s"));
+    a.work.unsaved.add("s");
+    await test.world.advance(20 * BEAT);
+    expect(claim.lost.aborted).to.equal(false);
+    a.work.unsaved.clear();
+    await test.world.advance(2 * BEAT);
+    expect(claim.lost.aborted).to.equal(true);
+  });
+
   it("are kept while requests ask for them", async () => {
     const claim = await claimed(a, test.session("s"));
     for (let round = 0; round < 10; round++) {

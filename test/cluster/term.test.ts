@@ -52,6 +52,16 @@ describe("the watch over nodes", () => {
     expect(look(watch, 60, 1)).to.equal(1);
   });
 
+  it("starts anew after a look that was answered late", () => {
+    const watch = new Watch(timing);
+    for (let at = 0; at <= 25; at += 5) look(watch, at, 1);
+    // The database was away: these were repeated until it came back.
+    for (let at = 30; at <= 45; at += 5) expect(look(watch, at, 1, 60 - at)).to.equal(0);
+    expect(look(watch, 60, 1)).to.equal(0);
+    for (let at = 65; at < 90; at += 5) expect(look(watch, at, 1)).to.equal(0);
+    expect(look(watch, 90, 1)).to.equal(1);
+  });
+
   it("starts anew after a gap", () => {
     const watch = new Watch(timing);
     for (let at = 0; at <= 25; at += 5) look(watch, at, 1);

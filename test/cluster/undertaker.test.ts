@@ -47,6 +47,16 @@ describe("turns that no process works on", () => {
     expect(b.work.lost).to.deep.equal(["t"]);
   });
 
+  it("are booked by who takes their session, before anything else happens in it", async () => {
+    run(a, "t");
+    test.shared.nodes.set("a", { ...test.record("a"), state: "dead" });
+    a.machine.stopped = true;
+    await b.cluster.ownership.claim("s");
+    expect(b.work.recovered).to.deep.equal(["s"]);
+    await b.cluster.ownership.claim("s");
+    expect(b.work.recovered).to.deep.equal(["s"]);
+  });
+
   it("are booked by a node that joined after the burial", async () => {
     run(a, "t");
     test.shared.nodes.set("a", { ...test.record("a"), state: "dead" });
@@ -54,7 +64,7 @@ describe("turns that no process works on", () => {
     b.machine.stopped = true;
     const c = test.node("c");
     writeDown(c);
-    await c.cluster.join(c.work);
+    await c.cluster.begin(c.work);
     await test.world.advance(2000);
     expect(c.work.lost).to.deep.equal(["t"]);
   });

@@ -46,6 +46,7 @@ export async function main(
     else if (loaded.command === "restore") await restoreBackup(loaded);
     else if (loaded.command === "copy-ledger") await copy(loaded);
     else if (loaded.command === "login") await logInTo(loaded);
+    else if (loaded.command === "nodes") process.stdout.write(await listNodes(loaded));
     else if (loaded.command === "plugin") await runPlugins(loaded);
   } catch (error) {
     process.stderr.write(`claudeway: ${describeFault(error).split("\n")[0]}\n`);
@@ -102,6 +103,11 @@ async function copy(loaded: LoadedConfig): Promise<void> {
 async function logInTo(loaded: LoadedConfig): Promise<void> {
   const { logIn } = await import("./login-command.js");
   process.exitCode = await logIn(loaded, process.env);
+}
+
+async function listNodes(loaded: LoadedConfig): Promise<string> {
+  const { nodesOf } = await import("./nodes-command.js");
+  return nodesOf(loaded);
 }
 
 async function runPlugins(loaded: LoadedConfig): Promise<void> {

@@ -1,12 +1,14 @@
 import type {
+  Claim,
   Cluster,
   Ledger,
   NewNode,
   NodeBook,
   NodeCondition,
+  NodeParts,
   NodeRecord,
   NodeStart,
-  NodeWork,
+  NodeView,
   TurnRecord,
 } from "@claudeway/ports";
 import { messageOf } from "@claudeway/ports";
@@ -14,7 +16,10 @@ import type { Logger } from "pino";
 import { type Clock, MONOTONIC } from "./clock.js";
 import { ClusterSecrets } from "./cluster-secrets.js";
 import { ClusterSingletons } from "./cluster-singletons.js";
-import { ClusterNode } from "./node.js";
+import { ClusterKeyPlaces } from "./key-places.js";
+import { ClusterNode, lives } from "./node.js";
+import { type NodeWork, nodeWork } from "./node-work.js";
+import { Passing } from "./passing/index.js";
 import { SessionClaims } from "./session-claims.js";
 import { timingOf } from "./timing.js";
 import { Undertaker } from "./undertaker.js";
@@ -27,6 +32,10 @@ export interface GatewayClusterOptions {
   readonly ownTurns: (of: NodeStart) => Promise<readonly TurnRecord[]>;
   readonly self: NewNode;
   readonly leaseSecs: number;
+  /** Whether all nodes have the same working directories. */
+  readonly sharedWorkdirs: boolean;
+  /** Signs what is passed on. */
+  readonly secret: string;
   readonly log: Logger;
   /** For tests. */
   readonly clock?: Clock;
@@ -38,8 +47,12 @@ export class GatewayCluster implements Cluster {
   readonly ownership: SessionClaims;
   readonly singletons: ClusterSingletons;
   readonly secrets: ClusterSecrets;
+  readonly passing: Passing;
+  readonly keyPlaces: ClusterKeyPlaces;
   readonly #node: ClusterNode;
+  #work: NodeWork | undefined;
   #releasing = false;
+  #living: readonly NodeStart[] = [];
 
   constructor(private readonly options: GatewayClusterOptions) {
     const { ledger, book, self, leaseSecs, log, clock = MONOTONIC } = options;
@@ -47,9 +60,18 @@ export class GatewayCluster implements Cluster {
     this.ledger = ledger;
     const node = new ClusterNode({ book, self, timing, clock, log });
     this.#node = node;
-    this.ownership = new SessionClaims({ book, node, timing, clock, log });
+    const recover = async (sessionId: string, claim: Claim) => this.#work?.recover(sessionId, claim);
+    const pins = !options.sharedWorkdirs;
+    this.ownership = new SessionClaims({ book, node, timing, clock, recover, pins, log });
     this.singletons = new ClusterSingletons({ book, node, timing, clock, log });
     this.secrets = new ClusterSecrets(book);
+    this.keyPlaces = new ClusterKeyPlaces(ledger.keyPlaces, node);
+    this.passing = new Passing({
+      secret: options.secret,
+      ownership: this.ownership,
+      self: () => node.term().start,
+      others: () => node.nodes.filter((other) => other.node !== node.name && lives(other)),
+    });
   }
 
   get node(): string {
@@ -60,11 +82,22 @@ export class GatewayCluster implements Cluster {
     return this.#node.condition;
   }
 
+  /** Aborted when the current term ends; undefined while there is none. */
+  get fence(): AbortSignal | undefined {
+    return this.#node.fence;
+  }
+
   get nodes(): readonly NodeRecord[] {
     return this.#node.nodes;
   }
 
-  async join(work: NodeWork): Promise<void> {
+  join(parts: NodeParts): Promise<boolean> {
+    return this.begin(nodeWork(parts));
+  }
+
+  /** Joins, with this work. */
+  async begin(work: NodeWork): Promise<boolean> {
+    this.#work = work;
     const { book, ownTurns, leaseSecs, log, clock = MONOTONIC } = this.options;
     const { ownership } = this;
     const undertaker = new Undertaker(
@@ -76,20 +109,27 @@ export class GatewayCluster implements Cluster {
         resumes: () => this.condition === "up",
       },
     );
-    await this.#node.join({
+    return this.#node.join({
       load: () => work.load(),
       began: (term) => void undertaker.run(term),
       extended: (leftMs) => work.mayWork(leftMs),
       ended: async () => {
         ownership.loseAll();
-        await work.stop();
+        await work.stop().catch((error: unknown) => log.error({ err: error }, "not all work has ended"));
       },
-      ticked: () => void this.#releaseIdle(work),
+      ticked: () => {
+        this.#tellGone();
+        void this.#releaseIdle(work);
+      },
     });
   }
 
-  drain(): void {
-    this.#node.drain();
+  view(): readonly NodeView[] {
+    return this.nodes.map(({ beat, configDigest, ...node }) => ({ ...node, self: node.node === this.node }));
+  }
+
+  drain(draining = true): void {
+    this.#node.drain(draining);
   }
 
   async leave(): Promise<void> {
@@ -101,12 +141,27 @@ export class GatewayCluster implements Cluster {
     this.ownership.loseAll();
   }
 
+  /** Requests that wait for an answer of a start that no longer lives end. */
+  #tellGone(): void {
+    const living = this.nodes.filter(lives);
+    const isThere = (one: NodeStart) =>
+      living.some(({ node, incarnation }) => node === one.node && incarnation === one.incarnation);
+    for (const start of this.#living) if (!isThere(start)) this.passing.lost(start);
+    this.#living = living;
+  }
+
   /** One sweep at a time: the database may be slow. */
   async #releaseIdle(work: NodeWork): Promise<void> {
     if (this.#releasing) return;
     this.#releasing = true;
     try {
-      await this.ownership.releaseIdle((sessionId) => work.isBusy(sessionId));
+      const draining = this.condition === "draining";
+      await this.ownership.releaseIdle({
+        isBusy: (sessionId) => work.isBusy(sessionId, draining),
+        letGo: (sessionId) => work.letGo(sessionId),
+      });
+    } catch (error) {
+      this.options.log.warn({ err: error }, "idle sessions were not freed; trying again");
     } finally {
       this.#releasing = false;
     }

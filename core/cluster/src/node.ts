@@ -64,12 +64,18 @@ export class ClusterNode {
 
   get condition(): NodeCondition {
     const lasts = this.#term?.lasts ?? false;
-    return this.#condition === "up" && !lasts ? "fenced" : this.#condition;
+    const works = this.#condition === "up" || this.#condition === "draining";
+    return works && !lasts ? "fenced" : this.#condition;
   }
 
   /** All nodes, as of the last look. */
   get nodes(): readonly NodeRecord[] {
     return this.#peers;
+  }
+
+  /** Aborted when the current term ends. While there is none, a node that joins anew has to reach the database. */
+  get fence(): AbortSignal | undefined {
+    return this.#term?.lasts ? this.#term.fenced : undefined;
   }
 
   /** The current term. Throws UNAVAILABLE while there is none. */
@@ -85,17 +91,18 @@ export class ClusterNode {
 
   /**
    * Joins. An earlier incarnation of this node is buried by that: what it left must have ended before. Rejects with a
-   * ConfigError if the configuration differs from that of the living nodes.
+   * ConfigError if the configuration differs from that of the living nodes. True: the earlier one did not leave.
    */
-  async join(listener: NodeListener): Promise<void> {
+  async join(listener: NodeListener): Promise<boolean> {
     this.#listener = listener;
-    await this.#enter();
+    return this.#enter();
   }
 
-  /** New sessions go to other nodes from now on. */
-  drain(): void {
-    this.#draining = true;
-    if (this.#condition === "up") this.#condition = "draining";
+  /** New sessions go to other nodes from now on, or no longer. */
+  drain(draining: boolean): void {
+    this.#draining = draining;
+    if (this.#condition === "up" || this.#condition === "draining")
+      this.#condition = draining ? "draining" : "up";
   }
 
   /** Leaves after all work has ended: the node's sessions are free at once. */
@@ -108,13 +115,13 @@ export class ClusterNode {
     await this.options.book.leave(term.start);
   }
 
-  async #enter(): Promise<void> {
+  async #enter(): Promise<boolean> {
     const { book, self, clock, timing } = this.options;
     await this.#look();
     this.#checkReplaced();
     this.#checkConfig(Number.POSITIVE_INFINITY);
     const sentAt = clock.now();
-    const start = await book.join(self);
+    const { afterCrash, ...start } = await book.join(self);
     const term = new Term(start, sentAt, timing, clock);
     term.fenced.addEventListener("abort", () => void this.#fenced(term));
     try {
@@ -135,6 +142,7 @@ export class ClusterNode {
     this.#listener?.began(term);
     this.#listener?.extended(term.leftMs);
     void this.#run(term);
+    return afterCrash;
   }
 
   /** Throws while another gateway that joined later goes by this node's name. */

@@ -19,6 +19,10 @@ export interface SessionClaimsOptions {
   readonly node: Pick<ClusterNode, "term" | "nodes" | "name" | "condition">;
   readonly timing: Pick<Timing, "beat">;
   readonly clock: Clock;
+  /** Records what an earlier owner of a session left open, before anything new begins in it. */
+  readonly recover: (sessionId: string, claim: Claim) => Promise<void>;
+  /** Whether sessions stay with the node that has their folders. */
+  readonly pins: boolean;
   readonly log: Logger;
 }
 
@@ -28,6 +32,13 @@ interface Held {
   readonly control: AbortController;
   /** When it was last asked for, by the clock. */
   usedAt: number;
+}
+
+/** What is known of sessions that may be freed. */
+export interface IdleSessions {
+  isBusy(sessionId: string): boolean;
+  /** Ends what waits for the session's next turn. False: the session can't be freed, since its conversation is not saved. */
+  letGo(sessionId: string): Promise<boolean>;
 }
 
 /** An unused claim is kept for so many beats: a request claims before its body has arrived. */
@@ -51,7 +62,8 @@ export class SessionClaims implements Ownership {
   }
 
   get owner(): NewOwner {
-    return { owner: this.options.node.term().start };
+    const { node, pins } = this.options;
+    return { owner: node.term().start, ...(pins && { pinnedTo: node.name }) };
   }
 
   /** How many sessions this node has. */
@@ -109,17 +121,17 @@ export class SessionClaims implements Ownership {
   }
 
   /** Frees the sessions for which there was nothing to do for a while. */
-  async releaseIdle(isBusy: (sessionId: string) => boolean): Promise<void> {
+  async releaseIdle({ isBusy, letGo }: IdleSessions): Promise<void> {
     const { clock, timing, node } = this.options;
     const kept = node.condition === "draining" ? 1 : KEPT_BEATS;
     const before = clock.now() - kept * timing.beat;
-    const idle = [...this.#held.values()].filter(
-      ({ usedAt, claim }) => usedAt < before && !isBusy(claim.sessionId),
-    );
-    for (const { claim } of idle) {
-      // Another one may have been asked for meanwhile.
-      const held = this.#held.get(claim.sessionId);
-      if (held !== undefined && held.usedAt < before && !isBusy(claim.sessionId)) await this.release(claim);
+    const isIdle = ({ usedAt, claim }: Held) => usedAt < before && !isBusy(claim.sessionId);
+    for (const held of [...this.#held.values()].filter(isIdle)) {
+      const { claim } = held;
+      const isStillIdle = () => this.#held.get(claim.sessionId) === held && isIdle(held);
+      // It may have been asked for meanwhile, and while its process ends.
+      if (!isStillIdle()) continue;
+      if ((await letGo(claim.sessionId)) && isStillIdle()) await this.release(claim);
     }
   }
 
@@ -137,7 +149,12 @@ export class SessionClaims implements Ownership {
     if (outcome === "unknown session" || outcome === "fenced") {
       return { at: "here", claim: { sessionId, epoch: 0, lost: term.fenced } };
     }
-    if ("epoch" in outcome) return { at: "here", claim: this.#hold(sessionId, outcome.epoch, term) };
+    if ("epoch" in outcome) {
+      const { epoch, left = false } = outcome;
+      // Nobody else gets the claim before.
+      if (left) await this.options.recover(sessionId, { sessionId, epoch, lost: term.fenced });
+      return { at: "here", claim: this.#hold(sessionId, epoch, term) };
+    }
     if ("owner" in outcome) return { at: "elsewhere", node: outcome.owner };
     const pinned = node.nodes.find((other) => other.node === outcome.pinnedTo && lives(other));
     return pinned === undefined

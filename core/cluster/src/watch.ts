@@ -32,7 +32,8 @@ export class Watch {
 
   /** Returns the nodes that have been silent for the lease. */
   looked({ sentAt, answeredAt, nodes }: Look): SeenBeat[] {
-    if (this.#lastSentAt !== undefined && sentAt - this.#lastSentAt > this.timing.gap) this.blind();
+    const late = answeredAt - sentAt > this.timing.gap;
+    if (late || (this.#lastSentAt !== undefined && sentAt - this.#lastSentAt > this.timing.gap)) this.blind();
     this.#lastSentAt = sentAt;
     const living = nodes.filter(({ state }) => state === "up" || state === "draining");
     const names = new Set(living.map(({ node }) => node));

@@ -13,6 +13,7 @@ import type {
   KeyTotals,
   ModelName,
   ModelTotalsRow,
+  NodeView,
   Overview,
   PageQuery,
   PromptText,
@@ -374,6 +375,13 @@ export interface GatewayControl {
   /** Reloads the configuration file. If it has a fault, rejects with one line and changes nothing. */
   reload(): Promise<ReloadReport>;
   load(): Load;
+  /** The nodes of the cluster, as this one last saw them; undefined if the gateway is alone. */
+  nodes(): Promise<readonly NodeView[] | undefined>;
+  /**
+   * Has this node take no more sessions, so that it runs empty, or take them again. Rejects with a one-line reason if the
+   * gateway is alone, or `node` is another one.
+   */
+  drain(node: string, draining: boolean): Promise<void>;
   /** How many turns run at once, and how many more may wait. */
   readonly queue: QueueSize;
   /** The gateway's own paths and every plugin's, as an OpenAPI 3.1 document. */

@@ -94,4 +94,5 @@ export {
 } from "./plugin-store.js";
 export { type ExtendedRequest, type RequestFields, switchOn } from "./request-fields.js";
 export type { Mount, RouteTable } from "./routes.js";
+export { logStart, StartTimes } from "./start-times.js";
 export { narrowed, type WideningField, wideningFields } from "./widening.js";

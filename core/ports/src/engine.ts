@@ -355,6 +355,8 @@ export interface Engine {
   abandon(taskId: string): void;
   /** Ends the process that is kept for a session. */
   release(sessionId: string): Promise<void>;
+  /** In a cluster: false if what was said in the session could not be saved for other nodes. */
+  saved?(sessionId: string): Promise<boolean>;
   /** Ends the idle processes, for example because spawn plans have changed. */
   retire(why?: TaskLoss): Promise<void>;
   /** Ends every process. */

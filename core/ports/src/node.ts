@@ -1,25 +1,53 @@
-import type { NodeLoad, NodeRecord, Ownership, SharedSecrets, Singletons } from "./cluster.js";
+import type { Claim } from "./claim.js";
+import type { KeyPlaces, NodeLoad, NodeRecord, Ownership, SharedSecrets, Singletons } from "./cluster.js";
+import type { Engine, ProcessGuard, StopReason } from "./engine.js";
 import type { Ledger } from "./ledger.js";
+import type { PassingOn } from "./passing.js";
 import type { TurnRecord } from "./turn-record.js";
 
-/** What a gateway does for the cluster that it is a node of. */
-export interface NodeWork {
-  load(): NodeLoad;
-  /** Whether anything of the session is in this process: a turn, a live process, a client that waits. */
-  isBusy(sessionId: string): boolean;
-  isRunning(turnId: string): boolean;
+/** What of a gateway its node works with. */
+export interface NodeParts {
+  readonly turns: {
+    get(turnId: string): unknown;
+    ofSession(sessionId: string): readonly unknown[];
+    stopAll(reason: StopReason): void;
+    drained(): Promise<void>;
+  };
+  readonly queue: Pick<NodeLoad, "running" | "queued">;
+  /** Clients that follow sessions. */
+  readonly events: { has(sessionId: string): boolean };
+  readonly resumption: { goOn(turnId: string): Promise<void> };
+  readonly engine: Pick<Engine, "processes" | "keeps" | "background" | "release" | "saved">;
+  readonly guard: ProcessGuard | undefined;
   /** Records turns that no process works on as lost. */
   bookLost(turns: readonly TurnRecord[]): Promise<void>;
-  /** Resumes a parked turn, whose session is this node's now. */
-  goOn(turnId: string): Promise<void>;
-  /** This node may work for so long more, unless it is said again. */
-  mayWork(leftMs: number): void;
-  /** Ends all turns and processes at once. Resolves when none is left. Never rejects. */
-  stop(): Promise<void>;
+  /** Records what an earlier owner left open in a session that this node has just taken. */
+  recover(sessionId: string, claim: Claim): Promise<void>;
+  /** Kills all processes of this gateway's turns. */
+  endProcesses(): Promise<void>;
 }
 
 /** `fenced`: this node may not work now, and tries to come back. */
 export type NodeCondition = "joining" | "up" | "draining" | "fenced" | "left";
+
+/** A node, for people. */
+export interface NodeView {
+  readonly node: string;
+  /** Rises with every start of any node. */
+  readonly incarnation: number;
+  /** Where other nodes reach it. */
+  readonly url: string;
+  readonly version: string;
+  readonly state: "up" | "draining" | "left" | "dead";
+  readonly running: number;
+  readonly queued: number;
+  /** Live processes. */
+  readonly processes: number;
+  /** ISO 8601, UTC; by the database's clock. */
+  readonly joinedAt: string;
+  /** Whether it is this gateway. */
+  readonly self: boolean;
+}
 
 /** The cluster, as one of its gateways sees it. */
 export interface Cluster {
@@ -27,6 +55,8 @@ export interface Cluster {
   readonly ownership: Ownership;
   readonly singletons: Singletons;
   readonly secrets: SharedSecrets;
+  readonly passing: PassingOn;
+  readonly keyPlaces: KeyPlaces;
   /** The name of this node. */
   readonly node: string;
   readonly condition: NodeCondition;
@@ -34,11 +64,12 @@ export interface Cluster {
   readonly nodes: readonly NodeRecord[];
   /**
    * Joins under a new incarnation; an earlier one of this node is buried, so all that it left must have ended. Rejects with
-   * a ConfigError where the configuration differs from that of the living nodes.
+   * a ConfigError where the configuration differs from that of the living nodes. True: the earlier incarnation did not leave.
    */
-  join(work: NodeWork): Promise<void>;
-  /** Takes no more sessions. */
-  drain(): void;
+  join(parts: NodeParts): Promise<boolean>;
+  view(): readonly NodeView[];
+  /** Takes no more sessions; with false, takes them again. */
+  drain(draining?: boolean): void;
   /** After all work has ended: frees the sessions of this node. Never rejects. */
   leave(): Promise<void>;
 }

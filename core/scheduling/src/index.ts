@@ -3,6 +3,7 @@
  * until its clock ends it.
  */
 export { type AccountChoice, AccountLimits } from "./accounts.js";
+export { LedgerWatch } from "./ledger-watch.js";
 export {
   type GoingTurn,
   type LimitedTurn,

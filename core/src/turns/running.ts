@@ -7,7 +7,7 @@ import { Turn } from "./turn.js";
 export class RunningTurns {
   readonly #turns = new Map<string, Turn>();
   #parked: (turnId: string) => void = () => undefined;
-  #drained: (() => void) | undefined;
+  readonly #drained: (() => void)[] = [];
   #closed = false;
 
   readonly #context: TurnContext;
@@ -54,7 +54,7 @@ export class RunningTurns {
       this.#turns.delete(turn.info.id);
       this.#context.login.turnEnded(outcome);
       if (outcome.end === "parked") this.#parked(turn.info.id);
-      if (this.#turns.size === 0) this.#drained?.();
+      if (this.#turns.size === 0) for (const resolve of this.#drained.splice(0)) resolve();
     });
     return turn;
   }
@@ -96,7 +96,7 @@ export class RunningTurns {
   drained(): Promise<void> {
     if (this.#turns.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#drained = resolve;
+      this.#drained.push(resolve);
     });
   }
 }

@@ -22,6 +22,7 @@ describe("GET /ready", () => {
       checkLedger: () => undefined,
       checkLogin: async () => undefined,
       draining: () => false,
+      fenced: () => false,
       log,
     });
     served = await serveRoutes(router);
@@ -37,5 +38,24 @@ describe("GET /ready", () => {
     });
     expect(lines.join("")).to.contain("not ready: the ledger does not answer");
     expect((await fetch(`${served.url}/health`)).status).to.equal(200);
+  });
+
+  it("is 503 while the node has lost its place in the cluster", async () => {
+    const ledger = await openLedger({ dataDir: temporaryFolder("claudeway-ready-") });
+    const router = new Router<GatewayState>();
+    healthRoutes(router, {
+      version: "1.0.0",
+      ledger,
+      checkLedger: () => undefined,
+      checkLogin: async () => undefined,
+      draining: () => false,
+      fenced: () => true,
+      log: pino({ level: "silent" }),
+    });
+    served = await serveRoutes(router);
+    const answer = await fetch(`${served.url}/ready`);
+    expect(answer.status).to.equal(503);
+    expect(await answer.json()).to.deep.include({ code: "UNAVAILABLE", reason: "fenced" });
+    await ledger.close();
   });
 });

@@ -14,6 +14,8 @@ export interface HealthParts {
   readonly checkLogin: () => Promise<void>;
   /** Whether new turns are refused because the gateway is shutting down. */
   readonly draining: () => boolean;
+  /** In a cluster: whether this node may not work now. */
+  readonly fenced: () => boolean;
   readonly log: Logger;
 }
 
@@ -28,6 +30,8 @@ export function healthRoutes(router: Router<GatewayState>, parts: HealthParts): 
   });
   router.get("/ready", async (ctx) => {
     if (draining()) throw notReady("draining", "the gateway is shutting down");
+    if (parts.fenced())
+      throw notReady("fenced", "this node has lost its place in the cluster; it rejoins by itself");
     parts.checkLedger();
     await askLedger(parts);
     await parts.checkLogin();

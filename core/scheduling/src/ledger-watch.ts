@@ -1,5 +1,4 @@
 import { GatewayError, type Ledger } from "@claudeway/ports";
-import type { Logger } from "pino";
 
 /** The interval of checks of the ledger file, in ms. */
 const LOOK_EVERY_MS = 5000;
@@ -18,7 +17,10 @@ export class LedgerWatch {
 
   constructor(
     private readonly ledger: Pick<Ledger, "checkFile">,
-    private readonly log: Logger,
+    private readonly log: {
+      error(fields: object, message: string): void;
+      info(message: string): void;
+    },
   ) {}
 
   start(): void {

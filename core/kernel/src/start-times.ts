@@ -1,4 +1,4 @@
-import { inWords } from "@claudeway/kernel";
+import { inWords } from "./calling/deadline.js";
 
 /** A start that takes longer than this, in ms, logs the duration of its steps at warn. */
 const SLOW_MS = 5_000;

@@ -1,6 +1,6 @@
 import { createTestGateway } from "@claudeway/testing";
 import { expect } from "chai";
-import { logStart, StartTimes, treeOf } from "#core/start-times.js";
+import { logStart, StartTimes, treeOf } from "#kernel/start-times.js";
 import { plugin } from "../kernel/kit.js";
 
 describe("the times of a start", () => {
