@@ -261,6 +261,23 @@ for (const newest of [false, true])
         await proxy.close();
       });
 
+    it("lets a node beat while all other connections wait for a locked row", async () => {
+      const ledger = await share({ connections: 2 });
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const node = await ledger.nodes.join({ node: "a", url: "http://a", configDigest: "d", version: "1" });
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      await client.query("BEGIN; SELECT 1 FROM claudeway.sessions FOR UPDATE");
+      const waiting = Promise.all([1, 2, 3].map(() => ledger.turns.begin(newTurn(session), { epoch: 0 })));
+      const load = { running: 0, queued: 0, processes: 0 };
+      expect(await ledger.nodes.beat(node, load, "up")).to.equal(true);
+      expect(await ledger.nodes.list()).to.have.length(1);
+      await client.query("COMMIT");
+      await client.end();
+      await waiting;
+    });
+
     it("stops repeating when its fence falls, and when it has waited long enough", async () => {
       const fence = new AbortController();
       const fenced = await share({ fence: () => fence.signal, repeatMs: 600_000 });

@@ -9,13 +9,23 @@ import { explainPostgres, isRefusal } from "./errors.js";
 export const SCHEMA = "claudeway";
 /** Identifies the advisory lock of the gateways that have the ledger open: "Clwy", and 1. */
 const LOCK = "1131181945, 1";
-const CONNECT_MS = 10_000;
-const STATEMENT_MS = 60_000;
 /** The longest time that a timer may have. */
 const UNLIMITED_MS = 2 ** 31 - 1;
 
-/** Among many gateways: nobody waits for one that hangs in the middle of a transaction, with rows that it has locked. */
-const SHARED = { connectMs: 5_000, statementMs: 30_000, idleInTransactionMs: 3_000 };
+/** How long a connection may take, and a statement; and a gateway that hangs in a transaction, whose rows others wait for. */
+interface Times {
+  readonly connectMs: number;
+  readonly statementMs: number;
+  readonly idleInTransactionMs: number;
+}
+
+/** What a connection is for. `beats`: one that is not answered soon must not hold up the next. */
+const TIMES: Readonly<Record<LedgerUse, Times>> = {
+  alone: { connectMs: 10_000, statementMs: 60_000, idleInTransactionMs: 0 },
+  look: { connectMs: 10_000, statementMs: 60_000, idleInTransactionMs: 0 },
+  shared: { connectMs: 5_000, statementMs: 20_000, idleInTransactionMs: 3_000 },
+  beats: { connectMs: 3_000, statementMs: 3_000, idleInTransactionMs: 3_000 },
+};
 
 /*
  * The server ends the session of a gateway whose machine is gone within 25 s, and so releases its lock. Commits are written
@@ -24,12 +34,9 @@ const SHARED = { connectMs: 5_000, statementMs: 30_000, idleInTransactionMs: 3_0
 const SETTINGS = `
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
 SET client_min_messages = warning; SET TIME ZONE 'UTC'; SET search_path = ${SCHEMA};`;
-const TIMEOUTS = `SET statement_timeout = ${STATEMENT_MS};`;
-const SHARED_TIMEOUTS = `
-SET statement_timeout = ${SHARED.statementMs}; SET idle_in_transaction_session_timeout = ${SHARED.idleInTransactionMs};`;
 
-/** What a connection locks: the ledger for one gateway alone, the ledger against that, or nothing. */
-export type LedgerLock = "alone" | "shared" | "none";
+/** For a gateway alone, which locks the ledger; for one of many, which locks it against that; or for a look without a lock. */
+export type LedgerUse = "alone" | "shared" | "beats" | "look";
 
 /** Integers of 64 bits and sums of them; all of the ledger's are within the safe range of a number. */
 const INTEGERS: ReadonlySet<number> = new Set([pg.types.builtins.INT8, pg.types.builtins.NUMERIC]);
@@ -54,12 +61,12 @@ export class Connection {
   }
 
   /** Connects, and locks the ledger. Rejects with a LedgerError, also if another gateway holds a lock against it. */
-  static async open(url: string, lock: LedgerLock = "alone"): Promise<Connection> {
-    const client = clientOf(url, lock);
+  static async open(url: string, use: LedgerUse = "alone"): Promise<Connection> {
+    const client = clientOf(url, use);
     const connection = new Connection(client, nameOf(client));
     try {
       await client.connect();
-      if (lock !== "none") await connection.#lock(lock);
+      if (use !== "look") await connection.#lock(use);
       return connection;
     } catch (error) {
       connection.drop();
@@ -102,13 +109,13 @@ export class Connection {
     this.client.connection.stream.destroy();
   }
 
-  async #lock(lock: "alone" | "shared"): Promise<void> {
-    const [timeouts, locking] =
-      lock === "alone"
-        ? [TIMEOUTS, "pg_try_advisory_lock"]
-        : [SHARED_TIMEOUTS, "pg_try_advisory_lock_shared"];
+  async #lock(use: LedgerUse): Promise<void> {
+    const { statementMs, idleInTransactionMs } = TIMES[use];
+    const locking = use === "alone" ? "pg_try_advisory_lock" : "pg_try_advisory_lock_shared";
     const [row] = await this.run(
-      `${SETTINGS}${timeouts} SELECT ${locking}(${LOCK}) AS locked, pg_is_in_recovery() AS standby`,
+      `${SETTINGS} SET statement_timeout = ${statementMs};
+       SET idle_in_transaction_session_timeout = ${idleInTransactionMs};
+       SELECT ${locking}(${LOCK}) AS locked, pg_is_in_recovery() AS standby`,
     );
     if (row?.["standby"] === true)
       throw new LedgerError(
@@ -117,7 +124,7 @@ export class Connection {
         true,
       );
     if (row?.["locked"] !== true) {
-      const user = lock === "alone" ? "another gateway" : "a gateway outside the cluster";
+      const user = use === "alone" ? "another gateway" : "a gateway outside the cluster";
       throw new LedgerError(`ledger ${this.database} is in use by ${user}`, {}, true);
     }
   }
@@ -140,23 +147,24 @@ export class Connection {
 }
 
 /** Throws a LedgerError if the URL cannot be read; it may have a password, so it is not named. */
-function clientOf(url: string, lock: LedgerLock): pg.Client {
+function clientOf(url: string, use: LedgerUse): pg.Client {
   try {
-    return newClient(url, lock === "shared");
+    return newClient(url, use);
   } catch {
     throw new LedgerError("ledger: the URL of the PostgreSQL database is not valid");
   }
 }
 
 /** Statements of many gateways' work are sent without waiting for the ones before, where their results don't matter. */
-function newClient(url: string, shared: boolean): pg.Client {
+function newClient(url: string, use: LedgerUse): pg.Client {
+  const { connectMs, statementMs } = TIMES[use];
   return new pg.Client({
     connectionString: url,
     application_name: "claudeway",
-    connectionTimeoutMillis: shared ? SHARED.connectMs : CONNECT_MS,
-    query_timeout: shared ? SHARED.statementMs + SHARED.connectMs : STATEMENT_MS + CONNECT_MS,
+    connectionTimeoutMillis: connectMs,
+    query_timeout: statementMs + connectMs,
     keepAlive: true,
-    pipeline: shared,
+    pipeline: use === "shared" || use === "beats",
     types: TYPES,
   });
 }

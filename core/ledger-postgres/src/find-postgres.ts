@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
  * db.example.org:5432/claudeway`. Rejects with a LedgerError.
  */
 export async function findPostgres(url: string): Promise<string> {
-  const connection = await Connection.open(url, "none");
+  const connection = await Connection.open(url, "look");
   try {
     const [row] = await connection.run("SHOW server_version");
     const version = row === undefined ? "" : text(row, "server_version").replace(/ .*/, "");

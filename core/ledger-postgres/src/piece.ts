@@ -1,5 +1,5 @@
 import type { Statement, StatementResult, Work } from "@claudeway/ledger";
-import type { LedgerError } from "@claudeway/ports";
+import { LedgerError } from "@claudeway/ports";
 import pg from "pg";
 import type { Connection } from "./connection.js";
 import { POSTGRES } from "./dialect.js";
@@ -27,6 +27,8 @@ export type WasCommitted = (transaction: LostTransaction) => Promise<boolean>;
 export class Piece {
   /** Statements that were sent and whose results nothing waits for, in their order. */
   #sent: Promise<unknown>[] = [];
+  /** Whether a transaction was committed: the work must not be done again. */
+  #hasCommitted = false;
   /** The open transaction, and its note. */
   #transaction: { readonly number: number; readonly noted: Promise<unknown> } | undefined;
 
@@ -47,6 +49,9 @@ export class Piece {
       }
       await this.#afterSent(Promise.resolve());
       return step.value;
+    } catch (error) {
+      if (!this.#hasCommitted || !(error instanceof LedgerError)) throw error;
+      throw new LedgerError(error.message, { cause: error });
     } finally {
       if (this.#transaction !== undefined) this.connection.drop();
     }
@@ -88,6 +93,7 @@ export class Piece {
       if (!(await this.wasCommitted(lost))) throw error;
     }
     this.#transaction = undefined;
+    this.#hasCommitted = true;
     return NOTHING;
   }
 

@@ -1,4 +1,4 @@
-import { type Database, integer, type Work } from "@claudeway/ledger";
+import { BEATS, type Database, integer, type Work } from "@claudeway/ledger";
 import { LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
 import { POSTGRES } from "./dialect.js";
@@ -32,6 +32,8 @@ export interface SharingOptions {
 export class SharedDatabase implements Database {
   readonly afterCrash = false;
   readonly #pool: Pool;
+  /** A connection for beats alone. */
+  readonly #beats: Pool;
   /** The last piece of work of each session or turn that has any. */
   readonly #last = new Map<string, Promise<unknown>>();
   readonly #running = new Set<Promise<unknown>>();
@@ -41,6 +43,7 @@ export class SharedDatabase implements Database {
     private readonly options: SharingOptions,
   ) {
     this.#pool = new Pool(() => Connection.open(url, "shared"), options.connections ?? CONNECTIONS);
+    this.#beats = new Pool(() => Connection.open(url, "beats"), 1);
   }
 
   /** Connects, and migrates the tables. Rejects with a LedgerError. */
@@ -58,7 +61,9 @@ export class SharedDatabase implements Database {
   }
 
   perform<T>(work: () => Work<T>, order?: string): Promise<T> {
-    const performed = order === undefined ? this.#repeat(work) : this.#after(order, () => this.#repeat(work));
+    const pool = order === BEATS ? this.#beats : this.#pool;
+    const repeat = () => this.#repeat(work, pool);
+    const performed = order === undefined ? repeat() : this.#after(order, repeat);
     const ended: Promise<unknown> = performed
       .catch(() => undefined)
       .finally(() => this.#running.delete(ended));
@@ -77,7 +82,7 @@ export class SharedDatabase implements Database {
 
   async close(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#beats.close()]);
   }
 
   #after<T>(order: string, call: () => Promise<T>): Promise<T> {
@@ -91,24 +96,24 @@ export class SharedDatabase implements Database {
     return performed;
   }
 
-  async #repeat<T>(work: () => Work<T>): Promise<T> {
+  async #repeat<T>(work: () => Work<T>, pool: Pool): Promise<T> {
     const patience = new Patience(this.options.repeatMs ?? REPEAT_MS, this.options.fence?.());
     for (;;) {
       try {
-        return await this.#attempt(work, patience);
+        return await this.#attempt(work, pool, patience);
       } catch (error) {
         if (!isBrief(error) || !(await patience.pause())) throw error;
       }
     }
   }
 
-  async #attempt<T>(work: () => Work<T>, patience: Patience): Promise<T> {
-    const connection = await this.#pool.take();
+  async #attempt<T>(work: () => Work<T>, pool: Pool, patience: Patience): Promise<T> {
+    const connection = await pool.take();
     try {
       const piece = new Piece(connection, (transaction) => this.#wasCommitted(transaction, patience));
       return await piece.perform(work());
     } finally {
-      this.#pool.give(connection);
+      pool.give(connection);
     }
   }
 

@@ -11,5 +11,5 @@ export {
   type SyncDatabase,
   type Work,
 } from "./sql.js";
-export { type Database, ledgerOf } from "./sql-ledger.js";
+export { BEATS, type Database, ledgerOf } from "./sql-ledger.js";
 export { type LedgerTables, ledgerTables } from "./tables.js";

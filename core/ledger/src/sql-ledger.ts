@@ -2,6 +2,9 @@ import { type Ledger, LedgerError, type TurnInfo, type TurnUsage } from "@claude
 import type { Work } from "./sql.js";
 import type { LedgerTables } from "./tables.js";
 
+/** The order of the work by which a node proves that it lives, and sees others do: nothing else may hold it up. */
+export const BEATS = "beats";
+
 /** What performs the work of a ledger's tables. */
 export interface Database {
   /** True: the previous gateway did not close the ledger. */
@@ -40,6 +43,12 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     async (...args: Args): Promise<Result> => {
       if (!open) throw new LedgerError("the ledger is closed");
       return database.perform(() => call(...args));
+    };
+  const beating =
+    <Args extends unknown[], Result>(call: (...args: Args) => Work<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      if (!open) throw new LedgerError("the ledger is closed");
+      return database.perform(() => call(...args), BEATS);
     };
   /** Work for what the first argument names: callers need not wait for one piece before they call for the next. */
   const inOrder =
@@ -152,8 +161,8 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
     },
     nodes: {
       join: performed((node) => nodes.join(node)),
-      beat: performed((of, load, state) => nodes.beat(of, load, state)),
-      list: performed(() => nodes.list()),
+      beat: beating((of, load, state) => nodes.beat(of, load, state)),
+      list: beating(() => nodes.list()),
       bury: performed((seen) => nodes.bury(seen)),
       leave: performed((of) => nodes.leave(of)),
       claim: performed((by, sessionId) => owners.claim(by, sessionId)),

@@ -42,14 +42,12 @@ export class KeyViews {
     return {
       keys: shown.map((id) => {
         const key = directory.get(id);
-        const origin = originOf(id, key, configured);
         return {
           ...usageView(totals.get(id)),
           key_id: id,
           admin: id === configured[0],
           configured: configured.includes(id),
-          origin,
-          ...(origin === "former" && { state: "former" }),
+          origin: originOf(id, key, configured),
           ...(key !== undefined && this.ofKey(key)),
         };
       }),

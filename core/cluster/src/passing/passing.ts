@@ -173,10 +173,9 @@ export class Passing implements PassingOn {
     if (isFree === false || (await ownership.claim(sessionId)).at !== "here") throw new Elsewhere(node);
   }
 
-  async checkTurn({ sessionId }: { readonly sessionId: string }, need?: "if it answers"): Promise<void> {
+  async checkTurn({ sessionId }: { readonly sessionId: string }): Promise<void> {
     const place = await this.options.ownership.find(sessionId);
-    if (place === undefined || place.at === "here") return;
-    if (place.at === "elsewhere" || need === undefined) throw new Elsewhere(addressOf(place));
+    if (place !== undefined && place.at !== "here") throw new Elsewhere(addressOf(place));
   }
 
   checkStart({ node, incarnation }: NodeStart): void {

@@ -50,10 +50,8 @@ export function loginAt(
   if (!isBelowAdmin(request)) return undefined;
   const { authorization, cookie } = credentials();
   if (authorization !== undefined || sessions.find(tokenIn({ cookie })) === undefined) return undefined;
-  const caller = { keyId: adminId(control), admin: true };
-  if (!isUnsafe({ method })) return { ...caller, unrecorded: true };
-  refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
-  return caller;
+  if (isUnsafe({ method })) refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
+  return { keyId: adminId(control), admin: true };
 }
 
 export function isBelowAdmin({ path }: Pick<RequestHead, "path">): boolean {

@@ -16,10 +16,7 @@ export const en = {
   deniedBy: "Denied by {who}",
   answeredBy: "Answered by {who}",
   expired: "Expired without a decision",
-  withdrawn: "Withdrawn: nothing waits for it any more",
-  didNotRun: "Of these calls, {count} did not run.",
-  conversationLost:
-    "This conversation is lost on the machine where Claude runs, and can't go on. Start a new one with {command}.",
+  withdrawn: "Withdrawn: the turn continued without it",
   parked: "Waiting for a decision. The turn continues when somebody decides.",
 
   pressed: "Done.",
