@@ -18,7 +18,7 @@ interface CommandForm {
   readonly argument?: string;
   /** What the argument is, for error messages. */
   readonly meaning?: string;
-  /** A few words for the list of commands, which has room for the usual ones. */
+  /** A few words for the list of commands, which has two lines for all of them; may be empty. */
   readonly summary?: string;
   /** What it does, in a sentence. */
   readonly help: string;
@@ -38,7 +38,7 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   "create-plugin": {
     argument: "<name>",
     meaning: "the name of the plugin",
-    summary: "./<name>",
+    summary: "",
     help: "Writes a new plugin into ./<name>, with its configuration, build and tests.",
   },
   backup: {
@@ -56,10 +56,11 @@ export const COMMANDS: Readonly<Record<CommandName, CommandForm>> = {
   "copy-ledger": {
     argument: "<postgres|sqlite>",
     meaning: "the ledger to write, postgres or sqlite",
+    summary: "",
     help: "Copies the ledger of the data folder to LEDGER_URL, or back. The gateway must be stopped.",
   },
   login: {
-    summary: "Claude",
+    summary: "",
     help: "Runs the Claude CLI's own login, with the configuration folder that the gateway uses.",
   },
   nodes: {

@@ -85,7 +85,7 @@ function standardOf({ standard }: Pick<Setting, "standard">): string | undefined
 
 function commandLine(): string {
   const shown = Object.entries(COMMANDS).flatMap(([name, { summary }]) =>
-    summary === undefined ? [] : [`${name} (${summary})`],
+    summary === undefined ? [] : [summary === "" ? name : `${name} (${summary})`],
   );
   const lines = ["Commands:"];
   for (const [index, command] of shown.entries()) {

@@ -139,13 +139,13 @@ function readableTree(named: NamedFile | undefined, cwd: string): unknown {
 }
 
 function loadSettings(
-  { commandLine, settings, file: named }: Arguments,
+  { commandLine, settings, file: named, command }: Arguments,
   { env, cwd, tree }: Sources,
   readOwn: () => PluginValues,
 ) {
   const file = tree === undefined ? readConfigFile(named, cwd) : { path: undefined, shown: "config", tree };
   const own = readOwn();
-  const { layer: fileLayer, used } = readFileLayer(file, env);
+  const { layer: fileLayer, used } = readFileLayer(file, env, command === "plugin");
   const layers = [fileLayer, readEnvironment(env), checkLayer(settings, flagNames(fileSettings()))];
   const { keys: _keys, plugins, cluster: section, ...config } = merge(layers);
   const given = layers.findLast((layer) => layer.keys !== undefined)?.keys;
@@ -181,10 +181,16 @@ function loadSettings(
 function readFileLayer(
   file: Pick<ConfigFile, "shown" | "tree"> | undefined,
   env: Environment,
+  withoutPlugins: boolean,
 ): { layer: Layer; used: readonly UsedVariable[] } {
   if (file === undefined) return { layer: { values: {}, keys: undefined, origins: {} }, used: [] };
   const { shown } = file;
-  const { tree, used } = substituteVariables(file.tree, { file: shown, schema: schemaOf("config"), env });
+  const { tree, used } = substituteVariables(file.tree, {
+    file: shown,
+    schema: schemaOf("config"),
+    env,
+    withoutPlugins,
+  });
   const secrets = used.map(({ value }) => value);
   return { layer: checkLayer(tree, {}, { secrets, prefix: `${shown}: ` }), used };
 }

@@ -18,6 +18,8 @@ interface Substitution {
   readonly schema: JSONSchema;
   readonly env: Environment;
   readonly used: UsedVariable[];
+  /** Sections of plugins may use variables that are not set: nothing reads them. */
+  readonly withoutPlugins?: boolean;
 }
 
 /** `$${` is an escaped `${`. */
@@ -82,6 +84,7 @@ function lookUp(mark: string, name: string, { path, label }: Spot, work: Substit
     );
   }
   const value = work.env[name];
+  if (value === undefined && work.withoutPlugins === true && path[0] === "plugins") return mark;
   if (value === undefined)
     throw new ConfigError(`${where}: uses \${${name}}, ${explainUnset(name, work.env)}`);
   work.used.push({ name, value, secret: mayBeSecret(path, work.schema) && !isEveryday(name) });

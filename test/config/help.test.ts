@@ -45,6 +45,7 @@ describe("--help", () => {
       "WRAPPER_KEYS CLAUDE_BIN CLAUDE_WORKDIR LOG_DIR DATA_DIR HOST PORT LOG_LEVEL NO_PERMISSIONS_BYPASS " +
       "CLAUDEWAY_CONFIG CLAUDEWAY_PLUGINS";
     for (const word of `${flags} ${variables}`.split(" ")) expect(help).to.include(word);
+    expect(help).to.include(" copy-ledger,");
   });
 
   it("is printed before anything is read, for each spelling", () => {

@@ -182,6 +182,15 @@ describe("flags and variables of plugins", () => {
 });
 
 describe("commands of plugins", () => {
+  it("need none of the variables that sections of plugins use, as a start does", () => {
+    const file = `port = 4000\n${ON}[plugins.other]\nsecret = "\${UNSET_SECRET}"\n`;
+    const { config } = run({ argv: ["repos", "list"], file });
+    expect(config.port).to.equal(4000);
+    expect(refusal({ argv: ["check"], file })).to.match(/UNSET_SECRET\}, which is not set/);
+    const ofGateway = `workdir = "\${UNSET_DIR}"\n${file}`;
+    expect(refusal({ argv: ["repos", "list"], file: ofGateway })).to.match(/UNSET_DIR/);
+  });
+
   it("get everything after them", () => {
     const argv = ["--port", "4000", "repos", "sync", "--port", "5", "--", "-x"];
     const { command, pluginCommand, args, config } = run({ argv });

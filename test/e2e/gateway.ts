@@ -21,6 +21,8 @@ import { areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from ".
 type Nodes = Awaited<ReturnType<typeof planNodes>>;
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
+/** Of two nodes: sessions begin at the owner, and plugins of tests hear of turns where these run. */
+const AT_OWNER: ReadonlySet<string> = new Set(["/session/start", "/heard"]);
 const START_TIMEOUT_MS = 60_000;
 /** How long processes of the gateway may take to end, in ms. */
 const GONE_MS = 5_000;
@@ -135,7 +137,7 @@ export class TestGateway {
 
   /** Writes the configuration of both nodes. */
   async #planNodes(): Promise<Nodes> {
-    this.#database ??= await newDatabase();
+    this.#database ??= await newDatabase(this.dataDir);
     this.#nodes ??= await planNodes(this.dir);
     this.#writeNodes(this.#nodes, this.#database);
     return this.#nodes;
@@ -203,7 +205,7 @@ export class TestGateway {
     { method: given, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
   ): Promise<Response> {
     const method = given ?? (body === undefined ? "GET" : "POST");
-    const begins = path === "/session/start" ? this.#ownerUrl : undefined;
+    const begins = AT_OWNER.has(path) ? this.#ownerUrl : undefined;
     const response = await fetch((begins ?? this.url) + path, {
       method,
       headers: {

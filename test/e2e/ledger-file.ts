@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { SqlValue } from "@claudeway/ledger";
 import type { Tokens } from "@claudeway/schemas";
 import { loadSqlite, type SqliteConnection } from "#ledger-sqlite/sqlite.js";
+import { queryDatabase } from "./two-nodes.js";
 
 /** A turn as stored in the file. */
 export interface FiledTurn {
@@ -30,11 +31,11 @@ export interface FiledSums {
 
 type Row = Readonly<Record<string, SqlValue>>;
 
-/** Looks into a ledger's file from outside, while a gateway has it open or after that. */
+/** Looks into a ledger from outside, while a gateway has it open or after that. */
 export class LedgerFile {
   readonly #path: string;
 
-  constructor(dataDir: string) {
+  constructor(private readonly dataDir: string) {
     this.#path = join(dataDir, "ledger.sqlite");
   }
 
@@ -75,6 +76,8 @@ export class LedgerFile {
 
   /** Rows of any statement. */
   async query(sql: string, ...values: SqlValue[]): Promise<Row[]> {
+    const shared = await queryDatabase(this.dataDir, sql, values);
+    if (shared !== undefined) return shared.filter(isRow);
     const { DatabaseSync } = await loadSqlite();
     const connection: SqliteConnection = new DatabaseSync(this.#path);
     try {

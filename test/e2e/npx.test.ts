@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { symlinkSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
@@ -8,15 +8,29 @@ import { eventually } from "./poll.js";
 
 const MODULES = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
+const FLAGS = ["--enable-plugin", "demo", "--force", "--port", "0", "--host", "127.0.0.1"];
+
 describe("npx claudeway", function () {
   this.timeout(120_000);
 
-  it("ends when npx gets a SIGTERM, which npx does not pass on", async () => {
+  it("ends when npx gets a SIGTERM, which npx does not pass on", () =>
+    endsWith("npx", ["--no-install", "claudeway", ...FLAGS]));
+
+  it("ends when npm run gets a SIGTERM, and its shell ends without it", () =>
+    // A shell that has more to do stays between npm and the gateway.
+    endsWith("npm", ["run", "gateway"], { gateway: `claudeway ${FLAGS.join(" ")}; true` }));
+
+  /** Starts a gateway by a program, and sends that a SIGTERM. */
+  async function endsWith(
+    program: string,
+    args: readonly string[],
+    scripts: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const dir = temporaryFolder("claudeway-npx-");
     symlinkSync(MODULES, join(dir, "node_modules"));
-    const flags = ["--enable-plugin", "demo", "--force", "--port", "0", "--host", "127.0.0.1"];
+    writeFileSync(join(dir, "package.json"), JSON.stringify({ name: "x", private: true, scripts }));
     const { WRAPPER_KEYS, ...env } = process.env;
-    const npx = spawn("npx", ["--no-install", "claudeway", ...flags], {
+    const npx = spawn(program, args, {
       cwd: dir,
       env: { ...env, CLAUDE_WORKDIR: join(dir, "work") },
       stdio: ["ignore", "pipe", "pipe"],
@@ -37,7 +51,7 @@ describe("npx claudeway", function () {
     } finally {
       killGroup(npx);
     }
-  });
+  }
 });
 
 function collect({ stdout, stderr }: ChildProcess): () => string {

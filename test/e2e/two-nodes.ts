@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import pg from "pg";
 import { parse, stringify } from "smol-toml";
 import { type PostgresServer, startPostgres } from "../postgres.js";
 import { listeningPort } from "./address.js";
@@ -50,13 +51,42 @@ export function clustered(config: string | undefined, node: TestNode, url: strin
   return stringify({ log_dir: join(dir, "logs"), ...tree, cluster });
 }
 
+/** The databases of gateways that are two nodes, by the data folder of the owner. */
+const urls = new Map<string, string>();
+
+/** Rows of a statement in the database of a gateway that is two nodes; undefined: it is one gateway with a file. */
+export async function queryDatabase(
+  dataDir: string,
+  sql: string,
+  values: readonly unknown[],
+): Promise<readonly object[] | undefined> {
+  const url = urls.get(dataDir);
+  if (url === undefined) return undefined;
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query("SET search_path = claudeway");
+    let count = 0;
+    return (
+      await client.query<object>(
+        sql.replaceAll("?", () => `$${++count}`),
+        [...values],
+      )
+    ).rows;
+  } finally {
+    await client.end();
+  }
+}
+
 let server: Promise<PostgresServer> | undefined;
 let databases = 0;
 
 /** A new database, on a server that this process starts once. */
-export async function newDatabase(): Promise<string> {
+export async function newDatabase(dataDir: string): Promise<string> {
   server ??= startPostgres();
-  return (await server).urlOf(`two-nodes-${process.pid}-${++databases}`);
+  const url = await (await server).urlOf(`two-nodes-${process.pid}-${++databases}`);
+  urls.set(dataDir, url);
+  return url;
 }
 
 // With a file for each run of mocha, this is called after all of its tests.

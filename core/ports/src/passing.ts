@@ -78,8 +78,11 @@ export interface PassingOn {
    * there.
    */
   bring(sessionId: string, caller: Caller): Promise<void>;
-  /** Where a turn runs that is not running here. Throws `Elsewhere`, or UNAVAILABLE if its node is away. */
-  checkTurn(turn: { readonly sessionId: string }): Promise<void>;
+  /**
+   * Throws `Elsewhere` if another node has the session of a turn, or UNAVAILABLE if that is away; with `if it answers`, the
+   * ledger will do then.
+   */
+  checkTurn(turn: { readonly sessionId: string }, need?: "if it answers"): Promise<void>;
   /** Throws `Elsewhere` if the start of a node, which began something, is another that lives. */
   checkStart(start: NodeStart): void;
   /** Resolves when no request that changes anything is being answered by another node. */

@@ -8,6 +8,8 @@ export interface Caller {
   readonly keyId: string;
   /** True for the first configured key. */
   readonly admin: boolean;
+  /** Its request is left out of the audit log if it succeeds: for pages, whose reads would fill the log that they show. */
+  readonly unrecorded?: boolean | undefined;
 }
 
 /** The facts of a turn that never change. */

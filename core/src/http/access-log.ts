@@ -32,8 +32,10 @@ export function completedRequests({ addresses, ...to }: Naming): GatewayMiddlewa
     whenOver(ctx, () => {
       // The node that passed it on reports it.
       if (state.passed !== undefined) return;
-      const keyId = state.caller?.keyId ?? null;
       const status = res.headersSent ? res.statusCode : CLIENT_LEFT;
+      const { caller } = state;
+      const keyId =
+        caller === undefined || (caller.unrecorded === true && status < 400) ? null : caller.keyId;
       if (!isReported(status, keyId, to)) return;
       const durationMs = Math.round(performance.now() - startedAt);
       const path = redactTokens(pathOf(originalUrl));

@@ -68,15 +68,22 @@ export class TurnViews {
     private readonly passing?: PassingOn | undefined,
   ) {}
 
-  /** The turn with this id that belongs to the key. Throws NOT_FOUND, and `Elsewhere` if another node runs it. */
-  async find(keyId: string, id: string): Promise<TurnView> {
+  /**
+   * The turn with this id that belongs to the key. Throws NOT_FOUND, and `Elsewhere` if another node runs it, or for
+   * `events` still has them.
+   */
+  async find(keyId: string, id: string, what?: "events"): Promise<TurnView> {
     const running = this.turns.get(id);
     if (running !== undefined && running.info.keyId === keyId) return this.follow(running);
     const ended = this.#ended.get(id);
     if (ended !== undefined && ended.keyId === keyId) return ended;
     const turn = await this.ledger.turns.get(id);
-    const isOpen = turn?.keyId === keyId && turn.ended === undefined && turn.parked === undefined;
-    if (isOpen) await this.passing?.checkTurn(turn);
+    if (turn?.keyId === keyId && turn.parked === undefined) {
+      const { ended: end } = turn;
+      if (end === undefined) await this.passing?.checkTurn(turn);
+      else if (what === "events" && Date.parse(end.at) > Date.now() - KEPT_MS)
+        await this.passing?.checkTurn(turn, "if it answers");
+    }
     const response = await this.ledger.turns.response(id);
     const state = turn?.parked === undefined ? turn?.ended?.end : "parked";
     if (turn === undefined || state === undefined || turn.keyId !== keyId || response === undefined) {

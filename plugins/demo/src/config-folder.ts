@@ -1,27 +1,13 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
-/** The CLI's folder while the demo is on. */
-export interface ConfigFolder {
-  /** Absolute. */
-  readonly path: string;
-  /** Removes it if it was created for this run. */
-  release(): Promise<void>;
-}
-
-/** Opens the configured folder, which is kept, or creates one for this run. Both are private. */
-export async function openConfigFolder(named: string | undefined): Promise<ConfigFolder> {
-  if (named !== undefined) {
-    const path = resolve(named);
-    await mkdir(path, { recursive: true });
-    await chmod(path, 0o700);
-    return { path, release: async () => {} };
-  }
-  const path = await mkdtemp(join(tmpdir(), "claudeway-demo-"));
-  // A CLI that is exiting may still write into it.
-  return { path, release: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) };
+/** Opens the CLI's folder, which is kept and private. Resolves to its absolute path. */
+export async function openConfigFolder(named: string): Promise<string> {
+  const path = resolve(named);
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o700);
+  return path;
 }
 
 /**

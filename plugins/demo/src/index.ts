@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { definePlugin } from "@claudeway/core";
 import configSchema from "../config.schema.json" with { type: "json" };
 import { folderInsteadOf, openConfigFolder } from "./config-folder.js";
@@ -19,8 +20,7 @@ export default definePlugin<DemoConfig>({
   exclusive: "node",
   needsLogin: false,
   async apply(kernel, config) {
-    const folder = await openConfigFolder(config.config_dir);
-    kernel.onDispose(() => folder.release());
+    const folder = await openConfigFolder(config.config_dir ?? join(kernel.storage, "claude"));
     const model = await startScriptedModel({
       port: config.port,
       latencyMs: config.latency_ms,
@@ -29,7 +29,7 @@ export default definePlugin<DemoConfig>({
     });
     kernel.onDispose(() => model.close());
     kernel.hooks.spawn.tapPromise("scripted-model", async (plan) => {
-      const configDir = await folderInsteadOf(plan.env["CLAUDE_CONFIG_DIR"], folder.path);
+      const configDir = await folderInsteadOf(plan.env["CLAUDE_CONFIG_DIR"], folder);
       return { ...plan, env: demoEnvironment(plan.env, { url: model.url, configDir }) };
     });
     kernel.notice("demo: answers come from a script on this machine, not from Claude; nothing is billed");

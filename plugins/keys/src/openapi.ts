@@ -66,6 +66,11 @@ const USAGE = {
   },
   last_used: maybe("ISO 8601, UTC."),
 };
+/** Keys of the configuration have none. */
+const LISTED_STATE = {
+  enum: [...KEY.state.enum, "former"],
+  description: "As of one key; `former`: no request with it is accepted, and only its usage is left.",
+};
 
 const ID = {
   name: "id",
@@ -99,7 +104,10 @@ export const ADMIN_PATHS: PathsObject = {
         "200": answer(
           "Configured keys, those made at run time with their settings, and former ones.",
           object({
-            keys: { type: "array", items: object({ ...KEY, ...USAGE }, Object.keys(USAGE)) },
+            keys: {
+              type: "array",
+              items: object({ ...KEY, ...USAGE, state: LISTED_STATE }, Object.keys(USAGE)),
+            },
             total: integer("How many there are."),
             page: integer("This page."),
             limit: integer("Keys on a page."),

@@ -42,12 +42,14 @@ export class KeyViews {
     return {
       keys: shown.map((id) => {
         const key = directory.get(id);
+        const origin = originOf(id, key, configured);
         return {
           ...usageView(totals.get(id)),
           key_id: id,
           admin: id === configured[0],
           configured: configured.includes(id),
-          origin: originOf(id, key, configured),
+          origin,
+          ...(origin === "former" && { state: "former" }),
           ...(key !== undefined && this.ofKey(key)),
         };
       }),

@@ -81,6 +81,12 @@ describe("two gateways on one ledger", () => {
     expect(textOf(events)).to.equal("begun done: wait");
     expect(textOf(await readAll(stream))).to.equal("begun done: wait");
     expect(events.at(-1)?.event).to.equal("done");
+    // The owner has kept each of them, the ledger only the whole.
+    const after = { headers: { "last-event-id": "1" } };
+    expect(await readAll(two.fetch(`/turns/${turn}/events?stream=delta`, after))).to.deep.equal([
+      { event: "text", data: "done: wait" },
+      events.at(-1),
+    ]);
     expect(await two.get(`/turns/${turn}`)).to.include({ state: "completed" });
     expect((await two.fetch(`/turns/${randomUUID()}`)).status).to.equal(404);
   });

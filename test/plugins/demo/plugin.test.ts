@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +7,7 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { Kernel } from "#kernel/kernel.js";
 import demo from "#plugins/demo/index.js";
+import { fakeOffers } from "../offers.js";
 import { BYPASS, converse, TestFolders, textOf } from "./real-cli.js";
 
 const INHERITED: Readonly<Record<string, string>> = {
@@ -36,6 +36,7 @@ describe("demo: the plugin", function () {
 
   beforeEach(() => {
     kernel = new Kernel({ log: pino({ level: "silent" }) });
+    kernel.offer(fakeOffers({}));
   });
   afterEach(async () => {
     await kernel.close();
@@ -101,16 +102,20 @@ describe("demo: the plugin", function () {
     expect(results.map(textOf)).to.deep.equal(["word1 word2 word3", "Bash answered: kept ."]);
   });
 
-  it("releases its port and folder when disabled, every time", async () => {
+  it("releases its port when disabled, every time, and keeps conversations in its folder", async () => {
     const before = await demoFolders();
+    const used = new Set<string>();
     for (let i = 0; i < 2; i++) {
       await enable();
       const { env } = await spawn();
       await kernel.disable("demo");
-      expect(existsSync(env["CLAUDE_CONFIG_DIR"] ?? "")).to.equal(false);
+      const folder = env["CLAUDE_CONFIG_DIR"] ?? "";
+      expect((await stat(folder)).mode & 0o777).to.equal(0o700);
+      used.add(folder);
       expect(await fetch(env["ANTHROPIC_BASE_URL"] ?? "").catch(() => "refused")).to.equal("refused");
       expect((await spawn()).env).to.deep.equal(INHERITED);
     }
+    expect(used.size).to.equal(1);
     expect(await demoFolders()).to.deep.equal(before);
   });
 

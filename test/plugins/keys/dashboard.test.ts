@@ -1,4 +1,6 @@
+import { definePlugin } from "@claudeway/core";
 import { expect } from "chai";
+import { eventually } from "../../e2e/poll.js";
 import { KeysGateway } from "./kit.js";
 
 describe("keys beside the dashboard", () => {
@@ -55,6 +57,34 @@ describe("keys beside the dashboard", () => {
     expect((await asPage("/admin/keys", undefined, other)).status, "a key counts before the cookie").to.equal(
       403,
     );
+  });
+
+  it("leave reads of the page out of the audit log, and nothing else", async () => {
+    const seen: string[] = [];
+    const watch = definePlugin({
+      name: "watch",
+      apiVersion: 1,
+      configSchema: { type: "object" },
+      apply({ hooks }) {
+        hooks.requestCompleted.tap(
+          "see",
+          ({ method, path, keyId }) => void seen.push(`${method} ${path} ${keyId}`),
+        );
+      },
+    });
+    await keys.gateway.enable(watch);
+    await asPage("/admin/keys");
+    await asPage("/admin/keys?page=0");
+    await asPage("/admin/keys", { name: "page" }, { "sec-fetch-site": "same-origin" });
+    await keys.request("/admin/keys");
+    await eventually("the last", () => seen.length === 4);
+    expect(seen).to.deep.equal([
+      "GET /admin/keys null",
+      "GET /admin/keys admin",
+      "POST /admin/keys admin",
+      "GET /admin/keys admin",
+    ]);
+    await keys.gateway.disable("watch");
   });
 
   it("are closed after the logout", async () => {

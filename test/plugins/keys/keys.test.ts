@@ -141,9 +141,14 @@ describe("keys made at run time", () => {
       expect((await keys.request(`/admin/keys?${query}`)).status, query).to.equal(400);
     await remove(id);
     const after = Object((await keys.request("/admin/keys")).body)["keys"];
-    expect(after.at(-1), "a former one")
-      .to.include({ key_id: id, configured: false, total_requests: 1 })
-      .and.not.have.property("state");
+    expect(after.at(-1), "a former one").to.include({
+      key_id: id,
+      configured: false,
+      total_requests: 1,
+      origin: "former",
+      state: "former",
+    });
+    expect(after[0], "a configured one").to.not.have.property("state");
   });
 
   it("say what was wrong with a body", async () => {

@@ -328,6 +328,21 @@ describe("telegram's buttons", () => {
     expect(await answerTo(second)).to.match(/Somebody else has already decided|no longer valid/);
   });
 
+  it("say how many of the approved calls did not run", async () => {
+    bot = await (await TestBot.start()).ready();
+    const outcome = outcomeOf({}, { permission_denials: [DENIAL] });
+    bot.turns.responses.set(turnOf().id, outcome.response);
+    bot.running.kernel.notify("afterExecute", turnOf(), outcome);
+    const shown = await bot.shows("Tool calls denied: 1");
+    bot.turns.script = () => ({
+      pieces: ["it may not"],
+      response: { approved: [{ tool_use_id: "toolu_1", ran: false }] },
+    });
+    bot.api.pressButton(shown, "Approve");
+    await eventually("the end", () => shown.html.includes("Of these calls, 1 did not run."));
+    expect(shown.html).to.contain("Approved by Ada L (@ada). Of these");
+  });
+
   it("appear once under denials of the chat's own turns; disappear when approved through the API", async () => {
     bot = await (await TestBot.start()).ready();
     bot.turns.script = () => ({ pieces: ["tried"], response: { permission_denials: [DENIAL] } });

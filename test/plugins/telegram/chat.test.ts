@@ -342,6 +342,15 @@ describe("telegram's chat", () => {
     expect(all).not.to.include(bot.api.token);
   });
 
+  it("says what to do in the chat where the conversation is lost", async () => {
+    bot = await (await TestBot.start()).ready();
+    const error = 'the conversation is lost; {"restart_conversation": true} begins anew';
+    bot.turns.script = () => ({ response: { success: false, result: "", error, code: "CONVERSATION_LOST" } });
+    bot.api.write("go on", { thread: 7 });
+    const shown = await bot.shows("Start a new one with /new.");
+    expect(shown.html).to.not.contain("restart_conversation");
+  });
+
   it("ignores service messages and posts of a linked channel", async () => {
     bot = await (await TestBot.start()).ready();
     const telegram = { id: 777000, first_name: "Telegram" };

@@ -173,9 +173,10 @@ export class Passing implements PassingOn {
     if (isFree === false || (await ownership.claim(sessionId)).at !== "here") throw new Elsewhere(node);
   }
 
-  async checkTurn({ sessionId }: { readonly sessionId: string }): Promise<void> {
+  async checkTurn({ sessionId }: { readonly sessionId: string }, need?: "if it answers"): Promise<void> {
     const place = await this.options.ownership.find(sessionId);
-    if (place !== undefined && place.at !== "here") throw new Elsewhere(addressOf(place));
+    if (place === undefined || place.at === "here") return;
+    if (place.at === "elsewhere" || need === undefined) throw new Elsewhere(addressOf(place));
   }
 
   checkStart({ node, incarnation }: NodeStart): void {

@@ -68,9 +68,9 @@ export function checkCaller(answer: Caller): Caller {
   if (!isObject(answer) || typeof answer["keyId"] !== "string" || typeof answer["admin"] !== "boolean") {
     throw new AnswerError(`a caller must be { keyId: string, admin: boolean }, got ${kindOf(answer)}`);
   }
-  const { keyId, admin } = answer;
+  const { keyId, admin, unrecorded } = answer;
   if (!isKeyId(keyId)) throw new AnswerError(`the caller's keyId must have ${KEY_ID_FORM}`);
-  return Object.freeze({ keyId, admin });
+  return Object.freeze({ keyId, admin, ...(unrecorded === true && { unrecorded }) });
 }
 
 const VERDICTS: readonly unknown[] = ["allow", "ask", "deny"];

@@ -29,7 +29,7 @@ export function turnRoutes(
     } satisfies TurnStatus;
   });
   router.get("/turns/:id/events", async (ctx) => {
-    const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"));
+    const view = await views.find(callerOf(ctx).keyId, idOf(ctx, "turn"), "events");
     answerWithEvents(ctx, { view, detach: true }, { mode: textMode(ctx), after: lastEventId(ctx) });
   });
   router.post("/turns/:id/answers", async (ctx) => {

@@ -50,8 +50,10 @@ export function loginAt(
   if (!isBelowAdmin(request)) return undefined;
   const { authorization, cookie } = credentials();
   if (authorization !== undefined || sessions.find(tokenIn({ cookie })) === undefined) return undefined;
-  if (isUnsafe({ method })) refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
-  return { keyId: adminId(control), admin: true };
+  const caller = { keyId: adminId(control), admin: true };
+  if (!isUnsafe({ method })) return { ...caller, unrecorded: true };
+  refuseOtherSites((name) => String(headers[name] ?? ""), control.publicUrl());
+  return caller;
 }
 
 export function isBelowAdmin({ path }: Pick<RequestHead, "path">): boolean {

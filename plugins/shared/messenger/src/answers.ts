@@ -176,8 +176,11 @@ export class Answers {
     }
   }
 
-  #textOf({ result, success, error, pending_approval: pending }: TurnResponse): string {
-    const { say } = this.options;
+  #textOf({ result, success, error, code, pending_approval: pending }: TurnResponse): string {
+    const { say, messenger } = this.options;
+    // The gateway's own words are for programs: they name a field of a request.
+    if (code === "CONVERSATION_LOST")
+      return `⚠️ ${say("conversationLost", { command: `${messenger.commandPrefix}new` })}`;
     if (pending !== undefined) return [result, `⏸ _${say("parked")}_`].filter(Boolean).join("\n\n");
     if (!success)
       return [result, `⚠️ ${say("failed", { reason: error ?? "?" })}`].filter(Boolean).join("\n\n");

@@ -3,13 +3,13 @@ import type { Answers } from "./answers.js";
 import { type Board, newToken } from "./board.js";
 import { denialsCard } from "./cards.js";
 import { codeOf, reasonOf } from "./failures.js";
-import type { Messenger, Press } from "./messenger.js";
+import type { Message, Messenger, Press } from "./messenger.js";
 import type { CardOf, State } from "./state.js";
 import type { Say } from "./texts.js";
 import type { ShownTurn, TurnResponse } from "./turn-shown.js";
 
 export interface DenialButtonsOptions {
-  readonly messenger: Pick<Messenger, "sizes">;
+  readonly messenger: Pick<Messenger, "edit" | "sizes">;
   readonly state: State;
   readonly say: Say;
   readonly approvalService: Pick<Approvals, "list">;
@@ -69,11 +69,13 @@ export class DenialButtons {
   /** Removes the buttons of calls that were approved through the API. */
   async approvedElsewhere(keyId: string, { approved = [] }: TurnResponse): Promise<void> {
     const ids = new Set(approved.map(({ tool_use_id: id }) => id));
+    const { say } = this.options;
     for (const card of this.options.state.cards) {
       const { subject, verdict } = card;
       if (subject.kind !== "denials" || verdict !== undefined) continue;
       if (!subject.toolUseIds.some((id) => ids.has(id))) continue;
-      await this.#settleDenials({ ...card, subject }, this.options.say("approvedBy", { who: keyId }));
+      const outcome = withoutRun(say("approvedBy", { who: keyId }), approved, subject.toolUseIds, say);
+      await this.#settleDenials({ ...card, subject }, outcome);
     }
   }
 
@@ -109,6 +111,9 @@ export class DenialButtons {
       answers.expect(shown);
       const following = answers.follow(handle, shown);
       await Promise.all([this.#board.say(press, "pressed"), this.#settleDenials(card, verdict), following]);
+      const { approved = [] } = await handle.answer;
+      const outcome = withoutRun(verdict, approved, toolUseIds, say);
+      if (outcome !== verdict) await this.#redraw(card, outcome);
     } catch (error) {
       if (scope.signal.aborted) throw error;
       await this.#board.say(press, "notAllowed", { reason: reasonOf(error) });
@@ -121,15 +126,37 @@ export class DenialButtons {
   }
 
   async #settleDenials(card: DenialsCard, verdict: string): Promise<void> {
-    const { subject, token } = card;
+    const message = await this.#messageOf(card, verdict);
+    await this.#board.inOrder(card.token, () => this.#board.settle({ ...card, verdict }, message));
+  }
+
+  /** Changes the verdict of a message whose buttons are gone. */
+  async #redraw(card: DenialsCard, verdict: string): Promise<void> {
+    const message = await this.#messageOf(card, verdict);
+    await this.#board.inOrder(card.token, async () => {
+      await this.options.messenger.edit(card.messageId, message);
+    });
+  }
+
+  async #messageOf({ subject, token }: DenialsCard, verdict: string): Promise<Message> {
     const { ledger, say, messenger } = this.options;
     const response = await ledger.response(subject.turnId);
     const denials = (response?.permission_denials ?? []).filter((one) =>
       subject.toolUseIds.includes(one.tool_use_id),
     );
-    const message = denialsCard(denials, { say, token, verdict, sizes: messenger.sizes });
-    await this.#board.inOrder(token, () => this.#board.settle({ ...card, verdict }, message));
+    return denialsCard(denials, { say, token, verdict, sizes: messenger.sizes });
   }
+}
+
+/** The verdict, with the number of approved calls that did not run: a rule, or the model, may have been against it. */
+function withoutRun(
+  verdict: string,
+  approved: NonNullable<TurnResponse["approved"]>,
+  ids: readonly string[],
+  say: Say,
+): string {
+  const count = approved.filter(({ tool_use_id: id, ran }) => !ran && ids.includes(id)).length;
+  return count === 0 ? verdict : `${verdict}. ${say("didNotRun", { count })}`;
 }
 
 type DenialsCard = CardOf<"denials">;

@@ -17,7 +17,10 @@ export const de: Texts = {
   deniedBy: "Abgelehnt von {who}",
   answeredBy: "Beantwortet von {who}",
   expired: "Ohne Entscheidung abgelaufen",
-  withdrawn: "Zurückgezogen: es ging ohne sie weiter",
+  withdrawn: "Zurückgezogen: nichts wartet mehr darauf",
+  didNotRun: "Davon liefen nicht: {count}.",
+  conversationLost:
+    "Diese Unterhaltung ist auf dem Rechner von Claude verloren und kann nicht weitergehen. Beginne mit {command} eine neue.",
   parked: "Wartet auf eine Entscheidung. Es geht weiter, sobald jemand entscheidet.",
 
   pressed: "Erledigt.",

@@ -16,7 +16,10 @@ export const en = {
   deniedBy: "Denied by {who}",
   answeredBy: "Answered by {who}",
   expired: "Expired without a decision",
-  withdrawn: "Withdrawn: the turn continued without it",
+  withdrawn: "Withdrawn: nothing waits for it any more",
+  didNotRun: "Of these calls, {count} did not run.",
+  conversationLost:
+    "This conversation is lost on the machine where Claude runs, and can't go on. Start a new one with {command}.",
   parked: "Waiting for a decision. The turn continues when somebody decides.",
 
   pressed: "Done.",

@@ -17,7 +17,10 @@ export const tr: Texts = {
   deniedBy: "Reddeden: {who}",
   answeredBy: "Cevaplayan: {who}",
   expired: "Süresi doldu: kimse karar vermedi",
-  withdrawn: "Geri çekildi: istek onsuz devam etti",
+  withdrawn: "Geri çekildi: artık bekleyen yok",
+  didNotRun: "Bunlardan çalışmayan: {count}.",
+  conversationLost:
+    "Bu konuşma, Claude'un çalıştığı makinede kayboldu ve sürdürülemez. {command} ile yenisini başlat.",
   parked: "Karar bekliyor. Biri karar verince devam eder.",
 
   pressed: "Tamam.",
