@@ -13,14 +13,16 @@ printReport(report);
 process.exitCode = report.verdict.broken.length > 0 ? 1 : 0;
 
 function printReport({ verdict, history, faults }: NemesisReport): void {
-  const { acknowledged, completed, lost, otherwise, broken } = verdict;
+  const { acknowledged, completed, lost, otherwise, burials, broken } = verdict;
   const list = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .map(([name, count]) => `${count} × ${name}`)
       .join(", ");
   print(`\nfaults: ${list(faults)}`);
   print(`${history.sent} prompts sent; ${acknowledged} answered, ${list(history.refused)}`);
-  print(`in the books: ${completed} completed, ${lost} lost, ${otherwise} ended otherwise`);
+  print(
+    `in the books: ${completed} completed, ${lost} lost, ${otherwise} ended otherwise; ${burials} burials`,
+  );
   print(broken.length === 0 ? `green (seed ${seed})` : `red (seed ${seed}): ${broken.length} broken rules`);
   for (const line of broken.slice(0, 40)) print(`  ${line}`);
 }

@@ -5,6 +5,8 @@ import type { Cluster } from "./cluster.js";
 import type { Acknowledged, History } from "./load.js";
 
 const USED = ["input", "output", "cache_read", "cache_write", "cost_nano", "estimated", "unpriced"];
+/** What a node logs that buries another one. */
+const BURIED = "and was buried";
 const NANO_PER_UNIT = 1_000_000;
 /** The number of examples that a finding names. */
 const NAMED = 5;
@@ -15,6 +17,8 @@ export interface Verdict {
   readonly completed: number;
   readonly lost: number;
   readonly otherwise: number;
+  /** How often a node was buried. */
+  readonly burials: number;
   /** One line for each rule that does not hold. */
   readonly broken: readonly string[];
 }
@@ -22,7 +26,7 @@ export interface Verdict {
 /** Holds what clients were told, what the nodes did and what the ledger says against each other. To be called when all is quiet. */
 export async function judge(cluster: Cluster, history: History): Promise<Verdict> {
   const turns = await cluster.query(
-    `SELECT t.id, s.id AS session, t.key_id, t."end", t.cost_nano, t.parked FROM turns t JOIN sessions s ON s.seq = t.session_seq`,
+    `SELECT t.id, s.id AS session, t.key_id, t."end", t.cost_nano, t.parked, t.node FROM turns t JOIN sessions s ON s.seq = t.session_seq`,
   );
   const broken = [
     ...history.wrong,
@@ -30,7 +34,9 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
     ...unbooked(turns, history.acknowledged),
     ...open(turns),
     ...overlaps(cluster.dir),
+    ...strangers(cluster.dir, turns),
     ...(await unequalSums(cluster)),
+    ...(await oldEpochs(cluster)),
     ...(await leftBehind(cluster)),
   ];
   const count = (wanted: (end: unknown) => boolean) => turns.filter((turn) => wanted(turn["end"])).length;
@@ -39,8 +45,13 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
     completed: count((end) => end === "completed"),
     lost: count((end) => end === "lost"),
     otherwise: count((end) => end !== "completed" && end !== "lost"),
+    burials: sum(cluster.nodes.map(({ output }) => output.split(BURIED).length - 1)),
     broken,
   };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }
 
 /** Every acknowledged turn is booked once, as completed, in its session, at its cost. */
@@ -88,6 +99,19 @@ function overlaps(dir: string): string[] {
     : [`${found.length} turns overlapped one of their session: ${named.join(", ")}`];
 }
 
+/** A turn works at the node for which it is booked: only the owner of a session may begin one. */
+function strangers(dir: string, turns: readonly Record<string, unknown>[]): string[] {
+  const booked = new Map(turns.map(({ id, node }) => [id, node]));
+  const found = journal(dir).filter(({ what, turn, node }) => {
+    const owner = booked.get(turn) ?? null;
+    return what === "began" && owner !== null && owner !== node;
+  });
+  const named = found.slice(0, NAMED).map(({ turn, node }) => `${turn} at ${node}`);
+  return found.length === 0
+    ? []
+    : [`${found.length} turns worked at another node than their session's: ${named.join(", ")}`];
+}
+
 /** What the nodes noted, in the order of time. */
 export function journal(dir: string): readonly Record<string, unknown>[] {
   const files = readdirSync(dir).filter((name) => name.endsWith(".jsonl"));
@@ -120,6 +144,18 @@ async function unequalSums(cluster: Cluster): Promise<string[]> {
     ...differing.map(([name, sum]) => `the sums of ${name} are ${sum}, of turns ${turns}`),
     ...(perSession.length === 0 ? [] : [`${perSession.length} sessions have another sum than their turns`]),
   ];
+}
+
+/** The epochs of a session's turns, and of the lines of its conversation, never fall in the order in which they were written. */
+async function oldEpochs(cluster: Cluster): Promise<string[]> {
+  const falls = async (table: string, session: string) => {
+    const before = `lag(epoch) OVER (PARTITION BY ${session} ORDER BY seq)`;
+    const rows = await cluster.query(
+      `SELECT ${session} AS session FROM (SELECT ${session}, epoch, ${before} AS before FROM ${table}) t WHERE epoch < before`,
+    );
+    return rows.length === 0 ? [] : [`${rows.length} rows of ${table} were written under an old epoch`];
+  };
+  return [...(await falls("turns", "session_seq")), ...(await falls("transcripts", "conversation"))];
 }
 
 /** No process of a start that is over is alive, wherever it ran. */

@@ -15,10 +15,13 @@ export interface ClusterOptions
   readonly cluster?: Readonly<Record<string, unknown>> | null;
   /** No database: the gateway's ledger is in its data folder. */
   readonly sqlite?: boolean;
+  /** Safety rules that are taken out of the gateways' code, see ./without/rules.mjs. */
+  readonly without?: string;
   readonly envOf?: (name: string, dir: string) => Readonly<Record<string, string>>;
 }
 
 const DATABASE = "cluster";
+const WITHOUT = new URL("without/rule.mjs", import.meta.url).href;
 
 /** Gateway processes on one PostgreSQL server of their own, each with a breakable way to it and to its peers. */
 export class Cluster {
@@ -49,7 +52,16 @@ export class Cluster {
   async add(name: string): Promise<ClusterNode> {
     const port = await freePort();
     const database = await FaultProxy.start(this.postgres.port);
-    const { cluster = {}, engine = "load", config, args, imports, envOf, movableClock } = this.options;
+    const {
+      cluster = {},
+      engine = "load",
+      config,
+      args,
+      imports = [],
+      envOf,
+      movableClock,
+      without,
+    } = this.options;
     const node = new ClusterNode({
       name,
       dir: this.dir,
@@ -65,8 +77,11 @@ export class Cluster {
       ...(config !== undefined && { config }),
       ...(args !== undefined && { args }),
       ...(movableClock !== undefined && { movableClock }),
-      ...(imports !== undefined && { imports }),
-      ...(envOf !== undefined && { env: envOf(name, join(this.dir, name)) }),
+      imports: without === undefined ? imports : [WITHOUT, ...imports],
+      env: {
+        ...envOf?.(name, join(this.dir, name)),
+        ...(without !== undefined && { CLAUDEWAY_TEST_WITHOUT: without }),
+      },
     });
     this.nodes.push(node);
     await node.start();

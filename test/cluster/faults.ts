@@ -112,6 +112,17 @@ export const clock: Fault = {
   },
 };
 
+/** How many nodes there are at most. */
+const MAX_NODES = 5;
+export const join: Fault = {
+  name: "another node joins",
+  of: "node",
+  async happen(cluster, _, ms) {
+    if (cluster.nodes.length < MAX_NODES) await cluster.add(`node-${cluster.nodes.length + 1}`);
+    else await sleep(ms);
+  },
+};
+
 export const FAULTS: readonly Fault[] = [
   kill,
   restart,
@@ -124,4 +135,5 @@ export const FAULTS: readonly Fault[] = [
   unreachable,
   databaseAway,
   clock,
+  join,
 ];

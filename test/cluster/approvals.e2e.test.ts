@@ -1,0 +1,119 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ScriptedModel, startScriptedModel } from "@claudeway/plugin-demo/model";
+import { expect } from "chai";
+import { isObject } from "#schemas/index.js";
+import { INSTALL_TIMEOUT_MS } from "../debian.js";
+import { cliEnvironment } from "../e2e/gateway.js";
+import { eventually } from "../e2e/poll.js";
+import { journal, judge } from "./books.js";
+import { Cluster } from "./cluster.js";
+import type { ClusterNode } from "./node.js";
+import { promptOf } from "./order.js";
+import { ask } from "./requests.js";
+
+const LEASE_SECS = 4;
+const TURNS = 12;
+
+/** The pending requests, as this node lists them. */
+async function pending(node: ClusterNode): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { body } = await ask(node, "/approvals?status=pending&limit=100");
+  return [body["approvals"]].flat().filter(isObject);
+}
+
+describe("calls that wait for a person, at two nodes", function () {
+  this.timeout(INSTALL_TIMEOUT_MS);
+  let model: ScriptedModel;
+  let cluster: Cluster;
+  const start = (engine: "load" | "real", liveWaitSecs: number) =>
+    Cluster.start({
+      nodes: ["a", "b"],
+      engine,
+      cluster: { lease_secs: LEASE_SECS, shared_workdirs: true },
+      config: {
+        engine: { spares: 0 },
+        plugins: {
+          approval: { enabled: true, rules: [{ ask: "Write" }], live_wait_secs: liveWaitSecs },
+        },
+      },
+      envOf: (_, dir) => (engine === "real" ? cliEnvironment(model, dir) : {}),
+    });
+
+  beforeEach(async () => {
+    model = await startScriptedModel();
+  });
+  afterEach(async () => {
+    await cluster?.dispose();
+    await model.close();
+  });
+
+  it("are decided once, whichever node hears which decision", async () => {
+    cluster = await start("load", 60);
+    const [a, b] = [cluster.node("a"), cluster.node("b")];
+    const turns = Array.from({ length: TURNS }, async (_, number) => {
+      const node = number % 2 === 0 ? a : b;
+      const { body } = await ask(node, "/session/start", { body: {} });
+      const prompt = promptOf({ tag: `tag${number}e`, ms: 10, units: 1, asks: true });
+      return ask(node, `/session/${body["session_id"]}`, { body: { prompt } });
+    });
+    const asked = await eventually("all pending", async () => {
+      const found = await pending(a);
+      return found.length === TURNS && found;
+    });
+    const winners = await Promise.all(
+      asked.map(async ({ id, turn_id }) => {
+        const decisions = [
+          { node: a, decision: "allow" },
+          { node: b, decision: "deny" },
+        ];
+        const answers = await Promise.all(
+          decisions.map(({ node, decision }) => ask(node, `/approvals/${id}`, { body: { decision } })),
+        );
+        expect(answers.map(({ status }) => status)).to.have.members([200, 409]);
+        const winner = answers.findIndex(({ status }) => status === 200);
+        return { turn: String(turn_id), allowed: decisions[winner]?.decision === "allow" };
+      }),
+    );
+    for (const { body, turn } of await Promise.all(turns)) {
+      const allowed = winners.find((one) => one.turn === turn)?.allowed;
+      expect(body["result"], JSON.stringify(body)).to.match(allowed === true ? /allowed$/ : /denied$/);
+    }
+    const ran = journal(cluster.dir).filter(({ what }) => what === "allowed");
+    expect(ran.map(({ turn }) => turn)).to.have.members(
+      winners.filter(({ allowed }) => allowed).map(({ turn }) => turn),
+    );
+    const history = { acknowledged: [], sent: 0, refused: {}, wrong: [], odd: [] };
+    expect((await judge(cluster, history)).broken).to.deep.equal([]);
+  });
+
+  it("run once at the other node after their own was killed, with the real CLI", async () => {
+    cluster = await start("real", 0);
+    const [a, b] = [cluster.node("a"), cluster.node("b")];
+    const { body: session } = await ask(a, "/session/start", { body: {} });
+    const path = `/session/${session["session_id"]}`;
+    const parked = await ask(a, path, { body: { prompt: "[[write a.txt A]] [[say written]]" } });
+    const { pending_approval: approval } = parked.body;
+    if (!isObject(approval)) throw new Error(`it did not park: ${JSON.stringify(parked.body)}`);
+    await a.kill();
+    const decided = await ask(b, `/approvals/${approval["id"]}`, { body: { decision: "allow" } });
+    expect(decided.status).to.equal(200);
+    const turn = await eventually(
+      "the end of the turn at b",
+      async () => {
+        const { body } = await ask(b, `/turns/${approval["turn_id"]}`);
+        return body["state"] === "completed" ? body : sleep(100, undefined);
+      },
+      60_000,
+    );
+    expect(turn["result"]).to.include({ success: true, result: "written" });
+    const file = join(String(session["workdir"]), "a.txt");
+    expect(existsSync(file) && readFileSync(file, "utf8")).to.equal("A");
+    expect((await ask(b, `/approvals/${approval["id"]}`, { body: { decision: "deny" } })).status).to.equal(
+      409,
+    );
+    await a.start();
+    const rows = await cluster.query(`SELECT "end" FROM turns`);
+    expect(rows).to.deep.equal([{ end: "completed" }]);
+  });
+});
