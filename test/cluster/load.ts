@@ -151,7 +151,7 @@ export class Load {
   ): number {
     const { history } = this;
     if (status !== 200 || body["success"] !== true) {
-      this.#refuse(`${status}${status === 200 ? ` ${body["error"]}` : ` ${body["code"]}`}`);
+      this.#refuse(`${status} ${String(body["error"]).replaceAll(/[0-9a-f-]{36}|[\d.:]+/g, "…")}`);
       if (status === 500) history.odd.push(`${of.node}: 500 ${JSON.stringify(body)}`);
       return status === 200 ? 0 : status;
     }
