@@ -30,7 +30,7 @@ export async function judge(cluster: Cluster, history: History): Promise<Verdict
   );
   const broken = [
     ...history.wrong,
-    ...odd(history.odd),
+    ...odd(history.odd, cluster),
     ...unbooked(turns, history.acknowledged),
     ...open(turns),
     ...overlaps(cluster.dir),
@@ -78,9 +78,15 @@ function unbooked(
 }
 
 /** What goes wrong in a cluster is expected: 503, or a turn that is lost, never a defect's status. */
-function odd(answers: readonly string[]): string[] {
+function odd(answers: readonly string[], { nodes }: Cluster): string[] {
   if (answers.length === 0) return [];
-  return [`${answers.length} answers have status 500: ${answers.slice(0, NAMED).join(", ")}`];
+  const lines = nodes.flatMap(({ output }) => output.split("\n"));
+  const reasons = answers.map((answer) => {
+    const id = /[0-9a-f-]{36}/.exec(answer)?.[0] ?? answer;
+    const line = lines.find((one) => one.includes(id) && one.includes('"level":"error"')) ?? answer;
+    return /"type":"[^"]*","message":"[^"]*"/.exec(line)?.[0] ?? line.slice(0, 400);
+  });
+  return [`${answers.length} answers have status 500: ${[...new Set(reasons)].slice(0, NAMED).join("; ")}`];
 }
 
 function open(turns: readonly Record<string, unknown>[]): string[] {
