@@ -1,5 +1,5 @@
 import { BEATS, type Database, integer, type Work } from "@claudeway/ledger";
-import { LedgerError } from "@claudeway/ports";
+import { CommitInDoubt, LedgerError } from "@claudeway/ports";
 import { Connection, SCHEMA } from "./connection.js";
 import { POSTGRES } from "./dialect.js";
 import { isBrief } from "./errors.js";
@@ -142,8 +142,8 @@ export class SharedDatabase implements Database {
   }
 }
 
-function doubt(cause: unknown): LedgerError {
-  return new LedgerError(
+function doubt(cause: unknown): CommitInDoubt {
+  return new CommitInDoubt(
     "ledger: the connection was lost during a commit, and whether it took place is unknown",
     { cause },
   );

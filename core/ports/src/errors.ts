@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ERROR_STATUS, type ErrorCode, type ErrorResponse } from "@claudeway/schemas";
 import type { NodeAddress } from "./cluster.js";
-import { LedgerError } from "./ledger-error.js";
+import { CommitInDoubt, LedgerError } from "./ledger-error.js";
 
 /** False for codes without an HTTP status: a failure on Claude's side is a normal response. */
 export function isErrorCode(code: string | undefined): code is ErrorCode {
@@ -130,7 +130,8 @@ const OUTAGE_SECS = 5;
 export function toGatewayError(thrown: unknown): GatewayError | undefined {
   if (thrown instanceof GatewayError) return thrown;
   if (isRefusal(thrown)) return refusalToError(thrown);
-  if (!(thrown instanceof LedgerError && thrown.mayPass)) return undefined;
+  if (!(thrown instanceof CommitInDoubt || (thrown instanceof LedgerError && thrown.mayPass)))
+    return undefined;
   return new GatewayError("UNAVAILABLE", "the ledger does not answer", {
     headers: { "retry-after": String(OUTAGE_SECS) },
     details: { reason: "ledger_unavailable" },

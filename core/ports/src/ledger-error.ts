@@ -12,6 +12,9 @@ export class LedgerError extends Error {
   }
 }
 
+/** The connection was lost during a commit: whether the write took place is unknown, so it must not be repeated. */
+export class CommitInDoubt extends LedgerError {}
+
 /**
  * The ledger refuses a write for a session under an epoch that is no longer the session's: it was freed, and another node
  * may have it. Nothing was written.

@@ -1,4 +1,4 @@
-import { LedgerError, toGatewayError } from "@claudeway/ports";
+import { CommitInDoubt, LedgerError, toGatewayError } from "@claudeway/ports";
 import { expect } from "chai";
 
 describe("a fault of the ledger, as clients see it", () => {
@@ -11,6 +11,10 @@ describe("a fault of the ledger, as clients see it", () => {
       headers: { "retry-after": "5" },
       details: { reason: "ledger_unavailable" },
     });
+  });
+
+  it("is UNAVAILABLE too if it is unknown whether a write took place", () => {
+    expect(toGatewayError(new CommitInDoubt("ledger: unknown"))).to.include({ code: "UNAVAILABLE" });
   });
 
   it("is a defect if it can't pass", () => {
