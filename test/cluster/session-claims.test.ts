@@ -114,6 +114,19 @@ describe("sessions of a node", () => {
     expect(refused).to.deep.include({ code: "UNAVAILABLE" });
   });
 
+  it("are freed by a node that drains as soon as their turn has ended", async () => {
+    const claim = await claimed(a, test.session("s"));
+    a.work.busy.add("s");
+    a.cluster.drain();
+    await test.world.advance(1000);
+    expect(claim.lost.aborted).to.equal(false);
+    a.work.busy.clear();
+    await test.world.advance(200);
+    expect(claim.lost.aborted).to.equal(true);
+    expect(a.work.letGone).to.deep.equal(["s"]);
+    expect(await b.cluster.ownership.claim("s")).to.deep.include({ at: "here" });
+  });
+
   it("are lost when the database says that the node was buried", async () => {
     const claim = await claimed(a, test.session("s"));
     test.shared.nodes.set("a", { ...test.record("a"), state: "dead" });

@@ -13,7 +13,7 @@ import type {
 } from "@claudeway/ports";
 import { messageOf } from "@claudeway/ports";
 import type { Logger } from "pino";
-import { type Clock, MONOTONIC } from "./clock.js";
+import { type Clock, MONOTONIC, sleep } from "./clock.js";
 import { ClusterSecrets } from "./cluster-secrets.js";
 import { ClusterSingletons } from "./cluster-singletons.js";
 import { ClusterKeyPlaces } from "./key-places.js";
@@ -41,6 +41,9 @@ export interface GatewayClusterOptions {
   readonly clock?: Clock;
 }
 
+/** How often a node that drains looks for idle sessions, in ms. */
+const EMPTYING_MS = 100;
+
 /** Puts the parts of a node together. It does not own the ledger. */
 export class GatewayCluster implements Cluster {
   readonly ledger: Ledger;
@@ -52,6 +55,8 @@ export class GatewayCluster implements Cluster {
   readonly #node: ClusterNode;
   #work: NodeWork | undefined;
   #releasing = false;
+  #emptying = false;
+  readonly #left = new AbortController();
   #living: readonly NodeStart[] = [];
 
   constructor(private readonly options: GatewayClusterOptions) {
@@ -130,9 +135,11 @@ export class GatewayCluster implements Cluster {
 
   drain(draining = true): void {
     this.#node.drain(draining);
+    if (draining && !this.#emptying) void this.#empty();
   }
 
   async leave(): Promise<void> {
+    this.#left.abort();
     await this.#node.leave().catch((error: unknown) => {
       this.options.log.warn(
         `this node could not leave the cluster; the others take over its sessions when its lease ends: ${messageOf(error)}`,
@@ -148,6 +155,17 @@ export class GatewayCluster implements Cluster {
       living.some(({ node, incarnation }) => node === one.node && incarnation === one.incarnation);
     for (const start of this.#living) if (!isThere(start)) this.passing.lost(start);
     this.#living = living;
+  }
+
+  /** Frees sessions as soon as they are idle, for as long as this node drains: the others serve them. */
+  async #empty(): Promise<void> {
+    const { clock = MONOTONIC } = this.options;
+    this.#emptying = true;
+    while (this.condition === "draining" && this.#work !== undefined) {
+      await this.#releaseIdle(this.#work);
+      await sleep(clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
+    }
+    this.#emptying = false;
   }
 
   /** One sweep at a time: the database may be slow. */

@@ -123,16 +123,16 @@ export class SessionClaims implements Ownership {
   /** Frees the sessions for which there was nothing to do for a while. */
   async releaseIdle({ isBusy, letGo }: IdleSessions): Promise<void> {
     const { clock, timing, node } = this.options;
-    const kept = node.condition === "draining" ? 1 : KEPT_BEATS;
+    const kept = node.condition === "draining" ? 0 : KEPT_BEATS;
     const before = clock.now() - kept * timing.beat;
-    const isIdle = ({ usedAt, claim }: Held) => usedAt < before && !isBusy(claim.sessionId);
-    for (const held of [...this.#held.values()].filter(isIdle)) {
+    const isIdle = ({ usedAt, claim }: Held) => usedAt <= before && !isBusy(claim.sessionId);
+    const free = async (held: Held) => {
       const { claim } = held;
+      // It may be asked for while its process ends.
       const isStillIdle = () => this.#held.get(claim.sessionId) === held && isIdle(held);
-      // It may have been asked for meanwhile, and while its process ends.
-      if (!isStillIdle()) continue;
       if ((await letGo(claim.sessionId)) && isStillIdle()) await this.release(claim);
-    }
+    };
+    await Promise.all([...this.#held.values()].filter(isIdle).map(free));
   }
 
   /** Drops all claims: the term has ended. */

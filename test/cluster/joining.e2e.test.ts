@@ -1,0 +1,58 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import { INSTALL_TIMEOUT_MS } from "../debian.js";
+import { KEYS } from "../e2e/gateway.js";
+import { Cluster } from "./cluster.js";
+
+const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
+const run = promisify(execFile);
+
+describe("joining a cluster", function () {
+  this.timeout(INSTALL_TIMEOUT_MS);
+  let cluster: Cluster;
+
+  before(async () => {
+    cluster = await Cluster.start({
+      nodes: ["a", "b"],
+      cluster: { shared_workdirs: true },
+      envOf: (name): Record<string, string> =>
+        name === "strange" ? { WRAPPER_KEYS: `admin:${KEYS.admin}x` } : {},
+    });
+  });
+  after(() => cluster.dispose());
+
+  it("is refused to a gateway with other keys, in one line that says so", async () => {
+    const refused = await cluster.add("strange").then(
+      () => "it joined",
+      (error: unknown) => String(error),
+    );
+    expect(refused).to.match(
+      /claudeway: cluster: the configuration must be the same on all nodes; it differs from that of node "[ab]" in: keys\n/,
+    );
+    expect(refused).to.not.contain(KEYS.admin);
+    expect(await cluster.query("SELECT node FROM nodes ORDER BY node")).to.deep.equal([
+      { node: "a" },
+      { node: "b" },
+    ]);
+  });
+
+  it("shows in the list of nodes, with their load", async () => {
+    const { dir } = cluster.node("a");
+    const { stdout } = await run(
+      process.execPath,
+      [COMMAND, "nodes", "--config", join(dir, "claudeway.toml")],
+      {
+        env: { ...process.env, WRAPPER_KEYS: `admin:${KEYS.admin}` },
+      },
+    );
+    const [titles, ...rows] = stdout.trim().split("\n");
+    expect(titles).to.match(/^NODE +STATE +VERSION +RUNNING +QUEUED +PROCESSES +JOINED +ADDRESS$/);
+    expect(rows.map((row) => row.split(/ +/).slice(0, 2))).to.deep.equal([
+      ["a", "up"],
+      ["b", "up"],
+    ]);
+  });
+});
