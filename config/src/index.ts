@@ -13,6 +13,7 @@ export {
   type KeyLimits,
   shortSecretWarnings,
 } from "./keys.js";
+export { KnownSecrets } from "./known-secrets.js";
 export {
   type LoadedConfig,
   loadConfig,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { KnownSecrets } from "@claudeway/config";
 import { ConfigError, KeyEnvironments, type LoadedConfig, shortSecretWarnings } from "@claudeway/config";
 import {
   ALONE,
@@ -36,7 +37,6 @@ import { tryAddress } from "./http/address.js";
 import { installationId } from "./installation.js";
 import { createPluginServices } from "./offers.js";
 import { fileSecrets, ONE_NODE } from "./one-node.js";
-import type { KnownSecrets } from "./secrets.js";
 import type { GatewayParts } from "./services.js";
 import { loseBackground } from "./turns/background.js";
 import { bookLostTurns, writeMissingLines } from "./turns/lost.js";

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import type { KnownSecrets } from "@claudeway/config";
 import { ConfigError, type LoadedConfig } from "@claudeway/config";
 import type {
   GatewayControl,
@@ -15,7 +16,6 @@ import type { Cluster, Engine } from "@claudeway/ports";
 import { openapiDocument } from "@claudeway/schemas/openapi";
 import type { Logger } from "pino";
 import type { Gateway } from "./gateway.js";
-import type { KnownSecrets } from "./secrets.js";
 
 export interface ControlParts {
   readonly version: string;

@@ -3,7 +3,9 @@
  * API.
  */
 
+export { KnownSecrets } from "@claudeway/config";
 export { unlessAborted } from "@claudeway/scheduling";
+export { makeFolder } from "@claudeway/workdirs";
 export { chooseApprovalMode } from "./approval-mode.js";
 export { isSameCall } from "./approvals/verdict.js";
 export { type BootOptions, boot, type Distribution, OWN_PREFIXES, type RunningGateway } from "./boot.js";
@@ -14,6 +16,4 @@ export { explainListening, tryAddress } from "./http/address.js";
 export { whatToOpen } from "./http/plugin-paths.js";
 export { openLog } from "./log.js";
 export { NOT_LOGGED_IN } from "./login-watch.js";
-export { makeFolder } from "./make-folder.js";
-export { KnownSecrets } from "./secrets.js";
 export { NO_USAGE } from "./turns/usage.js";

@@ -1,6 +1,6 @@
+import type { KnownSecrets } from "@claudeway/config";
 import { type DestinationStream, type Logger, pino } from "pino";
 import { redactTokens } from "./approvals/links.js";
-import type { KnownSecrets } from "./secrets.js";
 
 /** The beginning of each line. */
 const LEVEL = /^\{"level":"\w+"/;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SessionHistory } from "@claudeway/conversations";
+import type { KeyLimitTable } from "@claudeway/kernel";
 import {
   type Approvals,
   type Capabilities,
@@ -27,7 +28,6 @@ import type {
 } from "@claudeway/ports";
 import { readFileContent } from "@claudeway/workdirs";
 import type { FileParts } from "./http/routes/files.js";
-import type { KeyLimitTable } from "./key-limits.js";
 import { markedEnvironment } from "./marker.js";
 import type { Sessions } from "./sessions.js";
 import type { Tasks } from "./tasks.js";

@@ -4,6 +4,7 @@ import type { LoadedConfig } from "@claudeway/config";
 import { SessionForks, SessionHistory } from "@claudeway/conversations";
 import { SessionEvents } from "@claudeway/events";
 import type { Kernel } from "@claudeway/kernel";
+import { KeyLimitTable } from "@claudeway/kernel";
 import type {
   ApprovalMode,
   AuditLog,
@@ -29,7 +30,6 @@ import type { Logger } from "pino";
 import type { ApprovalService } from "./approvals/approval-service.js";
 import { Keyring } from "./http/auth.js";
 import type { FileParts } from "./http/routes/files.js";
-import { KeyLimitTable } from "./key-limits.js";
 import { localWork } from "./local-work.js";
 import { LoginWatch } from "./login-watch.js";
 import { CliCatalogue, ModelCatalogue } from "./models.js";

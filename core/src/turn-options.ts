@@ -1,3 +1,4 @@
+import type { KeyLimitTable } from "@claudeway/kernel";
 import {
   fieldOf,
   type OptionChanges,
@@ -8,7 +9,6 @@ import {
 } from "@claudeway/kernel";
 import { GatewayError, type LimitWait, type TurnOptions } from "@claudeway/ports";
 import type { Workdirs } from "@claudeway/workdirs";
-import type { KeyLimitTable } from "./key-limits.js";
 import { limitWaitOf } from "./turns/limit-parking.js";
 import { checkedSchema } from "./turns/output-check.js";
 

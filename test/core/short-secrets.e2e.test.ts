@@ -1,9 +1,9 @@
 import { shortSecretWarnings } from "@claudeway/config";
 import { expect } from "chai";
+import { KnownSecrets } from "#config/known-secrets.js";
 import { childEnvironment } from "#core/child-environment.js";
 import { Doorkeeper, Keyring } from "#core/http/auth.js";
 import { GuessThrottle } from "#core/http/guesses.js";
-import { KnownSecrets } from "#core/secrets.js";
 import { TestGateway } from "../e2e/gateway.js";
 
 const SHORT = { id: "admin", secret: "sk-secret-key-1" };

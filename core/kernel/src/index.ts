@@ -46,6 +46,7 @@ export type {
 export type { KernelLimits } from "./instance.js";
 export { JsonTexts } from "./json-texts.js";
 export { Kernel, type KernelOptions } from "./kernel.js";
+export { KeyLimitTable } from "./key-limits.js";
 export { ALONE } from "./leading.js";
 export type { CommandManifest, PluginManifest } from "./loading/declarations.js";
 export { type LoadedPlugin, PluginLoader, type PluginSource } from "./loading/loader.js";

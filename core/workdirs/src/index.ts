@@ -9,6 +9,7 @@ export { type ByteRange, rangeOf } from "./files/range.js";
 export { runNamesIn } from "./files/run-files.js";
 export { type OpenFile, SessionFiles } from "./files/session-files.js";
 export { TransferSlots } from "./files/transfer-slots.js";
+export { makeFolder } from "./make-folder.js";
 export { mentionedFiles } from "./mentioned-files.js";
 export { mayRunRepositoryCode, runsRepositoryCode } from "./repositories/commands.js";
 export { trustedFolder } from "./trusted-workdirs.js";

@@ -1,9 +1,9 @@
 import type { Engine } from "@claudeway/ports";
 import { DISTRIBUTION } from "#cli/distribution.js";
+import { KnownSecrets } from "#config/known-secrets.js";
 import { boot, type RunningGateway } from "#core/boot.js";
 import { selectionOf } from "#core/control.js";
 import { openLog } from "#core/log.js";
-import { KnownSecrets } from "#core/secrets.js";
 import type { AnyPlugin } from "#kernel/plugin.js";
 import { configOf } from "#testing/setup.js";
 

@@ -4,7 +4,7 @@ import { definePlugin, type KeyLimit, type Keys } from "@claudeway/core";
 import { createTestGateway, type TestGateway } from "@claudeway/testing";
 import { expect } from "chai";
 import { pino } from "pino";
-import { KeyLimitTable } from "#core/key-limits.js";
+import { KeyLimitTable } from "#kernel/key-limits.js";
 
 const SILENT = pino({ level: "silent" });
 
