@@ -4,6 +4,7 @@ import { LedgerFile } from "./ledger-file.js";
 import { startMcpServer, type TestMcpServer } from "./mcp-server.js";
 import { ALLOW_ALL, type Asked, OptionsGateway } from "./options-kit.js";
 import { eventually } from "./poll.js";
+import { readProcess } from "./processes.js";
 
 const BASH =
   '[[{"tool": "Bash", "input": {"command": "touch made.txt", "description": "Test"}}]] [[say done]]';
@@ -35,7 +36,10 @@ describe("options of turns, on a prewarmed process", function () {
 
   async function attempt(body: object): Promise<Asked & { readonly was: boolean }> {
     const pid = await eventually("a spare process", async () => {
-      const [only, ...more] = await kit.gateway.children();
+      // In the sandbox, each has children of its own.
+      const { pid: gateway } = kit.gateway;
+      const own = (pid: number) => new RegExp(`^PPid:\\s*${gateway}$`, "m").test(readProcess(pid, "status"));
+      const [only, ...more] = (await kit.gateway.children()).filter(own);
       return more.length === 0 && only !== last ? only : undefined;
     });
     // It is handed out once it has answered.

@@ -27,10 +27,13 @@ function dealtTo(gateway: TestGateway, sessionId: string): TurnResponse["tokens"
   return sum;
 }
 
+/** Root has no bypass anyway, unless the CLI runs in the sandbox. */
+const args = ["--no-permissions-bypass"];
+
 describe("POST /task", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start();
+    gateway = await TestGateway.start({ args });
   });
   after(() => gateway.dispose());
 
@@ -120,7 +123,7 @@ describe("POST /task with the bypass", () => {
 describe("POST /task/stream", () => {
   let gateway: TestGateway;
   before(async () => {
-    gateway = await TestGateway.start({ config: "[engine]\nspares = 0\n" });
+    gateway = await TestGateway.start({ args, config: "[engine]\nspares = 0\n" });
   });
   after(() => gateway.dispose());
 
