@@ -31,7 +31,7 @@ export class Repositories {
   async run(key: string, messageId: string, argument: string): Promise<void> {
     const { conversations, messenger, state, terms } = this.options;
     const found = await this.#find();
-    if (found.length === 0) return conversations.note(key, messageId, "noRepos");
+    if (found.length === 0) return conversations.note(key, messageId, "noRepos", { key: terms.keyId });
     const choice = argument.slice(0, MAX_CHOICE);
     if (choice === "") return this.#list(found, key, messageId);
     const { model = terms.model, sessionId } = state.conversation(key) ?? {};

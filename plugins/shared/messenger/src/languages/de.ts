@@ -55,7 +55,7 @@ export const de: Texts = {
   noSession: "Hier gibt es noch keine Sitzung. Schreiben Sie etwas, um eine zu beginnen.",
   sessionGone: "Die Sitzung wurde gelöscht; dies ist eine neue.",
   noRepos:
-    "Dieser Bot hat keine Repositorys. Sie werden mit seiner Key-ID synchronisiert: POST /repos/sync, mit dem Plugin repos.",
+    "Dieser Bot hat noch keine Repositorys. Sein Betreiber fügt sie hinzu: das Plugin repos, mit der Key-ID {key}.",
   repoList: "Repositorys:",
   repoHow:
     "Wähle eines mit {command} und seiner Nummer oder seinem Namen, vor der ersten Nachricht; {command} - wählt keines.",

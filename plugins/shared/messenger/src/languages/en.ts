@@ -53,7 +53,7 @@ export const en = {
   noSession: "There is no session here yet. Write a message to start one.",
   sessionGone: "The session was deleted; this is a new one.",
   noRepos:
-    "This bot has no repositories. They are synced with its key id: POST /repos/sync, with the plugin repos.",
+    "This bot has no repositories yet. Its operator adds them: the plugin repos, with the key id {key}.",
   repoList: "Repositories:",
   repoHow:
     "Choose one with {command} and its number or name, before the first message; {command} - chooses none.",

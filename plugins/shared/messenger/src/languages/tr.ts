@@ -52,8 +52,7 @@ export const tr: Texts = {
   closed: "Oturum silindi.",
   noSession: "Burada henüz oturum yok: bir şey yazın.",
   sessionGone: "Oturum bu arada silinmiş; bu yeni bir oturum.",
-  noRepos:
-    "Bu botun deposu yok. Depolar botun anahtar kimliğiyle eşitlenir: repos eklentisiyle POST /repos/sync.",
+  noRepos: "Bu botun henüz deposu yok. Onları işletmeci ekler: repos eklentisi, {key} anahtar kimliğiyle.",
   repoList: "Depolar:",
   repoHow: "İlk mesajdan önce {command} ve numarası ya da adıyla birini seç; {command} - hiçbirini seçmez.",
   repoTooLate: "Bu oturumun zaten bir klasörü var. {prefix}new ile yenisini başlat ve orada seç.",
