@@ -35,22 +35,28 @@ const OPENING = `# Claudeway's settings, written by \`claudeway init\`. It conta
 # Lines that begin with # show a setting's default; uncomment what you change. kill -HUP reloads the plugins' sections.`;
 
 function sectionText({ name, schema, section }: WrittenPlugin): string {
-  const { properties } = schema;
-  const rest = Object.entries(isObject(properties) ? properties : {}).filter(
-    ([key]) => section[key] === undefined,
-  );
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const rest = Object.entries(properties).filter(([key]) => section[key] === undefined);
   const lines = [
     `[plugins.${name}]`,
     "enabled = true",
-    ...Object.entries(section).map(([key, value]) => settingLine(key, value)),
+    ...Object.entries(section).flatMap(([key, value]) => [
+      ...descriptionLines(properties[key]),
+      settingLine(key, value),
+    ]),
     ...rest.flatMap(([key, setting]) => (isObject(setting) ? commentLines(key, setting) : [])),
   ];
   return lines.join("\n");
 }
 
-function commentLines(key: string, { description, default: standard }: JSONSchema): string[] {
-  const words = typeof description === "string" ? wrapped(description) : [];
-  return [...words, isSimple(standard) ? `#${settingLine(key, standard)}` : `#${key} =`];
+function commentLines(key: string, setting: JSONSchema): string[] {
+  const { default: standard } = setting;
+  return [...descriptionLines(setting), isSimple(standard) ? `#${settingLine(key, standard)}` : `#${key} =`];
+}
+
+function descriptionLines(setting: unknown): string[] {
+  const { description } = isObject(setting) ? setting : {};
+  return typeof description === "string" ? wrapped(description) : [];
 }
 
 function isSimple(value: unknown): boolean {

@@ -138,7 +138,7 @@ describe("the setup", () => {
     expect(parse(written())["plugins"]).to.deep.equal({
       greeter: { enabled: true, package: "claudeway-plugin-greets", word: "hello" },
     });
-    expect(written()).to.contain("#loud =");
+    expect(written()).to.contain('# What it says.\nword = "hello"\n').and.contain("#loud =");
     const { stdout } = await runToEnd(["check"], dir, home());
     expect(stdout).to.match(/^ok +plugins +greeter/m);
   });
