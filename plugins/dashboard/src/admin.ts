@@ -12,12 +12,14 @@ import type { AdminSessions } from "./access/admin-sessions.js";
 import { adminOnly, tokenIn } from "./access/guard.js";
 import type { SharedLogins } from "./access/shared-logins.js";
 import type { Feed } from "./live/feed.js";
+import { Peers } from "./peers.js";
 import { approvalRoutes } from "./routes/approvals.js";
 import { budgetRoutes } from "./routes/budgets.js";
 import { eventRoutes } from "./routes/events.js";
 import { loginRoutes } from "./routes/login.js";
 import { logRoutes } from "./routes/logs.js";
 import { moneyRoutes } from "./routes/money.js";
+import { nodeRoutes } from "./routes/nodes.js";
 import { overviewRoutes } from "./routes/overview.js";
 import { pluginPageRoutes } from "./routes/plugin-pages.js";
 import { pluginRoutes } from "./routes/plugins.js";
@@ -44,6 +46,7 @@ export interface AdminParts {
 export function adminRouter(parts: AdminParts): Router {
   const { control, ledger, feed, logins, sharedLogins } = parts;
   const router = new Router();
+  const peers = new Peers(control);
   router.use((ctx, next) => {
     // Never cached, never framed by another site.
     ctx.set({
@@ -67,10 +70,11 @@ export function adminRouter(parts: AdminParts): Router {
   requestRoutes(router, { ledger, prompts: feed.prompts, approvals: parts.approvals });
   sessionRoutes(router, { ...parts, prompts: feed.prompts, work: feed.work });
   approvalRoutes(router, { ...parts, prompts: feed.prompts });
-  logRoutes(router, control);
+  logRoutes(router, control, peers);
   moneyRoutes(router, ledger, control);
   pluginRoutes(router, control, feed);
   pluginPageRoutes(router, control);
-  eventRoutes(router, feed);
+  nodeRoutes(router, control, peers);
+  eventRoutes(router, feed, peers);
   return router;
 }

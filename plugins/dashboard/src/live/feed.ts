@@ -1,8 +1,9 @@
 import type { GatewayControl, LedgerView, Scope, TurnInfo } from "@claudeway/core";
 import type { AdminSession } from "../access/admin-sessions.js";
 import { logFolders, monthFiles } from "../logs/files.js";
+import type { Topic } from "./news.js";
 import { LatestPrompts } from "./prompts.js";
-import { FeedReader, type Topic } from "./reader.js";
+import { FeedReader } from "./reader.js";
 import { LatestWork } from "./work.js";
 
 type FeedScope = Scope<"control" | "turns">;
@@ -22,7 +23,12 @@ export class Feed {
   /** Sessions with tool calls that may not be in the transcript yet. */
   readonly #stepped = new Set<string>();
   #recording: NodeJS.Timeout | undefined;
-  #samples: Readonly<Record<"load" | "plugins" | "logs", string>> = { load: "", plugins: "", logs: "" };
+  #samples: Readonly<Record<"load" | "plugins" | "logs" | "nodes", string>> = {
+    load: "",
+    plugins: "",
+    logs: "",
+    nodes: "",
+  };
 
   constructor(private readonly kernel: FeedScope) {
     this.#control = kernel.control;
@@ -124,10 +130,12 @@ export class Feed {
         this.#control.plugins().map(({ name, state, lastError, faults }) => [name, state, lastError, faults]),
       ),
       logs: await this.#logSizes(),
+      nodes: JSON.stringify(await this.#control.nodes()) ?? "",
     };
     if (before.load !== this.#samples.load) for (const reader of this.#readers) reader.notifyLoad(load);
     if (before.plugins !== this.#samples.plugins) this.notify("plugins");
     if (before.logs !== this.#samples.logs) this.notify("logs");
+    if (before.nodes !== this.#samples.nodes) this.notify("gateway");
   }
 
   async #logSizes(): Promise<string> {

@@ -1,22 +1,13 @@
 import type { Load, TurnHandle } from "@claudeway/core";
 import type { AdminSession } from "../access/admin-sessions.js";
+import { sumOf, type Topic, type TurnText } from "./news.js";
 import { Wake } from "./wake.js";
-
-/** Data that a page may have to reload. */
-export type Topic = "turns" | "steps" | "sessions" | "approvals" | "logs" | "plugins" | "gateway";
 
 const HEARTBEAT_MS = 15_000;
 /** Changes within this time are sent together. */
 const GATHER_MS = 150;
 /** Longer text is sent in several events, each after the one before was read: a waiting text costs no more memory. */
 const MAX_CHARS = 256 * 1024;
-
-interface TurnText {
-  readonly turn_id: string;
-  /** Number of characters before this text. */
-  readonly at: number;
-  readonly text: string;
-}
 
 /**
  * The connection of one browser, for all of its tabs. It pulls: while the connection is slow, changes of one topic are
@@ -28,8 +19,10 @@ export class FeedReader {
   readonly #followed = new Set<string>();
   #texts: TurnText[] = [];
   #drained: (() => void)[] = [];
-  #load: Load | undefined;
-  #closed = false;
+  /** By the gateway's name; empty for this one. */
+  readonly #loads = new Map<string, Load>();
+  #loadChanged = false;
+  readonly #ended = new AbortController();
   readonly #hurry = () => this.#wake.call();
 
   constructor(
@@ -46,9 +39,27 @@ export class FeedReader {
     this.#wake.call();
   }
 
-  notifyLoad(load: Load): void {
-    this.#load = load;
+  /** @param node another gateway, whose load adds to that of this one */
+  notifyLoad(load: Load, node = ""): void {
+    this.#loads.set(node, load);
+    this.#loadChanged = true;
     this.#wake.call();
+  }
+
+  /** Another gateway reports no more. */
+  forgetLoad(node: string): void {
+    if (!this.#loads.delete(node)) return;
+    this.#loadChanged = true;
+    this.#wake.call();
+  }
+
+  /** Aborted when the reader is closed. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  get #closed(): boolean {
+    return this.#ended.signal.aborted;
   }
 
   /** Forwards a turn's text from now to its end. Never rejects. */
@@ -61,14 +72,14 @@ export class FeedReader {
       if (frame?.event !== "text" || typeof frame.data !== "string") continue;
       for (const text of piecesOf(frame.data)) {
         if (this.#closed) return;
-        await this.#hand({ turn_id: turn.id, at, text });
+        await this.hand({ turn_id: turn.id, at, text });
         at += text.length;
       }
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.#ended.abort();
     this.login?.ended.removeEventListener("abort", this.#hurry);
     this.#wake.call();
     this.#release();
@@ -98,7 +109,9 @@ export class FeedReader {
     return this.login.ended.aborted ? 0 : this.login.expiresAt - Date.now();
   }
 
-  #hand(text: TurnText): Promise<void> {
+  /** Sends a piece of text. Resolves when it was read, or the reader is closed. */
+  hand(text: TurnText): Promise<void> {
+    if (this.#closed) return Promise.resolve();
     this.#texts.push(text);
     this.#wake.call();
     return new Promise((resolve) => this.#drained.push(resolve));
@@ -106,9 +119,10 @@ export class FeedReader {
 
   #drain(): string {
     const topics = [...this.#topics];
-    const [load, texts] = [this.#load, this.#texts];
+    const load = this.#loadChanged ? sumOf(this.#loads.values()) : undefined;
+    const texts = this.#texts;
     this.#topics.clear();
-    this.#load = undefined;
+    this.#loadChanged = false;
     this.#texts = [];
     this.#release();
     return [

@@ -19,6 +19,8 @@ const FIELD = {
 export interface LogEntry extends AuditLine {
   /** Folder, month and offset: the id of a line never changes. */
   readonly id: string;
+  /** In a cluster: the gateway that wrote it. */
+  readonly node?: string;
 }
 
 export interface LogFilter {

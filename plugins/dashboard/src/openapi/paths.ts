@@ -353,6 +353,29 @@ export const ADMIN_PATHS: PathsObject = {
       ),
     ),
   },
+  "/nodes": {
+    get: operation(
+      "adminNodes",
+      "List the nodes of the cluster",
+      json(object({ nodes: list(own("Node")) }), "Empty if the gateway is alone."),
+    ),
+  },
+  "/nodes/{node}/drain": {
+    post: operation(
+      "adminDrain",
+      "Have a node take no more sessions",
+      json(object({ node: TEXT, draining: FLAG }), "The node drains."),
+      { parameters: [inPath("node", TEXT)] },
+    ),
+  },
+  "/nodes/{node}/resume": {
+    post: operation(
+      "adminResume",
+      "Have a node take sessions again",
+      json(object({ node: TEXT, draining: FLAG }), "The node takes sessions."),
+      { parameters: [inPath("node", TEXT)] },
+    ),
+  },
   "/plugins": {
     get: operation(
       "adminPlugins",

@@ -297,16 +297,41 @@ export const SCHEMAS: Part = named({
     ),
   }),
   ApprovalPage: object({ ...PAGE, approvals: list(own("Approval")) }),
-  Logs: object({
-    entries: list(object({ ...LOG_LINE, ...LOG_DETAILS }, { optional: Object.keys(LOG_DETAILS) })),
-    total: COUNT,
-    read_bytes: COUNT,
-    before: {
-      type: ["string", "null"],
-      description: "Send it as `before` to get older lines. Null if there are none.",
-    },
-    folders: list(TEXT),
+  Node: object({
+    node: TEXT,
+    state: { enum: ["up", "draining", "left", "dead"] },
+    version: TEXT,
+    url: TEXT,
+    incarnation: COUNT,
+    running: COUNT,
+    queued: COUNT,
+    processes: COUNT,
+    joined_at: TIME,
+    here: { enum: ["here", null], description: "Whether it is the gateway that answers." },
   }),
+  Logs: object(
+    {
+      entries: list(
+        object(
+          {
+            ...LOG_LINE,
+            ...LOG_DETAILS,
+            node: { ...TEXT, description: "In a cluster: the gateway that wrote it." },
+          },
+          { optional: [...Object.keys(LOG_DETAILS), "node"] },
+        ),
+      ),
+      total: COUNT,
+      read_bytes: COUNT,
+      before: {
+        type: ["string", "null"],
+        description: "Send it as `before` to get older lines. Null if there are none.",
+      },
+      folders: list(TEXT),
+      missing: { ...list(TEXT), description: "In a cluster: the gateways that did not answer." },
+    },
+    { optional: ["missing"] },
+  ),
   Keys: object({
     keys: list(
       object({

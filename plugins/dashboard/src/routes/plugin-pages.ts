@@ -1,5 +1,6 @@
 import type { GatewayControl, PluginPage } from "@claudeway/core";
 import type Router from "@koa/router";
+import { NODES_PAGE } from "./nodes.js";
 
 /** A page of a plugin; its address is `#/<name>`. */
 export interface NamedPage extends PluginPage {
@@ -7,8 +8,9 @@ export interface NamedPage extends PluginPage {
   readonly plugin: string;
 }
 
+const OWN = "dashboard";
 /** Pages of the dashboard itself: a plugin's page of the same name gets another address. */
-const OWN_NAMES = ["overview", "requests", "sessions", "approvals", "logs", "costs", "plugins"];
+const OWN_NAMES = ["overview", "requests", "sessions", "approvals", "logs", "costs", "plugins", "nodes"];
 
 /** The usage of keys; the page of the plugin `keys` takes its place, as that plugin's routes do. */
 export const KEYS_PAGE: PluginPage = {
@@ -36,10 +38,12 @@ export const KEYS_PAGE: PluginPage = {
   ],
 };
 
-/** `/pages`: the pages of plugins that are on. */
-export function pluginPageRoutes(router: Router, control: Pick<GatewayControl, "pages">): void {
-  router.get("/pages", (ctx) => {
-    ctx.body = { pages: pagesOf(control) };
+/** `/pages`: the pages of plugins that are on, and in a cluster that of its nodes. */
+export function pluginPageRoutes(router: Router, control: Pick<GatewayControl, "pages" | "nodes">): void {
+  router.get("/pages", async (ctx) => {
+    const nodes =
+      (await control.nodes()) === undefined ? [] : [{ ...NODES_PAGE, plugin: OWN, name: "nodes" }];
+    ctx.body = { pages: [...pagesOf(control), ...nodes] };
   });
 }
 
@@ -47,12 +51,12 @@ function pagesOf(control: Pick<GatewayControl, "pages">): NamedPage[] {
   const described = control.pages();
   const hasKeys = described.some(({ plugin }) => plugin === "keys");
   return described
-    .filter(({ plugin }) => !(plugin === "dashboard" && hasKeys))
+    .filter(({ plugin }) => !(plugin === OWN && hasKeys))
     .map(({ plugin, page }) => ({ ...page, plugin, name: nameOf(plugin) }))
     .sort((one, other) => Number(other.name === "keys") - Number(one.name === "keys"));
 }
 
 function nameOf(plugin: string): string {
-  if (plugin === "dashboard") return "keys";
+  if (plugin === OWN) return "keys";
   return OWN_NAMES.includes(plugin) ? `${plugin}_plugin` : plugin;
 }

@@ -13,11 +13,11 @@ export type {
 } from "@claudeway/core";
 export type { SubagentCall, TaskState, TurnWork } from "../../../dist/live/work.js";
 export type { LogEntry } from "../../../dist/logs/entries.js";
+export type { LogPage } from "../../../dist/logs/page.js";
 export type { ApprovalContext } from "../../../dist/routes/approval-context.js";
 export type { ApprovalPage, ApprovalView as Approval, DecidedItem } from "../../../dist/routes/approvals.js";
 export type { Budget } from "../../../dist/routes/budgets.js";
 export type { LoginState, Me } from "../../../dist/routes/login.js";
-export type { LogPage } from "../../../dist/routes/logs.js";
 export type { KeyUse, Period } from "../../../dist/routes/money.js";
 export type { Overview } from "../../../dist/routes/overview.js";
 export type { NamedPage } from "../../../dist/routes/plugin-pages.js";

@@ -1,0 +1,66 @@
+import type { GatewayControl, NodeView } from "@claudeway/core";
+import type { Context } from "./access/request.js";
+
+/** On a request of another gateway's dashboard, which asks each gateway for its own part. */
+const ASKED = "x-claudeway-peer";
+/** Of the caller, who is the admin at every gateway of a cluster. */
+const CREDENTIALS = ["cookie", "authorization", "x-api-key"];
+const TIMEOUT_MS = 5000;
+
+/** The address and the caller of a request that other gateways answer a part of. */
+export interface Asking {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The other gateways of the cluster: they answer the admin with what only they know. */
+export class Peers {
+  constructor(private readonly control: Pick<GatewayControl, "nodes">) {}
+
+  /** Those that live; none on a single machine. */
+  async others(): Promise<readonly NodeView[]> {
+    const nodes = (await this.control.nodes()) ?? [];
+    return nodes.filter(({ self, state }) => !self && (state === "up" || state === "draining"));
+  }
+
+  /** Those that must be asked too; none if another gateway asks. */
+  async asked(ctx: Context): Promise<readonly NodeView[]> {
+    return isOfPeer(ctx) ? [] : this.others();
+  }
+
+  /** Whether this gateway has to ask others now or later: not on a single machine, and not if another one asks. */
+  async asks(ctx: Context): Promise<boolean> {
+    return !isOfPeer(ctx) && (await this.self()) !== undefined;
+  }
+
+  /** The name of this gateway; undefined on a single machine. */
+  async self(): Promise<string | undefined> {
+    return (await this.control.nodes())?.find(({ self }) => self)?.node;
+  }
+
+  /** Asks another gateway in the caller's name. Rejects if it does not answer in time. */
+  fetch(
+    { url }: Pick<NodeView, "url">,
+    { path, headers }: Asking,
+    init: Pick<RequestInit, "method" | "body" | "signal"> = {},
+  ): Promise<Response> {
+    const signal = init.signal ?? AbortSignal.timeout(TIMEOUT_MS);
+    const type = init.body === undefined ? {} : { "content-type": "application/json" };
+    return fetch(`${url.replace(/\/$/, "")}${path}`, {
+      ...init,
+      headers: { ...headers, ...type, [ASKED]: "1" },
+      redirect: "error",
+      signal,
+    });
+  }
+}
+
+function isOfPeer(ctx: Context): boolean {
+  return ctx.get(ASKED) !== "";
+}
+
+/** The same for other gateways, in the name of who sent it. */
+export function askingOf(ctx: Context, path = ctx.originalUrl): Asking {
+  const given = CREDENTIALS.map((name) => [name, ctx.get(name)] as const).filter(([, value]) => value !== "");
+  return { path, headers: Object.fromEntries(given) };
+}
