@@ -16,7 +16,7 @@ import {
   type SocketExchange,
 } from "@claudeway/ports";
 import { guardBody, hasBody, shortBody } from "./body.js";
-import { isTask, pathOf, sessionNeed } from "./destination.js";
+import { isTask, type Need, pathOf, sessionNeed } from "./destination.js";
 import { EmptierNode } from "./emptier.js";
 import { forward } from "./forward.js";
 import { type HeaderValues, passedHeaders } from "./headers.js";
@@ -89,9 +89,8 @@ export class Passing implements PassingOn {
       return !passed && isTask(method, target) && request.headers["idempotency-key"] === undefined
         ? this.#emptierNode()
         : undefined;
-    const { ownership } = this.options;
-    const { sessionId, needs } = need;
-    const place = needs === "claim" ? await ownership.claim(sessionId) : await ownership.find(sessionId);
+    const { needs } = need;
+    const place = await this.#placeOf(need);
     if (place === undefined || place.at === "here") return undefined;
     // The ledger knows the session, if not what its process does.
     if (place.at === "away" && needs === "look") return undefined;
@@ -99,6 +98,14 @@ export class Passing implements PassingOn {
     // It has moved since the other node looked: the client asks again.
     if (passed) throw new Elsewhere(node);
     return node;
+  }
+
+  /** A look costs a statement without a lock, a claim a transaction: sessions of other nodes are mostly found by looks. */
+  async #placeOf({ sessionId, needs }: Need): Promise<Place | undefined> {
+    const { ownership } = this.options;
+    if (ownership.fenced.aborted) return ownership.claim(sessionId);
+    const found = await ownership.find(sessionId);
+    return found?.at === "elsewhere" || needs === "look" ? found : ownership.claim(sessionId);
   }
 
   #emptierNode(): NodeRecord | undefined {
