@@ -29,7 +29,10 @@ export interface Data {
 /** What the plugin has heard of a turn, once that has ended. */
 export async function heardOf(gateway: TestGateway, turnId: string): Promise<Outcome & { types: string[] }> {
   return eventually("the plugin to hear of the end", async () => {
-    const { body } = await gateway.request<Heard>("/heard");
+    const { body: here } = await gateway.request<Heard>("/heard");
+    // Of two nodes, each hears of the turns that it runs.
+    const { body: there } = await gateway.request<Heard>("/heard", { atOwner: true });
+    const body = here.outcomes.some(({ turn }) => turn === turnId) ? here : there;
     const outcome = body.outcomes.find(({ turn }) => turn === turnId);
     const types = body.events.filter(({ turn }) => turn === turnId).map(({ type }) => type);
     return outcome && { ...outcome, types };

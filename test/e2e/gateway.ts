@@ -21,8 +21,6 @@ import { areTwoNodes, clustered, newDatabase, planNodes, type TestNode } from ".
 type Nodes = Awaited<ReturnType<typeof planNodes>>;
 
 const COMMAND = fileURLToPath(new URL("../../core/cli/bin/claudeway.js", import.meta.url));
-/** Of two nodes: sessions begin at the owner, and plugins of tests hear of turns where these run. */
-const AT_OWNER: ReadonlySet<string> = new Set(["/session/start", "/heard"]);
 const START_TIMEOUT_MS = 60_000;
 /** How long processes of the gateway may take to end, in ms. */
 const GONE_MS = 5_000;
@@ -49,6 +47,8 @@ export interface RequestOptions {
   readonly key?: string | null;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Of two nodes: sends it to the one that owns the sessions. These begin there. */
+  readonly atOwner?: boolean;
 }
 
 export interface Answer<Body = Record<string, unknown>> {
@@ -202,11 +202,18 @@ export class TestGateway {
   /** Sends a request; a body that is no string goes as JSON. Rejects where the answer is not as the document says. */
   async fetch(
     path: string,
-    { method: given, body, key = KEYS.admin, headers, signal }: RequestOptions = {},
+    {
+      method: given,
+      body,
+      key = KEYS.admin,
+      headers,
+      signal,
+      atOwner = path === "/session/start",
+    }: RequestOptions = {},
   ): Promise<Response> {
     const method = given ?? (body === undefined ? "GET" : "POST");
-    const begins = AT_OWNER.has(path) ? this.#ownerUrl : undefined;
-    const response = await fetch((begins ?? this.url) + path, {
+    const url = (atOwner ? this.#ownerUrl : undefined) ?? this.url;
+    const response = await fetch(url + path, {
       method,
       headers: {
         ...(key === null ? {} : { authorization: `Bearer ${key}` }),
