@@ -157,6 +157,7 @@ describe("the setup", () => {
         .replace('claude_bin = "claude"', "")
         // No database runs here.
         .replace(/^ledger_url = .*$/m, "")
+        .replace(/^\[cluster\]\n(?:[^[\n].*\n)*/m, "")
         .replace("CLAUDEWAY_ADMIN_SECRET", "HOME"),
     );
     const { stdout } = await runToEnd(["check"], dir, home());
