@@ -8,8 +8,8 @@ import {
   wideningFields,
 } from "@claudeway/kernel";
 import { GatewayError, type LimitWait, type TurnOptions } from "@claudeway/ports";
+import { limitWaitOf } from "@claudeway/scheduling";
 import type { Workdirs } from "@claudeway/workdirs";
-import { limitWaitOf } from "./turns/limit-parking.js";
 import { checkedSchema } from "./turns/output-check.js";
 
 /** Reads the options of requests, and holds them against what their key may ask for. */

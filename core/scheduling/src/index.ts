@@ -3,7 +3,9 @@
  * until its clock ends it.
  */
 export { type AccountChoice, AccountLimits } from "./accounts.js";
+export { BudgetWatch } from "./budget.js";
 export { LedgerWatch } from "./ledger-watch.js";
+export { limitWaitOf, toWaitFor } from "./limit-parking.js";
 export {
   type GoingTurn,
   type LimitedTurn,
@@ -16,3 +18,4 @@ export { Polling } from "./polling.js";
 export { shuttingDown, TurnQueue, UNQUEUED } from "./queue.js";
 export { NEVER_SUSPENDED, TurnSlot } from "./turn-slot.js";
 export { unlessAborted } from "./unless-aborted.js";
+export { untilWritten, type WriteLog } from "./until-written.js";

@@ -11,14 +11,13 @@ import {
   type TurnOutcome,
   type TurnUsage,
 } from "@claudeway/ports";
+import { toWaitFor, untilWritten } from "@claudeway/scheduling";
 import type { TurnResponse } from "@claudeway/schemas";
-import { toWaitFor } from "./limit-parking.js";
 import { outputProblem } from "./output-check.js";
 import { answerSoFar, PARKED, parkedResponse, toKeep } from "./parking.js";
 import type { TurnParts } from "./parts.js";
 import type { FinishedTurn } from "./request.js";
 import { type Ending, endingOfError, endingOfResult, toOutcome } from "./response.js";
-import { untilWritten } from "./until-written.js";
 import { addUsage, NO_USAGE } from "./usage.js";
 
 /** A turn whose end is in the ledger, or could not be written. */
@@ -121,7 +120,7 @@ export class TurnConclusion {
       const isFenced = error instanceof FencedError;
       const known = isFenced ? endingOfError(error, undefined) : undefined;
       const ending = known ?? this.#defect(error);
-      const outcome = this.#outcomeOf(ending, result, result?.usage ?? NO_USAGE);
+      const outcome = this.#outcomeOf(ending, result && { ...result, text: "" }, result?.usage ?? NO_USAGE);
       return { outcome, error: ending.error, isFenced };
     }
   }

@@ -7,8 +7,7 @@ import type {
   StopReason,
   TurnInfo,
 } from "@claudeway/ports";
-import { type TurnQueue, TurnSlot, UNQUEUED } from "@claudeway/scheduling";
-import { BudgetWatch } from "./budget.js";
+import { BudgetWatch, type TurnQueue, TurnSlot, UNQUEUED } from "@claudeway/scheduling";
 import { TurnConclusion } from "./conclusion.js";
 import { runWithFailover } from "./failover.js";
 import { TurnPreparation } from "./preparation.js";

@@ -14,10 +14,10 @@ import { expect } from "chai";
 import { pino } from "pino";
 import { ONE_NODE } from "#core/one-node.js";
 import { TurnRecorder } from "#core/turns/turn-recorder.js";
-import { untilWritten } from "#core/turns/until-written.js";
 import { NO_USAGE } from "#core/turns/usage.js";
 import { openAudit } from "#ledger-sqlite/audit-files.js";
 import { openLedger } from "#ledger-sqlite/sqlite-ledger.js";
+import { untilWritten } from "#scheduling/until-written.js";
 import { readAudit } from "../../e2e/audit-lines.js";
 
 const ID = "0b0e5b5a-3d0f-4d2a-9d0e-0d5b8f6f0a01";

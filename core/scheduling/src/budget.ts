@@ -1,5 +1,6 @@
 import type { PriceBook, QuotaBook, TurnUsage } from "@claudeway/ports";
-import type { Tokens } from "@claudeway/schemas";
+
+type Tokens = TurnUsage["tokens"];
 
 /** USD for a million tokens. */
 interface ListPrice {

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
-import type { LoadedConfig } from "@claudeway/config";
 import type { Failure, LimitWait, ParkedLimit, SpawnPlan } from "@claudeway/ports";
-import type { TaskRequest } from "@claudeway/schemas";
+
+/** What is to be done when the account has reached a usage limit. */
+interface LimitWish {
+  readonly on_limit: "fail" | "wait";
+  /** 0: the default. */
+  readonly max_wait_secs: number;
+}
 
 /** How long a turn waits for limits in all unless it is said how long, in ms. */
 const DEFAULT_MAX_MS = 6 * 3600 * 1000;
@@ -19,8 +24,8 @@ const ACCOUNT = [
 
 /** What a request and the configuration say of a usage limit; undefined: the turn fails. */
 export function limitWaitOf(
-  request: Pick<TaskRequest, "on_limit" | "max_wait_secs">,
-  engine: Pick<LoadedConfig["config"]["engine"], "on_limit" | "max_wait_secs">,
+  request: { readonly [Field in keyof LimitWish]?: LimitWish[Field] | undefined },
+  engine: LimitWish,
 ): LimitWait | undefined {
   if ((request.on_limit ?? engine.on_limit) === "fail") return undefined;
   const secs = request.max_wait_secs ?? engine.max_wait_secs;

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect } from "chai";
-import { BudgetWatch } from "#core/turns/budget.js";
+import { BudgetWatch } from "#scheduling/budget.js";
 
 const usage = (model: string, output: number, costUsd: number | null = null) => {
   const tokens = { input: 0, output, cache_read: 0, cache_write: 0 };

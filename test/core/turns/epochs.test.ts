@@ -1,0 +1,217 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Kernel } from "@claudeway/kernel";
+import { openAudit, openLedger } from "@claudeway/ledger-sqlite";
+import { type AuditLog, GatewayError, type Ledger } from "@claudeway/ports";
+import { AccountLimits } from "@claudeway/scheduling";
+import { expect } from "chai";
+import { pino } from "pino";
+import { ApprovalService } from "#core/approvals/approval-service.js";
+import { LinkSigner } from "#core/approvals/links.js";
+import { OWN_PREFIXES } from "#core/boot.js";
+import { workdirLimits } from "#core/folders.js";
+import { fileSecrets } from "#core/one-node.js";
+import { Services } from "#core/services.js";
+import { loseBackground } from "#core/turns/background.js";
+import { bookLostTurns } from "#core/turns/lost.js";
+import type { Turn } from "#core/turns/turn.js";
+import { ScriptedEngine } from "#testing/scripted-engine.js";
+import { configOf } from "#testing/setup.js";
+import { readAudit } from "../../e2e/audit-lines.js";
+import { eventually } from "../../e2e/poll.js";
+import { newApproval, newTurn, parkedFor, rejection } from "../../ledger/fixture.js";
+import { temporaryFolder } from "../../temporary.js";
+import { BookOwnership } from "./book-ownership.js";
+
+const log = pino({ level: "silent" });
+const CALLER = { keyId: "admin", admin: false };
+const PROMPT = { prompt: "x", timeout_secs: 60, verbatim: false, detach: false, stream: "text" as const };
+const LOSS = { totalsAfterLoss: () => ({ bases: [] }), usageAfterLoss: <T>(recorded: T) => recorded };
+
+interface Node {
+  readonly ownership: BookOwnership;
+  readonly services: Services;
+  readonly ran: ScriptedEngine["ran"];
+}
+
+describe("a turn of a node whose sessions may go to another one", () => {
+  let dir: string;
+  let ledger: Ledger;
+  let audit: AuditLog;
+  let goOn: () => void;
+  let waited: Promise<void>;
+  let one: Node;
+  let two: Node;
+  const closers: (() => Promise<void>)[] = [];
+
+  beforeEach(async () => {
+    dir = temporaryFolder("claudeway-epochs-");
+    for (const folder of ["work", "logs", "data"]) mkdirSync(join(dir, folder));
+    ledger = await openLedger({ dataDir: join(dir, "data") });
+    audit = openAudit({ dir: join(dir, "logs"), log });
+    waited = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    one = await start("one");
+    two = await start("two");
+  });
+  afterEach(async () => {
+    goOn();
+    for (const close of closers.splice(0)) await close();
+    await audit.close();
+    await ledger.close();
+  });
+
+  async function start(name: string): Promise<Node> {
+    const ownership = await BookOwnership.join(ledger.nodes, name);
+    const loaded = configOf({ config: {}, sections: {}, keys: { admin: "sk-0123456789" }, env: {}, dir });
+    const kernel = new Kernel({ log, cwd: dir, reservedPrefixes: OWN_PREFIXES });
+    const engine = new ScriptedEngine(async function* ({ prompt }) {
+      if (prompt === "wait") yield { wait: waited };
+      yield `done: ${prompt}`;
+    });
+    const links = await LinkSigner.open(fileSecrets(join(dir, "data")));
+    const approvalService = new ApprovalService({ ledger, kernel, audit, links, log, shared: true });
+    const services = new Services(
+      {
+        version: "0.0.0",
+        loaded,
+        spawn: (cwd) => ({ command: "claude", args: [], env: {}, cwd, options: {} }),
+        accounts: new AccountLimits(() => []),
+        approvalMode: () => "bypass",
+        workdirs: workdirLimits(loaded, {}),
+      },
+      { kernel, engine, ledger, ownership, audit, approvalService, log },
+    );
+    closers.push(async () => {
+      services.closeTurns();
+      services.turns.stopAll("shutdown");
+      await services.turns.drained();
+      approvalService.close();
+      await kernel.close();
+    });
+    return { ownership, services, ran: engine.ran };
+  }
+  const session = async (at: Node) => (await at.services.sessions.start(CALLER, { model: "sonnet" })).id;
+  const prompt = (at: Node, id: string, text: string, turnId: string = crypto.randomUUID()) =>
+    at.services.sessions.prompt(
+      CALLER,
+      id,
+      { ...PROMPT, prompt: text, restart_conversation: false, withdraw_pending: false },
+      turnId,
+    );
+  async function running(at: Node, id: string): Promise<Turn> {
+    const turn = await prompt(at, id, "wait");
+    await eventually("the turn runs", () => at.ran.some(({ prompt: text }) => text === "wait"));
+    return turn;
+  }
+  /** The node is buried, and does not hear of it: it was stopped, or cut off. */
+  const bury = ({ ownership: { start } }: Node) => ledger.nodes.bury({ ...start, beat: 0 });
+  /** What a node does when it starts, and when it finds what others left. */
+  async function undertake(): Promise<readonly string[]> {
+    const records = { ledger, ownership: two.ownership, audit, log };
+    await loseBackground(records, async () => undefined);
+    return (await bookLostTurns(records, LOSS)).map(({ turn }) => turn.id);
+  }
+  const linesOf = async () => {
+    await audit.flush();
+    return readAudit(join(dir, "logs"), "admin");
+  };
+
+  it("is not booked as lost when another node starts", async () => {
+    const turn = await running(one, await session(one));
+    two = await start("two");
+    expect(await undertake()).to.deep.equal([]);
+    goOn();
+    expect((await turn.ended).outcome).to.include({ end: "completed" });
+    expect(await undertake()).to.deep.equal([]);
+  });
+
+  it("keeps its idempotency key, when another node starts before it has begun", async () => {
+    const key = { keyId: "admin", route: "POST /task", idempotencyKey: "k", bodyHash: "h" };
+    const { start: by } = one.ownership;
+    expect(await ledger.idempotency.claim({ ...key, turnId: "t1" }, by)).to.equal("new");
+    const three = await start("three");
+    const again = ledger.idempotency.claim({ ...key, turnId: "t2" }, three.ownership.start);
+    expect(await again).to.deep.equal({ turnId: "t1", by });
+  });
+
+  it("has no success that the books lack, if its node wakes after it was booked as lost", async () => {
+    const turn = await running(one, await session(one));
+    await bury(one);
+    expect(await undertake()).to.deep.equal([turn.info.id]);
+    goOn();
+    const { outcome, error } = await turn.ended;
+    expect(outcome.end).to.equal("lost");
+    expect(outcome.response).to.include({ success: false, result: "", code: "UNAVAILABLE" });
+    expect(error).to.equal(undefined);
+    expect((await ledger.turns.get(turn.info.id))?.ended?.end).to.equal("lost");
+    expect(await linesOf()).to.have.length(1);
+  });
+
+  it("has no success and no end in the books, if its node wakes before it is booked as lost", async () => {
+    const turn = await running(one, await session(one));
+    await bury(one);
+    goOn();
+    const { outcome, error } = await turn.ended;
+    expect(outcome.end).to.equal("lost");
+    expect(outcome.response).to.include({ success: false, result: "", code: "UNAVAILABLE" });
+    expect(error).to.include({ code: "UNAVAILABLE", status: 503 });
+    expect(error?.options.headers).to.deep.equal({ "retry-after": "1" });
+    expect(await ledger.turns.get(turn.info.id)).to.deep.include({ ended: undefined });
+    expect(await linesOf()).to.have.length(0);
+    expect(await undertake()).to.deep.equal([turn.info.id]);
+    expect(await linesOf()).to.have.length(1);
+  });
+
+  it("does not begin at a node that has lost the session, and costs nothing", async () => {
+    const id = await session(one);
+    await bury(one);
+    const turn = await prompt(one, id, "late");
+    const { outcome, error } = await turn.ended;
+    expect(outcome).to.include({ end: "refused" });
+    expect(error).to.include({ code: "UNAVAILABLE" });
+    expect(await ledger.turns.get(turn.info.id)).to.equal(undefined);
+    expect(one.ran).to.deep.equal([]);
+    expect((await (await prompt(two, id, "now")).ended).outcome.end).to.equal("completed");
+  });
+
+  it("does not begin at a node while another one has the session, and names that one", async () => {
+    const id = await session(one);
+    const { error } = await (await prompt(two, id, "elsewhere")).ended;
+    expect(error).to.be.instanceOf(GatewayError);
+    expect(error).to.deep.include({ node: { ...one.ownership.start, url: "http://one" } });
+    expect(two.ran).to.deep.equal([]);
+  });
+
+  it("of a one-shot task does not begin at a node that was buried", async () => {
+    await bury(one);
+    const id = crypto.randomUUID();
+    const request = { ...PROMPT, model: "sonnet" };
+    const turn = await one.services.tasks.start(CALLER, request, { id, route: "POST /task" });
+    const { outcome, error } = await turn.ended;
+    expect([outcome.end, error?.code]).to.deep.equal(["refused", "UNAVAILABLE"]);
+    expect(await ledger.sessions.get(id)).to.equal(undefined);
+  });
+
+  it("that is parked can be withdrawn by the node that has its session now", async () => {
+    const id = await session(one);
+    const turn = newTurn({ id, keyId: "admin", kind: "session" });
+    await ledger.turns.begin(turn, { epoch: 0 });
+    const approval = newApproval(turn, { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    await ledger.approvals.ask(approval);
+    const used = {
+      tokens: { input: 1, output: 1, cache_read: 0, cache_write: 0 },
+      costUsd: 0.01,
+      estimated: false,
+      byModel: {},
+    };
+    const at = new Date().toISOString();
+    await ledger.turns.park(turn.id, { at, usage: used, model: "sonnet", parked: parkedFor(approval) });
+    await bury(one);
+    expect((await rejection(prompt(two, id, "next"))).message).to.include("waits for a decision");
+    expect(await two.services.sessions.interrupt(CALLER, id)).to.equal(true);
+    expect((await ledger.turns.get(turn.id))?.ended?.end).to.equal("interrupted");
+    expect((await (await prompt(two, id, "next")).ended).outcome.end).to.equal("completed");
+  });
+});
