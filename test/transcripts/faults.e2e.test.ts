@@ -238,6 +238,17 @@ describe("a conversation that can't be stored, or was stored elsewhere", () => {
     expect(existsSync(join(b.workdir, "task-ran"))).to.equal(true);
   });
 
+  it("is asked of the CLI only where other nodes go on with it", async () => {
+    const alone = await homes.home("alone", { alone: true });
+    for (const home of [a, alone]) {
+      const own = await homes.session();
+      await home.claim(own);
+      await home.engine.run("one", { session: own });
+      const asked = readFileSync(`/proc/${home.stage?.pid}/cmdline`, "utf8").includes("--session-mirror");
+      expect(asked).to.equal(home === a);
+    }
+  });
+
   it("ends the process of a session that another node has, and stores nothing more of it", async () => {
     await a.claim(session);
     const first = await a.engine.run("one", { session });

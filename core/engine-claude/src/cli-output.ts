@@ -58,7 +58,7 @@ export class CliOutput {
       const message = this.#queue.shift();
       if (message !== undefined) {
         // What is answered must be stored: another node may go on with it.
-        if (message.type === "result") await this.mirror?.flush();
+        if (message.type === "result" && this.mirror !== undefined) await this.mirror.flush();
         yield message;
         // Whoever waited for the end of the turn must have worked it off before anything that follows is read.
         if (message.type === "result") await nextRound();
