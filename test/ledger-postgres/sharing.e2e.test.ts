@@ -80,10 +80,10 @@ for (const newest of [false, true])
       const writers = sessions.map(async (session, number) => {
         const ledger = either(ledgers, number);
         await ledger.sessions.create(session);
-        await writeTurns(ledger, session, 8);
+        await writeTurns(ledger, session, 24);
       });
       await Promise.all(writers);
-      for (const ledger of ledgers) await checkSums(ledger, sessions, 32 * 8);
+      for (const ledger of ledgers) await checkSums(ledger, sessions, 32 * 24);
       // The server's statistics come a little later than its answers.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       const { rows } = await query(

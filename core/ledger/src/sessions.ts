@@ -196,7 +196,7 @@ export class SessionTable {
   }
 
   setCliTotals(id: string, cliTotals: SessionTotals, claim: Epoch): Work<void> {
-    return this.#set("cli_totals", JSON.stringify(cliTotals), id, claim);
+    return this.sql.once(this.#set("cli_totals", JSON.stringify(cliTotals), id, claim));
   }
 
   *#set(column: string, value: string | null, id: string, { epoch }: Epoch): Work<void> {
@@ -245,7 +245,8 @@ export class SessionTable {
   }
 
   setBackground(id: string, running: readonly BackgroundTask[], claim: Epoch): Work<void> {
-    return this.#set("background", running.length === 0 ? null : JSON.stringify(running), id, claim);
+    const json = running.length === 0 ? null : JSON.stringify(running);
+    return this.sql.once(this.#set("background", json, id, claim));
   }
 
   addLost(id: string, lost: readonly LostTask[], claim: Epoch): Work<void> {
