@@ -14,6 +14,8 @@ import { Random } from "./random.js";
 const LEASE_SECS = 3;
 /** A burial and what follows it, on a busy machine. */
 const SOON_MS = 60_000;
+/** A turn that only its end by others ends within that time. */
+const LONG_MS = 300_000;
 
 interface Answer {
   readonly status: number;
@@ -76,7 +78,7 @@ describe("two nodes on one database", function () {
   it("serve the sessions of one that was killed, and record its turns as lost once", async () => {
     const [idle, busy] = [await startSession(a), await startSession(a)];
     expect((await say(a, idle)).body["success"]).to.equal(true);
-    const cut = say(a, busy, 60_000).catch(() => undefined);
+    const cut = say(a, busy, LONG_MS).catch(() => undefined);
     await eventually("a running turn", async () => ((await a?.children())?.length ?? 0) > 0);
     const killedAt = performance.now();
     await a?.kill();
@@ -98,7 +100,7 @@ describe("two nodes on one database", function () {
 
   it("take over from one that is suspended, which ends its work when it wakes and comes back", async () => {
     const busy = await startSession(a);
-    const cut = say(a, busy, 60_000).catch(() => undefined);
+    const cut = say(a, busy, LONG_MS).catch(() => undefined);
     await eventually("a running turn", async () => ((await a?.children())?.length ?? 0) > 0);
     const first = Number((await row("a"))["incarnation"]);
     const stoppedAt = performance.now();
