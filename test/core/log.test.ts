@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { expect } from "chai";
 
-const SECRETS = new URL("../../core/dist/secrets.js", import.meta.url).href;
+const SECRETS = new URL("../../config/dist/known-secrets.js", import.meta.url).href;
 const LOG = new URL("../../core/dist/log.js", import.meta.url).href;
 
 /** What a log writes on stderr while `lines` run with it. */

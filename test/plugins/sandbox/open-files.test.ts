@@ -33,9 +33,11 @@ describe("deleted files that are open", function () {
 
   it("count once, on the file systems of the folders only", async () => {
     const folder = temporaryFolder("claudeway-open-");
+    // What else runs in this process may keep deleted files, too.
+    const before = await deletedFiles([process.pid], [folder]);
     keep(folder, MIB);
     const { bytes, problem } = await deletedFiles([process.pid, process.pid], [folder]);
-    expect(bytes).to.be.within(MIB, 2 * MIB);
+    expect(bytes - before.bytes).to.be.within(MIB, 2 * MIB - 1);
     expect(problem).to.equal(undefined);
     expect((await deletedFiles([process.pid], ["/proc"])).bytes).to.equal(0);
     expect(await deletedFiles([2 ** 22 + 1], [folder])).to.deep.equal({ bytes: 0 });

@@ -27,6 +27,9 @@ describe("slack", () => {
       get control(): PluginServices["control"] {
         return { publicUrl: () => publicUrl } as PluginServices["control"];
       },
+      get keys(): PluginServices["keys"] {
+        return { describe: async () => ({}) } as unknown as PluginServices["keys"];
+      },
       get approvals(): PluginServices["approvals"] {
         return { link: async (id: string) => `/approvals/page/${id}?sig=abc` } as PluginServices["approvals"];
       },
