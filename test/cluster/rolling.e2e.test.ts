@@ -43,7 +43,7 @@ describe("a rolling restart of three nodes under load", function () {
       await more(20);
     }
     await load.stop();
-    // A session whose turn still runs on a node that drains: nothing was begun, and the client may repeat its prompt.
+    // A request on its way to a node whose port closes may have begun there, so it is not sent again.
     for (const why of Object.keys(load.history.refused)) expect(why).to.match(/^503 /);
     const { broken, lost } = await judge(cluster, load.history);
     expect(broken).to.deep.equal([]);

@@ -43,6 +43,8 @@ export interface GatewayClusterOptions {
 
 /** How often a node that drains looks for idle sessions, in ms. */
 const EMPTYING_MS = 100;
+/** How long its last idle sessions may take before its port closes. */
+const EMPTIED_MS = 2_000;
 
 /** Puts the parts of a node together. It does not own the ledger. */
 export class GatewayCluster implements Cluster {
@@ -76,6 +78,7 @@ export class GatewayCluster implements Cluster {
       ownership: this.ownership,
       self: () => node.term().start,
       others: () => node.nodes.filter((other) => other.node !== node.name && lives(other)),
+      emptied: () => this.#emptied(),
     });
   }
 
@@ -166,6 +169,16 @@ export class GatewayCluster implements Cluster {
       await sleep(clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
     }
     this.#emptying = false;
+  }
+
+  /** Resolves when the other nodes can have the sessions of this one, which drains, and know it. */
+  async #emptied(): Promise<void> {
+    const { clock = MONOTONIC } = this.options;
+    const until = clock.now() + EMPTIED_MS;
+    const pause = () => sleep(clock, EMPTYING_MS, this.#left.signal).catch(() => undefined);
+    while (this.condition === "draining" && this.ownership.size > 0 && clock.now() < until) await pause();
+    // Requests that were passed on before that arrive.
+    if (this.condition === "draining") await pause();
   }
 
   /** One sweep at a time: the database may be slow. */

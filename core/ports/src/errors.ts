@@ -33,11 +33,14 @@ export class GatewayError extends Error {
   }
 }
 
+/** Nothing of the request was begun here: it may be sent again, to this node or to another. */
+export class NotBegun extends GatewayError {}
+
 /** Seconds after which a client may ask again for what another node has. */
 const ELSEWHERE_RETRY_SECS = 1;
 
 /** What is asked for is at another node: the request is passed on to it, if that is still possible. */
-export class Elsewhere extends GatewayError {
+export class Elsewhere extends NotBegun {
   constructor(readonly node: NodeAddress) {
     super("UNAVAILABLE", `the node ${node.node} has what was asked for; try again`, {
       headers: { "retry-after": String(ELSEWHERE_RETRY_SECS) },

@@ -22,7 +22,7 @@ export interface Exchange extends Omit<PassedRequest, "from"> {
   /** The body, once it was read as text; undefined: it has not been read, or can't be sent again. */
   body(): string | undefined;
   /** Called with the node that answers, before it does. */
-  passedTo(node: NodeAddress): void;
+  passedTo(node: Pick<NodeAddress, "node">): void;
 }
 
 /** The handshake of a WebSocket. */

@@ -1,4 +1,4 @@
-import { GatewayError, type KeyPlace, type KeyPlaces } from "@claudeway/ports";
+import { GatewayError, type KeyPlace, type KeyPlaces, NotBegun } from "@claudeway/ports";
 import { PlacesOfKeys } from "./places-of-keys.js";
 
 /** A running turn's place. Leaving twice is harmless. */
@@ -255,7 +255,7 @@ export function queueFull(size: number): GatewayError {
 
 /** The error for a turn that would begin while the gateway drains. */
 export function shuttingDown(): GatewayError {
-  return new GatewayError("UNAVAILABLE", "the gateway is shutting down", {
+  return new NotBegun("UNAVAILABLE", "the gateway is shutting down", {
     headers: { "retry-after": "10" },
   });
 }

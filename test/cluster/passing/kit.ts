@@ -83,6 +83,8 @@ export class TestNode {
   load = { running: 0, queued: 0, maxRunning: 10 };
   carriedOut: Parameters<LocalWork["carryOut"]>[] = [];
   isBusy = false;
+  /** Runs before each route. */
+  interrupts: ((ctx: GatewayContext) => Promise<void>) | undefined;
   incarnation = 1;
   url = "";
   #close: () => Promise<void> = async () => undefined;
@@ -140,6 +142,10 @@ export class TestNode {
     });
     app.use(raw.routes());
     app.use(jsonBody());
+    app.use(async (ctx, next) => {
+      await this.interrupts?.(ctx);
+      return next();
+    });
     app.use(routes.routes());
     const server = createHttpServer({ request: app.callback() }, LIMITS);
     server.listen(0, "127.0.0.1");

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { Readable } from "node:stream";
-import { clientError, Elsewhere } from "@claudeway/ports";
+import { clientError, Elsewhere, NotBegun } from "@claudeway/ports";
 import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { TestCluster, type TestNode } from "./kit.js";
@@ -224,7 +224,9 @@ describe("a request of a session that another node has", () => {
     cluster.late.set("other", "owner");
     const response = await post(`/session/${id}`, {});
     expect(response.status).to.equal(503);
-    expect(await response.json()).to.include({ error: "the node third has what was asked for; try again" });
+    expect(await response.json()).to.include({
+      error: "the node owner takes no new work, or the session has moved; try again",
+    });
     expect(third.seen).to.have.lengthOf(0);
   });
 
@@ -232,6 +234,89 @@ describe("a request of a session that another node has", () => {
     expect(await (await send("/turns/1")).json()).to.deep.equal({ at: "owner" });
     const response = await post("/task", { prompt: "ü" }, { "x-late": "yes" });
     expect(await response.json()).to.deep.equal({ at: "owner", body: { prompt: "ü" } });
+  });
+
+  describe("and of which nothing was begun", () => {
+    let third: TestNode;
+    let refusals: number;
+
+    beforeEach(async () => {
+      refusals = 0;
+      third = await cluster.add("third", (router, node) => {
+        router.post("/session/:id", (ctx) => {
+          ctx.body = { at: node.name, body: ctx.request.body };
+        });
+      });
+    });
+
+    /** Has a node refuse what it gets; after `times` refusals the session is where `moved` says. */
+    const refuse = (node: TestNode, times: number, moved: () => void) => {
+      node.interrupts = async () => {
+        if (++refusals === times) moved();
+        throw new NotBegun("UNAVAILABLE", "the gateway is shutting down");
+      };
+    };
+
+    it("goes to where the session is next, with its body", async () => {
+      refuse(owner, 3, () => cluster.owners.set(id, "third"));
+      const response = await post(`/session/${id}`, { prompt: "ü" });
+      expect(await response.json()).to.deep.equal({ at: "third", body: { prompt: "ü" } });
+      expect(response.headers.has("x-claudeway-not-begun")).to.equal(false);
+      expect([refusals, third.seen.length]).to.deep.equal([3, 1]);
+    });
+
+    it("is answered here, with its body, once the session is free", async () => {
+      refuse(owner, 2, () => cluster.owners.delete(id));
+      const response = await post(`/session/${id}`, { prompt: "ü" });
+      expect(await response.json()).to.deep.equal({ at: "other", body: { prompt: "ü" }, keyId: "bob" });
+      await eventually("a report", () => cluster.reported.length > 0);
+      expect(cluster.reported.map(({ node }) => node)).to.deep.equal(["other"]);
+      expect([refusals, other.seen.length, third.seen.length]).to.deep.equal([2, 1, 0]);
+    });
+
+    it("waits for the next node of a session that this one still has", async () => {
+      cluster.owners.set(id, "other");
+      refuse(other, 1, () => setTimeout(() => cluster.owners.set(id, "third"), 200));
+      expect(await (await post(`/session/${id}`, { prompt: "x" })).json()).to.include({ at: "third" });
+      expect([refusals, third.seen.length]).to.deep.equal([1, 1]);
+    });
+
+    it("goes to another node if it is a task", async () => {
+      refuse(other, 1, () => undefined);
+      cluster.records.delete("third");
+      expect(await (await post("/task", { prompt: "x" })).json()).to.deep.equal({
+        at: "owner",
+        body: { prompt: "x" },
+      });
+    });
+
+    it("goes on when its node can't be reached", async () => {
+      await owner.close();
+      const find = cluster.owners.get.bind(cluster.owners);
+      let looks = 0;
+      cluster.owners.get = (key) => (++looks > 2 ? "third" : find(key));
+      expect(await (await post(`/session/${id}`, { prompt: "x" })).json()).to.include({ at: "third" });
+      expect(looks).to.be.above(2);
+    });
+
+    it("is refused once that has taken too long", async () => {
+      refuse(owner, 0, () => undefined);
+      const response = await post(`/session/${id}`, {});
+      expect(response.status).to.equal(503);
+      expect(response.headers.get("retry-after")).to.match(/^\d+$/);
+      expect(refusals).to.be.above(3);
+    });
+  });
+
+  it("is never sent a second time when its answer was lost", async () => {
+    const third = await cluster.add("third", () => undefined);
+    owner.interrupts = async (ctx) => {
+      cluster.owners.set(id, "third");
+      ctx.req.socket.destroy();
+    };
+    const response = await post(`/session/${id}`, { prompt: "x" });
+    expect(response.status).to.equal(503);
+    expect([owner.seen.length, other.seen.length, third.seen.length]).to.deep.equal([1, 0, 0]);
   });
 
   describe("and its signature", () => {

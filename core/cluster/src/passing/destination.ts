@@ -5,6 +5,7 @@ export interface Need {
 }
 
 const SESSION = /^\/session\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\/.*)?$/i;
+const SESSION_START = /^\/session\/start\/?$/i;
 const TASK = /^\/task(?:\/stream)?\/?$/i;
 
 /** The session that a request is about; undefined: any node can answer. */
@@ -18,6 +19,11 @@ export function sessionNeed(method: string, target: string): Need | undefined {
 /** Whether a request begins a one-shot task, which any node can run. */
 export function isTask(method: string, target: string): boolean {
   return method === "POST" && TASK.test(decoded(pathOf(target)));
+}
+
+/** Whether a request begins a task or a session, which any node can do. */
+export function isBeginning(method: string, target: string): boolean {
+  return isTask(method, target) || (method === "POST" && SESSION_START.test(decoded(pathOf(target))));
 }
 
 export function pathOf(target: string): string {

@@ -1,12 +1,13 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
-import type { Exchange, NodeAddress } from "@claudeway/ports";
-import { copyHead } from "./headers.js";
+import { type Exchange, type NodeAddress, NotBegun } from "@claudeway/ports";
+import { copyHead, NOT_BEGUN } from "./headers.js";
 import { answerTo } from "./hops.js";
 
 /**
  * Sends a request to another node and its answer to the client. Resolves when the answer was sent, or the client has left:
- * then the request to the other node is ended, too. Rejects with UNAVAILABLE if there is no answer.
+ * then the request to the other node is ended, too. Rejects with UNAVAILABLE if there is no answer, and with NotBegun if that
+ * node began nothing.
  */
 export async function forward(
   { request, response }: Pick<Exchange, "request" | "response">,
@@ -21,13 +22,27 @@ export async function forward(
     const answered = answerTo(hop, to);
     if (body === undefined) sendAsItComes(request, hop);
     else hop.end(body);
-    await sendAnswer(await answered, response);
+    const answer = await answered;
+    if (answer.headers[NOT_BEGUN] !== undefined) throw refusedBy(answer, to);
+    await sendAnswer(answer, response);
   } catch (error) {
     // No one is there to be told.
     if (!response.destroyed) throw error;
   } finally {
     response.off("close", left);
   }
+}
+
+/** The answer of a node that began nothing. */
+function refusedBy(answer: IncomingMessage, { node }: NodeAddress): NotBegun {
+  answer.resume();
+  return new NotBegun(
+    "UNAVAILABLE",
+    `the node ${node} takes no new work, or the session has moved; try again`,
+    {
+      headers: { "retry-after": String(answer.headers["retry-after"] ?? 1) },
+    },
+  );
 }
 
 function sendAsItComes(request: IncomingMessage, hop: ClientRequest): void {

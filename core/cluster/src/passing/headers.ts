@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PASSED } from "./signature.js";
 
+/** Of an answer to another node: nothing of the request was begun. */
+export const NOT_BEGUN = "x-claudeway-not-begun";
+
 /** Headers of one connection (RFC 9110, 7.6.1): they are not passed on. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
   "connection",

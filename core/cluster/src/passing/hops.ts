@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import https from "node:https";
-import { GatewayError, type NodeAddress } from "@claudeway/ports";
+import { GatewayError, type NodeAddress, NotBegun } from "@claudeway/ports";
 import type { HeaderValues } from "./headers.js";
 
 /** How long a node may take to accept a connection, in ms. */
@@ -84,19 +84,30 @@ export class Hops {
   }
 }
 
+const AGAIN = { headers: { "retry-after": String(RETRY_SECS) } };
+
 /** The answer to a request of a session whose node can't be asked. */
 export function noAnswer({ node }: Pick<NodeAddress, "node">): GatewayError {
-  return new GatewayError("UNAVAILABLE", `the node ${node} does not answer; try again`, {
-    headers: { "retry-after": String(RETRY_SECS) },
-  });
+  return new GatewayError("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
 }
 
-/** Resolves to the head of the answer. Rejects with UNAVAILABLE. */
+/** The same where nothing can have reached the node. */
+export function notReached({ node }: Pick<NodeAddress, "node">): NotBegun {
+  return new NotBegun("UNAVAILABLE", `the node ${node} does not answer; try again`, AGAIN);
+}
+
+/** Resolves to the head of the answer. Rejects with UNAVAILABLE. To be called before the request has a socket. */
 export function answerTo(request: ClientRequest, to: NodeAddress): Promise<IncomingMessage> {
+  let isConnected = false;
+  request.once("socket", (socket) => {
+    if (!socket.connecting) isConnected = true;
+    else socket.once("connect", () => (isConnected = true));
+  });
   return new Promise((resolve, reject) => {
+    const fail = () => reject(isConnected ? noAnswer(to) : notReached(to));
     request.once("response", resolve);
     // Also after the answer began: an error without a listener would end the process.
-    request.on("error", () => reject(noAnswer(to)));
-    request.once("close", () => reject(noAnswer(to)));
+    request.on("error", fail);
+    request.once("close", fail);
   });
 }

@@ -8,6 +8,7 @@ import {
   type NodeAddress,
   type NodeRecord,
   type NodeStart,
+  NotBegun,
   type Ownership,
   type PassedRequest,
   type PassingOn,
@@ -16,13 +17,14 @@ import {
   type SocketExchange,
 } from "@claudeway/ports";
 import { guardBody, hasBody, shortBody } from "./body.js";
-import { isTask, type Need, pathOf, sessionNeed } from "./destination.js";
+import { isBeginning, isTask, type Need, pathOf, sessionNeed } from "./destination.js";
 import { EmptierNode } from "./emptier.js";
 import { forward } from "./forward.js";
-import { type HeaderValues, passedHeaders } from "./headers.js";
-import { Hops, noAnswer } from "./hops.js";
+import { type HeaderValues, NOT_BEGUN, passedHeaders } from "./headers.js";
+import { Hops, noAnswer, notReached } from "./hops.js";
 import { orderIn, orderPath, sendOrder } from "./orders.js";
 import { ReplayWindow } from "./replay.js";
+import { Retries } from "./retries.js";
 import { digestOf, PASSED, Signer } from "./signature.js";
 import { joinSockets } from "./sockets.js";
 
@@ -34,6 +36,8 @@ export interface PassingOptions {
   readonly self: () => NodeStart;
   /** The other nodes that live. */
   readonly others: () => readonly NodeRecord[];
+  /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */
+  readonly emptied?: () => Promise<void>;
 }
 
 /** Passes requests on to the nodes that have their sessions: signed, one hop at most. */
@@ -62,23 +66,77 @@ export class Passing implements PassingOn {
     if (passed === undefined) throw clientError("UNAUTHORIZED", `${PASSED} must be signed by a node`);
     const self = this.options.self();
     const isHere = passed.to.node === self.node && passed.to.incarnation === self.incarnation;
-    if (!isHere || !this.#replays.accept(passed.from, passed.number)) throw noAnswer(passed.to);
+    if (!isHere) throw forEarlierStart(passed.to);
+    if (!this.#replays.accept(passed.from, passed.number)) throw noAnswer(passed.to);
     if (passed.digest !== undefined && hasBody(request)) guardBody(request, passed.digest);
     return passed;
   }
 
   async answer(exchange: Exchange, next: () => Promise<unknown>): Promise<void> {
-    if (exchange.passed && (await this.#carryOut(exchange))) return;
+    if (exchange.passed) return this.#answerPassed(exchange, next);
+    let to: NodeAddress | undefined;
+    let body: Buffer | undefined;
     try {
-      const to = await this.#nodeFor(exchange);
-      if (to === undefined) await next();
-      else await this.#passOn(exchange, to, await shortBody(exchange.request));
-    } catch (error) {
-      const to = error instanceof Elsewhere && !exchange.passed ? error.node : undefined;
-      const body = to === undefined ? undefined : bodyAgain(exchange);
-      if (to === undefined || body === undefined || exchange.response.headersSent) throw error;
+      to = await this.#nodeFor(exchange);
+      if (to === undefined) return void (await next());
+      body = await shortBody(exchange.request);
       await this.#passOn(exchange, to, body);
+    } catch (error) {
+      const again = to === undefined ? bodyAgain(exchange) : body;
+      if (again === undefined || !canRepeat(error, exchange)) throw error;
+      await this.#repeat(exchange, again, error, to === undefined ? undefined : next);
+    } finally {
+      // What was put back.
+      if (body !== undefined) exchange.request.resume();
     }
+  }
+
+  /** Tells the node that passed a request on if nothing of it was begun here. */
+  async #answerPassed(exchange: Exchange, next: () => Promise<unknown>): Promise<void> {
+    try {
+      if (await this.#carryOut(exchange)) return;
+      await this.#nodeFor(exchange);
+      await next();
+    } catch (error) {
+      if (canRepeat(error, exchange)) exchange.response.setHeader(NOT_BEGUN, "1");
+      throw error;
+    }
+  }
+
+  /** Looks where a request belongs now that nothing of it was begun, until it is answered or it has taken too long. */
+  async #repeat(
+    exchange: Exchange,
+    body: Buffer,
+    refused: NotBegun,
+    here: (() => Promise<unknown>) | undefined,
+  ): Promise<void> {
+    let refusal = refused;
+    for (const name of OF_REFUSED_TURN) exchange.response.removeHeader(name);
+    for (const retries = new Retries(); ; ) {
+      try {
+        if (refusal instanceof Elsewhere) return await this.#passOn(exchange, refusal.node, body);
+        const mayRepeat = repeats(exchange) && (await retries.pause());
+        if (!mayRepeat || exchange.response.destroyed) throw refusal;
+        const to = await this.#nodeAgain(exchange);
+        if (to !== undefined) return await this.#passOn(exchange, to, body);
+        if (here !== undefined) {
+          const answer = here;
+          here = undefined;
+          exchange.passedTo(this.options.self());
+          return void (await answer());
+        }
+      } catch (error) {
+        if (error === refusal || !canRepeat(error, exchange)) throw error;
+        refusal = error;
+      }
+    }
+  }
+
+  /** Undefined: this node. */
+  async #nodeAgain(exchange: Exchange): Promise<NodeAddress | undefined> {
+    const { method = "GET", url = "/" } = exchange.request;
+    if (sessionNeed(method, url) !== undefined) return this.#nodeFor(exchange);
+    return this.#emptierNode(NO_ROOM);
   }
 
   /** The node that has to answer; undefined: this one. Throws UNAVAILABLE if that is away, or the hop is used up. */
@@ -108,8 +166,7 @@ export class Passing implements PassingOn {
     return found?.at === "elsewhere" || needs === "look" ? found : ownership.claim(sessionId);
   }
 
-  #emptierNode(): NodeRecord | undefined {
-    const load = this.#work?.load();
+  #emptierNode(load = this.#work?.load()): NodeRecord | undefined {
     if (load === undefined) return undefined;
     const others = this.options.others().filter(({ state }) => state === "up");
     this.#emptier.keep(others);
@@ -210,13 +267,34 @@ export class Passing implements PassingOn {
     this.#hops.lost(node, incarnation);
   }
 
-  drained(): Promise<void> {
-    return this.#hops.drained();
+  async drained(): Promise<void> {
+    await this.#hops.drained();
+    await this.options.emptied?.();
   }
 
   close(): void {
     this.#hops.close();
   }
+}
+
+/** Headers that an answer of this node may have got before its turn was refused. */
+const OF_REFUSED_TURN = ["x-turn-id", "server-timing"];
+const NO_ROOM = { running: Number.POSITIVE_INFINITY, queued: 0, maxRunning: 0 };
+
+/** Whether an answer to the client can still be another one. */
+function canRepeat(error: unknown, { response }: Exchange): error is NotBegun {
+  return error instanceof NotBegun && !response.headersSent;
+}
+
+/** What has a node: a request about a session, or one that any node can begin. */
+function repeats({ request: { method = "GET", url = "/" } }: Exchange): boolean {
+  return sessionNeed(method, url) !== undefined || isBeginning(method, url);
+}
+
+/** A request to a start of this node that is over: its sessions are free. Only nodes get this answer. */
+function forEarlierStart(to: NodeStart): NotBegun {
+  const { code, message, options } = notReached(to);
+  return new NotBegun(code, message, { ...options, headers: { ...options.headers, [NOT_BEGUN]: "1" } });
 }
 
 /** Throws UNAVAILABLE if the node is away. */
