@@ -17,7 +17,9 @@ export function localWork({ engine, queue, maxRunning, turns, sessions }: LocalW
     const isBusy = () => turns.ofSession(sessionId).length > 0 || engine.background(sessionId).length > 0;
     if (isBusy()) return false;
     await engine.release(sessionId);
-    return !isBusy();
+    // What was said may be in this node's files alone.
+    const isSaved = (await engine.saved?.(sessionId)) !== false;
+    return isSaved && !isBusy();
   };
   return {
     load: () => ({ running: queue.running, queued: queue.queued, maxRunning }),

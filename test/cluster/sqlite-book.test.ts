@@ -49,6 +49,7 @@ describe("nodes on the tables of a ledger", () => {
     const turn = newTurn(session);
     await ledger.turns.begin(turn, before.claim);
     a.work.running.add(turn.id);
+    a.work.busy.add(session.id);
     await world.advance(LEASE);
     expect([...a.work.lost, ...b.work.lost]).to.deep.equal([]);
     a.machine.stopped = true;
@@ -102,5 +103,22 @@ describe("nodes on the tables of a ledger", () => {
     expect(leaders).to.deep.equal(["a", "b"]);
     stop.abort();
     await b.cluster.leave();
+  });
+
+  it("record what an earlier owner left before they give a claim out, also if that failed at first", async () => {
+    const [a, b] = [await join("a"), await join("b")];
+    const session = newSession();
+    await ledger.sessions.create(session);
+    const before = await a.cluster.ownership.claim(session.id);
+    if (before.at !== "here") throw new Error("expected to own the session");
+    await ledger.turns.begin(newTurn(session), before.claim);
+    await a.cluster.leave();
+    const recover = b.work.recover.bind(b.work);
+    b.work.recover = () => Promise.reject(new Error("the database does not answer"));
+    const refused = await b.cluster.ownership.claim(session.id).catch((error: unknown) => error);
+    expect(refused).to.be.an("error");
+    b.work.recover = recover;
+    expect(await b.cluster.ownership.claim(session.id)).to.deep.include({ at: "here" });
+    expect(b.work.recovered).to.deep.equal([session.id]);
   });
 });

@@ -246,6 +246,35 @@ export function nodesContract(openLedger: OpenLedger): void {
       expect(await ledger.sessions.lost(working.id)).to.deep.equal(lost);
     });
 
+    it("says so again until it is recorded, and not of what the owner itself runs", async () => {
+      const [busy, working] = [await session(), await session()];
+      for (const { id } of [busy, working]) await ledger.nodes.claim(one, id);
+      const turn = await begun(busy, 1);
+      expect(await ledger.nodes.claim(one, busy.id)).to.deep.equal({ epoch: 1 });
+      await ledger.sessions.setBackground(working.id, [TASK], { epoch: 1 });
+      await bury(one);
+      for (let round = 0; round < 2; round++)
+        for (const { id } of [busy, working])
+          expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3, left: true });
+      await ledger.sessions.loseBackground(working.id);
+      await ledger.turns.markLost(turn.id, {
+        at: NOON,
+        respond: ({ usage }) => outcome(turn, usage).response,
+      });
+      for (const { id } of [busy, working])
+        expect(await ledger.nodes.claim(two, id)).to.deep.equal({ epoch: 3 });
+    });
+
+    it("finds a turn whose session its living node has given up", async () => {
+      const of = await session();
+      await ledger.nodes.claim(one, of.id);
+      const turn = await begun(of, 1);
+      expect(await ledger.nodes.lostTurns(of.id)).to.deep.equal([]);
+      await ledger.nodes.release(one, of.id, 1);
+      expect(await ledger.nodes.claim(two, of.id)).to.deep.equal({ epoch: 3, left: true });
+      expect((await ledger.nodes.lostTurns(of.id)).map(({ id }) => id)).to.deep.equal([turn.id]);
+    });
+
     it("loses the background work of sessions that no living node has", async () => {
       const [mine, free] = [await session(), await session()];
       for (const { id } of [mine, free]) {

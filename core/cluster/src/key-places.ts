@@ -15,8 +15,18 @@ export class ClusterKeyPlaces implements KeyPlaces {
   async take(keyId: string, limit: number): Promise<KeyPlace | undefined> {
     if (this.#owed.length > 0) await this.#leave([]);
     const id = randomUUID();
-    if (!(await this.book.take(this.node.term().start, id, keyId, limit))) return undefined;
+    if (!(await this.#take(id, keyId, limit))) return undefined;
     return { leave: () => this.#leave([id]) };
+  }
+
+  async #take(id: string, keyId: string, limit: number): Promise<boolean> {
+    try {
+      return await this.book.take(this.node.term().start, id, keyId, limit);
+    } catch (error) {
+      // Whether it was taken may be unknown.
+      this.#owed = [...this.#owed, id];
+      throw error;
+    }
   }
 
   async #leave(ids: readonly string[]): Promise<void> {

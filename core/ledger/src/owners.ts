@@ -15,9 +15,10 @@ const SESSION_HELD = lives("s.owner", "s.owner_incarnation");
 /** The highest epoch that a cluster used before one gateway had the ledger alone. */
 const OLD_EPOCHS = "(SELECT coalesce(max(value), 0) FROM counters WHERE name = 'old epochs')";
 
-/** Whether background work or open turns of a session were not ended by its last owner. */
+/** Whether background work or open turns of a session were not ended by an earlier owner than the given start of a node. */
 const LEFT = `CASE WHEN background IS NOT NULL OR EXISTS (
-  SELECT 1 FROM turns t WHERE t.session_seq = sessions.seq AND t."end" IS NULL AND t.parked IS NULL) THEN 1 ELSE 0 END`;
+  SELECT 1 FROM turns t WHERE t.session_seq = sessions.seq AND t."end" IS NULL AND t.parked IS NULL
+    AND (t.epoch <> sessions.epoch OR coalesce(t.node, '') <> ? OR coalesce(t.incarnation, 0) <> ?)) THEN 1 ELSE 0 END`;
 
 /** Which node has which session. */
 export class OwnerTable {
@@ -33,10 +34,14 @@ export class OwnerTable {
     const session = yield* this.sql.one(
       `SELECT seq, owner, owner_incarnation, epoch, pinned_to, ${OLD_EPOCHS} AS old_epochs, ${LEFT} AS leftovers
        FROM sessions WHERE id = ?${this.sql.dialect.forUpdate}`,
+      by.node,
+      by.incarnation,
       sessionId,
     );
     if (session === undefined) return "unknown session";
-    if (isOwner(session, by)) return { epoch: integer(session, "epoch") };
+    const left = integer(session, "leftovers") === 0 ? {} : { left: true };
+    // What was left may still be there: recording it failed when the session was taken.
+    if (isOwner(session, by)) return { epoch: integer(session, "epoch"), ...left };
     const owner = yield* this.owner(sessionId);
     if (owner !== undefined) return { owner };
     const pinnedTo = maybeText(session, "pinned_to");
@@ -49,7 +54,7 @@ export class OwnerTable {
       epoch,
       integer(session, "seq"),
     );
-    return integer(session, "leftovers") === 0 ? { epoch } : { epoch, left: true };
+    return { epoch, ...left };
   }
 
   /**
@@ -101,7 +106,8 @@ export class OwnerTable {
   *lostTurns(sessionId?: string): Work<TurnRecord[]> {
     const [of, values] = sessionId === undefined ? ["", []] : [" AND s.id = ?", [sessionId]];
     const rows = yield* this.sql.all(
-      `${SELECT_TURN} WHERE t."end" IS NULL AND t.parked IS NULL AND NOT ${TURN_LIVES}${of} ORDER BY t.seq`,
+      `${SELECT_TURN} WHERE t."end" IS NULL AND t.parked IS NULL AND (t.epoch <> s.epoch OR NOT ${TURN_LIVES})${of}
+       ORDER BY t.seq`,
       ...values,
     );
     return rows.map(toTurn);

@@ -1,4 +1,4 @@
-import { type Ledger, LedgerError, type TurnInfo, type TurnUsage } from "@claudeway/ports";
+import { type Ledger, LedgerError, type NodeStart, type TurnInfo, type TurnUsage } from "@claudeway/ports";
 import type { Work } from "./sql.js";
 import type { LedgerTables } from "./tables.js";
 
@@ -60,6 +60,10 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       const [of] = args;
       return database.perform(() => call(...args), typeof of === "string" ? of : of.id);
     };
+  /** Not before what this gateway has yet to write of the session. */
+  const release = inOrder((sessionId: string, by: NodeStart, epoch: number) =>
+    owners.release(by, sessionId, epoch),
+  );
   let reportPriced: (turn: TurnInfo, usage: TurnUsage) => void = () => undefined;
   /** Reports what the end of a turn has priced, after it is committed. */
   const reporting =
@@ -167,7 +171,7 @@ export function ledgerOf(tables: LedgerTables, database: Database): Ledger {
       leave: performed((of) => nodes.leave(of)),
       claim: performed((by, sessionId) => owners.claim(by, sessionId)),
       owner: performed((sessionId) => owners.owner(sessionId)),
-      release: performed((by, sessionId, epoch) => owners.release(by, sessionId, epoch)),
+      release: (by, sessionId, epoch) => release(sessionId, by, epoch),
       lostTurns: performed((sessionId) => owners.lostTurns(sessionId)),
       resumable: performed((by) => owners.resumable(by)),
       secret: performed((name, made) => shared.secret(name, made)),

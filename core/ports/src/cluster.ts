@@ -119,7 +119,7 @@ export interface SeenBeat extends NodeStart {
 }
 
 export type ClaimOutcome =
-  /** `left`: an earlier owner left open turns that are not parked, or background work. Set when the session is taken. */
+  /** `left`: an earlier owner left open turns that are not parked, or background work. Set until that is recorded. */
   | { readonly epoch: number; readonly left?: boolean }
   /** Another start of a node has it, which is not known to be dead. */
   | { readonly owner: NodeAddress }
@@ -151,7 +151,8 @@ export interface NodeBook {
   /** Frees a session and raises its epoch. False: the claim was lost before. */
   release(by: NodeStart, sessionId: string, epoch: number): Promise<boolean>;
   /**
-   * Open turns that are not parked and whose start of a node no longer lives, of one session or of all, oldest first. Who
+   * Open turns that are not parked and whose start of a node no longer lives, or no longer has their session, of one session
+   * or of all, oldest first. Who
    * claims a session records them before its next turn begins. On one machine, right after opening: all that a killed
    * gateway left.
    */

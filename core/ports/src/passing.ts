@@ -50,7 +50,7 @@ export interface LocalWork {
   load(): { readonly running: number; readonly queued: number; readonly maxRunning: number };
   /**
    * Does what another node asks for; false: there was nothing to do. `hand-over` ends the idle process of the session; false:
-   * it is busy.
+   * it is busy, or its conversation is not saved.
    */
   carryOut(order: SessionOrder, sessionId: string, caller: Caller): Promise<boolean>;
 }

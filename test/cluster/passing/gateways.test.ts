@@ -189,7 +189,7 @@ describe("two gateways on one ledger", () => {
     await eventually("no turn", () => two.owner.gateway.load().running === 0);
   });
 
-  it("hand an idle session over to a plugin's prompt at the other, and not a busy one", async () => {
+  it("hand an idle session over to a plugin's prompt at the other, not a busy one, nor one that is not saved", async () => {
     const id = await two.session();
     const [, turns] = runners;
     if (turns === undefined) throw new Error("no plugin");
@@ -198,9 +198,13 @@ describe("two gateways on one ledger", () => {
     expect(await handle.answer).to.include({ success: true });
     expect(two.other.engine.ran).to.have.lengthOf(1);
     expect(two.owners.get(id)).to.equal("other");
+    const [first] = runners;
+    Object.assign(two.other.engine, { saved: async () => false });
+    const unsaved = await first?.prompt("bob", id, { prompt: "z" }).catch((error: unknown) => error);
+    expect(unsaved).to.include({ code: "UNAVAILABLE" });
+    expect(two.owners.get(id)).to.equal("other");
     const busy = two.post(`/session/${id}`, { prompt: "wait" });
     await eventually("a turn", () => two.other.gateway.load().running === 1);
-    const [first] = runners;
     const refused = await first?.prompt("bob", id, { prompt: "z" }).catch((error: unknown) => error);
     expect(refused).to.include({ code: "UNAVAILABLE" });
     expect(await first?.interrupt("bob", id)).to.equal(true);
