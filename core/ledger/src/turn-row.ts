@@ -17,6 +17,10 @@ const ENDS: Readonly<Record<TurnEnd, true>> = {
 export const SELECT_TURN =
   "SELECT t.*, s.id AS session_id, s.kind, s.epoch AS session_epoch FROM turns t JOIN sessions s ON s.seq = t.session_seq";
 
+/** Reads of a turn what its end changes in the ledger: every turn ends, and most columns of its row are not needed for it. */
+export const SELECT_BOOKED = `SELECT t.seq, t.id, t.session_seq, t.key_id, t.model, t."end", t.booked, t.parked, t.epoch,
+  s.id AS session_id, s.epoch AS session_epoch FROM turns t JOIN sessions s ON s.seq = t.session_seq`;
+
 /** A row of `turns`, joined with `session_id` and `kind` of its session. */
 export function toTurn(row: Row): TurnRecord {
   const pid = maybeInteger(row, "pid");

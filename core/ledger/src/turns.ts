@@ -32,7 +32,7 @@ import { sharesToJson } from "./share-json.js";
 import { type Booked, book, join, restOf, toUsage } from "./shares.js";
 import type { Sql, Work } from "./sql.js";
 import type { TotalsTable } from "./totals.js";
-import { bookedOf, SELECT_TURN, toTurn, usageOf } from "./turn-row.js";
+import { bookedOf, SELECT_BOOKED, SELECT_TURN, toTurn, usageOf } from "./turn-row.js";
 import { searchTurns } from "./turn-search.js";
 import { statisticsOf } from "./turn-statistics.js";
 
@@ -158,7 +158,7 @@ export class TurnTable {
     turnId: string,
     { at, usage: known, respond, totalsAfter }: TurnLoss,
   ): Work<TurnRecord | undefined> {
-    const row = yield* this.#lock(turnId);
+    const row = yield* this.#lock(turnId, SELECT_TURN);
     if (row === undefined) throw new LedgerError(`ledger: unknown turn ${turnId}`);
     const turn = toTurn(row);
     if (turn.ended !== undefined) return undefined;
@@ -303,8 +303,8 @@ export class TurnTable {
   }
 
   /** The turn, which stays as it is until the end of the transaction; so does its session. */
-  *#lock(turnId: string): Work<Row | undefined> {
-    return yield* this.sql.one(`${SELECT_TURN} WHERE t.id = ?${this.sql.dialect.forUpdate}`, turnId);
+  *#lock(turnId: string, select = SELECT_BOOKED): Work<Row | undefined> {
+    return yield* this.sql.one(`${select} WHERE t.id = ?${this.sql.dialect.forUpdate}`, turnId);
   }
 
   /** Records that the CLI no longer keeps a call of this turn. */
