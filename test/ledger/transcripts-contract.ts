@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type Claim,
   FencedError,
@@ -63,6 +64,20 @@ export function transcriptContract(openLedger: OpenLedger): void {
       ]);
       expect(await ledger.transcripts.read(sessionId, 1)).to.have.length(1);
       expect(await ledger.transcripts.read(sessionId, 2)).to.deep.equal([]);
+    });
+
+    it("adds nothing to a conversation of another session", async () => {
+      const [one, other] = [await claimed(), await claimed()];
+      const cleared = randomUUID();
+      await ledger.transcripts.append(one, partOf(one, ["{}"]), 0);
+      await ledger.transcripts.append(one, { ...partOf(one, ["{}"]), conversation: cleared }, 1);
+      for (const conversation of [one.sessionId, cleared]) {
+        const part = { ...partOf(other, ['{"a":1}']), conversation };
+        const error = await rejection(ledger.transcripts.append(other, part, 0));
+        expect(error).to.be.instanceOf(LedgerError);
+        expect(await linesOf(conversation)).to.deep.equal(["{}"]);
+      }
+      expect(await ledger.transcripts.session(other.sessionId)).to.include({ end: 0 });
     });
 
     it("adds a part once, however often it is sent", async () => {

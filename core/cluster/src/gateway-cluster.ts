@@ -79,6 +79,7 @@ export class GatewayCluster implements Cluster {
       self: () => node.term().start,
       others: () => node.nodes.filter((other) => other.node !== node.name && lives(other)),
       emptied: () => this.#emptied(),
+      isOf: async (sessionId, keyId) => (await ledger.sessions.get(sessionId))?.keyId === keyId,
     });
   }
 

@@ -94,7 +94,7 @@ export class SessionHistory {
 
   /** The CLI's own id of the session's conversation, and its location. */
   async refOf({ id, keyId, workdir, cliTotals }: SessionRecord): Promise<ConversationRef> {
-    return { session: cliTotals?.session ?? id, spawn: await this.parts.spawn(workdir, keyId) };
+    return { session: cliTotals?.session ?? id, of: id, spawn: await this.parts.spawn(workdir, keyId) };
   }
 
   /** Throws UNAVAILABLE while too many are being read. */

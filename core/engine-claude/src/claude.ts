@@ -381,7 +381,7 @@ export class ClaudeEngine implements Engine {
   /** Brings the conversation to this node, if another one has had it. */
   async #prepare(turn: EngineTurn): Promise<Preparation> {
     const use = turn.restart ? "accept loss" : "go on";
-    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, use)) ?? "whole";
+    return (await this.#shared?.prepare(cliSessionOf(turn), turn.spawn, use, turn.info.sessionId)) ?? "whole";
   }
 
   /** The session's live process with the turn's settings; undefined if no process can have them. */

@@ -104,7 +104,8 @@ export class TranscriptConversations implements Conversations {
     use: (file: FileHandle) => Promise<T>,
   ): Promise<T | "missing" | "unreadable"> {
     // Another node may have had the conversation last.
-    await this.shared?.prepare(conversation.session, conversation.spawn, "read");
+    const { session, spawn, of } = conversation;
+    await this.shared?.prepare(session, spawn, "read", of);
     const file = await tryOpen(conversation);
     if (typeof file === "string") return file;
     try {

@@ -49,14 +49,20 @@ export class SharedConversations {
   ) {}
 
   /**
-   * Brings the node's file of a conversation up to date. Rejects if the store can't be read, or the file can't be written.
+   * Brings the node's file of a conversation up to date. Rejects if the store can't be read, the file can't be written, or the
+   * conversation is another session's: the CLI says which one it goes on with, and its tools may speak for it.
    *
    * @param use it is only read; or it is gone on with, and what only this node's file has is stored first; or that, also
    *   without what only another node's file has
    */
-  prepare(conversation: string, spawn: Spawn, use: "read" | "go on" | "accept loss"): Promise<Preparation> {
+  prepare(
+    conversation: string,
+    spawn: Spawn,
+    use: "read" | "go on" | "accept loss",
+    sessionId = conversation,
+  ): Promise<Preparation> {
     const before = this.#order.get(conversation) ?? Promise.resolve();
-    const prepared = before.then(() => this.#prepare(conversation, spawn, use));
+    const prepared = before.then(() => this.#prepare(conversation, spawn, use, sessionId));
     const settled = prepared.catch(() => undefined);
     this.#order.set(conversation, settled);
     void settled.then(() => {
@@ -87,7 +93,7 @@ export class SharedConversations {
     const unsaved = this.#unsaved.get(sessionId);
     if (unsaved === undefined) return true;
     for (const conversation of unsaved.conversations)
-      await this.prepare(conversation, unsaved.spawn, "go on").catch(() => undefined);
+      await this.prepare(conversation, unsaved.spawn, "go on", sessionId).catch(() => undefined);
     return !this.#unsaved.has(sessionId);
   }
 
@@ -128,10 +134,12 @@ export class SharedConversations {
     conversation: string,
     spawn: Spawn,
     use: "read" | "go on" | "accept loss",
+    sessionId: string,
   ): Promise<Preparation> {
     const { transcripts } = this.shared;
     const stored = await transcripts.find(conversation);
-    const sessionId = stored?.sessionId ?? conversation;
+    if (stored !== undefined && stored.sessionId !== sessionId)
+      throw new Error(`the conversation ${conversation} is not of the session ${sessionId}`);
     // Its CLI works with the file, and only this node does.
     if (this.#live.has(sessionId)) return "whole";
     const claim = this.shared.held(sessionId);

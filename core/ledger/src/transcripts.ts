@@ -72,6 +72,7 @@ export class TranscriptTable {
   ): Work<AppendOutcome> {
     const joined = lines.join("\n");
     const bytes = Buffer.byteLength(joined);
+    if (conversation !== sessionId) yield* this.#refuseOthers(sessionId, conversation);
     const changed = yield* this.sql.run(
       `UPDATE sessions SET transcript_end = transcript_end + 1, transcript_bytes = transcript_bytes + ?
        WHERE id = ? AND epoch = ? AND transcript_end = ? AND transcript_bytes <= ? AND deleted_at IS NULL`,
@@ -94,6 +95,19 @@ export class TranscriptTable {
       joined,
     );
     return after + 1;
+  }
+
+  /** A CLI names the conversation that it writes, and its tools may speak for it. */
+  *#refuseOthers(sessionId: string, conversation: string): Work<void> {
+    const other = yield* this.sql.one(
+      `SELECT 1 FROM sessions WHERE id = ?
+       UNION ALL SELECT 1 FROM transcripts WHERE conversation = ? AND session_id <> ? LIMIT 1`,
+      conversation,
+      conversation,
+      sessionId,
+    );
+    if (other !== undefined)
+      throw new LedgerError(`ledger: the conversation ${conversation} is not of the session ${sessionId}`);
   }
 
   /** Why a part was not added: it may be there already. */

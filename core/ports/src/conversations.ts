@@ -6,6 +6,8 @@ import type { TurnOrigin } from "./turns.js";
 export interface ConversationRef {
   /** The CLI's own id of the session. */
   readonly session: string;
+  /** The gateway's id of the session, whose conversation it must be; undefined: the same. */
+  readonly of?: string;
   /** How the session's CLI is started: a `SpawnPlan`, of which this says where the CLI keeps the conversation. */
   readonly spawn: { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
 }

@@ -27,6 +27,8 @@ export class TestCluster {
   readonly away = new Set<string>();
   /** Nodes that looked before the sessions moved: what they believe their owner is. */
   readonly late = new Map<string, string>();
+  /** Sessions of the key "alice"; all others are of any key. */
+  readonly alices = new Set<string>();
   readonly nodes = new Map<string, TestNode>();
   readonly records = new Map<string, NodeRecord>();
   /** Called with each request's id and method as it is reported. */
@@ -99,6 +101,7 @@ export class TestNode {
       ownership: cluster.ownershipOf(name),
       self: () => ({ node: name, incarnation: this.incarnation }),
       others: () => cluster.others(name),
+      isOf: async (sessionId, keyId) => keyId === "alice" || !cluster.alices.has(sessionId),
     });
     this.passing.serve({
       load: () => this.load,

@@ -7,6 +7,8 @@ import { expect } from "chai";
 import { eventually } from "../../e2e/poll.js";
 import { TestCluster, type TestNode } from "./kit.js";
 
+const ALICE = { authorization: "alice" };
+
 describe("a request of a session that another node has", () => {
   let cluster: TestCluster;
   let owner: TestNode;
@@ -28,6 +30,9 @@ describe("a request of a session that another node has", () => {
         ctx.body = { at: node.name, body: ctx.request.body, keyId: ctx.state.caller?.keyId };
       });
       router.get("/session/:id", (ctx) => {
+        ctx.body = { at: node.name };
+      });
+      router.post("/session/:id/files/:path", (ctx) => {
         ctx.body = { at: node.name };
       });
       router.post("/session/:id/stream", (ctx) => {
@@ -100,6 +105,29 @@ describe("a request of a session that another node has", () => {
     expect(seen?.headers).to.include({ "x-mine": "kept" });
   });
 
+  it("goes without fields that its client takes away or makes up, and framed anew", async () => {
+    const { hostname, port } = new URL(other.url);
+    const path = `/session/${id}`;
+    const headers = {
+      authorization: "bob",
+      connection: "keep-alive, content-length, x-claudeway-passed, x-mine, host",
+      "content-type": "application/json",
+      "content-length": "14",
+      "x-mine": "1",
+      te: "trailers",
+      "proxy-authorization": "Basic eA==",
+    };
+    const request = http.request({ hostname, port, path, method: "POST", headers });
+    request.end('{"prompt":"a"}');
+    const [response] = await once(request, "response");
+    let text = "";
+    for await (const chunk of response) text += String(chunk);
+    expect(JSON.parse(text)).to.deep.equal({ at: "owner", body: { prompt: "a" }, keyId: "bob" });
+    const seen = owner.seen[0]?.headers;
+    expect(seen).to.include({ "content-length": "14", host: new URL(owner.url).host });
+    expect(seen).to.not.have.any.keys("x-mine", "te", "proxy-authorization", "transfer-encoding");
+  });
+
   it("is reported once, with the node that answered, under one id", async () => {
     const response = await post(`/session/${id}`, {});
     await response.text();
@@ -123,6 +151,7 @@ describe("a request of a session that another node has", () => {
       `/SESSION/${id.toUpperCase()}/`,
       `/session/${id.replace("-", "%2D")}`,
       `/session/${id}?x=1`,
+      `/session/${id.replace("-", "%2D")}/files/%ZZ`,
     ]) {
       cluster.owners.set(id.toUpperCase(), "owner");
       expect(await (await post(path, {})).json(), path).to.include({ at: "owner" });
@@ -216,6 +245,19 @@ describe("a request of a session that another node has", () => {
     expect(await away.json()).to.include({ error: "the node owner, which has this session, is away" });
     expect(cluster.owners.get(id)).to.equal("owner");
     expect(await (await send(`/session/${id}`)).json()).to.include({ at: "other" });
+  });
+
+  it("looks like an unknown one to another key, where its node does not answer or is away", async () => {
+    cluster.alices.add(id);
+    await owner.close();
+    const answers = async () => {
+      const [stranger, alice] = [await post(`/session/${id}`, {}), await post(`/session/${id}`, {}, ALICE)];
+      return [stranger.status, stranger.headers.get("retry-after"), await stranger.json(), alice.status];
+    };
+    const unknown = { error: "no such session", code: "NOT_FOUND" };
+    expect(await answers()).to.deep.equal([404, null, unknown, 503]);
+    cluster.away.add("owner");
+    expect(await answers()).to.deep.equal([404, null, unknown, 503]);
   });
 
   it("is not passed on a second time", async () => {
@@ -405,6 +447,20 @@ describe("a request of a session that another node has", () => {
         ["hand-over", id, caller],
         ["hand-over", id, caller],
       ]);
+    });
+
+    it("is neither taken over nor asked for by another key, which is told that there is none", async () => {
+      cluster.alices.add(id);
+      const free = randomUUID();
+      cluster.alices.add(free);
+      const refused = async (asked: Promise<unknown>) => String(await asked.catch((error: unknown) => error));
+      expect(await refused(other.passing.bring(id, caller))).to.include("no such session");
+      expect(await refused(other.passing.bring(free, caller))).to.include("no such session");
+      expect(await refused(other.passing.order("delete", id, caller))).to.include("no such session");
+      cluster.away.add("owner");
+      expect(await refused(other.passing.order("delete", id, caller))).to.include("no such session");
+      expect(owner.carriedOut).to.have.lengthOf(0);
+      expect([cluster.owners.get(id), cluster.owners.get(free)]).to.deep.equal(["owner", undefined]);
     });
 
     it("is interrupted where it runs, and here if it is free", async () => {

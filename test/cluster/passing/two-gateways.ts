@@ -101,6 +101,7 @@ export class TwoGateways {
       secret: "the secret of both nodes",
       ownership,
       self: () => ({ node: name, incarnation: 1 }),
+      isOf: async () => true,
       others: () => [...this.records.values()].filter(({ node }) => node !== name),
     });
     const gateway = new Gateway(

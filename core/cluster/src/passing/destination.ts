@@ -4,26 +4,28 @@ export interface Need {
   readonly needs: "claim" | "look";
 }
 
-const SESSION = /^\/session\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(\/.*)?$/i;
 const SESSION_START = /^\/session\/start\/?$/i;
+const SESSION = /^\/session\/([^/]+)(\/.*)?$/i;
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const TASK = /^\/task(?:\/stream)?\/?$/i;
 
 /** The session that a request is about; undefined: any node can answer. */
 export function sessionNeed(method: string, target: string): Need | undefined {
-  const [, sessionId, below] = SESSION.exec(decoded(pathOf(target))) ?? [];
-  if (sessionId === undefined || method === "OPTIONS") return undefined;
+  const [, name = "", below] = SESSION.exec(pathOf(target)) ?? [];
+  const sessionId = decoded(name);
+  if (!ID.test(sessionId) || method === "OPTIONS") return undefined;
   const isView = (method === "GET" || method === "HEAD") && (below === undefined || below === "/");
   return { sessionId, needs: isView ? "look" : "claim" };
 }
 
 /** Whether a request begins a one-shot task, which any node can run. */
 export function isTask(method: string, target: string): boolean {
-  return method === "POST" && TASK.test(decoded(pathOf(target)));
+  return method === "POST" && TASK.test(pathOf(target));
 }
 
 /** Whether a request begins a task or a session, which any node can do. */
 export function isBeginning(method: string, target: string): boolean {
-  return isTask(method, target) || (method === "POST" && SESSION_START.test(decoded(pathOf(target))));
+  return isTask(method, target) || (method === "POST" && SESSION_START.test(pathOf(target)));
 }
 
 export function pathOf(target: string): string {
@@ -31,11 +33,11 @@ export function pathOf(target: string): string {
   return end === -1 ? target : target.slice(0, end);
 }
 
-/** The router decodes parameters; a path that can't be decoded has no session's id. */
-function decoded(path: string): string {
+/** The router decodes each parameter by itself; one that can't be decoded is no session's id. */
+function decoded(name: string): string {
   try {
-    return decodeURIComponent(path);
+    return decodeURIComponent(name);
   } catch {
-    return path;
+    return name;
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type Caller,
   clientError,
   Elsewhere,
   type Exchange,
@@ -38,6 +39,8 @@ export interface PassingOptions {
   readonly others: () => readonly NodeRecord[];
   /** Resolves when other nodes have no reason to pass anything on to this one, which drains. */
   readonly emptied?: () => Promise<void>;
+  /** Whether the session is of this key. */
+  readonly isOf: (sessionId: string, keyId: string) => Promise<boolean>;
 }
 
 /** Passes requests on to the nodes that have their sessions: signed, one hop at most. */
@@ -82,6 +85,7 @@ export class Passing implements PassingOn {
       body = await shortBody(exchange.request);
       await this.#passOn(exchange, to, body);
     } catch (error) {
+      await this.#hideFromOthers(exchange, error);
       const again = to === undefined ? bodyAgain(exchange) : body;
       if (again === undefined || !canRepeat(error, exchange)) throw error;
       await this.#repeat(exchange, again, error, to === undefined ? undefined : next);
@@ -158,6 +162,18 @@ export class Passing implements PassingOn {
     return node;
   }
 
+  /** Throws NOT_FOUND if a session of another key is away: its node's name, and that it exists, are not for this caller. */
+  async #hideFromOthers({ request, caller }: Exchange, error: unknown): Promise<void> {
+    const { method = "GET", url: target = "/" } = request;
+    const need = sessionNeed(method, target);
+    const isAway = error instanceof GatewayError && error.code === "UNAVAILABLE";
+    if (isAway && need !== undefined && caller !== undefined) await this.#checkOwn(need.sessionId, caller);
+  }
+
+  async #checkOwn(sessionId: string, { keyId }: Caller): Promise<void> {
+    if (!(await this.options.isOf(sessionId, keyId))) throw clientError("NOT_FOUND", "no such session");
+  }
+
   /** A look costs a statement without a lock, a claim a transaction: sessions of other nodes are mostly found by looks. */
   async #placeOf({ sessionId, needs }: Need): Promise<Place | undefined> {
     const { ownership } = this.options;
@@ -217,9 +233,10 @@ export class Passing implements PassingOn {
     return { node: to.node, status: await joinSockets(exchange, hop, to) };
   }
 
-  async order(order: SessionOrder, sessionId: string, caller: PassedRequest["caller"]) {
+  async order(order: SessionOrder, sessionId: string, caller: Caller) {
     const place = await this.options.ownership.find(sessionId);
     if (place === undefined || place.at === "here") return undefined;
+    await this.#checkOwn(sessionId, caller);
     const to = addressOf(place);
     const path = orderPath(order, sessionId);
     const asked = { requestId: "", clientAddress: "", caller };
@@ -228,8 +245,9 @@ export class Passing implements PassingOn {
     return sendOrder(this.#hops.open(to, { method: "POST", path, headers }), to);
   }
 
-  async bring(sessionId: string, caller: PassedRequest["caller"]): Promise<void> {
+  async bring(sessionId: string, caller: Caller): Promise<void> {
     const { ownership } = this.options;
+    if (ownership.held(sessionId) === undefined) await this.#checkOwn(sessionId, caller);
     const place = await ownership.claim(sessionId);
     if (place.at === "here") return;
     const node = addressOf(place);

@@ -1,0 +1,62 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Claim, Ledger } from "@claudeway/ports";
+import { expect } from "chai";
+import { pino } from "pino";
+import { SharedConversations } from "#engine-claude/shared-conversations.js";
+import { Transcript } from "#engine-claude/transcript.js";
+import { openLedger } from "#ledger-sqlite/index.js";
+import { newFolder, newSession, rejection, removeFolders } from "../ledger/fixture.js";
+
+describe("a conversation that other nodes share", () => {
+  let ledger: Ledger;
+  let folder: string;
+  let conversations: SharedConversations;
+  let victim: Claim;
+  let other: Claim;
+
+  beforeEach(async () => {
+    folder = newFolder();
+    ledger = await openLedger({ dataDir: folder });
+    const node = await ledger.nodes.join({ node: "one", url: "http://x", configDigest: "x", version: "1" });
+    const claimed = async (): Promise<Claim> => {
+      const session = newSession();
+      await ledger.sessions.create(session);
+      const outcome = await ledger.nodes.claim(node, session.id);
+      if (typeof outcome === "string" || !("epoch" in outcome)) throw new Error(JSON.stringify(outcome));
+      return { sessionId: session.id, epoch: outcome.epoch, lost: new AbortController().signal };
+    };
+    [victim, other] = [await claimed(), await claimed()];
+    const held = (id: string) => [victim, other].find(({ sessionId }) => sessionId === id);
+    conversations = new SharedConversations(
+      { transcripts: ledger.transcripts, held },
+      pino({ level: "silent" }),
+    );
+    const part = { conversation: victim.sessionId, subpath: "", lines: ['{"secret":1}'] };
+    await ledger.transcripts.append(victim, part, 0);
+  });
+  afterEach(async () => {
+    await ledger.close();
+    removeFolders();
+  });
+
+  /** The folder of one key's CLI. */
+  const spawnOf = (key: string) => {
+    const home = join(folder, key);
+    mkdirSync(join(home, "projects"), { recursive: true });
+    return { cwd: folder, env: { CLAUDE_CONFIG_DIR: home } };
+  };
+
+  it("is laid out for its own session, and for no other that names it", async () => {
+    const { sessionId } = victim;
+    for (const use of ["go on", "accept loss", "read"] as const) {
+      const theirs = spawnOf(`other-${use}`);
+      const error = await rejection(conversations.prepare(sessionId, theirs, use, other.sessionId));
+      expect(String(error)).to.contain(`is not of the session ${other.sessionId}`);
+      expect(existsSync(new Transcript(sessionId, theirs).path)).to.equal(false);
+    }
+    const own = spawnOf("own");
+    expect(await conversations.prepare(sessionId, own, "go on", sessionId)).to.equal("whole");
+    expect(existsSync(new Transcript(sessionId, own).path)).to.equal(true);
+  });
+});
