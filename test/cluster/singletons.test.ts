@@ -1,4 +1,9 @@
 import { expect } from "chai";
+import { pino } from "pino";
+import { MONOTONIC } from "#cluster/clock.js";
+import { ClusterSingletons } from "#cluster/cluster-singletons.js";
+import { Term } from "#cluster/term.js";
+import { timingOf } from "#cluster/timing.js";
 import { LEASE_SECS, TestCluster, type TestNode } from "./cluster-kit.js";
 import { settle } from "./world.js";
 
@@ -63,6 +68,27 @@ describe("work that one node does for all", () => {
     await settle();
     await test.world.advance(LEASE / 5);
     expect([...leading]).to.deep.equal(["b"]);
+  });
+});
+
+describe("a singleton's lead", () => {
+  it("is asked for again when the term ends between two looks at it", async () => {
+    const [timing, log] = [timingOf(LEASE_SECS), pino({ enabled: false })];
+    const term = new Term({ node: "a", incarnation: 1 }, MONOTONIC.now(), timing, MONOTONIC);
+    let looks = 0;
+    const node = {
+      condition: "up" as const,
+      term: () => {
+        if (looks++ === 0) throw new Error("no term");
+        return term;
+      },
+    };
+    const book = { lead: async () => true, unlead: async () => undefined };
+    const singletons = new ClusterSingletons({ book, node, timing: { beat: 1 }, clock: MONOTONIC, log });
+    let led = 0;
+    await singletons.lead("poller", async () => void led++, new AbortController().signal);
+    expect([looks, led]).to.deep.equal([2, 1]);
+    term.end("left");
   });
 });
 

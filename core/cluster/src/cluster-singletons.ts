@@ -61,6 +61,11 @@ export class ClusterSingletons implements Singletons {
 
   #term(): Term | undefined {
     const { node } = this.options;
-    return node.condition === "up" ? node.term() : undefined;
+    try {
+      return node.condition === "up" ? node.term() : undefined;
+    } catch {
+      // The term ended between the two looks.
+      return undefined;
+    }
   }
 }
